@@ -1,0 +1,111 @@
+"""The handful of errors that Resonance raises; `rpc/status.py` maps them to gRPC and HTTP statuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldViolation:
+    """One fault of one field: its path (`recipe.prompts[0].text`), a constant reason, and a sentence."""
+
+    field: str
+    reason: str
+    message: str
+
+
+class ResonanceError(Exception):
+    """The root of all domain errors.
+
+    `reason` is a constant in UPPER_SNAKE_CASE for programs; `message` is a sentence that a person can act on;
+    `violations` name the fields at fault; `retry_after_s` is when to try again (None: trying again is useless).
+    """
+
+    default_reason = "INTERNAL"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        violations: tuple[FieldViolation, ...] = (),
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or self.default_reason
+        self.violations = violations
+        self.retry_after_s = retry_after_s
+
+
+class InvalidInput(ResonanceError):
+    """The request is wrong whatever the state of the system. It names every fault it found."""
+
+    default_reason = "INVALID_INPUT"
+
+
+class NotFound(ResonanceError):
+    """The named thing does not exist, or is not the caller's."""
+
+    default_reason = "NOT_FOUND"
+
+
+class Conflict(ResonanceError):
+    """The name is already in use for something else."""
+
+    default_reason = "CONFLICT"
+
+
+class FailedPrecondition(ResonanceError):
+    """The request is right, but not in the present state: a taste of another model, a concept that is not ready."""
+
+    default_reason = "FAILED_PRECONDITION"
+
+
+class Unsupported(ResonanceError):
+    """The loaded model or this deployment cannot do it at all."""
+
+    default_reason = "UNSUPPORTED"
+
+
+class Overloaded(ResonanceError):
+    """Every place is taken. `retry_after_s` is an honest estimate."""
+
+    default_reason = "OVERLOADED"
+
+
+class Unavailable(ResonanceError):
+    """A part that is needed cannot be reached at the moment."""
+
+    default_reason = "UNAVAILABLE"
+
+
+class DeadlineExceeded(ResonanceError):
+    """The work took longer than it may."""
+
+    default_reason = "DEADLINE_EXCEEDED"
+
+
+class Cancelled(ResonanceError):
+    """Somebody asked to stop."""
+
+    default_reason = "CANCELLED"
+
+
+class PermissionDenied(ResonanceError):
+    """The caller may not do this."""
+
+    default_reason = "PERMISSION_DENIED"
+
+
+class DataLoss(ResonanceError):
+    """Stored bytes are not the bytes that were stored."""
+
+    default_reason = "DATA_LOSS"
+
+
+def invalid_field(field: str, reason: str, message: str) -> InvalidInput:
+    """An InvalidInput with one violation; the message names the field."""
+    return InvalidInput(
+        f"{field}: {message}", violations=(FieldViolation(field=field, reason=reason, message=message),)
+    )

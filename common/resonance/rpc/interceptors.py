@@ -1,0 +1,111 @@
+"""Server interceptor: validates requests, maps domain errors, logs and counts every call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+
+from resonance.errors import ResonanceError
+from resonance.rpc import status
+from resonance.rpc.validation import validate
+from resonance.telemetry.metrics import RPC_SECONDS
+
+_log = structlog.get_logger("rpc")
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Wraps every handler of our own services; gRPC's own (health, reflection) pass through.
+
+    A streaming handler is rebuilt and iterated inside our own `try`, because gRPC calls it once and iterates it later.
+    """
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        handler = await continuation(details)
+        if handler is None or not details.method.startswith("/resonance."):
+            return handler
+        kind, inner = _kind_of(handler)
+        wrap = _wrap_stream if handler.response_streaming else _wrap_unary
+        return getattr(grpc, f"{kind}_rpc_method_handler")(
+            wrap(inner, details.method, handler.request_streaming),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def _kind_of(handler: grpc.RpcMethodHandler) -> tuple[str, Callable[..., Any]]:
+    for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
+        inner = getattr(handler, kind)
+        if inner is not None:
+            return kind, inner
+    raise AssertionError("a handler has one of four kinds")
+
+
+def _wrap_unary(inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool) -> Callable[..., Awaitable[Any]]:
+    async def handle(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        started_s = time.perf_counter()
+        try:
+            _check(request, is_streamed)
+            response = await inner(request, context)
+        except (Exception, asyncio.CancelledError) as failure:
+            await _fail(method, started_s, failure, context)
+            raise
+        _record(method, "OK", started_s)
+        return response
+
+    return handle
+
+
+def _wrap_stream(
+    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool
+) -> Callable[..., AsyncIterator[Any]]:
+    async def handle(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+        started_s = time.perf_counter()
+        try:
+            _check(request, is_streamed)
+            async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
+                async for response in responses:
+                    yield response
+        except (Exception, asyncio.CancelledError, GeneratorExit) as failure:
+            await _fail(method, started_s, failure, context)
+            raise
+        _record(method, "OK", started_s)
+
+    return handle
+
+
+def _check(request: Any, is_streamed: bool) -> None:
+    """Streamed requests are checked message by message in the handler, by `rpc.validation.checked`."""
+    if not is_streamed and isinstance(request, Message):
+        validate(request)
+
+
+async def _fail(method: str, started_s: float, failure: BaseException, context: grpc.aio.ServicerContext) -> None:
+    if isinstance(failure, asyncio.CancelledError | GeneratorExit):
+        _record(method, "CANCELLED", started_s)
+        return
+    if isinstance(failure, grpc.aio.AbortError):
+        return
+    if isinstance(failure, grpc.aio.AioRpcError):
+        failure = status.error_of(failure)  # a failure of the service behind us is told as it was told to us
+    if not isinstance(failure, ResonanceError):
+        _log.error("unexpected error", method=method, exc_info=failure)
+        failure = ResonanceError("something broke inside; the log of the service says what", reason="INTERNAL")
+    _record(method, status.rpc_code_of(failure).name, started_s, reason=failure.reason)
+    await status.abort(context, failure)
+
+
+def _record(method: str, code: str, started_s: float, **extra: str) -> None:
+    took_s = time.perf_counter() - started_s
+    RPC_SECONDS.labels(method=method, code=code).observe(took_s)
+    _log.debug("call", method=method, code=code, took_ms=round(took_s * 1000, 1), **extra)

@@ -1,0 +1,73 @@
+"""A gRPC server with our interceptor, health, reflection, and an orderly end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from resonance.rpc.interceptors import CallInterceptor
+
+MESSAGE_BYTES_MAX = 20 * 1024 * 1024
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.so_reuseport", 0),  # a second server on the same port is an error, not a coin toss
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+    # One channel sticks to one pod behind an ordinary Service; a bounded age lets clients find new replicas.
+    ("grpc.max_connection_age_ms", 30 * 60 * 1000),
+    ("grpc.max_connection_age_grace_ms", 15 * 60 * 1000),
+]
+_log = structlog.get_logger("rpc")
+
+
+class RpcServer:
+    """One grpc.aio server for one or more services.
+
+    >>> server = RpcServer("127.0.0.1:0")
+    >>> server.add("resonance.v1.GenerateService", lambda s: add_GenerateServiceServicer_to_server(servicer, s))
+    >>> await server.start()  # server.address now has the real port
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._server = grpc.aio.server(interceptors=[CallInterceptor()], options=_OPTIONS)
+        self._health = HealthServicer()
+        self._names: list[str] = []
+
+    def add(self, full_name: str, register: Callable[[grpc.aio.Server], None]) -> None:
+        """Adds a service by its full protobuf name."""
+        register(self._server)
+        self._names.append(full_name)
+
+    async def start(self) -> None:
+        """Binds, starts and reports SERVING. Raises OSError where the address is taken."""
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self._server)
+        host, _, wanted_port = self.address.rpartition(":")
+        try:
+            port = self._server.add_insecure_port(self.address)
+        except RuntimeError as failure:
+            raise OSError(f"cannot listen on {self.address}: {failure}") from failure
+        if wanted_port != "0" and port != int(wanted_port):
+            raise OSError(f"cannot listen on {self.address}: it is taken")
+        self.address = f"{host}:{port}"
+        await self._server.start()
+        for name in ("", *self._names):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        _log.info("serving", address=self.address, services=self._names)
+
+    async def stop(self, drain_s: float) -> None:
+        """Reports NOT_SERVING, refuses new calls, lets running calls end for `drain_s` seconds, then cancels them."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(drain_s)
+
+    async def wait(self) -> None:
+        """Returns when the server has stopped."""
+        await self._server.wait_for_termination()

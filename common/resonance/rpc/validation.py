@@ -1,0 +1,131 @@
+"""Checks a message against the rules that its .proto declares; names every fault with its field path."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from resonance.errors import FieldViolation, InvalidInput
+from resonance.v1 import rules_pb2
+
+_NUMBERS = {
+    FieldDescriptor.CPPTYPE_DOUBLE,
+    FieldDescriptor.CPPTYPE_FLOAT,
+    FieldDescriptor.CPPTYPE_INT32,
+    FieldDescriptor.CPPTYPE_INT64,
+    FieldDescriptor.CPPTYPE_UINT32,
+    FieldDescriptor.CPPTYPE_UINT64,
+}
+_FLOATS = {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
+
+
+def validate(message: Message) -> None:
+    """Checks the message and all messages within it.
+
+    Raises:
+        InvalidInput: naming every field at fault.
+    """
+    violations = tuple(_faults_of(message, ""))
+    if violations:
+        told = "; ".join(f"{fault.field}: {fault.message}" for fault in violations[:5])
+        raise InvalidInput(told, violations=violations)
+
+
+@cache
+def rules_of(field: FieldDescriptor) -> rules_pb2.Rules:
+    """The rules that the .proto declares for the field; empty where it declares none."""
+    return field.GetOptions().Extensions[rules_pb2.rules]  # type: ignore[no-any-return]
+
+
+def is_repeated(field: FieldDescriptor) -> bool:
+    """Whether the field is repeated or a map."""
+    return bool(field.is_repeated)
+
+
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether the field is a map."""
+    return bool(
+        is_repeated(field) and field.message_type is not None and field.message_type.GetOptions().map_entry
+    )
+
+
+def _faults_of(message: Message, path: str) -> Iterator[FieldViolation]:
+    for field in message.DESCRIPTOR.fields:
+        name, rules, value = path + field.name, rules_of(field), getattr(message, field.name)
+        if is_map(field):
+            yield from _count_faults(name, len(value), rules)
+            yield from _map_faults(field, name, value, rules)
+        elif is_repeated(field):
+            yield from _count_faults(name, len(value), rules)
+            for index, item in enumerate(value):
+                yield from _value_faults(field, f"{name}[{index}]", item, rules)
+        elif field.has_presence and not message.HasField(field.name):
+            if rules.required:
+                yield _fault(name, "REQUIRED", "is required")
+        else:
+            yield from _value_faults(field, name, value, rules)
+
+
+def _map_faults(field: FieldDescriptor, name: str, value: Any, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:
+    entry = field.message_type.fields_by_name["value"]
+    for key in value:
+        yield from _value_faults(entry, f"{name}[{key}]", value[key], rules)
+
+
+def _value_faults(
+    field: FieldDescriptor, name: str, value: Any, rules: rules_pb2.Rules
+) -> Iterator[FieldViolation]:
+    if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
+        yield from _faults_of(value, name + ".")
+    elif field.cpp_type in _NUMBERS:
+        yield from _number_faults(field, name, value, rules)
+    elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+        yield from _text_faults(name, value, rules)
+    elif field.cpp_type == FieldDescriptor.CPPTYPE_ENUM:
+        yield from _enum_faults(field, name, value)
+
+
+def _enum_faults(field: FieldDescriptor, name: str, value: int) -> Iterator[FieldViolation]:
+    if value not in field.enum_type.values_by_number:
+        yield _fault(name, "UNKNOWN_VALUE", f"{value} is not one of its values")
+
+
+def _number_faults(
+    field: FieldDescriptor, name: str, value: float, rules: rules_pb2.Rules
+) -> Iterator[FieldViolation]:
+    if field.cpp_type in _FLOATS and not math.isfinite(value):
+        yield _fault(name, "NOT_FINITE", "must be a finite number")
+    elif rules.HasField("min") and value < rules.min:
+        yield _fault(name, "TOO_SMALL", f"must be at least {rules.min:g}, not {value:g}")
+    elif rules.HasField("max") and value > rules.max:
+        yield _fault(name, "TOO_LARGE", f"must be at most {rules.max:g}, not {value:g}")
+
+
+def _text_faults(name: str, value: str | bytes, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:
+    text_of_blank = value.strip() if isinstance(value, str) else value
+    if not text_of_blank:
+        if rules.required:
+            yield _fault(name, "REQUIRED", "must not be empty")
+    elif rules.HasField("min_length") and len(value) < rules.min_length:
+        yield _fault(name, "TOO_SHORT", f"must have at least {rules.min_length} characters")
+    elif rules.HasField("max_length") and len(value) > rules.max_length:
+        yield _fault(name, "TOO_LONG", f"must have at most {rules.max_length} characters, not {len(value)}")
+    elif isinstance(value, str) and rules.HasField("pattern") and not re.fullmatch(rules.pattern, value):
+        yield _fault(name, "MALFORMED", f"must match {rules.pattern}")
+
+
+def _count_faults(name: str, count: int, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:
+    if count < rules.min_items:
+        yield _fault(name, "TOO_FEW", f"must have at least {rules.min_items} item(s)")
+    elif rules.HasField("max_items") and count > rules.max_items:
+        yield _fault(name, "TOO_MANY", f"must have at most {rules.max_items} items, not {count}")
+
+
+def _fault(field: str, reason: str, message: str) -> FieldViolation:
+    return FieldViolation(field=field, reason=reason, message=message)

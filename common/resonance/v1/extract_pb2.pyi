@@ -1,0 +1,272 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from resonance.v1 import audio_pb2 as _audio_pb2
+from resonance.v1 import generate_pb2 as _generate_pb2
+from resonance.v1 import ingest_pb2 as _ingest_pb2
+from resonance.v1 import jobs_pb2 as _jobs_pb2
+from resonance.v1 import rules_pb2 as _rules_pb2
+from resonance.v1 import steering_pb2 as _steering_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetExtractorRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetExtractorResponse(_message.Message):
+    __slots__ = ("model", "clip_s", "hop_s", "clip_min_s")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    CLIP_S_FIELD_NUMBER: _ClassVar[int]
+    HOP_S_FIELD_NUMBER: _ClassVar[int]
+    CLIP_MIN_S_FIELD_NUMBER: _ClassVar[int]
+    model: _generate_pb2.ModelInfo
+    clip_s: float
+    hop_s: float
+    clip_min_s: float
+    def __init__(self, model: _Optional[_Union[_generate_pb2.ModelInfo, _Mapping]] = ..., clip_s: _Optional[float] = ..., hop_s: _Optional[float] = ..., clip_min_s: _Optional[float] = ...) -> None: ...
+
+class ExtractionTrack(_message.Message):
+    __slots__ = ("title", "sha256", "duration_s", "clip_count", "index")
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    CLIP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    title: str
+    sha256: str
+    duration_s: float
+    clip_count: int
+    index: int
+    def __init__(self, title: _Optional[str] = ..., sha256: _Optional[str] = ..., duration_s: _Optional[float] = ..., clip_count: _Optional[int] = ..., index: _Optional[int] = ...) -> None: ...
+
+class ExtractionStart(_message.Message):
+    __slots__ = ("taste_id", "tracks", "options", "title")
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACKS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    taste_id: str
+    tracks: _containers.RepeatedCompositeFieldContainer[ExtractionTrack]
+    options: _steering_pb2.TasteOptions
+    title: str
+    def __init__(self, taste_id: _Optional[str] = ..., tracks: _Optional[_Iterable[_Union[ExtractionTrack, _Mapping]]] = ..., options: _Optional[_Union[_steering_pb2.TasteOptions, _Mapping]] = ..., title: _Optional[str] = ...) -> None: ...
+
+class ExtractTasteRequest(_message.Message):
+    __slots__ = ("start", "clip", "chunk")
+    START_FIELD_NUMBER: _ClassVar[int]
+    CLIP_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    start: ExtractionStart
+    clip: _ingest_pb2.ClipOpening
+    chunk: _audio_pb2.AudioChunk
+    def __init__(self, start: _Optional[_Union[ExtractionStart, _Mapping]] = ..., clip: _Optional[_Union[_ingest_pb2.ClipOpening, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ...) -> None: ...
+
+class ExtractionPlan(_message.Message):
+    __slots__ = ("track_indices",)
+    TRACK_INDICES_FIELD_NUMBER: _ClassVar[int]
+    track_indices: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, track_indices: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ExtractionProgress(_message.Message):
+    __slots__ = ("track_index", "clips_done")
+    TRACK_INDEX_FIELD_NUMBER: _ClassVar[int]
+    CLIPS_DONE_FIELD_NUMBER: _ClassVar[int]
+    track_index: int
+    clips_done: int
+    def __init__(self, track_index: _Optional[int] = ..., clips_done: _Optional[int] = ...) -> None: ...
+
+class ExtractionTrackFault(_message.Message):
+    __slots__ = ("track_index", "fault")
+    TRACK_INDEX_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    track_index: int
+    fault: _jobs_pb2.Fault
+    def __init__(self, track_index: _Optional[int] = ..., fault: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ...) -> None: ...
+
+class ExtractTasteResponse(_message.Message):
+    __slots__ = ("plan", "progress", "track_fault", "taste")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    TRACK_FAULT_FIELD_NUMBER: _ClassVar[int]
+    TASTE_FIELD_NUMBER: _ClassVar[int]
+    plan: ExtractionPlan
+    progress: ExtractionProgress
+    track_fault: ExtractionTrackFault
+    taste: _steering_pb2.TasteSummary
+    def __init__(self, plan: _Optional[_Union[ExtractionPlan, _Mapping]] = ..., progress: _Optional[_Union[ExtractionProgress, _Mapping]] = ..., track_fault: _Optional[_Union[ExtractionTrackFault, _Mapping]] = ..., taste: _Optional[_Union[_steering_pb2.TasteSummary, _Mapping]] = ...) -> None: ...
+
+class GetTasteRequest(_message.Message):
+    __slots__ = ("taste_id",)
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    taste_id: str
+    def __init__(self, taste_id: _Optional[str] = ...) -> None: ...
+
+class GetTasteResponse(_message.Message):
+    __slots__ = ("taste",)
+    TASTE_FIELD_NUMBER: _ClassVar[int]
+    taste: _steering_pb2.TasteSummary
+    def __init__(self, taste: _Optional[_Union[_steering_pb2.TasteSummary, _Mapping]] = ...) -> None: ...
+
+class DeleteTasteRequest(_message.Message):
+    __slots__ = ("taste_id",)
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    taste_id: str
+    def __init__(self, taste_id: _Optional[str] = ...) -> None: ...
+
+class DeleteTasteResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PromptPair(_message.Message):
+    __slots__ = ("positive", "negative")
+    POSITIVE_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_FIELD_NUMBER: _ClassVar[int]
+    positive: str
+    negative: str
+    def __init__(self, positive: _Optional[str] = ..., negative: _Optional[str] = ...) -> None: ...
+
+class LayerScore(_message.Message):
+    __slots__ = ("layer", "auc", "norm", "prototype_score")
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    AUC_FIELD_NUMBER: _ClassVar[int]
+    NORM_FIELD_NUMBER: _ClassVar[int]
+    PROTOTYPE_SCORE_FIELD_NUMBER: _ClassVar[int]
+    layer: int
+    auc: float
+    norm: float
+    prototype_score: float
+    def __init__(self, layer: _Optional[int] = ..., auc: _Optional[float] = ..., norm: _Optional[float] = ..., prototype_score: _Optional[float] = ...) -> None: ...
+
+class CalibrationPoint(_message.Message):
+    __slots__ = ("strength", "rms", "clipped_share", "silent_share", "flatness", "distance_db", "passed", "failed_gates")
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    RMS_FIELD_NUMBER: _ClassVar[int]
+    CLIPPED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    SILENT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    FLATNESS_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_DB_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_GATES_FIELD_NUMBER: _ClassVar[int]
+    strength: float
+    rms: float
+    clipped_share: float
+    silent_share: float
+    flatness: float
+    distance_db: float
+    passed: bool
+    failed_gates: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, strength: _Optional[float] = ..., rms: _Optional[float] = ..., clipped_share: _Optional[float] = ..., silent_share: _Optional[float] = ..., flatness: _Optional[float] = ..., distance_db: _Optional[float] = ..., passed: _Optional[bool] = ..., failed_gates: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Calibration(_message.Message):
+    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time")
+    STRENGTH_MIN_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_MAX_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    PROTOTYPE_UPPER_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    strength_min: float
+    strength_max: float
+    points: _containers.RepeatedCompositeFieldContainer[CalibrationPoint]
+    prototype_upper: float
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Concept(_message.Message):
+    __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    BUILT_IN_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    UNUSABLE_REASON_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_KEY_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_SHA256_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    model_digest: str
+    pairs: _containers.RepeatedCompositeFieldContainer[PromptPair]
+    built_in: bool
+    ready: bool
+    layers: _containers.RepeatedCompositeFieldContainer[LayerScore]
+    calibration: Calibration
+    unusable_reason: str
+    vector_key: str
+    vector_sha256: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., model_digest: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., built_in: _Optional[bool] = ..., ready: _Optional[bool] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., unusable_reason: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ComputeConceptRequest(_message.Message):
+    __slots__ = ("name", "pairs")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    pairs: _containers.RepeatedCompositeFieldContainer[PromptPair]
+    def __init__(self, name: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("done", "total")
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    done: int
+    total: int
+    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
+
+class ComputeConceptResponse(_message.Message):
+    __slots__ = ("progress", "concept")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    CONCEPT_FIELD_NUMBER: _ClassVar[int]
+    progress: Progress
+    concept: Concept
+    def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., concept: _Optional[_Union[Concept, _Mapping]] = ...) -> None: ...
+
+class ListConceptsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListConceptsResponse(_message.Message):
+    __slots__ = ("concepts",)
+    CONCEPTS_FIELD_NUMBER: _ClassVar[int]
+    concepts: _containers.RepeatedCompositeFieldContainer[Concept]
+    def __init__(self, concepts: _Optional[_Iterable[_Union[Concept, _Mapping]]] = ...) -> None: ...
+
+class CalibrateConceptRequest(_message.Message):
+    __slots__ = ("name", "strengths", "prompts", "clip_s")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STRENGTHS_FIELD_NUMBER: _ClassVar[int]
+    PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    CLIP_S_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    strengths: _containers.RepeatedScalarFieldContainer[float]
+    prompts: _containers.RepeatedScalarFieldContainer[str]
+    clip_s: float
+    def __init__(self, name: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ...) -> None: ...
+
+class CalibrateConceptResponse(_message.Message):
+    __slots__ = ("progress", "concept")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    CONCEPT_FIELD_NUMBER: _ClassVar[int]
+    progress: Progress
+    concept: Concept
+    def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., concept: _Optional[_Union[Concept, _Mapping]] = ...) -> None: ...
+
+class ScanLayersRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ScanLayersResponse(_message.Message):
+    __slots__ = ("layers", "best_layers")
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    BEST_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    layers: _containers.RepeatedCompositeFieldContainer[LayerScore]
+    best_layers: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., best_layers: _Optional[_Iterable[int]] = ...) -> None: ...

@@ -1,0 +1,263 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from resonance.v1 import audio_pb2 as _audio_pb2
+from resonance.v1 import rules_pb2 as _rules_pb2
+from resonance.v1 import steering_pb2 as _steering_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PlaybackCommand(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PLAYBACK_COMMAND_UNSPECIFIED: _ClassVar[PlaybackCommand]
+    PLAYBACK_COMMAND_PLAY: _ClassVar[PlaybackCommand]
+    PLAYBACK_COMMAND_PAUSE: _ClassVar[PlaybackCommand]
+    PLAYBACK_COMMAND_STOP: _ClassVar[PlaybackCommand]
+    PLAYBACK_COMMAND_RESET: _ClassVar[PlaybackCommand]
+PLAYBACK_COMMAND_UNSPECIFIED: PlaybackCommand
+PLAYBACK_COMMAND_PLAY: PlaybackCommand
+PLAYBACK_COMMAND_PAUSE: PlaybackCommand
+PLAYBACK_COMMAND_STOP: PlaybackCommand
+PLAYBACK_COMMAND_RESET: PlaybackCommand
+
+class ModelCapabilities(_message.Message):
+    __slots__ = ("melody", "stereo", "steering", "live")
+    MELODY_FIELD_NUMBER: _ClassVar[int]
+    STEREO_FIELD_NUMBER: _ClassVar[int]
+    STEERING_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    melody: bool
+    stereo: bool
+    steering: bool
+    live: bool
+    def __init__(self, melody: _Optional[bool] = ..., stereo: _Optional[bool] = ..., steering: _Optional[bool] = ..., live: _Optional[bool] = ...) -> None: ...
+
+class ModelInfo(_message.Message):
+    __slots__ = ("model_id", "digest", "backend", "sample_rate_hz", "frame_rate_hz", "codebook_count", "layer_count", "hidden_size", "trained_duration_s", "take_duration_s_max", "capabilities", "weights_license", "training_data", "precision", "slot_count", "limits_note")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    FRAME_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    CODEBOOK_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAYER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_SIZE_FIELD_NUMBER: _ClassVar[int]
+    TRAINED_DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    TAKE_DURATION_S_MAX_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_LICENSE_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_DATA_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    SLOT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_NOTE_FIELD_NUMBER: _ClassVar[int]
+    model_id: str
+    digest: str
+    backend: str
+    sample_rate_hz: int
+    frame_rate_hz: float
+    codebook_count: int
+    layer_count: int
+    hidden_size: int
+    trained_duration_s: float
+    take_duration_s_max: float
+    capabilities: ModelCapabilities
+    weights_license: str
+    training_data: str
+    precision: str
+    slot_count: int
+    limits_note: str
+    def __init__(self, model_id: _Optional[str] = ..., digest: _Optional[str] = ..., backend: _Optional[str] = ..., sample_rate_hz: _Optional[int] = ..., frame_rate_hz: _Optional[float] = ..., codebook_count: _Optional[int] = ..., layer_count: _Optional[int] = ..., hidden_size: _Optional[int] = ..., trained_duration_s: _Optional[float] = ..., take_duration_s_max: _Optional[float] = ..., capabilities: _Optional[_Union[ModelCapabilities, _Mapping]] = ..., weights_license: _Optional[str] = ..., training_data: _Optional[str] = ..., precision: _Optional[str] = ..., slot_count: _Optional[int] = ..., limits_note: _Optional[str] = ...) -> None: ...
+
+class Melody(_message.Message):
+    __slots__ = ("wav",)
+    WAV_FIELD_NUMBER: _ClassVar[int]
+    wav: bytes
+    def __init__(self, wav: _Optional[bytes] = ...) -> None: ...
+
+class GenerateRequest(_message.Message):
+    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_S_FIELD_NUMBER: _ClassVar[int]
+    RESUME_SAMPLE_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    MELODY_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    recipe: _steering_pb2.Recipe
+    duration_s: float
+    seed: int
+    chunk_s: float
+    resume_sample_offset: int
+    melody: Melody
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ...) -> None: ...
+
+class GenerationStarted(_message.Message):
+    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_COUNT_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_ID_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    format: _audio_pb2.AudioFormat
+    sample_count_total: int
+    seed: int
+    recipe_id: str
+    recipe: _steering_pb2.Recipe
+    model: ModelInfo
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GenerationFinished(_message.Message):
+    __slots__ = ("end", "take")
+    END_FIELD_NUMBER: _ClassVar[int]
+    TAKE_FIELD_NUMBER: _ClassVar[int]
+    end: _audio_pb2.StreamEnd
+    take: Take
+    def __init__(self, end: _Optional[_Union[_audio_pb2.StreamEnd, _Mapping]] = ..., take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("started", "chunk", "finished")
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    started: GenerationStarted
+    chunk: _audio_pb2.AudioChunk
+    finished: GenerationFinished
+    def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ...) -> None: ...
+
+class Take(_message.Message):
+    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    BPM_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_KEY_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_SHA256_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    recipe: _steering_pb2.Recipe
+    seed: int
+    format: _audio_pb2.AudioFormat
+    duration_s: float
+    bpm: float
+    model: ModelInfo
+    audio_key: str
+    audio_sha256: str
+    create_time: _timestamp_pb2.Timestamp
+    recipe_id: str
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ...) -> None: ...
+
+class PerformOpening(_message.Message):
+    __slots__ = ("request_id", "recipe", "seed", "chunk_s")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_S_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    recipe: _steering_pb2.Recipe
+    seed: int
+    chunk_s: float
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ...) -> None: ...
+
+class PerformControl(_message.Message):
+    __slots__ = ("recipe", "command")
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    recipe: _steering_pb2.Recipe
+    command: PlaybackCommand
+    def __init__(self, recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., command: _Optional[_Union[PlaybackCommand, str]] = ...) -> None: ...
+
+class PerformRequest(_message.Message):
+    __slots__ = ("opening", "control")
+    OPENING_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    opening: PerformOpening
+    control: PerformControl
+    def __init__(self, opening: _Optional[_Union[PerformOpening, _Mapping]] = ..., control: _Optional[_Union[PerformControl, _Mapping]] = ...) -> None: ...
+
+class RecipeInForce(_message.Message):
+    __slots__ = ("recipe_id", "recipe", "sample_offset", "fault")
+    RECIPE_ID_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    recipe_id: str
+    recipe: _steering_pb2.Recipe
+    sample_offset: int
+    fault: str
+    def __init__(self, recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., sample_offset: _Optional[int] = ..., fault: _Optional[str] = ...) -> None: ...
+
+class PerformResponse(_message.Message):
+    __slots__ = ("started", "chunk", "recipe", "finished")
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    started: GenerationStarted
+    chunk: _audio_pb2.AudioChunk
+    recipe: RecipeInForce
+    finished: _audio_pb2.StreamEnd
+    def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., recipe: _Optional[_Union[RecipeInForce, _Mapping]] = ..., finished: _Optional[_Union[_audio_pb2.StreamEnd, _Mapping]] = ...) -> None: ...
+
+class GetModelRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetModelResponse(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: ModelInfo
+    def __init__(self, model: _Optional[_Union[ModelInfo, _Mapping]] = ...) -> None: ...
+
+class ListTakesRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListTakesResponse(_message.Message):
+    __slots__ = ("takes", "next_page_token")
+    TAKES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    takes: _containers.RepeatedCompositeFieldContainer[Take]
+    next_page_token: str
+    def __init__(self, takes: _Optional[_Iterable[_Union[Take, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetTakeRequest(_message.Message):
+    __slots__ = ("request_id",)
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    def __init__(self, request_id: _Optional[str] = ...) -> None: ...
+
+class GetTakeResponse(_message.Message):
+    __slots__ = ("take",)
+    TAKE_FIELD_NUMBER: _ClassVar[int]
+    take: Take
+    def __init__(self, take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
+
+class DeleteTakeRequest(_message.Message):
+    __slots__ = ("request_id",)
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    def __init__(self, request_id: _Optional[str] = ...) -> None: ...
+
+class DeleteTakeResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -1,0 +1,157 @@
+from resonance.v1 import audio_pb2 as _audio_pb2
+from resonance.v1 import jobs_pb2 as _jobs_pb2
+from resonance.v1 import rules_pb2 as _rules_pb2
+from resonance.v1 import steering_pb2 as _steering_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class SubmitPlaylistRequest(_message.Message):
+    __slots__ = ("request_id", "url", "options", "title")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    url: str
+    options: _steering_pb2.TasteOptions
+    title: str
+    def __init__(self, request_id: _Optional[str] = ..., url: _Optional[str] = ..., options: _Optional[_Union[_steering_pb2.TasteOptions, _Mapping]] = ..., title: _Optional[str] = ...) -> None: ...
+
+class SubmitPlaylistResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _jobs_pb2.Job
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class UploadHeader(_message.Message):
+    __slots__ = ("request_id", "options", "title")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    options: _steering_pb2.TasteOptions
+    title: str
+    def __init__(self, request_id: _Optional[str] = ..., options: _Optional[_Union[_steering_pb2.TasteOptions, _Mapping]] = ..., title: _Optional[str] = ...) -> None: ...
+
+class UploadTrack(_message.Message):
+    __slots__ = ("filename",)
+    FILENAME_FIELD_NUMBER: _ClassVar[int]
+    filename: str
+    def __init__(self, filename: _Optional[str] = ...) -> None: ...
+
+class UploadPlaylistRequest(_message.Message):
+    __slots__ = ("header", "track", "data")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    TRACK_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    header: UploadHeader
+    track: UploadTrack
+    data: bytes
+    def __init__(self, header: _Optional[_Union[UploadHeader, _Mapping]] = ..., track: _Optional[_Union[UploadTrack, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class UploadPlaylistResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _jobs_pb2.Job
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class GetJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class GetJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _jobs_pb2.Job
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class WatchJobRequest(_message.Message):
+    __slots__ = ("job_id", "after_revision")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_REVISION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    after_revision: int
+    def __init__(self, job_id: _Optional[str] = ..., after_revision: _Optional[int] = ...) -> None: ...
+
+class WatchJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _jobs_pb2.Job
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class ListJobsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListJobsResponse(_message.Message):
+    __slots__ = ("jobs", "next_page_token")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[_jobs_pb2.Job]
+    next_page_token: str
+    def __init__(self, jobs: _Optional[_Iterable[_Union[_jobs_pb2.Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CancelJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class CancelJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _jobs_pb2.Job
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class DeleteJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class DeleteJobResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StreamClipsRequest(_message.Message):
+    __slots__ = ("job_id", "track_index")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACK_INDEX_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    track_index: int
+    def __init__(self, job_id: _Optional[str] = ..., track_index: _Optional[int] = ...) -> None: ...
+
+class ClipOpening(_message.Message):
+    __slots__ = ("track_index", "clip_index", "start_s", "sample_count")
+    TRACK_INDEX_FIELD_NUMBER: _ClassVar[int]
+    CLIP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    track_index: int
+    clip_index: int
+    start_s: float
+    sample_count: int
+    def __init__(self, track_index: _Optional[int] = ..., clip_index: _Optional[int] = ..., start_s: _Optional[float] = ..., sample_count: _Optional[int] = ...) -> None: ...
+
+class StreamClipsResponse(_message.Message):
+    __slots__ = ("format", "clip", "chunk", "end")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    CLIP_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    format: _audio_pb2.AudioFormat
+    clip: ClipOpening
+    chunk: _audio_pb2.AudioChunk
+    end: _audio_pb2.StreamEnd
+    def __init__(self, format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., clip: _Optional[_Union[ClipOpening, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., end: _Optional[_Union[_audio_pb2.StreamEnd, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,185 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from resonance.v1 import rules_pb2 as _rules_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class MixMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MIX_MODE_UNSPECIFIED: _ClassVar[MixMode]
+    MIX_MODE_MEAN: _ClassVar[MixMode]
+    MIX_MODE_TIME_SELECT: _ClassVar[MixMode]
+    MIX_MODE_ATTENTION_WEIGHTED: _ClassVar[MixMode]
+
+class LayerMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LAYER_MODE_UNSPECIFIED: _ClassVar[LayerMode]
+    LAYER_MODE_PER_LAYER: _ClassVar[LayerMode]
+    LAYER_MODE_ONE_TO_ALL: _ClassVar[LayerMode]
+
+class SteeringTarget(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STEERING_TARGET_UNSPECIFIED: _ClassVar[SteeringTarget]
+    STEERING_TARGET_CONDITIONAL: _ClassVar[SteeringTarget]
+    STEERING_TARGET_BOTH: _ClassVar[SteeringTarget]
+MIX_MODE_UNSPECIFIED: MixMode
+MIX_MODE_MEAN: MixMode
+MIX_MODE_TIME_SELECT: MixMode
+MIX_MODE_ATTENTION_WEIGHTED: MixMode
+LAYER_MODE_UNSPECIFIED: LayerMode
+LAYER_MODE_PER_LAYER: LayerMode
+LAYER_MODE_ONE_TO_ALL: LayerMode
+STEERING_TARGET_UNSPECIFIED: SteeringTarget
+STEERING_TARGET_CONDITIONAL: SteeringTarget
+STEERING_TARGET_BOTH: SteeringTarget
+
+class TrackRange(_message.Message):
+    __slots__ = ("track_index", "start_s", "end_s")
+    TRACK_INDEX_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    END_S_FIELD_NUMBER: _ClassVar[int]
+    track_index: int
+    start_s: float
+    end_s: float
+    def __init__(self, track_index: _Optional[int] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ...) -> None: ...
+
+class TasteOptions(_message.Message):
+    __slots__ = ("mix_mode", "ranges", "attention_temperature")
+    MIX_MODE_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    mix_mode: MixMode
+    ranges: _containers.RepeatedCompositeFieldContainer[TrackRange]
+    attention_temperature: float
+    def __init__(self, mix_mode: _Optional[_Union[MixMode, str]] = ..., ranges: _Optional[_Iterable[_Union[TrackRange, _Mapping]]] = ..., attention_temperature: _Optional[float] = ...) -> None: ...
+
+class TasteTrack(_message.Message):
+    __slots__ = ("title", "sha256", "clip_count", "duration_s", "from_cache", "clip_weights")
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    CLIP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    FROM_CACHE_FIELD_NUMBER: _ClassVar[int]
+    CLIP_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    title: str
+    sha256: str
+    clip_count: int
+    duration_s: float
+    from_cache: bool
+    clip_weights: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, title: _Optional[str] = ..., sha256: _Optional[str] = ..., clip_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., from_cache: _Optional[bool] = ..., clip_weights: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class TasteSummary(_message.Message):
+    __slots__ = ("taste_id", "model_digest", "vector_key", "vector_sha256", "tracks", "layer_norms", "options", "create_time", "clip_count", "description")
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_KEY_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_SHA256_FIELD_NUMBER: _ClassVar[int]
+    TRACKS_FIELD_NUMBER: _ClassVar[int]
+    LAYER_NORMS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CLIP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    taste_id: str
+    model_digest: str
+    vector_key: str
+    vector_sha256: str
+    tracks: _containers.RepeatedCompositeFieldContainer[TasteTrack]
+    layer_norms: _containers.RepeatedScalarFieldContainer[float]
+    options: TasteOptions
+    create_time: _timestamp_pb2.Timestamp
+    clip_count: int
+    description: str
+    def __init__(self, taste_id: _Optional[str] = ..., model_digest: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., tracks: _Optional[_Iterable[_Union[TasteTrack, _Mapping]]] = ..., layer_norms: _Optional[_Iterable[float]] = ..., options: _Optional[_Union[TasteOptions, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clip_count: _Optional[int] = ..., description: _Optional[str] = ...) -> None: ...
+
+class WeightedPrompt(_message.Message):
+    __slots__ = ("text", "weight")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    weight: float
+    def __init__(self, text: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class TasteWeight(_message.Message):
+    __slots__ = ("taste_id", "strength", "layer_mode", "layer_gains")
+    class LayerGainsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: float
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[float] = ...) -> None: ...
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    LAYER_MODE_FIELD_NUMBER: _ClassVar[int]
+    LAYER_GAINS_FIELD_NUMBER: _ClassVar[int]
+    taste_id: str
+    strength: float
+    layer_mode: LayerMode
+    layer_gains: _containers.ScalarMap[int, float]
+    def __init__(self, taste_id: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ...) -> None: ...
+
+class ConceptWeight(_message.Message):
+    __slots__ = ("name", "strength", "layer_mode", "layer_gains")
+    class LayerGainsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: float
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[float] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    LAYER_MODE_FIELD_NUMBER: _ClassVar[int]
+    LAYER_GAINS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    strength: float
+    layer_mode: LayerMode
+    layer_gains: _containers.ScalarMap[int, float]
+    def __init__(self, name: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ...) -> None: ...
+
+class Sliders(_message.Message):
+    __slots__ = ("energy", "tempo", "bass_resonance", "harmonic_complexity", "instrument_density", "vocal_presence", "emotional_tension")
+    ENERGY_FIELD_NUMBER: _ClassVar[int]
+    TEMPO_FIELD_NUMBER: _ClassVar[int]
+    BASS_RESONANCE_FIELD_NUMBER: _ClassVar[int]
+    HARMONIC_COMPLEXITY_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_DENSITY_FIELD_NUMBER: _ClassVar[int]
+    VOCAL_PRESENCE_FIELD_NUMBER: _ClassVar[int]
+    EMOTIONAL_TENSION_FIELD_NUMBER: _ClassVar[int]
+    energy: float
+    tempo: float
+    bass_resonance: float
+    harmonic_complexity: float
+    instrument_density: float
+    vocal_presence: float
+    emotional_tension: float
+    def __init__(self, energy: _Optional[float] = ..., tempo: _Optional[float] = ..., bass_resonance: _Optional[float] = ..., harmonic_complexity: _Optional[float] = ..., instrument_density: _Optional[float] = ..., vocal_presence: _Optional[float] = ..., emotional_tension: _Optional[float] = ...) -> None: ...
+
+class Recipe(_message.Message):
+    __slots__ = ("prompts", "tastes", "concepts", "sliders", "guidance_scale", "temperature", "top_k", "steering_target")
+    PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    TASTES_FIELD_NUMBER: _ClassVar[int]
+    CONCEPTS_FIELD_NUMBER: _ClassVar[int]
+    SLIDERS_FIELD_NUMBER: _ClassVar[int]
+    GUIDANCE_SCALE_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    STEERING_TARGET_FIELD_NUMBER: _ClassVar[int]
+    prompts: _containers.RepeatedCompositeFieldContainer[WeightedPrompt]
+    tastes: _containers.RepeatedCompositeFieldContainer[TasteWeight]
+    concepts: _containers.RepeatedCompositeFieldContainer[ConceptWeight]
+    sliders: Sliders
+    guidance_scale: float
+    temperature: float
+    top_k: int
+    steering_target: SteeringTarget
+    def __init__(self, prompts: _Optional[_Iterable[_Union[WeightedPrompt, _Mapping]]] = ..., tastes: _Optional[_Iterable[_Union[TasteWeight, _Mapping]]] = ..., concepts: _Optional[_Iterable[_Union[ConceptWeight, _Mapping]]] = ..., sliders: _Optional[_Union[Sliders, _Mapping]] = ..., guidance_scale: _Optional[float] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., steering_target: _Optional[_Union[SteeringTarget, str]] = ...) -> None: ...
