@@ -1,0 +1,6 @@
+"""Object storage behind one protocol: files on a laptop, S3 in a cluster, memory in tests."""
+
+from resonance.store.memory import MemoryStore
+from resonance.store.objects import ObjectStore, StoredObject
+
+__all__ = ["MemoryStore", "ObjectStore", "StoredObject"]
