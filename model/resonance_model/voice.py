@@ -13,6 +13,8 @@ from resonance_model.sampling import Sampling, choose, guided
 from resonance_model.slot import CONDITIONAL, UNCONDITIONAL, Slot
 
 _BLOCK_STEPS = 512
+# MusicGen was trained on stretches of 30 s at 50 frames a second.
+WINDOW_FRAMES = 1500
 
 
 class Voice:

@@ -13,7 +13,7 @@ from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2_grpc
 from resonance_generate.engine import Engine
 from resonance_generate.generation import Generation
-from resonance_generate.model_info import info_of
+from resonance_model.info import info_of
 from resonance_generate.performance import Performance
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook

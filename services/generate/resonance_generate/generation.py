@@ -11,7 +11,7 @@ from resonance.errors import InvalidInput, Unsupported, invalid_field
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.job import Job
-from resonance_generate.model_info import format_of
+from resonance_model.info import format_of
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved
 from resonance_generate.stream import Piece
@@ -37,7 +37,8 @@ class Generation:
         request_id = request.request_id or new_request_id()
         seed = request.seed if request.HasField("seed") else _seed_of(request_id)
         done = await self._takes.find(request_id) if request.request_id else None
-        await self._takes.claim(request_id, _digest_of(request, self._info.digest))
+        if request.request_id:
+            await self._takes.claim(request_id, _digest_of(request, self._info.digest))
         if done is not None:
             async with aclosing(self._replay(request, done)) as responses:
                 async for response in responses:
@@ -73,7 +74,8 @@ class Generation:
                 if chunk is not None:
                     sequence += 1
                     yield generate_pb2.GenerateResponse(chunk=chunk)
-        await self._takes.save(take, bytes(pcm))
+        if not request.is_transient:
+            await self._takes.save(take, bytes(pcm))
         yield _finished(take, bytes(pcm))
 
     async def _replay(

@@ -14,7 +14,7 @@ from resonance.rpc.validation import validate
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.engine import Engine
 from resonance_generate.job import Job
-from resonance_generate.model_info import format_of
+from resonance_model.info import format_of
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved
 from resonance_generate.stream import ChunkStream

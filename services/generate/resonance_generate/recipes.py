@@ -70,6 +70,8 @@ class RecipeBook:
 
     async def _concept_push(self, weight: steering_pb2.ConceptWeight, notices: list[str]) -> Push:
         concept = await self._vectors.concept(weight.name)
+        if weight.unclamped:
+            return _push(concept.direction, weight.strength, weight)
         low, high = concept.strength_min, concept.strength_max
         strength = min(max(weight.strength, low), high)
         if strength != weight.strength:

@@ -13,11 +13,10 @@ from resonance_generate.stream import Piece
 from resonance_model.loaded import LoadedModel
 from resonance_model.sampling import Sampling
 from resonance_model.slot import Conditioning, Slot
-from resonance_model.voice import Voice
+from resonance_model.voice import WINDOW_FRAMES, Voice
 
 FIRST_CHUNK_FRAMES = 10
 RAMP_FRAMES = 12
-WINDOW_FRAMES = 1500
 CONTEXT_SHARE = 0.5
 
 
