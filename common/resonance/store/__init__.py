@@ -2,5 +2,6 @@
 
 from resonance.store.memory import MemoryStore
 from resonance.store.objects import ObjectStore, StoredObject
+from resonance.store.open import open_store
 
-__all__ = ["MemoryStore", "ObjectStore", "StoredObject"]
+__all__ = ["MemoryStore", "ObjectStore", "StoredObject", "open_store"]

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from resonance.errors import invalid_field
 
-_KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*(/[a-zA-Z0-9][a-zA-Z0-9._-]*){0,7}")
+_SEGMENT = r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}"  # a file system takes 255 bytes at most
+_KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT}){{0,7}}")
 KEY_LENGTH_MAX = 400
 
 

@@ -1,0 +1,170 @@
+"""Objects as files on a disk: atomic, checked, and exact when several processes write at once."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from resonance.errors import Conflict, NotFound, ResonanceError, Unavailable
+from resonance.ids import sha256_hex
+from resonance.store.objects import StoredObject, check_key
+from resonance.store.sealed import seal, unseal
+
+# A key may be another key's folder (`jobs/a` and `jobs/a/b`). The comma cannot occur in a key, so that the file of the
+# one never takes the name of the other's folder; the number is the version of the footer behind the data.
+_SUFFIX = ",1"
+_LOCK_COUNT = 64
+_TEMPORARY_AGE_S_MAX = 3600.0
+
+
+class FileStore:
+    """An ObjectStore below one folder.
+
+    Writers of one key exclude each other with a file lock, which holds between threads and between processes. Readers
+    take no lock: a file appears under its name by `rename`, whole and already on the disk.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._objects = root / "objects"
+        self._temporary = root / "temporary"
+        self._locks = root / "locks"
+        with _failures_named(str(root)):
+            for folder in (self._objects, self._temporary, self._locks):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+
+    async def put(self, key: str, data: bytes) -> str:
+        return await asyncio.to_thread(self._put, key, data)
+
+    async def create(self, key: str, data: bytes) -> str:
+        return await asyncio.to_thread(self._create, key, data)
+
+    async def replace(self, key: str, data: bytes, *, version: str) -> str:
+        return await asyncio.to_thread(self._replace, key, data, version)
+
+    async def get(self, key: str) -> StoredObject:
+        return await asyncio.to_thread(self._get, key)
+
+    async def exists(self, key: str) -> bool:
+        path = self._path_of(key)
+        with _failures_named(key):
+            return await asyncio.to_thread(path.is_file)
+
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        for key in await asyncio.to_thread(self._keys, prefix):
+            yield key
+
+    async def delete(self, key: str) -> None:
+        await asyncio.to_thread(self._delete, key)
+
+    async def close(self) -> None:
+        return None
+
+    def _put(self, key: str, data: bytes) -> str:
+        path = self._path_of(key)
+        with _failures_named(key), self._locked(key):
+            return self._write(path, data)
+
+    def _create(self, key: str, data: bytes) -> str:
+        path = self._path_of(key)
+        with _failures_named(key), self._locked(key):
+            if path.exists():
+                raise Conflict(f"{key} exists already", reason="KEY_EXISTS")
+            return self._write(path, data)
+
+    def _replace(self, key: str, data: bytes, version: str) -> str:
+        path = self._path_of(key)
+        with _failures_named(key), self._locked(key):
+            if self._get(key).version != version:
+                raise Conflict(f"{key} was changed by somebody else", reason="VERSION_CHANGED")
+            return self._write(path, data)
+
+    def _get(self, key: str) -> StoredObject:
+        path = self._path_of(key)
+        try:
+            with _failures_named(key):
+                sealed = path.read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"there is no object {key}", reason="NO_SUCH_OBJECT") from None
+        data, sha256 = unseal(sealed, key)
+        return StoredObject(key=key, data=data, sha256=sha256, version=sha256)
+
+    def _keys(self, prefix: str) -> list[str]:
+        folder = self._objects / prefix.rpartition("/")[0]
+        if ".." in prefix.split("/") or prefix.startswith("/"):
+            return []
+        found = (
+            os.path.relpath(os.path.join(place, name), self._objects).removesuffix(_SUFFIX)
+            for place, _, names in os.walk(folder)
+            for name in names
+            if name.endswith(_SUFFIX)
+        )
+        return sorted(key for key in found if key.startswith(prefix))
+
+    def _delete(self, key: str) -> None:
+        path = self._path_of(key)
+        with _failures_named(key), self._locked(key):
+            path.unlink(missing_ok=True)
+
+    def _write(self, path: Path, data: bytes) -> str:
+        """Temporary file, fsync, rename, fsync of the folder: after a power cut the old bytes or the new ones."""
+        temporary = self._temporary / secrets.token_hex(16)
+        try:
+            with temporary.open("xb") as file:
+                file.write(seal(data))
+                file.flush()
+                os.fsync(file.fileno())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _fsync_folder(path.parent)
+        return sha256_hex(data)
+
+    def _path_of(self, key: str) -> Path:
+        check_key(key)
+        return self._objects / (key + _SUFFIX)
+
+    @contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        """One of a fixed number of lock files, chosen by the key: locks never pile up and are never removed."""
+        number = hashlib.sha256(key.encode()).digest()[0] % _LOCK_COUNT
+        with (self._locks / f"{number:02d}").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go
+            yield
+
+    def _sweep(self) -> None:
+        """Removes what a killed process left half written."""
+        for path in self._temporary.iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _TEMPORARY_AGE_S_MAX:
+                    path.unlink()
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _failures_named(what: str) -> Iterator[None]:
+    """Turns the disk's errors into ours. A missing file passes: only the reader knows what it means."""
+    try:
+        yield
+    except (FileNotFoundError, ResonanceError):
+        raise
+    except OSError as failure:
+        if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(f"the disk of the object store is full ({what})", reason="STORE_FULL") from failure
+        raise Unavailable(f"the object store cannot be used: {failure}", reason="STORE_UNAVAILABLE") from failure

@@ -1,0 +1,73 @@
+"""From a store's URL to the store, proven."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from resonance.errors import invalid_field
+from resonance.settings import Settings
+from resonance.store.files import FileStore
+from resonance.store.memory import MemoryStore
+from resonance.store.objects import ObjectStore
+from resonance.store.probe import probe
+from resonance.store.s3 import S3Store
+
+
+async def open_store(settings: Settings) -> ObjectStore:
+    """Opens `file:FOLDER`, `memory:`, `s3://HOST[:PORT]/BUCKET` (TLS) or `s3+http://HOST[:PORT]/BUCKET`, and probes it.
+
+    Whoever opens it closes it.
+
+    Raises:
+        InvalidInput: the URL is none of these.
+        FailedPrecondition: there is no such bucket, or the store breaks the promises that jobs rest on.
+        Unavailable: the store cannot be reached.
+    """
+    store = await _opened(settings)
+    try:
+        if isinstance(store, S3Store):
+            await store.check()
+        await probe(store, settings.store_url)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def _opened(settings: Settings) -> ObjectStore:
+    kind, _, rest = settings.store_url.partition(":")
+    if kind == "memory":
+        return MemoryStore()
+    if kind == "file" and rest:
+        return await asyncio.to_thread(_files, rest)
+    if kind in ("s3", "s3+http"):
+        return _s3(settings, secure=kind == "s3")
+    raise _refused(settings)
+
+
+def _files(rest: str) -> FileStore:
+    return FileStore(Path(rest.removeprefix("//")).expanduser())
+
+
+def _s3(settings: Settings, *, secure: bool) -> S3Store:
+    parts = urlsplit(settings.store_url)
+    bucket = parts.path.strip("/")
+    if not parts.hostname or not bucket or "/" in bucket or "@" in parts.netloc:
+        raise _refused(settings)
+    return S3Store(
+        endpoint=parts.netloc,
+        bucket=bucket,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key,
+        secure=secure,
+    )
+
+
+def _refused(settings: Settings) -> Exception:
+    return invalid_field(
+        "RESONANCE_STORE",
+        "INVALID_SETTING",
+        "must be file:FOLDER, memory:, s3://HOST[:PORT]/BUCKET or s3+http://HOST[:PORT]/BUCKET",
+    )

@@ -1,0 +1,147 @@
+"""Objects in S3, or in anything that speaks its API, through the minio SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+
+from resonance.errors import Conflict, FailedPrecondition, NotFound, ResonanceError, Unavailable
+from resonance.ids import sha256_hex
+from resonance.store.objects import StoredObject, check_key
+from resonance.store.sealed import seal, unseal
+
+_THREADS = 16
+_CONNECT_S_MAX = 3.0
+_READ_S_MAX = 30.0
+_PRESIGNED_FOR = timedelta(minutes=5)
+_MISSING = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
+_T = TypeVar("_T")
+
+
+class S3Store:
+    """An ObjectStore in one bucket. The SDK blocks, so it runs in threads of its own, never the event loop's."""
+
+    def __init__(self, *, endpoint: str, bucket: str, access_key: str, secret_key: str, secure: bool) -> None:
+        self._bucket = bucket
+        self._where = f"{endpoint}/{bucket}"
+        self._http = urllib3.PoolManager(
+            maxsize=_THREADS,
+            timeout=urllib3.Timeout(connect=_CONNECT_S_MAX, read=_READ_S_MAX),
+            retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+        )
+        self._client = Minio(
+            endpoint, access_key=access_key, secret_key=secret_key, secure=secure, http_client=self._http
+        )
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
+
+    async def check(self) -> None:
+        """Raises unless the bucket can be reached and exists. A bucket is the operator's to make, not ours."""
+        if not await self._run(lambda: self._client.bucket_exists(self._bucket)):
+            raise FailedPrecondition(f"there is no bucket at {self._where}: create it first", reason="NO_SUCH_BUCKET")
+
+    async def put(self, key: str, data: bytes) -> str:
+        check_key(key)
+        sealed = seal(data)
+        await self._run(lambda: self._client.put_object(self._bucket, key, io.BytesIO(sealed), len(sealed)))
+        return sha256_hex(data)
+
+    async def create(self, key: str, data: bytes) -> str:
+        check_key(key)
+        await self._run(lambda: self._put_if(key, data, {"If-None-Match": "*"}))
+        return sha256_hex(data)
+
+    async def replace(self, key: str, data: bytes, *, version: str) -> str:
+        check_key(key)
+        try:
+            return await self._run(lambda: self._put_if(key, data, {"If-Match": f'"{version}"'}))
+        except Conflict:
+            if not await self.exists(key):
+                raise NotFound(f"there is no object {key}", reason="NO_SUCH_OBJECT") from None
+            raise
+
+    async def get(self, key: str) -> StoredObject:
+        check_key(key)
+        return await self._run(lambda: self._get(key))
+
+    async def exists(self, key: str) -> bool:
+        check_key(key)
+        try:
+            await self._run(lambda: self._client.stat_object(self._bucket, key))
+        except NotFound:
+            return False
+        return True
+
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        # Sorted here: SeaweedFS lists folder by folder (`b/x` before `b-c`), where S3 goes by the bytes of the key.
+        for key in await self._run(lambda: sorted(self._list(prefix))):
+            yield key
+
+    async def delete(self, key: str) -> None:
+        check_key(key)
+        await self._run(lambda: self._client.remove_object(self._bucket, key))
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._http.clear()
+
+    def _put_if(self, key: str, data: bytes, condition: dict[str, str]) -> str:
+        """The one place that writes under a condition; returns the new ETag.
+
+        `put_object(metadata={"If-None-Match": "*"})` would send the condition as user metadata and overwrite in
+        silence, so this is a presigned PUT, which is public API, with the header added. It is never tried again: after
+        a lost answer the second try would find the first one's object and call it somebody else's.
+        """
+        url = self._client.presigned_put_object(self._bucket, key, expires=_PRESIGNED_FOR)
+        answer = self._http.urlopen("PUT", url, body=seal(data), headers=condition, retries=False)
+        if answer.status in (409, 412):
+            raise Conflict(f"{key} was written by somebody else", reason="VERSION_CHANGED")
+        if answer.status == 404:
+            raise NotFound(f"there is no object {key}", reason="NO_SUCH_OBJECT")
+        if answer.status != 200:
+            raise Unavailable(f"the object store at {self._where} answered {answer.status}", reason="STORE_UNAVAILABLE")
+        return str(answer.headers["ETag"]).strip('"')
+
+    def _get(self, key: str) -> StoredObject:
+        response = self._client.get_object(self._bucket, key)
+        try:
+            sealed, version = response.read(), response.headers["ETag"].strip('"')
+        finally:
+            response.close()
+            response.release_conn()
+        data, sha256 = unseal(sealed, key)
+        return StoredObject(key=key, data=data, sha256=sha256, version=version)
+
+    def _list(self, prefix: str) -> Iterator[str]:
+        for entry in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
+            yield str(entry.object_name)
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        def named() -> _T:
+            with self._failures_named():
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, named)
+
+    @contextmanager
+    def _failures_named(self) -> Iterator[None]:
+        try:
+            yield
+        except ResonanceError:
+            raise
+        except S3Error as failure:
+            if failure.code in _MISSING:
+                raise NotFound("there is no such object", reason="NO_SUCH_OBJECT") from failure
+            message = f"the object store at {self._where} refused: {failure.code}"
+            raise Unavailable(message, reason="STORE_UNAVAILABLE") from failure
+        except (MinioException, urllib3.exceptions.HTTPError, OSError) as failure:
+            message = f"the object store at {self._where} cannot be reached"
+            raise Unavailable(message, reason="STORE_UNAVAILABLE", retry_after_s=2.0) from failure

@@ -1,0 +1,66 @@
+"""Files as a store: exact between processes, and tidy after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from resonance.store.files import FileStore
+
+_RACE = """
+import asyncio, sys
+from pathlib import Path
+from resonance.errors import Conflict
+from resonance.store.files import FileStore
+
+async def main():
+    store, wins = FileStore(Path(sys.argv[1])), 0
+    for number in range(50):
+        try:
+            await store.create(f"k/{number}", sys.argv[2].encode())
+            wins += 1
+        except Conflict:
+            pass
+    for _ in range(50):
+        while True:
+            found = await store.get("count")
+            try:
+                await store.replace("count", b"%d" % (int(found.data) + 1), version=found.version)
+                break
+            except Conflict:
+                pass
+    print(wins)
+
+asyncio.run(main())
+"""
+
+
+def test_processes_exclude_each_other(tmp_path: Path) -> None:
+    asyncio.run(FileStore(tmp_path).put("count", b"0"))
+    racers = [
+        subprocess.Popen([sys.executable, "-c", _RACE, str(tmp_path), str(n)], stdout=subprocess.PIPE) for n in range(3)
+    ]
+    wins = [int(racer.communicate(timeout=60)[0]) for racer in racers]
+    assert sum(wins) == 50
+    assert asyncio.run(FileStore(tmp_path).get("count")).data == b"150"
+
+
+def test_opening_removes_old_temporary_files_and_spares_young_ones(tmp_path: Path) -> None:
+    FileStore(tmp_path)
+    old, young = tmp_path / "temporary" / "old", tmp_path / "temporary" / "young"
+    old.write_bytes(b"half")
+    young.write_bytes(b"half")
+    os.utime(old, (time.time() - 7200,) * 2)
+    FileStore(tmp_path)
+    assert not old.exists()
+    assert young.exists()
+
+
+async def test_a_write_leaves_no_temporary_file(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    await store.put("k", b"data")
+    assert list((tmp_path / "temporary").iterdir()) == []
