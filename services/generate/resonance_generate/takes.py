@@ -17,7 +17,7 @@ from resonance.ids import sha256_hex
 from resonance.keys import request_key, take_audio_key, take_index_key, take_key
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2
-from resonance_generate.tempo import tempo_of
+from resonance_generate.tempo import hear_tempo
 
 _log = structlog.get_logger("takes")
 _PAGE = 50
@@ -111,7 +111,9 @@ class TakeLibrary:
         await self._store.delete(request_key(request_id))
 
     async def close(self) -> None:
-        """Waits for tempo that is still being heard."""
+        """Gives up tempo that is still being heard."""
+        for followup in self._followups:
+            followup.cancel()
         await asyncio.gather(*self._followups, return_exceptions=True)
 
     async def _index(self) -> AsyncIterator[str]:
@@ -121,7 +123,7 @@ class TakeLibrary:
     async def _add_tempo(self, request_id: str, pcm: bytes, sample_rate_hz: int) -> None:
         started_s = time.perf_counter()
         try:
-            bpm = await asyncio.to_thread(tempo_of, pcm, sample_rate_hz)
+            bpm = await hear_tempo(pcm, sample_rate_hz)
             stored = await self._store.get(take_key(request_id))
             take = json_format.Parse(stored.data, generate_pb2.Take())
             if bpm is not None:
