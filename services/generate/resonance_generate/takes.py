@@ -29,6 +29,7 @@ class TakeLibrary:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._followups: set[asyncio.Task[None]] = set()
+        self._tempo_turn = asyncio.Semaphore(1)
 
     async def claim(self, request_id: str, request_digest: str) -> None:
         """Binds an id to a request.
@@ -123,7 +124,8 @@ class TakeLibrary:
     async def _add_tempo(self, request_id: str, pcm: bytes, sample_rate_hz: int) -> None:
         started_s = time.perf_counter()
         try:
-            bpm = await hear_tempo(pcm, sample_rate_hz)
+            async with self._tempo_turn:
+                bpm = await hear_tempo(pcm, sample_rate_hz)
             stored = await self._store.get(take_key(request_id))
             take = json_format.Parse(stored.data, generate_pb2.Take())
             if bpm is not None:

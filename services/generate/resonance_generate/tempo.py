@@ -15,7 +15,6 @@ _SECONDS_MIN = 3.0
 _SECONDS_HEARD = 60.0
 _WAIT_S_MAX = 120.0
 _PULSE_MIN = 0.1
-_one_at_a_time = asyncio.Semaphore(1)
 
 
 async def hear_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
@@ -27,20 +26,19 @@ async def hear_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
     heard = pcm[: 2 * int(_SECONDS_HEARD * sample_rate_hz)]
     if len(heard) < 2 * _SECONDS_MIN * sample_rate_hz:
         return None
-    async with _one_at_a_time:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "resonance_generate.tempo", str(sample_rate_hz)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            told, _ = await asyncio.wait_for(child.communicate(heard), _WAIT_S_MAX)
-        finally:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "resonance_generate.tempo", str(sample_rate_hz)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        told, _ = await asyncio.wait_for(child.communicate(heard), _WAIT_S_MAX)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
     if child.returncode != 0:
         raise OSError(f"the beat tracker ended with {child.returncode}")
     return float(told) if told.strip() else None
