@@ -63,7 +63,9 @@ def make(
         )
         with Progress(console=_console, transient=True) as progress:
             take = write_song(out, client.stream(request), progress)
-    _console.print(f"{out}: {take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}")
+    _console.print(
+        f"{out}: {take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
+    )
 
 
 @app.command()
@@ -99,7 +101,9 @@ def concepts(address: Address = DEFAULT_ADDRESS) -> None:
             table.add_row(
                 concept.name,
                 concept.unusable_reason or ("yes" if concept.ready else "not yet"),
-                f"{limits.strength_min:g} to {limits.strength_max:g}" if concept.HasField("calibration") else "not measured",
+                f"{limits.strength_min:g} to {limits.strength_max:g}"
+                if concept.HasField("calibration")
+                else "not measured",
                 f"{best.layer} ({best.auc:.2f})" if best is not None else "",
             )
     Console().print(table)

@@ -14,9 +14,7 @@ from resonance.errors import DataLoss
 from resonance.v1 import generate_pb2
 
 
-def write_song(
-    path: Path, responses: Iterator[generate_pb2.GenerateResponse], progress: Progress
-) -> generate_pb2.Take:
+def write_song(path: Path, responses: Iterator[generate_pb2.GenerateResponse], progress: Progress) -> generate_pb2.Take:
     """Writes the take's messages.
 
     Raises:

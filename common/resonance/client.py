@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -153,7 +153,9 @@ class AsyncClient:
             raise ResonanceError(job.error.message or "the job was cancelled", reason=job.error.reason or "CANCELLED")
         return job
 
-    async def stream(self, request: generate_pb2.GenerateRequest) -> AsyncIterator[generate_pb2.GenerateResponse]:
+    async def stream(
+        self, request: generate_pb2.GenerateRequest
+    ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         """One take's messages while it is made. A stream that is cut is resumed where it ended, at most three times."""
         received = request.resume_sample_offset
         for attempt in range(_RESUMES_MAX + 1):
@@ -261,7 +263,7 @@ async def _told(call: Any) -> Any:
         raise error_of(failure) from failure
 
 
-async def _told_stream(call: Any) -> AsyncIterator[Any]:
+async def _told_stream(call: Any) -> AsyncGenerator[Any, None]:
     """The call's messages, with its failure as a domain error. Leaving it cancels the call: a dropped stream would live on."""
     try:
         async for response in call:
@@ -282,7 +284,7 @@ async def _last_concept(call: Any) -> extract_pb2.Concept:
 
 async def _upload_parts(
     header: ingest_pb2.UploadHeader, paths: Sequence[str | Path]
-) -> AsyncIterator[ingest_pb2.UploadPlaylistRequest]:
+) -> AsyncGenerator[ingest_pb2.UploadPlaylistRequest, None]:
     yield ingest_pb2.UploadPlaylistRequest(header=header)
     for path in map(Path, paths):
         yield ingest_pb2.UploadPlaylistRequest(track=ingest_pb2.UploadTrack(filename=path.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import structlog
@@ -44,7 +44,8 @@ class TakeLibrary:
             stored = json.loads((await self._store.get(request_key(request_id))).data)
             if stored["request_digest"] != request_digest:
                 raise Conflict(
-                    f"request id {request_id} was used for another request; choose a new one", reason="REQUEST_ID_REUSED"
+                    f"request id {request_id} was used for another request; choose a new one",
+                    reason="REQUEST_ID_REUSED",
                 ) from None
 
     async def find(self, request_id: str) -> generate_pb2.Take | None:
@@ -86,9 +87,10 @@ class TakeLibrary:
         self._followups.add(followup)
         followup.add_done_callback(self._followups.discard)
 
-    async def list(self, page_size: int, page_token: str) -> tuple[list[generate_pb2.Take], str]:
+    async def page(self, page_size: int, page_token: str) -> tuple[list[generate_pb2.Take], str]:
         """A page of takes, newest first, and the token of the next page (empty at the end)."""
-        size, takes, last = page_size or _PAGE, [], ""
+        size, last = page_size or _PAGE, ""
+        takes: list[generate_pb2.Take] = []
         if page_token and not page_token.startswith("take-index/"):
             raise invalid_field("page_token", "MALFORMED", "is not a token that this service gave")
         async with aclosing(self._index()) as keys:
@@ -117,7 +119,7 @@ class TakeLibrary:
             followup.cancel()
         await asyncio.gather(*self._followups, return_exceptions=True)
 
-    async def _index(self) -> AsyncIterator[str]:
+    async def _index(self) -> AsyncGenerator[str, None]:
         async for key in self._store.keys("take-index/"):
             yield key
 

@@ -46,16 +46,17 @@ async def hear_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
 
 def tempo_of(pcm: bytes, sample_rate_hz: int) -> float | None:
     """What the child does."""
-    import librosa
+    from librosa.feature import tempo
+    from librosa.onset import onset_strength
 
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768.0
-    onsets = librosa.onset.onset_strength(y=samples, sr=sample_rate_hz)
+    onsets = onset_strength(y=samples, sr=sample_rate_hz)
     if onsets.std() < _PULSE_MIN:
         return None
-    return round(float(librosa.feature.tempo(onset_envelope=onsets, sr=sample_rate_hz)[0]), 1)
+    return round(float(tempo(onset_envelope=onsets, sr=sample_rate_hz)[0]), 1)
 
 
 if __name__ == "__main__":
     os.nice(15)
-    tempo = tempo_of(sys.stdin.buffer.read(), int(sys.argv[1]))
-    print("" if tempo is None else tempo)
+    heard = tempo_of(sys.stdin.buffer.read(), int(sys.argv[1]))
+    print("" if heard is None else heard)
