@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 import uvicorn
+from resonance_ingest.build import open_ingest
 
 from resonance.rpc import RpcServer
 from resonance.settings import Settings
@@ -17,7 +18,6 @@ from resonance.store import open_store
 from resonance_extract.build import open_extract
 from resonance_gateway.app import build_app
 from resonance_generate.build import open_generate
-from resonance_ingest.build import open_ingest
 from resonance_model.loaders import load_model
 
 Say = Callable[[str], None]
@@ -86,7 +86,7 @@ async def _gateway(settings: Settings) -> AsyncIterator[str]:
     server = _Gateway(config)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has a flag, not an event
             await asyncio.sleep(0.01)
         yield bound
     finally:

@@ -34,7 +34,9 @@ class Direction:
 
     def __post_init__(self) -> None:
         if self.per_layer.ndim != 2 or self.per_layer.shape != self.one_to_all.shape:
-            raise ValueError(f"two equal [layers, hidden] are needed, not {self.per_layer.shape}, {self.one_to_all.shape}")
+            raise ValueError(
+                f"two equal [layers, hidden] are needed, not {self.per_layer.shape}, {self.one_to_all.shape}"
+            )
         if not (np.isfinite(self.per_layer).all() and np.isfinite(self.one_to_all).all()):
             raise ValueError("a direction must be finite")
 

@@ -51,9 +51,9 @@ class Backends:
         self._stream_s = settings.request_s_max
         self._channels = {address: open_channel(address) for address in map(settings.address_of, _SERVICES)}
         self._by_service = {name: self._channels[settings.address_of(name)] for name in _SERVICES}
-        self._ingest = ingest_pb2_grpc.IngestServiceStub(self._by_service["ingest"])  # type: ignore[no-untyped-call]
-        self._extract = extract_pb2_grpc.ExtractServiceStub(self._by_service["extract"])  # type: ignore[no-untyped-call]
-        self._generate = generate_pb2_grpc.GenerateServiceStub(self._by_service["generate"])  # type: ignore[no-untyped-call]
+        self._ingest = ingest_pb2_grpc.IngestServiceStub(self._by_service["ingest"])
+        self._extract = extract_pb2_grpc.ExtractServiceStub(self._by_service["extract"])
+        self._generate = generate_pb2_grpc.GenerateServiceStub(self._by_service["generate"])
 
     async def close(self) -> None:
         """Closes the channels."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,10 +34,12 @@ class Geometry:
 def padding_of(layer: Convolution, *, is_causal: bool, trim_right_ratio: float = 1.0) -> tuple[int, int]:
     """(left, right) samples that the layer pads, or trims where it is transposed, as EnCodec does it."""
     total = (layer.kernel - 1) * layer.dilation + 1 - layer.stride
-    if is_causal:
-        right = -int(-total * trim_right_ratio // 1) if layer.is_transposed else 0
-    else:
+    if not is_causal:
         right = total // 2
+    elif layer.is_transposed:
+        right = math.ceil(total * trim_right_ratio)
+    else:
+        right = 0
     return total - right, right
 
 

@@ -34,7 +34,9 @@ def hear_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMP
 
 
 @torch.inference_mode()
-def render_and_hear(model: LoadedModel, prompts: list[str], *, frame_count: int, seed: int) -> list[tuple[Tensor, Heard]]:
+def render_and_hear(
+    model: LoadedModel, prompts: list[str], *, frame_count: int, seed: int
+) -> list[tuple[Tensor, Heard]]:
     """Generates one take per prompt in one batch; returns each take's codes and what its layers said meanwhile."""
     voices, listeners = [], []
     for index, states in enumerate(model.encode_text(prompts)):
@@ -47,7 +49,9 @@ def render_and_hear(model: LoadedModel, prompts: list[str], *, frame_count: int,
             seed=seed + index,
         )
         steps = step_count_of(frame_count, model.shape.codebook_count)
-        voices.append(Voice(model.decoder, slot, sampling, frame_count=frame_count, window_steps=steps, context_frames=0))
+        voices.append(
+            Voice(model.decoder, slot, sampling, frame_count=frame_count, window_steps=steps, context_frames=0)
+        )
         listeners.append(listener)
     while not voices[0].is_finished:
         advance(model.decoder, voices)

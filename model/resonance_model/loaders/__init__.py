@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import structlog
+import torch
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
@@ -21,6 +22,7 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
         Unsupported: the wanted backend is not installed, or cannot read this checkpoint.
         NotFound: there is no such checkpoint.
     """
+    torch.set_num_threads(settings.model_threads)
     name, backend = settings.model, _backend_for(settings)
     _log.info("loading model", model=name, backend=backend)
     if backend == "audiocraft":

@@ -22,7 +22,9 @@ _META = Card(
     limits_note="The weights may not be used commercially. No realistic vocals.",
 )
 _UNKNOWN = Card(
-    weights_license="unknown", training_data="unknown", limits_note="Nothing is known about this checkpoint; ask who made it."
+    weights_license="unknown",
+    training_data="unknown",
+    limits_note="Nothing is known about this checkpoint; ask who made it.",
 )
 
 

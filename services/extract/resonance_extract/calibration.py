@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import grpc
 import numpy as np
@@ -29,7 +29,7 @@ class Calibration:
         self._concepts = concepts
         self._generate = generate
 
-    async def run(self, request: extract_pb2.CalibrateConceptRequest) -> AsyncIterator[_Response]:
+    async def run(self, request: extract_pb2.CalibrateConceptRequest) -> AsyncGenerator[_Response, None]:
         """Yields progress and the calibrated concept. Raises what `generate` raises, and for a concept that is not usable."""
         concept = usable(await self._concepts.get(request.name))
         strengths = sorted({*(request.strengths or STRENGTHS)} - {0.0})
@@ -114,4 +114,3 @@ def _last_passed(points: Sequence[extract_pb2.CalibrationPoint]) -> float:
             break
         reached = point.strength
     return reached
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 import structlog
@@ -46,7 +46,7 @@ class ConceptShelf:
             raise NotFound(f"this model has no concept {name}; compute it first", reason="NO_SUCH_CONCEPT") from failure
         return json_format.Parse(stored.data, extract_pb2.Concept())
 
-    async def list(self) -> list[extract_pb2.Concept]:
+    async def all(self) -> list[extract_pb2.Concept]:
         """All concepts: the sliders in their own order (`ready` false while they are being computed), then the others by name."""
         prefix = concept_key(self._digest, "x").removesuffix("x.json")
         stored = {}
@@ -61,7 +61,7 @@ class ConceptShelf:
         document = json_format.MessageToJson(concept, indent=None).encode()
         await self._store.put(concept_key(self._digest, concept.name), document)
 
-    async def compute(self, request: extract_pb2.ComputeConceptRequest) -> AsyncIterator[_Response]:
+    async def compute(self, request: extract_pb2.ComputeConceptRequest) -> AsyncGenerator[_Response, None]:
         """Computes and stores a concept of the caller's; yields progress and the concept.
 
         Raises:
@@ -82,7 +82,9 @@ class ConceptShelf:
                         pass
                     _log.info("slider ready", slider=name)
             except ResonanceError as failure:
-                _log.error("a slider could not be prepared", slider=name, reason=failure.reason, message=failure.message)
+                _log.error(
+                    "a slider could not be prepared", slider=name, reason=failure.reason, message=failure.message
+                )
 
     async def _is_current(self, name: str) -> bool:
         try:
@@ -93,7 +95,7 @@ class ConceptShelf:
 
     async def _compute(
         self, request: extract_pb2.ComputeConceptRequest, *, built_in: bool = False
-    ) -> AsyncIterator[_Response]:
+    ) -> AsyncGenerator[_Response, None]:
         reference = await self._reference.get()
         positive, negative = [pair.positive for pair in request.pairs], [pair.negative for pair in request.pairs]
         more: list[Array] = []
@@ -105,7 +107,9 @@ class ConceptShelf:
             yield _progress(2 * step + 2)
         difference = np.mean(more, axis=0) - np.mean(less, axis=0)
         direction = await asyncio.to_thread(direction_of, difference, reference, model_digest=self._digest)
-        key = vector_key(digest_of(["concept", self._digest, list(zip(positive, negative, strict=True)), _SEEDS, _DURATION_S]))
+        key = vector_key(
+            digest_of(["concept", self._digest, list(zip(positive, negative, strict=True)), _SEEDS, _DURATION_S])
+        )
         scores = layer_scores(np.stack(more), np.stack(less), reference, pair_count=len(positive))
         concept = extract_pb2.Concept(
             name=request.name,
@@ -145,7 +149,9 @@ def _unusable(scores: Sequence[extract_pb2.LayerScore]) -> str:
     best = max(score.auc for score in scores)
     if best >= AUC_MIN:
         return ""
-    return f"its two sides do not separate: the best layer's held-out AUC is {best:.2f}, and at least {AUC_MIN} is needed"
+    return (
+        f"its two sides do not separate: the best layer's held-out AUC is {best:.2f}, and at least {AUC_MIN} is needed"
+    )
 
 
 def _progress(done: int) -> _Response:

@@ -25,7 +25,9 @@ def direction_of(difference: Array, reference: Reference, *, model_digest: str) 
     """
     norms = np.linalg.norm(difference, axis=1, keepdims=True)
     if float(norms.max()) < _NORM_MIN:
-        raise InvalidInput("the two sets do not differ in the model: there is nothing to steer by", reason="NO_DIFFERENCE")
+        raise InvalidInput(
+            "the two sets do not differ in the model: there is nothing to steer by", reason="NO_DIFFERENCE"
+        )
     units = difference / np.maximum(norms, _NORM_MIN)
     shared = units.mean(axis=0, keepdims=True)
     shared = np.repeat(shared / max(float(np.linalg.norm(shared)), _NORM_MIN), len(units), axis=0)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -23,7 +26,7 @@ class Ear:
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ear")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ear", initializer=_step_back)
 
     async def clip(self, samples: NDArray[np.float32]) -> Heard:
         """What the layers say of a clip: mono `[samples]` at the model's rate."""
@@ -44,3 +47,9 @@ class Ear:
     def close(self) -> None:
         """Ends the thread after the step in hand."""
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _step_back() -> None:
+    """Listening can wait, playing cannot: where both share a machine, the ear's thread has the lower priority (Linux has it per thread)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

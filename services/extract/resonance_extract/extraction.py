@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import numpy as np
 from google.protobuf import json_format
@@ -34,7 +34,7 @@ class Extraction:
         self._shelf = shelf
         self._cache = TrackCache(store, model_digest=ear.model.facts.digest)
 
-    async def run(self, requests: _Requests) -> AsyncIterator[_Response]:
+    async def run(self, requests: _Requests) -> AsyncGenerator[_Response, None]:
         """Yields the plan, progress and faults while it listens, and the taste.
 
         Raises:
@@ -120,7 +120,7 @@ async def _start_of(requests: _Requests) -> extract_pb2.ExtractionStart:
 
 async def _clips_of(
     requests: _Requests, wanted: Sequence[int]
-) -> AsyncIterator[tuple[ingest_pb2.ClipOpening, np.ndarray[tuple[int], np.dtype[np.float32]]]]:
+) -> AsyncGenerator[tuple[ingest_pb2.ClipOpening, np.ndarray[tuple[int], np.dtype[np.float32]]], None]:
     """The streamed clips, each whole."""
     opening: ingest_pb2.ClipOpening | None = None
     data = bytearray()

@@ -14,9 +14,7 @@ from resonance_extract.statistics import Reference
 Array = NDArray[np.float32]
 
 
-def layer_scores(
-    more: Array, less: Array, reference: Reference, *, pair_count: int
-) -> list[extract_pb2.LayerScore]:
+def layer_scores(more: Array, less: Array, reference: Reference, *, pair_count: int) -> list[extract_pb2.LayerScore]:
     """Scores of all layers.
 
     Args:

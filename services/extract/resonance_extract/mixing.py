@@ -91,7 +91,9 @@ def _attended(statistics: TrackStatistics, temperature: float) -> Array:
     states = states - states.mean(axis=0)
     states /= np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-9)
     similarity = np.where(np.eye(count, dtype=bool), 0.0, np.maximum(states @ states.T, 0.0))
-    score = (_standard(similarity.sum(axis=1)) + _standard(np.log(statistics.rms.astype(np.float64) + 1e-6))) / temperature
+    score = (
+        _standard(similarity.sum(axis=1)) + _standard(np.log(statistics.rms.astype(np.float64) + 1e-6))
+    ) / temperature
     weights: Array = np.exp(score - score.max())
     return weights
 

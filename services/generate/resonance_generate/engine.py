@@ -156,7 +156,7 @@ class Engine:
     def _admit(self) -> None:
         with self._wakeup:
             self._forget_closed()
-            joining = []
+            joining: list[Job] = []
             while self._queue and len(self._rows) + len(joining) < self._slot_count:
                 joining.append(self._queue.popleft())
             metrics.QUEUE_DEPTH.set(len(self._queue))

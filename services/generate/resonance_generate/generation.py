@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from resonance.errors import InvalidInput, Unsupported, invalid_field
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.job import Job
-from resonance_model.info import format_of
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved
 from resonance_generate.stream import Piece
 from resonance_generate.takes import TakeLibrary
+from resonance_model.info import format_of
 
 CHUNK_S = 0.5
 
@@ -23,15 +23,13 @@ CHUNK_S = 0.5
 class Generation:
     """What one `Generate` call does. Yields the call's messages: started, chunks, finished."""
 
-    def __init__(
-        self, player: Player, book: RecipeBook, takes: TakeLibrary, info: generate_pb2.ModelInfo
-    ) -> None:
+    def __init__(self, player: Player, book: RecipeBook, takes: TakeLibrary, info: generate_pb2.ModelInfo) -> None:
         self._player = player
         self._book = book
         self._takes = takes
         self._info = info
 
-    async def run(self, request: generate_pb2.GenerateRequest) -> AsyncIterator[generate_pb2.GenerateResponse]:
+    async def run(self, request: generate_pb2.GenerateRequest) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         """Makes the take, or replays it where the same request has already made it."""
         self._check(request)
         request_id = request.request_id or new_request_id()
@@ -51,7 +49,7 @@ class Generation:
 
     async def _make(
         self, request: generate_pb2.GenerateRequest, request_id: str, seed: int, resolved: Resolved
-    ) -> AsyncIterator[generate_pb2.GenerateResponse]:
+    ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         frame_count = math.ceil(round(request.duration_s * self._info.frame_rate_hz, 6))
         hop = round(self._info.sample_rate_hz / self._info.frame_rate_hz)
         take = self._take_of(request_id, seed, resolved, frame_count)
@@ -80,7 +78,7 @@ class Generation:
 
     async def _replay(
         self, request: generate_pb2.GenerateRequest, take: generate_pb2.Take
-    ) -> AsyncIterator[generate_pb2.GenerateResponse]:
+    ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         pcm = await self._takes.pcm(take)
         total = len(pcm) // 2
         self._check_offset(request, total)
@@ -121,9 +119,7 @@ class Generation:
             recipe_id=resolved.recipe_id,
         )
 
-    def _started(
-        self, take: generate_pb2.Take, total: int, notices: tuple[str, ...]
-    ) -> generate_pb2.GenerateResponse:
+    def _started(self, take: generate_pb2.Take, total: int, notices: tuple[str, ...]) -> generate_pb2.GenerateResponse:
         return generate_pb2.GenerateResponse(
             started=generate_pb2.GenerationStarted(
                 request_id=take.request_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from resonance.errors import InvalidInput, ResonanceError
@@ -14,10 +14,10 @@ from resonance.rpc.validation import validate
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.engine import Engine
 from resonance_generate.job import Job
-from resonance_model.info import format_of
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved
 from resonance_generate.stream import ChunkStream
+from resonance_model.info import format_of
 
 CHUNK_S = 0.2
 # How far generation runs ahead of a listener in real time: the music's own reaction time to a control is at most this and a chunk.
@@ -40,7 +40,7 @@ class Performance:
 
     async def run(
         self, requests: AsyncIterator[generate_pb2.PerformRequest]
-    ) -> AsyncIterator[generate_pb2.PerformResponse]:
+    ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
         """Plays until the client stops it or leaves. Raises what `RecipeBook.resolve` and `Player.submit` raise."""
         opening = await _opening_of(requests)
         resolved = await self._book.resolve(opening.recipe)

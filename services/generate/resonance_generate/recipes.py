@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from google.protobuf import json_format
@@ -10,11 +10,14 @@ from google.protobuf import json_format
 from resonance.errors import FieldViolation, InvalidInput
 from resonance.ids import digest_of
 from resonance.sliders import SLIDER_NAMES
+from resonance.taste import Direction
 from resonance.v1 import steering_pb2
 from resonance_generate.job import Score
 from resonance_generate.vectors import Vectors
 from resonance_model.loaded import LoadedModel
 from resonance_model.steering import Push, compose
+
+_Weight = steering_pb2.TasteWeight | steering_pb2.ConceptWeight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,9 @@ class RecipeBook:
         if not any(prompt.weight > 0 for prompt in recipe.prompts):
             faults.append(_fault("recipe.prompts", "NO_WEIGHT", "at least one prompt needs a weight above 0"))
         if faults:
-            raise InvalidInput("; ".join(f"{fault.field}: {fault.message}" for fault in faults), violations=tuple(faults))
+            raise InvalidInput(
+                "; ".join(f"{fault.field}: {fault.message}" for fault in faults), violations=tuple(faults)
+            )
 
 
 def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_pb2.Recipe:
@@ -111,26 +116,29 @@ def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_
     whole.sliders.SetInParent()
     if whole.steering_target == steering_pb2.STEERING_TARGET_UNSPECIFIED:
         whole.steering_target = steering_pb2.STEERING_TARGET_CONDITIONAL
-    for weight in (*whole.tastes, *whole.concepts):
+    weights: list[_Weight] = [*whole.tastes, *whole.concepts]
+    for weight in weights:
         if weight.layer_mode == steering_pb2.LAYER_MODE_UNSPECIFIED:
             weight.layer_mode = steering_pb2.LAYER_MODE_PER_LAYER
     return whole
 
 
-def _push(direction: object, strength: float, weight: steering_pb2.TasteWeight | steering_pb2.ConceptWeight) -> Push:
+def _push(direction: Direction, strength: float, weight: _Weight) -> Push:
     return Push(
-        direction=direction,  # type: ignore[arg-type]
+        direction=direction,
         strength=strength,
         is_per_layer=weight.layer_mode != steering_pb2.LAYER_MODE_ONE_TO_ALL,
         layer_gains=dict(weight.layer_gains),
     )
 
 
-def _layer_faults(
-    name: str, weights: Sequence[steering_pb2.TasteWeight] | Sequence[steering_pb2.ConceptWeight], layer_count: int
-) -> list[FieldViolation]:
+def _layer_faults(name: str, weights: Iterable[_Weight], layer_count: int) -> list[FieldViolation]:
     return [
-        _fault(f"recipe.{name}[{index}].layer_gains[{layer}]", "NO_SUCH_LAYER", f"the model has layers 0 to {layer_count - 1}")
+        _fault(
+            f"recipe.{name}[{index}].layer_gains[{layer}]",
+            "NO_SUCH_LAYER",
+            f"the model has layers 0 to {layer_count - 1}",
+        )
         for index, weight in enumerate(weights)
         for layer in weight.layer_gains
         if not 0 <= layer < layer_count

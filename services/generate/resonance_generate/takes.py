@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import structlog
@@ -17,7 +17,7 @@ from resonance.ids import sha256_hex
 from resonance.keys import request_key, take_audio_key, take_index_key, take_key
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2
-from resonance_generate.tempo import tempo_of
+from resonance_generate.tempo import hear_tempo
 
 _log = structlog.get_logger("takes")
 _PAGE = 50
@@ -29,6 +29,7 @@ class TakeLibrary:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._followups: set[asyncio.Task[None]] = set()
+        self._tempo_turn = asyncio.Semaphore(1)
 
     async def claim(self, request_id: str, request_digest: str) -> None:
         """Binds an id to a request.
@@ -43,7 +44,8 @@ class TakeLibrary:
             stored = json.loads((await self._store.get(request_key(request_id))).data)
             if stored["request_digest"] != request_digest:
                 raise Conflict(
-                    f"request id {request_id} was used for another request; choose a new one", reason="REQUEST_ID_REUSED"
+                    f"request id {request_id} was used for another request; choose a new one",
+                    reason="REQUEST_ID_REUSED",
                 ) from None
 
     async def find(self, request_id: str) -> generate_pb2.Take | None:
@@ -85,9 +87,10 @@ class TakeLibrary:
         self._followups.add(followup)
         followup.add_done_callback(self._followups.discard)
 
-    async def list(self, page_size: int, page_token: str) -> tuple[list[generate_pb2.Take], str]:
+    async def page(self, page_size: int, page_token: str) -> tuple[list[generate_pb2.Take], str]:
         """A page of takes, newest first, and the token of the next page (empty at the end)."""
-        size, takes, last = page_size or _PAGE, [], ""
+        size, last = page_size or _PAGE, ""
+        takes: list[generate_pb2.Take] = []
         if page_token and not page_token.startswith("take-index/"):
             raise invalid_field("page_token", "MALFORMED", "is not a token that this service gave")
         async with aclosing(self._index()) as keys:
@@ -111,17 +114,20 @@ class TakeLibrary:
         await self._store.delete(request_key(request_id))
 
     async def close(self) -> None:
-        """Waits for tempo that is still being heard."""
+        """Gives up tempo that is still being heard."""
+        for followup in self._followups:
+            followup.cancel()
         await asyncio.gather(*self._followups, return_exceptions=True)
 
-    async def _index(self) -> AsyncIterator[str]:
+    async def _index(self) -> AsyncGenerator[str, None]:
         async for key in self._store.keys("take-index/"):
             yield key
 
     async def _add_tempo(self, request_id: str, pcm: bytes, sample_rate_hz: int) -> None:
         started_s = time.perf_counter()
         try:
-            bpm = await asyncio.to_thread(tempo_of, pcm, sample_rate_hz)
+            async with self._tempo_turn:
+                bpm = await hear_tempo(pcm, sample_rate_hz)
             stored = await self._store.get(take_key(request_id))
             take = json_format.Parse(stored.data, generate_pb2.Take())
             if bpm is not None:
