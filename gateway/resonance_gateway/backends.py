@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable
+from resonance.errors import Conflict, DeadlineExceeded, ResonanceError, Unavailable
 from resonance.rpc import error_of, open_channel
 from resonance.settings import Settings
 from resonance.v1 import (
@@ -154,10 +154,15 @@ class Backends:
         """A take with its first chunk already here, so that a failure is still an HTTP status."""
         return await self._open_take(messages.generate_request(body, request_id))
 
-    async def replay(self, request_id: str, sample_offset: int) -> TakeStream:
-        """A finished take once more, from a sample on."""
+    async def replay(self, request_id: str) -> TakeStream:
+        """A finished take once more."""
         take = await self._take(request_id)
-        return await self._open_take(messages.replay_request(take, sample_offset))
+        try:
+            return await self._open_take(messages.replay_request(take))
+        except Conflict:
+            # A take tells its recipe with every default filled in and so may not be, to the letter, the request that
+            # its id was bound to. The same music is then made again, under no id.
+            return await self._open_take(messages.remake_request(take))
 
     async def takes(self, page: PageQuery) -> Json:
         """One page of finished takes, newest first."""

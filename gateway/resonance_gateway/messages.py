@@ -70,20 +70,25 @@ def generate_request(body: GenerationBody, request_id: str) -> generate_pb2.Gene
     )
     if body.seed is not None:
         request.seed = body.seed
+    if body.is_transient:
+        request.is_transient = True
     if body.chunk_s is not None:
         request.chunk_s = body.chunk_s
     return request
 
 
-def replay_request(take: generate_pb2.Take, sample_offset: int) -> generate_pb2.GenerateRequest:
+def replay_request(take: generate_pb2.Take) -> generate_pb2.GenerateRequest:
     """The request that gives a finished take again: the same id, recipe, length and seed give the same bytes."""
     return generate_pb2.GenerateRequest(
-        request_id=take.request_id,
-        recipe=take.recipe,
-        duration_s=take.duration_s,
-        seed=take.seed,
-        resume_sample_offset=sample_offset,
+        request_id=take.request_id, recipe=take.recipe, duration_s=take.duration_s, seed=take.seed
     )
+
+
+def remake_request(take: generate_pb2.Take) -> generate_pb2.GenerateRequest:
+    """The same music once more without its id, kept by nobody: equal recipe, length and seed make equal samples."""
+    request = replay_request(take)
+    request.request_id, request.is_transient = "", True
+    return request
 
 
 def taste_json(job: jobs_pb2.Job) -> dict[str, Any]:
@@ -150,6 +155,7 @@ def _concept_weight(use: ConceptUse) -> steering_pb2.ConceptWeight:
     return steering_pb2.ConceptWeight(
         name=use.name,
         strength=use.strength,
+        unclamped=use.unclamped,
         layer_mode=number_of(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
         layer_gains=use.layer_gains,
     )
