@@ -96,7 +96,7 @@ async def test_leaving_before_the_first_chunk_stops_the_take_as_well(gateway: Ga
 
 @pytest.mark.parametrize("fault", ["cut", "wrong_digest"])
 async def test_a_stream_without_a_true_end_mark_ends_short(gateway: Gateway, fault: str) -> None:
-    gateway.script.cut_after_chunks = 2 if fault == "cut" else None
+    gateway.script.cuts = [2] if fault == "cut" else []
     gateway.script.wrong_digest = fault == "wrong_digest"
     pieces: list[bytes] = []
     with pytest.raises(httpx.RemoteProtocolError):
