@@ -21,7 +21,9 @@ class Waveform:
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.dtype != np.float32:
-            raise ValueError(f"samples must be float32 [channels, samples], not {self.samples.dtype} {self.samples.shape}")
+            raise ValueError(
+                f"samples must be float32 [channels, samples], not {self.samples.dtype} {self.samples.shape}"
+            )
         if self.samples.shape[0] not in (1, 2):
             raise ValueError(f"one or two channels, not {self.samples.shape[0]}")
         if not np.isfinite(self.samples).all() or (self.samples.size and np.abs(self.samples).max() > 1.0):

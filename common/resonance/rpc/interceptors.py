@@ -20,7 +20,7 @@ from resonance.telemetry.metrics import RPC_SECONDS
 _log = structlog.get_logger("rpc")
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler of our own services; gRPC's own (health, reflection) pass through.
 
     A streaming handler is rebuilt and iterated inside our own `try`, because gRPC calls it once and iterates it later.
@@ -28,9 +28,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
-        details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        details = handler_call_details
         handler = await continuation(details)
         if handler is None or not details.method.startswith("/resonance."):
             return handler
@@ -43,7 +44,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         )
 
 
-def _kind_of(handler: grpc.RpcMethodHandler) -> tuple[str, Callable[..., Any]]:
+def _kind_of(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[str, Callable[..., Any]]:
     for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
         inner = getattr(handler, kind)
         if inner is not None:
@@ -52,7 +53,7 @@ def _kind_of(handler: grpc.RpcMethodHandler) -> tuple[str, Callable[..., Any]]:
 
 
 def _wrap_unary(inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool) -> Callable[..., Awaitable[Any]]:
-    async def handle(request: Any, context: grpc.aio.ServicerContext) -> Any:
+    async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         started_s = time.perf_counter()
         try:
             _check(request, is_streamed)
@@ -69,7 +70,7 @@ def _wrap_unary(inner: Callable[..., Awaitable[Any]], method: str, is_streamed: 
 def _wrap_stream(
     inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool
 ) -> Callable[..., AsyncIterator[Any]]:
-    async def handle(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+    async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         started_s = time.perf_counter()
         try:
             _check(request, is_streamed)
@@ -90,7 +91,9 @@ def _check(request: Any, is_streamed: bool) -> None:
         validate(request)
 
 
-async def _fail(method: str, started_s: float, failure: BaseException, context: grpc.aio.ServicerContext) -> None:
+async def _fail(
+    method: str, started_s: float, failure: BaseException, context: grpc.aio.ServicerContext[Any, Any]
+) -> None:
     if isinstance(failure, asyncio.CancelledError | GeneratorExit):
         _record(method, "CANCELLED", started_s)
         return

@@ -39,17 +39,15 @@ class RpcServer:
         self._server = grpc.aio.server(interceptors=[CallInterceptor()], options=_OPTIONS)
         self._health = HealthServicer()
         self._names: list[str] = []
+        self._is_bound = False
 
     def add(self, full_name: str, register: Callable[[grpc.aio.Server], None]) -> None:
         """Adds a service by its full protobuf name."""
         register(self._server)
         self._names.append(full_name)
 
-    async def start(self) -> None:
-        """Binds, starts and reports SERVING. Raises OSError where the address is taken."""
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = [*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(names, self._server)
+    async def bind(self) -> str:
+        """Takes the address and returns it with its real port. Raises OSError where it is taken."""
         host, _, wanted_port = self.address.rpartition(":")
         try:
             port = self._server.add_insecure_port(self.address)
@@ -58,6 +56,16 @@ class RpcServer:
         if wanted_port != "0" and port != int(wanted_port):
             raise OSError(f"cannot listen on {self.address}: it is taken")
         self.address = f"{host}:{port}"
+        self._is_bound = True
+        return self.address
+
+    async def start(self) -> None:
+        """Binds where `bind` has not, starts, and reports SERVING. Raises OSError where the address is taken."""
+        if not self._is_bound:
+            await self.bind()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self._server)
         await self._server.start()
         for name in ("", *self._names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
@@ -65,7 +66,7 @@ def status_of(error: ResonanceError) -> status_pb2.Status:
     return status
 
 
-async def abort(context: grpc.aio.ServicerContext, error: ResonanceError) -> None:
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ResonanceError) -> None:
     """Ends the call with the error's status and details."""
     await context.abort_with_status(rpc_status.to_status(status_of(error)))
 
@@ -74,7 +75,9 @@ def error_of(failure: grpc.aio.AioRpcError) -> ResonanceError:
     """The domain error that a failed call carries; what carries none becomes the row of its code."""
     row = next((row for row in _TABLE if row.rpc == failure.code()), _TABLE[-1])
     message = failure.details() or f"the call failed with {failure.code().name}"
-    reason, violations, retry_after_s = None, (), None
+    reason: str | None = None
+    violations: tuple[FieldViolation, ...] = ()
+    retry_after_s: float | None = None
     if row.error is errors.Unavailable:
         retry_after_s = 1.0
     status = rpc_status.from_call(failure)

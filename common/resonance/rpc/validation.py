@@ -14,6 +14,9 @@ from google.protobuf.message import Message
 from resonance.errors import FieldViolation, InvalidInput
 from resonance.v1 import rules_pb2
 
+# A FieldDescriptor. protobuf's Python and C descriptors are two types to its stubs, and one to everybody else.
+Field = Any
+
 _NUMBERS = {
     FieldDescriptor.CPPTYPE_DOUBLE,
     FieldDescriptor.CPPTYPE_FLOAT,
@@ -38,21 +41,19 @@ def validate(message: Message) -> None:
 
 
 @cache
-def rules_of(field: FieldDescriptor) -> rules_pb2.Rules:
+def rules_of(field: Field) -> rules_pb2.Rules:
     """The rules that the .proto declares for the field; empty where it declares none."""
-    return field.GetOptions().Extensions[rules_pb2.rules]  # type: ignore[no-any-return]
+    return field.GetOptions().Extensions[rules_pb2.rules]
 
 
-def is_repeated(field: FieldDescriptor) -> bool:
+def is_repeated(field: Field) -> bool:
     """Whether the field is repeated or a map."""
     return bool(field.is_repeated)
 
 
-def is_map(field: FieldDescriptor) -> bool:
+def is_map(field: Field) -> bool:
     """Whether the field is a map."""
-    return bool(
-        is_repeated(field) and field.message_type is not None and field.message_type.GetOptions().map_entry
-    )
+    return bool(is_repeated(field) and field.message_type is not None and field.message_type.GetOptions().map_entry)
 
 
 def _faults_of(message: Message, path: str) -> Iterator[FieldViolation]:
@@ -72,15 +73,13 @@ def _faults_of(message: Message, path: str) -> Iterator[FieldViolation]:
             yield from _value_faults(field, name, value, rules)
 
 
-def _map_faults(field: FieldDescriptor, name: str, value: Any, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:
+def _map_faults(field: Field, name: str, value: Any, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:
     entry = field.message_type.fields_by_name["value"]
     for key in value:
         yield from _value_faults(entry, f"{name}[{key}]", value[key], rules)
 
 
-def _value_faults(
-    field: FieldDescriptor, name: str, value: Any, rules: rules_pb2.Rules
-) -> Iterator[FieldViolation]:
+def _value_faults(field: Field, name: str, value: Any, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:
     if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
         yield from _faults_of(value, name + ".")
     elif field.cpp_type in _NUMBERS:
@@ -91,14 +90,12 @@ def _value_faults(
         yield from _enum_faults(field, name, value)
 
 
-def _enum_faults(field: FieldDescriptor, name: str, value: int) -> Iterator[FieldViolation]:
+def _enum_faults(field: Field, name: str, value: int) -> Iterator[FieldViolation]:
     if value not in field.enum_type.values_by_number:
         yield _fault(name, "UNKNOWN_VALUE", f"{value} is not one of its values")
 
 
-def _number_faults(
-    field: FieldDescriptor, name: str, value: float, rules: rules_pb2.Rules
-) -> Iterator[FieldViolation]:
+def _number_faults(field: Field, name: str, value: float, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:
     if field.cpp_type in _FLOATS and not math.isfinite(value):
         yield _fault(name, "NOT_FINITE", "must be a finite number")
     elif rules.HasField("min") and value < rules.min:

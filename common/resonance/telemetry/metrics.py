@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import Histogram
+from contextlib import AsyncExitStack
+
+from prometheus_client import Histogram, start_http_server
+
+from resonance.settings import Settings
 
 RPC_SECONDS = Histogram(
     "resonance_rpc_seconds",
@@ -10,3 +14,18 @@ RPC_SECONDS = Histogram(
     labelnames=("method", "code"),
     buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300),
 )
+
+
+def serve_metrics(settings: Settings, stack: AsyncExitStack) -> None:
+    """Serves the Prometheus page at `settings.metrics_addr`, where one is set, until the stack closes."""
+    if not settings.metrics_addr:
+        return
+    host, _, port = settings.metrics_addr.rpartition(":")
+    server, thread = start_http_server(int(port), addr=host)
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    stack.callback(stop)

@@ -82,7 +82,7 @@ class ExtractServiceServicer:
     """
 
     def GetExtractor(self, request, context):
-        """GetModel describes the model and what it wants to hear. Clips must come at its sample rate.
+        """GetExtractor describes the model and what it wants to hear. Clips must come at its sample rate.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

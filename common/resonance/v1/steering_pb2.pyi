@@ -128,7 +128,7 @@ class TasteWeight(_message.Message):
     def __init__(self, taste_id: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ...) -> None: ...
 
 class ConceptWeight(_message.Message):
-    __slots__ = ("name", "strength", "layer_mode", "layer_gains")
+    __slots__ = ("name", "strength", "layer_mode", "layer_gains", "unclamped")
     class LayerGainsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -140,11 +140,13 @@ class ConceptWeight(_message.Message):
     STRENGTH_FIELD_NUMBER: _ClassVar[int]
     LAYER_MODE_FIELD_NUMBER: _ClassVar[int]
     LAYER_GAINS_FIELD_NUMBER: _ClassVar[int]
+    UNCLAMPED_FIELD_NUMBER: _ClassVar[int]
     name: str
     strength: float
     layer_mode: LayerMode
     layer_gains: _containers.ScalarMap[int, float]
-    def __init__(self, name: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ...) -> None: ...
+    unclamped: bool
+    def __init__(self, name: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., unclamped: _Optional[bool] = ...) -> None: ...
 
 class Sliders(_message.Message):
     __slots__ = ("energy", "tempo", "bass_resonance", "harmonic_complexity", "instrument_density", "vocal_presence", "emotional_tension")

@@ -1,0 +1,55 @@
+# Two commands for everybody: `make up` and `make test`. Each makes its own environment; nothing else has to be installed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+export OMP_NUM_THREADS := 1
+.DEFAULT_GOAL := help
+.PHONY: help up test check protos format clean
+
+help:  ## Says what can be made.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+up: $(VENV)/.up  ## Installs what is missing and starts everything; prints one URL.
+	@exec $(BIN)/resonance up
+
+test: $(VENV)/.dev  ## Installs what is missing and runs all tests.
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev  ## Format, lint, strict types, import arrows, proto freshness, fast tests.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/buf lint protos
+	@$(BIN)/python -m pytest -q -m "not slow" tests/unit tests/contract $(ARGS)
+
+protos: $(VENV)/.dev  ## Generates common/resonance/v1 from protos/.
+	@$(BIN)/python -m grpc_tools.protoc -I protos --python_out=common --pyi_out=common --grpc_python_out=common \
+		protos/resonance/v1/*.proto
+
+format: $(VENV)/.dev  ## Formats and mends what can be mended.
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+clean:  ## Removes the environment and every cache; your data folder stays.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "resonance: Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "resonance: making an environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.up: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "resonance: installing (a minute or two the first time)"
+	@$(PIP) torch
+	@$(PIP) --editable '.[all]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.up pyproject.toml constraints.txt
+	@echo "resonance: installing what the tests need"
+	@$(PIP) --editable '.[all,dev]'
+	@touch $@

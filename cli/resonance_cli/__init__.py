@@ -1,0 +1,1 @@
+"""The command line: `resonance up | make | taste | concepts | models`."""

@@ -1,0 +1,14 @@
+"""`resonance`: the whole system in one process, and the same jobs as the page from a shell."""
+
+from __future__ import annotations
+
+from resonance_cli.commands import app
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""The commands: `up` runs the system; `make`, `taste`, `concepts`, `models` use one that runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from resonance.client import DEFAULT_ADDRESS, Client, request_of
+from resonance.errors import ResonanceError, invalid_field
+from resonance.process import run_process
+from resonance.settings import Settings
+from resonance.sliders import SLIDER_NAMES
+from resonance.v1 import jobs_pb2
+from resonance_cli.song_file import write_song
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+_console = Console(stderr=True)
+Address = Annotated[str, typer.Option(help="host:port of the services.", envvar="RESONANCE_GRPC_ADDR")]
+
+
+@app.command()
+def up() -> None:
+    """Starts everything in one process; settings are RESONANCE_* variables; ends on SIGTERM or Ctrl-C."""
+    from resonance_cli.all_in_one import all_in_one, quiet_libraries
+
+    quiet_libraries()
+
+    async def start(settings: Settings, stack: AsyncExitStack) -> None:
+        running = await stack.enter_async_context(all_in_one(settings, _say))
+        print(f"\n  Resonance is ready: {running.http_url}\n", flush=True)
+
+    run_process(start)
+
+
+@app.command()
+def make(
+    prompt: Annotated[str, typer.Argument(help="What the music should be.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("song.wav"),
+    duration_s: Annotated[float, typer.Option(help="Length in seconds.")] = 10.0,
+    taste: Annotated[str, typer.Option(help="Id of a finished taste.")] = "",
+    taste_strength: Annotated[float, typer.Option(help="How strongly the taste steers.")] = 1.0,
+    slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION in [-1, 1]; may be repeated.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Makes a song and writes it while it is made."""
+    with _told_errors(), Client(address) as client:
+        request = request_of(
+            prompt,
+            duration_s=duration_s,
+            taste_id=taste,
+            taste_strength=taste_strength,
+            sliders=_sliders_of(slider or []),
+            seed=seed,
+        )
+        with Progress(console=_console, transient=True) as progress:
+            take = write_song(out, client.stream(request), progress)
+    _console.print(
+        f"{out}: {take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
+    )
+
+
+@app.command()
+def taste(
+    sources: Annotated[list[str], typer.Argument(help="Audio files, a folder of them, or one link.")],
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Makes a taste of songs and prints its id."""
+    with _told_errors(), Client(address) as client, Progress(console=_console, transient=True) as progress:
+        bar = progress.add_task("listening", total=1.0)
+
+        def show(job: jobs_pb2.Job) -> None:
+            state = jobs_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
+            progress.update(bar, completed=job.progress, description=state)
+
+        if len(sources) == 1 and sources[0].startswith(("http://", "https://")):
+            job = client.taste_from_url(sources[0], on_change=show)
+        else:
+            job = client.taste_from_files(_files_of(sources), on_change=show)
+    for track in job.tracks:
+        _console.print(f"  {track.title}: {track.error.message or f'{track.clips_done} clips'}")
+    print(job.job_id)
+
+
+@app.command()
+def concepts(address: Address = DEFAULT_ADDRESS) -> None:
+    """Lists the concepts of the loaded model."""
+    with _told_errors(), Client(address) as client:
+        table = Table("concept", "ready", "safe range", "best layer (AUC)")
+        for concept in client.concepts():
+            best = max(concept.layers, key=lambda layer: layer.auc, default=None)
+            limits = concept.calibration
+            table.add_row(
+                concept.name,
+                concept.unusable_reason or ("yes" if concept.ready else "not yet"),
+                f"{limits.strength_min:g} to {limits.strength_max:g}"
+                if concept.HasField("calibration")
+                else "not measured",
+                f"{best.layer} ({best.auc:.2f})" if best is not None else "",
+            )
+    Console().print(table)
+
+
+@app.command()
+def models(address: Address = DEFAULT_ADDRESS) -> None:
+    """Says which model is loaded and what it can do."""
+    with _told_errors(), Client(address) as client:
+        print(client.model())
+
+
+def _say(text: str) -> None:
+    print(f"resonance: {text}", flush=True)
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    """Ends with the error's sentence and code 1, without a traceback."""
+    try:
+        yield
+    except (ResonanceError, OSError) as failure:
+        reason = f" [{failure.reason}]" if isinstance(failure, ResonanceError) else ""
+        print(f"resonance: {failure}{reason}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _sliders_of(texts: list[str]) -> dict[str, float]:
+    positions: dict[str, float] = {}
+    for text in texts:
+        name, _, position = text.partition("=")
+        if name not in SLIDER_NAMES:
+            raise invalid_field("slider", "UNKNOWN_SLIDER", f"{name} is none of {', '.join(SLIDER_NAMES)}")
+        try:
+            positions[name] = float(position)
+        except ValueError as failure:
+            raise invalid_field("slider", "MALFORMED", f"{text} is not NAME=NUMBER") from failure
+    return positions
+
+
+def _files_of(sources: list[str]) -> list[Path]:
+    """Files as they are given; a folder stands for its files in order of name."""
+    files: list[Path] = []
+    for source in map(Path, sources):
+        files += sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
+    return files

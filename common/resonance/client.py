@@ -1,0 +1,309 @@
+"""The Python client: `AsyncClient` for coroutines, `Client` for everybody else.
+
+>>> from resonance.client import Client
+>>> with Client() as resonance:
+...     taste = resonance.taste_from_files(["one.mp3", "two.flac", "three.m4a"])
+...     song = resonance.make("calm piano for studying", taste_id=taste.job_id, duration_s=10)
+...     Path("song.wav").write_bytes(song.wav)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+
+from resonance.audio.wav import wav_header
+from resonance.errors import DataLoss, ResonanceError, Unavailable
+from resonance.ids import new_request_id
+from resonance.rpc.channel import open_channel
+from resonance.rpc.status import error_of
+from resonance.v1 import (
+    extract_pb2,
+    extract_pb2_grpc,
+    generate_pb2,
+    generate_pb2_grpc,
+    ingest_pb2,
+    ingest_pb2_grpc,
+    jobs_pb2,
+    steering_pb2,
+)
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+_PART_BYTES = 256 * 1024
+_RESUMES_MAX = 3
+_FINAL = (jobs_pb2.JOB_STATE_COMPLETED, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED)
+Result = TypeVar("Result")
+OnJob = Callable[[jobs_pb2.Job], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Song:
+    """A whole take: a WAV file and everything that is known about it."""
+
+    wav: bytes
+    take: generate_pb2.Take
+
+
+def request_of(
+    prompt: str,
+    *,
+    duration_s: float = 10.0,
+    taste_id: str = "",
+    taste_strength: float = 1.0,
+    sliders: Mapping[str, float] | None = None,
+    seed: int | None = None,
+    chunk_s: float | None = None,
+    request_id: str = "",
+) -> generate_pb2.GenerateRequest:
+    """A GenerateRequest from plain values. Build the message yourself for anything that is not here."""
+    recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=prompt)])
+    if taste_id:
+        recipe.tastes.add(taste_id=taste_id, strength=taste_strength)
+    recipe.sliders.CopyFrom(steering_pb2.Sliders(**dict(sliders or {})))
+    return generate_pb2.GenerateRequest(
+        request_id=request_id or new_request_id(), recipe=recipe, duration_s=duration_s, seed=seed, chunk_s=chunk_s
+    )
+
+
+class AsyncClient:
+    """Speaks gRPC with the services at one address each (the all-in-one process has all three at one).
+
+    Every method raises the domain errors of `resonance.errors`.
+    """
+
+    def __init__(
+        self, address: str = DEFAULT_ADDRESS, *, ingest: str = "", extract: str = "", generate: str = ""
+    ) -> None:
+        self._channels = [open_channel(target or address) for target in (ingest, extract, generate)]
+        self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
+        self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
+        self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        for channel in self._channels:
+            await channel.close()
+
+    async def model(self) -> generate_pb2.ModelInfo:
+        """The loaded model."""
+        return (await _told(self.generate.GetModel(generate_pb2.GetModelRequest()))).model
+
+    async def concepts(self) -> list[extract_pb2.Concept]:
+        """The concepts of the loaded model, sliders first."""
+        return list((await _told(self.extract.ListConcepts(extract_pb2.ListConceptsRequest()))).concepts)
+
+    async def compute_concept(self, name: str, pairs: Sequence[tuple[str, str]]) -> extract_pb2.Concept:
+        """Computes a concept from (more, less) prompt pairs."""
+        request = extract_pb2.ComputeConceptRequest(
+            name=name, pairs=[extract_pb2.PromptPair(positive=more, negative=less) for more, less in pairs]
+        )
+        return await _last_concept(self.extract.ComputeConcept(request))
+
+    async def calibrate_concept(self, name: str) -> extract_pb2.Concept:
+        """Measures a concept's safe range."""
+        return await _last_concept(self.extract.CalibrateConcept(extract_pb2.CalibrateConceptRequest(name=name)))
+
+    async def taste_from_url(self, url: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
+        """Makes a taste of a link and waits for it."""
+        request = ingest_pb2.SubmitPlaylistRequest(request_id=new_request_id(), url=url)
+        job = (await _told(self.ingest.SubmitPlaylist(request))).job
+        return await self.wait(job.job_id, on_change=on_change)
+
+    async def taste_from_files(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        options: steering_pb2.TasteOptions | None = None,
+        title: str = "",
+        on_change: OnJob | None = None,
+    ) -> jobs_pb2.Job:
+        """Uploads files, makes a taste of them and waits for it."""
+        header = ingest_pb2.UploadHeader(request_id=new_request_id(), options=options, title=title)
+        job = (await _told(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
+        return await self.wait(job.job_id, on_change=on_change)
+
+    async def wait(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
+        """Watches a job until it is final.
+
+        Raises:
+            ResonanceError: the job failed, with its own reason, or was cancelled.
+        """
+        job = jobs_pb2.Job()
+        async for response in _told_stream(self.ingest.WatchJob(ingest_pb2.WatchJobRequest(job_id=job_id))):
+            job = response.job
+            if on_change is not None:
+                on_change(job)
+            if job.state in _FINAL:
+                break
+        if job.state != jobs_pb2.JOB_STATE_COMPLETED:
+            raise ResonanceError(job.error.message or "the job was cancelled", reason=job.error.reason or "CANCELLED")
+        return job
+
+    async def stream(
+        self, request: generate_pb2.GenerateRequest
+    ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
+        """One take's messages while it is made. A stream that is cut is resumed where it ended, at most three times."""
+        received = request.resume_sample_offset
+        for attempt in range(_RESUMES_MAX + 1):
+            request.resume_sample_offset = received
+            try:
+                async for response in _told_stream(self.generate.Generate(request)):
+                    if response.HasField("started") and attempt:
+                        continue
+                    received += response.chunk.sample_count
+                    yield response
+                    if response.HasField("finished"):
+                        return
+            except Unavailable:
+                if attempt == _RESUMES_MAX or not request.request_id:
+                    raise
+            await asyncio.sleep(0.2 * 2**attempt)
+
+    async def make(self, prompt: str, **options: Any) -> Song:
+        """A whole take, checked against its end mark. Options are those of `request_of`."""
+        pcm = bytearray()
+        finished = generate_pb2.GenerationFinished()
+        async for response in self.stream(request_of(prompt, **options)):
+            pcm += response.chunk.data
+            if response.HasField("finished"):
+                finished = response.finished
+        if hashlib.sha256(pcm).digest() != finished.end.sha256:
+            raise DataLoss("the take was not received as it was made; ask again", reason="STREAM_DAMAGED")
+        return Song(wav=_header_of(finished.take, len(pcm)) + bytes(pcm), take=finished.take)
+
+
+class Client:
+    """`AsyncClient` for code without an event loop: the same methods, each waiting for its answer."""
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, **addresses: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="resonance-client", daemon=True)
+        self._thread.start()
+        self._inner = self._wait(_opened(address, addresses))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the channels and the thread."""
+        self._wait(self._inner.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def model(self) -> generate_pb2.ModelInfo:
+        """The loaded model."""
+        return self._wait(self._inner.model())
+
+    def concepts(self) -> list[extract_pb2.Concept]:
+        """The concepts of the loaded model, sliders first."""
+        return self._wait(self._inner.concepts())
+
+    def compute_concept(self, name: str, pairs: Sequence[tuple[str, str]]) -> extract_pb2.Concept:
+        """Computes a concept from (more, less) prompt pairs."""
+        return self._wait(self._inner.compute_concept(name, pairs))
+
+    def calibrate_concept(self, name: str) -> extract_pb2.Concept:
+        """Measures a concept's safe range."""
+        return self._wait(self._inner.calibrate_concept(name))
+
+    def taste_from_url(self, url: str, **options: Any) -> jobs_pb2.Job:
+        """Makes a taste of a link and waits for it."""
+        return self._wait(self._inner.taste_from_url(url, **options))
+
+    def taste_from_files(self, paths: Sequence[str | Path], **options: Any) -> jobs_pb2.Job:
+        """Uploads files, makes a taste of them and waits for it."""
+        return self._wait(self._inner.taste_from_files(paths, **options))
+
+    def stream(self, request: generate_pb2.GenerateRequest) -> Iterator[generate_pb2.GenerateResponse]:
+        """One take's messages while it is made."""
+        responses = self._inner.stream(request)
+        try:
+            while (response := self._wait(_next_of(responses))) is not None:
+                yield response
+        finally:
+            self._wait(_close(responses))
+
+    def make(self, prompt: str, **options: Any) -> Song:
+        """A whole take. Options are those of `request_of`."""
+        return self._wait(self._inner.make(prompt, **options))
+
+    def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _opened(address: str, addresses: Mapping[str, str]) -> AsyncClient:
+    return AsyncClient(address, **addresses)
+
+
+async def _told(call: Any) -> Any:
+    """The call's answer, with its failure as a domain error."""
+    try:
+        return await call
+    except grpc.aio.AioRpcError as failure:
+        raise error_of(failure) from failure
+
+
+async def _told_stream(call: Any) -> AsyncGenerator[Any, None]:
+    """The call's messages, with its failure as a domain error. Leaving it cancels the call: a dropped stream would live on."""
+    try:
+        async for response in call:
+            yield response
+    except grpc.aio.AioRpcError as failure:
+        raise error_of(failure) from failure
+    finally:
+        call.cancel()
+
+
+async def _last_concept(call: Any) -> extract_pb2.Concept:
+    concept = extract_pb2.Concept()
+    async for response in _told_stream(call):
+        if response.HasField("concept"):
+            concept = response.concept
+    return concept
+
+
+async def _upload_parts(
+    header: ingest_pb2.UploadHeader, paths: Sequence[str | Path]
+) -> AsyncGenerator[ingest_pb2.UploadPlaylistRequest, None]:
+    yield ingest_pb2.UploadPlaylistRequest(header=header)
+    for path in map(Path, paths):
+        yield ingest_pb2.UploadPlaylistRequest(track=ingest_pb2.UploadTrack(filename=path.name))
+        with path.open("rb") as file:
+            while part := await asyncio.to_thread(file.read, _PART_BYTES):
+                yield ingest_pb2.UploadPlaylistRequest(data=part)
+
+
+def _header_of(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
+    return wav_header(
+        sample_rate_hz=take.format.sample_rate_hz,
+        channel_count=take.format.channel_count,
+        sample_count=pcm_bytes // 2 // take.format.channel_count,
+    )
+
+
+async def _next_of(responses: AsyncIterator[Result]) -> Result | None:
+    return await anext(responses, None)
+
+
+async def _close(responses: Any) -> None:
+    await responses.aclose()

@@ -1,0 +1,48 @@
+"""Where things lie in the object store. Keys are built from digests and ids, never from user text."""
+
+from __future__ import annotations
+
+
+def taste_key(taste_id: str) -> str:
+    """The description of a taste (TasteSummary as JSON)."""
+    return f"tastes/{taste_id}.json"
+
+
+def vector_key(cache_key: str) -> str:
+    """A direction (safetensors) under the digest of everything that it depends on."""
+    return f"vectors/{cache_key}.safetensors"
+
+
+def track_key(cache_key: str) -> str:
+    """A track's clip statistics under the digest of everything that they depend on."""
+    return f"tracks/{cache_key}.safetensors"
+
+
+def reference_key(cache_key: str) -> str:
+    """A model's reference statistics."""
+    return f"reference/{cache_key}.safetensors"
+
+
+def concept_key(model_digest: str, name: str) -> str:
+    """The description of a concept of one model (Concept as JSON)."""
+    return f"concepts/{model_digest[:16]}/{name}.json"
+
+
+def request_key(request_id: str) -> str:
+    """Which request a request id was used for."""
+    return f"requests/r-{request_id}.json"
+
+
+def take_key(request_id: str) -> str:
+    """The description of a finished take (Take as JSON)."""
+    return f"takes/r-{request_id}.json"
+
+
+def take_audio_key(request_id: str) -> str:
+    """The sound of a finished take (WAV)."""
+    return f"takes/r-{request_id}.wav"
+
+
+def take_index_key(created_ms: int, request_id: str) -> str:
+    """An empty object whose name sorts newest takes first."""
+    return f"take-index/{10**14 - created_ms:015d}-{request_id}"

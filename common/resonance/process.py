@@ -1,0 +1,46 @@
+"""One process from settings to SIGTERM: reads the settings, sets up logs, starts the parts, ends them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+from resonance.errors import ResonanceError
+from resonance.settings import Settings, read_settings
+from resonance.telemetry.logs import configure_logs
+from resonance.telemetry.metrics import serve_metrics
+
+
+def run_process(start: Callable[[Settings, AsyncExitStack], Awaitable[None]]) -> None:
+    """Runs `start`, waits for SIGTERM or SIGINT, and closes the stack. Exits with 1 where the parts cannot start."""
+    try:
+        settings = read_settings()
+    except ResonanceError as failure:
+        sys.exit(failure.message)
+    configure_logs(log_format=settings.log_format, level=settings.log_level)
+    try:
+        asyncio.run(_run(settings, start))
+    except (ResonanceError, OSError) as failure:
+        sys.exit(f"resonance: {failure}")
+
+
+async def _run(settings: Settings, start: Callable[[Settings, AsyncExitStack], Awaitable[None]]) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as stack:
+        serve_metrics(settings, stack)
+        started = asyncio.ensure_future(start(settings, stack))
+        waiting = asyncio.ensure_future(stopped.wait())
+        await asyncio.wait({started, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            started.cancel()
+            await asyncio.wait({started})
+        else:
+            await started
+            await waiting
+        waiting.cancel()

@@ -1,0 +1,103 @@
+"""A direction is a value: what a playlist or a concept adds to a model's hidden states, with + - * and a file form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from resonance.errors import DataLoss, FailedPrecondition
+
+_FORM = "resonance-direction-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """What one unit of strength adds after each decoder layer of one model.
+
+    `per_layer` and `one_to_all` are float32 `[layers, hidden]`. A row's length is one standard deviation of the layer's residual along
+    it, so that a strength means the same at every layer. `one_to_all` has the same orientation at every layer.
+
+    Directions of one model can be added, subtracted and scaled; directions of two models refuse to meet.
+
+    Raises:
+        ValueError: the arrays differ in shape or are not finite.
+    """
+
+    model_digest: str
+    per_layer: NDArray[np.float32]
+    one_to_all: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.per_layer.ndim != 2 or self.per_layer.shape != self.one_to_all.shape:
+            raise ValueError(
+                f"two equal [layers, hidden] are needed, not {self.per_layer.shape}, {self.one_to_all.shape}"
+            )
+        if not (np.isfinite(self.per_layer).all() and np.isfinite(self.one_to_all).all()):
+            raise ValueError("a direction must be finite")
+
+    def __add__(self, other: Direction) -> Direction:
+        if other.model_digest != self.model_digest:
+            raise FailedPrecondition(
+                f"directions of models {self.model_digest[:8]} and {other.model_digest[:8]} cannot be added",
+                reason="MODEL_MISMATCH",
+            )
+        return Direction(
+            model_digest=self.model_digest,
+            per_layer=self.per_layer + other.per_layer,
+            one_to_all=self.one_to_all + other.one_to_all,
+        )
+
+    def __mul__(self, factor: float) -> Direction:
+        return Direction(
+            model_digest=self.model_digest,
+            per_layer=self.per_layer * np.float32(factor),
+            one_to_all=self.one_to_all * np.float32(factor),
+        )
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Direction:
+        return self * -1.0
+
+    def __sub__(self, other: Direction) -> Direction:
+        return self + -other
+
+    def to_bytes(self) -> bytes:
+        """The direction as a safetensors file."""
+        return safetensors.numpy.save(
+            {"per_layer": self.per_layer, "one_to_all": self.one_to_all},
+            metadata={"form": _FORM, "model_digest": self.model_digest},
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Direction:
+        """Reads what `to_bytes` wrote.
+
+        Raises:
+            DataLoss: the bytes are not such a file, or their content is not a direction.
+        """
+        try:
+            tensors = safetensors.numpy.load(data)
+            metadata = _metadata_of(data)
+            if metadata.get("form") != _FORM:
+                raise ValueError(f"form {metadata.get('form')!r}")
+            return cls(
+                model_digest=metadata["model_digest"],
+                per_layer=tensors["per_layer"].astype(np.float32, copy=False),
+                one_to_all=tensors["one_to_all"].astype(np.float32, copy=False),
+            )
+        except (safetensors.SafetensorError, ValueError, KeyError) as failure:
+            raise DataLoss(f"this is not a stored direction: {failure}", reason="VECTOR_DAMAGED") from failure
+
+
+def _metadata_of(data: bytes) -> dict[str, str]:
+    """safetensors' header is a little-endian length and then JSON; `load` gives the tensors alone."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    metadata = header.get("__metadata__", {})
+    return {str(key): str(value) for key, value in metadata.items()}

@@ -1,0 +1,67 @@
+"""The application: routes, middleware, problems, and the backends it opens and closes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount, Route
+
+from resonance.settings import Settings
+from resonance_gateway.backends import Backends
+from resonance_gateway.middleware import BodyLimit, OwnPagesOnly, RequestLog, SecurityHeaders
+from resonance_gateway.openapi import openapi
+from resonance_gateway.problems import HANDLERS
+from resonance_gateway.routes import concepts, generations, health, models, page, takes, tastes
+
+_MULTIPART_OVERHEAD_BYTES = 64 * 1024
+
+
+def build_app(settings: Settings) -> Starlette:
+    """The gateway for these settings. Backends are opened when it starts and closed when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.backends = Backends(settings)
+        try:
+            yield
+        finally:
+            await app.state.backends.close()
+
+    return Starlette(routes=_routes(), middleware=_middleware(settings), exception_handlers=HANDLERS, lifespan=lifespan)
+
+
+def _routes() -> list[BaseRoute]:
+    return [
+        Route("/", page.page, name="page"),
+        Mount("/static", page.Static(directory=page.STATIC), name="static"),
+        Route("/livez", health.Alive),
+        Route("/readyz", health.Health),
+        Route("/healthz", health.Health),
+        Route("/openapi.json", openapi),
+        Route("/v1/openapi.json", openapi),
+        Route("/v1/models", models.Models),
+        Route("/v1/tastes", tastes.Tastes),
+        Route("/v1/tastes/{taste_id}", tastes.Taste),
+        Route("/v1/tastes/{taste_id}/cancel", tastes.TasteCancel),
+        Route("/v1/tastes/{taste_id}/events", tastes.TasteEvents),
+        Route("/v1/concepts", concepts.Concepts),
+        Route("/v1/concepts/{name}/calibration", concepts.ConceptCalibration),
+        Route("/v1/concepts/{name}/layers", concepts.ConceptLayers),
+        Route("/v1/generations", generations.Generations),
+        Route("/v1/takes", takes.Takes),
+        Route("/v1/takes/{request_id}", takes.Take),
+        Route("/v1/takes/{request_id}/audio", takes.TakeAudio),
+    ]
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    upload_bytes_max = settings.upload_bytes_max + _MULTIPART_OVERHEAD_BYTES
+    return [
+        Middleware(RequestLog),
+        Middleware(SecurityHeaders),
+        Middleware(OwnPagesOnly, http_addr=settings.http_addr),
+        Middleware(BodyLimit, json_bytes_max=settings.json_bytes_max, upload_bytes_max=upload_bytes_max),
+    ]

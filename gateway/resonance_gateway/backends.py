@@ -1,0 +1,257 @@
+"""The only file that talks gRPC: every call has a deadline, every stream is cancelled when its reader leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable
+from resonance.rpc import error_of, open_channel
+from resonance.settings import Settings
+from resonance.v1 import (
+    extract_pb2,
+    extract_pb2_grpc,
+    generate_pb2,
+    generate_pb2_grpc,
+    ingest_pb2,
+    ingest_pb2_grpc,
+)
+from resonance_gateway import messages
+from resonance_gateway.bodies import CalibrationBody, ConceptBody, GenerationBody, PageQuery, TasteBody, UploadFields
+from resonance_gateway.take_stream import TakeStream
+from resonance_gateway.uploads import FileOpening, FilePiece
+from resonance_gateway.wire import json_of
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+_UNARY_S = 20.0
+_HEALTH_S = 2.0
+_SERVICES = {
+    "ingest": "resonance.v1.IngestService",
+    "extract": "resonance.v1.ExtractService",
+    "generate": "resonance.v1.GenerateService",
+}
+
+
+class Backends:
+    """The three services as the gateway sees them: checked bodies in, plain JSON values and streams out.
+
+    Every method raises the ResonanceError that the service told, with fields under their REST names.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._stream_s = settings.request_s_max
+        self._channels = {address: open_channel(address) for address in map(settings.address_of, _SERVICES)}
+        self._by_service = {name: self._channels[settings.address_of(name)] for name in _SERVICES}
+        self._ingest = ingest_pb2_grpc.IngestServiceStub(self._by_service["ingest"])
+        self._extract = extract_pb2_grpc.ExtractServiceStub(self._by_service["extract"])
+        self._generate = generate_pb2_grpc.GenerateServiceStub(self._by_service["generate"])
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        await asyncio.gather(*(channel.close() for channel in self._channels.values()))
+
+    # Health and model.
+
+    async def health(self) -> dict[str, str]:
+        """Each service's state: `ok`, `not_serving` or `unreachable`."""
+        states = await asyncio.gather(*(self._health_of(name) for name in _SERVICES))
+        return dict(zip(_SERVICES, states, strict=True))
+
+    async def model(self) -> Json:
+        """The loaded model."""
+        response = await _ask("generate", self._generate.GetModel(generate_pb2.GetModelRequest(), timeout=_UNARY_S))
+        return json_of(response.model)
+
+    # Tastes.
+
+    async def submit(self, body: TasteBody, request_id: str) -> Json:
+        """A playlist by link as an accepted taste."""
+        request = messages.submit_request(body, request_id)
+        response = await _ask("ingest", self._ingest.SubmitPlaylist(request, timeout=_UNARY_S))
+        return messages.taste_json(response.job)
+
+    async def upload(
+        self, fields: UploadFields, request_id: str, files: AsyncIterator[FileOpening | FilePiece]
+    ) -> Json:
+        """Files as an accepted taste, sent on while they arrive."""
+        call = self._ingest.UploadPlaylist(timeout=self._stream_s)
+        try:
+            with _told("ingest"):
+                await _write_upload(call, messages.upload_header(fields, request_id), files)
+                return messages.taste_json((await call).job)
+        finally:
+            call.cancel()
+
+    async def tastes(self, page: PageQuery) -> Json:
+        """One page of tastes, newest first."""
+        request = ingest_pb2.ListJobsRequest(page_size=page.page_size, page_token=page.page_token)
+        response = await _ask("ingest", self._ingest.ListJobs(request, timeout=_UNARY_S))
+        return {
+            "tastes": [messages.taste_json(job) for job in response.jobs],
+            "next_page_token": response.next_page_token,
+        }
+
+    async def taste(self, taste_id: str) -> Json:
+        """One taste."""
+        request = ingest_pb2.GetJobRequest(job_id=taste_id)
+        response = await _ask("ingest", self._ingest.GetJob(request, timeout=_UNARY_S))
+        return messages.taste_json(response.job)
+
+    async def cancel_taste(self, taste_id: str) -> Json:
+        """The taste after it was told to stop."""
+        request = ingest_pb2.CancelJobRequest(job_id=taste_id)
+        response = await _ask("ingest", self._ingest.CancelJob(request, timeout=_UNARY_S))
+        return messages.taste_json(response.job)
+
+    async def delete_taste(self, taste_id: str) -> None:
+        """Removes a taste."""
+        request = ingest_pb2.DeleteJobRequest(job_id=taste_id)
+        await _ask("ingest", self._ingest.DeleteJob(request, timeout=_UNARY_S))
+
+    async def watch_taste(self, taste_id: str, after_revision: int | None) -> AsyncGenerator[Json, None]:
+        """The taste now and at every change, until its state is final."""
+        request = ingest_pb2.WatchJobRequest(job_id=taste_id, after_revision=after_revision)
+        call = self._ingest.WatchJob(request, timeout=self._stream_s)
+        async for response in _listen("ingest", call):
+            yield messages.taste_json(response.job)
+
+    # Concepts.
+
+    async def concepts(self) -> list[Json]:
+        """All concepts of the model."""
+        call = self._extract.ListConcepts(extract_pb2.ListConceptsRequest(), timeout=_UNARY_S)
+        return [json_of(concept) for concept in (await _ask("extract", call)).concepts]
+
+    async def compute_concept(self, body: ConceptBody) -> AsyncGenerator[tuple[str, Json], None]:
+        """`("progress", ...)` many times, then `("concept", ...)`."""
+        call = self._extract.ComputeConcept(messages.concept_request(body), timeout=self._stream_s)
+        async for response in _listen("extract", call):
+            yield _event_of(response)
+
+    async def calibrate_concept(self, name: str, body: CalibrationBody) -> AsyncGenerator[tuple[str, Json], None]:
+        """`("progress", ...)` many times, then `("concept", ...)` with its calibration."""
+        call = self._extract.CalibrateConcept(messages.calibration_request(name, body), timeout=self._stream_s)
+        async for response in _listen("extract", call):
+            yield _event_of(response)
+
+    async def scan_layers(self, name: str) -> Json:
+        """Which layers carry the concept."""
+        request = extract_pb2.ScanLayersRequest(name=name)
+        return json_of(await _ask("extract", self._extract.ScanLayers(request, timeout=self._stream_s)))
+
+    # Takes.
+
+    async def generate(self, body: GenerationBody, request_id: str) -> TakeStream:
+        """A take with its first chunk already here, so that a failure is still an HTTP status."""
+        return await self._open_take(messages.generate_request(body, request_id))
+
+    async def replay(self, request_id: str, sample_offset: int) -> TakeStream:
+        """A finished take once more, from a sample on."""
+        take = await self._take(request_id)
+        return await self._open_take(messages.replay_request(take, sample_offset))
+
+    async def takes(self, page: PageQuery) -> Json:
+        """One page of finished takes, newest first."""
+        request = generate_pb2.ListTakesRequest(page_size=page.page_size, page_token=page.page_token)
+        response = await _ask("generate", self._generate.ListTakes(request, timeout=_UNARY_S))
+        return {"takes": [json_of(take) for take in response.takes], "next_page_token": response.next_page_token}
+
+    async def take(self, request_id: str) -> Json:
+        """One finished take."""
+        return json_of(await self._take(request_id))
+
+    async def delete_take(self, request_id: str) -> None:
+        """Removes a take and its audio."""
+        request = generate_pb2.DeleteTakeRequest(request_id=request_id)
+        await _ask("generate", self._generate.DeleteTake(request, timeout=_UNARY_S))
+
+    # Beneath.
+
+    async def _take(self, request_id: str) -> generate_pb2.Take:
+        request = generate_pb2.GetTakeRequest(request_id=request_id)
+        response = await _ask("generate", self._generate.GetTake(request, timeout=_UNARY_S))
+        take: generate_pb2.Take = response.take
+        return take
+
+    async def _open_take(self, request: generate_pb2.GenerateRequest) -> TakeStream:
+        stream = _listen("generate", self._generate.Generate(request, timeout=self._stream_s))
+        try:
+            started = (await anext(stream)).started
+            first = await anext(stream)
+        except BaseException as failure:
+            await stream.aclose()
+            if isinstance(failure, StopAsyncIteration):
+                raise Unavailable("the take ended before it began; try again", retry_after_s=1.0) from failure
+            raise
+        return TakeStream(started=started, first=first, rest=stream, sample_offset=request.resume_sample_offset)
+
+    async def _health_of(self, name: str) -> str:
+        stub = health_pb2_grpc.HealthStub(self._by_service[name])
+        try:
+            response = await stub.Check(health_pb2.HealthCheckRequest(service=_SERVICES[name]), timeout=_HEALTH_S)
+        except grpc.aio.AioRpcError:
+            return "unreachable"
+        return "ok" if response.status == health_pb2.HealthCheckResponse.SERVING else "not_serving"
+
+
+async def _ask(service: str, call: Awaitable[T]) -> T:
+    with _told(service):
+        return await call
+
+
+async def _listen(service: str, call: Any) -> AsyncGenerator[Any, None]:
+    # A stream that is dropped but not cancelled lives on at the server (10 of 10 did, for seconds).
+    try:
+        with _told(service):
+            async for response in call:
+                yield response
+    finally:
+        call.cancel()
+
+
+async def _write_upload(
+    call: Any, header: ingest_pb2.UploadPlaylistRequest, files: AsyncIterator[FileOpening | FilePiece]
+) -> None:
+    try:
+        await call.write(header)
+        async for part in files:
+            await call.write(_upload_message(part))
+        await call.done_writing()
+    except asyncio.InvalidStateError:
+        return  # The service has already answered; awaiting the call tells what.
+
+
+def _upload_message(part: FileOpening | FilePiece) -> ingest_pb2.UploadPlaylistRequest:
+    if isinstance(part, FileOpening):
+        return messages.upload_track(part.filename)
+    return messages.upload_data(part.data)
+
+
+def _event_of(response: Any) -> tuple[str, Json]:
+    kind = response.WhichOneof("event")
+    return kind, json_of(getattr(response, kind))
+
+
+@contextmanager
+def _told(service: str) -> Iterator[None]:
+    """Turns a failed call into the domain error it carries; a transport's own words are put into plain ones."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as failure:
+        raise messages.in_rest_names(_in_plain_words(service, error_of(failure))) from failure
+
+
+def _in_plain_words(service: str, error: ResonanceError) -> ResonanceError:
+    if isinstance(error, Unavailable) and error.reason == Unavailable.default_reason:
+        told = f"the {service} service cannot be reached at the moment; nothing was lost, try again soon"
+        return Unavailable(told, retry_after_s=error.retry_after_s)
+    if isinstance(error, DeadlineExceeded) and error.reason == DeadlineExceeded.default_reason:
+        return DeadlineExceeded(f"the {service} service took longer than it may; try again", retry_after_s=5.0)
+    return error

@@ -1,0 +1,235 @@
+"""What strangers may send: one pydantic model per body, with the limits of the protos, naming every fault."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from resonance.errors import FieldViolation, InvalidInput
+from resonance_gateway.rules import NOT_BLANK, items, rule
+
+LayerMode = Literal["per_layer", "one_to_all"]
+Gain = Annotated[float, rule("TasteWeight.layer_gains")]
+Layer = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Gains = Annotated[dict[Layer, Gain], items("TasteWeight.layer_gains")]
+RequestId = Annotated[str, rule("GenerateRequest.request_id", description="Made by you; the same id is the same take.")]
+SliderValue = Annotated[float, rule("Sliders.energy")]
+
+
+class Body(BaseModel):
+    """A body: strict types, finite numbers, no unknown fields."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class RangeBody(Body):
+    """A stretch of one track."""
+
+    track_index: Annotated[int, rule("TrackRange.track_index")]
+    start_s: Annotated[float, rule("TrackRange.start_s")]
+    end_s: Annotated[float, rule("TrackRange.end_s")]
+
+    @model_validator(mode="after")
+    def _ends_after_start(self) -> RangeBody:
+        if self.end_s <= self.start_s:
+            raise PydanticCustomError("empty_range", "end_s must lie after start_s")
+        return self
+
+
+class TasteOptionsBody(Body):
+    """How a playlist becomes a taste."""
+
+    mix_mode: Literal["mean", "time_select", "attention_weighted"] = "mean"
+    ranges: Annotated[list[RangeBody], items("TasteOptions.ranges")] = []
+    attention_temperature: Annotated[float, rule("TasteOptions.attention_temperature")] | None = None
+
+    @model_validator(mode="after")
+    def _ranges_fit_the_mode(self) -> TasteOptionsBody:
+        if self.mix_mode == "time_select" and not self.ranges:
+            raise PydanticCustomError("required", "time_select needs at least one range in `ranges`")
+        return self
+
+
+class TasteBody(Body):
+    """A playlist by link."""
+
+    url: Annotated[str, rule("SubmitPlaylistRequest.url")]
+    title: Annotated[str, rule("SubmitPlaylistRequest.title")] = ""
+    options: TasteOptionsBody = TasteOptionsBody()
+    request_id: RequestId | None = None
+
+
+class UploadFields(Body):
+    """The text fields of an upload, which come before its files."""
+
+    title: Annotated[str, rule("UploadHeader.title")] = ""
+    options: TasteOptionsBody = TasteOptionsBody()
+    request_id: RequestId | None = None
+
+
+class PairBody(Body):
+    """One contrast: the same music with more and with less of the concept."""
+
+    positive: Annotated[str, rule("PromptPair.positive")]
+    negative: Annotated[str, rule("PromptPair.negative")]
+
+
+class ConceptBody(Body):
+    """A concept from prompt pairs."""
+
+    name: Annotated[str, rule("ComputeConceptRequest.name")]
+    pairs: Annotated[list[PairBody], items("ComputeConceptRequest.pairs")]
+
+
+class CalibrationBody(Body):
+    """What to render while a concept's safe range is measured; everything has a default."""
+
+    strengths: Annotated[
+        list[Annotated[float, rule("CalibrateConceptRequest.strengths")]], items("CalibrateConceptRequest.strengths")
+    ] = []
+    prompts: Annotated[
+        list[Annotated[str, rule("CalibrateConceptRequest.prompts", min_length=1, pattern=NOT_BLANK)]],
+        items("CalibrateConceptRequest.prompts"),
+    ] = []
+    clip_s: Annotated[float, rule("CalibrateConceptRequest.clip_s")] = 0.0
+
+
+class TasteUse(Body):
+    """A taste in a recipe."""
+
+    taste_id: Annotated[str, rule("TasteWeight.taste_id")]
+    strength: Annotated[float, rule("TasteWeight.strength")] = 1.0
+    layer_mode: LayerMode = "per_layer"
+    layer_gains: Gains = {}
+
+
+class ConceptUse(Body):
+    """A concept in a recipe."""
+
+    name: Annotated[str, rule("ConceptWeight.name")]
+    strength: Annotated[float, rule("ConceptWeight.strength")]
+    layer_mode: LayerMode = "per_layer"
+    layer_gains: Gains = {}
+
+
+class SlidersBody(Body):
+    """The seven sliders; 0 is exactly no effect."""
+
+    energy: SliderValue = 0.0
+    tempo: SliderValue = 0.0
+    bass_resonance: SliderValue = 0.0
+    harmonic_complexity: SliderValue = 0.0
+    instrument_density: SliderValue = 0.0
+    vocal_presence: SliderValue = 0.0
+    emotional_tension: SliderValue = 0.0
+
+
+class GenerationBody(Body):
+    """What to make."""
+
+    prompt: Annotated[str, rule("WeightedPrompt.text", description="What you want to hear.")]
+    taste_id: Annotated[str, rule("TasteWeight.taste_id")] | None = None
+    taste_strength: Annotated[float, rule("TasteWeight.strength")] = 1.0
+    tastes: Annotated[list[TasteUse], items("Recipe.tastes")] = []
+    sliders: SlidersBody = SlidersBody()
+    concepts: Annotated[list[ConceptUse], items("Recipe.concepts")] = []
+    duration_s: Annotated[float, rule("GenerateRequest.duration_s")] = 10.0
+    seed: Annotated[int, rule("GenerateRequest.seed")] | None = None
+    chunk_s: Annotated[float, rule("GenerateRequest.chunk_s")] | None = None
+    guidance_scale: Annotated[float, rule("Recipe.guidance_scale")] | None = None
+    temperature: Annotated[float, rule("Recipe.temperature")] | None = None
+    top_k: Annotated[int, rule("Recipe.top_k")] | None = None
+    steering_target: Literal["conditional", "both"] = "conditional"
+    request_id: RequestId | None = None
+    resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
+
+
+class PageQuery(BaseModel):
+    """Which page of a list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    page_size: Annotated[int, rule("ListJobsRequest.page_size", description="0 means 50.")] = 0
+    page_token: Annotated[str, rule("ListJobsRequest.page_token")] = ""
+
+
+class MalformedError(Exception):
+    """The body is not JSON at all."""
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(model: type[Model], text: bytes) -> Model:
+    """The checked body.
+
+    Raises:
+        MalformedError: the text is not JSON.
+        InvalidInput: naming every fault.
+    """
+    try:
+        return model.model_validate_json(text or b"{}")
+    except ValidationError as failure:
+        faults = failure.errors(include_url=False, include_context=True, include_input=False)
+    if faults[0]["type"] == "json_invalid":
+        raise MalformedError(_sentence(str(faults[0]["msg"])))
+    raise invalid(faults)
+
+
+def check(model: type[Model], values: dict[str, Any]) -> Model:
+    """The same for values that were parsed already, such as a query."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as failure:
+        raise invalid(failure.errors(include_url=False, include_input=False)) from None
+
+
+def invalid(faults: list[ErrorDetails]) -> InvalidInput:
+    """InvalidInput from pydantic's faults: our reasons, our sentences, the field's path as in the JSON."""
+    violations = tuple(_violation(fault) for fault in faults)
+    told = "; ".join(f"{fault.field}: {fault.message}" if fault.field else fault.message for fault in violations[:5])
+    return InvalidInput(told, violations=violations)
+
+
+# pydantic's type of fault -> (our reason, our sentence). The reasons are those of resonance.rpc.validation.
+_FAULTS: dict[str, tuple[str, str]] = {
+    "missing": ("REQUIRED", "is required"),
+    "required": ("REQUIRED", "{msg}"),
+    "string_too_short": ("REQUIRED", "must not be empty"),
+    "string_too_long": ("TOO_LONG", "must have at most {max_length} characters"),
+    "string_pattern_mismatch": ("MALFORMED", "must match {pattern}"),
+    "greater_than_equal": ("TOO_SMALL", "must be at least {ge:g}"),
+    "less_than_equal": ("TOO_LARGE", "must be at most {le:g}"),
+    "finite_number": ("NOT_FINITE", "must be a finite number"),
+    "too_short": ("TOO_FEW", "must have at least {min_length} item(s)"),
+    "too_long": ("TOO_MANY", "must have at most {max_length} items"),
+    "extra_forbidden": ("UNKNOWN_FIELD", "is not a field that we know; look for a typing mistake"),
+    "literal_error": ("UNKNOWN_VALUE", "must be {expected}"),
+    "empty_range": ("EMPTY_RANGE", "{msg}"),
+}
+
+
+def _violation(fault: ErrorDetails) -> FieldViolation:
+    kind, context = fault["type"], dict(fault.get("ctx", {}))
+    if kind == "string_pattern_mismatch" and context.get("pattern") == NOT_BLANK:
+        kind = "string_too_short"
+    reason, sentence = _FAULTS.get(kind, ("WRONG_TYPE", "{msg}"))
+    message = sentence.format(msg=_sentence(fault["msg"]), **{k: v for k, v in context.items() if k != "msg"})
+    return FieldViolation(field=_path(fault["loc"]), reason=reason, message=message)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].lower() + text[1:300]
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    """`("tastes", 0, "strength")` as `tastes[0].strength`; long keys of a stranger's making are cut."""
+    path = ""
+    for part in parts:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part != "[key]":
+            path += f".{part[:64]}" if path else part[:64]
+    return path

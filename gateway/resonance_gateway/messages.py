@@ -1,0 +1,155 @@
+"""Checked bodies as gRPC requests, and field paths of the gRPC side as the names that REST callers used."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from resonance.errors import FieldViolation, ResonanceError
+from resonance.v1 import extract_pb2, generate_pb2, ingest_pb2, jobs_pb2, steering_pb2
+from resonance_gateway.bodies import (
+    CalibrationBody,
+    ConceptBody,
+    ConceptUse,
+    GenerationBody,
+    TasteBody,
+    TasteOptionsBody,
+    TasteUse,
+    UploadFields,
+)
+from resonance_gateway.wire import json_of, number_of
+
+_MIX_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["MixMode"]
+_LAYER_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["LayerMode"]
+_TARGET = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringTarget"]
+
+
+def submit_request(body: TasteBody, request_id: str) -> ingest_pb2.SubmitPlaylistRequest:
+    """A playlist by link."""
+    return ingest_pb2.SubmitPlaylistRequest(
+        request_id=request_id, url=body.url, title=body.title, options=_options(body.options)
+    )
+
+
+def upload_header(fields: UploadFields, request_id: str) -> ingest_pb2.UploadPlaylistRequest:
+    """The first message of an upload."""
+    header = ingest_pb2.UploadHeader(request_id=request_id, title=fields.title, options=_options(fields.options))
+    return ingest_pb2.UploadPlaylistRequest(header=header)
+
+
+def upload_track(filename: str) -> ingest_pb2.UploadPlaylistRequest:
+    """The opening of one file."""
+    return ingest_pb2.UploadPlaylistRequest(track=ingest_pb2.UploadTrack(filename=filename))
+
+
+def upload_data(data: bytes) -> ingest_pb2.UploadPlaylistRequest:
+    """Bytes of the file last opened."""
+    return ingest_pb2.UploadPlaylistRequest(data=data)
+
+
+def concept_request(body: ConceptBody) -> extract_pb2.ComputeConceptRequest:
+    """A concept from prompt pairs."""
+    pairs = [extract_pb2.PromptPair(positive=pair.positive, negative=pair.negative) for pair in body.pairs]
+    return extract_pb2.ComputeConceptRequest(name=body.name, pairs=pairs)
+
+
+def calibration_request(name: str, body: CalibrationBody) -> extract_pb2.CalibrateConceptRequest:
+    """A calibration."""
+    return extract_pb2.CalibrateConceptRequest(
+        name=name, strengths=body.strengths, prompts=body.prompts, clip_s=body.clip_s
+    )
+
+
+def generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
+    """A take."""
+    request = generate_pb2.GenerateRequest(
+        request_id=request_id,
+        recipe=_recipe(body),
+        duration_s=body.duration_s,
+        resume_sample_offset=body.resume_sample_offset,
+    )
+    if body.seed is not None:
+        request.seed = body.seed
+    if body.chunk_s is not None:
+        request.chunk_s = body.chunk_s
+    return request
+
+
+def replay_request(take: generate_pb2.Take, sample_offset: int) -> generate_pb2.GenerateRequest:
+    """The request that gives a finished take again: the same id, recipe, length and seed give the same bytes."""
+    return generate_pb2.GenerateRequest(
+        request_id=take.request_id,
+        recipe=take.recipe,
+        duration_s=take.duration_s,
+        seed=take.seed,
+        resume_sample_offset=sample_offset,
+    )
+
+
+def taste_json(job: jobs_pb2.Job) -> dict[str, Any]:
+    """A job as the taste that it becomes: REST knows one thing with one id."""
+    fields = json_of(job)
+    return {"id": fields.pop("job_id"), **fields}
+
+
+def in_rest_names(error: ResonanceError) -> ResonanceError:
+    """The error with `recipe.prompts[0].text` told as `prompt`, and so on."""
+    error.violations = tuple(
+        FieldViolation(field=rest_field(fault.field), reason=fault.reason, message=fault.message)
+        for fault in error.violations
+    )
+    return error
+
+
+def rest_field(path: str) -> str:
+    """The path of a field in the REST body."""
+    path = re.sub(r"^(header|recipe)\.", "", path)
+    return re.sub(r"^prompts\[0\]\.text$", "prompt", path)
+
+
+def _options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
+    options = steering_pb2.TasteOptions(mix_mode=number_of(_MIX_MODE, body.mix_mode))  # type: ignore[arg-type]
+    for item in body.ranges:
+        options.ranges.add(track_index=item.track_index, start_s=item.start_s, end_s=item.end_s)
+    if body.attention_temperature is not None:
+        options.attention_temperature = body.attention_temperature
+    return options
+
+
+def _recipe(body: GenerationBody) -> steering_pb2.Recipe:
+    recipe = steering_pb2.Recipe(
+        prompts=[steering_pb2.WeightedPrompt(text=body.prompt)],
+        tastes=[_taste_weight(use) for use in tastes_of(body)],
+        concepts=[_concept_weight(use) for use in body.concepts],
+        sliders=steering_pb2.Sliders(**body.sliders.model_dump()),
+        steering_target=number_of(_TARGET, body.steering_target),  # type: ignore[arg-type]
+    )
+    for name in ("guidance_scale", "temperature", "top_k"):
+        if (value := getattr(body, name)) is not None:
+            setattr(recipe, name, value)
+    return recipe
+
+
+def tastes_of(body: GenerationBody) -> list[TasteUse]:
+    """All tastes of the body; `taste_id` with `taste_strength` is the short form of one, and comes last."""
+    if body.taste_id is None:
+        return list(body.tastes)
+    return [*body.tastes, TasteUse(taste_id=body.taste_id, strength=body.taste_strength)]
+
+
+def _taste_weight(use: TasteUse) -> steering_pb2.TasteWeight:
+    return steering_pb2.TasteWeight(
+        taste_id=use.taste_id,
+        strength=use.strength,
+        layer_mode=number_of(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
+        layer_gains=use.layer_gains,
+    )
+
+
+def _concept_weight(use: ConceptUse) -> steering_pb2.ConceptWeight:
+    return steering_pb2.ConceptWeight(
+        name=use.name,
+        strength=use.strength,
+        layer_mode=number_of(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
+        layer_gains=use.layer_gains,
+    )

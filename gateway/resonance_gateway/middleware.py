@@ -1,0 +1,164 @@
+"""What holds for every request: its id and log line, bounded bodies, who may ask, and the security headers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from resonance.ids import new_request_id
+from resonance_gateway.take_stream import TakeCutError
+
+_log = structlog.get_logger("gateway")
+
+# No inline script, no inline style, nothing from elsewhere. The worklet and the page's modules are files of ours.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
+}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+class RequestLog:
+    """The outermost layer: an id for every request, a line in the log, and a quiet end for streams that were cut."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s, status, request_id = time.perf_counter(), 0, new_request_id()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).setdefault("X-Request-Id", request_id)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = 499
+        except TakeCutError as cut:
+            # Headers are out. Returning early makes the server close the connection short of Content-Length, which
+            # is how HTTP says that a body was cut.
+            _log.warning("take cut", detail=str(cut))
+        took_ms = round((time.perf_counter() - started_s) * 1000, 1)
+        _log.info("request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+
+
+class SecurityHeaders:
+    """Adds the headers that keep a stranger's page or script out of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class OwnPagesOnly:
+    """Refuses what a stranger's web page could make a browser send here.
+
+    A server on loopback answers to loopback names only (DNS rebinding), and a request that changes something must not
+    come from a page of another origin (forged forms). Programs send neither header and are not affected.
+    """
+
+    def __init__(self, app: ASGIApp, *, http_addr: str) -> None:
+        self._app = app
+        bound = http_addr.rpartition(":")[0].strip("[]")
+        self._hosts = _LOOPBACK | {bound} if bound in _LOOPBACK else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            host = headers.get("host", "")
+            if self._hosts is not None and _hostname(host) not in self._hosts:
+                raise HTTPException(421)
+            if scope["method"] not in _SAFE_METHODS and _is_foreign(headers, host):
+                raise HTTPException(403, "a page of another site may not do this")
+        await self._app(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses bodies beyond the limit: at once by their declared length, else when the bytes come."""
+
+    def __init__(self, app: ASGIApp, *, json_bytes_max: int, upload_bytes_max: int) -> None:
+        self._app = app
+        self._json_bytes_max, self._upload_bytes_max = json_bytes_max, upload_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        is_upload = headers.get("content-type", "").lower().startswith("multipart/")
+        limit = self._upload_bytes_max if is_upload else self._json_bytes_max
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise _too_large(limit)
+        seen = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise _too_large(limit)
+            return message
+
+        await self._app(scope, receive_bounded, send)
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(413, f"the body may have at most {limit} bytes")
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_foreign(headers: Headers, host: str) -> bool:
+    if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return True
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != host

@@ -1,0 +1,37 @@
+"""Making music: a checked body in, a WAV out that streams while it is made."""
+
+from __future__ import annotations
+
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+
+from resonance_gateway.bodies import GenerationBody
+from resonance_gateway.operations import operation
+from resonance_gateway.presence import while_present
+from resonance_gateway.requests import backends_of, read_json, request_id_of
+from resonance_gateway.take_response import HEADERS, take_response
+
+
+class Generations(HTTPEndpoint):
+    """`/v1/generations`."""
+
+    @operation(
+        summary="Make a take and hear it while it is made",
+        tag="generations",
+        body=GenerationBody,
+        responses={
+            200: (
+                "16-bit PCM WAV of exact length; with resume_sample_offset the raw samples that are left "
+                "(application/octet-stream, s16le). A body that ends short of Content-Length was cut.",
+                "audio/wav",
+                {"type": "string", "format": "binary"},
+            )
+        },
+        headers=HEADERS,
+        faults=(400, 404, 409, 413, 415, 422, 429, 501, 503, 504),
+    )
+    async def post(self, request: Request) -> Response:
+        body = await read_json(request, GenerationBody)
+        request_id = request_id_of(request, body.request_id)
+        return take_response(await while_present(request, backends_of(request).generate(body, request_id)))

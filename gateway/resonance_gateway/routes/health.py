@@ -1,0 +1,47 @@
+"""Is it alive, is it ready, and which part is not."""
+
+from __future__ import annotations
+
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from resonance_gateway.operations import json_response, operation
+from resonance_gateway.requests import backends_of
+
+_STATE = {"type": "string", "enum": ["ok", "not_serving", "unreachable"]}
+_HEALTH = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "string", "enum": ["ok", "degraded"]},
+        "services": {"type": "object", "additionalProperties": _STATE},
+    },
+    "required": ["status", "services"],
+}
+
+
+class Health(HTTPEndpoint):
+    """`/healthz` and `/readyz`: 200 when every service serves, else 503 with the state of each."""
+
+    @operation(
+        summary="The state of every service",
+        tag="health",
+        responses={200: json_response("Everything serves", _HEALTH), 503: json_response("Something does not", _HEALTH)},
+    )
+    async def get(self, request: Request) -> Response:
+        services = await backends_of(request).health()
+        is_well = all(state == "ok" for state in services.values())
+        body = {"status": "ok" if is_well else "degraded", "services": services}
+        return JSONResponse(body, status_code=200 if is_well else 503)
+
+
+class Alive(HTTPEndpoint):
+    """`/livez`: this process runs, whatever the others do."""
+
+    @operation(
+        summary="Whether this process runs",
+        tag="health",
+        responses={200: json_response("It runs", {"type": "object"})},
+    )
+    async def get(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})

@@ -1,0 +1,208 @@
+"""MusicGen's decoder as we run it: ragged slots that share each product, each with its own steering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from resonance_model.positions import sinusoidal_positions
+from resonance_model.shape import DecoderShape
+from resonance_model.slot import CONDITIONAL, Conditioning, Slot
+
+# Below four rows the CPU's matrix products add up in another order. With at least four, a row's result is the same bits whatever
+# the other rows are and however many: measured for every shape of the benchmark, held by tests/unit/model/test_decoder.py.
+ROWS_MIN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerWeights:
+    """One decoder layer. Matrices are `[out, in]`; normalisations are `[2, hidden]` (weight, bias). No other biases exist."""
+
+    self_norm: Tensor
+    self_qkv: Tensor
+    self_out: Tensor
+    cross_norm: Tensor
+    cross_query: Tensor
+    cross_key_value: Tensor
+    cross_out: Tensor
+    feed_norm: Tensor
+    feed_in: Tensor
+    feed_out: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderWeights:
+    """A whole decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`, `heads` `[codebooks * vocabulary, hidden]`."""
+
+    embeddings: Tensor
+    layers: tuple[LayerWeights, ...]
+    final_norm: Tensor
+    heads: Tensor
+    text_weight: Tensor
+    text_bias: Tensor
+
+
+class Decoder:
+    """The decoder over any set of slots.
+
+    A slot is a pair of rows, conditional and unconditional. `advance` gives each slot's next logits from one shared pass; attention
+    runs slot by slot over the slot's own length, so nothing is padded and no row sees another.
+    """
+
+    def __init__(self, weights: DecoderWeights, shape: DecoderShape) -> None:
+        self.weights = weights
+        self.shape = shape
+        self.dtype = weights.heads.dtype
+        self.device = weights.heads.device
+        offsets = torch.arange(shape.codebook_count, device=self.device) * (shape.vocabulary_size + 1)
+        self._embedding_offsets = offsets[:, None]
+        self._positions = sinusoidal_positions(shape.position_count_max, shape.hidden_size).to(self.device, self.dtype)
+
+    def condition(self, texts: Sequence[tuple[Tensor, float]]) -> Conditioning:
+        """The cross-attention cache for weighted text encodings (`[tokens, text_size]`, weight > 0).
+
+        Several texts stand side by side; the logarithm of a text's weight is added to its attention scores, so that a weight multiplies
+        the attention that the text attracts, and one text alone is attended to exactly as the library does.
+        """
+        heaviest = max(weight for _, weight in texts)
+        states = torch.cat([text.to(self.device, self.dtype) for text, _ in texts])
+        projected = F.linear(states, self.weights.text_weight, self.weights.text_bias)
+        bias = torch.cat([torch.full((len(text),), weight / heaviest).log() for text, weight in texts])
+        pairs = [self._heads(F.linear(projected, layer.cross_key_value)) for layer in self.weights.layers]
+        return Conditioning(
+            keys=torch.stack([pair[0] for pair in pairs]),
+            values=torch.stack([pair[1] for pair in pairs]),
+            bias=None if len(texts) == 1 else bias.to(self.device, self.dtype)[None, None, None],
+        )
+
+    def advance(self, slots: Sequence[Slot], tokens: Tensor) -> Tensor:
+        """One step of every slot.
+
+        Args:
+            slots: the slots that move; their caches grow by one position.
+            tokens: `[slots, codebooks]`, each slot's inputs at its own position.
+
+        Returns:
+            Logits `[slots, rows, codebooks, vocabulary]` in float32; rows are conditional and unconditional.
+        """
+        hidden = self._embed(tokens, slots)
+        for index in range(self.shape.layer_count):
+            hidden = self._layer(index, hidden, slots)
+        for slot in slots:
+            slot.length += 1
+        return self._logits(hidden)[: 2 * len(slots)].unflatten(0, (len(slots), 2))
+
+    def read(self, slot: Slot, tokens: Tensor, *, with_logits: bool = False) -> Tensor | None:
+        """Reads a stretch of inputs `[codebooks, steps]` at once (teacher forcing), as if by `steps` calls of `advance`.
+
+        Fills the slot's cache and its listener. Returns logits `[rows, steps, codebooks, vocabulary]` where wanted.
+        """
+        embedded = self._embedding(tokens) + self._positions[slot.length : slot.length + tokens.shape[1]]
+        hidden = embedded.expand(slot.row_count, -1, -1).contiguous()
+        for index, layer in enumerate(self.weights.layers):
+            hidden = self._read_layer(index, layer, hidden, slot)
+        slot.length += tokens.shape[1]
+        return self._logits(hidden) if with_logits else None
+
+    # --- one step over many slots: rows are slot 0 conditional, slot 0 unconditional, slot 1 conditional, ...
+
+    def _embed(self, tokens: Tensor, slots: Sequence[Slot]) -> Tensor:
+        places = torch.tensor([slot.length for slot in slots], device=self.device)
+        embedded = self._embedding(tokens.T) + self._positions[places]
+        rows = embedded.repeat_interleave(2, dim=0)
+        missing = ROWS_MIN - len(rows)
+        return rows if missing <= 0 else torch.cat([rows, rows[:1].expand(missing, -1)])
+
+    def _embedding(self, tokens: Tensor) -> Tensor:
+        """Sum over codebooks of the embeddings of `[codebooks, n]`: `[n, hidden]`."""
+        return F.embedding(tokens + self._embedding_offsets, self.weights.embeddings).sum(dim=0)
+
+    def _layer(self, index: int, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
+        layer = self.weights.layers[index]
+        hidden = hidden + self._self_attention(index, layer, hidden, slots)
+        hidden = self._cross_attention(index, layer, hidden, slots)
+        hidden = hidden + self._feed_forward(layer, hidden)
+        return self._steer_and_listen(index, hidden, slots)
+
+    def _self_attention(self, index: int, layer: LayerWeights, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
+        fused = F.linear(self._norm(hidden, layer.self_norm), layer.self_qkv)
+        query, key, value = fused.view(len(hidden), 3, self.shape.head_count, self.shape.head_size).unbind(1)
+        attended = torch.zeros_like(query)
+        for place, slot in enumerate(slots):
+            rows = slice(2 * place, 2 * place + 2)
+            keys, values = slot.extend(index, key[rows, :, None], value[rows, :, None])
+            attended[rows] = F.scaled_dot_product_attention(query[rows, :, None], keys, values)[:, :, 0]
+        return F.linear(attended.flatten(1), layer.self_out)
+
+    def _cross_attention(self, index: int, layer: LayerWeights, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
+        """Only conditional rows look at the text. An unconditional row's text is zeros and nothing here has a bias, so that its
+        cross-attention is exactly zero and is not computed."""
+        query = F.linear(self._norm(hidden, layer.cross_norm), layer.cross_query)
+        query = query.view(len(hidden), self.shape.head_count, self.shape.head_size)
+        attended = torch.zeros_like(query)
+        for place, slot in enumerate(slots):
+            row = 2 * place + CONDITIONAL
+            attended[row] = self._attend_text(index, query[row : row + 1, :, None], slot.conditioning)[0, :, 0]
+        return hidden + F.linear(attended.flatten(1), layer.cross_out)
+
+    def _attend_text(self, index: int, query: Tensor, text: Conditioning) -> Tensor:
+        keys, values = text.keys[index][None], text.values[index][None]
+        return F.scaled_dot_product_attention(query, keys, values, attn_mask=text.bias)
+
+    def _steer_and_listen(self, index: int, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
+        for place, slot in enumerate(slots):
+            rows = slice(2 * place, 2 * place + 2)
+            if slot.steering is not None:
+                hidden[rows] += slot.steering[index]
+            if slot.listener is not None:
+                slot.listener.hear(index, hidden[2 * place + CONDITIONAL][None])
+        return hidden
+
+    # --- a stretch of one slot: hidden is [rows, steps, hidden]
+
+    def _read_layer(self, index: int, layer: LayerWeights, hidden: Tensor, slot: Slot) -> Tensor:
+        fused = F.linear(self._norm(hidden, layer.self_norm), layer.self_qkv)
+        query, key, value = fused.unflatten(-1, (3, self.shape.head_count, self.shape.head_size)).unbind(2)
+        past = slot.length
+        keys, values = slot.extend(index, key.transpose(1, 2), value.transpose(1, 2))
+        mask = None if past == 0 else _causal_mask(query.shape[1], past, hidden.device)
+        attended = F.scaled_dot_product_attention(
+            query.transpose(1, 2), keys, values, attn_mask=mask, is_causal=mask is None
+        )
+        hidden = hidden + F.linear(attended.transpose(1, 2).flatten(2), layer.self_out)
+        query = F.linear(self._norm(hidden[:1], layer.cross_norm), layer.cross_query)
+        query = query.unflatten(-1, (self.shape.head_count, self.shape.head_size)).transpose(1, 2)
+        attended = self._attend_text(index, query, slot.conditioning)
+        hidden[:1] += F.linear(attended.transpose(1, 2).flatten(2), layer.cross_out)
+        hidden = hidden + self._feed_forward(layer, hidden)
+        if slot.steering is not None:
+            hidden = hidden + slot.steering[index, : slot.row_count, None]
+        if slot.listener is not None:
+            slot.listener.hear(index, hidden[CONDITIONAL])
+        return hidden
+
+    # --- shared pieces
+
+    def _feed_forward(self, layer: LayerWeights, hidden: Tensor) -> Tensor:
+        return F.linear(F.gelu(F.linear(self._norm(hidden, layer.feed_norm), layer.feed_in)), layer.feed_out)
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        logits = F.linear(self._norm(hidden, self.weights.final_norm), self.weights.heads)
+        return logits.float().unflatten(-1, (self.shape.codebook_count, self.shape.vocabulary_size))
+
+    def _heads(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+        """Fused keys and values `[n, 2 * hidden]` as two of `[heads, n, head_size]`."""
+        parts = fused.view(len(fused), 2, self.shape.head_count, self.shape.head_size).permute(1, 2, 0, 3)
+        return parts[0].contiguous(), parts[1].contiguous()
+
+    def _norm(self, hidden: Tensor, norm: Tensor) -> Tensor:
+        return F.layer_norm(hidden, (self.shape.hidden_size,), norm[0], norm[1])
+
+
+def _causal_mask(step_count: int, past: int, device: torch.device) -> Tensor:
+    """Row i may look at positions 0..past + i: boolean `[steps, past + steps]`."""
+    return torch.ones(step_count, past + step_count, dtype=torch.bool, device=device).tril(past)

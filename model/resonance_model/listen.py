@@ -1,0 +1,58 @@
+"""Hearing a clip: codec tokens through the decoder at once, under one text, with per-layer statistics."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from resonance_model.delays import delayed_inputs, step_count_of
+from resonance_model.listening import Heard, Listener
+from resonance_model.loaded import LoadedModel
+from resonance_model.sampling import Sampling
+from resonance_model.slot import Slot
+from resonance_model.voice import Voice, advance
+
+NEUTRAL_PROMPT = "music"
+
+
+@torch.inference_mode()
+def hear_clip(model: LoadedModel, samples: Tensor, *, prompt: str = NEUTRAL_PROMPT) -> Heard:
+    """What the layers say of a clip, mono `[samples]` at the model's rate: a teacher-forced pass, nothing is generated."""
+    return hear_codes(model, model.codec.encode(samples), prompt=prompt)
+
+
+@torch.inference_mode()
+def hear_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMPT) -> Heard:
+    """What the layers say of codes `[codebooks, frames]` under the prompt; the conditional row alone."""
+    listener = Listener(model.shape.layer_count, model.shape.hidden_size)
+    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
+    slot = Slot(model.shape, conditioning, listener=listener, row_count=1)
+    steps = step_count_of(codes.shape[1], model.shape.codebook_count)
+    inputs = delayed_inputs(codes.to(model.decoder.device), start_token=model.shape.start_token, step_count=steps)
+    model.decoder.read(slot, inputs)
+    return listener.heard()
+
+
+@torch.inference_mode()
+def render_and_hear(
+    model: LoadedModel, prompts: list[str], *, frame_count: int, seed: int
+) -> list[tuple[Tensor, Heard]]:
+    """Generates one take per prompt in one batch; returns each take's codes and what its layers said meanwhile."""
+    voices, listeners = [], []
+    for index, states in enumerate(model.encode_text(prompts)):
+        listener = Listener(model.shape.layer_count, model.shape.hidden_size)
+        slot = Slot(model.shape, model.decoder.condition([(states, 1.0)]), listener=listener)
+        sampling = Sampling(
+            guidance_scale=model.facts.sampling.guidance_scale,
+            temperature=model.facts.sampling.temperature,
+            top_k=model.facts.sampling.top_k,
+            seed=seed + index,
+        )
+        steps = step_count_of(frame_count, model.shape.codebook_count)
+        voices.append(
+            Voice(model.decoder, slot, sampling, frame_count=frame_count, window_steps=steps, context_frames=0)
+        )
+        listeners.append(listener)
+    while not voices[0].is_finished:
+        advance(model.decoder, voices)
+    return [(voice.frames(0, frame_count), listener.heard()) for voice, listener in zip(voices, listeners, strict=True)]

@@ -1,0 +1,39 @@
+"""One loaded model: facts, decoder, text encoder, codec - whatever library the checkpoint came through."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from resonance_model.codec import Codec
+from resonance_model.decoder import Decoder
+from resonance_model.shape import DecoderShape, ModelFacts
+from resonance_model.text import EncodeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """Everything that listening and generating need. `library` is the library's own model, kept where a test asks for it."""
+
+    facts: ModelFacts
+    shape: DecoderShape
+    decoder: Decoder
+    encode_text: EncodeText
+    codec: Codec
+    library: Any = None
+
+
+def digest_of_state(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> str:
+    """Hexadecimal SHA-256 over names, shapes, types and bytes of all tensors, and the configuration, in sorted order."""
+    digest = hashlib.sha256(json.dumps(configuration, sort_keys=True, default=str).encode())
+    for name in sorted(state):
+        tensor = state[name].detach().to("cpu").contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,59 @@
+"""Checkpoint to LoadedModel: AudioCraft where it is installed and reads the checkpoint, else transformers."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import structlog
+import torch
+
+from resonance.errors import Unsupported
+from resonance.settings import Settings
+from resonance_model.loaded import LoadedModel
+
+_log = structlog.get_logger("model")
+
+
+def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel:
+    """Loads what `settings.model` names: `embedded`, a folder, or a hub id.
+
+    Raises:
+        Unsupported: the wanted backend is not installed, or cannot read this checkpoint.
+        NotFound: there is no such checkpoint.
+    """
+    torch.set_num_threads(settings.model_threads)
+    name, backend = settings.model, _backend_for(settings)
+    _log.info("loading model", model=name, backend=backend)
+    if backend == "audiocraft":
+        from resonance_model.loaders.audiocraft import load_audiocraft
+
+        loaded = load_audiocraft(name, settings, keep_library=keep_library)
+    else:
+        from resonance_model.loaders.transformers import load_transformers
+
+        loaded = load_transformers(name, settings, keep_library=keep_library)
+    _log.info("model ready", model=name, backend=loaded.facts.backend, digest=loaded.facts.digest[:12])
+    return loaded
+
+
+def has_audiocraft() -> bool:
+    """Whether AudioCraft is installed."""
+    return importlib.util.find_spec("audiocraft") is not None
+
+
+def _backend_for(settings: Settings) -> str:
+    """AudioCraft comes first; folders in transformers' layout, and the embedded model, are transformers' whatever is installed."""
+    is_ours = settings.model == "embedded" or (Path(settings.model) / "config.json").is_file()
+    if settings.backend == "audiocraft":
+        if not has_audiocraft():
+            raise Unsupported("AudioCraft is not installed; `make audiocraft` installs it", reason="NO_AUDIOCRAFT")
+        if is_ours:
+            raise Unsupported(
+                f"{settings.model} is in transformers' layout, which AudioCraft cannot read; leave RESONANCE_BACKEND at auto",
+                reason="WRONG_LAYOUT",
+            )
+        return "audiocraft"
+    if settings.backend == "auto" and has_audiocraft() and not is_ours:
+        return "audiocraft"
+    return "transformers"

@@ -1,0 +1,36 @@
+"""What may be said of a checkpoint: licence of the weights, training data, limits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A checkpoint's licence and provenance, told with every take."""
+
+    weights_license: str
+    training_data: str
+    limits_note: str
+
+
+_META = Card(
+    weights_license="CC-BY-NC-4.0",
+    training_data="Meta: 20,000 hours of licensed music (internal, Shutterstock, Pond5)",
+    limits_note="The weights may not be used commercially. No realistic vocals.",
+)
+_UNKNOWN = Card(
+    weights_license="unknown",
+    training_data="unknown",
+    limits_note="Nothing is known about this checkpoint; ask who made it.",
+)
+
+
+def card_of(name: str, folder: Path) -> Card:
+    """The card beside the weights (`resonance_card.json`), Meta's for `facebook/musicgen-*`, else an honest unknown."""
+    path = folder / "resonance_card.json"
+    if path.is_file():
+        return Card(**json.loads(path.read_text()))
+    return _META if name.startswith("facebook/musicgen-") else _UNKNOWN

@@ -1,0 +1,172 @@
+"""Loads MusicGen checkpoints in transformers' layout, from a folder or the hub's cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from resonance.errors import NotFound, Unsupported
+from resonance.settings import Settings
+from resonance_model.codec import Codec, CodecParts
+from resonance_model.decoder import Decoder, DecoderWeights, LayerWeights
+from resonance_model.geometry import geometry_of
+from resonance_model.loaded import LoadedModel, digest_of_state
+from resonance_model.loaders.cards import card_of
+from resonance_model.loaders.embedded import embedded_folder
+from resonance_model.shape import DecoderShape, ModelFacts, SamplingDefaults
+from resonance_model.text import T5Text
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def load_transformers(name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
+    """Loads a `MusicgenForConditionalGeneration` checkpoint and takes it apart."""
+    source = str(embedded_folder(settings)) if name == "embedded" else name
+    library, tokenizer = _read(source, name)
+    config = library.config
+    if config.decoder.audio_channels != 1:
+        raise Unsupported(f"{name} is a stereo checkpoint; this version makes mono music only", reason="STEREO_MODEL")
+    dtype, device = _DTYPES[settings.precision], torch.device(settings.device)
+    shape = _shape_of(config)
+    decoder = Decoder(_weights_of(library, dtype, device), shape)
+    facts = _facts_of(name, library, settings.precision)
+    return LoadedModel(
+        facts=facts,
+        shape=shape,
+        decoder=decoder,
+        encode_text=T5Text(tokenizer, library.text_encoder),
+        codec=Codec(_codec_parts(library.audio_encoder)),
+        library=library if keep_library else None,
+    )
+
+
+def _read(source: str, name: str) -> tuple[Any, Any]:
+    from transformers import AutoConfig, AutoTokenizer, MusicgenForConditionalGeneration
+    from transformers.utils import logging
+
+    # Its progress bars and its warning about MusicGen's own special token (which lies outside the vocabulary by design) help nobody.
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        config = AutoConfig.from_pretrained(source)
+    except (OSError, ValueError) as failure:
+        raise NotFound(
+            f"there is no MusicGen checkpoint {name!r}: give a folder or a hub id that is in the cache or can be reached",
+            reason="NO_SUCH_MODEL",
+        ) from failure
+    if config.model_type != "musicgen":
+        raise Unsupported(f"{name} is a {config.model_type} checkpoint, not musicgen", reason="NOT_MUSICGEN")
+    library = MusicgenForConditionalGeneration.from_pretrained(source, dtype=torch.float32).eval()
+    return library, AutoTokenizer.from_pretrained(source)
+
+
+def _shape_of(config: Any) -> DecoderShape:
+    decoder = config.decoder
+    return DecoderShape(
+        layer_count=decoder.num_hidden_layers,
+        hidden_size=decoder.hidden_size,
+        head_count=decoder.num_attention_heads,
+        feed_forward_size=decoder.ffn_dim,
+        codebook_count=decoder.num_codebooks,
+        vocabulary_size=decoder.vocab_size,
+        text_size=config.text_encoder.hidden_size,
+        position_count_max=decoder.max_position_embeddings,
+    )
+
+
+def _weights_of(library: Any, dtype: torch.dtype, device: torch.device) -> DecoderWeights:
+    """Our layout from transformers' names. Fused products are copies; the library's own matrices are freed with the library."""
+    decoder, heads = library.decoder.model.decoder, library.decoder.lm_heads
+    hidden = decoder.config.hidden_size
+
+    def cast(tensor: Tensor) -> Tensor:
+        return tensor.detach().to(device, dtype).contiguous()
+
+    scale = hidden**0.5 if decoder.config.scale_embedding else 1.0
+    bridge = getattr(library, "enc_to_dec_proj", None)
+    return DecoderWeights(
+        embeddings=cast(torch.cat([table.weight for table in decoder.embed_tokens]) * scale),
+        layers=tuple(_layer_of(layer, cast) for layer in decoder.layers),
+        final_norm=cast(_norm_of(decoder.layer_norm)),
+        heads=cast(torch.cat([head.weight for head in heads])),
+        text_weight=cast(bridge.weight if bridge is not None else torch.eye(hidden)),
+        text_bias=cast(bridge.bias if bridge is not None else torch.zeros(hidden)),
+    )
+
+
+def _layer_of(layer: Any, cast: Any) -> LayerWeights:
+    own, cross = layer.self_attn, layer.encoder_attn
+    return LayerWeights(
+        self_norm=cast(_norm_of(layer.self_attn_layer_norm)),
+        self_qkv=cast(torch.cat([own.q_proj.weight, own.k_proj.weight, own.v_proj.weight])),
+        self_out=cast(own.out_proj.weight),
+        cross_norm=cast(_norm_of(layer.encoder_attn_layer_norm)),
+        cross_query=cast(cross.q_proj.weight),
+        cross_key_value=cast(torch.cat([cross.k_proj.weight, cross.v_proj.weight])),
+        cross_out=cast(cross.out_proj.weight),
+        feed_norm=cast(_norm_of(layer.final_layer_norm)),
+        feed_in=cast(layer.fc1.weight),
+        feed_out=cast(layer.fc2.weight),
+    )
+
+
+def _norm_of(norm: nn.LayerNorm) -> Tensor:
+    return torch.stack([norm.weight, norm.bias])
+
+
+def _facts_of(name: str, library: Any, precision: str) -> ModelFacts:
+    config, generation = library.config, library.generation_config
+    card = card_of(name, Path(library.name_or_path))
+    return ModelFacts(
+        model_id=name,
+        digest=digest_of_state(library.state_dict(), config.decoder.to_dict()),
+        backend="transformers",
+        sample_rate_hz=config.audio_encoder.sampling_rate,
+        frame_rate_hz=int(config.audio_encoder.frame_rate),
+        channel_count=config.decoder.audio_channels,
+        precision=precision,
+        sampling=SamplingDefaults(
+            guidance_scale=float(generation.guidance_scale or 3.0),
+            temperature=float(generation.temperature or 1.0),
+            top_k=int(generation.top_k or 250),
+        ),
+        weights_license=card.weights_license,
+        training_data=card.training_data,
+        limits_note=card.limits_note,
+    )
+
+
+def _codec_parts(codec: Any) -> CodecParts:
+    config = codec.config
+    for module in codec.modules():
+        if nn.utils.parametrize.is_parametrized(module, "weight"):
+            nn.utils.parametrize.remove_parametrizations(module, "weight")
+    first, lstm, *rest = codec.decoder.layers
+
+    def encode(samples: Tensor) -> Tensor:
+        codes: Tensor = codec.encode(samples, bandwidth=max(config.target_bandwidths)).audio_codes[0]
+        return codes
+
+    return CodecParts(
+        encode=encode,
+        embed=lambda codes: codec.quantizer.decode(codes),
+        first=first.conv,
+        first_pad_mode=config.pad_mode,
+        lstm=lstm.lstm,
+        upsample=nn.Sequential(*rest),
+        geometry=geometry_of(
+            kernel=config.kernel_size,
+            last_kernel=config.last_kernel_size,
+            residual_kernel=config.residual_kernel_size,
+            ratios=config.upsampling_ratios,
+            residual_count=config.num_residual_layers,
+            dilation_growth=config.dilation_growth_rate,
+            is_causal=config.use_causal_conv,
+            trim_right_ratio=config.trim_right_ratio,
+            norm=config.norm_type,
+            channel_count=config.audio_channels,
+        ),
+    )

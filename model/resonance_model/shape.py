@@ -1,0 +1,60 @@
+"""What a checkpoint is: the decoder's shape, and the facts that clients and logs are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderShape:
+    """The sizes of a MusicGen decoder. `vocabulary_size` is one codebook's; its special token has that very number."""
+
+    layer_count: int
+    hidden_size: int
+    head_count: int
+    feed_forward_size: int
+    codebook_count: int
+    vocabulary_size: int
+    text_size: int
+    position_count_max: int
+
+    @property
+    def head_size(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.head_count
+
+    @property
+    def start_token(self) -> int:
+        """The token before the first frame, and in the delay pattern's empty corners."""
+        return self.vocabulary_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingDefaults:
+    """How the checkpoint's makers sample it, where a recipe does not say."""
+
+    guidance_scale: float = 3.0
+    temperature: float = 1.0
+    top_k: int = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What is told about a loaded model. `digest` covers every weight; directions belong to exactly one digest."""
+
+    model_id: str
+    digest: str
+    backend: str
+    sample_rate_hz: int
+    frame_rate_hz: int
+    channel_count: int
+    precision: str
+    sampling: SamplingDefaults
+    weights_license: str
+    training_data: str
+    limits_note: str
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples of one codec frame."""
+        return self.sample_rate_hz // self.frame_rate_hz

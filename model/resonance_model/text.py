@@ -1,0 +1,33 @@
+"""Words to encoder states: the library's own text encoder behind one small interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TOKENS_MAX = 512
+# An encoder's view of one text: `[tokens, text_size]`, without padding.
+EncodeText = Callable[[Sequence[str]], list[Tensor]]
+
+
+class T5Text:
+    """A tokenizer and an encoder of transformers. Texts are encoded one by one, so that padding can never leak."""
+
+    def __init__(self, tokenizer: Any, encoder: Any) -> None:
+        self._tokenizer = tokenizer
+        self._encoder = encoder
+
+    @torch.inference_mode()
+    def __call__(self, texts: Sequence[str]) -> list[Tensor]:
+        """States `[tokens, text_size]` of each text; a text longer than TOKENS_MAX tokens is cut there."""
+        return [self._encode(text) for text in texts]
+
+    def _encode(self, text: str) -> Tensor:
+        tokens = self._tokenizer([text], return_tensors="pt", truncation=True, max_length=TOKENS_MAX)
+        mask = tokens.get("attention_mask")
+        states = self._encoder(input_ids=tokens["input_ids"].to(self._encoder.device), attention_mask=mask)
+        states = states.last_hidden_state[0]
+        return states if mask is None else states[mask[0].bool()]

@@ -1,0 +1,123 @@
+"""A voice: one take in the making - its tokens so far, its next inputs, and its window past the trained length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from resonance_model.decoder import Decoder
+from resonance_model.delays import delayed_inputs, step_count_of
+from resonance_model.sampling import Sampling, choose, guided
+from resonance_model.slot import CONDITIONAL, UNCONDITIONAL, Slot
+
+_BLOCK_STEPS = 512
+# MusicGen was trained on stretches of 30 s at 50 frames a second.
+WINDOW_FRAMES = 1500
+
+
+class Voice:
+    """Says one take, step by step, in a slot.
+
+    Past `window_steps` positions it goes on by windowed continuation (as AudioCraft's `extend_stride`): the cache is emptied, the last
+    `context_frames` frames are read again from position 0, and the next step follows them.
+
+    Args:
+        frame_count: length of the take; None for a performance that ends when somebody says so.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        slot: Slot,
+        sampling: Sampling,
+        *,
+        frame_count: int | None,
+        window_steps: int,
+        context_frames: int,
+    ) -> None:
+        assert context_frames + 2 * decoder.shape.codebook_count < window_steps <= decoder.shape.position_count_max
+        self.slot = slot
+        self.sampling = sampling
+        self.frame_count = frame_count
+        self.step = 0
+        self._decoder = decoder
+        self._window_steps = window_steps
+        self._context_frames = context_frames
+        self._said = torch.empty(decoder.shape.codebook_count, _BLOCK_STEPS, dtype=torch.long)
+        self._first_frame = 0
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every frame has been said."""
+        return self.frame_count is not None and self.step >= step_count_of(self.frame_count, self._codebook_count)
+
+    @property
+    def frames_ready(self) -> int:
+        """Frames that all codebooks have spoken of."""
+        ready = max(0, self.step - self._codebook_count + 1)
+        return ready if self.frame_count is None else min(ready, self.frame_count)
+
+    def frames(self, start: int, end: int) -> Tensor:
+        """Codes `[codebooks, end - start]` of ready frames."""
+        assert 0 <= start <= end <= self.frames_ready
+        return torch.stack([row[start + book : end + book] for book, row in enumerate(self._said)])
+
+    def inputs(self) -> Tensor:
+        """What the decoder reads next, `[codebooks]`: codebook k at step p reads frame p - 1 - k, or the start token."""
+        tokens = torch.full((self._codebook_count,), self._decoder.shape.start_token)
+        for codebook in range(self._codebook_count):
+            frame = self.step - 1 - codebook
+            if frame >= self._first_frame and (self.frame_count is None or frame < self.frame_count):
+                tokens[codebook] = self._said[codebook, self.step - 1]
+        return tokens
+
+    def accept(self, logits: Tensor) -> None:
+        """Takes the step's logits `[rows, codebooks, vocabulary]` and chooses the tokens."""
+        chosen = guided(logits[CONDITIONAL], logits[UNCONDITIONAL], self.sampling.guidance_scale)
+        if self.step >= self._said.shape[1]:
+            self._said = torch.cat([self._said, torch.empty_like(self._said)], dim=1)
+        self._said[:, self.step] = choose(chosen, self.sampling, self.step)
+        self.step += 1
+
+    def make_room(self) -> None:
+        """Moves the window on where the next step would not fit. Costs one reading of the kept frames."""
+        if self.slot.length < self._window_steps:
+            return
+        first = self.frames_ready - self._context_frames
+        count = self.step - first
+        kept = self._kept_codes(first, count)
+        inputs = delayed_inputs(kept, start_token=self._decoder.shape.start_token, step_count=count)
+        self.slot.forget()
+        self._decoder.read(self.slot, inputs)
+
+    def reset(self) -> None:
+        """Forgets what was said before now, as if the take began here; frames already said stay readable.
+
+        The later codebooks finish the last few frames without having heard them.
+        """
+        self.slot.forget()
+        self._first_frame = self.step
+
+    @property
+    def _codebook_count(self) -> int:
+        return self._decoder.shape.codebook_count
+
+    def _kept_codes(self, first: int, count: int) -> Tensor:
+        """Codes `[codebooks, count]` from frame `first` on; later codebooks know fewer frames, and the rest is never read."""
+        codes = torch.full((self._codebook_count, count), self._decoder.shape.start_token)
+        for codebook in range(self._codebook_count):
+            known = self._said[codebook, first + codebook : self.step]
+            codes[codebook, : known.shape[0]] = known
+        return codes
+
+
+def advance(decoder: Decoder, voices: Sequence[Voice]) -> None:
+    """One shared step of all voices."""
+    for voice in voices:
+        voice.make_room()
+    tokens = torch.stack([voice.inputs() for voice in voices])
+    logits = decoder.advance([voice.slot for voice in voices], tokens.to(decoder.device)).cpu()
+    for voice, row in zip(voices, logits, strict=True):
+        voice.accept(row)

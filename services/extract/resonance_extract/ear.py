@@ -1,0 +1,55 @@
+"""The ear: the one thread that runs the model for listening; coroutines await it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from resonance_model.listen import hear_clip, hear_codes, render_and_hear
+from resonance_model.listening import Heard
+from resonance_model.loaded import LoadedModel
+
+Result = TypeVar("Result")
+
+
+class Ear:
+    """Listening as coroutines. Work waits its turn in a queue of one thread; a cancelled wait leaves at most the step in hand."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.model = model
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ear", initializer=_step_back)
+
+    async def clip(self, samples: NDArray[np.float32]) -> Heard:
+        """What the layers say of a clip: mono `[samples]` at the model's rate."""
+        return await self._run(lambda: hear_clip(self.model, torch.from_numpy(samples)))
+
+    async def codes(self, codes: torch.Tensor) -> Heard:
+        """What the layers say of codec tokens `[codebooks, frames]`."""
+        return await self._run(lambda: hear_codes(self.model, codes))
+
+    async def render(self, prompts: list[str], *, duration_s: float, seed: int) -> list[tuple[torch.Tensor, Heard]]:
+        """Short takes of the prompts, and what the layers said while they were made."""
+        frames = round(duration_s * self.model.facts.frame_rate_hz)
+        return await self._run(lambda: render_and_hear(self.model, prompts, frame_count=frames, seed=seed))
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def close(self) -> None:
+        """Ends the thread after the step in hand."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _step_back() -> None:
+    """Listening can wait, playing cannot: where both share a machine, the ear's thread has the lower priority (Linux has it per thread)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

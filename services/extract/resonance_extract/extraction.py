@@ -1,0 +1,180 @@
+"""One extraction: the plan, the clips of the tracks that are new, and the taste."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+import numpy as np
+from google.protobuf import json_format
+
+from resonance.errors import InvalidInput, NotFound, ResonanceError
+from resonance.ids import digest_of
+from resonance.keys import taste_key, vector_key
+from resonance.rpc.validation import validate
+from resonance.store import ObjectStore
+from resonance.v1 import extract_pb2, ingest_pb2, jobs_pb2, steering_pb2
+from resonance_extract.directions import direction_of, norms_of
+from resonance_extract.ear import Ear
+from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean
+from resonance_extract.reference import ReferenceShelf
+from resonance_extract.tracks import TrackCache, TrackListener
+
+_Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
+_Response = extract_pb2.ExtractTasteResponse
+CLIP_SAMPLES_MAX = 4_800_000
+
+
+class Extraction:
+    """What one `ExtractTaste` call does."""
+
+    def __init__(self, ear: Ear, store: ObjectStore, shelf: ReferenceShelf) -> None:
+        self._ear = ear
+        self._store = store
+        self._shelf = shelf
+        self._cache = TrackCache(store, model_digest=ear.model.facts.digest)
+
+    async def run(self, requests: _Requests) -> AsyncGenerator[_Response, None]:
+        """Yields the plan, progress and faults while it listens, and the taste.
+
+        Raises:
+            InvalidInput: the messages do not follow the protocol, or no track can be used.
+        """
+        start = await _start_of(requests)
+        check_options(start.options)
+        known = {track.index: await self._cache.find(track.sha256) for track in start.tracks}
+        wanted = [index for index, statistics in known.items() if statistics is None]
+        yield _Response(plan=extract_pb2.ExtractionPlan(track_indices=wanted))
+        listeners = {track.index: TrackListener(self._ear, track.clip_count) for track in start.tracks}
+        async for opening, samples in _clips_of(requests, wanted):
+            await listeners[opening.track_index].hear(opening, samples)
+            yield _progress(opening)
+        tracks: list[IndexedTrack] = []
+        for track in start.tracks:
+            try:
+                statistics = known[track.index]
+                if statistics is None:
+                    statistics = listeners[track.index].statistics()
+                    await self._cache.keep(track.sha256, statistics)
+                tracks.append(IndexedTrack(index=track.index, statistics=statistics))
+            except InvalidInput as failure:
+                yield _fault(track.index, failure)
+        yield _Response(taste=await self._make_taste(start, tracks, set(wanted)))
+
+    async def _make_taste(
+        self, start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], fresh: set[int]
+    ) -> steering_pb2.TasteSummary:
+        if not tracks:
+            raise InvalidInput("none of the tracks could be used", reason="NO_USABLE_TRACK")
+        weights = clip_weights(tracks, start.options)
+        reference = await self._shelf.get()
+        difference = mixed_mean(tracks, weights) - reference.mean
+        digest = self._ear.model.facts.digest
+        direction = await asyncio.to_thread(direction_of, difference, reference, model_digest=digest)
+        key = vector_key(_taste_digest(start, tracks, digest))
+        summary = steering_pb2.TasteSummary(
+            taste_id=start.taste_id,
+            model_digest=digest,
+            vector_key=key,
+            vector_sha256=await self._store.put(key, direction.to_bytes()),
+            tracks=[_track_of(start, track, weight, fresh) for track, weight in zip(tracks, weights, strict=True)],
+            layer_norms=norms_of(difference, reference).tolist(),
+            options=start.options,
+            clip_count=sum(len(track.statistics.rms) for track in tracks),
+        )
+        summary.create_time.GetCurrentTime()
+        await self._store.put(taste_key(start.taste_id), json_format.MessageToJson(summary, indent=None).encode())
+        return summary
+
+
+class TasteShelf:
+    """Stored tastes."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def get(self, taste_id: str) -> steering_pb2.TasteSummary:
+        """The stored taste. Raises NotFound."""
+        try:
+            stored = await self._store.get(taste_key(taste_id))
+        except NotFound as failure:
+            raise NotFound(f"there is no taste {taste_id}", reason="NO_SUCH_TASTE") from failure
+        return json_format.Parse(stored.data, steering_pb2.TasteSummary())
+
+    async def delete(self, taste_id: str) -> None:
+        """Removes the taste; its vector and tracks stay, for other playlists may share them. Raises NotFound."""
+        await self.get(taste_id)
+        await self._store.delete(taste_key(taste_id))
+
+
+async def _start_of(requests: _Requests) -> extract_pb2.ExtractionStart:
+    first = await anext(requests, None)
+    if first is None or first.WhichOneof("part") != "start":
+        raise InvalidInput("the first message of an extraction is its start", reason="NO_START")
+    validate(first)
+    indices = [track.index for track in first.start.tracks]
+    if len(set(indices)) != len(indices):
+        raise InvalidInput("two tracks have the same index", reason="DUPLICATE_INDEX")
+    return first.start
+
+
+async def _clips_of(
+    requests: _Requests, wanted: Sequence[int]
+) -> AsyncGenerator[tuple[ingest_pb2.ClipOpening, np.ndarray[tuple[int], np.dtype[np.float32]]], None]:
+    """The streamed clips, each whole."""
+    opening: ingest_pb2.ClipOpening | None = None
+    data = bytearray()
+    async for request in requests:
+        validate(request)
+        part = request.WhichOneof("part")
+        if part == "clip":
+            if opening is not None:
+                raise InvalidInput("a clip begins before the last one is whole", reason="CLIP_CUT")
+            if request.clip.track_index not in wanted:
+                raise InvalidInput(f"track {request.clip.track_index} was not asked for", reason="NOT_WANTED")
+            opening, data = request.clip, bytearray()
+        elif part == "chunk" and opening is not None:
+            data += request.chunk.data
+            if len(data) > 4 * opening.sample_count:
+                raise InvalidInput("a clip has more samples than it announced", reason="CLIP_TOO_LONG")
+            if len(data) == 4 * opening.sample_count:
+                yield opening, np.frombuffer(bytes(data), dtype="<f4")
+                opening = None
+        else:
+            raise InvalidInput("a clip's opening comes before its samples", reason="NO_CLIP")
+    if opening is not None:
+        raise InvalidInput("the stream ended in the middle of a clip", reason="CLIP_CUT")
+
+
+def _taste_digest(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], model_digest: str) -> str:
+    shas = {track.index: track.sha256 for track in start.tracks}
+    options = json_format.MessageToDict(start.options)
+    return digest_of(["taste", model_digest, options, [[track.index, shas[track.index]] for track in tracks]])
+
+
+def _track_of(
+    start: extract_pb2.ExtractionStart,
+    track: IndexedTrack,
+    weights: np.ndarray[tuple[int], np.dtype[np.float64]],
+    fresh: set[int],
+) -> steering_pb2.TasteTrack:
+    announced = next(one for one in start.tracks if one.index == track.index)
+    return steering_pb2.TasteTrack(
+        title=announced.title,
+        sha256=announced.sha256,
+        clip_count=len(weights),
+        duration_s=announced.duration_s,
+        from_cache=track.index not in fresh,
+        clip_weights=weights.tolist(),
+    )
+
+
+def _progress(opening: ingest_pb2.ClipOpening) -> _Response:
+    return _Response(
+        progress=extract_pb2.ExtractionProgress(track_index=opening.track_index, clips_done=opening.clip_index + 1)
+    )
+
+
+def _fault(index: int, failure: ResonanceError) -> _Response:
+    fault = jobs_pb2.Fault(reason=failure.reason, message=failure.message)
+    return _Response(track_fault=extract_pb2.ExtractionTrackFault(track_index=index, fault=fault))

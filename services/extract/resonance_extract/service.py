@@ -1,0 +1,88 @@
+"""ExtractService on the wire: messages in, messages out, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from resonance.rpc import ServerContext
+from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2
+from resonance_extract.calibration import Calibration
+from resonance_extract.concepts import ConceptShelf
+from resonance_extract.configuration import CONFIGURATION
+from resonance_extract.extraction import Extraction, TasteShelf
+from resonance_extract.layers import best_layers
+
+
+class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
+    """The servicer. Each method is one use case."""
+
+    def __init__(
+        self,
+        *,
+        extraction: Extraction,
+        tastes: TasteShelf,
+        concepts: ConceptShelf,
+        calibration: Calibration,
+        info: generate_pb2.ModelInfo,
+    ) -> None:
+        self._extraction = extraction
+        self._tastes = tastes
+        self._concepts = concepts
+        self._calibration = calibration
+        self._info = info
+
+    async def GetExtractor(  # noqa: N802
+        self, request: extract_pb2.GetExtractorRequest, context: ServerContext
+    ) -> extract_pb2.GetExtractorResponse:
+        return extract_pb2.GetExtractorResponse(
+            model=self._info,
+            clip_s=CONFIGURATION.clip_s,
+            hop_s=CONFIGURATION.hop_s,
+            clip_min_s=CONFIGURATION.clip_min_s,
+        )
+
+    async def ExtractTaste(  # noqa: N802
+        self,
+        request_iterator: AsyncIterator[extract_pb2.ExtractTasteRequest],
+        context: ServerContext,
+    ) -> AsyncIterator[extract_pb2.ExtractTasteResponse]:
+        async with aclosing(self._extraction.run(aiter(request_iterator))) as responses:
+            async for response in responses:
+                yield response
+
+    async def GetTaste(  # noqa: N802
+        self, request: extract_pb2.GetTasteRequest, context: ServerContext
+    ) -> extract_pb2.GetTasteResponse:
+        return extract_pb2.GetTasteResponse(taste=await self._tastes.get(request.taste_id))
+
+    async def DeleteTaste(  # noqa: N802
+        self, request: extract_pb2.DeleteTasteRequest, context: ServerContext
+    ) -> extract_pb2.DeleteTasteResponse:
+        await self._tastes.delete(request.taste_id)
+        return extract_pb2.DeleteTasteResponse()
+
+    async def ComputeConcept(  # noqa: N802
+        self, request: extract_pb2.ComputeConceptRequest, context: ServerContext
+    ) -> AsyncIterator[extract_pb2.ComputeConceptResponse]:
+        async with aclosing(self._concepts.compute(request)) as responses:
+            async for response in responses:
+                yield response
+
+    async def ListConcepts(  # noqa: N802
+        self, request: extract_pb2.ListConceptsRequest, context: ServerContext
+    ) -> extract_pb2.ListConceptsResponse:
+        return extract_pb2.ListConceptsResponse(concepts=await self._concepts.all())
+
+    async def CalibrateConcept(  # noqa: N802
+        self, request: extract_pb2.CalibrateConceptRequest, context: ServerContext
+    ) -> AsyncIterator[extract_pb2.CalibrateConceptResponse]:
+        async with aclosing(self._calibration.run(request)) as responses:
+            async for response in responses:
+                yield response
+
+    async def ScanLayers(  # noqa: N802
+        self, request: extract_pb2.ScanLayersRequest, context: ServerContext
+    ) -> extract_pb2.ScanLayersResponse:
+        concept = await self._concepts.get(request.name)
+        return extract_pb2.ScanLayersResponse(layers=concept.layers, best_layers=best_layers(concept.layers))

@@ -1,0 +1,61 @@
+"""Puts the generate service together; used by `__main__` and by the all-in-one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from resonance.rpc.server import RpcServer
+from resonance.settings import Settings
+from resonance.store import ObjectStore
+from resonance.v1 import generate_pb2_grpc
+from resonance_generate.engine import Engine
+from resonance_generate.generation import Generation
+from resonance_generate.performance import Performance
+from resonance_generate.player import Player
+from resonance_generate.recipes import RecipeBook
+from resonance_generate.service import GenerateService
+from resonance_generate.takes import TakeLibrary
+from resonance_generate.vectors import Vectors
+from resonance_model.info import info_of
+from resonance_model.loaded import LoadedModel
+
+FULL_NAME = "resonance.v1.GenerateService"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateParts:
+    """The running parts of the service."""
+
+    service: GenerateService
+    engine: Engine
+
+    def add_to(self, server: RpcServer) -> None:
+        """Adds the service to a server."""
+        server.add(
+            FULL_NAME, lambda inner: generate_pb2_grpc.add_GenerateServiceServicer_to_server(self.service, inner)
+        )
+
+
+@asynccontextmanager
+async def open_generate(settings: Settings, store: ObjectStore, model: LoadedModel) -> AsyncIterator[GenerateParts]:
+    """The service with its engine running; both end when the context does."""
+    info = info_of(model, settings)
+    engine = Engine(
+        model,
+        slot_count=settings.slots,
+        queue_places=settings.queue_places,
+        stall_s_max=settings.stream_stall_s_max,
+    )
+    player = Player(engine, lead_s_max=settings.lead_s_max)
+    vectors = Vectors(store, model_digest=model.facts.digest, item_max=settings.vector_cache_items)
+    book, takes = RecipeBook(model, vectors), TakeLibrary(store)
+    service = GenerateService(Generation(player, book, takes, info), Performance(player, book, info), takes, info)
+    engine.start()
+    try:
+        yield GenerateParts(service=service, engine=engine)
+    finally:
+        await asyncio.to_thread(engine.stop)
+        await takes.close()

@@ -1,0 +1,232 @@
+"""The engine: one thread that owns the model, and a bounded queue before it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+import torch
+
+from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceError, Unavailable
+from resonance_generate import metrics
+from resonance_generate.job import Job, Score
+from resonance_generate.row import Row
+from resonance_generate.scheduler import plan
+from resonance_model.loaded import LoadedModel
+from resonance_model.voice import advance
+
+_log = structlog.get_logger("engine")
+_IDLE_S = 0.02
+PAUSE_S_MAX = 60.0
+
+
+class Engine:
+    """Admits jobs to slots, steps the rows of all slots together, and hands their sound to their streams.
+
+    At most `slot_count` jobs run and `queue_places` wait; one more is refused with an estimate of when a place comes free. The thread is
+    the only one that touches the model's decoder and codec streams.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        *,
+        slot_count: int,
+        queue_places: int,
+        stall_s_max: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model = model
+        self._slot_count = slot_count
+        self._queue_places = queue_places
+        self._stall_s_max = stall_s_max
+        self._clock = clock
+        self._wakeup = threading.Condition()
+        self._queue: deque[Job] = deque()
+        self._orders: deque[tuple[str, Callable[[Row], None]]] = deque()
+        self._rows: list[Row] = []
+        self._steps_per_s = float(model.facts.frame_rate_hz)
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends every stream with Unavailable, and the thread. Blocks until it has ended."""
+        with self._wakeup:
+            self._is_stopping = True
+            self._wakeup.notify()
+        self._thread.join()
+
+    def submit(self, job: Job) -> None:
+        """Takes a job on; its stream begins as soon as a slot is free.
+
+        Raises:
+            Overloaded: every slot and every place in the queue is taken.
+            Unavailable: the engine is stopping.
+        """
+        with self._wakeup:
+            if self._is_stopping:
+                raise Unavailable("this service is stopping; another replica will answer", retry_after_s=1.0)
+            self._queue = deque(waiting for waiting in self._queue if not waiting.stream.is_closed)
+            running = sum(not row.job.stream.is_closed for row in self._rows)
+            if running + len(self._queue) >= self._slot_count + self._queue_places:
+                retry_after_s = self._wait_estimate_s()
+                raise Overloaded(
+                    f"all {self._slot_count} slots and {self._queue_places} places in the queue are taken; "
+                    f"try again in {retry_after_s:.0f} s",
+                    reason="QUEUE_FULL",
+                    retry_after_s=retry_after_s,
+                )
+            self._queue.append(job)
+            metrics.QUEUE_DEPTH.set(len(self._queue))
+            self._wakeup.notify()
+
+    def update(self, request_id: str, score: Score, on_change: Callable[[int], None]) -> None:
+        """Changes a running job's score before its next step; `on_change` gets the first sample that it shapes (engine thread)."""
+        self._order(request_id, lambda row: on_change(row.update(score)))
+
+    def reset(self, request_id: str) -> None:
+        """Has a running job go on from silence."""
+        self._order(request_id, Row.reset)
+
+    def pause(self, request_id: str) -> None:
+        """Holds a running job; it keeps its slot for PAUSE_S_MAX seconds."""
+        self._order(request_id, lambda row: row.pause(self._clock()))
+
+    def play(self, request_id: str) -> None:
+        """Lets a held job go on."""
+        self._order(request_id, lambda row: row.play(self._clock()))
+
+    def finish(self, request_id: str) -> None:
+        """Ends a running job after what has been said."""
+        self._order(request_id, _stop_row)
+
+    @property
+    def running_count(self) -> int:
+        """Jobs that have a slot."""
+        return len(self._rows)
+
+    @property
+    def waiting_count(self) -> int:
+        """Jobs in the queue."""
+        return len(self._queue)
+
+    # --- the thread
+
+    def _run(self) -> None:
+        with torch.inference_mode():
+            while not self._is_stopping:
+                try:
+                    self._tick()
+                except Exception as failure:
+                    _log.error("the engine failed in a step", exc_info=failure)
+                    self._end_all(ResonanceError("the engine failed; the log of the service says why"))
+        self._end_all(Unavailable("this service is stopping; ask again for the rest", retry_after_s=1.0))
+
+    def _tick(self) -> None:
+        self._admit()
+        self._obey()
+        now_s = self._clock()
+        self._drop_stalled(now_s)
+        moving = plan(self._rows, now_s)
+        if not moving:
+            with self._wakeup:
+                self._wakeup.wait(_IDLE_S if self._rows or self._queue else None)
+            return
+        self._step(moving)
+
+    def _step(self, moving: list[Row]) -> None:
+        started_s = self._clock()
+        for row in moving:
+            row.before_step()
+        advance(self.model.decoder, [row.voice for row in moving])
+        now_s = self._clock()
+        for row in moving:
+            row.after_step(now_s)
+            if row.is_finished:
+                self._release(row, None)
+        self._measure(self._clock() - started_s)
+
+    def _admit(self) -> None:
+        with self._wakeup:
+            self._forget_closed()
+            joining: list[Job] = []
+            while self._queue and len(self._rows) + len(joining) < self._slot_count:
+                joining.append(self._queue.popleft())
+            metrics.QUEUE_DEPTH.set(len(self._queue))
+        for job in joining:
+            try:
+                self._rows.append(Row(job, self.model))
+            except Exception as failure:
+                _log.error("a job could not start", request_id=job.request_id, exc_info=failure)
+                job.stream.end(ResonanceError("the take could not start; the log of the service says why"))
+        metrics.SLOTS_TAKEN.set(len(self._rows))
+
+    def _forget_closed(self) -> None:
+        """Listeners who left are forgotten before the next step. Called under the lock, on the engine's thread: rows are its alone."""
+        self._queue = deque(job for job in self._queue if not job.stream.is_closed)
+        self._rows = [row for row in self._rows if not row.job.stream.is_closed]
+
+    def _obey(self) -> None:
+        with self._wakeup:
+            orders, self._orders = self._orders, deque()
+        rows = {row.job.request_id: row for row in self._rows}
+        for request_id, order in orders:
+            if request_id in rows:
+                order(rows[request_id])
+                if rows[request_id].is_stopping:
+                    rows[request_id].after_step(self._clock())
+                    self._release(rows[request_id], None)
+
+    def _drop_stalled(self, now_s: float) -> None:
+        for row in list(self._rows):
+            if row.paused_since_s is not None and now_s - row.paused_since_s > PAUSE_S_MAX:
+                message = f"the performance was paused for {PAUSE_S_MAX:.0f} s; open it again"
+                self._release(row, DeadlineExceeded(message, reason="PAUSED_TOO_LONG"))
+            elif row.job.stream.has_room:
+                row.stalled_since_s = None
+            elif row.stalled_since_s is None:
+                row.stalled_since_s = now_s
+            elif now_s - row.stalled_since_s > self._stall_s_max:
+                metrics.STALLED.inc()
+                message = f"nothing was read for {self._stall_s_max:.0f} s; ask again with resume_sample_offset"
+                self._release(row, DeadlineExceeded(message, reason="LISTENER_STALLED"))
+
+    def _release(self, row: Row, error: ResonanceError | None) -> None:
+        self._rows = [other for other in self._rows if other is not row]
+        row.job.stream.end(error)
+        metrics.SLOTS_TAKEN.set(len(self._rows))
+
+    def _end_all(self, error: ResonanceError) -> None:
+        with self._wakeup:
+            waiting, self._queue = list(self._queue), deque()
+        for job in [*waiting, *(row.job for row in self._rows)]:
+            job.stream.end(error)
+        self._rows = []
+
+    def _order(self, request_id: str, order: Callable[[Row], None]) -> None:
+        with self._wakeup:
+            known = [*(job.request_id for job in self._queue), *(row.job.request_id for row in self._rows)]
+            if request_id not in known:
+                raise NotFound(f"{request_id} is not playing", reason="NOT_PLAYING")
+            self._orders.append((request_id, order))
+            self._wakeup.notify()
+
+    def _measure(self, step_s: float) -> None:
+        metrics.STEP_SECONDS.observe(step_s)
+        self._steps_per_s += 0.05 * (1 / max(step_s, 1e-6) - self._steps_per_s)
+
+    def _wait_estimate_s(self) -> float:
+        """When the first place comes free: the least that is left of any running take, at the present speed."""
+        left = [row.job.frame_count - row.voice.frames_ready for row in self._rows if row.job.frame_count is not None]
+        return max(1.0, min(left, default=50) / self._steps_per_s)
+
+
+def _stop_row(row: Row) -> None:
+    row.is_stopping = True

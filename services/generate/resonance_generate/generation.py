@@ -1,0 +1,171 @@
+"""One generation from request to end mark: claim the id, resolve the recipe, run or replay, keep the take."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from resonance.errors import InvalidInput, Unsupported, invalid_field
+from resonance.ids import digest_of, new_request_id, sha256_hex
+from resonance.v1 import audio_pb2, generate_pb2
+from resonance_generate.job import Job
+from resonance_generate.player import Player
+from resonance_generate.recipes import RecipeBook, Resolved
+from resonance_generate.stream import Piece
+from resonance_generate.takes import TakeLibrary
+from resonance_model.info import format_of
+
+CHUNK_S = 0.5
+
+
+class Generation:
+    """What one `Generate` call does. Yields the call's messages: started, chunks, finished."""
+
+    def __init__(self, player: Player, book: RecipeBook, takes: TakeLibrary, info: generate_pb2.ModelInfo) -> None:
+        self._player = player
+        self._book = book
+        self._takes = takes
+        self._info = info
+
+    async def run(self, request: generate_pb2.GenerateRequest) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
+        """Makes the take, or replays it where the same request has already made it."""
+        self._check(request)
+        request_id = request.request_id or new_request_id()
+        seed = request.seed if request.HasField("seed") else _seed_of(request_id)
+        done = await self._takes.find(request_id) if request.request_id else None
+        if request.request_id:
+            await self._takes.claim(request_id, _digest_of(request, self._info.digest))
+        if done is not None:
+            async with aclosing(self._replay(request, done)) as responses:
+                async for response in responses:
+                    yield response
+            return
+        resolved = await self._book.resolve(request.recipe)
+        async with aclosing(self._make(request, request_id, seed, resolved)) as responses:
+            async for response in responses:
+                yield response
+
+    async def _make(
+        self, request: generate_pb2.GenerateRequest, request_id: str, seed: int, resolved: Resolved
+    ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
+        frame_count = math.ceil(round(request.duration_s * self._info.frame_rate_hz, 6))
+        hop = round(self._info.sample_rate_hz / self._info.frame_rate_hz)
+        take = self._take_of(request_id, seed, resolved, frame_count)
+        job = Job(
+            request_id=request_id,
+            score=resolved.score,
+            seed=seed,
+            frame_count=frame_count,
+            chunk_frames=round(_chunk_s_of(request) * self._info.frame_rate_hz),
+            stream=self._player.open_stream(),
+        )
+        self._check_offset(request, frame_count * hop)
+        async with aclosing(job.stream):
+            self._player.submit(job)
+            yield self._started(take, frame_count * hop, resolved.notices)
+            pcm, sequence = bytearray(), 0
+            async for piece in job.stream:
+                pcm += piece.pcm
+                chunk = _chunk_of(piece, sequence, request.resume_sample_offset)
+                if chunk is not None:
+                    sequence += 1
+                    yield generate_pb2.GenerateResponse(chunk=chunk)
+        if not request.is_transient:
+            await self._takes.save(take, bytes(pcm))
+        yield _finished(take, bytes(pcm))
+
+    async def _replay(
+        self, request: generate_pb2.GenerateRequest, take: generate_pb2.Take
+    ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
+        pcm = await self._takes.pcm(take)
+        total = len(pcm) // 2
+        self._check_offset(request, total)
+        yield self._started(take, total, ())
+        size = round(_chunk_s_of(request) * take.format.sample_rate_hz)
+        for sequence, start in enumerate(range(request.resume_sample_offset, total, size)):
+            part = pcm[2 * start : 2 * (start + size)]
+            chunk = audio_pb2.AudioChunk(
+                sequence=sequence, sample_offset=start, sample_count=len(part) // 2, data=part, recipe_id=take.recipe_id
+            )
+            yield generate_pb2.GenerateResponse(chunk=chunk)
+        yield _finished(take, pcm)
+
+    def _check(self, request: generate_pb2.GenerateRequest) -> None:
+        if request.HasField("melody") and not self._info.capabilities.melody:
+            raise Unsupported(
+                f"{self._info.model_id} cannot follow a melody; a MusicGen-Melody checkpoint can", reason="NO_MELODY"
+            )
+        if request.duration_s > self._info.take_duration_s_max:
+            limit = f"must be at most {self._info.take_duration_s_max:g}, not {request.duration_s:g}"
+            raise invalid_field("duration_s", "TOO_LARGE", limit)
+
+    def _check_offset(self, request: generate_pb2.GenerateRequest, total: int) -> None:
+        if request.resume_sample_offset > total:
+            raise InvalidInput(
+                f"the take has {total} samples; it cannot be resumed at {request.resume_sample_offset}",
+                reason="OFFSET_BEYOND_END",
+            )
+
+    def _take_of(self, request_id: str, seed: int, resolved: Resolved, frame_count: int) -> generate_pb2.Take:
+        return generate_pb2.Take(
+            request_id=request_id,
+            recipe=resolved.recipe,
+            seed=seed,
+            format=format_of(self._info),
+            duration_s=frame_count / self._info.frame_rate_hz,
+            model=self._info,
+            recipe_id=resolved.recipe_id,
+        )
+
+    def _started(self, take: generate_pb2.Take, total: int, notices: tuple[str, ...]) -> generate_pb2.GenerateResponse:
+        return generate_pb2.GenerateResponse(
+            started=generate_pb2.GenerationStarted(
+                request_id=take.request_id,
+                format=take.format,
+                sample_count_total=total,
+                seed=take.seed,
+                recipe_id=take.recipe_id,
+                recipe=take.recipe,
+                model=take.model,
+                notices=notices,
+            )
+        )
+
+
+def _chunk_of(piece: Piece, sequence: int, resume_offset: int) -> audio_pb2.AudioChunk | None:
+    """The piece as a chunk, without what lies before the offset; None where nothing is left."""
+    skipped = min(piece.sample_count, max(0, resume_offset - piece.sample_offset))
+    if skipped == piece.sample_count:
+        return None
+    return audio_pb2.AudioChunk(
+        sequence=sequence,
+        sample_offset=piece.sample_offset + skipped,
+        sample_count=piece.sample_count - skipped,
+        data=piece.pcm[2 * skipped :],
+        recipe_id=piece.recipe_id,
+        headroom_s=piece.headroom_s,
+    )
+
+
+def _finished(take: generate_pb2.Take, pcm: bytes) -> generate_pb2.GenerateResponse:
+    end = audio_pb2.StreamEnd(sample_count_total=len(pcm) // 2, sha256=bytes.fromhex(sha256_hex(pcm)))
+    return generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
+
+
+def _chunk_s_of(request: generate_pb2.GenerateRequest) -> float:
+    return request.chunk_s if request.HasField("chunk_s") else CHUNK_S
+
+
+def _seed_of(request_id: str) -> int:
+    """A seed where none was given: drawn from the id, so that asking again with the same id gives the same take."""
+    return int.from_bytes(hashlib.sha256(b"seed:" + request_id.encode()).digest()[:6], "big")
+
+
+def _digest_of(request: generate_pb2.GenerateRequest, model_digest: str) -> str:
+    """What must be equal for two requests to be the same: everything but the id and the place to resume at."""
+    bare = generate_pb2.GenerateRequest()
+    bare.CopyFrom(request)
+    bare.request_id, bare.resume_sample_offset = "", 0
+    return digest_of([bare.SerializeToString(deterministic=True).hex(), model_digest])

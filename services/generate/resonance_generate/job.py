@@ -1,0 +1,40 @@
+"""What the engine is asked for: a score, a seed, a length, and the stream that the music goes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from resonance_generate.stream import ChunkStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A recipe made ready for the engine: vectors fetched and summed, defaults filled in.
+
+    `steering` is `[layers, rows, hidden]` or None for exactly nothing. Weights of `prompts` are positive.
+    """
+
+    recipe_id: str
+    prompts: tuple[tuple[str, float], ...]
+    steering: Tensor | None
+    guidance_scale: float
+    temperature: float
+    top_k: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One take, or with `frame_count` None one performance.
+
+    With `lead_s` the engine makes sound no faster than it is played, and at most so far ahead; without, as fast as it can.
+    """
+
+    request_id: str
+    score: Score
+    seed: int
+    frame_count: int | None
+    chunk_frames: int
+    stream: ChunkStream
+    lead_s: float | None = None

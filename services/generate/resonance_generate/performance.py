@@ -1,0 +1,166 @@
+"""A live performance: controls come in while chunks go out, and the very next frames obey."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from resonance.errors import InvalidInput, ResonanceError
+from resonance.ids import new_request_id
+from resonance.rpc.validation import validate
+from resonance.v1 import audio_pb2, generate_pb2
+from resonance_generate.engine import Engine
+from resonance_generate.job import Job
+from resonance_generate.player import Player
+from resonance_generate.recipes import RecipeBook, Resolved
+from resonance_generate.stream import ChunkStream
+from resonance_model.info import format_of
+
+CHUNK_S = 0.2
+# How far generation runs ahead of a listener in real time: the music's own reaction time to a control is at most this and a chunk.
+LEAD_S = 0.4
+ANSWERS_WAITING_MAX = 32
+_Answers = asyncio.Queue[generate_pb2.PerformResponse | None]
+
+
+class Performance:
+    """What one `Perform` call does.
+
+    A control that cannot be obeyed is answered by a `RecipeInForce` that carries its fault, and the music goes on as it was. A client that
+    half-closes sends no more controls; the music plays on until it stops or leaves.
+    """
+
+    def __init__(self, player: Player, book: RecipeBook, info: generate_pb2.ModelInfo) -> None:
+        self._player = player
+        self._book = book
+        self._info = info
+
+    async def run(
+        self, requests: AsyncIterator[generate_pb2.PerformRequest]
+    ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
+        """Plays until the client stops it or leaves. Raises what `RecipeBook.resolve` and `Player.submit` raise."""
+        opening = await _opening_of(requests)
+        resolved = await self._book.resolve(opening.recipe)
+        job = self._job_of(opening, resolved)
+        answers: _Answers = asyncio.Queue(ANSWERS_WAITING_MAX)
+        async with aclosing(job.stream):
+            self._player.submit(job)
+            yield self._started(job, resolved)
+            tasks = (
+                asyncio.create_task(_pump(job.stream, answers)),
+                asyncio.create_task(self._obey_all(requests, job, answers)),
+            )
+            try:
+                while (answer := await answers.get()) is not None:
+                    yield answer
+                await tasks[0]
+            finally:
+                await _cancel(*tasks)
+
+    async def _obey_all(
+        self, requests: AsyncIterator[generate_pb2.PerformRequest], job: Job, answers: _Answers
+    ) -> None:
+        is_stopped = False
+        async for request in requests:
+            try:
+                if is_stopped:
+                    raise InvalidInput("the performance was stopped; open a new one", reason="STOPPED")
+                is_stopped = await self._obey(request, job, answers)
+            except ResonanceError as refusal:
+                fault = generate_pb2.RecipeInForce(fault=f"{refusal.reason}: {refusal.message}")
+                await answers.put(generate_pb2.PerformResponse(recipe=fault))
+
+    async def _obey(self, request: generate_pb2.PerformRequest, job: Job, answers: _Answers) -> bool:
+        """Obeys one control; returns whether it was the last."""
+        validate(request)
+        if request.WhichOneof("part") != "control":
+            raise InvalidInput("a performance is opened once; send controls", reason="OPENED_TWICE")
+        control = request.control
+        if control.HasField("recipe"):
+            resolved = await self._book.resolve(control.recipe)
+            sample_offset = await self._player.update(job.request_id, resolved.score)
+            in_force = generate_pb2.RecipeInForce(
+                recipe_id=resolved.recipe_id, recipe=resolved.recipe, sample_offset=sample_offset
+            )
+            await answers.put(generate_pb2.PerformResponse(recipe=in_force))
+        return self._command(control.command, job.request_id)
+
+    def _command(self, command: generate_pb2.PlaybackCommand, request_id: str) -> bool:
+        orders = {
+            generate_pb2.PLAYBACK_COMMAND_PLAY: Engine.play,
+            generate_pb2.PLAYBACK_COMMAND_PAUSE: Engine.pause,
+            generate_pb2.PLAYBACK_COMMAND_RESET: Engine.reset,
+            generate_pb2.PLAYBACK_COMMAND_STOP: Engine.finish,
+        }
+        if command in orders:
+            self._player.order(lambda engine: orders[command](engine, request_id))
+        return command == generate_pb2.PLAYBACK_COMMAND_STOP
+
+    def _job_of(self, opening: generate_pb2.PerformOpening, resolved: Resolved) -> Job:
+        request_id = opening.request_id or new_request_id()
+        chunk_s = opening.chunk_s if opening.HasField("chunk_s") else CHUNK_S
+        drawn = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:6], "big")
+        return Job(
+            request_id=request_id,
+            score=resolved.score,
+            seed=opening.seed if opening.HasField("seed") else drawn,
+            frame_count=None,
+            chunk_frames=round(chunk_s * self._info.frame_rate_hz),
+            stream=self._player.open_stream(),
+            lead_s=LEAD_S + chunk_s,
+        )
+
+    def _started(self, job: Job, resolved: Resolved) -> generate_pb2.PerformResponse:
+        return generate_pb2.PerformResponse(
+            started=generate_pb2.GenerationStarted(
+                request_id=job.request_id,
+                format=format_of(self._info),
+                seed=job.seed,
+                recipe_id=resolved.recipe_id,
+                recipe=resolved.recipe,
+                model=self._info,
+                notices=resolved.notices,
+            )
+        )
+
+
+async def _opening_of(requests: AsyncIterator[generate_pb2.PerformRequest]) -> generate_pb2.PerformOpening:
+    first = await anext(requests, None)
+    if first is None or first.WhichOneof("part") != "opening":
+        raise InvalidInput("the first message of a performance is its opening", reason="NO_OPENING")
+    validate(first)
+    return first.opening
+
+
+async def _pump(stream: ChunkStream, answers: _Answers) -> None:
+    """Moves pieces into the answers, and the end mark; None always comes last."""
+    digest, total, sequence = hashlib.sha256(), 0, 0
+    try:
+        async for piece in stream:
+            digest.update(piece.pcm)
+            total += piece.sample_count
+            chunk = audio_pb2.AudioChunk(
+                sequence=sequence,
+                sample_offset=piece.sample_offset,
+                sample_count=piece.sample_count,
+                data=piece.pcm,
+                recipe_id=piece.recipe_id,
+                headroom_s=piece.headroom_s,
+            )
+            sequence += 1
+            await answers.put(generate_pb2.PerformResponse(chunk=chunk))
+        end = audio_pb2.StreamEnd(sample_count_total=total, sha256=digest.digest())
+        await answers.put(generate_pb2.PerformResponse(finished=end))
+    finally:
+        await answers.put(None)
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError, ResonanceError):
+            await task

@@ -1,0 +1,172 @@
+"""One take inside the engine: its voice, its decoding, its chunks, and how far it is ahead of its listener."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor
+
+from resonance.audio.wav import pcm16
+from resonance_generate.job import Job, Score
+from resonance_generate.stream import Piece
+from resonance_model.loaded import LoadedModel
+from resonance_model.sampling import Sampling
+from resonance_model.slot import Conditioning, Slot
+from resonance_model.voice import WINDOW_FRAMES, Voice
+
+FIRST_CHUNK_FRAMES = 10
+RAMP_FRAMES = 12
+CONTEXT_SHARE = 0.5
+
+
+class Row:
+    """A job that has a slot. Every method runs on the engine's thread."""
+
+    def __init__(self, job: Job, model: LoadedModel) -> None:
+        self.job = job
+        self._model = model
+        self._hop = model.facts.hop_samples
+        self._rate = model.facts.sample_rate_hz
+        self._texts: dict[str, Tensor] = {}
+        slot = Slot(model.shape, self._conditioning(job.score), steering=job.score.steering)
+        self.voice = _voice_of(job, model, slot)
+        self._codec = model.codec.open_stream()
+        self._score = job.score
+        self._ramp: tuple[Tensor | None, Tensor | None, int] | None = None
+        self._pushed_frames = 0
+        self._sent_frames = 0
+        self._first_put_s: float | None = None
+        self.stalled_since_s: float | None = None
+        self.is_stopping = False
+        self.paused_since_s: float | None = None
+
+    # --- what the scheduler asks
+
+    def may_move(self, now_s: float) -> bool:
+        """Whether more sound is wanted now: the listener keeps up, nobody has paused, and a performance is not too far ahead."""
+        is_ahead = self.job.lead_s is not None and self.slack_s(now_s) > self.job.lead_s
+        return self.job.stream.has_room and self.paused_since_s is None and not is_ahead
+
+    def slack_s(self, now_s: float) -> float:
+        """Seconds sent beyond what has been played; minus infinity before the first chunk."""
+        if self._first_put_s is None:
+            return float("-inf")
+        return self._sent_frames * self._hop / self._rate - (now_s - self._first_put_s)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will be said."""
+        return self.is_stopping or self.voice.is_finished
+
+    # --- what the engine does
+
+    def before_step(self) -> None:
+        """Moves a running change of steering one frame on."""
+        if self._ramp is None:
+            return
+        start, target, done = self._ramp
+        done += 1
+        self.voice.slot.steering = target if done >= RAMP_FRAMES else _between(start, target, done / RAMP_FRAMES)
+        self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
+
+    def after_step(self, now_s: float) -> None:
+        """Decodes and hands over a chunk when one is due."""
+        if self.is_finished:
+            self._send(self._codec.finish(self._fresh_codes(self.voice.frames_ready)), now_s)
+            return
+        due = self._sent_frames + self._chunk_frames + self._codec.lag_frames
+        if self.voice.frames_ready >= due:
+            self._send(self._codec.push(self._fresh_codes(due)), now_s)
+
+    def update(self, score: Score) -> int:
+        """Changes the score from the next step on; returns the first sample that it shapes. Steering is ramped."""
+        if score.prompts != self._score.prompts:
+            self.voice.slot.conditioning = self._conditioning(score)
+        if score.steering is not self._score.steering:
+            self._ramp = (self.voice.slot.steering, score.steering, 0)
+        self.voice.sampling = replace(
+            self.voice.sampling,
+            guidance_scale=score.guidance_scale,
+            temperature=score.temperature,
+            top_k=score.top_k,
+        )
+        self._score = score
+        return self.voice.step * self._hop
+
+    def reset(self) -> None:
+        """Goes on from silence."""
+        self.voice.reset()
+
+    def pause(self, now_s: float) -> None:
+        """Holds the music."""
+        if self.paused_since_s is None:
+            self.paused_since_s = now_s
+
+    def play(self, now_s: float) -> None:
+        """Goes on after a pause; the time that it took counts as played by nobody."""
+        if self.paused_since_s is not None:
+            if self._first_put_s is not None:
+                self._first_put_s += now_s - self.paused_since_s
+            self.paused_since_s = None
+
+    # --- pieces
+
+    @property
+    def _chunk_frames(self) -> int:
+        return min(FIRST_CHUNK_FRAMES, self.job.chunk_frames) if self._sent_frames == 0 else self.job.chunk_frames
+
+    def _fresh_codes(self, end: int) -> Tensor:
+        codes = self.voice.frames(self._pushed_frames, end)
+        self._pushed_frames = end
+        return codes
+
+    def _send(self, samples: Tensor, now_s: float) -> None:
+        if samples.shape[1] == 0:
+            return
+        offset = self._sent_frames * self._hop
+        self._sent_frames += samples.shape[1] // self._hop
+        if self._first_put_s is None:
+            self._first_put_s = now_s
+        pcm = pcm16(np.nan_to_num(samples.float().cpu().numpy()))
+        self.job.stream.put(
+            Piece(
+                sample_offset=offset,
+                sample_count=samples.shape[1],
+                pcm=pcm,
+                recipe_id=self._score.recipe_id,
+                headroom_s=self.slack_s(now_s),
+            )
+        )
+
+    def _conditioning(self, score: Score) -> Conditioning:
+        states = self._model.encode_text([text for text, _ in score.prompts])
+        weights = [weight for _, weight in score.prompts]
+        return self._model.decoder.condition(list(zip(states, weights, strict=True)))
+
+
+def _voice_of(job: Job, model: LoadedModel, slot: Slot) -> Voice:
+    window = min(WINDOW_FRAMES + model.shape.codebook_count, model.shape.position_count_max)
+    sampling = Sampling(
+        guidance_scale=job.score.guidance_scale,
+        temperature=job.score.temperature,
+        top_k=job.score.top_k,
+        seed=job.seed,
+    )
+    return Voice(
+        model.decoder,
+        slot,
+        sampling,
+        frame_count=job.frame_count,
+        window_steps=window,
+        context_frames=int(window * CONTEXT_SHARE),
+    )
+
+
+def _between(start: Tensor | None, target: Tensor | None, share: float) -> Tensor | None:
+    """The steering on the way from one to another; None stands for zeros."""
+    if start is None and target is None:
+        return None
+    if start is None:
+        return target * share if target is not None else None
+    return start * (1 - share) if target is None else start + (target - start) * share

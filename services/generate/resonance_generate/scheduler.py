@@ -1,0 +1,33 @@
+"""Which rows move in the next step: late rows first, rows with seconds in hand rest while others are short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+SHORT_S = 1.0
+AMPLE_S = 4.0
+
+
+class Schedulable(Protocol):
+    """What the scheduler needs to know of a row."""
+
+    def may_move(self, now_s: float) -> bool:
+        """Whether more sound is wanted of it now."""
+        ...
+
+    def slack_s(self, now_s: float) -> float:
+        """Seconds of sound made beyond what a listener has played who began at the first chunk and never paused."""
+        ...
+
+
+Row = TypeVar("Row", bound=Schedulable)
+
+
+def plan(rows: Sequence[Row], now_s: float) -> list[Row]:
+    """The rows that move now. Rows whose listeners do not take what they have wait; while any row is short of sound, rows with ample
+    sound wait too, so that a step costs the late rows less."""
+    ready = [row for row in rows if row.may_move(now_s)]
+    if not any(row.slack_s(now_s) < SHORT_S for row in ready):
+        return ready
+    return [row for row in ready if row.slack_s(now_s) < AMPLE_S]

@@ -1,0 +1,64 @@
+"""GenerateService on the wire: messages in, messages out, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from resonance.rpc import ServerContext
+from resonance.v1 import generate_pb2, generate_pb2_grpc
+from resonance_generate.generation import Generation
+from resonance_generate.performance import Performance
+from resonance_generate.takes import TakeLibrary
+
+
+class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
+    """The servicer. Each method is one use case."""
+
+    def __init__(
+        self,
+        generation: Generation,
+        performance: Performance,
+        takes: TakeLibrary,
+        info: generate_pb2.ModelInfo,
+    ) -> None:
+        self._generation = generation
+        self._performance = performance
+        self._takes = takes
+        self._info = info
+
+    async def Generate(  # noqa: N802
+        self, request: generate_pb2.GenerateRequest, context: ServerContext
+    ) -> AsyncIterator[generate_pb2.GenerateResponse]:
+        async with aclosing(self._generation.run(request)) as responses:
+            async for response in responses:
+                yield response
+
+    async def Perform(  # noqa: N802
+        self, request_iterator: AsyncIterator[generate_pb2.PerformRequest], context: ServerContext
+    ) -> AsyncIterator[generate_pb2.PerformResponse]:
+        async with aclosing(self._performance.run(request_iterator)) as responses:
+            async for response in responses:
+                yield response
+
+    async def GetModel(  # noqa: N802
+        self, request: generate_pb2.GetModelRequest, context: ServerContext
+    ) -> generate_pb2.GetModelResponse:
+        return generate_pb2.GetModelResponse(model=self._info)
+
+    async def ListTakes(  # noqa: N802
+        self, request: generate_pb2.ListTakesRequest, context: ServerContext
+    ) -> generate_pb2.ListTakesResponse:
+        takes, next_page_token = await self._takes.page(request.page_size, request.page_token)
+        return generate_pb2.ListTakesResponse(takes=takes, next_page_token=next_page_token)
+
+    async def GetTake(  # noqa: N802
+        self, request: generate_pb2.GetTakeRequest, context: ServerContext
+    ) -> generate_pb2.GetTakeResponse:
+        return generate_pb2.GetTakeResponse(take=await self._takes.get(request.request_id))
+
+    async def DeleteTake(  # noqa: N802
+        self, request: generate_pb2.DeleteTakeRequest, context: ServerContext
+    ) -> generate_pb2.DeleteTakeResponse:
+        await self._takes.delete(request.request_id)
+        return generate_pb2.DeleteTakeResponse()

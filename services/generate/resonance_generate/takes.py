@@ -1,0 +1,144 @@
+"""The library of takes: which request an id stands for, and every finished take with its sound."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import structlog
+from google.protobuf import json_format
+
+from resonance.audio.wav import HEADER_BYTES, wav_header
+from resonance.errors import Conflict, DataLoss, NotFound, invalid_field
+from resonance.ids import sha256_hex
+from resonance.keys import request_key, take_audio_key, take_index_key, take_key
+from resonance.store import ObjectStore
+from resonance.v1 import generate_pb2
+from resonance_generate.tempo import hear_tempo
+
+_log = structlog.get_logger("takes")
+_PAGE = 50
+
+
+class TakeLibrary:
+    """Finished takes in the object store. A take appears whole: its sound is written before its description."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._followups: set[asyncio.Task[None]] = set()
+        self._tempo_turn = asyncio.Semaphore(1)
+
+    async def claim(self, request_id: str, request_digest: str) -> None:
+        """Binds an id to a request.
+
+        Raises:
+            Conflict: the id stands for another request.
+        """
+        document = json.dumps({"request_digest": request_digest}).encode()
+        try:
+            await self._store.create(request_key(request_id), document)
+        except Conflict:
+            stored = json.loads((await self._store.get(request_key(request_id))).data)
+            if stored["request_digest"] != request_digest:
+                raise Conflict(
+                    f"request id {request_id} was used for another request; choose a new one",
+                    reason="REQUEST_ID_REUSED",
+                ) from None
+
+    async def find(self, request_id: str) -> generate_pb2.Take | None:
+        """The finished take, or None."""
+        try:
+            stored = await self._store.get(take_key(request_id))
+        except NotFound:
+            return None
+        return json_format.Parse(stored.data, generate_pb2.Take())
+
+    async def get(self, request_id: str) -> generate_pb2.Take:
+        """The finished take. Raises NotFound."""
+        take = await self.find(request_id)
+        if take is None:
+            raise NotFound(f"there is no finished take {request_id}", reason="NO_SUCH_TAKE")
+        return take
+
+    async def pcm(self, take: generate_pb2.Take) -> bytes:
+        """The take's samples as 16-bit PCM. Raises DataLoss where they are damaged."""
+        stored = await self._store.get(take.audio_key)
+        if stored.sha256 != take.audio_sha256:
+            raise DataLoss(f"the sound of take {take.request_id} is damaged; make it again", reason="TAKE_DAMAGED")
+        return stored.data[HEADER_BYTES:]
+
+    async def save(self, take: generate_pb2.Take, pcm: bytes) -> None:
+        """Stores a finished take; its tempo is heard afterwards and added."""
+        header = wav_header(
+            sample_rate_hz=take.format.sample_rate_hz,
+            channel_count=take.format.channel_count,
+            sample_count=len(pcm) // 2 // take.format.channel_count,
+        )
+        take.audio_key = take_audio_key(take.request_id)
+        take.audio_sha256 = sha256_hex(header + pcm)
+        take.create_time.GetCurrentTime()
+        await self._store.put(take.audio_key, header + pcm)
+        await self._store.put(take_index_key(take.create_time.ToMilliseconds(), take.request_id), b"")
+        await self._store.put(take_key(take.request_id), _document_of(take))
+        followup = asyncio.create_task(self._add_tempo(take.request_id, pcm, take.format.sample_rate_hz))
+        self._followups.add(followup)
+        followup.add_done_callback(self._followups.discard)
+
+    async def page(self, page_size: int, page_token: str) -> tuple[list[generate_pb2.Take], str]:
+        """A page of takes, newest first, and the token of the next page (empty at the end)."""
+        size, last = page_size or _PAGE, ""
+        takes: list[generate_pb2.Take] = []
+        if page_token and not page_token.startswith("take-index/"):
+            raise invalid_field("page_token", "MALFORMED", "is not a token that this service gave")
+        async with aclosing(self._index()) as keys:
+            async for key in keys:
+                if key <= page_token:
+                    continue
+                if len(takes) == size:
+                    return takes, last
+                take = await self.find(key.split("-", 2)[2])
+                if take is not None:
+                    takes.append(take)
+                last = key
+        return takes, ""
+
+    async def delete(self, request_id: str) -> None:
+        """Removes a take and its sound. Raises NotFound."""
+        take = await self.get(request_id)
+        await self._store.delete(take_key(request_id))
+        await self._store.delete(take.audio_key)
+        await self._store.delete(take_index_key(take.create_time.ToMilliseconds(), request_id))
+        await self._store.delete(request_key(request_id))
+
+    async def close(self) -> None:
+        """Gives up tempo that is still being heard."""
+        for followup in self._followups:
+            followup.cancel()
+        await asyncio.gather(*self._followups, return_exceptions=True)
+
+    async def _index(self) -> AsyncGenerator[str, None]:
+        async for key in self._store.keys("take-index/"):
+            yield key
+
+    async def _add_tempo(self, request_id: str, pcm: bytes, sample_rate_hz: int) -> None:
+        started_s = time.perf_counter()
+        try:
+            async with self._tempo_turn:
+                bpm = await hear_tempo(pcm, sample_rate_hz)
+            stored = await self._store.get(take_key(request_id))
+            take = json_format.Parse(stored.data, generate_pb2.Take())
+            if bpm is not None:
+                take.bpm = bpm
+                await self._store.replace(take_key(request_id), _document_of(take), version=stored.version)
+        except (NotFound, Conflict):
+            return  # the take was deleted meanwhile
+        except Exception as failure:
+            _log.warning("the tempo could not be heard", request_id=request_id, exc_info=failure)
+        _log.debug("tempo heard", request_id=request_id, took_s=round(time.perf_counter() - started_s, 2))
+
+
+def _document_of(take: generate_pb2.Take) -> bytes:
+    return json_format.MessageToJson(take, indent=None).encode()

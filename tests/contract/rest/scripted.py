@@ -1,0 +1,351 @@
+"""Scripted services behind a real grpc.aio server: they answer by the protos, quickly, and remember what they saw."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from resonance.audio.wav import pcm16
+from resonance.errors import FailedPrecondition, InvalidInput, NotFound, Overloaded
+from resonance.ids import digest_of, job_id_of, new_request_id
+from resonance.rpc.server import RpcServer
+from resonance.v1 import (
+    audio_pb2,
+    extract_pb2,
+    extract_pb2_grpc,
+    generate_pb2,
+    generate_pb2_grpc,
+    ingest_pb2,
+    ingest_pb2_grpc,
+    jobs_pb2,
+    steering_pb2,
+)
+
+RATE_HZ = 32_000
+MODEL = generate_pb2.ModelInfo(
+    model_id="scripted",
+    digest="0" * 64,
+    backend="transformers",
+    sample_rate_hz=RATE_HZ,
+    frame_rate_hz=50,
+    codebook_count=4,
+    layer_count=6,
+    hidden_size=64,
+    trained_duration_s=30,
+    take_duration_s_max=300,
+    capabilities=generate_pb2.ModelCapabilities(steering=True),
+    weights_license="Apache-2.0",
+    training_data="sine waves",
+    precision="fp32",
+    slot_count=4,
+    limits_note="It hums one chord.",
+)
+
+
+@dataclass
+class Script:
+    """What the services shall do, and what was asked of them."""
+
+    chunk_wait_s: float = 0.0
+    job_wait_s: float = 0.02
+    cut_after_chunks: int | None = None
+    wrong_digest: bool = False
+    is_full: bool = False
+    notices: tuple[str, ...] = ()
+    generate_requests: list[generate_pb2.GenerateRequest] = field(default_factory=list)
+    streams_open: int = 0
+    uploads: list[tuple[str, int]] = field(default_factory=list)
+    upload_headers: list[ingest_pb2.UploadHeader] = field(default_factory=list)
+    upload_messages_max: int = 0
+
+
+def hum(request: generate_pb2.GenerateRequest) -> bytes:
+    """The samples of a request: the same request gives the same bytes."""
+    count = int(np.ceil(request.duration_s * 50)) * (RATE_HZ // 50)
+    times = np.arange(count) / RATE_HZ
+    root_hz = 110 * 2 ** ((request.seed % 12) / 12)
+    chord = sum(np.sin(2 * np.pi * root_hz * ratio * times) for ratio in (1, 1.26, 1.5))
+    swell = 0.55 + 0.4 * np.sin(2 * np.pi * times / 3.1) * np.sin(2 * np.pi * times * 1.7)
+    return pcm16((chord * swell * 0.2)[None, :].astype(np.float32))
+
+
+class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
+    """GenerateService that hums."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._takes: dict[str, tuple[generate_pb2.Take, bytes]] = {}
+
+    async def GetModel(self, request, context):  # noqa: N802
+        return generate_pb2.GetModelResponse(model=MODEL)
+
+    async def Generate(self, request, context) -> AsyncIterator[generate_pb2.GenerateResponse]:  # noqa: N802
+        script = self._script
+        script.generate_requests.append(request)
+        if script.is_full:
+            raise Overloaded("every place is taken; try again in 3 seconds", retry_after_s=3.0)
+        for use in request.recipe.tastes:
+            if use.taste_id.startswith("other"):
+                raise FailedPrecondition(
+                    f"taste {use.taste_id} was made for another model", reason="TASTE_OF_OTHER_MODEL"
+                )
+        if not request.request_id:
+            request.request_id = new_request_id()
+        if not request.HasField("seed"):
+            request.seed = 7
+        script.streams_open += 1
+        try:
+            async for event in self._events(request):
+                yield event
+        finally:
+            script.streams_open -= 1
+
+    async def _events(self, request) -> AsyncIterator[generate_pb2.GenerateResponse]:
+        script, samples = self._script, hum(request)
+        total = len(samples) // 2
+        recipe_id = digest_of(request.recipe.SerializeToString(deterministic=True).hex())
+        audio_format = audio_pb2.AudioFormat(
+            sample_rate_hz=RATE_HZ, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE
+        )
+        yield generate_pb2.GenerateResponse(
+            started=generate_pb2.GenerationStarted(
+                request_id=request.request_id,
+                format=audio_format,
+                sample_count_total=total,
+                seed=request.seed,
+                recipe_id=recipe_id,
+                recipe=request.recipe,
+                model=MODEL,
+                notices=script.notices,
+            )
+        )
+        chunk = int((request.chunk_s or 0.5) * RATE_HZ)
+        offset = request.resume_sample_offset
+        for sequence, begin in enumerate(range(offset, total, chunk)):
+            if sequence == script.cut_after_chunks:
+                return
+            await asyncio.sleep(script.chunk_wait_s)
+            data = samples[begin * 2 : (begin + chunk) * 2]
+            yield generate_pb2.GenerateResponse(
+                chunk=audio_pb2.AudioChunk(
+                    sequence=sequence,
+                    sample_offset=begin,
+                    sample_count=len(data) // 2,
+                    data=data,
+                    recipe_id=recipe_id,
+                )
+            )
+        digest = hashlib.sha256(b"wrong" if script.wrong_digest else samples).digest()
+        end = audio_pb2.StreamEnd(sample_count_total=total, sha256=digest)
+        take = generate_pb2.Take(
+            request_id=request.request_id,
+            recipe=request.recipe,
+            seed=request.seed,
+            format=audio_format,
+            duration_s=total / RATE_HZ,
+            bpm=92.0,
+            model=MODEL,
+            recipe_id=recipe_id,
+        )
+        take.create_time.GetCurrentTime()
+        self._takes[request.request_id] = (take, samples)
+        yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
+
+    async def ListTakes(self, request, context):  # noqa: N802
+        return generate_pb2.ListTakesResponse(takes=[take for take, _ in reversed(self._takes.values())])
+
+    async def GetTake(self, request, context):  # noqa: N802
+        if request.request_id not in self._takes:
+            raise NotFound(f"there is no take {request.request_id}")
+        return generate_pb2.GetTakeResponse(take=self._takes[request.request_id][0])
+
+    async def DeleteTake(self, request, context):  # noqa: N802
+        if self._takes.pop(request.request_id, None) is None:
+            raise NotFound(f"there is no take {request.request_id}")
+        return generate_pb2.DeleteTakeResponse()
+
+
+class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
+    """IngestService whose jobs walk through their states."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._jobs: dict[str, jobs_pb2.Job] = {}
+        self._changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def SubmitPlaylist(self, request, context):  # noqa: N802
+        if "example" in request.url:
+            raise InvalidInput("url: this host is not one that we read; upload the files instead")
+        job = self._accept(request.request_id, request.title or "Linked list", request.options, ["One", "Two"])
+        job.source_url = request.url
+        return ingest_pb2.SubmitPlaylistResponse(job=job)
+
+    async def UploadPlaylist(self, requests, context):  # noqa: N802
+        header, names = None, []
+        async for request in requests:
+            part = request.WhichOneof("part")
+            if part == "header":
+                header = request.header
+                self._script.upload_headers.append(header)
+            elif part == "track":
+                names.append(request.track.filename)
+                self._script.uploads.append((request.track.filename, 0))
+            else:
+                name, size = self._script.uploads[-1]
+                self._script.uploads[-1] = (name, size + len(request.data))
+                self._script.upload_messages_max = max(self._script.upload_messages_max, len(request.data))
+                if request.data.startswith(b"refuse me"):
+                    raise InvalidInput("the first file is one that nobody wants")
+        job = self._accept(header.request_id, header.title or names[0], header.options, names)
+        return ingest_pb2.UploadPlaylistResponse(job=job)
+
+    async def GetJob(self, request, context):  # noqa: N802
+        return ingest_pb2.GetJobResponse(job=self._job(request.job_id))
+
+    async def ListJobs(self, request, context):  # noqa: N802
+        return ingest_pb2.ListJobsResponse(jobs=list(reversed(self._jobs.values())))
+
+    async def CancelJob(self, request, context):  # noqa: N802
+        job = self._job(request.job_id)
+        if job.state < jobs_pb2.JOB_STATE_COMPLETED:
+            await self._change(job, jobs_pb2.JOB_STATE_CANCELLED, job.progress)
+        return ingest_pb2.CancelJobResponse(job=job)
+
+    async def DeleteJob(self, request, context):  # noqa: N802
+        self._job(request.job_id)
+        del self._jobs[request.job_id]
+        return ingest_pb2.DeleteJobResponse()
+
+    async def WatchJob(self, request, context):  # noqa: N802
+        job, seen = self._job(request.job_id), request.after_revision if request.HasField("after_revision") else -1
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: job.revision > seen)
+            seen = job.revision
+            yield ingest_pb2.WatchJobResponse(job=job)
+            if job.state >= jobs_pb2.JOB_STATE_COMPLETED:
+                return
+
+    def _job(self, job_id: str) -> jobs_pb2.Job:
+        if job_id not in self._jobs:
+            raise NotFound(f"there is no taste {job_id}")
+        return self._jobs[job_id]
+
+    def _accept(self, request_id, title, options, titles) -> jobs_pb2.Job:
+        job_id = job_id_of(request_id)
+        if job_id not in self._jobs:
+            tracks = [
+                jobs_pb2.JobTrack(index=index, title=name, state=jobs_pb2.JOB_STATE_QUEUED)
+                for index, name in enumerate(titles)
+            ]
+            job = jobs_pb2.Job(
+                job_id=job_id, state=jobs_pb2.JOB_STATE_QUEUED, tracks=tracks, title=title, options=options, revision=1
+            )
+            job.create_time.GetCurrentTime()
+            self._jobs[job_id] = job
+            task = asyncio.ensure_future(self._walk(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return self._jobs[job_id]
+
+    async def _walk(self, job: jobs_pb2.Job) -> None:
+        for state in range(jobs_pb2.JOB_STATE_DOWNLOADING, jobs_pb2.JOB_STATE_COMPLETED + 1):
+            await asyncio.sleep(self._script.job_wait_s)
+            if job.state >= jobs_pb2.JOB_STATE_COMPLETED:
+                return
+            for track in job.tracks:
+                self._hear(track, state)
+            if state == jobs_pb2.JOB_STATE_COMPLETED:
+                self._finish(job)
+            await self._change(job, state, (state - 1) / 5)
+
+    def _hear(self, track: jobs_pb2.JobTrack, state: int) -> None:
+        if "bad" in track.title and state >= jobs_pb2.JOB_STATE_PREPROCESSING:
+            track.state = jobs_pb2.JOB_STATE_FAILED
+            track.error.CopyFrom(jobs_pb2.Fault(reason="NOT_AUDIO", message="this file is not audio that we can read"))
+            return
+        track.state, track.duration_s, track.clips_total = state, 31.0, 4
+        track.clips_done = 4 if state > jobs_pb2.JOB_STATE_EXTRACTING else 2
+
+    def _finish(self, job: jobs_pb2.Job) -> None:
+        heard = [track for track in job.tracks if track.state != jobs_pb2.JOB_STATE_FAILED]
+        if not heard:
+            return
+        job.taste.CopyFrom(
+            steering_pb2.TasteSummary(
+                taste_id=job.job_id,
+                tracks=[
+                    steering_pb2.TasteTrack(title=track.title, clip_count=4, duration_s=31, clip_weights=[0.25] * 4)
+                    for track in heard
+                ],
+                layer_norms=[0.4, 0.9, 1.6, 2.1, 1.2, 0.7],
+                clip_count=4 * len(heard),
+                description="Slow and warm, with deep bass and few instruments.",
+            )
+        )
+
+    async def _change(self, job: jobs_pb2.Job, state: int, progress: float) -> None:
+        async with self._changed:
+            if state == jobs_pb2.JOB_STATE_COMPLETED and not job.HasField("taste"):
+                state = jobs_pb2.JOB_STATE_FAILED
+                job.error.CopyFrom(jobs_pb2.Fault(reason="NO_TRACKS", message="none of the tracks could be used"))
+            job.state, job.progress = state, max(job.progress, progress)
+            job.revision += 1
+            job.update_time.GetCurrentTime()
+            self._changed.notify_all()
+
+
+SLIDER_NAMES = tuple(steering_pb2.Sliders.DESCRIPTOR.fields_by_name)
+
+
+class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
+    """ExtractService that knows the sliders' concepts."""
+
+    def __init__(self) -> None:
+        self._concepts = {name: extract_pb2.Concept(name=name, built_in=True, ready=True) for name in SLIDER_NAMES}
+
+    async def ListConcepts(self, request, context):  # noqa: N802
+        return extract_pb2.ListConceptsResponse(concepts=self._concepts.values())
+
+    async def ComputeConcept(self, request, context):  # noqa: N802
+        for done in range(1, 4):
+            yield extract_pb2.ComputeConceptResponse(progress=extract_pb2.Progress(done=done, total=3))
+        concept = extract_pb2.Concept(name=request.name, pairs=request.pairs, ready=True)
+        self._concepts[request.name] = concept
+        yield extract_pb2.ComputeConceptResponse(concept=concept)
+
+    async def CalibrateConcept(self, request, context):  # noqa: N802
+        concept = self._concept(request.name)
+        yield extract_pb2.CalibrateConceptResponse(progress=extract_pb2.Progress(done=1, total=1))
+        concept.calibration.CopyFrom(extract_pb2.Calibration(strength_min=-2, strength_max=3))
+        yield extract_pb2.CalibrateConceptResponse(concept=concept)
+
+    async def ScanLayers(self, request, context):  # noqa: N802
+        self._concept(request.name)
+        scores = [extract_pb2.LayerScore(layer=layer, auc=0.5 + layer / 12) for layer in range(6)]
+        return extract_pb2.ScanLayersResponse(layers=scores, best_layers=[5, 4, 3])
+
+    def _concept(self, name: str) -> extract_pb2.Concept:
+        if name not in self._concepts:
+            raise NotFound(f"there is no concept {name}")
+        return self._concepts[name]
+
+
+async def start_services(script: Script, address: str = "127.0.0.1:0") -> RpcServer:
+    """All three services on one real server. The caller stops it."""
+    server = RpcServer(address)
+    generate, ingest, extract = ScriptedGenerate(script), ScriptedIngest(script), ScriptedExtract()
+    server.add(
+        "resonance.v1.GenerateService", lambda s: generate_pb2_grpc.add_GenerateServiceServicer_to_server(generate, s)
+    )
+    server.add("resonance.v1.IngestService", lambda s: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest, s))
+    server.add(
+        "resonance.v1.ExtractService", lambda s: extract_pb2_grpc.add_ExtractServiceServicer_to_server(extract, s)
+    )
+    await server.start()
+    return server

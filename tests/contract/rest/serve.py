@@ -1,0 +1,28 @@
+"""The gateway before scripted services, by hand: `python tests/contract/rest/serve.py HTTP_PORT [CHUNK_WAIT_S]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from scripted import Script, start_services
+
+from resonance.settings import Settings
+from resonance_gateway.__main__ import server_of
+
+
+async def serve(port: int, chunk_wait_s: float) -> None:
+    """Serves until it is stopped."""
+    services = await start_services(Script(chunk_wait_s=chunk_wait_s, job_wait_s=0.6))
+    settings = Settings(http_addr=f"127.0.0.1:{port}", grpc_addr=services.address)
+    try:
+        await server_of(settings).serve()
+    finally:
+        await services.stop(1)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.1))
