@@ -32,7 +32,9 @@ def tone(duration_s: float, rate_hz: int, *, pitch_hz: float = 440.0, level: flo
     return (level * np.sin(2 * np.pi * pitch_hz * time_s)).astype(np.float32)
 
 
-def write_sound(path: Path, *, duration_s: float = 2.0, pitch_hz: float = 440.0, level: float = 0.5, kind: str = "") -> Path:
+def write_sound(
+    path: Path, *, duration_s: float = 2.0, pitch_hz: float = 440.0, level: float = 0.5, kind: str = ""
+) -> Path:
     """Writes a stereo tone; the extension, or `kind`, chooses container and codec."""
     container, codec, rate_hz = KINDS[kind or path.suffix[1:]]
     mono = tone(duration_s, rate_hz, pitch_hz=pitch_hz, level=level)

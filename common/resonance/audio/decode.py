@@ -79,14 +79,7 @@ async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits
         raise InvalidInput("The file is empty.", reason="EMPTY_FILE")
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="decode-", dir=target.parent))
     try:
-        request = {
-            "source": str(source.absolute()),
-            "target": str((folder / "pcm").absolute()),
-            "sample_rate_hz": sample_rate_hz,
-            "duration_s_max": limits.duration_s_max,
-            "decoded_bytes_max": limits.decoded_bytes_max,
-            "cpu_s": limits.decode_s_max,
-        }
+        request = _request(source, folder, sample_rate_hz, limits)
         result = await run_child(
             "resonance.audio.decode_child", [json.dumps(request)], folder=folder, timeout_s=limits.decode_s_max
         )
@@ -95,6 +88,17 @@ async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits
     finally:
         # Not in a thread: nothing may come between a cancellation and a clean disk, and it is one small folder.
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _request(source: Path, folder: Path, sample_rate_hz: int, limits: DecodeLimits) -> dict[str, Any]:
+    return {
+        "source": os.path.abspath(source),
+        "target": os.path.abspath(folder / "pcm"),
+        "sample_rate_hz": sample_rate_hz,
+        "duration_s_max": limits.duration_s_max,
+        "decoded_bytes_max": limits.decoded_bytes_max,
+        "cpu_s": limits.decode_s_max,
+    }
 
 
 def _size_of(path: Path) -> int:

@@ -13,8 +13,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from resonance.errors import NotFound, Unavailable
 from resonance.rpc.status import error_of
 from resonance.v1 import audio_pb2, extract_pb2, extract_pb2_grpc, ingest_pb2, steering_pb2
-
-from resonance_ingest.clips import CHUNK_SAMPLES, ClipShape, chunks
+from resonance_ingest.clips import CHUNK_SAMPLES, ClipShape, read_chunks
 from resonance_ingest.extraction import ClipsHeard, Event, Extraction, Planned, TrackRefused
 from resonance_ingest.jobs import Fault
 from resonance_ingest.preparation import PreparedTrack
@@ -103,7 +102,7 @@ async def _clips_of(track: PreparedTrack) -> AsyncIterator[Any]:
         )
         yield extract_pb2.ExtractTasteRequest(clip=opening)
         # A clip is read at once, in a thread: 1.3 MB, and the disk never holds up the event loop.
-        for data in await asyncio.to_thread(lambda clip=clip: list(chunks(track.sound.path, clip))):
+        for data in await asyncio.to_thread(read_chunks, track.sound.path, clip):
             chunk = audio_pb2.AudioChunk(sample_count=len(data) // 4, data=data)
             assert chunk.sample_count <= CHUNK_SAMPLES
             yield extract_pb2.ExtractTasteRequest(chunk=chunk)

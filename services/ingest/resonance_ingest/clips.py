@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +45,11 @@ def cut(sample_count: int, shape: ClipShape) -> tuple[Clip, ...]:
     return tuple(clips)
 
 
-def chunks(path: Path, clip: Clip) -> Iterator[bytes]:
-    """The clip's samples from a file of float32 PCM, a chunk at a time."""
+def read_chunks(path: Path, clip: Clip) -> list[bytes]:
+    """The clip's samples from a file of float32 PCM, in chunks. A clip of ten seconds is 1.3 MB at 32 kHz."""
     with path.open("rb") as file:
         file.seek(clip.start * SAMPLE_BYTES)
-        left = clip.sample_count
-        while left:
-            taken = min(left, CHUNK_SAMPLES)
-            data = file.read(taken * SAMPLE_BYTES)
-            assert len(data) == taken * SAMPLE_BYTES, "a prepared track is never cut short"
-            left -= taken
-            yield data
+        data = file.read(clip.sample_count * SAMPLE_BYTES)
+    assert len(data) == clip.sample_count * SAMPLE_BYTES, "a prepared track is never cut short"
+    step = CHUNK_SAMPLES * SAMPLE_BYTES
+    return [data[at : at + step] for at in range(0, len(data), step)]

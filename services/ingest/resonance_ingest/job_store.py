@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from resonance.errors import Conflict, FailedPrecondition, NotFound
 from resonance.store import ObjectStore
-
 from resonance_ingest.jobs import Job, Lease, from_json, to_json
 
 _SWAPS_MAX = 50
@@ -138,7 +137,7 @@ class JobStore:
         more = len(keys) > size
         return JobPage(jobs=tuple(jobs), next_token=keys[size - 1].removeprefix("job-list/") if more else "")
 
-    async def watch(self, job_id: str, after_revision: int | None = None) -> AsyncIterator[Job]:
+    async def watch(self, job_id: str, after_revision: int | None = None) -> AsyncGenerator[Job, None]:
         """The job at once, or at its first revision after the given one, and at every change until it is final.
 
         Changes made in this process arrive at once; those of other replicas within a second. Raises NotFound when the

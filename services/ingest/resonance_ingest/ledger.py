@@ -10,7 +10,6 @@ from dataclasses import replace
 import structlog
 
 from resonance.errors import NotFound, Unavailable
-
 from resonance_ingest.job_store import JobStore, LeaseLost
 from resonance_ingest.jobs import Job, Lease
 
@@ -44,6 +43,11 @@ class Ledger:
     def soon(self, change: Change) -> None:
         """Stores a change with the next write."""
         self._waiting.append(change)
+
+    async def release(self) -> None:
+        """Gives the lease back, for whoever takes the job up next."""
+        async with self._writing:
+            await self._jobs.change(self.job.job_id, lambda job: replace(job, lease=None), token=self._lease.token)
 
     async def keep(self) -> None:
         """Writes and beats until the lease is lost, and raises then. A store that is down for a while is waited for."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
 from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
 from resonance.errors import InvalidInput
-
 from resonance_ingest.clips import Clip, ClipShape, cut
 
 
@@ -30,9 +30,11 @@ async def prepare(
         InvalidInput, DeadlineExceeded: the file cannot be used; the sentence is for the track's listener.
     """
     sound = await decode_file(source, target, sample_rate_hz=shape.sample_rate_hz, limits=limits)
-    source.unlink()
+    await asyncio.to_thread(source.unlink)
     clips = cut(sound.sample_count, shape)
     if not clips:
         least = f"{shape.clip_min_s:g} s"
-        raise InvalidInput(f"The track is {sound.duration_s:.1f} s long; at least {least} are needed.", reason="TOO_SHORT")
+        raise InvalidInput(
+            f"The track is {sound.duration_s:.1f} s long; at least {least} are needed.", reason="TOO_SHORT"
+        )
     return PreparedTrack(index=index, title=title, sound=sound, clips=clips)
