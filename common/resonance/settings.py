@@ -62,6 +62,8 @@ class Settings:
     download_s_max: float = 300.0
     jobs_running_max: int = 2
     jobs_queued_max: int = 32
+    job_lease_s: float = 8.0
+    job_patience_s: float = 120.0
     source_hosts: str = "youtube.com,youtu.be,music.youtube.com"
     allow_generic_sources: bool = False
     allow_private_addresses: bool = False

@@ -1,0 +1,147 @@
+"""Strangers' audio files become mono PCM at a rate of our choice, decoded in a child process that can do nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonance.audio.jail import ChildResult, run_child
+from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError, Unavailable
+from resonance.settings import Settings
+
+_BLOCK_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeLimits:
+    """What a file may cost. They hold while decoding: a header's word on length is never taken."""
+
+    duration_s_max: float
+    decoded_bytes_max: int
+    decode_s_max: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> DecodeLimits:
+        return cls(
+            duration_s_max=settings.track_duration_s_max,
+            decoded_bytes_max=settings.decoded_bytes_max,
+            decode_s_max=settings.decode_s_max,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedFile:
+    """Mono float32 little-endian PCM in a file: finite, in [-1, 1], at `sample_rate_hz`.
+
+    `sha256` is the digest of those bytes. `is_damaged` says that parts of the source could not be decoded and were left
+    out. `peak` is 0 for silence, which is sound like any other: whoever cannot use it says so.
+    """
+
+    path: Path
+    sample_rate_hz: int
+    sample_count: int
+    sha256: str
+    peak: float
+    is_damaged: bool
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.sample_count / self.sample_rate_hz
+
+    def samples(self) -> NDArray[np.float32]:
+        """The samples `[samples]`, read from the disk as they are touched."""
+        return np.memmap(self.path, dtype="<f4", mode="r", shape=(self.sample_count,))
+
+
+async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits: DecodeLimits) -> DecodedFile:
+    """Decodes the first audio stream of `source` into `target`.
+
+    A truncated or damaged file gives what can be decoded, if that is a second or more.
+
+    Raises:
+        InvalidInput: with the reason EMPTY_FILE, NOT_AUDIO, NO_SOUND (no audio stream, or not one sample), DAMAGED,
+            NOT_FINITE, TOO_LONG or TOO_LARGE.
+        DeadlineExceeded: with the reason DECODE_TIMEOUT.
+        Unavailable: this machine could not decode (disk full); the file may be fine.
+    """
+    if await asyncio.to_thread(_size_of, source) == 0:
+        raise InvalidInput("The file is empty.", reason="EMPTY_FILE")
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="decode-", dir=target.parent))
+    try:
+        request = _request(source, folder, sample_rate_hz, limits)
+        result = await run_child(
+            "resonance.audio.decode_child", [json.dumps(request)], folder=folder, timeout_s=limits.decode_s_max
+        )
+        answer = _answer_of(result, limits)
+        return await asyncio.to_thread(_accept, folder / "pcm", target, sample_rate_hz, answer)
+    finally:
+        # Not in a thread: nothing may come between a cancellation and a clean disk, and it is one small folder.
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _request(source: Path, folder: Path, sample_rate_hz: int, limits: DecodeLimits) -> dict[str, Any]:
+    return {
+        "source": os.path.abspath(source),
+        "target": os.path.abspath(folder / "pcm"),
+        "sample_rate_hz": sample_rate_hz,
+        "duration_s_max": limits.duration_s_max,
+        "decoded_bytes_max": limits.decoded_bytes_max,
+        "cpu_s": limits.decode_s_max,
+    }
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _answer_of(result: ChildResult, limits: DecodeLimits) -> dict[str, Any]:
+    """The child's last word, or the error that it stands for."""
+    if result.timed_out:
+        raise DeadlineExceeded(
+            f"The file took longer than {limits.decode_s_max:.0f} s to decode.", reason="DECODE_TIMEOUT"
+        )
+    try:
+        answer: dict[str, Any] = json.loads(result.lines[-1])
+    except (IndexError, ValueError):
+        # It was killed by a limit, or crashed in a codec: either way the file is to blame.
+        raise InvalidInput("The file cannot be decoded as audio.", reason="NOT_AUDIO") from None
+    if "reason" in answer:
+        raise _error_of(str(answer["reason"]), str(answer["message"]))
+    return answer
+
+
+def _error_of(reason: str, message: str) -> ResonanceError:
+    return Unavailable(message, reason=reason) if reason == "DISK_FULL" else InvalidInput(message, reason=reason)
+
+
+def _accept(made: Path, target: Path, sample_rate_hz: int, answer: dict[str, Any]) -> DecodedFile:
+    """Takes the child's file after looking at every sample: a codec that was taken over does not vouch for itself."""
+    digest, byte_count, peak = hashlib.sha256(), 0, 0.0
+    with made.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            samples = np.frombuffer(block, dtype="<f4")
+            peak = max(peak, float(np.abs(samples).max()))
+            if not np.isfinite(samples).all() or peak > 1.0:
+                raise InvalidInput("The file holds samples that are not numbers.", reason="NOT_FINITE")
+            digest.update(block)
+            byte_count += len(block)
+    os.replace(made, target)
+    return DecodedFile(
+        path=target,
+        sample_rate_hz=sample_rate_hz,
+        sample_count=byte_count // 4,
+        sha256=digest.hexdigest(),
+        peak=peak,
+        is_damaged=bool(answer["is_damaged"]),
+    )

@@ -1,0 +1,143 @@
+"""Runs a Python module on strangers' data in a child process: its own group, a deadline, and no way to outlive us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_SAID_BYTES_MAX = 1024 * 1024
+_LINE_BYTES_MAX = 256 * 1024
+# The child gets no environment of ours but what Python needs to start: no proxies, no keys, no settings.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildResult:
+    """How a child ended. `return_code` is negative for a signal; `timed_out` says that we sent it."""
+
+    return_code: int
+    timed_out: bool
+    lines: list[bytes]
+    complaint: str
+
+
+async def run_child(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    timeout_s: float,
+    on_line: Callable[[bytes], None] | None = None,
+) -> ChildResult:
+    """Runs `python -m module arguments...` in `folder` and waits for its end.
+
+    Its lines on standard output go to `on_line` as they come, or else into the result. Whatever happens - the deadline,
+    cancellation, an error here - the child and everything it started is killed before this returns. If this process
+    dies without a word, the child's standard input ends and the child kills its own group (see `confinement`).
+    """
+    async with _started(module, arguments, folder) as process:
+        lines: list[bytes] = []
+        timed_out, complaint = False, b""
+        try:
+            async with asyncio.timeout(timeout_s):
+                _, complaint = await asyncio.gather(
+                    _read_lines(process, on_line or lines.append), _read_complaint(process)
+                )
+                await process.wait()
+        except TimeoutError:
+            timed_out = True
+    assert process.returncode is not None
+    told = complaint.decode(errors="replace").strip()
+    return ChildResult(return_code=process.returncode, timed_out=timed_out, lines=lines, complaint=told)
+
+
+@asynccontextmanager
+async def _started(module: str, arguments: Sequence[str], folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    starting = asyncio.ensure_future(_start(module, arguments, folder))
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _end(await starting)  # a child that starts while we are cancelled must not be forgotten
+        raise
+    try:
+        yield process
+    finally:
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    _kill_group(process)
+    if process.stdin is not None:
+        process.stdin.close()
+    await _reap(process)
+
+
+async def _start(module: str, arguments: Sequence[str], folder: Path) -> asyncio.subprocess.Process:
+    # -P: no module is ever imported from the folder that holds the stranger's file.
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        module,
+        *arguments,
+        cwd=folder,
+        env=_environment(folder),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=_LINE_BYTES_MAX,
+        start_new_session=True,
+    )
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {**inherited, **one_thread, "HOME": str(folder), "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _kill_group(process: asyncio.subprocess.Process) -> None:
+    # The group lives as long as any member: kill it even where the child itself has ended.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _reap(process: asyncio.subprocess.Process) -> None:
+    """Waits for a killed child; a second cancellation waits too, for it takes no longer than the kernel does."""
+    waiting = asyncio.ensure_future(process.wait())
+    try:
+        await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        await waiting
+        raise
+
+
+async def _read_lines(process: asyncio.subprocess.Process, on_line: Callable[[bytes], None]) -> None:
+    """Hands on each line. A child that says too much in all, or in one line, is not listened to any longer."""
+    assert process.stdout is not None
+    said = 0
+    while said <= _SAID_BYTES_MAX:
+        try:
+            line = await process.stdout.readline()
+        except ValueError:
+            break
+        if not line:
+            return
+        said += len(line)
+        on_line(line.rstrip(b"\n"))
+    _kill_group(process)
+
+
+async def _read_complaint(process: asyncio.subprocess.Process) -> bytes:
+    """The last 4 kB of standard error, reading all of it so that the child never waits for us."""
+    assert process.stderr is not None
+    last = b""
+    while block := await process.stderr.read(65536):
+        last = (last + block)[-4096:]
+    return last

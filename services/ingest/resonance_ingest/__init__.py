@@ -1,0 +1,1 @@
+"""Ingest: playlists in, clips out, tastes made by `extract`."""

@@ -1,0 +1,47 @@
+"""Puts ingest together: for a process of its own, and for the all-in-one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from resonance.rpc import RpcServer, open_channel
+from resonance.settings import Settings
+from resonance.store import ObjectStore
+from resonance.v1 import ingest_pb2, ingest_pb2_grpc
+from resonance_ingest.backends import ExtractBackend
+from resonance_ingest.job_store import JobStore
+from resonance_ingest.runner import Runner
+from resonance_ingest.service import IngestService
+from resonance_ingest.workspace import Workspace
+
+
+class Ingest:
+    """The service, ready to be added to a server."""
+
+    def __init__(self, service: IngestService) -> None:
+        self._service = service
+
+    def add_to(self, server: RpcServer) -> None:
+        """Registers IngestService."""
+        name = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
+        server.add(name, lambda inner: ingest_pb2_grpc.add_IngestServiceServicer_to_server(self._service, inner))
+
+
+@asynccontextmanager
+async def open_ingest(settings: Settings, store: ObjectStore) -> AsyncIterator[Ingest]:
+    """Starts looking for work at once: jobs that an earlier process left are taken up before anybody calls."""
+    channel = open_channel(settings.address_of("extract"))
+    workspace = await asyncio.to_thread(Workspace, settings.data_dir)
+    jobs = JobStore(store)
+    runner = Runner(jobs, store, ExtractBackend(channel), workspace, settings)
+    running = asyncio.create_task(runner.run(), name="ingest runner")
+    try:
+        yield Ingest(IngestService(jobs, runner, store, settings))
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await channel.close()
+        workspace.close()

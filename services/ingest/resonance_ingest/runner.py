@@ -1,0 +1,239 @@
+"""Finds jobs to work on, works on a few at a time, and lets go of them when asked: the part of ingest that is awake."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from resonance.errors import Overloaded, ResonanceError, Unavailable
+from resonance.settings import Settings
+from resonance.store import ObjectStore
+from resonance_ingest.extraction import Extractor
+from resonance_ingest.job_store import JobStore, LeaseLost, same_request
+from resonance_ingest.jobs import Fault, Job, JobState, Lease
+from resonance_ingest.ledger import Ledger, beside
+from resonance_ingest.pipeline import Pipeline
+from resonance_ingest.preparation import PreparedTrack
+from resonance_ingest.sources import Source
+from resonance_ingest.sources.links import LinkSource
+from resonance_ingest.sources.uploads import UploadSource, remove_uploads
+from resonance_ingest.workspace import Workspace
+
+_POLL_S = 2.0
+_RETRY_S_FIRST, _RETRY_S_MAX = 0.5, 8.0
+_STOPS_WITHIN_S = 5.0
+_TYPICAL_JOB_S = 30.0
+_log = structlog.get_logger("ingest")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """A job that this process works on."""
+
+    task: asyncio.Task[None]
+    prepared: dict[int, PreparedTrack] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sighting:
+    """A lease as it was first seen. A dead owner's lease does not change; no clock but our own tells how long."""
+
+    lease: Lease
+    since_s: float
+
+
+class Runner:
+    """Works on at most `jobs_running_max` jobs at once and keeps at most `jobs_queued_max` waiting."""
+
+    def __init__(
+        self, jobs: JobStore, store: ObjectStore, extractor: Extractor, workspace: Workspace, settings: Settings
+    ) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._extractor = extractor
+        self._workspace = workspace
+        self._settings = settings
+        self._running: dict[str, _Running] = {}
+        self._sightings: dict[str, _Sighting] = {}
+        self._admission = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._job_s = _TYPICAL_JOB_S
+
+    async def submit(self, job: Job) -> Job:
+        """Accepts a job, or finds the one that the same request made before.
+
+        Raises:
+            Conflict: the request id was used for another request.
+            Overloaded: every place is taken.
+        """
+        async with self._admission:
+            there = await self._jobs.find(job.job_id)
+            if there is not None:
+                return same_request(there, job.request_digest)
+            await self.check_room()
+            accepted = await self._jobs.add(job)
+        self._wake.set()
+        return accepted
+
+    async def check_room(self) -> None:
+        """Raises Overloaded, with an honest time to come back, where every place is taken."""
+        places = self._settings.jobs_running_max + self._settings.jobs_queued_max
+        waiting = len(await self._jobs.open_ids())
+        if waiting >= places:
+            retry_after_s = max(1.0, self._job_s / self._settings.jobs_running_max)
+            message = f"{waiting} playlists are being worked on or waiting; try again in about {retry_after_s:.0f} s"
+            raise Overloaded(message, reason="TOO_MANY_JOBS", retry_after_s=retry_after_s)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Stops a job; when this returns nothing of it runs here any more. A final job is left as it is."""
+        before = await self._jobs.get(job_id)
+        if before.state.is_final:
+            return before
+        job = await self._jobs.change(job_id, lambda job: job.moved(state=JobState.CANCELLED))
+        await self._stop(job_id)
+        if job.state == JobState.CANCELLED:
+            await self._clean_up_after(job)
+        return job
+
+    async def delete(self, job_id: str) -> None:
+        """Stops a job and removes it, its uploads, and the taste it made."""
+        job = await self.cancel(job_id)
+        await self._extractor.delete_taste(job_id)
+        await remove_uploads(self._store, job)
+        await self._jobs.delete(job)
+
+    def prepared(self, job_id: str, track_index: int) -> PreparedTrack | None:
+        """A track that is prepared here at the moment."""
+        running = self._running.get(job_id)
+        return running.prepared.get(track_index) if running else None
+
+    async def run(self) -> None:
+        """Looks for work until cancelled; then stops what runs and gives the leases back."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._look_for_work()
+                except ResonanceError as failure:
+                    _log.warning("cannot look for work at the moment", why=failure.message)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_POLL_S):
+                        await self._wake.wait()
+        finally:
+            for job_id in list(self._running):
+                await self._stop(job_id)
+
+    async def _look_for_work(self) -> None:
+        open_ids = await self._jobs.open_ids()
+        self._sightings = {job_id: seen for job_id, seen in self._sightings.items() if job_id in open_ids}
+        for job_id in open_ids:
+            if len(self._running) >= self._settings.jobs_running_max:
+                return
+            if job_id not in self._running and (job := await self._jobs.find(job_id)) is not None:
+                await self._consider(job)
+
+    async def _consider(self, job: Job) -> None:
+        if job.state.is_final:
+            await self._jobs.close_marker(job)
+        elif job.lease is None or self._is_abandoned(job.job_id, job.lease):
+            with suppress(LeaseLost):
+                self._start(await self._jobs.claim(job.job_id, self._workspace.owner, job.lease))
+
+    def _is_abandoned(self, job_id: str, lease: Lease) -> bool:
+        seen, now_s = self._sightings.get(job_id), asyncio.get_running_loop().time()
+        if seen is None or seen.lease != lease:
+            self._sightings[job_id] = _Sighting(lease=lease, since_s=now_s)
+            return False
+        return now_s - seen.since_s >= self._settings.job_lease_s
+
+    def _start(self, job: Job) -> None:
+        _log.info("working", job=job.job_id, attempt=job.lease.token if job.lease else 0)
+        task = asyncio.create_task(self._work(job), name=f"job {job.job_id}")
+        self._running[job.job_id] = _Running(task=task)
+        task.add_done_callback(lambda _: self._forget(job.job_id))
+
+    def _forget(self, job_id: str) -> None:
+        self._running.pop(job_id, None)
+        self._wake.set()
+
+    async def _stop(self, job_id: str) -> None:
+        if (running := self._running.get(job_id)) is not None:
+            running.task.cancel()
+            await asyncio.wait({running.task}, timeout=_STOPS_WITHIN_S)
+
+    async def _work(self, job: Job) -> None:
+        ledger = Ledger(self._jobs, job, beat_s=self._settings.job_lease_s / 4)
+        started_s = asyncio.get_running_loop().time()
+        try:
+            keeper = asyncio.create_task(ledger.keep())
+            await beside(keeper, asyncio.create_task(self._attempt_until_done(ledger)))
+            self._job_s = 0.7 * self._job_s + 0.3 * (asyncio.get_running_loop().time() - started_s)
+        except LeaseLost:
+            _log.info("let go", job=job.job_id)
+        except ResonanceError as error:
+            await self._fail(ledger, Fault.of(error))
+        except asyncio.CancelledError:
+            await self._give_back(ledger)
+            raise
+        except Exception:
+            _log.exception("unexpected error", job=job.job_id)
+            message = "Something broke inside; the log of the service says what."
+            await self._fail(ledger, Fault(reason="INTERNAL", message=message))
+        await self._clean_up_after(job)
+
+    async def _attempt_until_done(self, ledger: Ledger) -> None:
+        """Tries again while a part that is needed is away, for as long as the settings have patience."""
+        clock = asyncio.get_running_loop().time
+        patient_until_s, pause_s = clock() + self._settings.job_patience_s, _RETRY_S_FIRST
+        while True:
+            try:
+                await self._attempt(ledger)
+                return
+            except Unavailable as failure:
+                if clock() + pause_s > patient_until_s:
+                    raise
+                _log.warning("trying again", job=ledger.job.job_id, why=failure.message, in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _RETRY_S_MAX)
+
+    async def _attempt(self, ledger: Ledger) -> None:
+        job_id = ledger.job.job_id
+        prepared = self._running[job_id].prepared
+        with self._workspace.folder(job_id) as folder:
+            try:
+                source, keep = self._source_of(ledger.job, folder), lambda track: prepared.update({track.index: track})
+                await Pipeline(ledger, source, self._extractor, folder, self._settings, keep).run()
+            finally:
+                prepared.clear()
+
+    def _source_of(self, job: Job, folder: Path) -> Source:
+        if job.uploads:
+            return UploadSource(self._store, job)
+        return LinkSource(job.source_url, folder, self._settings)
+
+    async def _fail(self, ledger: Ledger, fault: Fault) -> None:
+        _log.info("failed", job=ledger.job.job_id, reason=fault.reason, why=fault.message)
+        with suppress(
+            LeaseLost, Unavailable
+        ):  # where the store is down the lease runs out and the job is taken up again
+            await ledger.now(lambda job: job.moved(state=JobState.FAILED, error=fault))
+
+    async def _give_back(self, ledger: Ledger) -> None:
+        """Frees the lease when this process stops, so that the next one need not wait for it to run out."""
+        with suppress(ResonanceError):
+            await ledger.release()
+
+    async def _clean_up_after(self, job: Job) -> None:
+        """Removes what a finished job leaves: its uploads, and the taste of one that was stopped too late."""
+        try:
+            after = await self._jobs.find(job.job_id)
+            if after is None or after.state == JobState.CANCELLED:
+                await self._extractor.delete_taste(job.job_id)
+            if after is None or after.state.is_final:
+                await remove_uploads(self._store, job)
+        except ResonanceError as failure:
+            _log.warning("left for the sweep", job=job.job_id, why=failure.message)

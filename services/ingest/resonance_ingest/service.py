@@ -1,0 +1,265 @@
+"""IngestService: messages on this side, values on the other, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from resonance.errors import FieldViolation, InvalidInput, NotFound, ResonanceError, invalid_field
+from resonance.ids import digest_of, job_id_of, new_request_id
+from resonance.rpc import ServerContext, validate
+from resonance.settings import Settings
+from resonance.store import ObjectStore
+from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, jobs_pb2, steering_pb2
+from resonance_ingest.clips import read_chunks
+from resonance_ingest.job_store import JobStore
+from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, Upload
+from resonance_ingest.preparation import PreparedTrack
+from resonance_ingest.runner import Runner
+from resonance_ingest.sources.guard import check_link
+from resonance_ingest.sources.uploads import UploadSpool
+
+
+class IngestService(ingest_pb2_grpc.IngestServiceServicer):
+    """The servicer. Errors are domain errors: the server's interceptor turns them into statuses."""
+
+    def __init__(self, jobs: JobStore, runner: Runner, store: ObjectStore, settings: Settings) -> None:
+        self._jobs = jobs
+        self._runner = runner
+        self._store = store
+        self._settings = settings
+
+    async def SubmitPlaylist(  # noqa: N802
+        self, request: ingest_pb2.SubmitPlaylistRequest, context: ServerContext
+    ) -> ingest_pb2.SubmitPlaylistResponse:
+        _check_options(request.options)
+        check_link(request.url, self._settings)
+        options = _options_of(request.options)
+        job = self._new_job(
+            request.request_id,
+            digest_of({"url": request.url, "options": options, "title": request.title}),
+            title=request.title,
+            options=options,
+            source_url=request.url,
+        )
+        return ingest_pb2.SubmitPlaylistResponse(job=message_of(await self._runner.submit(job)))
+
+    async def UploadPlaylist(  # noqa: N802
+        self, requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], context: ServerContext
+    ) -> ingest_pb2.UploadPlaylistResponse:
+        header = await _header_of(requests)
+        async with UploadSpool(self._store, self._settings) as spool:
+            await self._check_door(header.request_id)
+            uploads = await _receive(requests, spool)
+            options = _options_of(header.options)
+            content = [[upload.filename, upload.sha256] for upload in uploads]
+            job = self._new_job(
+                header.request_id,
+                digest_of({"files": content, "options": options, "title": header.title}),
+                title=header.title,
+                options=options,
+                uploads=uploads,
+            )
+            accepted = await self._accept(job, spool)
+        return ingest_pb2.UploadPlaylistResponse(job=message_of(accepted))
+
+    async def GetJob(  # noqa: N802
+        self, request: ingest_pb2.GetJobRequest, context: ServerContext
+    ) -> ingest_pb2.GetJobResponse:
+        return ingest_pb2.GetJobResponse(job=message_of(await self._jobs.get(request.job_id)))
+
+    async def WatchJob(  # noqa: N802
+        self, request: ingest_pb2.WatchJobRequest, context: ServerContext
+    ) -> AsyncIterator[ingest_pb2.WatchJobResponse]:
+        after = request.after_revision if request.HasField("after_revision") else None
+        async with aclosing(self._jobs.watch(request.job_id, after)) as states:
+            async for job in states:
+                yield ingest_pb2.WatchJobResponse(job=message_of(job))
+
+    async def ListJobs(  # noqa: N802
+        self, request: ingest_pb2.ListJobsRequest, context: ServerContext
+    ) -> ingest_pb2.ListJobsResponse:
+        page = await self._jobs.page(request.page_size, request.page_token)
+        return ingest_pb2.ListJobsResponse(jobs=[message_of(job) for job in page.jobs], next_page_token=page.next_token)
+
+    async def CancelJob(  # noqa: N802
+        self, request: ingest_pb2.CancelJobRequest, context: ServerContext
+    ) -> ingest_pb2.CancelJobResponse:
+        return ingest_pb2.CancelJobResponse(job=message_of(await self._runner.cancel(request.job_id)))
+
+    async def DeleteJob(  # noqa: N802
+        self, request: ingest_pb2.DeleteJobRequest, context: ServerContext
+    ) -> ingest_pb2.DeleteJobResponse:
+        await self._runner.delete(request.job_id)
+        return ingest_pb2.DeleteJobResponse()
+
+    async def StreamClips(  # noqa: N802
+        self, request: ingest_pb2.StreamClipsRequest, context: ServerContext
+    ) -> AsyncIterator[ingest_pb2.StreamClipsResponse]:
+        await self._jobs.get(request.job_id)
+        track = self._runner.prepared(request.job_id, request.track_index)
+        if track is None:
+            message = "the track's clips exist only while its job prepares or extracts it, on the replica that does"
+            raise NotFound(message, reason="CLIPS_NOT_HERE")
+        async for part in _clip_parts(track):
+            yield part
+
+    async def _accept(self, job: Job, spool: UploadSpool) -> Job:
+        """Hands the parts to the job. A caller who leaves just now may have a job or not: then the sweep decides."""
+        spool.keep()
+        try:
+            accepted = await self._runner.submit(job)
+        except ResonanceError:
+            spool.drop()
+            raise
+        if accepted.uploads != job.uploads:
+            spool.drop()
+        return accepted
+
+    async def _check_door(self, request_id: str) -> None:
+        """Refuses an upload before its bytes come, unless it repeats a request that has its place already."""
+        if not request_id or await self._jobs.find(job_id_of(request_id)) is None:
+            await self._runner.check_room()
+
+    def _new_job(
+        self,
+        request_id: str,
+        request_digest: str,
+        *,
+        title: str,
+        options: dict[str, Any],
+        source_url: str = "",
+        uploads: tuple[Upload, ...] = (),
+    ) -> Job:
+        now_ms = self._jobs.now_ms()
+        return Job(
+            job_id=job_id_of(request_id or new_request_id()),
+            request_digest=request_digest,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            title=title,
+            options=options,
+            source_url=source_url,
+            uploads=uploads,
+        )
+
+
+async def _header_of(requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest]) -> ingest_pb2.UploadHeader:
+    first = await anext(requests, None)
+    if first is None or not first.HasField("header"):
+        raise invalid_field("header", "REQUIRED", "an upload begins with its header")
+    validate(first)
+    _check_options(first.header.options, "header.options")
+    return first.header
+
+
+async def _receive(requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], spool: UploadSpool) -> tuple[Upload, ...]:
+    async for request in requests:
+        validate(request)
+        kind = request.WhichOneof("part")
+        if kind == "track":
+            await spool.open(request.track.filename)
+        elif kind == "data":
+            await spool.write(request.data)
+        else:
+            raise invalid_field("part", "OUT_OF_ORDER", "after the header come tracks and their data")
+    return await spool.finish()
+
+
+def _check_options(options: steering_pb2.TasteOptions, path: str = "options") -> None:
+    """What no rule of one field can say."""
+    faults = [
+        FieldViolation(field=f"{path}.ranges[{at}].end_s", reason="TOO_SMALL", message="must lie after start_s")
+        for at, stretch in enumerate(options.ranges)
+        if stretch.end_s <= stretch.start_s
+    ]
+    if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT and not options.ranges:
+        message = "MIX_MODE_TIME_SELECT needs at least one range"
+        faults.append(FieldViolation(field=f"{path}.ranges", reason="REQUIRED", message=message))
+    if faults:
+        told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:5])
+        raise InvalidInput(told, violations=tuple(faults))
+
+
+def _options_of(options: steering_pb2.TasteOptions) -> dict[str, Any]:
+    return MessageToDict(options, preserving_proto_field_name=True)
+
+
+async def _clip_parts(track: PreparedTrack) -> AsyncIterator[ingest_pb2.StreamClipsResponse]:
+    rate_hz, digest, sequence, sample_offset = track.sound.sample_rate_hz, hashlib.sha256(), 0, 0
+    encoding = audio_pb2.SAMPLE_ENCODING_PCM_F32LE
+    layout = audio_pb2.AudioFormat(sample_rate_hz=rate_hz, channel_count=1, encoding=encoding)
+    yield ingest_pb2.StreamClipsResponse(format=layout)
+    for clip in track.clips:
+        opening = ingest_pb2.ClipOpening(
+            track_index=track.index,
+            clip_index=clip.index,
+            start_s=clip.start / rate_hz,
+            sample_count=clip.sample_count,
+        )
+        yield ingest_pb2.StreamClipsResponse(clip=opening)
+        try:
+            pieces = await asyncio.to_thread(read_chunks, track.sound.path, clip)
+        except FileNotFoundError:
+            raise NotFound("the job has ended, and its clips with it", reason="CLIPS_NOT_HERE") from None
+        for data in pieces:
+            digest.update(data)
+            chunk = audio_pb2.AudioChunk(
+                sequence=sequence, sample_offset=sample_offset, sample_count=len(data) // 4, data=data
+            )
+            sequence, sample_offset = sequence + 1, sample_offset + chunk.sample_count
+            yield ingest_pb2.StreamClipsResponse(chunk=chunk)
+    end = audio_pb2.StreamEnd(sample_count_total=sample_offset, sha256=digest.digest())
+    yield ingest_pb2.StreamClipsResponse(end=end)
+
+
+def message_of(job: Job) -> jobs_pb2.Job:
+    """The job as a message."""
+    message = jobs_pb2.Job(
+        job_id=job.job_id,
+        state=_state_of(job.state),
+        progress=job.progress,
+        tracks=[_track_message(track) for track in job.tracks],
+        error=_fault_message(job.error),
+        title=job.title,
+        source_url=job.source_url,
+        options=ParseDict(job.options, steering_pb2.TasteOptions()),
+        create_time=_time_message(job.created_ms),
+        update_time=_time_message(job.updated_ms),
+        revision=job.revision,
+    )
+    if job.taste is not None:
+        ParseDict(job.taste, message.taste, ignore_unknown_fields=True)
+    return message
+
+
+def _state_of(state: JobState) -> Any:
+    return jobs_pb2.JobState.Value(f"JOB_STATE_{state.value}")
+
+
+def _track_message(track: JobTrack) -> jobs_pb2.JobTrack:
+    return jobs_pb2.JobTrack(
+        index=track.index,
+        title=track.title,
+        state=_state_of(track.state),
+        error=_fault_message(track.error),
+        duration_s=track.duration_s,
+        clips_done=track.clips_done,
+        clips_total=track.clips_total,
+    )
+
+
+def _fault_message(fault: Fault | None) -> jobs_pb2.Fault | None:
+    return jobs_pb2.Fault(reason=fault.reason, message=fault.message) if fault else None
+
+
+def _time_message(ms: int) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromMilliseconds(ms)
+    return stamp

@@ -1,0 +1,37 @@
+"""The port of a source of tracks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from resonance_ingest.jobs import JobTrack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTrack:
+    """A track that a source offers. `locator` is what the source finds it by again."""
+
+    title: str
+    locator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playlist:
+    """What a source offers: the first tracks of it, up to the limit."""
+
+    title: str
+    tracks: tuple[SourceTrack, ...]
+
+
+class Source(Protocol):
+    """Lists its tracks and fetches one at a time. Errors of one track name what is wrong with that track."""
+
+    async def playlist(self) -> Playlist:
+        """What there is."""
+        ...
+
+    async def fetch(self, track: JobTrack, target: Path) -> None:
+        """Writes the track's file, whatever its format, to `target`."""
+        ...

@@ -1,0 +1,166 @@
+"""Uploaded files: streamed in parts to the object store while their digest is made, never whole in memory.
+
+The parts live in the object store and not on this machine, so that whoever takes the job over finds them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from pathlib import Path
+from types import TracebackType
+
+from resonance.errors import DataLoss, invalid_field
+from resonance.settings import Settings
+from resonance.store import ObjectStore
+from resonance_ingest.jobs import Job, JobTrack, Upload
+from resonance_ingest.sources.source import Playlist, SourceTrack
+
+PART_BYTES = 4 * 1024 * 1024
+
+
+class UploadSpool:
+    """Takes the files of one upload, within the limits. As a context it removes what it stored unless it is kept."""
+
+    def __init__(self, store: ObjectStore, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        # The time in the name lets the sweep tell an upload that was abandoned from one that is under way.
+        self._upload_id = f"{int(time.time()):011d}-{secrets.token_hex(8)}"
+        self._files: list[_File] = []
+        self._byte_count = 0
+        self._is_kept = False
+
+    async def __aenter__(self) -> UploadSpool:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._is_kept:
+            await remove_parts(self._store, self._upload_id)
+
+    def keep(self) -> None:
+        """From now on the parts may belong to a job."""
+        self._is_kept = True
+
+    def drop(self) -> None:
+        """The parts belong to no job after all."""
+        self._is_kept = False
+
+    async def open(self, filename: str) -> None:
+        """Opens the next file, and closes the one before."""
+        if len(self._files) >= self._settings.tracks_max:
+            raise invalid_field("tracks", "TOO_MANY", f"at most {self._settings.tracks_max} files make a playlist")
+        await self._close_file()
+        self._files.append(_File(filename, len(self._files)))
+
+    async def write(self, data: bytes) -> None:
+        """The next bytes of the file last opened."""
+        if not self._files:
+            raise invalid_field("data", "NO_TRACK", "a file must be opened before its bytes are sent")
+        file = self._files[-1]
+        self._byte_count += len(data)
+        file.add(data)
+        self._check_sizes(file)
+        while len(file.waiting) >= PART_BYTES:
+            await self._store_part(file, PART_BYTES)
+
+    async def finish(self) -> tuple[Upload, ...]:
+        """Closes the last file. An empty file is kept: its track will say that it is empty."""
+        if not self._files:
+            raise invalid_field("tracks", "REQUIRED", "an upload needs at least one file")
+        await self._close_file()
+        return tuple(file.upload(self._upload_id) for file in self._files)
+
+    async def _close_file(self) -> None:
+        if self._files and self._files[-1].waiting:
+            await self._store_part(self._files[-1], PART_BYTES)
+
+    async def _store_part(self, file: _File, size: int) -> None:
+        part = bytes(file.waiting[:size])
+        del file.waiting[:size]
+        await self._store.put(_part_key(self._upload_id, file.number, file.part_count), part)
+        file.part_count += 1
+
+    def _check_sizes(self, file: _File) -> None:
+        limit = self._settings.track_bytes_max
+        if file.byte_count > limit:
+            raise invalid_field(
+                f"tracks[{file.number}]", "TOO_LARGE", f"{file.filename} is larger than {limit // 2**20} MB"
+            )
+        limit = self._settings.upload_bytes_max
+        if self._byte_count > limit:
+            raise invalid_field("tracks", "TOO_LARGE", f"the files together are larger than {limit // 2**20} MB")
+
+
+class _File:
+    """A file on its way in: its digest so far, and the bytes that do not fill a part yet."""
+
+    def __init__(self, filename: str, number: int) -> None:
+        self.filename = filename
+        self.number = number
+        self.waiting = bytearray()
+        self.byte_count = self.part_count = 0
+        self._digest = hashlib.sha256()
+
+    def add(self, data: bytes) -> None:
+        self.waiting += data
+        self.byte_count += len(data)
+        self._digest.update(data)
+
+    def upload(self, upload_id: str) -> Upload:
+        return Upload(
+            filename=self.filename,
+            upload_id=upload_id,
+            number=self.number,
+            part_count=self.part_count,
+            byte_count=self.byte_count,
+            sha256=self._digest.hexdigest(),
+        )
+
+
+class UploadSource:
+    """The uploaded files of a job, as a source."""
+
+    def __init__(self, store: ObjectStore, job: Job) -> None:
+        self._store = store
+        self._uploads = job.uploads
+        self._title = job.title
+
+    async def playlist(self) -> Playlist:
+        tracks = tuple(SourceTrack(title=each.filename, locator=str(each.number)) for each in self._uploads)
+        return Playlist(title=self._title or _stem(self._uploads[0].filename), tracks=tracks)
+
+    async def fetch(self, track: JobTrack, target: Path) -> None:
+        """Puts the parts together. Raises DataLoss where they are not what was uploaded."""
+        upload, digest = self._uploads[int(track.locator)], hashlib.sha256()
+        with await asyncio.to_thread(target.open, "wb") as file:
+            for part in range(upload.part_count):
+                found = await self._store.get(_part_key(upload.upload_id, upload.number, part))
+                digest.update(found.data)
+                await asyncio.to_thread(file.write, found.data)
+        if digest.hexdigest() != upload.sha256:
+            raise DataLoss(f"The upload of {upload.filename} is damaged: upload it again.", reason="UPLOAD_DAMAGED")
+
+
+async def remove_uploads(store: ObjectStore, job: Job) -> None:
+    """Removes what a job's uploads hold in the object store. It is safe to call twice."""
+    for upload_id in sorted({upload.upload_id for upload in job.uploads}):
+        await remove_parts(store, upload_id)
+
+
+async def remove_parts(store: ObjectStore, upload_id: str) -> None:
+    """Removes the parts of one upload."""
+    for key in [key async for key in store.keys(f"uploads/{upload_id}/")]:
+        await store.delete(key)
+
+
+def _part_key(upload_id: str, number: int, part: int) -> str:
+    return f"uploads/{upload_id}/{number:02d}/{part:05d}"
+
+
+def _stem(filename: str) -> str:
+    return filename.rpartition(".")[0] or filename

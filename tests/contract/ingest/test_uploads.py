@@ -1,0 +1,94 @@
+"""Files go in, a taste comes out, and every wrong file says what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import sounds
+
+from resonance.v1 import jobs_pb2, steering_pb2
+
+STATE = jobs_pb2.JobState
+
+
+async def test_three_files_of_three_codecs_become_a_taste(system, tmp_path: Path) -> None:
+    files = {f"song.{kind}": sounds.sound_bytes(kind, tmp_path, duration_s=12.0) for kind in ("mp3", "m4a", "flac")}
+    states = await system.watch((await system.upload(files, title="Evening")).job_id)
+    job = states[-1]
+    assert job.state == STATE.JOB_STATE_COMPLETED, job
+    assert job.title == "Evening"
+    assert [track.title for track in job.tracks] == list(files)
+    assert [(track.clips_done, track.clips_total) for track in job.tracks] == [(2, 2)] * 3
+    assert all(track.state == STATE.JOB_STATE_COMPLETED for track in job.tracks)
+    assert job.taste.taste_id == job.job_id in system.extract.tastes
+    assert [state.progress for state in states] == sorted(state.progress for state in states)
+    assert states[-1].progress == 1.0
+    assert [state.revision for state in states] == sorted({state.revision for state in states})
+
+
+async def test_the_extractor_hears_exactly_the_prepared_samples(system, tmp_path: Path) -> None:
+    samples = sounds.tone(19.0, 16_000)
+    path = sounds.write_float_wav(tmp_path / "song.wav", samples, rate_hz=16_000)
+    job = await system.done(await system.upload({"song.wav": path.read_bytes()}))
+    clips = [samples[:160_000], samples[128_000:288_000], samples[256_000:]]
+    assert system.extract.heard[0] == [hashlib.sha256(clip.tobytes()).hexdigest() for clip in clips]
+    assert job.taste.tracks[0].sha256 == hashlib.sha256(samples.tobytes()).hexdigest()
+
+
+async def test_one_bad_file_never_spoils_the_others(system, tmp_path: Path) -> None:
+    good = sounds.sound_bytes("mp3", tmp_path)
+    nan = sounds.write_float_wav(tmp_path / "nan.wav", np.full(32_000, np.nan, np.float32)).read_bytes()
+    files = {"a.mp3": good, "empty.mp3": b"", "letter.mp3": b"dear all" * 99, "nan.wav": nan, "b.mp3": good}
+    job = await system.done(await system.upload(files))
+    assert job.state == STATE.JOB_STATE_COMPLETED
+    assert [track.error.reason for track in job.tracks] == ["", "EMPTY_FILE", "NOT_AUDIO", "NOT_FINITE", ""]
+    assert [track.index for track in job.tracks] == [0, 1, 2, 3, 4]
+    assert sorted(system.extract.heard) == [0, 4]
+
+
+async def test_when_every_file_is_bad_the_job_says_so(system) -> None:
+    job = await system.done(await system.upload({"a.mp3": b"", "b.mp3": b"no"}))
+    assert job.state == STATE.JOB_STATE_FAILED
+    assert job.error.reason == "NO_USABLE_TRACKS"
+    assert "The file is empty." in job.error.message
+
+
+async def test_a_track_that_the_extractor_refuses_fails_alone(open_system, tmp_path: Path) -> None:
+    from support.listening import ScriptedExtract
+
+    async with open_system(extract=ScriptedExtract(refused_tracks=frozenset({0}))) as system:
+        good = sounds.sound_bytes("flac", tmp_path)
+        job = await system.done(await system.upload({"a.flac": good, "b.flac": sounds.sound_bytes("mp3", tmp_path)}))
+        assert job.state == STATE.JOB_STATE_COMPLETED
+        assert [track.error.reason for track in job.tracks] == ["SILENT", ""]
+
+
+async def test_what_was_heard_before_is_not_sent_again(system, tmp_path: Path) -> None:
+    files = {"a.flac": sounds.sound_bytes("flac", tmp_path)}
+    await system.done(await system.upload(files))
+    system.extract.heard.clear()
+    again = await system.done(await system.upload(files))
+    assert again.state == STATE.JOB_STATE_COMPLETED
+    assert (again.tracks[0].clips_done, system.extract.heard) == (1, {})
+
+
+async def test_options_reach_the_extractor_unchanged(system, tmp_path: Path) -> None:
+    stretch = steering_pb2.TrackRange(track_index=0, start_s=0.5, end_s=1.5)
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT, ranges=[stretch])
+    job = await system.done(await system.upload({"a.wav": sounds.sound_bytes("wav", tmp_path)}, options=options))
+    assert job.options == options == system.extract.tastes[job.job_id].options
+
+
+async def test_nothing_of_an_upload_stays_in_the_store_but_the_job(system, tmp_path: Path) -> None:
+    await system.done(await system.upload({"a.wav": sounds.sound_bytes("wav", tmp_path)}))
+    for _ in range(50):
+        keys = [key async for key in system.store.keys("")]
+        if {key.partition("/")[0] for key in keys} == {"jobs", "job-list"}:
+            return
+        import asyncio
+
+        await asyncio.sleep(0.02)
+    pytest.fail(f"left: {keys}")

@@ -1,0 +1,101 @@
+"""Real audio files for tests, made by PyAV: tones, several codecs, and files that are wrong in one way."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+# extension -> (container, codec, rate)
+KINDS = {
+    "wav": ("wav", "pcm_s16le", 44_100),
+    "mp3": ("mp3", "libmp3lame", 44_100),
+    "m4a": ("ipod", "aac", 44_100),
+    "aac": ("adts", "aac", 44_100),
+    "flac": ("flac", "flac", 44_100),
+    "opus": ("ogg", "libopus", 48_000),
+    "ogg": ("ogg", "flac", 44_100),
+    "webm": ("webm", "libopus", 48_000),
+    "mka": ("matroska", "flac", 48_000),
+    "aiff": ("aiff", "pcm_s16be", 44_100),
+}
+
+
+def tone(duration_s: float, rate_hz: int, *, pitch_hz: float = 440.0, level: float = 0.5) -> NDArray[np.float32]:
+    """A sine, `[samples]`."""
+    time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
+    return (level * np.sin(2 * np.pi * pitch_hz * time_s)).astype(np.float32)
+
+
+def write_sound(
+    path: Path, *, duration_s: float = 2.0, pitch_hz: float = 440.0, level: float = 0.5, kind: str = ""
+) -> Path:
+    """Writes a stereo tone; the extension, or `kind`, chooses container and codec."""
+    container, codec, rate_hz = KINDS[kind or path.suffix[1:]]
+    mono = tone(duration_s, rate_hz, pitch_hz=pitch_hz, level=level)
+    with av.open(str(path), "w", format=container) as output:
+        stream: Any = output.add_stream(codec, rate=rate_hz, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.stack([mono, mono]), "fltp", "stereo")
+        frame.sample_rate = rate_hz
+        context = stream.codec_context
+        converter = av.AudioResampler(context.format.name, "stereo", rate_hz, frame_size=context.frame_size or 1024)
+        for piece in [*converter.resample(frame), *converter.resample(None)]:
+            piece.pts = None
+            output.mux(stream.encode(piece))
+        output.mux(stream.encode(None))
+    return path
+
+
+def write_float_wav(path: Path, samples: NDArray[np.float32], rate_hz: int = 32_000) -> Path:
+    """A mono 32-bit float WAV of exactly these samples, whatever they are."""
+    data = samples.astype("<f4").tobytes()
+    path.write_bytes(float_wav_header(len(data), rate_hz=rate_hz) + data)
+    return path
+
+
+def float_wav_header(data_bytes: int, *, rate_hz: int = 32_000, channels: int = 1) -> bytes:
+    """The header of a 32-bit float WAV that claims `data_bytes` of samples."""
+    frame_bytes = channels * 4
+    form = struct.pack("<HHIIHH", 3, channels, rate_hz, (rate_hz * frame_bytes) & 0xFFFFFFFF, frame_bytes & 0xFFFF, 32)
+    riff_bytes = (36 + data_bytes) & 0xFFFFFFFF
+    head = b"RIFF" + struct.pack("<I", riff_bytes) + b"WAVEfmt " + struct.pack("<I", len(form)) + form
+    return head + b"data" + struct.pack("<I", data_bytes & 0xFFFFFFFF)
+
+
+def write_silent_video(path: Path) -> Path:
+    """A video without any sound."""
+    with av.open(str(path), "w", format="mp4") as output:
+        stream: Any = output.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for _ in range(5):
+            output.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+        output.mux(stream.encode(None))
+    return path
+
+
+def sound_bytes(kind: str, tmp_path: Path, **options: Any) -> bytes:
+    """The bytes of `write_sound`."""
+    path = write_sound(tmp_path / f"made.{kind}", **options)
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+def flac_bomb(duration_s: float) -> bytes:
+    """A few kilobytes of FLAC that unpack to hours of silence."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="flac") as output:
+        stream: Any = output.add_stream("flac", rate=96_000, layout="stereo")
+        silence = np.zeros((1, 2 * 65_535), np.int16)
+        stream.codec_context.options = {"frame_size": "65535"}
+        for _ in range(round(duration_s * 96_000 / 65_535)):
+            frame = av.AudioFrame.from_ndarray(silence, "s16", "stereo")
+            frame.sample_rate = 96_000
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return buffer.getvalue()

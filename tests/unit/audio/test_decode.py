@@ -1,0 +1,223 @@
+"""Decoding strangers' files: good ones become exact PCM, bad ones become a sentence, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import sounds
+
+from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
+from resonance.errors import DeadlineExceeded, InvalidInput
+from resonance.ids import sha256_hex
+
+LIMITS = DecodeLimits(duration_s_max=600.0, decoded_bytes_max=256 * 2**20, decode_s_max=30.0)
+RATE_HZ = 32_000
+
+
+async def decoded(source: Path, limits: DecodeLimits = LIMITS) -> DecodedFile:
+    """Decodes beside the source, and sees that nothing but the result is left."""
+    before = set(source.parent.iterdir())
+    target = source.parent / "decoded"
+    try:
+        return await decode_file(source, target, sample_rate_hz=RATE_HZ, limits=limits)
+    finally:
+        assert set(source.parent.iterdir()) - before <= {target}
+
+
+async def reason_of(source: Path, limits: DecodeLimits = LIMITS) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        await decoded(source, limits)
+    assert caught.value.message.endswith(".")
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("kind", sounds.KINDS)
+async def test_every_kind_of_file_becomes_the_tone_it_holds(kind: str, tmp_path: Path) -> None:
+    found = await decoded(sounds.write_sound(tmp_path / f"song.{kind}", duration_s=2.0, pitch_hz=440.0))
+    samples = found.samples()
+    assert found.sample_rate_hz == RATE_HZ
+    assert found.duration_s == pytest.approx(2.0, abs=0.06)  # AAC without a container keeps its padding
+    assert found.sha256 == sha256_hex(found.path.read_bytes())
+    assert not found.is_damaged
+    assert float(np.abs(samples).max()) <= 1.0
+    spectrum = np.abs(np.fft.rfft(samples[RATE_HZ // 2 : RATE_HZ // 2 + RATE_HZ]))
+    assert int(spectrum.argmax()) == 440
+    assert float(np.sqrt(np.mean(samples[8000:40_000] ** 2))) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
+
+
+async def test_the_content_and_not_the_name_decides(tmp_path: Path) -> None:
+    found = await decoded(sounds.write_sound(tmp_path / "song.txt", kind="flac"))
+    assert found.duration_s == pytest.approx(2.0, abs=0.01)
+
+
+async def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
+    source = sounds.write_sound(tmp_path / "song.mp3")
+    assert (await decoded(source)).sha256 == (await decoded(source)).sha256
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "EMPTY_FILE"),
+        (b"\0", "NOT_AUDIO"),
+        (b"hello, this is a letter and not a song\n" * 50, "NOT_AUDIO"),
+        (bytes(range(256)) * 100, "NOT_AUDIO"),
+        (b"%PDF-1.7\n" + b"x" * 4000, "NOT_AUDIO"),
+        (sounds.float_wav_header(0), "NO_SOUND"),
+    ],
+)
+async def test_what_is_not_audio_is_named(content: bytes, reason: str, tmp_path: Path) -> None:
+    source = tmp_path / "song.mp3"
+    source.write_bytes(content)
+    assert await reason_of(source) == reason
+
+
+async def test_a_video_without_sound_is_named(tmp_path: Path) -> None:
+    assert await reason_of(sounds.write_silent_video(tmp_path / "clip.mp4")) == "NO_SOUND"
+
+
+async def test_one_sample_is_decoded_as_one_sample(tmp_path: Path) -> None:
+    found = await decoded(sounds.write_float_wav(tmp_path / "one.wav", np.array([0.25], np.float32)))
+    assert found.sample_count == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+async def test_samples_that_are_not_numbers_are_refused(bad: float, tmp_path: Path) -> None:
+    samples = sounds.tone(2.0, RATE_HZ)
+    samples[40_000] = bad
+    assert await reason_of(sounds.write_float_wav(tmp_path / "bad.wav", samples)) == "NOT_FINITE"
+
+
+async def test_samples_beyond_full_scale_are_clipped(tmp_path: Path) -> None:
+    samples = np.full(RATE_HZ * 2, 1e30, np.float32)
+    found = await decoded(sounds.write_float_wav(tmp_path / "loud.wav", samples))
+    assert found.peak == 1.0
+
+
+async def test_silence_is_sound(tmp_path: Path) -> None:
+    found = await decoded(sounds.write_float_wav(tmp_path / "silent.wav", np.zeros(RATE_HZ, np.float32)))
+    assert (found.peak, found.sample_count) == (0.0, RATE_HZ)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "m4a", "flac", "wav"])
+async def test_a_file_cut_anywhere_gives_what_is_left_or_a_sentence(kind: str, tmp_path: Path) -> None:
+    whole = sounds.sound_bytes(kind, tmp_path, duration_s=4.0)
+    for tenths in range(1, 10, 2):
+        source = tmp_path / f"cut.{kind}"
+        source.write_bytes(whole[: len(whole) * tenths // 10])
+        try:
+            found = await decoded(source)
+        except InvalidInput as failure:
+            assert failure.reason in {"DAMAGED", "NOT_AUDIO", "NO_SOUND"}
+            assert kind == "m4a" or tenths == 1, "only a file without its index has nothing left"
+        else:
+            assert found.duration_s == pytest.approx(4.0 * tenths / 10, abs=0.35)
+
+
+async def test_an_hour_is_too_long_whatever_the_header_says(tmp_path: Path) -> None:
+    limits = DecodeLimits(duration_s_max=3.0, decoded_bytes_max=256 * 2**20, decode_s_max=30.0)
+    assert await reason_of(sounds.write_sound(tmp_path / "long.mp3", duration_s=4.0), limits) == "TOO_LONG"
+    source = tmp_path / "claims.wav"
+    source.write_bytes(sounds.float_wav_header(3600 * RATE_HZ * 4) + sounds.tone(2.0, RATE_HZ).tobytes())
+    assert (await decoded(source, limits)).duration_s == pytest.approx(2.0)
+
+
+async def test_a_bomb_is_stopped_at_the_byte_limit(tmp_path: Path) -> None:
+    source = tmp_path / "bomb.flac"
+    source.write_bytes(sounds.flac_bomb(300.0))
+    assert source.stat().st_size < 200_000
+    limits = DecodeLimits(duration_s_max=36_000.0, decoded_bytes_max=16 * 2**20, decode_s_max=30.0)
+    assert await reason_of(source, limits) == "TOO_LARGE"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        sounds.float_wav_header(2**32 - 1, rate_hz=2**32 - 1, channels=65_535),
+        sounds.float_wav_header(2**31, rate_hz=655_350, channels=8),
+        sounds.float_wav_header(4096, rate_hz=0),
+        sounds.float_wav_header(4096, rate_hz=1),
+        b"ID3\x04\0\0\x7f\x7f\x7f\x7f",
+        b"fLaC" + b"\xff" * 38,
+        b"OggS" + b"\xff" * 60,
+        b"\0\0\0\x20ftypM4A \0\0\0\0" + b"\xff" * 60,
+        b"FORM\xff\xff\xff\xffAIFF" + b"\xff" * 60,
+        b"\x1aE\xdf\xa3" + b"\xff" * 60,
+    ],
+)
+async def test_insane_headers_end_in_a_sentence(header: bytes, tmp_path: Path) -> None:
+    source = tmp_path / "insane"
+    source.write_bytes(header + bytes(8192))
+    try:
+        found = await decoded(source)
+    except InvalidInput as failure:
+        assert failure.message.endswith(".")
+    else:
+        assert found.duration_s <= LIMITS.duration_s_max
+
+
+CANARY = b"canary: this must never be heard"
+
+
+@pytest.mark.parametrize("name", ["song.mp3", "song.m3u8"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile '{victim}'\n",
+        "ffconcat version 1.0\nfile 'victim.wav'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{victim}\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nvictim.wav\n#EXT-X-ENDLIST\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+    ],
+)
+async def test_a_playlist_in_disguise_never_reads_its_siblings(name: str, text: str, tmp_path: Path) -> None:
+    victim = sounds.write_sound(tmp_path / "victim.wav", duration_s=3.0)
+    source = tmp_path / name
+    source.write_text(text.format(victim=victim))
+    assert await reason_of(source) == "NOT_AUDIO"
+
+
+async def test_a_track_reference_inside_mov_is_not_followed(tmp_path: Path) -> None:
+    whole = bytearray(sounds.sound_bytes("m4a", tmp_path))
+    at = whole.find(b"url \0\0\0\x01")
+    assert at > 0, "the fixture has a self-contained data reference to tamper with"
+    whole[at + 7] = 0  # now the samples live elsewhere, at an address that is not given
+    source = tmp_path / "reference.m4a"
+    source.write_bytes(whole)
+    try:
+        await decoded(source)
+    except InvalidInput as failure:
+        assert failure.reason in {"NOT_AUDIO", "NO_SOUND", "DAMAGED"}
+
+
+async def test_a_deadline_kills_the_child(tmp_path: Path) -> None:
+    source = sounds.write_sound(tmp_path / "song.mp3")
+    limits = DecodeLimits(duration_s_max=600.0, decoded_bytes_max=256 * 2**20, decode_s_max=0.02)
+    with pytest.raises(DeadlineExceeded, match=r"took longer than"):
+        await decoded(source, limits)
+    assert children_of(os.getpid()) == []
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.1, 0.3])
+async def test_cancelling_kills_the_child_and_leaves_nothing(after_s: float, tmp_path: Path) -> None:
+    source = sounds.write_sound(tmp_path / "song.flac", duration_s=60.0)
+    task = asyncio.create_task(decoded(source))
+    await asyncio.sleep(after_s)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert children_of(os.getpid()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["song.flac"]
+
+
+def children_of(pid: int) -> list[str]:
+    """The command lines of this process's children, the S3 server of other tests aside."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found.append(Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "))
+    return [line for line in found if "decode_child" in line]
