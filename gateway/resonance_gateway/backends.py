@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from resonance.errors import Conflict, DeadlineExceeded, ResonanceError, Unavailable
+from resonance.errors import Conflict, DeadlineExceeded, ResonanceError, Unavailable, invalid_field
 from resonance.rpc import error_of, open_channel
 from resonance.settings import Settings
 from resonance.v1 import (
@@ -191,6 +191,7 @@ class Backends:
         stream = _listen("generate", self._generate.Generate(request, timeout=self._stream_s))
         try:
             started = (await anext(stream)).started
+            _check_offset(request.resume_sample_offset, started.sample_count_total)
             first = await anext(stream)
         except BaseException as failure:
             await stream.aclose()
@@ -221,6 +222,11 @@ async def _listen(service: str, call: Any) -> AsyncGenerator[Any, None]:
                 yield response
     finally:
         call.cancel()
+
+
+def _check_offset(sample_offset: int, sample_count_total: int) -> None:
+    if sample_offset > sample_count_total:
+        raise invalid_field("resume_sample_offset", "TOO_LARGE", f"the take has {sample_count_total} samples")
 
 
 async def _write_upload(

@@ -113,6 +113,13 @@ async def test_resuming_gives_the_samples_that_are_left(gateway: Gateway) -> Non
     assert answer.content == whole[2 * 12_345 :]
 
 
+@pytest.mark.parametrize(("offset", "status"), [(2 * RATE_HZ, 200), (2 * RATE_HZ + 1, 422), (2**62, 422)])
+async def test_resuming_at_the_end_is_empty_and_beyond_it_a_fault(gateway: Gateway, offset: int, status: int) -> None:
+    answer = await gateway.http.post("/v1/generations", json=BODY | {"resume_sample_offset": offset})
+    assert answer.status_code == status
+    assert status != 200 or answer.content == b""
+
+
 async def test_a_full_house_is_429_with_a_time_to_come_back(gateway: Gateway) -> None:
     gateway.script.is_full = True
     answer = await gateway.http.post("/v1/generations", json=BODY)
