@@ -52,7 +52,7 @@ class Script:
 
     chunk_wait_s: float = 0.0
     job_wait_s: float = 0.02
-    cut_after_chunks: int | None = None
+    cuts: list[int] = field(default_factory=list)  # the next streams end without an end mark after so many chunks
     wrong_digest: bool = False
     is_full: bool = False
     notices: tuple[str, ...] = ()
@@ -106,6 +106,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
 
     async def _events(self, request) -> AsyncIterator[generate_pb2.GenerateResponse]:
         script, samples = self._script, hum(request)
+        cut_after = script.cuts.pop(0) if script.cuts else None
         total = len(samples) // 2
         recipe_id = digest_of(request.recipe.SerializeToString(deterministic=True).hex())
         audio_format = audio_pb2.AudioFormat(
@@ -126,7 +127,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         chunk = int((request.chunk_s or 0.5) * RATE_HZ)
         offset = request.resume_sample_offset
         for sequence, begin in enumerate(range(offset, total, chunk)):
-            if sequence == script.cut_after_chunks:
+            if sequence == cut_after:
                 return
             await asyncio.sleep(script.chunk_wait_s)
             data = samples[begin * 2 : (begin + chunk) * 2]
