@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resonance.ids import new_request_id
+from resonance_gateway.problems import problem_of_http
 from resonance_gateway.take_stream import TakeCutError
 
 _log = structlog.get_logger("gateway")
@@ -110,10 +111,11 @@ class OwnPagesOnly:
             headers = Headers(scope=scope)
             host = headers.get("host", "")
             if self._hosts is not None and _hostname(host) not in self._hosts:
-                raise HTTPException(421)
+                return await _refuse(HTTPException(421), scope, receive, send)
             if scope["method"] not in _SAFE_METHODS and _is_foreign(headers, host):
-                raise HTTPException(403, "a page of another site may not do this")
-        await self._app(scope, receive, send)
+                refusal = HTTPException(403, "a page of another site may not do this")
+                return await _refuse(refusal, scope, receive, send)
+        return await self._app(scope, receive, send)
 
 
 class BodyLimit:
@@ -125,14 +127,13 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         is_upload = headers.get("content-type", "").lower().startswith("multipart/")
         limit = self._upload_bytes_max if is_upload else self._json_bytes_max
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
-            raise _too_large(limit)
+            return await _refuse(_too_large(limit), scope, receive, send)
         seen = 0
 
         async def receive_bounded() -> Message:
@@ -143,7 +144,11 @@ class BodyLimit:
                 raise _too_large(limit)
             return message
 
-        await self._app(scope, receive_bounded, send)
+        return await self._app(scope, receive_bounded, send)
+
+
+async def _refuse(refusal: HTTPException, scope: Scope, receive: Receive, send: Send) -> None:
+    await problem_of_http(refusal)(scope, receive, send)
 
 
 def _too_large(limit: int) -> HTTPException:

@@ -79,6 +79,11 @@ async def on_malformed(request: Request, error: Exception) -> ProblemResponse:
 async def on_http_exception(request: Request, error: Exception) -> ProblemResponse:
     """Exception handler of HTTP's own refusals: no such route, no such method, too large."""
     assert isinstance(error, HTTPException)
+    return problem_of_http(error)
+
+
+def problem_of_http(error: HTTPException) -> ProblemResponse:
+    """The response for one of HTTP's own refusals; middleware answers with it, being outside the handlers."""
     phrase = HTTPStatus(error.status_code).phrase
     reason, sentence = _HTTP_REASONS.get(error.status_code, ("HTTP_ERROR", phrase))
     detail = sentence if error.detail == phrase else error.detail

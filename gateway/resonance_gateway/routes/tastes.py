@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from starlette.endpoints import HTTPEndpoint
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from resonance_gateway.bodies import PageQuery, TasteBody, UploadFields
+from resonance.errors import ResonanceError
+from resonance_gateway.bodies import MalformedError, PageQuery, TasteBody, UploadFields
+from resonance_gateway.incoming import Incoming
 from resonance_gateway.operations import json_response, message_schema, operation, page_schema
 from resonance_gateway.requests import (
     backends_of,
@@ -122,28 +123,17 @@ class TasteEvents(HTTPEndpoint):
 
 
 async def _upload(request: Request) -> dict[str, object]:
-    """Files are passed on as they come. After a refusal the rest is read and dropped, so that the answer arrives."""
-    upload = Upload(request.headers["content-type"], request.stream())
-    backends = backends_of(request)
+    """Files are passed on as they come."""
+    incoming = Incoming(request)
+    upload = Upload(request.headers["content-type"], incoming.chunks())
     try:
         fields = await upload.fields()
         request_id = request_id_of(request, fields.request_id)
         async with aclosing(upload.files()) as files:
-            return await backends.upload(fields, request_id, files)
-    except ClientDisconnect:
+            return await backends_of(request).upload(fields, request_id, files)
+    except (ResonanceError, MalformedError):
+        await incoming.drain()
         raise
-    except Exception:
-        await _drain(request)
-        raise
-
-
-async def _drain(request: Request) -> None:
-    """Browsers drop an answer that comes while they are still sending; the body limit bounds what is read here."""
-    try:
-        while (await request.receive()).get("more_body"):
-            pass
-    except (HTTPException, RuntimeError):
-        return
 
 
 async def _changes(watched: AsyncGenerator[dict[str, object], None]) -> AsyncGenerator[Event, None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from dataclasses import dataclass
@@ -152,9 +153,10 @@ def _model_of(plan: CheckpointPlan) -> Any:
         d_ff=plan.text_size * 2,
         num_layers=plan.text_layer_count,
     )
+    frames_per_s = math.ceil(plan.sample_rate_hz / math.prod(plan.codec_ratios))
     codec = EncodecConfig(
         sampling_rate=plan.sample_rate_hz,
-        target_bandwidths=[plan.codebook_count * (plan.vocabulary_size.bit_length() - 1) * 50 / 1000],
+        target_bandwidths=[plan.codebook_count * (plan.vocabulary_size.bit_length() - 1) * frames_per_s / 1000],
         audio_channels=1,
         normalize=False,
         num_filters=plan.codec_filters,

@@ -225,7 +225,8 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
         job, seen = self._job(request.job_id), request.after_revision if request.HasField("after_revision") else -1
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: job.revision > seen)
+                while job.revision <= seen:
+                    await self._changed.wait()
             seen = job.revision
             yield ingest_pb2.WatchJobResponse(job=job)
             if job.state >= jobs_pb2.JOB_STATE_COMPLETED:

@@ -1,14 +1,11 @@
-"""The gateway before scripted services, by hand: `python tests/contract/rest/serve.py HTTP_PORT [CHUNK_WAIT_S]`."""
+"""The gateway before scripted services, by hand: `python -m tests.contract.rest.serve HTTP_PORT [CHUNK_WAIT_S]`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from scripted import Script, start_services
+from tests.contract.rest.scripted import Script, start_services
 
 from resonance.settings import Settings
 from resonance_gateway.__main__ import server_of

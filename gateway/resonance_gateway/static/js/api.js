@@ -1,0 +1,109 @@
+// The only file that talks to the server.
+
+const TASTES = "/v1/tastes";
+const TAKES = "/v1/takes";
+
+/** A refusal of the server, or the lack of one. `problem` is the RFC 9457 document, or null. */
+export class ApiError extends Error {
+  constructor(problem, retryAfterS = null) {
+    super(problem ? problem.detail : "network");
+    this.problem = problem;
+    this.retryAfterS = retryAfterS;
+  }
+
+  get status() {
+    return this.problem ? this.problem.status : 0;
+  }
+}
+
+/** 128 random bits as lower-case hexadecimal; the same id sent twice is the same thing. */
+export function newRequestId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export const getModels = async () => (await getJson("/v1/models")).models;
+export const getConcepts = async () => (await getJson("/v1/concepts")).concepts;
+export const listTastes = async () => (await getJson(`${TASTES}?page_size=50`)).tastes;
+export const getTaste = (id) => getJson(`${TASTES}/${id}`);
+export const cancelTaste = (id) => sendJson(`${TASTES}/${id}/cancel`, {});
+export const submitLink = (url, requestId) => sendJson(TASTES, { url, request_id: requestId });
+export const listTakes = (pageToken = "") => getJson(`${TAKES}?page_size=12&page_token=${encodeURIComponent(pageToken)}`);
+export const getTake = (id) => getJson(`${TAKES}/${id}`);
+export const takeAudioUrl = (id) => `${TAKES}/${id}/audio`;
+
+export async function deleteTake(id) {
+  await ask(`${TAKES}/${id}`, { method: "DELETE" });
+}
+
+/** Sends files; text fields go before them, so that the server can pass the files on as they come. */
+export async function uploadFiles(files, requestId) {
+  const form = new FormData();
+  form.append("request_id", requestId);
+  for (const file of files) form.append("files", file, file.name);
+  return (await ask(TASTES, { method: "POST", body: form })).json();
+}
+
+/** Calls `onTaste` at every change until the state is final; returns a function that stops watching. */
+export function watchTaste(id, onTaste, onLost) {
+  const source = new EventSource(`${TASTES}/${id}/events`);
+  source.addEventListener("taste", (event) => {
+    const taste = JSON.parse(event.data);
+    if (isFinal(taste)) source.close();
+    onTaste(taste);
+  });
+  source.addEventListener("problem", (event) => {
+    source.close();
+    onLost(new ApiError(JSON.parse(event.data)));
+  });
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) onLost(new ApiError(null));
+  });
+  return () => source.close();
+}
+
+export const isFinal = (taste) => ["completed", "failed", "cancelled"].includes(taste.state);
+
+/** Opens a take's stream: its headers at once, then its bytes. `signal` stops it at the server, too. */
+export async function openTake(body, signal) {
+  const response = await ask("/v1/generations", { method: "POST", ...json(body), signal });
+  return streamOf(response);
+}
+
+/** Opens a finished take's audio once more. */
+export async function openTakeAudio(id, signal) {
+  return streamOf(await ask(takeAudioUrl(id), { signal }));
+}
+
+function streamOf(response) {
+  const header = (name) => response.headers.get(name) || "";
+  const steering = header("X-Steering");
+  return {
+    reader: response.body.getReader(),
+    byteCount: Number(header("Content-Length")),
+    requestId: header("X-Request-Id"),
+    sampleRateHz: Number(header("X-Sample-Rate")),
+    durationS: Number(header("X-Duration-S")),
+    backend: header("X-Backend"),
+    model: header("X-Model"),
+    steering: steering && steering !== "none" ? JSON.parse(steering) : null,
+    seed: Number(header("X-Seed")),
+    notices: header("X-Notices") ? JSON.parse(header("X-Notices")) : [],
+  };
+}
+
+const json = (body) => ({ body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+const getJson = async (url) => (await ask(url)).json();
+const sendJson = async (url, body) => (await ask(url, { method: "POST", ...json(body) })).json();
+
+async function ask(url, options = {}) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch (failure) {
+    if (failure.name === "AbortError") throw failure;
+    throw new ApiError(null);
+  }
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => null);
+  throw new ApiError(problem, Number(response.headers.get("Retry-After")) || null);
+}

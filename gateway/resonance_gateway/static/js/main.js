@@ -1,0 +1,95 @@
+// Builds the parts and starts them.
+
+import * as api from "./api.js";
+import { byId, fillTexts, show } from "./dom.js";
+import { Library } from "./library.js";
+import { Player } from "./player.js";
+import { listenForKeys } from "./shortcuts.js";
+import { buildSliders, NAMES, setSliders } from "./sliders.js";
+import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js";
+import { t } from "./strings.js";
+import { Studio } from "./studio.js";
+import { TasteStep } from "./taste.js";
+import { Transport } from "./transport.js";
+import { Versions } from "./versions.js";
+import { buildLengths, buildWords } from "./words.js";
+
+fillTexts();
+buildWords();
+buildSliders();
+
+const player = new Player();
+const transport = new Transport(player);
+const taste = new TasteStep();
+const library = new Library({ open: openRecord, forget: (id) => studio.versions.remove(id) });
+const studio = new Studio({ player, onWhole: () => library.refresh() });
+studio.versions = new Versions({ open: (version) => studio.open(version), swap: (other) => studio.swap(other) });
+
+listenForKeys({ toggle: () => player.toggle(), back: () => transport.jump(-5), forward: () => transport.jump(5) });
+watchForms();
+start();
+
+function watchForms() {
+  byId("make-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    studio.press({ isAgain: false });
+  });
+  byId("prompt").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("make-form").requestSubmit();
+  });
+  byId("again").addEventListener("click", () => studio.press({ isAgain: true }));
+  byId("reset-sliders").addEventListener("click", () => setSliders({}));
+  watchBox("keep-seed", draft, "keepSeed", saveDraft);
+  watchBox("autoplay", settings, "autoplay", saveSettings);
+}
+
+function watchBox(id, target, key, save) {
+  byId(id).checked = target[key];
+  byId(id).addEventListener("change", (event) => {
+    target[key] = event.target.checked;
+    save();
+  });
+}
+
+/** Picks up what a reload interrupted; then says what this model can do. */
+async function start() {
+  const pending = getPending();
+  if (pending) studio.make(pending, byId("make-error"), { isBack: true });
+  else if (studio.versions.current) studio.open(studio.versions.current, { isQuiet: true });
+  await Promise.all([learnModel(), learnSliders(), taste.restore(), library.refresh()]);
+  document.documentElement.dataset.ready = "yes";
+}
+
+async function learnModel() {
+  const [model] = await api.getModels().catch(() => []);
+  if (!model) return;
+  studio.model = model;
+  buildLengths(model.take_duration_s_max);
+  if (!model.capabilities?.steering) {
+    show(byId("taste-step"), false);
+    buildSliders([]);
+  }
+  const values = { model: model.model_id, backend: model.backend, license: model.weights_license };
+  byId("model-line").textContent = t("foot.model", values);
+}
+
+/** A slider without a direction would be refused, so it is not shown. */
+async function learnSliders() {
+  const concepts = await api.getConcepts().catch(() => null);
+  if (!concepts) return;
+  const ready = new Set(concepts.filter((concept) => concept.ready && !concept.unusable_reason).map((concept) => concept.name));
+  const names = NAMES.filter((name) => ready.has(name));
+  if (names.length < NAMES.length) buildSliders(names);
+}
+
+function openRecord(record) {
+  const [use] = record.recipe.tastes;
+  const sliders = Object.fromEntries(Object.entries(record.recipe.sliders || {}).filter(([, value]) => value));
+  const body = {
+    prompt: record.recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
+    ...(use ? { taste_id: use.taste_id, taste_strength: use.strength } : {}),
+  };
+  studio.versions.add({ requestId: record.request_id, body, seed: record.seed });
+  byId("listen-title").focus();
+  studio.open(studio.versions.current);
+}

@@ -1,0 +1,34 @@
+// Errors on the page: what happened, what we kept, what to do next.
+
+import { alarm } from "./announce.js";
+import { el, show } from "./dom.js";
+import { t } from "./strings.js";
+
+/** Shows an error in `node` and says it. `kept` is a string; `retry` is what a button does, or null. */
+export function showProblem(node, error, { kept, next = null, retry = null }) {
+  const happened = whatHappened(error);
+  const todo = next || whatNext(error);
+  const button = retry && el("button", { type: "button", class: "button", onclick: retry }, t("error.tryAgain"));
+  node.replaceChildren(el("p", { class: "happened" }, happened), el("p", {}, `${kept} ${todo}`), ...(button ? [button] : []));
+  show(node, true);
+  alarm(`${happened} ${kept} ${todo}`);
+}
+
+/** Takes an error off the page. */
+export function clearProblem(node, fallback) {
+  show(node, false, fallback);
+  node.replaceChildren();
+}
+
+function whatHappened(error) {
+  if (error.words) return error.words;
+  if (!error.problem) return t("error.network");
+  const text = error.problem.detail.replace(/[.;\s]+$/, "");
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function whatNext(error) {
+  if (!error.problem) return error.words ? t("next.again") : t("next.check");
+  if (error.retryAfterS) return t("next.wait", { seconds: error.retryAfterS });
+  return error.status === 422 ? t("next.fix") : t("next.again");
+}

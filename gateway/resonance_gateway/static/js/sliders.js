@@ -1,0 +1,54 @@
+// The seven sliders of the sound. Those that the model has no direction for are not shown.
+
+import { byId, show } from "./dom.js";
+import { sliderRow } from "./slider.js";
+import { draft, saveDraft } from "./store.js";
+import { t } from "./strings.js";
+
+export const NAMES = [
+  "energy", "tempo", "bass_resonance", "harmonic_complexity", "instrument_density", "vocal_presence", "emotional_tension",
+];
+
+const rows = new Map();
+
+/** Builds the rows of the sliders that work here. */
+export function buildSliders(names = NAMES) {
+  rows.clear();
+  for (const name of names) rows.set(name, row(name));
+  byId("sliders").replaceChildren(...[...rows.values()].map((built) => built.node));
+  show(byId("refine"), names.length > 0);
+}
+
+/** Sets every slider, 0 where none is given. */
+export function setSliders(values) {
+  draft.sliders = { ...values };
+  saveDraft();
+  for (const [name, built] of rows) built.set(values[name] || 0);
+}
+
+/** The sliders that are not in the middle. */
+export function movedSliders() {
+  const moved = [...rows.keys()].filter((name) => draft.sliders[name]);
+  return Object.fromEntries(moved.map((name) => [name, draft.sliders[name]]));
+}
+
+/** A value in plain words: "a little more bass". */
+export function inWords(name, value) {
+  const size = Math.abs(value);
+  if (size < 0.05) return t("value.same");
+  const degree = size <= 0.35 ? "value.little" : size <= 0.7 ? "value.some" : "value.much";
+  return t(degree, { way: t(value > 0 ? "value.more" : "value.less"), name: t(`slider.${name}`)[0] });
+}
+
+function row(name) {
+  const [label, low, high] = t(`slider.${name}`);
+  return sliderRow({
+    id: `slider-${name}`, title: label.charAt(0).toUpperCase() + label.slice(1), name: label, low, high,
+    min: -1, max: 1, step: 0.1, big: 0.2, neutral: 0, value: draft.sliders[name] || 0,
+    say: (value) => inWords(name, value),
+    onChange: (value) => {
+      draft.sliders[name] = value;
+      saveDraft();
+    },
+  });
+}

@@ -1,0 +1,45 @@
+// One take in the browser: its samples as they come, its peaks for the picture, its facts.
+
+const PEAK_COUNT = 480;
+
+export class Take {
+  constructor({ requestId, body, stream, sampleRateHz, channelCount, sampleCount }) {
+    Object.assign(this, { requestId, body, stream, sampleRateHz, channelCount, sampleCount });
+    this.samples = new Int16Array(sampleCount * channelCount);
+    this.peaks = new Float32Array(PEAK_COUNT);
+    this.madeCount = 0;
+    this._squares = 0;
+  }
+
+  get durationS() {
+    return this.sampleCount / this.sampleRateHz;
+  }
+
+  get madeS() {
+    return this.madeCount / this.sampleRateHz;
+  }
+
+  get isWhole() {
+    return this.madeCount >= this.sampleCount;
+  }
+
+  /** Root mean square of what is there, for equal loudness. */
+  get loudness() {
+    return Math.sqrt(this._squares / Math.max(1, this.madeCount * this.channelCount)) || 1;
+  }
+
+  /** Adds the next samples (interleaved 16-bit). */
+  append(pcm) {
+    const begin = this.madeCount * this.channelCount;
+    const fitting = pcm.subarray(0, this.samples.length - begin);
+    this.samples.set(fitting, begin);
+    for (let i = 0; i < fitting.length; i += 1) {
+      const value = Math.abs(fitting[i]) / 32768;
+      this._squares += value * value;
+      const bin = Math.floor(((begin + i) / this.samples.length) * PEAK_COUNT);
+      if (value > this.peaks[bin]) this.peaks[bin] = value;
+    }
+    this.madeCount += fitting.length / this.channelCount;
+    return fitting;
+  }
+}

@@ -1,0 +1,206 @@
+// Step 1: songs, a link, a taste from before, or none; and what happens to each track meanwhile.
+
+import * as api from "./api.js";
+import { say, sayNow, startJob } from "./announce.js";
+import { byId, el, show } from "./dom.js";
+import { clearProblem, showProblem } from "./problem.js";
+import { sliderRow } from "./slider.js";
+import { draft, saveDraft } from "./store.js";
+import { count, t } from "./strings.js";
+import { layerChart } from "./layers.js";
+
+export class TasteStep {
+  constructor() {
+    this._stop = () => {};
+    this._lastState = "";
+    byId("files").addEventListener("change", (event) => this._upload([...event.target.files]));
+    byId("link-form").addEventListener("submit", (event) => this._link(event));
+    byId("earlier-tastes").addEventListener("change", (event) => this._choose(event.target.value));
+    byId("taste-cancel").addEventListener("click", () => this._cancel());
+    byId("taste-drop").addEventListener("click", () => this._forget());
+    this._watchDrops();
+    this._buildStrength();
+  }
+
+  /** Goes on with the taste of the last visit, and offers the earlier ones. */
+  async restore() {
+    if (draft.tasteId) await this._follow(draft.tasteId).catch(() => this._forget());
+    await this.offerEarlier();
+  }
+
+  async offerEarlier() {
+    const tastes = await api.listTastes().catch(() => []);
+    const done = tastes.filter((taste) => taste.state === "completed");
+    const options = done.map((taste) => el("option", { value: taste.id }, taste.title || t("taste.unnamed")));
+    byId("earlier-tastes").replaceChildren(el("option", { value: "" }, t("taste.none")), ...options);
+    byId("earlier-tastes").value = draft.tasteId || "";
+    show(byId("earlier"), done.length > 0 && byId("taste-done").hidden, byId("files"));
+  }
+
+  async _upload(files) {
+    if (!files.length) return;
+    await this._submit(t("taste.sending"), () => api.uploadFiles(files, api.newRequestId()));
+    byId("files").value = "";
+  }
+
+  async _link(event) {
+    event.preventDefault();
+    const url = byId("link").value.trim();
+    if (!url) {
+      const error = Object.assign(new Error(), { words: t("taste.linkEmpty") });
+      showProblem(byId("taste-error"), error, { kept: "", next: " " });
+      byId("link").focus();
+      return;
+    }
+    await this._submit(t("taste.asking"), () => api.submitLink(url, api.newRequestId()));
+  }
+
+  async _submit(stage, send) {
+    startJob();
+    clearProblem(byId("taste-error"));
+    this._working({ stage, progress: null, tracks: [] });
+    sayNow(stage);
+    try {
+      const taste = await send();
+      draft.tasteId = taste.id;
+      saveDraft();
+      this._show(taste);
+      this._watch(taste.id);
+    } catch (error) {
+      this._fail(error);
+    }
+  }
+
+  async _choose(id) {
+    if (id) await this._follow(id).catch((error) => this._fail(error));
+  }
+
+  async _follow(id) {
+    const taste = await api.getTaste(id);
+    draft.tasteId = id;
+    saveDraft();
+    this._lastState = taste.state;
+    this._show(taste);
+    if (!api.isFinal(taste)) this._watch(id);
+  }
+
+  _watch(id) {
+    this._stop();
+    this._stop = api.watchTaste(id, (taste) => this._show(taste), (error) => this._fail(error));
+  }
+
+  _show(taste) {
+    if (taste.state === "completed") this._done(taste);
+    else if (taste.state === "failed") this._fail(failureOf(taste), taste);
+    else if (taste.state === "cancelled") this._cancelled();
+    else this._working({ stage: t(`state.${taste.state}`), progress: taste.progress, tracks: taste.tracks });
+    if (taste.state !== this._lastState && !api.isFinal(taste)) say(t(`state.${taste.state}`));
+    this._lastState = taste.state;
+  }
+
+  _working({ stage, progress, tracks }) {
+    const percent = progress === null ? null : Math.round(progress * 100);
+    byId("taste-stage").textContent = percent === null ? stage : t("taste.progress", { stage, percent });
+    const bar = byId("taste-progress");
+    if (progress === null) bar.removeAttribute("value");
+    else bar.value = progress;
+    fillTracks(byId("taste-tracks"), tracks);
+    show(byId("taste-work"), true);
+    show(byId("taste-done"), false);
+    show(byId("taste-sources"), false, byId("taste-cancel"));
+  }
+
+  _done(taste) {
+    const failed = taste.tracks.filter((track) => track.state === "failed").length;
+    const heard = taste.tracks.length - failed;
+    byId("taste-name").textContent = t("taste.ready", { title: taste.title || t("taste.unnamed") });
+    const plain = t("taste.plain", { clips: taste.taste?.clip_count ?? 0, tracks: count("song", heard) });
+    const some = failed ? ` ${t("taste.someFailed", { failed: count("song", failed) })}` : "";
+    byId("taste-description").textContent = `${taste.taste?.description || plain}${some}`;
+    fillTracks(byId("taste-heard"), taste.tracks);
+    byId("taste-layers").replaceChildren(layerChart(taste.taste?.layer_norms || []));
+    show(byId("taste-done"), true);
+    show(byId("taste-work"), false, byId("taste-name"));
+    show(byId("taste-sources"), false, byId("taste-name"));
+    if (this._lastState !== "completed") sayNow(`${t("taste.readySaid", { tracks: count("song", heard) })}${some}`);
+  }
+
+  _fail(error, taste = null) {
+    this._reset();
+    if (taste) fillTracks(byId("taste-tracks"), taste.tracks);
+    const next = error.status === 429 || !error.problem ? null : t("next.other");
+    showProblem(byId("taste-error"), error, { kept: t("kept.songs"), next });
+  }
+
+  async _cancel() {
+    if (!draft.tasteId) return;
+    await api.cancelTaste(draft.tasteId).catch(() => {});
+    this._cancelled();
+  }
+
+  _cancelled() {
+    this._reset();
+    sayNow(t("taste.cancelled"));
+  }
+
+  _forget() {
+    this._reset();
+    this.offerEarlier();
+  }
+
+  _reset() {
+    this._stop();
+    this._lastState = "";
+    draft.tasteId = null;
+    saveDraft();
+    show(byId("taste-sources"), true);
+    show(byId("taste-work"), false, byId("files"));
+    show(byId("taste-done"), false, byId("files"));
+  }
+
+  _watchDrops() {
+    const zone = byId("drop");
+    const light = (isOver) => zone.classList.toggle("over", isOver);
+    zone.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      light(true);
+    });
+    zone.addEventListener("dragleave", () => light(false));
+    zone.addEventListener("drop", (event) => {
+      event.preventDefault();
+      light(false);
+      this._upload([...event.dataTransfer.files]);
+    });
+  }
+
+  _buildStrength() {
+    const words = t("strength.words");
+    const row = sliderRow({
+      id: "taste-strength", title: t("taste.strength"), name: t("taste.title").toLowerCase(),
+      low: words[0], high: words.at(-1), min: 0, max: 2, step: 0.25, big: 0.25, neutral: 1, value: draft.tasteStrength,
+      say: (value) => words[Math.round(value * 4)],
+      onChange: (value) => {
+        draft.tasteStrength = value;
+        saveDraft();
+      },
+    });
+    byId("taste-strength-row").replaceChildren(row.node);
+  }
+}
+
+function failureOf(taste) {
+  const fault = taste.error || { message: t("state.failed"), reason: "FAILED" };
+  const inner = taste.tracks.filter((track) => track.error).map((track) => `${track.title}: ${track.error.message}`);
+  const detail = [fault.message.replace(/[.\s]+$/, ""), ...inner].join(". ");
+  return new api.ApiError({ status: 422, reason: fault.reason, detail });
+}
+
+function fillTracks(list, tracks) {
+  list.replaceChildren(...tracks.map((track) => {
+    const clips = track.state === "extracting" && track.clips_total
+      ? ` · ${t("state.clips", { done: track.clips_done, total: track.clips_total })}` : "";
+    const state = track.error ? `${t(`state.${track.state}`)}: ${track.error.message}` : t(`state.${track.state}`) + clips;
+    return el("li", { class: `track ${track.state}` },
+      el("span", { class: "track-title" }, track.title), el("span", { class: "track-state small" }, state));
+  }));
+}

@@ -1,0 +1,33 @@
+"""Fixtures that many tests share: a tiny real model, made once per run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from resonance_model.loaded import LoadedModel
+
+# Two OpenMP threads on a busy two-core machine run many times slower than one. Set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MusicGen checkpoint with three small layers and random weights, in transformers' layout."""
+    from resonance_model.loaders.standin import TINY, make_checkpoint
+
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "tiny", TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_folder: Path) -> LoadedModel:
+    """The tiny checkpoint, loaded, with the library's own model beside ours."""
+    from resonance.settings import Settings
+    from resonance_model.loaders.transformers import load_transformers
+
+    return load_transformers(str(tiny_folder), Settings(), keep_library=True)

@@ -1,0 +1,72 @@
+"""What holds for every request: problems, headers, hosts and origins, health."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from tests.contract.rest.conftest import Gateway, running_gateway
+
+from resonance.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing", 404), ("GET", "/v1/", 404), ("PUT", "/v1/tastes", 405), ("GET", "/static/nothing.js", 404)],
+)
+async def test_what_does_not_exist_is_a_problem_document(gateway: Gateway, method: str, path: str, status: int) -> None:
+    answer = await gateway.http.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert {"type", "title", "status", "detail", "reason", "errors"} <= answer.json().keys()
+    assert "x-request-id" in answer.headers
+
+
+async def test_405_says_what_is_allowed(gateway: Gateway) -> None:
+    assert (await gateway.http.put("/v1/tastes")).headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize("path", ["/", "/static/js/main.js", "/v1/models", "/nothing"])
+async def test_every_answer_carries_a_strict_policy(gateway: Gateway, path: str) -> None:
+    headers = (await gateway.http.get(path)).headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_strange_host_name_is_refused_on_loopback(gateway: Gateway) -> None:
+    answer = await gateway.http.get("/v1/models", headers={"Host": "rebound.example:8000"})
+    assert answer.status_code == 421
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+)
+async def test_another_sites_page_cannot_change_anything(gateway: Gateway, headers: dict[str, str]) -> None:
+    answer = await gateway.http.post("/v1/generations", json={"prompt": "x"}, headers=headers)
+    assert answer.status_code == 403
+    assert gateway.script.generate_requests == []
+
+
+async def test_health_names_every_service(gateway: Gateway) -> None:
+    answer = await gateway.http.get("/healthz")
+    assert answer.json() == {"status": "ok", "services": {"ingest": "ok", "extract": "ok", "generate": "ok"}}
+
+
+async def test_without_its_services_the_gateway_lives_but_is_not_ready() -> None:
+    async with (
+        running_gateway(Settings(grpc_addr="127.0.0.1:1")) as url,
+        httpx.AsyncClient(base_url=url, timeout=30) as client,
+    ):
+        assert (await client.get("/livez")).status_code == 200
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (503, "degraded")
+        answer = await client.post("/v1/generations", json={"prompt": "x"})
+        assert answer.status_code == 503
+        assert "retry-after" in answer.headers
+        assert "127.0.0.1" not in answer.text
+
+
+async def test_the_model_describes_itself(gateway: Gateway) -> None:
+    (model,) = (await gateway.http.get("/v1/models")).json()["models"]
+    assert model["sample_rate_hz"] == 32_000
+    assert model["capabilities"]["steering"] is True

@@ -1,0 +1,72 @@
+"""The OpenAPI document is valid, says what the protos say, and nothing it describes answers with a 5xx."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+from tests.contract.rest.conftest import running_gateway
+from tests.contract.rest.scripted import Script, start_services
+
+from resonance.settings import Settings
+from resonance_gateway.app import build_app
+from resonance_gateway.openapi import document_of
+
+DOCUMENT = document_of(build_app(Settings()).routes)
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+def test_the_document_is_valid_openapi_31() -> None:
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_its_limits_are_those_of_the_protos() -> None:
+    generation = DOCUMENT["components"]["schemas"]["GenerationBody"]["properties"]
+    assert (generation["prompt"]["maxLength"], generation["duration_s"]["maximum"]) == (2000, 300)
+    assert DOCUMENT["components"]["schemas"]["SlidersBody"]["properties"]["energy"]["minimum"] == -1
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The gateway in a thread of its own, because schemathesis calls it synchronously."""
+    address: list[str] = []
+    started, ended = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        services = await start_services(Script(job_wait_s=0))
+        async with running_gateway(Settings(grpc_addr=services.address)) as found:
+            address.append(found)
+            started.set()
+            await asyncio.to_thread(ended.wait)
+        await services.stop(1)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert started.wait(20)
+    yield address[0]
+    ended.set()
+    thread.join()
+
+
+@pytest.mark.slow
+@SCHEMA.parametrize()
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_no_request_is_answered_with_a_5xx_or_against_the_document(case: schemathesis.Case, url: str) -> None:
+    if isinstance(case.body, dict) and "duration_s" in case.body:
+        case.body["duration_s"] = 1  # what is made is not what is tested here; a minute of it takes its time
+    answer = case.call(base_url=url, timeout=20)
+    case.validate_response(answer, checks=[not_a_server_error, content_type_conformance, response_schema_conformance])

@@ -1,0 +1,59 @@
+"""What the model's tests share: voices, and whole takes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from resonance_model.loaded import LoadedModel
+from resonance_model.sampling import Sampling
+from resonance_model.slot import Slot
+from resonance_model.voice import Voice, advance
+
+PROMPTS = ("calm piano music", "fast energetic rock with drums and deep bass", "jazz", "ambient synth for sleep")
+
+
+def voice_of(
+    model: LoadedModel,
+    prompt: str,
+    *,
+    frame_count: int,
+    temperature: float = 0.0,
+    seed: int = 1,
+    steering: Tensor | None = None,
+    window_steps: int = 1504,
+    context_frames: int = 750,
+) -> Voice:
+    """A voice with MusicGen's usual guidance; greedy unless a temperature is given."""
+    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
+    sampling = Sampling(guidance_scale=3.0, temperature=temperature, top_k=20, seed=seed)
+    return Voice(
+        model.decoder,
+        Slot(model.shape, conditioning, steering=steering),
+        sampling,
+        frame_count=frame_count,
+        window_steps=window_steps,
+        context_frames=context_frames,
+    )
+
+
+def codes_alone(model: LoadedModel, prompt: str, **options: Any) -> Tensor:
+    """The take's codes when nobody else is there."""
+    voice = voice_of(model, prompt, **options)
+    run(model, [voice])
+    return voice.frames(0, options["frame_count"])
+
+
+def run(model: LoadedModel, voices: Sequence[Voice], joins: Sequence[int] | None = None) -> None:
+    """Runs voices together; voice i joins at step joins[i] and leaves when it is finished."""
+    joins = joins or [0] * len(voices)
+    with torch.inference_mode():
+        step = 0
+        while not all(voice.is_finished for voice in voices):
+            present = [voice for voice, join in zip(voices, joins, strict=True) if join <= step and not voice.is_finished]
+            if present:
+                advance(model.decoder, present)
+            step += 1

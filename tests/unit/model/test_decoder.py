@@ -1,0 +1,128 @@
+"""The exactness gates: alone, in company and through the library, a request gives the same tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from support.takes import PROMPTS, codes_alone, run, voice_of
+from torch import Tensor
+
+from resonance_model.decoder import ROWS_MIN
+from resonance_model.loaded import LoadedModel
+
+FRAMES = 24
+
+
+def library_codes(model: LoadedModel, prompt: str, frame_count: int) -> Tensor:
+    """What transformers' own `generate` says, greedily, with guidance 3."""
+    said: list[Tensor] = []
+    codec = model.library.audio_encoder
+    decode = codec.decode
+
+    def keep(audio_codes: Tensor, *args: Any, **kwargs: Any) -> Any:
+        said.append(audio_codes)
+        return decode(audio_codes, *args, **kwargs)
+
+    codec.decode = keep
+    try:
+        tokens = model.encode_text._tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
+        with torch.inference_mode():
+            model.library.generate(
+                **tokens, do_sample=False, guidance_scale=3.0, max_new_tokens=frame_count + model.shape.codebook_count - 1
+            )
+    finally:
+        del codec.decode
+    return said[0][0, 0]
+
+
+@pytest.mark.parametrize("prompt", [*PROMPTS, "drums", "bass and " * 100])
+def test_tokens_equal_the_librarys_generate(tiny: LoadedModel, prompt: str) -> None:
+    assert torch.equal(codes_alone(tiny, prompt, frame_count=FRAMES), library_codes(tiny, prompt, FRAMES))
+
+
+@pytest.mark.parametrize("joins", [(0, 1, 2), (0, 3, 4), (0, 0, 22), (5, 0, 26)])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_joining_and_leaving_changes_nobodys_tokens(tiny: LoadedModel, joins: tuple[int, ...], temperature: float) -> None:
+    frames = (FRAMES, 10, 31)
+    voices = [
+        voice_of(tiny, prompt, frame_count=count, temperature=temperature, seed=seed)
+        for seed, (prompt, count) in enumerate(zip(PROMPTS, frames, strict=False))
+    ]
+    run(tiny, voices, joins)
+    for seed, (voice, prompt, count) in enumerate(zip(voices, PROMPTS, frames, strict=False)):
+        alone = codes_alone(tiny, prompt, frame_count=count, temperature=temperature, seed=seed)
+        assert torch.equal(voice.frames(0, count), alone)
+
+
+def test_eight_differently_steered_rows_give_what_they_give_alone(tiny: LoadedModel) -> None:
+    steerings = [torch.randn(tiny.shape.layer_count, 2, tiny.shape.hidden_size) * 0.3 * (seed % 3) for seed in range(8)]
+    options: list[dict[str, Any]] = [
+        {"frame_count": 12 + 3 * seed, "seed": seed, "temperature": 1.0, "steering": steerings[seed]} for seed in range(8)
+    ]
+    voices = [voice_of(tiny, PROMPTS[seed % 4], **options[seed]) for seed in range(8)]
+    run(tiny, voices, joins=[0, 1, 1, 2, 5, 9, 9, 20])
+    for seed, voice in enumerate(voices):
+        alone = codes_alone(tiny, PROMPTS[seed % 4], **options[seed])
+        assert torch.equal(voice.frames(0, alone.shape[1]), alone)
+
+
+def test_a_rows_logits_are_the_same_bits_in_any_company(tiny: LoadedModel) -> None:
+    def logits_with(count: int) -> Tensor:
+        voices = [voice_of(tiny, PROMPTS[place % 4], frame_count=9) for place in range(count)]
+        with torch.inference_mode():
+            tokens = torch.stack([voice.inputs() for voice in voices])
+            return tiny.decoder.advance([voice.slot for voice in voices], tokens)[0]
+
+    assert ROWS_MIN == 4
+    alone = logits_with(1)
+    assert all(torch.equal(alone, logits_with(count)) for count in (2, 3, 5, 8, 16))
+
+
+def test_zero_steering_is_bitwise_no_steering(tiny: LoadedModel) -> None:
+    zero = torch.zeros(tiny.shape.layer_count, 2, tiny.shape.hidden_size)
+    options: dict[str, Any] = {"frame_count": FRAMES, "temperature": 1.0}
+    assert torch.equal(
+        codes_alone(tiny, PROMPTS[0], steering=zero, **options), codes_alone(tiny, PROMPTS[0], **options)
+    )
+
+
+def test_steering_changes_the_tokens(tiny: LoadedModel) -> None:
+    steering = torch.randn(tiny.shape.layer_count, 2, tiny.shape.hidden_size)
+    assert not torch.equal(
+        codes_alone(tiny, PROMPTS[0], steering=steering, frame_count=FRAMES),
+        codes_alone(tiny, PROMPTS[0], frame_count=FRAMES),
+    )
+
+
+def test_reading_at_once_equals_stepping(tiny: LoadedModel) -> None:
+    stepped = voice_of(tiny, PROMPTS[1], frame_count=20)
+    inputs = []
+    logits = []
+    with torch.inference_mode():
+        for _ in range(15):
+            inputs.append(stepped.inputs())
+            out = tiny.decoder.advance([stepped.slot], inputs[-1][None])
+            logits.append(out[0])
+            stepped.accept(out[0])
+        read = voice_of(tiny, PROMPTS[1], frame_count=20)
+        first = tiny.decoder.read(read.slot, torch.stack(inputs[:6], dim=1), with_logits=True)
+        second = tiny.decoder.read(read.slot, torch.stack(inputs[6:], dim=1), with_logits=True)
+    assert first is not None
+    assert second is not None
+    whole = torch.cat([first, second], dim=1)
+    torch.testing.assert_close(whole, torch.stack(logits, dim=1), atol=1e-4, rtol=1e-4)
+
+
+def test_two_texts_of_which_one_weighs_nothing_sound_like_the_other(tiny: LoadedModel) -> None:
+    first, second = tiny.encode_text([PROMPTS[0], PROMPTS[1]])
+    alone = tiny.decoder.condition([(first, 1.0)])
+    both = tiny.decoder.condition([(first, 1.0), (second, 1e-30)])
+    voice, other = (voice_of(tiny, PROMPTS[0], frame_count=4) for _ in range(2))
+    voice.slot.conditioning, other.slot.conditioning = alone, both
+    with torch.inference_mode():
+        tokens = voice.inputs()[None]
+        torch.testing.assert_close(
+            tiny.decoder.advance([voice.slot], tokens), tiny.decoder.advance([other.slot], tokens), atol=1e-4, rtol=1e-4
+        )

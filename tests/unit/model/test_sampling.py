@@ -1,0 +1,40 @@
+"""Sampling: noise by seed and step alone, and the distribution it should have."""
+
+from __future__ import annotations
+
+import torch
+
+from resonance_model.sampling import Sampling, choose, guided, noise_of
+
+SAMPLING = Sampling(guidance_scale=3.0, temperature=1.0, top_k=0, seed=9)
+
+
+def test_noise_depends_on_seed_and_step_alone() -> None:
+    assert torch.equal(noise_of(3, 5, 4), noise_of(3, 5, 4))
+    assert not torch.equal(noise_of(3, 5, 4), noise_of(3, 6, 4))
+    assert not torch.equal(noise_of(3, 5, 4), noise_of(4, 5, 4))
+
+
+def test_tokens_follow_the_softmax() -> None:
+    logits = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
+    drawn = torch.cat([choose(logits, SAMPLING, step) for step in range(4000)])
+    shares = torch.bincount(drawn, minlength=4) / len(drawn)
+    torch.testing.assert_close(shares, torch.softmax(logits[0], 0), atol=0.03, rtol=0)
+
+
+def test_top_k_keeps_only_the_most_likely() -> None:
+    logits = torch.tensor([[0.0, 5.0, 4.9, 1.0]])
+    sampling = Sampling(guidance_scale=3.0, temperature=2.0, top_k=2, seed=1)
+    assert {int(choose(logits, sampling, step)) for step in range(200)} == {1, 2}
+
+
+def test_temperature_zero_is_greedy() -> None:
+    logits = torch.randn(4, 64)
+    sampling = Sampling(guidance_scale=3.0, temperature=0.0, top_k=5, seed=1)
+    assert torch.equal(choose(logits, sampling, 0), logits.argmax(-1))
+
+
+def test_guidance_of_one_is_the_conditional_row() -> None:
+    conditional, unconditional = torch.randn(2, 4, 8)
+    torch.testing.assert_close(guided(conditional, unconditional, 1.0), conditional)
+    torch.testing.assert_close(guided(conditional, unconditional, 0.0), unconditional)
