@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import robust, sounds
+from support.faulty_store import FaultKind, FaultyStore
+
+from resonance.errors import ResonanceError
+from resonance.settings import Settings
+from resonance.store import MemoryStore, ObjectStore
 from resonance_ingest.clips import ClipShape
 from resonance_ingest.job_store import JobStore
 from resonance_ingest.jobs import Job, JobState
 from resonance_ingest.runner import Runner
 from resonance_ingest.sources.uploads import UploadSpool
 from resonance_ingest.workspace import Workspace
-from support import sounds
-from support.faulty_store import FaultKind, FaultyStore
 
-from resonance.errors import ResonanceError
-from resonance.settings import Settings
-from resonance.store import MemoryStore, ObjectStore
+REASONS = ("STORE_UNAVAILABLE", "OBJECT_DAMAGED")
 
 
 class QuickExtractor:
@@ -67,26 +68,45 @@ async def final(jobs: JobStore) -> Job:
                 if job.state.is_final:
                     return job
         except ResonanceError as failure:
-            if failure.reason not in ("STORE_UNAVAILABLE", "OBJECT_DAMAGED"):
+            if failure.reason not in REASONS:
                 raise
         await asyncio.sleep(0.01)
 
 
+CALLS = 42  # of a run without faults, its cleaning up included
+
+
 @pytest.mark.parametrize("kind", FaultKind)
-@pytest.mark.parametrize("stride", [0, 1, 2])
-async def test_the_kth_call_fails_and_the_job_is_never_half(kind: FaultKind, stride: int, tmp_path: Path) -> None:
+async def test_a_sample_of_store_calls_fail_and_the_job_is_never_half(kind: FaultKind, tmp_path: Path) -> None:
+    for first in range(list(FaultKind).index(kind), CALLS, 6):
+        await fail_at(first, 1, kind, tmp_path)
+
+
+@robust
+@pytest.mark.parametrize("kind", FaultKind)
+async def test_every_store_call_in_turn_fails_and_the_job_is_never_half(kind: FaultKind, tmp_path: Path) -> None:
+    for first in range(CALLS):
+        await fail_at(first, 1, kind, tmp_path)
+
+
+@robust
+async def test_a_store_that_is_away_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    for first in range(0, CALLS, 8):
+        await fail_at(first, 10, FaultKind.BEFORE, tmp_path)
+
+
+async def fail_at(first: int, count: int, kind: FaultKind, tmp_path: Path) -> None:
     data = sounds.write_float_wav(tmp_path / "a.wav", sounds.tone(1.5, 8_000), rate_hz=8_000).read_bytes()
-    for first in range(stride, 24, 3):
-        store = FaultyStore(MemoryStore(), first=first, kind=kind)
+    store, folder = FaultyStore(MemoryStore(), first=first, kind=kind, count=count), tmp_path / f"{first}-{kind}"
+    for _ in range(count + 1):
         try:
-            job = await attempt(store, tmp_path / f"{first}", data)
+            job = await attempt(store, folder, data)
+            break
         except ResonanceError as refused:
-            assert refused.reason in ("STORE_UNAVAILABLE", "OBJECT_DAMAGED"), (first, kind)
-            job = await attempt(store, tmp_path / f"{first}", data)
-        assert job.state in (JobState.COMPLETED, JobState.FAILED), (first, kind)
-        if job.state is JobState.FAILED:
-            assert job.error is not None
-            assert job.error.reason in ("STORE_UNAVAILABLE", "OBJECT_DAMAGED"), (first, kind, job.error)
-        left = [path for path in (tmp_path / f"{first}").rglob("*") if path.is_file()]
-        assert left == [], (first, kind)
-    assert replace(job, revision=0) is not None
+            if refused.reason not in REASONS:
+                raise
+    assert job.state in (JobState.COMPLETED, JobState.FAILED), (first, kind)
+    if job.state is JobState.FAILED:
+        assert job.error is not None
+        assert job.error.reason in REASONS, (first, kind, job.error)
+    assert [path for path in folder.rglob("*") if path.is_file()] == [], (first, kind)

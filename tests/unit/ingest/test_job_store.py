@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from resonance_ingest.job_store import JobStore, LeaseLost
-from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, Upload, from_json, to_json
 
 from resonance.errors import Conflict, DataLoss, NotFound
 from resonance.store import MemoryStore
+from resonance_ingest.job_store import JobStore, LeaseLost
+from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, Upload, from_json, to_json
 
 
 def a_job(number: int = 0, **fields: object) -> Job:
@@ -181,3 +181,12 @@ async def test_a_deleted_job_is_gone_for_everybody(jobs: JobStore) -> None:
         await jobs.get("t-0")
     assert (await jobs.page(0, "")).jobs == ()
     assert await jobs.open_ids() == []
+
+
+async def test_a_damaged_job_does_not_stand_in_the_way_of_the_others(jobs: JobStore) -> None:
+    for number in range(3):
+        await jobs.add(a_job(number))
+    await jobs._store.put("jobs/t-1", b"{torn")
+    assert [job.job_id for job in (await jobs.page(0, "")).jobs] == ["t-2", "t-0"]
+    with pytest.raises(DataLoss):
+        await jobs.get("t-1")
