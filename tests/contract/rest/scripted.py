@@ -163,6 +163,18 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             raise NotFound(f"there is no take {request.request_id}")
         return generate_pb2.GetTakeResponse(take=self._takes[request.request_id][0])
 
+    async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:  # noqa: N802
+        take = (await self.GetTake(request, context)).take
+        again = generate_pb2.GenerateRequest(
+            request_id=take.request_id,
+            recipe=take.recipe,
+            duration_s=take.duration_s,
+            seed=take.seed,
+            resume_sample_offset=request.sample_offset,
+        )
+        async for event in self._events(again):
+            yield generate_pb2.StreamTakeResponse.FromString(event.SerializeToString())
+
     async def DeleteTake(self, request, context):  # noqa: N802
         if self._takes.pop(request.request_id, None) is None:
             raise NotFound(f"there is no take {request.request_id}")
