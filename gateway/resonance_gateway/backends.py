@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from resonance.errors import Conflict, DeadlineExceeded, ResonanceError, Unavailable, invalid_field
+from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable, invalid_field
 from resonance.rpc import error_of, open_channel
 from resonance.settings import Settings
 from resonance.v1 import (
@@ -152,17 +152,14 @@ class Backends:
 
     async def generate(self, body: GenerationBody, request_id: str) -> TakeStream:
         """A take with its first chunk already here, so that a failure is still an HTTP status."""
-        return await self._open_take(messages.generate_request(body, request_id))
+        request = messages.generate_request(body, request_id)
+        call = self._generate.Generate(request, timeout=self._stream_s)
+        return await _open_take(call, request.resume_sample_offset)
 
     async def replay(self, request_id: str) -> TakeStream:
         """A finished take once more."""
-        take = await self._take(request_id)
-        try:
-            return await self._open_take(messages.replay_request(take))
-        except Conflict:
-            # A take tells its recipe with every default filled in and so may not be, to the letter, the request that
-            # its id was bound to. The same music is then made again, under no id.
-            return await self._open_take(messages.remake_request(take))
+        request = generate_pb2.StreamTakeRequest(request_id=request_id)
+        return await _open_take(self._generate.StreamTake(request, timeout=self._stream_s), 0)
 
     async def takes(self, page: PageQuery) -> Json:
         """One page of finished takes, newest first."""
@@ -187,19 +184,6 @@ class Backends:
         take: generate_pb2.Take = response.take
         return take
 
-    async def _open_take(self, request: generate_pb2.GenerateRequest) -> TakeStream:
-        stream = _listen("generate", self._generate.Generate(request, timeout=self._stream_s))
-        try:
-            started = (await anext(stream)).started
-            _check_offset(request.resume_sample_offset, started.sample_count_total)
-            first = await anext(stream)
-        except BaseException as failure:
-            await stream.aclose()
-            if isinstance(failure, StopAsyncIteration):
-                raise Unavailable("the take ended before it began; try again", retry_after_s=1.0) from failure
-            raise
-        return TakeStream(started=started, first=first, rest=stream, sample_offset=request.resume_sample_offset)
-
     async def _health_of(self, name: str) -> str:
         stub = health_pb2_grpc.HealthStub(self._by_service[name])
         try:
@@ -207,6 +191,20 @@ class Backends:
         except grpc.aio.AioRpcError:
             return "unreachable"
         return "ok" if response.status == health_pb2.HealthCheckResponse.SERVING else "not_serving"
+
+
+async def _open_take(call: Any, sample_offset: int) -> TakeStream:
+    stream = _listen("generate", call)
+    try:
+        started = (await anext(stream)).started
+        _check_offset(sample_offset, started.sample_count_total)
+        first = await anext(stream)
+    except BaseException as failure:
+        await stream.aclose()
+        if isinstance(failure, StopAsyncIteration):
+            raise Unavailable("the take ended before it began; try again", retry_after_s=1.0) from failure
+        raise
+    return TakeStream(started=started, first=first, rest=stream, sample_offset=sample_offset)
 
 
 async def _ask(service: str, call: Awaitable[T]) -> T:

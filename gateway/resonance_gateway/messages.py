@@ -77,20 +77,6 @@ def generate_request(body: GenerationBody, request_id: str) -> generate_pb2.Gene
     return request
 
 
-def replay_request(take: generate_pb2.Take) -> generate_pb2.GenerateRequest:
-    """The request that gives a finished take again: the same id, recipe, length and seed give the same bytes."""
-    return generate_pb2.GenerateRequest(
-        request_id=take.request_id, recipe=take.recipe, duration_s=take.duration_s, seed=take.seed
-    )
-
-
-def remake_request(take: generate_pb2.Take) -> generate_pb2.GenerateRequest:
-    """The same music once more without its id, kept by nobody: equal recipe, length and seed make equal samples."""
-    request = replay_request(take)
-    request.request_id, request.is_transient = "", True
-    return request
-
-
 def taste_json(job: jobs_pb2.Job) -> dict[str, Any]:
     """A job as the taste that it becomes: REST knows one thing with one id."""
     fields = json_of(job)

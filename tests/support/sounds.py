@@ -19,9 +19,9 @@ KINDS = {
     "aac": ("adts", "aac", 44_100),
     "flac": ("flac", "flac", 44_100),
     "opus": ("ogg", "libopus", 48_000),
-    "ogg": ("ogg", "flac", 44_100),
+    "ogg": ("ogg", "vorbis", 44_100),
     "webm": ("webm", "libopus", 48_000),
-    "mka": ("matroska", "flac", 48_000),
+    "mka": ("matroska", "libopus", 48_000),
     "aiff": ("aiff", "pcm_s16be", 44_100),
 }
 
@@ -39,7 +39,7 @@ def write_sound(
     container, codec, rate_hz = KINDS[kind or path.suffix[1:]]
     mono = tone(duration_s, rate_hz, pitch_hz=pitch_hz, level=level)
     with av.open(str(path), "w", format=container) as output:
-        stream: Any = output.add_stream(codec, rate=rate_hz, layout="stereo")
+        stream: Any = output.add_stream(codec, rate=rate_hz, layout="stereo", options={"strict": "experimental"})
         frame = av.AudioFrame.from_ndarray(np.stack([mono, mono]), "fltp", "stereo")
         frame.sample_rate = rate_hz
         context = stream.codec_context

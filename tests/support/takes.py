@@ -53,7 +53,9 @@ def run(model: LoadedModel, voices: Sequence[Voice], joins: Sequence[int] | None
     with torch.inference_mode():
         step = 0
         while not all(voice.is_finished for voice in voices):
-            present = [voice for voice, join in zip(voices, joins, strict=True) if join <= step and not voice.is_finished]
+            present = [
+                voice for voice, join in zip(voices, joins, strict=True) if join <= step and not voice.is_finished
+            ]
             if present:
                 advance(model.decoder, present)
             step += 1

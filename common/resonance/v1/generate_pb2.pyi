@@ -254,6 +254,24 @@ class GetTakeResponse(_message.Message):
     take: Take
     def __init__(self, take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
 
+class StreamTakeRequest(_message.Message):
+    __slots__ = ("request_id", "sample_offset")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    sample_offset: int
+    def __init__(self, request_id: _Optional[str] = ..., sample_offset: _Optional[int] = ...) -> None: ...
+
+class StreamTakeResponse(_message.Message):
+    __slots__ = ("started", "chunk", "finished")
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    started: GenerationStarted
+    chunk: _audio_pb2.AudioChunk
+    finished: GenerationFinished
+    def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ...) -> None: ...
+
 class DeleteTakeRequest(_message.Message):
     __slots__ = ("request_id",)
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]

@@ -60,6 +60,11 @@ class GenerateServiceStub:
                 request_serializer=resonance_dot_v1_dot_generate__pb2.GetTakeRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_generate__pb2.GetTakeResponse.FromString,
                 _registered_method=True)
+        self.StreamTake = channel.unary_stream(
+                '/resonance.v1.GenerateService/StreamTake',
+                request_serializer=resonance_dot_v1_dot_generate__pb2.StreamTakeRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_generate__pb2.StreamTakeResponse.FromString,
+                _registered_method=True)
         self.DeleteTake = channel.unary_unary(
                 '/resonance.v1.GenerateService/DeleteTake',
                 request_serializer=resonance_dot_v1_dot_generate__pb2.DeleteTakeRequest.SerializeToString,
@@ -107,6 +112,13 @@ class GenerateServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamTake(self, request, context):
+        """StreamTake sends a finished take again, from any sample on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteTake(self, request, context):
         """DeleteTake removes a finished take and its audio.
         """
@@ -141,6 +153,11 @@ def add_GenerateServiceServicer_to_server(servicer, server):
                     servicer.GetTake,
                     request_deserializer=resonance_dot_v1_dot_generate__pb2.GetTakeRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_generate__pb2.GetTakeResponse.SerializeToString,
+            ),
+            'StreamTake': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamTake,
+                    request_deserializer=resonance_dot_v1_dot_generate__pb2.StreamTakeRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_generate__pb2.StreamTakeResponse.SerializeToString,
             ),
             'DeleteTake': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteTake,
@@ -284,6 +301,33 @@ class GenerateService:
             '/resonance.v1.GenerateService/GetTake',
             resonance_dot_v1_dot_generate__pb2.GetTakeRequest.SerializeToString,
             resonance_dot_v1_dot_generate__pb2.GetTakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamTake(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/resonance.v1.GenerateService/StreamTake',
+            resonance_dot_v1_dot_generate__pb2.StreamTakeRequest.SerializeToString,
+            resonance_dot_v1_dot_generate__pb2.StreamTakeResponse.FromString,
             options,
             channel_credentials,
             insecure,

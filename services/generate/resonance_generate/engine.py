@@ -47,6 +47,7 @@ class Engine:
         self._wakeup = threading.Condition()
         self._queue: deque[Job] = deque()
         self._orders: deque[tuple[str, Callable[[Row], None]]] = deque()
+        self._joining: deque[Job] = deque()
         self._rows: list[Row] = []
         self._steps_per_s = float(model.facts.frame_rate_hz)
         self._is_stopping = False
@@ -75,7 +76,7 @@ class Engine:
                 raise Unavailable("this service is stopping; another replica will answer", retry_after_s=1.0)
             self._queue = deque(waiting for waiting in self._queue if not waiting.stream.is_closed)
             running = sum(not row.job.stream.is_closed for row in self._rows)
-            if running + len(self._queue) >= self._slot_count + self._queue_places:
+            if running + len(self._joining) + len(self._queue) >= self._slot_count + self._queue_places:
                 retry_after_s = self._wait_estimate_s()
                 raise Overloaded(
                     f"all {self._slot_count} slots and {self._queue_places} places in the queue are taken; "
@@ -156,17 +157,24 @@ class Engine:
     def _admit(self) -> None:
         with self._wakeup:
             self._forget_closed()
-            joining: list[Job] = []
-            while self._queue and len(self._rows) + len(joining) < self._slot_count:
-                joining.append(self._queue.popleft())
+            # Until its row stands, a job counts among the joining: at no moment is its place free to somebody else.
+            while self._queue and len(self._rows) + len(self._joining) < self._slot_count:
+                self._joining.append(self._queue.popleft())
             metrics.QUEUE_DEPTH.set(len(self._queue))
-        for job in joining:
-            try:
-                self._rows.append(Row(job, self.model))
-            except Exception as failure:
-                _log.error("a job could not start", request_id=job.request_id, exc_info=failure)
-                job.stream.end(ResonanceError("the take could not start; the log of the service says why"))
+        while self._joining:
+            row = self._begin(self._joining[0])
+            with self._wakeup:
+                self._rows += [row] if row is not None else []
+                self._joining.popleft()
         metrics.SLOTS_TAKEN.set(len(self._rows))
+
+    def _begin(self, job: Job) -> Row | None:
+        try:
+            return Row(job, self.model)
+        except Exception as failure:
+            _log.error("a job could not start", request_id=job.request_id, exc_info=failure)
+            job.stream.end(ResonanceError("the take could not start; the log of the service says why"))
+            return None
 
     def _forget_closed(self) -> None:
         """Listeners who left are forgotten before the next step. Called under the lock, on the engine's thread: rows are its alone."""
@@ -206,13 +214,16 @@ class Engine:
     def _end_all(self, error: ResonanceError) -> None:
         with self._wakeup:
             waiting, self._queue = list(self._queue), deque()
-        for job in [*waiting, *(row.job for row in self._rows)]:
+        for job in [*waiting, *self._joining, *(row.job for row in self._rows)]:
             job.stream.end(error)
         self._rows = []
 
     def _order(self, request_id: str, order: Callable[[Row], None]) -> None:
         with self._wakeup:
-            known = [*(job.request_id for job in self._queue), *(row.job.request_id for row in self._rows)]
+            known = [
+                *(job.request_id for job in (*self._queue, *self._joining)),
+                *(row.job.request_id for row in self._rows),
+            ]
             if request_id not in known:
                 raise NotFound(f"{request_id} is not playing", reason="NOT_PLAYING")
             self._orders.append((request_id, order))

@@ -38,7 +38,8 @@ class Generation:
         if request.request_id:
             await self._takes.claim(request_id, _digest_of(request, self._info.digest))
         if done is not None:
-            async with aclosing(self._replay(request, done)) as responses:
+            again = self.replay(done, request.resume_sample_offset, _chunk_s_of(request))
+            async with aclosing(again) as responses:
                 async for response in responses:
                     yield response
             return
@@ -61,7 +62,7 @@ class Generation:
             chunk_frames=round(_chunk_s_of(request) * self._info.frame_rate_hz),
             stream=self._player.open_stream(),
         )
-        self._check_offset(request, frame_count * hop)
+        self._check_offset(request.resume_sample_offset, frame_count * hop)
         async with aclosing(job.stream):
             self._player.submit(job)
             yield self._started(take, frame_count * hop, resolved.notices)
@@ -76,15 +77,16 @@ class Generation:
             await self._takes.save(take, bytes(pcm))
         yield _finished(take, bytes(pcm))
 
-    async def _replay(
-        self, request: generate_pb2.GenerateRequest, take: generate_pb2.Take
+    async def replay(
+        self, take: generate_pb2.Take, sample_offset: int, chunk_s: float = CHUNK_S
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
+        """The messages of a finished take from a sample on. Raises InvalidInput where the take is shorter."""
         pcm = await self._takes.pcm(take)
         total = len(pcm) // 2
-        self._check_offset(request, total)
+        self._check_offset(sample_offset, total)
         yield self._started(take, total, ())
-        size = round(_chunk_s_of(request) * take.format.sample_rate_hz)
-        for sequence, start in enumerate(range(request.resume_sample_offset, total, size)):
+        size = round(chunk_s * take.format.sample_rate_hz)
+        for sequence, start in enumerate(range(sample_offset, total, size)):
             part = pcm[2 * start : 2 * (start + size)]
             chunk = audio_pb2.AudioChunk(
                 sequence=sequence, sample_offset=start, sample_count=len(part) // 2, data=part, recipe_id=take.recipe_id
@@ -101,11 +103,10 @@ class Generation:
             limit = f"must be at most {self._info.take_duration_s_max:g}, not {request.duration_s:g}"
             raise invalid_field("duration_s", "TOO_LARGE", limit)
 
-    def _check_offset(self, request: generate_pb2.GenerateRequest, total: int) -> None:
-        if request.resume_sample_offset > total:
+    def _check_offset(self, sample_offset: int, total: int) -> None:
+        if sample_offset > total:
             raise InvalidInput(
-                f"the take has {total} samples; it cannot be resumed at {request.resume_sample_offset}",
-                reason="OFFSET_BEYOND_END",
+                f"the take has {total} samples; it cannot be resumed at {sample_offset}", reason="OFFSET_BEYOND_END"
             )
 
     def _take_of(self, request_id: str, seed: int, resolved: Resolved, frame_count: int) -> generate_pb2.Take:

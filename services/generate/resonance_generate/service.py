@@ -57,8 +57,21 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
     ) -> generate_pb2.GetTakeResponse:
         return generate_pb2.GetTakeResponse(take=await self._takes.get(request.request_id))
 
+    async def StreamTake(  # noqa: N802
+        self, request: generate_pb2.StreamTakeRequest, context: ServerContext
+    ) -> AsyncIterator[generate_pb2.StreamTakeResponse]:
+        take = await self._takes.get(request.request_id)
+        async with aclosing(self._generation.replay(take, request.sample_offset)) as responses:
+            async for response in responses:
+                yield _stream_take_response(response)
+
     async def DeleteTake(  # noqa: N802
         self, request: generate_pb2.DeleteTakeRequest, context: ServerContext
     ) -> generate_pb2.DeleteTakeResponse:
         await self._takes.delete(request.request_id)
         return generate_pb2.DeleteTakeResponse()
+
+
+def _stream_take_response(response: generate_pb2.GenerateResponse) -> generate_pb2.StreamTakeResponse:
+    """The two messages have the same three fields."""
+    return generate_pb2.StreamTakeResponse.FromString(response.SerializeToString())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
@@ -14,6 +14,7 @@ from resonance_ingest.backends import ExtractBackend
 from resonance_ingest.job_store import JobStore
 from resonance_ingest.runner import Runner
 from resonance_ingest.service import IngestService
+from resonance_ingest.sweep import Sweeper
 from resonance_ingest.workspace import Workspace
 
 
@@ -36,12 +37,15 @@ async def open_ingest(settings: Settings, store: ObjectStore) -> AsyncIterator[I
     workspace = await asyncio.to_thread(Workspace, settings.data_dir)
     jobs = JobStore(store)
     runner = Runner(jobs, store, ExtractBackend(channel), workspace, settings)
-    running = asyncio.create_task(runner.run(), name="ingest runner")
+    tasks = [
+        asyncio.create_task(runner.run(), name="ingest runner"),
+        asyncio.create_task(Sweeper(store, jobs, settings).run(), name="ingest sweeper"),
+    ]
     try:
         yield Ingest(IngestService(jobs, runner, store, settings))
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         await channel.close()
         workspace.close()

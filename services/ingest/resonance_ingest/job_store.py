@@ -9,7 +9,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from resonance.errors import Conflict, FailedPrecondition, NotFound
+import structlog
+
+from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound
 from resonance.store import ObjectStore
 from resonance_ingest.jobs import Job, Lease, from_json, to_json
 
@@ -17,6 +19,7 @@ _SWAPS_MAX = 50
 _WATCH_POLL_S = 1.0
 _PAGE_SIZE = 50
 _FAR_FUTURE_MS = 10**14
+_log = structlog.get_logger("ingest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,14 @@ class JobStore:
         with suppress(NotFound):
             return await self.get(job_id)
         return None
+
+    async def find_readable(self, job_id: str) -> Job | None:
+        """The job, or None where it is gone or damaged: one damaged job must not stand in the way of all others."""
+        try:
+            return await self.find(job_id)
+        except DataLoss as failure:
+            _log.error("a job is damaged", job=job_id, why=failure.message)
+            return None
 
     async def get(self, job_id: str) -> Job:
         """The job. Raises NotFound."""
@@ -133,9 +144,22 @@ class JobStore:
         """One page of jobs, newest first. A token that no page gave starts nowhere and gives what follows it."""
         size = size or _PAGE_SIZE
         keys = [key async for key in self._store.keys("job-list/") if key > f"job-list/{token}"]
-        jobs = [job for key in keys[:size] if (job := await self.find(_id_in(key))) is not None]
+        jobs = [job for key in keys[:size] if (job := await self.find_readable(_id_in(key))) is not None]
         more = len(keys) > size
         return JobPage(jobs=tuple(jobs), next_token=keys[size - 1].removeprefix("job-list/") if more else "")
+
+    async def all(self) -> AsyncGenerator[Job, None]:
+        """Every job that can be read, newest first."""
+        for key in [key async for key in self._store.keys("job-list/")]:
+            if (job := await self.find_readable(_id_in(key))) is not None:
+                yield job
+
+    async def drop_dangling_markers(self, *, older_than_ms: float) -> None:
+        """Removes the markers that a crash left without a document. Young ones may be waiting for theirs."""
+        for prefix in ("job-list/", "job-open/"):
+            for key in [key async for key in self._store.keys(prefix)]:
+                if _created_ms_in(key) < older_than_ms and not await self._store.exists(_key(_id_in(key))):
+                    await self._store.delete(key)
 
     async def watch(self, job_id: str, after_revision: int | None = None) -> AsyncGenerator[Job, None]:
         """The job at once, or at its first revision after the given one, and at every change until it is final.
@@ -198,6 +222,11 @@ def _list_key(job: Job) -> str:
 
 def _open_key(job: Job) -> str:
     return f"job-open/{job.created_ms:014d}-{job.job_id}"
+
+
+def _created_ms_in(key: str) -> int:
+    number = int(key.partition("/")[2].partition("-")[0])
+    return _FAR_FUTURE_MS - number if key.startswith("job-list/") else number
 
 
 def _id_in(key: str) -> str:

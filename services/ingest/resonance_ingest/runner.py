@@ -120,6 +120,8 @@ class Runner:
                     await self._look_for_work()
                 except ResonanceError as failure:
                     _log.warning("cannot look for work at the moment", why=failure.message)
+                except Exception:  # whatever it is, nobody else looks for work in this process
+                    _log.exception("unexpected error")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_POLL_S):
                         await self._wake.wait()
@@ -133,7 +135,7 @@ class Runner:
         for job_id in open_ids:
             if len(self._running) >= self._settings.jobs_running_max:
                 return
-            if job_id not in self._running and (job := await self._jobs.find(job_id)) is not None:
+            if job_id not in self._running and (job := await self._jobs.find_readable(job_id)) is not None:
                 await self._consider(job)
 
     async def _consider(self, job: Job) -> None:

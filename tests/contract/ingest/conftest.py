@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from support.listening import ScriptedExtract
 
@@ -86,7 +85,7 @@ def open_system(tmp_path: Path) -> OpenSystem:
 async def system(open_system: OpenSystem) -> AsyncIterator[System]:
     async with open_system() as opened:
         yield opened
-        assert opened.leftovers() == []
+    assert opened.leftovers() == []
 
 
 @asynccontextmanager
@@ -97,10 +96,3 @@ async def _serving_extract(extract: ScriptedExtract) -> AsyncIterator[str]:
     await server.start()
     yield server.address
     await server.stop(0)
-
-
-def reason_of(failure: grpc.aio.AioRpcError) -> str:
-    """The reason that a failed call carries."""
-    from resonance.rpc import error_of
-
-    return error_of(failure).reason

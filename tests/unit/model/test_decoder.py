@@ -30,7 +30,10 @@ def library_codes(model: LoadedModel, prompt: str, frame_count: int) -> Tensor:
         tokens = model.encode_text._tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
         with torch.inference_mode():
             model.library.generate(
-                **tokens, do_sample=False, guidance_scale=3.0, max_new_tokens=frame_count + model.shape.codebook_count - 1
+                **tokens,
+                do_sample=False,
+                guidance_scale=3.0,
+                max_new_tokens=frame_count + model.shape.codebook_count - 1,
             )
     finally:
         del codec.decode
@@ -44,7 +47,9 @@ def test_tokens_equal_the_librarys_generate(tiny: LoadedModel, prompt: str) -> N
 
 @pytest.mark.parametrize("joins", [(0, 1, 2), (0, 3, 4), (0, 0, 22), (5, 0, 26)])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_joining_and_leaving_changes_nobodys_tokens(tiny: LoadedModel, joins: tuple[int, ...], temperature: float) -> None:
+def test_joining_and_leaving_changes_nobodys_tokens(
+    tiny: LoadedModel, joins: tuple[int, ...], temperature: float
+) -> None:
     frames = (FRAMES, 10, 31)
     voices = [
         voice_of(tiny, prompt, frame_count=count, temperature=temperature, seed=seed)
@@ -59,7 +64,8 @@ def test_joining_and_leaving_changes_nobodys_tokens(tiny: LoadedModel, joins: tu
 def test_eight_differently_steered_rows_give_what_they_give_alone(tiny: LoadedModel) -> None:
     steerings = [torch.randn(tiny.shape.layer_count, 2, tiny.shape.hidden_size) * 0.3 * (seed % 3) for seed in range(8)]
     options: list[dict[str, Any]] = [
-        {"frame_count": 12 + 3 * seed, "seed": seed, "temperature": 1.0, "steering": steerings[seed]} for seed in range(8)
+        {"frame_count": 12 + 3 * seed, "seed": seed, "temperature": 1.0, "steering": steerings[seed]}
+        for seed in range(8)
     ]
     voices = [voice_of(tiny, PROMPTS[seed % 4], **options[seed]) for seed in range(8)]
     run(tiny, voices, joins=[0, 1, 1, 2, 5, 9, 9, 20])

@@ -158,6 +158,12 @@ async def remove_parts(store: ObjectStore, upload_id: str) -> None:
         await store.delete(key)
 
 
+def upload_started_s(upload_id: str) -> float:
+    """When an upload began, by the clock of the machine that took it; the distant past for a name that is not ours."""
+    text = upload_id.partition("-")[0]
+    return float(text) if text.isdigit() else 0.0
+
+
 def _part_key(upload_id: str, number: int, part: int) -> str:
     return f"uploads/{upload_id}/{number:02d}/{part:05d}"
 

@@ -1,0 +1,66 @@
+"""Removes what crashes and time leave in the object store, and nothing that a living job could still want."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from resonance.errors import ResonanceError
+from resonance.settings import Settings
+from resonance.store import ObjectStore
+from resonance_ingest.job_store import JobStore
+from resonance_ingest.jobs import JobState
+from resonance_ingest.sources.uploads import remove_parts, upload_started_s
+
+_EVERY_S = 3600.0
+# Wall clocks decide here, and replicas' clocks differ: a day is more than any clock is wrong, or any upload takes.
+_ABANDONED_S = 24 * 3600.0
+_log = structlog.get_logger("ingest")
+
+
+class Sweeper:
+    """Goes through uploads and jobs now and then. Running it twice, or on every replica, does no harm."""
+
+    def __init__(self, store: ObjectStore, jobs: JobStore, settings: Settings) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._retention_s = settings.job_retention_s
+
+    async def run(self) -> None:
+        """Sweeps until cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except ResonanceError as failure:
+                _log.warning("cannot sweep at the moment", why=failure.message)
+            await asyncio.sleep(_EVERY_S)
+
+    async def sweep(self) -> None:
+        """One round."""
+        await self._abandoned_uploads()
+        await self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S))
+        await self._forgotten_jobs()
+
+    async def _abandoned_uploads(self) -> None:
+        """Uploads that broke off with their process, and those of jobs that ended while the store was away."""
+        found = {key.split("/")[1] async for key in self._store.keys("uploads/")}
+        old = {each for each in found if upload_started_s(each) * 1000 < self._before(_ABANDONED_S)}
+        if not old:
+            return
+        for job_id in await self._jobs.open_ids():
+            job = await self._jobs.find_readable(job_id)
+            old -= {upload.upload_id for upload in job.uploads} if job else set()
+        for upload_id in sorted(old):
+            _log.info("removing an abandoned upload", upload=upload_id)
+            await remove_parts(self._store, upload_id)
+
+    async def _forgotten_jobs(self) -> None:
+        """Jobs without a taste, long after they ended. A job with a taste stays until somebody deletes it."""
+        async for job in self._jobs.all():
+            if job.state in (JobState.FAILED, JobState.CANCELLED) and job.updated_ms < self._before(self._retention_s):
+                _log.info("forgetting a job that ended without a taste", job=job.job_id)
+                await self._jobs.delete(job)
+
+    def _before(self, seconds: float) -> float:
+        return self._jobs.now_ms() - seconds * 1000

@@ -1,0 +1,261 @@
+"""A job's life: one per request, watched, listed, cancelled at any point, deleted; full is said at the door."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from support import sounds
+from support.listening import ScriptedExtract
+
+from resonance.errors import InvalidInput, ResonanceError, Unavailable
+from resonance.rpc import error_of
+from resonance.v1 import ingest_pb2, jobs_pb2, steering_pb2
+
+STATE = jobs_pb2.JobState
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return sounds.sound_bytes("flac", tmp_path_factory.mktemp("song"))
+
+
+@pytest.fixture(scope="module")
+def long_song(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return sounds.sound_bytes("flac", tmp_path_factory.mktemp("song"), duration_s=60.0)
+
+
+async def failure_of(call: Any) -> ResonanceError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return error_of(caught.value)
+
+
+async def until(job_id: str, system: Any, state: int) -> jobs_pb2.Job:
+    """The job as soon as it has come so far."""
+    call = system.stub.WatchJob(ingest_pb2.WatchJobRequest(job_id=job_id))
+    try:
+        async for response in call:
+            if response.job.state >= state:
+                return response.job
+    finally:
+        call.cancel()
+    raise AssertionError("the watch ended early")
+
+
+def children() -> list[str]:
+    found = []
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found.append(Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "))
+    return [line for line in found if "resonance" in line]
+
+
+async def test_the_same_request_is_the_same_job(system, song: bytes) -> None:
+    first = await system.upload({"a.flac": song}, request_id="request-1")
+    again = await system.upload({"a.flac": song}, request_id="request-1")
+    assert first.job_id == again.job_id
+    await system.done(first)
+    late = await system.upload({"a.flac": song}, request_id="request-1")
+    assert (late.job_id, late.state) == (first.job_id, STATE.JOB_STATE_COMPLETED)
+    assert system.extract.calls == 1
+
+
+async def test_the_same_request_id_for_other_files_is_refused(system, song: bytes) -> None:
+    first = await system.upload({"a.flac": song}, request_id="request-1")
+    error = await failure_of(system.upload({"b.flac": song}, request_id="request-1"))
+    assert error.reason == "REQUEST_ID_REUSED"
+    assert (await system.done(first)).state == STATE.JOB_STATE_COMPLETED
+
+
+async def test_jobs_are_listed_newest_first_in_pages(system) -> None:
+    ids = [(await system.upload({"a.mp3": b"no"})).job_id for _ in range(3)]
+    request = ingest_pb2.ListJobsRequest(page_size=2)
+    first = await system.stub.ListJobs(request)
+    request.page_token = first.next_page_token
+    second = await system.stub.ListJobs(request)
+    assert [job.job_id for job in (*first.jobs, *second.jobs)] == ids[::-1]
+    assert second.next_page_token == ""
+
+
+@pytest.mark.parametrize("state", [STATE.JOB_STATE_QUEUED, STATE.JOB_STATE_PREPROCESSING, STATE.JOB_STATE_EXTRACTING])
+async def test_cancelling_stops_everything_at_once(open_system, long_song: bytes, state: int) -> None:
+    async with open_system(extract=ScriptedExtract(pause_s=0.3)) as system:
+        job = await system.upload({"a.flac": long_song, "b.flac": long_song})
+        await until(job.job_id, system, state)
+        started_s = asyncio.get_running_loop().time()
+        cancelled = (await system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id=job.job_id))).job
+        assert asyncio.get_running_loop().time() - started_s < 1.0
+        assert cancelled.state == STATE.JOB_STATE_CANCELLED
+        assert (children(), system.leftovers()) == ([], [])
+        await asyncio.sleep(0.1)
+        assert system.extract.running == 0
+        assert system.extract.tastes == {}
+        again = (await system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id=job.job_id))).job
+        assert again == cancelled
+        assert [key async for key in system.store.keys("uploads/")] == []
+
+
+async def test_a_final_job_is_not_cancelled(system, song: bytes) -> None:
+    job = await system.done(await system.upload({"a.flac": song}))
+    after = (await system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id=job.job_id))).job
+    assert after == job
+
+
+async def test_deleting_removes_the_job_and_its_taste(system, song: bytes) -> None:
+    job = await system.done(await system.upload({"a.flac": song}))
+    assert job.job_id in system.extract.tastes
+    await asyncio.sleep(0.05)
+    await system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id=job.job_id))
+    assert system.extract.tastes == {}
+    assert (await failure_of(system.stub.GetJob(ingest_pb2.GetJobRequest(job_id=job.job_id)))).reason == "NO_SUCH_JOB"
+    assert [key async for key in system.store.keys("")] == []
+
+
+async def test_deleting_a_running_job_stops_it_first(open_system, long_song: bytes) -> None:
+    async with open_system(extract=ScriptedExtract(pause_s=0.3)) as system:
+        job = await system.upload({"a.flac": long_song})
+        await until(job.job_id, system, STATE.JOB_STATE_EXTRACTING)
+        await system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id=job.job_id))
+        await asyncio.sleep(0.1)
+        assert (system.extract.running, system.extract.tastes, system.leftovers()) == (0, {}, [])
+        assert [key async for key in system.store.keys("")] == []
+
+
+async def test_full_is_said_at_the_door_with_a_time_to_come_back(open_system, long_song: bytes) -> None:
+    async with open_system(extract=ScriptedExtract(pause_s=5.0), jobs_running_max=1, jobs_queued_max=2) as system:
+        jobs = [await system.upload({"a.flac": long_song}, request_id=f"r{n}") for n in range(3)]
+        error = await failure_of(system.upload({"a.flac": long_song}))
+        assert error.reason == "TOO_MANY_JOBS"
+        assert error.retry_after_s is not None
+        assert error.retry_after_s >= 1.0
+        repeated = await system.upload({"a.flac": long_song}, request_id="r2")
+        assert repeated.job_id == jobs[2].job_id
+        await system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id=jobs[1].job_id))
+        assert (await system.upload({"a.flac": long_song})).state == STATE.JOB_STATE_QUEUED
+
+
+async def test_a_burst_fills_every_place_and_no_more(open_system, song: bytes) -> None:
+    async with open_system(extract=ScriptedExtract(pause_s=60.0), jobs_running_max=2, jobs_queued_max=4) as system:
+        outcomes = await asyncio.gather(
+            *(system.upload({"a.flac": song}, request_id=f"r{n}") for n in range(20)), return_exceptions=True
+        )
+        assert sum(not isinstance(outcome, Exception) for outcome in outcomes) == 6
+
+
+async def test_an_extractor_that_is_away_for_a_while_is_waited_for(open_system, song: bytes) -> None:
+    away = Unavailable("not yet", reason="AWAY")
+    async with open_system(extract=ScriptedExtract(fails_with=[away, away])) as system:
+        states = await system.watch((await system.upload({"a.flac": song})).job_id)
+        assert states[-1].state == STATE.JOB_STATE_COMPLETED
+        assert system.extract.calls == 3
+        assert [each.progress for each in states] == sorted(each.progress for each in states)
+        assert [each.state for each in states] == sorted(each.state for each in states)
+
+
+async def test_an_extractor_that_stays_away_fails_the_job_with_a_sentence(open_system, song: bytes) -> None:
+    async with open_system(extract_addr="127.0.0.1:9", job_patience_s=1.0) as system:
+        job = await system.done(await system.upload({"a.flac": song}))
+        assert job.state == STATE.JOB_STATE_FAILED
+        assert job.error.message
+
+
+async def test_an_extractor_s_no_is_the_job_s_error(open_system, song: bytes) -> None:
+    no = InvalidInput("no clip lies within the chosen ranges", reason="EMPTY_SELECTION")
+    async with open_system(extract=ScriptedExtract(fails_with=[no])) as system:
+        job = await system.done(await system.upload({"a.flac": song}))
+        assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "EMPTY_SELECTION")
+
+
+async def test_the_clips_of_a_track_can_be_listened_to_while_they_exist(open_system, tmp_path: Path) -> None:
+    samples = sounds.tone(12.0, 16_000)
+    data = sounds.write_float_wav(tmp_path / "a.wav", samples, rate_hz=16_000).read_bytes()
+    async with open_system(extract=ScriptedExtract(pause_s=0.5)) as system:
+        job = await system.upload({"a.wav": data})
+        await asyncio.wait_for(system.extract.listening.wait(), 10)
+        request = ingest_pb2.StreamClipsRequest(job_id=job.job_id, track_index=0)
+        parts = [part async for part in system.stub.StreamClips(request)]
+        assert parts[0].format.sample_rate_hz == 16_000
+        assert [(part.clip.start_s, part.clip.sample_count) for part in parts if part.HasField("clip")] == [
+            (0.0, 160_000),
+            (8.0, 64_000),
+        ]
+        heard = b"".join(part.chunk.data for part in parts)
+        assert np.array_equal(np.frombuffer(heard, "<f4"), np.concatenate([samples[:160_000], samples[128_000:]]))
+        assert parts[-1].end.sha256 == hashlib.sha256(heard).digest()
+        await system.done(job)
+        assert (await failure_of(system.stub.StreamClips(request).read())).reason == "CLIPS_NOT_HERE"
+
+
+async def test_unknown_ids_are_not_found_everywhere(system) -> None:
+    for call in (
+        system.stub.GetJob(ingest_pb2.GetJobRequest(job_id="t-none")),
+        system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id="t-none")),
+        system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id="t-none")),
+        system.stub.WatchJob(ingest_pb2.WatchJobRequest(job_id="t-none")).read(),
+        system.stub.StreamClips(ingest_pb2.StreamClipsRequest(job_id="t-none")).read(),
+    ):
+        assert (await failure_of(call)).reason == "NO_SUCH_JOB"
+
+
+def _upload(*parts: Any) -> list[ingest_pb2.UploadPlaylistRequest]:
+    fields = {ingest_pb2.UploadHeader: "header", ingest_pb2.UploadTrack: "track", bytes: "data"}
+    return [ingest_pb2.UploadPlaylistRequest(**{fields[type(part)]: part}) for part in parts]
+
+
+HEADER, TRACK = ingest_pb2.UploadHeader(), ingest_pb2.UploadTrack(filename="a.mp3")
+SELECT = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
+BACKWARDS = steering_pb2.TasteOptions(ranges=[steering_pb2.TrackRange(start_s=5.0, end_s=1.0)])
+
+
+@pytest.mark.parametrize(
+    ("messages", "field"),
+    [
+        ([], "header"),
+        (_upload(TRACK, b"x"), "header"),
+        (_upload(HEADER), "tracks"),
+        (_upload(HEADER, b"x"), "data"),
+        (_upload(HEADER, TRACK, HEADER), "part"),
+        (_upload(HEADER, ingest_pb2.UploadTrack()), "track.filename"),
+        (_upload(HEADER, ingest_pb2.UploadTrack(filename="x" * 256)), "track.filename"),
+        (_upload(ingest_pb2.UploadHeader(request_id="no/slashes")), "header.request_id"),
+        (_upload(ingest_pb2.UploadHeader(title="x" * 201)), "header.title"),
+        (_upload(ingest_pb2.UploadHeader(options=SELECT)), "header.options.ranges"),
+        (_upload(ingest_pb2.UploadHeader(options=BACKWARDS)), "header.options.ranges[0].end_s"),
+        (_upload(HEADER, TRACK, b"x" * 1_048_577), "data"),
+        (_upload(HEADER, *[TRACK] * 21), "tracks"),
+        (_upload(HEADER, TRACK, *[b"x" * 1_000_000] * 3), "tracks[0]"),
+        (_upload(HEADER, *[TRACK, b"x" * 1_000_000] * 4), "tracks"),
+    ],
+)
+async def test_a_wrong_upload_names_its_fault_and_leaves_nothing(open_system, messages: list, field: str) -> None:
+    async with open_system(track_bytes_max=2_000_000, upload_bytes_max=3_000_000) as system:
+        error = await failure_of(system.stub.UploadPlaylist(iter(messages)))
+        assert isinstance(error, InvalidInput)
+        assert [fault.field for fault in error.violations] == [field]
+        assert [key async for key in system.store.keys("")] == []
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(system) -> None:
+    async def broken() -> Any:
+        for message in _upload(HEADER, TRACK, *[b"x" * 1_000_000] * 9):
+            yield message
+        await asyncio.sleep(60)
+
+    call = system.stub.UploadPlaylist(broken())
+    for _ in range(100):
+        if [key async for key in system.store.keys("uploads/")]:
+            break
+        await asyncio.sleep(0.02)
+    call.cancel()
+    for _ in range(100):
+        if not [key async for key in system.store.keys("")]:
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("parts of a broken upload stay in the store")

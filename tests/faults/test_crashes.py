@@ -1,0 +1,96 @@
+"""An accepted job is never lost: not by `kill -9`, not by a pause, not by an orderly restart."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from support import robust, sounds
+
+from resonance.v1 import jobs_pb2
+
+STATE = jobs_pb2.JobState
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, bytes]:
+    return {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, duration_s=30.0, pitch_hz=200.0 * n) for n in (1, 2)}
+
+
+def decode_children() -> list[str]:
+    """Decoders anywhere on this machine that belong to these tests."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_text().replace("\0", " ")
+        except OSError:
+            continue
+        if "decode_child" in line and "pytest" in line:
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("after_s", [0.0, pytest.param(0.3, marks=robust), 1.2])
+async def test_after_kill_9_another_process_finishes_the_job(cluster, files: dict[str, bytes], after_s: float) -> None:
+    cluster.extract.pause_s = 0.2
+    first = await cluster.start()
+    job = await first.upload(files)
+    await asyncio.sleep(after_s)
+    first.kill()
+    killed_s = time.monotonic()
+    second = await cluster.start()
+    done = await cluster.final(second, job.job_id)
+    assert done.state == STATE.JOB_STATE_COMPLETED, done
+    assert time.monotonic() - killed_s < 12
+    await asyncio.sleep(0.3)
+    assert (cluster.leftovers(), decode_children()) == ([], [])
+
+
+async def test_a_living_replica_takes_over_by_itself(cluster, files: dict[str, bytes]) -> None:
+    cluster.extract.pause_s = 0.3
+    first = await cluster.start()
+    job = await first.upload(files)
+    await asyncio.wait_for(cluster.extract.listening.wait(), 10)
+    second = await cluster.start()
+    first.kill()
+    assert (await cluster.final(second, job.job_id)).state == STATE.JOB_STATE_COMPLETED
+
+
+async def test_a_paused_owner_s_late_word_is_refused(cluster, files: dict[str, bytes]) -> None:
+    cluster.extract.pause_s = 0.2
+    first = await cluster.start()
+    job = await first.upload(files)
+    await asyncio.wait_for(cluster.extract.listening.wait(), 10)
+    first.pause()
+    second = await cluster.start()
+    done = await cluster.final(second, job.job_id)
+    assert done.state == STATE.JOB_STATE_COMPLETED
+    first.resume()
+    await asyncio.sleep(1.0)
+    assert await first.job(job.job_id) == done == await second.job(job.job_id)
+    assert cluster.extract.running == 0
+    assert cluster.leftovers() == []
+
+
+async def test_an_orderly_restart_gives_the_job_on_at_once(cluster, files: dict[str, bytes]) -> None:
+    cluster.lease_s = 60.0
+    cluster.extract.pause_s = 0.2
+    first = await cluster.start()
+    job = await first.upload(files)
+    await asyncio.wait_for(cluster.extract.listening.wait(), 10)
+    first.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(first.process.wait, 10) == 0
+    second = await cluster.start()
+    assert (await cluster.final(second, job.job_id)).state == STATE.JOB_STATE_COMPLETED
+
+
+@robust
+async def test_two_replicas_share_the_work_and_do_each_job_once(cluster, files: dict[str, bytes]) -> None:
+    replicas = [await cluster.start(), await cluster.start()]
+    jobs = [await replicas[n % 2].upload({"a.flac": files["1.flac"], "b.mp3": b"%d" % n}) for n in range(6)]
+    done = [await cluster.final(replicas[0], job.job_id) for job in jobs]
+    assert {job.state for job in done} == {STATE.JOB_STATE_COMPLETED}
+    assert cluster.extract.calls == 6

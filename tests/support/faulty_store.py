@@ -1,0 +1,72 @@
+"""A store that fails at the k-th call: before the effect, after it, or with a torn answer. In SQLite's manner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from typing import Any
+
+from resonance.errors import DataLoss, Unavailable
+from resonance.store import ObjectStore, StoredObject
+
+
+class FaultKind(StrEnum):
+    """When the call fails. `LOST_ANSWER` did its work and says that it did not know."""
+
+    BEFORE = "before"
+    LOST_ANSWER = "lost answer"
+    DAMAGED = "damaged"
+
+
+class FaultyStore:
+    """Counts calls and fails from call `first` on, `count` times. Everything else goes through."""
+
+    def __init__(self, inner: ObjectStore, *, first: int, kind: FaultKind, count: int = 1) -> None:
+        self._inner = inner
+        self._failing = range(first, first + count)
+        self._kind = kind
+        self.calls = 0
+
+    @property
+    def has_failed(self) -> bool:
+        return self.calls > self._failing.start
+
+    async def put(self, key: str, data: bytes) -> str:
+        return await self._do(self._inner.put, key, data)
+
+    async def create(self, key: str, data: bytes) -> str:
+        return await self._do(self._inner.create, key, data)
+
+    async def replace(self, key: str, data: bytes, *, version: str) -> str:
+        return await self._do(self._inner.replace, key, data, version=version)
+
+    async def get(self, key: str) -> StoredObject:
+        return await self._do(self._inner.get, key)
+
+    async def exists(self, key: str) -> bool:
+        return await self._do(self._inner.exists, key)
+
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        async def listed() -> list[str]:
+            return [key async for key in self._inner.keys(prefix)]
+
+        for key in await self._do(listed):
+            yield key
+
+    async def delete(self, key: str) -> None:
+        await self._do(self._inner.delete, key)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    async def _do(self, call: Any, *arguments: Any, **named: Any) -> Any:
+        number, self.calls = self.calls, self.calls + 1
+        await asyncio.sleep(0)
+        if number not in self._failing:
+            return await call(*arguments, **named)
+        if self._kind is FaultKind.DAMAGED and call == self._inner.get:
+            raise DataLoss(f"{arguments[0]} is damaged", reason="OBJECT_DAMAGED")
+        if self._kind is FaultKind.LOST_ANSWER:
+            await call(*arguments, **named)
+        raise Unavailable("the store failed on purpose", reason="STORE_UNAVAILABLE")

@@ -1,0 +1,192 @@
+"""Jobs as documents: one request is one job, leases exclude, progress never falls, and what is final stays final."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resonance.errors import Conflict, DataLoss, NotFound
+from resonance.store import MemoryStore
+from resonance_ingest.job_store import JobStore, LeaseLost
+from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, Upload, from_json, to_json
+
+
+def a_job(number: int = 0, **fields: object) -> Job:
+    plain = {"job_id": f"t-{number}", "request_digest": "d", "created_ms": 1000 + number, "updated_ms": 1000 + number}
+    return Job(**{**plain, **fields})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def jobs() -> JobStore:
+    return JobStore(MemoryStore(), clock_ms=itertools.count(10_000).__next__)
+
+
+def test_a_job_is_read_back_as_it_was_written() -> None:
+    job = a_job(
+        title="Ünïcode ♫",
+        tracks=(JobTrack(index=0, title="a", state=JobState.FAILED, error=Fault(reason="R", message="M.")),),
+        uploads=(Upload(filename="a", upload_id="u", number=0, part_count=1, byte_count=2, sha256="0"),),
+        options={"mix_mode": "MIX_MODE_MEAN"},
+        taste={"taste_id": "t-0"},
+    )
+    assert from_json(to_json(job)) == job
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"state":"NEW"}', b"\xff"])
+def test_a_document_that_is_no_job_is_named(data: bytes) -> None:
+    with pytest.raises(DataLoss):
+        from_json(data)
+
+
+_CHANGES = st.lists(
+    st.tuples(st.sampled_from(list(JobState)), st.floats(-1, 2), st.integers(0, 9)), min_size=1, max_size=12
+)
+
+
+@given(_CHANGES)
+def test_whatever_happens_progress_never_falls_and_final_is_final(changes: list[tuple[JobState, float, int]]) -> None:
+    job = a_job(tracks=(JobTrack(index=0, title="a"),))
+    for state, progress, clips_done in changes:
+        after = job.with_track(0, state=state, clips_done=clips_done).moved(state=state, progress=progress)
+        assert job.progress <= after.progress <= 1.0
+        assert after.revision >= job.revision
+        assert after.tracks[0].clips_done >= job.tracks[0].clips_done
+        if job.state.is_final:
+            assert after == job
+        if job.tracks[0].state.is_final:
+            assert after.tracks == job.tracks
+        job = after
+
+
+async def test_fifty_parallel_duplicates_are_one_job(jobs: JobStore) -> None:
+    wanted = [a_job(created_ms=1000 + number) for number in range(50)]
+    found = await asyncio.gather(*(jobs.add(job) for job in wanted))
+    assert len(set(map(to_json, found))) == 1
+    assert len((await jobs.page(200, "")).jobs) == 1
+    assert await jobs.open_ids() == ["t-0"]
+
+
+async def test_the_same_id_for_another_request_is_refused(jobs: JobStore) -> None:
+    await jobs.add(a_job())
+    with pytest.raises(Conflict) as caught:
+        await jobs.add(a_job(request_digest="other", created_ms=2000))
+    assert caught.value.reason == "REQUEST_ID_REUSED"
+    assert len((await jobs.page(0, "")).jobs) == 1
+
+
+async def test_pages_go_from_the_newest_to_the_oldest_and_miss_nothing(jobs: JobStore) -> None:
+    for number in range(7):
+        await jobs.add(a_job(number))
+    seen, token = [], ""
+    while True:
+        page = await jobs.page(3, token)
+        seen += [job.job_id for job in page.jobs]
+        token = page.next_token
+        if not token:
+            break
+    assert seen == [f"t-{number}" for number in reversed(range(7))]
+
+
+async def test_only_the_holder_of_the_lease_may_work(jobs: JobStore) -> None:
+    await jobs.add(a_job())
+    first = await jobs.claim("t-0", "one", None)
+    with pytest.raises(LeaseLost):
+        await jobs.claim("t-0", "two", None)
+    second = await jobs.claim("t-0", "two", first.lease)
+    assert (first.lease.token, second.lease.token) == (1, 2)
+    with pytest.raises(LeaseLost):
+        await jobs.change("t-0", lambda job: job.moved(progress=0.5), token=1)
+    assert (await jobs.change("t-0", lambda job: job.moved(progress=0.5), token=2)).progress == 0.5
+
+
+async def test_of_racing_claimants_one_wins(jobs: JobStore) -> None:
+    await jobs.add(a_job())
+    outcomes = await asyncio.gather(*(jobs.claim("t-0", str(n), None) for n in range(8)), return_exceptions=True)
+    assert sum(isinstance(outcome, Job) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, LeaseLost) for outcome in outcomes) == 7
+
+
+async def test_a_late_word_of_a_cancelled_job_s_owner_is_refused(jobs: JobStore) -> None:
+    await jobs.add(a_job())
+    await jobs.claim("t-0", "one", None)
+    await jobs.change("t-0", lambda job: job.moved(state=JobState.CANCELLED))
+    with pytest.raises(LeaseLost):
+        await jobs.change("t-0", lambda job: job.moved(state=JobState.COMPLETED), token=1)
+    assert (await jobs.get("t-0")).state == JobState.CANCELLED
+    assert await jobs.open_ids() == []
+
+
+async def test_racing_changes_all_count(jobs: JobStore) -> None:
+    await jobs.add(a_job(tracks=(JobTrack(index=0, title=""),)))
+
+    def one_more(job: Job) -> Job:
+        return job.with_track(0, clips_done=job.tracks[0].clips_done + 1)
+
+    await asyncio.gather(*(jobs.change("t-0", one_more) for _ in range(20)))
+    assert (await jobs.get("t-0")).tracks[0].clips_done == 20
+
+
+async def test_a_watcher_sees_the_present_every_change_and_the_end(jobs: JobStore) -> None:
+    await jobs.add(a_job())
+    seen: list[tuple[int, JobState]] = []
+
+    async def watch() -> None:
+        async for job in jobs.watch("t-0"):
+            seen.append((job.revision, job.state))
+
+    watching = asyncio.create_task(watch())
+    for state in (JobState.DOWNLOADING, JobState.EXTRACTING, JobState.COMPLETED):
+        await asyncio.sleep(0.01)
+        await jobs.change("t-0", lambda job, state=state: job.moved(state=state))
+    await asyncio.wait_for(watching, 2)
+    assert seen == [(1, "QUEUED"), (2, "DOWNLOADING"), (3, "EXTRACTING"), (4, "COMPLETED")]
+
+
+async def test_a_watcher_who_comes_back_hears_only_what_is_new(jobs: JobStore) -> None:
+    await jobs.add(a_job())
+    await jobs.change("t-0", lambda job: job.moved(state=JobState.FAILED))
+    assert [job.revision async for job in jobs.watch("t-0", 1)] == [2]
+    assert [job.revision async for job in jobs.watch("t-0", 2)] == []
+
+
+async def test_a_change_by_another_replica_reaches_the_watcher(jobs: JobStore) -> None:
+    await jobs.add(a_job())
+    other = JobStore(jobs._store)
+
+    async def finish() -> None:
+        await asyncio.sleep(0.05)
+        await other.change("t-0", lambda job: job.moved(state=JobState.COMPLETED))
+
+    finishing = asyncio.create_task(finish())
+    assert [job.state async for job in jobs.watch("t-0")] == ["QUEUED", "COMPLETED"]
+    await finishing
+
+
+async def test_heartbeats_are_no_revisions(jobs: JobStore) -> None:
+    await jobs.add(a_job())
+    claimed = await jobs.claim("t-0", "one", None)
+    beaten = await jobs.change("t-0", lambda job: replace(job, lease=replace(job.lease, beat=5)), token=1)
+    assert beaten.revision == claimed.revision == 1
+
+
+async def test_a_deleted_job_is_gone_for_everybody(jobs: JobStore) -> None:
+    job = await jobs.add(a_job())
+    await jobs.delete(job)
+    with pytest.raises(NotFound, match="no job t-0"):
+        await jobs.get("t-0")
+    assert (await jobs.page(0, "")).jobs == ()
+    assert await jobs.open_ids() == []
+
+
+async def test_a_damaged_job_does_not_stand_in_the_way_of_the_others(jobs: JobStore) -> None:
+    for number in range(3):
+        await jobs.add(a_job(number))
+    await jobs._store.put("jobs/t-1", b"{torn")
+    assert [job.job_id for job in (await jobs.page(0, "")).jobs] == ["t-2", "t-0"]
+    with pytest.raises(DataLoss):
+        await jobs.get("t-1")
