@@ -6,6 +6,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from tests.page.conftest import Visit
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 SIZES = [
     pytest.param({"viewport": {"width": 1100, "height": 800}}, id="desk"),
     pytest.param({"viewport": {"width": 320, "height": 640}}, id="phone-or-400-percent"),

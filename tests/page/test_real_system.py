@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 from tests.contract.rest.real import real_system
 from tests.support.sounds import write_sound
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_three_songs_and_a_sentence_are_heard_changed_and_kept(

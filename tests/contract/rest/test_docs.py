@@ -15,6 +15,8 @@ from resonance.settings import Settings
 from resonance_gateway.app import build_app
 from resonance_gateway.openapi import document_of
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "rest-api.md"
 
 
@@ -24,7 +26,7 @@ def commands() -> list[str]:
     return [line.strip() for line in text.splitlines() if line.startswith("    curl ")]
 
 
-def test_every_route_is_shown() -> None:
+async def test_every_route_is_shown() -> None:
     shown = "\n".join(commands()).replace("$T", "{taste_id}").replace("$ID", "{request_id}").replace("rain", "{name}")
     paths = document_of(build_app(Settings()).routes)["paths"]
     assert [path for path in paths if not re.search(re.escape(path) + r"(?![\w/])", shown)] == []
