@@ -1,8 +1,8 @@
 """Installs AudioCraft 1.3.0 beside the pinned torch into the environment that runs this. See docs/decisions/audiocraft.md.
 
-AudioCraft pins torch 2.1 and old companions, but runs with today's: it is installed without its pins, with what it really imports. The stock
-torchaudio is linked against CUDA and breaks beside a CPU build of torch; torchaudio treats a missing extension as "built without", so its
-wheel is repacked without its shared libraries, under a local version of its own.
+AudioCraft pins torch 2.1 and old companions, but runs with today's: it is installed without its pins, with what it really
+imports. The stock torchaudio is linked against CUDA and breaks beside a CPU build of torch; torchaudio treats a missing
+extension as "built without", so its wheel is repacked without its shared libraries, under a local version of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ WITH_DEPENDENCIES = (
     "librosa",
     "omegaconf",
     "hydra-core",
+    "colorlog",
     "soundfile",
     "spacy",
     "torchmetrics",
@@ -53,7 +54,7 @@ def pip(*arguments: str) -> None:
 
 def repack(wheel: Path, folder: Path) -> Path:
     """The wheel without its shared libraries, as version X+nolibs; RECORD is written anew."""
-    name, version, *tags = wheel.stem.split("-")
+    name, version, *_tags = wheel.stem.split("-")
     local = f"{version.split('+')[0]}+nolibs"
     target = folder / "-".join([name, local, "py3", "none", "any.whl"])
     old, new = f"{name}-{version}.dist-info", f"{name}-{local}.dist-info"

@@ -82,6 +82,7 @@ def _check(lm: Any, name: str) -> None:
     faults = [
         (not layer.norm_first, "normalises after its products"),
         (layer.linear1.bias is not None, "has biases"),
+        (layer.activation is not nn.functional.gelu, "has another activation than GELU"),
         (layer.cross_attention is None, "has no cross-attention"),
         (list(lm.pattern_provider.delays) != list(range(lm.num_codebooks)), "has another delay pattern"),
         (set(lm.condition_provider.conditioners) != {"description"}, "has conditions besides its text"),
@@ -162,8 +163,11 @@ def codec_parts(compression: Any) -> CodecParts:
     lstm = rest.pop(0).lstm if hasattr(rest[0], "lstm") else None
     convolution = first.conv.conv
     transposed = [layer for layer in rest if hasattr(layer, "convtr")]
-    blocks = [layer for layer in rest if hasattr(layer, "block")]
+    inner = [
+        layer.conv.conv for block in rest if hasattr(block, "block") for layer in block.block if hasattr(layer, "conv")
+    ]
     last = next(layer for layer in reversed(rest) if hasattr(layer, "conv"))
+    has_group_norm = any(isinstance(module, nn.GroupNorm) for module in decoder.modules())
 
     def encode(samples: Tensor) -> Tensor:
         codes: Tensor = compression.encode(samples)[0]
@@ -179,19 +183,13 @@ def codec_parts(compression: Any) -> CodecParts:
         geometry=geometry_of(
             kernel=convolution.kernel_size[0],
             last_kernel=last.conv.conv.kernel_size[0],
-            residual_kernel=max(
-                layer.conv.conv.kernel_size[0] for block in blocks for layer in block.block if hasattr(layer, "conv")
-            ),
+            residual_kernel=max(layer.kernel_size[0] for layer in inner),
             ratios=decoder.ratios,
             residual_count=decoder.n_residual_layers,
-            dilation_growth=max(
-                2, *(layer.conv.conv.dilation[0] for block in blocks for layer in block.block if hasattr(layer, "conv"))
-            ),
+            dilation_growth=max(2, *(layer.dilation[0] for layer in inner)),
             is_causal=first.causal,
             trim_right_ratio=transposed[0].trim_right_ratio,
-            norm="time_group_norm"
-            if any(isinstance(module, nn.GroupNorm) for module in decoder.modules())
-            else "weight_norm",
+            norm="time_group_norm" if has_group_norm else "weight_norm",
             channel_count=compression.channels,
         ),
     )
