@@ -75,7 +75,7 @@ def caption(labels: Mapping[str, Any], random: Random) -> str:
         if size == "long":
             parts += words.details()
     text = " ".join(part for part in parts if part)
-    return _noisy(text or words.genre(), random)
+    return _noisy(text or words.instruments(), random)
 
 
 def _noisy(text: str, random: Random) -> str:

@@ -31,7 +31,7 @@ GENERATION: Final[dict[str, Any]] = {"do_sample": True, "guidance_scale": 3.0, "
 def assemble(checkpoint: Path) -> MusicgenForConditionalGeneration:
     """The whole model in fp32, in transformers' own classes."""
     encoder = T5EncoderModel.from_pretrained(text.FOLDER, dtype=torch.float32)
-    settings = MusicgenConfig.from_sub_models_config(encoder.config, codec.config(), player.config())
+    settings = MusicgenConfig(text_encoder=encoder.config, audio_encoder=codec.config(), decoder=player.config())
     model = MusicgenForConditionalGeneration(settings)
     parts = player.Player(encoder)
     parts.load_state_dict(torch.load(checkpoint, weights_only=True)["player"])
@@ -64,6 +64,7 @@ def write(model: MusicgenForConditionalGeneration, folder: Path) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(text.FOLDER)
     extractor = EncodecFeatureExtractor(feature_size=1, sampling_rate=16_000, padding_side="left", return_attention_mask=True)
     MusicgenProcessor(extractor, tokenizer).save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
     write_digests(folder)
     total = sum(path.stat().st_size for path in folder.iterdir())
     if total > BYTES_MAX:

@@ -36,7 +36,7 @@ def tokenise_shard(model: EncodecModel, number: int) -> None:
         loop = start + piece["loop_frames"] * 320
         samples = np.concatenate([audio[start : start + count], audio[loop : loop + WRAP_FRAMES * 320]]).astype(np.float32) / 32767
         latents = model.encoder(torch.from_numpy(samples)[None, None])
-        codes = model.quantizer.encode(latents.transpose(1, 2), 2.0)[:, 0]
+        codes = model.quantizer.encode(latents, 2.0)[:, 0]
         found.append(codes[:, : count // 320].numpy().astype(np.int16))
     np.save(corpus.CODES / f"{number:05d}.part.npy", np.concatenate(found, axis=1))
     shutil.copy(corpus.AUDIO / f"{number:05d}.json", corpus.CODES / f"{number:05d}.json")

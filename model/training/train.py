@@ -145,7 +145,7 @@ class Trainer:
 
     def _token_losses(self, batch: list[Window], word_ids: Tensor, mask: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         ids, labels = delayed(batch)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._arguments.bf16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bool(self._arguments.bf16)):
             logits = self.player(ids, word_ids, mask, kept)
         losses = nn.functional.cross_entropy(logits.flatten(0, 2).float(), labels.flatten(), ignore_index=IGNORED, reduction="none")
         return losses.view(labels.shape), labels
@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--decay-s", type=float, default=900)
     parser.add_argument("--peak", type=float, default=1.5e-3)
-    parser.add_argument("--short-frames", type=int, default=3_000_000)
+    parser.add_argument("--short-frames", type=int, default=1_500_000)
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()
     arguments.until = arguments.until or time.time() + 60 * arguments.minutes

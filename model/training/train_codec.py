@@ -110,8 +110,8 @@ class CodecTrainer:
 
 def quantised(model: EncodecModel, latents: Tensor) -> Tensor:
     """Latents [clips, 128, frames] replaced by the sum of their four nearest codewords."""
-    codes = model.quantizer.encode(latents.transpose(1, 2), 2.0)
-    return model.quantizer.decode(codes).transpose(1, 2)
+    codes = model.quantizer.encode(latents, 2.0)
+    return model.quantizer.decode(codes)
 
 
 @torch.no_grad()
