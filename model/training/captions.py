@@ -9,7 +9,17 @@ from typing import Any, Final
 GENRE_WORDS: Final[dict[str, tuple[str, ...]]] = {
     "rock": ("rock", "rock music", "hard rock", "rock band", "punk rock", "indie rock"),
     "lo-fi": ("lo-fi", "lofi", "lo-fi beat", "lofi hip hop", "chillhop", "lo-fi music"),
-    "electronic": ("electronic", "edm", "techno", "house", "dance music", "electronic dance", "synthwave", "electronic music", "trance"),
+    "electronic": (
+        "electronic",
+        "edm",
+        "techno",
+        "house",
+        "dance music",
+        "electronic dance",
+        "synthwave",
+        "electronic music",
+        "trance",
+    ),
     "classical": ("classical", "classical music", "baroque", "chamber music", "classical piece"),
     "jazz": ("jazz", "jazz music", "swing", "smooth jazz", "jazz trio", "bebop"),
     "ambient": ("ambient", "ambient music", "atmospheric", "drone", "soundscape", "meditation music"),
@@ -25,18 +35,36 @@ ENERGY_WORDS: Final = (
     ("lively", "upbeat", "energetic", "bright", "catchy", "driving"),
     ("energetic", "powerful", "intense", "loud", "hard", "aggressive", "high energy", "explosive", "heavy"),
 )
-TEMPO_WORDS: Final = (("slow", "slow tempo", "slowly", "downtempo"), ("mid tempo", "medium tempo", "walking pace"),
-                      ("fast", "fast tempo", "quick", "fast paced", "rapid"))
+TEMPO_WORDS: Final = (
+    ("slow", "slow tempo", "slowly", "downtempo"),
+    ("mid tempo", "medium tempo", "walking pace"),
+    ("fast", "fast tempo", "quick", "fast paced", "rapid"),
+)
 BRIGHT_WORDS: Final = ("happy", "cheerful", "joyful", "uplifting", "sunny", "hopeful", "positive")
 SAD_WORDS: Final = ("sad", "melancholic", "nostalgic", "emotional", "sorrowful", "lonely", "moody")
 TENSE_WORDS: Final = ("dark", "tense", "suspenseful", "dramatic", "ominous", "scary", "mysterious", "eerie")
-BASS_WORDS: Final = (("no bass", "without bass"), ("bass", "bass line", "bassline"),
-                     ("deep bass", "heavy bass", "bass heavy", "big bass", "strong bass", "booming bass"))
-CHORD_WORDS: Final = (("simple chords", "simple", "simple harmony"), ("seventh chords",),
-                      ("jazzy chords", "complex chords", "rich harmony", "complex harmony", "sophisticated"))
-DENSITY_WORDS: Final = (("minimal", "sparse", "minimalist"), (), (), ("full",), ("full band", "dense", "layered", "big", "rich arrangement"))
-VOCAL_WORDS: Final = (("instrumental", "no vocals", "without vocals"), ("soft choir", "background vocals", "backing vocals", "choir"),
-                      ("choir", "vocals", "voices", "singing", "choir singing", "vocal", "human voice"))
+BASS_WORDS: Final = (
+    ("no bass", "without bass"),
+    ("bass", "bass line", "bassline"),
+    ("deep bass", "heavy bass", "bass heavy", "big bass", "strong bass", "booming bass"),
+)
+CHORD_WORDS: Final = (
+    ("simple chords", "simple", "simple harmony"),
+    ("seventh chords",),
+    ("jazzy chords", "complex chords", "rich harmony", "complex harmony", "sophisticated"),
+)
+DENSITY_WORDS: Final = (
+    ("minimal", "sparse", "minimalist"),
+    (),
+    (),
+    ("full",),
+    ("full band", "dense", "layered", "big", "rich arrangement"),
+)
+VOCAL_WORDS: Final = (
+    ("instrumental", "no vocals", "without vocals"),
+    ("soft choir", "background vocals", "backing vocals", "choir"),
+    ("choir", "vocals", "voices", "singing", "choir singing", "vocal", "human voice"),
+)
 INSTRUMENT_WORDS: Final[dict[str, tuple[str, ...]]] = {
     "drums": ("drums", "drums", "drums", "drum beat", "beat", "percussion", "drum kit"),
     "piano": ("piano", "piano", "piano", "grand piano", "keys"),
@@ -55,8 +83,19 @@ INSTRUMENT_WORDS: Final[dict[str, tuple[str, ...]]] = {
 }
 NOUNS: Final = ("music", "song", "track", "piece", "tune", "beat", "melody", "loop")
 OPENERS: Final = ("a", "an", "some", "the", "my", "make", "play", "give me", "generate", "i want")
-PURPOSES: Final = ("for studying", "for study", "for sleep", "to relax", "for meditation", "background music", "for focus", "for reading",
-                   "to sleep", "for a rainy day", "late night")
+PURPOSES: Final = (
+    "for studying",
+    "for study",
+    "for sleep",
+    "to relax",
+    "for meditation",
+    "background music",
+    "for focus",
+    "for reading",
+    "to sleep",
+    "for a rainy day",
+    "late night",
+)
 DRIVES: Final = ("for a workout", "for the gym", "party", "for dancing", "for running", "for a party", "action")
 TONICS: Final = {0: "c", 2: "d", 4: "e", 5: "f", 7: "g", 9: "a"}
 UNKNOWN: Final = "<unk>"
@@ -67,8 +106,19 @@ def caption(labels: Mapping[str, Any], random: Random) -> str:
     words = _Words(labels, random)
     size = random.choices(("tiny", "short", "long"), (35, 40, 25))[0]
     if size == "tiny":
-        parts = [random.choice((words.genre, words.instruments, words.energetic, words.mood, words.tempo, words.instruments,
-                                words.bass_or_voice))()]
+        parts = [
+            random.choice(
+                (
+                    words.genre,
+                    words.instruments,
+                    words.energetic,
+                    words.mood,
+                    words.tempo,
+                    words.instruments,
+                    words.bass_or_voice,
+                )
+            )()
+        ]
     else:
         parts = words.adjectives(2 if size == "short" else 3)
         parts.append(words.noun_phrase())
@@ -125,9 +175,11 @@ class _Words:
         return self._random.choice(TEMPO_WORDS[self._tempo_level()])
 
     def bass_or_voice(self) -> str:
-        options = [self._random.choice(BASS_WORDS[self._labels["bass_resonance"]]),
-                   self._random.choice(VOCAL_WORDS[self._labels["vocal_presence"]]),
-                   self._random.choice(CHORD_WORDS[self._labels["harmonic_complexity"]])]
+        options = [
+            self._random.choice(BASS_WORDS[self._labels["bass_resonance"]]),
+            self._random.choice(VOCAL_WORDS[self._labels["vocal_presence"]]),
+            self._random.choice(CHORD_WORDS[self._labels["harmonic_complexity"]]),
+        ]
         density = DENSITY_WORDS[min(4, self._labels["instrument_density"] - 1)]
         return self._random.choice([*options, *density[:1]])
 
@@ -155,14 +207,23 @@ class _Words:
         return f"{self.genre()} with {self.instruments()}" if not self._labels["solo"] else self.instruments()
 
     def details(self) -> list[str]:
-        details = [self._random.choice(BASS_WORDS[self._labels["bass_resonance"]]),
-                   self._random.choice(VOCAL_WORDS[self._labels["vocal_presence"]]),
-                   self._random.choice(CHORD_WORDS[self._labels["harmonic_complexity"]]), self._purpose(), self._key(), self.tempo()]
+        details = [
+            self._random.choice(BASS_WORDS[self._labels["bass_resonance"]]),
+            self._random.choice(VOCAL_WORDS[self._labels["vocal_presence"]]),
+            self._random.choice(CHORD_WORDS[self._labels["harmonic_complexity"]]),
+            self._purpose(),
+            self._key(),
+            self.tempo(),
+        ]
         density = DENSITY_WORDS[min(4, self._labels["instrument_density"] - 1)]
         if density:
             details.append(self._random.choice(density))
         self._random.shuffle(details)
-        return [("with " if self._random.random() < 0.3 else "") + detail for detail in details[: self._random.randint(1, 3)] if detail]
+        return [
+            ("with " if self._random.random() < 0.3 else "") + detail
+            for detail in details[: self._random.randint(1, 3)]
+            if detail
+        ]
 
     def _purpose(self) -> str:
         energy = self._labels["energy"]
@@ -180,6 +241,9 @@ def vocabulary() -> list[str]:
         banks += [word for words in table.values() for word in words]
     for levels in (ENERGY_WORDS, TEMPO_WORDS, BASS_WORDS, CHORD_WORDS, DENSITY_WORDS, VOCAL_WORDS):
         banks += [word for words in levels for word in words]
-    banks += ["and with solo only epic heroic powerful upbeat energetic bpm major minor key in", " ".join(TONICS.values())]
+    banks += [
+        "and with solo only epic heroic powerful upbeat energetic bpm major minor key in",
+        " ".join(TONICS.values()),
+    ]
     banks += [str(bpm) for bpm in range(58, 200)]
     return sorted({word for phrase in banks for word in phrase.replace("-", " ").split()})

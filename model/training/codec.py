@@ -19,11 +19,29 @@ EMPHASIS: Final = 0.5  # how far quiet coefficients are lifted before the PCA
 def config() -> EncodecConfig:
     """16 kHz mono, 50 frames a second, four codebooks of 1,024: 2 kbit/s."""
     return EncodecConfig(
-        sampling_rate=16_000, audio_channels=1, normalize=False, chunk_length_s=None, overlap=None,
-        hidden_size=128, codebook_dim=128, codebook_size=CODEBOOK_SIZE, num_filters=16, num_residual_layers=1,
-        upsampling_ratios=[5, 4, 4, 4], norm_type="weight_norm", kernel_size=7, last_kernel_size=3, residual_kernel_size=3,
-        dilation_growth_rate=2, use_causal_conv=False, pad_mode="reflect", compress=2, num_lstm_layers=1,
-        trim_right_ratio=1.0, use_conv_shortcut=False, target_bandwidths=[2.0],
+        sampling_rate=16_000,
+        audio_channels=1,
+        normalize=False,
+        chunk_length_s=None,
+        overlap=None,
+        hidden_size=128,
+        codebook_dim=128,
+        codebook_size=CODEBOOK_SIZE,
+        num_filters=16,
+        num_residual_layers=1,
+        upsampling_ratios=[5, 4, 4, 4],
+        norm_type="weight_norm",
+        kernel_size=7,
+        last_kernel_size=3,
+        residual_kernel_size=3,
+        dilation_growth_rate=2,
+        use_causal_conv=False,
+        pad_mode="reflect",
+        compress=2,
+        num_lstm_layers=1,
+        trim_right_ratio=1.0,
+        use_conv_shortcut=False,
+        target_bandwidths=[2.0],
     )
 
 
@@ -59,8 +77,15 @@ def start_analytically(model: EncodecModel, audio: Tensor) -> None:
 
 
 @torch.no_grad()
-def _last_stage(model: EncodecModel, down: nn.Module, up: nn.Module, to_latent: nn.Module, from_latent: nn.Module,
-                audio: Tensor, live: int) -> None:
+def _last_stage(
+    model: EncodecModel,
+    down: nn.Module,
+    up: nn.Module,
+    to_latent: nn.Module,
+    from_latent: nn.Module,
+    audio: Tensor,
+    live: int,
+) -> None:
     basis = lapped_basis(5)
     kernel = torch.kron(torch.eye(live), basis.unsqueeze(1)).reshape(live * 5, live, 10)
     hidden = audio

@@ -16,8 +16,20 @@ TEMPO_LEVEL: Final = {4: 2, 5: 2, 6: 1, 8: 1, 10: 0, 12: 0}
 VELOCITIES: Final = (44, 60, 78, 98, 120)
 ENDING_FRAMES: Final = 120
 SOLO_SHARE: Final = 0.15
-SOLOISTS: Final = ("piano", "acoustic guitar", "electric guitar", "drums", "strings", "flute", "trumpet", "choir",
-                   "organ", "synth", "electric piano", "bass guitar")
+SOLOISTS: Final = (
+    "piano",
+    "acoustic guitar",
+    "electric guitar",
+    "drums",
+    "strings",
+    "flute",
+    "trumpet",
+    "choir",
+    "organ",
+    "synth",
+    "electric piano",
+    "bass guitar",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,22 +128,42 @@ class _Plan:
         self._density = random.randint(1, 5)
         self._vocal = random.choices((0, 1, 2), (50, 20, 30))[0]
         self._tension = random.randrange(3)
-        self._mode = "minor" if self._tension == 2 else random.choice(("major", "minor") if self._tension else ("major",) * 3 + ("minor",))
+        self._mode = (
+            "minor"
+            if self._tension == 2
+            else random.choice(("major", "minor") if self._tension else ("major",) * 3 + ("minor",))
+        )
         self._tonic = random.choice(harmony.TONICS[self._mode])
         self._solo = random.random() < SOLO_SHARE
         self._bars = 1 if self._sixteenth >= 10 or (self._sixteenth == 8 and random.random() < 0.5) else 2
-        self._chords = harmony.progression(random, self._mode, self._tension == 2, self._complexity,
-                                           (2 if self._complexity == 0 and random.random() < 0.5 else 4) if self._bars == 2
-                                           else random.choice((2, 4)) if self._complexity == 2 else 2)
+        self._chords = harmony.progression(
+            random,
+            self._mode,
+            self._tension == 2,
+            self._complexity,
+            (2 if self._complexity == 0 and random.random() < 0.5 else 4)
+            if self._bars == 2
+            else random.choice((2, 4))
+            if self._complexity == 2
+            else 2,
+        )
         self.bar_frames = 16 * self._sixteenth
         self.loop_frames = self._bars * self.bar_frames
         self._players = self._soloist() if self._solo else self._band()
         names = dict.fromkeys(player for _, player, _ in self._players)
         self.labels = Labels(
-            genre=self._genre_name, frames_per_sixteenth=self._sixteenth, mode=self._mode, tonic=self._tonic,
-            energy=self._energy, bass_resonance=self._bass, harmonic_complexity=self._complexity,
-            instrument_density=self._density, vocal_presence=self._vocal, emotional_tension=self._tension,
-            instruments=tuple(names), solo=self._solo,
+            genre=self._genre_name,
+            frames_per_sixteenth=self._sixteenth,
+            mode=self._mode,
+            tonic=self._tonic,
+            energy=self._energy,
+            bass_resonance=self._bass,
+            harmonic_complexity=self._complexity,
+            instrument_density=self._density,
+            vocal_presence=self._vocal,
+            emotional_tension=self._tension,
+            instruments=tuple(names),
+            solo=self._solo,
         )
 
     def _soloist(self) -> list[tuple[str, str, str]]:
@@ -147,9 +179,15 @@ class _Plan:
             return [("lead", player, "")]
         if player == "choir":
             return [("voice", player, "pad")]
-        manners = {"piano": ("alberti", "arpeggio", "block"), "acoustic guitar": ("strum", "arpeggio"), "strings": ("block", "ostinato"),
-                   "electric guitar": ("power", "block"), "synth": ("arp", "stabs"), "organ": ("block", "comp"),
-                   "electric piano": ("block", "arpeggio", "comp")}
+        manners = {
+            "piano": ("alberti", "arpeggio", "block"),
+            "acoustic guitar": ("strum", "arpeggio"),
+            "strings": ("block", "ostinato"),
+            "electric guitar": ("power", "block"),
+            "synth": ("arp", "stabs"),
+            "organ": ("block", "comp"),
+            "electric piano": ("block", "arpeggio", "comp"),
+        }
         parts = [("chords", player, self._random.choice(manners[player]))]
         if player in ("piano", "strings", "electric piano") and self._random.random() < 0.6:
             parts.append(("lead", player, ""))
@@ -177,8 +215,15 @@ class _Plan:
 
     def loop(self) -> list[Note]:
         """The notes of one loop."""
-        makers = {"drums": self._drums, "bass": self._bass_line, "chords": self._comping, "arp": self._comping,
-                  "lead": self._melody, "pad": self._pad, "voice": self._voice}
+        makers = {
+            "drums": self._drums,
+            "bass": self._bass_line,
+            "chords": self._comping,
+            "arp": self._comping,
+            "lead": self._melody,
+            "pad": self._pad,
+            "voice": self._voice,
+        }
         notes: list[Note] = []
         for role, player, manner in self._players:
             notes += makers[role](player, manner)
@@ -214,7 +259,15 @@ class _Plan:
             for step, stroke in enumerate(strokes):
                 if stroke != ".":
                     start = self._at(bar, step)
-                    hits.append(Note(start, start + self._sixteenth, DRUMS, key, self._velocity(stroke == "X", key == patterns.HAT)))
+                    hits.append(
+                        Note(
+                            start,
+                            start + self._sixteenth,
+                            DRUMS,
+                            key,
+                            self._velocity(stroke == "X", key == patterns.HAT),
+                        )
+                    )
         return hits
 
     def _drums(self, _: str, manner: str) -> list[Note]:
@@ -283,7 +336,11 @@ class _Plan:
                 keys = harmony.voicing(self._chord_at(bar, step), self._tonic, centre)
                 keys = [*keys, keys[0] + 12, keys[1] + 12]
                 start = self._at(bar, step)
-                notes.append(Note(start, start + 2 * self._sixteenth - 1, player, keys[int(symbol)], self._velocity(step % 4 == 0)))
+                notes.append(
+                    Note(
+                        start, start + 2 * self._sixteenth - 1, player, keys[int(symbol)], self._velocity(step % 4 == 0)
+                    )
+                )
         return notes
 
     def _pad(self, player: str, _: str) -> list[Note]:
@@ -299,7 +356,7 @@ class _Plan:
     def _changes(self) -> list[tuple[int, int, int]]:
         """(bar, step, steps) of every chord of the loop."""
         steps = 16 * self._bars // len(self._chords)
-        return [divmod(index * steps, 16) + (steps,) for index in range(len(self._chords))]
+        return [(*divmod(index * steps, 16), steps) for index in range(len(self._chords))]
 
     def _voice(self, player: str, manner: str) -> list[Note]:
         if manner == "lead":
@@ -326,7 +383,10 @@ class _Plan:
                 key = ladder[max(5, min(15, place + steps[index]))]
                 if step % 8 == 0:
                     chord = self._chord_at(bar, step)
-                    key = min((harmony.nearest((self._tonic + tone) % 12, key) for tone in chord[:3]), key=lambda k: abs(k - key))
+                    key = min(
+                        (harmony.nearest((self._tonic + tone) % 12, key) for tone in chord[:3]),
+                        key=lambda k: abs(k - key),
+                    )
                 for start, stop in self._split(bar, step, end):
                     notes.append(Note(start, stop, player, key, self._velocity(True)))
         return notes

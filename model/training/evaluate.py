@@ -27,8 +27,18 @@ from .render import render_piece
 from .synth import Synth
 from .text import CLASSES, INSTRUMENTS
 
-SHOWN: Final = ("fast energetic drums and bass", "slow calm piano", "lo-fi chill beat", "epic cinematic strings", "rock electric guitar 150 bpm",
-                "happy folk acoustic guitar", "sad slow choir", "techno 125 bpm deep bass", "jazz piano trio", "funk with trumpet and drums")
+SHOWN: Final = (
+    "fast energetic drums and bass",
+    "slow calm piano",
+    "lo-fi chill beat",
+    "epic cinematic strings",
+    "rock electric guitar 150 bpm",
+    "happy folk acoustic guitar",
+    "sad slow choir",
+    "techno 125 bpm deep bass",
+    "jazz piano trio",
+    "funk with trumpet and drums",
+)
 TEMPO_GENRES: Final = ("rock drums", "techno", "funk drums", "hip hop beat", "drums and bass", "lo-fi beat with drums")
 BPM: Final = (62, 75, 94, 125, 150, 187)
 CONTRASTS: Final = {  # attribute: prompts for little, prompts for much
@@ -69,29 +79,49 @@ class Examination:
         chance = [folded(tracked[other], bpm) for other, bpm in zip(order, asked, strict=True)]
         close = np.mean([abs(value / bpm - 1) < 0.08 for value, bpm in zip(near, asked, strict=True)])
         chance_close = np.mean([abs(value / bpm - 1) < 0.08 for value, bpm in zip(chance, asked, strict=True)])
-        return {"spearman_raw": _rho(asked, tracked), "spearman_folded": _rho(asked, near), "spearman_folded_by_chance": _rho(asked, chance),
-                "within_8_percent": round(float(close), 3), "within_8_percent_by_chance": round(float(chance_close), 3), "clips": len(asked)}
+        return {
+            "spearman_raw": _rho(asked, tracked),
+            "spearman_folded": _rho(asked, near),
+            "spearman_folded_by_chance": _rho(asked, chance),
+            "within_8_percent": round(float(close), 3),
+            "within_8_percent_by_chance": round(float(chance_close), 3),
+            "clips": len(asked),
+        }
 
     def instruments(self, listener: Listener) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Single instruments asked for, and those the listener hears: asked x heard mean probabilities."""
         names, takes = list(SOLOISTS), 4
-        prompts = [f"{word} {INSTRUMENT_WORDS[name][0]}".strip() for name in names for word in ("", "solo", "", "only")[:takes]]
+        prompts = [
+            f"{word} {INSTRUMENT_WORDS[name][0]}".strip() for name in names for word in ("", "solo", "", "only")[:takes]
+        ]
         heard = listener.listen(self.clips(prompts, 200))["instruments"].numpy()
         columns = [INSTRUMENTS.index(name) for name in names]
         table = heard[:, columns].reshape(len(names), takes, len(names))
         right = [int(np.argmax(table[row, take]) == row) for row in range(len(names)) for take in range(takes)]
         present = [float(table[row, take, row] > 0.5) for row in range(len(names)) for take in range(takes)]
         matrix = np.asarray(table.mean(1), np.float64)
-        return {"most_heard_is_asked": round(float(np.mean(right)), 3), "asked_is_heard": round(float(np.mean(present)), 3),
-                "by_chance": round(1 / len(names), 3), "clips": len(prompts),
-                "by_instrument": {name: round(float(matrix[row, row]), 3) for row, name in enumerate(names)}}, matrix
+        return {
+            "most_heard_is_asked": round(float(np.mean(right)), 3),
+            "asked_is_heard": round(float(np.mean(present)), 3),
+            "by_chance": round(1 / len(names), 3),
+            "clips": len(prompts),
+            "by_instrument": {name: round(float(matrix[row, row]), 3) for row, name in enumerate(names)},
+        }, matrix
 
     def energy(self) -> dict[str, Any]:
         """Five levels of energy words against measured loudness."""
-        prompts = [f"{word} {genre}" for words in ENERGY_WORDS for word in words[:2] for genre in ("piano", "rock", "lo-fi", "electronic")]
+        prompts = [
+            f"{word} {genre}"
+            for words in ENERGY_WORDS
+            for word in words[:2]
+            for genre in ("piano", "rock", "lo-fi", "electronic")
+        ]
         asked = [level for level in range(5) for _ in range(8)]
         loud = [read(clip).loudness_lufs for clip in self.clips(prompts, 300)]
-        means = [round(float(np.mean([value for value, level in zip(loud, asked, strict=True) if level == wanted])), 1) for wanted in range(5)]
+        means = [
+            round(float(np.mean([value for value, level in zip(loud, asked, strict=True) if level == wanted])), 1)
+            for wanted in range(5)
+        ]
         return {"spearman": _rho(asked, loud), "mean_lufs_by_level": means, "clips": len(prompts)}
 
     def contrasts(self, listener: Listener) -> dict[str, Any]:
@@ -102,7 +132,11 @@ class Examination:
             clips = self.clips(prompts, 400 + 50 * index)
             levels = (listener.listen(clips)[name].numpy() * np.arange(CLASSES[name])).sum(1)
             low, high = levels[: len(levels) // 2], levels[len(levels) // 2 :]
-            found[name] = {"pairs_in_order": round(float(np.mean(high > low)), 3), "area_under_curve": _auc(low, high), **_meter(name, clips)}
+            found[name] = {
+                "pairs_in_order": round(float(np.mean(high > low)), 3),
+                "area_under_curve": _auc(low, high),
+                **_meter(name, clips),
+            }
         return found
 
     def random_prompts(self, count: int, seeds: int) -> dict[str, Any]:
@@ -112,8 +146,13 @@ class Examination:
         readings = [read(clip) for seed in range(seeds) for clip in self.clips(prompts, 900 + 1000 * seed)]
         kinds = Counter(reading.collapse for reading in readings if reading.collapse)
         pulses = [reading.pulse_clarity for reading in readings]
-        return {"clips": len(readings), "collapsed": sum(kinds.values()), "kinds": dict(kinds),
-                "pulse_clarity_median": round(float(np.median(pulses)), 3), "loudness_median_lufs": round(float(np.median([r.loudness_lufs for r in readings])), 1)}
+        return {
+            "clips": len(readings),
+            "collapsed": sum(kinds.values()),
+            "kinds": dict(kinds),
+            "pulse_clarity_median": round(float(np.median(pulses)), 3),
+            "loudness_median_lufs": round(float(np.median([r.loudness_lufs for r in readings])), 1),
+        }
 
     def speed(self) -> float:
         """Seconds of computing per second of music: one clip, guided, one thread, transformers' own loop."""
@@ -125,8 +164,12 @@ class Examination:
 
 def _meter(name: str, clips: list[Clip]) -> dict[str, float]:
     """The same contrast by a meter that was never taught anything, where there is one."""
-    meters: dict[str, Any] = {"energy": lambda r: r.loudness_lufs, "bass_resonance": lambda r: r.bass_share,
-                              "instrument_density": lambda r: r.onsets_per_s, "mode": lambda r: r.minor_margin}
+    meters: dict[str, Any] = {
+        "energy": lambda r: r.loudness_lufs,
+        "bass_resonance": lambda r: r.bass_share,
+        "instrument_density": lambda r: r.onsets_per_s,
+        "mode": lambda r: r.minor_margin,
+    }
     if name not in meters:
         return {}
     values = np.array([meters[name](read(clip)) for clip in clips])
@@ -163,7 +206,14 @@ def save_samples(clips: list[Clip], prompts: tuple[str, ...], folder: Path) -> l
     """Ten Ogg/Opus files, named by their prompts."""
     folder.mkdir(parents=True, exist_ok=True)
     for prompt, clip in zip(prompts, clips, strict=True):
-        soundfile.write(folder / f"{prompt.replace(' ', '-')}.ogg", clip, 16_000, format="OGG", subtype="OPUS", compression_level=0.7)
+        soundfile.write(
+            folder / f"{prompt.replace(' ', '-')}.ogg",
+            clip,
+            16_000,
+            format="OGG",
+            subtype="OPUS",
+            compression_level=0.7,
+        )
     return [read(clip) for clip in clips]
 
 
@@ -187,9 +237,15 @@ def main() -> None:
     solo, matrix = examination.instruments(listener)
     pictures.confusion(matrix, SOLOISTS, arguments.figures / "asked-and-heard.png")
     figures = {
-        "listener_accuracy_on_renderings": skill, "instruments": solo, "tempo": examination.tempo(), "energy": examination.energy(),
-        "contrasts": examination.contrasts(listener), "random_prompts": examination.random_prompts(arguments.prompts, arguments.seeds),
-        "renderings": rendered(40), "speed_transformers_one_thread": examination.speed(), "training": last_gates(),
+        "listener_accuracy_on_renderings": skill,
+        "instruments": solo,
+        "tempo": examination.tempo(),
+        "energy": examination.energy(),
+        "contrasts": examination.contrasts(listener),
+        "random_prompts": examination.random_prompts(arguments.prompts, arguments.seeds),
+        "renderings": rendered(40),
+        "speed_transformers_one_thread": examination.speed(),
+        "training": last_gates(),
     }
     (arguments.folder / "evaluation.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))

@@ -20,12 +20,17 @@ from transformers import (
 )
 
 from . import codec, corpus, player, text
-from .tokenise import frozen_codec
+from .tokenise import WEIGHTS, frozen_codec
 from .train_codec import FOLDER as CODEC_FOLDER
 
-WEIGHTS: Final = Path("model/resonance_model/weights")
 BYTES_MAX: Final = 25_000_000
-GENERATION: Final[dict[str, Any]] = {"do_sample": True, "guidance_scale": 3.0, "top_k": 64, "temperature": 0.9, "max_new_tokens": 504}
+GENERATION: Final[dict[str, Any]] = {
+    "do_sample": True,
+    "guidance_scale": 3.0,
+    "top_k": 64,
+    "temperature": 0.9,
+    "max_new_tokens": 504,
+}
 
 
 def assemble(checkpoint: Path) -> MusicgenForConditionalGeneration:
@@ -38,7 +43,9 @@ def assemble(checkpoint: Path) -> MusicgenForConditionalGeneration:
     model.text_encoder.load_state_dict(parts.text_encoder.state_dict())
     model.decoder.load_state_dict(parts.decoder.state_dict())
     model.enc_to_dec_proj.load_state_dict(parts.enc_to_dec_proj.state_dict())
-    model.audio_encoder.load_state_dict(frozen_codec("decoder" if (CODEC_FOLDER / "decoder.pt").exists() else "quantised").state_dict())
+    model.audio_encoder.load_state_dict(
+        frozen_codec("decoder" if (CODEC_FOLDER / "decoder.pt").exists() else "quantised").state_dict()
+    )
     _describe(model)
     return model.eval()
 
@@ -46,7 +53,12 @@ def assemble(checkpoint: Path) -> MusicgenForConditionalGeneration:
 def _describe(model: MusicgenForConditionalGeneration) -> None:
     """Ids and sampling as the engine and `generate` expect them; fp32 in memory although the file holds fp16."""
     generation = model.generation_config
-    for name, value in {**GENERATION, "decoder_start_token_id": 1024, "pad_token_id": 1024, "bos_token_id": 1024}.items():
+    for name, value in {
+        **GENERATION,
+        "decoder_start_token_id": 1024,
+        "pad_token_id": 1024,
+        "bos_token_id": 1024,
+    }.items():
         setattr(generation, name, value)
     for part in (model.config, model.config.text_encoder, model.config.audio_encoder, model.config.decoder):
         part.dtype = torch.float32
@@ -62,7 +74,9 @@ def write(model: MusicgenForConditionalGeneration, folder: Path) -> None:
     halved = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
     tokenizer = PreTrainedTokenizerFast.from_pretrained(text.FOLDER)
-    extractor = EncodecFeatureExtractor(feature_size=1, sampling_rate=16_000, padding_side="left", return_attention_mask=True)
+    extractor = EncodecFeatureExtractor(
+        feature_size=1, sampling_rate=16_000, padding_side="left", return_attention_mask=True
+    )
     MusicgenProcessor(extractor, tokenizer).save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)
     write_digests(folder)
@@ -74,7 +88,11 @@ def write(model: MusicgenForConditionalGeneration, folder: Path) -> None:
 
 def write_digests(folder: Path) -> None:
     """SHA-256 of every file but digest.json itself."""
-    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir()) if path.name != "digest.json"}
+    digests = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+        if path.name != "digest.json"
+    }
     (folder / "digest.json").write_text(json.dumps({"sha256": digests}, indent=1) + "\n")
 
 

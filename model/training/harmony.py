@@ -52,10 +52,11 @@ def progression(random: Random, mode: str, tense: bool, complexity: int, chords:
 
 
 def _spell(root: int, quality: str, complexity: int) -> Chord:
-    if complexity == 0:
-        shape = _TRIAD["M" if quality == "7" else quality]
-    else:
-        shape = (_SEVENTH if complexity == 1 else _NINTH)[quality]
+    shape = (
+        _TRIAD["M" if quality == "7" else quality]
+        if complexity == 0
+        else (_SEVENTH if complexity == 1 else _NINTH)[quality]
+    )
     return tuple(root + step for step in shape)
 
 

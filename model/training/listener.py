@@ -28,8 +28,16 @@ def features(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     envelope = flux.mean(0) - flux.mean()
     spectrum = np.fft.irfft(np.abs(np.fft.rfft(envelope, 2048)) ** 2)[:256]
     chroma = np.sort(librosa.feature.chroma_stft(y=clip, sr=16_000, n_fft=4096, hop_length=1600).mean(1))
-    parts = (mel.mean(1), mel.std(1), np.percentile(mel, 10, axis=1), np.percentile(mel, 95, axis=1), flux.mean(1) * 10, flux.std(1) * 10,
-             spectrum[4:256:2] / (spectrum[0] + 1e-9) * 3, chroma)
+    parts = (
+        mel.mean(1),
+        mel.std(1),
+        np.percentile(mel, 10, axis=1),
+        np.percentile(mel, 95, axis=1),
+        flux.mean(1) * 10,
+        flux.std(1) * 10,
+        spectrum[4:256:2] / (spectrum[0] + 1e-9) * 3,
+        chroma,
+    )
     return np.concatenate(parts).astype(np.float32)
 
 
@@ -39,7 +47,9 @@ class Listener(nn.Module):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.mean, self.scale = nn.Buffer(torch.zeros(size)), nn.Buffer(torch.ones(size))
-        self.body = nn.Sequential(nn.Linear(size, 256), nn.GELU(), nn.Dropout(0.3), nn.Linear(256, 128), nn.GELU(), nn.Dropout(0.2))
+        self.body = nn.Sequential(
+            nn.Linear(size, 256), nn.GELU(), nn.Dropout(0.3), nn.Linear(256, 128), nn.GELU(), nn.Dropout(0.2)
+        )
         self.heads = nn.ModuleDict({name: nn.Linear(128, classes) for name, classes in CLASSES.items()})
 
     def forward(self, heard: Tensor) -> dict[str, Tensor]:
@@ -51,7 +61,9 @@ class Listener(nn.Module):
     def listen(self, clips: list[NDArray[np.float32]]) -> dict[str, Tensor]:
         """Probabilities per label for a list of clips."""
         logits = self.eval()(torch.from_numpy(np.stack([features(clip) for clip in clips])))
-        return {name: values.sigmoid() if name == "instruments" else values.softmax(-1) for name, values in logits.items()}
+        return {
+            name: values.sigmoid() if name == "instruments" else values.softmax(-1) for name, values in logits.items()
+        }
 
 
 @torch.no_grad()
@@ -85,12 +97,20 @@ def taught(heard: Tensor, wanted: dict[str, Tensor], epochs: int = 60) -> tuple[
             optimiser.step()
     with torch.no_grad():
         logits = listener.eval()(heard[split:])
-    scores = {name: float((logits[name].argmax(-1) == values[split:]).float().mean()) for name, values in wanted.items() if name != "instruments"}
+    scores = {
+        name: float((logits[name].argmax(-1) == values[split:]).float().mean())
+        for name, values in wanted.items()
+        if name != "instruments"
+    }
     scores["instruments"] = float(((logits["instruments"] > 0) == (wanted["instruments"][split:] > 0.5)).float().mean())
     return listener, scores
 
 
 def _loss(logits: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
-    losses = [nn.functional.binary_cross_entropy_with_logits(logits[name], values) * 6 if name == "instruments"
-              else nn.functional.cross_entropy(logits[name], values) for name, values in wanted.items()]
+    losses = [
+        nn.functional.binary_cross_entropy_with_logits(logits[name], values) * 6
+        if name == "instruments"
+        else nn.functional.cross_entropy(logits[name], values)
+        for name, values in wanted.items()
+    ]
     return torch.stack(losses).sum()

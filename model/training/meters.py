@@ -41,9 +41,14 @@ def read(audio: Audio) -> Reading:
     onsets = librosa.onset.onset_detect(onset_envelope=strength, sr=RATE_HZ, hop_length=HOP)
     mean = spectrum.mean(1) + 1e-12
     return Reading(
-        loudness_lufs=loudness(audio), bass_share=float(mean[(frequencies > 25) & (frequencies < 140)].sum() / mean.sum()),
-        centroid_hz=float((mean * frequencies).sum() / mean.sum()), onsets_per_s=len(onsets) * RATE_HZ / len(audio),
-        pulse_clarity=pulse_clarity(strength), tempo_bpm=tempo(strength), minor_margin=minor_margin(audio), collapse=collapse(audio, spectrum),
+        loudness_lufs=loudness(audio),
+        bass_share=float(mean[(frequencies > 25) & (frequencies < 140)].sum() / mean.sum()),
+        centroid_hz=float((mean * frequencies).sum() / mean.sum()),
+        onsets_per_s=len(onsets) * RATE_HZ / len(audio),
+        pulse_clarity=pulse_clarity(strength),
+        tempo_bpm=tempo(strength),
+        minor_margin=minor_margin(audio),
+        collapse=collapse(audio, spectrum),
     )
 
 
@@ -89,12 +94,15 @@ def folded(tracked: float, asked: float) -> float:
 def minor_margin(audio: Audio) -> float:
     """Correlation with the best minor key profile less that with the best major one."""
     chroma = librosa.feature.chroma_stft(y=audio, sr=RATE_HZ, n_fft=4096, hop_length=1024).mean(1)
-    fits = [max(float(np.corrcoef(np.roll(profile, key), chroma)[0, 1]) for key in range(12)) for profile in (_MINOR, _MAJOR)]
+    fits = [
+        max(float(np.corrcoef(np.roll(profile, key), chroma)[0, 1]) for key in range(12))
+        for profile in (_MINOR, _MAJOR)
+    ]
     return fits[0] - fits[1]
 
 
 def collapse(audio: Audio, spectrum: NDArray[np.floating]) -> str:
-    """"" for music; else silence (half the clip under -55 dB), drone (no onset and a still spectrum) or noise (flat spectrum)."""
+    """ "" for music; else silence (half the clip under -55 dB), drone (no onset and a still spectrum) or noise (flat spectrum)."""
     frames = librosa.util.frame(audio, frame_length=1600, hop_length=1600)
     level = 10 * np.log10(np.mean(frames**2, axis=0) + 1e-10)
     if np.mean(level < -55) > 0.5:

@@ -12,15 +12,21 @@ Bar = dict[int, str]
 DRUM_BARS: Final[dict[str, tuple[tuple[Bar, ...], ...]]] = {
     "rock": (
         ({KICK: "X.......X.......", RIM: "....x.......x...", HAT: "x...x...x...x..."},),
-        ({KICK: "X.......X.x.....", SNARE: "....X.......X...", HAT: "x.x.x.x.x.x.x.x."},
-         {KICK: "X.....x.X.......", SNARE: "....X.......X...", HAT: "x.x.x.x.x.x.x.x."}),
-        ({KICK: "X.x...x.X.x.....", SNARE: "....X.......X..x", OPEN: "X.x.X.x.X.x.X.x."},
-         {KICK: "X...X...X...X...", SNARE: "....X.......X.X.", CRASH: "X...............", HAT: "x.x.x.x.x.x.x.x."}),
+        (
+            {KICK: "X.......X.x.....", SNARE: "....X.......X...", HAT: "x.x.x.x.x.x.x.x."},
+            {KICK: "X.....x.X.......", SNARE: "....X.......X...", HAT: "x.x.x.x.x.x.x.x."},
+        ),
+        (
+            {KICK: "X.x...x.X.x.....", SNARE: "....X.......X..x", OPEN: "X.x.X.x.X.x.X.x."},
+            {KICK: "X...X...X...X...", SNARE: "....X.......X.X.", CRASH: "X...............", HAT: "x.x.x.x.x.x.x.x."},
+        ),
     ),
     "boombap": (
         ({KICK: "X.........x.....", RIM: "....x.......x...", HAT: "x...x...x...x..."},),
-        ({KICK: "X.......x.X.....", SNARE: "....X.......X...", HAT: "x.x.x.x.x.x.x.x."},
-         {KICK: "X.....x...X.....", SNARE: "....X.......X...", HAT: "x.x.x.x.x.x.x.x."}),
+        (
+            {KICK: "X.......x.X.....", SNARE: "....X.......X...", HAT: "x.x.x.x.x.x.x.x."},
+            {KICK: "X.....x...X.....", SNARE: "....X.......X...", HAT: "x.x.x.x.x.x.x.x."},
+        ),
         ({KICK: "X.x.....X.x...x.", SNARE: "....X.......X...", HAT: "x.x.X.x.x.x.X.x.", CRASH: "X..............."},),
     ),
     "trap": (
@@ -30,10 +36,14 @@ DRUM_BARS: Final[dict[str, tuple[tuple[Bar, ...], ...]]] = {
     ),
     "house": (
         ({KICK: "X...x...X...x...", HAT: "..x...x...x...x."},),
-        ({KICK: "X...X...X...X...", CLAP: "....x.......x...", HAT: "..x...x...x...x."},
-         {KICK: "X...X...X...X...", CLAP: "....x.......x...", HAT: "x.x.x.x.x.x.x.x."}),
-        ({KICK: "X...X...X...X...", CLAP: "....X.......X...", OPEN: "..X...X...X...X.", HAT: "x..xx..xx..xx..x"},
-         {KICK: "X...X...X...X.x.", SNARE: "....X.......X..x", OPEN: "..X...X...X...X.", HAT: "xxxxxxxxxxxxxxxx"}),
+        (
+            {KICK: "X...X...X...X...", CLAP: "....x.......x...", HAT: "..x...x...x...x."},
+            {KICK: "X...X...X...X...", CLAP: "....x.......x...", HAT: "x.x.x.x.x.x.x.x."},
+        ),
+        (
+            {KICK: "X...X...X...X...", CLAP: "....X.......X...", OPEN: "..X...X...X...X.", HAT: "x..xx..xx..xx..x"},
+            {KICK: "X...X...X...X.x.", SNARE: "....X.......X..x", OPEN: "..X...X...X...X.", HAT: "xxxxxxxxxxxxxxxx"},
+        ),
     ),
     "swing": (
         ({RIDE: "x...x.x.x...x.x."},),
@@ -42,15 +52,24 @@ DRUM_BARS: Final[dict[str, tuple[tuple[Bar, ...], ...]]] = {
     ),
     "funk": (
         ({KICK: "X.........x.....", RIM: "....x.......x...", HAT: "x.x.x.x.x.x.x.x."},),
-        ({KICK: "X.x.......x..x..", SNARE: "....X..x.x..X...", HAT: "x.x.x.x.x.x.x.x."},
-         {KICK: "X..x..x...x.....", SNARE: "....X.......X..x", HAT: "x.x.x.x.x.x.x.x."}),
+        (
+            {KICK: "X.x.......x..x..", SNARE: "....X..x.x..X...", HAT: "x.x.x.x.x.x.x.x."},
+            {KICK: "X..x..x...x.....", SNARE: "....X.......X..x", HAT: "x.x.x.x.x.x.x.x."},
+        ),
         ({KICK: "X.xx..x...x..x..", SNARE: "....X..x.x..X..x", HAT: "xxxxxxxxxxxxxx.x", OPEN: "..............X."},),
     ),
     "toms": (
         ({LOW_TOM: "X.......x......."},),
         ({LOW_TOM: "X.....x.X.....x.", KICK: "X.......X......."},),
-        ({LOW_TOM: "X.x.X.x.X.x.X.x.", KICK: "X...X...X...X...", HIGH_TOM: "......x.......xx", CRASH: "X..............."},
-         {LOW_TOM: "X..x..x.X..x..x.", KICK: "X.....X.X.....X.", SNARE: "....X.......X.xx"}),
+        (
+            {
+                LOW_TOM: "X.x.X.x.X.x.X.x.",
+                KICK: "X...X...X...X...",
+                HIGH_TOM: "......x.......xx",
+                CRASH: "X...............",
+            },
+            {LOW_TOM: "X..x..x.X..x..x.", KICK: "X.....X.X.....X.", SNARE: "....X.......X.xx"},
+        ),
     ),
     "brushes": (
         ({HAT: "x...x...x...x..."}, {RIM: "....x.......x..."}),

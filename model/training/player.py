@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Final
 
 import torch
 from torch import Tensor, nn
-from transformers import MusicgenDecoderConfig, MusicgenForCausalLM, T5EncoderModel
+from transformers import MusicgenDecoderConfig, MusicgenForCausalLM, MusicgenForConditionalGeneration, T5EncoderModel
 
 WIDTH: Final = 192
 LAYERS: Final = 6
@@ -22,10 +23,24 @@ _COLUMNS: Final = tuple(round(pair * 1.5) for pair in range(_PAIRS))  # the freq
 
 def config() -> MusicgenDecoderConfig:
     """192 wide, six layers, four heads, four codebooks of 1,024 and the padding id 1,024."""
-    return MusicgenDecoderConfig(vocab_size=1024, max_position_embeddings=2048, num_hidden_layers=LAYERS, ffn_dim=4 * WIDTH,
-                                 num_attention_heads=HEADS, hidden_size=WIDTH, num_codebooks=4, audio_channels=1, layerdrop=0.0,
-                                 dropout=0.0, attention_dropout=0.0, activation_dropout=0.0, pad_token_id=1024, bos_token_id=1024,
-                                 scale_embedding=False, tie_word_embeddings=False)
+    return MusicgenDecoderConfig(
+        vocab_size=1024,
+        max_position_embeddings=2048,
+        num_hidden_layers=LAYERS,
+        ffn_dim=4 * WIDTH,
+        num_attention_heads=HEADS,
+        hidden_size=WIDTH,
+        num_codebooks=4,
+        audio_channels=1,
+        layerdrop=0.0,
+        dropout=0.0,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        pad_token_id=1024,
+        bos_token_id=1024,
+        scale_embedding=False,
+        tie_word_embeddings=False,
+    )
 
 
 class Player(nn.Module):
@@ -42,9 +57,20 @@ class Player(nn.Module):
         states = self.text_encoder(input_ids=word_ids, attention_mask=mask).last_hidden_state
         states = self.enc_to_dec_proj(states) * (mask * kept[:, None])[..., None]
         windows, books, positions = ids.shape
-        logits: Tensor = self.decoder(input_ids=ids.reshape(windows * books, positions), encoder_hidden_states=states,
-                                      encoder_attention_mask=mask, use_cache=False).logits
+        logits: Tensor = self.decoder(
+            input_ids=ids.reshape(windows * books, positions),
+            encoder_hidden_states=states,
+            encoder_attention_mask=mask,
+            use_cache=False,
+        ).logits
         return logits.view(windows, books, positions, -1)
+
+    def load_exported(self, folder: Path) -> None:
+        """Take text encoder, projection and decoder from an exported MusicGen folder."""
+        model = MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        self.text_encoder.load_state_dict(model.text_encoder.state_dict())
+        self.decoder.load_state_dict(model.decoder.state_dict())
+        self.enc_to_dec_proj.load_state_dict(model.enc_to_dec_proj.state_dict())
 
 
 @torch.no_grad()

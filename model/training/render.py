@@ -38,8 +38,17 @@ def render_shard(synth: Synth, shard: int, folder: Path) -> None:
         piece = compose(seed)
         samples = render_piece(synth, piece)
         audio.append(np.round(samples * 32767).astype(np.int16))
-        pieces.append({"seed": seed, "offset": offset, "samples": len(samples), "bar_frames": piece.bar_frames,
-                       "loop_frames": piece.loop_frames, "sections": piece.sections, "labels": piece.labels.as_dict()})
+        pieces.append(
+            {
+                "seed": seed,
+                "offset": offset,
+                "samples": len(samples),
+                "bar_frames": piece.bar_frames,
+                "loop_frames": piece.loop_frames,
+                "sections": piece.sections,
+                "labels": piece.labels.as_dict(),
+            }
+        )
         offset += len(samples)
     np.save(folder / f"{shard:05d}.part.npy", np.concatenate(audio))
     (folder / f"{shard:05d}.json").write_text(json.dumps(pieces))

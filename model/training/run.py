@@ -15,7 +15,9 @@ def _module(name: str, *arguments: str, processes: int = 1) -> None:
     launcher = [sys.executable, "-m"]
     if processes > 1:
         launcher += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    subprocess.run([*launcher, f"model.training.{name}", *arguments], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run(
+        [*launcher, f"model.training.{name}", *arguments], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
 
 
 def _render(arguments: argparse.Namespace) -> None:
@@ -54,7 +56,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=90, help="of language-model training")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
-    stages = {"render": _render, "codec": _codec, "tokenise": _tokenise, "text": _text, "train": _train, "evaluate": _evaluate}
+    stages = {
+        "render": _render,
+        "codec": _codec,
+        "tokenise": _tokenise,
+        "text": _text,
+        "train": _train,
+        "evaluate": _evaluate,
+    }
     for stage in arguments.stages:
         print(f"== {stage}", flush=True)
         stages[stage](arguments)

@@ -10,18 +10,22 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from transformers import EncodecModel
+from transformers import EncodecModel, MusicgenForConditionalGeneration
 
 from . import codec, corpus
 from .train_codec import FOLDER as CODEC_FOLDER
 
 WRAP_FRAMES: Final = 16
+WEIGHTS: Final = Path("model/resonance_model/weights")
 
 
 def frozen_codec(name: str = "quantised") -> EncodecModel:
-    """The codec whose encoder and codebooks no later phase changes."""
+    """The codec whose encoder and codebooks no later phase changes; the exported one when this machine trained none."""
+    path = CODEC_FOLDER / f"{name}.pt"
+    if not path.exists():
+        return MusicgenForConditionalGeneration.from_pretrained(WEIGHTS, dtype=torch.float32).audio_encoder.eval()
     model = EncodecModel(codec.config())
-    model.load_state_dict(torch.load(CODEC_FOLDER / f"{name}.pt", weights_only=True)["model"])
+    model.load_state_dict(torch.load(path, weights_only=True)["model"])
     return model.eval()
 
 
@@ -34,7 +38,10 @@ def tokenise_shard(model: EncodecModel, number: int) -> None:
     for piece in pieces:
         start, count = piece["offset"], piece["samples"]
         loop = start + piece["loop_frames"] * 320
-        samples = np.concatenate([audio[start : start + count], audio[loop : loop + WRAP_FRAMES * 320]]).astype(np.float32) / 32767
+        samples = (
+            np.concatenate([audio[start : start + count], audio[loop : loop + WRAP_FRAMES * 320]]).astype(np.float32)
+            / 32767
+        )
         latents = model.encoder(torch.from_numpy(samples)[None, None])
         codes = model.quantizer.encode(latents, 2.0)[:, 0]
         found.append(codes[:, : count // 320].numpy().astype(np.int16))
@@ -53,8 +60,11 @@ def main() -> None:
     corpus.CODES.mkdir(parents=True, exist_ok=True)
     model = frozen_codec()
     while not arguments.stop_file.exists():
-        todo = sorted({*corpus.shards(), *corpus.shards(held_out=True)} - {*corpus.shards(corpus.CODES),
-                      *corpus.shards(corpus.CODES, held_out=True)}, key=lambda number: (number < corpus.HELD_OUT_FIRST, number))
+        todo = sorted(
+            {*corpus.shards(), *corpus.shards(held_out=True)}
+            - {*corpus.shards(corpus.CODES), *corpus.shards(corpus.CODES, held_out=True)},
+            key=lambda number: (number < corpus.HELD_OUT_FIRST, number),
+        )
         todo = [number for number in todo if number < arguments.last]
         if todo:
             tokenise_shard(model, todo[0])

@@ -49,8 +49,11 @@ class Trainer:
         for name, parameter in self.player.named_parameters():
             if not name.startswith("text_encoder"):
                 (decayed if parameter.dim() == 2 and "embed" not in name else plain).append(parameter)
-        return [{"params": decayed, "weight_decay": 0.05, "scale": 1.0}, {"params": plain, "weight_decay": 0.0, "scale": 1.0},
-                {"params": slow, "weight_decay": 0.0, "scale": 0.2}]
+        return [
+            {"params": decayed, "weight_decay": 0.05, "scale": 1.0},
+            {"params": plain, "weight_decay": 0.0, "scale": 1.0},
+            {"params": slow, "weight_decay": 0.0, "scale": 0.2},
+        ]
 
     def _resume(self) -> None:
         path = FOLDER / "checkpoint.pt"
@@ -59,13 +62,20 @@ class Trainer:
             self.player.load_state_dict(state["player"])
             self._optimiser.load_state_dict(state["optimiser"])
             self.step, self.frames, self.spent_s = state["step"], state["frames"], state["spent_s"]
+        elif self._arguments.from_weights:
+            self.player.load_exported(self._arguments.from_weights)
 
     def save(self, name: str = "checkpoint") -> None:
         """Write the checkpoint in one move (rank 0)."""
         if self._rank:
             return
-        state = {"player": self.player.state_dict(), "optimiser": self._optimiser.state_dict(), "step": self.step,
-                 "frames": self.frames, "spent_s": self.spent_s}
+        state = {
+            "player": self.player.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "step": self.step,
+            "frames": self.frames,
+            "spent_s": self.spent_s,
+        }
         torch.save(state, FOLDER / f"{name}.part")
         (FOLDER / f"{name}.part").rename(FOLDER / f"{name}.pt")
 
@@ -78,7 +88,13 @@ class Trainer:
             now = time.monotonic()
             self.spent_s, last = self.spent_s + now - last, now
             if self.step % 50 == 0:
-                self._write({"loss": round(sum(losses) / len(losses), 4), "rate": round(self._rate(), 6), "pieces": len(self._train)})
+                self._write(
+                    {
+                        "loss": round(sum(losses) / len(losses), 4),
+                        "rate": round(self._rate(), 6),
+                        "pieces": len(self._train),
+                    }
+                )
                 losses = []
                 self._train.refresh()
             if now - saved > CHECKPOINT_S:
@@ -131,8 +147,15 @@ class Trainer:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
         flat /= self._world
-        torch._foreach_copy_(gradients, [part.view_as(gradient) for part, gradient in
-                                         zip(flat.split([gradient.numel() for gradient in gradients]), gradients, strict=True)])
+        torch._foreach_copy_(
+            gradients,
+            [
+                part.view_as(gradient)
+                for part, gradient in zip(
+                    flat.split([gradient.numel() for gradient in gradients]), gradients, strict=True
+                )
+            ],
+        )
 
     def _loss(self, batch: list[Window]) -> Tensor:
         word_ids, mask = words(self._tokenizer, batch, self._random)
@@ -148,7 +171,9 @@ class Trainer:
         self._choose_attention(ids.shape[-1])
         with torch.autocast("cpu", torch.bfloat16, enabled=bool(self._arguments.bf16)):
             logits = self.player(ids, word_ids, mask, kept)
-        losses = nn.functional.cross_entropy(logits.flatten(0, 2).float(), labels.flatten(), ignore_index=IGNORED, reduction="none")
+        losses = nn.functional.cross_entropy(
+            logits.flatten(0, 2).float(), labels.flatten(), ignore_index=IGNORED, reduction="none"
+        )
         return losses.view(labels.shape), labels
 
     def _choose_attention(self, positions: int) -> None:
@@ -175,16 +200,24 @@ class Trainer:
         order = torch.arange(256).roll(77)
         wrong = self._frame_zero(starts, start_ids[order], start_mask[order], torch.ones(256))
         none = self._frame_zero(starts, start_ids, start_mask, torch.zeros(256))
-        self._write({
-            "held_out": round(float(losses[known].mean()), 4),
-            "books": [round(float(losses[:, book][known[:, book]].mean()), 3) for book in range(4)],
-            "first_pass": round(float(losses[first].mean()), 4), "repeat": round(float(losses[repeat].mean()), 4),
-            "repeat_ratio": round(float(losses[repeat].mean() / losses[first].mean()), 4),
-            "frame_0": {"right": round(right, 3), "shuffled": round(wrong, 3), "none": round(none, 3), "gap": round(wrong - right, 3)},
-        })
+        self._write(
+            {
+                "held_out": round(float(losses[known].mean()), 4),
+                "books": [round(float(losses[:, book][known[:, book]].mean()), 3) for book in range(4)],
+                "first_pass": round(float(losses[first].mean()), 4),
+                "repeat": round(float(losses[repeat].mean()), 4),
+                "repeat_ratio": round(float(losses[repeat].mean() / losses[first].mean()), 4),
+                "frame_0": {
+                    "right": round(right, 3),
+                    "shuffled": round(wrong, 3),
+                    "none": round(none, 3),
+                    "gap": round(wrong - right, 3),
+                },
+            }
+        )
 
     def _frame_zero(self, batch: list[Window], word_ids: Tensor, mask: Tensor, kept: Tensor) -> float:
-        losses, labels = self._token_losses(batch, word_ids, mask, kept)
+        losses, _labels = self._token_losses(batch, word_ids, mask, kept)
         first = losses[:, 0, 0]
         return float(first.mean())
 
@@ -199,11 +232,16 @@ class Trainer:
 def main() -> None:
     """Train, or go on training, until a time of day."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--until", type=float, default=None, help="deadline in seconds since 1970; default: --minutes from now")
+    parser.add_argument(
+        "--until", type=float, default=None, help="deadline in seconds since 1970; default: --minutes from now"
+    )
     parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--decay-s", type=float, default=900)
     parser.add_argument("--peak", type=float, default=1.5e-3)
     parser.add_argument("--short-frames", type=int, default=1_500_000)
+    parser.add_argument(
+        "--from-weights", type=Path, default=None, help="an exported folder to start from when there is no checkpoint"
+    )
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()
     arguments.until = arguments.until or time.time() + 60 * arguments.minutes

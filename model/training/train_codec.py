@@ -33,7 +33,9 @@ class CodecTrainer:
         self._random = np.random.default_rng(int(time.time()))
         self.model = EncodecModel(codec.config())
         self._trained: nn.Module = self.model if phase == "ae" else self.model.decoder
-        self._optimiser = torch.optim.AdamW(self._trained.parameters(), lr=learning_rate, betas=(0.8, 0.99), weight_decay=1e-4)
+        self._optimiser = torch.optim.AdamW(
+            self._trained.parameters(), lr=learning_rate, betas=(0.8, 0.99), weight_decay=1e-4
+        )
         self.spent_s, self.step = 0.0, 0
         self._path = FOLDER / f"{phase}.pt"
         self._resume()
@@ -51,7 +53,12 @@ class CodecTrainer:
 
     def save(self) -> None:
         """Write the checkpoint in one move."""
-        state = {"model": self.model.state_dict(), "optimiser": self._optimiser.state_dict(), "spent_s": self.spent_s, "step": self.step}
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "spent_s": self.spent_s,
+            "step": self.step,
+        }
         torch.save(state, self._path.with_suffix(".part"))
         self._path.with_suffix(".part").rename(self._path)
 
@@ -102,7 +109,13 @@ class CodecTrainer:
 
     def _log(self, loss: float) -> None:
         figures = measure(self.model, with_codes=self._phase == "decoder") if self.step % 500 == 0 else {}
-        line = {"phase": self._phase, "step": self.step, "minutes": round(self.spent_s / 60, 2), "loss": round(loss, 4), **figures}
+        line = {
+            "phase": self._phase,
+            "step": self.step,
+            "minutes": round(self.spent_s / 60, 2),
+            "loss": round(loss, 4),
+            **figures,
+        }
         with (FOLDER / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
         print(line, flush=True)
@@ -120,7 +133,10 @@ def measure(model: EncodecModel, with_codes: bool) -> dict[str, float]:
     audio = corpus.crops(corpus.shards(held_out=True), 30, 100, np.random.default_rng(7))
     latents = model.encoder(audio)
     made = model.decoder(quantised(model, latents) if with_codes else latents)
-    return {"mel_db": round(mel_distance_db(made[:, 0], audio[:, 0]), 3), "si_sdr_db": round(si_sdr_db(made[:, 0], audio[:, 0]), 3)}
+    return {
+        "mel_db": round(mel_distance_db(made[:, 0], audio[:, 0]), 3),
+        "si_sdr_db": round(si_sdr_db(made[:, 0], audio[:, 0]), 3),
+    }
 
 
 @torch.no_grad()
@@ -130,8 +146,10 @@ def make_codebooks(latent_count: int = 80_000, rounds: int = 16) -> None:
     model.load_state_dict(torch.load(FOLDER / "ae.pt", weights_only=True)["model"])
     generator = np.random.default_rng(3)
     torch.manual_seed(3)
-    found = [model.encoder(corpus.crops(corpus.shards(), 20, 200, generator)).transpose(1, 2)[:, 8:-8].reshape(-1, 128)
-             for _ in range(-(-latent_count // (20 * 184)))]
+    found = [
+        model.encoder(corpus.crops(corpus.shards(), 20, 200, generator)).transpose(1, 2)[:, 8:-8].reshape(-1, 128)
+        for _ in range(-(-latent_count // (20 * 184)))
+    ]
     latents = torch.cat(found)
     power = latents.square().sum(1)
     weights = 1 / (power + 0.15 * power.mean())

@@ -58,7 +58,9 @@ class Corpus:
         return Window(arrange(codes, piece, random, frames, beginning), piece, beginning)
 
 
-def arrange(codes: NDArray[np.int16], piece: dict[str, Any], random: Random, frames: int, from_start: bool) -> NDArray[np.int16]:
+def arrange(
+    codes: NDArray[np.int16], piece: dict[str, Any], random: Random, frames: int, from_start: bool
+) -> NDArray[np.int16]:
     """The sections laid out as a song: the loop repeated, a fill closing each fourth, and sometimes an ending."""
     sections = {name: codes[:, start:end] for name, start, end in piece["sections"]}
     period = random.choice((2, 4, 4, 8))

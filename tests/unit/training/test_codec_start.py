@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-from transformers import EncodecModel
-
 from model.training import codec
+from transformers import EncodecModel
 
 
 def test_the_lapped_basis_reconstructs_perfectly() -> None:

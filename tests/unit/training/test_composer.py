@@ -6,7 +6,6 @@ from collections import Counter
 from random import Random
 
 import pytest
-
 from model.training.captions import UNKNOWN, caption, vocabulary
 from model.training.compose import ENDING_FRAMES, compose
 
@@ -28,7 +27,9 @@ def test_the_loop_is_the_first_section_again() -> None:
     for piece in PIECES:
         length = piece.loop_frames
         first = sorted((note.start, note.player, note.key) for note in piece.notes if note.start < length)
-        again = sorted((note.start - length, note.player, note.key) for note in piece.notes if length <= note.start < 2 * length)
+        again = sorted(
+            (note.start - length, note.player, note.key) for note in piece.notes if length <= note.start < 2 * length
+        )
         assert first == again
 
 
@@ -45,10 +46,21 @@ def test_every_piece_has_a_player_and_names_only_players_who_play() -> None:
         assert set(piece.labels.instruments) == {note.player for note in piece.notes}
 
 
-@pytest.mark.parametrize("one,other", [("energy", "bass_resonance"), ("energy", "frames_per_sixteenth"), ("emotional_tension", "energy"),
-                                       ("vocal_presence", "harmonic_complexity")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("energy", "bass_resonance"),
+        ("energy", "frames_per_sixteenth"),
+        ("emotional_tension", "energy"),
+        ("vocal_presence", "harmonic_complexity"),
+    ],
+)
 def test_attributes_are_drawn_independently(one: str, other: str) -> None:
-    pairs = [(getattr(compose(seed).labels, one), getattr(compose(seed).labels, other)) for seed in range(1200) if not compose(seed).labels.solo]
+    pairs = [
+        (getattr(compose(seed).labels, one), getattr(compose(seed).labels, other))
+        for seed in range(1200)
+        if not compose(seed).labels.solo
+    ]
     left, right, both = Counter(a for a, _ in pairs), Counter(b for _, b in pairs), Counter(pairs)
     distance = sum(abs(both[a, b] / len(pairs) - left[a] * right[b] / len(pairs) ** 2) for a in left for b in right) / 2
     assert distance < 0.08
@@ -59,7 +71,8 @@ def test_captions_hold_only_words_of_the_vocabulary() -> None:
     random = Random(3)
     for piece in PIECES:
         words = caption(piece.labels.as_dict(), random).replace("-", " ").split()
-        assert words and set(words) <= known
+        assert words
+        assert set(words) <= known
 
 
 def test_most_captions_are_short() -> None:

@@ -6,10 +6,9 @@ from random import Random
 
 import numpy as np
 import torch
-from transformers import MusicgenForCausalLM
-
 from model.training import player
 from model.training.windows import IGNORED, PAD, Window, arrange, delayed
+from transformers import MusicgenForCausalLM
 
 PIECE = {"bar_frames": 64, "loop_frames": 128, "sections": [["first", 0, 128], ["loop", 128, 256]], "labels": {}}
 CODES = np.random.default_rng(0).integers(0, 1024, (4, 256)).astype(np.int16)
@@ -35,5 +34,8 @@ def test_the_delay_pattern_is_that_of_transformers() -> None:
     _, mask = model.build_delay_pattern_mask(start, pad_token_id=PAD, max_length=15)
     fixed = mask[:, : ids.shape[-1]] != -1
     assert torch.equal(ids[0][fixed], mask[:, : ids.shape[-1]][fixed])
-    assert all(torch.equal(labels[0, book, book : book + 10], torch.from_numpy(codes[book].astype(np.int64))) for book in range(4))
+    assert all(
+        torch.equal(labels[0, book, book : book + 10], torch.from_numpy(codes[book].astype(np.int64)))
+        for book in range(4)
+    )
     assert (labels[0, 3, :3] == IGNORED).all()
