@@ -26,6 +26,7 @@ from .meters import Reading, folded, read
 from .render import render_piece
 from .synth import Synth
 from .text import CLASSES, INSTRUMENTS
+from .train_codec import measure
 
 SHOWN: Final = (
     "fast energetic drums and bass",
@@ -245,6 +246,7 @@ def main() -> None:
         "random_prompts": examination.random_prompts(arguments.prompts, arguments.seeds),
         "renderings": rendered(40),
         "speed_transformers_one_thread": examination.speed(),
+        "codec": measure(examination.generator.model.audio_encoder, with_codes=True),
         "training": last_gates(),
     }
     (arguments.folder / "evaluation.json").write_text(json.dumps(figures, indent=1) + "\n")

@@ -45,6 +45,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _evaluate(_: argparse.Namespace) -> None:
     _module("evaluate")
+    _module("card")
     _module("export", "--digests-only")
 
 
