@@ -39,7 +39,7 @@ class Trainer:
         player.start(self.player)
         self._tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(text.FOLDER)
         self._optimiser = torch.optim.AdamW(self._groups(), lr=arguments.peak, betas=(0.9, 0.97), eps=1e-8, fused=True)
-        self.step, self.frames, self.spent_s = 0, 0, 0.0
+        self.step, self.frames, self.spent_s, self._warm_from = 0, 0, 0.0, 0
         self._resume()
         self._random = Random(self.step * 1000 + self._rank)
         self._train, self._held_out = Corpus(held_out=False), Corpus(held_out=True)
@@ -60,8 +60,13 @@ class Trainer:
         if path.exists():
             state = torch.load(path, weights_only=True)
             self.player.load_state_dict(state["player"])
-            self._optimiser.load_state_dict(state["optimiser"])
             self.step, self.frames, self.spent_s = state["step"], state["frames"], state["spent_s"]
+            self._warm_from = state.get("warm_from", 0)
+            if self._arguments.graft_copying:
+                player.teach_copying(self.player)
+                self._warm_from = self.step
+            else:
+                self._optimiser.load_state_dict(state["optimiser"])
         elif self._arguments.from_weights:
             self.player.load_exported(self._arguments.from_weights)
 
@@ -75,6 +80,7 @@ class Trainer:
             "step": self.step,
             "frames": self.frames,
             "spent_s": self.spent_s,
+            "warm_from": self._warm_from,
         }
         torch.save(state, FOLDER / f"{name}.part")
         (FOLDER / f"{name}.part").rename(FOLDER / f"{name}.pt")
@@ -114,9 +120,9 @@ class Trainer:
         return bool(flag.item())
 
     def _rate(self) -> float:
-        """Warm-up over 100 steps, stable, then a linear decay over the last `decay_s` seconds before the deadline."""
+        """Warm-up over 80 steps, stable, then a linear decay over the last `decay_s` seconds before the deadline."""
         left = (self._arguments.until - time.time()) / max(1.0, self._arguments.decay_s)
-        return float(self._arguments.peak * min(1.0, (self.step + 1) / 100, max(0.03, left)))
+        return float(self._arguments.peak * min(1.0, (self.step - self._warm_from + 1) / 80, max(0.03, left)))
 
     def _length(self) -> int:
         """The curriculum: half a second to two at first, then windows that hold several loops, up to thirty seconds."""
@@ -242,6 +248,7 @@ def main() -> None:
     parser.add_argument(
         "--from-weights", type=Path, default=None, help="an exported folder to start from when there is no checkpoint"
     )
+    parser.add_argument("--graft-copying", action="store_true", help="write the copying heads into the checkpoint, once")
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()
     arguments.until = arguments.until or time.time() + 60 * arguments.minutes
