@@ -25,7 +25,7 @@ CAPTION_DROPOUT: Final = 0.1
 BOOK_WEIGHTS: Final = (1.3, 1.1, 0.9, 0.7)
 EARLY_FRAMES: Final = 12
 EARLY_WEIGHT: Final = 3.0
-FRAMES_PER_STEP: Final = 3200  # of each process
+FRAMES_PER_STEP: Final = 2000  # of each process
 
 
 class Trainer:
@@ -38,22 +38,34 @@ class Trainer:
         self.player = player.Player(T5EncoderModel.from_pretrained(text.FOLDER, dtype=torch.float32))
         player.start(self.player)
         self._tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(text.FOLDER)
-        self._optimiser = torch.optim.AdamW(self._groups(), lr=arguments.peak, betas=(0.9, 0.97), eps=1e-8, fused=True)
+        self._optimisers = self._make_optimisers()
         self.step, self.frames, self.spent_s, self._warm_from = 0, 0, 0.0, 0
         self._resume()
         self._random = Random(self.step * 1000 + self._rank)
         self._train, self._held_out = Corpus(held_out=False), Corpus(held_out=True)
 
-    def _groups(self) -> list[dict[str, Any]]:
-        decayed, plain, slow = [], [], list(self.player.text_encoder.parameters())
+    def _make_optimisers(self) -> tuple[torch.optim.Optimizer, ...]:
+        """Muon for the decoder's inner matrices, AdamW for words, cross-attention, vocabulary and the heads that look back."""
+        inner: list[nn.Parameter] = []
+        decayed: list[nn.Parameter] = []
+        plain: list[nn.Parameter] = []
         for name, parameter in self.player.named_parameters():
-            if not name.startswith("text_encoder"):
+            if name.startswith("text_encoder"):
+                continue
+            if name.endswith(("fc1.weight", "fc2.weight", "self_attn.v_proj.weight", "self_attn.out_proj.weight")):
+                inner.append(parameter)
+            else:
                 (decayed if parameter.dim() == 2 and "embed" not in name else plain).append(parameter)
-        return [
+        groups = [
             {"params": decayed, "weight_decay": 0.05, "scale": 1.0},
             {"params": plain, "weight_decay": 0.0, "scale": 1.0},
-            {"params": slow, "weight_decay": 0.0, "scale": 0.2},
+            {"params": list(self.player.text_encoder.parameters()), "weight_decay": 0.0, "scale": 0.2},
         ]
+        muon = [{"params": inner, "scale": 1.0}]
+        return (
+            torch.optim.AdamW(groups, lr=self._arguments.peak, betas=(0.9, 0.97), eps=1e-8, fused=True),
+            torch.optim.Muon(muon, lr=self._arguments.peak, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        )
 
     def _resume(self) -> None:
         path = FOLDER / "checkpoint.pt"
@@ -64,9 +76,11 @@ class Trainer:
             self._warm_from = state.get("warm_from", 0)
             if self._arguments.graft_copying:
                 player.teach_copying(self.player)
+            if self._arguments.graft_copying or self._arguments.fresh_optimiser:
                 self._warm_from = self.step
-            else:
-                self._optimiser.load_state_dict(state["optimiser"])
+                return
+            for optimiser, kept in zip(self._optimisers, state["optimisers"], strict=True):
+                optimiser.load_state_dict(kept)
         elif self._arguments.from_weights:
             self.player.load_exported(self._arguments.from_weights)
 
@@ -76,7 +90,7 @@ class Trainer:
             return
         state = {
             "player": self.player.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "step": self.step,
             "frames": self.frames,
             "spent_s": self.spent_s,
@@ -134,14 +148,16 @@ class Trainer:
         frames = self._length()
         batch = [self._train.window(self._random, frames) for _ in range(max(2, FRAMES_PER_STEP // frames))]
         rate = self._rate()
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate * group["scale"]
+        for optimiser in self._optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["scale"]
         loss = self._loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         self._average_gradients()
         nn.utils.clip_grad_norm_(self.player.parameters(), 1.0)
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=False)
+        for optimiser in self._optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=False)
         self.step += 1
         self.frames += sum(window.codes.shape[1] for window in batch) * self._world
         return loss.item()
@@ -249,6 +265,7 @@ def main() -> None:
         "--from-weights", type=Path, default=None, help="an exported folder to start from when there is no checkpoint"
     )
     parser.add_argument("--graft-copying", action="store_true", help="write the copying heads into the checkpoint, once")
+    parser.add_argument("--fresh-optimiser", action="store_true", help="go on without the optimisers' state")
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()
     arguments.until = arguments.until or time.time() + 60 * arguments.minutes
