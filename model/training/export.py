@@ -27,8 +27,8 @@ BYTES_MAX: Final = 25_000_000
 GENERATION: Final[dict[str, Any]] = {
     "do_sample": True,
     "guidance_scale": 3.0,
-    "top_k": 64,
-    "temperature": 0.9,
+    "top_k": 250,
+    "temperature": 1.0,
     "max_new_tokens": 504,
 }
 
@@ -77,6 +77,7 @@ def write(model: MusicgenForConditionalGeneration, folder: Path) -> None:
     extractor = EncodecFeatureExtractor(
         feature_size=1, sampling_rate=16_000, padding_side="left", return_attention_mask=True
     )
+    extractor.save_pretrained(folder)  # processor_config.json says the same; older loaders look for this file
     MusicgenProcessor(extractor, tokenizer).save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)
     write_digests(folder)
