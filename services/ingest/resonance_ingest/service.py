@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict
@@ -104,10 +105,10 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     ) -> AsyncIterator[ingest_pb2.StreamClipsResponse]:
         await self._jobs.get(request.job_id)
         track = self._runner.prepared(request.job_id, request.track_index)
-        if track is None:
+        if track is None or track.path is None:
             message = "the track's clips exist only while its job prepares or extracts it, on the replica that does"
             raise NotFound(message, reason="CLIPS_NOT_HERE")
-        async for part in _clip_parts(track):
+        async for part in _clip_parts(track, track.path):
             yield part
 
     async def _accept(self, job: Job, spool: UploadSpool) -> Job:
@@ -191,8 +192,8 @@ def _options_of(options: steering_pb2.TasteOptions) -> dict[str, Any]:
     return MessageToDict(options, preserving_proto_field_name=True)
 
 
-async def _clip_parts(track: PreparedTrack) -> AsyncIterator[ingest_pb2.StreamClipsResponse]:
-    rate_hz, digest, sequence, sample_offset = track.sound.sample_rate_hz, hashlib.sha256(), 0, 0
+async def _clip_parts(track: PreparedTrack, path: Path) -> AsyncIterator[ingest_pb2.StreamClipsResponse]:
+    rate_hz, digest, sequence, sample_offset = track.sample_rate_hz, hashlib.sha256(), 0, 0
     encoding = audio_pb2.SAMPLE_ENCODING_PCM_F32LE
     layout = audio_pb2.AudioFormat(sample_rate_hz=rate_hz, channel_count=1, encoding=encoding)
     yield ingest_pb2.StreamClipsResponse(format=layout)
@@ -205,7 +206,7 @@ async def _clip_parts(track: PreparedTrack) -> AsyncIterator[ingest_pb2.StreamCl
         )
         yield ingest_pb2.StreamClipsResponse(clip=opening)
         try:
-            pieces = await asyncio.to_thread(read_chunks, track.sound.path, clip)
+            pieces = await asyncio.to_thread(read_chunks, path, clip)
         except FileNotFoundError:
             raise NotFound("the job has ended, and its clips with it", reason="CLIPS_NOT_HERE") from None
         for data in pieces:

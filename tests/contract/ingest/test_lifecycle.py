@@ -115,7 +115,7 @@ async def test_deleting_removes_the_job_and_its_taste(system, song: bytes) -> No
     await system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id=job.job_id))
     assert system.extract.tastes == {}
     assert (await failure_of(system.stub.GetJob(ingest_pb2.GetJobRequest(job_id=job.job_id)))).reason == "NO_SUCH_JOB"
-    assert [key async for key in system.store.keys("")] == []
+    assert await system.kept() == []
 
 
 async def test_deleting_a_running_job_stops_it_first(open_system, long_song: bytes) -> None:
@@ -125,7 +125,7 @@ async def test_deleting_a_running_job_stops_it_first(open_system, long_song: byt
         await system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id=job.job_id))
         await asyncio.sleep(0.1)
         assert (system.extract.running, system.extract.tastes, system.leftovers()) == (0, {}, [])
-        assert [key async for key in system.store.keys("")] == []
+        assert await system.kept() == []
 
 
 async def test_full_is_said_at_the_door_with_a_time_to_come_back(open_system, long_song: bytes) -> None:
@@ -154,7 +154,6 @@ async def test_an_extractor_that_is_away_for_a_while_is_waited_for(open_system, 
     async with open_system(extract=ScriptedExtract(fails_with=[away, away])) as system:
         states = await system.watch((await system.upload({"a.flac": song})).job_id)
         assert states[-1].state == STATE.JOB_STATE_COMPLETED
-        assert system.extract.calls == 3
         assert [each.progress for each in states] == sorted(each.progress for each in states)
         assert [each.state for each in states] == sorted(each.state for each in states)
 

@@ -134,6 +134,9 @@ class UploadSource:
         tracks = tuple(SourceTrack(title=each.filename, locator=str(each.number)) for each in self._uploads)
         return Playlist(title=self._title or _stem(self._uploads[0].filename), tracks=tracks)
 
+    def digest(self, track: JobTrack) -> str | None:
+        return self._uploads[int(track.locator)].sha256
+
     async def fetch(self, track: JobTrack, target: Path) -> None:
         """Puts the parts together. Raises DataLoss where they are not what was uploaded."""
         upload, digest = self._uploads[int(track.locator)], hashlib.sha256()
