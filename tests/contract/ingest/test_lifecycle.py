@@ -241,6 +241,47 @@ async def test_a_wrong_upload_names_its_fault_and_leaves_nothing(open_system, me
         assert [key async for key in system.store.keys("")] == []
 
 
+async def _stands_still() -> Any:
+    for message in _upload(HEADER, TRACK, b"x"):
+        yield message
+    await asyncio.sleep(60)
+
+
+async def test_an_upload_that_stands_still_is_ended(open_system) -> None:
+    async with open_system(upload_stall_s_max=0.2) as system:
+        error = await failure_of(system.stub.UploadPlaylist(_stands_still()))
+        assert error.reason == "UPLOAD_STALLED"
+        assert await system.kept() == []
+
+
+async def test_uploads_beyond_the_number_of_places_are_refused(open_system, song: bytes) -> None:
+    async with open_system(uploads_open_max=2) as system:
+        standing = [system.stub.UploadPlaylist(_stands_still()) for _ in range(2)]
+        await asyncio.sleep(0.2)
+        error = await failure_of(system.upload({"a.flac": song}))
+        assert (error.reason, error.retry_after_s) == ("TOO_MANY_UPLOADS", 3.0)
+        for call in standing:
+            call.cancel()
+        await asyncio.sleep(0.2)
+        assert (await system.done(await system.upload({"a.flac": song}))).state == STATE.JOB_STATE_COMPLETED
+
+
+@pytest.mark.parametrize("_", range(5))
+async def test_a_cut_upload_is_never_taken_for_a_whole_one(system, song: bytes, _: int) -> None:
+    async def cut() -> Any:
+        for message in _upload(HEADER, TRACK, song[:20_000]):
+            yield message
+        await asyncio.sleep(60)
+
+    calls = [system.stub.UploadPlaylist(cut()) for _ in range(8)]
+    await asyncio.sleep(0.1)
+    for call in calls:
+        call.cancel()
+    await asyncio.sleep(0.3)
+    assert len((await system.stub.ListJobs(ingest_pb2.ListJobsRequest())).jobs) == 0
+    assert await system.kept() == []
+
+
 async def test_an_upload_that_breaks_off_leaves_nothing(system) -> None:
     async def broken() -> Any:
         for message in _upload(HEADER, TRACK, *[b"x" * 1_000_000] * 9):
