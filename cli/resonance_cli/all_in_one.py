@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 import uvicorn
-from resonance_ingest.build import open_ingest
 
 from resonance.rpc import RpcServer
 from resonance.settings import Settings
@@ -18,6 +17,7 @@ from resonance.store import open_store
 from resonance_extract.build import open_extract
 from resonance_gateway.app import build_app
 from resonance_generate.build import open_generate
+from resonance_ingest.build import open_ingest
 from resonance_model.loaders import load_model
 
 Say = Callable[[str], None]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable
+from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable, invalid_field
 from resonance.rpc import error_of, open_channel
 from resonance.settings import Settings
 from resonance.v1 import (
@@ -156,10 +156,10 @@ class Backends:
         call = self._generate.Generate(request, timeout=self._stream_s)
         return await _open_take(call, request.resume_sample_offset)
 
-    async def replay(self, request_id: str, sample_offset: int) -> TakeStream:
-        """A finished take once more, from a sample on."""
-        request = generate_pb2.StreamTakeRequest(request_id=request_id, sample_offset=sample_offset)
-        return await _open_take(self._generate.StreamTake(request, timeout=self._stream_s), sample_offset)
+    async def replay(self, request_id: str) -> TakeStream:
+        """A finished take once more."""
+        request = generate_pb2.StreamTakeRequest(request_id=request_id)
+        return await _open_take(self._generate.StreamTake(request, timeout=self._stream_s), 0)
 
     async def takes(self, page: PageQuery) -> Json:
         """One page of finished takes, newest first."""
@@ -197,6 +197,7 @@ async def _open_take(call: Any, sample_offset: int) -> TakeStream:
     stream = _listen("generate", call)
     try:
         started = (await anext(stream)).started
+        _check_offset(sample_offset, started.sample_count_total)
         first = await anext(stream)
     except BaseException as failure:
         await stream.aclose()
@@ -219,6 +220,11 @@ async def _listen(service: str, call: Any) -> AsyncGenerator[Any, None]:
                 yield response
     finally:
         call.cancel()
+
+
+def _check_offset(sample_offset: int, sample_count_total: int) -> None:
+    if sample_offset > sample_count_total:
+        raise invalid_field("resume_sample_offset", "TOO_LARGE", f"the take has {sample_count_total} samples")
 
 
 async def _write_upload(

@@ -112,6 +112,7 @@ class ConceptUse(Body):
     strength: Annotated[float, rule("ConceptWeight.strength")]
     layer_mode: LayerMode = "per_layer"
     layer_gains: Gains = {}
+    unclamped: bool = False
 
 
 class SlidersBody(Body):
@@ -144,6 +145,7 @@ class GenerationBody(Body):
     steering_target: Literal["conditional", "both"] = "conditional"
     request_id: RequestId | None = None
     resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
+    is_transient: bool = False
 
 
 class PageQuery(BaseModel):

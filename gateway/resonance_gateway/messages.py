@@ -70,6 +70,8 @@ def generate_request(body: GenerationBody, request_id: str) -> generate_pb2.Gene
     )
     if body.seed is not None:
         request.seed = body.seed
+    if body.is_transient:
+        request.is_transient = True
     if body.chunk_s is not None:
         request.chunk_s = body.chunk_s
     return request
@@ -139,6 +141,7 @@ def _concept_weight(use: ConceptUse) -> steering_pb2.ConceptWeight:
     return steering_pb2.ConceptWeight(
         name=use.name,
         strength=use.strength,
+        unclamped=use.unclamped,
         layer_mode=number_of(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
         layer_gains=use.layer_gains,
     )

@@ -126,10 +126,10 @@ def _form_of(fields: type[BaseModel]) -> dict[str, Any]:
 def _responses(described: Operation) -> dict[str, Any]:
     headers = {name: {"description": told, "schema": {"type": "string"}} for name, told in described.headers.items()}
     told: dict[str, Any] = {}
-    for status, (description, media_type, schema) in described.responses.items():
+    for status, (description, media_types, schema) in described.responses.items():
         told[str(status)] = {"description": description}
-        if media_type:
-            told[str(status)]["content"] = {media_type: {"schema": schema}}
+        if media_types:
+            told[str(status)]["content"] = {kind: {"schema": schema} for kind in media_types.split(", ")}
         if headers:
             told[str(status)]["headers"] = headers
     for status in (*described.faults, *_ALWAYS):

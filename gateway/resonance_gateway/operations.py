@@ -17,7 +17,7 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one path. `responses` maps statuses to (description, media type, schema)."""
+    """One method of one path. `responses` maps statuses to (description, media types, schema)."""
 
     summary: str
     tag: str

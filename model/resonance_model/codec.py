@@ -16,15 +16,15 @@ from resonance_model.geometry import Geometry
 class CodecParts:
     """A library's codec, taken apart at the places where streaming cuts.
 
-    The decoder is: codes -> `embed` -> `first` (a convolution over frames) -> `lstm` with a skip -> `upsample`. The modules stay the
-    library's own. `geometry` says how far each part looks.
+    The decoder is: codes -> `embed` -> `first` (a convolution over frames) -> `lstm` with a skip, where there is one -> `upsample`. The
+    modules stay the library's own. `geometry` says how far each part looks.
     """
 
     encode: Callable[[Tensor], Tensor]
     embed: Callable[[Tensor], Tensor]
     first: nn.Conv1d
     first_pad_mode: str
-    lstm: nn.LSTM
+    lstm: nn.LSTM | None
     upsample: nn.Module
     geometry: Geometry
 
@@ -103,8 +103,10 @@ class DecodeStream:
         """Runs the first convolution and the LSTM over frames `_listened`..`target`."""
         if target <= self._listened:
             return
-        outputs, self._state = self._parts.lstm(self._convolve(target, is_last=is_last).permute(2, 0, 1), self._state)
-        hidden = outputs.permute(1, 2, 0) + self._convolved
+        hidden = self._convolve(target, is_last=is_last)
+        if self._parts.lstm is not None:
+            outputs, self._state = self._parts.lstm(hidden.permute(2, 0, 1), self._state)
+            hidden = outputs.permute(1, 2, 0) + hidden
         self._hidden = hidden if self._hidden.numel() == 0 else torch.cat([self._hidden, hidden], dim=-1)
         self._listened = target
         keep_from = max(0, target - self._parts.geometry.first_left)
@@ -118,8 +120,7 @@ class DecodeStream:
         padding = (max(0, -start), max(0, end - self._pushed) if is_last else 0)
         if any(padding):
             window = _pad(window, padding, self._parts.first_pad_mode)
-        self._convolved = F.conv1d(window, first.weight, first.bias, dilation=first.dilation)
-        return self._convolved
+        return F.conv1d(window, first.weight, first.bias, dilation=first.dilation)
 
     @staticmethod
     def _tail(frames: Tensor, end: int, start: int) -> Tensor:

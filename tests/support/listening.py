@@ -30,18 +30,18 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
     running: int = 0
     listening: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def GetExtractor(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def GetExtractor(self, request: Any, context: Any) -> Any:
         model = generate_pb2.ModelInfo(sample_rate_hz=self.sample_rate_hz)
         return extract_pb2.GetExtractorResponse(
             model=model, clip_s=self.clip_s, hop_s=self.hop_s, clip_min_s=self.clip_min_s
         )
 
-    async def DeleteTaste(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def DeleteTaste(self, request: Any, context: Any) -> Any:
         if self.tastes.pop(request.taste_id, None) is None:
             raise NotFound("no such taste", reason="NO_SUCH_TASTE")
         return extract_pb2.DeleteTasteResponse()
 
-    async def ExtractTaste(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:  # noqa: N802
+    async def ExtractTaste(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         self.calls += 1
         self.running += 1
         try:

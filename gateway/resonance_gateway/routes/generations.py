@@ -10,7 +10,7 @@ from resonance_gateway.bodies import GenerationBody
 from resonance_gateway.operations import operation
 from resonance_gateway.presence import while_present
 from resonance_gateway.requests import backends_of, read_json, request_id_of
-from resonance_gateway.take_response import HEADERS, take_response
+from resonance_gateway.take_response import HEADERS, RAW_TYPE, take_response
 
 
 class Generations(HTTPEndpoint):
@@ -24,7 +24,7 @@ class Generations(HTTPEndpoint):
             200: (
                 "16-bit PCM WAV of exact length; with resume_sample_offset the raw samples that are left "
                 "(application/octet-stream, s16le). A body that ends short of Content-Length was cut.",
-                "audio/wav",
+                f"audio/wav, {RAW_TYPE}",
                 {"type": "string", "format": "binary"},
             )
         },

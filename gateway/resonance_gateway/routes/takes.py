@@ -70,9 +70,9 @@ class TakeAudio(HTTPEndpoint):
 
 
 async def _audio(request: Request, request_id: str) -> Response:
-    take = await backends_of(request).replay(request_id, 0)
+    take = await backends_of(request).replay(request_id)
     size = HEADER_BYTES + take.byte_count
-    headers = take_headers(take.opening) | {"Accept-Ranges": "bytes"}
+    headers = take_headers(take.opening) | {"Accept-Ranges": "bytes", "X-Request-Id": request_id}
     headers["Content-Disposition"] = f'attachment; filename="resonance-{request_id}.wav"'
     span = _span_of(request.headers.get("range", ""), size)
     if request.method == "HEAD" or span is None:

@@ -52,7 +52,7 @@ class Script:
 
     chunk_wait_s: float = 0.0
     job_wait_s: float = 0.02
-    cut_after_chunks: int | None = None
+    cuts: list[int] = field(default_factory=list)  # the next streams end without an end mark after so many chunks
     wrong_digest: bool = False
     is_full: bool = False
     notices: tuple[str, ...] = ()
@@ -80,10 +80,10 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         self._script = script
         self._takes: dict[str, tuple[generate_pb2.Take, bytes]] = {}
 
-    async def GetModel(self, request, context):  # noqa: N802
+    async def GetModel(self, request, context):
         return generate_pb2.GetModelResponse(model=MODEL)
 
-    async def Generate(self, request, context) -> AsyncIterator[generate_pb2.GenerateResponse]:  # noqa: N802
+    async def Generate(self, request, context) -> AsyncIterator[generate_pb2.GenerateResponse]:
         script = self._script
         script.generate_requests.append(request)
         if script.is_full:
@@ -106,6 +106,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
 
     async def _events(self, request) -> AsyncIterator[generate_pb2.GenerateResponse]:
         script, samples = self._script, hum(request)
+        cut_after = script.cuts.pop(0) if script.cuts else None
         total = len(samples) // 2
         recipe_id = digest_of(request.recipe.SerializeToString(deterministic=True).hex())
         audio_format = audio_pb2.AudioFormat(
@@ -126,7 +127,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         chunk = int((request.chunk_s or 0.5) * RATE_HZ)
         offset = request.resume_sample_offset
         for sequence, begin in enumerate(range(offset, total, chunk)):
-            if sequence == script.cut_after_chunks:
+            if sequence == cut_after:
                 return
             await asyncio.sleep(script.chunk_wait_s)
             data = samples[begin * 2 : (begin + chunk) * 2]
@@ -155,15 +156,15 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         self._takes[request.request_id] = (take, samples)
         yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
-    async def ListTakes(self, request, context):  # noqa: N802
+    async def ListTakes(self, request, context):
         return generate_pb2.ListTakesResponse(takes=[take for take, _ in reversed(self._takes.values())])
 
-    async def GetTake(self, request, context):  # noqa: N802
+    async def GetTake(self, request, context):
         if request.request_id not in self._takes:
             raise NotFound(f"there is no take {request.request_id}")
         return generate_pb2.GetTakeResponse(take=self._takes[request.request_id][0])
 
-    async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:  # noqa: N802
+    async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:
         take = (await self.GetTake(request, context)).take
         again = generate_pb2.GenerateRequest(
             request_id=take.request_id,
@@ -175,7 +176,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         async for event in self._events(again):
             yield generate_pb2.StreamTakeResponse.FromString(event.SerializeToString())
 
-    async def DeleteTake(self, request, context):  # noqa: N802
+    async def DeleteTake(self, request, context):
         if self._takes.pop(request.request_id, None) is None:
             raise NotFound(f"there is no take {request.request_id}")
         return generate_pb2.DeleteTakeResponse()
@@ -190,14 +191,14 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def SubmitPlaylist(self, request, context):  # noqa: N802
+    async def SubmitPlaylist(self, request, context):
         if "example" in request.url:
             raise InvalidInput("url: this host is not one that we read; upload the files instead")
         job = self._accept(request.request_id, request.title or "Linked list", request.options, ["One", "Two"])
         job.source_url = request.url
         return ingest_pb2.SubmitPlaylistResponse(job=job)
 
-    async def UploadPlaylist(self, requests, context):  # noqa: N802
+    async def UploadPlaylist(self, requests, context):
         header, names = None, []
         async for request in requests:
             part = request.WhichOneof("part")
@@ -216,24 +217,24 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
         job = self._accept(header.request_id, header.title or names[0], header.options, names)
         return ingest_pb2.UploadPlaylistResponse(job=job)
 
-    async def GetJob(self, request, context):  # noqa: N802
+    async def GetJob(self, request, context):
         return ingest_pb2.GetJobResponse(job=self._job(request.job_id))
 
-    async def ListJobs(self, request, context):  # noqa: N802
+    async def ListJobs(self, request, context):
         return ingest_pb2.ListJobsResponse(jobs=list(reversed(self._jobs.values())))
 
-    async def CancelJob(self, request, context):  # noqa: N802
+    async def CancelJob(self, request, context):
         job = self._job(request.job_id)
         if job.state < jobs_pb2.JOB_STATE_COMPLETED:
             await self._change(job, jobs_pb2.JOB_STATE_CANCELLED, job.progress)
         return ingest_pb2.CancelJobResponse(job=job)
 
-    async def DeleteJob(self, request, context):  # noqa: N802
+    async def DeleteJob(self, request, context):
         self._job(request.job_id)
         del self._jobs[request.job_id]
         return ingest_pb2.DeleteJobResponse()
 
-    async def WatchJob(self, request, context):  # noqa: N802
+    async def WatchJob(self, request, context):
         job, seen = self._job(request.job_id), request.after_revision if request.HasField("after_revision") else -1
         while True:
             async with self._changed:
@@ -322,23 +323,23 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
     def __init__(self) -> None:
         self._concepts = {name: extract_pb2.Concept(name=name, built_in=True, ready=True) for name in SLIDER_NAMES}
 
-    async def ListConcepts(self, request, context):  # noqa: N802
+    async def ListConcepts(self, request, context):
         return extract_pb2.ListConceptsResponse(concepts=self._concepts.values())
 
-    async def ComputeConcept(self, request, context):  # noqa: N802
+    async def ComputeConcept(self, request, context):
         for done in range(1, 4):
             yield extract_pb2.ComputeConceptResponse(progress=extract_pb2.Progress(done=done, total=3))
         concept = extract_pb2.Concept(name=request.name, pairs=request.pairs, ready=True)
         self._concepts[request.name] = concept
         yield extract_pb2.ComputeConceptResponse(concept=concept)
 
-    async def CalibrateConcept(self, request, context):  # noqa: N802
+    async def CalibrateConcept(self, request, context):
         concept = self._concept(request.name)
         yield extract_pb2.CalibrateConceptResponse(progress=extract_pb2.Progress(done=1, total=1))
         concept.calibration.CopyFrom(extract_pb2.Calibration(strength_min=-2, strength_max=3))
         yield extract_pb2.CalibrateConceptResponse(concept=concept)
 
-    async def ScanLayers(self, request, context):  # noqa: N802
+    async def ScanLayers(self, request, context):
         self._concept(request.name)
         scores = [extract_pb2.LayerScore(layer=layer, auc=0.5 + layer / 12) for layer in range(6)]
         return extract_pb2.ScanLayersResponse(layers=scores, best_layers=[5, 4, 3])

@@ -96,7 +96,7 @@ async def test_leaving_before_the_first_chunk_stops_the_take_as_well(gateway: Ga
 
 @pytest.mark.parametrize("fault", ["cut", "wrong_digest"])
 async def test_a_stream_without_a_true_end_mark_ends_short(gateway: Gateway, fault: str) -> None:
-    gateway.script.cut_after_chunks = 2 if fault == "cut" else None
+    gateway.script.cuts = [2] if fault == "cut" else []
     gateway.script.wrong_digest = fault == "wrong_digest"
     pieces: list[bytes] = []
     with pytest.raises(httpx.RemoteProtocolError):
@@ -111,6 +111,13 @@ async def test_resuming_gives_the_samples_that_are_left(gateway: Gateway) -> Non
     assert answer.headers["content-type"] == "application/octet-stream"
     assert (answer.headers["x-sample-offset"], answer.headers["x-sample-format"]) == ("12345", "s16le")
     assert answer.content == whole[2 * 12_345 :]
+
+
+@pytest.mark.parametrize(("offset", "status"), [(2 * RATE_HZ, 200), (2 * RATE_HZ + 1, 422), (2**62, 422)])
+async def test_resuming_at_the_end_is_empty_and_beyond_it_a_fault(gateway: Gateway, offset: int, status: int) -> None:
+    answer = await gateway.http.post("/v1/generations", json=BODY | {"resume_sample_offset": offset})
+    assert answer.status_code == status
+    assert status != 200 or answer.content == b""
 
 
 async def test_a_full_house_is_429_with_a_time_to_come_back(gateway: Gateway) -> None:

@@ -58,7 +58,7 @@ def url() -> Iterator[str]:
 @pytest.mark.slow
 @SCHEMA.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     database=None,

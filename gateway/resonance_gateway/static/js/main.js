@@ -14,6 +14,9 @@ import { Transport } from "./transport.js";
 import { Versions } from "./versions.js";
 import { buildLengths, buildWords } from "./words.js";
 
+const LEARN_AGAIN_MS = 10_000;
+let canSteer = true;
+
 fillTexts();
 buildWords();
 buildSliders();
@@ -66,6 +69,7 @@ async function learnModel() {
   studio.model = model;
   buildLengths(model.take_duration_s_max);
   if (!model.capabilities?.steering) {
+    canSteer = false;
     show(byId("taste-step"), false);
     buildSliders([]);
   }
@@ -73,13 +77,15 @@ async function learnModel() {
   byId("model-line").textContent = t("foot.model", values);
 }
 
-/** A slider without a direction would be refused, so it is not shown. */
+/** A slider without a direction would be refused, so it is not shown; a new model gets its directions in the first minutes. */
 async function learnSliders() {
   const concepts = await api.getConcepts().catch(() => null);
   if (!concepts) return;
-  const ready = new Set(concepts.filter((concept) => concept.ready && !concept.unusable_reason).map((concept) => concept.name));
-  const names = NAMES.filter((name) => ready.has(name));
-  if (names.length < NAMES.length) buildSliders(names);
+  const sliders = concepts.filter((concept) => NAMES.includes(concept.name));
+  const names = sliders.filter((concept) => concept.ready && !concept.unusable_reason).map((concept) => concept.name);
+  const comingCount = sliders.filter((concept) => !concept.ready && !concept.unusable_reason).length;
+  if (canSteer) buildSliders(NAMES.filter((name) => names.includes(name)), comingCount);
+  if (comingCount) setTimeout(learnSliders, LEARN_AGAIN_MS);
 }
 
 function openRecord(record) {

@@ -3,7 +3,7 @@
 import { byId, show } from "./dom.js";
 import { sliderRow } from "./slider.js";
 import { draft, saveDraft } from "./store.js";
-import { t } from "./strings.js";
+import { count, t } from "./strings.js";
 
 export const NAMES = [
   "energy", "tempo", "bass_resonance", "harmonic_complexity", "instrument_density", "vocal_presence", "emotional_tension",
@@ -11,12 +11,24 @@ export const NAMES = [
 
 const rows = new Map();
 
-/** Builds the rows of the sliders that work here. */
-export function buildSliders(names = NAMES) {
+/** Builds the rows of the sliders that work here; rows that are there already are left alone, focus and all. */
+export function buildSliders(names = NAMES, comingCount = 0) {
+  const kept = new Map(names.map((name) => [name, rows.get(name) || row(name)]));
+  const isSame = names.length === rows.size && names.every((name) => rows.has(name));
   rows.clear();
-  for (const name of names) rows.set(name, row(name));
-  byId("sliders").replaceChildren(...[...rows.values()].map((built) => built.node));
-  show(byId("refine"), names.length > 0);
+  for (const [name, built] of kept) rows.set(name, built);
+  if (!isSame) arrange(byId("sliders"), names.map((name) => rows.get(name).node));
+  byId("sliders-coming").textContent = comingCount ? t("refine.coming", { sliders: count("slider", comingCount) }) : "";
+  show(byId("sliders-coming"), comingCount > 0);
+  show(byId("refine"), names.length + comingCount > 0);
+}
+
+/** Puts the nodes in order without taking out those that stay: a node that is moved loses the focus. */
+function arrange(parent, nodes) {
+  for (const node of [...parent.children]) if (!nodes.includes(node)) node.remove();
+  nodes.forEach((node, i) => {
+    if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] || null);
+  });
 }
 
 /** Sets every slider, 0 where none is given. */

@@ -80,6 +80,7 @@ export const STRINGS = {
 
   "refine.title": "Change the sound",
   "refine.hint": "Move what you like, then make it again. Nothing is lost: every version stays.",
+  "refine.coming": "{sliders} more will come: this model is still learning them.",
   "refine.keep": "Keep the rest as close to this version as it can",
   "refine.again": "Make again with these",
   "refine.reset": "Set all to the middle",
@@ -154,7 +155,7 @@ export const STRINGS = {
 };
 
 const plurals = new Intl.PluralRules("en");
-const NOUNS = { song: ["1 song", "{n} songs"], second: ["1 second", "{n} seconds"] };
+const NOUNS = { song: ["1 song", "{n} songs"], second: ["1 second", "{n} seconds"], slider: ["1 slider", "{n} sliders"] };
 
 /** The string of a key, with {names} filled in. */
 export function t(key, values = {}) {

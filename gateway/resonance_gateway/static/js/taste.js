@@ -9,6 +9,8 @@ import { draft, saveDraft } from "./store.js";
 import { count, t } from "./strings.js";
 import { layerChart } from "./layers.js";
 
+const ASK_AGAIN_MS = 2000;
+
 export class TasteStep {
   constructor() {
     this._stop = () => {};
@@ -24,7 +26,8 @@ export class TasteStep {
 
   /** Goes on with the taste of the last visit, and offers the earlier ones. */
   async restore() {
-    if (draft.tasteId) await this._follow(draft.tasteId).catch(() => this._forget());
+    const id = draft.tasteId;
+    if (id) await this._follow(id).catch((error) => (error.status === 404 ? this._forget() : this._lost(id, error)));
     await this.offerEarlier();
   }
 
@@ -86,7 +89,17 @@ export class TasteStep {
 
   _watch(id) {
     this._stop();
-    this._stop = api.watchTaste(id, (taste) => this._show(taste), (error) => this._fail(error));
+    this._stop = api.watchTaste(id, (taste) => this._show(taste), (error) => this._lost(id, error));
+  }
+
+  /** A line that broke (a reload breaks it, too) says nothing about the taste: ask again until somebody answers. */
+  _lost(id, error) {
+    if (error.status) {
+      this._fail(error);
+      return;
+    }
+    const again = setTimeout(() => this._follow(id).catch((failure) => this._lost(id, failure)), ASK_AGAIN_MS);
+    this._stop = () => clearTimeout(again);
   }
 
   _show(taste) {

@@ -1,0 +1,108 @@
+"""A real headless Chromium before a real gateway. Skipped where there is no Chromium; mandatory where CI is set."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from tests.contract.rest.conftest import running_gateway
+from tests.contract.rest.scripted import Script, start_services
+
+from resonance.settings import Settings
+
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# The browser's own line for every refused request; what the page does about it is what a test looks at.
+_REFUSED = "Failed to load resource"
+
+
+def chromium_path() -> str | None:
+    """The system's Chromium."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@dataclass(slots=True)
+class Visit:
+    """A page that is open, what stands behind it, and what its console said."""
+
+    page: Page
+    url: str
+    script: Script
+    complaints: list[str] = field(default_factory=list)
+
+    async def open(self) -> None:
+        """Loads the page and waits until it has learnt what the model can do."""
+        await self.page.goto(self.url)
+        await self.page.wait_for_selector("html[data-ready=yes]")
+
+    async def text(self, selector: str) -> str:
+        """The text of an element."""
+        return (await self.page.text_content(selector) or "").strip()
+
+    async def wait_for_text(self, selector: str, text: str, timeout_s: float = 15) -> None:
+        """Waits until the element's text contains the words."""
+        await self.page.wait_for_function(
+            "([at, words]) => document.querySelector(at).textContent.includes(words)",
+            arg=[selector, text],
+            timeout=timeout_s * 1000,
+        )
+
+    async def make(self, prompt: str = "calm piano", seconds: int = 10) -> None:
+        """Writes the words and presses the button."""
+        await self.page.fill("#prompt", prompt)
+        await self.page.select_option("#duration", str(seconds))
+        await self.page.click("#make")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    path = chromium_path()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must run the page in a browser, and there is no Chromium here")
+        pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def context_options() -> dict[str, object]:
+    """Options of the browser's context; tests override it by parametrizing."""
+    return {}
+
+
+@pytest.fixture
+async def visit(browser: Browser, context_options: dict[str, object]) -> AsyncIterator[Visit]:
+    script = Script(chunk_wait_s=0.05, job_wait_s=0.15)
+    services = await start_services(script)
+    async with running_gateway(Settings(grpc_addr=services.address)) as url:
+        context: BrowserContext = await browser.new_context(**context_options)
+        page = await context.new_page()
+        seen = Visit(page, url, script)
+        _listen(page, seen.complaints)
+        yield seen
+        await context.close()
+    await services.stop(0)
+    assert seen.complaints == []
+
+
+def _listen(page: Page, complaints: list[str]) -> None:
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and _REFUSED not in message.text:
+            complaints.append(message.text)
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: complaints.append(str(error)))

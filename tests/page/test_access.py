@@ -1,0 +1,101 @@
+"""Who can use it: axe in every state and mode, small screens, big text, targets that can be hit."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from tests.page.conftest import Visit
+
+MODES = [
+    pytest.param({"color_scheme": "light"}, id="light"),
+    pytest.param({"color_scheme": "dark"}, id="dark"),
+    pytest.param({"forced_colors": "active", "reduced_motion": "reduce"}, id="forced-colours"),
+    pytest.param({"viewport": {"width": 320, "height": 640}}, id="phone-or-400-percent"),
+]
+
+
+@pytest.mark.parametrize("context_options", MODES)
+async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
+    page = visit.page
+    await visit.open()
+    await _check(visit, "start")
+    await page.click("#make")
+    await _check(visit, "no words")
+    visit.script.job_wait_s = 0.6
+    await page.set_input_files("#files", [_song("one.mp3"), _song("bad.mp3")])
+    await visit.wait_for_text("#taste-tracks", "one.mp3")
+    await _check(visit, "listening to songs")
+    await page.wait_for_selector("#taste-done:not([hidden])")
+    await page.click("#taste-done summary")
+    await _check(visit, "taste")
+    visit.script.chunk_wait_s = 0.15
+    await visit.make()
+    await visit.wait_for_text("#make-status", "made")
+    await _check(visit, "making")
+    visit.script.chunk_wait_s = 0
+    await visit.wait_for_text("#make-status", "Ready")
+    await page.click("[aria-label='Less tension']")
+    await page.click("#again")
+    await page.wait_for_selector("#versions:not([hidden])")
+    await visit.wait_for_text("#make-status", "Ready")
+    await page.wait_for_selector("#library li:nth-child(2)")
+    await page.click("#details summary")
+    await page.click("#settings-section summary")
+    await _check(visit, "versions, library, facts, settings")
+    visit.script.is_full = True
+    await page.click("#again")
+    await page.wait_for_selector("#again-error:not([hidden])")
+    await _check(visit, "refused")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("context_options", [pytest.param({"viewport": {"width": 320, "height": 640}}, id="320px")])
+async def test_everything_that_is_pressed_is_44_pixels(visit: Visit) -> None:
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    small = await visit.page.evaluate(
+        """[...document.querySelectorAll('button, select, input, summary, a')]
+          .filter((node) => node.checkVisibility() && !node.closest('label') && !node.matches('.skip'))
+          .map((node) => [node.id || node.textContent, node.getBoundingClientRect()])
+          .filter(([, box]) => box.height < 43.5 || box.width < 43.5)
+          .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)"""
+    )
+    assert small == []
+
+
+async def test_right_to_left_fits_as_well(visit: Visit) -> None:
+    await visit.open()
+    await visit.page.evaluate("document.dir = 'rtl'")
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    assert await visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await visit.page.focus("#seek")
+    await visit.page.keyboard.press("Home")
+    await visit.page.keyboard.press("ArrowLeft")
+    assert (await visit.page.get_attribute("#seek", "aria-valuetext")).startswith("0:05")
+
+
+async def test_the_accessibility_tree_names_the_whole_road(visit: Visit) -> None:
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    page = visit.page
+    for step in ("Step 1: Your taste", "Step 2: Your words", "Step 3: Make it", "Step 4: Listen and change it"):
+        assert await page.get_by_role("heading", name=step).count() == 1
+    for name in ("Energy", "Tempo", "Bass", "Chords", "Instruments", "Voices", "Tension", "Position", "Volume"):
+        assert await page.get_by_role("slider", name=name, exact=True).count() == 1
+    assert await page.get_by_role("button", name="Download as WAV").is_enabled()
+
+
+def _song(name: str) -> dict[str, object]:
+    return {"name": name, "mimeType": "audio/mpeg", "buffer": b"x" * 100}
+
+
+async def _check(visit: Visit, state: str) -> None:
+    found = await Axe().run(visit.page)
+    told = [
+        f"{state}: {fault['id']} at {[node['html'][:120] for node in fault['nodes'][:3]]}"
+        for fault in found.response["violations"]
+    ]
+    assert told == []

@@ -1,0 +1,220 @@
+"""The whole task in a real browser: by keyboard, by clicks, through reloads and broken lines."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import pytest
+from tests.page.conftest import Visit
+
+AT = "Number(document.querySelector('#seek').value)"
+
+
+async def test_the_whole_task_by_keyboard_alone(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await _tab_to(visit, "prompt")
+    await page.keyboard.type("calm piano")
+    await _tab_to(visit, "duration")
+    await page.keyboard.press("ArrowUp")
+    await _tab_to(visit, "make")
+    await page.keyboard.press("Enter")
+    await page.wait_for_function("() => document.activeElement.id === 'play'")
+    await page.wait_for_function(f"() => {AT} > 0.3")
+    await page.keyboard.press("Space")
+    stopped_s = await page.evaluate(AT)
+    await asyncio.sleep(0.3)
+    assert abs(await page.evaluate(AT) - stopped_s) < 0.15
+    await visit.wait_for_text("#polite", "Ready. 10 seconds. Press space to play.")
+    await _tab_to(visit, "seek", backwards=True)
+    await page.keyboard.press("End")
+    await page.keyboard.press("ArrowLeft")
+    assert await page.get_attribute("#seek", "aria-valuetext") == "0:05 of 0:10"
+    await page.keyboard.press("Space")
+    await page.wait_for_function("() => document.querySelector('#play').getAttribute('aria-label') === 'Pause'")
+    await _tab_to(visit, "slider-bass_resonance")
+    await page.keyboard.press("ArrowRight")
+    assert await page.get_attribute("#slider-bass_resonance", "aria-valuetext") == "a little more bass"
+    await _tab_to(visit, "again")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#versions:not([hidden])")
+    await visit.wait_for_text("#version-list", "bass: a little more bass")
+    last = visit.script.generate_requests[-1]
+    assert last.recipe.sliders.bass_resonance == pytest.approx(0.1)
+    assert last.seed == visit.script.generate_requests[0].seed or not visit.script.generate_requests[0].HasField("seed")
+
+
+async def test_the_whole_task_by_clicks_from_songs_to_a_file(visit: Visit, tmp_path: Path) -> None:
+    await visit.open()
+    page = visit.page
+    songs = [{"name": name, "mimeType": "audio/mpeg", "buffer": b"x" * 2000} for name in ("one.mp3", "bad.mp3")]
+    await page.set_input_files("#files", songs)
+    await visit.wait_for_text("#taste-tracks", "bad.mp3")
+    await page.wait_for_selector("#taste-done:not([hidden])")
+    assert "1 song could not be used" in await visit.text("#taste-description")
+    await page.click("text=calm piano for studying")
+    await page.select_option("#duration", "10")
+    await page.click("#make")
+    await visit.wait_for_text("#make-status", "Ready")
+    request = visit.script.generate_requests[0]
+    assert request.recipe.tastes[0].strength == 1.0
+    async with page.expect_download() as downloading:
+        await page.click("#download")
+    await (await downloading.value).save_as(tmp_path / "take.wav")
+    streamed = await page.evaluate(
+        "id => fetch(`/v1/takes/${id}/audio`).then(r => r.arrayBuffer()).then(b => crypto.subtle.digest('SHA-256', b))"
+        ".then(d => Array.from(new Uint8Array(d), x => x.toString(16).padStart(2, '0')).join(''))",
+        request.request_id,
+    )
+    assert hashlib.sha256((tmp_path / "take.wav").read_bytes()).hexdigest() == streamed
+
+
+async def test_versions_go_back_and_forth_and_compare(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await page.click("[aria-label='More energy']")
+    await page.click("#again")
+    await page.wait_for_selector("#version-list li:nth-child(2)")
+    await visit.wait_for_text("#make-status", "Ready")
+    await page.click("#undo")
+    await page.wait_for_function("() => document.querySelector('#slider-energy').value === '0'")
+    await page.click("#redo")
+    await page.wait_for_function("() => document.querySelector('#slider-energy').value === '0.2'")
+    assert await page.get_attribute("#play", "aria-label") == "Pause"
+    await page.wait_for_function(f"() => {AT} > 1")
+    await page.click("#swap")
+    assert await page.get_attribute("#swap", "aria-pressed") == "true"
+    await visit.wait_for_text("#polite", "You hear version 1.")
+    assert await page.evaluate(AT) > 1
+    assert await page.evaluate("document.activeElement.id") == "swap"
+
+
+async def test_a_reload_in_the_middle_comes_back_to_the_same_music(visit: Visit) -> None:
+    visit.script.chunk_wait_s = 0.15
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "0:02 of 0:10")
+    visit.script.chunk_wait_s = 0
+    await visit.page.reload()
+    await visit.wait_for_text("#make-status", "Ready")
+    ids = [request.request_id for request in visit.script.generate_requests]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+    assert await visit.page.input_value("#prompt") == "calm piano"
+    await visit.page.click("#play")
+    await visit.page.wait_for_function(f"() => {AT} > 0.2")
+
+
+async def test_a_reload_afterwards_brings_the_versions_back(visit: Visit) -> None:
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await visit.page.reload()
+    await visit.page.wait_for_selector("#download:not([disabled])")
+    assert await visit.text("#take-title") == "“calm piano”"
+
+
+async def test_a_reload_while_listening_follows_the_same_taste(visit: Visit) -> None:
+    visit.script.job_wait_s = 0.4
+    await visit.open()
+    await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
+    await visit.page.wait_for_selector("#taste-work:not([hidden])")
+    await visit.wait_for_text("#taste-tracks", "one.mp3")
+    await visit.page.reload()
+    await visit.page.wait_for_selector("#taste-done:not([hidden])")
+    assert len(visit.script.uploads) == 1
+
+
+async def test_a_broken_line_is_picked_up_without_losing_a_sample(visit: Visit) -> None:
+    visit.script.cuts = [6]
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    first, second = visit.script.generate_requests
+    assert (first.request_id, first.resume_sample_offset) == (second.request_id, 0)
+    assert second.resume_sample_offset > 0
+
+
+async def test_stop_stops_the_service_and_keeps_the_words(visit: Visit) -> None:
+    visit.script.chunk_wait_s = 0.2
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "made")
+    await visit.page.click("#stop")
+    await visit.wait_for_text("#make-status", "Stopped")
+    for _ in range(50):
+        if visit.script.streams_open == 0:
+            break
+        await asyncio.sleep(0.02)
+    assert visit.script.streams_open == 0
+    assert await visit.page.input_value("#prompt") == "calm piano"
+
+
+async def test_a_full_house_says_what_to_do_and_the_button_does_it(visit: Visit) -> None:
+    visit.script.is_full = True
+    await visit.open()
+    await visit.make()
+    await visit.page.wait_for_selector("#make-error:not([hidden])")
+    told = await visit.text("#make-error")
+    assert "Your words and settings are still here. Wait 3 seconds, then try again." in told
+    assert told.startswith("Every place is taken")
+    assert "Every place is taken" in await visit.text("#assertive")
+    visit.script.is_full = False
+    await visit.page.click("#make-error button")
+    await visit.wait_for_text("#make-status", "Ready")
+
+
+async def test_no_words_is_said_at_the_field(visit: Visit) -> None:
+    await visit.open()
+    await visit.page.click("#make")
+    assert await visit.page.get_attribute("#prompt", "aria-invalid") == "true"
+    assert await visit.page.evaluate("document.activeElement.id") == "prompt"
+    assert visit.script.generate_requests == []
+
+
+async def test_a_refused_link_leaves_the_page_usable(visit: Visit) -> None:
+    await visit.open()
+    await visit.page.fill("#link", "https://example.org/list")
+    await visit.page.press("#link", "Enter")
+    await visit.page.wait_for_selector("#taste-error:not([hidden])")
+    assert "upload the files instead" in await visit.text("#taste-error")
+    assert await visit.page.is_visible("#files")
+
+
+async def test_shortcuts_can_be_switched_off(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await page.click("#settings-section summary")
+    await page.uncheck("#shortcuts")
+    await page.evaluate("document.activeElement.blur()")
+    label = await page.get_attribute("#play", "aria-label")
+    await page.keyboard.press("Space")
+    await asyncio.sleep(0.1)
+    assert await page.get_attribute("#play", "aria-label") == label
+
+
+async def test_the_library_opens_and_deletes(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await visit.make()
+    await page.wait_for_selector("#library li")
+    await page.click("#library [aria-label^='Open']")
+    await visit.wait_for_text("#listen-title", "Listen")
+    await page.click("#library [aria-label^='Delete']")
+    await page.click("text=Really delete?")
+    await page.wait_for_function("() => document.querySelectorAll('#library li').length === 0")
+    assert await page.evaluate("document.activeElement !== document.body || document.hasFocus()")
+
+
+async def _tab_to(visit: Visit, element_id: str, backwards: bool = False) -> None:
+    for _ in range(80):
+        if await visit.page.evaluate("document.activeElement.id") == element_id:
+            return
+        await visit.page.keyboard.press("Shift+Tab" if backwards else "Tab")
+    pytest.fail(f"Tab never reached #{element_id}")

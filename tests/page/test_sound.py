@@ -1,0 +1,66 @@
+"""What is heard, and when: the first sound, the gaps, and what is announced meanwhile."""
+
+from __future__ import annotations
+
+from tests.page.conftest import Visit
+
+# Watches, from before the page's first line: when a take's headers came, what the player said, what was announced.
+_WATCH = """
+(() => {
+  window.watched = { headersMs: 0, soundMs: 0, gaps: 0, said: [] };
+  const ask = window.fetch;
+  window.fetch = async (url, options) => {
+    const answer = await ask(url, options);
+    if (String(url).endsWith('/v1/generations')) watched.headersMs = performance.now();
+    return answer;
+  };
+  const Node = window.AudioWorkletNode;
+  window.AudioWorkletNode = class extends Node {
+    constructor(...given) {
+      super(...given);
+      this.port.addEventListener('message', ({ data }) => {
+        if (data.gap) watched.gaps += 1;
+        if (data.position > 0 && !watched.soundMs) watched.soundMs = performance.now();
+      });
+    }
+  };
+  document.addEventListener('DOMContentLoaded', () => {
+    const region = document.querySelector('#polite');
+    new MutationObserver(() => watched.said.push([performance.now(), region.textContent]))
+      .observe(region, { childList: true, characterData: true, subtree: true });
+  });
+})();
+"""
+
+
+async def test_sound_begins_within_half_a_second_of_the_first_byte_and_has_no_gaps(visit: Visit) -> None:
+    visit.script.chunk_wait_s = 0.225  # chunks of 0.25 s: a real-time factor of 0.9
+    await visit.page.add_init_script(_WATCH)
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    watched = await visit.page.evaluate("watched")
+    assert 0 < watched["soundMs"] - watched["headersMs"] <= 500 + 250  # the scripted first chunk is a whole one
+    assert watched["gaps"] == 0
+
+
+async def test_a_gap_is_called_buffering_and_the_music_goes_on(visit: Visit) -> None:
+    await visit.open()
+    await visit.make()
+    await visit.page.wait_for_function("() => Number(document.querySelector('#seek').value) > 0.5")
+    visit.script.chunk_wait_s = 1.2
+    await visit.wait_for_text("#play-state", "buffering", 12)
+    visit.script.chunk_wait_s = 0
+    await visit.wait_for_text("#make-status", "Ready")
+    await visit.page.wait_for_function("() => document.querySelector('#play-state').textContent !== 'buffering'")
+
+
+async def test_news_is_told_sparingly_and_the_last_word_always(visit: Visit) -> None:
+    visit.script.job_wait_s = 0.05
+    await visit.page.add_init_script(_WATCH)
+    await visit.open()
+    await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
+    await visit.page.wait_for_selector("#taste-done:not([hidden])")
+    said = [text for _, text in await visit.page.evaluate("watched.said")]
+    assert 1 <= len(said) <= 8
+    assert said[-1] == "Your taste is ready. 1 song heard."

@@ -1,0 +1,53 @@
+"""The page's files keep their promises: small, no inline code, one file that fetches, every word in one file."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+import resonance_gateway
+
+STATIC = Path(resonance_gateway.__file__).parent / "static"
+SCRIPTS = sorted((STATIC / "js").glob("*.js"))
+
+
+def test_the_whole_page_is_under_100_kilobytes_compressed() -> None:
+    files = [path for path in STATIC.rglob("*") if path.is_file()]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in files) <= 100_000
+
+
+def test_there_is_no_inline_script_style_or_handler() -> None:
+    page = (STATIC / "index.html").read_text()
+    assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", page) == []
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    for path in [STATIC / "index.html", *SCRIPTS, *(STATIC / "css").glob("*.css")]:
+        links = re.findall(r"(?:src|href)=\"(https?:)?//|url\(|import\(?\s*\"https?:", path.read_text())
+        assert links == [], path.name
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_only_the_api_file_talks_to_the_server(path: Path) -> None:
+    talks = re.search(r"\bfetch\(|XMLHttpRequest|new EventSource|new WebSocket|sendBeacon", path.read_text())
+    assert bool(talks) == (path.name == "api.js")
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_every_string_that_is_asked_for_exists(path: Path) -> None:
+    strings = (STATIC / "js" / "strings.js").read_text()
+    keys = set(re.findall(r"^\s*\"?([\w.]+)\"?: ", strings, re.M)) | set(re.findall(r"[{,] ?\"([\w.]+)\": ", strings))
+    asked = set(re.findall(r"\bt\(\"([\w.]+)\"", path.read_text()))
+    known = keys | set(re.findall(r"\"([\w]+\.[\w]+)\":", strings)) | {"step1", "step2", "step3", "step4", "optional"}
+    assert asked - known == set()
+
+
+def test_every_id_that_a_script_looks_for_is_in_the_page() -> None:
+    page = (STATIC / "index.html").read_text()
+    ids = set(re.findall(r"\bid=\"([\w-]+)\"", page))
+    for path in SCRIPTS:
+        asked = set(re.findall(r"byId\(\"([\w-]+)\"\)", path.read_text()))
+        assert asked - ids == set(), path.name
