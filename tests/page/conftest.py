@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 from tests.contract.rest.conftest import running_gateway
 from tests.contract.rest.scripted import Script, start_services
@@ -65,7 +66,7 @@ class Visit:
         await self.page.click("#make")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     path = chromium_path()
     if path is None:
@@ -84,7 +85,7 @@ def context_options() -> dict[str, object]:
     return {}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, context_options: dict[str, object]) -> AsyncIterator[Visit]:
     script = Script(chunk_wait_s=0.05, job_wait_s=0.15)
     services = await start_services(script)

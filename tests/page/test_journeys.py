@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.page.conftest import Visit
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 AT = "Number(document.querySelector('#seek').value)"
 
 

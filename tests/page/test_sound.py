@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.page.conftest import Visit
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # Watches, from before the page's first line: when a take's headers came, what the player said, what was announced.
 _WATCH = """

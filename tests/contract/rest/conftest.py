@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+import pytest_asyncio
 import uvicorn
 from tests.contract.rest.scripted import Script, start_services
 
@@ -50,11 +51,18 @@ async def running_gateway(settings: Settings) -> AsyncIterator[str]:
         sock.close()
 
 
-@pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_gateway() -> AsyncIterator[Gateway]:
     script = Script()
     services = await start_services(script)
     settings = Settings(grpc_addr=services.address, json_bytes_max=200_000, upload_bytes_max=4_000_000)
     async with running_gateway(settings) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
         yield Gateway(url, client, script)
     await services.stop(1)
+
+
+@pytest.fixture
+def gateway(shared_gateway: Gateway) -> Gateway:
+    """The gateway, with services that have forgotten what the test before did."""
+    shared_gateway.script.reset()
+    return shared_gateway

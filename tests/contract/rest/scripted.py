@@ -61,6 +61,12 @@ class Script:
     uploads: list[tuple[str, int]] = field(default_factory=list)
     upload_headers: list[ingest_pb2.UploadHeader] = field(default_factory=list)
     upload_messages_max: int = 0
+    takes: dict[str, tuple[generate_pb2.Take, bytes]] = field(default_factory=dict)
+    jobs: dict[str, jobs_pb2.Job] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """Back to the beginning, for the next test before the same services."""
+        vars(self).update(vars(Script()))
 
 
 def hum(request: generate_pb2.GenerateRequest) -> bytes:
@@ -78,7 +84,6 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._takes: dict[str, tuple[generate_pb2.Take, bytes]] = {}
 
     async def GetModel(self, request, context):
         return generate_pb2.GetModelResponse(model=MODEL)
@@ -153,16 +158,16 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             recipe_id=recipe_id,
         )
         take.create_time.GetCurrentTime()
-        self._takes[request.request_id] = (take, samples)
+        self._script.takes[request.request_id] = (take, samples)
         yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
     async def ListTakes(self, request, context):
-        return generate_pb2.ListTakesResponse(takes=[take for take, _ in reversed(self._takes.values())])
+        return generate_pb2.ListTakesResponse(takes=[take for take, _ in reversed(self._script.takes.values())])
 
     async def GetTake(self, request, context):
-        if request.request_id not in self._takes:
+        if request.request_id not in self._script.takes:
             raise NotFound(f"there is no take {request.request_id}")
-        return generate_pb2.GetTakeResponse(take=self._takes[request.request_id][0])
+        return generate_pb2.GetTakeResponse(take=self._script.takes[request.request_id][0])
 
     async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:
         take = (await self.GetTake(request, context)).take
@@ -177,7 +182,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             yield generate_pb2.StreamTakeResponse.FromString(event.SerializeToString())
 
     async def DeleteTake(self, request, context):
-        if self._takes.pop(request.request_id, None) is None:
+        if self._script.takes.pop(request.request_id, None) is None:
             raise NotFound(f"there is no take {request.request_id}")
         return generate_pb2.DeleteTakeResponse()
 
@@ -187,7 +192,6 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._jobs: dict[str, jobs_pb2.Job] = {}
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -221,7 +225,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
         return ingest_pb2.GetJobResponse(job=self._job(request.job_id))
 
     async def ListJobs(self, request, context):
-        return ingest_pb2.ListJobsResponse(jobs=list(reversed(self._jobs.values())))
+        return ingest_pb2.ListJobsResponse(jobs=list(reversed(self._script.jobs.values())))
 
     async def CancelJob(self, request, context):
         job = self._job(request.job_id)
@@ -231,7 +235,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
 
     async def DeleteJob(self, request, context):
         self._job(request.job_id)
-        del self._jobs[request.job_id]
+        del self._script.jobs[request.job_id]
         return ingest_pb2.DeleteJobResponse()
 
     async def WatchJob(self, request, context):
@@ -246,13 +250,13 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
                 return
 
     def _job(self, job_id: str) -> jobs_pb2.Job:
-        if job_id not in self._jobs:
+        if job_id not in self._script.jobs:
             raise NotFound(f"there is no taste {job_id}")
-        return self._jobs[job_id]
+        return self._script.jobs[job_id]
 
     def _accept(self, request_id, title, options, titles) -> jobs_pb2.Job:
         job_id = job_id_of(request_id)
-        if job_id not in self._jobs:
+        if job_id not in self._script.jobs:
             tracks = [
                 jobs_pb2.JobTrack(index=index, title=name, state=jobs_pb2.JOB_STATE_QUEUED)
                 for index, name in enumerate(titles)
@@ -261,11 +265,11 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
                 job_id=job_id, state=jobs_pb2.JOB_STATE_QUEUED, tracks=tracks, title=title, options=options, revision=1
             )
             job.create_time.GetCurrentTime()
-            self._jobs[job_id] = job
+            self._script.jobs[job_id] = job
             task = asyncio.ensure_future(self._walk(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return self._jobs[job_id]
+        return self._script.jobs[job_id]
 
     async def _walk(self, job: jobs_pb2.Job) -> None:
         for state in range(jobs_pb2.JOB_STATE_DOWNLOADING, jobs_pb2.JOB_STATE_COMPLETED + 1):

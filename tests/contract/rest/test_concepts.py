@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.contract.rest.conftest import Gateway
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAIRS = [{"positive": "fast drums", "negative": "slow drums"}]
 

@@ -8,6 +8,8 @@ from tests.contract.rest.conftest import Gateway, running_gateway
 
 from resonance.settings import Settings
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),

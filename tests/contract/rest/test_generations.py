@@ -13,6 +13,8 @@ from tests.contract.rest.scripted import RATE_HZ, hum
 
 from resonance.v1 import generate_pb2
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 BODY = {"prompt": "calm piano", "duration_s": 2, "seed": 5}
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import pytest_asyncio
 from tests.contract.rest.conftest import Gateway
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def audio(gateway: Gateway) -> bytes:
     body = {"prompt": "calm piano", "duration_s": 2, "request_id": "one"}
     return (await gateway.http.post("/v1/generations", json=body)).content

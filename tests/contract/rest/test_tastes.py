@@ -9,6 +9,8 @@ import httpx
 import pytest
 from tests.contract.rest.conftest import Gateway
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 FINAL_STATES = {"completed", "failed", "cancelled"}
 
 

@@ -1,0 +1,43 @@
+"""The whole system in one process, in a thread of its own: real services, a tiny real model, real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from resonance.settings import Settings
+from resonance_cli.all_in_one import all_in_one
+
+_STARTS_WITHIN_S = 60.0
+
+
+@contextmanager
+def real_system(model_folder: Path, data_dir: Path) -> Iterator[str]:
+    """Yields the gateway's URL; the system ends with the context."""
+    settings = Settings(
+        http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", data_dir=data_dir, model=str(model_folder), drain_s_max=1
+    )
+    urls: list[str] = []
+    started = threading.Event()
+    stopping: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def run() -> None:
+        async with all_in_one(settings) as running:
+            urls.append(running.http_url)
+            stop = asyncio.Event()
+            stopping.append((asyncio.get_running_loop(), stop))
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), name="system")
+    thread.start()
+    try:
+        assert started.wait(_STARTS_WITHIN_S), "the system did not start"
+        yield urls[0]
+    finally:
+        for loop, stop in stopping:
+            loop.call_soon_threadsafe(stop.set)
+        thread.join(_STARTS_WITHIN_S)

@@ -1,0 +1,54 @@
+"""The lines of docs/rest-api.md work as they stand, and no route is missing from it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.contract.rest.conftest import Gateway
+
+from resonance.settings import Settings
+from resonance_gateway.app import build_app
+from resonance_gateway.openapi import document_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "rest-api.md"
+
+
+def commands() -> list[str]:
+    """Every curl command of the document, continued lines joined."""
+    text = DOCS.read_text().replace("\\\n", " ")
+    return [line.strip() for line in text.splitlines() if line.startswith("    curl ")]
+
+
+async def test_every_route_is_shown() -> None:
+    shown = "\n".join(commands()).replace("$T", "{taste_id}").replace("$ID", "{request_id}").replace("rain", "{name}")
+    paths = document_of(build_app(Settings()).routes)["paths"]
+    assert [path for path in paths if not re.search(re.escape(path) + r"(?![\w/])", shown)] == []
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+async def test_every_line_works(gateway: Gateway, tmp_path: Path) -> None:
+    for name in ("one.mp3", "two.m4a", "three.flac"):
+        (tmp_path / name).write_bytes(b"x" * 100)
+    taste = (await gateway.http.post("/v1/tastes", json={"url": "https://youtu.be/x"})).json()["id"]
+    await gateway.http.post("/v1/generations", json={"prompt": "x", "duration_s": 3, "request_id": "id-1"})
+    environment = os.environ | {"R": gateway.url, "T": taste, "ID": "id-1"}
+    failed = [line for line in commands() if not await _works(line, environment, tmp_path)]
+    assert failed == []
+
+
+async def _works(line: str, environment: dict[str, str], folder: Path) -> bool:
+    """Whether curl is content: a refusal fails it, except where the document shows a refusal."""
+    shows_refusal = '"duration_s": 900' in line
+    checked = line if shows_refusal else line.replace("curl ", "curl --fail ", 1)
+    process = await asyncio.create_subprocess_shell(
+        checked, cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    await process.communicate()
+    return process.returncode == 0

@@ -1,0 +1,106 @@
+"""Bodies: the limits are the protos', every fault has a path and a reason, and paths read like the JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resonance.errors import FieldViolation, InvalidInput
+from resonance.rpc.validation import validate
+from resonance_gateway.bodies import ConceptBody, GenerationBody, MalformedError, TasteBody, parse
+from resonance_gateway.messages import generate_request, rest_field, tastes_of
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = sorted(GenerationBody.model_fields)
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON_VALUES))
+def test_any_json_is_a_body_or_a_named_fault(value: dict) -> None:
+    faults = _faults_of(json.dumps(value).encode())
+    assert all(fault.field and fault.reason.isupper() and fault.message for fault in faults)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_body_a_fault_or_malformed(content: bytes) -> None:
+    with pytest.raises((InvalidInput, MalformedError)):
+        parse(TasteBody, content)
+
+
+@given(
+    st.builds(
+        dict,
+        prompt=st.text(min_size=1, max_size=60).filter(str.strip),
+        duration_s=st.floats(1, 300),
+        seed=st.none() | st.integers(0, 2**53 - 1),
+        chunk_s=st.none() | st.floats(0.2, 2.5),
+        taste_strength=st.floats(-8, 8),
+        taste_id=st.none() | st.from_regex(r"[a-z0-9_-]{1,64}", fullmatch=True),
+    )
+)
+def test_what_the_body_accepts_the_services_accept(value: dict) -> None:
+    body = parse(GenerationBody, json.dumps(value).encode())
+    validate(generate_request(body, "id"))
+
+
+def test_faults_of_lists_are_named_by_their_place() -> None:
+    text = b'{"prompt": "x", "tastes": [{"taste_id": "a"}, {"taste_id": "B", "layer_gains": {"1": 9, "x": 1}}]}'
+    with pytest.raises(InvalidInput) as caught:
+        parse(GenerationBody, text)
+    assert {(fault.field, fault.reason) for fault in caught.value.violations} == {
+        ("tastes[1].taste_id", "MALFORMED"),
+        ("tastes[1].layer_gains.1", "TOO_LARGE"),
+        ("tastes[1].layer_gains.x", "WRONG_TYPE"),
+    }
+
+
+def test_a_range_must_end_after_it_starts() -> None:
+    options = {"mix_mode": "time_select", "ranges": [{"track_index": 0, "start_s": 5, "end_s": 5}]}
+    with pytest.raises(InvalidInput) as caught:
+        parse(TasteBody, json.dumps({"url": "https://youtu.be/x", "options": options}).encode())
+    assert [(fault.field, fault.reason) for fault in caught.value.violations] == [("options.ranges[0]", "EMPTY_RANGE")]
+
+
+def test_time_select_needs_ranges() -> None:
+    with pytest.raises(InvalidInput):
+        parse(TasteBody, b'{"url": "https://youtu.be/x", "options": {"mix_mode": "time_select"}}')
+
+
+def test_a_concept_needs_a_pair() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse(ConceptBody, b'{"name": "rain", "pairs": []}')
+    assert caught.value.violations[0].reason == "TOO_FEW"
+
+
+def test_the_short_form_of_one_taste_comes_after_the_list() -> None:
+    body = parse(GenerationBody, b'{"prompt": "x", "tastes": [{"taste_id": "a"}], "taste_id": "b"}')
+    assert [(use.taste_id, use.strength) for use in tastes_of(body)] == [("a", 1.0), ("b", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("recipe.prompts[0].text", "prompt"),
+        ("recipe.tastes[1].strength", "tastes[1].strength"),
+        ("header.title", "title"),
+        ("duration_s", "duration_s"),
+    ],
+)
+def test_fields_of_the_services_are_told_under_their_rest_names(path: str, told: str) -> None:
+    assert rest_field(path) == told
+
+
+def _faults_of(text: bytes) -> tuple[FieldViolation, ...]:
+    try:
+        parse(GenerationBody, text)
+    except InvalidInput as error:
+        return error.violations
+    except MalformedError:  # JSON that Python writes and no other reader takes: lone surrogates
+        return ()
+    return ()

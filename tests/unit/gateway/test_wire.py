@@ -1,0 +1,40 @@
+"""Messages as JSON: what is written fits the schema that the document shows."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import jsonschema
+import pytest
+
+from resonance.v1 import extract_pb2, generate_pb2, jobs_pb2, steering_pb2
+from resonance_gateway.wire import json_of, number_of, schema_of, word_of
+
+MESSAGES = [jobs_pb2.Job, generate_pb2.Take, generate_pb2.ModelInfo, extract_pb2.Concept, steering_pb2.Recipe]
+
+
+@pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.DESCRIPTOR.name)
+def test_an_empty_message_fits_its_schema(kind: type) -> None:
+    jsonschema.validate(json.loads(json.dumps(json_of(kind()))), schema_of(kind.DESCRIPTOR))
+
+
+def test_a_full_message_fits_its_schema() -> None:
+    weight = steering_pb2.TasteWeight(taste_id="a", strength=1, layer_gains={3: 0.5})
+    take = generate_pb2.Take(
+        request_id="r", seed=2**53 - 1, bpm=math.nan, recipe=steering_pb2.Recipe(tastes=[weight]), duration_s=2
+    )
+    take.create_time.FromSeconds(0)
+    told = json_of(take)
+    jsonschema.validate(json.loads(json.dumps(told, allow_nan=False)), schema_of(generate_pb2.Take.DESCRIPTOR))
+    assert told["seed"] == 2**53 - 1
+    assert told["bpm"] is None
+    assert told["create_time"] == "1970-01-01T00:00:00Z"
+    assert told["recipe"]["tastes"][0]["layer_gains"] == {"3": 0.5}
+
+
+def test_enums_are_words_there_and_back() -> None:
+    kind = jobs_pb2.DESCRIPTOR.enum_types_by_name["JobState"]
+    words = [word_of(kind, value.number) for value in kind.values]
+    assert words[:2] == [None, "queued"]
+    assert [number_of(kind, word) for word in words if word] == list(range(1, 9))
