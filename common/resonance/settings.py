@@ -57,6 +57,8 @@ class Settings:
     track_duration_s_max: float = 600.0
     track_bytes_max: int = 64 * 1024 * 1024
     upload_bytes_max: int = 512 * 1024 * 1024
+    upload_stall_s_max: float = 30.0
+    uploads_open_max: int = 16
     decoded_bytes_max: int = 256 * 1024 * 1024
     decode_s_max: float = 60.0
     download_s_max: float = 300.0

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from resonance.errors import NotFound, ResonanceError
+from resonance.errors import InvalidInput, NotFound, ResonanceError
 from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, jobs_pb2, steering_pb2
 
 
@@ -69,7 +69,8 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             progress = extract_pb2.ExtractionProgress(track_index=track_index, clips_done=clip_index + 1)
             yield extract_pb2.ExtractTasteResponse(progress=progress)
         for track in wanted:
-            assert len(self.heard[track.index]) == track.clip_count
+            if len(self.heard.get(track.index, [])) != track.clip_count:
+                raise InvalidInput("clips of the plan are missing", reason="CLIPS_MISSING")
             self.cached.add(track.sha256)
         tracks = [steering_pb2.TasteTrack(title=track.title, sha256=track.sha256) for track in start.tracks]
         taste = steering_pb2.TasteSummary(taste_id=start.taste_id, tracks=tracks, options=start.options)

@@ -77,7 +77,7 @@ async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits
     """
     if await asyncio.to_thread(_size_of, source) == 0:
         raise InvalidInput("The file is empty.", reason="EMPTY_FILE")
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="decode-", dir=target.parent))
+    folder = Path(tempfile.mkdtemp(prefix="decode-", dir=target.parent))
     try:
         request = _request(source, folder, sample_rate_hz, limits)
         result = await run_child(

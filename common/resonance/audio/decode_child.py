@@ -6,6 +6,7 @@ It reads one open file, writes one open file, prints one line of JSON, and can d
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -36,6 +37,7 @@ class Refusal(Exception):
 
 def main() -> None:
     request = json.loads(sys.argv[1])
+    os.nice(5)  # listening to a playlist steps back behind playing music
     confinement.leave_network()
     _import_codecs()
     confinement.die_with_parent()

@@ -93,16 +93,17 @@ async def _speak(call: Any, extraction: Extraction, plan: Planned) -> None:
 
 
 async def _clips_of(track: PreparedTrack) -> AsyncIterator[Any]:
+    assert track.path is not None, "the pipeline prepares what the plan wants"
     for clip in track.clips:
         opening = ingest_pb2.ClipOpening(
             track_index=track.index,
             clip_index=clip.index,
-            start_s=clip.start / track.sound.sample_rate_hz,
+            start_s=clip.start / track.sample_rate_hz,
             sample_count=clip.sample_count,
         )
         yield extract_pb2.ExtractTasteRequest(clip=opening)
         # A clip is read at once, in a thread: 1.3 MB, and the disk never holds up the event loop.
-        for data in await asyncio.to_thread(read_chunks, track.sound.path, clip):
+        for data in await asyncio.to_thread(read_chunks, track.path, clip):
             chunk = audio_pb2.AudioChunk(sample_count=len(data) // 4, data=data)
             assert chunk.sample_count <= CHUNK_SAMPLES
             yield extract_pb2.ExtractTasteRequest(chunk=chunk)
@@ -130,8 +131,8 @@ def _start_of(extraction: Extraction) -> extract_pb2.ExtractionStart:
     tracks = [
         extract_pb2.ExtractionTrack(
             title=track.title[:500],
-            sha256=track.sound.sha256,
-            duration_s=track.sound.duration_s,
+            sha256=track.sha256,
+            duration_s=track.duration_s,
             clip_count=len(track.clips),
             index=track.index,
         )

@@ -4,128 +4,143 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
+from typing import Any
 
-from resonance.audio.decode import DecodeLimits
 from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, Unavailable
-from resonance.settings import Settings
-from resonance_ingest.clips import ClipShape
 from resonance_ingest.extraction import ClipsHeard, Event, Extraction, Extractor, Planned, TrackRefused
 from resonance_ingest.jobs import Fault, Job, JobState, JobTrack
 from resonance_ingest.ledger import Ledger
-from resonance_ingest.preparation import PreparedTrack, prepare
-from resonance_ingest.sources import Source
+from resonance_ingest.preparation import PreparedTrack, Preparer
+from resonance_ingest.sources import Source, plain_title
 
 # Where the bar stands when a step is done. Listening to clips is nearly all of the work.
 _DOWNLOADED, _PREPARED, _HEARD = 0.15, 0.3, 0.95
 
 
+class _NotPrepared(Exception):
+    """The extractor wants tracks whose samples are not here."""
+
+    def __init__(self, indices: frozenset[int]) -> None:
+        super().__init__(indices)
+        self.indices = indices
+
+
 class Pipeline:
-    """One attempt at one job, in one folder of its own."""
+    """One attempt at one job."""
 
     def __init__(
         self,
         ledger: Ledger,
         source: Source,
+        preparer: Preparer,
         extractor: Extractor,
-        folder: Path,
-        settings: Settings,
-        on_prepared: Callable[[PreparedTrack], None],
+        prepared: dict[int, PreparedTrack],
     ) -> None:
+        """`prepared` is filled as tracks are prepared, for whoever wants to hear them meanwhile."""
         self._ledger = ledger
         self._source = source
+        self._preparer = preparer
         self._extractor = extractor
-        self._folder = folder
-        self._settings = settings
-        self._on_prepared = on_prepared
+        self._prepared = prepared
         self._wanted_clips = self._heard_clips = 0
 
-    async def run(self) -> None:
+    async def run(self, *, tracks_max: int) -> None:
         """Ends with the job COMPLETED.
 
         Raises:
             ResonanceError: why there is no taste; Unavailable where another attempt may succeed.
         """
-        await self._to(JobState.DOWNLOADING)
-        shape = await self._extractor.shape()
-        await self._list()
-        await self._each_track(JobState.DOWNLOADING, _DOWNLOADED, self._fetch)
-        prepared: list[PreparedTrack] = []
+        await self._list(tracks_max)
+        await self._each_track(None, self._recall)
+        await self._prepare(frozenset(track.index for track in self._job.usable_tracks) - self._prepared.keys())
+        while True:
+            try:
+                taste = await self._extract()
+                break
+            except _NotPrepared as missing:
+                await self._prepare(missing.indices)
+        await self._ledger.now(partial(_completed, taste=taste))
 
-        async def prepare_one(track: JobTrack) -> None:
-            prepared.append(await self._prepare(track, shape))
+    @property
+    def _job(self) -> Job:
+        return self._ledger.job
 
-        await self._each_track(JobState.PREPROCESSING, _PREPARED, prepare_one)
-        await self._extract(prepared)
-
-    async def _to(self, state: JobState) -> Job:
-        return await self._ledger.now(lambda job: job.moved(state=state))
-
-    async def _list(self) -> None:
+    async def _list(self, tracks_max: int) -> None:
         """Reads the source once: a job that was taken over keeps the tracks, and the failures, that it has."""
-        if self._ledger.job.tracks:
+        if self._job.tracks:
             return
+        await self._ledger.now(partial(Job.moved, state=JobState.DOWNLOADING))
         playlist = await self._source.playlist()
         tracks = tuple(
-            JobTrack(index=index, title=track.title, locator=track.locator)
-            for index, track in enumerate(playlist.tracks[: self._settings.tracks_max])
+            JobTrack(index=index, title=plain_title(track.title), locator=track.locator)
+            for index, track in enumerate(playlist.tracks[:tracks_max])
         )
         if not tracks:
             raise FailedPrecondition("There are no tracks behind this link.", reason="NO_TRACKS")
-        await self._ledger.now(lambda job: job.moved(tracks=tracks, title=job.title or playlist.title[:200]))
+        await self._ledger.now(lambda job: job.moved(tracks=tracks, title=job.title or plain_title(playlist.title)))
 
     async def _each_track(
-        self, state: JobState, progress_after: float, step: Callable[[JobTrack], Awaitable[None]]
+        self,
+        state: JobState | None,
+        step: Callable[[JobTrack], Awaitable[None]],
+        indices: frozenset[int] | None = None,
+        progress_after: float = 0.0,
     ) -> None:
-        """Takes every usable track through one step. A track that fails says why and is left behind."""
-        tracks, progress_before = self._ledger.job.usable_tracks, self._ledger.job.progress
+        """Takes tracks through one step. A track that fails says why and is left behind."""
+        tracks = [track for track in self._job.usable_tracks if indices is None or track.index in indices]
+        progress_before = self._job.progress
         for number, track in enumerate(tracks, start=1):
-            await self._ledger.now(partial(_begun, index=track.index, state=state))
+            if state is not None:
+                await self._ledger.now(partial(_begun, index=track.index, state=state))
             try:
                 await step(track)
             except ResonanceError as error:
                 if not _is_the_tracks_own(error):
                     raise
-                await self._fail_track(track.index, Fault.of(error))
+                await self._ledger.now(partial(_failed, index=track.index, fault=Fault.of(error)))
             share = progress_before + (progress_after - progress_before) * number / len(tracks)
             self._ledger.soon(partial(Job.moved, progress=share))
-        if not self._ledger.job.usable_tracks:
-            raise _all_failed(self._ledger.job)
+        if not self._job.usable_tracks:
+            raise _all_failed(self._job)
 
-    async def _fetch(self, track: JobTrack) -> None:
-        await self._source.fetch(track, self._folder / f"{track.index}.source")
+    async def _recall(self, track: JobTrack) -> None:
+        if (known := await self._preparer.recall(track)) is not None:
+            self._keep(known)
 
-    async def _prepare(self, track: JobTrack, shape: ClipShape) -> PreparedTrack:
-        prepared = await prepare(
-            track.index,
-            track.title,
-            self._folder / f"{track.index}.source",
-            self._folder / f"{track.index}.pcm",
-            shape=shape,
-            limits=DecodeLimits.of(self._settings),
-        )
-        found = {"duration_s": prepared.sound.duration_s, "clips_total": len(prepared.clips)}
+    async def _prepare(self, indices: frozenset[int]) -> None:
+        await self._each_track(JobState.DOWNLOADING, self._preparer.fetch, indices, _DOWNLOADED)
+        await self._each_track(JobState.PREPROCESSING, self._decode, indices, _PREPARED)
+
+    async def _decode(self, track: JobTrack) -> None:
+        self._prepared.pop(track.index, None)
+        self._keep(await self._preparer.decode(track))
+
+    def _keep(self, track: PreparedTrack) -> None:
+        self._prepared[track.index] = track
+        found = {"duration_s": track.duration_s, "clips_total": len(track.clips)}
         self._ledger.soon(lambda job: job.with_track(track.index, **found))
-        self._on_prepared(prepared)
-        return prepared
 
-    async def _extract(self, tracks: list[PreparedTrack]) -> None:
+    async def _extract(self) -> dict[str, Any]:
         job = await self._ledger.now(_extracting)
-        self._prepared = {track.index: track for track in tracks}
+        tracks = [self._prepared[track.index] for track in job.usable_tracks]
         extraction = Extraction(taste_id=job.job_id, title=job.title, options=job.options, tracks=tracks)
-        taste = await self._extractor.extract(extraction, self._hear)
-        await self._ledger.now(lambda job: _completed(job, taste))
+        return await self._extractor.extract(extraction, self._hear)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Planned):
-            self._wanted_clips = sum(len(self._prepared[at].clips) for at in event.track_indices)
-            cached = [at for at in self._prepared if at not in event.track_indices]
-            self._ledger.soon(lambda job: _heard_whole(job, cached))
+            self._plan(event.track_indices)
         elif isinstance(event, ClipsHeard):
             self._heard_clips += 1
             self._ledger.soon(self._clips_heard(event))
         elif isinstance(event, TrackRefused):
-            self._ledger.soon(lambda job: job.with_track(event.track_index, state=JobState.FAILED, error=event.fault))
+            self._ledger.soon(partial(_failed, index=event.track_index, fault=event.fault))
+
+    def _plan(self, wanted: frozenset[int]) -> None:
+        absent = frozenset(at for at in wanted if self._prepared[at].path is None)
+        if absent:
+            raise _NotPrepared(absent)
+        self._wanted_clips = sum(len(self._prepared[at].clips) for at in wanted)
+        self._ledger.soon(partial(_heard_whole, indices=[at for at in self._prepared if at not in wanted]))
 
     def _clips_heard(self, event: ClipsHeard) -> Callable[[Job], Job]:
         share = min(1.0, self._heard_clips / max(1, self._wanted_clips))
@@ -134,9 +149,6 @@ class Pipeline:
         return lambda job: job.with_track(event.track_index, clips_done=event.clips_done).moved(
             state=state, progress=progress
         )
-
-    async def _fail_track(self, index: int, fault: Fault) -> None:
-        await self._ledger.now(lambda job: job.with_track(index, state=JobState.FAILED, error=fault))
 
 
 def _is_the_tracks_own(error: ResonanceError) -> bool:
@@ -158,6 +170,10 @@ def _begun(job: Job, index: int, state: JobState) -> Job:
     return job.moved(state=state).with_track(index, state=state)
 
 
+def _failed(job: Job, index: int, fault: Fault) -> Job:
+    return job.with_track(index, state=JobState.FAILED, error=fault)
+
+
 def _extracting(job: Job) -> Job:
     for track in job.usable_tracks:
         job = job.with_track(track.index, state=JobState.EXTRACTING)
@@ -170,6 +186,6 @@ def _heard_whole(job: Job, indices: list[int]) -> Job:
     return job
 
 
-def _completed(job: Job, taste: dict[str, object]) -> Job:
+def _completed(job: Job, taste: dict[str, Any]) -> Job:
     job = _heard_whole(job, [track.index for track in job.usable_tracks])
     return job.moved(state=JobState.COMPLETED, progress=1.0, taste=taste)

@@ -1,4 +1,4 @@
-"""From a fetched file to a prepared track: mono PCM at the model's rate, its digest, and its clips."""
+"""From a source's track to a prepared one: fetched, decoded to mono at the model's rate, digested, and cut into clips."""
 
 from __future__ import annotations
 
@@ -6,35 +6,87 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
+from resonance.audio.decode import DecodeLimits, decode_file
 from resonance.errors import InvalidInput
 from resonance_ingest.clips import Clip, ClipShape, cut
+from resonance_ingest.jobs import JobTrack
+from resonance_ingest.known_sounds import KnownSound, KnownSounds
+from resonance_ingest.sources import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedTrack:
-    """A track that can be listened to, for as long as its job's folder exists."""
+    """A track whose clips are known. `path` holds its samples for as long as the job's folder exists.
+
+    `path` is None where the same file was decoded for an earlier job: its samples are not here, and perhaps not needed.
+    """
 
     index: int
     title: str
-    sound: DecodedFile
+    sample_rate_hz: int
+    sample_count: int
+    sha256: str
     clips: tuple[Clip, ...]
+    path: Path | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.sample_count / self.sample_rate_hz
 
 
-async def prepare(
-    index: int, title: str, source: Path, target: Path, *, shape: ClipShape, limits: DecodeLimits
-) -> PreparedTrack:
-    """Decodes one file and cuts it. The source is removed: it is not needed again.
+class Preparer:
+    """Prepares the tracks of one source in one folder."""
 
-    Raises:
-        InvalidInput, DeadlineExceeded: the file cannot be used; the sentence is for the track's listener.
-    """
-    sound = await decode_file(source, target, sample_rate_hz=shape.sample_rate_hz, limits=limits)
-    await asyncio.to_thread(source.unlink)
-    clips = cut(sound.sample_count, shape)
-    if not clips:
-        least = f"{shape.clip_min_s:g} s"
-        raise InvalidInput(
-            f"The track is {sound.duration_s:.1f} s long; at least {least} are needed.", reason="TOO_SHORT"
+    def __init__(
+        self, source: Source, folder: Path, shape: ClipShape, limits: DecodeLimits, known: KnownSounds
+    ) -> None:
+        self._source = source
+        self._folder = folder
+        self._shape = shape
+        self._limits = limits
+        self._known = known
+
+    async def recall(self, track: JobTrack) -> PreparedTrack | None:
+        """The track without its samples, where its file was decoded before."""
+        digest = self._source.digest(track)
+        sound = await self._known.find(digest, self._shape.sample_rate_hz) if digest else None
+        return self._prepared(track, sound) if sound else None
+
+    async def fetch(self, track: JobTrack) -> None:
+        """Gets the track's file. Raises what the source raises."""
+        await self._source.fetch(track, self._file_of(track))
+
+    async def decode(self, track: JobTrack) -> PreparedTrack:
+        """Decodes the fetched file, which is removed: it is not needed again.
+
+        Raises:
+            InvalidInput, DeadlineExceeded: the file cannot be used; the sentence is for the track's listener.
+        """
+        file, target = self._file_of(track), self._folder / f"{track.index}.pcm"
+        found = await decode_file(file, target, sample_rate_hz=self._shape.sample_rate_hz, limits=self._limits)
+        await asyncio.to_thread(file.unlink)
+        sound = KnownSound(sample_count=found.sample_count, sha256=found.sha256)
+        prepared = self._prepared(track, sound, target)
+        if digest := self._source.digest(track):
+            await self._known.remember(digest, self._shape.sample_rate_hz, sound)
+        return prepared
+
+    def _prepared(self, track: JobTrack, sound: KnownSound, path: Path | None = None) -> PreparedTrack:
+        clips = cut(sound.sample_count, self._shape)
+        if not clips:
+            found_s, least_s = sound.sample_count / self._shape.sample_rate_hz, self._shape.clip_min_s
+            message = f"The track is {found_s:.1f} s long; at least {least_s:g} s are needed."
+            raise InvalidInput(message, reason="TOO_SHORT")
+        return PreparedTrack(
+            index=track.index,
+            title=track.title,
+            sample_rate_hz=self._shape.sample_rate_hz,
+            sample_count=sound.sample_count,
+            sha256=sound.sha256,
+            clips=clips,
+            path=path,
         )
-    return PreparedTrack(index=index, title=title, sound=sound, clips=clips)
+
+    def _file_of(self, track: JobTrack) -> Path:
+        return self._folder / f"{track.index}.source"

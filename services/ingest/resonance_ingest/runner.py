@@ -9,15 +9,17 @@ from pathlib import Path
 
 import structlog
 
+from resonance.audio.decode import DecodeLimits
 from resonance.errors import Overloaded, ResonanceError, Unavailable
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance_ingest.extraction import Extractor
 from resonance_ingest.job_store import JobStore, LeaseLost, same_request
 from resonance_ingest.jobs import Fault, Job, JobState, Lease
+from resonance_ingest.known_sounds import KnownSounds
 from resonance_ingest.ledger import Ledger, beside
 from resonance_ingest.pipeline import Pipeline
-from resonance_ingest.preparation import PreparedTrack
+from resonance_ingest.preparation import PreparedTrack, Preparer
 from resonance_ingest.sources import Source
 from resonance_ingest.sources.links import LinkSource
 from resonance_ingest.sources.uploads import UploadSource, remove_uploads
@@ -206,9 +208,13 @@ class Runner:
         job_id = ledger.job.job_id
         prepared = self._running[job_id].prepared
         with self._workspace.folder(job_id) as folder:
+            source = self._source_of(ledger.job, folder)
             try:
-                source, keep = self._source_of(ledger.job, folder), lambda track: prepared.update({track.index: track})
-                await Pipeline(ledger, source, self._extractor, folder, self._settings, keep).run()
+                shape = await self._extractor.shape()
+                limits, known = DecodeLimits.of(self._settings), KnownSounds(self._store)
+                preparer = Preparer(source, folder, shape, limits, known)
+                pipeline = Pipeline(ledger, source, preparer, self._extractor, prepared)
+                await pipeline.run(tracks_max=self._settings.tracks_max)
             finally:
                 prepared.clear()
 

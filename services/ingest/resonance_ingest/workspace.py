@@ -35,6 +35,8 @@ class Workspace:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():  # a thread that was just writing put something back
+                shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         """Removes the folder and lets go of the lock."""

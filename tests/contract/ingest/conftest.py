@@ -41,6 +41,10 @@ class System:
         """The job when it is final."""
         return (await self.watch(job.job_id))[-1]
 
+    async def kept(self) -> list[str]:
+        """All keys in the store, but for the cache of what files were decoded to."""
+        return [key async for key in self.store.keys("") if not key.startswith("sounds/")]
+
     def leftovers(self) -> list[Path]:
         """Files below the data folder that belong to a job."""
         work = self.settings.data_dir / "ingest" / "work"

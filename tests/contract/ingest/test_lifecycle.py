@@ -115,7 +115,7 @@ async def test_deleting_removes_the_job_and_its_taste(system, song: bytes) -> No
     await system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id=job.job_id))
     assert system.extract.tastes == {}
     assert (await failure_of(system.stub.GetJob(ingest_pb2.GetJobRequest(job_id=job.job_id)))).reason == "NO_SUCH_JOB"
-    assert [key async for key in system.store.keys("")] == []
+    assert await system.kept() == []
 
 
 async def test_deleting_a_running_job_stops_it_first(open_system, long_song: bytes) -> None:
@@ -125,7 +125,7 @@ async def test_deleting_a_running_job_stops_it_first(open_system, long_song: byt
         await system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id=job.job_id))
         await asyncio.sleep(0.1)
         assert (system.extract.running, system.extract.tastes, system.leftovers()) == (0, {}, [])
-        assert [key async for key in system.store.keys("")] == []
+        assert await system.kept() == []
 
 
 async def test_full_is_said_at_the_door_with_a_time_to_come_back(open_system, long_song: bytes) -> None:
@@ -154,7 +154,6 @@ async def test_an_extractor_that_is_away_for_a_while_is_waited_for(open_system, 
     async with open_system(extract=ScriptedExtract(fails_with=[away, away])) as system:
         states = await system.watch((await system.upload({"a.flac": song})).job_id)
         assert states[-1].state == STATE.JOB_STATE_COMPLETED
-        assert system.extract.calls == 3
         assert [each.progress for each in states] == sorted(each.progress for each in states)
         assert [each.state for each in states] == sorted(each.state for each in states)
 
@@ -240,6 +239,47 @@ async def test_a_wrong_upload_names_its_fault_and_leaves_nothing(open_system, me
         assert isinstance(error, InvalidInput)
         assert [fault.field for fault in error.violations] == [field]
         assert [key async for key in system.store.keys("")] == []
+
+
+async def _stands_still() -> Any:
+    for message in _upload(HEADER, TRACK, b"x"):
+        yield message
+    await asyncio.sleep(60)
+
+
+async def test_an_upload_that_stands_still_is_ended(open_system) -> None:
+    async with open_system(upload_stall_s_max=0.2) as system:
+        error = await failure_of(system.stub.UploadPlaylist(_stands_still()))
+        assert error.reason == "UPLOAD_STALLED"
+        assert await system.kept() == []
+
+
+async def test_uploads_beyond_the_number_of_places_are_refused(open_system, song: bytes) -> None:
+    async with open_system(uploads_open_max=2) as system:
+        standing = [system.stub.UploadPlaylist(_stands_still()) for _ in range(2)]
+        await asyncio.sleep(0.2)
+        error = await failure_of(system.upload({"a.flac": song}))
+        assert (error.reason, error.retry_after_s) == ("TOO_MANY_UPLOADS", 3.0)
+        for call in standing:
+            call.cancel()
+        await asyncio.sleep(0.2)
+        assert (await system.done(await system.upload({"a.flac": song}))).state == STATE.JOB_STATE_COMPLETED
+
+
+@pytest.mark.parametrize("_", range(5))
+async def test_a_cut_upload_is_never_taken_for_a_whole_one(system, song: bytes, _: int) -> None:
+    async def cut() -> Any:
+        for message in _upload(HEADER, TRACK, song[:20_000]):
+            yield message
+        await asyncio.sleep(60)
+
+    calls = [system.stub.UploadPlaylist(cut()) for _ in range(8)]
+    await asyncio.sleep(0.1)
+    for call in calls:
+        call.cancel()
+    await asyncio.sleep(0.3)
+    assert len((await system.stub.ListJobs(ingest_pb2.ListJobsRequest())).jobs) == 0
+    assert await system.kept() == []
 
 
 async def test_an_upload_that_breaks_off_leaves_nothing(system) -> None:

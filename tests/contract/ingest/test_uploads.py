@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import time
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,35 @@ async def test_what_was_heard_before_is_not_sent_again(system, tmp_path: Path) -
     assert (again.tracks[0].clips_done, system.extract.heard) == (1, {})
 
 
+async def test_what_was_decoded_before_is_not_decoded_again(system, tmp_path: Path) -> None:
+    files = {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, pitch_hz=100.0 * n) for n in range(1, 9)}
+    first = await system.done(await system.upload(files))
+    started_s = time.monotonic()
+    again = await system.done(await system.upload(files))
+    assert time.monotonic() - started_s < 0.6, "eight decoders do not start in so little time"
+    assert again.state == STATE.JOB_STATE_COMPLETED
+    assert [track.duration_s for track in again.tracks] == [track.duration_s for track in first.tracks]
+    assert again.taste.tracks == first.taste.tracks
+
+
+async def test_what_the_extractor_has_forgotten_is_decoded_after_all(system, tmp_path: Path) -> None:
+    files = {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, pitch_hz=100.0 * n) for n in (1, 2, 3)}
+    first = await system.done(await system.upload(files))
+    system.extract.cached.remove(first.taste.tracks[1].sha256)
+    system.extract.heard.clear()
+    again = await system.done(await system.upload(files))
+    assert again.state == STATE.JOB_STATE_COMPLETED
+    assert list(system.extract.heard) == [1]
+    assert again.taste.tracks == first.taste.tracks
+
+
+async def test_a_title_that_cannot_be_printed_is_made_plain(system, tmp_path: Path) -> None:
+    name = "so\x00ng\x1b[31m\u202e.wav"
+    job = await system.done(await system.upload({name: sounds.sound_bytes("wav", tmp_path)}))
+    assert job.tracks[0].title == "so ng [31m .wav"
+    assert job.title == "so ng [31m"
+
+
 async def test_options_reach_the_extractor_unchanged(system, tmp_path: Path) -> None:
     stretch = steering_pb2.TrackRange(track_index=0, start_s=0.5, end_s=1.5)
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT, ranges=[stretch])
@@ -86,9 +117,7 @@ async def test_nothing_of_an_upload_stays_in_the_store_but_the_job(system, tmp_p
     await system.done(await system.upload({"a.wav": sounds.sound_bytes("wav", tmp_path)}))
     for _ in range(50):
         keys = [key async for key in system.store.keys("")]
-        if {key.partition("/")[0] for key in keys} == {"jobs", "job-list"}:
+        if {key.partition("/")[0] for key in keys} == {"jobs", "job-list", "sounds"}:
             return
-        import asyncio
-
         await asyncio.sleep(0.02)
     pytest.fail(f"left: {keys}")

@@ -12,6 +12,7 @@ from resonance.audio.jail import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, FailedPrecondition
 from resonance.settings import Settings
 from resonance_ingest.jobs import JobTrack
+from resonance_ingest.sources.guard import check_link
 from resonance_ingest.sources.source import Playlist, SourceTrack
 
 _YOUTUBE = ("youtube.com", "youtu.be")
@@ -60,8 +61,12 @@ class LinkSource:
         tracks = tuple(SourceTrack(title=each["title"], locator=each["url"]) for each in answer["tracks"])
         return Playlist(title=answer["title"], tracks=tracks)
 
+    def digest(self, track: JobTrack) -> str | None:
+        return None  # what is behind an address may change
+
     async def fetch(self, track: JobTrack, target: Path) -> None:
-        """Downloads one track. Raises as `playlist` does."""
+        """Downloads one track. Raises as `playlist` does, and InvalidInput for an address that a list must not name."""
+        check_link(track.locator, self._settings)
         await self._ask({"do": "fetch", "url": track.locator, "target": str(target)})
 
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     (r"private video|video is private|playlist is private", "TRACK_PRIVATE", f"This is private. {_UPLOAD}"),
     (r"confirm your age|age.restricted|inappropriate for some", "AGE_LIMITED", f"The site asks for an age. {_UPLOAD}"),
     (
-        r"not a bot|too many requests|HTTP Error 429|rate.limit|HTTP Error 403|try again later",
+        r"not a bot|too many requests|HTTP Error 429|rate.limit|HTTP Error 403|try again later|any player response",
         "SITE_REFUSED",
         f"The site refuses to serve programs at the moment. {_UPLOAD}",
     ),

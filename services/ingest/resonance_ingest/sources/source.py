@@ -17,6 +17,11 @@ class SourceTrack:
     locator: str
 
 
+def plain_title(text: str) -> str:
+    """A stranger's title without what cannot be printed, or written as UTF-8, and not longer than people read."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()[:200] or "untitled"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playlist:
     """What a source offers: the first tracks of it, up to the limit."""
@@ -30,6 +35,10 @@ class Source(Protocol):
 
     async def playlist(self) -> Playlist:
         """What there is."""
+        ...
+
+    def digest(self, track: JobTrack) -> str | None:
+        """The SHA-256 of the track's file, where it is known before the file is fetched."""
         ...
 
     async def fetch(self, track: JobTrack, target: Path) -> None:

@@ -134,14 +134,17 @@ class UploadSource:
         tracks = tuple(SourceTrack(title=each.filename, locator=str(each.number)) for each in self._uploads)
         return Playlist(title=self._title or _stem(self._uploads[0].filename), tracks=tracks)
 
+    def digest(self, track: JobTrack) -> str | None:
+        return self._uploads[int(track.locator)].sha256
+
     async def fetch(self, track: JobTrack, target: Path) -> None:
         """Puts the parts together. Raises DataLoss where they are not what was uploaded."""
         upload, digest = self._uploads[int(track.locator)], hashlib.sha256()
-        with await asyncio.to_thread(target.open, "wb") as file:
-            for part in range(upload.part_count):
-                found = await self._store.get(_part_key(upload.upload_id, upload.number, part))
-                digest.update(found.data)
-                await asyncio.to_thread(file.write, found.data)
+        await asyncio.to_thread(target.touch)
+        for part in range(upload.part_count):
+            found = await self._store.get(_part_key(upload.upload_id, upload.number, part))
+            digest.update(found.data)
+            await asyncio.to_thread(_append, target, found.data)
         if digest.hexdigest() != upload.sha256:
             raise DataLoss(f"The upload of {upload.filename} is damaged: upload it again.", reason="UPLOAD_DAMAGED")
 
@@ -156,6 +159,12 @@ async def remove_parts(store: ObjectStore, upload_id: str) -> None:
     """Removes the parts of one upload."""
     for key in [key async for key in store.keys(f"uploads/{upload_id}/")]:
         await store.delete(key)
+
+
+def _append(target: Path, data: bytes) -> None:
+    # Opened and closed in one go: a thread that outlives a cancelled job holds nothing open.
+    with target.open("ab") as file:
+        file.write(data)
 
 
 def upload_started_s(upload_id: str) -> float:

@@ -1,0 +1,1 @@
+"""The recipe of the embedded model: compose, render, learn to code, learn to play, examine, export."""

@@ -1,0 +1,163 @@
+"""The model card, written from evaluation.json: figures against gates, what falls short, what it cannot do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .tokenise import WEIGHTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One figure of the design against what was measured."""
+
+    name: str
+    wanted: str
+    measured: str
+    is_met: bool
+
+    def row(self) -> str:
+        """As a row of the card's table."""
+        return f"| {self.name} | {self.wanted} | {self.measured} | {'yes' if self.is_met else '**no**'} |"
+
+
+def gates(figures: dict[str, Any]) -> list[Gate]:
+    """Every gate of the design note."""
+    training, tempo, chance = figures["training"], figures["tempo"], figures["random_prompts"]
+    gap, ratio = training["frame_0"]["gap"], training["repeat_ratio"]
+    pulse, speed = chance["pulse_clarity_median"], figures["speed_transformers_one_thread"]
+    rho, drone = tempo["spearman_raw"], chance["collapsed"]
+    mel = figures["codec"]["mel_db"]
+    return [
+        Gate(
+            name="Frame 0, shuffled captions less right ones",
+            wanted="> 1 nat",
+            measured=f"{gap:.2f} nats",
+            is_met=gap > 1,
+        ),
+        Gate(
+            name="Loss on repeated bars against the first pass",
+            wanted="< 50 %",
+            measured=f"{ratio:.0%}",
+            is_met=ratio < 0.5,
+        ),
+        Gate(
+            name="Pulse clarity, median over random prompts",
+            wanted=f">= 1.0 (renderings: {figures['renderings']['pulse_clarity_median']:.2f})",
+            measured=f"{pulse:.2f}",
+            is_met=pulse >= 1.0,
+        ),
+        Gate(
+            name="Asked against tracked tempo, Spearman, octave folded",
+            wanted=f">= 0.7 (folding alone: {tempo['spearman_folded_by_chance']:.2f})",
+            measured=f"{tempo['spearman_folded']:.2f}; unfolded {rho:.2f}; within 8 %: {tempo['within_8_percent']:.0%} "
+            f"(by chance {tempo['within_8_percent_by_chance']:.0%})",
+            is_met=tempo["spearman_folded"] >= 0.7
+            and tempo["within_8_percent"] > 1.5 * tempo["within_8_percent_by_chance"],
+        ),
+        Gate(name="Mel distance of the codec, held-out", wanted="<= 5 dB", measured=f"{mel:.2f} dB", is_met=mel <= 5),
+        Gate(
+            name="Collapse (silence, drone, noise) over random prompts",
+            wanted="0",
+            measured=f"{drone} of {chance['clips']}",
+            is_met=drone == 0,
+        ),
+        Gate(
+            name="Seconds of computing per second, one thread, guided, transformers' own loop",
+            wanted="<= 0.25",
+            measured=f"{speed:.2f}",
+            is_met=speed <= 0.25,
+        ),
+    ]
+
+
+def card(figures: dict[str, Any]) -> str:
+    """The card's whole text."""
+    solo, energy = figures["instruments"], figures["energy"]
+    contrasts = "\n".join(
+        f"| {name.replace('_', ' ')} | {found['pairs_in_order']:.0%} | {found['area_under_curve']:.2f} | "
+        f"{found.get('meter_area_under_curve', '')} |"
+        for name, found in figures["contrasts"].items()
+    )
+    heard = ", ".join(
+        f"{name} {value:.0%}" for name, value in sorted(solo["by_instrument"].items(), key=lambda item: -item[1])
+    )
+    rows = "\n".join(gate.row() for gate in gates(figures))
+    return f"""# Resonance embedded
+
+A MusicGen of 8.9 million parameters that lives inside the package, so that the first command makes music on any laptop without
+a download. The architecture is exactly MusicGen's (T5 encoder, EnCodec, delay-pattern decoder); the weights were trained from
+scratch, on two shared CPU cores in about three hours, on music that our own composer wrote and a MIT-licensed sound font played.
+
+    from transformers import AutoProcessor, MusicgenForConditionalGeneration
+    processor, model = (cls.from_pretrained(folder) for cls in (AutoProcessor, MusicgenForConditionalGeneration))
+    audio = model.generate(**processor(text=["lo-fi chill beat"], return_tensors="pt"), max_new_tokens=504)  # 10 s at 16 kHz
+
+| part | size |
+| --- | --- |
+| text encoder | T5, 2 layers, 128 wide, word-level tokenizer |
+| decoder | 6 layers, 192 wide, 4 heads, 4 codebooks of 1,024 at 50 frames a second |
+| codec | EnCodec, 16 kHz mono, 2 kbit/s, non-causal convolutions, one LSTM layer |
+
+## Measured
+
+{rows_header()}
+{rows}
+
+Twelve single instruments, four prompts each: the asked one is the most heard in {solo["most_heard_is_asked"]:.0%} of clips (by
+chance {solo["by_chance"]:.0%}) and is heard at all in {solo["asked_is_heard"]:.0%}. By instrument (mean probability): {heard}.
+
+Energy words, five levels: Spearman {energy["spearman"]:.2f} with measured loudness; mean loudness by level
+{energy["mean_lufs_by_level"]} LUFS.
+
+Little against much of an attribute, the same genres (a listener taught on separate renderings judges; the last column is a meter
+that was never taught: loudness, share under 140 Hz, onsets a second, key profile):
+
+| attribute | pairs in the right order | area under curve | by a plain meter |
+| --- | --- | --- | --- |
+{contrasts}
+
+The listener's own accuracy on renderings: {figures["listener_accuracy_on_renderings"]}. All figures are made by
+`python -m model.training.evaluate`; they and more are in `evaluation.json`.
+
+## What it was trained on
+
+Pieces of one or two bars that repeat, composed by `model/training/compose.py`: ten genres, six tempi (62 to 187 beats a minute),
+three major and three minor keys, thirteen timbres and a drum kit of FluidR3_GM (MIT; notice in `model/training/LICENSES.md`).
+No recording, no song, no published checkpoint.
+
+## What it cannot do
+
+- It knows loops. It has no verse and chorus, no development, no key change, and it never heard a human play.
+- It knows about 400 words (`tokenizer.json`). Any other word is `<unk>` and is passed over; a prompt of unknown words only gets
+  free music. It reads no sentence: "not loud" is loud. Punctuation is space; accents are dropped.
+- No lyrics and no words: voices are a choir singing "aah".
+- Only the six tempi sound; a number of beats between them is answered by a neighbour. Odd metres do not exist.
+- 2 kbit/s at 16 kHz: cymbals are coarse, dense mixes are veiled.
+- Thirty seconds are as far as its positions were trained.
+- It is meant for trying out, testing and teaching; for sound quality use a larger MusicGen.
+
+Licence of the weights: that of this repository.
+"""
+
+
+def rows_header() -> str:
+    """The gates' table head."""
+    return "| gate | wanted | measured | met |\n| --- | --- | --- | --- |"
+
+
+def main() -> None:
+    """Write MODEL_CARD.md beside evaluation.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=WEIGHTS)
+    arguments = parser.parse_args()
+    figures = json.loads((arguments.folder / "evaluation.json").read_text())
+    (arguments.folder / "MODEL_CARD.md").write_text(card(figures))
+
+
+if __name__ == "__main__":
+    main()

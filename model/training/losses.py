@@ -1,0 +1,48 @@
+"""What the codec is taught by: log-mel and spectral distances at several resolutions, and the mel distance we report."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import librosa
+import torch
+from torch import Tensor
+
+
+@cache
+def _mel(n_fft: int, bands: int) -> Tensor:
+    return torch.from_numpy(librosa.filters.mel(sr=16_000, n_fft=n_fft, n_mels=bands))
+
+
+def _magnitude(audio: Tensor, n_fft: int) -> Tensor:
+    window = torch.hann_window(n_fft)
+    spectrum = torch.stft(audio, n_fft, n_fft // 4, window=window, return_complex=True, pad_mode="constant")
+    return (spectrum.real.square() + spectrum.imag.square() + 1e-8).sqrt()
+
+
+def spectral_loss(made: Tensor, true: Tensor) -> Tensor:
+    """[clips, samples] twice: L1 of log-mel in nats, spectral convergence, and a little of the waveform itself."""
+    total = (made - true).abs().mean() * 2
+    for n_fft, bands in ((2048, 96), (1024, 80), (512, 48), (128, 16)):
+        a, b = _magnitude(made, n_fft), _magnitude(true, n_fft)
+        mel = _mel(n_fft, bands)
+        floor = 1e-3 * (n_fft / 512) ** 0.5
+        total = total + ((mel @ a + floor).log() - (mel @ b + floor).log()).abs().mean()
+        total = total + 0.3 * (a - b).norm() / (b.norm() + 1e-3)
+    return total
+
+
+@torch.no_grad()
+def mel_distance_db(made: Tensor, true: Tensor) -> float:
+    """Mean absolute difference of 80-band mel spectra in dB, floored 80 dB under full scale."""
+    mel = _mel(1024, 80)
+    a, b = (10 * ((mel @ _magnitude(x, 1024).square()) + 1e-5).log10() for x in (made, true))
+    return float((a - b).abs().mean())
+
+
+@torch.no_grad()
+def si_sdr_db(made: Tensor, true: Tensor) -> float:
+    """Scale-invariant signal-to-distortion ratio over all clips."""
+    scale = (made * true).sum(-1, keepdim=True) / (true.square().sum(-1, keepdim=True) + 1e-8)
+    target = scale * true
+    return float((10 * ((target.square().sum(-1) + 1e-8) / ((target - made).square().sum(-1) + 1e-8)).log10()).mean())

@@ -1,0 +1,101 @@
+"""Training windows: a piece's loop arranged to any length in tokens, cut from bar lines, with a fresh caption."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from . import corpus
+from .captions import caption
+from .text import TOKENS_MAX
+
+PAD: Final = 1024
+IGNORED: Final = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Codes [4, frames] from a bar line on, with the piece they come from."""
+
+    codes: NDArray[np.int16]
+    piece: dict[str, Any]
+    from_start: bool
+
+
+class Corpus:
+    """All tokenised pieces of one split, in memory."""
+
+    def __init__(self, held_out: bool) -> None:
+        self._held_out = held_out
+        self._seen: set[int] = set()
+        self._pieces: list[tuple[NDArray[np.int16], dict[str, Any]]] = []
+        self.refresh()
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    def refresh(self) -> None:
+        """Read the shards that were finished since the last time."""
+        for number in corpus.shards(corpus.CODES, self._held_out):
+            if number not in self._seen:
+                codes = np.load(corpus.CODES / f"{number:05d}.npy")
+                for piece in corpus.labels(number, corpus.CODES):
+                    start = piece["offset"] // 320
+                    self._pieces.append((codes[:, start : start + piece["samples"] // 320], piece))
+                self._seen.add(number)
+
+    def window(self, random: Random, frames: int, from_start: bool | None = None) -> Window:
+        """A window of a random piece: mostly from its very first beat, otherwise from any bar line of its loop."""
+        codes, piece = random.choice(self._pieces)
+        beginning = random.random() < 0.7 if from_start is None else from_start
+        return Window(arrange(codes, piece, random, frames, beginning), piece, beginning)
+
+
+def arrange(
+    codes: NDArray[np.int16], piece: dict[str, Any], random: Random, frames: int, from_start: bool
+) -> NDArray[np.int16]:
+    """The sections laid out as a song: the loop repeated, a fill closing each fourth, and sometimes an ending."""
+    sections = {name: codes[:, start:end] for name, start, end in piece["sections"]}
+    period = random.choice((2, 4, 4, 8))
+    parts = [sections["first"] if from_start else sections["loop"]]
+    skipped = 0 if from_start else random.randrange(piece["loop_frames"] // piece["bar_frames"]) * piece["bar_frames"]
+    length, turn = parts[0].shape[1] - skipped, 1
+    while length < frames:
+        closing = turn % period == period - 1 and "fill" in sections
+        room = frames - length
+        if "ending" in sections and turn > 1 and room < 2 * piece["loop_frames"] and room >= 40:
+            parts.append(sections["ending"])
+        else:
+            parts.append(sections["fill" if closing else "loop"])
+        length += parts[-1].shape[1]
+        turn += 1
+        if parts[-1] is sections.get("ending"):
+            break
+    return np.concatenate(parts, axis=1)[:, skipped : skipped + frames]
+
+
+def delayed(windows: list[Window]) -> tuple[Tensor, Tensor]:
+    """Inputs and labels [windows, 4, frames + 4] in MusicGen's delay pattern: codebook k is late by k, 1024 elsewhere."""
+    frames = max(window.codes.shape[1] for window in windows)
+    ids = torch.full((len(windows), 4, frames + 5), PAD)
+    for row, window in enumerate(windows):
+        codes = torch.from_numpy(window.codes.astype(np.int64))
+        for book in range(4):
+            ids[row, book, 1 + book : 1 + book + codes.shape[1]] = codes[book]
+    labels = ids[:, :, 1:].clone()
+    labels[labels == PAD] = IGNORED
+    return ids[:, :, :-1], labels
+
+
+def words(tokenizer: PreTrainedTokenizerFast, windows: list[Window], random: Random) -> tuple[Tensor, Tensor]:
+    """Fresh captions of the windows as token ids and mask."""
+    texts = [caption(window.piece["labels"], random) for window in windows]
+    found = tokenizer(texts, padding=True, truncation=True, max_length=TOKENS_MAX, return_tensors="pt")
+    return found["input_ids"], found["attention_mask"]

@@ -1,0 +1,6 @@
+"""The recipe is a namespace package at the repository's root, which pytest's import mode does not add by itself."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3]))

@@ -1,0 +1,41 @@
+"""Windows and the delay pattern: arranged loops repeat exactly, and codebook k is late by k as in MusicGen."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import torch
+from model.training import player
+from model.training.windows import IGNORED, PAD, Window, arrange, delayed
+from transformers import MusicgenForCausalLM
+
+PIECE = {"bar_frames": 64, "loop_frames": 128, "sections": [["first", 0, 128], ["loop", 128, 256]], "labels": {}}
+CODES = np.random.default_rng(0).integers(0, 1024, (4, 256)).astype(np.int16)
+
+
+def test_an_arranged_loop_repeats_exactly() -> None:
+    song = arrange(CODES, PIECE, Random(0), 600, from_start=True)
+    assert song.shape == (4, 600)
+    assert np.array_equal(song[:, :128], CODES[:, :128])
+    assert np.array_equal(song[:, 128:256], song[:, 256:384])
+
+
+def test_windows_from_inside_a_loop_start_on_a_bar_line() -> None:
+    starts = {arrange(CODES, PIECE, Random(seed), 100, from_start=False)[:, 0].tobytes() for seed in range(20)}
+    assert starts == {CODES[:, 128].tobytes(), CODES[:, 192].tobytes()}
+
+
+def test_the_delay_pattern_is_that_of_transformers() -> None:
+    codes = CODES[:, :10]
+    ids, labels = delayed([Window(codes, PIECE, True)])
+    model = MusicgenForCausalLM(player.config())
+    start = torch.full((4, 1), PAD)
+    _, mask = model.build_delay_pattern_mask(start, pad_token_id=PAD, max_length=15)
+    fixed = mask[:, : ids.shape[-1]] != -1
+    assert torch.equal(ids[0][fixed], mask[:, : ids.shape[-1]][fixed])
+    assert all(
+        torch.equal(labels[0, book, book : book + 10], torch.from_numpy(codes[book].astype(np.int64)))
+        for book in range(4)
+    )
+    assert (labels[0, 3, :3] == IGNORED).all()
