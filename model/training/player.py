@@ -17,6 +17,8 @@ HEADS: Final = 4
 # 256 frames and the token wanted next is one further on, so the copy of a bar is found by position from the first step.
 LOOPS: Final = (127, 159, 191, 255)
 NEIGHBOURS: Final = (1, 2, 3, 4)
+BEATS: Final = (19, 23, 31, 39)
+BARS: Final = (47, 63, 79, 95)
 COPYING_LAYERS: Final = (1, 2, 3)
 COPY_GAIN: Final = 0.5
 COPY_LOGIT: Final = 0.3
@@ -102,6 +104,16 @@ def start(player: Player) -> None:
     for projection in player.decoder.lm_heads:
         projection.weight.normal_(0, 0.02)
     teach_copying(player)
+    teach_metre(player)
+
+
+@torch.no_grad()
+def teach_metre(player: Player) -> None:
+    """The last two layers' heads start a beat and a bar back: left alone they averaged over everything."""
+    layers = player.decoder.model.decoder.layers
+    for index, lags in ((4, BEATS), (5, BARS)):
+        for head, lag in enumerate(lags):
+            _look_back(layers[index].self_attn, head, lag)
 
 
 @torch.no_grad()

@@ -76,6 +76,8 @@ class Trainer:
             self._warm_from = state.get("warm_from", 0)
             if self._arguments.graft_copying:
                 player.teach_copying(self.player)
+            if self._arguments.graft_metre:
+                player.teach_metre(self.player)
             if self._arguments.graft_copying or self._arguments.fresh_optimiser:
                 self._warm_from = self.step
                 return
@@ -265,6 +267,7 @@ def main() -> None:
         "--from-weights", type=Path, default=None, help="an exported folder to start from when there is no checkpoint"
     )
     parser.add_argument("--graft-copying", action="store_true", help="write the copying heads into the checkpoint, once")
+    parser.add_argument("--graft-metre", action="store_true", help="point the last layers' heads a beat and a bar back, once")
     parser.add_argument("--fresh-optimiser", action="store_true", help="go on without the optimisers' state")
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()

@@ -113,6 +113,8 @@ class TasteEvents(HTTPEndpoint):
         taste_id, after = taste_id_in_path(request), _last_event_id(request)
         backends = backends_of(request)
         taste = await backends.taste(taste_id)
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         if after is not None and taste["revision"] <= after:
             if taste["state"] in _FINAL:
                 return Response(status_code=204)  # tells an EventSource to stop reconnecting

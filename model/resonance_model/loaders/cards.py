@@ -21,6 +21,14 @@ _META = Card(
     training_data="Meta: 20,000 hours of licensed music (internal, Shutterstock, Pond5)",
     limits_note="The weights may not be used commercially. No realistic vocals.",
 )
+_EMBEDDED = Card(
+    weights_license="Apache-2.0",
+    training_data="Resonance: music by our own procedural composer, rendered with the FluidR3_GM sound font (MIT)",
+    limits_note=(
+        "A small model, trained for hours and not for months: simple instrumental loops of a dozen instruments, at 16 kHz. It knows "
+        "genres, instruments, tempo and mood in plain English words, no lyrics, no other languages, no names of artists."
+    ),
+)
 _UNKNOWN = Card(
     weights_license="unknown",
     training_data="unknown",
@@ -29,8 +37,10 @@ _UNKNOWN = Card(
 
 
 def card_of(name: str, folder: Path) -> Card:
-    """The card beside the weights (`resonance_card.json`), Meta's for `facebook/musicgen-*`, else an honest unknown."""
+    """The card beside the weights (`resonance_card.json`), ours and Meta's own, else an honest unknown."""
     path = folder / "resonance_card.json"
     if path.is_file():
         return Card(**json.loads(path.read_text()))
+    if name == "embedded":
+        return _EMBEDDED
     return _META if name.startswith("facebook/musicgen-") else _UNKNOWN

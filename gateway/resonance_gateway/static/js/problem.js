@@ -27,8 +27,19 @@ function whatHappened(error) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
+// What helps depends on what is missing. The reasons are the services' own constants.
+const NEXT_BY_REASON = {
+  NO_SUCH_TASTE: "next.taste",
+  MODEL_MISMATCH: "next.taste",
+  SLIDER_NOT_READY: "next.sliders",
+  CONCEPT_UNUSABLE: "next.sliders",
+  NO_SUCH_CONCEPT: "next.sliders",
+};
+
 function whatNext(error) {
   if (!error.problem) return error.words ? t("next.again") : t("next.check");
+  const known = NEXT_BY_REASON[error.problem.reason];
+  if (known) return t(known);
   if (error.retryAfterS) return t("next.wait", { seconds: error.retryAfterS });
   return error.status === 422 ? t("next.fix") : t("next.again");
 }

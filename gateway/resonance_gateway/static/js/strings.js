@@ -145,6 +145,8 @@ export const STRINGS = {
   "next.fix": "Change what is marked, then try again.",
   "next.wait": "Wait {seconds} seconds, then try again.",
   "next.again": "Try again.",
+  "next.taste": "Choose your songs again in step 1, or go on without a taste.",
+  "next.sliders": "Set the sliders to the middle, or try again in a minute.",
   "next.other": "Try another file or link, or go on without a taste.",
   "next.check": "Check that Resonance is still running, then try again.",
   "error.network": "The page cannot reach Resonance.",

@@ -168,7 +168,13 @@ export class Studio {
     if (fault) showFault(`${t("words.label")} ${fault.message}.`);
     if (!error.problem && take) error.words = t("error.cut");
     const kept = take ? t("kept.part", { made: clock(take.madeS) }) : t("kept.words");
-    showProblem(errorNode, error, { kept, retry: () => this.make(body, errorNode) });
+    showProblem(errorNode, error, { kept, retry: () => this._retry(body, error, errorNode) });
+  }
+
+  /** The same request again; where it was refused as such, what is set now, under a new id. */
+  _retry(body, error, errorNode) {
+    const isRefused = error.status >= 400 && error.status < 500 && error.status !== 429;
+    this.make(isRefused ? { ...this._body(false), seed: body.seed } : body, errorNode);
   }
 
   async _takeOf(version) {

@@ -1,0 +1,140 @@
+"""Errors across a real socket, and the rules that messages are checked by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from resonance import errors
+from resonance.errors import FieldViolation, InvalidInput, ResonanceError
+from resonance.rpc import RpcServer, error_of, http_status_of, open_channel, validate
+from resonance.v1 import generate_pb2, generate_pb2_grpc, steering_pb2
+
+ALL = [
+    errors.InvalidInput,
+    errors.NotFound,
+    errors.Conflict,
+    errors.FailedPrecondition,
+    errors.Unsupported,
+    errors.Overloaded,
+    errors.Unavailable,
+    errors.DeadlineExceeded,
+    errors.PermissionDenied,
+    errors.DataLoss,
+]
+
+
+class Failing(generate_pb2_grpc.GenerateServiceServicer):
+    """Fails as it is told, from a unary and from a streaming handler."""
+
+    def __init__(self) -> None:
+        self.failure: Exception = ResonanceError("")
+
+    async def GetModel(self, request: Any, context: Any) -> Any:
+        raise self.failure
+
+    async def StreamTake(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        yield generate_pb2.StreamTakeResponse()
+        raise self.failure
+
+
+@pytest.fixture
+async def failing() -> AsyncIterator[tuple[Failing, Any]]:
+    servicer, server = Failing(), RpcServer("127.0.0.1:0")
+    server.add(
+        "resonance.v1.GenerateService",
+        lambda inner: generate_pb2_grpc.add_GenerateServiceServicer_to_server(servicer, inner),
+    )
+    await server.start()
+    async with open_channel(server.address) as channel:
+        yield servicer, generate_pb2_grpc.GenerateServiceStub(channel)
+    await server.stop(0)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_an_error_crosses_the_wire_whole(failing: Any, kind: type[ResonanceError], is_stream: bool) -> None:
+    servicer, stub = failing
+    fault = FieldViolation(field="a[0].b", reason="WHY", message="because")
+    servicer.failure = kind("a sentence", reason="A_REASON", violations=(fault,), retry_after_s=2.5)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        if is_stream:
+            async for _ in stub.StreamTake(generate_pb2.StreamTakeRequest(request_id="x")):
+                pass
+        else:
+            await stub.GetModel(generate_pb2.GetModelRequest(), timeout=5)
+    back = error_of(caught.value)
+    assert type(back) is kind
+    assert (back.message, back.reason, back.violations) == ("a sentence", "A_REASON", (fault,))
+    assert back.retry_after_s == 2.5
+    assert 400 <= http_status_of(back) < 600
+
+
+async def test_what_nobody_expected_says_nothing_of_the_inside(failing: Any) -> None:
+    servicer, stub = failing
+    servicer.failure = RuntimeError("a secret")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.GetModel(generate_pb2.GetModelRequest())
+    assert caught.value.code() == grpc.StatusCode.INTERNAL
+    assert "secret" not in str(caught.value.details())
+
+
+async def test_a_request_against_the_rules_never_reaches_the_handler(failing: Any) -> None:
+    _, stub = failing
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for _ in stub.StreamTake(generate_pb2.StreamTakeRequest(request_id="not an id!")):
+            pass
+    assert error_of(caught.value).violations[0].field == "request_id"
+
+
+def faults_of(message: Any) -> dict[str, str]:
+    try:
+        validate(message)
+    except InvalidInput as refusal:
+        return {fault.field: fault.reason for fault in refusal.violations}
+    return {}
+
+
+def request(**fields: Any) -> generate_pb2.GenerateRequest:
+    recipe = fields.pop("recipe", steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz")]))
+    return generate_pb2.GenerateRequest(recipe=recipe, duration_s=fields.pop("duration_s", 5), **fields)
+
+
+def test_a_good_request_has_no_faults() -> None:
+    assert faults_of(request()) == {}
+
+
+def test_every_fault_is_named_with_its_path() -> None:
+    recipe = steering_pb2.Recipe(
+        prompts=[steering_pb2.WeightedPrompt(text=" "), steering_pb2.WeightedPrompt(text="x" * 2001, weight=math.inf)],
+        tastes=[steering_pb2.TasteWeight(taste_id="T!", strength=math.nan, layer_gains={3: math.nan, 4: 99})],
+        sliders=steering_pb2.Sliders(energy=1.5),
+        guidance_scale=0.5,
+    )
+    assert faults_of(request(recipe=recipe, duration_s=0, request_id="ü")) == {
+        "recipe.prompts[0].text": "REQUIRED",
+        "recipe.prompts[1].text": "TOO_LONG",
+        "recipe.prompts[1].weight": "NOT_FINITE",
+        "recipe.tastes[0].taste_id": "MALFORMED",
+        "recipe.tastes[0].strength": "NOT_FINITE",
+        "recipe.tastes[0].layer_gains[3]": "NOT_FINITE",
+        "recipe.tastes[0].layer_gains[4]": "TOO_LARGE",
+        "recipe.sliders.energy": "TOO_LARGE",
+        "recipe.guidance_scale": "TOO_SMALL",
+        "duration_s": "TOO_SMALL",
+        "request_id": "MALFORMED",
+    }
+
+
+@pytest.mark.parametrize(("count", "reason"), [(0, "TOO_FEW"), (5, "TOO_MANY")])
+def test_counts_have_limits(count: int, reason: str) -> None:
+    recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="x")] * count)
+    assert faults_of(request(recipe=recipe)) == {"recipe.prompts": reason}
+
+
+def test_a_missing_message_that_is_required_is_named() -> None:
+    assert faults_of(generate_pb2.GenerateRequest(duration_s=2)) == {"recipe": "REQUIRED"}

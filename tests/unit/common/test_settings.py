@@ -1,0 +1,44 @@
+"""Settings: read once, all mistakes told together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from resonance.errors import InvalidInput
+from resonance.settings import read_settings
+
+
+def test_defaults_are_a_laptop() -> None:
+    settings = read_settings({"HOME": "/nobody"})
+    assert settings.http_addr == "127.0.0.1:8000"
+    assert settings.grpc_addr == "127.0.0.1:50051"
+    assert settings.store_url.startswith("file:")
+    assert settings.address_of("extract") == settings.grpc_addr
+
+
+def test_variables_become_typed_values() -> None:
+    settings = read_settings(
+        {"RESONANCE_SLOTS": "2", "RESONANCE_DATA_DIR": "/tmp/x", "RESONANCE_ALLOW_GENERIC_SOURCES": "yes"}
+    )
+    assert (settings.slots, settings.data_dir, settings.allow_generic_sources) == (2, Path("/tmp/x"), True)
+
+
+def test_all_mistakes_are_told_together() -> None:
+    wrong = {
+        "RESONANCE_SLOTS": "many",
+        "RESONANCE_HTTP_ADDR": "nowhere",
+        "RESONANCE_COLOUR": "red",
+        "RESONANCE_STORE": "ftp://x",
+        "RESONANCE_DECODE_S_MAX": "nan",
+    }
+    with pytest.raises(InvalidInput) as caught:
+        read_settings(wrong)
+    assert {fault.field for fault in caught.value.violations} == set(wrong)
+
+
+@pytest.mark.parametrize("slots", ["0", "65"])
+def test_limits_hold_at_the_number_plus_one(slots: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_settings({"RESONANCE_SLOTS": slots})

@@ -1,0 +1,186 @@
+"""The planted-direction bench: what is hidden in a model's activations must be found - the direction, its sign, its layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from resonance.errors import InvalidInput
+from resonance.v1 import extract_pb2, steering_pb2
+from resonance_extract.directions import direction_of, norms_of
+from resonance_extract.layers import auc_of, best_layers, layer_scores
+from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean
+from resonance_extract.quality import failed_gates, measure
+from resonance_extract.statistics import Reference, TrackStatistics
+from resonance_model.steering import Push, compose
+
+LAYERS, HIDDEN, PLANTED = 6, 64, 3
+
+
+def planted(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """States of 120 samples with and without a direction that exists at one layer alone, and the direction."""
+    chance = np.random.default_rng(seed)
+    truth = chance.normal(size=HIDDEN)
+    truth /= np.linalg.norm(truth)
+    more, less = chance.normal(size=(2, 120, LAYERS, HIDDEN))
+    more[:, PLANTED] += 6.0 * truth
+    return more.astype(np.float32), less.astype(np.float32), truth
+
+
+def reference(scale: float = 1.0) -> Reference:
+    return Reference(
+        mean=np.zeros((LAYERS, HIDDEN), dtype=np.float32),
+        variance=np.full((LAYERS, HIDDEN), scale**2, dtype=np.float32),
+    )
+
+
+def test_diffmean_recovers_the_planted_direction_and_its_sign() -> None:
+    more, less, truth = planted()
+    direction = direction_of(more.mean(0) - less.mean(0), reference(), model_digest="m")
+    found = direction.per_layer[PLANTED]
+    assert found @ truth / np.linalg.norm(found) >= 0.95
+
+
+def test_the_layer_scan_finds_the_planted_layer() -> None:
+    more, less, _ = planted()
+    scores = layer_scores(more, less, reference(), pair_count=10)
+    assert best_layers(scores)[0] == PLANTED
+    assert scores[PLANTED].auc >= 0.99
+    assert all(score.auc < 0.8 for score in scores if score.layer != PLANTED)
+
+
+def test_a_concept_that_is_nothing_scores_as_chance() -> None:
+    chance = np.random.default_rng(5)
+    more, less = chance.normal(size=(2, 200, 1, HIDDEN)).astype(np.float32)
+    one_layer = Reference(mean=reference().mean[:1], variance=reference().variance[:1])
+    (score,) = layer_scores(more, less, one_layer, pair_count=50)
+    assert abs(score.auc - 0.5) < 0.12
+
+
+def test_a_unit_of_strength_is_one_standard_deviation_of_the_residual() -> None:
+    more, less, _ = planted()
+    for scale in (0.1, 1.0, 30.0):
+        direction = direction_of(more.mean(0) - less.mean(0), reference(scale), model_digest="m")
+        np.testing.assert_allclose(np.linalg.norm(direction.per_layer, axis=1), scale, rtol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(direction.one_to_all, axis=1), scale, rtol=1e-5)
+
+
+def test_two_equal_sets_have_no_direction() -> None:
+    with pytest.raises(InvalidInput, match="nothing to steer by"):
+        direction_of(np.zeros((LAYERS, HIDDEN), dtype=np.float32), reference(), model_digest="m")
+
+
+def test_steering_touches_the_conditional_row_alone_unless_told(tiny: object) -> None:
+    from resonance_model.loaded import LoadedModel
+
+    assert isinstance(tiny, LoadedModel)
+    array = np.ones((tiny.shape.layer_count, tiny.shape.hidden_size), dtype=np.float32)
+    from resonance.taste import Direction
+
+    direction = Direction(model_digest="m", per_layer=array, one_to_all=2 * array)
+    push = Push(direction=direction, strength=2.0, layer_gains={1: 0.5})
+    one = compose([push], tiny.shape, digest="m", both_rows=False)
+    both = compose([push, push], tiny.shape, digest="m", both_rows=True)
+    assert one is not None
+    assert both is not None
+    assert torch.equal(one[:, 0, 0], torch.tensor([2.0, 1.0, 2.0]))
+    assert not one[:, 1].any()
+    assert torch.equal(both[:, 0], both[:, 1])
+    assert compose([Push(direction=direction, strength=0.0)], tiny.shape, digest="m", both_rows=True) is None
+
+
+# --- mixing
+
+
+def track(index: int, means: np.ndarray, rms: list[float] | None = None) -> IndexedTrack:  # type: ignore[type-arg]
+    count = len(means)
+    starts = np.arange(count, dtype=np.float32) * 8
+    return IndexedTrack(
+        index=index,
+        statistics=TrackStatistics(
+            means=means.astype(np.float32),
+            starts_s=starts,
+            ends_s=starts + 10,
+            rms=np.asarray(rms or [0.1] * count, dtype=np.float32),
+        ),
+    )
+
+
+def song(seed: int, count: int) -> np.ndarray:  # type: ignore[type-arg]
+    return np.random.default_rng(seed).normal(size=(count, LAYERS, HIDDEN))
+
+
+def test_the_mean_counts_every_track_alike_however_long() -> None:
+    weights = clip_weights([track(0, song(0, 2)), track(1, song(1, 8))], steering_pb2.TasteOptions())
+    assert [weight.sum() for weight in weights] == pytest.approx([0.5, 0.5])
+
+
+def test_time_select_counts_only_the_given_seconds() -> None:
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
+    options.ranges.add(track_index=1, start_s=16, end_s=20)
+    tracks = [track(0, song(0, 3)), track(1, song(1, 4))]
+    first, second = clip_weights(tracks, options)
+    assert not first.any()
+    assert second.tolist() == pytest.approx([0, 1 / 3, 2 / 3, 0])
+    np.testing.assert_allclose(
+        mixed_mean(tracks, [first, second]),
+        tracks[1].statistics.means[1] / 3 + tracks[1].statistics.means[2] * 2 / 3,
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_seconds_without_music_are_refused() -> None:
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
+    options.ranges.add(track_index=0, start_s=500, end_s=600)
+    with pytest.raises(InvalidInput, match="contain no music"):
+        clip_weights([track(0, song(0, 3))], options)
+
+
+def test_attention_counts_the_chorus_more_than_the_intro() -> None:
+    verse, chorus = song(1, 1)[0], song(2, 1)[0]
+    clips = np.stack([song(3, 1)[0], verse, chorus, song(4, 1)[0], chorus, chorus])
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED)
+    (weights,) = clip_weights([track(0, clips, [0.05, 0.1, 0.2, 0.1, 0.2, 0.2])], options)
+    assert weights[[2, 4, 5]].sum() > 0.8
+    assert weights.sum() == pytest.approx(1)
+    options.attention_temperature = 100
+    (flat,) = clip_weights([track(0, clips)], options)
+    assert flat.max() / flat.min() < 1.1
+
+
+@pytest.mark.parametrize("bounds", [(5, 5), (6, 5)])
+def test_a_range_that_ends_before_it_starts_is_named(bounds: tuple[float, float]) -> None:
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
+    options.ranges.add(track_index=0, start_s=bounds[0], end_s=bounds[1])
+    with pytest.raises(InvalidInput) as caught:
+        check_options(options)
+    assert caught.value.violations[0].field == "options.ranges[0]"
+
+
+# --- quality
+
+
+def noise(level: float) -> np.ndarray:  # type: ignore[type-arg]
+    return (np.random.default_rng(1).normal(size=32_000) * level).astype(np.float32)
+
+
+def hum(level: float) -> np.ndarray:  # type: ignore[type-arg]
+    time_s = np.arange(32_000) / 16_000
+    return (level * np.sin(2 * np.pi * 220 * time_s)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("broken", "gate"),
+    [(noise(0.1), "flatness"), (hum(0.2) * 0, "silence"), (np.clip(hum(20.0), -1, 1), "clipping"), (hum(0.001), "rms")],
+)
+def test_broken_music_fails_its_gate_and_noise_no_longer_passes(broken: np.ndarray, gate: str) -> None:  # type: ignore[type-arg]
+    unsteered = measure(hum(0.2), hum(0.2), sample_rate_hz=16_000)
+    assert failed_gates(unsteered, unsteered) == []
+    assert gate in failed_gates(measure(broken, hum(0.2), sample_rate_hz=16_000), unsteered)
+
+
+def test_auc_of_a_known_case() -> None:
+    assert auc_of(np.array([2.0, 3.0]), np.array([1.0, 2.0])) == 0.875
+    assert best_layers([extract_pb2.LayerScore(layer=0, auc=0.7), extract_pb2.LayerScore(layer=1, auc=0.9)], 1) == [1]

@@ -1,0 +1,135 @@
+"""The engine's promises: admission, company, leaving, stalling, stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from resonance.errors import DeadlineExceeded, Overloaded, Unavailable
+from resonance_generate.engine import Engine
+from resonance_generate.job import Job, Score
+from resonance_generate.stream import ChunkStream
+from resonance_model.loaded import LoadedModel
+
+SLOTS, PLACES = 2, 2
+
+
+@pytest.fixture
+async def engine(tiny: LoadedModel) -> AsyncIterator[Engine]:
+    engine = Engine(tiny, slot_count=SLOTS, queue_places=PLACES, stall_s_max=0.3)
+    engine.start()
+    yield engine
+    await asyncio.to_thread(engine.stop)
+
+
+def job(request_id: str, *, seconds: float = 1.0, room_s: float = 100.0, seed: int = 1, prompt: str = "jazz") -> Job:
+    score = Score(
+        recipe_id=prompt, prompts=((prompt, 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50
+    )
+    return Job(
+        request_id=request_id,
+        score=score,
+        seed=seed,
+        frame_count=round(seconds * 50),
+        chunk_frames=25,
+        stream=ChunkStream(asyncio.get_running_loop(), samples_max=round(room_s * 16_000)),
+    )
+
+
+async def pcm_of(wanted: Job) -> bytes:
+    async with aclosing(wanted.stream):
+        return b"".join([piece.pcm async for piece in wanted.stream])
+
+
+async def until_free(engine: Engine) -> float:
+    started_s = time.monotonic()
+    while engine.running_count or engine.waiting_count:
+        await asyncio.sleep(0.005)
+        assert time.monotonic() - started_s < 5
+    return time.monotonic() - started_s
+
+
+async def test_a_take_has_exactly_its_samples(engine: Engine) -> None:
+    wanted = job("a", seconds=1.5)
+    engine.submit(wanted)
+    assert len(await pcm_of(wanted)) == 2 * 24_000
+
+
+async def test_company_changes_no_bytes(engine: Engine) -> None:
+    alone = job("alone", seconds=2)
+    engine.submit(alone)
+    expected = await pcm_of(alone)
+    jobs = [job("same", seconds=2), job("other", seconds=1, seed=9, prompt="rock"), job("third", prompt="piano")]
+    for each in jobs:
+        engine.submit(each)
+    heard = await asyncio.gather(*(pcm_of(each) for each in jobs))
+    assert heard[0] == expected
+    assert heard[1] != heard[2]
+
+
+async def test_exactly_slots_and_places_are_admitted_in_every_wave(engine: Engine) -> None:
+    for wave in range(3):
+        admitted, refused = [], []
+        for index in range(20):
+            each = job(f"{wave}-{index}", seconds=60, room_s=0.5)
+            try:
+                engine.submit(each)
+                admitted.append(each)
+            except Overloaded as refusal:
+                refused.append(refusal)
+        assert len(admitted) == SLOTS + PLACES
+        assert all(refusal.retry_after_s is not None and refusal.retry_after_s >= 1 for refusal in refused)
+        for each in admitted:
+            each.stream.close()
+        await until_free(engine)
+
+
+@pytest.mark.parametrize("after_pieces", [0, 1, 3])
+async def test_a_listener_who_leaves_frees_the_slot_within_a_quarter_of_a_second(
+    engine: Engine, after_pieces: int
+) -> None:
+    wanted = job("leaver", seconds=100)
+    engine.submit(wanted)
+    for _ in range(after_pieces):
+        await anext(wanted.stream)
+    wanted.stream.close()
+    assert await until_free(engine) <= 0.25
+
+
+async def test_a_listener_who_reads_nothing_is_let_go_and_hurts_nobody(engine: Engine) -> None:
+    deaf, keen = job("deaf", seconds=100, room_s=0.5), job("keen", seconds=2)
+    engine.submit(deaf)
+    engine.submit(keen)
+    assert len(await pcm_of(keen)) == 2 * 32_000
+    await until_free(engine)
+    with pytest.raises(DeadlineExceeded, match="resume_sample_offset"):
+        async for _ in deaf.stream:
+            pass
+
+
+async def test_stopping_tells_every_listener(tiny: LoadedModel) -> None:
+    engine = Engine(tiny, slot_count=1, queue_places=1, stall_s_max=5)
+    engine.start()
+    playing, waiting = job("playing", seconds=200), job("waiting")
+    engine.submit(playing)
+    engine.submit(waiting)
+    await anext(playing.stream)
+    await asyncio.to_thread(engine.stop)
+    for each in (playing, waiting):
+        with pytest.raises(Unavailable):
+            async for _ in each.stream:
+                pass
+    with pytest.raises(Unavailable):
+        engine.submit(job("late"))
+
+
+async def test_the_first_chunk_is_short_and_the_others_are_as_asked(engine: Engine) -> None:
+    wanted = job("chunks", seconds=3)
+    engine.submit(wanted)
+    counts = [piece.sample_count async for piece in wanted.stream]
+    assert counts[:3] == [10 * 320, 25 * 320, 25 * 320]
+    assert sum(counts) == 48_000
