@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test check protos tree audiocraft format clean
+.PHONY: help up test check protos bench tree audiocraft format clean
 
 help:  ## Says what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ check: $(VENV)/.dev  ## Format, lint, strict types, import arrows, proto freshne
 protos: $(VENV)/.dev  ## Generates common/resonance/v1 from protos/.
 	@$(BIN)/python -m grpc_tools.protoc -I protos --python_out=common --pyi_out=common --grpc_python_out=common \
 		protos/resonance/v1/*.proto
+
+bench: $(VENV)/.dev  ## Measures the engine beside its peers; writes benchmarks/results.
+	@$(BIN)/python -m benchmarks.engine $(ARGS)
 
 tree:  ## Writes the README's tree of captions.
 	@$(PYTHON) scripts/readme_tree.py

@@ -1,7 +1,7 @@
 """Writes the README's tree: every file with its caption, which is the first line that the file says about itself.
 
-    python scripts/readme_tree.py            writes README.md
-    python scripts/readme_tree.py --check    exits with 1 where README.md is not what it would write
+python scripts/readme_tree.py            writes README.md
+python scripts/readme_tree.py --check    exits with 1 where README.md is not what it would write
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BEGIN, END = "<!-- tree: written by scripts/readme_tree.py -->\n", "<!-- /tree -->\n"
-LEFT_OUT = re.compile(r"common/resonance/v1/|model/training/(figures|samples)/|/weights/|\.gitignore$|LICENSE$|README\.md$")
+LEFT_OUT = re.compile(
+    r"common/resonance/v1/|model/training/(figures|samples)/|/weights/|\.gitignore$|LICENSE$|README\.md$"
+)
 FOLDERS = {
     "common/resonance": "what every deployable shares; generated messages are in `v1/`",
     "model/resonance_model": "torch lives here and above, nowhere below; the shipped weights are in `weights/`",
@@ -47,8 +49,16 @@ def caption_of(path: str) -> str:
 
 def tree() -> str:
     """The tree as Markdown, folder by folder."""
-    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
-    files = sorted(path for path in listed.stdout.split("\n") if path and not LEFT_OUT.search(path) and (ROOT / path).is_file())
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = sorted(
+        path for path in listed.stdout.split("\n") if path and not LEFT_OUT.search(path) and (ROOT / path).is_file()
+    )
     folders: dict[str, list[str]] = {}
     for path in files:
         folders.setdefault(str(Path(path).parent), []).append(path)

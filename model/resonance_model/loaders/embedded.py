@@ -39,5 +39,6 @@ def check_weights(folder: Path) -> None:
         path = folder / name
         if not path.is_file() or sha256_hex(path.read_bytes()) != sha256:
             raise DataLoss(
-                f"{name} of the embedded model is not the file that was shipped; install Resonance again", reason="WEIGHTS_DAMAGED"
+                f"{name} of the embedded model is not the file that was shipped; install Resonance again",
+                reason="WEIGHTS_DAMAGED",
             )

@@ -18,6 +18,7 @@ from resonance_extract.ear import Ear
 from resonance_extract.extraction import Extraction, TasteShelf
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.service import ExtractService
+from resonance_extract.shipped import put_shipped
 from resonance_model.info import info_of
 from resonance_model.loaded import LoadedModel
 
@@ -41,6 +42,7 @@ async def open_extract(
     settings: Settings, store: ObjectStore, model: LoadedModel, *, prepares_sliders: bool = True
 ) -> AsyncIterator[ExtractParts]:
     """The service; with `prepares_sliders` the sliders' concepts are computed in the background where they are missing."""
+    await put_shipped(store, model_digest=model.facts.digest)
     ear = Ear(model)
     shelf = ReferenceShelf(ear, store)
     concepts = ConceptShelf(ear, store, shelf)

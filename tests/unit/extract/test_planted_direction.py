@@ -8,7 +8,7 @@ import torch
 
 from resonance.errors import InvalidInput
 from resonance.v1 import extract_pb2, steering_pb2
-from resonance_extract.directions import direction_of, norms_of
+from resonance_extract.directions import direction_of
 from resonance_extract.layers import auc_of, best_layers, layer_scores
 from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean
 from resonance_extract.quality import failed_gates, measure

@@ -1,0 +1,57 @@
+"""The engine's benchmark: ours beside the peers that can run here and beside the floor. Writes benchmarks/results/engine.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import codec, extraction, serving, steps
+from benchmarks.arms import setting
+from benchmarks.models import embedded, small_shape
+from benchmarks.report import write_picture, write_table
+
+RESULTS = Path(__file__).parent / "results"
+# What cannot run here is named, never dropped.
+ABSENT = {
+    "step_small_int8_vs_hf_fp32": "int8 products are not built yet",
+    "batch8_vs_1_int8": "int8 products are not built yet",
+    "fast-musicgen": "needs CUDA graphs; there is no GPU here",
+    "audiocraft": "runs in an environment of its own (`make audiocraft`); its tokens are compared, its speed is not",
+}
+
+
+def main() -> None:
+    """Runs every part and writes results, table and picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path.home() / ".cache/resonance-bench")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    tiny, small = embedded(arguments.folder), small_shape(arguments.folder)
+    parts: list[tuple[str, Callable[[], dict[str, Any]]]] = [
+        ("steps at the embedded shape", lambda: steps.measure(tiny, "embedded", rounds=arguments.rounds, frames=100)),
+        ("steps at musicgen-small's shape", lambda: steps.measure(small, "small", rounds=arguments.rounds, frames=16)),
+        ("codec", lambda: codec.measure(tiny, rounds=arguments.rounds)),
+        ("extraction", lambda: extraction.measure(tiny, rounds=arguments.rounds)),
+        ("serving", lambda: serving.measure(tiny, rounds=arguments.rounds)),
+    ]
+    found: dict[str, Any] = {**setting(), "ratios": {}, "absent": ABSENT, "arms": {}}
+    for name, part in parts:
+        print(f"measuring {name}", flush=True)
+        result = part()
+        found["ratios"] |= result["ratios"]
+        found["arms"] |= result["arms"]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "engine.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(write_table(found, arguments.out / "engine.md"))
+    write_picture(found, arguments.out / "engine.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The benchmark's table and picture: each ratio beside its goal, the missed ones too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+# name -> (what it says, goal, whether more is better). From the engine's design.
+GOALS: dict[str, tuple[str, float, bool]] = {
+    "step_small_fp32_vs_hf_fp32": (
+        "one stream, musicgen-small's shape, times faster than transformers' generate",
+        1.1,
+        True,
+    ),
+    "step_small_int8_vs_hf_fp32": ("the same in int8", 7.0, True),
+    "step_embedded_fp32_vs_hf_fp32": ("the same at the embedded shape, fp32", 1.25, True),
+    "batch8_vs_1_fp32": ("8 slots against one at a time, musicgen-small's shape", 4.0, True),
+    "batch8_vs_1_int8": ("the same in int8", 2.5, True),
+    "steering_overhead": ("all layers steered, every row differently, over unsteered", 1.03, False),
+    "ttfa_vs_structural": ("time to first audio over what it cannot do without", 1.5, False),
+    "codec_work_vs_one_library_decode": ("streamed codec work over one library decode", 0.6, False),
+    "codec_work_vs_prefix_redecode": ("times less codec work than decoding the prefix for every chunk", 50.0, True),
+    "extraction_vs_bare_forward": ("listening, speed against the bare forward", 0.9, True),
+    "extraction_vs_generating": ("listening, times faster than hooks while generating", 20.0, True),
+    "embedded_rtf_one_core": ("real-time factor of the embedded model on one core", 0.25, False),
+    "served_vs_bare_engine": ("served speed over the bare engine's", 0.95, True),
+}
+
+
+def write_table(found: dict[str, Any], path: Path) -> str:
+    """The table as Markdown, written and returned."""
+    lines = [
+        f"# Engine, {found['date']}",
+        "",
+        f"{found['machine']['processor']}, {found['machine']['cores']} thread; torch {found['versions']['torch']}; "
+        f"commit {found['commit'][:12]}{'+changes' if found['commit'].endswith('+changes') else ''}. "
+        "Medians of interleaved rounds; raw samples are in `engine.json`.",
+        "",
+        "| figure | measured | goal | |",
+        "|---|---|---|---|",
+    ]
+    for name, (text, goal, is_more) in GOALS.items():
+        value = found["ratios"].get(name)
+        told = f"{value:.3g}" if value is not None else f"- ({found['absent'].get(name, 'not measured')})"
+        verdict = "" if value is None else ("met" if (value >= goal) == is_more else "**missed**")
+        lines.append(f"| {text} (`{name}`) | {told} | {'≥' if is_more else '≤'} {goal:g} | {verdict} |")
+    others = {name: value for name, value in found["ratios"].items() if name not in GOALS}
+    lines += ["", "Others: " + ", ".join(f"`{name}` {value:.3g}" for name, value in sorted(others.items())) + "."]
+    absent = {name: why for name, why in found["absent"].items() if name not in GOALS}
+    lines += ["", "Could not run: " + "; ".join(f"{name} ({why})" for name, why in absent.items()) + "."]
+    text = "\n".join(lines) + "\n"
+    path.write_text(text)
+    return text
+
+
+def write_picture(found: dict[str, Any], path: Path) -> None:
+    """Each measured ratio as a share of its goal, on a logarithmic axis: right of the line is met."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = [name for name in GOALS if name in found["ratios"]]
+    shares = []
+    for name in names:
+        _, goal, is_more = GOALS[name]
+        value = found["ratios"][name]
+        shares.append(value / goal if is_more else goal / value)
+    figure, axes = plt.subplots(figsize=(9, 0.45 * len(names) + 1))
+    axes.barh(
+        names, [share - 1 for share in shares], left=1, color=["#2a7" if share >= 1 else "#c54" for share in shares]
+    )
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_xscale("log")
+    axes.invert_yaxis()
+    axes.set_xlabel("measured against goal (right of the line is met)")
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+    plt.close(figure)

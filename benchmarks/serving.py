@@ -1,0 +1,113 @@
+"""Serving: time to first audio, real-time factor on one core, and what the server costs on top of the bare engine."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.arms import Timing, ratio
+from resonance.client import AsyncClient, request_of
+from resonance.rpc import RpcServer
+from resonance.settings import Settings
+from resonance.store import MemoryStore
+from resonance_generate.build import open_generate
+from resonance_generate.engine import Engine
+from resonance_generate.job import Job, Score
+from resonance_generate.row import FIRST_CHUNK_FRAMES
+from resonance_generate.stream import ChunkStream
+from resonance_model.loaded import LoadedModel
+from resonance_model.sampling import Sampling
+from resonance_model.slot import Slot
+from resonance_model.voice import Voice, advance
+
+SECONDS = 10.0
+PROMPT = "calm piano music"
+
+
+def measure(model: LoadedModel, *, rounds: int) -> dict[str, Any]:
+    """Takes of ten seconds, one at a time, on an unloaded machine."""
+    return asyncio.run(_measure(model, rounds))
+
+
+async def _measure(model: LoadedModel, rounds: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder), grpc_addr="127.0.0.1:0")
+        server = RpcServer(settings.grpc_addr)
+        settings = replace(settings, grpc_addr=await server.bind())
+        async with open_generate(settings, MemoryStore(), model) as parts:
+            parts.add_to(server)
+            await server.start()
+            async with AsyncClient(server.address) as client:
+                served, first, bare, structural = [], [], [], []
+                for index in range(rounds + 1):
+                    structural.append(_structural(model))
+                    bare.append(await _bare(parts.engine, index))
+                    first_s, whole_s = await _served(client, index)
+                    first.append(first_s)
+                    served.append(whole_s)
+            await server.stop(0)
+    arms = {
+        "serving_ten_seconds": Timing(samples_s=tuple(served[1:])),
+        "engine_ten_seconds": Timing(samples_s=tuple(bare[1:])),
+        "time_to_first_audio": Timing(samples_s=tuple(first[1:])),
+        "structural_time_to_first_audio": Timing(samples_s=tuple(structural[1:])),
+    }
+    return {
+        "arms": {name: timing.as_json() for name, timing in arms.items()},
+        "ratios": {
+            "served_vs_bare_engine": ratio(arms["engine_ten_seconds"], arms["serving_ten_seconds"]),
+            "embedded_rtf_one_core": arms["engine_ten_seconds"].median_s / SECONDS,
+            "ttfa_vs_structural": ratio(arms["time_to_first_audio"], arms["structural_time_to_first_audio"]),
+        },
+    }
+
+
+async def _served(client: AsyncClient, seed: int) -> tuple[float, float]:
+    request = request_of(PROMPT, duration_s=SECONDS, seed=seed)
+    request.is_transient = True
+    started_s, first_s = time.perf_counter(), 0.0
+    async for response in client.stream(request):
+        if response.HasField("chunk") and not first_s:
+            first_s = time.perf_counter() - started_s
+    return first_s, time.perf_counter() - started_s
+
+
+async def _bare(engine: Engine, seed: int) -> float:
+    score = Score(recipe_id="", prompts=((PROMPT, 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=250)
+    stream = ChunkStream(asyncio.get_running_loop(), samples_max=10**9)
+    frames = round(SECONDS * engine.model.facts.frame_rate_hz)
+    job = Job(request_id="bare", score=score, seed=seed, frame_count=frames, chunk_frames=25, stream=stream)
+    started_s = time.perf_counter()
+    async with aclosing(stream):
+        engine.submit(job)
+        async for _ in stream:
+            pass
+    return time.perf_counter() - started_s
+
+
+@torch.inference_mode()
+def _structural(model: LoadedModel) -> float:
+    """What the first audio cannot do without: the text, the first chunk's steps with the delay's and the codec's lag, one decode."""
+    started_s = time.perf_counter()
+    conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
+    sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=1)
+    frames = FIRST_CHUNK_FRAMES + 4
+    voice = Voice(
+        model.decoder,
+        Slot(model.shape, conditioning),
+        sampling,
+        frame_count=frames,
+        window_steps=1504,
+        context_frames=750,
+    )
+    while not voice.is_finished:
+        advance(model.decoder, [voice])
+    model.codec.open_stream().push(voice.frames(0, frames))
+    return time.perf_counter() - started_s

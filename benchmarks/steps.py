@@ -1,0 +1,93 @@
+"""Decoder steps: ours against transformers' `generate`, in company, steered, and against the bare matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.arms import Arm, interleaved, ratio
+from resonance_model.loaded import LoadedModel
+from resonance_model.sampling import Sampling
+from resonance_model.slot import Slot
+from resonance_model.voice import Voice, advance
+
+PROMPT = "calm piano music with drums and bass"
+
+
+def measure(model: LoadedModel, shape: str, *, rounds: int, frames: int) -> dict[str, Any]:
+    """Times `frames` frames (and the delay's steps) of one take in every arm; arms of eight make eight takes."""
+    steps = frames + model.shape.codebook_count - 1
+    arms: dict[str, Arm] = {
+        "hf_generate": lambda: _library(model, steps),
+        "hf_generate_static_cache": lambda: _library(model, steps, cache_implementation="static"),
+        "ours": lambda: _ours(model, frames, count=1),
+        "ours_8": lambda: _ours(model, frames, count=8),
+        "ours_8_steered": lambda: _ours(model, frames, count=8, is_steered=True),
+        "floor": lambda: _floor(model, steps, rows=4),
+    }
+    timings = interleaved(arms, rounds=rounds)
+    per = {"embedded": "embedded", "small": "small"}[shape]
+    return {
+        "arms": {f"{per}_{name}_{frames}_frames": timing.as_json() for name, timing in timings.items()},
+        "ratios": {
+            f"step_{per}_fp32_vs_hf_fp32": ratio(timings["hf_generate"], timings["ours"]),
+            f"step_{per}_fp32_vs_hf_static_cache": ratio(timings["hf_generate_static_cache"], timings["ours"]),
+            f"{per}_batch8_vs_1_fp32": 8 * ratio(timings["ours"], timings["ours_8"]),
+            f"{per}_steering_overhead": ratio(timings["ours_8_steered"], timings["ours_8"]),
+            f"{per}_step_vs_floor": ratio(timings["ours"], timings["floor"]),
+        }
+        | ({"batch8_vs_1_fp32": 8 * ratio(timings["ours"], timings["ours_8"])} if shape == "small" else {})
+        | ({"steering_overhead": ratio(timings["ours_8_steered"], timings["ours_8"])} if shape == "embedded" else {}),
+    }
+
+
+@torch.inference_mode()
+def _library(model: LoadedModel, steps: int, **options: Any) -> None:
+    tokens = model.encode_text._tokenizer([PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
+    codec, library = model.library.audio_encoder, model.library
+    decode = codec.decode
+    codec.decode = lambda audio_codes, *_args, **_kwargs: _Decoded(torch.zeros(1, 1, 1))
+    try:
+        library.generate(**tokens, do_sample=True, top_k=250, guidance_scale=3.0, max_new_tokens=steps, **options)
+    finally:
+        codec.decode = decode
+
+
+class _Decoded:
+    """Stands where decoded audio would: the codec has a benchmark of its own."""
+
+    def __init__(self, audio_values: Tensor) -> None:
+        self.audio_values = audio_values
+
+
+@torch.inference_mode()
+def _ours(model: LoadedModel, frames: int, *, count: int, is_steered: bool = False) -> None:
+    conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
+    shape, voices = model.shape, []
+    for seed in range(count):
+        steering = torch.randn(shape.layer_count, 2, shape.hidden_size) * 0.01 if is_steered else None
+        sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=seed)
+        slot = Slot(shape, conditioning, steering=steering)
+        voices.append(Voice(model.decoder, slot, sampling, frame_count=frames, window_steps=1504, context_frames=750))
+    while not voices[0].is_finished:
+        advance(model.decoder, voices)
+
+
+@torch.inference_mode()
+def _floor(model: LoadedModel, steps: int, *, rows: int) -> None:
+    """The matrix products of so many steps and nothing else: no attention, no norms, no sampling."""
+    weights = model.decoder.weights
+    hidden = torch.randn(rows, model.shape.hidden_size)
+    inner = torch.randn(rows, model.shape.feed_forward_size)
+    for _ in range(steps):
+        for layer in weights.layers:
+            F.linear(hidden, layer.self_qkv)
+            F.linear(hidden, layer.self_out)
+            F.linear(hidden, layer.cross_query)
+            F.linear(hidden, layer.cross_out)
+            F.linear(hidden, layer.feed_in)
+            F.linear(inner, layer.feed_out)
+        F.linear(hidden, weights.heads)

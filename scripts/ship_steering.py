@@ -1,0 +1,51 @@
+"""Writes what the embedded model brings along: reference statistics, slider concepts, example tastes. Run after every export of weights.
+
+    python scripts/ship_steering.py [PLAYLISTS]
+
+PLAYLISTS is a folder of folders of audio files (`python -m model.training.examples PLAYLISTS` renders ours); each becomes a
+taste. The real system runs in this process with an empty store, and what it leaves there is what a first start would compute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from resonance.client import AsyncClient
+from resonance.settings import Settings
+from resonance.store import open_store
+from resonance.v1 import jobs_pb2
+from resonance_cli.all_in_one import all_in_one
+from resonance_extract.shipped import FOLDER
+
+KEPT = ("concepts/", "jobs/", "reference/", "tastes/", "vectors/")
+
+
+async def main(playlists: list[Path]) -> None:
+    """Runs the system, makes the tastes, waits for the sliders, and copies the objects."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder), http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", drain_s_max=1.0)
+        async with all_in_one(settings, print) as running, AsyncClient(running.grpc_address) as client:
+            for playlist in playlists:
+                job = await client.taste_from_files(sorted(playlist.iterdir()), title=playlist.name)
+                print(playlist.name, job.job_id, jobs_pb2.JobState.Name(job.state))
+            while not all(concept.ready for concept in await client.concepts()):  # noqa: ASYNC110
+                await asyncio.sleep(1)
+            digest = (await client.model()).digest
+        store = await open_store(settings)
+        for prefix in KEPT:
+            async for key in store.keys(prefix):
+                path = FOLDER / key
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes((await store.get(key)).data)
+        await store.close()
+    (FOLDER / "made_for.json").write_text(json.dumps({"model_digest": digest}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sorted(Path(sys.argv[1]).iterdir()) if len(sys.argv) > 1 else []))

@@ -1,0 +1,138 @@
+"""Recipes: defaults, sliders to strengths, safe ranges, and every vector checked against the model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from google.protobuf import json_format
+
+from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound
+from resonance.keys import concept_key, taste_key
+from resonance.store import MemoryStore
+from resonance.taste import Direction
+from resonance.v1 import extract_pb2, steering_pb2
+from resonance_generate.recipes import RecipeBook
+from resonance_generate.vectors import UNCALIBRATED_STRENGTH_MAX, Vectors
+from resonance_model.loaded import LoadedModel
+
+
+def direction_for(model: LoadedModel, digest: str | None = None) -> Direction:
+    array = np.ones((model.shape.layer_count, model.shape.hidden_size), dtype=np.float32)
+    return Direction(model_digest=digest or model.facts.digest, per_layer=array, one_to_all=2 * array)
+
+
+async def put_taste(store: MemoryStore, model: LoadedModel, taste_id: str, *, digest: str | None = None) -> None:
+    vector = direction_for(model, digest)
+    key = f"vectors/{taste_id}.safetensors"
+    summary = steering_pb2.TasteSummary(
+        taste_id=taste_id,
+        model_digest=vector.model_digest,
+        vector_key=key,
+        vector_sha256=await store.put(key, vector.to_bytes()),
+    )
+    await store.put(taste_key(taste_id), json_format.MessageToJson(summary).encode())
+
+
+async def put_concept(store: MemoryStore, model: LoadedModel, name: str, **fields: object) -> None:
+    key = f"vectors/{name}.safetensors"
+    sha256 = await store.put(key, direction_for(model).to_bytes())
+    concept = extract_pb2.Concept(name=name, ready=True, vector_key=key, vector_sha256=sha256, **fields)  # type: ignore[arg-type]
+    await store.put(concept_key(model.facts.digest, name), json_format.MessageToJson(concept).encode())
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def book(tiny: LoadedModel, store: MemoryStore) -> RecipeBook:
+    return RecipeBook(tiny, Vectors(store, model_digest=tiny.facts.digest, item_max=2))
+
+
+def recipe(**fields: object) -> steering_pb2.Recipe:
+    return steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz")], **fields)  # type: ignore[arg-type]
+
+
+async def test_defaults_are_filled_in_and_name_the_recipe(book: RecipeBook) -> None:
+    resolved = await book.resolve(recipe())
+    assert resolved.recipe.guidance_scale == 3.0
+    assert resolved.recipe.top_k == 250
+    assert resolved.score.steering is None
+    assert resolved.recipe_id == (await book.resolve(resolved.recipe)).recipe_id
+    assert resolved.recipe_id != (await book.resolve(recipe(temperature=0.5))).recipe_id
+
+
+async def test_a_taste_is_added_at_its_strength(book: RecipeBook, store: MemoryStore, tiny: LoadedModel) -> None:
+    await put_taste(store, tiny, "t-one")
+    use = steering_pb2.TasteWeight(taste_id="t-one", strength=1.5, layer_gains={0: 0.0})
+    steering = (await book.resolve(recipe(tastes=[use]))).score.steering
+    assert steering is not None
+    assert steering[:, 0, 0].tolist() == [0.0, 1.5, 1.5]
+
+
+async def test_a_taste_of_another_model_is_refused_with_a_sentence(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    await put_taste(store, tiny, "t-other", digest="f" * 64)
+    with pytest.raises(FailedPrecondition, match="make the taste again") as caught:
+        await book.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t-other", strength=1)]))
+    assert caught.value.reason == "MODEL_MISMATCH"
+
+
+async def test_a_damaged_vector_is_never_used(book: RecipeBook, store: MemoryStore, tiny: LoadedModel) -> None:
+    await put_taste(store, tiny, "t-hurt")
+    await store.put("vectors/t-hurt.safetensors", direction_for(tiny).to_bytes()[:-1] + b"\x01")
+    with pytest.raises(DataLoss):
+        await book.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t-hurt", strength=1)]))
+
+
+async def test_unknown_names_and_layers_are_told(book: RecipeBook) -> None:
+    with pytest.raises(NotFound):
+        await book.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t-nobody", strength=1)]))
+    with pytest.raises(NotFound):
+        await book.resolve(recipe(concepts=[steering_pb2.ConceptWeight(name="nobody", strength=1)]))
+    with pytest.raises(FailedPrecondition) as caught:
+        await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=0.5)))
+    assert caught.value.retry_after_s is not None
+    with pytest.raises(InvalidInput, match="layers 0 to 2"):
+        await book.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t", strength=1, layer_gains={7: 1})]))
+
+
+async def test_a_strength_beyond_the_safe_range_is_held_to_it_and_said(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    calibration = extract_pb2.Calibration(strength_min=-0.5, strength_max=1.25)
+    await put_concept(store, tiny, "warm", calibration=calibration)
+    use = steering_pb2.ConceptWeight(name="warm", strength=4)
+    held = await book.resolve(recipe(concepts=[use]))
+    assert held.score.steering is not None
+    assert held.score.steering[0, 0, 0].item() == 1.25
+    assert "held to 1.25" in held.notices[0]
+    use.unclamped = True
+    free = await book.resolve(recipe(concepts=[use]))
+    assert free.score.steering is not None
+    assert free.score.steering[0, 0, 0].item() == 4
+    assert not free.notices
+
+
+async def test_a_sliders_ends_are_the_safe_range(book: RecipeBook, store: MemoryStore, tiny: LoadedModel) -> None:
+    await put_concept(store, tiny, "energy", calibration=extract_pb2.Calibration(strength_min=-0.5, strength_max=3))
+    await put_concept(store, tiny, "tempo")
+    for sliders, expected in (
+        ({"energy": 1.0}, 3.0),
+        ({"energy": -1.0}, -0.5),
+        ({"energy": 0.5}, 1.5),
+        ({"tempo": 1.0}, UNCALIBRATED_STRENGTH_MAX),
+    ):
+        steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(**sliders)))).score.steering
+        assert steering is not None
+        assert steering[0, 0, 0].item() == expected
+
+
+async def test_an_unusable_concept_is_refused_with_its_reason(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    await put_concept(store, tiny, "energy", unusable_reason="its two sides do not separate")
+    with pytest.raises(FailedPrecondition, match="do not separate"):
+        await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=0.5)))
