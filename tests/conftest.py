@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.s3 import s3_server, s3_settings  # noqa: F401  (fixtures)
 
 if TYPE_CHECKING:
     from resonance_model.loaded import LoadedModel

@@ -1,44 +1,25 @@
-"""`python -m resonance_ingest`: ingest as a process of its own."""
+"""`python -m resonance_ingest`: the ingest service alone."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
+from contextlib import AsyncExitStack
 
-from resonance.errors import ResonanceError
+from resonance.process import run_process
 from resonance.rpc import RpcServer
-from resonance.settings import Settings, read_settings
+from resonance.settings import Settings
 from resonance.store import open_store
-from resonance.telemetry.logs import configure_logs
 from resonance_ingest.build import open_ingest
 
 
-def main() -> None:
-    try:
-        settings = read_settings()
-        configure_logs(log_format=settings.log_format, level=settings.log_level)
-        asyncio.run(serve(settings))
-    except (ResonanceError, OSError) as failure:
-        sys.exit(f"resonance_ingest: {failure}")
-
-
-async def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, then drains."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
     store = await open_store(settings)
-    try:
-        async with open_ingest(settings, store) as ingest:
-            server = RpcServer(settings.grpc_addr)
-            ingest.add_to(server)
-            await server.start()
-            await stop.wait()
-            await server.stop(settings.drain_s_max)
-    finally:
-        await store.close()
+    stack.push_async_callback(store.close)
+    ingest = await stack.enter_async_context(open_ingest(settings, store))
+    server = RpcServer(settings.grpc_addr)
+    ingest.add_to(server)
+    await server.start()
+    stack.push_async_callback(server.stop, settings.drain_s_max)
 
 
 if __name__ == "__main__":
-    main()
+    run_process(_serve)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support import sounds
+from support import one_now_all_later, sounds
 from support.site import Site, serve_site
 
 from resonance.rpc import error_of
@@ -38,6 +38,7 @@ async def test_a_direct_file_is_a_playlist_of_one(generic, site: Site, tmp_path:
     assert job.tracks[0].duration_s == pytest.approx(2.0, abs=0.1)
 
 
+@pytest.mark.slow
 async def test_a_feed_is_a_playlist_with_its_titles(generic, site: Site, tmp_path: Path) -> None:
     site.add("/1.mp3", sounds.sound_bytes("mp3", tmp_path, pitch_hz=300))
     site.add("/2.mp3", sounds.sound_bytes("mp3", tmp_path, pitch_hz=400))
@@ -49,6 +50,7 @@ async def test_a_feed_is_a_playlist_with_its_titles(generic, site: Site, tmp_pat
     assert [track.error.reason for track in job.tracks] == ["", "", "TRACK_GONE"]
 
 
+@pytest.mark.slow
 async def test_a_page_with_several_players_is_a_playlist(generic, site: Site, tmp_path: Path) -> None:
     for number in (1, 2):
         site.add(f"/{number}.mp3", sounds.sound_bytes("mp3", tmp_path, pitch_hz=300 * number))
@@ -57,6 +59,7 @@ async def test_a_page_with_several_players_is_a_playlist(generic, site: Site, tm
     assert len(job.tracks) == 2
 
 
+@pytest.mark.slow
 async def test_of_a_long_list_the_first_tracks_are_taken(open_system, site: Site, tmp_path: Path) -> None:
     site.add("/1.mp3", sounds.sound_bytes("mp3", tmp_path))
     url = site.feed("/feed.xml", {f"Song {number}": f"/1.mp3?{number}" for number in range(30)})
@@ -66,7 +69,8 @@ async def test_of_a_long_list_the_first_tracks_are_taken(open_system, site: Site
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"), [("/gone", "TRACK_GONE"), ("/forbidden", "SITE_REFUSED"), ("/page", "NO_AUDIO_THERE")]
+    ("path", "reason"),
+    one_now_all_later([("/gone", "TRACK_GONE"), ("/forbidden", "SITE_REFUSED"), ("/page", "NO_AUDIO_THERE")]),
 )
 async def test_a_site_that_says_no_is_told_in_plain_words(generic, site: Site, path: str, reason: str) -> None:
     site.statuses["/forbidden"] = 403
@@ -76,16 +80,19 @@ async def test_a_site_that_says_no_is_told_in_plain_words(generic, site: Site, p
     assert job.error.message.endswith(".")
 
 
+@pytest.mark.slow
 async def test_nobody_listening_is_told(generic) -> None:
     job = await generic.done(await generic.submit("http://127.0.0.1:9/song.mp3"))
     assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "SITE_UNREACHABLE")
 
 
+@pytest.mark.slow
 async def test_an_unknown_host_is_told(generic) -> None:
     job = await generic.done(await generic.submit("http://no-such-host.invalid/song.mp3"))
     assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "UNKNOWN_HOST")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("says_its_size", [True, False])
 async def test_a_file_that_is_too_large_is_not_fetched_to_its_end(
     open_system, site: Site, tmp_path: Path, says_its_size: bool
@@ -107,6 +114,7 @@ async def test_a_name_that_resolves_to_this_machine_is_never_connected_to(open_s
     assert site.asked == []
 
 
+@pytest.mark.slow
 async def test_a_manifest_cannot_reach_files_of_this_machine(generic, site: Site, tmp_path: Path) -> None:
     secret = sounds.write_sound(tmp_path / "secret.wav")
     text = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://{secret}\n#EXT-X-ENDLIST\n"

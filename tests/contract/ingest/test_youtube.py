@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import sounds
+from support import one_now_all_later, sounds
 
 from resonance.v1 import jobs_pb2
 
@@ -49,13 +49,15 @@ def youtube(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "url",
-    [
-        "https://www.youtube.com/watch?v=aaaaaaaaaaa",
-        "https://youtu.be/aaaaaaaaaaa?si=share",
-        "https://music.youtube.com/watch?v=aaaaaaaaaaa",
-        "https://m.youtube.com/watch?v=aaaaaaaaaaa&t=10",
-        "https://www.youtube.com/shorts/aaaaaaaaaaa",
-    ],
+    one_now_all_later(
+        [
+            "https://www.youtube.com/watch?v=aaaaaaaaaaa",
+            "https://youtu.be/aaaaaaaaaaa?si=share",
+            "https://music.youtube.com/watch?v=aaaaaaaaaaa",
+            "https://m.youtube.com/watch?v=aaaaaaaaaaa&t=10",
+            "https://www.youtube.com/shorts/aaaaaaaaaaa",
+        ]
+    ),
 )
 async def test_every_form_of_a_video_s_link_is_one_track(system, youtube: Path, url: str) -> None:
     job = await system.done(await system.submit(url))
@@ -65,12 +67,14 @@ async def test_every_form_of_a_video_s_link_is_one_track(system, youtube: Path, 
 
 @pytest.mark.parametrize(
     "url",
-    [
-        "https://www.youtube.com/playlist?list=PLevening0123456789",
-        "https://music.youtube.com/playlist?list=PLevening0123456789",
-        "https://www.youtube.com/watch?v=aaaaaaaaaaa&list=PLevening0123456789",
-        "https://youtu.be/aaaaaaaaaaa?list=PLevening0123456789",
-    ],
+    one_now_all_later(
+        [
+            "https://www.youtube.com/playlist?list=PLevening0123456789",
+            "https://music.youtube.com/playlist?list=PLevening0123456789",
+            "https://www.youtube.com/watch?v=aaaaaaaaaaa&list=PLevening0123456789",
+            "https://youtu.be/aaaaaaaaaaa?list=PLevening0123456789",
+        ]
+    ),
 )
 async def test_every_form_of_a_playlist_s_link_is_all_its_tracks(system, youtube: Path, url: str) -> None:
     job = await system.done(await system.submit(url))
@@ -82,16 +86,18 @@ async def test_every_form_of_a_playlist_s_link_is_all_its_tracks(system, youtube
 
 @pytest.mark.parametrize(
     ("video_id", "reason"),
-    [
-        ("ppppppppppp", "TRACK_PRIVATE"),
-        ("rrrrrrrrrrr", "TRACK_GONE"),
-        ("ggggggggggg", "AGE_LIMITED"),
-        ("nnnnnnnnnnn", "SITE_REFUSED"),
-        ("ttttttttttt", "SITE_REFUSED"),
-        ("lllllllllll", "LIVE_STREAM"),
-        ("uuuuuuuuuuu", "LIVE_STREAM"),
-        ("ooooooooooo", "TOO_LONG"),
-    ],
+    one_now_all_later(
+        [
+            ("ppppppppppp", "TRACK_PRIVATE"),
+            ("rrrrrrrrrrr", "TRACK_GONE"),
+            ("ggggggggggg", "AGE_LIMITED"),
+            ("nnnnnnnnnnn", "SITE_REFUSED"),
+            ("ttttttttttt", "SITE_REFUSED"),
+            ("lllllllllll", "LIVE_STREAM"),
+            ("uuuuuuuuuuu", "LIVE_STREAM"),
+            ("ooooooooooo", "TOO_LONG"),
+        ]
+    ),
 )
 async def test_every_no_of_youtube_is_told_in_plain_words(system, youtube: Path, video_id: str, reason: str) -> None:
     job = await system.done(await system.submit(f"https://youtu.be/{video_id}"))
@@ -101,6 +107,7 @@ async def test_every_no_of_youtube_is_told_in_plain_words(system, youtube: Path,
     assert "googlevideo" not in asked, "nothing is downloaded that cannot be used"
 
 
+@pytest.mark.slow
 async def test_a_playlist_that_is_not_there_is_told(system, youtube: Path) -> None:
     job = await system.done(await system.submit("https://www.youtube.com/playlist?list=PLnone"))
     assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "TRACK_GONE"), job

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import sounds
+from support import one_now_all_later, sounds
 
 from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
 from resonance.errors import DeadlineExceeded, InvalidInput
@@ -103,7 +103,7 @@ async def test_silence_is_sound(tmp_path: Path) -> None:
     assert (found.peak, found.sample_count) == (0.0, RATE_HZ)
 
 
-@pytest.mark.parametrize("kind", ["mp3", "m4a", "flac", "wav"])
+@pytest.mark.parametrize("kind", one_now_all_later(["mp3", "m4a", "flac", "wav"]))
 async def test_a_file_cut_anywhere_gives_what_is_left_or_a_sentence(kind: str, tmp_path: Path) -> None:
     whole = sounds.sound_bytes(kind, tmp_path, duration_s=4.0)
     for tenths in (1, 5, 8):
@@ -149,18 +149,20 @@ async def test_a_bomb_is_stopped_at_the_byte_limit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [
-        sounds.float_wav_header(2**32 - 1, rate_hz=2**32 - 1, channels=65_535),
-        sounds.float_wav_header(2**31, rate_hz=655_350, channels=8),
-        sounds.float_wav_header(4096, rate_hz=0),
-        sounds.float_wav_header(4096, rate_hz=1),
-        b"ID3\x04\0\0\x7f\x7f\x7f\x7f",
-        b"fLaC" + b"\xff" * 38,
-        b"OggS" + b"\xff" * 60,
-        b"\0\0\0\x20ftypM4A \0\0\0\0" + b"\xff" * 60,
-        b"FORM\xff\xff\xff\xffAIFF" + b"\xff" * 60,
-        b"\x1aE\xdf\xa3" + b"\xff" * 60,
-    ],
+    one_now_all_later(
+        [
+            sounds.float_wav_header(2**32 - 1, rate_hz=2**32 - 1, channels=65_535),
+            sounds.float_wav_header(2**31, rate_hz=655_350, channels=8),
+            sounds.float_wav_header(4096, rate_hz=0),
+            sounds.float_wav_header(4096, rate_hz=1),
+            b"ID3\x04\0\0\x7f\x7f\x7f\x7f",
+            b"fLaC" + b"\xff" * 38,
+            b"OggS" + b"\xff" * 60,
+            b"\0\0\0\x20ftypM4A \0\0\0\0" + b"\xff" * 60,
+            b"FORM\xff\xff\xff\xffAIFF" + b"\xff" * 60,
+            b"\x1aE\xdf\xa3" + b"\xff" * 60,
+        ]
+    ),
 )
 async def test_insane_headers_end_in_a_sentence(header: bytes, tmp_path: Path) -> None:
     source = tmp_path / "insane"
@@ -168,7 +170,7 @@ async def test_insane_headers_end_in_a_sentence(header: bytes, tmp_path: Path) -
     assert await kept_of(source) <= LIMITS.duration_s_max
 
 
-@pytest.mark.parametrize("name", ["song.mp3", "song.m3u8"])
+@pytest.mark.parametrize("name", one_now_all_later(["song.mp3", "song.m3u8"]))
 @pytest.mark.parametrize(
     "text",
     [
@@ -204,7 +206,7 @@ async def test_a_deadline_kills_the_child(tmp_path: Path) -> None:
     assert children_of(os.getpid()) == []
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.1, 0.3])
+@pytest.mark.parametrize("after_s", one_now_all_later([0.1, 0.0, 0.01, 0.3]))
 async def test_cancelling_kills_the_child_and_leaves_nothing(after_s: float, tmp_path: Path) -> None:
     source = sounds.write_sound(tmp_path / "song.flac", duration_s=60.0)
     task = asyncio.create_task(decoded(source))

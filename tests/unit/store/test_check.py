@@ -1,0 +1,27 @@
+"""Checking a store reads everything and names exactly what is damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from resonance.store.check import check_store
+from resonance.store.files import FileStore
+
+
+async def test_what_is_damaged_is_named_and_nothing_else(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    for key in ("jobs/t-1", "tracks/a", "tracks/b"):
+        await store.put(key, b"data of " + key.encode())
+    path = tmp_path / "objects" / "tracks" / "b,1"
+    path.write_bytes(b"D" + path.read_bytes()[1:])
+    found = [checked async for checked in check_store(store)]
+    assert [checked.key for checked in found] == ["jobs/t-1", "tracks/a", "tracks/b"]
+    assert [checked.key for checked in found if checked.damage] == ["tracks/b"]
+    assert [checked.is_cache for checked in found] == [False, True, True]
+
+
+async def test_a_part_of_the_store_can_be_checked(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    await store.put("jobs/t-1", b"")
+    await store.put("tracks/a", b"")
+    assert [checked.key async for checked in check_store(store, "tracks/")] == ["tracks/a"]
