@@ -73,7 +73,7 @@ async function learnModel() {
     show(byId("taste-step"), false);
     buildSliders([]);
   }
-  const values = { model: model.model_id, backend: model.backend, license: model.weights_license };
+  const values = { model: model.model_id, backend: model.backend, license: model.weights_license, limits: model.limits_note };
   byId("model-line").textContent = t("foot.model", values);
 }
 

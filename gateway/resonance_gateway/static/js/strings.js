@@ -135,7 +135,7 @@ export const STRINGS = {
   "settings.autoplay": "Play at once, while it is being made",
 
   "foot.api": "For programs: the REST interface",
-  "foot.model": "{model} on {backend}. Licence of the weights: {license}.",
+  "foot.model": "{model} on {backend}. Licence of the weights: {license}. {limits}",
 
   // Errors say what happened, what we kept, and what to do next.
   "kept.words": "Your words and settings are still here.",
