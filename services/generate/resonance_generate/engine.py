@@ -186,11 +186,20 @@ class Engine:
             orders, self._orders = self._orders, deque()
         rows = {row.job.request_id: row for row in self._rows}
         for request_id, order in orders:
-            if request_id in rows:
-                order(rows[request_id])
-                if rows[request_id].is_stopping:
-                    rows[request_id].after_step(self._clock())
-                    self._release(rows[request_id], None)
+            row = rows.get(request_id)
+            if row is None:
+                self._keep_for_later(request_id, order)
+                continue
+            order(row)
+            if row.is_stopping:
+                row.after_step(self._clock())
+                self._release(row, None)
+
+    def _keep_for_later(self, request_id: str, order: Callable[[Row], None]) -> None:
+        """An order for a job that still waits is kept until it has its row; one for a job that has ended is forgotten."""
+        with self._wakeup:
+            if any(job.request_id == request_id for job in self._queue):
+                self._orders.append((request_id, order))
 
     def _drop_stalled(self, now_s: float) -> None:
         for row in list(self._rows):

@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
-from resonance.errors import DeadlineExceeded, Overloaded, Unavailable
+from resonance.errors import DeadlineExceeded, NotFound, Overloaded, Unavailable
 from resonance_generate.engine import Engine
 from resonance_generate.job import Job, Score
 from resonance_generate.stream import ChunkStream
@@ -133,3 +134,73 @@ async def test_the_first_chunk_is_short_and_the_others_are_as_asked(engine: Engi
     counts = [piece.sample_count async for piece in wanted.stream]
     assert counts[:3] == [10 * 320, 25 * 320, 25 * 320]
     assert sum(counts) == 48_000
+
+
+def performance(request_id: str, *, prompt: str = "jazz") -> Job:
+    """A job without an end that makes sound in real time."""
+    taken = job(request_id, prompt=prompt)
+    return replace(taken, frame_count=None, chunk_frames=10, lead_s=0.4)
+
+
+async def changed(engine: Engine, request_id: str, score: Score) -> int:
+    """The first sample that the new score shapes."""
+    loop = asyncio.get_running_loop()
+    offset: asyncio.Future[int] = loop.create_future()
+    engine.update(request_id, score, lambda sample: loop.call_soon_threadsafe(offset.set_result, sample))
+    return await asyncio.wait_for(offset, 5)
+
+
+async def test_a_performance_is_made_in_real_time_and_stops_when_told(engine: Engine) -> None:
+    playing = performance("live")
+    engine.submit(playing)
+    await asyncio.sleep(1.0)
+    engine.finish("live")
+    seconds = sum([piece.sample_count async for piece in playing.stream]) / 16_000
+    assert 0.5 < seconds < 2.0
+
+
+async def test_a_change_shapes_the_very_next_frames(engine: Engine) -> None:
+    playing = performance("live")
+    engine.submit(playing)
+    pieces = [await anext(playing.stream) for _ in range(2)]
+    heard_until = pieces[-1].sample_offset + pieces[-1].sample_count
+    offset = await changed(engine, "live", replace(playing.score, recipe_id="new", prompts=(("rock", 1.0),)))
+    assert offset - heard_until <= (0.4 + 0.2 + 0.2) * 16_000
+    while (piece := await anext(playing.stream)).recipe_id != "new":
+        assert piece.sample_offset <= offset
+    playing.stream.close()
+
+
+async def test_a_pause_holds_the_music_and_play_goes_on(engine: Engine) -> None:
+    playing = performance("live")
+    engine.submit(playing)
+    await anext(playing.stream)
+    engine.pause("live")
+    await asyncio.sleep(0.2)
+    while playing.stream._pieces:
+        await anext(playing.stream)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(playing.stream), 0.5)
+    engine.play("live")
+    await asyncio.wait_for(anext(playing.stream), 5)
+    playing.stream.close()
+
+
+async def test_an_order_for_a_job_that_still_waits_is_kept_until_it_plays(engine: Engine) -> None:
+    running = [job(f"busy-{index}", seconds=100, room_s=0.5) for index in range(SLOTS)]
+    for each in running:
+        engine.submit(each)
+    waiting = performance("waiting")
+    engine.submit(waiting)
+    change = asyncio.create_task(changed(engine, "waiting", replace(waiting.score, recipe_id="new")))
+    await asyncio.sleep(0.2)
+    assert not change.done()
+    running[0].stream.close()
+    assert await change == 0
+    for each in (*running, waiting):
+        each.stream.close()
+
+
+async def test_orders_for_nobody_are_refused(engine: Engine) -> None:
+    with pytest.raises(NotFound):
+        engine.pause("nobody")
