@@ -1,4 +1,4 @@
-"""Writes what the embedded model brings along: reference statistics, slider concepts, example tastes. Run after every export of weights.
+"""Writes what the embedded model brings along: reference statistics, calibrated sliders, example tastes. Run after every export of weights.
 
     python scripts/ship_steering.py [PLAYLISTS]
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from resonance.client import AsyncClient
 from resonance.settings import Settings
+from resonance.sliders import SLIDER_NAMES
 from resonance.store import open_store
 from resonance.v1 import jobs_pb2
 from resonance_cli.all_in_one import all_in_one
@@ -26,7 +27,7 @@ KEPT = ("concepts/", "jobs/", "reference/", "tastes/", "vectors/")
 
 
 async def main(playlists: list[Path]) -> None:
-    """Runs the system, makes the tastes, waits for the sliders, and copies the objects."""
+    """Runs the system, makes the tastes, waits for the sliders, calibrates them, and copies the objects."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", drain_s_max=1.0)
@@ -36,6 +37,13 @@ async def main(playlists: list[Path]) -> None:
                 print(playlist.name, job.job_id, jobs_pb2.JobState.Name(job.state))
             while not all(concept.ready for concept in await client.concepts()):  # noqa: ASYNC110
                 await asyncio.sleep(1)
+            for name in SLIDER_NAMES:
+                concept = await client.calibrate_concept(name)
+                limits = concept.calibration
+                best = max(layer.auc for layer in concept.layers)
+                print(
+                    f"{name}: safe from {limits.strength_min:g} to {limits.strength_max:g}, best held-out AUC {best:.2f}"
+                )
             digest = (await client.model()).digest
         store = await open_store(settings)
         for prefix in KEPT:
