@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Final
 
 from resonance.errors import DataLoss, NotFound
 from resonance.store.objects import ObjectStore
