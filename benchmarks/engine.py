@@ -18,8 +18,6 @@ from benchmarks.report import write_picture, write_table
 RESULTS = Path(__file__).parent / "results"
 # What cannot run here is named, never dropped.
 ABSENT = {
-    "step_small_int8_vs_hf_fp32": "int8 products are not built yet",
-    "batch8_vs_1_int8": "int8 products are not built yet",
     "fast-musicgen": "needs CUDA graphs; there is no GPU here",
     "audiocraft": "runs in an environment of its own (`make audiocraft`); its tokens are compared, its speed is not",
 }
@@ -34,9 +32,19 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     tiny, small = embedded(arguments.folder), small_shape(arguments.folder)
+    tiny_int8, small_int8 = (
+        embedded(arguments.folder, "int8"),
+        small_shape(arguments.folder, "int8", keep_library=False),
+    )
     parts: list[tuple[str, Callable[[], dict[str, Any]]]] = [
-        ("steps at the embedded shape", lambda: steps.measure(tiny, "embedded", rounds=arguments.rounds, frames=100)),
-        ("steps at musicgen-small's shape", lambda: steps.measure(small, "small", rounds=arguments.rounds, frames=16)),
+        (
+            "steps at the embedded shape",
+            lambda: steps.measure(tiny, tiny_int8, "embedded", rounds=arguments.rounds, frames=100),
+        ),
+        (
+            "steps at musicgen-small's shape",
+            lambda: steps.measure(small, small_int8, "small", rounds=arguments.rounds, frames=16),
+        ),
         ("codec", lambda: codec.measure(tiny, rounds=arguments.rounds)),
         ("extraction", lambda: extraction.measure(tiny, rounds=arguments.rounds)),
         ("serving", lambda: serving.measure(tiny, rounds=arguments.rounds)),

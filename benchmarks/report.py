@@ -14,6 +14,7 @@ GOALS: dict[str, tuple[str, float, bool]] = {
     ),
     "step_small_int8_vs_hf_fp32": ("the same in int8", 7.0, True),
     "step_embedded_fp32_vs_hf_fp32": ("the same at the embedded shape, fp32", 1.25, True),
+    "step_embedded_int8_vs_hf_fp32": ("the same at the embedded shape, int8", 2.4, True),
     "batch8_vs_1_fp32": ("8 slots against one at a time, musicgen-small's shape", 4.0, True),
     "batch8_vs_1_int8": ("the same in int8", 2.5, True),
     "steering_overhead": ("all layers steered, every row differently, over unsteered", 1.03, False),

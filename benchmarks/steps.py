@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.arms import Arm, interleaved, ratio
@@ -17,8 +16,11 @@ from resonance_model.voice import Voice, advance
 PROMPT = "calm piano music with drums and bass"
 
 
-def measure(model: LoadedModel, shape: str, *, rounds: int, frames: int) -> dict[str, Any]:
-    """Times `frames` frames (and the delay's steps) of one take in every arm; arms of eight make eight takes."""
+def measure(model: LoadedModel, eighth: LoadedModel, shape: str, *, rounds: int, frames: int) -> dict[str, Any]:
+    """Times `frames` frames (and the delay's steps) of one take in every arm; arms of eight make eight takes.
+
+    `eighth` is the same model in int8.
+    """
     steps = frames + model.shape.codebook_count - 1
     arms: dict[str, Arm] = {
         "hf_generate": lambda: _library(model, steps),
@@ -26,6 +28,8 @@ def measure(model: LoadedModel, shape: str, *, rounds: int, frames: int) -> dict
         "ours": lambda: _ours(model, frames, count=1),
         "ours_8": lambda: _ours(model, frames, count=8),
         "ours_8_steered": lambda: _ours(model, frames, count=8, is_steered=True),
+        "ours_int8": lambda: _ours(eighth, frames, count=1),
+        "ours_int8_8": lambda: _ours(eighth, frames, count=8),
         "floor": lambda: _floor(model, steps, rows=4),
     }
     timings = interleaved(arms, rounds=rounds)
@@ -35,11 +39,20 @@ def measure(model: LoadedModel, shape: str, *, rounds: int, frames: int) -> dict
         "ratios": {
             f"step_{per}_fp32_vs_hf_fp32": ratio(timings["hf_generate"], timings["ours"]),
             f"step_{per}_fp32_vs_hf_static_cache": ratio(timings["hf_generate_static_cache"], timings["ours"]),
+            f"step_{per}_int8_vs_hf_fp32": ratio(timings["hf_generate"], timings["ours_int8"]),
+            f"{per}_batch8_vs_1_int8": 8 * ratio(timings["ours_int8"], timings["ours_int8_8"]),
             f"{per}_batch8_vs_1_fp32": 8 * ratio(timings["ours"], timings["ours_8"]),
             f"{per}_steering_overhead": ratio(timings["ours_8_steered"], timings["ours_8"]),
             f"{per}_step_vs_floor": ratio(timings["ours"], timings["floor"]),
         }
-        | ({"batch8_vs_1_fp32": 8 * ratio(timings["ours"], timings["ours_8"])} if shape == "small" else {})
+        | (
+            {
+                "batch8_vs_1_fp32": 8 * ratio(timings["ours"], timings["ours_8"]),
+                "batch8_vs_1_int8": 8 * ratio(timings["ours_int8"], timings["ours_int8_8"]),
+            }
+            if shape == "small"
+            else {}
+        )
         | ({"steering_overhead": ratio(timings["ours_8_steered"], timings["ours_8"])} if shape == "embedded" else {}),
     }
 
@@ -84,10 +97,7 @@ def _floor(model: LoadedModel, steps: int, *, rows: int) -> None:
     inner = torch.randn(rows, model.shape.feed_forward_size)
     for _ in range(steps):
         for layer in weights.layers:
-            F.linear(hidden, layer.self_qkv)
-            F.linear(hidden, layer.self_out)
-            F.linear(hidden, layer.cross_query)
-            F.linear(hidden, layer.cross_out)
-            F.linear(hidden, layer.feed_in)
-            F.linear(inner, layer.feed_out)
-        F.linear(hidden, weights.heads)
+            for product in (layer.self_qkv, layer.self_out, layer.cross_query, layer.cross_out, layer.feed_in):
+                product(hidden)
+            layer.feed_out(inner)
+        weights.heads(hidden)

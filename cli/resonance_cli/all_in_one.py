@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-
-import uvicorn
 
 from resonance.rpc import RpcServer
 from resonance.settings import Settings
 from resonance.store import open_store
 from resonance_extract.build import open_extract
-from resonance_gateway.app import build_app
+from resonance_gateway.build import open_gateway
 from resonance_generate.build import open_generate
 from resonance_ingest.build import open_ingest
 from resonance_model.loaders import load_model
@@ -57,43 +54,8 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         await server.start()
         stack.push_async_callback(server.stop, settings.drain_s_max)
         say(f"gRPC on {server.address}")
-        http = await stack.enter_async_context(_gateway(settings))
-        yield Running(http_url=f"http://{http}", grpc_address=server.address)
-
-
-class _Gateway(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the process has one set, and ends the parts in order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def _gateway(settings: Settings) -> AsyncIterator[str]:
-    host, _, port = settings.http_addr.rpartition(":")
-    config = uvicorn.Config(
-        build_app(settings),
-        host=host.strip("[]"),
-        port=int(port),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=round(settings.drain_s_max),
-    )
-    sock = config.bind_socket()
-    bound = f"{host}:{sock.getsockname()[1]}"
-    server = _Gateway(config)
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
-    try:
-        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has a flag, not an event
-            await asyncio.sleep(0.01)
-        yield bound
-    finally:
-        server.should_exit = True
-        with contextlib.suppress(SystemExit):
-            await serving
-        sock.close()
+        http_url = await stack.enter_async_context(open_gateway(settings))
+        yield Running(http_url=http_url, grpc_address=server.address)
 
 
 def quiet_libraries() -> None:

@@ -152,7 +152,7 @@ def _faults(settings: Settings, earlier: list[FieldViolation]) -> list[FieldViol
         ("grpc_addr", _is_address(settings.grpc_addr), "must be host:port"),
         ("store", _is_store(settings.store_url), "must be file:FOLDER, memory: or s3://HOST[:PORT]/BUCKET"),
         ("backend", settings.backend in {"auto", "audiocraft", "transformers"}, "auto, audiocraft or transformers"),
-        ("precision", settings.precision in {"fp32", "bf16"}, "fp32 or bf16"),
+        ("precision", settings.precision in {"fp32", "bf16", "int8"}, "fp32, bf16 or int8"),
         ("slots", 1 <= settings.slots <= 64, "must lie between 1 and 64"),
         ("queue_places", 0 <= settings.queue_places <= 10_000, "must lie between 0 and 10000"),
         ("model_threads", 1 <= settings.model_threads <= 256, "must lie between 1 and 256"),

@@ -32,8 +32,6 @@ T = TypeVar("T")
 
 _UNARY_S = 20.0
 _HEALTH_S = 2.0
-# What grpc.aio says, in about 1 of 30 early refusals, in place of the service's answer: a write had crossed with it.
-_WRITE_LOST = "Internal error from Core"
 _SERVICES = {
     "ingest": "resonance.v1.IngestService",
     "extract": "resonance.v1.ExtractService",
@@ -231,13 +229,27 @@ async def _write_upload(
     call: Any, header: ingest_pb2.UploadPlaylistRequest, files: AsyncIterator[FileOpening | FilePiece]
 ) -> None:
     """Writes until the files end or the service has answered early; then awaiting the call tells what it answered."""
-    await call.write(header)
+    await call.wait_for_connection()
+    await _wrote(call, header)
     async for part in files:
-        try:
-            await call.write(_upload_message(part))
-        except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
-            return  # gRPC's own words for a write after the answer say nothing of the answer
+        if not await _wrote(call, _upload_message(part)):
+            return
     await call.done_writing()
+
+
+async def _wrote(call: Any, message: ingest_pb2.UploadPlaylistRequest) -> bool:
+    """Whether the message could be written; False means that the service has answered already.
+
+    This goes below `call.write`, which replaces the service's answer by INTERNAL where the two cross: on loopback a
+    refusal in the middle of an upload was lost in 3 of 60 to 5 of 5 tries, and in 0 of 300 this way.
+    """
+    if call.done():
+        return False
+    try:
+        await call._cython_call.send_serialized_message(message.SerializeToString())
+    except Exception:  # grpc's core has a private type for it
+        return False
+    return True
 
 
 def _upload_message(part: FileOpening | FilePiece) -> ingest_pb2.UploadPlaylistRequest:
@@ -261,8 +273,6 @@ def _told(service: str) -> Iterator[None]:
 
 
 def _in_plain_words(service: str, error: ResonanceError) -> ResonanceError:
-    if error.message == _WRITE_LOST:
-        return Unavailable(f"the {service} service broke the upload off; try again", retry_after_s=1.0)
     if isinstance(error, Unavailable) and error.reason == Unavailable.default_reason:
         told = f"the {service} service cannot be reached at the moment; nothing was lost, try again soon"
         return Unavailable(told, retry_after_s=error.retry_after_s)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resonance_model.positions import sinusoidal_positions
+from resonance_model.products import Product
 from resonance_model.shape import DecoderShape
 from resonance_model.slot import CONDITIONAL, Conditioning, Slot
 
@@ -20,28 +21,28 @@ ROWS_MIN = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerWeights:
-    """One decoder layer. Matrices are `[out, in]`; normalisations are `[2, hidden]` (weight, bias). No other biases exist."""
+    """One decoder layer. Normalisations are `[2, hidden]` (weight, bias). No other biases exist."""
 
     self_norm: Tensor
-    self_qkv: Tensor
-    self_out: Tensor
+    self_qkv: Product
+    self_out: Product
     cross_norm: Tensor
-    cross_query: Tensor
-    cross_key_value: Tensor
-    cross_out: Tensor
+    cross_query: Product
+    cross_key_value: Product
+    cross_out: Product
     feed_norm: Tensor
-    feed_in: Tensor
-    feed_out: Tensor
+    feed_in: Product
+    feed_out: Product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderWeights:
-    """A whole decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`, `heads` `[codebooks * vocabulary, hidden]`."""
+    """A whole decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`; `heads` gives `codebooks * vocabulary`."""
 
     embeddings: Tensor
     layers: tuple[LayerWeights, ...]
     final_norm: Tensor
-    heads: Tensor
+    heads: Product
     text_weight: Tensor
     text_bias: Tensor
 
@@ -56,8 +57,8 @@ class Decoder:
     def __init__(self, weights: DecoderWeights, shape: DecoderShape) -> None:
         self.weights = weights
         self.shape = shape
-        self.dtype = weights.heads.dtype
-        self.device = weights.heads.device
+        self.dtype = weights.embeddings.dtype
+        self.device = weights.embeddings.device
         offsets = torch.arange(shape.codebook_count, device=self.device) * (shape.vocabulary_size + 1)
         self._embedding_offsets = offsets[:, None]
         self._positions = sinusoidal_positions(shape.position_count_max, shape.hidden_size).to(self.device, self.dtype)
@@ -72,7 +73,7 @@ class Decoder:
         states = torch.cat([text.to(self.device, self.dtype) for text, _ in texts])
         projected = F.linear(states, self.weights.text_weight, self.weights.text_bias)
         bias = torch.cat([torch.full((len(text),), weight / heaviest).log() for text, weight in texts])
-        pairs = [self._heads(F.linear(projected, layer.cross_key_value)) for layer in self.weights.layers]
+        pairs = [self._heads(layer.cross_key_value(projected)) for layer in self.weights.layers]
         return Conditioning(
             keys=torch.stack([pair[0] for pair in pairs]),
             values=torch.stack([pair[1] for pair in pairs]),
@@ -129,25 +130,25 @@ class Decoder:
         return self._steer_and_listen(index, hidden, slots)
 
     def _self_attention(self, index: int, layer: LayerWeights, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
-        fused = F.linear(self._norm(hidden, layer.self_norm), layer.self_qkv)
+        fused = layer.self_qkv(self._norm(hidden, layer.self_norm))
         query, key, value = fused.view(len(hidden), 3, self.shape.head_count, self.shape.head_size).unbind(1)
         attended = torch.zeros_like(query)
         for place, slot in enumerate(slots):
             rows = slice(2 * place, 2 * place + 2)
             keys, values = slot.extend(index, key[rows, :, None], value[rows, :, None])
             attended[rows] = F.scaled_dot_product_attention(query[rows, :, None], keys, values)[:, :, 0]
-        return F.linear(attended.flatten(1), layer.self_out)
+        return layer.self_out(attended.flatten(1))
 
     def _cross_attention(self, index: int, layer: LayerWeights, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
         """Only conditional rows look at the text. An unconditional row's text is zeros and nothing here has a bias, so that its
         cross-attention is exactly zero and is not computed."""
-        query = F.linear(self._norm(hidden, layer.cross_norm), layer.cross_query)
+        query = layer.cross_query(self._norm(hidden, layer.cross_norm))
         query = query.view(len(hidden), self.shape.head_count, self.shape.head_size)
         attended = torch.zeros_like(query)
         for place, slot in enumerate(slots):
             row = 2 * place + CONDITIONAL
             attended[row] = self._attend_text(index, query[row : row + 1, :, None], slot.conditioning)[0, :, 0]
-        return hidden + F.linear(attended.flatten(1), layer.cross_out)
+        return hidden + layer.cross_out(attended.flatten(1))
 
     def _attend_text(self, index: int, query: Tensor, text: Conditioning) -> Tensor:
         keys, values = text.keys[index][None], text.values[index][None]
@@ -165,7 +166,7 @@ class Decoder:
     # --- a stretch of one slot: hidden is [rows, steps, hidden]
 
     def _read_layer(self, index: int, layer: LayerWeights, hidden: Tensor, slot: Slot) -> Tensor:
-        fused = F.linear(self._norm(hidden, layer.self_norm), layer.self_qkv)
+        fused = layer.self_qkv(self._norm(hidden, layer.self_norm))
         query, key, value = fused.unflatten(-1, (3, self.shape.head_count, self.shape.head_size)).unbind(2)
         past = slot.length
         keys, values = slot.extend(index, key.transpose(1, 2), value.transpose(1, 2))
@@ -173,11 +174,11 @@ class Decoder:
         attended = F.scaled_dot_product_attention(
             query.transpose(1, 2), keys, values, attn_mask=mask, is_causal=mask is None
         )
-        hidden = hidden + F.linear(attended.transpose(1, 2).flatten(2), layer.self_out)
-        query = F.linear(self._norm(hidden[:1], layer.cross_norm), layer.cross_query)
+        hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
+        query = layer.cross_query(self._norm(hidden[:1], layer.cross_norm))
         query = query.unflatten(-1, (self.shape.head_count, self.shape.head_size)).transpose(1, 2)
         attended = self._attend_text(index, query, slot.conditioning)
-        hidden[:1] += F.linear(attended.transpose(1, 2).flatten(2), layer.cross_out)
+        hidden[:1] += layer.cross_out(attended.transpose(1, 2).flatten(2))
         hidden = hidden + self._feed_forward(layer, hidden)
         if slot.steering is not None:
             hidden = hidden + slot.steering[index, : slot.row_count, None]
@@ -188,10 +189,10 @@ class Decoder:
     # --- shared pieces
 
     def _feed_forward(self, layer: LayerWeights, hidden: Tensor) -> Tensor:
-        return F.linear(F.gelu(F.linear(self._norm(hidden, layer.feed_norm), layer.feed_in)), layer.feed_out)
+        return layer.feed_out(F.gelu(layer.feed_in(self._norm(hidden, layer.feed_norm))))
 
     def _logits(self, hidden: Tensor) -> Tensor:
-        logits = F.linear(self._norm(hidden, self.weights.final_norm), self.weights.heads)
+        logits = self.weights.heads(self._norm(hidden, self.weights.final_norm))
         return logits.float().unflatten(-1, (self.shape.codebook_count, self.shape.vocabulary_size))
 
     def _heads(self, fused: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
-from tests.contract.rest.conftest import running_gateway
 from tests.contract.rest.scripted import Script, start_services
 
 from resonance.settings import Settings
+from resonance_gateway.build import open_gateway
 
 _FLAGS = [
     "--no-sandbox",
@@ -89,7 +89,7 @@ def context_options() -> dict[str, object]:
 async def visit(browser: Browser, context_options: dict[str, object]) -> AsyncIterator[Visit]:
     script = Script(chunk_wait_s=0.05, job_wait_s=0.15)
     services = await start_services(script)
-    async with running_gateway(Settings(grpc_addr=services.address)) as url:
+    async with open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=services.address)) as url:
         context: BrowserContext = await browser.new_context(**context_options)
         page = await context.new_page()
         seen = Visit(page, url, script)

@@ -16,10 +16,10 @@ from resonance_model.decoder import Decoder, DecoderWeights, LayerWeights
 from resonance_model.geometry import geometry_of
 from resonance_model.loaded import LoadedModel, digest_of_state
 from resonance_model.loaders.cards import card_of
+from resonance_model.products import DTYPES, Product, product_of
 from resonance_model.shape import DecoderShape, ModelFacts, SamplingDefaults
 from resonance_model.text import EncodeText, T5Text
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _POSITIONS = 2048
 
 
@@ -43,7 +43,6 @@ def take_apart(library: Any, name: str, settings: Settings, *, keep_library: boo
     """An `audiocraft.models.MusicGen` as a LoadedModel."""
     lm, compression = library.lm.float(), library.compression_model
     _check(lm, name)
-    dtype, device = _DTYPES[settings.precision], torch.device(settings.device)
     conditioner = lm.condition_provider.conditioners["description"]
     shape = _shape_of(lm, conditioner)
     card = card_of(name, Path(name))
@@ -63,7 +62,7 @@ def take_apart(library: Any, name: str, settings: Settings, *, keep_library: boo
     return LoadedModel(
         facts=facts,
         shape=shape,
-        decoder=Decoder(_weights_of(lm, conditioner, dtype, device), shape),
+        decoder=Decoder(_weights_of(lm, conditioner, settings), shape),
         encode_text=_text_of(conditioner),
         codec=Codec(codec_parts(compression)),
         library=library if keep_library else None,
@@ -106,36 +105,39 @@ def _shape_of(lm: Any, conditioner: Any) -> DecoderShape:
     )
 
 
-def _weights_of(lm: Any, conditioner: Any, dtype: torch.dtype, device: torch.device) -> DecoderWeights:
+def _weights_of(lm: Any, conditioner: Any, settings: Settings) -> DecoderWeights:
     def cast(tensor: Tensor) -> Tensor:
-        return tensor.detach().to(device, dtype).contiguous()
+        return tensor.detach().to(settings.device, DTYPES[settings.precision]).contiguous()
+
+    def matrix(*parts: Tensor) -> Product:
+        return product_of(torch.cat(parts).detach().to(settings.device), settings.precision)
 
     bridge = conditioner.output_proj
     is_linear = isinstance(bridge, nn.Linear)
     return DecoderWeights(
         embeddings=cast(torch.cat([table.weight for table in lm.emb])),
-        layers=tuple(_layer_of(layer, cast) for layer in lm.transformer.layers),
+        layers=tuple(_layer_of(layer, cast, matrix) for layer in lm.transformer.layers),
         final_norm=cast(torch.stack([lm.out_norm.weight, lm.out_norm.bias])),
-        heads=cast(torch.cat([head.weight for head in lm.linears])),
+        heads=matrix(*(head.weight for head in lm.linears)),
         text_weight=cast(bridge.weight if is_linear else torch.eye(lm.dim)),
         text_bias=cast(bridge.bias if is_linear else torch.zeros(lm.dim)),
     )
 
 
-def _layer_of(layer: Any, cast: Callable[[Tensor], Tensor]) -> LayerWeights:
+def _layer_of(layer: Any, cast: Callable[[Tensor], Tensor], matrix: Callable[..., Product]) -> LayerWeights:
     """AudioCraft keeps query, key and value in one matrix, for cross-attention too."""
     cross_query, cross_key, cross_value = layer.cross_attention.in_proj_weight.chunk(3)
     return LayerWeights(
         self_norm=cast(torch.stack([layer.norm1.weight, layer.norm1.bias])),
-        self_qkv=cast(layer.self_attn.in_proj_weight),
-        self_out=cast(layer.self_attn.out_proj.weight),
+        self_qkv=matrix(layer.self_attn.in_proj_weight),
+        self_out=matrix(layer.self_attn.out_proj.weight),
         cross_norm=cast(torch.stack([layer.norm_cross.weight, layer.norm_cross.bias])),
-        cross_query=cast(cross_query),
-        cross_key_value=cast(torch.cat([cross_key, cross_value])),
-        cross_out=cast(layer.cross_attention.out_proj.weight),
+        cross_query=matrix(cross_query),
+        cross_key_value=matrix(cross_key, cross_value),
+        cross_out=matrix(layer.cross_attention.out_proj.weight),
         feed_norm=cast(torch.stack([layer.norm2.weight, layer.norm2.bias])),
-        feed_in=cast(layer.linear1.weight),
-        feed_out=cast(layer.linear2.weight),
+        feed_in=matrix(layer.linear1.weight),
+        feed_out=matrix(layer.linear2.weight),
     )
 
 

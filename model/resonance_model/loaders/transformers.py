@@ -16,10 +16,9 @@ from resonance_model.geometry import geometry_of
 from resonance_model.loaded import LoadedModel, digest_of_state
 from resonance_model.loaders.cards import card_of
 from resonance_model.loaders.embedded import embedded_folder
+from resonance_model.products import DTYPES, Product, product_of
 from resonance_model.shape import DecoderShape, ModelFacts, SamplingDefaults
 from resonance_model.text import T5Text
-
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def load_transformers(name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
@@ -29,9 +28,8 @@ def load_transformers(name: str, settings: Settings, *, keep_library: bool = Fal
     config = library.config
     if config.decoder.audio_channels != 1:
         raise Unsupported(f"{name} is a stereo checkpoint; this version makes mono music only", reason="STEREO_MODEL")
-    dtype, device = _DTYPES[settings.precision], torch.device(settings.device)
     shape = _shape_of(config)
-    decoder = Decoder(_weights_of(library, dtype, device), shape)
+    decoder = Decoder(_weights_of(library, settings), shape)
     facts = _facts_of(name, library, settings.precision)
     return LoadedModel(
         facts=facts,
@@ -77,39 +75,42 @@ def _shape_of(config: Any) -> DecoderShape:
     )
 
 
-def _weights_of(library: Any, dtype: torch.dtype, device: torch.device) -> DecoderWeights:
+def _weights_of(library: Any, settings: Settings) -> DecoderWeights:
     """Our layout from transformers' names. Fused products are copies; the library's own matrices are freed with the library."""
     decoder, heads = library.decoder.model.decoder, library.decoder.lm_heads
     hidden = decoder.config.hidden_size
 
     def cast(tensor: Tensor) -> Tensor:
-        return tensor.detach().to(device, dtype).contiguous()
+        return tensor.detach().to(settings.device, DTYPES[settings.precision]).contiguous()
+
+    def matrix(*parts: Tensor) -> Product:
+        return product_of(torch.cat(parts).detach().to(settings.device), settings.precision)
 
     scale = hidden**0.5 if decoder.config.scale_embedding else 1.0
     bridge = getattr(library, "enc_to_dec_proj", None)
     return DecoderWeights(
         embeddings=cast(torch.cat([table.weight for table in decoder.embed_tokens]) * scale),
-        layers=tuple(_layer_of(layer, cast) for layer in decoder.layers),
+        layers=tuple(_layer_of(layer, cast, matrix) for layer in decoder.layers),
         final_norm=cast(_norm_of(decoder.layer_norm)),
-        heads=cast(torch.cat([head.weight for head in heads])),
+        heads=matrix(*(head.weight for head in heads)),
         text_weight=cast(bridge.weight if bridge is not None else torch.eye(hidden)),
         text_bias=cast(bridge.bias if bridge is not None else torch.zeros(hidden)),
     )
 
 
-def _layer_of(layer: Any, cast: Any) -> LayerWeights:
+def _layer_of(layer: Any, cast: Any, matrix: Any) -> LayerWeights:
     own, cross = layer.self_attn, layer.encoder_attn
     return LayerWeights(
         self_norm=cast(_norm_of(layer.self_attn_layer_norm)),
-        self_qkv=cast(torch.cat([own.q_proj.weight, own.k_proj.weight, own.v_proj.weight])),
-        self_out=cast(own.out_proj.weight),
+        self_qkv=matrix(own.q_proj.weight, own.k_proj.weight, own.v_proj.weight),
+        self_out=matrix(own.out_proj.weight),
         cross_norm=cast(_norm_of(layer.encoder_attn_layer_norm)),
-        cross_query=cast(cross.q_proj.weight),
-        cross_key_value=cast(torch.cat([cross.k_proj.weight, cross.v_proj.weight])),
-        cross_out=cast(cross.out_proj.weight),
+        cross_query=matrix(cross.q_proj.weight),
+        cross_key_value=matrix(cross.k_proj.weight, cross.v_proj.weight),
+        cross_out=matrix(cross.out_proj.weight),
         feed_norm=cast(_norm_of(layer.final_layer_norm)),
-        feed_in=cast(layer.fc1.weight),
-        feed_out=cast(layer.fc2.weight),
+        feed_in=matrix(layer.fc1.weight),
+        feed_out=matrix(layer.fc2.weight),
     )
 
 

@@ -90,18 +90,18 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
 
     async def Generate(self, request, context) -> AsyncIterator[generate_pb2.GenerateResponse]:
         script = self._script
-        script.generate_requests.append(request)
+        asked = generate_pb2.GenerateRequest()
+        asked.CopyFrom(request)
+        script.generate_requests.append(asked)
         if script.is_full:
             raise Overloaded("every place is taken; try again in 3 seconds", retry_after_s=3.0)
         for use in request.recipe.tastes:
             if use.taste_id.startswith("other"):
-                raise FailedPrecondition(
-                    f"taste {use.taste_id} was made for another model", reason="TASTE_OF_OTHER_MODEL"
-                )
+                raise FailedPrecondition(f"taste {use.taste_id} was made for another model", reason="MODEL_MISMATCH")
         if not request.request_id:
             request.request_id = new_request_id()
         if not request.HasField("seed"):
-            request.seed = 7
+            request.seed = int(digest_of(request.request_id)[:8], 16)
         script.streams_open += 1
         try:
             async for event in self._events(request):

@@ -8,17 +8,16 @@ import sys
 from tests.contract.rest.scripted import Script, start_services
 
 from resonance.settings import Settings
-from resonance_gateway.__main__ import server_of
+from resonance_gateway.build import open_gateway
 
 
 async def serve(port: int, chunk_wait_s: float) -> None:
     """Serves until it is stopped."""
     services = await start_services(Script(chunk_wait_s=chunk_wait_s, job_wait_s=0.6))
     settings = Settings(http_addr=f"127.0.0.1:{port}", grpc_addr=services.address)
-    try:
-        await server_of(settings).serve()
-    finally:
-        await services.stop(1)
+    async with open_gateway(settings) as url:
+        sys.stdout.write(f"{url}\n")
+        await services.wait()
 
 
 if __name__ == "__main__":

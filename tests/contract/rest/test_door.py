@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
+import sys
+
 import httpx
 import pytest
-from tests.contract.rest.conftest import Gateway, running_gateway
+from tests.contract.rest.conftest import Gateway
 
 from resonance.settings import Settings
+from resonance_gateway.build import open_gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -56,7 +62,7 @@ async def test_health_names_every_service(gateway: Gateway) -> None:
 
 async def test_without_its_services_the_gateway_lives_but_is_not_ready() -> None:
     async with (
-        running_gateway(Settings(grpc_addr="127.0.0.1:1")) as url,
+        open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:1")) as url,
         httpx.AsyncClient(base_url=url, timeout=30) as client,
     ):
         assert (await client.get("/livez")).status_code == 200
@@ -66,6 +72,35 @@ async def test_without_its_services_the_gateway_lives_but_is_not_ready() -> None
         assert answer.status_code == 503
         assert "retry-after" in answer.headers
         assert "127.0.0.1" not in answer.text
+        upload = await client.post("/v1/tastes", files=[("files", ("a.mp3", b"a" * 2_000_000))])
+        assert (upload.status_code, upload.json()["reason"]) == (503, "UNAVAILABLE")
+
+
+@pytest.mark.slow
+async def test_it_starts_alone_and_ends_cleanly_on_sigterm(gateway: Gateway) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = os.environ | {"RESONANCE_HTTP_ADDR": address, "RESONANCE_GRPC_ADDR": "127.0.0.1:1"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "resonance_gateway", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=8)) as client:
+        assert (await client.get(f"http://{address}/livez")).status_code == 200
+    process.terminate()
+    _, log = await asyncio.wait_for(process.communicate(), 10)
+    assert process.returncode == 0, log.decode()
+
+
+async def test_wrong_settings_are_all_told_at_once_and_stop_the_start() -> None:
+    environment = os.environ | {"RESONANCE_HTTP_ADDR": "nowhere", "RESONANCE_SPEED": "9"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "resonance_gateway", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, log = await process.communicate()
+    assert process.returncode == 1
+    assert b"RESONANCE_HTTP_ADDR" in log
+    assert b"RESONANCE_SPEED" in log
 
 
 async def test_the_model_describes_itself(gateway: Gateway) -> None:

@@ -134,7 +134,7 @@ async def test_a_full_house_is_429_with_a_time_to_come_back(gateway: Gateway) ->
 async def test_a_taste_of_another_model_is_a_conflict_that_says_so(gateway: Gateway) -> None:
     answer = await gateway.http.post("/v1/generations", json=BODY | {"taste_id": "other-1"})
     assert answer.status_code == 409
-    assert answer.json()["reason"] == "TASTE_OF_OTHER_MODEL"
+    assert answer.json()["reason"] == "MODEL_MISMATCH"
 
 
 @pytest.mark.parametrize(

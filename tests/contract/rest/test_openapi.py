@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, Phase, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
-from tests.contract.rest.conftest import running_gateway
 from tests.contract.rest.scripted import Script, start_services
 
 from resonance.settings import Settings
 from resonance_gateway.app import build_app
+from resonance_gateway.build import open_gateway
 from resonance_gateway.openapi import document_of
 
 DOCUMENT = document_of(build_app(Settings()).routes)
@@ -41,7 +41,7 @@ def url() -> Iterator[str]:
 
     async def serve() -> None:
         services = await start_services(Script(job_wait_s=0))
-        async with running_gateway(Settings(grpc_addr=services.address)) as found:
+        async with open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=services.address)) as found:
             address.append(found)
             started.set()
             await asyncio.to_thread(ended.wait)

@@ -55,6 +55,11 @@ async def failing() -> AsyncIterator[tuple[Failing, Any]]:
     await server.stop(0)
 
 
+async def drained(stub: Any) -> None:
+    async for _ in stub.StreamTake(generate_pb2.StreamTakeRequest(request_id="x")):
+        pass
+
+
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("is_stream", [False, True])
 async def test_an_error_crosses_the_wire_whole(failing: Any, kind: type[ResonanceError], is_stream: bool) -> None:
@@ -62,11 +67,7 @@ async def test_an_error_crosses_the_wire_whole(failing: Any, kind: type[Resonanc
     fault = FieldViolation(field="a[0].b", reason="WHY", message="because")
     servicer.failure = kind("a sentence", reason="A_REASON", violations=(fault,), retry_after_s=2.5)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        if is_stream:
-            async for _ in stub.StreamTake(generate_pb2.StreamTakeRequest(request_id="x")):
-                pass
-        else:
-            await stub.GetModel(generate_pb2.GetModelRequest(), timeout=5)
+        await (drained(stub) if is_stream else stub.GetModel(generate_pb2.GetModelRequest(), timeout=5))
     back = error_of(caught.value)
     assert type(back) is kind
     assert (back.message, back.reason, back.violations) == ("a sentence", "A_REASON", (fault,))

@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { t } from "./strings.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT] = [320, 64];
+const [WIDTH, HEIGHT] = [320, 48];
 
 /** The chart of layer norms with a caption that says the same; empty where there is nothing to show. */
 export function layerChart(norms) {
@@ -15,7 +15,7 @@ export function layerChart(norms) {
   const pitch = WIDTH / norms.length;
   norms.forEach((norm, i) => {
     const height = Math.max(2, (norm / highest) * HEIGHT);
-    svg.append(make("rect", { x: i * pitch + 1, y: HEIGHT - height, width: Math.max(1, pitch - 2), height, rx: 1 }));
+    svg.append(make("rect", { x: i * pitch + pitch * 0.2, y: HEIGHT - height, width: pitch * 0.6, height, rx: 2 }));
   });
   return el("figure", {}, svg, el("figcaption", { class: "small hint" }, `${t("taste.layers")}. ${said}`));
 }

@@ -23,7 +23,9 @@ export function clearProblem(node, fallback) {
 function whatHappened(error) {
   if (error.words) return error.words;
   if (!error.problem) return t("error.network");
-  const text = error.problem.detail.replace(/[.;\s]+$/, "");
+  const [fault, ...others] = error.problem.errors || [];
+  const isOfLink = fault?.field === "url" && !others.length; // nobody needs to hear which field the link went into
+  const text = (isOfLink ? fault.message : error.problem.detail).replace(/[.;\s]+$/, "");
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 

@@ -80,7 +80,7 @@ export const STRINGS = {
 
   "refine.title": "Change the sound",
   "refine.hint": "Move what you like, then make it again. Nothing is lost: every version stays.",
-  "refine.coming": "{sliders} more will come: this model is still learning them.",
+  "refine.coming": "{sliders} will come here soon: this model is still learning what they mean.",
   "refine.keep": "Keep the rest as close to this version as it can",
   "refine.again": "Make again with these",
   "refine.reset": "Set all to the middle",

@@ -14,6 +14,10 @@ import { setWords, showFault } from "./words.js";
 
 const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
+const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "sliders"];
+
+/** The same wish with the same seed would be the same music; whoever presses "again" wants to hear something else. */
+const isSameWish = (wish, body) => WISHES.every((key) => JSON.stringify(wish[key]) === JSON.stringify(body[key]));
 
 export class Studio {
   constructor({ player, onWhole }) {
@@ -90,17 +94,16 @@ export class Studio {
   }
 
   _body(isAgain) {
-    const seed = isAgain && draft.keepSeed ? this.versions.current?.seed : undefined;
     const sliders = movedSliders();
-    return {
+    const wish = {
       prompt: draft.prompt.trim(),
       duration_s: draft.durationS,
-      chunk_s: CHUNK_S,
-      request_id: api.newRequestId(),
       ...(draft.tasteId ? { taste_id: draft.tasteId, taste_strength: draft.tasteStrength } : {}),
       ...(Object.keys(sliders).length ? { sliders } : {}),
-      ...(seed === undefined ? {} : { seed }),
     };
+    const open = this.versions.current;
+    const keepsSeed = isAgain && draft.keepSeed && open && !isSameWish(wish, open.body);
+    return { ...wish, chunk_s: CHUNK_S, request_id: api.newRequestId(), ...(keepsSeed ? { seed: open.seed } : {}) };
   }
 
   _listener(body, isBack) {

@@ -203,7 +203,8 @@ export class TasteStep {
 
 function failureOf(taste) {
   const fault = taste.error || { message: t("state.failed"), reason: "FAILED" };
-  const inner = taste.tracks.filter((track) => track.error).map((track) => `${track.title}: ${track.error.message}`);
+  const failed = taste.tracks.filter((track) => track.error && track.error.message !== fault.message);
+  const inner = failed.map((track) => `${track.title}: ${track.error.message.replace(/[.\s]+$/, "")}`);
   const detail = [fault.message.replace(/[.\s]+$/, ""), ...inner].join(". ");
   return new api.ApiError({ status: 422, reason: fault.reason, detail });
 }

@@ -1,0 +1,62 @@
+"""Puts the gateway on a socket; used by `__main__`, by the all-in-one process and by tests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from resonance.settings import Settings
+from resonance_gateway.app import build_app
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the process has one set, and ends its parts in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[str]:
+    """The gateway, serving until the context ends; yields its URL (port 0 has become a real one).
+
+    Raises:
+        OSError: the address is taken.
+    """
+    host, _, port = settings.http_addr.rpartition(":")
+    config = uvicorn.Config(
+        build_app(settings),
+        host=host.strip("[]"),
+        port=int(port),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=round(settings.drain_s_max),
+    )
+    with _bound(config) as sock:
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[sock]))
+        try:
+            while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn tells it by a flag alone)
+                await asyncio.sleep(0.01)
+            yield f"http://{host}:{sock.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+@contextlib.contextmanager
+def _bound(config: uvicorn.Config) -> Iterator[socket.socket]:
+    """The listening socket. uvicorn ends the whole process where an address is taken; that is not its to decide."""
+    try:
+        sock = config.bind_socket()
+    except SystemExit as failure:
+        raise OSError(f"cannot listen on {config.host}:{config.port}: it is taken") from failure
+    with contextlib.closing(sock):
+        yield sock

@@ -1,0 +1,45 @@
+"""Int8 products: near the floats, and the same bits for a row in any company."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from support.takes import PROMPTS, codes_alone, run, voice_of
+
+from resonance.settings import Settings
+from resonance_model.loaded import LoadedModel
+from resonance_model.loaders.transformers import load_transformers
+from resonance_model.products import FloatProduct, Int8Product, product_of
+
+
+@pytest.fixture(scope="module")
+def eighth(tiny_folder: Path) -> LoadedModel:
+    return load_transformers(str(tiny_folder), Settings(precision="int8"))
+
+
+def test_int8_is_within_a_hundredth_of_the_floats() -> None:
+    weight, rows = torch.randn(96, 64), torch.randn(5, 64)
+    exact, near = FloatProduct(weight)(rows), Int8Product(weight)(rows)
+    assert (near - exact).norm() / exact.norm() < 0.01
+
+
+def test_a_loud_neighbour_changes_nothing() -> None:
+    product = Int8Product(torch.randn(96, 64))
+    row = torch.randn(1, 64)
+    alone = product(row.expand(4, -1))[0]
+    for count in (1, 2, 3, 7, 16):
+        assert torch.equal(product(torch.cat([row, torch.randn(count, 64) * 1000]))[0], alone)
+
+
+def test_a_row_of_zeros_gives_zeros() -> None:
+    assert not product_of(torch.randn(8, 4), "int8")(torch.zeros(3, 4)).any()
+
+
+def test_joining_and_leaving_changes_nobodys_tokens_in_int8(eighth: LoadedModel) -> None:
+    voices = [voice_of(eighth, PROMPTS[seed], frame_count=20, temperature=1.0, seed=seed) for seed in range(3)]
+    run(eighth, voices, joins=[0, 1, 7])
+    for seed, voice in enumerate(voices):
+        alone = codes_alone(eighth, PROMPTS[seed], frame_count=20, temperature=1.0, seed=seed)
+        assert torch.equal(voice.frames(0, 20), alone)
