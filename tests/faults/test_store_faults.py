@@ -110,3 +110,22 @@ async def fail_at(first: int, count: int, kind: FaultKind, tmp_path: Path) -> No
         assert job.error is not None
         assert job.error.reason in REASONS, (first, kind, job.error)
     assert [path for path in folder.rglob("*") if path.is_file()] == [], (first, kind)
+
+
+async def test_a_job_that_takes_its_owners_down_is_given_up(tmp_path: Path) -> None:
+    store = MemoryStore()
+    jobs = JobStore(store)
+    await jobs.add(Job(job_id="t-1", request_digest="d", created_ms=1, updated_ms=1, source_url="http://x.example"))
+    for owner in range(20):
+        lease = (await jobs.get("t-1")).lease
+        await jobs.claim("t-1", f"dead {owner}", lease)
+    workspace = await asyncio.to_thread(Workspace, tmp_path)
+    settings = Settings(data_dir=tmp_path, job_lease_s=0.2)
+    running = asyncio.create_task(Runner(jobs, store, QuickExtractor(), workspace, settings).run())
+    async with asyncio.timeout(20):
+        job = await final(jobs)
+    running.cancel()
+    await asyncio.wait({running})
+    workspace.close()
+    assert job.error is not None
+    assert job.error.reason == "TOO_MANY_ATTEMPTS"

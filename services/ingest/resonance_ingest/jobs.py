@@ -72,7 +72,10 @@ class JobTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """Who works on the job. The token grows with every owner; `beat` grows while the owner lives."""
+    """Who works on the job. The token grows with every owner; `beat` grows while the owner lives.
+
+    An empty owner has given the lease back: the job is free, and the token still refuses whoever held it before.
+    """
 
     owner: str
     token: int

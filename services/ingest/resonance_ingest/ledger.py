@@ -47,7 +47,8 @@ class Ledger:
     async def release(self) -> None:
         """Gives the lease back, for whoever takes the job up next."""
         async with self._writing:
-            await self._jobs.change(self.job.job_id, lambda job: replace(job, lease=None), token=self._lease.token)
+            free = replace(self._lease, owner="")
+            await self._jobs.change(self.job.job_id, lambda job: replace(job, lease=free), token=self._lease.token)
 
     async def keep(self) -> None:
         """Writes and beats until the lease is lost, and raises then. A store that is down for a while is waited for."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from resonance.audio.decode import DecodeLimits
-from resonance.errors import Overloaded, ResonanceError, Unavailable
+from resonance.errors import FailedPrecondition, Overloaded, ResonanceError, Unavailable
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance_ingest.extraction import Extractor
@@ -29,6 +29,7 @@ _POLL_S = 2.0
 _RETRY_S_FIRST, _RETRY_S_MAX = 0.5, 8.0
 _STOPS_WITHIN_S = 5.0
 _TYPICAL_JOB_S = 30.0
+_OWNERS_MAX = 20  # a job that takes its owner down with it must not take down every owner there will ever be
 _log = structlog.get_logger("ingest")
 
 
@@ -143,7 +144,7 @@ class Runner:
     async def _consider(self, job: Job) -> None:
         if job.state.is_final:
             await self._jobs.close_marker(job)
-        elif job.lease is None or self._is_abandoned(job.job_id, job.lease):
+        elif job.lease is None or not job.lease.owner or self._is_abandoned(job.job_id, job.lease):
             with suppress(LeaseLost):
                 self._start(await self._jobs.claim(job.job_id, self._workspace.owner, job.lease))
 
@@ -191,6 +192,9 @@ class Runner:
 
     async def _attempt_until_done(self, ledger: Ledger) -> None:
         """Tries again while a part that is needed is away, for as long as the settings have patience."""
+        if ledger.job.lease is not None and ledger.job.lease.token > _OWNERS_MAX:
+            message = "The work was cut short too many times. Try again with other files."
+            raise FailedPrecondition(message, reason="TOO_MANY_ATTEMPTS")
         clock = asyncio.get_running_loop().time
         patient_until_s, pause_s = clock() + self._settings.job_patience_s, _RETRY_S_FIRST
         while True:
@@ -225,9 +229,7 @@ class Runner:
 
     async def _fail(self, ledger: Ledger, fault: Fault) -> None:
         _log.info("failed", job=ledger.job.job_id, reason=fault.reason, why=fault.message)
-        with suppress(
-            LeaseLost, Unavailable
-        ):  # where the store is down the lease runs out and the job is taken up again
+        with suppress(ResonanceError):  # where it cannot be stored the lease runs out, and the job is taken up again
             await ledger.now(lambda job: job.moved(state=JobState.FAILED, error=fault))
 
     async def _give_back(self, ledger: Ledger) -> None:
