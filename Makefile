@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test check protos bench tree audiocraft format clean
+.PHONY: help up test check robust protos bench tree audiocraft format clean
 
 help:  ## Says what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ check: $(VENV)/.dev  ## Format, lint, strict types, import arrows, proto freshne
 	@$(BIN)/python scripts/readme_tree.py --check
 	@$(BIN)/python -m pytest -q -m "not slow" tests/unit tests/contract $(ARGS)
 
+robust: $(VENV)/.dev  ## The long fault runs; SEED=n does one again.
+	@ROBUST=1 $(BIN)/python -m pytest --timeout 3600 tests/faults $(ARGS)
+
 protos: $(VENV)/.dev  ## Generates common/resonance/v1 from protos/.
 	@$(BIN)/python -m grpc_tools.protoc -I protos --python_out=common --pyi_out=common --grpc_python_out=common \
 		protos/resonance/v1/*.proto
@@ -37,7 +40,7 @@ tree:  ## Writes the README's tree of captions.
 	@$(PYTHON) scripts/readme_tree.py
 
 audiocraft: .venv-audiocraft/.done  ## Installs AudioCraft into .venv-audiocraft and runs its tests there.
-	@.venv-audiocraft/bin/python -m pytest tests/audiocraft $(ARGS)
+	@.venv-audiocraft/bin/python -m pytest tests/audiocraft_lane $(ARGS)
 
 .venv-audiocraft/.done: scripts/install_audiocraft.py pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory VENV=.venv-audiocraft .venv-audiocraft/.dev

@@ -1,10 +1,11 @@
-"""The commands: `up` runs the system; `make`, `taste`, `concepts`, `models` use one that runs."""
+"""The commands: `up` runs the system; `make`, `taste`, `concepts`, `models` use one that runs; `store check` reads what is kept."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +17,16 @@ from rich.table import Table
 from resonance.client import DEFAULT_ADDRESS, Client, request_of
 from resonance.errors import ResonanceError, invalid_field
 from resonance.process import run_process
-from resonance.settings import Settings
+from resonance.settings import Settings, read_settings
 from resonance.sliders import SLIDER_NAMES
+from resonance.store import open_store
+from resonance.store.check import check_store
 from resonance.v1 import jobs_pb2
 from resonance_cli.song_file import write_song
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+store_app = typer.Typer(help="Looks after the object store.", no_args_is_help=True)
+app.add_typer(store_app, name="store")
 _console = Console(stderr=True)
 Address = Annotated[str, typer.Option(help="host:port of the services.", envvar="RESONANCE_GRPC_ADDR")]
 
@@ -114,6 +119,32 @@ def models(address: Address = DEFAULT_ADDRESS) -> None:
     """Says which model is loaded and what it can do."""
     with _told_errors(), Client(address) as client:
         print(client.model())
+
+
+@store_app.command("check")
+def check_objects(
+    prefix: Annotated[str, typer.Argument(help="Only keys that begin so.")] = "",
+) -> None:
+    """Reads every stored object and names what is damaged; ends with 1 where something is. Settings are RESONANCE_* variables."""
+    with _told_errors():
+        damaged = asyncio.run(_check_objects(prefix))
+    if damaged:
+        raise typer.Exit(1)
+
+
+async def _check_objects(prefix: str) -> int:
+    store = await open_store(read_settings())
+    good = damaged = 0
+    try:
+        async with aclosing(check_store(store, prefix)) as objects:
+            async for one in objects:
+                good, damaged = good + (not one.damage), damaged + bool(one.damage)
+                if one.damage:
+                    print(f"{one.key}: {one.damage}")
+    finally:
+        await store.close()
+    print(f"{good} objects are whole, {damaged} are damaged")
+    return damaged
 
 
 def _say(text: str) -> None:

@@ -15,7 +15,7 @@ from resonance_extract.quality import Quality, failed_gates, mean_of, measure
 
 Array = NDArray[np.float32]
 _Response = extract_pb2.CalibrateConceptResponse
-STRENGTHS = (-4.0, -3.0, -2.0, -1.0, 1.0, 2.0, 3.0, 4.0)
+STRENGTHS = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 PROMPTS = ("calm piano music", "rock with drums and bass", "ambient synth", "jazz")
 CLIP_S = 4.0
 _SEED = 4242

@@ -28,13 +28,13 @@ def measure(samples: Array, unsteered: Array, *, sample_rate_hz: int) -> Quality
     """Measures a take against its unsteered twin, both mono float in [-1, 1].
 
     `flatness` is the geometric over the arithmetic mean of the power spectrum, averaged over windows (1 is white noise);
-    `distance_db` is the root mean square difference of the two mean log spectra.
+    `distance_db` is the root mean square difference of the two mean spectra in dB, each without its own level: louder is not farther.
     """
     windows = samples[: len(samples) // (tenth := sample_rate_hz // 10) * tenth].reshape(-1, tenth)
     levels = np.sqrt(np.square(windows, dtype=np.float64).mean(axis=1))
     power, twin = _spectra(samples), _spectra(unsteered)
     flatness = np.exp(np.log(power).mean(axis=1)) / power.mean(axis=1)
-    gap = 10 * np.log10(power).mean(axis=0) - 10 * np.log10(twin).mean(axis=0)
+    gap = _shape(power) - _shape(twin)
     return Quality(
         rms=float(np.sqrt(np.square(samples, dtype=np.float64).mean())),
         clipped_share=float((np.abs(samples) >= 0.999).mean()),
@@ -56,11 +56,18 @@ def failed_gates(quality: Quality, unsteered: Quality) -> list[str]:
     gates = {
         "rms": min(0.03, unsteered.rms / 3) <= quality.rms <= max(0.35, unsteered.rms * 2),
         "clipping": quality.clipped_share <= max(0.005, 2 * unsteered.clipped_share),
-        "silence": quality.silent_share <= unsteered.silent_share + 0.25,
-        "flatness": quality.flatness <= max(0.1, 2 * unsteered.flatness),
-        "distance": quality.distance_db <= 12.0,
+        "silence": quality.silent_share <= unsteered.silent_share + 0.4,
+        "flatness": quality.flatness <= max(0.2, 2 * unsteered.flatness),
+        "distance": quality.distance_db <= 15.0,
     }
     return [name for name, holds in gates.items() if not holds]
+
+
+def _shape(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean spectrum in dB over 32 bands, with its own mean taken away."""
+    bands = np.array_split(power.mean(axis=0), 32)
+    levels: NDArray[np.float64] = 10 * np.log10(np.array([band.mean() for band in bands]))
+    return levels - levels.mean()
 
 
 def _spectra(samples: Array) -> NDArray[np.float64]:
