@@ -37,14 +37,14 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         ResonanceError: the model or the store cannot be opened.
     """
     async with AsyncExitStack() as stack:
+        server = RpcServer(settings.grpc_addr)
+        settings = replace(settings, grpc_addr=await server.bind())
         say(f"opening the object store {settings.store_url}")
         store = await open_store(settings)
         stack.push_async_callback(store.close)
         say(f"loading the model {settings.model}")
         model = await asyncio.to_thread(load_model, settings)
         say(f"model ready: {model.facts.model_id} through {model.facts.backend}, {model.facts.precision}")
-        server = RpcServer(settings.grpc_addr)
-        settings = replace(settings, grpc_addr=await server.bind())
         for parts in (
             await stack.enter_async_context(open_generate(settings, store, model)),
             await stack.enter_async_context(open_extract(settings, store, model)),
@@ -52,9 +52,12 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         ):
             parts.add_to(server)
         await server.start()
-        stack.push_async_callback(server.stop, settings.drain_s_max)
         say(f"gRPC on {server.address}")
+        # Both doors close at once and share one time to drain: a take's stream runs through both.
+        stopping: list[asyncio.Task[None]] = []
+        stack.push_async_callback(lambda: asyncio.gather(*stopping))
         http_url = await stack.enter_async_context(open_gateway(settings))
+        stack.callback(lambda: stopping.append(asyncio.create_task(server.stop(settings.drain_s_max))))
         yield Running(http_url=http_url, grpc_address=server.address)
 
 

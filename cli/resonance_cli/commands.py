@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from google.protobuf import json_format
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -28,6 +29,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 store_app = typer.Typer(help="Looks after the object store.", no_args_is_help=True)
 app.add_typer(store_app, name="store")
 _console = Console(stderr=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Prints the result as JSON, for programs; no progress bar.")]
 Address = Annotated[str, typer.Option(help="host:port of the services.", envvar="RESONANCE_GRPC_ADDR")]
 
 
@@ -50,46 +52,45 @@ def make(
     prompt: Annotated[str, typer.Argument(help="What the music should be.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("song.wav"),
     duration_s: Annotated[float, typer.Option(help="Length in seconds.")] = 10.0,
-    taste: Annotated[str, typer.Option(help="Id of a finished taste.")] = "",
+    taste: Annotated[
+        list[str] | None, typer.Option(help="Id of a finished taste, or audio files; may be repeated.")
+    ] = None,
     taste_strength: Annotated[float, typer.Option(help="How strongly the taste steers.")] = 1.0,
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION in [-1, 1]; may be repeated.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
+    as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a song and writes it while it is made."""
-    with _told_errors(), Client(address) as client:
+    with _told_errors(), Client(address) as client, _progress(as_json) as progress:
         request = request_of(
             prompt,
             duration_s=duration_s,
-            taste_id=taste,
+            taste_id=_taste_id_of(taste or [], client, progress),
             taste_strength=taste_strength,
             sliders=_sliders_of(slider or []),
             seed=seed,
         )
-        with Progress(console=_console, transient=True) as progress:
-            take = write_song(out, client.stream(request), progress)
-    _console.print(
-        f"{out}: {take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
-    )
+        take = write_song(out, client.stream(request), progress)
+    if as_json:
+        print(json_format.MessageToJson(take, preserving_proto_field_name=True))
+    else:
+        made = f"{take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
+        _console.print(f"{out}: {made}")
 
 
 @app.command()
 def taste(
     sources: Annotated[list[str], typer.Argument(help="Audio files, a folder of them, or one link.")],
+    as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a taste of songs and prints its id."""
-    with _told_errors(), Client(address) as client, Progress(console=_console, transient=True) as progress:
-        bar = progress.add_task("listening", total=1.0)
-
-        def show(job: jobs_pb2.Job) -> None:
-            state = jobs_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
-            progress.update(bar, completed=job.progress, description=state)
-
-        if len(sources) == 1 and sources[0].startswith(("http://", "https://")):
-            job = client.taste_from_url(sources[0], on_change=show)
-        else:
-            job = client.taste_from_files(_files_of(sources), on_change=show)
+    with _told_errors(), Client(address) as client, _progress(as_json) as progress:
+        job = _taste_of(sources, client, progress)
+    if as_json:
+        print(json_format.MessageToJson(job, preserving_proto_field_name=True))
+        return
     for track in job.tracks:
         _console.print(f"  {track.title}: {track.error.message or f'{track.clips_done} clips'}")
     print(job.job_id)
@@ -145,6 +146,30 @@ async def _check_objects(prefix: str) -> int:
         await store.close()
     print(f"{good} objects are whole, {damaged} are damaged")
     return damaged
+
+
+def _progress(as_json: bool) -> Progress:
+    """A bar for people on a terminal; nothing for programs."""
+    return Progress(console=_console, transient=True, disable=as_json or not _console.is_terminal)
+
+
+def _taste_of(sources: list[str], client: Client, progress: Progress) -> jobs_pb2.Job:
+    bar = progress.add_task("listening", total=1.0)
+
+    def show(job: jobs_pb2.Job) -> None:
+        state = jobs_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
+        progress.update(bar, completed=job.progress, description=state)
+
+    if len(sources) == 1 and "://" in sources[0]:
+        return client.taste_from_url(sources[0], on_change=show)
+    return client.taste_from_files(_files_of(sources), on_change=show)
+
+
+def _taste_id_of(given: list[str], client: Client, progress: Progress) -> str:
+    """The one id that is given, or the id of a taste that is made of the files."""
+    if not given or (len(given) == 1 and not Path(given[0]).exists()):
+        return "".join(given)
+    return _taste_of(given, client, progress).job_id
 
 
 def _say(text: str) -> None:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import grpc
 
 from resonance.audio.wav import wav_header
-from resonance.errors import DataLoss, ResonanceError, Unavailable
+from resonance.errors import DataLoss, NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
 from resonance.rpc.channel import open_channel
 from resonance.rpc.status import error_of
@@ -131,7 +131,8 @@ class AsyncClient:
         title: str = "",
         on_change: OnJob | None = None,
     ) -> jobs_pb2.Job:
-        """Uploads files, makes a taste of them and waits for it."""
+        """Uploads files, makes a taste of them and waits for it. Raises NotFound for a path that is no file."""
+        _check_files(paths)
         header = ingest_pb2.UploadHeader(request_id=new_request_id(), options=options, title=title)
         job = (await _told(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
         return await self.wait(job.job_id, on_change=on_change)
@@ -172,6 +173,9 @@ class AsyncClient:
                 if attempt == _RESUMES_MAX or not request.request_id:
                     raise
             await asyncio.sleep(0.2 * 2**attempt)
+        raise Unavailable(
+            "the stream was cut again and again; what has come is not the whole take", reason="STREAM_CUT"
+        )
 
     async def make(self, prompt: str, **options: Any) -> Song:
         """A whole take, checked against its end mark. Options are those of `request_of`."""
@@ -280,6 +284,13 @@ async def _last_concept(call: Any) -> extract_pb2.Concept:
         if response.HasField("concept"):
             concept = response.concept
     return concept
+
+
+def _check_files(paths: Sequence[str | Path]) -> None:
+    """Before the call: what goes wrong inside an upload's iterator, gRPC would tell as a bare cancellation."""
+    for path in map(Path, paths):
+        if not path.is_file():
+            raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
 
 
 async def _upload_parts(

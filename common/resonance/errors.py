@@ -105,7 +105,10 @@ class DataLoss(ResonanceError):
 
 
 def invalid_field(field: str, reason: str, message: str) -> InvalidInput:
-    """An InvalidInput with one violation; the message names the field."""
-    return InvalidInput(
-        f"{field}: {message}", violations=(FieldViolation(field=field, reason=reason, message=message),)
-    )
+    """An InvalidInput with one violation; the message names the field, and the reason is the violation's."""
+    return InvalidInput(f"{field}: {message}", reason=reason, violations=(violation(field, reason, message),))
+
+
+def violation(field: str, reason: str, message: str) -> FieldViolation:
+    """One fault of one field."""
+    return FieldViolation(field=field, reason=reason, message=message)

@@ -74,7 +74,7 @@ class Settings:
     # The gateway.
     json_bytes_max: int = 256 * 1024
     request_s_max: float = 900.0
-    drain_s_max: float = 20.0
+    drain_s_max: float = 8.0
 
     log_format: str = "text"
     log_level: str = "info"
@@ -160,11 +160,19 @@ def _faults(settings: Settings, earlier: list[FieldViolation]) -> list[FieldViol
         ("log_format", settings.log_format in {"text", "json"}, "text or json"),
         ("log_level", settings.log_level in {"debug", "info", "warning", "error"}, "debug, info, warning or error"),
     ]
+    rules += [
+        (item.name, getattr(settings, item.name) > 0, "must be more than 0")
+        for item in fields(Settings)
+        if str(item.type) in {"int", "float"} and item.name not in _MAY_BE_ZERO
+    ]
     return [
         FieldViolation(field=f"RESONANCE_{name.upper()}", reason="INVALID_SETTING", message=message)
         for name, is_right, message in rules
         if not is_right and f"RESONANCE_{name.upper()}" not in named
     ]
+
+
+_MAY_BE_ZERO = {"queue_places", "slots", "jobs_queued_max", "drain_s_max"}
 
 
 def _is_address(text: str) -> bool:

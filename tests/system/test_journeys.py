@@ -106,6 +106,58 @@ def test_the_same_request_gives_the_same_bytes_and_the_cli_writes_them_too(
     assert one == two == out.read_bytes()
 
 
+def cli(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "resonance_cli", *arguments, "--address", system.grpc]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_cli_makes_music_of_files_in_one_go_and_speaks_json(
+    system: System, songs: list[Path], tmp_path: Path
+) -> None:
+    tastes = [part for song in songs for part in ("--taste", str(song))]
+    out = tmp_path / "song.wav"
+    made = cli(system, "make", "jazz", *tastes, "--duration-s", "1", "--out", str(out), "--json")
+    assert made.returncode == 0, made.stderr
+    take = json.loads(made.stdout)
+    assert len(take["recipe"]["tastes"]) == 1
+    assert out.stat().st_size == 44 + 2 * 16_000
+
+
+@pytest.mark.parametrize("source", ["nosuch.mp3", "file:///etc/passwd"])
+def test_the_cli_tells_a_wrong_source_in_a_sentence(system: System, source: str) -> None:
+    done = cli(system, "taste", source)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("resonance: ")
+
+
+def test_a_refused_request_does_not_use_its_id_up(system: System) -> None:
+    with httpx.Client(base_url=system.http, timeout=60) as http:
+        body = {"prompt": "jazz", "duration_s": 1, "request_id": "typo-1", "taste_id": "t-nobody"}
+        refused = http.post("/v1/generations", json=body)
+        assert refused.status_code == 404
+        assert refused.json()["errors"][0]["field"]
+        assert http.post("/v1/generations", json={**body, "taste_id": None}).status_code == 200
+
+
+def test_a_strange_origin_is_refused_and_breaks_nothing(system: System) -> None:
+    headers = {"Origin": "http://["}
+    answer = httpx.post(f"{system.http}/v1/generations", json={"prompt": "a", "duration_s": 1}, headers=headers)
+    assert answer.status_code == 403
+
+
+async def test_a_performer_who_stops_reading_and_leaves_is_let_go(system: System) -> None:
+    async with AsyncClient(system.grpc) as client:
+        for _ in range(6):
+            call = client.generate.Perform()
+            opening = generate_pb2.PerformOpening(recipe=request_of("jazz").recipe, seed=1)
+            await call.write(generate_pb2.PerformRequest(opening=opening))
+            await call.read()
+            await asyncio.sleep(0.3)
+            call.cancel()
+        await client.make("rock", duration_s=1)
+
+
 def test_strength_zero_is_bitwise_no_taste(system: System, taste_id: str) -> None:
     with Client(system.grpc) as client:
         plain = client.make("rock", duration_s=2, seed=5).wav

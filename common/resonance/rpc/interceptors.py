@@ -86,7 +86,7 @@ def _wrap_stream(
 
 
 def _check(request: Any, is_streamed: bool) -> None:
-    """Streamed requests are checked message by message in the handler, by `rpc.validation.checked`."""
+    """Streamed requests are checked message by message where they are used, by `rpc.validate`."""
     if not is_streamed and isinstance(request, Message):
         validate(request)
 

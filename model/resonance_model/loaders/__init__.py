@@ -23,6 +23,7 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
         NotFound: there is no such checkpoint.
     """
     torch.set_num_threads(settings.model_threads)
+    _check_device(settings.device)
     name, backend = settings.model, _backend_for(settings)
     _log.info("loading model", model=name, backend=backend)
     if backend == "audiocraft":
@@ -35,6 +36,16 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
         loaded = load_transformers(name, settings, keep_library=keep_library)
     _log.info("model ready", model=name, backend=loaded.facts.backend, digest=loaded.facts.digest[:12])
     return loaded
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as failure:
+        raise Unsupported(
+            f"this installation of torch {torch.__version__} cannot use {device!r}: install a build for it, or choose cpu",
+            reason="NO_DEVICE",
+        ) from failure
 
 
 def has_audiocraft() -> bool:

@@ -18,6 +18,7 @@ _Response = extract_pb2.CalibrateConceptResponse
 STRENGTHS = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 PROMPTS = ("calm piano music", "rock with drums and bass", "ambient synth", "jazz")
 CLIP_S = 4.0
+RENDER_S_MAX = 600.0
 _SEED = 4242
 PROTOTYPE_LAMBDA_MAX = 4.0
 
@@ -34,7 +35,7 @@ class Calibration:
         concept = usable(await self._concepts.get(request.name))
         strengths = sorted({*(request.strengths or STRENGTHS)} - {0.0})
         prompts = list(request.prompts) or list(PROMPTS)
-        clip_s = request.clip_s if request.clip_s >= 1 else CLIP_S
+        clip_s = max(1.0, request.clip_s) if request.clip_s else CLIP_S
         total, done = len(prompts) * (len(strengths) + 1), 0
         twins: list[Array] = []
         rendered: dict[float, list[Quality]] = {strength: [] for strength in (0.0, *strengths)}
@@ -58,7 +59,7 @@ class Calibration:
         if strength:
             recipe.concepts.add(name=name, strength=strength, unclamped=True)
         request = generate_pb2.GenerateRequest(recipe=recipe, duration_s=clip_s, seed=_SEED, is_transient=True)
-        call = self._generate.Generate(request)
+        call = self._generate.Generate(request, timeout=RENDER_S_MAX)
         pcm, rate = bytearray(), 0
         try:
             async for response in call:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 import numpy as np
 from google.protobuf import json_format
 
-from resonance.errors import InvalidInput, NotFound, ResonanceError
+from resonance.errors import DeadlineExceeded, InvalidInput, NotFound, ResonanceError
 from resonance.ids import digest_of
 from resonance.keys import taste_key, vector_key
 from resonance.rpc.validation import validate
@@ -22,7 +22,7 @@ from resonance_extract.tracks import TrackCache, TrackListener
 
 _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
-CLIP_SAMPLES_MAX = 4_800_000
+MESSAGE_S_MAX = 60.0
 
 
 class Extraction:
@@ -108,7 +108,7 @@ class TasteShelf:
 
 
 async def _start_of(requests: _Requests) -> extract_pb2.ExtractionStart:
-    first = await anext(requests, None)
+    first = await _next_of(requests)
     if first is None or first.WhichOneof("part") != "start":
         raise InvalidInput("the first message of an extraction is its start", reason="NO_START")
     validate(first)
@@ -124,7 +124,7 @@ async def _clips_of(
     """The streamed clips, each whole."""
     opening: ingest_pb2.ClipOpening | None = None
     data = bytearray()
-    async for request in requests:
+    while (request := await _next_of(requests)) is not None:
         validate(request)
         part = request.WhichOneof("part")
         if part == "clip":
@@ -144,6 +144,15 @@ async def _clips_of(
             raise InvalidInput("a clip's opening comes before its samples", reason="NO_CLIP")
     if opening is not None:
         raise InvalidInput("the stream ended in the middle of a clip", reason="CLIP_CUT")
+
+
+async def _next_of(requests: _Requests) -> extract_pb2.ExtractTasteRequest | None:
+    """The caller's next message, None at the end. Raises DeadlineExceeded where nothing comes for MESSAGE_S_MAX seconds."""
+    try:
+        async with asyncio.timeout(MESSAGE_S_MAX):
+            return await anext(requests, None)
+    except TimeoutError:
+        raise DeadlineExceeded(f"no clip came for {MESSAGE_S_MAX:.0f} s", reason="CALLER_SILENT") from None
 
 
 def _taste_digest(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], model_digest: str) -> str:

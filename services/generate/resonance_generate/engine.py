@@ -21,13 +21,14 @@ from resonance_model.voice import advance
 _log = structlog.get_logger("engine")
 _IDLE_S = 0.02
 PAUSE_S_MAX = 60.0
+ORDERS_WAITING_MAX = 32
 
 
 class Engine:
     """Admits jobs to slots, steps the rows of all slots together, and hands their sound to their streams.
 
     At most `slot_count` jobs run and `queue_places` wait; one more is refused with an estimate of when a place comes free. The thread is
-    the only one that touches the model's decoder and codec streams.
+    the only one that touches slots and codec streams; the decoder's weights, which nobody changes, may be shared.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Engine:
         self._clock = clock
         self._wakeup = threading.Condition()
         self._queue: deque[Job] = deque()
-        self._orders: deque[tuple[str, Callable[[Row], None]]] = deque()
+        self._orders: deque[tuple[Job, Callable[[Row], None]]] = deque()
         self._joining: deque[Job] = deque()
         self._rows: list[Row] = []
         self._steps_per_s = float(model.facts.frame_rate_hz)
@@ -88,25 +89,25 @@ class Engine:
             metrics.QUEUE_DEPTH.set(len(self._queue))
             self._wakeup.notify()
 
-    def update(self, request_id: str, score: Score, on_change: Callable[[int], None]) -> None:
+    def update(self, job: Job, score: Score, on_change: Callable[[int], None]) -> None:
         """Changes a running job's score before its next step; `on_change` gets the first sample that it shapes (engine thread)."""
-        self._order(request_id, lambda row: on_change(row.update(score)))
+        self._order(job, lambda row: on_change(row.update(score)))
 
-    def reset(self, request_id: str) -> None:
+    def reset(self, job: Job) -> None:
         """Has a running job go on from silence."""
-        self._order(request_id, Row.reset)
+        self._order(job, Row.reset)
 
-    def pause(self, request_id: str) -> None:
+    def pause(self, job: Job) -> None:
         """Holds a running job; it keeps its slot for PAUSE_S_MAX seconds."""
-        self._order(request_id, lambda row: row.pause(self._clock()))
+        self._order(job, lambda row: row.pause(self._clock()))
 
-    def play(self, request_id: str) -> None:
+    def play(self, job: Job) -> None:
         """Lets a held job go on."""
-        self._order(request_id, lambda row: row.play(self._clock()))
+        self._order(job, lambda row: row.play(self._clock()))
 
-    def finish(self, request_id: str) -> None:
+    def finish(self, job: Job) -> None:
         """Ends a running job after what has been said."""
-        self._order(request_id, _stop_row)
+        self._order(job, _stop_row)
 
     @property
     def running_count(self) -> int:
@@ -184,22 +185,22 @@ class Engine:
     def _obey(self) -> None:
         with self._wakeup:
             orders, self._orders = self._orders, deque()
-        rows = {row.job.request_id: row for row in self._rows}
-        for request_id, order in orders:
-            row = rows.get(request_id)
+        for job, order in orders:
+            # By the job itself and not by its id: two callers may use one id at once.
+            row = next((row for row in self._rows if row.job is job), None)
             if row is None:
-                self._keep_for_later(request_id, order)
+                self._keep_for_later(job, order)
                 continue
             order(row)
             if row.is_stopping:
                 row.after_step(self._clock())
                 self._release(row, None)
 
-    def _keep_for_later(self, request_id: str, order: Callable[[Row], None]) -> None:
+    def _keep_for_later(self, job: Job, order: Callable[[Row], None]) -> None:
         """An order for a job that still waits is kept until it has its row; one for a job that has ended is forgotten."""
         with self._wakeup:
-            if any(job.request_id == request_id for job in self._queue):
-                self._orders.append((request_id, order))
+            if any(waiting is job for waiting in self._queue):
+                self._orders.append((job, order))
 
     def _drop_stalled(self, now_s: float) -> None:
         for row in list(self._rows):
@@ -227,15 +228,18 @@ class Engine:
             job.stream.end(error)
         self._rows = []
 
-    def _order(self, request_id: str, order: Callable[[Row], None]) -> None:
+    def _order(self, job: Job, order: Callable[[Row], None]) -> None:
         with self._wakeup:
-            known = [
-                *(job.request_id for job in (*self._queue, *self._joining)),
-                *(row.job.request_id for row in self._rows),
-            ]
-            if request_id not in known:
-                raise NotFound(f"{request_id} is not playing", reason="NOT_PLAYING")
-            self._orders.append((request_id, order))
+            known = [*self._queue, *self._joining, *(row.job for row in self._rows)]
+            if not any(one is job for one in known):
+                raise NotFound(f"{job.request_id} is not playing", reason="NOT_PLAYING")
+            if sum(ordered is job for ordered, _ in self._orders) >= ORDERS_WAITING_MAX:
+                raise Overloaded(
+                    "too many controls wait for this performance; send fewer",
+                    reason="TOO_MANY_CONTROLS",
+                    retry_after_s=1.0,
+                )
+            self._orders.append((job, order))
             self._wakeup.notify()
 
     def _measure(self, step_s: float) -> None:

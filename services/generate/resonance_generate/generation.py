@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from resonance.errors import InvalidInput, Unsupported, invalid_field
+from resonance.errors import Unsupported, invalid_field
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.job import Job
@@ -34,16 +35,20 @@ class Generation:
         self._check(request)
         request_id = request.request_id or new_request_id()
         seed = request.seed if request.HasField("seed") else _seed_of(request_id)
+        digest = _digest_of(request, self._info.digest)
         done = await self._takes.find(request_id) if request.request_id else None
-        if request.request_id:
-            await self._takes.claim(request_id, _digest_of(request, self._info.digest))
         if done is not None:
+            await self._takes.claim(request_id, digest)
             again = self.replay(done, request.resume_sample_offset, _chunk_s_of(request))
             async with aclosing(again) as responses:
                 async for response in responses:
                     yield response
             return
+        # A request that is refused does not use its id up: the id is bound once the recipe stands.
         resolved = await self._book.resolve(request.recipe)
+        self._check_offset(request.resume_sample_offset, self._sample_count(request))
+        if request.request_id:
+            await self._takes.claim(request_id, digest)
         async with aclosing(self._make(request, request_id, seed, resolved)) as responses:
             async for response in responses:
                 yield response
@@ -51,8 +56,7 @@ class Generation:
     async def _make(
         self, request: generate_pb2.GenerateRequest, request_id: str, seed: int, resolved: Resolved
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
-        frame_count = math.ceil(round(request.duration_s * self._info.frame_rate_hz, 6))
-        hop = round(self._info.sample_rate_hz / self._info.frame_rate_hz)
+        frame_count = self._frame_count(request)
         take = self._take_of(request_id, seed, resolved, frame_count)
         job = Job(
             request_id=request_id,
@@ -62,10 +66,9 @@ class Generation:
             chunk_frames=round(_chunk_s_of(request) * self._info.frame_rate_hz),
             stream=self._player.open_stream(),
         )
-        self._check_offset(request.resume_sample_offset, frame_count * hop)
         async with aclosing(job.stream):
             self._player.submit(job)
-            yield self._started(take, frame_count * hop, resolved.notices)
+            yield self._started(take, self._sample_count(request), resolved.notices)
             pcm, sequence = bytearray(), 0
             async for piece in job.stream:
                 pcm += piece.pcm
@@ -74,7 +77,8 @@ class Generation:
                     sequence += 1
                     yield generate_pb2.GenerateResponse(chunk=chunk)
         if not request.is_transient:
-            await self._takes.save(take, bytes(pcm))
+            # A listener who leaves now still finds the take in the library, whole.
+            await asyncio.shield(self._takes.save(take, bytes(pcm)))
         yield _finished(take, bytes(pcm))
 
     async def replay(
@@ -105,9 +109,14 @@ class Generation:
 
     def _check_offset(self, sample_offset: int, total: int) -> None:
         if sample_offset > total:
-            raise InvalidInput(
-                f"the take has {total} samples; it cannot be resumed at {sample_offset}", reason="OFFSET_BEYOND_END"
-            )
+            told = f"the take has {total} samples; it cannot be resumed at {sample_offset}"
+            raise invalid_field("resume_sample_offset", "OFFSET_BEYOND_END", told)
+
+    def _frame_count(self, request: generate_pb2.GenerateRequest) -> int:
+        return math.ceil(round(request.duration_s * self._info.frame_rate_hz, 6))
+
+    def _sample_count(self, request: generate_pb2.GenerateRequest) -> int:
+        return self._frame_count(request) * round(self._info.sample_rate_hz / self._info.frame_rate_hz)
 
     def _take_of(self, request_id: str, seed: int, resolved: Resolved, frame_count: int) -> generate_pb2.Take:
         return generate_pb2.Take(

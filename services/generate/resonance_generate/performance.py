@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from resonance.errors import InvalidInput, ResonanceError
+from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
 from resonance.ids import new_request_id
 from resonance.rpc.validation import validate
 from resonance.v1 import audio_pb2, generate_pb2
@@ -23,6 +23,7 @@ CHUNK_S = 0.2
 # How far generation runs ahead of a listener in real time: the music's own reaction time to a control is at most this and a chunk.
 LEAD_S = 0.4
 ANSWERS_WAITING_MAX = 32
+OPENING_S_MAX = 30.0
 _Answers = asyncio.Queue[generate_pb2.PerformResponse | None]
 
 
@@ -81,14 +82,14 @@ class Performance:
         control = request.control
         if control.HasField("recipe"):
             resolved = await self._book.resolve(control.recipe)
-            sample_offset = await self._player.update(job.request_id, resolved.score)
+            sample_offset = await self._player.update(job, resolved.score)
             in_force = generate_pb2.RecipeInForce(
                 recipe_id=resolved.recipe_id, recipe=resolved.recipe, sample_offset=sample_offset
             )
             await answers.put(generate_pb2.PerformResponse(recipe=in_force))
-        return self._command(control.command, job.request_id)
+        return self._command(control.command, job)
 
-    def _command(self, command: generate_pb2.PlaybackCommand, request_id: str) -> bool:
+    def _command(self, command: generate_pb2.PlaybackCommand, job: Job) -> bool:
         orders = {
             generate_pb2.PLAYBACK_COMMAND_PLAY: Engine.play,
             generate_pb2.PLAYBACK_COMMAND_PAUSE: Engine.pause,
@@ -96,7 +97,7 @@ class Performance:
             generate_pb2.PLAYBACK_COMMAND_STOP: Engine.finish,
         }
         if command in orders:
-            self._player.order(lambda engine: orders[command](engine, request_id))
+            self._player.order(lambda engine: orders[command](engine, job))
         return command == generate_pb2.PLAYBACK_COMMAND_STOP
 
     def _job_of(self, opening: generate_pb2.PerformOpening, resolved: Resolved) -> Job:
@@ -128,7 +129,11 @@ class Performance:
 
 
 async def _opening_of(requests: AsyncIterator[generate_pb2.PerformRequest]) -> generate_pb2.PerformOpening:
-    first = await anext(requests, None)
+    try:
+        async with asyncio.timeout(OPENING_S_MAX):
+            first = await anext(requests, None)
+    except TimeoutError:
+        raise DeadlineExceeded(f"no opening came within {OPENING_S_MAX:.0f} s", reason="NO_OPENING") from None
     if first is None or first.WhichOneof("part") != "opening":
         raise InvalidInput("the first message of a performance is its opening", reason="NO_OPENING")
     validate(first)
@@ -136,7 +141,7 @@ async def _opening_of(requests: AsyncIterator[generate_pb2.PerformRequest]) -> g
 
 
 async def _pump(stream: ChunkStream, answers: _Answers) -> None:
-    """Moves pieces into the answers, and the end mark; None always comes last."""
+    """Moves pieces into the answers, and the end mark; None comes last. Cancelled, it leaves at once: nobody reads the answers then."""
     digest, total, sequence = hashlib.sha256(), 0, 0
     try:
         async for piece in stream:
@@ -154,8 +159,10 @@ async def _pump(stream: ChunkStream, answers: _Answers) -> None:
             await answers.put(generate_pb2.PerformResponse(chunk=chunk))
         end = audio_pb2.StreamEnd(sample_count_total=total, sha256=digest.digest())
         await answers.put(generate_pb2.PerformResponse(finished=end))
-    finally:
-        await answers.put(None)
+    except ResonanceError:
+        await answers.put(None)  # the failure itself is raised where the task is awaited
+        raise
+    await answers.put(None)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -25,7 +25,7 @@ class Player:
         """Admits the job or raises Overloaded."""
         self._engine.submit(job)
 
-    async def update(self, request_id: str, score: Score) -> int:
+    async def update(self, job: Job, score: Score) -> int:
         """Changes a running job; returns the first sample that the new score shapes."""
         loop = asyncio.get_running_loop()
         changed: asyncio.Future[int] = loop.create_future()
@@ -33,11 +33,11 @@ class Player:
         def tell(sample_offset: int) -> None:
             loop.call_soon_threadsafe(_settle, changed, sample_offset)
 
-        self._engine.update(request_id, score, tell)
+        self._engine.update(job, score, tell)
         return await changed
 
     def order(self, order: Callable[[Engine], None]) -> None:
-        """Gives the engine an order: `Engine.reset` or `Engine.finish` of one job."""
+        """Gives the engine an order for one job: `Engine.play`, `pause`, `reset` or `finish`."""
         order(self._engine)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from google.protobuf import json_format
 
-from resonance.errors import FieldViolation, InvalidInput
+from resonance.errors import FieldViolation, InvalidInput, ResonanceError
 from resonance.ids import digest_of
 from resonance.sliders import SLIDER_NAMES
 from resonance.taste import Direction
@@ -48,9 +49,16 @@ class RecipeBook:
         recipe = _with_defaults(recipe, self._model)
         self._check(recipe)
         notices: list[str] = []
-        pushes = [await self._taste_push(weight) for weight in recipe.tastes if weight.strength]
-        pushes += [await self._concept_push(weight, notices) for weight in recipe.concepts if weight.strength]
-        pushes += [await self._slider_push(name, recipe) for name in SLIDER_NAMES if getattr(recipe.sliders, name)]
+        pushes: list[Push] = []
+        for index, taste in enumerate(recipe.tastes):
+            with naming(f"recipe.tastes[{index}].taste_id"):
+                pushes += [await self._taste_push(taste)] if taste.strength else []
+        for index, concept in enumerate(recipe.concepts):
+            with naming(f"recipe.concepts[{index}].name"):
+                pushes += [await self._concept_push(concept, notices)] if concept.strength else []
+        for name in SLIDER_NAMES:
+            with naming(f"recipe.sliders.{name}"):
+                pushes += [await self._slider_push(name, recipe)] if getattr(recipe.sliders, name) else []
         recipe_id = digest_of(json_format.MessageToDict(recipe))[:16]
         score = Score(
             recipe_id=recipe_id,
@@ -98,6 +106,16 @@ class RecipeBook:
             raise InvalidInput(
                 "; ".join(f"{fault.field}: {fault.message}" for fault in faults), violations=tuple(faults)
             )
+
+
+@contextmanager
+def naming(field: str) -> Iterator[None]:
+    """Gives a refusal that names no field the name of this one."""
+    try:
+        yield
+    except ResonanceError as refusal:
+        refusal.violations = refusal.violations or (_fault(field, refusal.reason, refusal.message),)
+        raise
 
 
 def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_pb2.Recipe:

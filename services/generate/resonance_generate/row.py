@@ -28,7 +28,6 @@ class Row:
         self._model = model
         self._hop = model.facts.hop_samples
         self._rate = model.facts.sample_rate_hz
-        self._texts: dict[str, Tensor] = {}
         slot = Slot(model.shape, self._conditioning(job.score), steering=job.score.steering)
         self.voice = _voice_of(job, model, slot)
         self._codec = model.codec.open_stream()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -21,6 +22,7 @@ from resonance_generate.tempo import hear_tempo
 
 _log = structlog.get_logger("takes")
 _PAGE = 50
+_TOKEN = re.compile(r"take-index/\d{15}-[A-Za-z0-9_-]{1,64}")
 
 
 class TakeLibrary:
@@ -91,7 +93,7 @@ class TakeLibrary:
         """A page of takes, newest first, and the token of the next page (empty at the end)."""
         size, last = page_size or _PAGE, ""
         takes: list[generate_pb2.Take] = []
-        if page_token and not page_token.startswith("take-index/"):
+        if page_token and not _TOKEN.fullmatch(page_token):
             raise invalid_field("page_token", "MALFORMED", "is not a token that this service gave")
         async with aclosing(self._index()) as keys:
             async for key in keys:

@@ -142,11 +142,11 @@ def performance(request_id: str, *, prompt: str = "jazz") -> Job:
     return replace(taken, frame_count=None, chunk_frames=10, lead_s=0.4)
 
 
-async def changed(engine: Engine, request_id: str, score: Score) -> int:
+async def changed(engine: Engine, playing: Job, score: Score) -> int:
     """The first sample that the new score shapes."""
     loop = asyncio.get_running_loop()
     offset: asyncio.Future[int] = loop.create_future()
-    engine.update(request_id, score, lambda sample: loop.call_soon_threadsafe(offset.set_result, sample))
+    engine.update(playing, score, lambda sample: loop.call_soon_threadsafe(offset.set_result, sample))
     return await asyncio.wait_for(offset, 5)
 
 
@@ -154,7 +154,7 @@ async def test_a_performance_is_made_in_real_time_and_stops_when_told(engine: En
     playing = performance("live")
     engine.submit(playing)
     await asyncio.sleep(1.0)
-    engine.finish("live")
+    engine.finish(playing)
     seconds = sum([piece.sample_count async for piece in playing.stream]) / 16_000
     assert 0.5 < seconds < 2.0
 
@@ -164,7 +164,7 @@ async def test_a_change_shapes_the_very_next_frames(engine: Engine) -> None:
     engine.submit(playing)
     pieces = [await anext(playing.stream) for _ in range(2)]
     heard_until = pieces[-1].sample_offset + pieces[-1].sample_count
-    offset = await changed(engine, "live", replace(playing.score, recipe_id="new", prompts=(("rock", 1.0),)))
+    offset = await changed(engine, playing, replace(playing.score, recipe_id="new", prompts=(("rock", 1.0),)))
     assert offset - heard_until <= (0.4 + 0.2 + 0.2) * 16_000
     while (piece := await anext(playing.stream)).recipe_id != "new":
         assert piece.sample_offset <= offset
@@ -175,13 +175,13 @@ async def test_a_pause_holds_the_music_and_play_goes_on(engine: Engine) -> None:
     playing = performance("live")
     engine.submit(playing)
     await anext(playing.stream)
-    engine.pause("live")
+    engine.pause(playing)
     await asyncio.sleep(0.2)
     while playing.stream._pieces:
         await anext(playing.stream)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(anext(playing.stream), 0.5)
-    engine.play("live")
+    engine.play(playing)
     await asyncio.wait_for(anext(playing.stream), 5)
     playing.stream.close()
 
@@ -192,7 +192,7 @@ async def test_an_order_for_a_job_that_still_waits_is_kept_until_it_plays(engine
         engine.submit(each)
     waiting = performance("waiting")
     engine.submit(waiting)
-    change = asyncio.create_task(changed(engine, "waiting", replace(waiting.score, recipe_id="new")))
+    change = asyncio.create_task(changed(engine, waiting, replace(waiting.score, recipe_id="new")))
     await asyncio.sleep(0.2)
     assert not change.done()
     running[0].stream.close()
@@ -203,4 +203,16 @@ async def test_an_order_for_a_job_that_still_waits_is_kept_until_it_plays(engine
 
 async def test_orders_for_nobody_are_refused(engine: Engine) -> None:
     with pytest.raises(NotFound):
-        engine.pause("nobody")
+        engine.pause(job("nobody"))
+
+
+async def test_two_performances_of_one_id_do_not_hear_each_others_controls(engine: Engine) -> None:
+    first, second = performance("same-id"), performance("same-id")
+    for each in (first, second):
+        engine.submit(each)
+        await anext(each.stream)
+    engine.finish(first)
+    async for _ in first.stream:
+        pass
+    await asyncio.wait_for(anext(second.stream), 5)
+    second.stream.close()
