@@ -266,8 +266,12 @@ def main() -> None:
     parser.add_argument(
         "--from-weights", type=Path, default=None, help="an exported folder to start from when there is no checkpoint"
     )
-    parser.add_argument("--graft-copying", action="store_true", help="write the copying heads into the checkpoint, once")
-    parser.add_argument("--graft-metre", action="store_true", help="point the last layers' heads a beat and a bar back, once")
+    parser.add_argument(
+        "--graft-copying", action="store_true", help="write the copying heads into the checkpoint, once"
+    )
+    parser.add_argument(
+        "--graft-metre", action="store_true", help="point the last layers' heads a beat and a bar back, once"
+    )
     parser.add_argument("--fresh-optimiser", action="store_true", help="go on without the optimisers' state")
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()
