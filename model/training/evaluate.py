@@ -213,7 +213,7 @@ def save_samples(clips: list[Clip], prompts: tuple[str, ...], folder: Path) -> l
             16_000,
             format="OGG",
             subtype="OPUS",
-            compression_level=0.7,
+            compression_level=0.87,
         )
     return [read(clip) for clip in clips]
 
