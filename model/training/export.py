@@ -27,8 +27,8 @@ BYTES_MAX: Final = 25_000_000
 GENERATION: Final[dict[str, Any]] = {
     "do_sample": True,
     "guidance_scale": 3.0,
-    "top_k": 250,
-    "temperature": 1.0,
+    "top_k": 50,
+    "temperature": 0.65,
     "max_new_tokens": 504,
 }
 

@@ -9,6 +9,7 @@ import librosa
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from . import corpus
 
@@ -81,3 +82,5 @@ def _save(path: Path) -> None:
     pyplot.tight_layout()
     pyplot.savefig(path, dpi=60)
     pyplot.close()
+    with Image.open(path) as picture:  # a small palette keeps a spectrogram under 200 kB
+        picture.convert("RGB").quantize(32, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -90,7 +90,7 @@ def start(player: Player) -> None:
     nn.init.orthogonal_(player.enc_to_dec_proj.weight)
     player.enc_to_dec_proj.bias.zero_()
     quiet = 1 / math.sqrt(2 * LAYERS)
-    for layer in decoder.layers:
+    for _index, layer in enumerate(decoder.layers):
         for attention, gain in ((layer.self_attn, quiet), (layer.encoder_attn, 1.0)):
             for projection in (attention.q_proj, attention.k_proj, attention.v_proj):
                 nn.init.orthogonal_(projection.weight)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from . import corpus, player, text
-from .windows import IGNORED, Corpus, Window, delayed, words
+from .windows import IGNORED, Corpus, Window, delayed, spoilt, words
 
 FOLDER: Final = corpus.WORK / "player"
 CHECKPOINT_S: Final = 240.0
@@ -25,6 +25,8 @@ CAPTION_DROPOUT: Final = 0.1
 BOOK_WEIGHTS: Final = (1.3, 1.1, 0.9, 0.7)
 EARLY_FRAMES: Final = 12
 EARLY_WEIGHT: Final = 3.0
+GRID_FRAMES: Final = 2  # the frames at and after a sixteenth, where notes start or do not
+GRID_WEIGHT: Final = 2.0
 FRAMES_PER_STEP: Final = 2000  # of each process
 
 
@@ -184,14 +186,20 @@ class Trainer:
     def _loss(self, batch: list[Window]) -> Tensor:
         word_ids, mask = words(self._tokenizer, batch, self._random)
         kept = torch.tensor([float(self._random.random() >= CAPTION_DROPOUT) for _ in batch])
-        losses, labels = self._token_losses(batch, word_ids, mask, kept)
-        position = torch.arange(labels.shape[-1])
-        weight = torch.tensor(BOOK_WEIGHTS)[None, :, None] * (1 + (EARLY_WEIGHT - 1) * (position < EARLY_FRAMES))
+        losses, labels = self._token_losses(batch, word_ids, mask, kept, spoiled=True)
+        frame = torch.arange(labels.shape[-1])[None, :] - torch.arange(4)[:, None]
+        sixteenth = torch.tensor([window.piece["labels"]["frames_per_sixteenth"] for window in batch])[:, None, None]
+        weight = torch.tensor(BOOK_WEIGHTS)[None, :, None] * (1 + (EARLY_WEIGHT - 1) * (frame < EARLY_FRAMES))
+        weight = weight * (1 + (GRID_WEIGHT - 1) * (frame % sixteenth < GRID_FRAMES))
         weight = weight * (labels != IGNORED)
         return (losses * weight).sum() / weight.sum()
 
-    def _token_losses(self, batch: list[Window], word_ids: Tensor, mask: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        ids, labels = delayed(batch)
+    def _token_losses(
+        self, batch: list[Window], word_ids: Tensor, mask: Tensor, kept: Tensor, spoiled: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        ids, labels = delayed([spoilt(window, self._random) for window in batch] if spoiled else batch)
+        if spoiled:
+            labels = delayed(batch)[1]
         self._choose_attention(ids.shape[-1])
         with torch.autocast("cpu", torch.bfloat16, enabled=bool(self._arguments.bf16)):
             logits = self.player(ids, word_ids, mask, kept)

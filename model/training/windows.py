@@ -94,6 +94,24 @@ def delayed(windows: list[Window]) -> tuple[Tensor, Tensor]:
     return ids[:, :, :-1], labels
 
 
+def spoilt(window: Window, random: Random) -> Window:
+    """What the model may have played itself so far: half the windows with wrong tokens, or stuck on one frame for a while.
+
+    A model that only ever heard perfect music holds a tone for ever once it has held it too long; measured, it did.
+    """
+    if random.random() < 0.5:
+        return window
+    codes = window.codes.copy()
+    frames = codes.shape[1]
+    generator = np.random.default_rng(random.randrange(2**32))
+    wrong = generator.random(codes.shape) < random.choice((0.02, 0.06, 0.12))
+    codes[wrong] = codes[:, generator.integers(0, frames, frames)][wrong]
+    if random.random() < 0.6 and frames > 40:
+        start = random.randrange(4, frames - 30)
+        codes[:, start : start + random.randint(4, 30)] = codes[:, start - 1 : start]
+    return Window(codes, window.piece, window.from_start)
+
+
 def words(tokenizer: PreTrainedTokenizerFast, windows: list[Window], random: Random) -> tuple[Tensor, Tensor]:
     """Fresh captions of the windows as token ids and mask."""
     texts = [caption(window.piece["labels"], random) for window in windows]
