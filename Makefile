@@ -24,7 +24,7 @@ check: $(VENV)/.dev  ## Format, lint, strict types, import arrows, proto freshne
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/buf lint protos
 	@$(BIN)/python scripts/readme_tree.py --check
-	@$(BIN)/python -m pytest -q -m "not slow" tests/unit tests/contract $(ARGS)
+	@$(BIN)/python -m pytest -q -n 4 --dist loadfile -m "not slow" tests/unit tests/contract $(ARGS)
 
 robust: $(VENV)/.dev  ## The long fault runs; SEED=n does one again.
 	@ROBUST=1 $(BIN)/python -m pytest --timeout 3600 tests/faults $(ARGS)
