@@ -43,7 +43,7 @@ def main() -> None:
         ),
         (
             "steps at musicgen-small's shape",
-            lambda: steps.measure(small, small_int8, "small", rounds=arguments.rounds, frames=16),
+            lambda: steps.measure(small, small_int8, "small", rounds=arguments.rounds, frames=5),
         ),
         ("codec", lambda: codec.measure(tiny, rounds=arguments.rounds)),
         ("extraction", lambda: extraction.measure(tiny, rounds=arguments.rounds)),
