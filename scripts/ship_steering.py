@@ -23,7 +23,7 @@ from resonance.v1 import jobs_pb2
 from resonance_cli.all_in_one import all_in_one
 from resonance_extract.shipped import FOLDER
 
-KEPT = ("concepts/", "jobs/", "reference/", "tastes/", "vectors/")
+KEPT = ("concepts/", "job-list/", "jobs/", "reference/", "tastes/", "vectors/")
 
 
 async def main(playlists: list[Path]) -> None:
