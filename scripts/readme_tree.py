@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BEGIN, END = "<!-- tree: written by scripts/readme_tree.py -->\n", "<!-- /tree -->\n"
 LEFT_OUT = re.compile(
-    r"common/resonance/v1/|model/training/(figures|samples)/|/weights/|\.gitignore$|LICENSE$|README\.md$"
+    r"common/resonance/v1/|model/training/(figures|samples)/|/weights/|benchmarks/results/|\.gitignore$|LICENSE$|README\.md$"
 )
 FOLDERS = {
     "common/resonance": "what every deployable shares; generated messages are in `v1/`",
