@@ -23,6 +23,7 @@ from resonance.store.sealed import seal, unseal
 _SUFFIX = ",1"
 _LOCK_COUNT = 64
 _TEMPORARY_AGE_S_MAX = 3600.0
+_MOVES_MAX = 20
 
 
 class FileStore:
@@ -113,6 +114,16 @@ class FileStore:
         path = self._path_of(key)
         with _failures_named(key), self._locked(key):
             path.unlink(missing_ok=True)
+            self._prune(path.parent)
+
+    def _prune(self, folder: Path) -> None:
+        """Removes folders that the key leaves empty: every upload has folders of its own, and nobody else would."""
+        while folder != self._objects:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
 
     def _write(self, path: Path, data: bytes) -> str:
         """Temporary file, fsync, rename, fsync of the folder: after a power cut the old bytes or the new ones."""
@@ -122,11 +133,11 @@ class FileStore:
                 file.write(seal(data))
                 file.flush()
                 os.fsync(file.fileno())
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(temporary, path)
+            _move(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        _fsync_folder(path.parent)
+        with suppress(FileNotFoundError):  # deleted again already
+            _fsync_folder(path.parent)
         return sha256_hex(data)
 
     def _path_of(self, key: str) -> Path:
@@ -168,3 +179,15 @@ def _failures_named(what: str) -> Iterator[None]:
         if failure.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Unavailable(f"the disk of the object store is full ({what})", reason="STORE_FULL") from failure
         raise Unavailable(f"the object store cannot be used: {failure}", reason="STORE_UNAVAILABLE") from failure
+
+
+def _move(temporary: Path, path: Path) -> None:
+    """Renames into the folder, which another key's deletion may take away in between: then once more."""
+    for _ in range(_MOVES_MAX):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(temporary, path)
+            return
+        except (FileNotFoundError, FileExistsError):  # `mkdir` tells a folder that is gone again as one that exists
+            continue
+    raise FileNotFoundError(f"{path.parent} was taken away again and again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound
+from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, invalid_field
 from resonance.store import ObjectStore
 from resonance_ingest.jobs import Job, Lease, from_json, to_json
 
@@ -19,6 +20,7 @@ _SWAPS_MAX = 50
 _WATCH_POLL_S = 1.0
 _PAGE_SIZE = 50
 _FAR_FUTURE_MS = 10**14
+_TOKEN = re.compile(r"\d{14}-[a-z0-9_-]{1,64}")
 _log = structlog.get_logger("ingest")
 
 
@@ -141,7 +143,9 @@ class JobStore:
         await self._store.delete(_open_key(job))
 
     async def page(self, size: int, token: str) -> JobPage:
-        """One page of jobs, newest first. A token that no page gave starts nowhere and gives what follows it."""
+        """One page of jobs, newest first. Raises InvalidInput for a token that no page gave."""
+        if token and not _TOKEN.fullmatch(token):
+            raise invalid_field("page_token", "MALFORMED", "is not a token that this service gave")
         size = size or _PAGE_SIZE
         keys = [key async for key in self._store.keys("job-list/") if key > f"job-list/{token}"]
         jobs = [job for key in keys[:size] if (job := await self.find_readable(_id_in(key))) is not None]
@@ -170,7 +174,11 @@ class JobStore:
         seen = -1 if after_revision is None else after_revision
         while True:
             changed = self._changed[job_id]
-            job = await self.get(job_id)
+            try:
+                job = await self.get(job_id)
+            except NotFound:
+                self._changed.pop(job_id, None)
+                raise
             if job.revision > seen:
                 seen = job.revision
                 yield job

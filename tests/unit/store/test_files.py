@@ -64,3 +64,26 @@ async def test_a_write_leaves_no_temporary_file(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     await store.put("k", b"data")
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+async def test_a_deleted_object_leaves_no_empty_folders(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    for key in ("uploads/one/00/part", "uploads/two/00/part"):
+        await store.put(key, b"x")
+    await store.delete("uploads/one/00/part")
+    assert [path.name for path in (tmp_path / "objects/uploads").iterdir()] == ["two"]
+    await store.delete("uploads/two/00/part")
+    assert list((tmp_path / "objects").iterdir()) == []
+
+
+async def test_writing_beside_deleting_loses_nothing(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+
+    async def come_and_go(number: int) -> None:
+        for _ in range(30):
+            await store.put(f"shared/folder/{number}", b"x")
+            await store.delete(f"shared/folder/{number}")
+        await store.put(f"shared/folder/{number}", b"kept")
+
+    await asyncio.gather(*(come_and_go(number) for number in range(6)))
+    assert [key async for key in store.keys("shared/")] == [f"shared/folder/{number}" for number in range(6)]
