@@ -14,23 +14,21 @@ from resonance_model.products import Product
 from resonance_model.shape import DecoderShape
 from resonance_model.slot import CONDITIONAL, Conditioning, Slot
 
-# Below four rows the CPU's matrix products add up in another order. With at least four, a row's result is the same bits whatever
-# the other rows are and however many: measured for every shape of the benchmark, held by tests/unit/model/test_decoder.py.
-ROWS_MIN = 4
+Norm = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerWeights:
-    """One decoder layer. Normalisations are `[2, hidden]` (weight, bias). No other biases exist."""
+    """One decoder layer. Normalisations are (weight, bias), each `[hidden]`. No other biases exist."""
 
-    self_norm: Tensor
+    self_norm: Norm
     self_qkv: Product
     self_out: Product
-    cross_norm: Tensor
+    cross_norm: Norm
     cross_query: Product
     cross_key_value: Product
     cross_out: Product
-    feed_norm: Tensor
+    feed_norm: Norm
     feed_in: Product
     feed_out: Product
 
@@ -41,7 +39,7 @@ class DecoderWeights:
 
     embeddings: Tensor
     layers: tuple[LayerWeights, ...]
-    final_norm: Tensor
+    final_norm: Norm
     heads: Product
     text_weight: Tensor
     text_bias: Tensor
@@ -62,6 +60,9 @@ class Decoder:
         offsets = torch.arange(shape.codebook_count, device=self.device) * (shape.vocabulary_size + 1)
         self._embedding_offsets = offsets[:, None]
         self._positions = sinusoidal_positions(shape.position_count_max, shape.hidden_size).to(self.device, self.dtype)
+        self._normalised_shape = (shape.hidden_size,)
+        self._steerings: list[Tensor | None] = []
+        self._steering: Tensor | None = None
 
     def condition(self, texts: Sequence[tuple[Tensor, float]]) -> Conditioning:
         """The cross-attention cache for weighted text encodings (`[tokens, text_size]`, weight > 0).
@@ -75,8 +76,8 @@ class Decoder:
         bias = torch.cat([torch.full((len(text),), weight / heaviest).log() for text, weight in texts])
         pairs = [self._heads(layer.cross_key_value(projected)) for layer in self.weights.layers]
         return Conditioning(
-            keys=torch.stack([pair[0] for pair in pairs]),
-            values=torch.stack([pair[1] for pair in pairs]),
+            keys=tuple(pair[0] for pair in pairs),
+            values=tuple(pair[1] for pair in pairs),
             bias=None if len(texts) == 1 else bias.to(self.device, self.dtype)[None, None, None],
         )
 
@@ -91,11 +92,21 @@ class Decoder:
             Logits `[slots, rows, codebooks, vocabulary]` in float32; rows are conditional and unconditional.
         """
         hidden = self._embed(tokens, slots)
-        for index in range(self.shape.layer_count):
-            hidden = self._layer(index, hidden, slots)
+        steering = self._steering_of(slots)
+        for slot in slots:
+            slot.make_room(1)
+        for index, layer in enumerate(self.weights.layers):
+            hidden = self._self_attention(index, layer, hidden, slots).add_(hidden)
+            self._cross_attention(index, layer, hidden, slots)
+            hidden = self._feed_forward(layer, hidden).add_(hidden)
+            if steering is not None:
+                hidden.add_(steering[index])
+            for place, slot in enumerate(slots):
+                if slot.listener is not None:
+                    slot.listener.hear(index, hidden[2 * place + CONDITIONAL][None])
         for slot in slots:
             slot.length += 1
-        return self._logits(hidden)[: 2 * len(slots)].unflatten(0, (len(slots), 2))
+        return self._logits(hidden).unflatten(0, (len(slots), 2))
 
     def read(self, slot: Slot, tokens: Tensor, *, with_logits: bool = False) -> Tensor | None:
         """Reads a stretch of inputs `[codebooks, steps]` at once (teacher forcing), as if by `steps` calls of `advance`.
@@ -104,6 +115,7 @@ class Decoder:
         """
         embedded = self._embedding(tokens) + self._positions[slot.length : slot.length + tokens.shape[1]]
         hidden = embedded.expand(slot.row_count, -1, -1).contiguous()
+        slot.make_room(tokens.shape[1])
         for index, layer in enumerate(self.weights.layers):
             hidden = self._read_layer(index, layer, hidden, slot)
         slot.length += tokens.shape[1]
@@ -114,66 +126,66 @@ class Decoder:
     def _embed(self, tokens: Tensor, slots: Sequence[Slot]) -> Tensor:
         places = torch.tensor([slot.length for slot in slots], device=self.device)
         embedded = self._embedding(tokens.T) + self._positions[places]
-        rows = embedded.repeat_interleave(2, dim=0)
-        missing = ROWS_MIN - len(rows)
-        return rows if missing <= 0 else torch.cat([rows, rows[:1].expand(missing, -1)])
+        return embedded[:, None].expand(-1, 2, -1).reshape(2 * len(slots), -1)
+
+    def _steering_of(self, slots: Sequence[Slot]) -> Tensor | None:
+        """What is added to all rows after each layer, `[layers, rows, hidden]`; kept until a slot's steering is replaced.
+
+        Rows of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
+        """
+        steerings = [slot.steering for slot in slots]
+        is_known = len(steerings) == len(self._steerings) and all(map(_is_same, steerings, self._steerings))
+        if not is_known:
+            self._steerings, self._steering = steerings, None
+            if any(steering is not None for steering in steerings):
+                nothing = torch.full((), -0.0, device=self.device, dtype=self.dtype)
+                nothing = nothing.expand(self.shape.layer_count, 2, self.shape.hidden_size)
+                self._steering = torch.cat([nothing if one is None else one for one in steerings], dim=1)
+        return self._steering
 
     def _embedding(self, tokens: Tensor) -> Tensor:
         """Sum over codebooks of the embeddings of `[codebooks, n]`: `[n, hidden]`."""
         return F.embedding(tokens + self._embedding_offsets, self.weights.embeddings).sum(dim=0)
 
-    def _layer(self, index: int, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
-        layer = self.weights.layers[index]
-        hidden = hidden + self._self_attention(index, layer, hidden, slots)
-        hidden = self._cross_attention(index, layer, hidden, slots)
-        hidden = hidden + self._feed_forward(layer, hidden)
-        return self._steer_and_listen(index, hidden, slots)
-
     def _self_attention(self, index: int, layer: LayerWeights, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
         fused = layer.self_qkv(self._norm(hidden, layer.self_norm))
-        query, key, value = fused.view(len(hidden), 3, self.shape.head_count, self.shape.head_size).unbind(1)
-        attended = torch.zeros_like(query)
-        for place, slot in enumerate(slots):
-            rows = slice(2 * place, 2 * place + 2)
-            keys, values = slot.extend(index, key[rows, :, None], value[rows, :, None])
-            attended[rows] = F.scaled_dot_product_attention(query[rows, :, None], keys, values)[:, :, 0]
-        return layer.self_out(attended.flatten(1))
+        fused = fused.view(len(hidden), 3, self.shape.head_count, 1, self.shape.head_size).transpose(0, 1)
+        if len(slots) == 1:
+            keys, values = slots[0].extend(index, fused[1:])
+            attended = F.scaled_dot_product_attention(fused[0], keys, values)
+        else:
+            query, fresh = fused[0], fused[1:]
+            parts = []
+            for place, slot in enumerate(slots):
+                keys, values = slot.extend(index, fresh.narrow(1, 2 * place, 2))
+                parts.append(F.scaled_dot_product_attention(query.narrow(0, 2 * place, 2), keys, values))
+            attended = torch.cat(parts)
+        return layer.self_out(attended.view(len(hidden), self.shape.hidden_size))
 
-    def _cross_attention(self, index: int, layer: LayerWeights, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
-        """Only conditional rows look at the text. An unconditional row's text is zeros and nothing here has a bias, so that its
-        cross-attention is exactly zero and is not computed."""
-        query = layer.cross_query(self._norm(hidden, layer.cross_norm))
-        query = query.view(len(hidden), self.shape.head_count, self.shape.head_size)
-        attended = torch.zeros_like(query)
-        for place, slot in enumerate(slots):
-            row = 2 * place + CONDITIONAL
-            attended[row] = self._attend_text(index, query[row : row + 1, :, None], slot.conditioning)[0, :, 0]
-        return hidden + layer.cross_out(attended.flatten(1))
+    def _cross_attention(self, index: int, layer: LayerWeights, hidden: Tensor, slots: Sequence[Slot]) -> None:
+        """Adds what the conditional rows find in the text. An unconditional row's text is zeros and nothing here has a bias, so that
+        its cross-attention is exactly zero and is not computed."""
+        conditional = hidden[CONDITIONAL::2]
+        query = layer.cross_query(self._norm(conditional, layer.cross_norm))
+        query = query.view(len(slots), self.shape.head_count, 1, self.shape.head_size)
+        parts = [
+            self._attend_text(index, query.narrow(0, place, 1), slot.conditioning) for place, slot in enumerate(slots)
+        ]
+        attended = parts[0] if len(parts) == 1 else torch.cat(parts)
+        conditional += layer.cross_out(attended.view(len(slots), self.shape.hidden_size))
 
     def _attend_text(self, index: int, query: Tensor, text: Conditioning) -> Tensor:
-        keys, values = text.keys[index][None], text.values[index][None]
-        return F.scaled_dot_product_attention(query, keys, values, attn_mask=text.bias)
-
-    def _steer_and_listen(self, index: int, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
-        for place, slot in enumerate(slots):
-            rows = slice(2 * place, 2 * place + 2)
-            if slot.steering is not None:
-                hidden[rows] += slot.steering[index]
-            if slot.listener is not None:
-                slot.listener.hear(index, hidden[2 * place + CONDITIONAL][None])
-        return hidden
+        return F.scaled_dot_product_attention(query, text.keys[index], text.values[index], attn_mask=text.bias)
 
     # --- a stretch of one slot: hidden is [rows, steps, hidden]
 
     def _read_layer(self, index: int, layer: LayerWeights, hidden: Tensor, slot: Slot) -> Tensor:
         fused = layer.self_qkv(self._norm(hidden, layer.self_norm))
-        query, key, value = fused.unflatten(-1, (3, self.shape.head_count, self.shape.head_size)).unbind(2)
+        fused = fused.unflatten(-1, (3, self.shape.head_count, self.shape.head_size)).permute(2, 0, 3, 1, 4)
         past = slot.length
-        keys, values = slot.extend(index, key.transpose(1, 2), value.transpose(1, 2))
-        mask = None if past == 0 else _causal_mask(query.shape[1], past, hidden.device)
-        attended = F.scaled_dot_product_attention(
-            query.transpose(1, 2), keys, values, attn_mask=mask, is_causal=mask is None
-        )
+        keys, values = slot.extend(index, fused[1:])
+        mask = None if past == 0 else _causal_mask(hidden.shape[1], past, hidden.device)
+        attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=mask, is_causal=mask is None)
         hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
         query = layer.cross_query(self._norm(hidden[:1], layer.cross_norm))
         query = query.unflatten(-1, (self.shape.head_count, self.shape.head_size)).transpose(1, 2)
@@ -196,12 +208,16 @@ class Decoder:
         return logits.float().unflatten(-1, (self.shape.codebook_count, self.shape.vocabulary_size))
 
     def _heads(self, fused: Tensor) -> tuple[Tensor, Tensor]:
-        """Fused keys and values `[n, 2 * hidden]` as two of `[heads, n, head_size]`."""
-        parts = fused.view(len(fused), 2, self.shape.head_count, self.shape.head_size).permute(1, 2, 0, 3)
+        """Fused keys and values `[n, 2 * hidden]` as two of `[1, heads, n, head_size]`."""
+        parts = fused.view(len(fused), 2, 1, self.shape.head_count, self.shape.head_size).permute(1, 2, 3, 0, 4)
         return parts[0].contiguous(), parts[1].contiguous()
 
-    def _norm(self, hidden: Tensor, norm: Tensor) -> Tensor:
-        return F.layer_norm(hidden, (self.shape.hidden_size,), norm[0], norm[1])
+    def _norm(self, hidden: Tensor, norm: Norm) -> Tensor:
+        return torch.layer_norm(hidden, self._normalised_shape, norm[0], norm[1])
+
+
+def _is_same(one: Tensor | None, other: Tensor | None) -> bool:
+    return one is other
 
 
 def _causal_mask(step_count: int, past: int, device: torch.device) -> Tensor:

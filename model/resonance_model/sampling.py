@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from resonance_model.slot import CONDITIONAL, UNCONDITIONAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +21,12 @@ class Sampling:
     top_k: int
     seed: int
 
+    def kept_of(self, vocabulary_size: int) -> int:
+        """How many of the vocabulary's tokens stay in the choice."""
+        return vocabulary_size if self.top_k == 0 else min(self.top_k, vocabulary_size)
 
-def guided(conditional: Tensor, unconditional: Tensor, guidance_scale: float) -> Tensor:
+
+def guided(conditional: Tensor, unconditional: Tensor, guidance_scale: Tensor | float) -> Tensor:
     """Classifier-free guidance on logits (Ho and Salimans 2022): u + s (c - u)."""
     return unconditional + (conditional - unconditional) * guidance_scale
 
@@ -34,13 +41,38 @@ def noise_of(seed: int, step: int, count: int) -> Tensor:
     return torch.from_numpy(np.random.Generator(bits).random(count))
 
 
-def choose(logits: Tensor, sampling: Sampling, step: int) -> Tensor:
-    """Tokens `[codebooks]` from logits `[codebooks, vocabulary]` by inversion of the distribution function."""
-    if sampling.temperature == 0.0:
-        return logits.argmax(dim=-1)
-    count = logits.shape[-1] if sampling.top_k == 0 else min(sampling.top_k, logits.shape[-1])
-    kept, tokens = torch.topk(logits.double() / sampling.temperature, count, dim=-1)
-    cumulative = torch.softmax(kept, dim=-1).cumsum(dim=-1)
-    noise = noise_of(sampling.seed, step, logits.shape[0]).to(logits.device)
-    places = torch.searchsorted(cumulative, noise[:, None] * cumulative[:, -1:], right=True)
-    return tokens.gather(-1, places.clamp(max=count - 1)).squeeze(-1)
+def choose(logits: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]) -> Tensor:
+    """One step's tokens for several takes, guidance included; a take's tokens do not depend on its company.
+
+    Args:
+        logits: `[takes, rows, codebooks, vocabulary]`, float32 on the CPU; rows are conditional and unconditional.
+        samplings: how each take is sampled.
+        steps: each take's own step; with the seed it keys the noise.
+
+    Returns:
+        Tokens `[takes, codebooks]`, by inversion of the distribution function.
+    """
+    scales = torch.tensor([sampling.guidance_scale for sampling in samplings])[:, None, None]
+    scores = guided(logits[:, CONDITIONAL], logits[:, UNCONDITIONAL], scales)
+    kinds = [0 if sampling.temperature == 0.0 else sampling.kept_of(logits.shape[-1]) for sampling in samplings]
+    if len(set(kinds)) == 1:
+        return _chosen(scores, kinds[0], samplings, steps)
+    tokens = torch.empty(scores.shape[:2], dtype=torch.long)
+    for kind in set(kinds):
+        places = [place for place, other in enumerate(kinds) if other == kind]
+        tokens[places] = _chosen(
+            scores[places], kind, [samplings[place] for place in places], [steps[place] for place in places]
+        )
+    return tokens
+
+
+def _chosen(scores: Tensor, kept_count: int, samplings: Sequence[Sampling], steps: Sequence[int]) -> Tensor:
+    """Tokens of takes that keep equally many candidates; none for the best alone."""
+    if kept_count == 0:
+        return scores.argmax(dim=-1)
+    best, tokens = torch.topk(scores, kept_count, dim=-1)
+    temperatures = torch.tensor([sampling.temperature for sampling in samplings], dtype=torch.float64)
+    cumulative = torch.softmax(best.double() / temperatures[:, None, None], dim=-1).cumsum(dim=-1)
+    noise = torch.stack([noise_of(one.seed, step, scores.shape[1]) for one, step in zip(samplings, steps, strict=True)])
+    places = torch.searchsorted(cumulative, noise[..., None] * cumulative[..., -1:], right=True)
+    return tokens.gather(-1, places.clamp_(max=kept_count - 1)).squeeze(-1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from resonance_model.listening import Listener
@@ -16,10 +15,10 @@ _GROWTH = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditioning:
-    """Cross-attention keys and values `[layers, heads, tokens, head_size]`; `bias` `[1, 1, 1, tokens]` weighs the texts."""
+    """Cross-attention keys and values, `[1, heads, tokens, head_size]` per layer; `bias` `[1, 1, 1, tokens]` weighs the texts."""
 
-    keys: Tensor
-    values: Tensor
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
     bias: Tensor | None
 
 
@@ -27,7 +26,8 @@ class Slot:
     """The state of one take.
 
     `steering` is what is added after each layer, `[layers, rows, hidden]`, or None for exactly nothing. `row_count` is 2 (conditional
-    and unconditional) or 1 for a slot that only reads. The caches grow by whole blocks as the take gets longer.
+    and unconditional) or 1 for a slot that only reads. The caches grow by whole blocks as the take gets longer. Whoever changes the
+    steering puts another tensor in its place: the decoder keeps what it made of it for as long as the tensor is the same.
     """
 
     def __init__(
@@ -46,27 +46,31 @@ class Slot:
         self.length = 0
         self._shape = shape
         self._room = 0
-        self._keys = self._values = torch.empty(0)
+        self._caches: list[Tensor] = []  # per layer [keys and values, rows, heads, room, head_size]
 
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Appends `[rows, heads, steps, head_size]` at `length`; returns all keys and values of the layer so far."""
-        end = self.length + keys.shape[2]
-        if end > self._room:
-            self._grow(end, keys)
-        self._keys[layer, :, :, self.length : end] = keys
-        self._values[layer, :, :, self.length : end] = values
-        return self._keys[layer, :, :, :end], self._values[layer, :, :, :end]
+    def make_room(self, step_count: int) -> None:
+        """Sees to room for so many more steps; `extend` needs it."""
+        if self.length + step_count > self._room:
+            self._grow(self.length + step_count)
+
+    def extend(self, layer: int, fresh: Tensor) -> tuple[Tensor, Tensor]:
+        """Appends keys and values `[2, rows, heads, steps, head_size]` at `length`.
+
+        Returns all keys and all values of the layer so far, `[rows, heads, length + steps, head_size]` each.
+        """
+        cache, count = self._caches[layer], fresh.shape[3]
+        cache.narrow(3, self.length, count).copy_(fresh)
+        return cache.narrow(3, 0, self.length + count).unbind(0)  # type: ignore[return-value]
 
     def forget(self) -> None:
         """Empties the cache; text, steering and listener stay."""
         self.length = 0
 
-    def _grow(self, length: int, like: Tensor) -> None:
-        shape = self._shape
+    def _grow(self, length: int) -> None:
+        shape, like = self._shape, self.conditioning.keys[0]
         room = -(-length // _GROWTH) * _GROWTH
-        size = (shape.layer_count, self.row_count, shape.head_count, room, shape.head_size)
-        keys, values = like.new_empty(size), like.new_empty(size)
-        if self._room:
-            keys[:, :, :, : self._room] = self._keys
-            values[:, :, :, : self._room] = self._values
-        self._keys, self._values, self._room = keys, values, room
+        size = (2, self.row_count, shape.head_count, room, shape.head_size)
+        caches = [like.new_empty(size) for _ in range(shape.layer_count)]
+        for cache, known in zip(caches, self._caches, strict=False):
+            cache[:, :, :, : self._room] = known
+        self._caches, self._room = caches, room

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from resonance_model.decoder import Decoder
 from resonance_model.delays import delayed_inputs, step_count_of
-from resonance_model.sampling import Sampling, choose, guided
-from resonance_model.slot import CONDITIONAL, UNCONDITIONAL, Slot
+from resonance_model.sampling import Sampling, choose
+from resonance_model.slot import Slot
 
 _BLOCK_STEPS = 512
 # MusicGen was trained on stretches of 30 s at 50 frames a second.
@@ -45,7 +46,7 @@ class Voice:
         self._decoder = decoder
         self._window_steps = window_steps
         self._context_frames = context_frames
-        self._said = torch.empty(decoder.shape.codebook_count, _BLOCK_STEPS, dtype=torch.long)
+        self._said = np.empty((decoder.shape.codebook_count, _BLOCK_STEPS), np.int64)
         self._first_frame = 0
 
     @property
@@ -62,23 +63,22 @@ class Voice:
     def frames(self, start: int, end: int) -> Tensor:
         """Codes `[codebooks, end - start]` of ready frames."""
         assert 0 <= start <= end <= self.frames_ready
-        return torch.stack([row[start + book : end + book] for book, row in enumerate(self._said)])
+        return torch.from_numpy(np.stack([row[start + book : end + book] for book, row in enumerate(self._said)]))
 
     def inputs(self) -> Tensor:
         """What the decoder reads next, `[codebooks]`: codebook k at step p reads frame p - 1 - k, or the start token."""
-        tokens = torch.full((self._codebook_count,), self._decoder.shape.start_token)
-        for codebook in range(self._codebook_count):
-            frame = self.step - 1 - codebook
-            if frame >= self._first_frame and (self.frame_count is None or frame < self.frame_count):
-                tokens[codebook] = self._said[codebook, self.step - 1]
-        return tokens
+        tokens = np.full(self._codebook_count, self._decoder.shape.start_token)
+        first = 0 if self.frame_count is None else max(0, self.step - self.frame_count)
+        last = min(self._codebook_count, self.step - self._first_frame)
+        if first < last:
+            tokens[first:last] = self._said[first:last, self.step - 1]
+        return torch.from_numpy(tokens)
 
-    def accept(self, logits: Tensor) -> None:
-        """Takes the step's logits `[rows, codebooks, vocabulary]` and chooses the tokens."""
-        chosen = guided(logits[CONDITIONAL], logits[UNCONDITIONAL], self.sampling.guidance_scale)
+    def accept(self, tokens: Tensor) -> None:
+        """Takes the step's tokens `[codebooks]`."""
         if self.step >= self._said.shape[1]:
-            self._said = torch.cat([self._said, torch.empty_like(self._said)], dim=1)
-        self._said[:, self.step] = choose(chosen, self.sampling, self.step)
+            self._said = np.concatenate([self._said, np.empty_like(self._said)], axis=1)
+        self._said[:, self.step] = tokens.numpy()
         self.step += 1
 
     def make_room(self) -> None:
@@ -109,7 +109,7 @@ class Voice:
         codes = torch.full((self._codebook_count, count), self._decoder.shape.start_token)
         for codebook in range(self._codebook_count):
             known = self._said[codebook, first + codebook : self.step]
-            codes[codebook, : known.shape[0]] = known
+            codes[codebook, : known.shape[0]] = torch.from_numpy(known)
         return codes
 
 
@@ -119,5 +119,6 @@ def advance(decoder: Decoder, voices: Sequence[Voice]) -> None:
         voice.make_room()
     tokens = torch.stack([voice.inputs() for voice in voices])
     logits = decoder.advance([voice.slot for voice in voices], tokens.to(decoder.device)).cpu()
-    for voice, row in zip(voices, logits, strict=True):
+    chosen = choose(logits, [voice.sampling for voice in voices], [voice.step for voice in voices])
+    for voice, row in zip(voices, chosen, strict=True):
         voice.accept(row)

@@ -117,7 +117,7 @@ def _weights_of(lm: Any, conditioner: Any, settings: Settings) -> DecoderWeights
     return DecoderWeights(
         embeddings=cast(torch.cat([table.weight for table in lm.emb])),
         layers=tuple(_layer_of(layer, cast, matrix) for layer in lm.transformer.layers),
-        final_norm=cast(torch.stack([lm.out_norm.weight, lm.out_norm.bias])),
+        final_norm=(cast(lm.out_norm.weight), cast(lm.out_norm.bias)),
         heads=matrix(*(head.weight for head in lm.linears)),
         text_weight=cast(bridge.weight if is_linear else torch.eye(lm.dim)),
         text_bias=cast(bridge.bias if is_linear else torch.zeros(lm.dim)),
@@ -128,14 +128,14 @@ def _layer_of(layer: Any, cast: Callable[[Tensor], Tensor], matrix: Callable[...
     """AudioCraft keeps query, key and value in one matrix, for cross-attention too."""
     cross_query, cross_key, cross_value = layer.cross_attention.in_proj_weight.chunk(3)
     return LayerWeights(
-        self_norm=cast(torch.stack([layer.norm1.weight, layer.norm1.bias])),
+        self_norm=(cast(layer.norm1.weight), cast(layer.norm1.bias)),
         self_qkv=matrix(layer.self_attn.in_proj_weight),
         self_out=matrix(layer.self_attn.out_proj.weight),
-        cross_norm=cast(torch.stack([layer.norm_cross.weight, layer.norm_cross.bias])),
+        cross_norm=(cast(layer.norm_cross.weight), cast(layer.norm_cross.bias)),
         cross_query=matrix(cross_query),
         cross_key_value=matrix(cross_key, cross_value),
         cross_out=matrix(layer.cross_attention.out_proj.weight),
-        feed_norm=cast(torch.stack([layer.norm2.weight, layer.norm2.bias])),
+        feed_norm=(cast(layer.norm2.weight), cast(layer.norm2.bias)),
         feed_in=matrix(layer.linear1.weight),
         feed_out=matrix(layer.linear2.weight),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from resonance.errors import NotFound, Unsupported
 from resonance.settings import Settings
 from resonance_model.codec import Codec, CodecParts
-from resonance_model.decoder import Decoder, DecoderWeights, LayerWeights
+from resonance_model.decoder import Decoder, DecoderWeights, LayerWeights, Norm
 from resonance_model.geometry import geometry_of
 from resonance_model.loaded import LoadedModel, digest_of_state
 from resonance_model.loaders.cards import card_of
@@ -91,7 +92,7 @@ def _weights_of(library: Any, settings: Settings) -> DecoderWeights:
     return DecoderWeights(
         embeddings=cast(torch.cat([table.weight for table in decoder.embed_tokens]) * scale),
         layers=tuple(_layer_of(layer, cast, matrix) for layer in decoder.layers),
-        final_norm=cast(_norm_of(decoder.layer_norm)),
+        final_norm=_norm_of(decoder.layer_norm, cast),
         heads=matrix(*(head.weight for head in heads)),
         text_weight=cast(bridge.weight if bridge is not None else torch.eye(hidden)),
         text_bias=cast(bridge.bias if bridge is not None else torch.zeros(hidden)),
@@ -101,21 +102,21 @@ def _weights_of(library: Any, settings: Settings) -> DecoderWeights:
 def _layer_of(layer: Any, cast: Any, matrix: Any) -> LayerWeights:
     own, cross = layer.self_attn, layer.encoder_attn
     return LayerWeights(
-        self_norm=cast(_norm_of(layer.self_attn_layer_norm)),
+        self_norm=_norm_of(layer.self_attn_layer_norm, cast),
         self_qkv=matrix(own.q_proj.weight, own.k_proj.weight, own.v_proj.weight),
         self_out=matrix(own.out_proj.weight),
-        cross_norm=cast(_norm_of(layer.encoder_attn_layer_norm)),
+        cross_norm=_norm_of(layer.encoder_attn_layer_norm, cast),
         cross_query=matrix(cross.q_proj.weight),
         cross_key_value=matrix(cross.k_proj.weight, cross.v_proj.weight),
         cross_out=matrix(cross.out_proj.weight),
-        feed_norm=cast(_norm_of(layer.final_layer_norm)),
+        feed_norm=_norm_of(layer.final_layer_norm, cast),
         feed_in=matrix(layer.fc1.weight),
         feed_out=matrix(layer.fc2.weight),
     )
 
 
-def _norm_of(norm: nn.LayerNorm) -> Tensor:
-    return torch.stack([norm.weight, norm.bias])
+def _norm_of(norm: nn.LayerNorm, cast: Callable[[Tensor], Tensor]) -> Norm:
+    return cast(norm.weight), cast(norm.bias)
 
 
 def _facts_of(name: str, library: Any, precision: str) -> ModelFacts:

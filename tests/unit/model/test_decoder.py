@@ -9,8 +9,9 @@ import torch
 from support.takes import PROMPTS, codes_alone, run, voice_of
 from torch import Tensor
 
-from resonance_model.decoder import ROWS_MIN
 from resonance_model.loaded import LoadedModel
+from resonance_model.products import ROWS_MIN
+from resonance_model.sampling import choose
 
 FRAMES = 24
 
@@ -111,7 +112,7 @@ def test_reading_at_once_equals_stepping(tiny: LoadedModel) -> None:
             inputs.append(stepped.inputs())
             out = tiny.decoder.advance([stepped.slot], inputs[-1][None])
             logits.append(out[0])
-            stepped.accept(out[0])
+            stepped.accept(choose(out, [stepped.sampling], [stepped.step])[0])
         read = voice_of(tiny, PROMPTS[1], frame_count=20)
         first = tiny.decoder.read(read.slot, torch.stack(inputs[:6], dim=1), with_logits=True)
         second = tiny.decoder.read(read.slot, torch.stack(inputs[6:], dim=1), with_logits=True)

@@ -11,7 +11,7 @@ from support.takes import PROMPTS, codes_alone, run, voice_of
 from resonance.settings import Settings
 from resonance_model.loaded import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
-from resonance_model.products import FloatProduct, Int8Product, product_of
+from resonance_model.products import FloatProduct, Int8Product, _is_packing_exact, _packed, _plain, product_of
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,19 @@ def test_a_loud_neighbour_changes_nothing() -> None:
     alone = product(row.expand(4, -1))[0]
     for count in (1, 2, 3, 7, 16):
         assert torch.equal(product(torch.cat([row, torch.randn(count, 64) * 1000]))[0], alone)
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (1024, 1024), (4096, 256)])
+def test_both_kernels_sum_the_same_whole_numbers(shape: tuple[int, int]) -> None:
+    """The largest numbers everywhere: a kernel that saturates or rounds on the way would be seen."""
+    matrix = torch.randint(-127, 128, shape[::-1]).to(torch.int8)
+    matrix[0], matrix[1] = 127, -127
+    rows = torch.randint(-127, 128, (5, shape[0])).float()
+    rows[0], rows[1] = 127, -127
+    expected = rows.double() @ matrix.double().T
+    assert torch.equal(_plain(matrix)(rows.clone()).double(), expected)
+    if _is_packing_exact():
+        assert torch.equal(_packed(matrix)(rows.clone()).double(), expected.float().double())
 
 
 def test_a_row_of_zeros_gives_zeros() -> None:

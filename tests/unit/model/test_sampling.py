@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from resonance_model.sampling import Sampling, choose, guided, noise_of
 
@@ -15,23 +16,41 @@ def test_noise_depends_on_seed_and_step_alone() -> None:
     assert not torch.equal(noise_of(3, 5, 4), noise_of(4, 5, 4))
 
 
+def pair(logits: Tensor) -> Tensor:
+    """One take's two rows that agree, so that guidance changes nothing."""
+    return torch.stack([logits, logits])[None]
+
+
 def test_tokens_follow_the_softmax() -> None:
-    logits = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
-    drawn = torch.cat([choose(logits, SAMPLING, step) for step in range(4000)])
+    logits = pair(torch.tensor([[0.0, 1.0, 2.0, 3.0]]))
+    drawn = torch.cat([choose(logits, [SAMPLING], [step])[0] for step in range(4000)])
     shares = torch.bincount(drawn, minlength=4) / len(drawn)
-    torch.testing.assert_close(shares, torch.softmax(logits[0], 0), atol=0.03, rtol=0)
+    torch.testing.assert_close(shares, torch.softmax(logits[0, 0, 0], 0), atol=0.03, rtol=0)
 
 
 def test_top_k_keeps_only_the_most_likely() -> None:
-    logits = torch.tensor([[0.0, 5.0, 4.9, 1.0]])
+    logits = pair(torch.tensor([[0.0, 5.0, 4.9, 1.0]]))
     sampling = Sampling(guidance_scale=3.0, temperature=2.0, top_k=2, seed=1)
-    assert {int(choose(logits, sampling, step)) for step in range(200)} == {1, 2}
+    assert {int(choose(logits, [sampling], [step])) for step in range(200)} == {1, 2}
 
 
 def test_temperature_zero_is_greedy() -> None:
     logits = torch.randn(4, 64)
     sampling = Sampling(guidance_scale=3.0, temperature=0.0, top_k=5, seed=1)
-    assert torch.equal(choose(logits, sampling, 0), logits.argmax(-1))
+    assert torch.equal(choose(pair(logits), [sampling], [0])[0], logits.argmax(-1))
+
+
+def test_a_takes_tokens_do_not_depend_on_how_others_are_sampled() -> None:
+    logits = torch.randn(6, 2, 4, 64)
+    samplings = [
+        Sampling(guidance_scale=1.0 + place, temperature=0.5 * place, top_k=(0, 5, 9)[place % 3], seed=place)
+        for place in range(6)
+    ]
+    steps = [7 * place for place in range(6)]
+    together = choose(logits, samplings, steps)
+    for place in range(6):
+        alone = choose(logits[place : place + 1], [samplings[place]], [steps[place]])
+        assert torch.equal(together[place], alone[0])
 
 
 def test_guidance_of_one_is_the_conditional_row() -> None:

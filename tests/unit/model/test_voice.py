@@ -7,6 +7,7 @@ from support.takes import PROMPTS, codes_alone, run, voice_of
 
 from resonance_model.delays import delayed_inputs, step_count_of, undelayed
 from resonance_model.loaded import LoadedModel
+from resonance_model.voice import advance
 
 
 def test_delaying_and_undelaying_is_the_identity() -> None:
@@ -32,8 +33,7 @@ def test_after_a_window_moves_the_next_step_sees_the_kept_frames(tiny: LoadedMod
     voice = voice_of(tiny, PROMPTS[0], frame_count=60, window_steps=40, context_frames=20)
     with torch.inference_mode():
         while voice.slot.length < 40:
-            logits = tiny.decoder.advance([voice.slot], voice.inputs()[None])
-            voice.accept(logits[0])
+            advance(tiny.decoder, [voice])
         first = voice.frames_ready - 20
         voice.make_room()
         moved = tiny.decoder.advance([voice.slot], voice.inputs()[None])[0]
@@ -46,7 +46,7 @@ def test_after_a_window_moves_the_next_step_sees_the_kept_frames(tiny: LoadedMod
             for book in range(4):
                 frame = step - 1 - book
                 if frame >= 0:
-                    column[book] = voice._said[book, first + frame + book]
+                    column[book] = int(voice._said[book, first + frame + book])
             columns.append(column)
         expected = tiny.decoder.read(fresh.slot, torch.stack(columns, dim=1), with_logits=True)
     assert expected is not None
@@ -58,7 +58,7 @@ def test_frames_ready_lag_the_steps_by_the_delay(tiny: LoadedModel) -> None:
     ready = []
     with torch.inference_mode():
         while not voice.is_finished:
-            voice.accept(tiny.decoder.advance([voice.slot], voice.inputs()[None])[0])
+            advance(tiny.decoder, [voice])
             ready.append(voice.frames_ready)
     assert ready == [0, 0, 0, 1, 2, 3, 4, 5, 6]
 
