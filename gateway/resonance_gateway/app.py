@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from resonance.settings import Settings
 from resonance_gateway.backends import Backends
 from resonance_gateway.middleware import BodyLimit, OwnPagesOnly, RequestLog, SecurityHeaders
 from resonance_gateway.openapi import openapi
 from resonance_gateway.problems import HANDLERS
-from resonance_gateway.routes import concepts, generations, health, models, page, takes, tastes
+from resonance_gateway.routes import concepts, generations, health, models, page, performances, takes, tastes
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
@@ -51,6 +51,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/concepts/{name}/calibration", concepts.ConceptCalibration),
         Route("/v1/concepts/{name}/layers", concepts.ConceptLayers),
         Route("/v1/generations", generations.Generations),
+        WebSocketRoute("/v1/performances", performances.performances),
         Route("/v1/takes", takes.Takes),
         Route("/v1/takes/{request_id}", takes.Take),
         Route("/v1/takes/{request_id}/audio", takes.TakeAudio),

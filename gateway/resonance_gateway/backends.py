@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import grpc
@@ -22,7 +22,16 @@ from resonance.v1 import (
     ingest_pb2_grpc,
 )
 from resonance_gateway import messages
-from resonance_gateway.bodies import CalibrationBody, ConceptBody, GenerationBody, PageQuery, TasteBody, UploadFields
+from resonance_gateway.bodies import (
+    CalibrationBody,
+    ConceptBody,
+    ControlBody,
+    GenerationBody,
+    PageQuery,
+    PerformanceBody,
+    TasteBody,
+    UploadFields,
+)
 from resonance_gateway.take_stream import TakeStream
 from resonance_gateway.uploads import FileOpening, FilePiece
 from resonance_gateway.wire import json_of
@@ -32,6 +41,8 @@ T = TypeVar("T")
 
 _UNARY_S = 20.0
 _HEALTH_S = 2.0
+# Even a performance has a deadline; whoever plays longer opens another.
+_PERFORMANCE_S = 6 * 3600.0
 _SERVICES = {
     "ingest": "resonance.v1.IngestService",
     "extract": "resonance.v1.ExtractService",
@@ -154,6 +165,10 @@ class Backends:
         call = self._generate.Generate(request, timeout=self._stream_s)
         return await _open_take(call, request.resume_sample_offset)
 
+    def perform(self, body: PerformanceBody, request_id: str) -> LivePerformance:
+        """A performance that listens to its controls; whoever opened it closes it."""
+        return LivePerformance(self._generate.Perform(timeout=_PERFORMANCE_S), body, request_id)
+
     async def replay(self, request_id: str) -> TakeStream:
         """A finished take once more."""
         request = generate_pb2.StreamTakeRequest(request_id=request_id)
@@ -189,6 +204,34 @@ class Backends:
         except grpc.aio.AioRpcError:
             return "unreachable"
         return "ok" if response.status == health_pb2.HealthCheckResponse.SERVING else "not_serving"
+
+
+class LivePerformance:
+    """One open performance: controls in, events out."""
+
+    def __init__(self, call: Any, body: PerformanceBody, request_id: str) -> None:
+        self._call = call
+        self._opening = messages.opening_request(body, request_id)
+
+    async def events(self) -> AsyncGenerator[tuple[Json, bytes | None], None]:
+        """`started`, chunks with their 16-bit PCM, recipes that begin to sound or were refused, and `finished`."""
+        with _told("generate"):
+            await self._call.write(self._opening)
+        async for response in _listen("generate", self._call):
+            kind = response.WhichOneof("event")
+            if kind == "chunk":
+                yield {"type": kind, **messages.chunk_json(response.chunk)}, response.chunk.data
+            else:
+                yield {"type": kind, **json_of(getattr(response, kind))}, None
+
+    async def control(self, body: ControlBody) -> None:
+        """Sends a control. One that comes after the end is dropped: the events have told the end already."""
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError, grpc.aio.UsageError):
+            await self._call.write(messages.control_request(body))
+
+    def close(self) -> None:
+        """Leaves."""
+        self._call.cancel()
 
 
 async def _open_take(call: Any, sample_offset: int) -> TakeStream:

@@ -127,25 +127,60 @@ class SlidersBody(Body):
     emotional_tension: SliderValue = 0.0
 
 
-class GenerationBody(Body):
-    """What to make."""
+class PromptUse(Body):
+    """One more sentence of a recipe, and how much it weighs beside the others."""
+
+    text: Annotated[str, rule("WeightedPrompt.text")]
+    weight: Annotated[float, rule("WeightedPrompt.weight")] = 1.0
+
+
+class RecipeBody(Body):
+    """What shapes the music."""
 
     prompt: Annotated[str, rule("WeightedPrompt.text", description="What you want to hear.")]
+    prompt_weight: Annotated[float, rule("WeightedPrompt.weight")] = 1.0
+    prompts: Annotated[list[PromptUse], items("Recipe.prompts", min_length=0)] = []
     taste_id: Annotated[str, rule("TasteWeight.taste_id")] | None = None
     taste_strength: Annotated[float, rule("TasteWeight.strength")] = 1.0
     tastes: Annotated[list[TasteUse], items("Recipe.tastes")] = []
     sliders: SlidersBody = SlidersBody()
     concepts: Annotated[list[ConceptUse], items("Recipe.concepts")] = []
-    duration_s: Annotated[float, rule("GenerateRequest.duration_s")] = 10.0
-    seed: Annotated[int, rule("GenerateRequest.seed")] | None = None
-    chunk_s: Annotated[float, rule("GenerateRequest.chunk_s")] | None = None
     guidance_scale: Annotated[float, rule("Recipe.guidance_scale")] | None = None
     temperature: Annotated[float, rule("Recipe.temperature")] | None = None
     top_k: Annotated[int, rule("Recipe.top_k")] | None = None
     steering_target: Literal["conditional", "both"] = "conditional"
+
+
+class GenerationBody(RecipeBody):
+    """What to make."""
+
+    duration_s: Annotated[float, rule("GenerateRequest.duration_s")] = 10.0
+    seed: Annotated[int, rule("GenerateRequest.seed")] | None = None
+    chunk_s: Annotated[float, rule("GenerateRequest.chunk_s")] | None = None
     request_id: RequestId | None = None
     resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
     is_transient: bool = False
+
+
+class PerformanceBody(RecipeBody):
+    """The first message of a performance: its first recipe, and how it is told apart and cut."""
+
+    seed: Annotated[int, rule("PerformOpening.seed")] | None = None
+    chunk_s: Annotated[float, rule("PerformOpening.chunk_s")] | None = None
+    request_id: RequestId | None = None
+
+
+class ControlBody(Body):
+    """A later message of a performance: another recipe, a button of the transport, or both."""
+
+    recipe: RecipeBody | None = None
+    command: Literal["play", "pause", "stop", "reset"] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ControlBody:
+        if self.recipe is None and self.command is None:
+            raise PydanticCustomError("required", "a control carries `recipe`, `command` or both")
+        return self
 
 
 class PageQuery(BaseModel):

@@ -37,6 +37,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[str]:
         log_level="warning",
         access_log=False,
         server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=settings.json_bytes_max,
         timeout_graceful_shutdown=round(settings.drain_s_max),
     )
     with _bound(config) as sock:

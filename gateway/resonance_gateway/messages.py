@@ -6,12 +6,15 @@ import re
 from typing import Any
 
 from resonance.errors import FieldViolation, ResonanceError
-from resonance.v1 import extract_pb2, generate_pb2, ingest_pb2, jobs_pb2, steering_pb2
+from resonance.v1 import audio_pb2, extract_pb2, generate_pb2, ingest_pb2, jobs_pb2, steering_pb2
 from resonance_gateway.bodies import (
     CalibrationBody,
     ConceptBody,
     ConceptUse,
+    ControlBody,
     GenerationBody,
+    PerformanceBody,
+    RecipeBody,
     TasteBody,
     TasteOptionsBody,
     TasteUse,
@@ -21,6 +24,7 @@ from resonance_gateway.wire import json_of, number_of
 
 _MIX_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["MixMode"]
 _LAYER_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["LayerMode"]
+_COMMAND = generate_pb2.DESCRIPTOR.enum_types_by_name["PlaybackCommand"]
 _TARGET = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringTarget"]
 
 
@@ -77,10 +81,41 @@ def generate_request(body: GenerationBody, request_id: str) -> generate_pb2.Gene
     return request
 
 
+def opening_request(body: PerformanceBody, request_id: str) -> generate_pb2.PerformRequest:
+    """The first message of a performance."""
+    opening = generate_pb2.PerformOpening(request_id=request_id, recipe=_recipe(body))
+    if body.seed is not None:
+        opening.seed = body.seed
+    if body.chunk_s is not None:
+        opening.chunk_s = body.chunk_s
+    return generate_pb2.PerformRequest(opening=opening)
+
+
+def control_request(body: ControlBody) -> generate_pb2.PerformRequest:
+    """A later message of a performance."""
+    control = generate_pb2.PerformControl()
+    if body.recipe is not None:
+        control.recipe.CopyFrom(_recipe(body.recipe))
+    if body.command is not None:
+        control.command = number_of(_COMMAND, body.command)  # type: ignore[assignment]
+    return generate_pb2.PerformRequest(control=control)
+
+
 def taste_json(job: jobs_pb2.Job) -> dict[str, Any]:
     """A job as the taste that it becomes: REST knows one thing with one id."""
     fields = json_of(job)
     return {"id": fields.pop("job_id"), **fields}
+
+
+def chunk_json(chunk: audio_pb2.AudioChunk) -> dict[str, Any]:
+    """What is said of a chunk beside its samples."""
+    return {
+        "sequence": chunk.sequence,
+        "sample_offset": chunk.sample_offset,
+        "sample_count": chunk.sample_count,
+        "recipe_id": chunk.recipe_id,
+        "headroom_s": chunk.headroom_s,
+    }
 
 
 def in_rest_names(error: ResonanceError) -> ResonanceError:
@@ -93,9 +128,10 @@ def in_rest_names(error: ResonanceError) -> ResonanceError:
 
 
 def rest_field(path: str) -> str:
-    """The path of a field in the REST body."""
-    path = re.sub(r"^(header|recipe)\.", "", path)
-    return re.sub(r"^prompts\[0\]\.text$", "prompt", path)
+    """The path of a field in the REST body: the first prompt has names of its own there."""
+    path = re.sub(r"^(header|opening|control)\.", "", path).removeprefix("recipe.")
+    path = {"prompts[0].text": "prompt", "prompts[0].weight": "prompt_weight"}.get(path, path)
+    return re.sub(r"^prompts\[(\d+)\]", lambda found: f"prompts[{int(found[1]) - 1}]", path)
 
 
 def _options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
@@ -107,9 +143,12 @@ def _options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
     return options
 
 
-def _recipe(body: GenerationBody) -> steering_pb2.Recipe:
+def _recipe(body: RecipeBody) -> steering_pb2.Recipe:
     recipe = steering_pb2.Recipe(
-        prompts=[steering_pb2.WeightedPrompt(text=body.prompt)],
+        prompts=[
+            steering_pb2.WeightedPrompt(text=body.prompt, weight=body.prompt_weight),
+            *(steering_pb2.WeightedPrompt(text=use.text, weight=use.weight) for use in body.prompts),
+        ],
         tastes=[_taste_weight(use) for use in tastes_of(body)],
         concepts=[_concept_weight(use) for use in body.concepts],
         sliders=steering_pb2.Sliders(**body.sliders.model_dump()),
@@ -121,7 +160,7 @@ def _recipe(body: GenerationBody) -> steering_pb2.Recipe:
     return recipe
 
 
-def tastes_of(body: GenerationBody) -> list[TasteUse]:
+def tastes_of(body: RecipeBody) -> list[TasteUse]:
     """All tastes of the body; `taste_id` with `taste_strength` is the short form of one, and comes last."""
     if body.taste_id is None:
         return list(body.tastes)

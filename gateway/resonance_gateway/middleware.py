@@ -53,6 +53,9 @@ class RequestLog:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._log_socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -75,6 +78,26 @@ class RequestLog:
             _log.warning("take cut", detail=str(cut))
         took_ms = round((time.perf_counter() - started_s) * 1000, 1)
         _log.info("request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+
+    async def _log_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started_s, code = time.perf_counter(), 1006
+
+        async def send_watched(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "websocket.close":
+                code = message.get("code", 1000)
+            await send(message)
+
+        async def receive_watched() -> Message:
+            nonlocal code
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                code = message.get("code", 1006)
+            return message
+
+        await self._app(scope, receive_watched, send_watched)
+        took_ms = round((time.perf_counter() - started_s) * 1000, 1)
+        _log.info("socket", path=scope["path"], close_code=code, took_ms=took_ms)
 
 
 class SecurityHeaders:
@@ -107,12 +130,12 @@ class OwnPagesOnly:
         self._hosts = _LOOPBACK | {bound} if bound in _LOOPBACK else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in {"http", "websocket"}:
             headers = Headers(scope=scope)
             host = headers.get("host", "")
             if self._hosts is not None and _hostname(host) not in self._hosts:
                 return await _refuse(HTTPException(421), scope, receive, send)
-            if scope["method"] not in _SAFE_METHODS and _is_foreign(headers, host):
+            if scope.get("method") not in _SAFE_METHODS and _is_foreign(headers, host):
                 refusal = HTTPException(403, "a page of another site may not do this")
                 return await _refuse(refusal, scope, receive, send)
         return await self._app(scope, receive, send)
@@ -148,6 +171,10 @@ class BodyLimit:
 
 
 async def _refuse(refusal: HTTPException, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        # A socket that is closed before it was accepted is answered with 403.
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail})
+        return
     await problem_of_http(refusal)(scope, receive, send)
 
 

@@ -33,12 +33,12 @@ def rule(path: str, **extra: Any) -> Any:
 def items(path: str, **extra: Any) -> Any:
     """The constraints on how many items the repeated field or map `Message.field` may have."""
     rules = rules_of(_field(path))
-    limits: dict[str, Any] = dict(extra)
+    limits: dict[str, Any] = {}
     if rules.HasField("min_items"):
         limits["min_length"] = rules.min_items
     if rules.HasField("max_items"):
         limits["max_length"] = rules.max_items
-    return Field(**limits)
+    return Field(**{**limits, **extra})
 
 
 def _text_limits(field: FieldDescriptor) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Performance:
             try:
                 while (answer := await answers.get()) is not None:
                     yield answer
+                if tasks[1].done():
+                    tasks[1].result()  # nobody would hear the controls any more: what broke them ends the performance
                 await tasks[0]
             finally:
                 await _cancel(*tasks)
@@ -65,14 +67,18 @@ class Performance:
         self, requests: AsyncIterator[generate_pb2.PerformRequest], job: Job, answers: _Answers
     ) -> None:
         is_stopped = False
-        async for request in requests:
-            try:
-                if is_stopped:
-                    raise InvalidInput("the performance was stopped; open a new one", reason="STOPPED")
-                is_stopped = await self._obey(request, job, answers)
-            except ResonanceError as refusal:
-                fault = generate_pb2.RecipeInForce(fault=f"{refusal.reason}: {refusal.message}")
-                await answers.put(generate_pb2.PerformResponse(recipe=fault))
+        try:
+            async for request in requests:
+                try:
+                    if is_stopped:
+                        raise InvalidInput("the performance was stopped; open a new one", reason="STOPPED")
+                    is_stopped = await self._obey(request, job, answers)
+                except ResonanceError as refusal:
+                    fault = generate_pb2.RecipeInForce(fault=f"{refusal.reason}: {refusal.message}")
+                    await answers.put(generate_pb2.PerformResponse(recipe=fault))
+        except Exception:
+            await answers.put(None)
+            raise
 
     async def _obey(self, request: generate_pb2.PerformRequest, job: Job, answers: _Answers) -> bool:
         """Obeys one control; returns whether it was the last."""

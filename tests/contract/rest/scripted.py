@@ -37,7 +37,7 @@ MODEL = generate_pb2.ModelInfo(
     hidden_size=64,
     trained_duration_s=30,
     take_duration_s_max=300,
-    capabilities=generate_pb2.ModelCapabilities(steering=True),
+    capabilities=generate_pb2.ModelCapabilities(steering=True, live=True),
     weights_license="Apache-2.0",
     training_data="sine waves",
     precision="fp32",
@@ -58,6 +58,7 @@ class Script:
     notices: tuple[str, ...] = ()
     generate_requests: list[generate_pb2.GenerateRequest] = field(default_factory=list)
     streams_open: int = 0
+    performed: list[steering_pb2.Recipe] = field(default_factory=list)
     uploads: list[tuple[str, int]] = field(default_factory=list)
     upload_headers: list[ingest_pb2.UploadHeader] = field(default_factory=list)
     upload_messages_max: int = 0
@@ -77,6 +78,11 @@ def hum(request: generate_pb2.GenerateRequest) -> bytes:
     chord = sum(np.sin(2 * np.pi * root_hz * ratio * times) for ratio in (1, 1.26, 1.5))
     swell = 0.55 + 0.4 * np.sin(2 * np.pi * times / 3.1) * np.sin(2 * np.pi * times * 1.7)
     return pcm16((chord * swell * 0.2)[None, :].astype(np.float32))
+
+
+async def _read_controls(requests, controls) -> None:
+    async for request in requests:
+        controls.put_nowait(request.control)
 
 
 class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
@@ -108,6 +114,38 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                 yield event
         finally:
             script.streams_open -= 1
+
+    async def Perform(self, requests, context) -> AsyncIterator[generate_pb2.PerformResponse]:
+        """Hums in real time; obeys at once; stops when told."""
+        opening = (await anext(requests)).opening
+        controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
+        self._script.performed.append(opening.recipe)
+        reading = asyncio.create_task(_read_controls(requests, controls))
+        self._script.streams_open += 1
+        try:
+            audio_format = audio_pb2.AudioFormat(
+                sample_rate_hz=RATE_HZ, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE
+            )
+            started = generate_pb2.GenerationStarted(format=audio_format, recipe=opening.recipe, model=MODEL)
+            yield generate_pb2.PerformResponse(started=started)
+            pcm = hum(generate_pb2.GenerateRequest(duration_s=0.2, seed=1))
+            for sequence in range(500):
+                while not controls.empty():
+                    control = controls.get_nowait()
+                    if control.command == generate_pb2.PLAYBACK_COMMAND_STOP:
+                        yield generate_pb2.PerformResponse(finished=audio_pb2.StreamEnd())
+                        return
+                    self._script.performed.append(control.recipe)
+                    yield generate_pb2.PerformResponse(recipe=generate_pb2.RecipeInForce(recipe=control.recipe))
+                count = len(pcm) // 2
+                chunk = audio_pb2.AudioChunk(
+                    sequence=sequence, sample_offset=sequence * count, sample_count=count, data=pcm
+                )
+                yield generate_pb2.PerformResponse(chunk=chunk)
+                await asyncio.sleep(0.1)
+        finally:
+            reading.cancel()
+            self._script.streams_open -= 1
 
     async def _events(self, request) -> AsyncIterator[generate_pb2.GenerateResponse]:
         script, samples = self._script, hum(request)

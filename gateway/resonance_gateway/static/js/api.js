@@ -91,6 +91,32 @@ function streamOf(response) {
   };
 }
 
+/**
+ * Opens a performance with its first recipe. `hear.event(event)`, `hear.samples(Int16Array)`, and at the end `hear.ended(error or null)`.
+ * `send(control)` changes it.
+ */
+export function openPerformance(opening, hear) {
+  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/performances`);
+  socket.binaryType = "arraybuffer";
+  let error = new ApiError(null);
+  socket.addEventListener("open", () => socket.send(JSON.stringify(opening)));
+  socket.addEventListener("message", ({ data }) => {
+    if (typeof data !== "string") {
+      hear.samples(new Int16Array(data));
+      return;
+    }
+    const event = JSON.parse(data);
+    if (event.type === "finished") error = null;
+    if (event.type === "problem") error = new ApiError(event.problem, event.problem.retry_after_s ?? null);
+    hear.event(event);
+  });
+  socket.addEventListener("close", () => hear.ended(error));
+  return {
+    send: (control) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(control)),
+    close: () => socket.close(),
+  };
+}
+
 const json = (body) => ({ body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
 const getJson = async (url) => (await ask(url)).json();
 const sendJson = async (url, body) => (await ask(url, { method: "POST", ...json(body) })).json();

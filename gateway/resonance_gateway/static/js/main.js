@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { byId, fillTexts, show } from "./dom.js";
 import { Library } from "./library.js";
+import { Live } from "./live.js";
 import { Player } from "./player.js";
 import { listenForKeys } from "./shortcuts.js";
 import { buildSliders, NAMES, setSliders } from "./sliders.js";
@@ -27,6 +28,8 @@ const taste = new TasteStep();
 const library = new Library({ open: openRecord, forget: (id) => studio.versions.remove(id) });
 const studio = new Studio({ player, onWhole: () => library.refresh() });
 studio.versions = new Versions({ open: (version) => studio.open(version), swap: (other) => studio.swap(other) });
+
+new Live({ player });
 
 listenForKeys({ toggle: () => player.toggle(), back: () => transport.jump(-5), forward: () => transport.jump(5) });
 watchForms();
@@ -68,6 +71,7 @@ async function learnModel() {
   if (!model) return;
   studio.model = model;
   buildLengths(model.take_duration_s_max);
+  show(byId("live"), Boolean(model.capabilities?.live));
   if (!model.capabilities?.steering) {
     canSteer = false;
     show(byId("taste-step"), false);

@@ -4,13 +4,20 @@ const PREFIX = "resonance.";
 
 const EMPTY_DRAFT = { prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, sliders: {}, keepSeed: true };
 
+const news = new EventTarget();
+
 /** What the user has set so far. */
 export const draft = { ...EMPTY_DRAFT, ...load("draft", {}) };
 
 /** What the user likes. */
 export const settings = { shortcuts: true, autoplay: true, volume: 0.9, ...load("settings", {}) };
 
-export const saveDraft = () => save("draft", draft);
+export const saveDraft = () => {
+  save("draft", draft);
+  news.dispatchEvent(new Event("draft"));
+};
+/** Calls `listener` after every change of the draft. */
+export const onDraft = (listener) => news.addEventListener("draft", listener);
 export const saveSettings = () => save("settings", settings);
 
 /** The request that is on its way, stored before it is sent, so that a reload finds it again. */

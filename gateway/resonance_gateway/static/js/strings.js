@@ -64,6 +64,14 @@ export const STRINGS = {
   "make.resuming": "The line broke at {made}. Picking it up again.",
   "make.again": "Back where you were. Getting your music again.",
 
+  "live.go": "Play live",
+  "live.stop": "Stop playing live",
+  "live.asking": "Asking for live music",
+  "live.playing": "Playing live. Change the words or move a slider, and hear it at once.",
+  "live.heard": "You hear: {what}.",
+  "live.refused": "That could not be done, so the music goes on as it was: {why}.",
+  "live.ended": "The live music has ended. Your words are still here.",
+
   "listen.title": "Listen and change it",
   "listen.player": "Player",
   "listen.position": "Position",
