@@ -1,11 +1,13 @@
-"""The commands: `up` runs the system; `make`, `taste`, `concepts`, `models` use one that runs; `store check` reads what is kept."""
+"""The commands: `up` runs the system; `make`, `taste`, `concepts`, `models`, `bench load` use one; `store check` reads what is kept."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -23,11 +25,14 @@ from resonance.sliders import SLIDER_NAMES
 from resonance.store import open_store
 from resonance.store.check import check_store
 from resonance.v1 import jobs_pb2
+from resonance_cli.load import Plan, bombard, summary
 from resonance_cli.song_file import write_song
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 store_app = typer.Typer(help="Looks after the object store.", no_args_is_help=True)
 app.add_typer(store_app, name="store")
+bench_app = typer.Typer(help="Measures a system that runs.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
 _console = Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Prints the result as JSON, for programs; no progress bar.")]
 Address = Annotated[str, typer.Option(help="host:port of the services.", envvar="RESONANCE_GRPC_ADDR")]
@@ -58,6 +63,9 @@ def make(
     taste_strength: Annotated[float, typer.Option(help="How strongly the taste steers.")] = 1.0,
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION in [-1, 1]; may be repeated.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
+    origin: Annotated[str, typer.Option("--from", help="Id of a finished take to go on from.")] = "",
+    start_s: Annotated[float | None, typer.Option(help="Where new music begins in it; its end if absent.")] = None,
+    end_s: Annotated[float | None, typer.Option(help="Where the old take goes on again.")] = None,
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
@@ -70,6 +78,9 @@ def make(
             taste_strength=taste_strength,
             sliders=_sliders_of(slider or []),
             seed=seed,
+            origin=origin,
+            start_s=start_s,
+            end_s=end_s,
         )
         take = write_song(out, client.stream(request), progress)
     if as_json:
@@ -120,6 +131,26 @@ def models(address: Address = DEFAULT_ADDRESS) -> None:
     """Says which model is loaded and what it can do."""
     with _told_errors(), Client(address) as client:
         print(client.model())
+
+
+@bench_app.command("load")
+def bench_load(
+    rate_hz: Annotated[float, typer.Option(min=0.001, help="Arrivals a second, at random (Poisson).")] = 0.2,
+    duration_s: Annotated[float, typer.Option(min=1, help="How long listeners keep coming, in seconds.")] = 60.0,
+    take_s: Annotated[float, typer.Option(min=1, max=300, help="Length of every take, in seconds.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Repeats the arrivals.")] = 1,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also writes every listener, as JSON.")] = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Sends listeners who come at random and play at once; prints first sound, gaps, underruns and goodput as JSON."""
+    plan = Plan(rate_hz=rate_hz, duration_s=duration_s, take_s=take_s, seed=seed)
+    with _told_errors(), _progress(as_json=False) as progress:
+        task = progress.add_task("listeners arrive", total=duration_s)
+        listeners = asyncio.run(bombard(address, plan, lambda done_s: progress.update(task, completed=done_s)))
+    figures = summary(plan, listeners)
+    if out is not None:
+        out.write_text(json.dumps({**figures, "listeners": [asdict(one) for one in listeners]}, indent=1) + "\n")
+    print(json.dumps(figures, indent=1))
 
 
 @store_app.command("check")

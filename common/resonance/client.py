@@ -62,15 +62,24 @@ def request_of(
     seed: int | None = None,
     chunk_s: float | None = None,
     request_id: str = "",
+    origin: str = "",
+    start_s: float | None = None,
+    end_s: float | None = None,
 ) -> generate_pb2.GenerateRequest:
-    """A GenerateRequest from plain values. Build the message yourself for anything that is not here."""
+    """A GenerateRequest from plain values. Build the message yourself for anything that is not here.
+
+    `origin` is a finished take to go on from: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take).
+    """
     recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=prompt)])
     if taste_id:
         recipe.tastes.add(taste_id=taste_id, strength=taste_strength)
     recipe.sliders.CopyFrom(steering_pb2.Sliders(**dict(sliders or {})))
-    return generate_pb2.GenerateRequest(
+    request = generate_pb2.GenerateRequest(
         request_id=request_id or new_request_id(), recipe=recipe, duration_s=duration_s, seed=seed, chunk_s=chunk_s
     )
+    if origin:
+        request.origin.CopyFrom(generate_pb2.Origin(request_id=origin, start_s=start_s, end_s=end_s))
+    return request
 
 
 class AsyncClient:

@@ -43,6 +43,16 @@ def take_audio_key(request_id: str) -> str:
     return f"takes/r-{request_id}.wav"
 
 
+def take_codes_key(request_id: str) -> str:
+    """The tokens of a finished take (safetensors)."""
+    return f"takes/r-{request_id}.codes.safetensors"
+
+
+def journal_key(request_id: str) -> str:
+    """The tokens so far of a take in the making (safetensors)."""
+    return f"journals/r-{request_id}.safetensors"
+
+
 def take_index_key(created_ms: int, request_id: str) -> str:
     """An empty object whose name sorts newest takes first."""
     return f"take-index/{10**14 - created_ms:015d}-{request_id}"

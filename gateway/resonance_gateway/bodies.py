@@ -151,6 +151,16 @@ class RecipeBody(Body):
     steering_target: Literal["conditional", "both"] = "conditional"
 
 
+class OriginBody(Body):
+    """A finished take to go on from, or of which a section is made anew."""
+
+    request_id: Annotated[str, rule("Origin.request_id")]
+    start_s: (
+        Annotated[float, rule("Origin.start_s", description="Where new music begins; the take's end if absent.")] | None
+    ) = None
+    end_s: Annotated[float, rule("Origin.end_s", description="Where the old take goes on again.")] | None = None
+
+
 class GenerationBody(RecipeBody):
     """What to make."""
 
@@ -160,6 +170,7 @@ class GenerationBody(RecipeBody):
     request_id: RequestId | None = None
     resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
     is_transient: bool = False
+    origin: OriginBody | None = None
 
 
 class PerformanceBody(RecipeBody):

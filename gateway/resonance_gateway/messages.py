@@ -76,6 +76,11 @@ def generate_request(body: GenerationBody, request_id: str) -> generate_pb2.Gene
         request.seed = body.seed
     if body.is_transient:
         request.is_transient = True
+    if body.origin is not None:
+        request.origin.request_id = body.origin.request_id
+        for name in ("start_s", "end_s"):
+            if (value := getattr(body.origin, name)) is not None:
+                setattr(request.origin, name, value)
     if body.chunk_s is not None:
         request.chunk_s = body.chunk_s
     return request

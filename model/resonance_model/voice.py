@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from resonance_model.decoder import Decoder
@@ -48,6 +49,47 @@ class Voice:
         self._context_frames = context_frames
         self._said = np.empty((decoder.shape.codebook_count, _BLOCK_STEPS), np.int64)
         self._first_frame = 0
+        self._forced: NDArray[np.int64] | None = None
+        self._open_steps = 0
+        self._unread = torch.empty(0, 0)
+
+    def begin_from(self, given: NDArray[np.int64]) -> None:
+        """Starts from tokens that stand already, before the first step.
+
+        Args:
+            given: `[codebooks, frame_count]`, -1 where music is to be made. The frames before the first -1 are read at once (`prime`) and
+                not said again; later ones are put in the place of what would have been chosen.
+        """
+        assert self.frame_count is not None
+        assert self.step == 0
+        assert given.shape == (self._codebook_count, self.frame_count)
+        books, steps = self._codebook_count, step_count_of(self.frame_count, self._codebook_count)
+        forced = np.full((books, steps), -1, np.int64)
+        is_open = np.zeros(steps, bool)
+        for book in range(books):
+            forced[book, book : book + self.frame_count] = given[book]
+            is_open[book : book + self.frame_count] |= given[book] < 0
+        self._forced = forced
+        self._open_steps = int(is_open.nonzero()[0].max()) + 1 if is_open.any() else 0
+        known = (given >= 0).all(axis=0)
+        prefix = self.frame_count if known.all() else int(known.argmin())
+        self._said = np.concatenate([forced[:, :prefix], self._said], axis=1)
+        self.step = prefix
+        if prefix >= self._open_steps:
+            self._say_the_rest()
+        elif prefix:
+            self._unread = self._inputs_at(prefix)
+
+    @property
+    def is_priming(self) -> bool:
+        """Whether given tokens are still to be read."""
+        return self._unread.shape[1] > 0
+
+    def prime(self, step_count: int) -> None:
+        """Reads so many of the given positions; in slices, so that others need not wait for all of them."""
+        self.slot.make_room(min(step_count, self._unread.shape[1]))
+        self._decoder.read(self.slot, self._unread[:, :step_count].to(self._decoder.device))
+        self._unread = self._unread[:, step_count:]
 
     @property
     def is_finished(self) -> bool:
@@ -78,8 +120,14 @@ class Voice:
         """Takes the step's tokens `[codebooks]`."""
         if self.step >= self._said.shape[1]:
             self._said = np.concatenate([self._said, np.empty_like(self._said)], axis=1)
-        self._said[:, self.step] = tokens.numpy()
+        said = tokens.numpy()
+        if self._forced is not None:
+            forced = self._forced[:, self.step]
+            said = np.where(forced >= 0, forced, said)
+        self._said[:, self.step] = said
         self.step += 1
+        if self._forced is not None and self.step >= self._open_steps:
+            self._say_the_rest()
 
     def make_room(self) -> None:
         """Moves the window on where the next step would not fit. Costs one reading of the kept frames."""
@@ -99,6 +147,24 @@ class Voice:
         """
         self.slot.forget()
         self._first_frame = self.step
+
+    def _say_the_rest(self) -> None:
+        """From here on everything was given: there is nothing to choose."""
+        assert self._forced is not None
+        self._said = np.concatenate([self._said[:, : self.step], self._forced[:, self.step :]], axis=1)
+        self.step = self._forced.shape[1]
+
+    def _inputs_at(self, step: int) -> Tensor:
+        """What the cache of a voice that came to `step` by itself would hold, with the moves of its window: `[codebooks, positions]`."""
+        first, length = 0, 0
+        for position in range(step):
+            if length >= self._window_steps:
+                first = position - self._codebook_count + 1 - self._context_frames
+                length = position - first
+            length += 1
+        return delayed_inputs(
+            self._kept_codes(first, length), start_token=self._decoder.shape.start_token, step_count=length
+        )
 
     @property
     def _codebook_count(self) -> int:

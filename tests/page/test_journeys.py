@@ -234,3 +234,16 @@ async def _tab_to(visit: Visit, element_id: str, backwards: bool = False) -> Non
             return
         await visit.page.keyboard.press("Shift+Tab" if backwards else "Tab")
     pytest.fail(f"Tab never reached #{element_id}")
+
+
+async def test_a_take_is_made_longer_by_one_press(visit: Visit) -> None:
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    first = visit.script.generate_requests[-1]
+    await visit.page.click("#longer")
+    await visit.wait_for_text("#make-status", "Ready. 20 seconds")
+    last = visit.script.generate_requests[-1]
+    assert (last.origin.request_id, last.duration_s) == (first.request_id, 20)
+    assert last.recipe.prompts[0].text == "calm piano"
+    assert not last.HasField("seed")

@@ -303,3 +303,14 @@ def test_the_settings_mistakes_are_told_together() -> None:
 def test_openapi_is_served(system: System) -> None:
     document = json.loads(httpx.get(f"{system.http}/v1/openapi.json").text)
     assert document["openapi"].startswith("3.1")
+
+
+def test_the_load_generator_measures_a_running_system(system: System, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "resonance_cli", "bench", "load", "--address", system.grpc]
+    options = ["--rate-hz", "3", "--duration-s", "3", "--take-s", "2", "--out", str(tmp_path / "load.json")]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=True, timeout=60)
+    figures = json.loads(done.stdout)
+    assert figures["arrivals"] == figures["whole"] + figures["refused"] > 2
+    assert figures["failed"] == 0
+    assert 0 < figures["first_sound_s"]["p50"] < 10
+    assert len(json.loads((tmp_path / "load.json").read_text())["listeners"]) == figures["arrivals"]

@@ -147,7 +147,9 @@ class Engine:
         started_s = self._clock()
         for row in moving:
             row.before_step()
-        advance(self.model.decoder, [row.voice for row in moving])
+        stepping = [row.voice for row in moving if row.needs_step]
+        if stepping:
+            advance(self.model.decoder, stepping)
         now_s = self._clock()
         for row in moving:
             row.after_step(now_s)

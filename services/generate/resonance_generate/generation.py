@@ -8,17 +8,22 @@ import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from resonance.errors import Unsupported, invalid_field
+import numpy as np
+
+from resonance.errors import FailedPrecondition, Unsupported, invalid_field
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
+from resonance_generate.codes import Codes, given_of
 from resonance_generate.job import Job
 from resonance_generate.player import Player
-from resonance_generate.recipes import RecipeBook, Resolved
+from resonance_generate.recipes import RecipeBook, Resolved, naming
 from resonance_generate.stream import Piece
 from resonance_generate.takes import TakeLibrary
 from resonance_model.info import format_of
 
 CHUNK_S = 0.5
+# A cut take is picked up again from at most so far back.
+JOURNAL_S = 5.0
 
 
 class Generation:
@@ -47,17 +52,28 @@ class Generation:
         # A request that is refused does not use its id up: the id is bound once the recipe stands.
         resolved = await self._book.resolve(request.recipe)
         self._check_offset(request.resume_sample_offset, self._sample_count(request))
-        if request.request_id:
-            await self._takes.claim(request_id, digest)
-        async with aclosing(self._make(request, request_id, seed, resolved)) as responses:
+        given = await self._given_by_origin(request) if request.HasField("origin") else None
+        if request.request_id and await self._takes.claim(request_id, digest):
+            said = await self._takes.read_journal(request_id, digest)
+            if said is not None:
+                given = _with_said(given, said, self._frame_count(request))
+        async with aclosing(self._make(request, request_id, seed, resolved, digest, given)) as responses:
             async for response in responses:
                 yield response
 
     async def _make(
-        self, request: generate_pb2.GenerateRequest, request_id: str, seed: int, resolved: Resolved
+        self,
+        request: generate_pb2.GenerateRequest,
+        request_id: str,
+        seed: int,
+        resolved: Resolved,
+        digest: str,
+        given: Codes | None,
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         frame_count = self._frame_count(request)
         take = self._take_of(request_id, seed, resolved, frame_count)
+        if request.HasField("origin"):
+            take.origin.CopyFrom(request.origin)
         job = Job(
             request_id=request_id,
             score=resolved.score,
@@ -65,20 +81,30 @@ class Generation:
             frame_count=frame_count,
             chunk_frames=round(_chunk_s_of(request) * self._info.frame_rate_hz),
             stream=self._player.open_stream(),
+            given=given,
         )
+        # Without an id of the caller's nobody can ask again, and a journal would help nobody.
+        has_journal = bool(request.request_id) and not request.is_transient
         async with aclosing(job.stream):
             self._player.submit(job)
             yield self._started(take, self._sample_count(request), resolved.notices)
             pcm, sequence = bytearray(), 0
+            codes: list[Codes] = []
+            said_frames = written_frames = 0
             async for piece in job.stream:
                 pcm += piece.pcm
+                codes.append(piece.codes)
+                said_frames += piece.codes.shape[1]
+                if has_journal and said_frames - written_frames >= JOURNAL_S * self._info.frame_rate_hz:
+                    await self._takes.write_journal(request_id, digest, np.concatenate(codes, axis=1))
+                    written_frames = said_frames
                 chunk = _chunk_of(piece, sequence, request.resume_sample_offset)
                 if chunk is not None:
                     sequence += 1
                     yield generate_pb2.GenerateResponse(chunk=chunk)
         if not request.is_transient:
             # A listener who leaves now still finds the take in the library, whole.
-            await asyncio.shield(self._takes.save(take, bytes(pcm)))
+            await asyncio.shield(self._takes.save(take, bytes(pcm), np.concatenate(codes, axis=1)))
         yield _finished(take, bytes(pcm))
 
     async def replay(
@@ -106,6 +132,34 @@ class Generation:
         if request.duration_s > self._info.take_duration_s_max:
             limit = f"must be at most {self._info.take_duration_s_max:g}, not {request.duration_s:g}"
             raise invalid_field("duration_s", "TOO_LARGE", limit)
+
+    async def _given_by_origin(self, request: generate_pb2.GenerateRequest) -> Codes:
+        """The tokens that the origin gives. Raises NotFound, FailedPrecondition, InvalidInput, each naming its field."""
+        origin = request.origin
+        with naming("origin.request_id"):
+            take = await self._takes.get(origin.request_id)
+            if take.model.digest != self._info.digest:
+                told = f"take {origin.request_id} was made by another model; this service runs {self._info.model_id}"
+                raise FailedPrecondition(told, reason="MODEL_MISMATCH")
+            known = await self._takes.codes(take)
+        length_s = known.shape[1] / self._info.frame_rate_hz
+        start_s = origin.start_s if origin.HasField("start_s") else length_s
+        if start_s > length_s:
+            raise invalid_field("origin.start_s", "TOO_LARGE", f"must be at most {length_s:g}, the length of the take")
+        if start_s >= request.duration_s:
+            raise invalid_field("duration_s", "TOO_SMALL", f"must be more than {start_s:g}, where new music begins")
+        end = None
+        if origin.HasField("end_s"):
+            if not start_s < origin.end_s <= length_s:
+                told = (
+                    f"must lie after {start_s:g}, where new music begins, and at most at {length_s:g}, the take's end"
+                )
+                raise invalid_field("origin.end_s", "EMPTY_RANGE", told)
+            end = self._frames_in(origin.end_s)
+        return given_of(known, start=self._frames_in(start_s), end=end, frame_count=self._frame_count(request))
+
+    def _frames_in(self, duration_s: float) -> int:
+        return round(duration_s * self._info.frame_rate_hz)
 
     def _check_offset(self, sample_offset: int, total: int) -> None:
         if sample_offset > total:
@@ -142,6 +196,12 @@ class Generation:
                 notices=notices,
             )
         )
+
+
+def _with_said(given: Codes | None, said: Codes, frame_count: int) -> Codes:
+    """What an earlier try has said goes before; what the origin gives stays behind it."""
+    known = given_of(said, start=said.shape[1], end=None, frame_count=frame_count)
+    return known if given is None else np.where(known >= 0, known, given)
 
 
 def _chunk_of(piece: Piece, sequence: int, resume_offset: int) -> audio_pb2.AudioChunk | None:

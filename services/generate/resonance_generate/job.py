@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from resonance_generate.stream import ChunkStream
@@ -28,6 +30,7 @@ class Score:
 class Job:
     """One take, or with `frame_count` None one performance.
 
+    `given` are tokens that stand already, `[codebooks, frame_count]` with -1 where music is to be made; None for none.
     With `lead_s` the engine makes sound no faster than it is played, and at most so far ahead; without, as fast as it can.
     """
 
@@ -38,3 +41,4 @@ class Job:
     chunk_frames: int
     stream: ChunkStream
     lead_s: float | None = None
+    given: NDArray[np.int64] | None = None

@@ -18,6 +18,8 @@ from resonance_model.voice import WINDOW_FRAMES, Voice
 FIRST_CHUNK_FRAMES = 10
 RAMP_FRAMES = 12
 CONTEXT_SHARE = 0.5
+# Positions of given tokens that are read between two steps of the others.
+PRIMING_STEPS = 64
 
 
 class Row:
@@ -30,6 +32,8 @@ class Row:
         self._rate = model.facts.sample_rate_hz
         slot = Slot(model.shape, self._conditioning(job.score), steering=job.score.steering)
         self.voice = _voice_of(job, model, slot)
+        if job.given is not None:
+            self.voice.begin_from(job.given)
         self._codec = model.codec.open_stream()
         self._score = job.score
         self._ramp: tuple[Tensor | None, Tensor | None, int] | None = None
@@ -38,6 +42,7 @@ class Row:
         self._first_put_s: float | None = None
         self.stalled_since_s: float | None = None
         self.is_stopping = False
+        self._is_told = False
         self.paused_since_s: float | None = None
 
     # --- what the scheduler asks
@@ -54,14 +59,21 @@ class Row:
         return self._sent_frames * self._hop / self._rate - (now_s - self._first_put_s)
 
     @property
+    def needs_step(self) -> bool:
+        """Whether the model has something to say for it: not while given tokens are read, and not once all is said."""
+        return not self.voice.is_finished and not self.voice.is_priming
+
+    @property
     def is_finished(self) -> bool:
-        """Whether nothing more will be said."""
-        return self.is_stopping or self.voice.is_finished
+        """Whether everything was said and handed over."""
+        return self._is_told
 
     # --- what the engine does
 
     def before_step(self) -> None:
-        """Moves a running change of steering one frame on."""
+        """Moves a running change of steering one frame on, or the reading of given tokens one slice."""
+        if self.voice.is_priming:
+            self.voice.prime(PRIMING_STEPS)
         if self._ramp is None:
             return
         start, target, done = self._ramp
@@ -70,13 +82,15 @@ class Row:
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
 
     def after_step(self, now_s: float) -> None:
-        """Decodes and hands over a chunk when one is due."""
-        if self.is_finished:
-            self._send(self._codec.finish(self._fresh_codes(self.voice.frames_ready)), now_s)
-            return
+        """Decodes and hands over a chunk when one is due; at most one, so that much that is ready holds up nobody."""
         due = self._sent_frames + self._chunk_frames + self._codec.lag_frames
-        if self.voice.frames_ready >= due:
-            self._send(self._codec.push(self._fresh_codes(due)), now_s)
+        if self.is_stopping or (self.voice.is_finished and self.voice.frames_ready <= due):
+            codes = self._fresh_codes(self.voice.frames_ready)
+            self._send(self._codec.finish(codes), codes, now_s)
+            self._is_told = True
+        elif self.voice.frames_ready >= due:
+            codes = self._fresh_codes(due)
+            self._send(self._codec.push(codes), codes, now_s)
 
     def update(self, score: Score) -> int:
         """Changes the score from the next step on; returns the first sample that it shapes. Steering is ramped."""
@@ -120,7 +134,7 @@ class Row:
         self._pushed_frames = end
         return codes
 
-    def _send(self, samples: Tensor, now_s: float) -> None:
+    def _send(self, samples: Tensor, codes: Tensor, now_s: float) -> None:
         if samples.shape[1] == 0:
             return
         offset = self._sent_frames * self._hop
@@ -135,6 +149,7 @@ class Row:
                 pcm=pcm,
                 recipe_id=self._score.recipe_id,
                 headroom_s=self.slack_s(now_s),
+                codes=codes.numpy(),
             )
         )
 

@@ -7,18 +7,25 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from resonance.errors import ResonanceError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Consecutive samples of a take as 16-bit PCM, and the recipe that made them."""
+    """Consecutive samples of a take as 16-bit PCM, and the recipe that made them.
+
+    `codes` are the tokens that were decoded since the piece before, `[codebooks, frames]`; samples lag them by a few frames.
+    """
 
     sample_offset: int
     sample_count: int
     pcm: bytes
     recipe_id: str
     headroom_s: float
+    codes: NDArray[np.int64]
 
 
 class ChunkStream:

@@ -13,11 +13,12 @@ import structlog
 from google.protobuf import json_format
 
 from resonance.audio.wav import HEADER_BYTES, wav_header
-from resonance.errors import Conflict, DataLoss, NotFound, invalid_field
+from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
 from resonance.ids import sha256_hex
-from resonance.keys import request_key, take_audio_key, take_index_key, take_key
+from resonance.keys import journal_key, request_key, take_audio_key, take_codes_key, take_index_key, take_key
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2
+from resonance_generate.codes import Codes, codes_document, codes_in
 from resonance_generate.tempo import hear_tempo
 
 _log = structlog.get_logger("takes")
@@ -33,8 +34,8 @@ class TakeLibrary:
         self._followups: set[asyncio.Task[None]] = set()
         self._tempo_turn = asyncio.Semaphore(1)
 
-    async def claim(self, request_id: str, request_digest: str) -> None:
-        """Binds an id to a request.
+    async def claim(self, request_id: str, request_digest: str) -> bool:
+        """Binds an id to a request; returns whether the id was bound to it before.
 
         Raises:
             Conflict: the id stands for another request.
@@ -42,6 +43,7 @@ class TakeLibrary:
         document = json.dumps({"request_digest": request_digest}).encode()
         try:
             await self._store.create(request_key(request_id), document)
+            return False
         except Conflict:
             stored = json.loads((await self._store.get(request_key(request_id))).data)
             if stored["request_digest"] != request_digest:
@@ -49,6 +51,7 @@ class TakeLibrary:
                     f"request id {request_id} was used for another request; choose a new one",
                     reason="REQUEST_ID_REUSED",
                 ) from None
+            return True
 
     async def find(self, request_id: str) -> generate_pb2.Take | None:
         """The finished take, or None."""
@@ -72,8 +75,41 @@ class TakeLibrary:
             raise DataLoss(f"the sound of take {take.request_id} is damaged; make it again", reason="TAKE_DAMAGED")
         return stored.data[HEADER_BYTES:]
 
-    async def save(self, take: generate_pb2.Take, pcm: bytes) -> None:
+    async def codes(self, take: generate_pb2.Take) -> Codes:
+        """The take's tokens, `[codebooks, frames]`.
+
+        Raises:
+            FailedPrecondition: it was made before tokens were kept.
+            DataLoss: they are damaged.
+        """
+        if not take.codes_key:
+            told = f"take {take.request_id} was made before tokens were kept; it cannot be continued"
+            raise FailedPrecondition(told, reason="TAKE_WITHOUT_TOKENS")
+        stored = await self._store.get(take.codes_key)
+        if stored.sha256 != take.codes_sha256:
+            raise DataLoss(f"the tokens of take {take.request_id} are damaged", reason="TAKE_DAMAGED")
+        return codes_in(stored.data)[0]
+
+    async def write_journal(self, request_id: str, request_digest: str, codes: Codes) -> None:
+        """Keeps what a take in the making has said so far. A store that fails costs the journal, not the music."""
+        try:
+            await self._store.put(journal_key(request_id), codes_document(codes, request_digest))
+        except ResonanceError as failure:
+            _log.warning("the journal could not be written", request_id=request_id, reason=failure.reason)
+
+    async def read_journal(self, request_id: str, request_digest: str) -> Codes | None:
+        """What an earlier try of the same request has said; None where there is nothing whole."""
+        try:
+            codes, digest = codes_in((await self._store.get(journal_key(request_id))).data)
+        except (NotFound, DataLoss):
+            return None
+        return codes if digest == request_digest else None
+
+    async def save(self, take: generate_pb2.Take, pcm: bytes, codes: Codes) -> None:
         """Stores a finished take; its tempo is heard afterwards and added."""
+        document = codes_document(codes, "")
+        take.codes_key, take.codes_sha256 = take_codes_key(take.request_id), sha256_hex(document)
+        await self._store.put(take.codes_key, document)
         header = wav_header(
             sample_rate_hz=take.format.sample_rate_hz,
             channel_count=take.format.channel_count,
@@ -85,6 +121,7 @@ class TakeLibrary:
         await self._store.put(take.audio_key, header + pcm)
         await self._store.put(take_index_key(take.create_time.ToMilliseconds(), take.request_id), b"")
         await self._store.put(take_key(take.request_id), _document_of(take))
+        await self._store.delete(journal_key(take.request_id))
         followup = asyncio.create_task(self._add_tempo(take.request_id, pcm, take.format.sample_rate_hz))
         self._followups.add(followup)
         followup.add_done_callback(self._followups.discard)
@@ -112,6 +149,8 @@ class TakeLibrary:
         take = await self.get(request_id)
         await self._store.delete(take_key(request_id))
         await self._store.delete(take.audio_key)
+        if take.codes_key:
+            await self._store.delete(take.codes_key)
         await self._store.delete(take_index_key(take.create_time.ToMilliseconds(), request_id))
         await self._store.delete(request_key(request_id))
 

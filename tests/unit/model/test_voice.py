@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import pytest
 import torch
 from support.takes import PROMPTS, codes_alone, run, voice_of
 
 from resonance_model.delays import delayed_inputs, step_count_of, undelayed
 from resonance_model.loaded import LoadedModel
-from resonance_model.voice import advance
+from resonance_model.voice import Voice, advance
 
 
 def test_delaying_and_undelaying_is_the_identity() -> None:
@@ -81,3 +85,58 @@ def run_steps(model: LoadedModel, voice: object, count: int) -> None:
     with torch.inference_mode():
         for _ in range(count):
             advance(model.decoder, [voice])
+
+
+@pytest.mark.parametrize("prefix", [1, 2, 3, 4, 17, 45, 59])
+@pytest.mark.parametrize("window_steps", [1504, 40])
+def test_a_voice_begun_from_its_own_tokens_goes_on_as_if_never_cut(
+    tiny: LoadedModel, prefix: int, window_steps: int
+) -> None:
+    options: dict[str, Any] = {
+        "frame_count": 60,
+        "temperature": 1.0,
+        "window_steps": window_steps,
+        "context_frames": 20,
+    }
+    whole = codes_alone(tiny, PROMPTS[0], **options)
+    given = np.full((4, 60), -1)
+    given[:, :prefix] = whole[:, :prefix]
+    voice = voice_of(tiny, PROMPTS[0], **options)
+    voice.begin_from(given)
+    assert voice.step == prefix
+    prime_all(voice, slice_steps=7)
+    run(tiny, [voice])
+    assert torch.equal(voice.frames(0, 60), whole)
+
+
+def test_a_section_made_anew_leaves_the_rest_as_it_was(tiny: LoadedModel) -> None:
+    whole = codes_alone(tiny, PROMPTS[0], frame_count=50, temperature=1.0)
+    given = whole.numpy().copy()
+    given[:, 20:30] = -1
+    voice = voice_of(tiny, PROMPTS[0], frame_count=50, temperature=1.0, seed=99)
+    voice.begin_from(given)
+    prime_all(voice, slice_steps=64)
+    steps = 0
+    with torch.inference_mode():
+        while not voice.is_finished:
+            advance(tiny.decoder, [voice])
+            steps += 1
+    codes = voice.frames(0, 50)
+    assert torch.equal(codes[:, :20], whole[:, :20])
+    assert torch.equal(codes[:, 30:], whole[:, 30:])
+    assert not torch.equal(codes[:, 20:30], whole[:, 20:30])
+    assert steps == 10 + 3, "what was given is not computed again"
+
+
+def test_nothing_to_make_costs_no_step(tiny: LoadedModel) -> None:
+    whole = codes_alone(tiny, PROMPTS[0], frame_count=12)
+    voice = voice_of(tiny, PROMPTS[0], frame_count=12)
+    voice.begin_from(whole.numpy())
+    assert voice.is_finished
+    assert torch.equal(voice.frames(0, 12), whole)
+
+
+def prime_all(voice: Voice, slice_steps: int) -> None:
+    with torch.inference_mode():
+        while voice.is_priming:
+            voice.prime(slice_steps)

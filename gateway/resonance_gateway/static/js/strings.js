@@ -81,6 +81,7 @@ export const STRINGS = {
   "listen.volume": "Volume",
   "listen.volumeValue": "{percent} percent",
   "listen.download": "Download as WAV",
+  "listen.longer": "Make it 10 seconds longer",
   "listen.buffering": "buffering",
   "listen.made": "still being made",
   "listen.ended": "the end",

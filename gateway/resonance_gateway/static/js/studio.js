@@ -14,6 +14,7 @@ import { setWords, showFault } from "./words.js";
 
 const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
+const LONGER_S = 10;
 const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "sliders"];
 
 /** The same wish with the same seed would be the same music; whoever presses "again" wants to hear something else. */
@@ -29,6 +30,7 @@ export class Studio {
     this.model = null;
     byId("stop").addEventListener("click", () => this.stop());
     byId("download").addEventListener("click", () => this._download());
+    byId("longer").addEventListener("click", () => this._longer());
   }
 
   /** A press on "Make music" or "Make again": checks the words, then makes. */
@@ -137,6 +139,7 @@ export class Studio {
     show(notices, take.stream.notices.length > 0);
     showFacts(take, this.model, null);
     enable(byId("download"), take.isWhole);
+    enable(byId("longer"), this._mayGrow(take));
     if ([byId("make"), byId("again"), document.body].includes(document.activeElement) && this._aborter) {
       byId("play").focus({ preventScroll: false });
     }
@@ -145,6 +148,7 @@ export class Studio {
   async _whole(take, { isOld = false } = {}) {
     this._keep(take);
     enable(byId("download"), true);
+    enable(byId("longer"), this._mayGrow(take));
     if (!isOld) {
       clearPending();
       const length = count("second", Math.round(take.durationS));
@@ -211,6 +215,20 @@ export class Studio {
 
   _status(text) {
     byId("make-status").textContent = text;
+  }
+
+  _mayGrow(take) {
+    return take.isWhole && take.durationS + LONGER_S <= (this.model?.take_duration_s_max ?? 300);
+  }
+
+  /** The open take with more music after its end; what is there stays as it is. */
+  _longer() {
+    const { take } = this._player;
+    if (this._aborter || isDisabled(byId("longer")) || !take?.isWhole) return;
+    this._player.wake().catch(() => {});
+    const { seed, resume_sample_offset, ...body } = take.body;
+    const longer = { duration_s: take.durationS + LONGER_S, origin: { request_id: take.requestId }, request_id: api.newRequestId() };
+    this.make({ ...body, ...longer }, byId("again-error"));
   }
 
   _download() {
