@@ -30,19 +30,25 @@ class CodecParts:
 
 
 class Codec:
-    """Encodes clips, and opens decoding streams."""
+    """Encodes clips, and opens decoding streams.
 
-    def __init__(self, parts: CodecParts) -> None:
+    With two channels there are two streams of codes, one a channel, whose codebooks take turns (left first): each channel is coded by
+    itself, as MusicGen's stereo checkpoints do.
+    """
+
+    def __init__(self, parts: CodecParts, channel_count: int = 1) -> None:
         self.parts = parts
+        self.channel_count = channel_count
 
     @torch.inference_mode()
     def encode(self, samples: Tensor) -> Tensor:
-        """Codes `[codebooks, frames]` of mono samples `[samples]` at the model's rate."""
-        return self.parts.encode(samples[None, None])[0]
+        """Codes `[codebooks, frames]` of mono samples `[samples]` at the model's rate; both channels hear them alike."""
+        codes = self.parts.encode(samples[None, None])[0]
+        return codes.repeat_interleave(self.channel_count, dim=0)
 
-    def open_stream(self) -> DecodeStream:
+    def open_stream(self) -> DecodeStream | ChannelStreams:
         """A fresh stream at frame 0."""
-        return DecodeStream(self.parts)
+        return DecodeStream(self.parts) if self.channel_count == 1 else ChannelStreams(self.parts, self.channel_count)
 
 
 class DecodeStream:
@@ -126,6 +132,32 @@ class DecodeStream:
     def _tail(frames: Tensor, end: int, start: int) -> Tensor:
         """The part of `frames`, which ends at frame `end`, from frame `start` on."""
         return frames[..., max(0, frames.shape[-1] - (end - start)) :].clone()
+
+
+class ChannelStreams:
+    """A DecodeStream for each channel of codes whose codebooks take turns. Same promises, `[channels, n]` samples."""
+
+    def __init__(self, parts: CodecParts, channel_count: int) -> None:
+        self._streams = [DecodeStream(parts) for _ in range(channel_count)]
+
+    @property
+    def lag_frames(self) -> int:
+        """Frames between the newest code and the newest sample."""
+        return self._streams[0].lag_frames
+
+    def push(self, codes: Tensor) -> Tensor:
+        """Takes in codes `[codebooks, frames]`; returns the samples that are now certain."""
+        step = len(self._streams)
+        return torch.cat([stream.push(codes[channel::step]) for channel, stream in enumerate(self._streams)])
+
+    def finish(self, codes: Tensor | None = None) -> Tensor:
+        """Takes in the last codes, if any; returns all samples that are still held back."""
+        step = len(self._streams)
+        parts = [
+            stream.finish(None if codes is None else codes[channel::step])
+            for channel, stream in enumerate(self._streams)
+        ]
+        return torch.cat(parts)
 
 
 def _pad(frames: Tensor, padding: tuple[int, int], mode: str) -> Tensor:

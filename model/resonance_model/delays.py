@@ -1,4 +1,7 @@
-"""The delay pattern: at step p, codebook k speaks of frame p - k (MusicGen, Copet et al. 2023, section 2.2)."""
+"""The delay pattern: at step p, codebook k speaks of frame p - delay(k) (MusicGen, Copet et al. 2023, section 2.2).
+
+With one channel delay(k) is k. With two the codebooks of left and right take turns, and each pair shares a delay (section 2.4).
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,38 @@ import torch
 from torch import Tensor
 
 
-def step_count_of(frame_count: int, codebook_count: int) -> int:
-    """Decoder steps that make so many whole frames: the last codebook ends `codebook_count - 1` steps late."""
-    return frame_count + codebook_count - 1
+def delay_of(codebook: int, channel_count: int) -> int:
+    """Steps by which a codebook lags the first one."""
+    return codebook // channel_count
 
 
-def delayed_inputs(codes: Tensor, *, start_token: int, step_count: int) -> Tensor:
+def step_count_of(frame_count: int, codebook_count: int, channel_count: int = 1) -> int:
+    """Decoder steps that make so many whole frames: the last codebook ends its delay later than the first."""
+    return frame_count + delay_of(codebook_count - 1, channel_count)
+
+
+def delayed_inputs(codes: Tensor, *, start_token: int, step_count: int, channel_count: int = 1) -> Tensor:
     """What the decoder reads at steps 0..step_count-1 when `codes` is what was said so far.
 
     Args:
         codes: `[codebooks, frames]`, integer.
         start_token: fills the corners before a codebook's first frame and after its last.
         step_count: number of steps, counted from the step that reads only start tokens.
+        channel_count: channels whose codebooks take turns.
 
     Returns:
-        `[codebooks, step_count]`: codebook k at step p is frame p - 1 - k.
+        `[codebooks, step_count]`: codebook k at step p is frame p - 1 - delay(k).
     """
     codebook_count, frame_count = codes.shape
     inputs = torch.full((codebook_count, step_count), start_token, dtype=codes.dtype, device=codes.device)
     for codebook in range(codebook_count):
-        first = 1 + codebook
+        first = 1 + delay_of(codebook, channel_count)
         count = max(0, min(frame_count, step_count - first))
         inputs[codebook, first : first + count] = codes[codebook, :count]
     return inputs
 
 
-def undelayed(steps: Tensor, *, frame_count: int) -> Tensor:
+def undelayed(steps: Tensor, *, frame_count: int, channel_count: int = 1) -> Tensor:
     """The frames said in `steps` `[codebooks, steps]`, where column p is the output of step p: `[codebooks, frames]`."""
-    codebook_count = steps.shape[0]
-    return torch.stack([steps[codebook, codebook : codebook + frame_count] for codebook in range(codebook_count)])
+    delays = [delay_of(codebook, channel_count) for codebook in range(steps.shape[0])]
+    return torch.stack([row[delay : delay + frame_count] for row, delay in zip(steps, delays, strict=True)])

@@ -22,7 +22,9 @@ def info_of(model: LoadedModel, settings: Settings) -> generate_pb2.ModelInfo:
         hidden_size=shape.hidden_size,
         trained_duration_s=min(WINDOW_FRAMES, shape.position_count_max) / facts.frame_rate_hz,
         take_duration_s_max=settings.take_duration_s_max,
-        capabilities=generate_pb2.ModelCapabilities(melody=False, stereo=False, steering=True, live=True),
+        capabilities=generate_pb2.ModelCapabilities(
+            melody=False, stereo=facts.channel_count == 2, steering=True, live=True
+        ),
         weights_license=facts.weights_license,
         training_data=facts.training_data,
         precision=facts.precision,
@@ -34,5 +36,7 @@ def info_of(model: LoadedModel, settings: Settings) -> generate_pb2.ModelInfo:
 def format_of(info: generate_pb2.ModelInfo) -> audio_pb2.AudioFormat:
     """The format of every take of the model."""
     return audio_pb2.AudioFormat(
-        sample_rate_hz=info.sample_rate_hz, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE
+        sample_rate_hz=info.sample_rate_hz,
+        channel_count=2 if info.capabilities.stereo else 1,
+        encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE,
     )

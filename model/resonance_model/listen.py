@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from resonance_model.delays import delayed_inputs, step_count_of
+from resonance_model.delays import delayed_inputs
 from resonance_model.listening import Heard, Listener
 from resonance_model.loaded import LoadedModel
 from resonance_model.sampling import Sampling
@@ -27,8 +27,13 @@ def hear_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMP
     listener = Listener(model.shape.layer_count, model.shape.hidden_size)
     conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
     slot = Slot(model.shape, conditioning, listener=listener, row_count=1)
-    steps = step_count_of(codes.shape[1], model.shape.codebook_count)
-    inputs = delayed_inputs(codes.to(model.decoder.device), start_token=model.shape.start_token, step_count=steps)
+    steps = codes.shape[1] + model.shape.delay_max
+    inputs = delayed_inputs(
+        codes.to(model.decoder.device),
+        start_token=model.shape.start_token,
+        step_count=steps,
+        channel_count=model.shape.channel_count,
+    )
     model.decoder.read(slot, inputs)
     return listener.heard()
 
@@ -48,7 +53,7 @@ def render_and_hear(
             top_k=model.facts.sampling.top_k,
             seed=seed + index,
         )
-        steps = step_count_of(frame_count, model.shape.codebook_count)
+        steps = frame_count + model.shape.delay_max
         voices.append(
             Voice(model.decoder, slot, sampling, frame_count=frame_count, window_steps=steps, context_frames=0)
         )

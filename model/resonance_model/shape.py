@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from resonance_model.delays import delay_of
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderShape:
-    """The sizes of a MusicGen decoder. `vocabulary_size` is one codebook's; its special token has that very number."""
+    """The sizes of a MusicGen decoder. `vocabulary_size` is one codebook's; its special token has that very number.
+
+    With two channels the codebooks of left and right take turns.
+    """
 
     layer_count: int
     hidden_size: int
@@ -17,6 +22,12 @@ class DecoderShape:
     vocabulary_size: int
     text_size: int
     position_count_max: int
+    channel_count: int = 1
+
+    @property
+    def delay_max(self) -> int:
+        """Steps by which the last codebook lags the first."""
+        return delay_of(self.codebook_count - 1, self.channel_count)
 
     @property
     def head_size(self) -> int:

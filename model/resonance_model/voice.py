@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from resonance_model.decoder import Decoder
-from resonance_model.delays import delayed_inputs, step_count_of
+from resonance_model.delays import delay_of, delayed_inputs
 from resonance_model.sampling import Sampling, choose
 from resonance_model.slot import Slot
 
@@ -45,6 +45,8 @@ class Voice:
         self.frame_count = frame_count
         self.step = 0
         self._decoder = decoder
+        self._shape = decoder.shape
+        self._delays = [delay_of(book, decoder.shape.channel_count) for book in range(decoder.shape.codebook_count)]
         self._window_steps = window_steps
         self._context_frames = context_frames
         self._said = np.empty((decoder.shape.codebook_count, _BLOCK_STEPS), np.int64)
@@ -63,12 +65,13 @@ class Voice:
         assert self.frame_count is not None
         assert self.step == 0
         assert given.shape == (self._codebook_count, self.frame_count)
-        books, steps = self._codebook_count, step_count_of(self.frame_count, self._codebook_count)
+        books, steps = self._codebook_count, self.frame_count + self._shape.delay_max
         forced = np.full((books, steps), -1, np.int64)
         is_open = np.zeros(steps, bool)
         for book in range(books):
-            forced[book, book : book + self.frame_count] = given[book]
-            is_open[book : book + self.frame_count] |= given[book] < 0
+            said_at = slice(self._delays[book], self._delays[book] + self.frame_count)
+            forced[book, said_at] = given[book]
+            is_open[said_at] |= given[book] < 0
         self._forced = forced
         self._open_steps = int(is_open.nonzero()[0].max()) + 1 if is_open.any() else 0
         known = (given >= 0).all(axis=0)
@@ -94,24 +97,27 @@ class Voice:
     @property
     def is_finished(self) -> bool:
         """Whether every frame has been said."""
-        return self.frame_count is not None and self.step >= step_count_of(self.frame_count, self._codebook_count)
+        return self.frame_count is not None and self.step >= self.frame_count + self._shape.delay_max
 
     @property
     def frames_ready(self) -> int:
         """Frames that all codebooks have spoken of."""
-        ready = max(0, self.step - self._codebook_count + 1)
+        ready = max(0, self.step - self._shape.delay_max)
         return ready if self.frame_count is None else min(ready, self.frame_count)
 
     def frames(self, start: int, end: int) -> Tensor:
         """Codes `[codebooks, end - start]` of ready frames."""
         assert 0 <= start <= end <= self.frames_ready
-        return torch.from_numpy(np.stack([row[start + book : end + book] for book, row in enumerate(self._said)]))
+        parts = [row[start + delay : end + delay] for row, delay in zip(self._said, self._delays, strict=True)]
+        return torch.from_numpy(np.stack(parts))
 
     def inputs(self) -> Tensor:
-        """What the decoder reads next, `[codebooks]`: codebook k at step p reads frame p - 1 - k, or the start token."""
+        """What the decoder reads next, `[codebooks]`: codebook k at step p reads frame p - 1 - delay(k), or the start token."""
         tokens = np.full(self._codebook_count, self._decoder.shape.start_token)
         first = 0 if self.frame_count is None else max(0, self.step - self.frame_count)
-        last = min(self._codebook_count, self.step - self._first_frame)
+        last = self.step - self._first_frame
+        # Delays in [first, last) have a frame to tell; a channel's books share them.
+        first, last = first * self._shape.channel_count, min(self._codebook_count, last * self._shape.channel_count)
         if first < last:
             tokens[first:last] = self._said[first:last, self.step - 1]
         return torch.from_numpy(tokens)
@@ -136,7 +142,9 @@ class Voice:
         first = self.frames_ready - self._context_frames
         count = self.step - first
         kept = self._kept_codes(first, count)
-        inputs = delayed_inputs(kept, start_token=self._decoder.shape.start_token, step_count=count)
+        inputs = delayed_inputs(
+            kept, start_token=self._shape.start_token, step_count=count, channel_count=self._shape.channel_count
+        )
         self.slot.forget()
         self._decoder.read(self.slot, inputs)
 
@@ -159,11 +167,14 @@ class Voice:
         first, length = 0, 0
         for position in range(step):
             if length >= self._window_steps:
-                first = position - self._codebook_count + 1 - self._context_frames
+                first = position - self._shape.delay_max - self._context_frames
                 length = position - first
             length += 1
         return delayed_inputs(
-            self._kept_codes(first, length), start_token=self._decoder.shape.start_token, step_count=length
+            self._kept_codes(first, length),
+            start_token=self._shape.start_token,
+            step_count=length,
+            channel_count=self._shape.channel_count,
         )
 
     @property
@@ -174,7 +185,7 @@ class Voice:
         """Codes `[codebooks, count]` from frame `first` on; later codebooks know fewer frames, and the rest is never read."""
         codes = torch.full((self._codebook_count, count), self._decoder.shape.start_token)
         for codebook in range(self._codebook_count):
-            known = self._said[codebook, first + codebook : self.step]
+            known = self._said[codebook, first + self._delays[codebook] : self.step]
             codes[codebook, : known.shape[0]] = torch.from_numpy(known)
         return codes
 

@@ -13,6 +13,7 @@ from resonance.errors import NotFound, Unsupported
 from resonance.settings import Settings
 from resonance_model.codec import Codec, CodecParts
 from resonance_model.decoder import Decoder, DecoderWeights, LayerWeights
+from resonance_model.delays import delay_of
 from resonance_model.geometry import geometry_of
 from resonance_model.loaded import LoadedModel, digest_of_state
 from resonance_model.loaders.cards import card_of
@@ -42,9 +43,12 @@ def load_audiocraft(name: str, settings: Settings, *, keep_library: bool = False
 def take_apart(library: Any, name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
     """An `audiocraft.models.MusicGen` as a LoadedModel."""
     lm, compression = library.lm.float(), library.compression_model
-    _check(lm, name)
+    # A stereo checkpoint's compression model wraps the one that codes each of its channels.
+    channel_count = compression.channels
+    coder = compression if channel_count == 1 else compression.model
+    _check(lm, name, channel_count)
     conditioner = lm.condition_provider.conditioners["description"]
-    shape = _shape_of(lm, conditioner)
+    shape = _shape_of(lm, conditioner, channel_count)
     card = card_of(name, Path(name))
     facts = ModelFacts(
         model_id=name,
@@ -52,7 +56,7 @@ def take_apart(library: Any, name: str, settings: Settings, *, keep_library: boo
         backend="audiocraft",
         sample_rate_hz=compression.sample_rate,
         frame_rate_hz=int(compression.frame_rate),
-        channel_count=compression.channels,
+        channel_count=channel_count,
         precision=settings.precision,
         sampling=SamplingDefaults(),
         weights_license=card.weights_license,
@@ -64,7 +68,7 @@ def take_apart(library: Any, name: str, settings: Settings, *, keep_library: boo
         shape=shape,
         decoder=Decoder(_weights_of(lm, conditioner, settings), shape),
         encode_text=_text_of(conditioner),
-        codec=Codec(codec_parts(compression)),
+        codec=Codec(codec_parts(coder), channel_count),
         library=library if keep_library else None,
     )
 
@@ -75,15 +79,18 @@ def decoder_layers(library: Any) -> Sequence[nn.Module]:
     return layers
 
 
-def _check(lm: Any, name: str) -> None:
-    """Published text checkpoints normalise first, have no biases and delay codebook k by k frames; nothing else is read."""
+def _check(lm: Any, name: str, channel_count: int) -> None:
+    """Published text checkpoints normalise first, have no biases and delay each channel's codebook k by k frames; nothing else is read."""
     layer = lm.transformer.layers[0]
     faults = [
         (not layer.norm_first, "normalises after its products"),
         (layer.linear1.bias is not None, "has biases"),
         (layer.activation is not nn.functional.gelu, "has another activation than GELU"),
         (layer.cross_attention is None, "has no cross-attention"),
-        (list(lm.pattern_provider.delays) != list(range(lm.num_codebooks)), "has another delay pattern"),
+        (
+            list(lm.pattern_provider.delays) != [delay_of(book, channel_count) for book in range(lm.num_codebooks)],
+            "has another delay pattern",
+        ),
         (set(lm.condition_provider.conditioners) != {"description"}, "has conditions besides its text"),
     ]
     told = [text for is_fault, text in faults if is_fault]
@@ -91,7 +98,7 @@ def _check(lm: Any, name: str) -> None:
         raise Unsupported(f"{name} cannot be run: it {', '.join(told)}", reason="UNKNOWN_ARCHITECTURE")
 
 
-def _shape_of(lm: Any, conditioner: Any) -> DecoderShape:
+def _shape_of(lm: Any, conditioner: Any, channel_count: int) -> DecoderShape:
     layer = lm.transformer.layers[0]
     return DecoderShape(
         layer_count=len(lm.transformer.layers),
@@ -102,6 +109,7 @@ def _shape_of(lm: Any, conditioner: Any) -> DecoderShape:
         vocabulary_size=lm.card,
         text_size=conditioner.dim,
         position_count_max=_POSITIONS,
+        channel_count=channel_count,
     )
 
 

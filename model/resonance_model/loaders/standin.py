@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,8 @@ class CheckpointPlan:
     hidden_size: int = 192
     layer_count: int = 6
     head_count: int = 4
-    codebook_count: int = 4
+    codebook_count: int = 4  # of one channel
+    channel_count: int = 1
     vocabulary_size: int = 1024
     text_size: int = 128
     text_layer_count: int = 2
@@ -111,6 +112,7 @@ TINY = CheckpointPlan(
     codec_filters=4,
     codec_hidden=16,
 )
+TINY_STEREO = replace(TINY, name="tiny-stereo-1", channel_count=2)
 
 
 def make_checkpoint(folder: Path, plan: CheckpointPlan) -> Path:
@@ -175,7 +177,8 @@ def _model_of(plan: CheckpointPlan) -> Any:
         ffn_dim=plan.hidden_size * 4,
         num_attention_heads=plan.head_count,
         hidden_size=plan.hidden_size,
-        num_codebooks=plan.codebook_count,
+        num_codebooks=plan.codebook_count * plan.channel_count,
+        audio_channels=plan.channel_count,
         pad_token_id=plan.vocabulary_size,
         bos_token_id=plan.vocabulary_size,
         initializer_factor=1.0,

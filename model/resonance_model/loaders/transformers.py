@@ -27,8 +27,6 @@ def load_transformers(name: str, settings: Settings, *, keep_library: bool = Fal
     source = str(embedded_folder(settings)) if name == "embedded" else name
     library, tokenizer = _read(source, name)
     config = library.config
-    if config.decoder.audio_channels != 1:
-        raise Unsupported(f"{name} is a stereo checkpoint; this version makes mono music only", reason="STEREO_MODEL")
     shape = _shape_of(config)
     decoder = Decoder(_weights_of(library, settings), shape)
     facts = _facts_of(name, library, settings.precision)
@@ -37,7 +35,7 @@ def load_transformers(name: str, settings: Settings, *, keep_library: bool = Fal
         shape=shape,
         decoder=decoder,
         encode_text=T5Text(tokenizer, library.text_encoder),
-        codec=Codec(_codec_parts(library.audio_encoder)),
+        codec=Codec(_codec_parts(library.audio_encoder), shape.channel_count),
         library=library if keep_library else None,
     )
 
@@ -73,6 +71,7 @@ def _shape_of(config: Any) -> DecoderShape:
         vocabulary_size=decoder.vocab_size,
         text_size=config.text_encoder.hidden_size,
         position_count_max=decoder.max_position_embeddings,
+        channel_count=decoder.audio_channels,
     )
 
 

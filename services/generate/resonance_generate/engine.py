@@ -156,6 +156,8 @@ class Engine:
             if row.is_finished:
                 self._release(row, None)
         self._measure(self._clock() - started_s)
+        slacks = [slack_s for row in self._rows if (slack_s := row.slack_s(now_s)) > float("-inf")]
+        metrics.SLACK_MIN_SECONDS.set(min(slacks, default=0.0))
 
     def _admit(self) -> None:
         with self._wakeup:
@@ -172,6 +174,7 @@ class Engine:
         metrics.SLOTS_TAKEN.set(len(self._rows))
 
     def _begin(self, job: Job) -> Row | None:
+        metrics.QUEUE_WAIT_SECONDS.observe(max(0.0, time.monotonic() - job.stream.opened_s))
         try:
             return Row(job, self.model)
         except Exception as failure:
@@ -247,6 +250,7 @@ class Engine:
     def _measure(self, step_s: float) -> None:
         metrics.STEP_SECONDS.observe(step_s)
         self._steps_per_s += 0.05 * (1 / max(step_s, 1e-6) - self._steps_per_s)
+        metrics.HEADROOM.set(self._steps_per_s / self.model.facts.frame_rate_hz)
 
     def _wait_estimate_s(self) -> float:
         """When the first place comes free: the least that is left of any running take, at the present speed."""

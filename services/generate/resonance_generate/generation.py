@@ -98,7 +98,7 @@ class Generation:
                 if has_journal and said_frames - written_frames >= JOURNAL_S * self._info.frame_rate_hz:
                     await self._takes.write_journal(request_id, digest, np.concatenate(codes, axis=1))
                     written_frames = said_frames
-                chunk = _chunk_of(piece, sequence, request.resume_sample_offset)
+                chunk = _chunk_of(piece, sequence, request.resume_sample_offset, take.format.channel_count)
                 if chunk is not None:
                     sequence += 1
                     yield generate_pb2.GenerateResponse(chunk=chunk)
@@ -112,14 +112,19 @@ class Generation:
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         """The messages of a finished take from a sample on. Raises InvalidInput where the take is shorter."""
         pcm = await self._takes.pcm(take)
-        total = len(pcm) // 2
+        frame_bytes = 2 * take.format.channel_count
+        total = len(pcm) // frame_bytes
         self._check_offset(sample_offset, total)
         yield self._started(take, total, ())
         size = round(chunk_s * take.format.sample_rate_hz)
         for sequence, start in enumerate(range(sample_offset, total, size)):
-            part = pcm[2 * start : 2 * (start + size)]
+            part = pcm[frame_bytes * start : frame_bytes * (start + size)]
             chunk = audio_pb2.AudioChunk(
-                sequence=sequence, sample_offset=start, sample_count=len(part) // 2, data=part, recipe_id=take.recipe_id
+                sequence=sequence,
+                sample_offset=start,
+                sample_count=len(part) // frame_bytes,
+                data=part,
+                recipe_id=take.recipe_id,
             )
             yield generate_pb2.GenerateResponse(chunk=chunk)
         yield _finished(take, pcm)
@@ -204,7 +209,7 @@ def _with_said(given: Codes | None, said: Codes, frame_count: int) -> Codes:
     return known if given is None else np.where(known >= 0, known, given)
 
 
-def _chunk_of(piece: Piece, sequence: int, resume_offset: int) -> audio_pb2.AudioChunk | None:
+def _chunk_of(piece: Piece, sequence: int, resume_offset: int, channel_count: int) -> audio_pb2.AudioChunk | None:
     """The piece as a chunk, without what lies before the offset; None where nothing is left."""
     skipped = min(piece.sample_count, max(0, resume_offset - piece.sample_offset))
     if skipped == piece.sample_count:
@@ -213,14 +218,15 @@ def _chunk_of(piece: Piece, sequence: int, resume_offset: int) -> audio_pb2.Audi
         sequence=sequence,
         sample_offset=piece.sample_offset + skipped,
         sample_count=piece.sample_count - skipped,
-        data=piece.pcm[2 * skipped :],
+        data=piece.pcm[2 * channel_count * skipped :],
         recipe_id=piece.recipe_id,
         headroom_s=piece.headroom_s,
     )
 
 
 def _finished(take: generate_pb2.Take, pcm: bytes) -> generate_pb2.GenerateResponse:
-    end = audio_pb2.StreamEnd(sample_count_total=len(pcm) // 2, sha256=bytes.fromhex(sha256_hex(pcm)))
+    total = len(pcm) // (2 * take.format.channel_count)
+    end = audio_pb2.StreamEnd(sample_count_total=total, sha256=bytes.fromhex(sha256_hex(pcm)))
     return generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from resonance.audio.wav import pcm16
+from resonance_generate import metrics
 from resonance_generate.job import Job, Score
 from resonance_generate.stream import Piece
 from resonance_model.loaded import LoadedModel
@@ -141,6 +142,8 @@ class Row:
         self._sent_frames += samples.shape[1] // self._hop
         if self._first_put_s is None:
             self._first_put_s = now_s
+        elif self.slack_s(now_s) < samples.shape[1] / self._rate:
+            metrics.UNDERRUNS.inc()  # before this chunk there was nothing left
         pcm = pcm16(np.nan_to_num(samples.float().cpu().numpy()))
         self.job.stream.put(
             Piece(
@@ -160,7 +163,7 @@ class Row:
 
 
 def _voice_of(job: Job, model: LoadedModel, slot: Slot) -> Voice:
-    window = min(WINDOW_FRAMES + model.shape.codebook_count, model.shape.position_count_max)
+    window = min(WINDOW_FRAMES + model.shape.delay_max + 1, model.shape.position_count_max)
     sampling = Sampling(
         guidance_scale=job.score.guidance_scale,
         temperature=job.score.temperature,

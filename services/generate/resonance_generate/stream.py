@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -45,6 +46,7 @@ class ChunkStream:
         self._is_ended = False
         self._error: ResonanceError | None = None
         self._news = asyncio.Event()
+        self.opened_s = time.monotonic()
 
     # --- the engine's side
 

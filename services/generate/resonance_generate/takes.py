@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+import numpy as np
 import structlog
 from google.protobuf import json_format
 
@@ -122,7 +123,8 @@ class TakeLibrary:
         await self._store.put(take_index_key(take.create_time.ToMilliseconds(), take.request_id), b"")
         await self._store.put(take_key(take.request_id), _document_of(take))
         await self._store.delete(journal_key(take.request_id))
-        followup = asyncio.create_task(self._add_tempo(take.request_id, pcm, take.format.sample_rate_hz))
+        mono = pcm if take.format.channel_count == 1 else _first_channel(pcm, take.format.channel_count)
+        followup = asyncio.create_task(self._add_tempo(take.request_id, mono, take.format.sample_rate_hz))
         self._followups.add(followup)
         followup.add_done_callback(self._followups.discard)
 
@@ -179,6 +181,10 @@ class TakeLibrary:
         except Exception as failure:
             _log.warning("the tempo could not be heard", request_id=request_id, exc_info=failure)
         _log.debug("tempo heard", request_id=request_id, took_s=round(time.perf_counter() - started_s, 2))
+
+
+def _first_channel(pcm: bytes, channel_count: int) -> bytes:
+    return np.frombuffer(pcm, "<i2")[::channel_count].tobytes()
 
 
 def _document_of(take: generate_pb2.Take) -> bytes:

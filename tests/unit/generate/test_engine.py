@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from resonance.errors import DeadlineExceeded, NotFound, Overloaded, Unavailable
 from resonance_generate.engine import Engine
@@ -216,3 +217,30 @@ async def test_two_performances_of_one_id_do_not_hear_each_others_controls(engin
         pass
     await asyncio.wait_for(anext(second.stream), 5)
     second.stream.close()
+
+
+async def test_the_engine_tells_waits_headroom_and_slack(engine: Engine) -> None:
+    waits = REGISTRY.get_sample_value("resonance_engine_queue_wait_seconds_count") or 0
+    wanted = [job(str(place), seconds=1) for place in range(3)]
+    for one in wanted:
+        engine.submit(one)
+    await asyncio.gather(*map(pcm_of, wanted))
+    assert REGISTRY.get_sample_value("resonance_engine_queue_wait_seconds_count") == waits + 3
+    assert (REGISTRY.get_sample_value("resonance_engine_headroom_ratio") or 0) > 0
+    assert REGISTRY.get_sample_value("resonance_engine_slack_min_seconds") is not None
+
+
+async def test_a_listener_who_runs_dry_is_counted(engine: Engine) -> None:
+    before = REGISTRY.get_sample_value("resonance_engine_underruns_total") or 0
+    late = job("late", seconds=2)
+    engine.submit(late)
+    async with aclosing(late.stream):
+        await anext(late.stream)
+        engine.pause(late)  # by hand, and so that nobody's clock is stopped for it
+        row = next(row for row in engine._rows if row.job is late)
+        await asyncio.sleep(0.1)
+        row._first_put_s = time.monotonic() - 60
+        engine.play(late)
+        async for _ in late.stream:
+            pass
+    assert (REGISTRY.get_sample_value("resonance_engine_underruns_total") or 0) > before
