@@ -1,10 +1,10 @@
-"""The commands: `up` runs the system; `make`, `taste`, `concepts`, `models` use one that runs; `store check` reads what is kept."""
+"""The commands: `up` runs the system; `make`, `taste`, `retry`, `concepts`, `models` use one; `store check` reads what is kept."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -88,12 +88,18 @@ def taste(
     """Makes a taste of songs and prints its id."""
     with _told_errors(), Client(address) as client, _progress(as_json) as progress:
         job = _taste_of(sources, client, progress)
-    if as_json:
-        print(json_format.MessageToJson(job, preserving_proto_field_name=True))
-        return
-    for track in job.tracks:
-        _console.print(f"  {track.title}: {track.error.message or f'{track.clips_done} clips'}")
-    print(job.job_id)
+    _tell_taste(job, as_json)
+
+
+@app.command()
+def retry(
+    taste_id: Annotated[str, typer.Argument(help="Id of a taste that ended with tracks that failed.")],
+    as_json: AsJson = False,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Goes on with the failed tracks of a taste, as a new taste, and prints its id. What was heard is not heard again."""
+    with _told_errors(), Client(address) as client, _progress(as_json) as progress:
+        _tell_taste(client.retry(taste_id, on_change=_shown(progress)), as_json)
 
 
 @app.command()
@@ -154,15 +160,32 @@ def _progress(as_json: bool) -> Progress:
 
 
 def _taste_of(sources: list[str], client: Client, progress: Progress) -> jobs_pb2.Job:
+    show = _shown(progress)
+    if len(sources) == 1 and "://" in sources[0]:
+        return client.taste_from_url(sources[0], on_change=show)
+    return client.taste_from_files(_files_of(sources), on_change=show)
+
+
+def _shown(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
+    """Moves a bar with a job."""
     bar = progress.add_task("listening", total=1.0)
 
     def show(job: jobs_pb2.Job) -> None:
         state = jobs_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
         progress.update(bar, completed=job.progress, description=state)
 
-    if len(sources) == 1 and "://" in sources[0]:
-        return client.taste_from_url(sources[0], on_change=show)
-    return client.taste_from_files(_files_of(sources), on_change=show)
+    return show
+
+
+def _tell_taste(job: jobs_pb2.Job, as_json: bool) -> None:
+    if as_json:
+        print(json_format.MessageToJson(job, preserving_proto_field_name=True))
+        return
+    for track in job.tracks:
+        _console.print(f"  {track.title}: {track.error.message or f'{track.clips_done} clips'}")
+    if job.notice:
+        _console.print(f"  {job.notice}")
+    print(job.job_id)
 
 
 def _taste_id_of(given: list[str], client: Client, progress: Progress) -> str:

@@ -58,10 +58,13 @@ class Settings:
     track_bytes_max: int = 64 * 1024 * 1024
     upload_bytes_max: int = 512 * 1024 * 1024
     upload_stall_s_max: float = 30.0
+    upload_header_s_max: float = 10.0
     uploads_open_max: int = 16
     decoded_bytes_max: int = 256 * 1024 * 1024
     decode_s_max: float = 60.0
     download_s_max: float = 300.0
+    extract_stall_s_max: float = 120.0
+    extractions_max: int = 8
     jobs_running_max: int = 2
     jobs_queued_max: int = 32
     job_lease_s: float = 8.0

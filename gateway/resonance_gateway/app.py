@@ -14,7 +14,7 @@ from resonance_gateway.backends import Backends
 from resonance_gateway.middleware import BodyLimit, OwnPagesOnly, RequestLog, SecurityHeaders
 from resonance_gateway.openapi import openapi
 from resonance_gateway.problems import HANDLERS
-from resonance_gateway.routes import concepts, generations, health, models, page, takes, tastes
+from resonance_gateway.routes import concepts, generations, health, models, page, takes, tastes, uploads
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
@@ -25,6 +25,7 @@ def build_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.backends = Backends(settings)
+        app.state.settings = settings
         try:
             yield
         finally:
@@ -46,7 +47,10 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/tastes", tastes.Tastes),
         Route("/v1/tastes/{taste_id}", tastes.Taste),
         Route("/v1/tastes/{taste_id}/cancel", tastes.TasteCancel),
+        Route("/v1/tastes/{taste_id}/retry", tastes.TasteRetry),
         Route("/v1/tastes/{taste_id}/events", tastes.TasteEvents),
+        Route("/v1/uploads", uploads.Uploads),
+        Route("/v1/uploads/{upload_id}", uploads.Upload),
         Route("/v1/concepts", concepts.Concepts),
         Route("/v1/concepts/{name}/calibration", concepts.ConceptCalibration),
         Route("/v1/concepts/{name}/layers", concepts.ConceptLayers),

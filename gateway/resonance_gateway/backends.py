@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from starlette.requests import ClientDisconnect
 
 from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable, invalid_field
 from resonance.rpc import error_of, open_channel
@@ -32,6 +34,7 @@ T = TypeVar("T")
 
 _UNARY_S = 20.0
 _HEALTH_S = 2.0
+_PIECE_BYTES = 256 * 1024
 _SERVICES = {
     "ingest": "resonance.v1.IngestService",
     "extract": "resonance.v1.ExtractService",
@@ -89,6 +92,40 @@ class Backends:
         finally:
             call.cancel()
 
+    async def submit_uploads(self, body: TasteBody, request_id: str) -> Json:
+        """Resumable uploads as an accepted taste."""
+        request = messages.submit_uploads_request(body, request_id)
+        response = await _ask("ingest", self._ingest.SubmitUploads(request, timeout=_UNARY_S))
+        return messages.taste_json(response.job)
+
+    async def open_upload(self, filename: str, byte_count: int) -> Json:
+        """A new resumable upload."""
+        request = ingest_pb2.OpenUploadRequest(filename=filename, byte_count=byte_count)
+        return json_of((await _ask("ingest", self._ingest.OpenUpload(request, timeout=_UNARY_S))).upload)
+
+    async def get_upload(self, upload_id: str) -> Json:
+        """One resumable upload."""
+        request = ingest_pb2.GetUploadRequest(upload_id=upload_id)
+        return json_of((await _ask("ingest", self._ingest.GetUpload(request, timeout=_UNARY_S))).upload)
+
+    async def write_upload(self, upload_id: str, offset: int, chunks: AsyncIterator[bytes]) -> Json:
+        """The upload after these bytes. Where the caller leaves, what came is kept, and its leaving is raised after that."""
+        call = self._ingest.WriteUpload(timeout=self._stream_s)
+        try:
+            with _told("ingest"):
+                left = await _write_bytes(call, messages.upload_position(upload_id, offset), chunks)
+                upload = json_of((await call).upload)
+        finally:
+            call.cancel()
+        if left is not None:
+            raise left
+        return upload
+
+    async def delete_upload(self, upload_id: str) -> None:
+        """Removes a resumable upload."""
+        request = ingest_pb2.DeleteUploadRequest(upload_id=upload_id)
+        await _ask("ingest", self._ingest.DeleteUpload(request, timeout=_UNARY_S))
+
     async def tastes(self, page: PageQuery) -> Json:
         """One page of tastes, newest first."""
         request = ingest_pb2.ListJobsRequest(page_size=page.page_size, page_token=page.page_token)
@@ -108,6 +145,12 @@ class Backends:
         """The taste after it was told to stop."""
         request = ingest_pb2.CancelJobRequest(job_id=taste_id)
         response = await _ask("ingest", self._ingest.CancelJob(request, timeout=_UNARY_S))
+        return messages.taste_json(response.job)
+
+    async def retry_taste(self, taste_id: str) -> Json:
+        """The new taste that goes on with the tracks that failed."""
+        request = ingest_pb2.RetryJobRequest(job_id=taste_id)
+        response = await _ask("ingest", self._ingest.RetryJob(request, timeout=_UNARY_S))
         return messages.taste_json(response.job)
 
     async def delete_taste(self, taste_id: str) -> None:
@@ -234,10 +277,29 @@ async def _write_upload(
     async for part in files:
         if not await _wrote(call, _upload_message(part)):
             return
+    if await _wrote(call, messages.upload_end()):
+        await call.done_writing()
+
+
+async def _write_bytes(
+    call: Any, position: ingest_pb2.WriteUploadRequest, chunks: AsyncIterator[bytes]
+) -> ClientDisconnect | None:
+    """Writes until the bytes end or the service has answered early. Returns the caller's leaving, where it left."""
+    await call.wait_for_connection()
+    await _wrote(call, position)
+    try:
+        async for chunk in chunks:
+            for at in range(0, len(chunk), _PIECE_BYTES):
+                if not await _wrote(call, ingest_pb2.WriteUploadRequest(data=chunk[at : at + _PIECE_BYTES])):
+                    return None
+    except ClientDisconnect as left:
+        await call.done_writing()
+        return left
     await call.done_writing()
+    return None
 
 
-async def _wrote(call: Any, message: ingest_pb2.UploadPlaylistRequest) -> bool:
+async def _wrote(call: Any, message: Message) -> bool:
     """Whether the message could be written; False means that the service has answered already.
 
     This goes below `call.write`, which replaces the service's answer by INTERNAL where the two cross: on loopback a

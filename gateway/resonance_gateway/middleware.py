@@ -43,6 +43,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
 }
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_UPLOAD_TYPES = ("multipart/", "application/offset+octet-stream")
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -129,7 +130,7 @@ class BodyLimit:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
-        is_upload = headers.get("content-type", "").lower().startswith("multipart/")
+        is_upload = headers.get("content-type", "").lower().startswith(_UPLOAD_TYPES)
         limit = self._upload_bytes_max if is_upload else self._json_bytes_max
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:

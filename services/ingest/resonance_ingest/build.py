@@ -36,7 +36,7 @@ async def open_ingest(settings: Settings, store: ObjectStore) -> AsyncIterator[I
     channel = open_channel(settings.address_of("extract"))
     workspace = await asyncio.to_thread(Workspace, settings.data_dir)
     jobs = JobStore(store)
-    runner = Runner(jobs, store, ExtractBackend(channel), workspace, settings)
+    runner = Runner(jobs, store, ExtractBackend(channel, stall_s_max=settings.extract_stall_s_max), workspace, settings)
     tasks = [
         asyncio.create_task(runner.run(), name="ingest runner"),
         asyncio.create_task(Sweeper(store, jobs, settings).run(), name="ingest sweeper"),

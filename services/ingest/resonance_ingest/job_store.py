@@ -14,7 +14,7 @@ import structlog
 
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, invalid_field
 from resonance.store import ObjectStore
-from resonance_ingest.jobs import Job, Lease, from_json, to_json
+from resonance_ingest.jobs import Job, Lease, StateChange, from_json, to_json
 
 _SWAPS_MAX = 50
 _WATCH_POLL_S = 1.0
@@ -107,7 +107,7 @@ class JobStore:
             after = change(before)
             if after == before:
                 return before
-            after = replace(after, updated_ms=max(self._clock_ms(), before.updated_ms))
+            after = _stamped(before, after, max(self._clock_ms(), before.updated_ms))
             try:
                 await self._store.replace(_key(job_id), to_json(after), version=version)
             except Conflict:
@@ -204,6 +204,12 @@ class JobStore:
     def _wake(self, job_id: str) -> None:
         if (changed := self._changed.pop(job_id, None)) is not None:
             changed.set()
+
+
+def _stamped(before: Job, after: Job, now_ms: int) -> Job:
+    if after.state == before.state:
+        return replace(after, updated_ms=now_ms)
+    return replace(after, updated_ms=now_ms, history=(*after.history, StateChange(state=after.state, at_ms=now_ms)))
 
 
 def same_request(job: Job, request_digest: str) -> Job:

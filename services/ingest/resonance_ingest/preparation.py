@@ -9,7 +9,7 @@ from pathlib import Path
 from resonance.audio.decode import DecodeLimits, decode_file
 from resonance.errors import InvalidInput
 from resonance_ingest.clips import Clip, ClipShape, cut
-from resonance_ingest.jobs import JobTrack
+from resonance_ingest.jobs import JobTrack, Sound
 from resonance_ingest.known_sounds import KnownSound, KnownSounds
 from resonance_ingest.sources import Source
 
@@ -30,6 +30,11 @@ class PreparedTrack:
     path: Path | None = None
 
     @property
+    def sound(self) -> Sound:
+        """What the job's document remembers of it."""
+        return Sound(sample_count=self.sample_count, sample_rate_hz=self.sample_rate_hz, sha256=self.sha256)
+
+    @property
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.sample_count / self.sample_rate_hz
@@ -48,7 +53,9 @@ class Preparer:
         self._known = known
 
     async def recall(self, track: JobTrack) -> PreparedTrack | None:
-        """The track without its samples, where its file was decoded before."""
+        """The track without its samples, where it was decoded before: for this job, or the same file for another."""
+        if track.sound is not None and track.sound.sample_rate_hz == self._shape.sample_rate_hz:
+            return self._prepared(track, KnownSound(sample_count=track.sound.sample_count, sha256=track.sound.sha256))
         digest = self._source.digest(track)
         sound = await self._known.find(digest, self._shape.sample_rate_hz) if digest else None
         return self._prepared(track, sound) if sound else None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 
 from resonance.audio.decode import DecodeLimits
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError, Unavailable
+from resonance.ids import digest_of, job_id_of
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance_ingest.extraction import Extractor
@@ -22,7 +23,7 @@ from resonance_ingest.pipeline import Pipeline
 from resonance_ingest.preparation import PreparedTrack, Preparer
 from resonance_ingest.sources import Source
 from resonance_ingest.sources.links import LinkSource
-from resonance_ingest.sources.uploads import UploadSource, remove_uploads
+from resonance_ingest.sources.uploads import UploadSource, are_kept, remove_uploads
 from resonance_ingest.workspace import Workspace
 
 _POLL_S = 2.0
@@ -101,6 +102,37 @@ class Runner:
         if job.state == JobState.CANCELLED:
             await self._clean_up_after(job)
         return job
+
+    async def retry(self, job_id: str) -> Job:
+        """Goes on with the tracks of a final job that did not become part of a taste, as a new job.
+
+        The old job stays as it ended: what is final never changes, and neither does the taste that a recipe may name.
+
+        Raises:
+            FailedPrecondition: the job is not final (JOB_NOT_FINAL), nothing of it could end otherwise
+                (NOTHING_TO_RETRY), or its uploaded files are not kept any more (UPLOADS_GONE).
+            Overloaded: every place is taken.
+        """
+        old = await self._jobs.get(job_id)
+        if old.retried_as and (there := await self._jobs.find(old.retried_as)) is not None:
+            return there
+        if not old.state.is_final:
+            raise FailedPrecondition(
+                "the playlist is still being worked on: wait, or cancel it", reason="JOB_NOT_FINAL"
+            )
+        if not old.can_be_retried:
+            message = "no track of this playlist could end otherwise; upload other files instead"
+            raise FailedPrecondition(message, reason="NOTHING_TO_RETRY")
+        if not await are_kept(self._store, old):
+            message = "the uploaded files are not kept any more: upload them again"
+            raise FailedPrecondition(message, reason="UPLOADS_GONE")
+        accepted = await self.submit(_retry_of(old, self._jobs.now_ms()))
+        # Whoever goes on owns the files now: deleting the old job must not take them away.
+        await self._jobs.change(
+            job_id,
+            lambda job: replace(job, retried_as=accepted.job_id, uploads=(), revision=job.revision + 1),
+        )
+        return accepted
 
     async def delete(self, job_id: str) -> None:
         """Stops a job and removes it, its uploads, and the taste it made."""
@@ -192,7 +224,8 @@ class Runner:
 
     async def _attempt_until_done(self, ledger: Ledger) -> None:
         """Tries again while a part that is needed is away, for as long as the settings have patience."""
-        if ledger.job.lease is not None and ledger.job.lease.token > _OWNERS_MAX:
+        # Owners that gave the job back in good order are none that it took down.
+        if ledger.job.lease is not None and ledger.job.lease.token - ledger.job.returns > _OWNERS_MAX:
             message = "The work was cut short too many times. Try again with other files."
             raise FailedPrecondition(message, reason="TOO_MANY_ATTEMPTS")
         clock = asyncio.get_running_loop().time
@@ -201,7 +234,9 @@ class Runner:
             try:
                 await self._attempt(ledger)
                 return
-            except Unavailable as failure:
+            except (Unavailable, Overloaded) as failure:
+                if isinstance(failure, Overloaded):  # whoever is full is there: this is a queue, and not an outage
+                    patient_until_s = clock() + self._settings.job_patience_s
                 if clock() + pause_s > patient_until_s:
                     raise
                 _log.warning("trying again", job=ledger.job.job_id, why=failure.message, in_s=pause_s)
@@ -238,12 +273,35 @@ class Runner:
             await ledger.release()
 
     async def _clean_up_after(self, job: Job) -> None:
-        """Removes what a finished job leaves: its uploads, and the taste of one that was stopped too late."""
+        """Removes what a finished job leaves: its uploads, and the taste of one that was stopped too late.
+
+        The files of a job that a retry could mend are kept; the sweep removes them after a day.
+        """
         try:
             after = await self._jobs.find(job.job_id)
             if after is None or after.state == JobState.CANCELLED:
                 await self._extractor.delete_taste(job.job_id)
-            if after is None or after.state.is_final:
+            if after is None or (after.state.is_final and not _keeps_files(after)):
                 await remove_uploads(self._store, job)
         except ResonanceError as failure:
             _log.warning("left for the sweep", job=job.job_id, why=failure.message)
+
+
+def _keeps_files(job: Job) -> bool:
+    return job.can_be_retried and job.state != JobState.CANCELLED
+
+
+def _retry_of(old: Job, now_ms: int) -> Job:
+    """The job that goes on. Its id follows from the old one's, so that asking twice makes one."""
+    return Job(
+        job_id=job_id_of(f"retry:{old.job_id}"),
+        request_digest=digest_of({"retry": old.job_id}),
+        created_ms=now_ms,
+        updated_ms=now_ms,
+        title=old.title,
+        source_url=old.source_url,
+        uploads=old.uploads,
+        options=old.options,
+        tracks=old.tracks_for_retry(),
+        notice=old.notice,
+    )

@@ -13,6 +13,8 @@ from resonance.audio.wav import pcm16
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, Overloaded
 from resonance.ids import digest_of, job_id_of, new_request_id
 from resonance.rpc.server import RpcServer
+from resonance.settings import Settings
+from resonance.store import MemoryStore
 from resonance.v1 import (
     audio_pb2,
     extract_pb2,
@@ -24,6 +26,8 @@ from resonance.v1 import (
     jobs_pb2,
     steering_pb2,
 )
+from resonance_ingest.service import upload_message
+from resonance_ingest.sources.resumable import ResumableUploads
 
 RATE_HZ = 32_000
 MODEL = generate_pb2.ModelInfo(
@@ -192,6 +196,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
 
     def __init__(self, script: Script) -> None:
         self._script = script
+        self._resumable = ResumableUploads(MemoryStore(), Settings())
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -212,6 +217,8 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
             elif part == "track":
                 names.append(request.track.filename)
                 self._script.uploads.append((request.track.filename, 0))
+            elif part == "end":
+                assert header.has_end
             else:
                 name, size = self._script.uploads[-1]
                 self._script.uploads[-1] = (name, size + len(request.data))
@@ -220,6 +227,40 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
                     raise InvalidInput("the first file is one that nobody wants")
         job = self._accept(header.request_id, header.title or names[0], header.options, names)
         return ingest_pb2.UploadPlaylistResponse(job=job)
+
+    async def OpenUpload(self, request, context):
+        session = await self._resumable.open(request.filename, request.byte_count)
+        return ingest_pb2.OpenUploadResponse(upload=upload_message(session))
+
+    async def WriteUpload(self, requests, context):
+        position = (await anext(requests)).position
+
+        async def data():
+            async for request in requests:
+                yield request.data
+
+        session = await self._resumable.write(position.upload_id, position.offset, data())
+        return ingest_pb2.WriteUploadResponse(upload=upload_message(session))
+
+    async def GetUpload(self, request, context):
+        return ingest_pb2.GetUploadResponse(upload=upload_message(await self._resumable.get(request.upload_id)))
+
+    async def DeleteUpload(self, request, context):
+        await self._resumable.delete(request.upload_id)
+        return ingest_pb2.DeleteUploadResponse()
+
+    async def SubmitUploads(self, request, context):
+        uploads = await self._resumable.claim(request.upload_ids, job_id_of(request.request_id))
+        names = [upload.filename for upload in uploads]
+        job = self._accept(request.request_id, request.title or names[0], request.options, names)
+        return ingest_pb2.SubmitUploadsResponse(job=job)
+
+    async def RetryJob(self, request, context):
+        old = self._job(request.job_id)
+        if old.state < jobs_pb2.JOB_STATE_COMPLETED:
+            raise FailedPrecondition("the playlist is still being worked on", reason="JOB_NOT_FINAL")
+        job = self._accept("retry-" + old.job_id, old.title, old.options, [track.title for track in old.tracks])
+        return ingest_pb2.RetryJobResponse(job=job)
 
     async def GetJob(self, request, context):
         return ingest_pb2.GetJobResponse(job=self._job(request.job_id))

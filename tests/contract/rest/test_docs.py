@@ -23,11 +23,17 @@ DOCS = Path(__file__).resolve().parents[3] / "docs" / "rest-api.md"
 def commands() -> list[str]:
     """Every curl command of the document, continued lines joined."""
     text = DOCS.read_text().replace("\\\n", " ")
-    return [line.strip() for line in text.splitlines() if line.startswith("    curl ")]
+    return [line.strip() for line in text.splitlines() if line.startswith(("    curl ", "    U=$(curl "))]
 
 
 async def test_every_route_is_shown() -> None:
-    shown = "\n".join(commands()).replace("$T", "{taste_id}").replace("$ID", "{request_id}").replace("rain", "{name}")
+    shown = (
+        "\n".join(commands())
+        .replace("$T", "{taste_id}")
+        .replace("$U", "{upload_id}")
+        .replace("$ID", "{request_id}")
+        .replace("rain", "{name}")
+    )
     paths = document_of(build_app(Settings()).routes)["paths"]
     assert [path for path in paths if not re.search(re.escape(path) + r"(?![\w/])", shown)] == []
 
@@ -39,14 +45,19 @@ async def test_every_line_works(gateway: Gateway, tmp_path: Path) -> None:
     taste = (await gateway.http.post("/v1/tastes", json={"url": "https://youtu.be/x"})).json()["id"]
     await gateway.http.post("/v1/generations", json={"prompt": "x", "duration_s": 3, "request_id": "id-1"})
     environment = os.environ | {"R": gateway.url, "T": taste, "ID": "id-1"}
-    failed = [line for line in commands() if not await _works(line, environment, tmp_path)]
+    opening = next(line for line in commands() if line.startswith("U=$("))
+    failed = [
+        line
+        for line in commands()
+        if not await _works(f"{opening}; {line}" if "$U" in line else line, environment, tmp_path)
+    ]
     assert failed == []
 
 
 async def _works(line: str, environment: dict[str, str], folder: Path) -> bool:
     """Whether curl is content: a refusal fails it, except where the document shows a refusal."""
     shows_refusal = '"duration_s": 900' in line
-    checked = line if shows_refusal else line.replace("curl ", "curl --fail ", 1)
+    checked = line if shows_refusal else line.replace("curl ", "curl --fail ")
     process = await asyncio.create_subprocess_shell(
         checked, cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )

@@ -26,6 +26,7 @@ export const getConcepts = async () => (await getJson("/v1/concepts")).concepts;
 export const listTastes = async () => (await getJson(`${TASTES}?page_size=50`)).tastes;
 export const getTaste = (id) => getJson(`${TASTES}/${id}`);
 export const cancelTaste = (id) => sendJson(`${TASTES}/${id}/cancel`, {});
+export const retryTaste = (id) => sendJson(`${TASTES}/${id}/retry`, {});
 export const submitLink = (url, requestId) => sendJson(TASTES, { url, request_id: requestId });
 export const listTakes = (pageToken = "") => getJson(`${TAKES}?page_size=12&page_token=${encodeURIComponent(pageToken)}`);
 export const getTake = (id) => getJson(`${TAKES}/${id}`);
