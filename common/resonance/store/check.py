@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from resonance.errors import DataLoss, NotFound
 from resonance.store.objects import ObjectStore
 
-CACHES = ("sounds/", "tracks/", "reference/")
+CACHES = ("sounds/", "lists/", "tracks/", "clips/", "reference/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

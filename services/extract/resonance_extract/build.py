@@ -48,7 +48,7 @@ async def open_extract(
     concepts = ConceptShelf(ear, store, shelf)
     async with open_channel(settings.address_of("generate")) as channel:
         service = ExtractService(
-            extraction=Extraction(ear, store, shelf),
+            extraction=Extraction(ear, store, shelf, running_max=settings.extractions_max),
             tastes=TasteShelf(store),
             concepts=concepts,
             calibration=Calibration(concepts, generate_pb2_grpc.GenerateServiceStub(channel)),
