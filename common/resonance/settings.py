@@ -20,7 +20,7 @@ def _default_data_dir() -> Path:
 class Settings:
     """Everything an operator may choose. Every queue, body, wait and cache has its number here.
 
-    Addresses are `host:port`; durations are seconds; sizes are bytes.
+    Addresses are `host:port`; durations are seconds; sizes are bytes. A rate or a cache's time of 0 switches it off.
     """
 
     # Where this process listens, and where it finds the others. In the all-in-one process they are one address.
@@ -63,6 +63,16 @@ class Settings:
     decoded_bytes_max: int = 256 * 1024 * 1024
     decode_s_max: float = 60.0
     download_s_max: float = 300.0
+    download_rate_bytes_max: int = 0
+    download_proxy: str = ""
+    list_cache_s: float = 300.0
+    search_for_tracks: bool = False
+    spotify_client_id: str = ""
+    spotify_client_secret: str = ""
+    spotify_accounts_url: str = "https://accounts.spotify.com"
+    spotify_api_url: str = "https://api.spotify.com/v1"
+    apple_music_token: str = ""
+    apple_music_api_url: str = "https://api.music.apple.com"
     extract_stall_s_max: float = 120.0
     extractions_max: int = 8
     jobs_running_max: int = 2
@@ -154,6 +164,7 @@ def _faults(settings: Settings, earlier: list[FieldViolation]) -> list[FieldViol
         ("http_addr", _is_address(settings.http_addr), "must be host:port"),
         ("grpc_addr", _is_address(settings.grpc_addr), "must be host:port"),
         ("store", _is_store(settings.store_url), "must be file:FOLDER, memory: or s3://HOST[:PORT]/BUCKET"),
+        ("download_proxy", _is_proxy(settings.download_proxy), "must be http://HOST:PORT or https://HOST:PORT"),
         ("backend", settings.backend in {"auto", "audiocraft", "transformers"}, "auto, audiocraft or transformers"),
         ("precision", settings.precision in {"fp32", "bf16", "int8"}, "fp32, bf16 or int8"),
         ("slots", 1 <= settings.slots <= 64, "must lie between 1 and 64"),
@@ -175,12 +186,24 @@ def _faults(settings: Settings, earlier: list[FieldViolation]) -> list[FieldViol
     ]
 
 
-_MAY_BE_ZERO = {"queue_places", "slots", "jobs_queued_max", "drain_s_max"}
+_MAY_BE_ZERO = {
+    "queue_places",
+    "slots",
+    "jobs_queued_max",
+    "drain_s_max",
+    "download_rate_bytes_max",
+    "list_cache_s",
+}
 
 
 def _is_address(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     return bool(host and colon and port.isdigit() and int(port) < 65536)
+
+
+def _is_proxy(text: str) -> bool:
+    """Only proxies that speak HTTP: with another kind the address guard could not see where a connection leads."""
+    return not text or (text.startswith(("http://", "https://")) and _is_address(text.partition("://")[2].rstrip("/")))
 
 
 def _is_store(text: str) -> bool:

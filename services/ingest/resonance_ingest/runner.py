@@ -17,6 +17,7 @@ from resonance.store import ObjectStore
 from resonance_ingest.extraction import Extractor
 from resonance_ingest.job_store import JobStore, LeaseLost, same_request
 from resonance_ingest.jobs import Fault, Job, JobState, Lease
+from resonance_ingest.known_lists import KnownLists
 from resonance_ingest.known_sounds import KnownSounds
 from resonance_ingest.ledger import Ledger, beside
 from resonance_ingest.pipeline import Pipeline
@@ -207,7 +208,9 @@ class Runner:
         started_s = asyncio.get_running_loop().time()
         try:
             keeper = asyncio.create_task(ledger.keep())
-            await beside(keeper, asyncio.create_task(self._attempt_until_done(ledger)))
+            # One folder for all attempts: what is downloaded and decoded outlives an extractor that was away.
+            with self._workspace.folder(job.job_id) as folder:
+                await beside(keeper, asyncio.create_task(self._attempt_until_done(ledger, folder)))
             self._job_s = 0.7 * self._job_s + 0.3 * (asyncio.get_running_loop().time() - started_s)
         except LeaseLost:
             _log.info("let go", job=job.job_id)
@@ -222,7 +225,7 @@ class Runner:
             await self._fail(ledger, Fault(reason="INTERNAL", message=message))
         await self._clean_up_after(job)
 
-    async def _attempt_until_done(self, ledger: Ledger) -> None:
+    async def _attempt_until_done(self, ledger: Ledger, folder: Path) -> None:
         """Tries again while a part that is needed is away, for as long as the settings have patience."""
         # Owners that gave the job back in good order are none that it took down.
         if ledger.job.lease is not None and ledger.job.lease.token - ledger.job.returns > _OWNERS_MAX:
@@ -232,7 +235,7 @@ class Runner:
         patient_until_s, pause_s = clock() + self._settings.job_patience_s, _RETRY_S_FIRST
         while True:
             try:
-                await self._attempt(ledger)
+                await self._attempt(ledger, folder)
                 return
             except (Unavailable, Overloaded) as failure:
                 if isinstance(failure, Overloaded):  # whoever is full is there: this is a queue, and not an outage
@@ -243,24 +246,23 @@ class Runner:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _RETRY_S_MAX)
 
-    async def _attempt(self, ledger: Ledger) -> None:
-        job_id = ledger.job.job_id
-        prepared = self._running[job_id].prepared
-        with self._workspace.folder(job_id) as folder:
-            source = self._source_of(ledger.job, folder)
-            try:
-                shape = await self._extractor.shape()
-                limits, known = DecodeLimits.of(self._settings), KnownSounds(self._store)
-                preparer = Preparer(source, folder, shape, limits, known)
-                pipeline = Pipeline(ledger, source, preparer, self._extractor, prepared)
-                await pipeline.run(tracks_max=self._settings.tracks_max)
-            finally:
-                prepared.clear()
+    async def _attempt(self, ledger: Ledger, folder: Path) -> None:
+        prepared = self._running[ledger.job.job_id].prepared
+        source = self._source_of(ledger.job, folder)
+        try:
+            shape = await self._extractor.shape()
+            limits, known = DecodeLimits.of(self._settings), KnownSounds(self._store)
+            preparer = Preparer(source, folder, shape, limits, known)
+            pipeline = Pipeline(ledger, source, preparer, self._extractor, prepared)
+            await pipeline.run(tracks_max=self._settings.tracks_max)
+        finally:
+            prepared.clear()
 
     def _source_of(self, job: Job, folder: Path) -> Source:
         if job.uploads:
             return UploadSource(self._store, job)
-        return LinkSource(job.source_url, folder, self._settings)
+        lists = KnownLists(self._store, keep_s=self._settings.list_cache_s, now_ms=self._jobs.now_ms)
+        return LinkSource(job.source_url, folder, self._settings, lists)
 
     async def _fail(self, ledger: Ledger, fault: Fault) -> None:
         _log.info("failed", job=ledger.job.job_id, reason=fault.reason, why=fault.message)

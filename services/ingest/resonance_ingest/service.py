@@ -34,6 +34,7 @@ from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, StateChange, U
 from resonance_ingest.preparation import PreparedTrack
 from resonance_ingest.runner import Runner
 from resonance_ingest.sources.guard import check_link
+from resonance_ingest.sources.resolvers import resolver_for
 from resonance_ingest.sources.resumable import ResumableUploads, Session
 from resonance_ingest.sources.uploads import UploadSpool
 
@@ -58,7 +59,10 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self, request: ingest_pb2.SubmitPlaylistRequest, context: ServerContext
     ) -> ingest_pb2.SubmitPlaylistResponse:
         _check_options(request.options)
-        check_link(request.url, self._settings)
+        if (resolver := resolver_for(request.url, self._settings)) is not None:
+            resolver.check(request.url)
+        else:
+            check_link(request.url, self._settings)
         options = _options_of(request.options)
         job = self._new_job(
             request.request_id,

@@ -158,7 +158,7 @@ class UploadSource:
     async def fetch(self, track: JobTrack, target: Path) -> None:
         """Puts the parts together. Raises DataLoss where they are not what was uploaded."""
         upload, digest = self._uploads[int(track.locator)], hashlib.sha256()
-        await asyncio.to_thread(target.touch)
+        await asyncio.to_thread(target.write_bytes, b"")
         for key in _part_keys(upload):
             found = await self._store.get(key)
             digest.update(found.data)
