@@ -12,6 +12,7 @@ from resonance.store.files import FileStore
 from resonance.store.memory import MemoryStore
 from resonance.store.objects import ObjectStore
 from resonance.store.probe import probe
+from resonance.store.quarantine import Quarantine
 from resonance.store.s3 import S3Store
 
 
@@ -33,7 +34,7 @@ async def open_store(settings: Settings) -> ObjectStore:
     except BaseException:
         await store.close()
         raise
-    return store
+    return Quarantine(store)
 
 
 async def _opened(settings: Settings) -> ObjectStore:

@@ -6,12 +6,13 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TypeVar
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import CopySource
 from minio.error import MinioException, S3Error
 
 from resonance.errors import Conflict, FailedPrecondition, NotFound, ResonanceError, Unavailable
@@ -97,6 +98,26 @@ class S3Store:
     async def delete(self, key: str) -> None:
         check_key(key)
         await self._run(lambda: self._client.remove_object(self._bucket, key))
+
+    async def set_aside(self, key: str, to: str) -> None:
+        check_key(key)
+        check_key(to)
+
+        def move() -> None:
+            self._client.copy_object(self._bucket, to, CopySource(self._bucket, key))
+            self._client.remove_object(self._bucket, key)
+
+        with suppress(NotFound):
+            await self._run(move)
+
+    async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
+        check_key(key)
+        headers = {"response-content-disposition": f'attachment; filename="{filename}"'}
+        return await self._run(
+            lambda: self._client.presigned_get_object(
+                self._bucket, key, expires=timedelta(seconds=expires_s), extra_query_params=headers
+            )
+        )
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

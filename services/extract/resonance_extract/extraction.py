@@ -9,8 +9,8 @@ from contextlib import aclosing
 import numpy as np
 from google.protobuf import json_format
 
-from resonance.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, ResonanceError
-from resonance.ids import digest_of
+from resonance.errors import DataLoss, DeadlineExceeded, InvalidInput, NotFound, Overloaded, ResonanceError
+from resonance.ids import digest_of, sha256_hex
 from resonance.keys import taste_key, vector_key
 from resonance.rpc.validation import validate
 from resonance.store import ObjectStore
@@ -127,10 +127,46 @@ class Extraction:
 
 
 class TasteShelf:
-    """Stored tastes."""
+    """Stored tastes. A taste whose vector is damaged or gone is mixed again from what its tracks gave."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, ear: Ear, store: ObjectStore, shelf: ReferenceShelf) -> None:
+        self._ear = ear
         self._store = store
+        self._shelf = shelf
+        self._cache = TrackCache(store, model_digest=ear.model.facts.digest)
+
+    async def whole(self, taste_id: str) -> steering_pb2.TasteSummary:
+        """The stored taste, with its vector checked, and mended where it must be.
+
+        Raises:
+            NotFound: there is no such taste.
+            DataLoss: it cannot be mended: its description, or what its tracks gave, is damaged too.
+        """
+        summary = await self.get(taste_id)
+        if summary.model_digest != self._ear.model.facts.digest or await self._has_vector(summary):
+            return summary
+        found = [
+            IndexedTrack(index=index, statistics=statistics)
+            for index, track in enumerate(summary.tracks)
+            if (statistics := await self._cache.find(track.sha256)) is not None
+        ]
+        if len(found) == len(summary.tracks):
+            reference = await self._shelf.get()
+            weights = [np.asarray(track.clip_weights) for track in summary.tracks]
+            difference = mixed_mean(found, weights) - reference.mean
+            digest = self._ear.model.facts.digest
+            direction = await asyncio.to_thread(direction_of, difference, reference, model_digest=digest)
+            data = direction.to_bytes()
+            if sha256_hex(data) == summary.vector_sha256:
+                await self._store.put(summary.vector_key, data)
+                return summary
+        raise DataLoss(f"the vector of taste {taste_id} is damaged; make the taste again", reason="VECTOR_DAMAGED")
+
+    async def _has_vector(self, summary: steering_pb2.TasteSummary) -> bool:
+        try:
+            return (await self._store.get(summary.vector_key)).sha256 == summary.vector_sha256
+        except (NotFound, DataLoss):
+            return False
 
     async def get(self, taste_id: str) -> steering_pb2.TasteSummary:
         """The stored taste. Raises NotFound."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from resonance.errors import Unsupported, invalid_field
+from resonance.errors import DataLoss, NotFound, Unsupported, invalid_field
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.job import Job
@@ -85,7 +85,7 @@ class Generation:
         self, take: generate_pb2.Take, sample_offset: int, chunk_s: float = CHUNK_S
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         """The messages of a finished take from a sample on. Raises InvalidInput where the take is shorter."""
-        pcm = await self._takes.pcm(take)
+        pcm = await self._pcm_of(take)
         total = len(pcm) // 2
         self._check_offset(sample_offset, total)
         yield self._started(take, total, ())
@@ -97,6 +97,29 @@ class Generation:
             )
             yield generate_pb2.GenerateResponse(chunk=chunk)
         yield _finished(take, pcm)
+
+    async def _pcm_of(self, take: generate_pb2.Take) -> bytes:
+        """The take's samples; where what is stored is damaged or gone they are made again, and must be the same."""
+        try:
+            return await self._takes.pcm(take)
+        except (DataLoss, NotFound) as damage:
+            if take.model.digest != self._info.digest:
+                raise
+            resolved = await self._book.resolve(take.recipe)
+            job = Job(
+                request_id=take.request_id,
+                score=resolved.score,
+                seed=take.seed,
+                frame_count=round(take.duration_s * self._info.frame_rate_hz),
+                chunk_frames=round(CHUNK_S * self._info.frame_rate_hz),
+                stream=self._player.open_stream(),
+            )
+            async with aclosing(job.stream):
+                self._player.submit(job)
+                pcm = b"".join([piece.pcm async for piece in job.stream])
+            if not await self._takes.restore(take, pcm):
+                raise damage
+            return pcm
 
     def _check(self, request: generate_pb2.GenerateRequest) -> None:
         if request.HasField("melody") and not self._info.capabilities.melody:

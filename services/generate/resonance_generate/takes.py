@@ -72,13 +72,17 @@ class TakeLibrary:
             raise DataLoss(f"the sound of take {take.request_id} is damaged; make it again", reason="TAKE_DAMAGED")
         return stored.data[HEADER_BYTES:]
 
+    async def restore(self, take: generate_pb2.Take, pcm: bytes) -> bool:
+        """Stores the sound of a take once more. False, and nothing stored, where it is not the sound that the take had."""
+        data = _header_of(take, pcm) + pcm
+        if sha256_hex(data) != take.audio_sha256:
+            return False
+        await self._store.put(take.audio_key, data)
+        return True
+
     async def save(self, take: generate_pb2.Take, pcm: bytes) -> None:
         """Stores a finished take; its tempo is heard afterwards and added."""
-        header = wav_header(
-            sample_rate_hz=take.format.sample_rate_hz,
-            channel_count=take.format.channel_count,
-            sample_count=len(pcm) // 2 // take.format.channel_count,
-        )
+        header = _header_of(take, pcm)
         take.audio_key = take_audio_key(take.request_id)
         take.audio_sha256 = sha256_hex(header + pcm)
         take.create_time.GetCurrentTime()
@@ -140,6 +144,14 @@ class TakeLibrary:
         except Exception as failure:
             _log.warning("the tempo could not be heard", request_id=request_id, exc_info=failure)
         _log.debug("tempo heard", request_id=request_id, took_s=round(time.perf_counter() - started_s, 2))
+
+
+def _header_of(take: generate_pb2.Take, pcm: bytes) -> bytes:
+    return wav_header(
+        sample_rate_hz=take.format.sample_rate_hz,
+        channel_count=take.format.channel_count,
+        sample_count=len(pcm) // 2 // take.format.channel_count,
+    )
 
 
 def _document_of(take: generate_pb2.Take) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import structlog
 
-from resonance.errors import ResonanceError
+from resonance.errors import DataLoss, NotFound, ResonanceError
+from resonance.keys import taste_key
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance_ingest.job_store import JobStore
@@ -41,6 +43,7 @@ class Sweeper:
         await self._abandoned_uploads()
         await self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S))
         await self._forgotten_jobs()
+        await self._damaged_tastes()
 
     async def _abandoned_uploads(self) -> None:
         """Uploads that broke off with their process, and those of jobs that ended while the store was away."""
@@ -61,6 +64,19 @@ class Sweeper:
             if job.state in (JobState.FAILED, JobState.CANCELLED) and job.updated_ms < self._before(self._retention_s):
                 _log.info("forgetting a job that ended without a taste", job=job.job_id)
                 await self._jobs.delete(job)
+
+    async def _damaged_tastes(self) -> None:
+        """Writes a taste's description again where it is damaged: the job that made it has its own copy."""
+        async for job in self._jobs.all():
+            if job.state != JobState.COMPLETED or job.taste is None:
+                continue
+            try:
+                await self._store.get(taste_key(job.job_id))
+            except NotFound:
+                continue
+            except DataLoss:
+                _log.warning("writing a damaged taste again", job=job.job_id)
+                await self._store.put(taste_key(job.job_id), json.dumps(job.taste).encode())
 
     def _before(self, seconds: float) -> float:
         return self._jobs.now_ms() - seconds * 1000
