@@ -1,13 +1,13 @@
-"""The commands: `up` runs the system; `make`, `taste`, `retry`, `concepts`, `models` use one; `store check` reads what is kept."""
+"""The commands: `up` runs the system; `make`, `taste`, `retry`, `concepts`, `models` use one; `store`, `keys` look after its data."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 from google.protobuf import json_format
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from resonance.api_keys import ApiKey, ApiKeys
 from resonance.client import DEFAULT_ADDRESS, Client, request_of
 from resonance.errors import ResonanceError, invalid_field
 from resonance.process import run_process
@@ -28,6 +29,9 @@ from resonance_cli.song_file import write_song
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 store_app = typer.Typer(help="Looks after the object store.", no_args_is_help=True)
 app.add_typer(store_app, name="store")
+keys_app = typer.Typer(help="API keys: who may ask, where keys are asked for.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+Result = TypeVar("Result")
 _console = Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Prints the result as JSON, for programs; no progress bar.")]
 Address = Annotated[str, typer.Option(help="host:port of the services.", envvar="RESONANCE_GRPC_ADDR")]
@@ -62,7 +66,7 @@ def make(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a song and writes it while it is made."""
-    with _told_errors(), Client(address) as client, _progress(as_json) as progress:
+    with _told_errors(), _client(address) as client, _progress(as_json) as progress:
         request = request_of(
             prompt,
             duration_s=duration_s,
@@ -86,7 +90,7 @@ def taste(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a taste of songs and prints its id."""
-    with _told_errors(), Client(address) as client, _progress(as_json) as progress:
+    with _told_errors(), _client(address) as client, _progress(as_json) as progress:
         job = _taste_of(sources, client, progress)
     _tell_taste(job, as_json)
 
@@ -98,14 +102,14 @@ def retry(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Goes on with the failed tracks of a taste, as a new taste, and prints its id. What was heard is not heard again."""
-    with _told_errors(), Client(address) as client, _progress(as_json) as progress:
+    with _told_errors(), _client(address) as client, _progress(as_json) as progress:
         _tell_taste(client.retry(taste_id, on_change=_shown(progress)), as_json)
 
 
 @app.command()
 def concepts(address: Address = DEFAULT_ADDRESS) -> None:
     """Lists the concepts of the loaded model."""
-    with _told_errors(), Client(address) as client:
+    with _told_errors(), _client(address) as client:
         table = Table("concept", "ready", "safe range", "best layer (AUC)")
         for concept in client.concepts():
             best = max(concept.layers, key=lambda layer: layer.auc, default=None)
@@ -124,8 +128,53 @@ def concepts(address: Address = DEFAULT_ADDRESS) -> None:
 @app.command()
 def models(address: Address = DEFAULT_ADDRESS) -> None:
     """Says which model is loaded and what it can do."""
-    with _told_errors(), Client(address) as client:
+    with _told_errors(), _client(address) as client:
         print(client.model())
+
+
+@keys_app.command("add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is; for you to know it by.")],
+    owner: Annotated[str, typer.Option(help="Id of the owner of an earlier key; a new owner where absent.")] = "",
+) -> None:
+    """Makes an API key and prints it once: only its digest is kept."""
+    text, key = _with_keys(lambda keys: keys.issue(name, owner))
+    _console.print(f"{key.key_id}  {key.name}, owner {key.owner}. Keep the key: it cannot be shown again.")
+    print(text)
+
+
+@keys_app.command("list")
+def list_keys() -> None:
+    """Lists the keys that are valid."""
+
+    async def listed(keys: ApiKeys) -> list[ApiKey]:
+        return [key async for key in keys.all()]
+
+    for key in _with_keys(listed):
+        print(f"{key.key_id}  {key.owner}  {key.name}")
+
+
+@keys_app.command("revoke")
+def revoke_key(key_id: Annotated[str, typer.Argument(help="The id that `list` shows.")]) -> None:
+    """Makes a key worthless within five seconds; what its owner has stays."""
+    _with_keys(lambda keys: keys.revoke(key_id))
+
+
+def _with_keys(work: Callable[[ApiKeys], Coroutine[Any, Any, Result]]) -> Result:
+    async def run() -> Result:
+        store = await open_store(read_settings())
+        try:
+            return await work(ApiKeys(store))
+        finally:
+            await store.close()
+
+    with _told_errors():
+        return asyncio.run(run())
+    raise AssertionError("errors end the process")
+
+
+def _client(address: str) -> Client:
+    return Client(address, api_key=read_settings().api_key)
 
 
 @store_app.command("check")

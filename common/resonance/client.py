@@ -80,9 +80,16 @@ class AsyncClient:
     """
 
     def __init__(
-        self, address: str = DEFAULT_ADDRESS, *, ingest: str = "", extract: str = "", generate: str = ""
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        ingest: str = "",
+        extract: str = "",
+        generate: str = "",
+        api_key: str = "",
     ) -> None:
-        self._channels = [open_channel(target or address) for target in (ingest, extract, generate)]
+        """`api_key` is needed where the services ask for one."""
+        self._channels = [open_channel(target or address, api_key=api_key) for target in (ingest, extract, generate)]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])

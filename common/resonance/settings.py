@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
-from resonance.errors import FieldViolation, InvalidInput
+from resonance.errors import FieldViolation, InvalidInput, invalid_field
 
 
 def _default_data_dir() -> Path:
@@ -85,6 +85,10 @@ class Settings:
     allow_private_addresses: bool = False
 
     # The gateway.
+    # Who may ask. `auto` asks for API keys as soon as something is bound elsewhere than on loopback.
+    auth: str = "auto"
+    service_key: str = ""
+    api_key: str = ""
     json_bytes_max: int = 256 * 1024
     request_s_max: float = 900.0
     drain_s_max: float = 8.0
@@ -96,6 +100,18 @@ class Settings:
     def store_url(self) -> str:
         """The object store's URL; by default files below the data folder."""
         return self.store or f"file:{self.data_dir / 'store'}"
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether callers must have an API key."""
+        is_elsewhere = not (_is_loopback(self.http_addr) and _is_loopback(self.grpc_addr))
+        return self.auth == "on" or (self.auth == "auto" and is_elsewhere)
+
+    def check_service_key(self) -> None:
+        """Raises InvalidInput where callers need keys, and the services have no secret by which to know each other."""
+        if self.asks_for_keys and not self.service_key:
+            message = "must be set, the same for all services, where API keys are asked for (RESONANCE_AUTH=off asks for none)"
+            raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
 
     def address_of(self, service: str) -> str:
         """Where a service (`ingest`, `extract`, `generate`) is found; by default this process's own gRPC address."""
@@ -165,6 +181,12 @@ def _faults(settings: Settings, earlier: list[FieldViolation]) -> list[FieldViol
         ("grpc_addr", _is_address(settings.grpc_addr), "must be host:port"),
         ("store", _is_store(settings.store_url), "must be file:FOLDER, memory: or s3://HOST[:PORT]/BUCKET"),
         ("download_proxy", _is_proxy(settings.download_proxy), "must be http://HOST:PORT or https://HOST:PORT"),
+        ("auth", settings.auth in {"auto", "on", "off"}, "auto, on or off"),
+        (
+            "service_key",
+            not settings.service_key or len(settings.service_key) >= 32,
+            "must have at least 32 characters, the same for all services",
+        ),
         ("backend", settings.backend in {"auto", "audiocraft", "transformers"}, "auto, audiocraft or transformers"),
         ("precision", settings.precision in {"fp32", "bf16", "int8"}, "fp32, bf16 or int8"),
         ("slots", 1 <= settings.slots <= 64, "must lie between 1 and 64"),
@@ -199,6 +221,10 @@ _MAY_BE_ZERO = {
 def _is_address(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     return bool(host and colon and port.isdigit() and int(port) < 65536)
+
+
+def _is_loopback(address: str) -> bool:
+    return address.rpartition(":")[0].strip("[]") in {"127.0.0.1", "localhost", "::1"}
 
 
 def _is_proxy(text: str) -> bool:

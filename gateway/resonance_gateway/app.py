@@ -11,10 +11,10 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from resonance.settings import Settings
 from resonance_gateway.backends import Backends
-from resonance_gateway.middleware import BodyLimit, OwnPagesOnly, RequestLog, SecurityHeaders
+from resonance_gateway.middleware import BodyLimit, CallerKey, OwnPagesOnly, RequestLog, SecurityHeaders
 from resonance_gateway.openapi import openapi
 from resonance_gateway.problems import HANDLERS
-from resonance_gateway.routes import concepts, generations, health, models, page, takes, tastes, uploads
+from resonance_gateway.routes import concepts, generations, health, models, page, session, takes, tastes, uploads
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
@@ -43,6 +43,7 @@ def _routes() -> list[BaseRoute]:
         Route("/healthz", health.Health),
         Route("/openapi.json", openapi),
         Route("/v1/openapi.json", openapi),
+        Route("/v1/session", session.Session),
         Route("/v1/models", models.Models),
         Route("/v1/tastes", tastes.Tastes),
         Route("/v1/tastes/{taste_id}", tastes.Taste),
@@ -67,5 +68,6 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(RequestLog),
         Middleware(SecurityHeaders),
         Middleware(OwnPagesOnly, http_addr=settings.http_addr),
+        Middleware(CallerKey, asks=settings.asks_for_keys),
         Middleware(BodyLimit, json_bytes_max=settings.json_bytes_max, upload_bytes_max=upload_bytes_max),
     ]

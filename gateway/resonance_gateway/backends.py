@@ -51,7 +51,10 @@ class Backends:
 
     def __init__(self, settings: Settings) -> None:
         self._stream_s = settings.request_s_max
-        self._channels = {address: open_channel(address) for address in map(settings.address_of, _SERVICES)}
+        self._channels = {
+            address: open_channel(address, must_check=settings.asks_for_keys)
+            for address in map(settings.address_of, _SERVICES)
+        }
         self._by_service = {name: self._channels[settings.address_of(name)] for name in _SERVICES}
         self._ingest = ingest_pb2_grpc.IngestServiceStub(self._by_service["ingest"])
         self._extract = extract_pb2_grpc.ExtractServiceStub(self._by_service["extract"])

@@ -11,6 +11,7 @@ from resonance.settings import Settings
 from resonance.store.files import FileStore
 from resonance.store.memory import MemoryStore
 from resonance.store.objects import ObjectStore
+from resonance.store.owned import OwnedStore
 from resonance.store.probe import probe
 from resonance.store.quarantine import Quarantine
 from resonance.store.s3 import S3Store
@@ -34,7 +35,7 @@ async def open_store(settings: Settings) -> ObjectStore:
     except BaseException:
         await store.close()
         raise
-    return Quarantine(store)
+    return OwnedStore(Quarantine(store))
 
 
 async def _opened(settings: Settings) -> ObjectStore:

@@ -51,7 +51,7 @@ async def open_extract(
     ear = Ear(model)
     shelf = ReferenceShelf(ear, store)
     concepts = ConceptShelf(ear, store, shelf)
-    async with open_channel(settings.address_of("generate")) as channel:
+    async with open_channel(settings.address_of("generate"), service_key=settings.service_key) as channel:
         service = ExtractService(
             extraction=Extraction(ear, store, shelf, running_max=settings.extractions_max),
             tastes=TasteShelf(ear, store, shelf),

@@ -33,7 +33,7 @@ class Ingest:
 @asynccontextmanager
 async def open_ingest(settings: Settings, store: ObjectStore) -> AsyncIterator[Ingest]:
     """Starts looking for work at once: jobs that an earlier process left are taken up before anybody calls."""
-    channel = open_channel(settings.address_of("extract"))
+    channel = open_channel(settings.address_of("extract"), service_key=settings.service_key)
     workspace = await asyncio.to_thread(Workspace, settings.data_dir)
     jobs = JobStore(store)
     runner = Runner(jobs, store, ExtractBackend(channel, stall_s_max=settings.extract_stall_s_max), workspace, settings)

@@ -130,6 +130,7 @@ class Job:
     request_digest: str
     created_ms: int
     updated_ms: int
+    owner: str = ""
     title: str = ""
     source_url: str = ""
     uploads: tuple[Upload, ...] = ()

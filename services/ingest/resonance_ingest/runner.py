@@ -11,6 +11,7 @@ import structlog
 
 from resonance.audio.decode import DecodeLimits
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError, Unavailable
+from resonance.identity import acting_as
 from resonance.ids import digest_of, job_id_of
 from resonance.settings import Settings
 from resonance.store import ObjectStore
@@ -166,13 +167,17 @@ class Runner:
                 await self._stop(job_id)
 
     async def _look_for_work(self) -> None:
-        open_ids = await self._jobs.open_ids()
+        open_jobs = await self._jobs.open_jobs()
+        open_ids = {job_id for _, job_id in open_jobs}
         self._sightings = {job_id: seen for job_id, seen in self._sightings.items() if job_id in open_ids}
-        for job_id in open_ids:
+        for owner, job_id in open_jobs:
             if len(self._running) >= self._settings.jobs_running_max:
                 return
-            if job_id not in self._running and (job := await self._jobs.find_readable(job_id)) is not None:
-                await self._consider(job)
+            if job_id in self._running:
+                continue
+            with acting_as(owner):  # what is started here works for the owner, too
+                if (job := await self._jobs.find_readable(job_id)) is not None:
+                    await self._consider(job)
 
     async def _consider(self, job: Job) -> None:
         if job.state.is_final:
@@ -296,7 +301,8 @@ def _keeps_files(job: Job) -> bool:
 def _retry_of(old: Job, now_ms: int) -> Job:
     """The job that goes on. Its id follows from the old one's, so that asking twice makes one."""
     return Job(
-        job_id=job_id_of(f"retry:{old.job_id}"),
+        job_id=job_id_of(f"retry:{old.job_id}", old.owner),
+        owner=old.owner,
         request_digest=digest_of({"retry": old.job_id}),
         created_ms=now_ms,
         updated_ms=now_ms,

@@ -22,6 +22,7 @@ from resonance.errors import (
     ResonanceError,
     invalid_field,
 )
+from resonance.identity import current_owner
 from resonance.ids import digest_of, job_id_of, new_request_id
 from resonance.rpc import ServerContext, validate
 from resonance.settings import Settings
@@ -197,7 +198,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     @asynccontextmanager
     async def _place(self, request_id: str) -> AsyncIterator[None]:
         """A place for an upload. It is refused before its bytes come, unless it repeats a request that has a job."""
-        if not request_id or await self._jobs.find(job_id_of(request_id)) is None:
+        if not request_id or await self._jobs.find(job_id_of(request_id, current_owner())) is None:
             await self._runner.check_room()
         with self._one_more_upload():
             yield
@@ -225,8 +226,9 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     ) -> Job:
         now_ms = self._jobs.now_ms()
         return Job(
-            job_id=job_id_of(request_id or new_request_id()),
+            job_id=job_id_of(request_id or new_request_id(), current_owner()),
             request_digest=request_digest,
+            owner=current_owner(),
             created_ms=now_ms,
             updated_ms=now_ms,
             title=title,

@@ -7,7 +7,9 @@ import json
 
 import structlog
 
+from resonance.api_keys import ApiKeys
 from resonance.errors import DataLoss, NotFound, ResonanceError
+from resonance.identity import acting_as, current_owner
 from resonance.keys import taste_key
 from resonance.settings import Settings
 from resonance.store import ObjectStore
@@ -25,6 +27,7 @@ class Sweeper:
     """Goes through uploads and jobs now and then. Running it twice, or on every replica, does no harm."""
 
     def __init__(self, store: ObjectStore, jobs: JobStore, settings: Settings) -> None:
+        self._keys = ApiKeys(store)
         self._store = store
         self._jobs = jobs
         self._retention_s = settings.job_retention_s
@@ -39,11 +42,13 @@ class Sweeper:
             await asyncio.sleep(_EVERY_S)
 
     async def sweep(self) -> None:
-        """One round."""
-        await self._abandoned_uploads()
-        await self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S))
-        await self._forgotten_jobs()
-        await self._damaged_tastes()
+        """One round, through what belongs to the installation and to each of its users."""
+        for owner in ("", *await self._keys.owners()):
+            with acting_as(owner):
+                await self._abandoned_uploads()
+                await self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S))
+                await self._forgotten_jobs()
+                await self._damaged_tastes()
 
     async def _abandoned_uploads(self) -> None:
         """Uploads that broke off with their process, and those of jobs that ended while the store was away."""
@@ -51,7 +56,9 @@ class Sweeper:
         old = {each for each in found if upload_started_s(each) * 1000 < self._before(_ABANDONED_S)}
         if not old:
             return
-        for job_id in await self._jobs.open_ids():
+        for owner, job_id in await self._jobs.open_jobs():
+            if owner != current_owner():
+                continue
             job = await self._jobs.find_readable(job_id)
             old -= {upload.upload_id for upload in job.uploads} if job else set()
         for upload_id in sorted(old):
