@@ -36,6 +36,7 @@ class Settings:
     store: str = ""
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    s3_public_addr: str = ""  # where listeners reach the same store; without it no link leads to the store itself
 
     # The model.
     model: str = "embedded"

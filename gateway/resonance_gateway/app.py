@@ -14,7 +14,7 @@ from resonance_gateway.backends import Backends
 from resonance_gateway.middleware import BodyLimit, CallerKey, OwnPagesOnly, RequestLog, SecurityHeaders
 from resonance_gateway.openapi import openapi
 from resonance_gateway.problems import HANDLERS
-from resonance_gateway.routes import concepts, generations, health, models, page, session, takes, tastes, uploads
+from resonance_gateway.routes import concepts, generations, health, links, models, page, session, takes, tastes, uploads
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
@@ -59,6 +59,9 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/takes", takes.Takes),
         Route("/v1/takes/{request_id}", takes.Take),
         Route("/v1/takes/{request_id}/audio", takes.TakeAudio),
+        Route("/v1/takes/{request_id}/link", links.TakeLink),
+        Route("/v1/links/{link_id}", links.Link),
+        Route("/shared/{token}", links.Shared),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar
 
 import grpc
@@ -20,6 +20,8 @@ from resonance.v1 import (
     extract_pb2_grpc,
     generate_pb2,
     generate_pb2_grpc,
+    handouts_pb2,
+    handouts_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
 )
@@ -57,6 +59,7 @@ class Backends:
         }
         self._by_service = {name: self._channels[settings.address_of(name)] for name in _SERVICES}
         self._ingest = ingest_pb2_grpc.IngestServiceStub(self._by_service["ingest"])
+        self._handouts = handouts_pb2_grpc.HandoutServiceStub(self._by_service["ingest"])
         self._extract = extract_pb2_grpc.ExtractServiceStub(self._by_service["extract"])
         self._generate = generate_pb2_grpc.GenerateServiceStub(self._by_service["generate"])
 
@@ -231,6 +234,23 @@ class Backends:
         request = generate_pb2.DeleteTakeRequest(request_id=request_id)
         await _ask("generate", self._generate.DeleteTake(request, timeout=_UNARY_S))
 
+    async def make_link(self, request_id: str, expire_s: float) -> Json:
+        """A link to a take's sound, with its token."""
+        request = handouts_pb2.CreateHandoutRequest(request_id=request_id, expire_s=expire_s)
+        return json_of((await _ask("ingest", self._handouts.CreateHandout(request, timeout=_UNARY_S))).handout)
+
+    async def read_link(self, token: str) -> tuple[Json, AsyncGenerator[bytes, None]]:
+        """What a link stands for, and its bytes. Whoever takes them closes them."""
+        request = handouts_pb2.ReadHandoutRequest(token=token)
+        stream = _listen("ingest", self._handouts.ReadHandout(request, timeout=self._stream_s))
+        first = await anext(stream)
+        return json_of(first.handout), _data_of(stream)
+
+    async def revoke_link(self, link_id: str) -> None:
+        """Takes a link back."""
+        request = handouts_pb2.RevokeHandoutRequest(handout_id=link_id)
+        await _ask("ingest", self._handouts.RevokeHandout(request, timeout=_UNARY_S))
+
     # Beneath.
 
     async def _take(self, request_id: str) -> generate_pb2.Take:
@@ -275,6 +295,12 @@ async def _listen(service: str, call: Any) -> AsyncGenerator[Any, None]:
                 yield response
     finally:
         call.cancel()
+
+
+async def _data_of(stream: AsyncGenerator[Any, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(stream):
+        async for response in stream:
+            yield response.data
 
 
 def _check_offset(sample_offset: int, sample_count_total: int) -> None:

@@ -64,6 +64,7 @@ def _s3(settings: Settings, *, secure: bool) -> S3Store:
         access_key=settings.s3_access_key,
         secret_key=settings.s3_secret_key,
         secure=secure,
+        public_endpoint=settings.s3_public_addr,
     )
 
 

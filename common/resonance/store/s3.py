@@ -40,7 +40,9 @@ class S3Store:
         secret_key: str,
         secure: bool,
         read_s_max: float = _READ_S_MAX,
+        public_endpoint: str = "",
     ) -> None:
+        """`public_endpoint` is the `host:port` for links that are handed out; without it there are none."""
         self._bucket = bucket
         self._where = f"{endpoint}/{bucket}"
         self._http = urllib3.PoolManager(
@@ -50,6 +52,12 @@ class S3Store:
         )
         self._client = Minio(
             endpoint, access_key=access_key, secret_key=secret_key, secure=secure, http_client=self._http
+        )
+        # A signature covers the host, so links are signed for the host that listeners will name. This client never calls.
+        self._public = (
+            Minio(public_endpoint, access_key=access_key, secret_key=secret_key, secure=secure, region="us-east-1")
+            if public_endpoint
+            else None
         )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
 
@@ -112,9 +120,11 @@ class S3Store:
 
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
         check_key(key)
+        if (public := self._public) is None:
+            return None
         headers = {"response-content-disposition": f'attachment; filename="{filename}"'}
         return await self._run(
-            lambda: self._client.presigned_get_object(
+            lambda: public.presigned_get_object(
                 self._bucket, key, expires=timedelta(seconds=expires_s), extra_query_params=headers
             )
         )

@@ -13,6 +13,7 @@ from resonance.identity import acting_as, current_owner
 from resonance.keys import taste_key
 from resonance.settings import Settings
 from resonance.store import ObjectStore
+from resonance_ingest.handouts import Handouts
 from resonance_ingest.job_store import JobStore
 from resonance_ingest.jobs import JobState
 from resonance_ingest.sources.uploads import remove_parts, upload_started_s
@@ -26,7 +27,10 @@ _log = structlog.get_logger("ingest")
 class Sweeper:
     """Goes through uploads and jobs now and then. Running it twice, or on every replica, does no harm."""
 
-    def __init__(self, store: ObjectStore, jobs: JobStore, settings: Settings) -> None:
+    def __init__(
+        self, store: ObjectStore, jobs: JobStore, settings: Settings, handouts: Handouts | None = None
+    ) -> None:
+        self._handouts = handouts or Handouts(store, jobs.now_ms)
         self._keys = ApiKeys(store)
         self._store = store
         self._jobs = jobs
@@ -49,6 +53,7 @@ class Sweeper:
                 await self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S))
                 await self._forgotten_jobs()
                 await self._damaged_tastes()
+        await self._handouts.forget_expired()
 
     async def _abandoned_uploads(self) -> None:
         """Uploads that broke off with their process, and those of jobs that ended while the store was away."""

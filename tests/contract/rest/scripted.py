@@ -21,6 +21,8 @@ from resonance.v1 import (
     extract_pb2_grpc,
     generate_pb2,
     generate_pb2_grpc,
+    handouts_pb2,
+    handouts_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
@@ -189,6 +191,28 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         if self._script.takes.pop(request.request_id, None) is None:
             raise NotFound(f"there is no take {request.request_id}")
         return generate_pb2.DeleteTakeResponse()
+
+
+class ScriptedHandouts(handouts_pb2_grpc.HandoutServiceServicer):
+    """HandoutService over what was hummed."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def CreateHandout(self, request, context):
+        if request.request_id not in self._script.takes:
+            raise NotFound(f"there is no take {request.request_id}")
+        handout = handouts_pb2.Handout(handout_id="0" * 64, token=request.request_id.replace("-", ""), byte_count=4)
+        return handouts_pb2.CreateHandoutResponse(handout=handout)
+
+    async def ReadHandout(self, request, context):
+        if not self._script.takes:
+            raise NotFound("there is no such link", reason="NO_SUCH_LINK")
+        yield handouts_pb2.ReadHandoutResponse(handout=handouts_pb2.Handout(byte_count=4))
+        yield handouts_pb2.ReadHandoutResponse(data=b"RIFF")
+
+    async def RevokeHandout(self, request, context):
+        return handouts_pb2.RevokeHandoutResponse()
 
 
 class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
@@ -401,6 +425,10 @@ async def start_services(script: Script, address: str = "127.0.0.1:0") -> RpcSer
     generate, ingest, extract = ScriptedGenerate(script), ScriptedIngest(script), ScriptedExtract()
     server.add(
         "resonance.v1.GenerateService", lambda s: generate_pb2_grpc.add_GenerateServiceServicer_to_server(generate, s)
+    )
+    handouts = ScriptedHandouts(script)
+    server.add(
+        "resonance.v1.HandoutService", lambda s: handouts_pb2_grpc.add_HandoutServiceServicer_to_server(handouts, s)
     )
     server.add("resonance.v1.IngestService", lambda s: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest, s))
     server.add(
