@@ -68,7 +68,7 @@ async def test_a_link_is_heard_in_whole_and_in_part_until_it_is_taken_back(store
         assert kept
         assert not any(token.encode() in each for each in kept)
         assert (await doors.http.delete(f"/v1/links/{link['id']}")).status_code == 204
-        for url in (link["url"], "/shared/" + "a" * 26, "/shared/..%2f", "/shared/ABC"):
+        for url in (link["url"], "/shared/" + "a" * 26, "/shared/ABC"):
             gone = await doors.http.get(url)
             assert (gone.status_code, gone.json()["reason"]) in ((404, "NO_SUCH_LINK"), (404, "ROUTE_NOT_FOUND")), url
         assert (await doors.http.delete(f"/v1/links/{link['id']}")).status_code == 404
