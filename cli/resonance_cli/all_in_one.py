@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from resonance.rpc import RpcServer
+from resonance.rpc import Door, RpcServer
 from resonance.settings import Settings
 from resonance.store import open_store
 from resonance_extract.build import open_extract
@@ -37,11 +38,13 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         ResonanceError: the model or the store cannot be opened.
     """
     async with AsyncExitStack() as stack:
-        server = RpcServer(settings.grpc_addr)
-        settings = replace(settings, grpc_addr=await server.bind())
+        settings = replace(settings, service_key=settings.service_key or secrets.token_hex(32))
         say(f"opening the object store {settings.store_url}")
         store = await open_store(settings)
         stack.push_async_callback(store.close)
+        asks_for_keys = settings.asks_for_keys
+        server = RpcServer(settings.grpc_addr, Door(store, settings))
+        settings = replace(settings, grpc_addr=await server.bind(), auth="on" if asks_for_keys else "off")
         say(f"loading the model {settings.model}")
         model = await asyncio.to_thread(load_model, settings)
         say(f"model ready: {model.facts.model_id} through {model.facts.backend}, {model.facts.precision}")

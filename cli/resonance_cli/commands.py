@@ -1,15 +1,15 @@
-"""The commands: `up` runs the system; `make`, `taste`, `concepts`, `models`, `bench load` use one; `store check` reads what is kept."""
+"""The commands: `up` runs the system; `make`, `taste`, `retry`, `bench load` and others use it; `store`, `keys` look after its data."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 from google.protobuf import json_format
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from resonance.api_keys import ApiKey, ApiKeys
 from resonance.client import DEFAULT_ADDRESS, Client, request_of
 from resonance.errors import ResonanceError, invalid_field
 from resonance.process import run_process
@@ -33,6 +34,9 @@ store_app = typer.Typer(help="Looks after the object store.", no_args_is_help=Tr
 app.add_typer(store_app, name="store")
 bench_app = typer.Typer(help="Measures a system that runs.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
+keys_app = typer.Typer(help="API keys: who may ask, where keys are asked for.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+Result = TypeVar("Result")
 _console = Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Prints the result as JSON, for programs; no progress bar.")]
 Address = Annotated[str, typer.Option(help="host:port of the services.", envvar="RESONANCE_GRPC_ADDR")]
@@ -70,7 +74,7 @@ def make(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a song and writes it while it is made."""
-    with _told_errors(), Client(address) as client, _progress(as_json) as progress:
+    with _told_errors(), _client(address) as client, _progress(as_json) as progress:
         request = request_of(
             prompt,
             duration_s=duration_s,
@@ -97,20 +101,26 @@ def taste(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a taste of songs and prints its id."""
-    with _told_errors(), Client(address) as client, _progress(as_json) as progress:
+    with _told_errors(), _client(address) as client, _progress(as_json) as progress:
         job = _taste_of(sources, client, progress)
-    if as_json:
-        print(json_format.MessageToJson(job, preserving_proto_field_name=True))
-        return
-    for track in job.tracks:
-        _console.print(f"  {track.title}: {track.error.message or f'{track.clips_done} clips'}")
-    print(job.job_id)
+    _tell_taste(job, as_json)
+
+
+@app.command()
+def retry(
+    taste_id: Annotated[str, typer.Argument(help="Id of a taste that ended with tracks that failed.")],
+    as_json: AsJson = False,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Goes on with the failed tracks of a taste, as a new taste, and prints its id. What was heard is not heard again."""
+    with _told_errors(), _client(address) as client, _progress(as_json) as progress:
+        _tell_taste(client.retry(taste_id, on_change=_shown(progress)), as_json)
 
 
 @app.command()
 def concepts(address: Address = DEFAULT_ADDRESS) -> None:
     """Lists the concepts of the loaded model."""
-    with _told_errors(), Client(address) as client:
+    with _told_errors(), _client(address) as client:
         table = Table("concept", "ready", "safe range", "best layer (AUC)")
         for concept in client.concepts():
             best = max(concept.layers, key=lambda layer: layer.auc, default=None)
@@ -129,7 +139,7 @@ def concepts(address: Address = DEFAULT_ADDRESS) -> None:
 @app.command()
 def models(address: Address = DEFAULT_ADDRESS) -> None:
     """Says which model is loaded and what it can do."""
-    with _told_errors(), Client(address) as client:
+    with _told_errors(), _client(address) as client:
         print(client.model())
 
 
@@ -151,6 +161,51 @@ def bench_load(
     if out is not None:
         out.write_text(json.dumps({**figures, "listeners": [asdict(one) for one in listeners]}, indent=1) + "\n")
     print(json.dumps(figures, indent=1))
+
+
+@keys_app.command("add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is; for you to know it by.")],
+    owner: Annotated[str, typer.Option(help="Id of the owner of an earlier key; a new owner where absent.")] = "",
+) -> None:
+    """Makes an API key and prints it once: only its digest is kept."""
+    text, key = _with_keys(lambda keys: keys.issue(name, owner))
+    _console.print(f"{key.key_id}  {key.name}, owner {key.owner}. Keep the key: it cannot be shown again.")
+    print(text)
+
+
+@keys_app.command("list")
+def list_keys() -> None:
+    """Lists the keys that are valid."""
+
+    async def listed(keys: ApiKeys) -> list[ApiKey]:
+        return [key async for key in keys.all()]
+
+    for key in _with_keys(listed):
+        print(f"{key.key_id}  {key.owner}  {key.name}")
+
+
+@keys_app.command("revoke")
+def revoke_key(key_id: Annotated[str, typer.Argument(help="The id that `list` shows.")]) -> None:
+    """Makes a key worthless within five seconds; what its owner has stays."""
+    _with_keys(lambda keys: keys.revoke(key_id))
+
+
+def _with_keys(work: Callable[[ApiKeys], Coroutine[Any, Any, Result]]) -> Result:
+    async def run() -> Result:
+        store = await open_store(read_settings())
+        try:
+            return await work(ApiKeys(store))
+        finally:
+            await store.close()
+
+    with _told_errors():
+        return asyncio.run(run())
+    raise AssertionError("errors end the process")
+
+
+def _client(address: str) -> Client:
+    return Client(address, api_key=read_settings().api_key)
 
 
 @store_app.command("check")
@@ -185,15 +240,32 @@ def _progress(as_json: bool) -> Progress:
 
 
 def _taste_of(sources: list[str], client: Client, progress: Progress) -> jobs_pb2.Job:
+    show = _shown(progress)
+    if len(sources) == 1 and "://" in sources[0]:
+        return client.taste_from_url(sources[0], on_change=show)
+    return client.taste_from_files(_files_of(sources), on_change=show)
+
+
+def _shown(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
+    """Moves a bar with a job."""
     bar = progress.add_task("listening", total=1.0)
 
     def show(job: jobs_pb2.Job) -> None:
         state = jobs_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
         progress.update(bar, completed=job.progress, description=state)
 
-    if len(sources) == 1 and "://" in sources[0]:
-        return client.taste_from_url(sources[0], on_change=show)
-    return client.taste_from_files(_files_of(sources), on_change=show)
+    return show
+
+
+def _tell_taste(job: jobs_pb2.Job, as_json: bool) -> None:
+    if as_json:
+        print(json_format.MessageToJson(job, preserving_proto_field_name=True))
+        return
+    for track in job.tracks:
+        _console.print(f"  {track.title}: {track.error.message or f'{track.clips_done} clips'}")
+    if job.notice:
+        _console.print(f"  {job.notice}")
+    print(job.job_id)
 
 
 def _taste_id_of(given: list[str], client: Client, progress: Progress) -> str:

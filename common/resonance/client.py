@@ -89,9 +89,16 @@ class AsyncClient:
     """
 
     def __init__(
-        self, address: str = DEFAULT_ADDRESS, *, ingest: str = "", extract: str = "", generate: str = ""
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        ingest: str = "",
+        extract: str = "",
+        generate: str = "",
+        api_key: str = "",
     ) -> None:
-        self._channels = [open_channel(target or address) for target in (ingest, extract, generate)]
+        """`api_key` is needed where the services ask for one."""
+        self._channels = [open_channel(target or address, api_key=api_key) for target in (ingest, extract, generate)]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
@@ -146,6 +153,11 @@ class AsyncClient:
         job = (await _told(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
         return await self.wait(job.job_id, on_change=on_change)
 
+    async def retry(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
+        """Goes on with the failed tracks of a final job, as a new job, and waits for it."""
+        job = (await _told(self.ingest.RetryJob(ingest_pb2.RetryJobRequest(job_id=job_id)))).job
+        return await self.wait(job.job_id, on_change=on_change)
+
     async def wait(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
         """Watches a job until it is final.
 
@@ -155,7 +167,7 @@ class AsyncClient:
         job = jobs_pb2.Job()
         async for response in _told_stream(self.ingest.WatchJob(ingest_pb2.WatchJobRequest(job_id=job_id))):
             job = response.job
-            if on_change is not None:
+            if on_change is not None and not response.is_unchanged:
                 on_change(job)
             if job.state in _FINAL:
                 break
@@ -247,6 +259,10 @@ class Client:
         """Uploads files, makes a taste of them and waits for it."""
         return self._wait(self._inner.taste_from_files(paths, **options))
 
+    def retry(self, job_id: str, **options: Any) -> jobs_pb2.Job:
+        """Goes on with the failed tracks of a final job, as a new job, and waits for it."""
+        return self._wait(self._inner.retry(job_id, **options))
+
     def stream(self, request: generate_pb2.GenerateRequest) -> Iterator[generate_pb2.GenerateResponse]:
         """One take's messages while it is made."""
         responses = self._inner.stream(request)
@@ -305,9 +321,11 @@ def _check_files(paths: Sequence[str | Path]) -> None:
 async def _upload_parts(
     header: ingest_pb2.UploadHeader, paths: Sequence[str | Path]
 ) -> AsyncGenerator[ingest_pb2.UploadPlaylistRequest, None]:
+    header.track_count = len(paths)
     yield ingest_pb2.UploadPlaylistRequest(header=header)
     for path in map(Path, paths):
-        yield ingest_pb2.UploadPlaylistRequest(track=ingest_pb2.UploadTrack(filename=path.name))
+        byte_count = (await asyncio.to_thread(path.stat)).st_size
+        yield ingest_pb2.UploadPlaylistRequest(track=ingest_pb2.UploadTrack(filename=path.name, byte_count=byte_count))
         with path.open("rb") as file:
             while part := await asyncio.to_thread(file.read, _PART_BYTES):
                 yield ingest_pb2.UploadPlaylistRequest(data=part)

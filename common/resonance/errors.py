@@ -98,6 +98,12 @@ class PermissionDenied(ResonanceError):
     default_reason = "PERMISSION_DENIED"
 
 
+class Unauthenticated(ResonanceError):
+    """The caller has not said who it is, or not truly."""
+
+    default_reason = "UNAUTHENTICATED"
+
+
 class DataLoss(ResonanceError):
     """Stored bytes are not the bytes that were stored."""
 

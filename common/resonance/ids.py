@@ -22,12 +22,13 @@ def is_request_id(text: str) -> bool:
     return _REQUEST_ID.fullmatch(text) is not None
 
 
-def job_id_of(request_id: str) -> str:
-    """The job (and taste) id that belongs to a request id: the same request is the same job.
+def job_id_of(request_id: str, owner: str = "") -> str:
+    """The job (and taste) id that belongs to a request id of one owner: the same request is the same job.
 
     The id is a digest, so that knowing somebody's job id does not tell their request id.
     """
-    return "t-" + _base32(hashlib.sha256(b"job:" + request_id.encode()).digest()[:16])
+    asked = f"{owner}/{request_id}" if owner else request_id  # no request id has a slash
+    return "t-" + _base32(hashlib.sha256(b"job:" + asked.encode()).digest()[:16])
 
 
 def digest_of(value: Any) -> str:

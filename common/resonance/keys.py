@@ -18,6 +18,11 @@ def track_key(cache_key: str) -> str:
     return f"tracks/{cache_key}.safetensors"
 
 
+def clip_key(cache_key: str, clip_index: int) -> str:
+    """One clip of a track that is not heard to its end yet, under the track's digest."""
+    return f"clips/{cache_key}/{clip_index:05d}.safetensors"
+
+
 def reference_key(cache_key: str) -> str:
     """A model's reference statistics."""
     return f"reference/{cache_key}.safetensors"

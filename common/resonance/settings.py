@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
-from resonance.errors import FieldViolation, InvalidInput
+from resonance.errors import FieldViolation, InvalidInput, invalid_field
 
 
 def _default_data_dir() -> Path:
@@ -20,7 +20,7 @@ def _default_data_dir() -> Path:
 class Settings:
     """Everything an operator may choose. Every queue, body, wait and cache has its number here.
 
-    Addresses are `host:port`; durations are seconds; sizes are bytes.
+    Addresses are `host:port`; durations are seconds; sizes are bytes. A rate or a cache's time of 0 switches it off.
     """
 
     # Where this process listens, and where it finds the others. In the all-in-one process they are one address.
@@ -36,6 +36,7 @@ class Settings:
     store: str = ""
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    s3_public_addr: str = ""  # where listeners reach the same store; without it no link leads to the store itself
 
     # The model.
     model: str = "embedded"
@@ -58,10 +59,23 @@ class Settings:
     track_bytes_max: int = 64 * 1024 * 1024
     upload_bytes_max: int = 512 * 1024 * 1024
     upload_stall_s_max: float = 30.0
+    upload_header_s_max: float = 10.0
     uploads_open_max: int = 16
     decoded_bytes_max: int = 256 * 1024 * 1024
     decode_s_max: float = 60.0
     download_s_max: float = 300.0
+    download_rate_bytes_max: int = 0
+    download_proxy: str = ""
+    list_cache_s: float = 300.0
+    search_for_tracks: bool = False
+    spotify_client_id: str = ""
+    spotify_client_secret: str = ""
+    spotify_accounts_url: str = "https://accounts.spotify.com"
+    spotify_api_url: str = "https://api.spotify.com/v1"
+    apple_music_token: str = ""
+    apple_music_api_url: str = "https://api.music.apple.com"
+    extract_stall_s_max: float = 120.0
+    extractions_max: int = 8
     jobs_running_max: int = 2
     jobs_queued_max: int = 32
     job_lease_s: float = 8.0
@@ -72,6 +86,10 @@ class Settings:
     allow_private_addresses: bool = False
 
     # The gateway.
+    # Who may ask. `auto` asks for API keys as soon as something is bound elsewhere than on loopback.
+    auth: str = "auto"
+    service_key: str = ""
+    api_key: str = ""
     json_bytes_max: int = 256 * 1024
     request_s_max: float = 900.0
     drain_s_max: float = 8.0
@@ -83,6 +101,18 @@ class Settings:
     def store_url(self) -> str:
         """The object store's URL; by default files below the data folder."""
         return self.store or f"file:{self.data_dir / 'store'}"
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether callers must have an API key."""
+        is_elsewhere = not (_is_loopback(self.http_addr) and _is_loopback(self.grpc_addr))
+        return self.auth == "on" or (self.auth == "auto" and is_elsewhere)
+
+    def check_service_key(self) -> None:
+        """Raises InvalidInput where callers need keys, and the services have no secret by which to know each other."""
+        if self.asks_for_keys and not self.service_key:
+            message = "must be set, the same for all services, where API keys are asked for (RESONANCE_AUTH=off asks for none)"
+            raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
 
     def address_of(self, service: str) -> str:
         """Where a service (`ingest`, `extract`, `generate`) is found; by default this process's own gRPC address."""
@@ -151,6 +181,13 @@ def _faults(settings: Settings, earlier: list[FieldViolation]) -> list[FieldViol
         ("http_addr", _is_address(settings.http_addr), "must be host:port"),
         ("grpc_addr", _is_address(settings.grpc_addr), "must be host:port"),
         ("store", _is_store(settings.store_url), "must be file:FOLDER, memory: or s3://HOST[:PORT]/BUCKET"),
+        ("download_proxy", _is_proxy(settings.download_proxy), "must be http://HOST:PORT or https://HOST:PORT"),
+        ("auth", settings.auth in {"auto", "on", "off"}, "auto, on or off"),
+        (
+            "service_key",
+            not settings.service_key or len(settings.service_key) >= 32,
+            "must have at least 32 characters, the same for all services",
+        ),
         ("backend", settings.backend in {"auto", "audiocraft", "transformers"}, "auto, audiocraft or transformers"),
         ("precision", settings.precision in {"fp32", "bf16", "int8"}, "fp32, bf16 or int8"),
         ("slots", 1 <= settings.slots <= 64, "must lie between 1 and 64"),
@@ -172,12 +209,28 @@ def _faults(settings: Settings, earlier: list[FieldViolation]) -> list[FieldViol
     ]
 
 
-_MAY_BE_ZERO = {"queue_places", "slots", "jobs_queued_max", "drain_s_max"}
+_MAY_BE_ZERO = {
+    "queue_places",
+    "slots",
+    "jobs_queued_max",
+    "drain_s_max",
+    "download_rate_bytes_max",
+    "list_cache_s",
+}
 
 
 def _is_address(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     return bool(host and colon and port.isdigit() and int(port) < 65536)
+
+
+def _is_loopback(address: str) -> bool:
+    return address.rpartition(":")[0].strip("[]") in {"127.0.0.1", "localhost", "::1"}
+
+
+def _is_proxy(text: str) -> bool:
+    """Only proxies that speak HTTP: with another kind the address guard could not see where a connection leads."""
+    return not text or (text.startswith(("http://", "https://")) and _is_address(text.partition("://")[2].rstrip("/")))
 
 
 def _is_store(text: str) -> bool:

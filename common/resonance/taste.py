@@ -68,10 +68,12 @@ class Direction:
         return self + -other
 
     def to_bytes(self) -> bytes:
-        """The direction as a safetensors file."""
-        return safetensors.numpy.save(
-            {"per_layer": self.per_layer, "one_to_all": self.one_to_all},
-            metadata={"form": _FORM, "model_digest": self.model_digest},
+        """The direction as a safetensors file. The same direction gives the same bytes, so that its digest names it."""
+        return _in_order(
+            safetensors.numpy.save(
+                {"per_layer": self.per_layer, "one_to_all": self.one_to_all},
+                metadata={"form": _FORM, "model_digest": self.model_digest},
+            )
         )
 
     @classmethod
@@ -93,6 +95,14 @@ class Direction:
             )
         except (safetensors.SafetensorError, ValueError, KeyError) as failure:
             raise DataLoss(f"this is not a stored direction: {failure}", reason="VECTOR_DAMAGED") from failure
+
+
+def _in_order(data: bytes) -> bytes:
+    """The file with its header's keys sorted: the library writes its metadata in an order of its own, another each time."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + size :]
 
 
 def _metadata_of(data: bytes) -> dict[str, str]:

@@ -11,10 +11,22 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from resonance.settings import Settings
 from resonance_gateway.backends import Backends
-from resonance_gateway.middleware import BodyLimit, OwnPagesOnly, RequestLog, SecurityHeaders
+from resonance_gateway.middleware import BodyLimit, CallerKey, OwnPagesOnly, RequestLog, SecurityHeaders
 from resonance_gateway.openapi import openapi
 from resonance_gateway.problems import HANDLERS
-from resonance_gateway.routes import concepts, generations, health, models, page, performances, takes, tastes
+from resonance_gateway.routes import (
+    concepts,
+    generations,
+    health,
+    links,
+    models,
+    page,
+    performances,
+    session,
+    takes,
+    tastes,
+    uploads,
+)
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
@@ -25,6 +37,7 @@ def build_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.backends = Backends(settings)
+        app.state.settings = settings
         try:
             yield
         finally:
@@ -42,11 +55,15 @@ def _routes() -> list[BaseRoute]:
         Route("/healthz", health.Health),
         Route("/openapi.json", openapi),
         Route("/v1/openapi.json", openapi),
+        Route("/v1/session", session.Session),
         Route("/v1/models", models.Models),
         Route("/v1/tastes", tastes.Tastes),
         Route("/v1/tastes/{taste_id}", tastes.Taste),
         Route("/v1/tastes/{taste_id}/cancel", tastes.TasteCancel),
+        Route("/v1/tastes/{taste_id}/retry", tastes.TasteRetry),
         Route("/v1/tastes/{taste_id}/events", tastes.TasteEvents),
+        Route("/v1/uploads", uploads.Uploads),
+        Route("/v1/uploads/{upload_id}", uploads.Upload),
         Route("/v1/concepts", concepts.Concepts),
         Route("/v1/concepts/{name}/calibration", concepts.ConceptCalibration),
         Route("/v1/concepts/{name}/layers", concepts.ConceptLayers),
@@ -55,6 +72,9 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/takes", takes.Takes),
         Route("/v1/takes/{request_id}", takes.Take),
         Route("/v1/takes/{request_id}/audio", takes.TakeAudio),
+        Route("/v1/takes/{request_id}/link", links.TakeLink),
+        Route("/v1/links/{link_id}", links.Link),
+        Route("/shared/{token}", links.Shared),
     ]
 
 
@@ -64,5 +84,6 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(RequestLog),
         Middleware(SecurityHeaders),
         Middleware(OwnPagesOnly, http_addr=settings.http_addr),
+        Middleware(CallerKey, asks=settings.asks_for_keys),
         Middleware(BodyLimit, json_bytes_max=settings.json_bytes_max, upload_bytes_max=upload_bytes_max),
     ]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from starlette.requests import ClientDisconnect
 
-from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable, invalid_field
+from resonance.errors import DataLoss, DeadlineExceeded, NotFound, ResonanceError, Unavailable, invalid_field
 from resonance.rpc import error_of, open_channel
 from resonance.settings import Settings
 from resonance.v1 import (
@@ -18,6 +20,8 @@ from resonance.v1 import (
     extract_pb2_grpc,
     generate_pb2,
     generate_pb2_grpc,
+    handouts_pb2,
+    handouts_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
 )
@@ -43,6 +47,8 @@ _UNARY_S = 20.0
 _HEALTH_S = 2.0
 # Even a performance has a deadline; whoever plays longer opens another.
 _PERFORMANCE_S = 6 * 3600.0
+_DAMAGED = ("OBJECT_DAMAGED", "VECTOR_DAMAGED", "NO_SUCH_OBJECT")
+_PIECE_BYTES = 256 * 1024
 _SERVICES = {
     "ingest": "resonance.v1.IngestService",
     "extract": "resonance.v1.ExtractService",
@@ -58,9 +64,13 @@ class Backends:
 
     def __init__(self, settings: Settings) -> None:
         self._stream_s = settings.request_s_max
-        self._channels = {address: open_channel(address) for address in map(settings.address_of, _SERVICES)}
+        self._channels = {
+            address: open_channel(address, must_check=settings.asks_for_keys)
+            for address in map(settings.address_of, _SERVICES)
+        }
         self._by_service = {name: self._channels[settings.address_of(name)] for name in _SERVICES}
         self._ingest = ingest_pb2_grpc.IngestServiceStub(self._by_service["ingest"])
+        self._handouts = handouts_pb2_grpc.HandoutServiceStub(self._by_service["ingest"])
         self._extract = extract_pb2_grpc.ExtractServiceStub(self._by_service["extract"])
         self._generate = generate_pb2_grpc.GenerateServiceStub(self._by_service["generate"])
 
@@ -100,6 +110,40 @@ class Backends:
         finally:
             call.cancel()
 
+    async def submit_uploads(self, body: TasteBody, request_id: str) -> Json:
+        """Resumable uploads as an accepted taste."""
+        request = messages.submit_uploads_request(body, request_id)
+        response = await _ask("ingest", self._ingest.SubmitUploads(request, timeout=_UNARY_S))
+        return messages.taste_json(response.job)
+
+    async def open_upload(self, filename: str, byte_count: int) -> Json:
+        """A new resumable upload."""
+        request = ingest_pb2.OpenUploadRequest(filename=filename, byte_count=byte_count)
+        return json_of((await _ask("ingest", self._ingest.OpenUpload(request, timeout=_UNARY_S))).upload)
+
+    async def get_upload(self, upload_id: str) -> Json:
+        """One resumable upload."""
+        request = ingest_pb2.GetUploadRequest(upload_id=upload_id)
+        return json_of((await _ask("ingest", self._ingest.GetUpload(request, timeout=_UNARY_S))).upload)
+
+    async def write_upload(self, upload_id: str, offset: int, chunks: AsyncIterator[bytes]) -> Json:
+        """The upload after these bytes. Where the caller leaves, what came is kept, and its leaving is raised after that."""
+        call = self._ingest.WriteUpload(timeout=self._stream_s)
+        try:
+            with _told("ingest"):
+                left = await _write_bytes(call, messages.upload_position(upload_id, offset), chunks)
+                upload = json_of((await call).upload)
+        finally:
+            call.cancel()
+        if left is not None:
+            raise left
+        return upload
+
+    async def delete_upload(self, upload_id: str) -> None:
+        """Removes a resumable upload."""
+        request = ingest_pb2.DeleteUploadRequest(upload_id=upload_id)
+        await _ask("ingest", self._ingest.DeleteUpload(request, timeout=_UNARY_S))
+
     async def tastes(self, page: PageQuery) -> Json:
         """One page of tastes, newest first."""
         request = ingest_pb2.ListJobsRequest(page_size=page.page_size, page_token=page.page_token)
@@ -119,6 +163,12 @@ class Backends:
         """The taste after it was told to stop."""
         request = ingest_pb2.CancelJobRequest(job_id=taste_id)
         response = await _ask("ingest", self._ingest.CancelJob(request, timeout=_UNARY_S))
+        return messages.taste_json(response.job)
+
+    async def retry_taste(self, taste_id: str) -> Json:
+        """The new taste that goes on with the tracks that failed."""
+        request = ingest_pb2.RetryJobRequest(job_id=taste_id)
+        response = await _ask("ingest", self._ingest.RetryJob(request, timeout=_UNARY_S))
         return messages.taste_json(response.job)
 
     async def delete_taste(self, taste_id: str) -> None:
@@ -162,6 +212,16 @@ class Backends:
     async def generate(self, body: GenerationBody, request_id: str) -> TakeStream:
         """A take with its first chunk already here, so that a failure is still an HTTP status."""
         request = messages.generate_request(body, request_id)
+        try:
+            call = self._generate.Generate(request, timeout=self._stream_s)
+            return await _open_take(call, request.resume_sample_offset)
+        except (DataLoss, NotFound) as failure:
+            if not request.recipe.tastes or failure.reason not in _DAMAGED:
+                raise
+            # A damaged vector is mixed again from what its tracks gave; whoever describes a taste sees to that.
+            for use in request.recipe.tastes:
+                asked = extract_pb2.GetTasteRequest(taste_id=use.taste_id)
+                await _ask("extract", self._extract.GetTaste(asked, timeout=_UNARY_S))
         call = self._generate.Generate(request, timeout=self._stream_s)
         return await _open_take(call, request.resume_sample_offset)
 
@@ -188,6 +248,23 @@ class Backends:
         """Removes a take and its audio."""
         request = generate_pb2.DeleteTakeRequest(request_id=request_id)
         await _ask("generate", self._generate.DeleteTake(request, timeout=_UNARY_S))
+
+    async def make_link(self, request_id: str, expire_s: float) -> Json:
+        """A link to a take's sound, with its token."""
+        request = handouts_pb2.CreateHandoutRequest(request_id=request_id, expire_s=expire_s)
+        return json_of((await _ask("ingest", self._handouts.CreateHandout(request, timeout=_UNARY_S))).handout)
+
+    async def read_link(self, token: str) -> tuple[Json, AsyncGenerator[bytes, None]]:
+        """What a link stands for, and its bytes. Whoever takes them closes them."""
+        request = handouts_pb2.ReadHandoutRequest(token=token)
+        stream = _listen("ingest", self._handouts.ReadHandout(request, timeout=self._stream_s))
+        first = await anext(stream)
+        return json_of(first.handout), _data_of(stream)
+
+    async def revoke_link(self, link_id: str) -> None:
+        """Takes a link back."""
+        request = handouts_pb2.RevokeHandoutRequest(handout_id=link_id)
+        await _ask("ingest", self._handouts.RevokeHandout(request, timeout=_UNARY_S))
 
     # Beneath.
 
@@ -263,6 +340,12 @@ async def _listen(service: str, call: Any) -> AsyncGenerator[Any, None]:
         call.cancel()
 
 
+async def _data_of(stream: AsyncGenerator[Any, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(stream):
+        async for response in stream:
+            yield response.data
+
+
 def _check_offset(sample_offset: int, sample_count_total: int) -> None:
     if sample_offset > sample_count_total:
         raise invalid_field("resume_sample_offset", "TOO_LARGE", f"the take has {sample_count_total} samples")
@@ -277,10 +360,29 @@ async def _write_upload(
     async for part in files:
         if not await _wrote(call, _upload_message(part)):
             return
+    if await _wrote(call, messages.upload_end()):
+        await call.done_writing()
+
+
+async def _write_bytes(
+    call: Any, position: ingest_pb2.WriteUploadRequest, chunks: AsyncIterator[bytes]
+) -> ClientDisconnect | None:
+    """Writes until the bytes end or the service has answered early. Returns the caller's leaving, where it left."""
+    await call.wait_for_connection()
+    await _wrote(call, position)
+    try:
+        async for chunk in chunks:
+            for at in range(0, len(chunk), _PIECE_BYTES):
+                if not await _wrote(call, ingest_pb2.WriteUploadRequest(data=chunk[at : at + _PIECE_BYTES])):
+                    return None
+    except ClientDisconnect as left:
+        await call.done_writing()
+        return left
     await call.done_writing()
+    return None
 
 
-async def _wrote(call: Any, message: ingest_pb2.UploadPlaylistRequest) -> bool:
+async def _wrote(call: Any, message: Message) -> bool:
     """Whether the message could be written; False means that the service has answered already.
 
     This goes below `call.write`, which replaces the service's answer by INTERNAL where the two cross: on loopback a

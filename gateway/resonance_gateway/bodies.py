@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from resonance.errors import FieldViolation, InvalidInput
@@ -53,12 +53,26 @@ class TasteOptionsBody(Body):
 
 
 class TasteBody(Body):
-    """A playlist by link."""
+    """A playlist by link, or by resumable uploads that are whole: one of the two."""
 
-    url: Annotated[str, rule("SubmitPlaylistRequest.url")]
+    uploads: (
+        Annotated[
+            list[Annotated[str, rule("SubmitUploadsRequest.upload_ids", min_length=1)]],
+            items("SubmitUploadsRequest.upload_ids"),
+        ]
+        | None
+    ) = None
+    url: Annotated[str, rule("SubmitPlaylistRequest.url")] | None = Field(default=None, validate_default=True)
     title: Annotated[str, rule("SubmitPlaylistRequest.title")] = ""
     options: TasteOptionsBody = TasteOptionsBody()
     request_id: RequestId | None = None
+
+    @field_validator("url", mode="after")
+    @classmethod
+    def _is_one_of_the_two(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if "uploads" in info.data and (url is None) == (not info.data["uploads"]):
+            raise PydanticCustomError("required", "give a link in `url`, or whole uploads in `uploads`")
+        return url
 
 
 class UploadFields(Body):

@@ -28,6 +28,16 @@ _COMMAND = generate_pb2.DESCRIPTOR.enum_types_by_name["PlaybackCommand"]
 _TARGET = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringTarget"]
 
 
+# What gRPC calls a field of an upload, and what the caller of REST called it.
+_REST_NAMES = (
+    (r"^tracks\b(?!\.)", "files"),
+    (r"^track\.filename$", "files"),
+    (r"^upload_ids\b", "uploads"),
+    (r"^byte_count$", "Upload-Length"),
+    (r"^(position\.)?offset$", "Upload-Offset"),
+)
+
+
 def submit_request(body: TasteBody, request_id: str) -> ingest_pb2.SubmitPlaylistRequest:
     """A playlist by link."""
     return ingest_pb2.SubmitPlaylistRequest(
@@ -35,9 +45,17 @@ def submit_request(body: TasteBody, request_id: str) -> ingest_pb2.SubmitPlaylis
     )
 
 
+def submit_uploads_request(body: TasteBody, request_id: str) -> ingest_pb2.SubmitUploadsRequest:
+    """A playlist of resumable uploads."""
+    return ingest_pb2.SubmitUploadsRequest(
+        request_id=request_id, upload_ids=body.uploads, title=body.title, options=_options(body.options)
+    )
+
+
 def upload_header(fields: UploadFields, request_id: str) -> ingest_pb2.UploadPlaylistRequest:
     """The first message of an upload."""
     header = ingest_pb2.UploadHeader(request_id=request_id, title=fields.title, options=_options(fields.options))
+    header.has_end = True
     return ingest_pb2.UploadPlaylistRequest(header=header)
 
 
@@ -49,6 +67,16 @@ def upload_track(filename: str) -> ingest_pb2.UploadPlaylistRequest:
 def upload_data(data: bytes) -> ingest_pb2.UploadPlaylistRequest:
     """Bytes of the file last opened."""
     return ingest_pb2.UploadPlaylistRequest(data=data)
+
+
+def upload_end() -> ingest_pb2.UploadPlaylistRequest:
+    """The mark behind the last file: an upload without it was cut on the way."""
+    return ingest_pb2.UploadPlaylistRequest(end=ingest_pb2.UploadEnd())
+
+
+def upload_position(upload_id: str, offset: int) -> ingest_pb2.WriteUploadRequest:
+    """Where the bytes that follow belong."""
+    return ingest_pb2.WriteUploadRequest(position=ingest_pb2.UploadPosition(upload_id=upload_id, offset=offset))
 
 
 def concept_request(body: ConceptBody) -> extract_pb2.ComputeConceptRequest:
@@ -135,6 +163,8 @@ def in_rest_names(error: ResonanceError) -> ResonanceError:
 def rest_field(path: str) -> str:
     """The path of a field in the REST body: the first prompt has names of its own there."""
     path = re.sub(r"^(header|opening|control)\.", "", path).removeprefix("recipe.")
+    for pattern, name in _REST_NAMES:
+        path = re.sub(pattern, name, path)
     path = {"prompts[0].text": "prompt", "prompts[0].weight": "prompt_weight"}.get(path, path)
     return re.sub(r"^prompts\[(\d+)\]", lambda found: f"prompts[{int(found[1]) - 1}]", path)
 

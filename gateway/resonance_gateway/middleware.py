@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from resonance.errors import Unauthenticated
+from resonance.identity import set_caller_key
 from resonance.ids import new_request_id
-from resonance_gateway.problems import problem_of_http
+from resonance_gateway.problems import problem_of, problem_of_http
 from resonance_gateway.take_stream import TakeCutError
 
 _log = structlog.get_logger("gateway")
@@ -43,6 +45,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
 }
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+KEY_COOKIE = "resonance_key"
+_UPLOAD_TYPES = ("multipart/", "application/offset+octet-stream")
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -141,6 +145,38 @@ class OwnPagesOnly:
         return await self._app(scope, receive, send)
 
 
+class CallerKey:
+    """Takes the caller's API key from the request, for the services to look at: the gateway itself knows no keys.
+
+    Programs send `Authorization: Bearer KEY`; browsers, which cannot for events and sockets, the cookie of `/v1/session`.
+    """
+
+    def __init__(self, app: ASGIApp, *, asks: bool) -> None:
+        self._app = app
+        self._asks = asks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            key = key_of(HTTPConnection(scope))
+            if self._asks and not key and scope["type"] == "http" and _is_guarded(scope["path"]):
+                error = Unauthenticated("send your API key: Authorization: Bearer KEY", reason="KEY_REQUIRED")
+                return await problem_of(error)(scope, receive, send)
+            set_caller_key(key)
+        return await self._app(scope, receive, send)
+
+
+def key_of(connection: HTTPConnection) -> str:
+    """The API key that came with a request; empty where none did."""
+    kind, _, key = connection.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return key.strip() if key.strip().isascii() else ""
+    return connection.cookies.get(KEY_COOKIE, "")
+
+
+def _is_guarded(path: str) -> bool:
+    return path.startswith("/v1/") and path not in ("/v1/openapi.json", "/v1/session")
+
+
 class BodyLimit:
     """Refuses bodies beyond the limit: at once by their declared length, else when the bytes come."""
 
@@ -152,7 +188,7 @@ class BodyLimit:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
-        is_upload = headers.get("content-type", "").lower().startswith("multipart/")
+        is_upload = headers.get("content-type", "").lower().startswith(_UPLOAD_TYPES)
         limit = self._upload_bytes_max if is_upload else self._json_bytes_max
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:

@@ -35,7 +35,7 @@ _PROBLEM = {
     "required": ["type", "title", "status", "detail", "reason", "errors"],
 }
 _ALWAYS = (403, 405, 421, 500)
-_METHODS = ("get", "post", "delete")
+_METHODS = ("get", "post", "patch", "delete")
 
 
 async def openapi(request: Request) -> Response:
@@ -105,12 +105,16 @@ def _header_parameters(method: str, described: Operation) -> Iterator[dict[str, 
         told = "Makes sending the request twice harmless; the same as request_id in the body."
         schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
         yield {"name": "Idempotency-Key", "in": "header", "required": False, "description": told, "schema": schema}
+    for name, told in described.asks.items():
+        yield {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}}
 
 
 def _body_content(described: Operation) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if described.body is not None:
         content["application/json"] = {"schema": {"$ref": _REF.format(model=described.body.__name__)}}
+    if described.binary:
+        content[described.binary] = {"schema": {"type": "string", "format": "binary"}}
     if described.upload is not None:
         content["multipart/form-data"] = {"schema": _form_of(described.upload)}
     return content

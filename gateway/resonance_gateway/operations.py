@@ -17,15 +17,21 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one path. `responses` maps statuses to (description, media types, schema)."""
+    """One method of one path.
+
+    `binary` is the media type of a body of plain bytes, `asks` names headers that it needs. `responses` maps statuses to
+    (description, media types, schema).
+    """
 
     summary: str
     tag: str
     body: type[BaseModel] | None = None
     upload: type[BaseModel] | None = None
+    binary: str = ""
     query: type[BaseModel] | None = None
     responses: dict[int, tuple[str, str, Schema]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    asks: dict[str, str] = field(default_factory=dict)
     faults: tuple[int, ...] = ()
 
 

@@ -29,6 +29,7 @@ _TITLES: dict[type[ResonanceError], str] = {
     errors.DeadlineExceeded: "It took too long",
     errors.Cancelled: "Somebody asked to stop",
     errors.PermissionDenied: "Not allowed",
+    errors.Unauthenticated: "Who are you?",
     errors.DataLoss: "Stored bytes are damaged",
 }
 
@@ -53,7 +54,8 @@ class ProblemResponse(JSONResponse):
 def problem_of(error: ResonanceError, **more: Any) -> ProblemResponse:
     """The response for a domain error."""
     fields = problem_fields(error) | more
-    return _respond(fields, retry_after_s=error.retry_after_s)
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.Unauthenticated) else None
+    return _respond(fields, retry_after_s=error.retry_after_s, headers=headers)
 
 
 def problem_fields(error: ResonanceError) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from pydantic import Field
 
 from resonance.rpc.validation import rules_of
-from resonance.v1 import extract_pb2, generate_pb2, ingest_pb2  # noqa: F401  (they register their messages)
+from resonance.v1 import extract_pb2, generate_pb2, handouts_pb2, ingest_pb2  # noqa: F401  (they register their messages)
 
 _WHOLE = {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64}
 NOT_BLANK = r"\S"

@@ -57,6 +57,12 @@ class FaultyStore:
     async def delete(self, key: str) -> None:
         await self._do(self._inner.delete, key)
 
+    async def set_aside(self, key: str, to: str) -> None:
+        await self._do(self._inner.set_aside, key, to)
+
+    async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
+        return await self._inner.presigned_url(key, expires_s=expires_s, filename=filename)
+
     async def close(self) -> None:
         await self._inner.close()
 

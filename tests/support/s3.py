@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from minio import Minio
@@ -81,7 +82,7 @@ def s3_settings(s3_server: S3Server) -> Settings:
     return s3_server.settings_for_new_bucket()
 
 
-def open_s3(settings: Settings, **limits: float) -> S3Store:
+def open_s3(settings: Settings, **limits: Any) -> S3Store:
     """The bucket that the settings name, without the probe that `open_store` makes."""
     _, _, endpoint, bucket = settings.store.split("/")
     return S3Store(

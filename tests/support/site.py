@@ -18,6 +18,8 @@ class Site:
         self.statuses: dict[str, int] = {}
         self.dripping: set[str] = set()
         self.asked: list[str] = []
+        self.cuts: dict[str, int] = {}  # so many answers yet break off half way; ranges are honoured
+        self.ranges: list[str] = []
         self.url = ""
 
     def add(self, path: str, content: bytes, kind: str = "audio/mpeg") -> str:
@@ -64,12 +66,24 @@ def serve_site() -> Iterator[Site]:
                 self.end_headers()
                 return
             kind, content = site.pages.get(path, ("text/plain", b"nothing here"))
-            self.send_response(site.statuses.get(path, 200 if path in site.pages else 404))
+            status = site.statuses.get(path, 200 if path in site.pages else 404)
+            asked = self.headers.get("Range", "")
+            if path in site.cuts and asked.startswith("bytes="):
+                site.ranges.append(asked)
+                start, whole, status = int(asked[6:].partition("-")[0]), len(content), 206
+                content = content[start:]
+            self.send_response(status)
+            if status == 206:
+                self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
             self.send_header("Content-Type", kind)
             if path not in site.dripping:
                 self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            if with_body:
+            if with_body and site.cuts.get(path):
+                site.cuts[path] -= 1
+                self._send(content[: max(1, len(content) // 2)], slowly=False)
+                self.close_connection = True
+            elif with_body:
                 self._send(content, slowly=path in site.dripping)
 
         def _send(self, content: bytes, *, slowly: bool) -> None:

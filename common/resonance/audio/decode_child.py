@@ -104,6 +104,10 @@ class _Decoding:
         except (av.error.FFmpegError, ValueError) as failure:
             if isinstance(failure, MemoryError):
                 raise
+            self._source.seek(0)
+            if _begins_as_audio(self._source.read(16)):
+                message = "The file begins as audio, but it is cut off or damaged: no sound can be read from it."
+                raise Refusal("DAMAGED", message) from failure
             raise Refusal("NOT_AUDIO", "The file is not audio in a format that can be read here.") from failure
 
     def _resampled(self, container: Any) -> Iterator[Any]:
@@ -178,6 +182,15 @@ class _Decoding:
             raise Refusal("DAMAGED", "The file is damaged or cut off: less than a second of it can be heard.")
         if not self._sample_count:
             raise Refusal("NO_SOUND", "The file has no sound: not one sample could be decoded.")
+
+
+def _begins_as_audio(head: bytes) -> bool:
+    """Whether the first bytes are those of a format that we read. An m4a keeps its index at its end: cut, it opens no more."""
+    if head[4:8] == b"ftyp":
+        return True
+    if head[:4] in (b"RIFF", b"FORM"):
+        return head[8:12] in (b"WAVE", b"AIFF", b"AIFC")
+    return head[:4] in (b"fLaC", b"OggS", b"\x1aE\xdf\xa3") or head[:3] == b"ID3"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 
 from resonance.rpc.channel import open_channel
+from resonance.rpc.door import Door
 from resonance.rpc.server import RpcServer
 from resonance.rpc.status import error_of, http_status_of, rpc_code_of
 from resonance.rpc.validation import validate
@@ -12,4 +13,13 @@ from resonance.rpc.validation import validate
 # The context of any handler: gRPC parametrises it by messages that no handler of ours needs to name.
 ServerContext = grpc.aio.ServicerContext[Any, Any]
 
-__all__ = ["RpcServer", "ServerContext", "error_of", "http_status_of", "open_channel", "rpc_code_of", "validate"]
+__all__ = [
+    "Door",
+    "RpcServer",
+    "ServerContext",
+    "error_of",
+    "http_status_of",
+    "open_channel",
+    "rpc_code_of",
+    "validate",
+]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any, cast
 
 import grpc
 
+from resonance.identity import caller_key, current_owner
+from resonance.rpc.door import KEY_HEADER, MUST_CHECK_HEADER, OWNER_HEADER, SERVICE_HEADER
 from resonance.rpc.server import MESSAGE_BYTES_MAX
 
 # Only calls that change nothing, or that carry an id of the caller's making, are tried again by themselves.
@@ -35,8 +39,62 @@ _SERVICE_CONFIG = json.dumps(
 )
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
-    """An asynchronous channel to `host:port` or `dns:///name:port`. Whoever opens it closes it."""
+def open_channel(
+    address: str, *, service_key: str = "", api_key: str = "", must_check: bool = False
+) -> grpc.aio.Channel:
+    """An asynchronous channel to `host:port` or `dns:///name:port`. Whoever opens it closes it.
+
+    Every call says for whom it is made: by the caller's own API key where there is one (or by `api_key`), and else, between
+    services, by `service_key` and the owner of the work in hand. `must_check` refuses services that ask for no keys.
+    """
+
+    def identity() -> list[tuple[str, str]]:
+        told = [(MUST_CHECK_HEADER, "1")] if must_check else []
+        if key := caller_key() or api_key:
+            return [*told, (KEY_HEADER, f"Bearer {key}")]
+        if service_key:
+            return [*told, (SERVICE_HEADER, service_key), (OWNER_HEADER, current_owner())]
+        return told
+
+    return cast(grpc.aio.Channel, _Identified(_channel(address), identity))
+
+
+class _Identified:
+    """A channel whose calls carry metadata. A wrapper and no interceptor: those replace the calls by slower ones of their own."""
+
+    def __init__(self, inner: grpc.aio.Channel, identity: Callable[[], list[tuple[str, str]]]) -> None:
+        self._inner = inner
+        self._identity = identity
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def __aenter__(self) -> _Identified:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._inner.close()
+
+    def unary_unary(self, *arguments: Any, **named: Any) -> Any:
+        return self._with_identity(self._inner.unary_unary(*arguments, **named))
+
+    def unary_stream(self, *arguments: Any, **named: Any) -> Any:
+        return self._with_identity(self._inner.unary_stream(*arguments, **named))
+
+    def stream_unary(self, *arguments: Any, **named: Any) -> Any:
+        return self._with_identity(self._inner.stream_unary(*arguments, **named))
+
+    def stream_stream(self, *arguments: Any, **named: Any) -> Any:
+        return self._with_identity(self._inner.stream_stream(*arguments, **named))
+
+    def _with_identity(self, call: Any) -> Any:
+        def begin(*arguments: Any, metadata: Any = (), **named: Any) -> Any:
+            return call(*arguments, metadata=[*(metadata or ()), *self._identity()] or None, **named)
+
+        return begin
+
+
+def _channel(address: str) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(
         address,
         options=[

@@ -13,10 +13,14 @@ import structlog
 from google.protobuf.message import Message
 
 from resonance.errors import ResonanceError
+from resonance.identity import set_owner
 from resonance.rpc import status
+from resonance.rpc.door import Door
 from resonance.rpc.validation import validate
 from resonance.telemetry.metrics import RPC_SECONDS
 
+# Here a link's token is all that is asked for.
+_PUBLIC = frozenset({"/resonance.v1.HandoutService/ReadHandout"})
 _log = structlog.get_logger("rpc")
 
 
@@ -25,6 +29,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     A streaming handler is rebuilt and iterated inside our own `try`, because gRPC calls it once and iterates it later.
     """
+
+    def __init__(self, door: Door | None = None) -> None:
+        self._door = door
 
     async def intercept_service(
         self,
@@ -38,7 +45,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         kind, inner = _kind_of(handler)
         wrap = _wrap_stream if handler.response_streaming else _wrap_unary
         return getattr(grpc, f"{kind}_rpc_method_handler")(
-            wrap(inner, details.method, handler.request_streaming),
+            wrap(inner, details.method, handler.request_streaming, self._door),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
@@ -52,10 +59,13 @@ def _kind_of(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[str, Callable[..
     raise AssertionError("a handler has one of four kinds")
 
 
-def _wrap_unary(inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool) -> Callable[..., Awaitable[Any]]:
+def _wrap_unary(
+    inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, door: Door | None
+) -> Callable[..., Awaitable[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         started_s = time.perf_counter()
         try:
+            await _enter(door, method, context)
             _check(request, is_streamed)
             response = await inner(request, context)
         except (Exception, asyncio.CancelledError) as failure:
@@ -68,11 +78,12 @@ def _wrap_unary(inner: Callable[..., Awaitable[Any]], method: str, is_streamed: 
 
 
 def _wrap_stream(
-    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool
+    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, door: Door | None
 ) -> Callable[..., AsyncIterator[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         started_s = time.perf_counter()
         try:
+            await _enter(door, method, context)
             _check(request, is_streamed)
             async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
                 async for response in responses:
@@ -83,6 +94,12 @@ def _wrap_stream(
         _record(method, "OK", started_s)
 
     return handle
+
+
+async def _enter(door: Door | None, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    """Every call is a task of its own, so that the owner need not be unset."""
+    if door is not None and method not in _PUBLIC:
+        set_owner(await door.owner_of(context.invocation_metadata() or ()))
 
 
 def _check(request: Any, is_streamed: bool) -> None:

@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from resonance.rpc.door import Door
 from resonance.rpc.interceptors import CallInterceptor
 
 MESSAGE_BYTES_MAX = 20 * 1024 * 1024
@@ -34,9 +35,10 @@ class RpcServer:
     >>> await server.start()  # server.address now has the real port
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, door: Door | None = None) -> None:
+        """Without a door every call is the installation's own."""
         self.address = address
-        self._server = grpc.aio.server(interceptors=[CallInterceptor()], options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=[CallInterceptor(door)], options=_OPTIONS)
         self._health = HealthServicer()
         self._names: list[str] = []
         self._is_bound = False

@@ -35,6 +35,7 @@ _TABLE = (
     _Row(errors.DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED, 504),
     _Row(errors.Cancelled, grpc.StatusCode.CANCELLED, 499),
     _Row(errors.PermissionDenied, grpc.StatusCode.PERMISSION_DENIED, 403),
+    _Row(errors.Unauthenticated, grpc.StatusCode.UNAUTHENTICATED, 401),
     _Row(errors.DataLoss, grpc.StatusCode.DATA_LOSS, 500),
     _Row(ResonanceError, grpc.StatusCode.INTERNAL, 500),
 )

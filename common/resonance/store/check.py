@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from resonance.errors import DataLoss, NotFound
 from resonance.store.objects import ObjectStore
-
-CACHES = ("sounds/", "tracks/", "reference/")
+from resonance.store.quarantine import PREFIX, RECOMPUTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +20,7 @@ class Checked:
     @property
     def is_cache(self) -> bool:
         """Whether the object can be removed: what it held is computed again when it is asked for."""
-        return self.key.startswith(CACHES)
+        return self.key.startswith(RECOMPUTED)
 
 
 async def check_store(store: ObjectStore, prefix: str = "") -> AsyncGenerator[Checked, None]:
@@ -31,6 +30,8 @@ async def check_store(store: ObjectStore, prefix: str = "") -> AsyncGenerator[Ch
         Unavailable: the store cannot be reached; that says nothing about its objects.
     """
     async for key in store.keys(prefix):
+        if key.startswith(PREFIX):
+            continue  # known to be damaged
         try:
             await store.get(key)
         except NotFound:

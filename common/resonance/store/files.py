@@ -66,6 +66,12 @@ class FileStore:
     async def delete(self, key: str) -> None:
         await asyncio.to_thread(self._delete, key)
 
+    async def set_aside(self, key: str, to: str) -> None:
+        await asyncio.to_thread(self._set_aside, key, to)
+
+    async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
+        return None
+
     async def close(self) -> None:
         return None
 
@@ -115,6 +121,13 @@ class FileStore:
         with _failures_named(key), self._locked(key):
             path.unlink(missing_ok=True)
             self._prune(path.parent)
+
+    def _set_aside(self, key: str, to: str) -> None:
+        path, target = self._path_of(key), self._path_of(to)
+        with _failures_named(key), self._locked(key), suppress(FileNotFoundError):
+            if path.exists():
+                _move(path, target)
+                self._prune(path.parent)
 
     def _prune(self, folder: Path) -> None:
         """Removes folders that the key leaves empty: every upload has folders of its own, and nobody else would."""

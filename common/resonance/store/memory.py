@@ -53,5 +53,13 @@ class MemoryStore:
         check_key(key)
         self._objects.pop(key, None)
 
+    async def set_aside(self, key: str, to: str) -> None:
+        check_key(to)
+        if key in self._objects:
+            self._objects[to] = self._objects.pop(key)
+
+    async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
+        return None
+
     async def close(self) -> None:
         return None

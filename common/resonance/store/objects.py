@@ -72,6 +72,17 @@ class ObjectStore(Protocol):
         """Removes the key; a key that does not exist is no error."""
         ...
 
+    async def set_aside(self, key: str, to: str) -> None:
+        """Moves an object, as it lies there and unread, under another key; one that is gone is no error."""
+        ...
+
+    async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
+        """A link by which anybody may read the object for so long, as a download of that name; None where the store has none.
+
+        What is read by it is the sealed object: its last `sealed.FOOTER_BYTES` bytes are the mark and the SHA-256.
+        """
+        ...
+
     async def close(self) -> None:
         """Lets go of connections."""
         ...

@@ -11,7 +11,9 @@ from resonance.settings import Settings
 from resonance.store.files import FileStore
 from resonance.store.memory import MemoryStore
 from resonance.store.objects import ObjectStore
+from resonance.store.owned import OwnedStore
 from resonance.store.probe import probe
+from resonance.store.quarantine import Quarantine
 from resonance.store.s3 import S3Store
 
 
@@ -33,7 +35,7 @@ async def open_store(settings: Settings) -> ObjectStore:
     except BaseException:
         await store.close()
         raise
-    return store
+    return OwnedStore(Quarantine(store))
 
 
 async def _opened(settings: Settings) -> ObjectStore:
@@ -62,6 +64,7 @@ def _s3(settings: Settings, *, secure: bool) -> S3Store:
         access_key=settings.s3_access_key,
         secret_key=settings.s3_secret_key,
         secure=secure,
+        public_endpoint=settings.s3_public_addr,
     )
 
 

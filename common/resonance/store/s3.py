@@ -6,12 +6,13 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TypeVar
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import CopySource
 from minio.error import MinioException, S3Error
 
 from resonance.errors import Conflict, FailedPrecondition, NotFound, ResonanceError, Unavailable
@@ -39,7 +40,9 @@ class S3Store:
         secret_key: str,
         secure: bool,
         read_s_max: float = _READ_S_MAX,
+        public_endpoint: str = "",
     ) -> None:
+        """`public_endpoint` is the `host:port` for links that are handed out; without it there are none."""
         self._bucket = bucket
         self._where = f"{endpoint}/{bucket}"
         self._http = urllib3.PoolManager(
@@ -49,6 +52,12 @@ class S3Store:
         )
         self._client = Minio(
             endpoint, access_key=access_key, secret_key=secret_key, secure=secure, http_client=self._http
+        )
+        # A signature covers the host, so links are signed for the host that listeners will name. This client never calls.
+        self._public = (
+            Minio(public_endpoint, access_key=access_key, secret_key=secret_key, secure=secure, region="us-east-1")
+            if public_endpoint
+            else None
         )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
 
@@ -97,6 +106,28 @@ class S3Store:
     async def delete(self, key: str) -> None:
         check_key(key)
         await self._run(lambda: self._client.remove_object(self._bucket, key))
+
+    async def set_aside(self, key: str, to: str) -> None:
+        check_key(key)
+        check_key(to)
+
+        def move() -> None:
+            self._client.copy_object(self._bucket, to, CopySource(self._bucket, key))
+            self._client.remove_object(self._bucket, key)
+
+        with suppress(NotFound):
+            await self._run(move)
+
+    async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
+        check_key(key)
+        if (public := self._public) is None:
+            return None
+        headers = {"response-content-disposition": f'attachment; filename="{filename}"'}
+        return await self._run(
+            lambda: public.presigned_get_object(
+                self._bucket, key, expires=timedelta(seconds=expires_s), extra_query_params=headers
+            )
+        )
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -31,7 +31,7 @@ from resonance.v1 import rules_pb2 as resonance_dot_v1_dot_rules__pb2
 from resonance.v1 import steering_pb2 as resonance_dot_v1_dot_steering__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aresonance/v1/extract.proto\x12\x0cresonance.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18resonance/v1/audio.proto\x1a\x1bresonance/v1/generate.proto\x1a\x19resonance/v1/ingest.proto\x1a\x17resonance/v1/jobs.proto\x1a\x18resonance/v1/rules.proto\x1a\x1bresonance/v1/steering.proto\"\x15\n\x13GetExtractorRequest\"q\n\x14GetExtractorResponse\x12&\n\x05model\x18\x01 \x01(\x0b\x32\x17.resonance.v1.ModelInfo\x12\x0e\n\x06\x63lip_s\x18\x02 \x01(\x01\x12\r\n\x05hop_s\x18\x03 \x01(\x01\x12\x12\n\nclip_min_s\x18\x04 \x01(\x01\"\xd0\x01\n\x0f\x45xtractionTrack\x12\x16\n\x05title\x18\x01 \x01(\tB\x07\xda\xc9\x18\x03(\xf4\x03\x12&\n\x06sha256\x18\x02 \x01(\tB\x16\xda\xc9\x18\x12\x08\x01(@2\x0c[0-9a-f]{64}\x12*\n\nduration_s\x18\x03 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x18\xf5@\x12*\n\nclip_count\x18\x04 \x01(\x05\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?\x19\x00\x00\x00\x00\x00\x88\xc3@\x12%\n\x05index\x18\x05 \x01(\x05\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\x33@\"\xb8\x01\n\x0f\x45xtractionStart\x12\'\n\x08taste_id\x18\x01 \x01(\tB\x15\xda\xc9\x18\x11\x08\x01(@2\x0b[a-z0-9_-]+\x12\x37\n\x06tracks\x18\x02 \x03(\x0b\x32\x1d.resonance.v1.ExtractionTrackB\x08\xda\xc9\x18\x04\x38\x01@\x14\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.resonance.v1.TasteOptions\x12\x16\n\x05title\x18\x04 \x01(\tB\x07\xda\xc9\x18\x03(\xc8\x01\"\xa3\x01\n\x13\x45xtractTasteRequest\x12.\n\x05start\x18\x01 \x01(\x0b\x32\x1d.resonance.v1.ExtractionStartH\x00\x12)\n\x04\x63lip\x18\x02 \x01(\x0b\x32\x19.resonance.v1.ClipOpeningH\x00\x12)\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x18.resonance.v1.AudioChunkH\x00\x42\x06\n\x04part\"\'\n\x0e\x45xtractionPlan\x12\x15\n\rtrack_indices\x18\x01 \x03(\x05\"=\n\x12\x45xtractionProgress\x12\x13\n\x0btrack_index\x18\x01 \x01(\x05\x12\x12\n\nclips_done\x18\x02 \x01(\x05\"O\n\x14\x45xtractionTrackFault\x12\x13\n\x0btrack_index\x18\x01 \x01(\x05\x12\"\n\x05\x66\x61ult\x18\x02 \x01(\x0b\x32\x13.resonance.v1.Fault\"\xeb\x01\n\x14\x45xtractTasteResponse\x12,\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.resonance.v1.ExtractionPlanH\x00\x12\x34\n\x08progress\x18\x02 \x01(\x0b\x32 .resonance.v1.ExtractionProgressH\x00\x12\x39\n\x0btrack_fault\x18\x03 \x01(\x0b\x32\".resonance.v1.ExtractionTrackFaultH\x00\x12+\n\x05taste\x18\x04 \x01(\x0b\x32\x1a.resonance.v1.TasteSummaryH\x00\x42\x07\n\x05\x65vent\":\n\x0fGetTasteRequest\x12\'\n\x08taste_id\x18\x01 \x01(\tB\x15\xda\xc9\x18\x11\x08\x01(@2\x0b[a-z0-9_-]+\"=\n\x10GetTasteResponse\x12)\n\x05taste\x18\x01 \x01(\x0b\x32\x1a.resonance.v1.TasteSummary\"=\n\x12\x44\x65leteTasteRequest\x12\'\n\x08taste_id\x18\x01 \x01(\tB\x15\xda\xc9\x18\x11\x08\x01(@2\x0b[a-z0-9_-]+\"\x15\n\x13\x44\x65leteTasteResponse\"F\n\nPromptPair\x12\x1b\n\x08positive\x18\x01 \x01(\tB\t\xda\xc9\x18\x05\x08\x01(\xf4\x03\x12\x1b\n\x08negative\x18\x02 \x01(\tB\t\xda\xc9\x18\x05\x08\x01(\xf4\x03\"O\n\nLayerScore\x12\r\n\x05layer\x18\x01 \x01(\x05\x12\x0b\n\x03\x61uc\x18\x02 \x01(\x01\x12\x0c\n\x04norm\x18\x03 \x01(\x01\x12\x17\n\x0fprototype_score\x18\x04 \x01(\x01\"\xab\x01\n\x10\x43\x61librationPoint\x12\x10\n\x08strength\x18\x01 \x01(\x01\x12\x0b\n\x03rms\x18\x02 \x01(\x01\x12\x15\n\rclipped_share\x18\x03 \x01(\x01\x12\x14\n\x0csilent_share\x18\x04 \x01(\x01\x12\x10\n\x08\x66latness\x18\x05 \x01(\x01\x12\x13\n\x0b\x64istance_db\x18\x06 \x01(\x01\x12\x0e\n\x06passed\x18\x07 \x01(\x08\x12\x14\n\x0c\x66\x61iled_gates\x18\x08 \x03(\t\"\xb3\x01\n\x0b\x43\x61libration\x12\x14\n\x0cstrength_min\x18\x01 \x01(\x01\x12\x14\n\x0cstrength_max\x18\x02 \x01(\x01\x12.\n\x06points\x18\x03 \x03(\x0b\x32\x1e.resonance.v1.CalibrationPoint\x12\x17\n\x0fprototype_upper\x18\x04 \x01(\x01\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc6\x02\n\x07\x43oncept\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12\'\n\x05pairs\x18\x03 \x03(\x0b\x32\x18.resonance.v1.PromptPair\x12\x10\n\x08\x62uilt_in\x18\x04 \x01(\x08\x12\r\n\x05ready\x18\x05 \x01(\x08\x12(\n\x06layers\x18\x06 \x03(\x0b\x32\x18.resonance.v1.LayerScore\x12.\n\x0b\x63\x61libration\x18\x07 \x01(\x0b\x32\x19.resonance.v1.Calibration\x12\x17\n\x0funusable_reason\x18\x08 \x01(\t\x12\x12\n\nvector_key\x18\t \x01(\t\x12\x15\n\rvector_sha256\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"t\n\x15\x43omputeConceptRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xda\xc9\x18\x16\x08\x01(@2\x10[a-z][a-z0-9_-]*\x12\x31\n\x05pairs\x18\x02 \x03(\x0b\x32\x18.resonance.v1.PromptPairB\x08\xda\xc9\x18\x04\x38\x01@ \"\'\n\x08Progress\x12\x0c\n\x04\x64one\x18\x01 \x01(\x05\x12\r\n\x05total\x18\x02 \x01(\x05\"w\n\x16\x43omputeConceptResponse\x12*\n\x08progress\x18\x01 \x01(\x0b\x32\x16.resonance.v1.ProgressH\x00\x12(\n\x07\x63oncept\x18\x02 \x01(\x0b\x32\x15.resonance.v1.ConceptH\x00\x42\x07\n\x05\x65vent\"\x15\n\x13ListConceptsRequest\"?\n\x14ListConceptsResponse\x12\'\n\x08\x63oncepts\x18\x01 \x03(\x0b\x32\x15.resonance.v1.Concept\"\xb4\x01\n\x17\x43\x61librateConceptRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xda\xc9\x18\x16\x08\x01(@2\x10[a-z][a-z0-9_-]*\x12+\n\tstrengths\x18\x02 \x03(\x01\x42\x18\xda\xc9\x18\x14\x11\x00\x00\x00\x00\x00\x00 \xc0\x19\x00\x00\x00\x00\x00\x00 @@ \x12\x1a\n\x07prompts\x18\x03 \x03(\tB\t\xda\xc9\x18\x05(\xf4\x03@\x10\x12&\n\x06\x63lip_s\x18\x04 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00>@\"y\n\x18\x43\x61librateConceptResponse\x12*\n\x08progress\x18\x01 \x01(\x0b\x32\x16.resonance.v1.ProgressH\x00\x12(\n\x07\x63oncept\x18\x02 \x01(\x0b\x32\x15.resonance.v1.ConceptH\x00\x42\x07\n\x05\x65vent\"=\n\x11ScanLayersRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xda\xc9\x18\x16\x08\x01(@2\x10[a-z][a-z0-9_-]*\"S\n\x12ScanLayersResponse\x12(\n\x06layers\x18\x01 \x03(\x0b\x32\x18.resonance.v1.LayerScore\x12\x13\n\x0b\x62\x65st_layers\x18\x02 \x03(\x05\x32\xcd\x05\n\x0e\x45xtractService\x12U\n\x0cGetExtractor\x12!.resonance.v1.GetExtractorRequest\x1a\".resonance.v1.GetExtractorResponse\x12Y\n\x0c\x45xtractTaste\x12!.resonance.v1.ExtractTasteRequest\x1a\".resonance.v1.ExtractTasteResponse(\x01\x30\x01\x12I\n\x08GetTaste\x12\x1d.resonance.v1.GetTasteRequest\x1a\x1e.resonance.v1.GetTasteResponse\x12R\n\x0b\x44\x65leteTaste\x12 .resonance.v1.DeleteTasteRequest\x1a!.resonance.v1.DeleteTasteResponse\x12]\n\x0e\x43omputeConcept\x12#.resonance.v1.ComputeConceptRequest\x1a$.resonance.v1.ComputeConceptResponse0\x01\x12U\n\x0cListConcepts\x12!.resonance.v1.ListConceptsRequest\x1a\".resonance.v1.ListConceptsResponse\x12\x63\n\x10\x43\x61librateConcept\x12%.resonance.v1.CalibrateConceptRequest\x1a&.resonance.v1.CalibrateConceptResponse0\x01\x12O\n\nScanLayers\x12\x1f.resonance.v1.ScanLayersRequest\x1a .resonance.v1.ScanLayersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aresonance/v1/extract.proto\x12\x0cresonance.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18resonance/v1/audio.proto\x1a\x1bresonance/v1/generate.proto\x1a\x19resonance/v1/ingest.proto\x1a\x17resonance/v1/jobs.proto\x1a\x18resonance/v1/rules.proto\x1a\x1bresonance/v1/steering.proto\"\x15\n\x13GetExtractorRequest\"q\n\x14GetExtractorResponse\x12&\n\x05model\x18\x01 \x01(\x0b\x32\x17.resonance.v1.ModelInfo\x12\x0e\n\x06\x63lip_s\x18\x02 \x01(\x01\x12\r\n\x05hop_s\x18\x03 \x01(\x01\x12\x12\n\nclip_min_s\x18\x04 \x01(\x01\"\xd0\x01\n\x0f\x45xtractionTrack\x12\x16\n\x05title\x18\x01 \x01(\tB\x07\xda\xc9\x18\x03(\xf4\x03\x12&\n\x06sha256\x18\x02 \x01(\tB\x16\xda\xc9\x18\x12\x08\x01(@2\x0c[0-9a-f]{64}\x12*\n\nduration_s\x18\x03 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x18\xf5@\x12*\n\nclip_count\x18\x04 \x01(\x05\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?\x19\x00\x00\x00\x00\x00\x88\xc3@\x12%\n\x05index\x18\x05 \x01(\x05\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\x33@\"\xb8\x01\n\x0f\x45xtractionStart\x12\'\n\x08taste_id\x18\x01 \x01(\tB\x15\xda\xc9\x18\x11\x08\x01(@2\x0b[a-z0-9_-]+\x12\x37\n\x06tracks\x18\x02 \x03(\x0b\x32\x1d.resonance.v1.ExtractionTrackB\x08\xda\xc9\x18\x04\x38\x01@\x14\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.resonance.v1.TasteOptions\x12\x16\n\x05title\x18\x04 \x01(\tB\x07\xda\xc9\x18\x03(\xc8\x01\"\xa3\x01\n\x13\x45xtractTasteRequest\x12.\n\x05start\x18\x01 \x01(\x0b\x32\x1d.resonance.v1.ExtractionStartH\x00\x12)\n\x04\x63lip\x18\x02 \x01(\x0b\x32\x19.resonance.v1.ClipOpeningH\x00\x12)\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x18.resonance.v1.AudioChunkH\x00\x42\x06\n\x04part\"<\n\x0e\x45xtractionPlan\x12\x15\n\rtrack_indices\x18\x01 \x03(\x05\x12\x13\n\x0b\x63lips_known\x18\x02 \x03(\x05\"=\n\x12\x45xtractionProgress\x12\x13\n\x0btrack_index\x18\x01 \x01(\x05\x12\x12\n\nclips_done\x18\x02 \x01(\x05\"O\n\x14\x45xtractionTrackFault\x12\x13\n\x0btrack_index\x18\x01 \x01(\x05\x12\"\n\x05\x66\x61ult\x18\x02 \x01(\x0b\x32\x13.resonance.v1.Fault\"\xeb\x01\n\x14\x45xtractTasteResponse\x12,\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.resonance.v1.ExtractionPlanH\x00\x12\x34\n\x08progress\x18\x02 \x01(\x0b\x32 .resonance.v1.ExtractionProgressH\x00\x12\x39\n\x0btrack_fault\x18\x03 \x01(\x0b\x32\".resonance.v1.ExtractionTrackFaultH\x00\x12+\n\x05taste\x18\x04 \x01(\x0b\x32\x1a.resonance.v1.TasteSummaryH\x00\x42\x07\n\x05\x65vent\":\n\x0fGetTasteRequest\x12\'\n\x08taste_id\x18\x01 \x01(\tB\x15\xda\xc9\x18\x11\x08\x01(@2\x0b[a-z0-9_-]+\"=\n\x10GetTasteResponse\x12)\n\x05taste\x18\x01 \x01(\x0b\x32\x1a.resonance.v1.TasteSummary\"=\n\x12\x44\x65leteTasteRequest\x12\'\n\x08taste_id\x18\x01 \x01(\tB\x15\xda\xc9\x18\x11\x08\x01(@2\x0b[a-z0-9_-]+\"\x15\n\x13\x44\x65leteTasteResponse\"F\n\nPromptPair\x12\x1b\n\x08positive\x18\x01 \x01(\tB\t\xda\xc9\x18\x05\x08\x01(\xf4\x03\x12\x1b\n\x08negative\x18\x02 \x01(\tB\t\xda\xc9\x18\x05\x08\x01(\xf4\x03\"O\n\nLayerScore\x12\r\n\x05layer\x18\x01 \x01(\x05\x12\x0b\n\x03\x61uc\x18\x02 \x01(\x01\x12\x0c\n\x04norm\x18\x03 \x01(\x01\x12\x17\n\x0fprototype_score\x18\x04 \x01(\x01\"\xab\x01\n\x10\x43\x61librationPoint\x12\x10\n\x08strength\x18\x01 \x01(\x01\x12\x0b\n\x03rms\x18\x02 \x01(\x01\x12\x15\n\rclipped_share\x18\x03 \x01(\x01\x12\x14\n\x0csilent_share\x18\x04 \x01(\x01\x12\x10\n\x08\x66latness\x18\x05 \x01(\x01\x12\x13\n\x0b\x64istance_db\x18\x06 \x01(\x01\x12\x0e\n\x06passed\x18\x07 \x01(\x08\x12\x14\n\x0c\x66\x61iled_gates\x18\x08 \x03(\t\"\xb3\x01\n\x0b\x43\x61libration\x12\x14\n\x0cstrength_min\x18\x01 \x01(\x01\x12\x14\n\x0cstrength_max\x18\x02 \x01(\x01\x12.\n\x06points\x18\x03 \x03(\x0b\x32\x1e.resonance.v1.CalibrationPoint\x12\x17\n\x0fprototype_upper\x18\x04 \x01(\x01\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc6\x02\n\x07\x43oncept\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12\'\n\x05pairs\x18\x03 \x03(\x0b\x32\x18.resonance.v1.PromptPair\x12\x10\n\x08\x62uilt_in\x18\x04 \x01(\x08\x12\r\n\x05ready\x18\x05 \x01(\x08\x12(\n\x06layers\x18\x06 \x03(\x0b\x32\x18.resonance.v1.LayerScore\x12.\n\x0b\x63\x61libration\x18\x07 \x01(\x0b\x32\x19.resonance.v1.Calibration\x12\x17\n\x0funusable_reason\x18\x08 \x01(\t\x12\x12\n\nvector_key\x18\t \x01(\t\x12\x15\n\rvector_sha256\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"t\n\x15\x43omputeConceptRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xda\xc9\x18\x16\x08\x01(@2\x10[a-z][a-z0-9_-]*\x12\x31\n\x05pairs\x18\x02 \x03(\x0b\x32\x18.resonance.v1.PromptPairB\x08\xda\xc9\x18\x04\x38\x01@ \"\'\n\x08Progress\x12\x0c\n\x04\x64one\x18\x01 \x01(\x05\x12\r\n\x05total\x18\x02 \x01(\x05\"w\n\x16\x43omputeConceptResponse\x12*\n\x08progress\x18\x01 \x01(\x0b\x32\x16.resonance.v1.ProgressH\x00\x12(\n\x07\x63oncept\x18\x02 \x01(\x0b\x32\x15.resonance.v1.ConceptH\x00\x42\x07\n\x05\x65vent\"\x15\n\x13ListConceptsRequest\"?\n\x14ListConceptsResponse\x12\'\n\x08\x63oncepts\x18\x01 \x03(\x0b\x32\x15.resonance.v1.Concept\"\xb4\x01\n\x17\x43\x61librateConceptRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xda\xc9\x18\x16\x08\x01(@2\x10[a-z][a-z0-9_-]*\x12+\n\tstrengths\x18\x02 \x03(\x01\x42\x18\xda\xc9\x18\x14\x11\x00\x00\x00\x00\x00\x00 \xc0\x19\x00\x00\x00\x00\x00\x00 @@ \x12\x1a\n\x07prompts\x18\x03 \x03(\tB\t\xda\xc9\x18\x05(\xf4\x03@\x10\x12&\n\x06\x63lip_s\x18\x04 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00>@\"y\n\x18\x43\x61librateConceptResponse\x12*\n\x08progress\x18\x01 \x01(\x0b\x32\x16.resonance.v1.ProgressH\x00\x12(\n\x07\x63oncept\x18\x02 \x01(\x0b\x32\x15.resonance.v1.ConceptH\x00\x42\x07\n\x05\x65vent\"=\n\x11ScanLayersRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xda\xc9\x18\x16\x08\x01(@2\x10[a-z][a-z0-9_-]*\"S\n\x12ScanLayersResponse\x12(\n\x06layers\x18\x01 \x03(\x0b\x32\x18.resonance.v1.LayerScore\x12\x13\n\x0b\x62\x65st_layers\x18\x02 \x03(\x05\x32\xcd\x05\n\x0e\x45xtractService\x12U\n\x0cGetExtractor\x12!.resonance.v1.GetExtractorRequest\x1a\".resonance.v1.GetExtractorResponse\x12Y\n\x0c\x45xtractTaste\x12!.resonance.v1.ExtractTasteRequest\x1a\".resonance.v1.ExtractTasteResponse(\x01\x30\x01\x12I\n\x08GetTaste\x12\x1d.resonance.v1.GetTasteRequest\x1a\x1e.resonance.v1.GetTasteResponse\x12R\n\x0b\x44\x65leteTaste\x12 .resonance.v1.DeleteTasteRequest\x1a!.resonance.v1.DeleteTasteResponse\x12]\n\x0e\x43omputeConcept\x12#.resonance.v1.ComputeConceptRequest\x1a$.resonance.v1.ComputeConceptResponse0\x01\x12U\n\x0cListConcepts\x12!.resonance.v1.ListConceptsRequest\x1a\".resonance.v1.ListConceptsResponse\x12\x63\n\x10\x43\x61librateConcept\x12%.resonance.v1.CalibrateConceptRequest\x1a&.resonance.v1.CalibrateConceptResponse0\x01\x12O\n\nScanLayers\x12\x1f.resonance.v1.ScanLayersRequest\x1a .resonance.v1.ScanLayersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -87,49 +87,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXTRACTTASTEREQUEST']._serialized_start=776
   _globals['_EXTRACTTASTEREQUEST']._serialized_end=939
   _globals['_EXTRACTIONPLAN']._serialized_start=941
-  _globals['_EXTRACTIONPLAN']._serialized_end=980
-  _globals['_EXTRACTIONPROGRESS']._serialized_start=982
-  _globals['_EXTRACTIONPROGRESS']._serialized_end=1043
-  _globals['_EXTRACTIONTRACKFAULT']._serialized_start=1045
-  _globals['_EXTRACTIONTRACKFAULT']._serialized_end=1124
-  _globals['_EXTRACTTASTERESPONSE']._serialized_start=1127
-  _globals['_EXTRACTTASTERESPONSE']._serialized_end=1362
-  _globals['_GETTASTEREQUEST']._serialized_start=1364
-  _globals['_GETTASTEREQUEST']._serialized_end=1422
-  _globals['_GETTASTERESPONSE']._serialized_start=1424
-  _globals['_GETTASTERESPONSE']._serialized_end=1485
-  _globals['_DELETETASTEREQUEST']._serialized_start=1487
-  _globals['_DELETETASTEREQUEST']._serialized_end=1548
-  _globals['_DELETETASTERESPONSE']._serialized_start=1550
-  _globals['_DELETETASTERESPONSE']._serialized_end=1571
-  _globals['_PROMPTPAIR']._serialized_start=1573
-  _globals['_PROMPTPAIR']._serialized_end=1643
-  _globals['_LAYERSCORE']._serialized_start=1645
-  _globals['_LAYERSCORE']._serialized_end=1724
-  _globals['_CALIBRATIONPOINT']._serialized_start=1727
-  _globals['_CALIBRATIONPOINT']._serialized_end=1898
-  _globals['_CALIBRATION']._serialized_start=1901
-  _globals['_CALIBRATION']._serialized_end=2080
-  _globals['_CONCEPT']._serialized_start=2083
-  _globals['_CONCEPT']._serialized_end=2409
-  _globals['_COMPUTECONCEPTREQUEST']._serialized_start=2411
-  _globals['_COMPUTECONCEPTREQUEST']._serialized_end=2527
-  _globals['_PROGRESS']._serialized_start=2529
-  _globals['_PROGRESS']._serialized_end=2568
-  _globals['_COMPUTECONCEPTRESPONSE']._serialized_start=2570
-  _globals['_COMPUTECONCEPTRESPONSE']._serialized_end=2689
-  _globals['_LISTCONCEPTSREQUEST']._serialized_start=2691
-  _globals['_LISTCONCEPTSREQUEST']._serialized_end=2712
-  _globals['_LISTCONCEPTSRESPONSE']._serialized_start=2714
-  _globals['_LISTCONCEPTSRESPONSE']._serialized_end=2777
-  _globals['_CALIBRATECONCEPTREQUEST']._serialized_start=2780
-  _globals['_CALIBRATECONCEPTREQUEST']._serialized_end=2960
-  _globals['_CALIBRATECONCEPTRESPONSE']._serialized_start=2962
-  _globals['_CALIBRATECONCEPTRESPONSE']._serialized_end=3083
-  _globals['_SCANLAYERSREQUEST']._serialized_start=3085
-  _globals['_SCANLAYERSREQUEST']._serialized_end=3146
-  _globals['_SCANLAYERSRESPONSE']._serialized_start=3148
-  _globals['_SCANLAYERSRESPONSE']._serialized_end=3231
-  _globals['_EXTRACTSERVICE']._serialized_start=3234
-  _globals['_EXTRACTSERVICE']._serialized_end=3951
+  _globals['_EXTRACTIONPLAN']._serialized_end=1001
+  _globals['_EXTRACTIONPROGRESS']._serialized_start=1003
+  _globals['_EXTRACTIONPROGRESS']._serialized_end=1064
+  _globals['_EXTRACTIONTRACKFAULT']._serialized_start=1066
+  _globals['_EXTRACTIONTRACKFAULT']._serialized_end=1145
+  _globals['_EXTRACTTASTERESPONSE']._serialized_start=1148
+  _globals['_EXTRACTTASTERESPONSE']._serialized_end=1383
+  _globals['_GETTASTEREQUEST']._serialized_start=1385
+  _globals['_GETTASTEREQUEST']._serialized_end=1443
+  _globals['_GETTASTERESPONSE']._serialized_start=1445
+  _globals['_GETTASTERESPONSE']._serialized_end=1506
+  _globals['_DELETETASTEREQUEST']._serialized_start=1508
+  _globals['_DELETETASTEREQUEST']._serialized_end=1569
+  _globals['_DELETETASTERESPONSE']._serialized_start=1571
+  _globals['_DELETETASTERESPONSE']._serialized_end=1592
+  _globals['_PROMPTPAIR']._serialized_start=1594
+  _globals['_PROMPTPAIR']._serialized_end=1664
+  _globals['_LAYERSCORE']._serialized_start=1666
+  _globals['_LAYERSCORE']._serialized_end=1745
+  _globals['_CALIBRATIONPOINT']._serialized_start=1748
+  _globals['_CALIBRATIONPOINT']._serialized_end=1919
+  _globals['_CALIBRATION']._serialized_start=1922
+  _globals['_CALIBRATION']._serialized_end=2101
+  _globals['_CONCEPT']._serialized_start=2104
+  _globals['_CONCEPT']._serialized_end=2430
+  _globals['_COMPUTECONCEPTREQUEST']._serialized_start=2432
+  _globals['_COMPUTECONCEPTREQUEST']._serialized_end=2548
+  _globals['_PROGRESS']._serialized_start=2550
+  _globals['_PROGRESS']._serialized_end=2589
+  _globals['_COMPUTECONCEPTRESPONSE']._serialized_start=2591
+  _globals['_COMPUTECONCEPTRESPONSE']._serialized_end=2710
+  _globals['_LISTCONCEPTSREQUEST']._serialized_start=2712
+  _globals['_LISTCONCEPTSREQUEST']._serialized_end=2733
+  _globals['_LISTCONCEPTSRESPONSE']._serialized_start=2735
+  _globals['_LISTCONCEPTSRESPONSE']._serialized_end=2798
+  _globals['_CALIBRATECONCEPTREQUEST']._serialized_start=2801
+  _globals['_CALIBRATECONCEPTREQUEST']._serialized_end=2981
+  _globals['_CALIBRATECONCEPTRESPONSE']._serialized_start=2983
+  _globals['_CALIBRATECONCEPTRESPONSE']._serialized_end=3104
+  _globals['_SCANLAYERSREQUEST']._serialized_start=3106
+  _globals['_SCANLAYERSREQUEST']._serialized_end=3167
+  _globals['_SCANLAYERSRESPONSE']._serialized_start=3169
+  _globals['_SCANLAYERSRESPONSE']._serialized_end=3252
+  _globals['_EXTRACTSERVICE']._serialized_start=3255
+  _globals['_EXTRACTSERVICE']._serialized_end=3972
 # @@protoc_insertion_point(module_scope)

@@ -68,10 +68,12 @@ class ExtractTasteRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[ExtractionStart, _Mapping]] = ..., clip: _Optional[_Union[_ingest_pb2.ClipOpening, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ...) -> None: ...
 
 class ExtractionPlan(_message.Message):
-    __slots__ = ("track_indices",)
+    __slots__ = ("track_indices", "clips_known")
     TRACK_INDICES_FIELD_NUMBER: _ClassVar[int]
+    CLIPS_KNOWN_FIELD_NUMBER: _ClassVar[int]
     track_indices: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, track_indices: _Optional[_Iterable[int]] = ...) -> None: ...
+    clips_known: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, track_indices: _Optional[_Iterable[int]] = ..., clips_known: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ExtractionProgress(_message.Message):
     __slots__ = ("track_index", "clips_done")

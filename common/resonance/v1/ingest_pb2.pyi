@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from resonance.v1 import audio_pb2 as _audio_pb2
 from resonance.v1 import jobs_pb2 as _jobs_pb2
 from resonance.v1 import rules_pb2 as _rules_pb2
@@ -29,30 +32,42 @@ class SubmitPlaylistResponse(_message.Message):
     def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
 
 class UploadHeader(_message.Message):
-    __slots__ = ("request_id", "options", "title")
+    __slots__ = ("request_id", "options", "title", "track_count", "has_end")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
+    TRACK_COUNT_FIELD_NUMBER: _ClassVar[int]
+    HAS_END_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     options: _steering_pb2.TasteOptions
     title: str
-    def __init__(self, request_id: _Optional[str] = ..., options: _Optional[_Union[_steering_pb2.TasteOptions, _Mapping]] = ..., title: _Optional[str] = ...) -> None: ...
+    track_count: int
+    has_end: bool
+    def __init__(self, request_id: _Optional[str] = ..., options: _Optional[_Union[_steering_pb2.TasteOptions, _Mapping]] = ..., title: _Optional[str] = ..., track_count: _Optional[int] = ..., has_end: _Optional[bool] = ...) -> None: ...
+
+class UploadEnd(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class UploadTrack(_message.Message):
-    __slots__ = ("filename",)
+    __slots__ = ("filename", "byte_count")
     FILENAME_FIELD_NUMBER: _ClassVar[int]
+    BYTE_COUNT_FIELD_NUMBER: _ClassVar[int]
     filename: str
-    def __init__(self, filename: _Optional[str] = ...) -> None: ...
+    byte_count: int
+    def __init__(self, filename: _Optional[str] = ..., byte_count: _Optional[int] = ...) -> None: ...
 
 class UploadPlaylistRequest(_message.Message):
-    __slots__ = ("header", "track", "data")
+    __slots__ = ("header", "track", "data", "end")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     TRACK_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     header: UploadHeader
     track: UploadTrack
     data: bytes
-    def __init__(self, header: _Optional[_Union[UploadHeader, _Mapping]] = ..., track: _Optional[_Union[UploadTrack, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+    end: UploadEnd
+    def __init__(self, header: _Optional[_Union[UploadHeader, _Mapping]] = ..., track: _Optional[_Union[UploadTrack, _Mapping]] = ..., data: _Optional[bytes] = ..., end: _Optional[_Union[UploadEnd, _Mapping]] = ...) -> None: ...
 
 class UploadPlaylistResponse(_message.Message):
     __slots__ = ("job",)
@@ -81,10 +96,12 @@ class WatchJobRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., after_revision: _Optional[int] = ...) -> None: ...
 
 class WatchJobResponse(_message.Message):
-    __slots__ = ("job",)
+    __slots__ = ("job", "is_unchanged")
     JOB_FIELD_NUMBER: _ClassVar[int]
+    IS_UNCHANGED_FIELD_NUMBER: _ClassVar[int]
     job: _jobs_pb2.Job
-    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
+    is_unchanged: bool
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ..., is_unchanged: _Optional[bool] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
@@ -109,6 +126,18 @@ class CancelJobRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
 class CancelJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _jobs_pb2.Job
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class RetryJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class RetryJobResponse(_message.Message):
     __slots__ = ("job",)
     JOB_FIELD_NUMBER: _ClassVar[int]
     job: _jobs_pb2.Job
@@ -155,3 +184,95 @@ class StreamClipsResponse(_message.Message):
     chunk: _audio_pb2.AudioChunk
     end: _audio_pb2.StreamEnd
     def __init__(self, format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., clip: _Optional[_Union[ClipOpening, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., end: _Optional[_Union[_audio_pb2.StreamEnd, _Mapping]] = ...) -> None: ...
+
+class ResumableUpload(_message.Message):
+    __slots__ = ("upload_id", "filename", "byte_count", "offset", "expire_time", "sha256")
+    UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    FILENAME_FIELD_NUMBER: _ClassVar[int]
+    BYTE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    upload_id: str
+    filename: str
+    byte_count: int
+    offset: int
+    expire_time: _timestamp_pb2.Timestamp
+    sha256: str
+    def __init__(self, upload_id: _Optional[str] = ..., filename: _Optional[str] = ..., byte_count: _Optional[int] = ..., offset: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sha256: _Optional[str] = ...) -> None: ...
+
+class OpenUploadRequest(_message.Message):
+    __slots__ = ("filename", "byte_count")
+    FILENAME_FIELD_NUMBER: _ClassVar[int]
+    BYTE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    filename: str
+    byte_count: int
+    def __init__(self, filename: _Optional[str] = ..., byte_count: _Optional[int] = ...) -> None: ...
+
+class OpenUploadResponse(_message.Message):
+    __slots__ = ("upload",)
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    upload: ResumableUpload
+    def __init__(self, upload: _Optional[_Union[ResumableUpload, _Mapping]] = ...) -> None: ...
+
+class UploadPosition(_message.Message):
+    __slots__ = ("upload_id", "offset")
+    UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    upload_id: str
+    offset: int
+    def __init__(self, upload_id: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class WriteUploadRequest(_message.Message):
+    __slots__ = ("position", "data")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    position: UploadPosition
+    data: bytes
+    def __init__(self, position: _Optional[_Union[UploadPosition, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class WriteUploadResponse(_message.Message):
+    __slots__ = ("upload",)
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    upload: ResumableUpload
+    def __init__(self, upload: _Optional[_Union[ResumableUpload, _Mapping]] = ...) -> None: ...
+
+class GetUploadRequest(_message.Message):
+    __slots__ = ("upload_id",)
+    UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    upload_id: str
+    def __init__(self, upload_id: _Optional[str] = ...) -> None: ...
+
+class GetUploadResponse(_message.Message):
+    __slots__ = ("upload",)
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    upload: ResumableUpload
+    def __init__(self, upload: _Optional[_Union[ResumableUpload, _Mapping]] = ...) -> None: ...
+
+class DeleteUploadRequest(_message.Message):
+    __slots__ = ("upload_id",)
+    UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    upload_id: str
+    def __init__(self, upload_id: _Optional[str] = ...) -> None: ...
+
+class DeleteUploadResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SubmitUploadsRequest(_message.Message):
+    __slots__ = ("request_id", "upload_ids", "options", "title")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_IDS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    upload_ids: _containers.RepeatedScalarFieldContainer[str]
+    options: _steering_pb2.TasteOptions
+    title: str
+    def __init__(self, request_id: _Optional[str] = ..., upload_ids: _Optional[_Iterable[str]] = ..., options: _Optional[_Union[_steering_pb2.TasteOptions, _Mapping]] = ..., title: _Optional[str] = ...) -> None: ...
+
+class SubmitUploadsResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _jobs_pb2.Job
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...

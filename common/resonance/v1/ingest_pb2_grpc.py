@@ -65,6 +65,11 @@ class IngestServiceStub:
                 request_serializer=resonance_dot_v1_dot_ingest__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_ingest__pb2.CancelJobResponse.FromString,
                 _registered_method=True)
+        self.RetryJob = channel.unary_unary(
+                '/resonance.v1.IngestService/RetryJob',
+                request_serializer=resonance_dot_v1_dot_ingest__pb2.RetryJobRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_ingest__pb2.RetryJobResponse.FromString,
+                _registered_method=True)
         self.DeleteJob = channel.unary_unary(
                 '/resonance.v1.IngestService/DeleteJob',
                 request_serializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobRequest.SerializeToString,
@@ -74,6 +79,31 @@ class IngestServiceStub:
                 '/resonance.v1.IngestService/StreamClips',
                 request_serializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsResponse.FromString,
+                _registered_method=True)
+        self.OpenUpload = channel.unary_unary(
+                '/resonance.v1.IngestService/OpenUpload',
+                request_serializer=resonance_dot_v1_dot_ingest__pb2.OpenUploadRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_ingest__pb2.OpenUploadResponse.FromString,
+                _registered_method=True)
+        self.WriteUpload = channel.stream_unary(
+                '/resonance.v1.IngestService/WriteUpload',
+                request_serializer=resonance_dot_v1_dot_ingest__pb2.WriteUploadRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_ingest__pb2.WriteUploadResponse.FromString,
+                _registered_method=True)
+        self.GetUpload = channel.unary_unary(
+                '/resonance.v1.IngestService/GetUpload',
+                request_serializer=resonance_dot_v1_dot_ingest__pb2.GetUploadRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_ingest__pb2.GetUploadResponse.FromString,
+                _registered_method=True)
+        self.DeleteUpload = channel.unary_unary(
+                '/resonance.v1.IngestService/DeleteUpload',
+                request_serializer=resonance_dot_v1_dot_ingest__pb2.DeleteUploadRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_ingest__pb2.DeleteUploadResponse.FromString,
+                _registered_method=True)
+        self.SubmitUploads = channel.unary_unary(
+                '/resonance.v1.IngestService/SubmitUploads',
+                request_serializer=resonance_dot_v1_dot_ingest__pb2.SubmitUploadsRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_ingest__pb2.SubmitUploadsResponse.FromString,
                 _registered_method=True)
 
 
@@ -123,6 +153,14 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RetryJob(self, request, context):
+        """RetryJob goes on with the tracks of a final job that did not become part of a taste, as a new job: the old one, and its taste, stay
+        as they are. What was heard before is not heard again. Asking twice gives the same new job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteJob(self, request, context):
         """DeleteJob removes a job and the taste it made; a running job is cancelled first.
         """
@@ -132,6 +170,41 @@ class IngestServiceServicer:
 
     def StreamClips(self, request, context):
         """StreamClips sends the prepared clips of one track while its job prepares or extracts it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenUpload(self, request, context):
+        """OpenUpload begins a resumable upload of one file. It is kept for a day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WriteUpload(self, request_iterator, context):
+        """WriteUpload sends bytes from the offset on. What arrived before a break is kept: GetUpload says how much that is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUpload(self, request, context):
+        """GetUpload returns one resumable upload.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteUpload(self, request, context):
+        """DeleteUpload removes a resumable upload that no job has taken.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitUploads(self, request, context):
+        """SubmitUploads makes a playlist of resumable uploads that are whole. The same request_id gives the same job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -170,6 +243,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     request_deserializer=resonance_dot_v1_dot_ingest__pb2.CancelJobRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_ingest__pb2.CancelJobResponse.SerializeToString,
             ),
+            'RetryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryJob,
+                    request_deserializer=resonance_dot_v1_dot_ingest__pb2.RetryJobRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_ingest__pb2.RetryJobResponse.SerializeToString,
+            ),
             'DeleteJob': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteJob,
                     request_deserializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobRequest.FromString,
@@ -179,6 +257,31 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.StreamClips,
                     request_deserializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsResponse.SerializeToString,
+            ),
+            'OpenUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenUpload,
+                    request_deserializer=resonance_dot_v1_dot_ingest__pb2.OpenUploadRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_ingest__pb2.OpenUploadResponse.SerializeToString,
+            ),
+            'WriteUpload': grpc.stream_unary_rpc_method_handler(
+                    servicer.WriteUpload,
+                    request_deserializer=resonance_dot_v1_dot_ingest__pb2.WriteUploadRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_ingest__pb2.WriteUploadResponse.SerializeToString,
+            ),
+            'GetUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUpload,
+                    request_deserializer=resonance_dot_v1_dot_ingest__pb2.GetUploadRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_ingest__pb2.GetUploadResponse.SerializeToString,
+            ),
+            'DeleteUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteUpload,
+                    request_deserializer=resonance_dot_v1_dot_ingest__pb2.DeleteUploadRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_ingest__pb2.DeleteUploadResponse.SerializeToString,
+            ),
+            'SubmitUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitUploads,
+                    request_deserializer=resonance_dot_v1_dot_ingest__pb2.SubmitUploadsRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_ingest__pb2.SubmitUploadsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -355,6 +458,33 @@ class IngestService:
             _registered_method=True)
 
     @staticmethod
+    def RetryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.IngestService/RetryJob',
+            resonance_dot_v1_dot_ingest__pb2.RetryJobRequest.SerializeToString,
+            resonance_dot_v1_dot_ingest__pb2.RetryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteJob(request,
             target,
             options=(),
@@ -398,6 +528,141 @@ class IngestService:
             '/resonance.v1.IngestService/StreamClips',
             resonance_dot_v1_dot_ingest__pb2.StreamClipsRequest.SerializeToString,
             resonance_dot_v1_dot_ingest__pb2.StreamClipsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.IngestService/OpenUpload',
+            resonance_dot_v1_dot_ingest__pb2.OpenUploadRequest.SerializeToString,
+            resonance_dot_v1_dot_ingest__pb2.OpenUploadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteUpload(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/resonance.v1.IngestService/WriteUpload',
+            resonance_dot_v1_dot_ingest__pb2.WriteUploadRequest.SerializeToString,
+            resonance_dot_v1_dot_ingest__pb2.WriteUploadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.IngestService/GetUpload',
+            resonance_dot_v1_dot_ingest__pb2.GetUploadRequest.SerializeToString,
+            resonance_dot_v1_dot_ingest__pb2.GetUploadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.IngestService/DeleteUpload',
+            resonance_dot_v1_dot_ingest__pb2.DeleteUploadRequest.SerializeToString,
+            resonance_dot_v1_dot_ingest__pb2.DeleteUploadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.IngestService/SubmitUploads',
+            resonance_dot_v1_dot_ingest__pb2.SubmitUploadsRequest.SerializeToString,
+            resonance_dot_v1_dot_ingest__pb2.SubmitUploadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,8 +58,16 @@ class JobTrack(_message.Message):
     clips_total: int
     def __init__(self, index: _Optional[int] = ..., title: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[Fault, _Mapping]] = ..., duration_s: _Optional[float] = ..., clips_done: _Optional[int] = ..., clips_total: _Optional[int] = ...) -> None: ...
 
+class JobStateChange(_message.Message):
+    __slots__ = ("state", "time")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    state: JobState
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, state: _Optional[_Union[JobState, str]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Job(_message.Message):
-    __slots__ = ("job_id", "state", "progress", "tracks", "error", "title", "source_url", "options", "create_time", "update_time", "taste", "revision")
+    __slots__ = ("job_id", "state", "progress", "tracks", "error", "title", "source_url", "options", "create_time", "update_time", "taste", "revision", "history", "retry_job_id", "notice", "can_retry")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +80,10 @@ class Job(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     TASTE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    RETRY_JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_FIELD_NUMBER: _ClassVar[int]
+    CAN_RETRY_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     state: JobState
     progress: float
@@ -84,4 +96,8 @@ class Job(_message.Message):
     update_time: _timestamp_pb2.Timestamp
     taste: _steering_pb2.TasteSummary
     revision: int
-    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., progress: _Optional[float] = ..., tracks: _Optional[_Iterable[_Union[JobTrack, _Mapping]]] = ..., error: _Optional[_Union[Fault, _Mapping]] = ..., title: _Optional[str] = ..., source_url: _Optional[str] = ..., options: _Optional[_Union[_steering_pb2.TasteOptions, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taste: _Optional[_Union[_steering_pb2.TasteSummary, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+    history: _containers.RepeatedCompositeFieldContainer[JobStateChange]
+    retry_job_id: str
+    notice: str
+    can_retry: bool
+    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., progress: _Optional[float] = ..., tracks: _Optional[_Iterable[_Union[JobTrack, _Mapping]]] = ..., error: _Optional[_Union[Fault, _Mapping]] = ..., title: _Optional[str] = ..., source_url: _Optional[str] = ..., options: _Optional[_Union[_steering_pb2.TasteOptions, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taste: _Optional[_Union[_steering_pb2.TasteSummary, _Mapping]] = ..., revision: _Optional[int] = ..., history: _Optional[_Iterable[_Union[JobStateChange, _Mapping]]] = ..., retry_job_id: _Optional[str] = ..., notice: _Optional[str] = ..., can_retry: _Optional[bool] = ...) -> None: ...

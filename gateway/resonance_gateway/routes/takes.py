@@ -74,7 +74,7 @@ async def _audio(request: Request, request_id: str) -> Response:
     size = HEADER_BYTES + take.byte_count
     headers = take_headers(take.opening) | {"Accept-Ranges": "bytes", "X-Request-Id": request_id}
     headers["Content-Disposition"] = f'attachment; filename="resonance-{request_id}.wav"'
-    span = _span_of(request.headers.get("range", ""), size)
+    span = span_of(request.headers.get("range", ""), size)
     if request.method == "HEAD" or span is None:
         await take.close()
         if span is None:
@@ -85,11 +85,11 @@ async def _audio(request: Request, request_id: str) -> Response:
     whole = (start, end) == (0, size)
     if not whole:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    pieces = _cut(paced(take, header_of(take.opening)), start, end)
+    pieces = cut(paced(take, header_of(take.opening)), start, end)
     return StreamingResponse(pieces, status_code=200 if whole else 206, media_type="audio/wav", headers=headers)
 
 
-def _span_of(header: str, size: int) -> tuple[int, int] | None:
+def span_of(header: str, size: int) -> tuple[int, int] | None:
     """The asked bytes as [start, end); everything where no readable range was asked; None where none exists."""
     asked = _RANGE.fullmatch(header.strip())
     if not asked:
@@ -100,7 +100,7 @@ def _span_of(header: str, size: int) -> tuple[int, int] | None:
     return start, min(last + 1, size)
 
 
-async def _cut(pieces: AsyncGenerator[bytes, None], start: int, end: int) -> AsyncGenerator[bytes, None]:
+async def cut(pieces: AsyncGenerator[bytes, None], start: int, end: int) -> AsyncGenerator[bytes, None]:
     """The bytes [start, end) of the pieces."""
     position = 0
     async with aclosing(pieces):

@@ -60,7 +60,8 @@ class Tastes(HTTPEndpoint):
             taste = await _upload(request)
         else:
             body = await read_json(request, TasteBody)
-            taste = await backends_of(request).submit(body, request_id_of(request, body.request_id))
+            request_id, backends = request_id_of(request, body.request_id), backends_of(request)
+            taste = await (backends.submit if body.url else backends.submit_uploads)(body, request_id)
         return JSONResponse(taste, status_code=202, headers={"Location": f"/v1/tastes/{taste['id']}"})
 
 
@@ -95,6 +96,21 @@ class TasteCancel(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         return JSONResponse(await backends_of(request).cancel_taste(taste_id_in_path(request)))
+
+
+class TasteRetry(HTTPEndpoint):
+    """`/v1/tastes/{taste_id}/retry`."""
+
+    @operation(
+        summary="Go on with the tracks of a final taste that failed, as a new taste; the old one stays as it is",
+        tag="tastes",
+        responses={202: json_response("The new taste; follow it under Location", TASTE_SCHEMA)},
+        headers={"Location": "Where the new taste is."},
+        faults=(404, 409, 429, 503),
+    )
+    async def post(self, request: Request) -> Response:
+        taste = await backends_of(request).retry_taste(taste_id_in_path(request))
+        return JSONResponse(taste, status_code=202, headers={"Location": f"/v1/tastes/{taste['id']}"})
 
 
 class TasteEvents(HTTPEndpoint):

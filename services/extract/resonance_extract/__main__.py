@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from resonance.process import run_process
-from resonance.rpc.server import RpcServer
+from resonance.rpc import Door, RpcServer
 from resonance.settings import Settings
 from resonance.store import open_store
 from resonance_extract.build import open_extract
@@ -14,11 +14,12 @@ from resonance_model.loaders import load_model
 
 
 async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
+    settings.check_service_key()
     model = await asyncio.to_thread(load_model, settings)
     store = await open_store(settings)
     stack.push_async_callback(store.close)
     parts = await stack.enter_async_context(open_extract(settings, store, model))
-    server = RpcServer(settings.grpc_addr)
+    server = RpcServer(settings.grpc_addr, Door(store, settings))
     parts.add_to(server)
     await server.start()
     stack.push_async_callback(server.stop, settings.drain_s_max)

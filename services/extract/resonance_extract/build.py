@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
+
+from resonance.errors import ResonanceError
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
@@ -22,6 +25,8 @@ from resonance_extract.shipped import put_shipped
 from resonance_model.info import info_of
 from resonance_model.loaded import LoadedModel
 
+_MEND_EVERY_S = 60.0
+_log = structlog.get_logger("extract")
 FULL_NAME = "resonance.v1.ExtractService"
 
 
@@ -46,15 +51,15 @@ async def open_extract(
     ear = Ear(model)
     shelf = ReferenceShelf(ear, store)
     concepts = ConceptShelf(ear, store, shelf)
-    async with open_channel(settings.address_of("generate")) as channel:
+    async with open_channel(settings.address_of("generate"), service_key=settings.service_key) as channel:
         service = ExtractService(
-            extraction=Extraction(ear, store, shelf),
-            tastes=TasteShelf(store),
+            extraction=Extraction(ear, store, shelf, running_max=settings.extractions_max),
+            tastes=TasteShelf(ear, store, shelf),
             concepts=concepts,
             calibration=Calibration(concepts, generate_pb2_grpc.GenerateServiceStub(channel)),
             info=info_of(model, settings),
         )
-        preparation = asyncio.create_task(concepts.prepare_sliders() if prepares_sliders else asyncio.sleep(0))
+        preparation = asyncio.create_task(_keep_ready(store, concepts, model) if prepares_sliders else asyncio.sleep(0))
         try:
             yield ExtractParts(service=service, concepts=concepts)
         finally:
@@ -62,3 +67,14 @@ async def open_extract(
             with contextlib.suppress(asyncio.CancelledError):
                 await preparation
             await asyncio.to_thread(ear.close)
+
+
+async def _keep_ready(store: ObjectStore, concepts: ConceptShelf, model: LoadedModel) -> None:
+    """Computes the sliders' concepts where they are missing, at start and whenever a damaged one was set aside."""
+    while True:
+        await concepts.prepare_sliders()
+        await asyncio.sleep(_MEND_EVERY_S)
+        try:
+            await put_shipped(store, model_digest=model.facts.digest)
+        except ResonanceError as failure:
+            _log.warning("what the model brings along cannot be looked after at the moment", why=failure.message)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 
 import numpy as np
 import structlog
 from google.protobuf import json_format
 from numpy.typing import NDArray
 
-from resonance.errors import Conflict, FailedPrecondition, NotFound, ResonanceError
+from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError
 from resonance.ids import digest_of
 from resonance.keys import concept_key, vector_key
 from resonance.sliders import SLIDER_NAMES, SLIDER_PAIRS
@@ -51,8 +52,9 @@ class ConceptShelf:
         prefix = concept_key(self._digest, "x").removesuffix("x.json")
         stored = {}
         async for key in self._store.keys(prefix):
-            concept = await self.get(key.removeprefix(prefix).removesuffix(".json"))
-            stored[concept.name] = concept
+            with suppress(NotFound, DataLoss):  # deleted meanwhile; or damaged, and set aside
+                concept = await self.get(key.removeprefix(prefix).removesuffix(".json"))
+                stored[concept.name] = concept
         built_in = [stored.pop(name, extract_pb2.Concept(name=name, built_in=True)) for name in SLIDER_NAMES]
         return [*built_in, *(stored[name] for name in sorted(stored))]
 
@@ -89,7 +91,7 @@ class ConceptShelf:
     async def _is_current(self, name: str) -> bool:
         try:
             concept = await self.get(name)
-        except NotFound:
+        except (NotFound, DataLoss):
             return False
         return list(concept.pairs) == list(_slider_request(name).pairs) and await self._store.exists(concept.vector_key)
 

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 
 import numpy as np
 from google.protobuf import json_format
 
-from resonance.errors import DeadlineExceeded, InvalidInput, NotFound, ResonanceError
-from resonance.ids import digest_of
+from resonance.errors import DataLoss, DeadlineExceeded, InvalidInput, NotFound, Overloaded, ResonanceError
+from resonance.ids import digest_of, sha256_hex
 from resonance.keys import taste_key, vector_key
 from resonance.rpc.validation import validate
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2, ingest_pb2, jobs_pb2, steering_pb2
+from resonance_extract.claims import Claims
 from resonance_extract.directions import direction_of, norms_of
 from resonance_extract.ear import Ear
 from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean
 from resonance_extract.reference import ReferenceShelf
+from resonance_extract.statistics import TrackStatistics
 from resonance_extract.tracks import TrackCache, TrackListener
 
 _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
+_BEAT_S = 5.0
 
 
 class Extraction:
     """What one `ExtractTaste` call does."""
 
-    def __init__(self, ear: Ear, store: ObjectStore, shelf: ReferenceShelf) -> None:
+    def __init__(self, ear: Ear, store: ObjectStore, shelf: ReferenceShelf, *, running_max: int) -> None:
         self._ear = ear
+        self._running_max = running_max
+        self._running = 0
+        self._claims = Claims()
         self._store = store
         self._shelf = shelf
         self._cache = TrackCache(store, model_digest=ear.model.facts.digest)
@@ -39,27 +46,59 @@ class Extraction:
 
         Raises:
             InvalidInput: the messages do not follow the protocol, or no track can be used.
+            Overloaded: as many calls as may are being listened to.
         """
         start = await _start_of(requests)
         check_options(start.options)
-        known = {track.index: await self._cache.find(track.sha256) for track in start.tracks}
-        wanted = [index for index, statistics in known.items() if statistics is None]
-        yield _Response(plan=extract_pb2.ExtractionPlan(track_indices=wanted))
-        listeners = {track.index: TrackListener(self._ear, track.clip_count) for track in start.tracks}
-        async for opening, samples in _clips_of(requests, wanted):
-            await listeners[opening.track_index].hear(opening, samples)
-            yield _progress(opening)
-        tracks: list[IndexedTrack] = []
-        for track in start.tracks:
-            try:
-                statistics = known[track.index]
-                if statistics is None:
-                    statistics = listeners[track.index].statistics()
-                    await self._cache.keep(track.sha256, statistics)
-                tracks.append(IndexedTrack(index=track.index, statistics=statistics))
-            except InvalidInput as failure:
-                yield _fault(track.index, failure)
-        yield _Response(taste=await self._make_taste(start, tracks, set(wanted)))
+        if self._running >= self._running_max:
+            message = f"{self._running} playlists are being listened to; try again in a few seconds"
+            raise Overloaded(message, reason="TOO_MANY_EXTRACTIONS", retry_after_s=3.0)
+        self._running += 1
+        try:
+            async with aclosing(self._hear(start, requests)) as responses:
+                async for response in responses:
+                    yield response
+        finally:
+            self._running -= 1
+
+    async def _hear(self, start: extract_pb2.ExtractionStart, requests: _Requests) -> AsyncGenerator[_Response, None]:
+        """Claims the tracks that are new, so that two playlists with one song hear it once, and hears them."""
+        with self._claims.open() as claim:
+            known = await self._known(start)
+            while not claim.take(_new(start, known)):
+                await self._claims.change(_BEAT_S)
+                yield _Response()  # says that somebody is here: another call hears one of these tracks
+                known = await self._known(start)
+            listeners = {sha256: await self._listener(start, sha256) for sha256 in sorted(_new(start, known))}
+            wanted = {_first_index(start, sha256): each for sha256, each in listeners.items() if not each.is_whole}
+            yield _plan(wanted)
+            async for opening, samples in _clips_of(requests, list(wanted)):
+                await wanted[opening.track_index].hear(opening, samples)
+                yield _progress(opening)
+            tracks: list[IndexedTrack] = []
+            for track in start.tracks:
+                try:
+                    if (statistics := known.get(track.sha256)) is None:
+                        statistics = known[track.sha256] = await self._finish(listeners[track.sha256])
+                    tracks.append(IndexedTrack(index=track.index, statistics=statistics))
+                except InvalidInput as failure:
+                    yield _fault(track.index, failure)
+            yield _Response(taste=await self._make_taste(start, tracks, set(wanted)))
+
+    async def _known(self, start: extract_pb2.ExtractionStart) -> dict[str, TrackStatistics]:
+        found = {track.sha256: await self._cache.find(track.sha256) for track in start.tracks}
+        return {sha256: statistics for sha256, statistics in found.items() if statistics is not None}
+
+    async def _listener(self, start: extract_pb2.ExtractionStart, sha256: str) -> TrackListener:
+        clip_count = next(track.clip_count for track in start.tracks if track.sha256 == sha256)
+        clips = await self._cache.find_clips(sha256, clip_count)
+        return TrackListener(self._ear, self._cache, sha256, clip_count, clips)
+
+    async def _finish(self, listener: TrackListener) -> TrackStatistics:
+        statistics = listener.statistics()
+        await self._cache.keep(listener.track_sha256, statistics)
+        await self._cache.forget_clips(listener.track_sha256, listener.clip_count)
+        return statistics
 
     async def _make_taste(
         self, start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], fresh: set[int]
@@ -88,10 +127,46 @@ class Extraction:
 
 
 class TasteShelf:
-    """Stored tastes."""
+    """Stored tastes. A taste whose vector is damaged or gone is mixed again from what its tracks gave."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, ear: Ear, store: ObjectStore, shelf: ReferenceShelf) -> None:
+        self._ear = ear
         self._store = store
+        self._shelf = shelf
+        self._cache = TrackCache(store, model_digest=ear.model.facts.digest)
+
+    async def whole(self, taste_id: str) -> steering_pb2.TasteSummary:
+        """The stored taste, with its vector checked, and mended where it must be.
+
+        Raises:
+            NotFound: there is no such taste.
+            DataLoss: it cannot be mended: its description, or what its tracks gave, is damaged too.
+        """
+        summary = await self.get(taste_id)
+        if summary.model_digest != self._ear.model.facts.digest or await self._has_vector(summary):
+            return summary
+        found = [
+            IndexedTrack(index=index, statistics=statistics)
+            for index, track in enumerate(summary.tracks)
+            if (statistics := await self._cache.find(track.sha256)) is not None
+        ]
+        if len(found) == len(summary.tracks):
+            reference = await self._shelf.get()
+            weights = [np.asarray(track.clip_weights) for track in summary.tracks]
+            difference = mixed_mean(found, weights) - reference.mean
+            digest = self._ear.model.facts.digest
+            direction = await asyncio.to_thread(direction_of, difference, reference, model_digest=digest)
+            data = direction.to_bytes()
+            if sha256_hex(data) == summary.vector_sha256:
+                await self._store.put(summary.vector_key, data)
+                return summary
+        raise DataLoss(f"the vector of taste {taste_id} is damaged; make the taste again", reason="VECTOR_DAMAGED")
+
+    async def _has_vector(self, summary: steering_pb2.TasteSummary) -> bool:
+        try:
+            return (await self._store.get(summary.vector_key)).sha256 == summary.vector_sha256
+        except (NotFound, DataLoss):
+            return False
 
     async def get(self, taste_id: str) -> steering_pb2.TasteSummary:
         """The stored taste. Raises NotFound."""
@@ -105,6 +180,21 @@ class TasteShelf:
         """Removes the taste; its vector and tracks stay, for other playlists may share them. Raises NotFound."""
         await self.get(taste_id)
         await self._store.delete(taste_key(taste_id))
+
+
+def _new(start: extract_pb2.ExtractionStart, known: Mapping[str, TrackStatistics]) -> set[str]:
+    return {track.sha256 for track in start.tracks} - known.keys()
+
+
+def _first_index(start: extract_pb2.ExtractionStart, sha256: str) -> int:
+    """A song that is in the playlist twice is heard once."""
+    return next(track.index for track in start.tracks if track.sha256 == sha256)
+
+
+def _plan(wanted: Mapping[int, TrackListener]) -> _Response:
+    indices = sorted(wanted)
+    known = [len(wanted[index].clips) for index in indices]
+    return _Response(plan=extract_pb2.ExtractionPlan(track_indices=indices, clips_known=known))
 
 
 async def _start_of(requests: _Requests) -> extract_pb2.ExtractionStart:

@@ -54,7 +54,7 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
     async def GetTaste(  # noqa: N802
         self, request: extract_pb2.GetTasteRequest, context: ServerContext
     ) -> extract_pb2.GetTasteResponse:
-        return extract_pb2.GetTasteResponse(taste=await self._tastes.get(request.taste_id))
+        return extract_pb2.GetTasteResponse(taste=await self._tastes.whole(request.taste_id))
 
     async def DeleteTaste(  # noqa: N802
         self, request: extract_pb2.DeleteTasteRequest, context: ServerContext

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resonance.errors import DataLoss, InvalidInput, NotFound
-from resonance.keys import track_key
+from resonance.keys import clip_key, track_key
 from resonance.store import ObjectStore
 from resonance.v1 import ingest_pb2
 from resonance_extract.configuration import CONFIGURATION, track_digest
 from resonance_extract.ear import Ear
 from resonance_extract.statistics import TrackStatistics
-from resonance_model.listening import Heard
 
 SILENCE_RMS = 1e-4
 
@@ -38,29 +38,66 @@ class TrackCache:
         """Stores the track's statistics."""
         await self._store.put(self._key(track_sha256), statistics.to_bytes())
 
+    async def find_clips(self, track_sha256: str, clip_count: int) -> list[TrackStatistics]:
+        """The clips from the track's beginning that were heard before somebody broke off, each as a track of one clip."""
+        clips: list[TrackStatistics] = []
+        with suppress(NotFound, DataLoss):
+            while len(clips) < clip_count:
+                stored = await self._store.get(self._clip_key(track_sha256, len(clips)))
+                clips.append(TrackStatistics.from_bytes(stored.data))
+        return clips
+
+    async def keep_clip(self, track_sha256: str, clip_index: int, clip: TrackStatistics) -> None:
+        """Stores one clip, so that a crash costs no more than the clip in hand."""
+        await self._store.put(self._clip_key(track_sha256, clip_index), clip.to_bytes())
+
+    async def forget_clips(self, track_sha256: str, clip_count: int) -> None:
+        """Removes the clips of a track that is heard to its end."""
+        for clip_index in range(clip_count):
+            await self._store.delete(self._clip_key(track_sha256, clip_index))
+
     def _key(self, track_sha256: str) -> str:
         return track_key(track_digest(self._model_digest, track_sha256))
+
+    def _clip_key(self, track_sha256: str, clip_index: int) -> str:
+        return clip_key(track_digest(self._model_digest, track_sha256), clip_index)
 
 
 @dataclass(slots=True)
 class TrackListener:
-    """Hears one track clip by clip. A clip that cannot be heard spoils its track, and only its track."""
+    """Hears one track clip by clip. A clip that cannot be heard spoils its track, and only its track.
+
+    `clips` begins with those that were heard before.
+    """
 
     ear: Ear
+    cache: TrackCache
+    track_sha256: str
     clip_count: int
-    _heard: list[Heard] = field(default_factory=list)
-    _clips: list[tuple[float, float, float]] = field(default_factory=list)
+    clips: list[TrackStatistics]
     _fault: InvalidInput | None = None
 
     async def hear(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
-        """Takes in the next clip."""
+        """Takes in the next clip. One that is known already is passed over."""
         self._fault = self._fault or self._fault_of(samples)
-        if self._fault is not None:
+        if self._fault is not None or opening.clip_index < len(self.clips):
             return
         rate = self.ear.model.facts.sample_rate_hz
         rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
-        self._heard.append(await self.ear.clip(np.clip(samples, -1.0, 1.0)))
-        self._clips.append((opening.start_s, opening.start_s + len(samples) / rate, rms))
+        heard = await self.ear.clip(np.clip(samples, -1.0, 1.0))
+        clip = TrackStatistics(
+            means=heard.mean.numpy()[None].astype(np.float32),
+            starts_s=np.asarray([opening.start_s], np.float32),
+            ends_s=np.asarray([opening.start_s + len(samples) / rate], np.float32),
+            rms=np.asarray([rms], np.float32),
+        )
+        await self.cache.keep_clip(self.track_sha256, len(self.clips), clip)
+        self.clips.append(clip)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every clip that was announced has been heard."""
+        return self._fault is None and len(self.clips) == self.clip_count
 
     def statistics(self) -> TrackStatistics:
         """What was heard.
@@ -70,18 +107,18 @@ class TrackListener:
         """
         if self._fault is not None:
             raise self._fault
-        if len(self._clips) != self.clip_count:
-            message = f"{self.clip_count} clips were announced and {len(self._clips)} came"
+        if len(self.clips) != self.clip_count:
+            message = f"{self.clip_count} clips were announced and {len(self.clips)} came"
             raise InvalidInput(message, reason="CLIPS_MISSING")
-        clips = np.asarray(self._clips, dtype=np.float32)
-        if clips[:, 2].max() < SILENCE_RMS:
-            raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")
-        return TrackStatistics(
-            means=np.stack([heard.mean.numpy() for heard in self._heard]).astype(np.float32),
-            starts_s=clips[:, 0],
-            ends_s=clips[:, 1],
-            rms=clips[:, 2],
+        whole = TrackStatistics(
+            means=np.concatenate([clip.means for clip in self.clips]),
+            starts_s=np.concatenate([clip.starts_s for clip in self.clips]),
+            ends_s=np.concatenate([clip.ends_s for clip in self.clips]),
+            rms=np.concatenate([clip.rms for clip in self.clips]),
         )
+        if whole.rms.max() < SILENCE_RMS:
+            raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")
+        return whole
 
     def _fault_of(self, samples: NDArray[np.float32]) -> InvalidInput | None:
         if not np.isfinite(samples).all():

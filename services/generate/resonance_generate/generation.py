@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 import math
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import numpy as np
 
-from resonance.errors import FailedPrecondition, Unsupported, invalid_field
+from resonance.errors import DataLoss, FailedPrecondition, NotFound, Unsupported, invalid_field
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.codes import Codes, given_of
@@ -72,6 +72,7 @@ class Generation:
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         frame_count = self._frame_count(request)
         take = self._take_of(request_id, seed, resolved, frame_count)
+        take.chunk_s = _chunk_s_of(request)
         if request.HasField("origin"):
             take.origin.CopyFrom(request.origin)
         job = Job(
@@ -111,7 +112,7 @@ class Generation:
         self, take: generate_pb2.Take, sample_offset: int, chunk_s: float = CHUNK_S
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         """The messages of a finished take from a sample on. Raises InvalidInput where the take is shorter."""
-        pcm = await self._takes.pcm(take)
+        pcm = await self._pcm_of(take)
         frame_bytes = 2 * take.format.channel_count
         total = len(pcm) // frame_bytes
         self._check_offset(sample_offset, total)
@@ -128,6 +129,35 @@ class Generation:
             )
             yield generate_pb2.GenerateResponse(chunk=chunk)
         yield _finished(take, pcm)
+
+    async def _pcm_of(self, take: generate_pb2.Take) -> bytes:
+        """The take's samples; where what is stored is damaged or gone they are made again, and must be the same."""
+        try:
+            return await self._takes.pcm(take)
+        except (DataLoss, NotFound) as damage:
+            if take.model.digest != self._info.digest:
+                raise
+            given: Codes | None = None
+            resolved = await self._book.resolve(take.recipe)
+            with suppress(DataLoss, NotFound, FailedPrecondition):
+                given = await self._takes.codes(take)
+            if given is None and take.HasField("origin"):
+                raise
+            job = Job(
+                request_id=take.request_id,
+                score=resolved.score,
+                seed=take.seed,
+                frame_count=round(take.duration_s * self._info.frame_rate_hz),
+                chunk_frames=round((take.chunk_s or CHUNK_S) * self._info.frame_rate_hz),
+                stream=self._player.open_stream(),
+                given=given,
+            )
+            async with aclosing(job.stream):
+                self._player.submit(job)
+                pcm = b"".join([piece.pcm async for piece in job.stream])
+            if not await self._takes.restore(take, pcm):
+                raise damage
+            return pcm
 
     def _check(self, request: generate_pb2.GenerateRequest) -> None:
         if request.HasField("melody") and not self._info.capabilities.melody:

@@ -106,16 +106,20 @@ class TakeLibrary:
             return None
         return codes if digest == request_digest else None
 
+    async def restore(self, take: generate_pb2.Take, pcm: bytes) -> bool:
+        """Stores the sound of a take once more. False, and nothing stored, where it is not the sound that the take had."""
+        data = _header_of(take, pcm) + pcm
+        if sha256_hex(data) != take.audio_sha256:
+            return False
+        await self._store.put(take.audio_key, data)
+        return True
+
     async def save(self, take: generate_pb2.Take, pcm: bytes, codes: Codes) -> None:
         """Stores a finished take; its tempo is heard afterwards and added."""
         document = codes_document(codes, "")
         take.codes_key, take.codes_sha256 = take_codes_key(take.request_id), sha256_hex(document)
         await self._store.put(take.codes_key, document)
-        header = wav_header(
-            sample_rate_hz=take.format.sample_rate_hz,
-            channel_count=take.format.channel_count,
-            sample_count=len(pcm) // 2 // take.format.channel_count,
-        )
+        header = _header_of(take, pcm)
         take.audio_key = take_audio_key(take.request_id)
         take.audio_sha256 = sha256_hex(header + pcm)
         take.create_time.GetCurrentTime()
@@ -185,6 +189,14 @@ class TakeLibrary:
 
 def _first_channel(pcm: bytes, channel_count: int) -> bytes:
     return np.frombuffer(pcm, "<i2")[::channel_count].tobytes()
+
+
+def _header_of(take: generate_pb2.Take, pcm: bytes) -> bytes:
+    return wav_header(
+        sample_rate_hz=take.format.sample_rate_hz,
+        channel_count=take.format.channel_count,
+        sample_count=len(pcm) // 2 // take.format.channel_count,
+    )
 
 
 def _document_of(take: generate_pb2.Take) -> bytes:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from resonance.process import run_process
-from resonance.rpc import RpcServer
+from resonance.rpc import Door, RpcServer
 from resonance.settings import Settings
 from resonance.store import open_store
 from resonance_ingest.build import open_ingest
 
 
 async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
+    settings.check_service_key()
     store = await open_store(settings)
     stack.push_async_callback(store.close)
     ingest = await stack.enter_async_context(open_ingest(settings, store))
-    server = RpcServer(settings.grpc_addr)
+    server = RpcServer(settings.grpc_addr, Door(store, settings))
     ingest.add_to(server)
     await server.start()
     stack.push_async_callback(server.stop, settings.drain_s_max)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -22,9 +22,10 @@ _UNARY_S_MAX = 10.0
 
 
 class ExtractBackend:
-    """An Extractor over gRPC."""
+    """An Extractor over gRPC. One that says nothing for `stall_s_max` seconds counts as away."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, *, stall_s_max: float) -> None:
+        self._stall_s_max = stall_s_max
         self._stub = extract_pb2_grpc.ExtractServiceStub(channel)
 
     async def shape(self) -> ClipShape:
@@ -51,8 +52,9 @@ class ExtractBackend:
         call = self._stub.ExtractTaste()
         speaking: asyncio.Task[None] | None = None
         try:
-            await call.write(extract_pb2.ExtractTasteRequest(start=_start_of(extraction)))
-            async for response in call:
+            await _within(self._stall_s_max, call.write(extract_pb2.ExtractTasteRequest(start=_start_of(extraction))))
+            responses = aiter(call)
+            while (response := await _within(self._stall_s_max, anext(responses, None))) is not None:
                 kind = response.WhichOneof("event")
                 if kind == "taste":
                     return MessageToDict(response.taste, preserving_proto_field_name=True)
@@ -72,6 +74,16 @@ class ExtractBackend:
         raise Unavailable("the extractor ended without a taste", reason="EXTRACT_ENDED_EARLY", retry_after_s=1.0)
 
 
+async def _within(seconds: float, step: Awaitable[Any]) -> Any:
+    """The step's result. Raises Unavailable where the extractor says nothing for so long: another try may find it awake."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await step
+    except TimeoutError:
+        message = f"the extractor said nothing for {seconds:.0f} s"
+        raise Unavailable(message, reason="EXTRACT_STALLED", retry_after_s=1.0) from None
+
+
 async def _speak(call: Any, extraction: Extraction, plan: Planned) -> None:
     """Sends the clips of the wanted tracks. `write` waits while the extractor is behind, so nothing piles up here."""
     try:
@@ -79,7 +91,7 @@ async def _speak(call: Any, extraction: Extraction, plan: Planned) -> None:
         for track in extraction.tracks:
             if track.index not in plan.track_indices:
                 continue
-            async for request in _clips_of(track):
+            async for request in _clips_of(track, plan.clips_known.get(track.index, 0)):
                 if request.HasField("chunk"):
                     request.chunk.sequence, request.chunk.sample_offset = sequence, sample_offset
                     sequence, sample_offset = sequence + 1, sample_offset + request.chunk.sample_count
@@ -92,9 +104,9 @@ async def _speak(call: Any, extraction: Extraction, plan: Planned) -> None:
         raise
 
 
-async def _clips_of(track: PreparedTrack) -> AsyncIterator[Any]:
+async def _clips_of(track: PreparedTrack, clips_known: int) -> AsyncIterator[Any]:
     assert track.path is not None, "the pipeline prepares what the plan wants"
-    for clip in track.clips:
+    for clip in track.clips[clips_known:]:
         opening = ingest_pb2.ClipOpening(
             track_index=track.index,
             clip_index=clip.index,
@@ -147,7 +159,8 @@ def _start_of(extraction: Extraction) -> extract_pb2.ExtractionStart:
 def _event_of(response: extract_pb2.ExtractTasteResponse) -> Event | None:
     kind = response.WhichOneof("event")
     if kind == "plan":
-        return Planned(track_indices=frozenset(response.plan.track_indices))
+        known = dict(zip(response.plan.track_indices, response.plan.clips_known, strict=False))
+        return Planned(track_indices=frozenset(response.plan.track_indices), clips_known=known)
     if kind == "progress":
         return ClipsHeard(track_index=response.progress.track_index, clips_done=response.progress.clips_done)
     if kind == "track_fault":

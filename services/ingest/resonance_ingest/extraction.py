@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from resonance_ingest.clips import ClipShape
@@ -23,9 +23,10 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The extractor wants these tracks; it knows the others already."""
+    """The extractor wants these tracks; it knows the others already, and of these the first `clips_known[index]` clips."""
 
     track_indices: frozenset[int]
+    clips_known: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import structlog
 
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, invalid_field
+from resonance.identity import acting_as, current_owner
 from resonance.store import ObjectStore
-from resonance_ingest.jobs import Job, Lease, from_json, to_json
+from resonance_ingest.jobs import Job, Lease, StateChange, from_json, to_json
 
 _SWAPS_MAX = 50
 _WATCH_POLL_S = 1.0
@@ -42,8 +43,9 @@ class JobStore:
     """The port between jobs and where they are kept; narrow, so that a workflow engine could stand behind it.
 
     Beside each document `jobs/{id}` lie two empty markers: `job-list/{newest first}-{id}` for listing, and
-    `job-open/{oldest first}-{id}` while the job is not final, so that looking for work reads no finished job. Markers are
-    written before the document and removed after it; a marker without a document means nothing.
+    `job-open/{oldest first}-{owner}.{id}` while the job is not final, so that looking for work reads no finished job.
+    Markers are written before the document and removed after it; a marker without a document means nothing. Documents and
+    lists belong to the owner of the work in hand (`resonance.identity`); the open markers are one queue for all.
     """
 
     def __init__(self, store: ObjectStore, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
@@ -107,7 +109,7 @@ class JobStore:
             after = change(before)
             if after == before:
                 return before
-            after = replace(after, updated_ms=max(self._clock_ms(), before.updated_ms))
+            after = _stamped(before, after, max(self._clock_ms(), before.updated_ms))
             try:
                 await self._store.replace(_key(job_id), to_json(after), version=version)
             except Conflict:
@@ -136,7 +138,11 @@ class JobStore:
 
     async def open_ids(self) -> list[str]:
         """The ids of the jobs that are not final, oldest first. An id may turn out to be gone or final."""
-        return [_id_in(key) async for key in self._store.keys("job-open/")]
+        return [job_id for _, job_id in await self.open_jobs()]
+
+    async def open_jobs(self) -> list[tuple[str, str]]:
+        """Everybody's jobs that are not final, as (owner, id), oldest first."""
+        return [_owner_and_id_in(key) async for key in self._store.keys("job-open/")]
 
     async def close_marker(self, job: Job) -> None:
         """Removes the open marker of a job that is final."""
@@ -162,7 +168,12 @@ class JobStore:
         """Removes the markers that a crash left without a document. Young ones may be waiting for theirs."""
         for prefix in ("job-list/", "job-open/"):
             for key in [key async for key in self._store.keys(prefix)]:
-                if _created_ms_in(key) < older_than_ms and not await self._store.exists(_key(_id_in(key))):
+                owner, job_id = _owner_and_id_in(key)
+                if _created_ms_in(key) >= older_than_ms:
+                    continue
+                with acting_as(owner or current_owner()):
+                    is_dangling = not await self._store.exists(_key(job_id))
+                if is_dangling:
                     await self._store.delete(key)
 
     async def watch(self, job_id: str, after_revision: int | None = None) -> AsyncGenerator[Job, None]:
@@ -206,6 +217,12 @@ class JobStore:
             changed.set()
 
 
+def _stamped(before: Job, after: Job, now_ms: int) -> Job:
+    if after.state == before.state:
+        return replace(after, updated_ms=now_ms)
+    return replace(after, updated_ms=now_ms, history=(*after.history, StateChange(state=after.state, at_ms=now_ms)))
+
+
 def same_request(job: Job, request_digest: str) -> Job:
     """The job, if it was made by the same request.
 
@@ -229,7 +246,8 @@ def _list_key(job: Job) -> str:
 
 
 def _open_key(job: Job) -> str:
-    return f"job-open/{job.created_ms:014d}-{job.job_id}"
+    named = f"{job.owner}.{job.job_id}" if job.owner else job.job_id
+    return f"job-open/{job.created_ms:014d}-{named}"
 
 
 def _created_ms_in(key: str) -> int:
@@ -238,4 +256,9 @@ def _created_ms_in(key: str) -> int:
 
 
 def _id_in(key: str) -> str:
-    return key.partition("/")[2].partition("-")[2]
+    return _owner_and_id_in(key)[1]
+
+
+def _owner_and_id_in(key: str) -> tuple[str, str]:
+    owner, _, job_id = key.partition("/")[2].partition("-")[2].rpartition(".")
+    return owner, job_id

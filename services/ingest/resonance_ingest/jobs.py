@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -44,9 +44,19 @@ class Fault:
         return cls(reason=error.reason, message=error.message)
 
 
+# What is wrong with a file itself: asking again gives the same answer.
+_VERDICTS = frozenset(
+    {"EMPTY_FILE", "NOT_AUDIO", "NO_SOUND", "DAMAGED", "NOT_FINITE", "TOO_LONG", "TOO_LARGE", "TOO_SHORT"}
+    | {"SILENT_TRACK", "UPLOAD_DAMAGED"}
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """One uploaded file, kept as parts in the object store below `uploads/{upload_id}/{number}`."""
+    """One uploaded file, kept as parts in the object store below `uploads/{upload_id}`.
+
+    `parts` names the parts of a resumable upload; without it they are `part_count` numbered ones below `number`.
+    """
 
     filename: str
     upload_id: str
@@ -54,6 +64,24 @@ class Upload:
     part_count: int
     byte_count: int
     sha256: str
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """What a track was decoded to: enough for the extractor to know it again without its samples."""
+
+    sample_count: int
+    sample_rate_hz: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange:
+    """A state that the job came into, and when, in milliseconds since 1970."""
+
+    state: JobState
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +96,13 @@ class JobTrack:
     duration_s: float = 0.0
     clips_done: int = 0
     clips_total: int = 0
+    sound: Sound | None = None
+
+    def may_succeed_again(self, *, is_upload: bool) -> bool:
+        """Whether another try could end otherwise. What is behind a link may change; an uploaded file is what it is."""
+        if self.state == JobState.COMPLETED:
+            return False
+        return not is_upload or self.error is None or self.error.reason not in _VERDICTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +122,15 @@ class Job:
     """One playlist on its way to one taste.
 
     `options` and `taste` are the JSON forms of the messages of the same name: ingest hands them on and never looks
-    inside. `revision` counts the changes that a watcher may see, which heartbeats are not.
+    inside. `revision` counts the changes that a watcher may see, which heartbeats are not. `returns` counts the owners
+    that gave the job back in good order; `retried_as` is the job that went on with the tracks that failed here.
     """
 
     job_id: str
     request_digest: str
     created_ms: int
     updated_ms: int
+    owner: str = ""
     title: str = ""
     source_url: str = ""
     uploads: tuple[Upload, ...] = ()
@@ -105,6 +142,10 @@ class Job:
     taste: dict[str, Any] | None = None
     lease: Lease | None = None
     revision: int = 1
+    history: tuple[StateChange, ...] = ()
+    returns: int = 0
+    retried_as: str = ""
+    notice: str = ""
 
     def moved(self, **changes: Any) -> Job:
         """The job after a change: the laws hold whoever asks. A final job stays as it is; progress never falls."""
@@ -112,8 +153,10 @@ class Job:
             return self
         changes["state"] = self.state.or_later(changes.get("state", self.state))
         changes["progress"] = min(1.0, max(self.progress, changes.get("progress", 0.0)))
-        after = dataclasses.replace(self, **changes)
-        return self if after == self else dataclasses.replace(after, revision=self.revision + 1)
+        if changes["state"] in (JobState.CANCELLED, JobState.FAILED):
+            changes["tracks"] = tuple(_ended(track) for track in changes.get("tracks", self.tracks))
+        after = replace(self, **changes)
+        return self if after == self else replace(after, revision=self.revision + 1)
 
     def with_track(self, index: int, **changes: Any) -> Job:
         """The job after a change of one track. A track that has failed stays failed."""
@@ -122,13 +165,30 @@ class Job:
             return self
         changes["state"] = track.state.or_later(changes.get("state", track.state))
         changes["clips_done"] = max(track.clips_done, changes.get("clips_done", 0))
-        changed = dataclasses.replace(track, **changes)
+        changed = replace(track, **changes)
         return self.moved(tracks=(*self.tracks[:index], changed, *self.tracks[index + 1 :]))
 
     @property
     def usable_tracks(self) -> tuple[JobTrack, ...]:
         """The tracks that have not failed."""
         return tuple(track for track in self.tracks if track.state != JobState.FAILED)
+
+    @property
+    def can_be_retried(self) -> bool:
+        """Whether the job ended with something that another try could mend."""
+        if not self.state.is_final or self.retried_as:
+            return False
+        tracks = [track for track in self.tracks if track.may_succeed_again(is_upload=bool(self.uploads))]
+        return bool(tracks) or (self.state != JobState.COMPLETED and not self.tracks)
+
+    def tracks_for_retry(self) -> tuple[JobTrack, ...]:
+        """The tracks of the job that goes on: what was heard is known, what failed begins again, verdicts stand."""
+        return tuple(
+            replace(track, state=JobState.QUEUED, error=None, clips_done=0)
+            if track.state == JobState.COMPLETED or track.may_succeed_again(is_upload=bool(self.uploads))
+            else track
+            for track in self.tracks
+        )
 
 
 def to_json(job: Job) -> bytes:
@@ -146,7 +206,8 @@ def from_json(data: bytes) -> Job:
         plain = json.loads(data)
         plain["state"] = JobState(plain["state"])
         plain["tracks"] = tuple(_track(track) for track in plain["tracks"])
-        plain["uploads"] = tuple(Upload(**upload) for upload in plain["uploads"])
+        plain["uploads"] = tuple(_upload(upload) for upload in plain["uploads"])
+        plain["history"] = tuple(_change(change) for change in plain.get("history", ()))
         plain["error"] = Fault(**plain["error"]) if plain["error"] else None
         plain["lease"] = Lease(**plain["lease"]) if plain["lease"] else None
         return Job(**plain)
@@ -154,7 +215,21 @@ def from_json(data: bytes) -> Job:
         raise DataLoss("a job's document cannot be read by this version", reason="JOB_UNREADABLE") from failure
 
 
+def _ended(track: JobTrack) -> JobTrack:
+    """A track whose job ended before it was done."""
+    return track if track.state.is_final else replace(track, state=JobState.CANCELLED)
+
+
+def _upload(plain: dict[str, Any]) -> Upload:
+    return Upload(**{**plain, "parts": tuple(plain.get("parts", ()))})
+
+
+def _change(plain: dict[str, Any]) -> StateChange:
+    return StateChange(state=JobState(plain["state"]), at_ms=plain["at_ms"])
+
+
 def _track(plain: dict[str, Any]) -> JobTrack:
     plain["state"] = JobState(plain["state"])
+    plain["sound"] = Sound(**plain["sound"]) if plain.get("sound") else None
     plain["error"] = Fault(**plain["error"]) if plain["error"] else None
     return JobTrack(**plain)

@@ -48,7 +48,11 @@ class Ledger:
         """Gives the lease back, for whoever takes the job up next."""
         async with self._writing:
             free = replace(self._lease, owner="")
-            await self._jobs.change(self.job.job_id, lambda job: replace(job, lease=free), token=self._lease.token)
+            await self._jobs.change(
+                self.job.job_id,
+                lambda job: replace(job, lease=free, returns=job.returns + 1),
+                token=self._lease.token,
+            )
 
     async def keep(self) -> None:
         """Writes and beats until the lease is lost, and raises then. A store that is down for a while is waited for."""

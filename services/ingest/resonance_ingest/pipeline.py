@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -77,7 +77,10 @@ class Pipeline:
         )
         if not tracks:
             raise FailedPrecondition("There are no tracks behind this link.", reason="NO_TRACKS")
-        await self._ledger.now(lambda job: job.moved(tracks=tracks, title=job.title or plain_title(playlist.title)))
+        notice = _left_out(playlist.track_count, len(tracks))
+        await self._ledger.now(
+            lambda job: job.moved(tracks=tracks, title=job.title or plain_title(playlist.title), notice=notice)
+        )
 
     async def _each_track(
         self,
@@ -117,7 +120,7 @@ class Pipeline:
 
     def _keep(self, track: PreparedTrack) -> None:
         self._prepared[track.index] = track
-        found = {"duration_s": track.duration_s, "clips_total": len(track.clips)}
+        found = {"duration_s": track.duration_s, "clips_total": len(track.clips), "sound": track.sound}
         self._ledger.soon(lambda job: job.with_track(track.index, **found))
 
     async def _extract(self) -> dict[str, Any]:
@@ -128,18 +131,19 @@ class Pipeline:
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Planned):
-            self._plan(event.track_indices)
+            self._plan(event.track_indices, event.clips_known)
         elif isinstance(event, ClipsHeard):
             self._heard_clips += 1
             self._ledger.soon(self._clips_heard(event))
         elif isinstance(event, TrackRefused):
             self._ledger.soon(partial(_failed, index=event.track_index, fault=event.fault))
 
-    def _plan(self, wanted: frozenset[int]) -> None:
+    def _plan(self, wanted: frozenset[int], clips_known: Mapping[int, int]) -> None:
         absent = frozenset(at for at in wanted if self._prepared[at].path is None)
         if absent:
             raise _NotPrepared(absent)
         self._wanted_clips = sum(len(self._prepared[at].clips) for at in wanted)
+        self._heard_clips = sum(clips_known.values())
         self._ledger.soon(partial(_heard_whole, indices=[at for at in self._prepared if at not in wanted]))
 
     def _clips_heard(self, event: ClipsHeard) -> Callable[[Job], Job]:
@@ -149,6 +153,13 @@ class Pipeline:
         return lambda job: job.with_track(event.track_index, clips_done=event.clips_done).moved(
             state=state, progress=progress
         )
+
+
+def _left_out(there: int | None, taken: int) -> str:
+    """What a listener should know about a long playlist. The rule: the first tracks, in the playlist's own order."""
+    if there is None or there <= taken:
+        return ""
+    return f"The playlist has {there} tracks; the first {taken}, in its own order, were taken."
 
 
 def _is_the_tracks_own(error: ResonanceError) -> bool:

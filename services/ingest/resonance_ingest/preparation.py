@@ -8,8 +8,8 @@ from pathlib import Path
 
 from resonance.audio.decode import DecodeLimits, decode_file
 from resonance.errors import InvalidInput
-from resonance_ingest.clips import Clip, ClipShape, cut
-from resonance_ingest.jobs import JobTrack
+from resonance_ingest.clips import SAMPLE_BYTES, Clip, ClipShape, cut
+from resonance_ingest.jobs import JobTrack, Sound
 from resonance_ingest.known_sounds import KnownSound, KnownSounds
 from resonance_ingest.sources import Source
 
@@ -30,6 +30,11 @@ class PreparedTrack:
     path: Path | None = None
 
     @property
+    def sound(self) -> Sound:
+        """What the job's document remembers of it."""
+        return Sound(sample_count=self.sample_count, sample_rate_hz=self.sample_rate_hz, sha256=self.sha256)
+
+    @property
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.sample_count / self.sample_rate_hz
@@ -48,10 +53,13 @@ class Preparer:
         self._known = known
 
     async def recall(self, track: JobTrack) -> PreparedTrack | None:
-        """The track without its samples, where its file was decoded before."""
+        """The track without its samples, where it was decoded before: for this job, or the same file for another."""
+        if track.sound is not None and track.sound.sample_rate_hz == self._shape.sample_rate_hz:
+            sound = KnownSound(sample_count=track.sound.sample_count, sha256=track.sound.sha256)
+            return self._prepared(track, sound, await asyncio.to_thread(self._still_here, track, sound))
         digest = self._source.digest(track)
-        sound = await self._known.find(digest, self._shape.sample_rate_hz) if digest else None
-        return self._prepared(track, sound) if sound else None
+        known = await self._known.find(digest, self._shape.sample_rate_hz) if digest else None
+        return self._prepared(track, known) if known else None
 
     async def fetch(self, track: JobTrack) -> None:
         """Gets the track's file. Raises what the source raises."""
@@ -71,6 +79,12 @@ class Preparer:
         if digest := self._source.digest(track):
             await self._known.remember(digest, self._shape.sample_rate_hz, sound)
         return prepared
+
+    def _still_here(self, track: JobTrack, sound: KnownSound) -> Path | None:
+        """The samples that an earlier attempt of this process left, where they are whole."""
+        path = self._folder / f"{track.index}.pcm"
+        is_whole = path.is_file() and path.stat().st_size == sound.sample_count * SAMPLE_BYTES
+        return path if is_whole else None
 
     def _prepared(self, track: JobTrack, sound: KnownSound, path: Path | None = None) -> PreparedTrack:
         clips = cut(sound.sample_count, self._shape)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 
 from resonance.audio.decode import DecodeLimits
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError, Unavailable
+from resonance.identity import acting_as
+from resonance.ids import digest_of, job_id_of
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance_ingest.extraction import Extractor
 from resonance_ingest.job_store import JobStore, LeaseLost, same_request
 from resonance_ingest.jobs import Fault, Job, JobState, Lease
+from resonance_ingest.known_lists import KnownLists
 from resonance_ingest.known_sounds import KnownSounds
 from resonance_ingest.ledger import Ledger, beside
 from resonance_ingest.pipeline import Pipeline
 from resonance_ingest.preparation import PreparedTrack, Preparer
 from resonance_ingest.sources import Source
 from resonance_ingest.sources.links import LinkSource
-from resonance_ingest.sources.uploads import UploadSource, remove_uploads
+from resonance_ingest.sources.uploads import UploadSource, are_kept, remove_uploads
 from resonance_ingest.workspace import Workspace
 
 _POLL_S = 2.0
@@ -102,6 +105,37 @@ class Runner:
             await self._clean_up_after(job)
         return job
 
+    async def retry(self, job_id: str) -> Job:
+        """Goes on with the tracks of a final job that did not become part of a taste, as a new job.
+
+        The old job stays as it ended: what is final never changes, and neither does the taste that a recipe may name.
+
+        Raises:
+            FailedPrecondition: the job is not final (JOB_NOT_FINAL), nothing of it could end otherwise
+                (NOTHING_TO_RETRY), or its uploaded files are not kept any more (UPLOADS_GONE).
+            Overloaded: every place is taken.
+        """
+        old = await self._jobs.get(job_id)
+        if old.retried_as and (there := await self._jobs.find(old.retried_as)) is not None:
+            return there
+        if not old.state.is_final:
+            raise FailedPrecondition(
+                "the playlist is still being worked on: wait, or cancel it", reason="JOB_NOT_FINAL"
+            )
+        if not old.can_be_retried:
+            message = "no track of this playlist could end otherwise; upload other files instead"
+            raise FailedPrecondition(message, reason="NOTHING_TO_RETRY")
+        if not await are_kept(self._store, old):
+            message = "the uploaded files are not kept any more: upload them again"
+            raise FailedPrecondition(message, reason="UPLOADS_GONE")
+        accepted = await self.submit(_retry_of(old, self._jobs.now_ms()))
+        # Whoever goes on owns the files now: deleting the old job must not take them away.
+        await self._jobs.change(
+            job_id,
+            lambda job: replace(job, retried_as=accepted.job_id, uploads=(), revision=job.revision + 1),
+        )
+        return accepted
+
     async def delete(self, job_id: str) -> None:
         """Stops a job and removes it, its uploads, and the taste it made."""
         job = await self.cancel(job_id)
@@ -133,13 +167,17 @@ class Runner:
                 await self._stop(job_id)
 
     async def _look_for_work(self) -> None:
-        open_ids = await self._jobs.open_ids()
+        open_jobs = await self._jobs.open_jobs()
+        open_ids = {job_id for _, job_id in open_jobs}
         self._sightings = {job_id: seen for job_id, seen in self._sightings.items() if job_id in open_ids}
-        for job_id in open_ids:
+        for owner, job_id in open_jobs:
             if len(self._running) >= self._settings.jobs_running_max:
                 return
-            if job_id not in self._running and (job := await self._jobs.find_readable(job_id)) is not None:
-                await self._consider(job)
+            if job_id in self._running:
+                continue
+            with acting_as(owner):  # what is started here works for the owner, too
+                if (job := await self._jobs.find_readable(job_id)) is not None:
+                    await self._consider(job)
 
     async def _consider(self, job: Job) -> None:
         if job.state.is_final:
@@ -175,7 +213,9 @@ class Runner:
         started_s = asyncio.get_running_loop().time()
         try:
             keeper = asyncio.create_task(ledger.keep())
-            await beside(keeper, asyncio.create_task(self._attempt_until_done(ledger)))
+            # One folder for all attempts: what is downloaded and decoded outlives an extractor that was away.
+            with self._workspace.folder(job.job_id) as folder:
+                await beside(keeper, asyncio.create_task(self._attempt_until_done(ledger, folder)))
             self._job_s = 0.7 * self._job_s + 0.3 * (asyncio.get_running_loop().time() - started_s)
         except LeaseLost:
             _log.info("let go", job=job.job_id)
@@ -190,42 +230,44 @@ class Runner:
             await self._fail(ledger, Fault(reason="INTERNAL", message=message))
         await self._clean_up_after(job)
 
-    async def _attempt_until_done(self, ledger: Ledger) -> None:
+    async def _attempt_until_done(self, ledger: Ledger, folder: Path) -> None:
         """Tries again while a part that is needed is away, for as long as the settings have patience."""
-        if ledger.job.lease is not None and ledger.job.lease.token > _OWNERS_MAX:
+        # Owners that gave the job back in good order are none that it took down.
+        if ledger.job.lease is not None and ledger.job.lease.token - ledger.job.returns > _OWNERS_MAX:
             message = "The work was cut short too many times. Try again with other files."
             raise FailedPrecondition(message, reason="TOO_MANY_ATTEMPTS")
         clock = asyncio.get_running_loop().time
         patient_until_s, pause_s = clock() + self._settings.job_patience_s, _RETRY_S_FIRST
         while True:
             try:
-                await self._attempt(ledger)
+                await self._attempt(ledger, folder)
                 return
-            except Unavailable as failure:
+            except (Unavailable, Overloaded) as failure:
+                if isinstance(failure, Overloaded):  # whoever is full is there: this is a queue, and not an outage
+                    patient_until_s = clock() + self._settings.job_patience_s
                 if clock() + pause_s > patient_until_s:
                     raise
                 _log.warning("trying again", job=ledger.job.job_id, why=failure.message, in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _RETRY_S_MAX)
 
-    async def _attempt(self, ledger: Ledger) -> None:
-        job_id = ledger.job.job_id
-        prepared = self._running[job_id].prepared
-        with self._workspace.folder(job_id) as folder:
-            source = self._source_of(ledger.job, folder)
-            try:
-                shape = await self._extractor.shape()
-                limits, known = DecodeLimits.of(self._settings), KnownSounds(self._store)
-                preparer = Preparer(source, folder, shape, limits, known)
-                pipeline = Pipeline(ledger, source, preparer, self._extractor, prepared)
-                await pipeline.run(tracks_max=self._settings.tracks_max)
-            finally:
-                prepared.clear()
+    async def _attempt(self, ledger: Ledger, folder: Path) -> None:
+        prepared = self._running[ledger.job.job_id].prepared
+        source = self._source_of(ledger.job, folder)
+        try:
+            shape = await self._extractor.shape()
+            limits, known = DecodeLimits.of(self._settings), KnownSounds(self._store)
+            preparer = Preparer(source, folder, shape, limits, known)
+            pipeline = Pipeline(ledger, source, preparer, self._extractor, prepared)
+            await pipeline.run(tracks_max=self._settings.tracks_max)
+        finally:
+            prepared.clear()
 
     def _source_of(self, job: Job, folder: Path) -> Source:
         if job.uploads:
             return UploadSource(self._store, job)
-        return LinkSource(job.source_url, folder, self._settings)
+        lists = KnownLists(self._store, keep_s=self._settings.list_cache_s, now_ms=self._jobs.now_ms)
+        return LinkSource(job.source_url, folder, self._settings, lists)
 
     async def _fail(self, ledger: Ledger, fault: Fault) -> None:
         _log.info("failed", job=ledger.job.job_id, reason=fault.reason, why=fault.message)
@@ -238,12 +280,36 @@ class Runner:
             await ledger.release()
 
     async def _clean_up_after(self, job: Job) -> None:
-        """Removes what a finished job leaves: its uploads, and the taste of one that was stopped too late."""
+        """Removes what a finished job leaves: its uploads, and the taste of one that was stopped too late.
+
+        The files of a job that a retry could mend are kept; the sweep removes them after a day.
+        """
         try:
             after = await self._jobs.find(job.job_id)
             if after is None or after.state == JobState.CANCELLED:
                 await self._extractor.delete_taste(job.job_id)
-            if after is None or after.state.is_final:
+            if after is None or (after.state.is_final and not _keeps_files(after)):
                 await remove_uploads(self._store, job)
         except ResonanceError as failure:
             _log.warning("left for the sweep", job=job.job_id, why=failure.message)
+
+
+def _keeps_files(job: Job) -> bool:
+    return job.can_be_retried and job.state != JobState.CANCELLED
+
+
+def _retry_of(old: Job, now_ms: int) -> Job:
+    """The job that goes on. Its id follows from the old one's, so that asking twice makes one."""
+    return Job(
+        job_id=job_id_of(f"retry:{old.job_id}", old.owner),
+        owner=old.owner,
+        request_digest=digest_of({"retry": old.job_id}),
+        created_ms=now_ms,
+        updated_ms=now_ms,
+        title=old.title,
+        source_url=old.source_url,
+        uploads=old.uploads,
+        options=old.options,
+        tracks=old.tracks_for_retry(),
+        notice=old.notice,
+    )

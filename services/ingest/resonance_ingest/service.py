@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +22,27 @@ from resonance.errors import (
     ResonanceError,
     invalid_field,
 )
+from resonance.identity import current_owner
 from resonance.ids import digest_of, job_id_of, new_request_id
 from resonance.rpc import ServerContext, validate
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, jobs_pb2, steering_pb2
+from resonance_ingest.beats import with_beats
 from resonance_ingest.clips import read_chunks
-from resonance_ingest.job_store import JobStore
-from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, Upload
+from resonance_ingest.job_store import JobStore, same_request
+from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, StateChange, Upload
 from resonance_ingest.preparation import PreparedTrack
 from resonance_ingest.runner import Runner
 from resonance_ingest.sources.guard import check_link
+from resonance_ingest.sources.resolvers import resolver_for
+from resonance_ingest.sources.resumable import ResumableUploads, Session
 from resonance_ingest.sources.uploads import UploadSpool
 
 # grpc.aio ends the requests of a cancelled call as if the client had finished, and cancels the handler only then: up to
 # 6 ms later in 60 calls on two busy cores. Without this pause a cut upload would be taken for a whole one.
 _CUT_IS_TOLD_WITHIN_S = 0.05
+_BEAT_S = 1.5  # a watcher hears something at least every two seconds
 
 
 class IngestService(ingest_pb2_grpc.IngestServiceServicer):
@@ -47,13 +53,17 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self._runner = runner
         self._store = store
         self._settings = settings
+        self._resumable = ResumableUploads(store, settings)
         self._uploads_open = 0
 
     async def SubmitPlaylist(  # noqa: N802
         self, request: ingest_pb2.SubmitPlaylistRequest, context: ServerContext
     ) -> ingest_pb2.SubmitPlaylistResponse:
         _check_options(request.options)
-        check_link(request.url, self._settings)
+        if (resolver := resolver_for(request.url, self._settings)) is not None:
+            resolver.check(request.url)
+        else:
+            check_link(request.url, self._settings)
         options = _options_of(request.options)
         job = self._new_job(
             request.request_id,
@@ -67,9 +77,9 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def UploadPlaylist(  # noqa: N802
         self, requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], context: ServerContext
     ) -> ingest_pb2.UploadPlaylistResponse:
-        header = await _header_of(requests)
+        header = await _header_of(requests, self._settings.upload_header_s_max)
         async with self._place(header.request_id), UploadSpool(self._store, self._settings) as spool:
-            uploads = await _receive(requests, spool, self._settings.upload_stall_s_max)
+            uploads = await _receive(requests, spool, self._settings.upload_stall_s_max, header)
             options = _options_of(header.options)
             content = [[upload.filename, upload.sha256] for upload in uploads]
             job = self._new_job(
@@ -92,8 +102,9 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     ) -> AsyncIterator[ingest_pb2.WatchJobResponse]:
         after = request.after_revision if request.HasField("after_revision") else None
         async with aclosing(self._jobs.watch(request.job_id, after)) as states:
-            async for job in states:
-                yield ingest_pb2.WatchJobResponse(job=message_of(job))
+            async for job in with_beats(states, _BEAT_S):
+                is_unchanged, job = job is None, job or await self._jobs.get(request.job_id)
+                yield ingest_pb2.WatchJobResponse(job=message_of(job), is_unchanged=is_unchanged)
 
     async def ListJobs(  # noqa: N802
         self, request: ingest_pb2.ListJobsRequest, context: ServerContext
@@ -105,6 +116,11 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self, request: ingest_pb2.CancelJobRequest, context: ServerContext
     ) -> ingest_pb2.CancelJobResponse:
         return ingest_pb2.CancelJobResponse(job=message_of(await self._runner.cancel(request.job_id)))
+
+    async def RetryJob(  # noqa: N802
+        self, request: ingest_pb2.RetryJobRequest, context: ServerContext
+    ) -> ingest_pb2.RetryJobResponse:
+        return ingest_pb2.RetryJobResponse(job=message_of(await self._runner.retry(request.job_id)))
 
     async def DeleteJob(  # noqa: N802
         self, request: ingest_pb2.DeleteJobRequest, context: ServerContext
@@ -123,6 +139,50 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         async for part in _clip_parts(track, track.path):
             yield part
 
+    async def OpenUpload(  # noqa: N802
+        self, request: ingest_pb2.OpenUploadRequest, context: ServerContext
+    ) -> ingest_pb2.OpenUploadResponse:
+        session = await self._resumable.open(request.filename, request.byte_count)
+        return ingest_pb2.OpenUploadResponse(upload=upload_message(session))
+
+    async def WriteUpload(  # noqa: N802
+        self, requests: AsyncIterator[ingest_pb2.WriteUploadRequest], context: ServerContext
+    ) -> ingest_pb2.WriteUploadResponse:
+        first = await _first_of(requests, self._settings.upload_header_s_max)
+        if first is None or not first.HasField("position"):
+            raise invalid_field("position", "REQUIRED", "the bytes of an upload begin with their position")
+        validate(first)
+        with self._one_more_upload():
+            data = _data_of(_within(requests, self._settings.upload_stall_s_max))
+            session = await self._resumable.write(first.position.upload_id, first.position.offset, data)
+        return ingest_pb2.WriteUploadResponse(upload=upload_message(session))
+
+    async def GetUpload(  # noqa: N802
+        self, request: ingest_pb2.GetUploadRequest, context: ServerContext
+    ) -> ingest_pb2.GetUploadResponse:
+        return ingest_pb2.GetUploadResponse(upload=upload_message(await self._resumable.get(request.upload_id)))
+
+    async def DeleteUpload(  # noqa: N802
+        self, request: ingest_pb2.DeleteUploadRequest, context: ServerContext
+    ) -> ingest_pb2.DeleteUploadResponse:
+        await self._resumable.delete(request.upload_id)
+        return ingest_pb2.DeleteUploadResponse()
+
+    async def SubmitUploads(  # noqa: N802
+        self, request: ingest_pb2.SubmitUploadsRequest, context: ServerContext
+    ) -> ingest_pb2.SubmitUploadsResponse:
+        _check_options(request.options)
+        options = _options_of(request.options)
+        content = {"uploads": list(request.upload_ids), "options": options, "title": request.title}
+        job = self._new_job(request.request_id, digest_of(content), title=request.title, options=options)
+        there = await self._jobs.find(job.job_id)
+        if there is not None:
+            return ingest_pb2.SubmitUploadsResponse(job=message_of(same_request(there, job.request_digest)))
+        await self._runner.check_room()
+        uploads = await self._resumable.claim(request.upload_ids, job.job_id)
+        accepted = await self._runner.submit(replace(job, uploads=uploads))
+        return ingest_pb2.SubmitUploadsResponse(job=message_of(accepted))
+
     async def _accept(self, job: Job, spool: UploadSpool) -> Job:
         """Hands the parts to the job. A caller who leaves just now may have a job or not: then the sweep decides."""
         spool.keep()
@@ -138,8 +198,13 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     @asynccontextmanager
     async def _place(self, request_id: str) -> AsyncIterator[None]:
         """A place for an upload. It is refused before its bytes come, unless it repeats a request that has a job."""
-        if not request_id or await self._jobs.find(job_id_of(request_id)) is None:
+        if not request_id or await self._jobs.find(job_id_of(request_id, current_owner())) is None:
             await self._runner.check_room()
+        with self._one_more_upload():
+            yield
+
+    @contextmanager
+    def _one_more_upload(self) -> Iterator[None]:
         if self._uploads_open >= self._settings.uploads_open_max:
             message = f"{self._uploads_open} uploads are coming in at the moment; try again in a few seconds"
             raise Overloaded(message, reason="TOO_MANY_UPLOADS", retry_after_s=3.0)
@@ -161,8 +226,9 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     ) -> Job:
         now_ms = self._jobs.now_ms()
         return Job(
-            job_id=job_id_of(request_id or new_request_id()),
+            job_id=job_id_of(request_id or new_request_id(), current_owner()),
             request_digest=request_digest,
+            owner=current_owner(),
             created_ms=now_ms,
             updated_ms=now_ms,
             title=title,
@@ -172,8 +238,20 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         )
 
 
-async def _header_of(requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest]) -> ingest_pb2.UploadHeader:
-    first = await anext(requests, None)
+async def _first_of(requests: AsyncIterator[Any], header_s_max: float) -> Any:
+    """The first message, or None. Whoever opens a call and says nothing does not hold it open."""
+    try:
+        async with asyncio.timeout(header_s_max):
+            return await anext(requests, None)
+    except TimeoutError:
+        message = f"nothing came for {header_s_max:.0f} s: send it again"
+        raise DeadlineExceeded(message, reason="UPLOAD_STALLED") from None
+
+
+async def _header_of(
+    requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], header_s_max: float
+) -> ingest_pb2.UploadHeader:
+    first = await _first_of(requests, header_s_max)
     if first is None or not first.HasField("header"):
         raise invalid_field("header", "REQUIRED", "an upload begins with its header")
     validate(first)
@@ -182,24 +260,39 @@ async def _header_of(requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest]) 
 
 
 async def _receive(
-    requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], spool: UploadSpool, stall_s_max: float
+    requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest],
+    spool: UploadSpool,
+    stall_s_max: float,
+    header: ingest_pb2.UploadHeader,
 ) -> tuple[Upload, ...]:
+    has_ended = False
     async for request in _within(requests, stall_s_max):
         validate(request)
         kind = request.WhichOneof("part")
         if kind == "track":
-            await spool.open(request.track.filename)
+            announced = request.track.byte_count if request.track.HasField("byte_count") else None
+            await spool.open(request.track.filename, announced)
         elif kind == "data":
             await spool.write(request.data)
+        elif kind == "end" and header.has_end and not has_ended:
+            has_ended = True
         else:
             raise invalid_field("part", "OUT_OF_ORDER", "after the header come tracks and their data")
     await asyncio.sleep(_CUT_IS_TOLD_WITHIN_S)
-    return await spool.finish()
+    if header.has_end and not has_ended:
+        raise invalid_field("tracks", "UPLOAD_CUT", "the upload was cut on the way: send it again")
+    return await spool.finish(header.track_count if header.HasField("track_count") else None)
 
 
-async def _within(
-    requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], stall_s_max: float
-) -> AsyncIterator[ingest_pb2.UploadPlaylistRequest]:
+async def _data_of(requests: AsyncIterator[ingest_pb2.WriteUploadRequest]) -> AsyncIterator[bytes]:
+    async for request in requests:
+        validate(request)
+        if request.WhichOneof("part") != "data":
+            raise invalid_field("part", "OUT_OF_ORDER", "after the position come bytes")
+        yield request.data
+
+
+async def _within(requests: AsyncIterator[Any], stall_s_max: float) -> AsyncIterator[Any]:
     """The requests, for as long as the caller keeps sending."""
     while True:
         try:
@@ -274,6 +367,10 @@ def message_of(job: Job) -> jobs_pb2.Job:
         create_time=_time_message(job.created_ms),
         update_time=_time_message(job.updated_ms),
         revision=job.revision,
+        history=[_change_message(change) for change in _history_of(job)],
+        retry_job_id=job.retried_as,
+        notice=job.notice,
+        can_retry=job.can_be_retried,
     )
     if job.taste is not None:
         ParseDict(job.taste, message.taste, ignore_unknown_fields=True)
@@ -293,6 +390,26 @@ def _track_message(track: JobTrack) -> jobs_pb2.JobTrack:
         duration_s=track.duration_s,
         clips_done=track.clips_done,
         clips_total=track.clips_total,
+    )
+
+
+def _history_of(job: Job) -> tuple[StateChange, ...]:
+    return (StateChange(state=JobState.QUEUED, at_ms=job.created_ms), *job.history)
+
+
+def _change_message(change: StateChange) -> jobs_pb2.JobStateChange:
+    return jobs_pb2.JobStateChange(state=_state_of(change.state), time=_time_message(change.at_ms))
+
+
+def upload_message(session: Session) -> ingest_pb2.ResumableUpload:
+    """A resumable upload as a message."""
+    return ingest_pb2.ResumableUpload(
+        upload_id=session.upload_id,
+        filename=session.filename,
+        byte_count=session.byte_count,
+        offset=session.offset,
+        expire_time=_time_message(round(session.expires_s * 1000)),
+        sha256=session.sha256,
     )
 
 

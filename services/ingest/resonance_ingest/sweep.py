@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import structlog
 
-from resonance.errors import ResonanceError
+from resonance.api_keys import ApiKeys
+from resonance.errors import DataLoss, NotFound, ResonanceError
+from resonance.identity import acting_as, current_owner
+from resonance.keys import taste_key
 from resonance.settings import Settings
 from resonance.store import ObjectStore
+from resonance_ingest.handouts import Handouts
 from resonance_ingest.job_store import JobStore
 from resonance_ingest.jobs import JobState
 from resonance_ingest.sources.uploads import remove_parts, upload_started_s
@@ -22,7 +27,11 @@ _log = structlog.get_logger("ingest")
 class Sweeper:
     """Goes through uploads and jobs now and then. Running it twice, or on every replica, does no harm."""
 
-    def __init__(self, store: ObjectStore, jobs: JobStore, settings: Settings) -> None:
+    def __init__(
+        self, store: ObjectStore, jobs: JobStore, settings: Settings, handouts: Handouts | None = None
+    ) -> None:
+        self._handouts = handouts or Handouts(store, jobs.now_ms)
+        self._keys = ApiKeys(store)
         self._store = store
         self._jobs = jobs
         self._retention_s = settings.job_retention_s
@@ -37,10 +46,14 @@ class Sweeper:
             await asyncio.sleep(_EVERY_S)
 
     async def sweep(self) -> None:
-        """One round."""
-        await self._abandoned_uploads()
-        await self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S))
-        await self._forgotten_jobs()
+        """One round, through what belongs to the installation and to each of its users."""
+        for owner in ("", *await self._keys.owners()):
+            with acting_as(owner):
+                await self._abandoned_uploads()
+                await self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S))
+                await self._forgotten_jobs()
+                await self._damaged_tastes()
+        await self._handouts.forget_expired()
 
     async def _abandoned_uploads(self) -> None:
         """Uploads that broke off with their process, and those of jobs that ended while the store was away."""
@@ -48,7 +61,9 @@ class Sweeper:
         old = {each for each in found if upload_started_s(each) * 1000 < self._before(_ABANDONED_S)}
         if not old:
             return
-        for job_id in await self._jobs.open_ids():
+        for owner, job_id in await self._jobs.open_jobs():
+            if owner != current_owner():
+                continue
             job = await self._jobs.find_readable(job_id)
             old -= {upload.upload_id for upload in job.uploads} if job else set()
         for upload_id in sorted(old):
@@ -61,6 +76,19 @@ class Sweeper:
             if job.state in (JobState.FAILED, JobState.CANCELLED) and job.updated_ms < self._before(self._retention_s):
                 _log.info("forgetting a job that ended without a taste", job=job.job_id)
                 await self._jobs.delete(job)
+
+    async def _damaged_tastes(self) -> None:
+        """Writes a taste's description again where it is damaged: the job that made it has its own copy."""
+        async for job in self._jobs.all():
+            if job.state != JobState.COMPLETED or job.taste is None:
+                continue
+            try:
+                await self._store.get(taste_key(job.job_id))
+            except NotFound:
+                continue
+            except DataLoss:
+                _log.warning("writing a damaged taste again", job=job.job_id)
+                await self._store.put(taste_key(job.job_id), json.dumps(job.taste).encode())
 
     def _before(self, seconds: float) -> float:
         return self._jobs.now_ms() - seconds * 1000

@@ -6,7 +6,9 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from resonance.settings import Settings
 from resonance_cli.all_in_one import all_in_one
@@ -15,11 +17,12 @@ _STARTS_WITHIN_S = 60.0
 
 
 @contextmanager
-def real_system(model_folder: Path, data_dir: Path) -> Iterator[str]:
+def real_system(model_folder: Path, data_dir: Path, **changes: Any) -> Iterator[str]:
     """Yields the gateway's URL; the system ends with the context."""
     settings = Settings(
         http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", data_dir=data_dir, model=str(model_folder), drain_s_max=1
     )
+    settings = replace(settings, **changes)
     urls: list[str] = []
     started = threading.Event()
     stopping: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []

@@ -13,17 +13,23 @@ from resonance.audio.wav import pcm16
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, Overloaded
 from resonance.ids import digest_of, job_id_of, new_request_id
 from resonance.rpc.server import RpcServer
+from resonance.settings import Settings
+from resonance.store import MemoryStore
 from resonance.v1 import (
     audio_pb2,
     extract_pb2,
     extract_pb2_grpc,
     generate_pb2,
     generate_pb2_grpc,
+    handouts_pb2,
+    handouts_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
     steering_pb2,
 )
+from resonance_ingest.service import upload_message
+from resonance_ingest.sources.resumable import ResumableUploads
 
 RATE_HZ = 32_000
 MODEL = generate_pb2.ModelInfo(
@@ -225,11 +231,34 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         return generate_pb2.DeleteTakeResponse()
 
 
+class ScriptedHandouts(handouts_pb2_grpc.HandoutServiceServicer):
+    """HandoutService over what was hummed."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def CreateHandout(self, request, context):
+        if request.request_id not in self._script.takes:
+            raise NotFound(f"there is no take {request.request_id}")
+        handout = handouts_pb2.Handout(handout_id="0" * 64, token=request.request_id.replace("-", ""), byte_count=4)
+        return handouts_pb2.CreateHandoutResponse(handout=handout)
+
+    async def ReadHandout(self, request, context):
+        if not self._script.takes:
+            raise NotFound("there is no such link", reason="NO_SUCH_LINK")
+        yield handouts_pb2.ReadHandoutResponse(handout=handouts_pb2.Handout(byte_count=4))
+        yield handouts_pb2.ReadHandoutResponse(data=b"RIFF")
+
+    async def RevokeHandout(self, request, context):
+        return handouts_pb2.RevokeHandoutResponse()
+
+
 class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
     """IngestService whose jobs walk through their states."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
+        self._resumable = ResumableUploads(MemoryStore(), Settings())
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -250,6 +279,8 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
             elif part == "track":
                 names.append(request.track.filename)
                 self._script.uploads.append((request.track.filename, 0))
+            elif part == "end":
+                assert header.has_end
             else:
                 name, size = self._script.uploads[-1]
                 self._script.uploads[-1] = (name, size + len(request.data))
@@ -258,6 +289,40 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
                     raise InvalidInput("the first file is one that nobody wants")
         job = self._accept(header.request_id, header.title or names[0], header.options, names)
         return ingest_pb2.UploadPlaylistResponse(job=job)
+
+    async def OpenUpload(self, request, context):
+        session = await self._resumable.open(request.filename, request.byte_count)
+        return ingest_pb2.OpenUploadResponse(upload=upload_message(session))
+
+    async def WriteUpload(self, requests, context):
+        position = (await anext(requests)).position
+
+        async def data():
+            async for request in requests:
+                yield request.data
+
+        session = await self._resumable.write(position.upload_id, position.offset, data())
+        return ingest_pb2.WriteUploadResponse(upload=upload_message(session))
+
+    async def GetUpload(self, request, context):
+        return ingest_pb2.GetUploadResponse(upload=upload_message(await self._resumable.get(request.upload_id)))
+
+    async def DeleteUpload(self, request, context):
+        await self._resumable.delete(request.upload_id)
+        return ingest_pb2.DeleteUploadResponse()
+
+    async def SubmitUploads(self, request, context):
+        uploads = await self._resumable.claim(request.upload_ids, job_id_of(request.request_id))
+        names = [upload.filename for upload in uploads]
+        job = self._accept(request.request_id, request.title or names[0], request.options, names)
+        return ingest_pb2.SubmitUploadsResponse(job=job)
+
+    async def RetryJob(self, request, context):
+        old = self._job(request.job_id)
+        if old.state < jobs_pb2.JOB_STATE_COMPLETED:
+            raise FailedPrecondition("the playlist is still being worked on", reason="JOB_NOT_FINAL")
+        job = self._accept("retry-" + old.job_id, old.title, old.options, [track.title for track in old.tracks])
+        return ingest_pb2.RetryJobResponse(job=job)
 
     async def GetJob(self, request, context):
         return ingest_pb2.GetJobResponse(job=self._job(request.job_id))
@@ -398,6 +463,10 @@ async def start_services(script: Script, address: str = "127.0.0.1:0") -> RpcSer
     generate, ingest, extract = ScriptedGenerate(script), ScriptedIngest(script), ScriptedExtract()
     server.add(
         "resonance.v1.GenerateService", lambda s: generate_pb2_grpc.add_GenerateServiceServicer_to_server(generate, s)
+    )
+    handouts = ScriptedHandouts(script)
+    server.add(
+        "resonance.v1.HandoutService", lambda s: handouts_pb2_grpc.add_HandoutServiceServicer_to_server(handouts, s)
     )
     server.add("resonance.v1.IngestService", lambda s: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest, s))
     server.add(

@@ -23,11 +23,21 @@ DOCS = Path(__file__).resolve().parents[3] / "docs" / "rest-api.md"
 def commands() -> list[str]:
     """Every curl command of the document, continued lines joined."""
     text = DOCS.read_text().replace("\\\n", " ")
-    return [line.strip() for line in text.splitlines() if line.startswith("    curl ")]
+    return [
+        line.strip() for line in text.splitlines() if line.startswith(("    curl ", "    U=$(curl ", "    L=$(curl "))
+    ]
 
 
 async def test_every_route_is_shown() -> None:
-    shown = "\n".join(commands()).replace("$T", "{taste_id}").replace("$ID", "{request_id}").replace("rain", "{name}")
+    shown = (
+        "\n".join(commands())
+        .replace("$T", "{taste_id}")
+        .replace("$U", "{upload_id}")
+        .replace("$L", "{token}")
+        .replace("$K", "{link_id}")
+        .replace("$ID", "{request_id}")
+        .replace("rain", "{name}")
+    )
     paths = document_of(build_app(Settings()).routes)["paths"]
     assert [path for path in paths if not re.search(re.escape(path) + r"(?![\w/])", shown)] == []
 
@@ -38,15 +48,21 @@ async def test_every_line_works(gateway: Gateway, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x" * 100)
     taste = (await gateway.http.post("/v1/tastes", json={"url": "https://youtu.be/x"})).json()["id"]
     await gateway.http.post("/v1/generations", json={"prompt": "x", "duration_s": 3, "request_id": "id-1"})
-    environment = os.environ | {"R": gateway.url, "T": taste, "ID": "id-1"}
-    failed = [line for line in commands() if not await _works(line, environment, tmp_path)]
+    link = (await gateway.http.post("/v1/takes/id-1/link", json={})).json()
+    environment = os.environ | {"R": gateway.url, "T": taste, "ID": "id-1", "K": link["id"]}
+    openings = {line[:1]: line for line in commands() if line[1:3] == "=$"}
+    failed = []
+    for line in commands():
+        before = [opening for name, opening in openings.items() if f"${name}" in line]
+        if not await _works("; ".join([*before, line]), environment, tmp_path):
+            failed.append(line)
     assert failed == []
 
 
 async def _works(line: str, environment: dict[str, str], folder: Path) -> bool:
     """Whether curl is content: a refusal fails it, except where the document shows a refusal."""
     shows_refusal = '"duration_s": 900' in line
-    checked = line if shows_refusal else line.replace("curl ", "curl --fail ", 1)
+    checked = line if shows_refusal else line.replace("curl ", "curl --fail ")
     process = await asyncio.create_subprocess_shell(
         checked, cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )

@@ -57,6 +57,8 @@ def _answer(url: str, data: bytes | None) -> tuple[int, str, bytes]:
         return _player(site, wanted.get("videoId", ""))
     if parts.path == "/youtubei/v1/next":
         return 200, "application/json", b'{"contents": {"twoColumnWatchNextResults": {}}}'
+    if parts.path == "/youtubei/v1/search":
+        return 200, "application/json", json.dumps(_found(site, wanted.get("query", ""))).encode()
     if parts.path == "/youtubei/v1/browse":
         found = _playlist(site["playlists"].get(wanted.get("browseId", "")[2:]))
         return 200, "application/json", json.dumps(found).encode()
@@ -99,6 +101,16 @@ def _format(video_id: str, video: dict[str, Any]) -> dict[str, Any]:
         "audioSampleRate": "44100",
         "audioChannels": 2,
     }
+
+
+def _found(site: dict[str, Any], query: str) -> dict[str, Any]:
+    """What a search finds: the video whose title is in the words, or else the first that plays."""
+    playable = {key: each for key, each in site["videos"].items() if each.get("title")}
+    best = next((key for key, each in playable.items() if each["title"][:6] in query), next(iter(playable)))
+    video = {"videoRenderer": {"videoId": best, "title": {"runs": [{"text": playable[best]["title"]}]}}}
+    section = {"itemSectionRenderer": {"contents": [video]}}
+    contents = {"sectionListRenderer": {"contents": [section]}}
+    return {"contents": {"twoColumnSearchResultsRenderer": {"primaryContents": contents}}}
 
 
 def _playlist(playlist: dict[str, Any] | None) -> dict[str, Any]:

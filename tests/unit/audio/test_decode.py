@@ -225,3 +225,15 @@ def children_of(pid: int) -> list[str]:
         for child in (task / "children").read_text().split():
             found.append(Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "))
     return [line for line in found if "decode_child" in line]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in sounds.KINDS if kind not in ("mp3", "aac")])
+async def test_a_file_cut_anywhere_is_heard_or_told_to_be_damaged(kind: str, tmp_path: Path) -> None:
+    whole = sounds.sound_bytes(kind, tmp_path, duration_s=3.0)
+    source = tmp_path / f"cut.{kind}"
+    for percent in (2, 25, 60, 95):
+        source.write_bytes(whole[: len(whole) * percent // 100])
+        try:
+            assert (await decoded(source)).sample_count > 0
+        except InvalidInput as refusal:
+            assert refusal.reason in ("DAMAGED", "NO_SOUND"), (percent, refusal)

@@ -39,6 +39,11 @@ def test_halves_add_up_to_the_whole(one: Direction) -> None:
 
 
 @given(directions)
+def test_the_same_direction_is_the_same_bytes(one: Direction) -> None:
+    assert len({one.to_bytes() for _ in range(8)}) == 1
+
+
+@given(directions)
 def test_bytes_bring_it_back(one: Direction) -> None:
     back = Direction.from_bytes(one.to_bytes())
     assert same(back, one)

@@ -1,5 +1,7 @@
 // The only file that talks to the server.
 
+import { t } from "./strings.js";
+
 const TASTES = "/v1/tastes";
 const TAKES = "/v1/takes";
 
@@ -26,6 +28,7 @@ export const getConcepts = async () => (await getJson("/v1/concepts")).concepts;
 export const listTastes = async () => (await getJson(`${TASTES}?page_size=50`)).tastes;
 export const getTaste = (id) => getJson(`${TASTES}/${id}`);
 export const cancelTaste = (id) => sendJson(`${TASTES}/${id}/cancel`, {});
+export const retryTaste = (id) => sendJson(`${TASTES}/${id}/retry`, {});
 export const submitLink = (url, requestId) => sendJson(TASTES, { url, request_id: requestId });
 export const listTakes = (pageToken = "") => getJson(`${TAKES}?page_size=12&page_token=${encodeURIComponent(pageToken)}`);
 export const getTake = (id) => getJson(`${TAKES}/${id}`);
@@ -121,6 +124,13 @@ const json = (body) => ({ body: JSON.stringify(body), headers: { "Content-Type":
 const getJson = async (url) => (await ask(url)).json();
 const sendJson = async (url, body) => (await ask(url, { method: "POST", ...json(body) })).json();
 
+/** Asks for a key where the server wants one. The key goes into a cookie that no script can read. */
+async function signIn() {
+  const key = window.prompt(t("key.ask"))?.trim();
+  if (!key) return false;
+  return (await fetch("/v1/session", { method: "POST", ...json({ key }) })).ok;
+}
+
 async function ask(url, options = {}) {
   let response;
   try {
@@ -130,6 +140,7 @@ async function ask(url, options = {}) {
     throw new ApiError(null);
   }
   if (response.ok) return response;
+  if (response.status === 401 && (await signIn())) return ask(url, options);
   const problem = await response.json().catch(() => null);
   throw new ApiError(problem, Number(response.headers.get("Retry-After")) || null);
 }

@@ -17,6 +17,8 @@ export const STRINGS = {
   "taste.earlier": "Or use a taste from before",
   "taste.none": "No taste",
   "taste.cancel": "Stop listening",
+  "key.ask": "This server asks for your key",
+  "taste.retry": "Try the songs that failed again",
   "taste.drop": "Go on without this taste",
   "taste.heard": "What was heard",
   "taste.unnamed": "Your taste",

@@ -20,6 +20,7 @@ export class TasteStep {
     byId("earlier-tastes").addEventListener("change", (event) => this._choose(event.target.value));
     byId("taste-cancel").addEventListener("click", () => this._cancel());
     byId("taste-drop").addEventListener("click", () => this._forget());
+    byId("taste-retry").addEventListener("click", () => this._submit(t("taste.asking"), () => api.retryTaste(this._retryId)));
     this._watchDrops();
     this._buildStrength();
   }
@@ -61,6 +62,7 @@ export class TasteStep {
   async _submit(stage, send) {
     startJob();
     clearProblem(byId("taste-error"));
+    this._offerRetry(null);
     this._working({ stage, progress: null, tracks: [] });
     sayNow(stage);
     try {
@@ -128,10 +130,12 @@ export class TasteStep {
     const heard = taste.tracks.length - failed;
     byId("taste-name").textContent = t("taste.ready", { title: taste.title || t("taste.unnamed") });
     const plain = t("taste.plain", { clips: taste.taste?.clip_count ?? 0, tracks: count("song", heard) });
+    const notice = taste.notice ? ` ${taste.notice}` : "";
     const some = failed ? ` ${t("taste.someFailed", { failed: count("song", failed) })}` : "";
-    byId("taste-description").textContent = `${taste.taste?.description || plain}${some}`;
+    byId("taste-description").textContent = `${taste.taste?.description || plain}${some}${notice}`;
     fillTracks(byId("taste-heard"), taste.tracks);
     byId("taste-layers").replaceChildren(layerChart(taste.taste?.layer_norms || []));
+    this._offerRetry(taste);
     show(byId("taste-done"), true);
     show(byId("taste-work"), false, byId("taste-name"));
     show(byId("taste-sources"), false, byId("taste-name"));
@@ -141,8 +145,15 @@ export class TasteStep {
   _fail(error, taste = null) {
     this._reset();
     if (taste) fillTracks(byId("taste-tracks"), taste.tracks);
+    this._offerRetry(taste);
     const next = error.status === 429 || !error.problem ? null : t("next.other");
     showProblem(byId("taste-error"), error, { kept: t("kept.songs"), next });
+  }
+
+  /** A taste whose failed songs could still be heard can be gone on with; the new one takes its place here. */
+  _offerRetry(taste) {
+    this._retryId = taste?.can_retry ? taste.id : "";
+    show(byId("taste-retry"), Boolean(this._retryId));
   }
 
   async _cancel() {
@@ -157,6 +168,7 @@ export class TasteStep {
   }
 
   _forget() {
+    this._offerRetry(null);
     this._reset();
     this.offerEarlier();
   }

@@ -70,21 +70,68 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 
-def guard_process(*, allow_private: bool) -> None:
+def guard_process(*, allow_private: bool, proxy: str = "") -> None:
     """From here on this process connects to public addresses only, and starts no program but JavaScript runtimes.
 
-    It cannot be undone: audit hooks cannot be removed.
+    With an operator's proxy it connects to that alone, and what it asks the proxy for is checked in its place: every
+    request line, so also every redirect. It cannot be undone: audit hooks cannot be removed.
     """
+    proxies = _addresses_of(proxy)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("socket.connect", "socket.sendto"):
-            _check_connection(arguments[-1], allow_private=allow_private)
+            if proxies:
+                _check_proxied(arguments[-1], proxies)
+            else:
+                _check_connection(arguments[-1], allow_private=allow_private)
+        elif event == "http.client.send" and proxies and not allow_private:
+            _check_asked(arguments[-1])
         elif event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
             _check_program(os.fsdecode(arguments[0]))
         elif event == "os.system":
             raise PermissionError("no shell is started here")
 
     sys.addaudithook(hook)
+
+
+def _addresses_of(proxy: str) -> frozenset[tuple[str, int]]:
+    """Every address of the proxy, looked up once, before the guard stands."""
+    if not proxy:
+        return frozenset()
+    parts = urlsplit(proxy)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    return frozenset((str(each[4][0]), port) for each in found)
+
+
+def _check_proxied(address: Any, proxies: frozenset[tuple[str, int]]) -> None:
+    if not isinstance(address, tuple) or (str(address[0]), address[1]) not in proxies:
+        raise AddressRefused("only the proxy is spoken to here")
+
+
+def _check_asked(sent: Any) -> None:
+    """Looks at what a proxy is asked for: `CONNECT host:port`, or `GET http://host/...`. Bodies are not asked of it."""
+    if not isinstance(sent, bytes | bytearray):
+        return
+    line = bytes(sent[:8192]).partition(b"\r\n")[0].split(b" ")
+    if len(line) != 3 or not line[2].startswith(b"HTTP/"):
+        return
+    target = line[1].decode("latin-1")
+    if line[0] == b"CONNECT":
+        _check_host(urlsplit("//" + target).hostname)
+    elif "://" in target:
+        _check_host(urlsplit(target).hostname)
+
+
+def _check_host(host: str | None) -> None:
+    """Refuses what is not public, and what cannot be looked up here: then nobody knows where the proxy would go."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise AddressRefused(f"failed to resolve {host}") from None
+    for each in found:
+        if not is_public(str(each[4][0])):
+            raise AddressRefused(f"{each[4][0]} is not a public address")
 
 
 def _split(url: str) -> SplitResult:

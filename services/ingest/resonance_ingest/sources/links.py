@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,18 @@ from urllib.parse import parse_qs, urlsplit
 
 from resonance.audio.jail import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, FailedPrecondition
+from resonance.ids import sha256_hex
 from resonance.settings import Settings
 from resonance_ingest.jobs import JobTrack
+from resonance_ingest.known_lists import KnownLists
 from resonance_ingest.sources.guard import check_link
+from resonance_ingest.sources.resolvers import SEARCH, resolver_for
 from resonance_ingest.sources.source import Playlist, SourceTrack
 
 _YOUTUBE = ("youtube.com", "youtu.be")
+_VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_FETCHES_MAX = 3
+_BROKEN = ("SITE_UNREACHABLE",)
 _CHILD = "resonance_ingest.sources.links_child"
 
 
@@ -42,13 +50,24 @@ def read_link(url: str) -> Link:
     return Link(url=url, is_playlist="list" in parse_qs(parts.query) or not has_video, is_youtube=True)
 
 
+def youtube_id(url: str) -> str:
+    """The id of the video that a link of YouTube's names; empty for any other link."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if not any(host == each or host.endswith("." + each) for each in _YOUTUBE):
+        return ""
+    named = parse_qs(parts.query).get("v", [""])[0] if parts.path == "/watch" else parts.path.rsplit("/", 1)[-1]
+    return named if _VIDEO_ID.fullmatch(named) else ""
+
+
 class LinkSource:
     """A link as a source. Each call is one child process in a folder of the job."""
 
-    def __init__(self, url: str, folder: Path, settings: Settings) -> None:
+    def __init__(self, url: str, folder: Path, settings: Settings, lists: KnownLists) -> None:
         self._link = read_link(url)
         self._folder = folder
         self._settings = settings
+        self._lists = lists
 
     async def playlist(self) -> Playlist:
         """The first tracks behind the link, in its own order.
@@ -57,28 +76,57 @@ class LinkSource:
             FailedPrecondition: the site refuses, or there is nothing; the sentence says which.
             DeadlineExceeded: the site took too long.
         """
+        if (known := await self._lists.find(self._link.url)) is not None:
+            return known
+        found = await self._listed()
+        await self._lists.remember(self._link.url, found)
+        return found
+
+    async def _listed(self) -> Playlist:
+        if (resolver := resolver_for(self._link.url, self._settings)) is not None:
+            return await resolver.resolve(self._link.url, tracks_max=self._settings.tracks_max)
         answer = await self._ask({"do": "list", "url": self._link.url, "is_playlist": self._link.is_playlist})
         tracks = tuple(SourceTrack(title=each["title"], locator=each["url"]) for each in answer["tracks"])
-        return Playlist(title=answer["title"], tracks=tracks)
+        return Playlist(title=answer["title"], tracks=tracks, track_count=answer["track_count"])
 
     def digest(self, track: JobTrack) -> str | None:
-        return None  # what is behind an address may change
+        """What is behind an address may change; what a YouTube id stands for does not."""
+        video_id = youtube_id(track.locator)
+        return sha256_hex(f"youtube:{video_id}".encode()) if video_id else None
 
     async def fetch(self, track: JobTrack, target: Path) -> None:
-        """Downloads one track. Raises as `playlist` does, and InvalidInput for an address that a list must not name."""
-        check_link(track.locator, self._settings)
-        await self._ask({"do": "fetch", "url": track.locator, "target": str(target)})
+        """Downloads one track; a line that breaks is gone on with where it broke, a few times, within the time limit.
 
-    async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        Raises as `playlist` does, and InvalidInput for an address that a list must not name.
+        """
+        if not track.locator.startswith(SEARCH):
+            check_link(track.locator, self._settings)
+        clock = asyncio.get_running_loop().time
+        until_s = clock() + self._settings.download_s_max
+        for attempt in range(_FETCHES_MAX):
+            try:
+                await self._ask({"do": "fetch", "url": track.locator, "target": str(target)}, until_s - clock())
+                return
+            except FailedPrecondition as failure:
+                if failure.reason not in _BROKEN or attempt == _FETCHES_MAX - 1 or clock() + 1.0 >= until_s:
+                    raise
+            await asyncio.sleep(0.5 * (attempt + 1))
+
+    async def _ask(self, request: dict[str, Any], timeout_s: float | None = None) -> dict[str, Any]:
         request |= {
-            "is_youtube": self._link.is_youtube,
+            "is_youtube": self._link.is_youtube or request["url"].startswith(SEARCH),
+            "proxy": self._settings.download_proxy,
+            "rate_bytes_max": self._settings.download_rate_bytes_max,
             "tracks_max": self._settings.tracks_max,
             "track_bytes_max": self._settings.track_bytes_max,
             "track_duration_s_max": self._settings.track_duration_s_max,
             "allow_private": self._settings.allow_private_addresses,
         }
         result = await run_child(
-            _CHILD, [json.dumps(request)], folder=self._folder, timeout_s=self._settings.download_s_max
+            _CHILD,
+            [json.dumps(request)],
+            folder=self._folder,
+            timeout_s=self._settings.download_s_max if timeout_s is None else timeout_s,
         )
         return _answer_of(result, self._settings)
 

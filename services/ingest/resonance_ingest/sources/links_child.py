@@ -43,7 +43,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The answer to one request; a refusal is an answer."""
     import yt_dlp  # before the guard: it looks at the system's programs while it is imported
 
-    guard.guard_process(allow_private=request["allow_private"])
+    guard.guard_process(allow_private=request["allow_private"], proxy=request["proxy"])
     try:
         return _listed(request) if request["do"] == "list" else _fetched(request)
     except Refusal as refusal:
@@ -60,7 +60,7 @@ def _listed(request: dict[str, Any]) -> dict[str, Any]:
         **_options(request),
         "extract_flat": "in_playlist",
         "lazy_playlist": True,
-        "playlist_items": f"1:{request['tracks_max']}",
+        "playlist_items": f"1:{request['tracks_max'] + 1}",  # one more tells that there are more
         "noplaylist": not request["is_playlist"],
         # The list is asked for titles only. Whether a track can be had is that track's question.
         "ignore_no_formats_error": True,
@@ -69,7 +69,8 @@ def _listed(request: dict[str, Any]) -> dict[str, Any]:
         found = site.extract_info(request["url"], download=False)
     entries = [entry for entry in found["entries"] if entry] if "entries" in found else [found]
     tracks = [{"title": _title(entry), "url": _locator(entry)} for entry in entries[: request["tracks_max"]]]
-    return {"title": _title(found), "tracks": tracks}
+    count = found.get("playlist_count")
+    return {"title": _title(found), "tracks": tracks, "track_count": count if isinstance(count, int) else len(entries)}
 
 
 def _fetched(request: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +87,8 @@ def _fetched(request: dict[str, Any]) -> dict[str, Any]:
         "match_filter": limits.look,
         "progress_hooks": [limits.watch],
         "max_filesize": request["track_bytes_max"],
-        "overwrites": True,
+        "continuedl": True,  # a `.part` that an earlier child left is gone on with
+        "ratelimit": request["rate_bytes_max"] or None,
     }
     with yt_dlp.YoutubeDL(options) as site:
         site.extract_info(request["url"], download=True)
@@ -133,7 +135,7 @@ def _options(request: dict[str, Any]) -> dict[str, Any]:
         "cachedir": False,
         "usenetrc": False,
         "cookiefile": None,
-        "proxy": "",
+        "proxy": request["proxy"],
         "socket_timeout": _SOCKET_S_MAX,
         "retries": 2,
         "extractor_retries": 1,

@@ -40,7 +40,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
         "There is no audio behind this link.",
     ),
     (
-        r"timed out|connection refused|connection reset|unreachable|remote end closed|ssl",
+        r"timed out|connection refused|connection reset|unreachable|remote end closed|ssl|incompleteread|more expected|giving up",
         "SITE_UNREACHABLE",
         "The site cannot be reached. Try again later, or upload the file instead.",
     ),

@@ -24,10 +24,11 @@ def plain_title(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playlist:
-    """What a source offers: the first tracks of it, up to the limit."""
+    """What a source offers: the first tracks of it, up to the limit. `track_count` is how many there are, where it is known."""
 
     title: str
     tracks: tuple[SourceTrack, ...]
+    track_count: int | None = None
 
 
 class Source(Protocol):

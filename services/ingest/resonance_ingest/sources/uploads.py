@@ -50,12 +50,12 @@ class UploadSpool:
         """The parts belong to no job after all."""
         self._is_kept = False
 
-    async def open(self, filename: str) -> None:
-        """Opens the next file, and closes the one before."""
+    async def open(self, filename: str, announced_bytes: int | None = None) -> None:
+        """Opens the next file, and closes the one before; `announced_bytes` is its size, where the caller knows it."""
         if len(self._files) >= self._settings.tracks_max:
             raise invalid_field("tracks", "TOO_MANY", f"at most {self._settings.tracks_max} files make a playlist")
         await self._close_file()
-        self._files.append(_File(filename, len(self._files)))
+        self._files.append(_File(filename, len(self._files), announced_bytes))
 
     async def write(self, data: bytes) -> None:
         """The next bytes of the file last opened."""
@@ -68,14 +68,23 @@ class UploadSpool:
         while len(file.waiting) >= PART_BYTES:
             await self._store_part(file, PART_BYTES)
 
-    async def finish(self) -> tuple[Upload, ...]:
-        """Closes the last file. An empty file is kept: its track will say that it is empty."""
+    async def finish(self, announced_files: int | None = None) -> tuple[Upload, ...]:
+        """Closes the last file. An empty file is kept: its track will say that it is empty.
+
+        Raises:
+            InvalidInput: there is no file, or fewer bytes or files came than were announced (UPLOAD_CUT).
+        """
         if not self._files:
             raise invalid_field("tracks", "REQUIRED", "an upload needs at least one file")
         await self._close_file()
+        if announced_files is not None and len(self._files) != announced_files:
+            told = f"{announced_files} files were announced and {len(self._files)} came: send them again"
+            raise invalid_field("tracks", "UPLOAD_CUT", told)
         return tuple(file.upload(self._upload_id) for file in self._files)
 
     async def _close_file(self) -> None:
+        if self._files:
+            self._files[-1].check_whole()
         if self._files and self._files[-1].waiting:
             await self._store_part(self._files[-1], PART_BYTES)
 
@@ -86,6 +95,9 @@ class UploadSpool:
         file.part_count += 1
 
     def _check_sizes(self, file: _File) -> None:
+        if file.announced_bytes is not None and file.byte_count > file.announced_bytes:
+            told = f"{file.filename} was announced with {file.announced_bytes} bytes, and more came"
+            raise invalid_field(f"tracks[{file.number}]", "TOO_LARGE", told)
         limit = self._settings.track_bytes_max
         if file.byte_count > limit:
             raise invalid_field(
@@ -99,9 +111,10 @@ class UploadSpool:
 class _File:
     """A file on its way in: its digest so far, and the bytes that do not fill a part yet."""
 
-    def __init__(self, filename: str, number: int) -> None:
+    def __init__(self, filename: str, number: int, announced_bytes: int | None) -> None:
         self.filename = filename
         self.number = number
+        self.announced_bytes = announced_bytes
         self.waiting = bytearray()
         self.byte_count = self.part_count = 0
         self._digest = hashlib.sha256()
@@ -110,6 +123,11 @@ class _File:
         self.waiting += data
         self.byte_count += len(data)
         self._digest.update(data)
+
+    def check_whole(self) -> None:
+        if self.announced_bytes is not None and self.byte_count < self.announced_bytes:
+            told = f"{self.filename} was cut after {self.byte_count} of {self.announced_bytes} bytes: send it again"
+            raise invalid_field(f"tracks[{self.number}]", "UPLOAD_CUT", told)
 
     def upload(self, upload_id: str) -> Upload:
         return Upload(
@@ -131,7 +149,7 @@ class UploadSource:
         self._title = job.title
 
     async def playlist(self) -> Playlist:
-        tracks = tuple(SourceTrack(title=each.filename, locator=str(each.number)) for each in self._uploads)
+        tracks = tuple(SourceTrack(title=each.filename, locator=str(at)) for at, each in enumerate(self._uploads))
         return Playlist(title=self._title or _stem(self._uploads[0].filename), tracks=tracks)
 
     def digest(self, track: JobTrack) -> str | None:
@@ -140,13 +158,19 @@ class UploadSource:
     async def fetch(self, track: JobTrack, target: Path) -> None:
         """Puts the parts together. Raises DataLoss where they are not what was uploaded."""
         upload, digest = self._uploads[int(track.locator)], hashlib.sha256()
-        await asyncio.to_thread(target.touch)
-        for part in range(upload.part_count):
-            found = await self._store.get(_part_key(upload.upload_id, upload.number, part))
+        await asyncio.to_thread(target.write_bytes, b"")
+        for key in _part_keys(upload):
+            found = await self._store.get(key)
             digest.update(found.data)
             await asyncio.to_thread(_append, target, found.data)
         if digest.hexdigest() != upload.sha256:
             raise DataLoss(f"The upload of {upload.filename} is damaged: upload it again.", reason="UPLOAD_DAMAGED")
+
+
+async def are_kept(store: ObjectStore, job: Job) -> bool:
+    """Whether the files of a job are still there: those of a failed one are kept for a day."""
+    keys = [key for upload in job.uploads for key in _part_keys(upload)[:1]]
+    return all([await store.exists(key) for key in keys])
 
 
 async def remove_uploads(store: ObjectStore, job: Job) -> None:
@@ -171,6 +195,12 @@ def upload_started_s(upload_id: str) -> float:
     """When an upload began, by the clock of the machine that took it; the distant past for a name that is not ours."""
     text = upload_id.partition("-")[0]
     return float(text) if text.isdigit() else 0.0
+
+
+def _part_keys(upload: Upload) -> list[str]:
+    if upload.parts:
+        return [f"uploads/{upload.upload_id}/{name}" for name in upload.parts]
+    return [_part_key(upload.upload_id, upload.number, part) for part in range(upload.part_count)]
 
 
 def _part_key(upload_id: str, number: int, part: int) -> str:

@@ -1,0 +1,56 @@
+"""A browser's session: the API key as a cookie that no script can read, for events and sockets that cannot send headers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+
+from resonance.identity import set_caller_key
+from resonance_gateway.bodies import Body
+from resonance_gateway.middleware import KEY_COOKIE
+from resonance_gateway.operations import operation
+from resonance_gateway.requests import backends_of, read_json
+
+_KEPT_S = 30 * 86_400
+
+
+class SessionBody(Body):
+    """Who the browser's user is."""
+
+    key: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9-]+$")]
+
+
+class Session(HTTPEndpoint):
+    """`/v1/session`."""
+
+    @operation(
+        summary="Remember an API key in this browser, where one is asked for",
+        tag="session",
+        body=SessionBody,
+        responses={204: ("Remembered", "", {})},
+        faults=(400, 401, 413, 415, 422, 503),
+    )
+    async def post(self, request: Request) -> Response:
+        body = await read_json(request, SessionBody)
+        set_caller_key(body.key)
+        await backends_of(request).model()  # whoever answers has looked at the key
+        answer = Response(status_code=204)
+        answer.set_cookie(
+            KEY_COOKIE,
+            body.key,
+            max_age=_KEPT_S,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        return answer
+
+    @operation(summary="Forget the API key in this browser", tag="session", responses={204: ("Forgotten", "", {})})
+    async def delete(self, request: Request) -> Response:
+        answer = Response(status_code=204)
+        answer.delete_cookie(KEY_COOKIE, httponly=True, samesite="strict")
+        return answer
