@@ -1,4 +1,4 @@
-"""The commands: `up` runs the system; `make`, `taste`, `concepts`, `models` use one that runs; `store check` reads what is kept."""
+"""The commands: `up` runs the system; `make`, `taste`, `refine`, `concepts`, `models` use one that runs; `store check` reads its store."""
 
 from __future__ import annotations
 
@@ -94,6 +94,28 @@ def taste(
     for track in job.tracks:
         _console.print(f"  {track.title}: {track.error.message or f'{track.clips_done} clips'}")
     print(job.job_id)
+
+
+@app.command()
+def refine(
+    text: Annotated[str, typer.Argument(help="What shall change, such as 'more bass, a touch less tense'.")],
+    slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION now; may be repeated.")] = None,
+    previous: Annotated[
+        list[str] | None, typer.Option(help="NAME=POSITION before, for 'undo'; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Turns words into slider positions: prints the options for `make`, and why on the other stream."""
+    with _told_errors(), Client(address) as client:
+        before = _sliders_of(previous) if previous else None
+        found = client.refine(text, _sliders_of(slider or []), previous=before)
+    if as_json:
+        print(json_format.MessageToJson(found, preserving_proto_field_name=True))
+        return
+    _console.print(found.explanation)
+    moved = {name: getattr(found.sliders, name) for name in SLIDER_NAMES}
+    print(" ".join(f"--slider {name}={position:g}" for name, position in moved.items() if position))
 
 
 @app.command()

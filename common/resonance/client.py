@@ -117,6 +117,15 @@ class AsyncClient:
         """Measures a concept's safe range."""
         return await _last_concept(self.extract.CalibrateConcept(extract_pb2.CalibrateConceptRequest(name=name)))
 
+    async def refine(
+        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+    ) -> extract_pb2.RefineResponse:
+        """The sliders as the words want them; `previous` is what "undo" goes back to."""
+        request = extract_pb2.RefineRequest(text=text, sliders=steering_pb2.Sliders(**dict(sliders or {})))
+        if previous is not None:
+            request.previous.CopyFrom(steering_pb2.Sliders(**dict(previous)))
+        return await _told(self.extract.Refine(request))
+
     async def taste_from_url(self, url: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
         """Makes a taste of a link and waits for it."""
         request = ingest_pb2.SubmitPlaylistRequest(request_id=new_request_id(), url=url)
@@ -229,6 +238,12 @@ class Client:
     def calibrate_concept(self, name: str) -> extract_pb2.Concept:
         """Measures a concept's safe range."""
         return self._wait(self._inner.calibrate_concept(name))
+
+    def refine(
+        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+    ) -> extract_pb2.RefineResponse:
+        """The sliders as the words want them; `previous` is what "undo" goes back to."""
+        return self._wait(self._inner.refine(text, sliders, previous=previous))
 
     def taste_from_url(self, url: str, **options: Any) -> jobs_pb2.Job:
         """Makes a taste of a link and waits for it."""

@@ -14,7 +14,7 @@ from resonance_gateway.backends import Backends
 from resonance_gateway.middleware import BodyLimit, OwnPagesOnly, RequestLog, SecurityHeaders
 from resonance_gateway.openapi import openapi
 from resonance_gateway.problems import HANDLERS
-from resonance_gateway.routes import concepts, generations, health, models, page, takes, tastes
+from resonance_gateway.routes import concepts, generations, health, models, page, refinements, takes, tastes
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
@@ -50,6 +50,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/concepts", concepts.Concepts),
         Route("/v1/concepts/{name}/calibration", concepts.ConceptCalibration),
         Route("/v1/concepts/{name}/layers", concepts.ConceptLayers),
+        Route("/v1/refinements", refinements.Refinements),
         Route("/v1/generations", generations.Generations),
         Route("/v1/takes", takes.Takes),
         Route("/v1/takes/{request_id}", takes.Take),

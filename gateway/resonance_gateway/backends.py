@@ -22,7 +22,15 @@ from resonance.v1 import (
     ingest_pb2_grpc,
 )
 from resonance_gateway import messages
-from resonance_gateway.bodies import CalibrationBody, ConceptBody, GenerationBody, PageQuery, TasteBody, UploadFields
+from resonance_gateway.bodies import (
+    CalibrationBody,
+    ConceptBody,
+    GenerationBody,
+    PageQuery,
+    RefinementBody,
+    TasteBody,
+    UploadFields,
+)
 from resonance_gateway.take_stream import TakeStream
 from resonance_gateway.uploads import FileOpening, FilePiece
 from resonance_gateway.wire import json_of
@@ -31,6 +39,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 _UNARY_S = 20.0
+_REFINE_S = 40.0  # a language model may be asked first
 _HEALTH_S = 2.0
 _SERVICES = {
     "ingest": "resonance.v1.IngestService",
@@ -145,6 +154,11 @@ class Backends:
         """Which layers carry the concept."""
         request = extract_pb2.ScanLayersRequest(name=name)
         return json_of(await _ask("extract", self._extract.ScanLayers(request, timeout=self._stream_s)))
+
+    async def refine(self, body: RefinementBody) -> Json:
+        """The sliders as the words want them."""
+        call = self._extract.Refine(messages.refine_request(body), timeout=_REFINE_S)
+        return json_of(await _ask("extract", call))
 
     # Takes.
 

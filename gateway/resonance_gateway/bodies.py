@@ -127,6 +127,16 @@ class SlidersBody(Body):
     emotional_tension: SliderValue = 0.0
 
 
+class RefinementBody(Body):
+    """Words, and where the sliders stand."""
+
+    text: Annotated[str, rule("RefineRequest.text", description="What shall change: “more bass, a touch less tense”.")]
+    sliders: SlidersBody = SlidersBody()
+    previous: Annotated[SlidersBody | None, Field(description="Before the last change; what “undo” goes back to.")] = (
+        None
+    )
+
+
 class GenerationBody(Body):
     """What to make."""
 

@@ -12,6 +12,8 @@ from resonance_gateway.bodies import (
     ConceptBody,
     ConceptUse,
     GenerationBody,
+    RefinementBody,
+    SlidersBody,
     TasteBody,
     TasteOptionsBody,
     TasteUse,
@@ -58,6 +60,12 @@ def calibration_request(name: str, body: CalibrationBody) -> extract_pb2.Calibra
     return extract_pb2.CalibrateConceptRequest(
         name=name, strengths=body.strengths, prompts=body.prompts, clip_s=body.clip_s
     )
+
+
+def refine_request(body: RefinementBody) -> extract_pb2.RefineRequest:
+    """Words about the sliders."""
+    previous = None if body.previous is None else _sliders(body.previous)
+    return extract_pb2.RefineRequest(text=body.text, sliders=_sliders(body.sliders), previous=previous)
 
 
 def generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
@@ -112,13 +120,17 @@ def _recipe(body: GenerationBody) -> steering_pb2.Recipe:
         prompts=[steering_pb2.WeightedPrompt(text=body.prompt)],
         tastes=[_taste_weight(use) for use in tastes_of(body)],
         concepts=[_concept_weight(use) for use in body.concepts],
-        sliders=steering_pb2.Sliders(**body.sliders.model_dump()),
+        sliders=_sliders(body.sliders),
         steering_target=number_of(_TARGET, body.steering_target),  # type: ignore[arg-type]
     )
     for name in ("guidance_scale", "temperature", "top_k"):
         if (value := getattr(body, name)) is not None:
             setattr(recipe, name, value)
     return recipe
+
+
+def _sliders(body: SlidersBody) -> steering_pb2.Sliders:
+    return steering_pb2.Sliders(**body.model_dump())
 
 
 def tastes_of(body: GenerationBody) -> list[TasteUse]:

@@ -16,7 +16,9 @@ from resonance_extract.calibration import Calibration
 from resonance_extract.concepts import ConceptShelf
 from resonance_extract.ear import Ear
 from resonance_extract.extraction import Extraction, TasteShelf
+from resonance_extract.gemini import open_gemini
 from resonance_extract.reference import ReferenceShelf
+from resonance_extract.refining.refiner import Refiner
 from resonance_extract.service import ExtractService
 from resonance_extract.shipped import put_shipped
 from resonance_model.info import info_of
@@ -46,12 +48,14 @@ async def open_extract(
     ear = Ear(model)
     shelf = ReferenceShelf(ear, store)
     concepts = ConceptShelf(ear, store, shelf)
+    gemini = open_gemini(settings)
     async with open_channel(settings.address_of("generate")) as channel:
         service = ExtractService(
             extraction=Extraction(ear, store, shelf),
             tastes=TasteShelf(store),
             concepts=concepts,
             calibration=Calibration(concepts, generate_pb2_grpc.GenerateServiceStub(channel)),
+            refiner=Refiner(gemini),
             info=info_of(model, settings),
         )
         preparation = asyncio.create_task(concepts.prepare_sliders() if prepares_sliders else asyncio.sleep(0))
@@ -61,4 +65,6 @@ async def open_extract(
             preparation.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await preparation
+            if gemini is not None:
+                await gemini.close()
             await asyncio.to_thread(ear.close)

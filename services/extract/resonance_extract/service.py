@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from resonance.rpc import ServerContext
-from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2
+from resonance.sliders import SLIDER_NAMES
+from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, steering_pb2
 from resonance_extract.calibration import Calibration
 from resonance_extract.concepts import ConceptShelf
 from resonance_extract.configuration import CONFIGURATION
 from resonance_extract.extraction import Extraction, TasteShelf
 from resonance_extract.layers import best_layers
+from resonance_extract.refining.refiner import Refiner
 
 
 class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
@@ -24,12 +26,14 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         tastes: TasteShelf,
         concepts: ConceptShelf,
         calibration: Calibration,
+        refiner: Refiner,
         info: generate_pb2.ModelInfo,
     ) -> None:
         self._extraction = extraction
         self._tastes = tastes
         self._concepts = concepts
         self._calibration = calibration
+        self._refiner = refiner
         self._info = info
 
     async def GetExtractor(  # noqa: N802
@@ -86,3 +90,24 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
     ) -> extract_pb2.ScanLayersResponse:
         concept = await self._concepts.get(request.name)
         return extract_pb2.ScanLayersResponse(layers=concept.layers, best_layers=best_layers(concept.layers))
+
+    async def Refine(  # noqa: N802
+        self, request: extract_pb2.RefineRequest, context: ServerContext
+    ) -> extract_pb2.RefineResponse:
+        previous = _positions(request.previous) if request.HasField("previous") else None
+        found = await self._refiner.refine(request.text, _positions(request.sliders), previous)
+        changes = [
+            extract_pb2.SliderChange(slider=one.slider, before=one.before, after=one.after, words=one.words)
+            for one in found.changes
+        ]
+        return extract_pb2.RefineResponse(
+            sliders=steering_pb2.Sliders(**found.sliders),
+            changes=changes,
+            explanation=found.explanation,
+            not_understood=found.not_understood,
+            source=found.source,
+        )
+
+
+def _positions(sliders: steering_pb2.Sliders) -> dict[str, float]:
+    return {name: getattr(sliders, name) for name in SLIDER_NAMES}

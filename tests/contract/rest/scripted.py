@@ -24,6 +24,7 @@ from resonance.v1 import (
     jobs_pb2,
     steering_pb2,
 )
+from resonance_extract.refining.grammar import refine
 
 RATE_HZ = 32_000
 MODEL = generate_pb2.ModelInfo(
@@ -342,6 +343,23 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         yield extract_pb2.CalibrateConceptResponse(progress=extract_pb2.Progress(done=1, total=1))
         concept.calibration.CopyFrom(extract_pb2.Calibration(strength_min=-2, strength_max=3))
         yield extract_pb2.CalibrateConceptResponse(concept=concept)
+
+    async def Refine(self, request, context):
+        """The real grammar: it needs no model."""
+        now, before = (
+            {name: getattr(sliders, name) for name in SLIDER_NAMES} for sliders in (request.sliders, request.previous)
+        )
+        found = refine(request.text, now, before if request.HasField("previous") else None)
+        return extract_pb2.RefineResponse(
+            sliders=steering_pb2.Sliders(**found.sliders),
+            changes=[
+                extract_pb2.SliderChange(slider=one.slider, before=one.before, after=one.after, words=one.words)
+                for one in found.changes
+            ],
+            explanation=found.explanation,
+            not_understood=found.not_understood,
+            source=found.source,
+        )
 
     async def ScanLayers(self, request, context):
         self._concept(request.name)

@@ -5,6 +5,7 @@ import { byId, fillTexts, show } from "./dom.js";
 import { Library } from "./library.js";
 import { Player } from "./player.js";
 import { listenForKeys } from "./shortcuts.js";
+import { buildRefine } from "./refine.js";
 import { buildSliders, NAMES, setSliders } from "./sliders.js";
 import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js";
 import { t } from "./strings.js";
@@ -20,6 +21,7 @@ let canSteer = true;
 fillTexts();
 buildWords();
 buildSliders();
+buildRefine();
 
 const player = new Player();
 const transport = new Transport(player);
