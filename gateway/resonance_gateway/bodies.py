@@ -44,6 +44,8 @@ class TasteOptionsBody(Body):
     mix_mode: Literal["mean", "time_select", "attention_weighted"] = "mean"
     ranges: Annotated[list[RangeBody], items("TasteOptions.ranges")] = []
     attention_temperature: Annotated[float, rule("TasteOptions.attention_temperature")] | None = None
+    direction_kind: Literal["contrast", "mean"] = "contrast"
+    whitening: Literal["none", "diagonal"] = "none"
 
     @model_validator(mode="after")
     def _ranges_fit_the_mode(self) -> TasteOptionsBody:
@@ -103,6 +105,10 @@ class TasteUse(Body):
     strength: Annotated[float, rule("TasteWeight.strength")] = 1.0
     layer_mode: LayerMode = "per_layer"
     layer_gains: Gains = {}
+    in_words: Annotated[
+        bool, Field(description="Adds the taste's words to the prompt; with strength 0, they alone.")
+    ] = False
+    unclamped: bool = False
 
 
 class ConceptUse(Body):
@@ -153,6 +159,8 @@ class GenerationBody(Body):
     temperature: Annotated[float, rule("Recipe.temperature")] | None = None
     top_k: Annotated[int, rule("Recipe.top_k")] | None = None
     steering_target: Literal["conditional", "both"] = "conditional"
+    stacking: Literal["joint", "sum"] = "joint"
+    steering_rule: Literal["add", "ease", "clamp"] = "add"
     request_id: RequestId | None = None
     resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
     is_transient: bool = False

@@ -24,6 +24,10 @@ from resonance_gateway.wire import json_of, number_of
 _MIX_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["MixMode"]
 _LAYER_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["LayerMode"]
 _TARGET = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringTarget"]
+_STACKING = steering_pb2.DESCRIPTOR.enum_types_by_name["Stacking"]
+_RULE = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringRule"]
+_KIND = steering_pb2.DESCRIPTOR.enum_types_by_name["DirectionKind"]
+_WHITENING = steering_pb2.DESCRIPTOR.enum_types_by_name["Whitening"]
 
 
 def submit_request(body: TasteBody, request_id: str) -> ingest_pb2.SubmitPlaylistRequest:
@@ -108,6 +112,11 @@ def rest_field(path: str) -> str:
 
 def _options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
     options = steering_pb2.TasteOptions(mix_mode=number_of(_MIX_MODE, body.mix_mode))  # type: ignore[arg-type]
+    # Defaults stay unsaid, so that options of before the fields existed keep their digests.
+    if body.direction_kind != "contrast":
+        options.direction_kind = number_of(_KIND, body.direction_kind)  # type: ignore[assignment]
+    if body.whitening != "none":
+        options.whitening = number_of(_WHITENING, body.whitening)  # type: ignore[assignment]
     for item in body.ranges:
         options.ranges.add(track_index=item.track_index, start_s=item.start_s, end_s=item.end_s)
     if body.attention_temperature is not None:
@@ -122,6 +131,8 @@ def _recipe(body: GenerationBody) -> steering_pb2.Recipe:
         concepts=[_concept_weight(use) for use in body.concepts],
         sliders=_sliders(body.sliders),
         steering_target=number_of(_TARGET, body.steering_target),  # type: ignore[arg-type]
+        stacking=number_of(_STACKING, body.stacking),  # type: ignore[arg-type]
+        steering_rule=number_of(_RULE, body.steering_rule),  # type: ignore[arg-type]
     )
     for name in ("guidance_scale", "temperature", "top_k"):
         if (value := getattr(body, name)) is not None:
@@ -146,6 +157,8 @@ def _taste_weight(use: TasteUse) -> steering_pb2.TasteWeight:
         strength=use.strength,
         layer_mode=number_of(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
         layer_gains=use.layer_gains,
+        in_words=use.in_words,
+        unclamped=use.unclamped,
     )
 
 

@@ -157,7 +157,9 @@ class Decoder:
     def _steer_and_listen(self, index: int, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
         for place, slot in enumerate(slots):
             rows = slice(2 * place, 2 * place + 2)
-            if slot.steering is not None:
+            if slot.steering is not None and slot.monitor is not None:
+                hidden[rows] += slot.monitor.pushed(index, hidden[rows, None], slot.steering[index])[:, 0]
+            elif slot.steering is not None:
                 hidden[rows] += slot.steering[index]
             if slot.listener is not None:
                 slot.listener.hear(index, hidden[2 * place + CONDITIONAL][None])
@@ -180,7 +182,9 @@ class Decoder:
         attended = self._attend_text(index, query, slot.conditioning)
         hidden[:1] += layer.cross_out(attended.transpose(1, 2).flatten(2))
         hidden = hidden + self._feed_forward(layer, hidden)
-        if slot.steering is not None:
+        if slot.steering is not None and slot.monitor is not None:
+            hidden = hidden + slot.monitor.pushed(index, hidden, slot.steering[index, : slot.row_count])
+        elif slot.steering is not None:
             hidden = hidden + slot.steering[index, : slot.row_count, None]
         if slot.listener is not None:
             slot.listener.hear(index, hidden[CONDITIONAL])

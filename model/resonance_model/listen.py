@@ -34,6 +34,23 @@ def hear_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMP
 
 
 @torch.inference_mode()
+def hear_again(model: LoadedModel, samples: Tensor, *, prompt: str) -> tuple[Heard, float]:
+    """What the unsteered model makes of a rendering, mono `[samples]`: its layers' statistics, and the mean log-probability (nats) of the
+    rendering's tokens, encoded again, under the prompt and without guidance."""
+    codes = model.codec.encode(samples).to(model.decoder.device)
+    listener = Listener(model.shape.layer_count, model.shape.hidden_size)
+    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
+    slot = Slot(model.shape, conditioning, listener=listener, row_count=1)
+    books, frames = codes.shape
+    inputs = delayed_inputs(codes, start_token=model.shape.start_token, step_count=step_count_of(frames, books))
+    logits = model.decoder.read(slot, inputs, with_logits=True)
+    assert logits is not None
+    scores = logits[0].log_softmax(dim=-1)  # [steps, codebooks, vocabulary]
+    told = [scores[book : book + frames, book].gather(1, codes[book][:, None]).mean() for book in range(books)]
+    return listener.heard(), float(torch.stack(told).mean())
+
+
+@torch.inference_mode()
 def render_and_hear(
     model: LoadedModel, prompts: list[str], *, frame_count: int, seed: int
 ) -> list[tuple[Tensor, Heard]]:

@@ -177,7 +177,7 @@ class WeightedPrompt(_message.Message):
     def __init__(self, text: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class TasteWeight(_message.Message):
-    __slots__ = ("taste_id", "strength", "layer_mode", "layer_gains", "in_words")
+    __slots__ = ("taste_id", "strength", "layer_mode", "layer_gains", "in_words", "unclamped")
     class LayerGainsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -190,12 +190,14 @@ class TasteWeight(_message.Message):
     LAYER_MODE_FIELD_NUMBER: _ClassVar[int]
     LAYER_GAINS_FIELD_NUMBER: _ClassVar[int]
     IN_WORDS_FIELD_NUMBER: _ClassVar[int]
+    UNCLAMPED_FIELD_NUMBER: _ClassVar[int]
     taste_id: str
     strength: float
     layer_mode: LayerMode
     layer_gains: _containers.ScalarMap[int, float]
     in_words: bool
-    def __init__(self, taste_id: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., in_words: _Optional[bool] = ...) -> None: ...
+    unclamped: bool
+    def __init__(self, taste_id: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., in_words: _Optional[bool] = ..., unclamped: _Optional[bool] = ...) -> None: ...
 
 class ConceptWeight(_message.Message):
     __slots__ = ("name", "strength", "layer_mode", "layer_gains", "unclamped")

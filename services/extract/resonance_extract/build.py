@@ -12,15 +12,17 @@ from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
-from resonance_extract.calibration import Calibration
 from resonance_extract.concepts import ConceptShelf
+from resonance_extract.describing.describer import CarefulDescriber, Describer, MeterDescriber
 from resonance_extract.ear import Ear
 from resonance_extract.extraction import Extraction, TasteShelf
-from resonance_extract.gemini import open_gemini
+from resonance_extract.gemini import Gemini, open_gemini
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.refining.refiner import Refiner
+from resonance_extract.renderings import Renderer
 from resonance_extract.service import ExtractService
 from resonance_extract.shipped import put_shipped
+from resonance_extract.studies import Studies
 from resonance_model.info import info_of
 from resonance_model.loaded import LoadedModel
 
@@ -48,23 +50,37 @@ async def open_extract(
     ear = Ear(model)
     shelf = ReferenceShelf(ear, store)
     concepts = ConceptShelf(ear, store, shelf)
+    tastes = TasteShelf(store)
     gemini = open_gemini(settings)
     async with open_channel(settings.address_of("generate")) as channel:
+        renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear)
+        studies = Studies(store, concepts, tastes, renderer, model_digest=model.facts.digest)
         service = ExtractService(
-            extraction=Extraction(ear, store, shelf),
-            tastes=TasteShelf(store),
+            extraction=Extraction(ear, store, shelf, _describer_of(gemini)),
+            tastes=tastes,
             concepts=concepts,
-            calibration=Calibration(concepts, generate_pb2_grpc.GenerateServiceStub(channel)),
+            studies=studies,
             refiner=Refiner(gemini),
             info=info_of(model, settings),
         )
         preparation = asyncio.create_task(concepts.prepare_sliders() if prepares_sliders else asyncio.sleep(0))
+        patrol = asyncio.create_task(studies.patrol())
         try:
             yield ExtractParts(service=service, concepts=concepts)
         finally:
-            preparation.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await preparation
+            for task in (preparation, patrol):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await studies.close()
             if gemini is not None:
                 await gemini.close()
             await asyncio.to_thread(ear.close)
+
+
+def _describer_of(gemini: Gemini | None) -> Describer:
+    if gemini is None:
+        return MeterDescriber()
+    from resonance_extract.describing.gemini import GeminiDescriber
+
+    return CarefulDescriber(GeminiDescriber(gemini))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ from resonance.keys import track_key
 from resonance.store import ObjectStore
 from resonance.v1 import ingest_pb2
 from resonance_extract.configuration import CONFIGURATION, track_digest
+from resonance_extract.describing.meters import read_meters
 from resonance_extract.ear import Ear
 from resonance_extract.statistics import TrackStatistics
 from resonance_model.listening import Heard
@@ -48,7 +50,9 @@ class TrackListener:
 
     ear: Ear
     clip_count: int
+    sample: NDArray[np.float32] | None = None  # the first clip, for whoever describes the playlist
     _heard: list[Heard] = field(default_factory=list)
+    _meters: list[NDArray[np.float32]] = field(default_factory=list)
     _clips: list[tuple[float, float, float]] = field(default_factory=list)
     _fault: InvalidInput | None = None
 
@@ -59,7 +63,10 @@ class TrackListener:
             return
         rate = self.ear.model.facts.sample_rate_hz
         rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
-        self._heard.append(await self.ear.clip(np.clip(samples, -1.0, 1.0)))
+        samples = np.clip(samples, -1.0, 1.0)
+        self._heard.append(await self.ear.clip(samples))
+        self._meters.append(await asyncio.to_thread(read_meters, samples, sample_rate_hz=rate))
+        self.sample = samples if self.sample is None else self.sample
         self._clips.append((opening.start_s, opening.start_s + len(samples) / rate, rms))
 
     def statistics(self) -> TrackStatistics:
@@ -81,6 +88,7 @@ class TrackListener:
             starts_s=clips[:, 0],
             ends_s=clips[:, 1],
             rms=clips[:, 2],
+            meters=np.stack(self._meters),
         )
 
     def _fault_of(self, samples: NDArray[np.float32]) -> InvalidInput | None:
