@@ -14,7 +14,7 @@ from resonance_gateway.backends import Backends
 from resonance_gateway.middleware import BodyLimit, OwnPagesOnly, RequestLog, SecurityHeaders
 from resonance_gateway.openapi import openapi
 from resonance_gateway.problems import HANDLERS
-from resonance_gateway.routes import concepts, generations, health, models, page, refinements, takes, tastes
+from resonance_gateway.routes import concepts, generations, health, models, page, refinements, studies, takes, tastes
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
@@ -47,6 +47,11 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/tastes/{taste_id}", tastes.Taste),
         Route("/v1/tastes/{taste_id}/cancel", tastes.TasteCancel),
         Route("/v1/tastes/{taste_id}/events", tastes.TasteEvents),
+        Route("/v1/tastes/{taste_id}/calibration", studies.TasteCalibration),
+        Route("/v1/tastes/{taste_id}/layers", studies.TasteLayers),
+        Route("/v1/studies/{study_id}", studies.Study),
+        Route("/v1/studies/{study_id}/cancel", studies.StudyCancel),
+        Route("/v1/studies/{study_id}/events", studies.StudyEvents),
         Route("/v1/concepts", concepts.Concepts),
         Route("/v1/concepts/{name}/calibration", concepts.ConceptCalibration),
         Route("/v1/concepts/{name}/layers", concepts.ConceptLayers),

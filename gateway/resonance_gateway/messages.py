@@ -24,6 +24,7 @@ from resonance_gateway.wire import json_of, number_of
 _MIX_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["MixMode"]
 _LAYER_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["LayerMode"]
 _TARGET = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringTarget"]
+_STUDY_KIND = extract_pb2.DESCRIPTOR.enum_types_by_name["StudyKind"]
 _STACKING = steering_pb2.DESCRIPTOR.enum_types_by_name["Stacking"]
 _RULE = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringRule"]
 _KIND = steering_pb2.DESCRIPTOR.enum_types_by_name["DirectionKind"]
@@ -63,6 +64,18 @@ def calibration_request(name: str, body: CalibrationBody) -> extract_pb2.Calibra
     """A calibration."""
     return extract_pb2.CalibrateConceptRequest(
         name=name, strengths=body.strengths, prompts=body.prompts, clip_s=body.clip_s
+    )
+
+
+def study_request(body: CalibrationBody, *, kind: str, concept: str, taste_id: str) -> extract_pb2.StartStudyRequest:
+    """A study of a concept or of a taste."""
+    return extract_pb2.StartStudyRequest(
+        kind=number_of(_STUDY_KIND, kind),  # type: ignore[arg-type]
+        concept=concept,
+        taste_id=taste_id,
+        strengths=body.strengths,
+        prompts=body.prompts,
+        clip_s=body.clip_s,
     )
 
 

@@ -28,6 +28,7 @@ def commands() -> list[str]:
 
 async def test_every_route_is_shown() -> None:
     shown = "\n".join(commands()).replace("$T", "{taste_id}").replace("$ID", "{request_id}").replace("rain", "{name}")
+    shown = shown.replace("$S", "{study_id}")
     paths = document_of(build_app(Settings()).routes)["paths"]
     assert [path for path in paths if not re.search(re.escape(path) + r"(?![\w/])", shown)] == []
 
@@ -38,7 +39,7 @@ async def test_every_line_works(gateway: Gateway, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x" * 100)
     taste = (await gateway.http.post("/v1/tastes", json={"url": "https://youtu.be/x"})).json()["id"]
     await gateway.http.post("/v1/generations", json={"prompt": "x", "duration_s": 3, "request_id": "id-1"})
-    environment = os.environ | {"R": gateway.url, "T": taste, "ID": "id-1"}
+    environment = os.environ | {"R": gateway.url, "T": taste, "ID": "id-1", "S": "s-scripted"}
     failed = [line for line in commands() if not await _works(line, environment, tmp_path)]
     assert failed == []
 
