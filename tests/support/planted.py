@@ -64,8 +64,53 @@ def plant(tiny: LoadedModel, seed: int = 11) -> Planted:
 
     facts = replace(tiny.facts, digest="9" * 64)
     return Planted(
-        model=replace(tiny, facts=facts, decoder=Decoder(planted, shape), encode_text=encode, library=None), truth=truth
+        model=replace(
+            tiny,
+            facts=facts,
+            decoder=Decoder(planted, shape),
+            encode_text=encode,
+            codec=ToneCodec(facts.hop_samples, shape.codebook_count),
+            library=None,
+        ),
+        truth=truth,
     )
+
+
+class ToneCodec:
+    """A codec that can be heard through: a frame is a tone whose pitch is the first codebook's token. Exact both ways."""
+
+    def __init__(self, hop_samples: int, codebook_count: int) -> None:
+        self._books = codebook_count
+        times = torch.arange(hop_samples) / hop_samples
+        # Whole periods per frame: tones are orthogonal, and the same token twice has no seam.
+        self._tones = 0.2 * torch.sin(2 * torch.pi * torch.arange(4, 4 + 64)[:, None] * times)
+
+    def encode(self, samples: Tensor) -> Tensor:
+        """Codes `[codebooks, frames]` of mono `[samples]`; every codebook says the same."""
+        hop = self._tones.shape[1]
+        frames = samples[: len(samples) // hop * hop].view(-1, hop)
+        return (frames @ self._tones.T).argmax(dim=1)[None].expand(self._books, -1).contiguous()
+
+    def open_stream(self) -> ToneStream:
+        """Decoding without a lag."""
+        return ToneStream(self._tones)
+
+
+class ToneStream:
+    """One take's decoding."""
+
+    lag_frames = 0
+
+    def __init__(self, tones: Tensor) -> None:
+        self._tones = tones
+
+    def push(self, codes: Tensor) -> Tensor:
+        """Samples `[1, frames * hop]` of codes `[codebooks, frames]`."""
+        return self._tones[codes[0].clamp(max=63)].reshape(1, -1)
+
+    def finish(self, codes: Tensor | None = None) -> Tensor:
+        """The last samples."""
+        return torch.zeros(1, 0) if codes is None else self.push(codes)
 
 
 def _states(text: str, size: int) -> Tensor:

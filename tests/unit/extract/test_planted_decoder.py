@@ -88,10 +88,12 @@ def test_the_scan_finds_the_layer(found: tuple[dict[str, bytes], extract_pb2.Con
 
 
 @torch.inference_mode()
-def say(planted: Planted, direction: Direction, strengths: list[float]) -> list[torch.Tensor]:
-    """Tokens of one voice per strength, at the planted layer alone, all in one batch."""
+def say(
+    planted: Planted, direction: Direction, strengths: list[float], *, everywhere: bool = False
+) -> list[torch.Tensor]:
+    """Tokens of one voice per strength, at the planted layer alone or at all, all in one batch."""
     model = planted.model
-    gains = {layer: float(layer == PLANTED_LAYER) for layer in range(model.shape.layer_count)}
+    gains = {layer: float(everywhere or layer == PLANTED_LAYER) for layer in range(model.shape.layer_count)}
     voices = []
     for strength in strengths:
         push = Push(direction=direction, strength=strength, layer_gains=gains)
@@ -144,15 +146,20 @@ async def studies_of(planted: Planted, objects: dict[str, bytes]) -> AsyncIterat
 async def test_calibration_finds_the_knee(
     planted: Planted, direction: Direction, found: tuple[dict[str, bytes], extract_pb2.Concept]
 ) -> None:
-    """Past some strength the model says one token for ever. Where that is, is known from the tokens; calibration hears it in the sound."""
+    """Past some strength the model says one token for ever. Where that is, the tokens say; calibration hears it in the sound."""
     request = extract_pb2.StartStudyRequest(concept="truth", strengths=STRENGTHS, prompts=["music"], clip_s=1.2)
     async with studies_of(planted, found[0]) as studies:
         started = await studies.start(request)
         study = [one async for one in studies.watch(started.study_id)][-1]
     assert study.state == extract_pb2.STUDY_STATE_COMPLETED
     calibration = study.calibration
+    stuck = [
+        strength
+        for strength, codes in zip(STRENGTHS, say(planted, direction, list(STRENGTHS), everywhere=True), strict=True)
+        if float((codes[0] == LOUD_TOKEN).float().mean()) > 0.9
+    ]
     failed = [point.strength for point in calibration.points if not point.passed]
-    assert failed, "the strongest push must break it"
-    assert 0 < calibration.strength_max < min(failed)
-    effects = [point.effect for point in calibration.points if 0 <= point.strength <= calibration.strength_max]
-    assert effects[-1] > 0
+    assert stuck, "the strongest push must break it"
+    assert failed == stuck
+    assert calibration.strength_max == max(set(STRENGTHS) - set(stuck))
+    assert all("repetition" in point.failed_gates for point in calibration.points if point.strength in stuck)
