@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test check robust protos bench model tree audiocraft format clean
+.PHONY: help up test check robust protos bench bench-steering model tree audiocraft format clean
 
 help:  ## Says what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ protos: $(VENV)/.dev  ## Generates common/resonance/v1 from protos/.
 
 bench: $(VENV)/.dev  ## Measures the engine beside its peers; writes benchmarks/results.
 	@$(BIN)/python -m benchmarks.engine $(ARGS)
+
+bench-steering: $(VENV)/.dev  ## Measures sliders and tastes on audio, resumable; ARGS="--size small --minutes 25".
+	@$(BIN)/python -m benchmarks.steering $(ARGS)
 
 model: $(VENV)/.dev  ## Trains the embedded model end to end, resumable; needs Debian's libfluidsynth3 and fluid-soundfont-gm.
 	@$(BIN)/python -m model.training.run $(ARGS)

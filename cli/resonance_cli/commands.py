@@ -1,4 +1,4 @@
-"""The commands: `up` runs the system; `make`, `taste`, `retry`, `bench load` and others use it; `store`, `keys` look after its data."""
+"""The commands: `up` runs the system; `make`, `taste`, `refine`, `calibrate` and others use it; `store`, `keys` keep its data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from resonance.settings import Settings, read_settings
 from resonance.sliders import SLIDER_NAMES
 from resonance.store import open_store
 from resonance.store.check import check_store
-from resonance.v1 import jobs_pb2
+from resonance.v1 import extract_pb2, jobs_pb2
 from resonance_cli.load import Plan, bombard, summary
 from resonance_cli.song_file import write_song
 
@@ -65,7 +65,11 @@ def make(
         list[str] | None, typer.Option(help="Id of a finished taste, or audio files; may be repeated.")
     ] = None,
     taste_strength: Annotated[float, typer.Option(help="How strongly the taste steers.")] = 1.0,
+    taste_in_words: Annotated[bool, typer.Option(help="Adds what was heard in the taste to the prompt.")] = False,
+    taste_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the taste; may be repeated.")] = None,
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION in [-1, 1]; may be repeated.")] = None,
+    concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
+    concept_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the concepts; may be repeated.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
     origin: Annotated[str, typer.Option("--from", help="Id of a finished take to go on from.")] = "",
     start_s: Annotated[float | None, typer.Option(help="Where new music begins in it; its end if absent.")] = None,
@@ -80,7 +84,11 @@ def make(
             duration_s=duration_s,
             taste_id=_taste_id_of(taste or [], client, progress),
             taste_strength=taste_strength,
+            taste_in_words=taste_in_words,
+            taste_gains=_gains_of("taste-gain", taste_gain or []),
             sliders=_sliders_of(slider or []),
+            concepts=_numbers_of("concept", concept or []),
+            concept_gains=_gains_of("concept-gain", concept_gain or []),
             seed=seed,
             origin=origin,
             start_s=start_s,
@@ -118,6 +126,28 @@ def retry(
 
 
 @app.command()
+def refine(
+    text: Annotated[str, typer.Argument(help="What shall change, such as 'more bass, a touch less tense'.")],
+    slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION now; may be repeated.")] = None,
+    previous: Annotated[
+        list[str] | None, typer.Option(help="NAME=POSITION before, for 'undo'; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Turns words into slider positions: prints the options for `make`, and why on the other stream."""
+    with _told_errors(), _client(address) as client:
+        before = _sliders_of(previous) if previous else None
+        found = client.refine(text, _sliders_of(slider or []), previous=before)
+    if as_json:
+        print(json_format.MessageToJson(found, preserving_proto_field_name=True))
+        return
+    _console.print(found.explanation)
+    moved = {name: getattr(found.sliders, name) for name in SLIDER_NAMES}
+    print(" ".join(f"--slider {name}={position:g}" for name, position in moved.items() if position))
+
+
+@app.command()
 def concepts(address: Address = DEFAULT_ADDRESS) -> None:
     """Lists the concepts of the loaded model."""
     with _told_errors(), _client(address) as client:
@@ -134,6 +164,35 @@ def concepts(address: Address = DEFAULT_ADDRESS) -> None:
                 f"{best.layer} ({best.auc:.2f})" if best is not None else "",
             )
     Console().print(table)
+
+
+@app.command()
+def calibrate(
+    concept: Annotated[str, typer.Option(help="A concept's name.")] = "",
+    taste: Annotated[str, typer.Option(help="A taste's id.")] = "",
+    scan: Annotated[bool, typer.Option("--scan", help="Scans layers instead.")] = False,
+    as_json: AsJson = False,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Measures a concept's or a taste's safe range. Stopped, it goes on in the service; asked again, it shows where it is."""
+    kind = extract_pb2.STUDY_KIND_LAYER_SCAN if scan else extract_pb2.STUDY_KIND_CALIBRATION
+    request = extract_pb2.StartStudyRequest(kind=kind, concept=concept, taste_id=taste)
+    with _told_errors(), _client(address) as client, _progress(as_json) as progress:
+        bar = progress.add_task("rendering", total=1.0)
+
+        def show(study: extract_pb2.Study) -> None:
+            progress.update(bar, completed=study.progress.done, total=study.progress.total)
+
+        study = client.study(request, on_change=show)
+    if as_json:
+        print(json_format.MessageToJson(study, preserving_proto_field_name=True))
+    elif scan:
+        for one in study.renderings:
+            print(
+                f"{one.label}: {one.effect_down:+.2f} to {one.effect_up:+.2f}{'' if one.passed else ', fails a gate'}"
+            )
+    else:
+        print(f"safe from {study.calibration.strength_min:g} to {study.calibration.strength_max:g}")
 
 
 @app.command()
@@ -301,6 +360,24 @@ def _sliders_of(texts: list[str]) -> dict[str, float]:
         except ValueError as failure:
             raise invalid_field("slider", "MALFORMED", f"{text} is not NAME=NUMBER") from failure
     return positions
+
+
+def _numbers_of(option: str, texts: list[str]) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            numbers[name] = float(number)
+        except ValueError as failure:
+            raise invalid_field(option, "MALFORMED", f"{text} is not NAME=NUMBER") from failure
+    return numbers
+
+
+def _gains_of(option: str, texts: list[str]) -> dict[int, float]:
+    numbers = _numbers_of(option, texts)
+    if not all(name.isdigit() for name in numbers):
+        raise invalid_field(option, "MALFORMED", "is LAYER=GAIN with a layer's number")
+    return {int(name): gain for name, gain in numbers.items()}
 
 
 def _files_of(sources: list[str]) -> list[Path]:

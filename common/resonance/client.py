@@ -58,7 +58,11 @@ def request_of(
     duration_s: float = 10.0,
     taste_id: str = "",
     taste_strength: float = 1.0,
+    taste_in_words: bool = False,
+    taste_gains: Mapping[int, float] | None = None,
     sliders: Mapping[str, float] | None = None,
+    concepts: Mapping[str, float] | None = None,
+    concept_gains: Mapping[int, float] | None = None,
     seed: int | None = None,
     chunk_s: float | None = None,
     request_id: str = "",
@@ -66,13 +70,18 @@ def request_of(
     start_s: float | None = None,
     end_s: float | None = None,
 ) -> generate_pb2.GenerateRequest:
-    """A GenerateRequest from plain values. Build the message yourself for anything that is not here.
+    """A GenerateRequest from plain values; gains multiply a strength at single layers. Build the message yourself for anything that is
+    not here.
 
     `origin` is a finished take to go on from: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take).
     """
     recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=prompt)])
     if taste_id:
-        recipe.tastes.add(taste_id=taste_id, strength=taste_strength)
+        recipe.tastes.add(
+            taste_id=taste_id, strength=taste_strength, in_words=taste_in_words, layer_gains=dict(taste_gains or {})
+        )
+    for name, strength in (concepts or {}).items():
+        recipe.concepts.add(name=name, strength=strength, layer_gains=dict(concept_gains or {}))
     recipe.sliders.CopyFrom(steering_pb2.Sliders(**dict(sliders or {})))
     request = generate_pb2.GenerateRequest(
         request_id=request_id or new_request_id(), recipe=recipe, duration_s=duration_s, seed=seed, chunk_s=chunk_s
@@ -132,6 +141,31 @@ class AsyncClient:
     async def calibrate_concept(self, name: str) -> extract_pb2.Concept:
         """Measures a concept's safe range."""
         return await _last_concept(self.extract.CalibrateConcept(extract_pb2.CalibrateConceptRequest(name=name)))
+
+    async def refine(
+        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+    ) -> extract_pb2.RefineResponse:
+        """The sliders as the words want them; `previous` is what "undo" goes back to."""
+        request = extract_pb2.RefineRequest(text=text, sliders=steering_pb2.Sliders(**dict(sliders or {})))
+        if previous is not None:
+            request.previous.CopyFrom(steering_pb2.Sliders(**dict(previous)))
+        return await _told(self.extract.Refine(request))
+
+    async def study(
+        self, request: extract_pb2.StartStudyRequest, *, on_change: Callable[[extract_pb2.Study], None] | None = None
+    ) -> extract_pb2.Study:
+        """Starts or resumes a study and waits for it; it goes on where nobody waits. Raises the fault of a failed one."""
+        study = (await _told(self.extract.StartStudy(request))).study
+        watched = self.extract.WatchStudy(extract_pb2.WatchStudyRequest(study_id=study.study_id))
+        async for response in _told_stream(watched):
+            study = response.study
+            if on_change is not None:
+                on_change(study)
+        if study.state != extract_pb2.STUDY_STATE_COMPLETED:
+            raise ResonanceError(
+                study.error.message or "the study was cancelled", reason=study.error.reason or "CANCELLED"
+            )
+        return study
 
     async def taste_from_url(self, url: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
         """Makes a taste of a link and waits for it."""
@@ -250,6 +284,16 @@ class Client:
     def calibrate_concept(self, name: str) -> extract_pb2.Concept:
         """Measures a concept's safe range."""
         return self._wait(self._inner.calibrate_concept(name))
+
+    def refine(
+        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+    ) -> extract_pb2.RefineResponse:
+        """The sliders as the words want them; `previous` is what "undo" goes back to."""
+        return self._wait(self._inner.refine(text, sliders, previous=previous))
+
+    def study(self, request: extract_pb2.StartStudyRequest, **options: Any) -> extract_pb2.Study:
+        """Starts or resumes a study and waits for it."""
+        return self._wait(self._inner.study(request, **options))
 
     def taste_from_url(self, url: str, **options: Any) -> jobs_pb2.Job:
         """Makes a taste of a link and waits for it."""

@@ -33,6 +33,16 @@ def concept_key(model_digest: str, name: str) -> str:
     return f"concepts/{model_digest[:16]}/{name}.json"
 
 
+def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:
+    """The measured safe range of a taste's vector (Calibration as JSON)."""
+    return f"calibrations/{taste_id}-{vector_sha256[:16]}.json"
+
+
+def study_key(study_id: str) -> str:
+    """A calibration or layer scan with everything measured so far."""
+    return f"studies/{study_id}.json"
+
+
 def request_key(request_id: str) -> str:
     """Which request a request id was used for."""
     return f"requests/r-{request_id}.json"

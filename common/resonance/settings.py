@@ -85,6 +85,12 @@ class Settings:
     allow_generic_sources: bool = False
     allow_private_addresses: bool = False
 
+    # Gemini, for words and for describing playlists; without a key nothing is sent anywhere and built-in means are used.
+    gemini_api_key: str = field(default="", repr=False)
+    gemini_model: str = "gemini-2.5-flash"
+    gemini_url: str = ""
+    gemini_s_max: float = 20.0
+
     # The gateway.
     # Who may ask. `auto` asks for API keys as soon as something is bound elsewhere than on loopback.
     auth: str = "auto"

@@ -22,6 +22,9 @@ class Direction:
     `per_layer` and `one_to_all` are float32 `[layers, hidden]`. A row's length is one standard deviation of the layer's residual along
     it, so that a strength means the same at every layer. `one_to_all` has the same orientation at every layer.
 
+    `baselines`, float32 `[2, layers]`, are the dot products of varied music's mean state with the rows of `per_layer` and of
+    `one_to_all`: where music lies along the direction before anybody steers. None in directions that were stored without them.
+
     Directions of one model can be added, subtracted and scaled; directions of two models refuse to meet.
 
     Raises:
@@ -31,6 +34,7 @@ class Direction:
     model_digest: str
     per_layer: NDArray[np.float32]
     one_to_all: NDArray[np.float32]
+    baselines: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.per_layer.ndim != 2 or self.per_layer.shape != self.one_to_all.shape:
@@ -39,6 +43,8 @@ class Direction:
             )
         if not (np.isfinite(self.per_layer).all() and np.isfinite(self.one_to_all).all()):
             raise ValueError("a direction must be finite")
+        if self.baselines is not None and self.baselines.shape != (2, len(self.per_layer)):
+            raise ValueError(f"baselines are [2, layers], not {self.baselines.shape}")
 
     def __add__(self, other: Direction) -> Direction:
         if other.model_digest != self.model_digest:
@@ -50,6 +56,7 @@ class Direction:
             model_digest=self.model_digest,
             per_layer=self.per_layer + other.per_layer,
             one_to_all=self.one_to_all + other.one_to_all,
+            baselines=None if self.baselines is None or other.baselines is None else self.baselines + other.baselines,
         )
 
     def __mul__(self, factor: float) -> Direction:
@@ -57,6 +64,7 @@ class Direction:
             model_digest=self.model_digest,
             per_layer=self.per_layer * np.float32(factor),
             one_to_all=self.one_to_all * np.float32(factor),
+            baselines=None if self.baselines is None else self.baselines * np.float32(factor),
         )
 
     __rmul__ = __mul__
@@ -69,12 +77,11 @@ class Direction:
 
     def to_bytes(self) -> bytes:
         """The direction as a safetensors file. The same direction gives the same bytes, so that its digest names it."""
-        return _in_order(
-            safetensors.numpy.save(
-                {"per_layer": self.per_layer, "one_to_all": self.one_to_all},
-                metadata={"form": _FORM, "model_digest": self.model_digest},
-            )
-        )
+        tensors = {"per_layer": self.per_layer, "one_to_all": self.one_to_all}
+        if self.baselines is not None:
+            tensors["baselines"] = self.baselines
+        metadata = {"form": _FORM, "model_digest": self.model_digest}
+        return _in_order(safetensors.numpy.save(tensors, metadata=metadata))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Direction:
@@ -92,6 +99,7 @@ class Direction:
                 model_digest=metadata["model_digest"],
                 per_layer=tensors["per_layer"].astype(np.float32, copy=False),
                 one_to_all=tensors["one_to_all"].astype(np.float32, copy=False),
+                baselines=tensors["baselines"].astype(np.float32, copy=False) if "baselines" in tensors else None,
             )
         except (safetensors.SafetensorError, ValueError, KeyError) as failure:
             raise DataLoss(f"this is not a stored direction: {failure}", reason="VECTOR_DAMAGED") from failure

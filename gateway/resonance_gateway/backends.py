@@ -33,6 +33,7 @@ from resonance_gateway.bodies import (
     GenerationBody,
     PageQuery,
     PerformanceBody,
+    RefinementBody,
     TasteBody,
     UploadFields,
 )
@@ -44,6 +45,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 _UNARY_S = 20.0
+_REFINE_S = 40.0  # a language model may be asked first
 _HEALTH_S = 2.0
 # Even a performance has a deadline; whoever plays longer opens another.
 _PERFORMANCE_S = 6 * 3600.0
@@ -206,6 +208,34 @@ class Backends:
         """Which layers carry the concept."""
         request = extract_pb2.ScanLayersRequest(name=name)
         return json_of(await _ask("extract", self._extract.ScanLayers(request, timeout=self._stream_s)))
+
+    # Studies.
+
+    async def start_study(self, body: CalibrationBody, *, kind: str, concept: str, taste_id: str) -> Json:
+        """A study as it begins or goes on."""
+        request = messages.study_request(body, kind=kind, concept=concept, taste_id=taste_id)
+        return json_of((await _ask("extract", self._extract.StartStudy(request, timeout=_UNARY_S))).study)
+
+    async def study(self, study_id: str) -> Json:
+        """One study."""
+        request = extract_pb2.GetStudyRequest(study_id=study_id)
+        return json_of((await _ask("extract", self._extract.GetStudy(request, timeout=_UNARY_S))).study)
+
+    async def cancel_study(self, study_id: str) -> Json:
+        """The study after it was told to stop."""
+        request = extract_pb2.CancelStudyRequest(study_id=study_id)
+        return json_of((await _ask("extract", self._extract.CancelStudy(request, timeout=_UNARY_S))).study)
+
+    async def watch_study(self, study_id: str) -> AsyncGenerator[Json, None]:
+        """The study now and at every change, until it is final."""
+        call = self._extract.WatchStudy(extract_pb2.WatchStudyRequest(study_id=study_id), timeout=self._stream_s)
+        async for response in _listen("extract", call):
+            yield json_of(response.study)
+
+    async def refine(self, body: RefinementBody) -> Json:
+        """The sliders as the words want them."""
+        call = self._extract.Refine(messages.refine_request(body), timeout=_REFINE_S)
+        return json_of(await _ask("extract", call))
 
     # Takes.
 

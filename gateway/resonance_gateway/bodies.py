@@ -44,6 +44,8 @@ class TasteOptionsBody(Body):
     mix_mode: Literal["mean", "time_select", "attention_weighted"] = "mean"
     ranges: Annotated[list[RangeBody], items("TasteOptions.ranges")] = []
     attention_temperature: Annotated[float, rule("TasteOptions.attention_temperature")] | None = None
+    direction_kind: Literal["contrast", "mean"] = "contrast"
+    whitening: Literal["none", "diagonal"] = "none"
 
     @model_validator(mode="after")
     def _ranges_fit_the_mode(self) -> TasteOptionsBody:
@@ -117,6 +119,10 @@ class TasteUse(Body):
     strength: Annotated[float, rule("TasteWeight.strength")] = 1.0
     layer_mode: LayerMode = "per_layer"
     layer_gains: Gains = {}
+    in_words: Annotated[
+        bool, Field(description="Adds the taste's words to the prompt; with strength 0, they alone.")
+    ] = False
+    unclamped: bool = False
 
 
 class ConceptUse(Body):
@@ -141,6 +147,16 @@ class SlidersBody(Body):
     emotional_tension: SliderValue = 0.0
 
 
+class RefinementBody(Body):
+    """Words, and where the sliders stand."""
+
+    text: Annotated[str, rule("RefineRequest.text", description="What shall change: “more bass, a touch less tense”.")]
+    sliders: SlidersBody = SlidersBody()
+    previous: Annotated[SlidersBody | None, Field(description="Before the last change; what “undo” goes back to.")] = (
+        None
+    )
+
+
 class PromptUse(Body):
     """One more sentence of a recipe, and how much it weighs beside the others."""
 
@@ -163,6 +179,8 @@ class RecipeBody(Body):
     temperature: Annotated[float, rule("Recipe.temperature")] | None = None
     top_k: Annotated[int, rule("Recipe.top_k")] | None = None
     steering_target: Literal["conditional", "both"] = "conditional"
+    stacking: Literal["joint", "sum"] = "joint"
+    steering_rule: Literal["add", "ease", "clamp"] = "add"
 
 
 class OriginBody(Body):

@@ -15,6 +15,8 @@ from resonance_gateway.bodies import (
     GenerationBody,
     PerformanceBody,
     RecipeBody,
+    RefinementBody,
+    SlidersBody,
     TasteBody,
     TasteOptionsBody,
     TasteUse,
@@ -26,6 +28,11 @@ _MIX_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["MixMode"]
 _LAYER_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["LayerMode"]
 _COMMAND = generate_pb2.DESCRIPTOR.enum_types_by_name["PlaybackCommand"]
 _TARGET = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringTarget"]
+_STUDY_KIND = extract_pb2.DESCRIPTOR.enum_types_by_name["StudyKind"]
+_STACKING = steering_pb2.DESCRIPTOR.enum_types_by_name["Stacking"]
+_RULE = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringRule"]
+_KIND = steering_pb2.DESCRIPTOR.enum_types_by_name["DirectionKind"]
+_WHITENING = steering_pb2.DESCRIPTOR.enum_types_by_name["Whitening"]
 
 
 # What gRPC calls a field of an upload, and what the caller of REST called it.
@@ -90,6 +97,24 @@ def calibration_request(name: str, body: CalibrationBody) -> extract_pb2.Calibra
     return extract_pb2.CalibrateConceptRequest(
         name=name, strengths=body.strengths, prompts=body.prompts, clip_s=body.clip_s
     )
+
+
+def study_request(body: CalibrationBody, *, kind: str, concept: str, taste_id: str) -> extract_pb2.StartStudyRequest:
+    """A study of a concept or of a taste."""
+    return extract_pb2.StartStudyRequest(
+        kind=number_of(_STUDY_KIND, kind),  # type: ignore[arg-type]
+        concept=concept,
+        taste_id=taste_id,
+        strengths=body.strengths,
+        prompts=body.prompts,
+        clip_s=body.clip_s,
+    )
+
+
+def refine_request(body: RefinementBody) -> extract_pb2.RefineRequest:
+    """Words about the sliders."""
+    previous = None if body.previous is None else _sliders(body.previous)
+    return extract_pb2.RefineRequest(text=body.text, sliders=_sliders(body.sliders), previous=previous)
 
 
 def generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
@@ -171,6 +196,11 @@ def rest_field(path: str) -> str:
 
 def _options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
     options = steering_pb2.TasteOptions(mix_mode=number_of(_MIX_MODE, body.mix_mode))  # type: ignore[arg-type]
+    # Defaults stay unsaid, so that options of before the fields existed keep their digests.
+    if body.direction_kind != "contrast":
+        options.direction_kind = number_of(_KIND, body.direction_kind)  # type: ignore[assignment]
+    if body.whitening != "none":
+        options.whitening = number_of(_WHITENING, body.whitening)  # type: ignore[assignment]
     for item in body.ranges:
         options.ranges.add(track_index=item.track_index, start_s=item.start_s, end_s=item.end_s)
     if body.attention_temperature is not None:
@@ -186,13 +216,19 @@ def _recipe(body: RecipeBody) -> steering_pb2.Recipe:
         ],
         tastes=[_taste_weight(use) for use in tastes_of(body)],
         concepts=[_concept_weight(use) for use in body.concepts],
-        sliders=steering_pb2.Sliders(**body.sliders.model_dump()),
+        sliders=_sliders(body.sliders),
         steering_target=number_of(_TARGET, body.steering_target),  # type: ignore[arg-type]
+        stacking=number_of(_STACKING, body.stacking),  # type: ignore[arg-type]
+        steering_rule=number_of(_RULE, body.steering_rule),  # type: ignore[arg-type]
     )
     for name in ("guidance_scale", "temperature", "top_k"):
         if (value := getattr(body, name)) is not None:
             setattr(recipe, name, value)
     return recipe
+
+
+def _sliders(body: SlidersBody) -> steering_pb2.Sliders:
+    return steering_pb2.Sliders(**body.model_dump())
 
 
 def tastes_of(body: RecipeBody) -> list[TasteUse]:
@@ -208,6 +244,8 @@ def _taste_weight(use: TasteUse) -> steering_pb2.TasteWeight:
         strength=use.strength,
         layer_mode=number_of(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
         layer_gains=use.layer_gains,
+        in_words=use.in_words,
+        unclamped=use.unclamped,
     )
 
 

@@ -93,6 +93,7 @@ class Decoder:
         """
         hidden = self._embed(tokens, slots)
         steering = self._steering_of(slots)
+        watched = [(place, slot) for place, slot in enumerate(slots) if slot.monitor or slot.listener]
         for slot in slots:
             slot.make_room(1)
         for index, layer in enumerate(self.weights.layers):
@@ -101,9 +102,8 @@ class Decoder:
             hidden = self._feed_forward(layer, hidden).add_(hidden)
             if steering is not None:
                 hidden.add_(steering[index])
-            for place, slot in enumerate(slots):
-                if slot.listener is not None:
-                    slot.listener.hear(index, hidden[2 * place + CONDITIONAL][None])
+            for place, slot in watched:
+                _watch(index, hidden[2 * place : 2 * place + 2], slot)
         for slot in slots:
             slot.length += 1
         return self._logits(hidden).unflatten(0, (len(slots), 2))
@@ -133,7 +133,7 @@ class Decoder:
 
         Rows of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
         """
-        steerings = [slot.steering for slot in slots]
+        steerings = [slot.steering if slot.monitor is None else None for slot in slots]
         is_known = len(steerings) == len(self._steerings) and all(map(_is_same, steerings, self._steerings))
         if not is_known:
             self._steerings, self._steering = steerings, None
@@ -192,7 +192,9 @@ class Decoder:
         attended = self._attend_text(index, query, slot.conditioning)
         hidden[:1] += layer.cross_out(attended.transpose(1, 2).flatten(2))
         hidden = hidden + self._feed_forward(layer, hidden)
-        if slot.steering is not None:
+        if slot.steering is not None and slot.monitor is not None:
+            hidden = hidden + slot.monitor.pushed(index, hidden, slot.steering[index, : slot.row_count])
+        elif slot.steering is not None:
             hidden = hidden + slot.steering[index, : slot.row_count, None]
         if slot.listener is not None:
             slot.listener.hear(index, hidden[CONDITIONAL])
@@ -214,6 +216,14 @@ class Decoder:
 
     def _norm(self, hidden: Tensor, norm: Norm) -> Tensor:
         return torch.layer_norm(hidden, self._normalised_shape, norm[0], norm[1])
+
+
+def _watch(index: int, rows: Tensor, slot: Slot) -> None:
+    """What a slot with a monitor gets, added to its two rows in place; and what its listener hears of them."""
+    if slot.monitor is not None and slot.steering is not None:
+        rows += slot.monitor.pushed(index, rows[:, None], slot.steering[index])[:, 0]
+    if slot.listener is not None:
+        slot.listener.hear(index, rows[CONDITIONAL][None])
 
 
 def _is_same(one: Tensor | None, other: Tensor | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from resonance_model.delays import delayed_inputs
+from resonance_model.delays import delay_of, delayed_inputs
 from resonance_model.listening import Heard, Listener
 from resonance_model.loaded import LoadedModel
 from resonance_model.sampling import Sampling
@@ -36,6 +36,32 @@ def hear_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMP
     )
     model.decoder.read(slot, inputs)
     return listener.heard()
+
+
+@torch.inference_mode()
+def hear_again(model: LoadedModel, samples: Tensor, *, prompt: str) -> tuple[Heard, float]:
+    """What the unsteered model makes of a rendering, mono `[samples]`: its layers' statistics, and the mean log-probability (nats) of the
+    rendering's tokens, encoded again, under the prompt and without guidance."""
+    codes = model.codec.encode(samples).to(model.decoder.device)
+    listener = Listener(model.shape.layer_count, model.shape.hidden_size)
+    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
+    slot = Slot(model.shape, conditioning, listener=listener, row_count=1)
+    books, frames = codes.shape
+    shape = model.shape
+    inputs = delayed_inputs(
+        codes,
+        start_token=shape.start_token,
+        step_count=frames + shape.delay_max,
+        channel_count=shape.channel_count,
+    )
+    logits = model.decoder.read(slot, inputs, with_logits=True)
+    assert logits is not None
+    scores = logits[0].log_softmax(dim=-1)  # [steps, codebooks, vocabulary]
+    told = [
+        scores[delay : delay + frames, book].gather(1, codes[book][:, None]).mean()
+        for book, delay in enumerate(delay_of(book, shape.channel_count) for book in range(books))
+    ]
+    return listener.heard(), float(torch.stack(told).mean())
 
 
 @torch.inference_mode()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from resonance_model.listening import Listener
 from resonance_model.shape import DecoderShape
+
+if TYPE_CHECKING:
+    from resonance_model.monitor import Monitor
 
 CONDITIONAL, UNCONDITIONAL = 0, 1
 _GROWTH = 256
@@ -25,9 +29,10 @@ class Conditioning:
 class Slot:
     """The state of one take.
 
-    `steering` is what is added after each layer, `[layers, rows, hidden]`, or None for exactly nothing. `row_count` is 2 (conditional
-    and unconditional) or 1 for a slot that only reads. The caches grow by whole blocks as the take gets longer. Whoever changes the
-    steering puts another tensor in its place: the decoder keeps what it made of it for as long as the tensor is the same.
+    `steering` is what is added after each layer, `[layers, rows, hidden]`, or None for exactly nothing; with a `monitor`, the part of it
+    that is still missing. `row_count` is 2 (conditional and unconditional) or 1 for a slot that only reads. The caches grow by whole
+    blocks as the take gets longer. Whoever changes the steering puts another tensor in its place: the decoder keeps what it made of
+    it for as long as the tensor is the same.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Slot:
     ) -> None:
         self.conditioning = conditioning
         self.steering = steering
+        self.monitor: Monitor | None = None
         self.listener = listener
         self.row_count = row_count
         self.length = 0

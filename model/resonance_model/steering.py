@@ -1,4 +1,4 @@
-"""Steering: directions with strengths, summed once into what a slot adds after each layer."""
+"""Steering: directions with strengths, stacked once into what a slot adds after each layer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from resonance.errors import FailedPrecondition
 from resonance.taste import Direction
 from resonance_model.shape import DecoderShape
+
+Array = NDArray[np.float32]
+# Keeps the joint solution from growing without bound where two directions are nearly one. A direction alone is not changed by it.
+RIDGE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,25 +29,71 @@ class Push:
     layer_gains: Mapping[int, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stacked:
+    """All pushes of a recipe as one: `steering` float32 `[layers, rows, hidden]`; `baselines` `[layers]`, the dot product of varied
+    music's mean state with it, or None where a direction was stored without."""
+
+    steering: Tensor
+    baselines: Tensor | None
+
+
 def compose(pushes: Sequence[Push], shape: DecoderShape, *, digest: str, both_rows: bool) -> Tensor | None:
-    """The sum of all pushes, float32 `[layers, rows, hidden]`; None where it is exactly nothing.
+    """The plain sum of all pushes, float32 `[layers, rows, hidden]`; None where it is exactly nothing. See `stack`."""
+    stacked = stack(pushes, shape, digest=digest, both_rows=both_rows, is_joint=False)
+    return None if stacked is None else stacked.steering
+
+
+def stack(
+    pushes: Sequence[Push], shape: DecoderShape, *, digest: str, both_rows: bool, is_joint: bool
+) -> Stacked | None:
+    """All pushes as one; None where it is exactly nothing.
 
     Ten directions cost the decoder what one costs. Without `both_rows` the unconditional row gets zeros, so that guidance multiplies the
-    push.
+    push. With `is_joint` each layer's push is the shortest one whose projection on every direction is what was asked of that direction
+    (least squares with a ridge, never longer than the plain sum could be); otherwise directions are summed as they are. One direction
+    alone gives the same bits either way.
 
     Raises:
         FailedPrecondition: a direction belongs to another model.
     """
+    merged = _merged(pushes, shape, digest)
     total = np.zeros((shape.layer_count, shape.hidden_size), dtype=np.float32)
-    for push in pushes:
-        check_fits(push.direction, shape, digest=digest)
-        rows = push.direction.per_layer if push.is_per_layer else push.direction.one_to_all
-        total += rows * _gains_of(push, shape)[:, None]
+    baselines = np.zeros(shape.layer_count, dtype=np.float32)
+    for layer in range(shape.layer_count):
+        active = [(rows[layer], gains[layer], base[layer]) for rows, gains, base in merged if gains[layer]]
+        if not active:
+            continue
+        rows = np.stack([row for row, _, _ in active])
+        weights = np.array([gain for _, gain, _ in active], dtype=np.float32)
+        if is_joint and len(active) > 1:
+            weights = joint_weights(rows, weights)
+        for row, weight, (_, _, base) in zip(rows, weights, active, strict=True):
+            total[layer] += row * weight
+            baselines[layer] += base * weight
     if not total.any():
         return None
     steering = torch.zeros(shape.layer_count, 2, shape.hidden_size)
     steering[:, : 2 if both_rows else 1] = torch.from_numpy(total)[:, None]
-    return steering
+    has_baselines = all(push.direction.baselines is not None for push in pushes)
+    return Stacked(steering=steering, baselines=torch.from_numpy(baselines) if has_baselines else None)
+
+
+def joint_weights(rows: Array, asked: Array) -> Array:
+    """Weights w `[n]` such that the push w R has the projection `asked_i |r_i|` on each row of R `[n, hidden]`.
+
+    Solves (G + ridge diag G) w = (1 + ridge) diag(G) asked with G = R R^T. The result is shortened where it would be longer than the sum
+    of the single pushes' lengths: two directions that nearly cancel are not fought over at any price.
+    """
+    gram = rows.astype(np.float64) @ rows.astype(np.float64).T
+    lengths = np.diag(gram).copy()
+    weights = np.linalg.solve(gram + RIDGE * np.diag(lengths), (1 + RIDGE) * lengths * asked)
+    longest = float((np.abs(asked) * np.sqrt(lengths)).sum())
+    length = float(np.linalg.norm(weights @ rows))
+    if length > longest:
+        weights *= longest / length
+    found: Array = weights.astype(np.float32)
+    return found
 
 
 def check_fits(direction: Direction, shape: DecoderShape, *, digest: str) -> None:
@@ -54,7 +105,25 @@ def check_fits(direction: Direction, shape: DecoderShape, *, digest: str) -> Non
         )
 
 
-def _gains_of(push: Push, shape: DecoderShape) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def _merged(pushes: Sequence[Push], shape: DecoderShape, digest: str) -> list[tuple[Array, Array, Array]]:
+    """(rows, gains, baselines) per direction; what is asked of the same direction twice is one ask."""
+    merged: list[tuple[Array, Array, Array]] = []
+    for push in pushes:
+        check_fits(push.direction, shape, digest=digest)
+        form = 0 if push.is_per_layer else 1
+        rows = push.direction.one_to_all if form else push.direction.per_layer
+        known = push.direction.baselines
+        base = np.zeros(shape.layer_count, dtype=np.float32) if known is None else known[form]
+        gains = _gains_of(push, shape)
+        same = next((place for place, (other, _, _) in enumerate(merged) if np.array_equal(other, rows)), None)
+        if same is None:
+            merged.append((rows, gains, base))
+        else:
+            merged[same] = (rows, merged[same][1] + gains, base)
+    return merged
+
+
+def _gains_of(push: Push, shape: DecoderShape) -> Array:
     gains = np.full(shape.layer_count, push.strength, dtype=np.float32)
     for layer, gain in push.layer_gains.items():
         gains[layer] *= gain

@@ -247,3 +247,29 @@ async def test_a_take_is_made_longer_by_one_press(visit: Visit) -> None:
     assert (last.origin.request_id, last.duration_s) == (first.request_id, 20)
     assert last.recipe.prompts[0].text == "calm piano"
     assert not last.HasField("seed")
+
+
+async def test_words_move_the_sliders_say_why_and_can_be_taken_back(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await _tab_to(visit, "refine-text")
+    await page.keyboard.type("more bass, a touch less tense")
+    await page.keyboard.press("Enter")
+    await visit.wait_for_text("#refine-said", "bass from 0 to 0.3 (more bass)")
+    assert await page.input_value("#slider-bass_resonance") == "0.3"
+    assert await page.input_value("#slider-emotional_tension") == "-0.1"
+    assert "bass from 0 to 0.3" in await visit.text("#polite")
+    await page.fill("#refine-text", "purple elephants")
+    await page.keyboard.press("Enter")
+    await visit.wait_for_text("#refine-error", "The sliders have not moved")
+    assert await page.input_value("#slider-bass_resonance") == "0.3"
+    await page.fill("#refine-text", "undo")
+    await page.keyboard.press("Enter")
+    await page.wait_for_function("() => document.querySelector('#slider-bass_resonance').value === '0'")
+    await page.click("#refine-back")
+    await page.wait_for_function("() => document.querySelector('#slider-bass_resonance').value === '0.3'")
+    await page.click("#again")
+    await page.wait_for_selector("#version-list li:nth-child(2)")
+    assert visit.script.generate_requests[-1].recipe.sliders.bass_resonance == pytest.approx(0.3)

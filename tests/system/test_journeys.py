@@ -111,6 +111,15 @@ def cli(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def test_words_refine_the_sliders_through_the_real_services(system: System) -> None:
+    told = cli(system, "refine", "more bass, less tense", "--slider", "bass_resonance=0.4")
+    assert told.stdout.split() == ["--slider", "bass_resonance=0.7", "--slider", "emotional_tension=-0.3"]
+    assert "bass from 0.4 to 0.7" in told.stderr
+    assert "NOT_UNDERSTOOD" in cli(system, "refine", "purple elephants").stderr
+    with Client(system.grpc) as client:
+        assert client.refine("undo", {"energy": 1.0}, previous={"energy": 0.2}).sliders.energy == 0.2
+
+
 def test_the_cli_makes_music_of_files_in_one_go_and_speaks_json(
     system: System, songs: list[Path], tmp_path: Path
 ) -> None:

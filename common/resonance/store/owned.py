@@ -9,7 +9,19 @@ from resonance.identity import current_owner
 from resonance.store.objects import ObjectStore, StoredObject
 
 # What belongs to whoever made it. All else is content-addressed: it has no name that a user could choose or guess.
-OWNED = ("jobs/", "job-list/", "tastes/", "takes/", "take-index/", "requests/", "journals/", "uploads/", "concepts/")
+OWNED = (
+    "jobs/",
+    "job-list/",
+    "tastes/",
+    "takes/",
+    "take-index/",
+    "requests/",
+    "journals/",
+    "uploads/",
+    "concepts/",
+    "studies/",
+    "calibrations/",
+)
 # Of these everybody may also read what belongs to the installation: the sliders.
 _SHARED_TOO = ("concepts/",)
 

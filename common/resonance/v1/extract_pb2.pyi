@@ -8,12 +8,35 @@ from resonance.v1 import jobs_pb2 as _jobs_pb2
 from resonance.v1 import rules_pb2 as _rules_pb2
 from resonance.v1 import steering_pb2 as _steering_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class StudyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STUDY_KIND_UNSPECIFIED: _ClassVar[StudyKind]
+    STUDY_KIND_CALIBRATION: _ClassVar[StudyKind]
+    STUDY_KIND_LAYER_SCAN: _ClassVar[StudyKind]
+
+class StudyState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STUDY_STATE_UNSPECIFIED: _ClassVar[StudyState]
+    STUDY_STATE_RUNNING: _ClassVar[StudyState]
+    STUDY_STATE_COMPLETED: _ClassVar[StudyState]
+    STUDY_STATE_FAILED: _ClassVar[StudyState]
+    STUDY_STATE_CANCELLED: _ClassVar[StudyState]
+STUDY_KIND_UNSPECIFIED: StudyKind
+STUDY_KIND_CALIBRATION: StudyKind
+STUDY_KIND_LAYER_SCAN: StudyKind
+STUDY_STATE_UNSPECIFIED: StudyState
+STUDY_STATE_RUNNING: StudyState
+STUDY_STATE_COMPLETED: StudyState
+STUDY_STATE_FAILED: StudyState
+STUDY_STATE_CANCELLED: StudyState
 
 class GetExtractorRequest(_message.Message):
     __slots__ = ()
@@ -146,7 +169,7 @@ class LayerScore(_message.Message):
     def __init__(self, layer: _Optional[int] = ..., auc: _Optional[float] = ..., norm: _Optional[float] = ..., prototype_score: _Optional[float] = ...) -> None: ...
 
 class CalibrationPoint(_message.Message):
-    __slots__ = ("strength", "rms", "clipped_share", "silent_share", "flatness", "distance_db", "passed", "failed_gates")
+    __slots__ = ("strength", "rms", "clipped_share", "silent_share", "flatness", "distance_db", "passed", "failed_gates", "effect", "log_likelihood", "repetition")
     STRENGTH_FIELD_NUMBER: _ClassVar[int]
     RMS_FIELD_NUMBER: _ClassVar[int]
     CLIPPED_SHARE_FIELD_NUMBER: _ClassVar[int]
@@ -155,6 +178,9 @@ class CalibrationPoint(_message.Message):
     DISTANCE_DB_FIELD_NUMBER: _ClassVar[int]
     PASSED_FIELD_NUMBER: _ClassVar[int]
     FAILED_GATES_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    LOG_LIKELIHOOD_FIELD_NUMBER: _ClassVar[int]
+    REPETITION_FIELD_NUMBER: _ClassVar[int]
     strength: float
     rms: float
     clipped_share: float
@@ -163,21 +189,38 @@ class CalibrationPoint(_message.Message):
     distance_db: float
     passed: bool
     failed_gates: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, strength: _Optional[float] = ..., rms: _Optional[float] = ..., clipped_share: _Optional[float] = ..., silent_share: _Optional[float] = ..., flatness: _Optional[float] = ..., distance_db: _Optional[float] = ..., passed: _Optional[bool] = ..., failed_gates: _Optional[_Iterable[str]] = ...) -> None: ...
+    effect: float
+    log_likelihood: float
+    repetition: float
+    def __init__(self, strength: _Optional[float] = ..., rms: _Optional[float] = ..., clipped_share: _Optional[float] = ..., silent_share: _Optional[float] = ..., flatness: _Optional[float] = ..., distance_db: _Optional[float] = ..., passed: _Optional[bool] = ..., failed_gates: _Optional[_Iterable[str]] = ..., effect: _Optional[float] = ..., log_likelihood: _Optional[float] = ..., repetition: _Optional[float] = ...) -> None: ...
+
+class RemapPoint(_message.Message):
+    __slots__ = ("position", "strength")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    position: float
+    strength: float
+    def __init__(self, position: _Optional[float] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class Calibration(_message.Message):
-    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time")
+    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time", "remap", "window_min", "window_max")
     STRENGTH_MIN_FIELD_NUMBER: _ClassVar[int]
     STRENGTH_MAX_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
     PROTOTYPE_UPPER_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REMAP_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_MIN_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_MAX_FIELD_NUMBER: _ClassVar[int]
     strength_min: float
     strength_max: float
     points: _containers.RepeatedCompositeFieldContainer[CalibrationPoint]
     prototype_upper: float
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    remap: _containers.RepeatedCompositeFieldContainer[RemapPoint]
+    window_min: float
+    window_max: float
+    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., remap: _Optional[_Iterable[_Union[RemapPoint, _Mapping]]] = ..., window_min: _Optional[float] = ..., window_max: _Optional[float] = ...) -> None: ...
 
 class Concept(_message.Message):
     __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time")
@@ -272,3 +315,137 @@ class ScanLayersResponse(_message.Message):
     layers: _containers.RepeatedCompositeFieldContainer[LayerScore]
     best_layers: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., best_layers: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class LayerRendering(_message.Message):
+    __slots__ = ("label", "effect_up", "effect_down", "passed")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_UP_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_DOWN_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    effect_up: float
+    effect_down: float
+    passed: bool
+    def __init__(self, label: _Optional[str] = ..., effect_up: _Optional[float] = ..., effect_down: _Optional[float] = ..., passed: _Optional[bool] = ...) -> None: ...
+
+class Study(_message.Message):
+    __slots__ = ("study_id", "kind", "concept", "taste_id", "state", "progress", "calibration", "renderings", "error", "create_time", "update_time", "reused")
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CONCEPT_FIELD_NUMBER: _ClassVar[int]
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    RENDERINGS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REUSED_FIELD_NUMBER: _ClassVar[int]
+    study_id: str
+    kind: StudyKind
+    concept: str
+    taste_id: str
+    state: StudyState
+    progress: Progress
+    calibration: Calibration
+    renderings: _containers.RepeatedCompositeFieldContainer[LayerRendering]
+    error: _jobs_pb2.Fault
+    create_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    reused: int
+    def __init__(self, study_id: _Optional[str] = ..., kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., state: _Optional[_Union[StudyState, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., renderings: _Optional[_Iterable[_Union[LayerRendering, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reused: _Optional[int] = ...) -> None: ...
+
+class StartStudyRequest(_message.Message):
+    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CONCEPT_FIELD_NUMBER: _ClassVar[int]
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    STRENGTHS_FIELD_NUMBER: _ClassVar[int]
+    PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    CLIP_S_FIELD_NUMBER: _ClassVar[int]
+    kind: StudyKind
+    concept: str
+    taste_id: str
+    strengths: _containers.RepeatedScalarFieldContainer[float]
+    prompts: _containers.RepeatedScalarFieldContainer[str]
+    clip_s: float
+    def __init__(self, kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ...) -> None: ...
+
+class StartStudyResponse(_message.Message):
+    __slots__ = ("study",)
+    STUDY_FIELD_NUMBER: _ClassVar[int]
+    study: Study
+    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ...) -> None: ...
+
+class GetStudyRequest(_message.Message):
+    __slots__ = ("study_id",)
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    study_id: str
+    def __init__(self, study_id: _Optional[str] = ...) -> None: ...
+
+class GetStudyResponse(_message.Message):
+    __slots__ = ("study",)
+    STUDY_FIELD_NUMBER: _ClassVar[int]
+    study: Study
+    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ...) -> None: ...
+
+class WatchStudyRequest(_message.Message):
+    __slots__ = ("study_id",)
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    study_id: str
+    def __init__(self, study_id: _Optional[str] = ...) -> None: ...
+
+class WatchStudyResponse(_message.Message):
+    __slots__ = ("study",)
+    STUDY_FIELD_NUMBER: _ClassVar[int]
+    study: Study
+    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ...) -> None: ...
+
+class CancelStudyRequest(_message.Message):
+    __slots__ = ("study_id",)
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    study_id: str
+    def __init__(self, study_id: _Optional[str] = ...) -> None: ...
+
+class CancelStudyResponse(_message.Message):
+    __slots__ = ("study",)
+    STUDY_FIELD_NUMBER: _ClassVar[int]
+    study: Study
+    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ...) -> None: ...
+
+class RefineRequest(_message.Message):
+    __slots__ = ("text", "sliders", "previous")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SLIDERS_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    sliders: _steering_pb2.Sliders
+    previous: _steering_pb2.Sliders
+    def __init__(self, text: _Optional[str] = ..., sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., previous: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ...) -> None: ...
+
+class SliderChange(_message.Message):
+    __slots__ = ("slider", "before", "after", "words")
+    SLIDER_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    slider: str
+    before: float
+    after: float
+    words: str
+    def __init__(self, slider: _Optional[str] = ..., before: _Optional[float] = ..., after: _Optional[float] = ..., words: _Optional[str] = ...) -> None: ...
+
+class RefineResponse(_message.Message):
+    __slots__ = ("sliders", "changes", "explanation", "not_understood", "source")
+    SLIDERS_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    NOT_UNDERSTOOD_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    sliders: _steering_pb2.Sliders
+    changes: _containers.RepeatedCompositeFieldContainer[SliderChange]
+    explanation: str
+    not_understood: _containers.RepeatedScalarFieldContainer[str]
+    source: str
+    def __init__(self, sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[SliderChange, _Mapping]]] = ..., explanation: _Optional[str] = ..., not_understood: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ...) -> None: ...

@@ -75,6 +75,31 @@ class ExtractServiceStub:
                 request_serializer=resonance_dot_v1_dot_extract__pb2.ScanLayersRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_extract__pb2.ScanLayersResponse.FromString,
                 _registered_method=True)
+        self.StartStudy = channel.unary_unary(
+                '/resonance.v1.ExtractService/StartStudy',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.StartStudyRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.StartStudyResponse.FromString,
+                _registered_method=True)
+        self.GetStudy = channel.unary_unary(
+                '/resonance.v1.ExtractService/GetStudy',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.GetStudyRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.GetStudyResponse.FromString,
+                _registered_method=True)
+        self.WatchStudy = channel.unary_stream(
+                '/resonance.v1.ExtractService/WatchStudy',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.WatchStudyRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.WatchStudyResponse.FromString,
+                _registered_method=True)
+        self.CancelStudy = channel.unary_unary(
+                '/resonance.v1.ExtractService/CancelStudy',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.CancelStudyRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.CancelStudyResponse.FromString,
+                _registered_method=True)
+        self.Refine = channel.unary_unary(
+                '/resonance.v1.ExtractService/Refine',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.RefineRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.RefineResponse.FromString,
+                _registered_method=True)
 
 
 class ExtractServiceServicer:
@@ -138,6 +163,42 @@ class ExtractServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartStudy(self, request, context):
+        """StartStudy begins a calibration or a layer scan, or goes on with one that was cancelled or cut off: what was measured is not
+        measured again. It runs on without the caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStudy(self, request, context):
+        """GetStudy describes a study.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchStudy(self, request, context):
+        """WatchStudy sends the study now and at every change, until it is final.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelStudy(self, request, context):
+        """CancelStudy stops a study after the rendering in hand; StartStudy with the same request resumes it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Refine(self, request, context):
+        """Refine turns words into changes of the sliders. Words that cannot be understood are refused with NOT_UNDERSTOOD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExtractServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -180,6 +241,31 @@ def add_ExtractServiceServicer_to_server(servicer, server):
                     servicer.ScanLayers,
                     request_deserializer=resonance_dot_v1_dot_extract__pb2.ScanLayersRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_extract__pb2.ScanLayersResponse.SerializeToString,
+            ),
+            'StartStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartStudy,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.StartStudyRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.StartStudyResponse.SerializeToString,
+            ),
+            'GetStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStudy,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.GetStudyRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.GetStudyResponse.SerializeToString,
+            ),
+            'WatchStudy': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStudy,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.WatchStudyRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.WatchStudyResponse.SerializeToString,
+            ),
+            'CancelStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelStudy,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.CancelStudyRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.CancelStudyResponse.SerializeToString,
+            ),
+            'Refine': grpc.unary_unary_rpc_method_handler(
+                    servicer.Refine,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.RefineRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.RefineResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -399,6 +485,141 @@ class ExtractService:
             '/resonance.v1.ExtractService/ScanLayers',
             resonance_dot_v1_dot_extract__pb2.ScanLayersRequest.SerializeToString,
             resonance_dot_v1_dot_extract__pb2.ScanLayersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.ExtractService/StartStudy',
+            resonance_dot_v1_dot_extract__pb2.StartStudyRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.StartStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.ExtractService/GetStudy',
+            resonance_dot_v1_dot_extract__pb2.GetStudyRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.GetStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/resonance.v1.ExtractService/WatchStudy',
+            resonance_dot_v1_dot_extract__pb2.WatchStudyRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.WatchStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.ExtractService/CancelStudy',
+            resonance_dot_v1_dot_extract__pb2.CancelStudyRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.CancelStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Refine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.ExtractService/Refine',
+            resonance_dot_v1_dot_extract__pb2.RefineRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.RefineResponse.FromString,
             options,
             channel_credentials,
             insecure,

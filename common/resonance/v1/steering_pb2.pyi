@@ -29,6 +29,31 @@ class SteeringTarget(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STEERING_TARGET_UNSPECIFIED: _ClassVar[SteeringTarget]
     STEERING_TARGET_CONDITIONAL: _ClassVar[SteeringTarget]
     STEERING_TARGET_BOTH: _ClassVar[SteeringTarget]
+
+class DirectionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DIRECTION_KIND_UNSPECIFIED: _ClassVar[DirectionKind]
+    DIRECTION_KIND_CONTRAST: _ClassVar[DirectionKind]
+    DIRECTION_KIND_MEAN: _ClassVar[DirectionKind]
+
+class Whitening(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WHITENING_UNSPECIFIED: _ClassVar[Whitening]
+    WHITENING_NONE: _ClassVar[Whitening]
+    WHITENING_DIAGONAL: _ClassVar[Whitening]
+
+class Stacking(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STACKING_UNSPECIFIED: _ClassVar[Stacking]
+    STACKING_SUM: _ClassVar[Stacking]
+    STACKING_JOINT: _ClassVar[Stacking]
+
+class SteeringRule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STEERING_RULE_UNSPECIFIED: _ClassVar[SteeringRule]
+    STEERING_RULE_ADD: _ClassVar[SteeringRule]
+    STEERING_RULE_EASE: _ClassVar[SteeringRule]
+    STEERING_RULE_CLAMP: _ClassVar[SteeringRule]
 MIX_MODE_UNSPECIFIED: MixMode
 MIX_MODE_MEAN: MixMode
 MIX_MODE_TIME_SELECT: MixMode
@@ -39,6 +64,19 @@ LAYER_MODE_ONE_TO_ALL: LayerMode
 STEERING_TARGET_UNSPECIFIED: SteeringTarget
 STEERING_TARGET_CONDITIONAL: SteeringTarget
 STEERING_TARGET_BOTH: SteeringTarget
+DIRECTION_KIND_UNSPECIFIED: DirectionKind
+DIRECTION_KIND_CONTRAST: DirectionKind
+DIRECTION_KIND_MEAN: DirectionKind
+WHITENING_UNSPECIFIED: Whitening
+WHITENING_NONE: Whitening
+WHITENING_DIAGONAL: Whitening
+STACKING_UNSPECIFIED: Stacking
+STACKING_SUM: Stacking
+STACKING_JOINT: Stacking
+STEERING_RULE_UNSPECIFIED: SteeringRule
+STEERING_RULE_ADD: SteeringRule
+STEERING_RULE_EASE: SteeringRule
+STEERING_RULE_CLAMP: SteeringRule
 
 class TrackRange(_message.Message):
     __slots__ = ("track_index", "start_s", "end_s")
@@ -51,14 +89,38 @@ class TrackRange(_message.Message):
     def __init__(self, track_index: _Optional[int] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ...) -> None: ...
 
 class TasteOptions(_message.Message):
-    __slots__ = ("mix_mode", "ranges", "attention_temperature")
+    __slots__ = ("mix_mode", "ranges", "attention_temperature", "direction_kind", "whitening")
     MIX_MODE_FIELD_NUMBER: _ClassVar[int]
     RANGES_FIELD_NUMBER: _ClassVar[int]
     ATTENTION_TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_KIND_FIELD_NUMBER: _ClassVar[int]
+    WHITENING_FIELD_NUMBER: _ClassVar[int]
     mix_mode: MixMode
     ranges: _containers.RepeatedCompositeFieldContainer[TrackRange]
     attention_temperature: float
-    def __init__(self, mix_mode: _Optional[_Union[MixMode, str]] = ..., ranges: _Optional[_Iterable[_Union[TrackRange, _Mapping]]] = ..., attention_temperature: _Optional[float] = ...) -> None: ...
+    direction_kind: DirectionKind
+    whitening: Whitening
+    def __init__(self, mix_mode: _Optional[_Union[MixMode, str]] = ..., ranges: _Optional[_Iterable[_Union[TrackRange, _Mapping]]] = ..., attention_temperature: _Optional[float] = ..., direction_kind: _Optional[_Union[DirectionKind, str]] = ..., whitening: _Optional[_Union[Whitening, str]] = ...) -> None: ...
+
+class TasteCharacter(_message.Message):
+    __slots__ = ("words", "tempo_bpm", "loudness_dbfs", "brightness_hz", "low_share", "onsets_per_s", "minor_margin", "source")
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
+    LOUDNESS_DBFS_FIELD_NUMBER: _ClassVar[int]
+    BRIGHTNESS_HZ_FIELD_NUMBER: _ClassVar[int]
+    LOW_SHARE_FIELD_NUMBER: _ClassVar[int]
+    ONSETS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    MINOR_MARGIN_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    words: _containers.RepeatedScalarFieldContainer[str]
+    tempo_bpm: float
+    loudness_dbfs: float
+    brightness_hz: float
+    low_share: float
+    onsets_per_s: float
+    minor_margin: float
+    source: str
+    def __init__(self, words: _Optional[_Iterable[str]] = ..., tempo_bpm: _Optional[float] = ..., loudness_dbfs: _Optional[float] = ..., brightness_hz: _Optional[float] = ..., low_share: _Optional[float] = ..., onsets_per_s: _Optional[float] = ..., minor_margin: _Optional[float] = ..., source: _Optional[str] = ...) -> None: ...
 
 class TasteTrack(_message.Message):
     __slots__ = ("title", "sha256", "clip_count", "duration_s", "from_cache", "clip_weights")
@@ -77,7 +139,7 @@ class TasteTrack(_message.Message):
     def __init__(self, title: _Optional[str] = ..., sha256: _Optional[str] = ..., clip_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., from_cache: _Optional[bool] = ..., clip_weights: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class TasteSummary(_message.Message):
-    __slots__ = ("taste_id", "model_digest", "vector_key", "vector_sha256", "tracks", "layer_norms", "options", "create_time", "clip_count", "description")
+    __slots__ = ("taste_id", "model_digest", "vector_key", "vector_sha256", "tracks", "layer_norms", "options", "create_time", "clip_count", "description", "notices", "split_half_cosine", "character")
     TASTE_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
     VECTOR_KEY_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +150,9 @@ class TasteSummary(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     CLIP_COUNT_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_HALF_COSINE_FIELD_NUMBER: _ClassVar[int]
+    CHARACTER_FIELD_NUMBER: _ClassVar[int]
     taste_id: str
     model_digest: str
     vector_key: str
@@ -98,7 +163,10 @@ class TasteSummary(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     clip_count: int
     description: str
-    def __init__(self, taste_id: _Optional[str] = ..., model_digest: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., tracks: _Optional[_Iterable[_Union[TasteTrack, _Mapping]]] = ..., layer_norms: _Optional[_Iterable[float]] = ..., options: _Optional[_Union[TasteOptions, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clip_count: _Optional[int] = ..., description: _Optional[str] = ...) -> None: ...
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    split_half_cosine: float
+    character: TasteCharacter
+    def __init__(self, taste_id: _Optional[str] = ..., model_digest: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., tracks: _Optional[_Iterable[_Union[TasteTrack, _Mapping]]] = ..., layer_norms: _Optional[_Iterable[float]] = ..., options: _Optional[_Union[TasteOptions, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clip_count: _Optional[int] = ..., description: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., split_half_cosine: _Optional[float] = ..., character: _Optional[_Union[TasteCharacter, _Mapping]] = ...) -> None: ...
 
 class WeightedPrompt(_message.Message):
     __slots__ = ("text", "weight")
@@ -109,7 +177,7 @@ class WeightedPrompt(_message.Message):
     def __init__(self, text: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class TasteWeight(_message.Message):
-    __slots__ = ("taste_id", "strength", "layer_mode", "layer_gains")
+    __slots__ = ("taste_id", "strength", "layer_mode", "layer_gains", "in_words", "unclamped")
     class LayerGainsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -121,11 +189,15 @@ class TasteWeight(_message.Message):
     STRENGTH_FIELD_NUMBER: _ClassVar[int]
     LAYER_MODE_FIELD_NUMBER: _ClassVar[int]
     LAYER_GAINS_FIELD_NUMBER: _ClassVar[int]
+    IN_WORDS_FIELD_NUMBER: _ClassVar[int]
+    UNCLAMPED_FIELD_NUMBER: _ClassVar[int]
     taste_id: str
     strength: float
     layer_mode: LayerMode
     layer_gains: _containers.ScalarMap[int, float]
-    def __init__(self, taste_id: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ...) -> None: ...
+    in_words: bool
+    unclamped: bool
+    def __init__(self, taste_id: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., in_words: _Optional[bool] = ..., unclamped: _Optional[bool] = ...) -> None: ...
 
 class ConceptWeight(_message.Message):
     __slots__ = ("name", "strength", "layer_mode", "layer_gains", "unclamped")
@@ -167,7 +239,7 @@ class Sliders(_message.Message):
     def __init__(self, energy: _Optional[float] = ..., tempo: _Optional[float] = ..., bass_resonance: _Optional[float] = ..., harmonic_complexity: _Optional[float] = ..., instrument_density: _Optional[float] = ..., vocal_presence: _Optional[float] = ..., emotional_tension: _Optional[float] = ...) -> None: ...
 
 class Recipe(_message.Message):
-    __slots__ = ("prompts", "tastes", "concepts", "sliders", "guidance_scale", "temperature", "top_k", "steering_target")
+    __slots__ = ("prompts", "tastes", "concepts", "sliders", "guidance_scale", "temperature", "top_k", "steering_target", "stacking", "steering_rule")
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     TASTES_FIELD_NUMBER: _ClassVar[int]
     CONCEPTS_FIELD_NUMBER: _ClassVar[int]
@@ -176,6 +248,8 @@ class Recipe(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     STEERING_TARGET_FIELD_NUMBER: _ClassVar[int]
+    STACKING_FIELD_NUMBER: _ClassVar[int]
+    STEERING_RULE_FIELD_NUMBER: _ClassVar[int]
     prompts: _containers.RepeatedCompositeFieldContainer[WeightedPrompt]
     tastes: _containers.RepeatedCompositeFieldContainer[TasteWeight]
     concepts: _containers.RepeatedCompositeFieldContainer[ConceptWeight]
@@ -184,4 +258,6 @@ class Recipe(_message.Message):
     temperature: float
     top_k: int
     steering_target: SteeringTarget
-    def __init__(self, prompts: _Optional[_Iterable[_Union[WeightedPrompt, _Mapping]]] = ..., tastes: _Optional[_Iterable[_Union[TasteWeight, _Mapping]]] = ..., concepts: _Optional[_Iterable[_Union[ConceptWeight, _Mapping]]] = ..., sliders: _Optional[_Union[Sliders, _Mapping]] = ..., guidance_scale: _Optional[float] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., steering_target: _Optional[_Union[SteeringTarget, str]] = ...) -> None: ...
+    stacking: Stacking
+    steering_rule: SteeringRule
+    def __init__(self, prompts: _Optional[_Iterable[_Union[WeightedPrompt, _Mapping]]] = ..., tastes: _Optional[_Iterable[_Union[TasteWeight, _Mapping]]] = ..., concepts: _Optional[_Iterable[_Union[ConceptWeight, _Mapping]]] = ..., sliders: _Optional[_Union[Sliders, _Mapping]] = ..., guidance_scale: _Optional[float] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., steering_target: _Optional[_Union[SteeringTarget, str]] = ..., stacking: _Optional[_Union[Stacking, str]] = ..., steering_rule: _Optional[_Union[SteeringRule, str]] = ...) -> None: ...

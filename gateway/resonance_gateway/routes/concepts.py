@@ -15,6 +15,7 @@ from resonance_gateway.bodies import CalibrationBody, ConceptBody
 from resonance_gateway.operations import json_response, message_schema, operation
 from resonance_gateway.presence import while_present
 from resonance_gateway.requests import backends_of, concept_name_in_path, read_json
+from resonance_gateway.routes.studies import STUDY_SCHEMA, start_concept_study, wants_to_wait
 from resonance_gateway.sse import Event, event_stream
 
 Events = AsyncGenerator[tuple[str, dict[str, Any]], None]
@@ -71,13 +72,18 @@ class ConceptCalibration(HTTPEndpoint):
         raise NotFound(f"there is no concept {name}; GET /v1/concepts lists them")
 
     @operation(
-        summary="Measure a concept's safe range; with Accept: text/event-stream its progress is told",
+        summary="Measure a concept's safe range; Accept: text/event-stream tells progress, Prefer: respond-async does not wait",
         tag="concepts",
         body=CalibrationBody,
-        responses={200: json_response("The concept with its calibration", _CONCEPT)},
+        responses={
+            200: json_response("The concept with its calibration", _CONCEPT),
+            202: json_response("With Prefer: respond-async: the study, to follow under Location", STUDY_SCHEMA),
+        },
         faults=_FAULTS,
     )
     async def post(self, request: Request) -> Response:
+        if not wants_to_wait(request):
+            return await start_concept_study(request, kind="calibration")
         name, body = concept_name_in_path(request), await read_json(request, CalibrationBody)
         return await _answer(request, backends_of(request).calibrate_concept(name, body), status=200)
 
@@ -94,6 +100,17 @@ class ConceptLayers(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
         name = concept_name_in_path(request)
         return JSONResponse(await while_present(request, backends_of(request).scan_layers(name)))
+
+    @operation(
+        summary="Render a concept at its three best layers, at all, and with the one reduced direction, in the background",
+        tag="studies",
+        body=CalibrationBody,
+        responses={202: json_response("It runs; follow it under Location", STUDY_SCHEMA)},
+        headers={"Location": "Where the study is."},
+        faults=_FAULTS,
+    )
+    async def post(self, request: Request) -> Response:
+        return await start_concept_study(request, kind="layer_scan")
 
 
 async def _answer(request: Request, events: Events, *, status: int, location: str | None = None) -> Response:

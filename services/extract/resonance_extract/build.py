@@ -15,13 +15,17 @@ from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
-from resonance_extract.calibration import Calibration
 from resonance_extract.concepts import ConceptShelf
+from resonance_extract.describing.describer import CarefulDescriber, Describer, MeterDescriber
 from resonance_extract.ear import Ear
 from resonance_extract.extraction import Extraction, TasteShelf
+from resonance_extract.gemini import Gemini, open_gemini
 from resonance_extract.reference import ReferenceShelf
+from resonance_extract.refining.refiner import Refiner
+from resonance_extract.renderings import Renderer
 from resonance_extract.service import ExtractService
 from resonance_extract.shipped import put_shipped
+from resonance_extract.studies import Studies
 from resonance_model.info import info_of
 from resonance_model.loaded import LoadedModel
 
@@ -51,21 +55,33 @@ async def open_extract(
     ear = Ear(model)
     shelf = ReferenceShelf(ear, store)
     concepts = ConceptShelf(ear, store, shelf)
+    tastes = TasteShelf(ear, store, shelf)
+    gemini = open_gemini(settings)
     async with open_channel(settings.address_of("generate"), service_key=settings.service_key) as channel:
+        renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear)
+        studies = Studies(store, concepts, tastes, renderer, model_digest=model.facts.digest)
         service = ExtractService(
-            extraction=Extraction(ear, store, shelf, running_max=settings.extractions_max),
-            tastes=TasteShelf(ear, store, shelf),
+            extraction=Extraction(
+                ear, store, shelf, running_max=settings.extractions_max, describer=_describer_of(gemini)
+            ),
+            tastes=tastes,
             concepts=concepts,
-            calibration=Calibration(concepts, generate_pb2_grpc.GenerateServiceStub(channel)),
+            studies=studies,
+            refiner=Refiner(gemini),
             info=info_of(model, settings),
         )
         preparation = asyncio.create_task(_keep_ready(store, concepts, model) if prepares_sliders else asyncio.sleep(0))
+        patrol = asyncio.create_task(studies.patrol())
         try:
             yield ExtractParts(service=service, concepts=concepts)
         finally:
-            preparation.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await preparation
+            for task in (preparation, patrol):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await studies.close()
+            if gemini is not None:
+                await gemini.close()
             await asyncio.to_thread(ear.close)
 
 
@@ -78,3 +94,11 @@ async def _keep_ready(store: ObjectStore, concepts: ConceptShelf, model: LoadedM
             await put_shipped(store, model_digest=model.facts.digest)
         except ResonanceError as failure:
             _log.warning("what the model brings along cannot be looked after at the moment", why=failure.message)
+
+
+def _describer_of(gemini: Gemini | None) -> Describer:
+    if gemini is None:
+        return MeterDescriber()
+    from resonance_extract.describing.gemini import GeminiDescriber
+
+    return CarefulDescriber(GeminiDescriber(gemini))

@@ -1,117 +1,98 @@
-"""Calibration: render through `generate` at several strengths on both sides of zero, measure, store the safe range."""
+"""Calibration: from renderings at several strengths on both sides of zero to the safe range, its reasons, and the slider's remap."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-import grpc
 import numpy as np
-from numpy.typing import NDArray
 
-from resonance.rpc import error_of
-from resonance.v1 import extract_pb2, generate_pb2, generate_pb2_grpc, steering_pb2
-from resonance_extract.concepts import ConceptShelf, usable
-from resonance_extract.quality import Quality, failed_gates, mean_of, measure
+from resonance.v1 import extract_pb2
+from resonance_extract.quality import Quality, failed_gates, mean_of
+from resonance_extract.remap import remap_of
+from resonance_extract.renderings import Condition, Measured
 
-Array = NDArray[np.float32]
-_Response = extract_pb2.CalibrateConceptResponse
-STRENGTHS = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
-PROMPTS = ("calm piano music", "rock with drums and bass", "ambient synth", "jazz")
-CLIP_S = 4.0
-RENDER_S_MAX = 600.0
-_SEED = 4242
 PROTOTYPE_LAMBDA_MAX = 4.0
+PROTOTYPE_RMS_MIN, PROTOTYPE_RMS_MAX = 0.03, 0.35
 
 
-class Calibration:
-    """What one `CalibrateConcept` call does."""
+def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -> extract_pb2.Calibration:
+    """The widest range around zero in which every measured strength passed, each side for itself; a side that fails at once is 0.
 
-    def __init__(self, concepts: ConceptShelf, generate: generate_pb2_grpc.GenerateServiceStub) -> None:
-        self._concepts = concepts
-        self._generate = generate
-
-    async def run(self, request: extract_pb2.CalibrateConceptRequest) -> AsyncGenerator[_Response, None]:
-        """Yields progress and the calibrated concept. Raises what `generate` raises, and for a concept that is not usable."""
-        concept = usable(await self._concepts.get(request.name))
-        strengths = sorted({*(request.strengths or STRENGTHS)} - {0.0})
-        prompts = list(request.prompts) or list(PROMPTS)
-        clip_s = max(1.0, request.clip_s) if request.clip_s else CLIP_S
-        total, done = len(prompts) * (len(strengths) + 1), 0
-        twins: list[Array] = []
-        rendered: dict[float, list[Quality]] = {strength: [] for strength in (0.0, *strengths)}
-        for prompt in prompts:
-            for strength in (0.0, *strengths):
-                samples, rate = await self._render(prompt, request.name, strength, clip_s)
-                if strength == 0.0:
-                    twins.append(samples)
-                rendered[strength].append(measure(samples, twins[-1], sample_rate_hz=rate))
-                done += 1
-                yield _Response(progress=extract_pb2.Progress(done=done, total=total))
-        points = _points({strength: mean_of(measured) for strength, measured in rendered.items()})
-        concept.calibration.CopyFrom(_calibration_of(points, concept))
-        concept.calibration.create_time.GetCurrentTime()
-        await self._concepts.save(concept)
-        yield _Response(concept=concept)
-
-    async def _render(self, prompt: str, name: str, strength: float, clip_s: float) -> tuple[Array, int]:
-        """One take, mono float, and its rate. The id is empty: nobody asks for it again."""
-        recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=prompt)])
-        if strength:
-            recipe.concepts.add(name=name, strength=strength, unclamped=True)
-        request = generate_pb2.GenerateRequest(recipe=recipe, duration_s=clip_s, seed=_SEED, is_transient=True)
-        call = self._generate.Generate(request, timeout=RENDER_S_MAX)
-        pcm, rate = bytearray(), 0
-        try:
-            async for response in call:
-                if response.HasField("started"):
-                    rate = response.started.format.sample_rate_hz
-                pcm += response.chunk.data
-        except grpc.aio.AioRpcError as failure:
-            raise error_of(failure) from failure
-        finally:
-            call.cancel()
-        return np.frombuffer(bytes(pcm), dtype="<i2").astype(np.float32) / 32768.0, rate
-
-
-def _points(measured: dict[float, Quality]) -> list[extract_pb2.CalibrationPoint]:
-    points = []
-    for strength in sorted(measured):
-        quality = measured[strength]
-        failed = failed_gates(quality, measured[0.0]) if strength else []
-        points.append(
-            extract_pb2.CalibrationPoint(
-                strength=strength,
-                rms=quality.rms,
-                clipped_share=quality.clipped_share,
-                silent_share=quality.silent_share,
-                flatness=quality.flatness,
-                distance_db=quality.distance_db,
-                passed=not failed,
-                failed_gates=failed,
-            )
-        )
-    return points
-
-
-def _calibration_of(
-    points: Sequence[extract_pb2.CalibrationPoint], concept: extract_pb2.Concept
-) -> extract_pb2.Calibration:
-    """The widest range around zero in which every measured point passed; a side that fails at once is 0."""
-    negative = [point for point in reversed(points) if point.strength < 0]
-    positive = [point for point in points if point.strength > 0]
-    largest = max(layer.norm for layer in concept.layers)
+    Gates are asked of the mean over prompts. `norm_max` is the largest layer's norm in residual standard deviations, for the first
+    prototype's figure.
+    """
+    points = _points(measured)
+    low, high = _last_passed(points, -1), _last_passed(points, 1)
+    steered = [point for point in points if point.strength]
+    remap = remap_of([point.strength for point in steered], [point.effect for point in steered], low=low, high=high)
     return extract_pb2.Calibration(
-        strength_min=_last_passed(negative),
-        strength_max=_last_passed(positive),
+        strength_min=low,
+        strength_max=high,
         points=points,
-        prototype_upper=min(PROTOTYPE_LAMBDA_MAX, max(1.0, 3.2 / max(largest, 1e-6))),
+        prototype_upper=min(PROTOTYPE_LAMBDA_MAX, max(1.0, 3.2 / max(norm_max, 1e-6))),
+        remap=[extract_pb2.RemapPoint(position=position, strength=strength) for position, strength in remap],
+        window_min=_last_in_window(points, -1),
+        window_max=_last_in_window(points, 1),
     )
 
 
-def _last_passed(points: Sequence[extract_pb2.CalibrationPoint]) -> float:
+def paired(condition: Condition, measured: Mapping[Condition, Measured]) -> tuple[Quality, float]:
+    """The quality of a rendering with its distance from the unsteered twin, and its effect: how far it lies beyond the twin."""
+    ours, twin = measured[condition], measured[condition.twin]
+    gap = np.asarray(ours.shape) - np.asarray(twin.shape)
+    distance_db = float(np.sqrt(np.square(gap).mean()))
+    return replace(ours.quality, distance_db=distance_db), ours.projection - twin.projection
+
+
+def _points(measured: Mapping[Condition, Measured]) -> list[extract_pb2.CalibrationPoint]:
+    by_strength: dict[float, list[tuple[Quality, float]]] = {}
+    for condition in measured:
+        by_strength.setdefault(condition.strength, []).append(paired(condition, measured))
+    unsteered = mean_of([quality for quality, _ in by_strength[0.0]])
+    return [
+        _point(strength, by_strength[strength], unsteered if strength else None) for strength in sorted(by_strength)
+    ]
+
+
+def _point(
+    strength: float, renderings: Sequence[tuple[Quality, float]], unsteered: Quality | None
+) -> extract_pb2.CalibrationPoint:
+    quality = mean_of([one for one, _ in renderings])
+    failed = [] if unsteered is None else failed_gates(quality, unsteered)
+    return extract_pb2.CalibrationPoint(
+        strength=strength,
+        rms=quality.rms,
+        clipped_share=quality.clipped_share,
+        silent_share=quality.silent_share,
+        flatness=quality.flatness,
+        distance_db=quality.distance_db,
+        passed=not failed,
+        failed_gates=failed,
+        effect=float(np.mean([effect for _, effect in renderings])),
+        log_likelihood=quality.log_likelihood,
+        repetition=quality.repetition,
+    )
+
+
+def _outwards(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> list[extract_pb2.CalibrationPoint]:
+    return sorted((point for point in points if point.strength * sign > 0), key=lambda point: abs(point.strength))
+
+
+def _last_passed(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> float:
     reached = 0.0
-    for point in points:
+    for point in _outwards(points, sign):
         if not point.passed:
+            break
+        reached = point.strength
+    return reached
+
+
+def _last_in_window(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> float:
+    """What the first prototype would have called safe: white noise at the right level passes."""
+    reached = 0.0
+    for point in _outwards(points, sign):
+        if not PROTOTYPE_RMS_MIN <= point.rms <= PROTOTYPE_RMS_MAX:
             break
         reached = point.strength
     return reached

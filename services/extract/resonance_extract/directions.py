@@ -13,8 +13,11 @@ Array = NDArray[np.float32]
 _NORM_MIN = 1e-6
 
 
-def direction_of(difference: Array, reference: Reference, *, model_digest: str) -> Direction:
+def direction_of(difference: Array, reference: Reference, *, model_digest: str, is_whitened: bool = False) -> Direction:
     """The direction of a difference of means `[layers, hidden]`.
+
+    With `is_whitened` each coordinate is first divided by its variance in varied music, so that u is along diag(var)^-1 d: Fisher's
+    discriminant where coordinates were independent.
 
     Per layer l with unit vector u = d / |d|, one unit of strength adds s u, where s = sqrt(sum_i u_i^2 var_i) is the standard deviation of
     the residual along u if its coordinates were independent. `one_to_all` uses at every layer the same u, the normalised mean of the
@@ -23,6 +26,9 @@ def direction_of(difference: Array, reference: Reference, *, model_digest: str) 
     Raises:
         InvalidInput: the two means do not differ, as with two equal sets of prompts.
     """
+    if is_whitened:
+        floor = 1e-3 * reference.variance.mean(axis=1, keepdims=True) + 1e-12
+        difference = difference / np.maximum(reference.variance, floor)
     norms = np.linalg.norm(difference, axis=1, keepdims=True)
     if float(norms.max()) < _NORM_MIN:
         raise InvalidInput(
@@ -31,10 +37,14 @@ def direction_of(difference: Array, reference: Reference, *, model_digest: str) 
     units = difference / np.maximum(norms, _NORM_MIN)
     shared = units.mean(axis=0, keepdims=True)
     shared = np.repeat(shared / max(float(np.linalg.norm(shared)), _NORM_MIN), len(units), axis=0)
+    per_layer, one_to_all = _scaled(units, reference), _scaled(shared, reference)
     return Direction(
         model_digest=model_digest,
-        per_layer=_scaled(units, reference),
-        one_to_all=_scaled(shared, reference),
+        per_layer=per_layer,
+        one_to_all=one_to_all,
+        baselines=np.stack([(form * reference.mean).sum(axis=1) for form in (per_layer, one_to_all)]).astype(
+            np.float32
+        ),
     )
 
 

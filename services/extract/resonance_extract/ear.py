@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from resonance_model.listen import hear_clip, hear_codes, render_and_hear
+from resonance_model.listen import hear_again, hear_clip, hear_codes, render_and_hear
 from resonance_model.listening import Heard
 from resonance_model.loaded import LoadedModel
 
@@ -35,6 +35,10 @@ class Ear:
     async def codes(self, codes: torch.Tensor) -> Heard:
         """What the layers say of codec tokens `[codebooks, frames]`."""
         return await self._run(lambda: hear_codes(self.model, codes))
+
+    async def again(self, samples: NDArray[np.float32], prompt: str) -> tuple[Heard, float]:
+        """What the unsteered model makes of a rendering: its layers' statistics and the mean log-probability of its tokens."""
+        return await self._run(lambda: hear_again(self.model, torch.from_numpy(samples), prompt=prompt))
 
     async def render(self, prompts: list[str], *, duration_s: float, seed: int) -> list[tuple[torch.Tensor, Heard]]:
         """Short takes of the prompts, and what the layers said while they were made."""

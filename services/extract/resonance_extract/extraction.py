@@ -8,37 +8,45 @@ from contextlib import aclosing
 
 import numpy as np
 from google.protobuf import json_format
+from numpy.typing import NDArray
 
 from resonance.errors import DataLoss, DeadlineExceeded, InvalidInput, NotFound, Overloaded, ResonanceError
 from resonance.ids import digest_of, sha256_hex
 from resonance.keys import taste_key, vector_key
 from resonance.rpc.validation import validate
 from resonance.store import ObjectStore
+from resonance.taste import Direction
 from resonance.v1 import extract_pb2, ingest_pb2, jobs_pb2, steering_pb2
 from resonance_extract.claims import Claims
+from resonance_extract.describing.describer import Describer, PlaylistSound, sentence_of
 from resonance_extract.directions import direction_of, norms_of
 from resonance_extract.ear import Ear
-from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean
+from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean, split_half_cosine
 from resonance_extract.reference import ReferenceShelf
-from resonance_extract.statistics import TrackStatistics
+from resonance_extract.statistics import Reference, TrackStatistics
 from resonance_extract.tracks import TrackCache, TrackListener
 
 _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
 _BEAT_S = 5.0
+# Less music than this says more about one moment than about a taste.
+TASTE_S_MIN = 3.0
 
 
 class Extraction:
     """What one `ExtractTaste` call does."""
 
-    def __init__(self, ear: Ear, store: ObjectStore, shelf: ReferenceShelf, *, running_max: int) -> None:
+    def __init__(
+        self, ear: Ear, store: ObjectStore, shelf: ReferenceShelf, *, running_max: int, describer: Describer
+    ) -> None:
         self._ear = ear
         self._running_max = running_max
         self._running = 0
         self._claims = Claims()
         self._store = store
         self._shelf = shelf
+        self._describer = describer
         self._cache = TrackCache(store, model_digest=ear.model.facts.digest)
 
     async def run(self, requests: _Requests) -> AsyncGenerator[_Response, None]:
@@ -83,7 +91,8 @@ class Extraction:
                     tracks.append(IndexedTrack(index=track.index, statistics=statistics))
                 except InvalidInput as failure:
                     yield _fault(track.index, failure)
-            yield _Response(taste=await self._make_taste(start, tracks, set(wanted)))
+            samples_heard = [each.sample for each in wanted.values() if each.sample is not None]
+            yield _Response(taste=await self._make_taste(start, tracks, set(wanted), samples_heard))
 
     async def _known(self, start: extract_pb2.ExtractionStart) -> dict[str, TrackStatistics]:
         found = {track.sha256: await self._cache.find(track.sha256) for track in start.tracks}
@@ -101,15 +110,29 @@ class Extraction:
         return statistics
 
     async def _make_taste(
-        self, start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], fresh: set[int]
+        self,
+        start: extract_pb2.ExtractionStart,
+        tracks: Sequence[IndexedTrack],
+        fresh: set[int],
+        samples: Sequence[NDArray[np.float32]],
     ) -> steering_pb2.TasteSummary:
         if not tracks:
             raise InvalidInput("none of the tracks could be used", reason="NO_USABLE_TRACK")
-        weights = clip_weights(tracks, start.options)
+        repeats = _repeats(start, tracks)
+        _check_length(tracks, repeats)
+        weights = clip_weights(tracks, start.options, repeats=repeats)
         reference = await self._shelf.get()
-        difference = mixed_mean(tracks, weights) - reference.mean
+        is_contrast = start.options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
         digest = self._ear.model.facts.digest
-        direction = await asyncio.to_thread(direction_of, difference, reference, model_digest=digest)
+        difference, direction = await _mixed(tracks, weights, reference, start.options, model_digest=digest)
+        character = await self._describer.describe(
+            PlaylistSound(
+                meters=np.concatenate([track.statistics.meters for track in tracks]),
+                weights=np.concatenate(weights).astype(np.float32),
+                samples=samples,
+                sample_rate_hz=self._ear.model.facts.sample_rate_hz,
+            )
+        )
         key = vector_key(_taste_digest(start, tracks, digest))
         summary = steering_pb2.TasteSummary(
             taste_id=start.taste_id,
@@ -120,6 +143,10 @@ class Extraction:
             layer_norms=norms_of(difference, reference).tolist(),
             options=start.options,
             clip_count=sum(len(track.statistics.rms) for track in tracks),
+            description=sentence_of(character),
+            character=character,
+            notices=_notices(len(tracks), repeats),
+            split_half_cosine=split_half_cosine(tracks, weights, reference.mean if is_contrast else None),
         )
         summary.create_time.GetCurrentTime()
         await self._store.put(taste_key(start.taste_id), json_format.MessageToJson(summary, indent=None).encode())
@@ -153,9 +180,8 @@ class TasteShelf:
         if len(found) == len(summary.tracks):
             reference = await self._shelf.get()
             weights = [np.asarray(track.clip_weights) for track in summary.tracks]
-            difference = mixed_mean(found, weights) - reference.mean
             digest = self._ear.model.facts.digest
-            direction = await asyncio.to_thread(direction_of, difference, reference, model_digest=digest)
+            _, direction = await _mixed(found, weights, reference, summary.options, model_digest=digest)
             data = direction.to_bytes()
             if sha256_hex(data) == summary.vector_sha256:
                 await self._store.put(summary.vector_key, data)
@@ -180,6 +206,27 @@ class TasteShelf:
         """Removes the taste; its vector and tracks stay, for other playlists may share them. Raises NotFound."""
         await self.get(taste_id)
         await self._store.delete(taste_key(taste_id))
+
+
+async def _mixed(
+    tracks: Sequence[IndexedTrack],
+    weights: Sequence[NDArray[np.float64]],
+    reference: Reference,
+    options: steering_pb2.TasteOptions,
+    *,
+    model_digest: str,
+) -> tuple[NDArray[np.float32], Direction]:
+    """The difference that the tracks make, `[layers, hidden]`, and the taste's direction, as the options want them."""
+    is_contrast = options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
+    difference = mixed_mean(tracks, weights) - (reference.mean if is_contrast else np.float32(0.0))
+    direction = await asyncio.to_thread(
+        direction_of,
+        difference,
+        reference,
+        model_digest=model_digest,
+        is_whitened=options.whitening == steering_pb2.WHITENING_DIAGONAL,
+    )
+    return difference, direction
 
 
 def _new(start: extract_pb2.ExtractionStart, known: Mapping[str, TrackStatistics]) -> set[str]:
@@ -243,6 +290,32 @@ async def _next_of(requests: _Requests) -> extract_pb2.ExtractTasteRequest | Non
             return await anext(requests, None)
     except TimeoutError:
         raise DeadlineExceeded(f"no clip came for {MESSAGE_S_MAX:.0f} s", reason="CALLER_SILENT") from None
+
+
+def _repeats(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack]) -> frozenset[int]:
+    """The indices of tracks that are the same music as an earlier one. Their seconds may still be selected by name."""
+    if start.options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT:
+        return frozenset()
+    shas = {track.index: track.sha256 for track in start.tracks}
+    first = {shas[track.index]: track.index for track in reversed(tracks)}
+    return frozenset(track.index for track in tracks if first[shas[track.index]] != track.index)
+
+
+def _check_length(tracks: Sequence[IndexedTrack], repeats: frozenset[int]) -> None:
+    heard_s = sum(float(track.statistics.ends_s.max()) for track in tracks if track.index not in repeats)
+    if heard_s < TASTE_S_MIN:
+        raise InvalidInput(
+            f"there are {heard_s:.1f} s of music here; a taste needs at least {TASTE_S_MIN:g} s",
+            reason="TOO_LITTLE_MUSIC",
+        )
+
+
+def _notices(count: int, repeats: frozenset[int]) -> list[str]:
+    if not repeats:
+        return []
+    if len(repeats) == count - 1:
+        return [f"all {count} tracks are the same music: this is the taste of one track"]
+    return [f"{len(repeats)} of the {count} tracks are the same music as another one and were counted once"]
 
 
 def _taste_digest(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], model_digest: str) -> str:

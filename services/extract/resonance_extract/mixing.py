@@ -23,8 +23,12 @@ class IndexedTrack:
     statistics: TrackStatistics
 
 
-def clip_weights(tracks: Sequence[IndexedTrack], options: steering_pb2.TasteOptions) -> list[Array]:
+def clip_weights(
+    tracks: Sequence[IndexedTrack], options: steering_pb2.TasteOptions, *, repeats: frozenset[int] = frozenset()
+) -> list[Array]:
     """Weights of every track's clips; all of them add up to 1, and every track that counts at all counts alike.
+
+    `repeats` are the indices of tracks that do not count, for they are the same music as another one.
 
     Raises:
         InvalidInput: the options select nothing, or are not whole.
@@ -36,6 +40,10 @@ def clip_weights(tracks: Sequence[IndexedTrack], options: steering_pb2.TasteOpti
         raw = [_attended(track.statistics, temperature) for track in tracks]
     else:
         raw = [np.ones(len(track.statistics.rms)) for track in tracks]
+    raw = [
+        np.zeros_like(weights) if track.index in repeats else weights
+        for track, weights in zip(tracks, raw, strict=True)
+    ]
     counted = sum(bool(weights.any()) for weights in raw)
     if counted == 0:
         raise InvalidInput("the selected seconds contain no music of this playlist", reason="NOTHING_SELECTED")
@@ -49,6 +57,27 @@ def mixed_mean(tracks: Sequence[IndexedTrack], weights: Sequence[Array]) -> NDAr
         for track, weight in zip(tracks, weights, strict=True)
     )
     return np.asarray(total, dtype=np.float32)
+
+
+def split_half_cosine(
+    tracks: Sequence[IndexedTrack], weights: Sequence[Array], baseline: NDArray[np.float32] | None
+) -> float | None:
+    """The cosine between the directions of every other clip and of the rest, mean over layers; None with fewer than two clips.
+
+    Halves are drawn over the playlist's clips in order, `baseline` `[layers, hidden]` is what a direction is taken against.
+    """
+    means = np.concatenate([track.statistics.means for track in tracks]).astype(np.float64)
+    shares = np.concatenate(weights)
+    means, shares = means[shares > 0], shares[shares > 0]
+    if len(means) < 2:
+        return None
+    halves = []
+    for half in (slice(0, None, 2), slice(1, None, 2)):
+        mean = np.tensordot(shares[half] / shares[half].sum(), means[half], axes=1)
+        halves.append(mean if baseline is None else mean - baseline)
+    one, other = halves
+    products = (one * other).sum(axis=1)
+    return float((products / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1) + 1e-12)).mean())
 
 
 def check_options(options: steering_pb2.TasteOptions) -> None:

@@ -1,4 +1,4 @@
-"""Is it still music? Cheap gates on rendered audio: level, clipping, silence, noise, distance from the unsteered take."""
+"""Is it still music? Cheap gates on rendered audio: level, clipping, silence, noise, standing still, and what the model makes of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 _WINDOW = 1024
 _SILENCE = 1e-3  # -60 dBFS
+# One held tone scores 1; music of the embedded model 0.1 to 0.5, by how long its notes are.
+REPETITION_RISE_MAX = 0.4
+# Nats per token under the unsteered model; with a vocabulary of 1024, chance lies at -6.9.
+LIKELIHOOD_DROP_MAX = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,8 @@ class Quality:
     silent_share: float
     flatness: float
     distance_db: float
+    repetition: float = 0.0
+    log_likelihood: float = 0.0
 
 
 def measure(samples: Array, unsteered: Array, *, sample_rate_hz: int) -> Quality:
@@ -41,12 +47,13 @@ def measure(samples: Array, unsteered: Array, *, sample_rate_hz: int) -> Quality
         silent_share=float((levels < _SILENCE).mean()),
         flatness=float(flatness.mean()),
         distance_db=float(np.sqrt(np.square(gap).mean())),
+        repetition=_repetition(samples, tenth),
     )
 
 
 def mean_of(qualities: Sequence[Quality]) -> Quality:
     """The mean over takes."""
-    names = ("rms", "clipped_share", "silent_share", "flatness", "distance_db")
+    names = ("rms", "clipped_share", "silent_share", "flatness", "distance_db", "repetition", "log_likelihood")
     return Quality(**{name: float(np.mean([getattr(one, name) for one in qualities])) for name in names})
 
 
@@ -59,8 +66,25 @@ def failed_gates(quality: Quality, unsteered: Quality) -> list[str]:
         "clipping": quality.clipped_share <= max(0.005, 2 * unsteered.clipped_share),
         "silence": quality.silent_share <= unsteered.silent_share + 0.4,
         "flatness": quality.flatness <= max(0.2, 2 * unsteered.flatness),
+        "repetition": quality.repetition <= unsteered.repetition + REPETITION_RISE_MAX,
+        "likelihood": quality.log_likelihood >= unsteered.log_likelihood - LIKELIHOOD_DROP_MAX,
     }
     return [name for name, holds in gates.items() if not holds]
+
+
+def shape_of(samples: Array) -> NDArray[np.float64]:
+    """The mean spectrum of a take in dB over 32 bands, with its own mean taken away: louder is not farther."""
+    return _shape(_spectra(samples))
+
+
+def _repetition(samples: Array, tenth: int) -> float:
+    """The share of tenths of a second whose magnitude spectrum is nearly the one before (cosine above 0.98): 1 for one held tone."""
+    windows = samples[: len(samples) // tenth * tenth].reshape(-1, tenth)
+    if len(windows) < 2:
+        return 0.0
+    spectra = np.abs(np.fft.rfft(windows * np.hanning(tenth), axis=1)) + 1e-6
+    spectra /= np.linalg.norm(spectra, axis=1, keepdims=True)
+    return float(((spectra[1:] * spectra[:-1]).sum(axis=1) > 0.98).mean())
 
 
 def _shape(power: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from resonance.rpc import ServerContext
-from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2
-from resonance_extract.calibration import Calibration
+from resonance.sliders import SLIDER_NAMES
+from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, steering_pb2
 from resonance_extract.concepts import ConceptShelf
 from resonance_extract.configuration import CONFIGURATION
 from resonance_extract.extraction import Extraction, TasteShelf
 from resonance_extract.layers import best_layers
+from resonance_extract.refining.refiner import Refiner
+from resonance_extract.studies import Studies
 
 
 class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
@@ -23,13 +25,15 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         extraction: Extraction,
         tastes: TasteShelf,
         concepts: ConceptShelf,
-        calibration: Calibration,
+        studies: Studies,
+        refiner: Refiner,
         info: generate_pb2.ModelInfo,
     ) -> None:
         self._extraction = extraction
         self._tastes = tastes
         self._concepts = concepts
-        self._calibration = calibration
+        self._studies = studies
+        self._refiner = refiner
         self._info = info
 
     async def GetExtractor(  # noqa: N802
@@ -77,12 +81,64 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
     async def CalibrateConcept(  # noqa: N802
         self, request: extract_pb2.CalibrateConceptRequest, context: ServerContext
     ) -> AsyncIterator[extract_pb2.CalibrateConceptResponse]:
-        async with aclosing(self._calibration.run(request)) as responses:
-            async for response in responses:
-                yield response
+        """A study that its caller waits for: leaving cancels it, and asking again resumes it."""
+        wanted = extract_pb2.StartStudyRequest(
+            kind=extract_pb2.STUDY_KIND_CALIBRATION,
+            concept=request.name,
+            strengths=request.strengths,
+            prompts=request.prompts,
+            clip_s=request.clip_s,
+        )
+        async with aclosing(self._studies.follow(wanted)) as changes:
+            async for study in changes:
+                yield extract_pb2.CalibrateConceptResponse(progress=study.progress)
+        yield extract_pb2.CalibrateConceptResponse(concept=await self._concepts.get(request.name))
+
+    async def StartStudy(  # noqa: N802
+        self, request: extract_pb2.StartStudyRequest, context: ServerContext
+    ) -> extract_pb2.StartStudyResponse:
+        return extract_pb2.StartStudyResponse(study=await self._studies.start(request))
+
+    async def GetStudy(  # noqa: N802
+        self, request: extract_pb2.GetStudyRequest, context: ServerContext
+    ) -> extract_pb2.GetStudyResponse:
+        return extract_pb2.GetStudyResponse(study=await self._studies.get(request.study_id))
+
+    async def WatchStudy(  # noqa: N802
+        self, request: extract_pb2.WatchStudyRequest, context: ServerContext
+    ) -> AsyncIterator[extract_pb2.WatchStudyResponse]:
+        async with aclosing(self._studies.watch(request.study_id)) as changes:
+            async for study in changes:
+                yield extract_pb2.WatchStudyResponse(study=study)
+
+    async def CancelStudy(  # noqa: N802
+        self, request: extract_pb2.CancelStudyRequest, context: ServerContext
+    ) -> extract_pb2.CancelStudyResponse:
+        return extract_pb2.CancelStudyResponse(study=await self._studies.cancel(request.study_id))
 
     async def ScanLayers(  # noqa: N802
         self, request: extract_pb2.ScanLayersRequest, context: ServerContext
     ) -> extract_pb2.ScanLayersResponse:
         concept = await self._concepts.get(request.name)
         return extract_pb2.ScanLayersResponse(layers=concept.layers, best_layers=best_layers(concept.layers))
+
+    async def Refine(  # noqa: N802
+        self, request: extract_pb2.RefineRequest, context: ServerContext
+    ) -> extract_pb2.RefineResponse:
+        previous = _positions(request.previous) if request.HasField("previous") else None
+        found = await self._refiner.refine(request.text, _positions(request.sliders), previous)
+        changes = [
+            extract_pb2.SliderChange(slider=one.slider, before=one.before, after=one.after, words=one.words)
+            for one in found.changes
+        ]
+        return extract_pb2.RefineResponse(
+            sliders=steering_pb2.Sliders(**found.sliders),
+            changes=changes,
+            explanation=found.explanation,
+            not_understood=found.not_understood,
+            source=found.source,
+        )
+
+
+def _positions(sliders: steering_pb2.Sliders) -> dict[str, float]:
+    return {name: getattr(sliders, name) for name in SLIDER_NAMES}

@@ -16,23 +16,31 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackStatistics:
-    """Per clip: the layers' mean states `[clips, layers, hidden]`, where it begins and ends, and its loudness (RMS)."""
+    """Per clip: the layers' mean states `[clips, layers, hidden]`, where it begins and ends, its loudness (RMS), and its meters
+    (`describing/meters.py`)."""
 
     means: Array
     starts_s: Array
     ends_s: Array
     rms: Array
+    meters: Array
 
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
         return safetensors.numpy.save(
-            {"means": self.means, "starts_s": self.starts_s, "ends_s": self.ends_s, "rms": self.rms}
+            {
+                "means": self.means,
+                "starts_s": self.starts_s,
+                "ends_s": self.ends_s,
+                "rms": self.rms,
+                "meters": self.meters,
+            }
         )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TrackStatistics:
         """Reads `to_bytes`. Raises DataLoss."""
-        return cls(**_tensors_of(data, ("means", "starts_s", "ends_s", "rms")))
+        return cls(**_tensors_of(data, ("means", "starts_s", "ends_s", "rms", "meters")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

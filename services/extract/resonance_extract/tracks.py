@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from resonance.keys import clip_key, track_key
 from resonance.store import ObjectStore
 from resonance.v1 import ingest_pb2
 from resonance_extract.configuration import CONFIGURATION, track_digest
+from resonance_extract.describing.meters import read_meters
 from resonance_extract.ear import Ear
 from resonance_extract.statistics import TrackStatistics
 
@@ -75,6 +77,7 @@ class TrackListener:
     track_sha256: str
     clip_count: int
     clips: list[TrackStatistics]
+    sample: NDArray[np.float32] | None = None  # the first clip heard, for whoever describes the playlist
     _fault: InvalidInput | None = None
 
     async def hear(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
@@ -84,13 +87,16 @@ class TrackListener:
             return
         rate = self.ear.model.facts.sample_rate_hz
         rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
-        heard = await self.ear.clip(np.clip(samples, -1.0, 1.0))
+        samples = np.clip(samples, -1.0, 1.0)
+        heard = await self.ear.clip(samples)
         clip = TrackStatistics(
             means=heard.mean.numpy()[None].astype(np.float32),
             starts_s=np.asarray([opening.start_s], np.float32),
             ends_s=np.asarray([opening.start_s + len(samples) / rate], np.float32),
             rms=np.asarray([rms], np.float32),
+            meters=(await asyncio.to_thread(read_meters, samples, sample_rate_hz=rate))[None],
         )
+        self.sample = samples if self.sample is None else self.sample
         await self.cache.keep_clip(self.track_sha256, len(self.clips), clip)
         self.clips.append(clip)
 
@@ -115,6 +121,7 @@ class TrackListener:
             starts_s=np.concatenate([clip.starts_s for clip in self.clips]),
             ends_s=np.concatenate([clip.ends_s for clip in self.clips]),
             rms=np.concatenate([clip.rms for clip in self.clips]),
+            meters=np.concatenate([clip.meters for clip in self.clips]),
         )
         if whole.rms.max() < SILENCE_RMS:
             raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,20 @@ from torch import Tensor
 from resonance_generate.stream import ChunkStream
 
 
+class SteeringRule(Enum):
+    """How the push depends on where the music already is. See `resonance_model.monitor`."""
+
+    ADD = auto()
+    EASE = auto()
+    CLAMP = auto()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """A recipe made ready for the engine: vectors fetched and summed, defaults filled in.
 
-    `steering` is `[layers, rows, hidden]` or None for exactly nothing. Weights of `prompts` are positive.
+    `steering` is `[layers, rows, hidden]` or None for exactly nothing. Weights of `prompts` are positive. `rule` other than ADD has the
+    push depend on where the music is, and needs `baselines` `[layers]`.
     """
 
     recipe_id: str
@@ -24,6 +34,8 @@ class Score:
     guidance_scale: float
     temperature: float
     top_k: int
+    rule: SteeringRule = SteeringRule.ADD
+    baselines: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

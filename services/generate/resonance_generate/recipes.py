@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from google.protobuf import json_format
 
-from resonance.errors import FieldViolation, InvalidInput, ResonanceError
+from resonance.errors import FailedPrecondition, FieldViolation, InvalidInput, ResonanceError
 from resonance.ids import digest_of
 from resonance.sliders import SLIDER_NAMES
 from resonance.taste import Direction
 from resonance.v1 import steering_pb2
-from resonance_generate.job import Score
+from resonance_generate.job import Score, SteeringRule
 from resonance_generate.vectors import Vectors
 from resonance_model.loaded import LoadedModel
-from resonance_model.steering import Push, compose
+from resonance_model.steering import Push, stack
 
 _Weight = steering_pb2.TasteWeight | steering_pb2.ConceptWeight
 
@@ -50,9 +50,10 @@ class RecipeBook:
         self._check(recipe)
         notices: list[str] = []
         pushes: list[Push] = []
+        words: list[str] = []
         for index, taste in enumerate(recipe.tastes):
             with naming(f"recipe.tastes[{index}].taste_id"):
-                pushes += [await self._taste_push(taste)] if taste.strength else []
+                pushes += await self._taste_pushes(taste, notices, words)
         for index, concept in enumerate(recipe.concepts):
             with naming(f"recipe.concepts[{index}].name"):
                 pushes += [await self._concept_push(concept, notices)] if concept.strength else []
@@ -60,24 +61,47 @@ class RecipeBook:
             with naming(f"recipe.sliders.{name}"):
                 pushes += [await self._slider_push(name, recipe)] if getattr(recipe.sliders, name) else []
         recipe_id = digest_of(json_format.MessageToDict(recipe))[:16]
+        stacked = stack(
+            pushes,
+            self._model.shape,
+            digest=self._model.facts.digest,
+            both_rows=recipe.steering_target == steering_pb2.STEERING_TARGET_BOTH,
+            is_joint=recipe.stacking == steering_pb2.STACKING_JOINT,
+        )
+        rule = _RULES[recipe.steering_rule]
+        if rule is not SteeringRule.ADD and stacked is not None and stacked.baselines is None:
+            raise _no_baselines()
         score = Score(
             recipe_id=recipe_id,
-            prompts=tuple((prompt.text, prompt.weight) for prompt in recipe.prompts if prompt.weight > 0),
-            steering=compose(
-                pushes,
-                self._model.shape,
-                digest=self._model.facts.digest,
-                both_rows=recipe.steering_target == steering_pb2.STEERING_TARGET_BOTH,
+            prompts=tuple(
+                (", ".join([prompt.text, *words]), prompt.weight) for prompt in recipe.prompts if prompt.weight > 0
             ),
+            steering=None if stacked is None else stacked.steering,
+            baselines=None if stacked is None else stacked.baselines,
+            rule=rule,
             guidance_scale=recipe.guidance_scale,
             temperature=recipe.temperature,
             top_k=recipe.top_k,
         )
         return Resolved(recipe=recipe, recipe_id=recipe_id, score=score, notices=tuple(notices))
 
-    async def _taste_push(self, weight: steering_pb2.TasteWeight) -> Push:
-        direction = await self._vectors.taste(weight.taste_id)
-        return _push(direction, weight.strength, weight)
+    async def _taste_pushes(self, weight: steering_pb2.TasteWeight, notices: list[str], words: list[str]) -> list[Push]:
+        if not weight.strength and not weight.in_words:
+            return []
+        taste = await self._vectors.taste(weight.taste_id)
+        if weight.in_words and taste.words:
+            words.append(taste.words)
+            notices.append(f"the taste was put into words: {taste.words}")
+        elif weight.in_words:
+            notices.append("the taste has no words: it was made before playlists were described; make it again")
+        held = min(max(weight.strength, taste.strength_min), taste.strength_max)
+        strength = weight.strength if weight.unclamped else held
+        if strength != weight.strength:
+            notices.append(
+                f"the taste was held to {strength:g}: its safe range goes from {taste.strength_min:g} to "
+                f"{taste.strength_max:g}, not to {weight.strength:g}"
+            )
+        return [_push(taste.direction, strength, weight)] if strength else []
 
     async def _concept_push(self, weight: steering_pb2.ConceptWeight, notices: list[str]) -> Push:
         concept = await self._vectors.concept(weight.name)
@@ -94,8 +118,7 @@ class RecipeBook:
     async def _slider_push(self, name: str, recipe: steering_pb2.Recipe) -> Push:
         position: float = getattr(recipe.sliders, name)
         concept = await self._vectors.slider(name)
-        reach = concept.strength_max if position > 0 else -concept.strength_min
-        return Push(direction=concept.direction, strength=position * reach)
+        return Push(direction=concept.direction, strength=concept.strength_at(position))
 
     def _check(self, recipe: steering_pb2.Recipe) -> None:
         faults = [*_layer_faults("tastes", recipe.tastes, self._model.shape.layer_count)]
@@ -106,6 +129,18 @@ class RecipeBook:
             raise InvalidInput(
                 "; ".join(f"{fault.field}: {fault.message}" for fault in faults), violations=tuple(faults)
             )
+
+
+_RULES = {
+    steering_pb2.STEERING_RULE_ADD: SteeringRule.ADD,
+    steering_pb2.STEERING_RULE_EASE: SteeringRule.EASE,
+    steering_pb2.STEERING_RULE_CLAMP: SteeringRule.CLAMP,
+}
+
+
+def _no_baselines() -> FailedPrecondition:
+    message = "a direction of this recipe was stored before self-monitoring existed; extract it again, or use steering_rule add"
+    return FailedPrecondition(message, reason="NO_BASELINES")
 
 
 @contextmanager
@@ -132,6 +167,10 @@ def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_
     if not whole.HasField("top_k"):
         whole.top_k = defaults.top_k
     whole.sliders.SetInParent()
+    if whole.stacking == steering_pb2.STACKING_UNSPECIFIED:
+        whole.stacking = steering_pb2.STACKING_JOINT
+    if whole.steering_rule == steering_pb2.STEERING_RULE_UNSPECIFIED:
+        whole.steering_rule = steering_pb2.STEERING_RULE_ADD
     if whole.steering_target == steering_pb2.STEERING_TARGET_UNSPECIFIED:
         whole.steering_target = steering_pb2.STEERING_TARGET_CONDITIONAL
     weights: list[_Weight] = [*whole.tastes, *whole.concepts]

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from resonance.audio.wav import pcm16
 from resonance_generate import metrics
-from resonance_generate.job import Job, Score
+from resonance_generate.job import Job, Score, SteeringRule
 from resonance_generate.stream import Piece
 from resonance_model.loaded import LoadedModel
+from resonance_model.monitor import Monitor
 from resonance_model.sampling import Sampling
 from resonance_model.slot import Conditioning, Slot
 from resonance_model.voice import WINDOW_FRAMES, Voice
@@ -32,6 +33,7 @@ class Row:
         self._hop = model.facts.hop_samples
         self._rate = model.facts.sample_rate_hz
         slot = Slot(model.shape, self._conditioning(job.score), steering=job.score.steering)
+        slot.monitor = _monitor_of(job.score)
         self.voice = _voice_of(job, model, slot)
         if job.given is not None:
             self.voice.begin_from(job.given)
@@ -99,6 +101,7 @@ class Row:
             self.voice.slot.conditioning = self._conditioning(score)
         if score.steering is not self._score.steering:
             self._ramp = (self.voice.slot.steering, score.steering, 0)
+            self.voice.slot.monitor = _monitor_of(score)
         self.voice.sampling = replace(
             self.voice.sampling,
             guidance_scale=score.guidance_scale,
@@ -178,6 +181,12 @@ def _voice_of(job: Job, model: LoadedModel, slot: Slot) -> Voice:
         window_steps=window,
         context_frames=int(window * CONTEXT_SHARE),
     )
+
+
+def _monitor_of(score: Score) -> Monitor | None:
+    if score.rule is SteeringRule.ADD or score.steering is None or score.baselines is None:
+        return None
+    return Monitor(score.steering, score.baselines, is_clamp=score.rule is SteeringRule.CLAMP)
 
 
 def _between(start: Tensor | None, target: Tensor | None, share: float) -> Tensor | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import numpy as np
 from google.protobuf import json_format
 
 from resonance.errors import DataLoss, FailedPrecondition, NotFound
-from resonance.keys import concept_key, taste_key
+from resonance.keys import concept_key, taste_calibration_key, taste_key
 from resonance.store import ObjectStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2, steering_pb2
@@ -19,11 +20,34 @@ UNCALIBRATED_STRENGTH_MAX = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsableConcept:
-    """A concept's direction and its safe range; the range is a cautious default where nobody has calibrated."""
+    """A concept's direction and its safe range; the range is a cautious default where nobody has calibrated.
+
+    `remap` are knots (slider position, strength) in rising order; empty where the ends are joined to zero by straight lines.
+    """
 
     direction: Direction
     strength_min: float
     strength_max: float
+    remap: tuple[tuple[float, float], ...] = ()
+
+    def strength_at(self, position: float) -> float:
+        """The strength of a slider position in [-1, 1]; 0 is exactly 0."""
+        if position == 0.0:
+            return 0.0
+        if not self.remap:
+            return position * (self.strength_max if position > 0 else -self.strength_min)
+        positions, strengths = zip(*self.remap, strict=True)
+        return float(np.interp(position, positions, strengths))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsableTaste:
+    """A taste's direction, its safe range (infinite where nobody has measured it), and what was heard, in words."""
+
+    direction: Direction
+    strength_min: float
+    strength_max: float
+    words: str
 
 
 class Vectors:
@@ -35,8 +59,8 @@ class Vectors:
         self._item_max = item_max
         self._cache: OrderedDict[str, Direction] = OrderedDict()
 
-    async def taste(self, taste_id: str) -> Direction:
-        """The direction of a completed taste.
+    async def taste(self, taste_id: str) -> UsableTaste:
+        """A completed taste: its direction, its safe range where somebody has measured it, and its words.
 
         Raises:
             NotFound: there is no such taste, or it is not complete yet.
@@ -56,7 +80,19 @@ class Vectors:
                 "make the taste again",
                 reason="MODEL_MISMATCH",
             )
-        return await self._direction(summary.vector_key, summary.vector_sha256)
+        direction = await self._direction(summary.vector_key, summary.vector_sha256)
+        low, high = await self._taste_range(taste_id, summary.vector_sha256)
+        words = ", ".join(summary.character.words)
+        return UsableTaste(direction=direction, strength_min=low, strength_max=high, words=words)
+
+    async def _taste_range(self, taste_id: str, vector_sha256: str) -> tuple[float, float]:
+        """The measured safe range of this very vector; without one nothing is held back."""
+        try:
+            stored = await self._store.get(taste_calibration_key(taste_id, vector_sha256))
+        except NotFound:
+            return float("-inf"), float("inf")
+        calibration = json_format.Parse(stored.data, extract_pb2.Calibration())
+        return calibration.strength_min, calibration.strength_max
 
     async def concept(self, name: str) -> UsableConcept:
         """A ready concept with its safe range.
@@ -73,11 +109,13 @@ class Vectors:
         if concept.unusable_reason:
             raise FailedPrecondition(f"{name} cannot be used: {concept.unusable_reason}", reason="CONCEPT_UNUSABLE")
         direction = await self._direction(concept.vector_key, concept.vector_sha256)
+        remap: tuple[tuple[float, float], ...] = ()
         if concept.HasField("calibration"):
             low, high = concept.calibration.strength_min, concept.calibration.strength_max
+            remap = tuple((knot.position, knot.strength) for knot in concept.calibration.remap)
         else:
             low, high = -UNCALIBRATED_STRENGTH_MAX, UNCALIBRATED_STRENGTH_MAX
-        return UsableConcept(direction=direction, strength_min=low, strength_max=high)
+        return UsableConcept(direction=direction, strength_min=low, strength_max=high, remap=remap)
 
     async def slider(self, name: str) -> UsableConcept:
         """The concept behind a slider. Raises FailedPrecondition while it is still being computed."""

@@ -28,6 +28,7 @@ from resonance.v1 import (
     jobs_pb2,
     steering_pb2,
 )
+from resonance_extract.refining.grammar import refine
 from resonance_ingest.service import upload_message
 from resonance_ingest.sources.resumable import ResumableUploads
 
@@ -429,6 +430,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
 
     def __init__(self) -> None:
         self._concepts = {name: extract_pb2.Concept(name=name, built_in=True, ready=True) for name in SLIDER_NAMES}
+        self._studies: dict[str, extract_pb2.Study] = {}
 
     async def ListConcepts(self, request, context):
         return extract_pb2.ListConceptsResponse(concepts=self._concepts.values())
@@ -445,6 +447,50 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         yield extract_pb2.CalibrateConceptResponse(progress=extract_pb2.Progress(done=1, total=1))
         concept.calibration.CopyFrom(extract_pb2.Calibration(strength_min=-2, strength_max=3))
         yield extract_pb2.CalibrateConceptResponse(concept=concept)
+
+    async def StartStudy(self, request, context):
+        if request.concept:
+            self._concept(request.concept)
+        study = extract_pb2.Study(
+            study_id="s-scripted", kind=request.kind or 1, concept=request.concept, taste_id=request.taste_id, state=1
+        )
+        study.progress.total = 2
+        self._studies[study.study_id] = study
+        return extract_pb2.StartStudyResponse(study=study)
+
+    async def GetStudy(self, request, context):
+        if request.study_id not in self._studies:
+            raise NotFound(f"there is no study {request.study_id}", reason="NO_SUCH_STUDY")
+        return extract_pb2.GetStudyResponse(study=self._studies[request.study_id])
+
+    async def WatchStudy(self, request, context):
+        study = (await self.GetStudy(request, context)).study
+        for done in range(3):
+            study.progress.done = done
+            study.state = 2 if done == 2 else 1
+            yield extract_pb2.WatchStudyResponse(study=study)
+
+    async def CancelStudy(self, request, context):
+        study = (await self.GetStudy(request, context)).study
+        study.state = 4
+        return extract_pb2.CancelStudyResponse(study=study)
+
+    async def Refine(self, request, context):
+        """The real grammar: it needs no model."""
+        now, before = (
+            {name: getattr(sliders, name) for name in SLIDER_NAMES} for sliders in (request.sliders, request.previous)
+        )
+        found = refine(request.text, now, before if request.HasField("previous") else None)
+        return extract_pb2.RefineResponse(
+            sliders=steering_pb2.Sliders(**found.sliders),
+            changes=[
+                extract_pb2.SliderChange(slider=one.slider, before=one.before, after=one.after, words=one.words)
+                for one in found.changes
+            ],
+            explanation=found.explanation,
+            not_understood=found.not_understood,
+            source=found.source,
+        )
 
     async def ScanLayers(self, request, context):
         self._concept(request.name)

@@ -36,6 +36,7 @@ async def test_every_route_is_shown() -> None:
         .replace("$L", "{token}")
         .replace("$K", "{link_id}")
         .replace("$ID", "{request_id}")
+        .replace("$S", "{study_id}")
         .replace("rain", "{name}")
     )
     paths = document_of(build_app(Settings()).routes)["paths"]
@@ -49,7 +50,7 @@ async def test_every_line_works(gateway: Gateway, tmp_path: Path) -> None:
     taste = (await gateway.http.post("/v1/tastes", json={"url": "https://youtu.be/x"})).json()["id"]
     await gateway.http.post("/v1/generations", json={"prompt": "x", "duration_s": 3, "request_id": "id-1"})
     link = (await gateway.http.post("/v1/takes/id-1/link", json={})).json()
-    environment = os.environ | {"R": gateway.url, "T": taste, "ID": "id-1", "K": link["id"]}
+    environment = os.environ | {"R": gateway.url, "T": taste, "ID": "id-1", "K": link["id"], "S": "s-scripted"}
     openings = {line[:1]: line for line in commands() if line[1:3] == "=$"}
     failed = []
     for line in commands():

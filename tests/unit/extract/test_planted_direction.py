@@ -8,6 +8,7 @@ import torch
 
 from resonance.errors import InvalidInput
 from resonance.v1 import extract_pb2, steering_pb2
+from resonance_extract.describing.meters import COLUMN_COUNT
 from resonance_extract.directions import direction_of
 from resonance_extract.layers import auc_of, best_layers, layer_scores
 from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean
@@ -103,6 +104,7 @@ def track(index: int, means: np.ndarray, rms: list[float] | None = None) -> Inde
             starts_s=starts,
             ends_s=starts + 10,
             rms=np.asarray(rms or [0.1] * count, dtype=np.float32),
+            meters=np.zeros((count, COLUMN_COUNT), dtype=np.float32),
         ),
     )
 

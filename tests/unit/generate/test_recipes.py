@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import json_format
 
 from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound
-from resonance.keys import concept_key, taste_key
+from resonance.keys import concept_key, taste_calibration_key, taste_key
 from resonance.store import MemoryStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2, steering_pb2
@@ -136,3 +136,54 @@ async def test_an_unusable_concept_is_refused_with_its_reason(
     await put_concept(store, tiny, "energy", unusable_reason="its two sides do not separate")
     with pytest.raises(FailedPrecondition, match="do not separate"):
         await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=0.5)))
+
+
+async def test_a_remap_bends_the_way_between_the_ends(book: RecipeBook, store: MemoryStore, tiny: LoadedModel) -> None:
+    knots = [(-1.0, -2.0), (0.0, 0.0), (0.5, 0.25), (1.0, 3.0)]
+    remap = [extract_pb2.RemapPoint(position=position, strength=strength) for position, strength in knots]
+    calibration = extract_pb2.Calibration(strength_min=-2, strength_max=3, remap=remap)
+    await put_concept(store, tiny, "energy", calibration=calibration)
+    for position, expected in ((0.5, 0.25), (1.0, 3.0), (0.75, 1.625), (-0.5, -1.0)):
+        steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=position)))).score.steering
+        assert steering is not None
+        assert steering[0, 0, 0].item() == pytest.approx(expected)
+
+
+async def test_a_taste_in_words_is_merged_into_the_prompt_and_said(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    await put_taste(store, tiny, "t-words")
+    stored = json_format.Parse((await store.get(taste_key("t-words"))).data, steering_pb2.TasteSummary())
+    stored.character.words.extend(["slow", "warm"])
+    await store.put(taste_key("t-words"), json_format.MessageToJson(stored).encode())
+    use = steering_pb2.TasteWeight(taste_id="t-words", strength=0.0, in_words=True)
+    resolved = await book.resolve(recipe(tastes=[use]))
+    assert resolved.score.prompts == (("jazz, slow, warm", 1.0),)
+    assert resolved.score.steering is None
+    assert resolved.notices == ("the taste was put into words: slow, warm",)
+
+
+async def test_a_calibrated_taste_is_held_to_its_range_unless_told_not_to(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    await put_taste(store, tiny, "t-range")
+    summary = json_format.Parse((await store.get(taste_key("t-range"))).data, steering_pb2.TasteSummary())
+    limits = json_format.MessageToJson(extract_pb2.Calibration(strength_min=-1, strength_max=1.5)).encode()
+    await store.put(taste_calibration_key("t-range", summary.vector_sha256), limits)
+    use = steering_pb2.TasteWeight(taste_id="t-range", strength=4.0, layer_gains={0: 1.0})
+    held = await book.resolve(recipe(tastes=[use]))
+    assert held.score.steering is not None
+    assert held.score.steering[0, 0, 0].item() == 1.5
+    assert "held to 1.5" in held.notices[0]
+    use.unclamped = True
+    assert (await book.resolve(recipe(tastes=[use]))).score.steering[0, 0, 0].item() == 4.0  # type: ignore[index]
+
+
+async def test_self_monitoring_needs_to_know_where_music_lies(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    await put_taste(store, tiny, "t-old")  # a direction that was stored without baselines
+    use = steering_pb2.TasteWeight(taste_id="t-old", strength=1.0)
+    with pytest.raises(FailedPrecondition) as caught:
+        await book.resolve(recipe(tastes=[use], steering_rule=steering_pb2.STEERING_RULE_EASE))
+    assert caught.value.reason == "NO_BASELINES"

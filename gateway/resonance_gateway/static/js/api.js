@@ -30,6 +30,7 @@ export const getTaste = (id) => getJson(`${TASTES}/${id}`);
 export const cancelTaste = (id) => sendJson(`${TASTES}/${id}/cancel`, {});
 export const retryTaste = (id) => sendJson(`${TASTES}/${id}/retry`, {});
 export const submitLink = (url, requestId) => sendJson(TASTES, { url, request_id: requestId });
+export const refine = (text, sliders, previous) => sendJson("/v1/refinements", { text, sliders, ...(previous ? { previous } : {}) });
 export const listTakes = (pageToken = "") => getJson(`${TAKES}?page_size=12&page_token=${encodeURIComponent(pageToken)}`);
 export const getTake = (id) => getJson(`${TAKES}/${id}`);
 export const takeAudioUrl = (id) => `${TAKES}/${id}/audio`;

@@ -6,6 +6,7 @@ import { Library } from "./library.js";
 import { Live } from "./live.js";
 import { Player } from "./player.js";
 import { listenForKeys } from "./shortcuts.js";
+import { buildRefine } from "./refine.js";
 import { buildSliders, NAMES, setSliders } from "./sliders.js";
 import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js";
 import { t } from "./strings.js";
@@ -21,6 +22,7 @@ let canSteer = true;
 fillTexts();
 buildWords();
 buildSliders();
+buildRefine();
 
 const player = new Player();
 const transport = new Transport(player);

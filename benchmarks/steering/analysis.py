@@ -1,0 +1,317 @@
+"""From scores to findings: paired effects, monotony, specificity, quality, stacking, tastes, variants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import sqrtm
+from scipy.stats import spearmanr
+
+from resonance.sliders import SLIDER_NAMES
+from resonance_extract.quality import Quality, failed_gates
+
+from .cells import Cell, held_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
+from .playlists import TRACKS
+from .scorers import OWN
+from .sizes import Size
+from .studio import Studio
+from .workshop import Workshop, cosine
+
+Array = NDArray[np.float64]
+FRECHET_DIMENSIONS = 12
+
+
+class Analysis:
+    """Everything is paired: a clip's effect is its score less that of its unsteered twin, in standard deviations of unsteered clips."""
+
+    def __init__(self, studio: Studio, size: Size, shop: Workshop) -> None:
+        self._studio = studio
+        self._size = size
+        self._shop = shop
+        plain = [studio.row(cell) for cell in twins(size)]
+        names = plain[0]["scores"].keys()
+        self._spread = {name: float(np.nanstd([row["scores"][name] for row in plain])) or 1.0 for name in names}
+        self.plain = plain
+
+    # --- effects
+
+    def effect(self, cell: Cell, slider: str) -> float:
+        """How far the clip moved from its twin in what the slider is about, in standard deviations of unsteered clips."""
+        ours, theirs = (self._studio.row(one)["scores"] for one in (cell, cell.twin))
+        moves = [(ours[name] - theirs[name]) / self._spread[name] for name in OWN[slider] if np.isfinite(ours[name])]
+        return float(np.mean(moves)) if moves else float("nan")
+
+    def mean_effect(self, cells: Sequence[Cell], slider: str) -> float:
+        """The mean over clips."""
+        return float(np.mean([self.effect(cell, slider) for cell in cells]))
+
+    def ratio(self, cells: Sequence[Cell], name: str) -> float:
+        """The mean score over the twins' mean score, less 1."""
+        ours = np.mean([self._studio.row(cell)["scores"][name] for cell in cells])
+        theirs = np.mean([self._studio.row(cell.twin)["scores"][name] for cell in cells])
+        return float(ours / theirs - 1) if theirs else float("nan")
+
+    def tempo_ratio(self, cells: Sequence[Cell]) -> tuple[float, float]:
+        """The mean tempo change, with what looks like an octave error folded back; and the share of such clips."""
+        octaves = np.array(
+            [
+                self._studio.row(cell)["scores"]["tempo_octaves"]
+                - self._studio.row(cell.twin)["scores"]["tempo_octaves"]
+                for cell in cells
+            ]
+        )
+        folded = (octaves + 0.5) % 1.0 - 0.5
+        return float(2 ** folded.mean() - 1), float((np.abs(octaves) > 0.5).mean())
+
+    def failures(self, cells: Sequence[Cell]) -> list[str]:
+        """Per clip the gates that it fails against its twin, joined; clips that pass are left out."""
+        failed = [
+            failed_gates(_quality(self._studio.row(cell)), _quality(self._studio.row(cell.twin))) for cell in cells
+        ]
+        return ["+".join(gates) for gates in failed if gates]
+
+    # --- sliders
+
+    def sliders(self) -> dict[str, Any]:
+        """Per slider: its curve, its goals, and what it does to the others."""
+        grid, found = slider_cells(self._size), {}
+        for name in SLIDER_NAMES:
+            if not all(self._studio.has(cells) for (one, _), cells in grid.items() if one == name):
+                continue
+            strengths = sorted(strength for one, strength in grid if one == name)
+            curve = {0.0: 0.0} | {strength: self.mean_effect(grid[name, strength], name) for strength in strengths}
+            failures = {strength: self.failures(grid[name, strength]) for strength in strengths}
+            found[name] = {
+                "unusable": self._shop.unusable[name],
+                "ends": self._shop.ends[name],
+                "curve": {f"{strength:g}": curve[strength] for strength in sorted(curve)},
+                "failed_clips": {f"{strength:g}": failures[strength] for strength in strengths},
+                "clips": len(grid[name, strengths[0]]),
+                "own_range": self._own_range(name, strengths, failures),
+                "auc": self._shop.aucs[name],
+                "sides": {
+                    sign_name: self._side(name, sign, grid, curve, failures)
+                    for sign_name, sign in (("up", 1), ("down", -1))
+                },
+            }
+        return found
+
+    def _own_range(self, name: str, strengths: Sequence[float], failures: dict[float, list[str]]) -> list[float]:
+        """The widest range around zero in which no more than one clip in eight fails a gate, on the bench's own prompts."""
+        limits = [0.0, 0.0]
+        for index, sign in enumerate((-1, 1)):
+            for strength in sorted((s for s in strengths if s * sign > 0), key=abs):
+                if len(failures[strength]) > self._size.prompts * self._size.seeds / 8:
+                    break
+                limits[index] = strength
+        return limits
+
+    def _side(
+        self,
+        name: str,
+        sign: int,
+        grid: dict[tuple[str, float], list[Cell]],
+        curve: dict[float, float],
+        failures: dict[float, list[str]],
+    ) -> dict[str, Any]:
+        end = self._shop.ends[name][1 if sign > 0 else 0]
+        inside = sorted((s for s in curve if s * sign >= 0 and abs(s) <= abs(end) + 1e-9), key=abs)
+        everywhere = sorted((s for s in curve if s * sign >= 0), key=abs)
+        top = inside[-1]
+        side: dict[str, Any] = {
+            "end": end,
+            "spearman_all": _monotony([s * sign for s in everywhere], [curve[s] * sign for s in everywhere]),
+            "largest_own": max((curve[s] * sign for s in everywhere), default=0.0),
+        }
+        if top == 0.0:
+            return side | {"closed": True}
+        cells = grid[name, top]
+        others = [abs(self.mean_effect(cells, other)) for other in SLIDER_NAMES if other != name]
+        tempo, octave_errors = self.tempo_ratio(cells)
+        return side | {
+            "closed": False,
+            "top": top,
+            "spearman": _monotony([s * sign for s in inside], [curve[s] * sign for s in inside]),
+            "own": curve[top] * sign,
+            "others": float(np.nanmean(others)),
+            "specificity": curve[top] * sign / max(float(np.nanmean(others)), 1e-9),
+            "failed": len(failures[top]),
+            "clips": len(cells),
+            "tempo": tempo,
+            "octave_errors": octave_errors,
+            "onsets": self.ratio(cells, "onsets_per_s"),
+            "low_share": self.ratio(cells, "low_share"),
+            "loudness_db": float(
+                np.mean(
+                    [
+                        self._studio.row(c)["scores"]["loudness_lufs"]
+                        - self._studio.row(c.twin)["scores"]["loudness_lufs"]
+                        for c in cells
+                    ]
+                )
+            ),
+            "frechet": self.frechet_ratio(cells),
+        }
+
+    def side_effects(self) -> dict[str, list[float]]:
+        """Seven by seven: what pushing a slider up less pushing it down does to each score, per slider."""
+        grid, table = slider_cells(self._size), {}
+        for name in SLIDER_NAMES:
+            strength = max(self._size.strengths)
+            strength = max(s for s in self._size.strengths if s <= 2.0) if strength > 2 else strength
+            if not (self._studio.has(grid[name, strength]) and self._studio.has(grid[name, -strength])):
+                continue
+            table[name] = [
+                (self.mean_effect(grid[name, strength], other) - self.mean_effect(grid[name, -strength], other)) / 2
+                for other in SLIDER_NAMES
+            ]
+        return table
+
+    # --- quality
+
+    def frechet_ratio(self, cells: Sequence[Cell]) -> float:
+        """The Frechet distance of the clips from unsteered clips of other seeds, over that of their own twins from the same."""
+        others = self._embeddings(list(twins(self._size)[len(twins(self._size)) // 2 :]))
+        basis = _basis(np.concatenate([others, self._embeddings(twins(self._size)[: len(others)])]))
+        ours, theirs = self._embeddings(cells), self._embeddings([cell.twin for cell in cells])
+        return frechet(basis(ours), basis(others)) / max(frechet(basis(theirs), basis(others)), 1e-9)
+
+    def _embeddings(self, cells: Sequence[Cell]) -> Array:
+        return np.array([self._studio.row(cell)["embedding"] for cell in cells])
+
+    # --- several at once
+
+    def stacking(self) -> dict[str, Any]:
+        """The share of pairs and triples in which every part moves as asked, on the mean over prompts, for each way of stacking."""
+        found = {}
+        for way in ("joint", "sum"):
+            groups = {
+                group: cells
+                for group, cells in stack_cells(self._size, self._shop.ends, way).items()
+                if self._studio.has(cells)
+            }
+            for count, word in ((2, "pairs"), (3, "triples")):
+                chosen = [(group, cells) for group, cells in groups.items() if len(group) == count]
+                moves = [[sign * self.mean_effect(cells, name) for name, sign in group] for group, cells in chosen]
+                if moves:
+                    found[f"{word}_{way}"] = {
+                        "count": len(moves),
+                        "as_asked": float(np.mean([min(one) > 0 for one in moves])),
+                        "parts_as_asked": float(np.mean([part > 0 for one in moves for part in one])),
+                        "weakest_part": float(np.mean([min(one) for one in moves])),
+                    }
+        return found
+
+    # --- tastes
+
+    def tastes(self, names: Sequence[str], words: dict[str, str], marks: dict[str, Array]) -> dict[str, Any]:
+        """How often the nearest playlist of steered clips is the right one, by held-out tracks' centroids in an embedding."""
+        held = np.stack([marks[name][TRACKS:].mean(0) for name in names])
+        scale = np.concatenate([marks[name] for name in names]).std(0) + 1e-6
+        known = np.mean(
+            [
+                [_nearest((mark[None] - held) / scale) == index for mark in marks[name][:TRACKS]]
+                for index, name in enumerate(names)
+            ]
+        )
+        picks: dict[str, list[bool]] = {}
+        shifts: dict[str, list[bool]] = {}
+        centre = held.mean(0)
+        for (kind, name, strength), cells in taste_cells(self._size, list(names), words).items():
+            if not self._studio.has(cells):
+                continue
+            label = kind if kind == "words" else f"{kind} {strength:g}"
+            twin_cells = [
+                Cell(prompt=c.prompt.split(f", {words[name]}")[0], seed=c.seed, clip_s=c.clip_s) for c in cells
+            ]
+            for cell, twin in zip(cells, twin_cells, strict=True):
+                mark = np.array(self._studio.row(cell)["embedding"])
+                picks.setdefault(label, []).append(_nearest((mark[None] - held) / scale) == names.index(name))
+                if self._studio.has([twin]):
+                    # What steering changed, against what sets each playlist apart: the prompt's own sound is taken out.
+                    change = (mark - np.array(self._studio.row(twin)["embedding"])) / scale
+                    apart = (held - centre) / scale
+                    likeness = (apart @ change) / (np.linalg.norm(apart, axis=1) + 1e-9)
+                    shifts.setdefault(label, []).append(int(np.argmax(likeness)) == names.index(name))
+        return {
+            "chance": 1 / len(names),
+            "real_tracks": float(known),
+            "nearest": {label: float(np.mean(one)) for label, one in picks.items()},
+            "change_points_at": {label: float(np.mean(one)) for label, one in shifts.items()},
+            "clips": {label: len(one) for label, one in picks.items()},
+            "split_half": {kind: _of_kind(self._shop.halves, kind) for kind in ("contrast", "mean", "whitened")},
+            "between": {kind: self._between(names, kind) for kind in ("contrast", "mean", "whitened")},
+        }
+
+    def _between(self, names: Sequence[str], kind: str) -> list[list[float]]:
+        """The cosine matrix of the tastes."""
+        rows = [self._shop.directions[f"taste:{name}:{kind}"].per_layer for name in names]
+        return [[cosine(one, other) for other in rows] for one in rows]
+
+    # --- other ways
+
+    def variants(self) -> dict[str, Any]:
+        """Per variant: the mean effect in the asked direction, the mean effect on the others, and the share of clips that fail a gate."""
+        found: dict[str, dict[str, list[float]]] = {}
+        for (variant, name, strength), cells in variant_cells(self._size, self._shop.best).items():
+            if not self._studio.has(cells):
+                continue
+            row = found.setdefault(variant, {"own": [], "others": [], "failed": []})
+            row["own"].append(float(np.sign(strength)) * self.mean_effect(cells, name))
+            row["others"].append(
+                float(np.nanmean([abs(self.mean_effect(cells, other)) for other in SLIDER_NAMES if other != name]))
+            )
+            row["failed"].append(len(self.failures(cells)) / len(cells))
+        return {
+            variant: {key: float(np.mean(values)) for key, values in row.items()}
+            | {"ratio": float(np.mean(row["own"]) / max(np.mean(row["others"]), 1e-9)), "conditions": len(row["own"])}
+            for variant, row in found.items()
+        }
+
+    def held(self) -> dict[str, Any]:
+        """A knob held for a minute: how far each ten seconds lie from the minute's mean, in loudness, beside no knob."""
+        cells = held_cells(self._size, self._shop.ends)
+        if not self._studio.has(cells) or "windows" not in self._studio.row(cells[0]):
+            return {}
+        found: dict[str, list[float]] = {"plain": [], "steered": []}
+        for cell in cells:
+            levels = np.array([10 ** (window["loudness_lufs"] / 20) for window in self._studio.row(cell)["windows"]])
+            found["steered" if cell.pushes else "plain"].append(float(np.abs(levels / levels.mean() - 1).max()))
+        return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def frechet(one: Array, other: Array) -> float:
+    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Dowson and Landau 1982), with a floor on the covariances that few clips need."""
+    floor = 1e-3 * np.eye(one.shape[1])
+    first, second = np.cov(one, rowvar=False) + floor, np.cov(other, rowvar=False) + floor
+    root = np.real(sqrtm(first @ second))
+    return float(np.square(one.mean(0) - other.mean(0)).sum() + np.trace(first + second - 2 * root))
+
+
+def _basis(clips: Array) -> Any:
+    """Principal directions of standardised unsteered embeddings."""
+    mean, scale = clips.mean(0), clips.std(0) + 1e-6
+    _, _, rows = np.linalg.svd((clips - mean) / scale, full_matrices=False)
+    count = min(FRECHET_DIMENSIONS, max(2, len(clips) // 4), len(rows))
+    return lambda found: ((found - mean) / scale) @ rows[:count].T / np.sqrt(found.shape[1])
+
+
+def _monotony(strengths: Sequence[float], values: Sequence[float]) -> float:
+    if len(strengths) < 3:
+        return float("nan")
+    return float(spearmanr(strengths, values).statistic)
+
+
+def _quality(row: dict[str, Any]) -> Quality:
+    return Quality(**row["quality"], distance_db=0.0)
+
+
+def _nearest(gaps: Array) -> int:
+    return int(np.argmin(np.square(gaps).sum(1)))
+
+
+def _of_kind(values: dict[str, float], kind: str) -> float:
+    return float(np.mean([value for name, value in values.items() if name.endswith(f":{kind}")]))

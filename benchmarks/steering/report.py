@@ -1,0 +1,297 @@
+"""The bench's tables and pictures: goals first, the missed ones too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resonance.sliders import SLIDER_NAMES
+
+SIDES = ("up", "down")
+
+
+def write_report(found: dict[str, Any], folder: Path) -> str:
+    """`steering.md` and the pictures; returns the text."""
+    machine, versions = found["machine"], found["versions"]
+    parts = [
+        f"# Steering, {found['date']}",
+        f"Model {found['model']['id']} {found['model']['digest'][:12]} in {found['model']['precision']}; {machine['processor']}, "
+        f"{machine['cores']} thread; torch {versions['torch']}; commit {found['commit'][:12]}"
+        f"{'+changes' if found['commit'].endswith('+changes') else ''}; size `{found['size']}`: {_conditions(found)}. "
+        "Effects are paired with the unsteered clip of the same prompt and seed, in standard deviations of unsteered clips. "
+        "All numbers are in `steering.json`.",
+        "## Goals",
+        _table(("goal", "wanted", "measured", ""), list(_goals(found))),
+        "## Sliders",
+        _sliders(found),
+        "![Strength against score](steering.png)",
+        "## What a slider does to the others",
+        "Effect of strength 2 less effect of strength -2, halved; rows are what is pushed, columns what is heard.",
+        _side_effects(found),
+        "## Tastes",
+        _tastes(found),
+        "![Layers and tastes](steering-layers.png)",
+        "## Several at once",
+        _stacking(found),
+        "## Other ways of steering",
+        _variants(found),
+    ]
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    (folder / "steering.md").write_text(text)
+    _curves(found, folder / "steering.png")
+    _layers_and_tastes(found, folder / "steering-layers.png")
+    return text
+
+
+def _conditions(found: dict[str, Any]) -> str:
+    size = found["conditions"]
+    return (
+        f"{size['prompts']} prompts x {size['seeds']} seeds x {len(size['strengths'])} strengths per sign, "
+        f"clips of {size['clip_s']:g} s"
+    )
+
+
+def _goals(found: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    sides = [(name, side, found["sliders"][name]["sides"][side]) for name in found["sliders"] for side in SIDES]
+    if sides:
+        yield from _slider_goals(sides)
+    stacking = found["stacking"]
+    for word, wanted in (("pairs", 0.9), ("triples", 0.8)):
+        if row := stacking.get(f"{word}_joint"):
+            plain = stacking.get(f"{word}_sum", {}).get("as_asked", float("nan"))
+            told = f"{row['as_asked']:.0%} of {row['count']} (plain sum {plain:.0%})"
+            yield (
+                f"{word} of sliders in which every part moves as asked",
+                f">= {wanted:.0%}",
+                told,
+                _verdict(row["as_asked"] >= wanted),
+            )
+    if tastes := found["tastes"]:
+        yield from _taste_goals(tastes)
+    if held := found["held"]:
+        told = f"{held['steered']:.0%} (no knob: {held['plain']:.0%})"
+        yield (
+            "a knob held for 60 s: farthest ten seconds from the mean level",
+            "<= 10%",
+            told,
+            _verdict(held["steered"] <= 0.1),
+        )
+
+
+def _slider_goals(sides: list[tuple[str, str, dict[str, Any]]]) -> Iterator[tuple[str, str, str, str]]:
+    open_sides = [(name, side, one) for name, side, one in sides if not one["closed"]]
+    monotone = [one for _, _, one in open_sides if one["spearman"] >= 0.9]
+    anywhere = sum(one["spearman_all"] >= 0.9 for _, _, one in sides)
+    yield (
+        "monotone inside the safe range: Spearman(strength, score) >= 0.9",
+        "12 of 14 sides",
+        f"{len(monotone)} of {len(sides)} ({len(sides) - len(open_sides)} sides are closed; over all strengths tried {anywhere})",
+        _verdict(len(monotone) >= 12),
+    )
+    for name, key, wanted, word in (
+        ("tempo", "tempo", 0.3, "tempo"),
+        ("instrument_density", "onsets", 0.3, "onset rate, by instrument density"),
+        ("bass_resonance", "low_share", 0.25, "low-band share, by bass"),
+    ):
+        both = {side: one for slider, side, one in sides if slider == name}
+        told = ", ".join("closed" if both[s]["closed"] else f"{both[s][key]:+.0%}" for s in SIDES if s in both)
+        is_met = all(
+            not both[s]["closed"] and both[s][key] * (1 if s == "up" else -1) >= wanted for s in SIDES if s in both
+        )
+        yield f"size at the ends: {word}", f"+-{wanted:.0%}", told, _verdict(is_met)
+    if not open_sides:
+        return
+    worst = max(one["frechet"] for _, _, one in open_sides)
+    middle = np.median([one["frechet"] for _, _, one in open_sides])
+    good = sum(one["frechet"] <= 1.25 for _, _, one in open_sides)
+    told = f"{good} of {len(open_sides)} open sides (worst {worst:.2f}x, median {middle:.2f}x)"
+    yield "Frechet distance at the ends", "<= 1.25x unsteered", told, _verdict(good == len(open_sides))
+    failed, clips = sum(one["failed"] for _, _, one in open_sides), sum(one["clips"] for _, _, one in open_sides)
+    yield "clips at the ends that fail a gate", "0", f"{failed} of {clips}", _verdict(failed == 0)
+    specific = sum(one["specificity"] >= 3.6 for _, _, one in open_sides)
+    told = f"{specific} of {len(open_sides)} open sides (median {np.median([one['specificity'] for _, _, one in open_sides]):.1f}x)"
+    yield "own effect over the mean effect on the other six", ">= 3.6x", told, _verdict(specific == len(open_sides))
+
+
+def _taste_goals(tastes: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    shown = {label: value for label, value in tastes["nearest"].items() if label != "words"}
+    best = max(shown, key=lambda label: shown[label], default=None)
+    if best is not None:
+        words = tastes["nearest"].get("words", float("nan"))
+        told = f"{shown[best]:.0%} ({best}); words alone {words:.0%}; chance {tastes['chance']:.0%}; "
+        told += f"real tracks {tastes['real_tracks']:.0%}"
+        is_met = shown[best] >= 3 * tastes["chance"] and shown[best] > words
+        yield "the right playlist of 8, from steered clips", ">= 3x chance, above words", told, _verdict(is_met)
+    half = tastes["split_half"]["contrast"]
+    yield "split-half cosine of a taste (two tracks against two)", ">= 0.9", f"{half:.2f}", _verdict(half >= 0.9)
+
+
+def _sliders(found: dict[str, Any]) -> str:
+    rows = []
+    for name, slider in found["sliders"].items():
+        for side in SIDES:
+            one = slider["sides"][side]
+            if one["closed"]:
+                rows.append((name, side, "closed", f"{one['spearman_all']:.2f}", "", "", "", "", "", ""))
+                continue
+            rows.append(
+                (
+                    name,
+                    side,
+                    f"{one['end']:+g}",
+                    f"{one['spearman']:.2f}",
+                    f"{one['own']:+.2f}",
+                    f"{one['specificity']:.1f}x",
+                    f"{one['frechet']:.2f}x",
+                    f"{one['failed']}/{one['clips']}",
+                    f"{one['loudness_db']:+.1f}",
+                    f"{one['tempo']:+.0%} / {one['onsets']:+.0%} / {one['low_share']:+.0%}",
+                )
+            )
+    head = (
+        "slider", "side", "safe end", "Spearman", "own effect (sd)", "over others", "Frechet", "failed", "level (dB)",
+        "tempo / onsets / low share",
+    )  # fmt: skip
+    judge = f"The judge of voices tells held-out renderings apart with an AUC of {found['voice_judge_auc']:.2f}."
+    return _table(head, rows) + "\n\nOf a closed side the Spearman is that over all strengths tried. " + judge
+
+
+def _side_effects(found: dict[str, Any]) -> str:
+    rows = [(name, *(f"{value:+.2f}" for value in values)) for name, values in found["side_effects"].items()]
+    return _table(("pushed", *SLIDER_NAMES), rows) if rows else ""
+
+
+def _tastes(found: dict[str, Any]) -> str:
+    tastes = found["tastes"]
+    if not tastes:
+        return "Not measured: FluidSynth is not installed, so there are no playlists."
+    rows = [
+        (
+            label,
+            f"{share:.0%}",
+            f"{tastes['change_points_at'].get(label, float('nan')):.0%}",
+            str(tastes["clips"][label]),
+        )
+        for label, share in tastes["nearest"].items()
+    ]
+    halves = ", ".join(f"{kind} {value:.2f}" for kind, value in tastes["split_half"].items())
+    apart = ", ".join(
+        f"{kind} {np.mean(np.array(matrix)[~np.eye(len(matrix), dtype=bool)]):.2f}"
+        for kind, matrix in tastes["between"].items()
+    )
+    return (
+        _table(("how", "nearest playlist is the right one", "the change points at it", "clips"), rows)
+        + f"\n\nChance is {tastes['chance']:.1%}; real tracks are placed right in {tastes['real_tracks']:.0%}. "
+        f"Split-half cosine: {halves}. Mean cosine between different tastes: {apart}."
+    )
+
+
+def _stacking(found: dict[str, Any]) -> str:
+    rows = [
+        (
+            label.replace("_", ", "),
+            str(row["count"]),
+            f"{row['as_asked']:.0%}",
+            f"{row['parts_as_asked']:.0%}",
+            f"{row['weakest_part']:+.2f}",
+        )
+        for label, row in found["stacking"].items()
+    ]
+    return (
+        _table(("stacked", "groups", "all parts as asked", "parts as asked", "weakest part (sd)"), rows) if rows else ""
+    )
+
+
+def _variants(found: dict[str, Any]) -> str:
+    rows = [
+        (
+            name,
+            f"{row['own']:+.2f}",
+            f"{row['others']:.2f}",
+            f"{row['ratio']:.1f}x",
+            f"{row['failed']:.0%}",
+            str(row["conditions"]),
+        )
+        for name, row in found["variants"].items()
+    ]
+    return (
+        _table(("way", "own effect (sd)", "effect on others", "ratio", "clips that fail", "conditions"), rows)
+        if rows
+        else ""
+    )
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _verdict(is_met: bool) -> str:
+    return "met" if is_met else "**missed**"
+
+
+def _curves(found: dict[str, Any], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, grid = plt.subplots(2, 4, figsize=(13, 6), sharey=True)
+    for axes, (name, slider) in zip(grid.flat, found["sliders"].items(), strict=False):
+        strengths = sorted(map(float, slider["curve"]))
+        axes.axvspan(*slider["ends"], color="#2a7", alpha=0.15, label="safe range")
+        axes.plot(strengths, [slider["curve"][f"{s:g}"] for s in strengths], "o-", color="#246")
+        failed = [s for s in strengths if len(slider["failed_clips"].get(f"{s:g}", [])) > slider["clips"] / 8]
+        axes.plot(
+            failed,
+            [slider["curve"][f"{s:g}"] for s in failed],
+            "x",
+            color="#c33",
+            markersize=10,
+            label="more than 1 in 8 fails",
+        )
+        axes.axhline(0, color="#999", linewidth=0.7)
+        axes.set_title(name.replace("_", " "))
+        axes.set_xlabel("strength (sd of the residual)")
+    grid[0, 0].set_ylabel("effect on audio (sd)")
+    grid[1, 0].set_ylabel("effect on audio (sd)")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    grid[1, 3].axis("off")
+    grid[1, 3].legend(handles, labels, loc="center")
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def _layers_and_tastes(found: dict[str, Any], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
+    for name, slider in found["sliders"].items():
+        left.plot(range(len(slider["auc"])), slider["auc"], "o-", label=name.replace("_", " "))
+    left.axhline(0.6, color="#999", linewidth=0.7)
+    left.set_xlabel("layer")
+    left.set_ylabel("held-out AUC")
+    left.set_title("separation by layer")
+    left.legend(fontsize=8)
+    if found["tastes"]:
+        from .playlists import NAMES
+
+        matrix = np.array(found["tastes"]["between"]["contrast"])
+        image = right.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
+        right.set_xticks(range(len(NAMES)), NAMES, rotation=45, ha="right")
+        right.set_yticks(range(len(NAMES)), NAMES)
+        for row in range(len(NAMES)):
+            for column in range(len(NAMES)):
+                right.text(column, row, f"{matrix[row, column]:.1f}", ha="center", va="center", fontsize=8)
+        right.set_title("cosine between tastes")
+        figure.colorbar(image)
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    plt.close(figure)

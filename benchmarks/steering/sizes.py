@@ -1,0 +1,67 @@
+"""How much is rendered at each size, and the music that it is tried on: none of it made a direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Disjoint from the sliders' prompt pairs, the calibration's prompts and the reference's prompts; tests/unit/benchmarks holds that.
+PROMPTS = (
+    "lo-fi hip hop with electric piano",
+    "folk with acoustic guitar and flute",
+    "cinematic strings and choir",
+    "funk with electric guitar and drums",
+    "ambient pad with piano",
+    "jazz trio with trumpet",
+    "rock with electric guitar and drums",
+    "electronic with synth bass and drums",
+    "classical piano and strings",
+    "hip hop beat with bass guitar",
+    "acoustic guitar solo",
+    "choir with organ",
+    "trumpet and drums",
+    "electric piano and flute",
+    "synth with drums at medium tempo",
+    "strings with piano",
+    "funk bass guitar and organ",
+    "cinematic drums with trumpet",
+    "folk flute solo",
+    "lo-fi guitar with drums",
+    "jazz organ with drums",
+    "ambient choir and synth pad",
+    "rock with organ and bass guitar",
+    "classical flute and strings",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """A size of the bench. Strengths are in residual standard deviations and are tried on both sides of zero."""
+
+    prompts: int
+    seeds: int
+    strengths: tuple[float, ...]
+    clip_s: float
+    few_prompts: int  # for stacking, tastes and variants
+    triples: int
+    held_s: float
+
+
+SIZES = {
+    "tiny": Size(prompts=2, seeds=1, strengths=(1.0, 3.0), clip_s=4.0, few_prompts=1, triples=1, held_s=8.0),
+    "small": Size(
+        prompts=8, seeds=1, strengths=(0.5, 1.0, 2.0, 3.0), clip_s=6.0, few_prompts=4, triples=10, held_s=60.0
+    ),
+    "medium": Size(
+        prompts=12, seeds=2, strengths=(0.5, 1.0, 2.0, 3.0), clip_s=8.0, few_prompts=6, triples=20, held_s=60.0
+    ),
+    "full": Size(
+        prompts=24,
+        seeds=2,
+        strengths=(0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0),
+        clip_s=10.0,
+        few_prompts=8,
+        triples=35,
+        held_s=60.0,
+    ),
+}
+FIRST_SEED = 900_001

@@ -1,0 +1,160 @@
+"""The studio: cells become clips in our own batched decoder, and clips become scores; what was scored once is never made again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from model.training.listener import features
+from numpy.typing import NDArray
+
+from resonance_extract.quality import measure
+from resonance_model.delays import step_count_of
+from resonance_model.loaded import LoadedModel
+from resonance_model.monitor import Monitor
+from resonance_model.sampling import Sampling
+from resonance_model.slot import Slot
+from resonance_model.steering import Push, Stacked, stack
+from resonance_model.voice import WINDOW_FRAMES, Voice, advance
+
+from .cells import Cell
+from .scorers import RATE_HZ, Judge, scores_of
+from .workshop import Workshop
+
+SLOTS = 8
+WINDOWS_S = 10.0
+Audio = NDArray[np.float32]
+
+
+class Studio:
+    """Renders and scores cells; one JSON line per cell, so that a stop costs at most the batch in hand."""
+
+    def __init__(
+        self, model: LoadedModel, shop: Workshop, judge: Judge | None, folder: Path, *, minutes: float | None = None
+    ) -> None:
+        self._model = model
+        self._shop = shop
+        self._judge = judge
+        self._path = folder / "scores.jsonl"
+        self._ends_s = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+        self.scores: dict[str, dict[str, Any]] = {}
+        if self._path.exists():
+            for line in self._path.read_text().splitlines():
+                if line.endswith("}"):
+                    row = json.loads(line)
+                    self.scores[row["key"]] = row
+
+    def make(self, cells: Iterable[Cell], what: str) -> bool:
+        """Renders the cells that are missing, unsteered twins first; False where the time ran out."""
+        wanted = {cell.key: cell for cell in cells if cell.key not in self.scores}
+        for cell in list(wanted.values()):
+            if cell.pushes and cell.twin.key not in self.scores:
+                wanted.setdefault(cell.twin.key, cell.twin)
+        ordered = sorted(wanted.values(), key=lambda cell: (bool(cell.pushes), cell.clip_s))
+        started_s = time.monotonic()
+        for place in range(0, len(ordered), SLOTS):
+            if time.monotonic() > self._ends_s:
+                print(f"{what}: out of time with {len(ordered) - place} clips missing", flush=True)
+                return False
+            batch = ordered[place : place + SLOTS]
+            batch = [cell for cell in batch if cell.clip_s == batch[0].clip_s] + [
+                cell for cell in batch if cell.clip_s != batch[0].clip_s
+            ]
+            for length in dict.fromkeys(cell.clip_s for cell in batch):
+                self._record([cell for cell in batch if cell.clip_s == length])
+            if place // SLOTS % 10 == 0:
+                done = min(place + SLOTS, len(ordered))
+                print(f"{what}: {done} of {len(ordered)} clips, {time.monotonic() - started_s:.0f} s", flush=True)
+        return True
+
+    def has(self, cells: Iterable[Cell]) -> bool:
+        """Whether every cell has been scored."""
+        return all(cell.key in self.scores for cell in cells)
+
+    def row(self, cell: Cell) -> dict[str, Any]:
+        """What is known of a cell."""
+        return self.scores[cell.key]
+
+    def _record(self, batch: list[Cell]) -> None:
+        clips = self.render(batch)
+        with self._path.open("a") as file:
+            for cell, audio in zip(batch, clips, strict=True):
+                row = {"key": cell.key, "scores": scores_of(audio, self._judge), "quality": _quality(audio)}
+                row["embedding"] = [round(float(value), 4) for value in features(audio)]
+                if cell.clip_s > 2 * WINDOWS_S:
+                    size = round(WINDOWS_S * RATE_HZ)
+                    windows = [audio[start : start + size] for start in range(0, len(audio) - size + 1, size)]
+                    row["windows"] = [scores_of(window, None) for window in windows]
+                self.scores[cell.key] = row
+                file.write(json.dumps(row) + "\n")
+
+    @torch.inference_mode()
+    def render(self, batch: list[Cell]) -> list[Audio]:
+        """The clips of cells of one length, mono at 16 kHz."""
+        model = self._model
+        frames = round(batch[0].clip_s * model.facts.frame_rate_hz)
+        voices = [
+            self._voice(cell, states, frames)
+            for cell, states in zip(batch, model.encode_text([cell.prompt for cell in batch]), strict=True)
+        ]
+        while not all(voice.is_finished for voice in voices):
+            advance(model.decoder, voices)
+        clips = []
+        for voice in voices:
+            samples = model.codec.open_stream().finish(voice.frames(0, frames))
+            clips.append(np.clip(np.nan_to_num(samples[0].float().numpy()), -1.0, 1.0))
+        return clips
+
+    def _voice(self, cell: Cell, states: torch.Tensor, frames: int) -> Voice:
+        model, stacked = self._model, self.stacked(cell)
+        slot = Slot(model.shape, model.decoder.condition([(states, 1.0)]))
+        if stacked is not None:
+            slot.steering = stacked.steering
+            if cell.rule != "add":
+                assert stacked.baselines is not None
+                slot.monitor = Monitor(stacked.steering, stacked.baselines, is_clamp=cell.rule == "clamp")
+        defaults = model.facts.sampling
+        sampling = Sampling(
+            guidance_scale=defaults.guidance_scale,
+            temperature=defaults.temperature,
+            top_k=defaults.top_k,
+            seed=cell.seed,
+        )
+        window = min(WINDOW_FRAMES + model.shape.codebook_count, model.shape.position_count_max)
+        assert step_count_of(1, model.shape.codebook_count) < window
+        return Voice(model.decoder, slot, sampling, frame_count=frames, window_steps=window, context_frames=window // 2)
+
+    def stacked(self, cell: Cell) -> Stacked | None:
+        """The cell's pushes as the product stacks them."""
+        shape = self._model.shape
+        gains: dict[int, float] = {}
+        if cell.layers not in {"all", "one_to_all"}:
+            gains = {layer: float(layer == int(cell.layers)) for layer in range(shape.layer_count)}
+        pushes = [
+            Push(
+                direction=self._shop.directions[name],
+                strength=strength,
+                is_per_layer=cell.layers != "one_to_all",
+                layer_gains=gains,
+            )
+            for name, strength in cell.pushes
+            if strength
+        ]
+        return stack(
+            pushes,
+            shape,
+            digest=self._model.facts.digest,
+            both_rows=cell.both_rows,
+            is_joint=cell.stacking == "joint",
+        )
+
+
+def _quality(audio: Audio) -> dict[str, float]:
+    """What the gates look at, but for the distance from the twin."""
+    found = measure(audio, audio, sample_rate_hz=RATE_HZ)
+    return {name: getattr(found, name) for name in ("rms", "clipped_share", "silent_share", "flatness")}

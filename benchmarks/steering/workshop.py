@@ -1,0 +1,107 @@
+"""Where the bench's directions come from: the product's own shelves, with the shipped concepts where they fit the model."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from resonance.settings import Settings
+from resonance.sliders import SLIDER_NAMES
+from resonance.store import open_store
+from resonance.taste import Direction
+from resonance_extract.concepts import ConceptShelf
+from resonance_extract.directions import direction_of
+from resonance_extract.ear import Ear
+from resonance_extract.layers import best_layers
+from resonance_extract.reference import ReferenceShelf
+from resonance_extract.shipped import put_shipped
+from resonance_extract.statistics import Reference
+from resonance_model.listen import hear_clip
+from resonance_model.loaded import LoadedModel
+
+from .playlists import NAMES, TRACKS
+
+
+@dataclass(slots=True)
+class Workshop:
+    """Directions by name; `ends` are the sliders' safe ranges, `aucs` the layers' separations, `halves` the tastes' split halves."""
+
+    directions: dict[str, Direction]
+    ends: dict[str, tuple[float, float]]
+    aucs: dict[str, list[float]]
+    best: dict[str, int]
+    unusable: dict[str, str]
+    halves: dict[str, float]
+    reference: Reference
+
+
+def open_workshop(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]) -> Workshop:
+    """Computes what the model does not have yet, and keeps it below the folder."""
+    return asyncio.run(_open(model, folder, playlists))
+
+
+async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]) -> Workshop:
+    store = await open_store(Settings(data_dir=folder))
+    ear = Ear(model)
+    digest = model.facts.digest
+    await put_shipped(store, model_digest=digest)
+    shelf = ReferenceShelf(ear, store)
+    concepts = ConceptShelf(ear, store, shelf)
+    await concepts.prepare_sliders()
+    reference = await shelf.get()
+    shop = Workshop({}, {}, {}, {}, {}, {}, reference)
+    for name in SLIDER_NAMES:
+        concept = await concepts.get(name)
+        direction = Direction.from_bytes((await store.get(concept.vector_key)).data)
+        shop.directions[name] = _with_baselines(direction, reference)
+        shop.directions[f"{name}:whitened"] = _whitened(direction, reference)
+        limits = concept.calibration
+        shop.ends[name] = (limits.strength_min, limits.strength_max) if concept.HasField("calibration") else (-2.0, 2.0)
+        shop.aucs[name] = [score.auc for score in concept.layers]
+        shop.best[name] = best_layers(concept.layers)[0]
+        shop.unusable[name] = concept.unusable_reason
+    await store.close()
+    await asyncio.to_thread(ear.close)
+    for name in NAMES if playlists else ():
+        _add_taste(shop, model, name, playlists[name][:TRACKS])
+    return shop
+
+
+def _add_taste(shop: Workshop, model: LoadedModel, name: str, tracks: NDArray[np.float32]) -> None:
+    means = np.stack([hear_clip(model, torch.from_numpy(track)).mean.numpy() for track in tracks]).astype(np.float32)
+    digest, reference = model.facts.digest, shop.reference
+    for kind, difference, is_whitened in (
+        ("contrast", means.mean(0) - reference.mean, False),
+        ("mean", means.mean(0), False),
+        ("whitened", means.mean(0) - reference.mean, True),
+    ):
+        shop.directions[f"taste:{name}:{kind}"] = direction_of(
+            difference, reference, model_digest=digest, is_whitened=is_whitened
+        )
+        half, other = means[::2].mean(0), means[1::2].mean(0)
+        if kind != "mean":
+            half, other = half - reference.mean, other - reference.mean
+        if is_whitened:
+            half, other = half / reference.variance, other / reference.variance
+        shop.halves[f"taste:{name}:{kind}"] = cosine(half, other)
+
+
+def cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The mean over layers of the cosine between two `[layers, hidden]`."""
+    products = (one * other).sum(1) / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1) + 1e-12)
+    return float(products.mean())
+
+
+def _with_baselines(direction: Direction, reference: Reference) -> Direction:
+    forms = (direction.per_layer, direction.one_to_all)
+    return replace(direction, baselines=np.stack([(form * reference.mean).sum(1) for form in forms]).astype(np.float32))
+
+
+def _whitened(direction: Direction, reference: Reference) -> Direction:
+    """The same difference of means, whitened: a stored direction is parallel to it."""
+    return direction_of(direction.per_layer.copy(), reference, model_digest=direction.model_digest, is_whitened=True)

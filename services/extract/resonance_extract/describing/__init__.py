@@ -1,0 +1,1 @@
+"""Describing a playlist: what its sound is like, in words that a prompt can hold."""

@@ -1,0 +1,112 @@
+"""Who describes a playlist: our own meters by default, an audio-to-text model behind the same interface where a key is set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from resonance.errors import Unavailable
+from resonance.v1 import steering_pb2
+from resonance_extract.describing.meters import COLUMNS, minor_margin
+
+Array = NDArray[np.float32]
+_log = structlog.get_logger("extract")
+SOURCE = "meters"
+
+# A word where the meter lies below or above. The bounds are the lower and upper thirds of 240 pieces of our own composer.
+_LEVELS: tuple[tuple[str, float, str, float, str], ...] = (
+    ("loudness_dbfs", -22.9, "calm", -19.3, "energetic"),
+    ("brightness_hz", 460.0, "warm", 670.0, "bright"),
+    ("low_share", 0.10, "no bass", 0.36, "deep bass"),
+    ("onsets_per_s", 2.2, "sparse", 3.5, "dense"),
+    ("tempo_bpm", 80.0, "slow", 110.0, "fast"),
+)
+_MODE_MARGIN = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaylistSound:
+    """What a describer hears: meters of all clips `[clips, COLUMN_COUNT]` with their weights, and some new clips' samples."""
+
+    meters: Array
+    weights: Array
+    samples: Sequence[Array]
+    sample_rate_hz: int
+
+
+class Describer(Protocol):
+    """Puts a playlist into words."""
+
+    async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
+        """The playlist's character. Raises Unavailable where nobody can say."""
+        ...
+
+
+class MeterDescriber:
+    """Says what the meters say: a few words of the vocabulary that sliders and prompts share. It knows no instruments."""
+
+    async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
+        """The character by the weighted means of the clips' meters; the tempo is a median over clips with a steady beat."""
+        weights = sound.weights.astype(np.float64) / max(float(sound.weights.sum()), 1e-12)
+        means = weights @ sound.meters.astype(np.float64)
+        figures = dict(zip(COLUMNS, means, strict=False))
+        tempos = sound.meters[:, COLUMNS.index("tempo_bpm")]
+        steady = tempos[(tempos > 0) & (sound.weights > 0)]
+        character = steering_pb2.TasteCharacter(
+            loudness_dbfs=figures["loudness_dbfs"],
+            brightness_hz=figures["brightness_hz"],
+            low_share=figures["low_share"],
+            onsets_per_s=figures["onsets_per_s"],
+            minor_margin=minor_margin(means[len(COLUMNS) :]),
+            source=SOURCE,
+        )
+        if 2 * len(steady) >= len(tempos):
+            character.tempo_bpm = float(np.median(steady))
+        character.words.extend(words_of(character))
+        return character
+
+
+class CarefulDescriber:
+    """Asks one describer, and our own meters where it cannot say; figures are always the meters' own."""
+
+    def __init__(self, first: Describer) -> None:
+        self._first = first
+        self._own = MeterDescriber()
+
+    async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
+        """The first describer's words with the meters' figures; the meters' words where it fails. Never raises."""
+        own = await self._own.describe(sound)
+        try:
+            theirs = await self._first.describe(sound)
+        except Unavailable as failure:
+            _log.warning("the playlist is described by meters alone", message=failure.message)
+            return own
+        del own.words[:]
+        own.words.extend(theirs.words)
+        own.source = theirs.source
+        return own
+
+
+def words_of(character: steering_pb2.TasteCharacter) -> list[str]:
+    """The words of a character's figures; what lies in the middle is not worth a word."""
+    words = []
+    for name, low, below, high, above in _LEVELS:
+        if name == "tempo_bpm" and not character.HasField("tempo_bpm"):
+            continue
+        value = getattr(character, name)
+        words += [below] if value < low else [above] if value > high else []
+    if abs(character.minor_margin) > _MODE_MARGIN:
+        words.append("minor" if character.minor_margin > 0 else "major")
+    return words
+
+
+def sentence_of(character: steering_pb2.TasteCharacter) -> str:
+    """The character as a sentence for people."""
+    words = ", ".join(character.words) or "in the middle of everything"
+    tempo = f", around {character.tempo_bpm:.0f} beats a minute" if character.HasField("tempo_bpm") else ""
+    return f"{words[0].upper()}{words[1:]}{tempo}."

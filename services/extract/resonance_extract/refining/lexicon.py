@@ -1,0 +1,202 @@
+"""The grammar's words: what each says about a slider, a direction or a degree. Longer phrases win over shorter ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Kind(Enum):
+    """What a phrase does in a clause."""
+
+    TARGET = auto()  # names a slider: "bass"
+    SENSE = auto()  # names a slider and an end of it: "faster"
+    LEAN = auto()  # says up or down of what it stands with: "heavier", "more"
+    DEGREE = auto()  # says how far: "a touch"
+    NEGATION = auto()  # turns the clause round: "not"
+    EXCESS = auto()  # "too"
+    ENOUGH = auto()
+    ABSENCE = auto()  # none of it: "no", "without"
+    HALF = auto()
+    DOUBLE = auto()
+    EXTREME = auto()  # to the very end: "max"
+    MIDDLE = auto()  # to zero: "neutral"
+    KEEP = auto()
+    FILLER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """A phrase's meaning. `sign` is +1 or -1 where the phrase has a direction; `degree` multiplies the step."""
+
+    kind: Kind
+    slider: str = ""
+    sign: int = 0
+    degree: float = 1.0
+    is_loose: bool = False  # a LEAN that is a SENSE of `slider` where it stands alone: "louder"
+
+
+def _phrases(text: str) -> list[str]:
+    return [phrase.strip() for phrase in text.split(",")]
+
+
+_TARGETS = {
+    "energy": "energy, drive, power, intensity, drums, drum, beat, beats, percussion, groove, punch, volume, rhythm section",
+    "tempo": "tempo, speed, pace, bpm",
+    "bass_resonance": "bass, low end, lows, low frequencies, sub bass, sub, subs, bassline, bass line, bottom end",
+    "harmonic_complexity": "harmony, harmonies, chords, chord, harmonic complexity, complexity, jazz chords, chord changes",
+    "instrument_density": "instruments, instrument, instrumentation, density, layers, texture, parts, arrangement, instrument density",
+    "vocal_presence": "vocals, vocal, voice, voices, singing, singer, singers, choir, vocal presence, lyrics",
+    "emotional_tension": "tension, suspense, drama, emotional tension, unease, anxiety, dissonance",
+}
+_SENSES = {
+    ("energy", 1): (
+        "energetic, lively, livelier, driving, powerful, intense, punchy, punchier, hard, harder, wild, wilder, "
+        "excited, exciting, danceable, pumping, aggressive, hyper, vigorous, turn it up, crank it up, amp it up"
+    ),
+    ("energy", -1): (
+        "calm, calmer, mellow, mellower, chill, chilled, chiller, gentle, gentler, laid back, laidback, relaxing, "
+        "sleepy, sleepier, subdued, peaceful, tranquil, calm down, chill out, cool down, tone it down, take it down, "
+        "turn it down, calm it down, bring it down"
+    ),
+    (
+        "tempo",
+        1,
+    ): (
+        "fast, faster, quick, quicker, speed up, hurry, hurry up, rapid, upbeat, uptempo, up tempo, brisk, brisker, speed it up, "
+        "pick up the pace"
+    ),
+    ("tempo", -1): "slow, slower, slow down, slowly, downtempo, down tempo, unhurried, sluggish, slow it down",
+    ("bass_resonance", 1): "bassy, bassier, deep, deeper, boomy, boomier",
+    ("bass_resonance", -1): "thin, thinner, tinny, tinnier",
+    ("harmonic_complexity", 1): "complex, jazzy, jazzier, sophisticated, intricate, elaborate",
+    ("harmonic_complexity", -1): "simple, simpler, plain, plainer, basic, straightforward",
+    ("instrument_density", 1): "dense, denser, busy, busier, lush, lusher, crowded, layered, orchestral",
+    (
+        "instrument_density",
+        -1,
+    ): (
+        "sparse, sparser, minimal, minimalist, bare, barer, stripped down, stripped back, strip it down, strip it back, solo, "
+        "airy, airier"
+    ),
+    ("vocal_presence", 1): "sung, vocal heavy",
+    ("vocal_presence", -1): "instrumental",
+    ("emotional_tension", 1): (
+        "tense, tenser, dark, darker, sad, sadder, scary, scarier, ominous, dramatic, anxious, gloomy, gloomier, "
+        "melancholic, nervous, eerie, minor"
+    ),
+    ("emotional_tension", -1): (
+        "relaxed, happy, happier, cheerful, bright, brighter, carefree, joyful, uplifting, soothing, serene, "
+        "warm, warmer, major"
+    ),
+}
+# Alone they speak of the whole; beside a target they say up or down of it: "louder", but "louder vocals".
+_LOOSE = {
+    ("energy", 1): "loud, louder, strong, stronger, big, bigger, heavy, heavier",
+    ("energy", -1): "quiet, quieter, soft, softer, weak, weaker, light, lighter, soften",
+    ("instrument_density", 1): "full, fuller, rich, richer",
+}
+_LEANS = {
+    1: (
+        "more, up, increase, raise, add, add some, boost, higher, extra, turn up, bring up, bring in, bump, bump up, crank, "
+        "crank up, push, with, with some, some, not enough, too little, too few, give me, i want, dial up, amplify, "
+        "emphasize, emphasise, introduce, clearer, clear, pump up, in front"
+    ),
+    -1: (
+        "less, fewer, lower, reduce, decrease, down, cut, cut back, cut back on, drop, turn down, bring down, dial back, dial down, "
+        "tone down, too much, too many, not so much, not as much, not that much, not so many, not as many, not that many, "
+        "ease off, ease up on, pull back, back off, take down, tame, lose some, take out some"
+    ),
+}
+_DEGREES = {
+    0.34: (
+        "a touch, touch, a tad, tad, a hint, a hint of, hint, a smidge, barely, ever so slightly, a notch, tiny, a tiny bit, "
+        "just a touch"
+    ),
+    0.5: "a bit, bit, a little, little, a little bit, slightly, kind of, kinda, a bit of, gently, a shade",
+    0.75: "somewhat, fairly, a fair bit",
+    1.5: "very, really, quite a bit, quite, noticeably, clearly, considerably",
+    2.0: (
+        "much, way, a lot, lots, lots of, a lot of, far, so much, a great deal, significantly, heaps, loads, a ton, "
+        "a whole lot, tons of"
+    ),
+    2.67: "extremely, super, insanely, massively, hugely, incredibly, ridiculously",
+}
+_KINDS = {
+    Kind.NEGATION: "not, don't, dont, doesn't, isn't, aren't, isnt, never, not so, not as, not that, not quite so, not be, shouldn't be",
+    Kind.EXCESS: "too, overly",
+    Kind.ENOUGH: "enough",
+    Kind.ABSENCE: (
+        "no, without, without any, remove, mute, kill, get rid of, take out, take away, no more, zero, none of, lose, "
+        "strip out"
+    ),
+    Kind.HALF: "half, halve, half as, half as much, half the, by half, in half",
+    Kind.DOUBLE: "double, twice, twice as, twice as much, twice the, two times",
+    Kind.EXTREME: "max, maximum, as much as possible, as possible, all the way, fully, completely, to the max, totally, minimum, min",
+    Kind.MIDDLE: "neutral, middle, to normal, normal, default, reset, medium, back to normal, to the middle, center, centre",
+    Kind.KEEP: (
+        "keep, leave, same, the same, unchanged, stay, fine, good, ok, as is, as it is, don't change, don't touch, dont change, hold, "
+        "perfect, maintain, do not change, do not touch"
+    ),
+    Kind.FILLER: (
+        "please, make, make it, the, a, an, i, i'd, want, would, like, could, can, you, it, sound, sounds, music, song, track, be, to, "
+        "feel, of, just, this, that, let's, me, give, something, is, are, it's, its, so, even, bit more, thanks, should, in, on, at, by, "
+        "as, set, get, go, going, for, my, have, has, there, there's, overall, now, again, ok so, put, turn, bring, "
+        "more or less, do, let, "
+        "us, we, need, needs, all, part, version, next, time, i'm, hear, hearing, think, maybe, perhaps, level, amount, piece, "
+        "than, any, "
+        "then, much more of, here, them, was, were, mix, hey, well, um, actually, while, one, much of, those, these, what, how, "
+        "about, try"
+    ),
+}
+
+UNDO = frozenset(
+    _phrases(
+        "undo, undo that, undo it, undo this, back, go back, back to before, as it was, as it was before, like before, "
+        "as before, revert, "
+        "revert that, the previous one, previous, restore, never mind, nevermind, take it back, take that back, back to how it was, "
+        "go back to before, like it was, like it was before, put it back, the way it was, back to the last one, go back one, "
+        "one step back, "
+        "i liked it before, it was better before, that was better before, cancel that, no go back, return to before"
+    )
+)
+RESET = frozenset(
+    _phrases(
+        "reset, reset all, reset everything, start over, start again, everything to the middle, all to the middle, back to the start, "
+        "all neutral, everything neutral, from scratch, clear everything, back to neutral, no changes at all, everything back to normal, "
+        "reset the sliders, reset all sliders, set all to zero, back to the original, original, the original"
+    )
+)
+AGAIN = frozenset(
+    _phrases(
+        "more, more of that, even more, further, again, a bit more, keep going, more of the same, more please, same again"
+    )
+)
+BACK_A_LITTLE = frozenset(
+    _phrases(
+        "less of that, too far, that's too much, too much, not so much, a bit less, less, not that much, that was too much"
+    )
+)
+
+
+def _build() -> dict[str, Sense]:
+    words: dict[str, Sense] = {}
+    for kind, text in _KINDS.items():
+        words |= {phrase: Sense(kind) for phrase in _phrases(text)}
+    for slider, text in _TARGETS.items():
+        words |= {phrase: Sense(Kind.TARGET, slider) for phrase in _phrases(text)}
+    for (slider, sign), text in _SENSES.items():
+        words |= {phrase: Sense(Kind.SENSE, slider, sign) for phrase in _phrases(text)}
+    for (slider, sign), text in _LOOSE.items():
+        words |= {phrase: Sense(Kind.LEAN, slider, sign, is_loose=True) for phrase in _phrases(text)}
+    for sign, text in _LEANS.items():
+        words |= {phrase: Sense(Kind.LEAN, sign=sign) for phrase in _phrases(text)}
+    for degree, text in _DEGREES.items():
+        words |= {phrase: Sense(Kind.DEGREE, degree=degree) for phrase in _phrases(text)}
+    for phrase in ("minimum", "min"):
+        words[phrase] = Sense(Kind.EXTREME, sign=-1)
+    return words
+
+
+LEXICON = _build()
+PHRASE_WORDS_MAX = max(len(phrase.split()) for phrase in LEXICON)

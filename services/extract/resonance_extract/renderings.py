@@ -1,0 +1,131 @@
+"""Renderings: a take through `generate` under one condition, and what is kept of it once it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from resonance.ids import digest_of
+from resonance.rpc import error_of
+from resonance.taste import Direction
+from resonance.v1 import generate_pb2, generate_pb2_grpc, steering_pb2
+from resonance_extract.ear import Ear
+from resonance_extract.quality import Quality, measure, shape_of
+
+Array = NDArray[np.float32]
+RENDER_S_MAX = 600.0
+SEED = 4242
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One rendering. `form` is `all`, `one_to_all`, or the number of the only layer that is pushed."""
+
+    prompt: str
+    strength: float
+    clip_s: float
+    form: str = "all"
+
+    @property
+    def key(self) -> str:
+        """The condition's name among those of its study."""
+        return digest_of(asdict(self))[:16]
+
+    @property
+    def twin(self) -> Condition:
+        """The same without steering."""
+        return Condition(prompt=self.prompt, strength=0.0, clip_s=self.clip_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What is kept of a rendering: its quality, where it lies along the direction (residual standard deviations), its spectrum's shape."""
+
+    quality: Quality
+    projection: float
+    shape: list[float] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"quality": asdict(self.quality), "projection": self.projection, "shape": self.shape}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Measured:
+        """Reads `to_json`."""
+        return cls(quality=Quality(**values["quality"]), projection=values["projection"], shape=list(values["shape"]))
+
+
+class Renderer:
+    """Makes takes of one concept or taste and measures them."""
+
+    def __init__(self, generate: generate_pb2_grpc.GenerateServiceStub, ear: Ear) -> None:
+        self._generate = generate
+        self._ear = ear
+
+    async def measured(self, condition: Condition, subject: Subject) -> Measured:
+        """Renders and measures. Raises what `generate` raises."""
+        samples, rate = await self._render(condition, subject)
+        heard, log_likelihood = await self._ear.again(samples, condition.prompt)
+        quality = measure(samples, samples, sample_rate_hz=rate)
+        values = asdict(quality) | {"log_likelihood": log_likelihood}
+        states = heard.mean.numpy().astype(np.float32)
+        return Measured(
+            quality=Quality(**values),
+            projection=projection_of(states, subject.direction),
+            shape=[round(float(level), 3) for level in shape_of(samples)],
+        )
+
+    async def _render(self, condition: Condition, subject: Subject) -> tuple[Array, int]:
+        """One take, mono float, and its rate. It is transient: nobody asks for it again."""
+        recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=condition.prompt)])
+        if condition.strength:
+            subject.add_to(recipe, condition)
+        request = generate_pb2.GenerateRequest(recipe=recipe, duration_s=condition.clip_s, seed=SEED, is_transient=True)
+        call = self._generate.Generate(request, timeout=RENDER_S_MAX)
+        pcm, rate = bytearray(), 0
+        try:
+            async for response in call:
+                if response.HasField("started"):
+                    rate = response.started.format.sample_rate_hz
+                pcm += response.chunk.data
+        except grpc.aio.AioRpcError as failure:
+            raise error_of(failure) from failure
+        finally:
+            call.cancel()
+        return np.frombuffer(bytes(pcm), dtype="<i2").astype(np.float32) / 32768.0, rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is studied: a concept or a taste with its direction; `best_layers` are the layers that a scan tries alone."""
+
+    concept: str
+    taste_id: str
+    direction: Direction
+    vector_sha256: str
+    norm_max: float
+    best_layers: tuple[int, ...]
+
+    def add_to(self, recipe: steering_pb2.Recipe, condition: Condition) -> None:
+        """Steers the recipe by the condition."""
+        weight: steering_pb2.ConceptWeight | steering_pb2.TasteWeight
+        if self.concept:
+            weight = recipe.concepts.add(name=self.concept, strength=condition.strength, unclamped=True)
+        else:
+            weight = recipe.tastes.add(taste_id=self.taste_id, strength=condition.strength, unclamped=True)
+        if condition.form == "one_to_all":
+            weight.layer_mode = steering_pb2.LAYER_MODE_ONE_TO_ALL
+        elif condition.form != "all":
+            for layer in range(len(self.direction.per_layer)):
+                weight.layer_gains[layer] = float(layer == int(condition.form))
+
+
+def projection_of(states: Array, direction: Direction) -> float:
+    """Where mean states `[layers, hidden]` lie along a direction, mean over layers, in residual standard deviations: h r / |r|^2."""
+    rows = direction.per_layer
+    return float(((states * rows).sum(axis=1) / np.maximum(np.square(rows).sum(axis=1), 1e-12)).mean())

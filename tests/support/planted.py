@@ -1,0 +1,120 @@
+"""A tiny real decoder with a known direction planted in it: words write it at one layer, and the output reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from resonance_model.decoder import Decoder
+from resonance_model.loaded import LoadedModel
+from resonance_model.products import FloatProduct
+
+PLANTED_LAYER = 1
+LOUD_TOKEN = 7  # what the direction makes likelier, in every codebook
+WRITTEN = 1200.0  # the tiny model's residual has a standard deviation of 230 to 370 over all coordinates
+READ = 3.0
+
+
+@dataclass(frozen=True)
+class Planted:
+    """The model, and what is hidden in it: a unit vector `[hidden]`."""
+
+    model: LoadedModel
+    truth: Tensor
+
+
+def plant(tiny: LoadedModel, seed: int = 11) -> Planted:
+    """A copy of the tiny model in which "more" and "less" add plus and minus WRITTEN times a random unit vector at PLANTED_LAYER, and
+    take it away again one layer later, so that no other layer carries it; and in which the heads read the same vector.
+
+    Everything else - attention, caches, guidance, sampling - is the product's own code on the tiny model's random weights.
+    """
+    shape, weights = tiny.shape, tiny.decoder.weights
+    chance = torch.Generator().manual_seed(seed)
+    truth = torch.randn(shape.hidden_size, generator=chance)
+    truth -= truth.mean()  # a layer norm takes the mean away
+    truth /= truth.norm()
+    value = torch.zeros(2 * shape.hidden_size, shape.hidden_size)
+    value[shape.hidden_size, 0] = (
+        1.0  # the value's first coordinate is the text's first; keys are zero: attention is even
+    )
+    layers = []
+    for index, layer in enumerate(weights.layers):
+        sign = {PLANTED_LAYER: 1.0, PLANTED_LAYER + 1: -1.0}.get(index, 0.0)
+        out = torch.zeros(shape.hidden_size, shape.hidden_size)
+        out[:, 0] = sign * WRITTEN * truth
+        layers.append(replace(layer, cross_key_value=FloatProduct(value), cross_out=FloatProduct(out)))
+    text_weight = torch.zeros(shape.hidden_size, weights.text_weight.shape[1])
+    text_weight[0, 0] = 1.0
+    heads = 0.5 * torch.randn(shape.codebook_count, shape.vocabulary_size, shape.hidden_size, generator=chance)
+    heads[:, LOUD_TOKEN] = READ * truth
+    planted = replace(
+        weights,
+        layers=tuple(layers),
+        text_weight=text_weight,
+        text_bias=torch.zeros(shape.hidden_size),
+        heads=FloatProduct(heads.flatten(0, 1)),
+    )
+
+    def encode(texts: Sequence[str]) -> list[Tensor]:
+        return [_states(text, weights.text_weight.shape[1]) for text in texts]
+
+    facts = replace(tiny.facts, digest="9" * 64)
+    return Planted(
+        model=replace(
+            tiny,
+            facts=facts,
+            decoder=Decoder(planted, shape),
+            encode_text=encode,
+            codec=ToneCodec(facts.hop_samples, shape.codebook_count),
+            library=None,
+        ),
+        truth=truth,
+    )
+
+
+class ToneCodec:
+    """A codec that can be heard through: a frame is a tone whose pitch is the first codebook's token. Exact both ways."""
+
+    def __init__(self, hop_samples: int, codebook_count: int) -> None:
+        self._books = codebook_count
+        times = torch.arange(hop_samples) / hop_samples
+        # Whole periods per frame: tones are orthogonal, and the same token twice has no seam.
+        self._tones = 0.2 * torch.sin(2 * torch.pi * torch.arange(4, 4 + 64)[:, None] * times)
+
+    def encode(self, samples: Tensor) -> Tensor:
+        """Codes `[codebooks, frames]` of mono `[samples]`; every codebook says the same."""
+        hop = self._tones.shape[1]
+        frames = samples[: len(samples) // hop * hop].view(-1, hop)
+        return (frames @ self._tones.T).argmax(dim=1)[None].expand(self._books, -1).contiguous()
+
+    def open_stream(self) -> ToneStream:
+        """Decoding without a lag."""
+        return ToneStream(self._tones)
+
+
+class ToneStream:
+    """One take's decoding."""
+
+    lag_frames = 0
+
+    def __init__(self, tones: Tensor) -> None:
+        self._tones = tones
+
+    def push(self, codes: Tensor) -> Tensor:
+        """Samples `[1, frames * hop]` of codes `[codebooks, frames]`."""
+        return self._tones[codes[0].clamp(max=63)].reshape(1, -1)
+
+    def finish(self, codes: Tensor | None = None) -> Tensor:
+        """The last samples."""
+        return torch.zeros(1, 0) if codes is None else self.push(codes)
+
+
+def _states(text: str, size: int) -> Tensor:
+    """One token; its first coordinate is +1 for "more", -1 for "less", else 0."""
+    states = torch.zeros(1, size)
+    states[0, 0] = float("more" in text) - float("less" in text)
+    return states

@@ -1,0 +1,70 @@
+"""The steering bench keeps its own rules: nothing that it is tried on made a direction, and its arithmetic is what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from benchmarks.steering.analysis import frechet
+from benchmarks.steering.cells import Cell, slider_cells, stack_cells, twins
+from benchmarks.steering.sizes import PROMPTS, SIZES
+
+from resonance.sliders import SLIDER_NAMES, SLIDER_PAIRS
+from resonance_extract.reference import PROMPTS as REFERENCE_PROMPTS
+from resonance_extract.studies import PROMPTS as CALIBRATION_PROMPTS
+
+
+def test_no_prompt_of_the_bench_made_or_calibrated_a_direction() -> None:
+    fitted = {text for pairs in SLIDER_PAIRS.values() for pair in pairs for text in pair}
+    fitted |= set(REFERENCE_PROMPTS) | set(CALIBRATION_PROMPTS)
+    assert not fitted & set(PROMPTS)
+    assert len(set(PROMPTS)) == len(PROMPTS) == 24
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+def test_every_steered_clip_has_its_unsteered_twin_and_keys_are_unique(size: object) -> None:
+    plain = {cell.key for cell in twins(size)}  # type: ignore[arg-type]
+    steered = [cell for cells in slider_cells(size).values() for cell in cells]  # type: ignore[arg-type]
+    assert {cell.twin.key for cell in steered} <= plain
+    assert len({cell.key for cell in steered}) == len(steered)
+
+
+def test_the_full_size_is_the_one_that_was_asked_for() -> None:
+    full = SIZES["full"]
+    assert full.prompts >= 24
+    assert full.seeds >= 2
+    assert len(full.strengths) == 7
+    assert full.clip_s == 10.0
+
+
+def test_stacks_ask_only_of_open_sides_and_never_twice_of_one_slider() -> None:
+    ends = dict.fromkeys(SLIDER_NAMES, (0.0, 0.0)) | {
+        "energy": (-1.0, 3.0),
+        "tempo": (0.0, 2.0),
+        "bass_resonance": (-2.0, 0.0),
+    }
+    groups = stack_cells(SIZES["small"], ends, "joint")
+    for group, cells in groups.items():
+        assert len({name for name, _ in group}) == len(group)
+        for name, sign in group:
+            assert ends[name][1 if sign > 0 else 0]
+        assert all(strength for cell in cells for _, strength in cell.pushes)
+
+
+def test_a_cells_key_depends_on_everything_that_shapes_it() -> None:
+    cell = Cell(prompt="jazz", seed=1, clip_s=4.0, pushes=(("energy", 1.0),))
+    others = [
+        Cell(prompt="rock", seed=1, clip_s=4.0, pushes=(("energy", 1.0),)),
+        Cell(prompt="jazz", seed=2, clip_s=4.0, pushes=(("energy", 1.0),)),
+        Cell(prompt="jazz", seed=1, clip_s=4.0, pushes=(("energy", 2.0),)),
+        Cell(prompt="jazz", seed=1, clip_s=4.0, pushes=(("energy", 1.0),), rule="ease"),
+        Cell(prompt="jazz", seed=1, clip_s=4.0, pushes=(("energy", 1.0),), both_rows=True),
+    ]
+    assert cell.key not in {other.key for other in others}
+    assert cell.key == Cell(prompt="jazz", seed=1, clip_s=4.0, pushes=(("energy", 1.0),)).key
+
+
+def test_the_frechet_distance_of_two_gaussians_is_the_known_one() -> None:
+    chance = np.random.default_rng(0)
+    one, other = chance.normal(size=(4000, 3)), 2.0 * chance.normal(size=(4000, 3)) + np.array([3.0, 0.0, 0.0])
+    assert frechet(one, one) == pytest.approx(0.0, abs=1e-6)
+    assert frechet(one, other) == pytest.approx(9.0 + 3.0, rel=0.05)  # |m|^2 + sum (s1 - s2)^2

@@ -1,0 +1,97 @@
+"""From renderings to a safe range, its remap and the first prototype's figures; gates that noise and held tones no longer pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resonance_extract.calibration import calibration_of
+from resonance_extract.quality import Quality, failed_gates, measure
+from resonance_extract.remap import isotonic, remap_of
+from resonance_extract.renderings import Condition, Measured
+
+GOOD = Quality(
+    rms=0.1, clipped_share=0.0, silent_share=0.0, flatness=0.01, distance_db=0.0, repetition=0.2, log_likelihood=-4.0
+)
+
+
+def measured(effects: dict[float, float], broken: dict[float, dict[str, float]]) -> dict[Condition, Measured]:
+    """Two prompts; `broken` replaces figures of a strength."""
+    found = {}
+    for prompt in ("one", "two"):
+        for strength, effect in {0.0: 0.0, **effects}.items():
+            quality = replace(GOOD, **broken.get(strength, {}))
+            condition = Condition(prompt=prompt, strength=strength, clip_s=1.0)
+            found[condition] = Measured(quality=quality, projection=5.0 + effect, shape=[0.0] * 32)
+    return found
+
+
+def test_the_range_ends_before_the_first_strength_that_fails_on_each_side() -> None:
+    effects = {-3.0: -3.0, -1.0: -1.0, 1.0: 1.0, 2.0: 2.0, 3.0: 3.0}
+    found = calibration_of(
+        measured(effects, {2.0: {"silent_share": 0.9}, -3.0: {"log_likelihood": -6.8}}), norm_max=0.5
+    )
+    assert (found.strength_min, found.strength_max) == (-1.0, 1.0)
+    by_strength = {point.strength: list(point.failed_gates) for point in found.points}
+    assert by_strength[2.0] == ["silence"]
+    assert by_strength[-3.0] == ["likelihood"]
+    assert by_strength[3.0] == []
+    assert found.prototype_upper == 4.0
+
+
+def test_the_first_prototypes_window_passes_what_the_gates_do_not() -> None:
+    found = calibration_of(measured({1.0: 1.0, 2.0: 2.0}, {2.0: {"flatness": 0.9}}), norm_max=1.0)
+    assert found.strength_max == 1.0
+    assert found.window_max == 2.0
+    assert found.prototype_upper == pytest.approx(3.2)
+
+
+def test_effects_are_paired_with_the_twin_of_the_same_prompt() -> None:
+    found = calibration_of(measured({1.0: 0.75}, {}), norm_max=1.0)
+    assert [point.effect for point in found.points] == [0.0, 0.75]
+
+
+def test_equal_steps_of_the_slider_have_equal_effects() -> None:
+    strengths = [0.5, 1.0, 2.0, 3.0]
+    effects = [1.0, 1.5, 1.75, 2.0]  # most of it comes early
+    knots = remap_of(strengths, effects, low=0.0, high=3.0)
+    positions, mapped = zip(*knots, strict=True)
+    for place in (0.25, 0.5, 0.75, 1.0):
+        strength = float(np.interp(place, positions, mapped))
+        assert float(np.interp(strength, [0.0, *strengths], [0.0, *effects])) == pytest.approx(2.0 * place)
+    assert np.interp(0.5, positions, mapped) == pytest.approx(0.5), "half of the effect, not half of the strength"
+
+
+def test_a_closed_side_stays_closed_and_no_effect_is_a_straight_line() -> None:
+    assert remap_of([-1.0, 1.0], [-1.0, 1.0], low=0.0, high=1.0)[0] == (-1.0, 0.0)
+    assert remap_of([1.0, 2.0], [-0.5, -1.0], low=0.0, high=2.0)[-1] == (1.0, 2.0)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=3, max_size=3), st.lists(st.floats(-3, 3), min_size=3, max_size=3))
+def test_a_remap_never_turns_back_and_keeps_the_ends(up: list[float], down: list[float]) -> None:
+    knots = remap_of([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], [*down, *up], low=-2.0, high=3.0)
+    positions, strengths = zip(*knots, strict=True)
+    assert (positions[0], positions[-1]) == (-1.0, 1.0)
+    assert (strengths[0], strengths[-1]) == (-2.0, 3.0)
+    assert (0.0, 0.0) in knots
+    assert all(np.diff(positions) > 0)
+    assert all(np.diff(strengths) >= 0)
+
+
+def test_isotonic_regression_pools_what_falls() -> None:
+    assert isotonic([1.0, 3.0, 2.0, 4.0]) == [1.0, 2.5, 2.5, 4.0]
+
+
+def test_a_held_tone_fails_the_gate_of_repetition() -> None:
+    time_s = np.arange(64_000) / 16_000
+    tone = (0.2 * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32)
+    steps = np.repeat(440 * 2 ** (np.arange(40) * 7 % 12 / 12), 1600)
+    tune = (0.2 * np.sin(2 * np.pi * np.cumsum(steps) / 16_000)).astype(np.float32)
+    held, played = (measure(one, one, sample_rate_hz=16_000) for one in (tone, tune))
+    assert held.repetition == 1.0
+    assert played.repetition < 0.2
+    assert "repetition" in failed_gates(held, played)

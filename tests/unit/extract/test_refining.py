@@ -1,0 +1,266 @@
+"""Words to sliders: a table of phrasings, what is refused, and Gemini spoken to over its own protocol."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.gemini import KEY, GeminiServer, gemini_server
+
+from resonance.errors import InvalidInput
+from resonance.settings import Settings
+from resonance.sliders import SLIDER_NAMES
+from resonance_extract.gemini import open_gemini
+from resonance_extract.refining.grammar import refine
+from resonance_extract.refining.refiner import Refiner
+
+NOW = {"bass_resonance": 0.4, "emotional_tension": 0.2}
+BEFORE = {"energy": 0.5}
+E, T, B, H, D, V, M = SLIDER_NAMES
+
+# The words, and the positions that they move to from bass 0.4 and tension 0.2.
+PHRASINGS: list[tuple[str, dict[str, float]]] = [
+    ("more bass", {B: 0.7}),
+    ("less bass", {B: 0.1}),
+    ("a touch more bass", {B: 0.5}),
+    ("a bit more bass", {B: 0.55}),
+    ("slightly more bass", {B: 0.55}),
+    ("a lot more bass", {B: 1.0}),
+    ("way more bass", {B: 1.0}),
+    ("half the bass", {B: 0.2}),
+    ("double the bass", {B: 0.8}),
+    ("max bass", {B: 1.0}),
+    ("no bass", {B: -1.0}),
+    ("turn up the bass", {B: 0.7}),
+    ("turn the bass down", {B: 0.1}),
+    ("too much bass", {B: 0.1}),
+    ("not enough bass", {B: 0.7}),
+    ("not so much bass", {B: 0.1}),
+    ("heavier bass", {B: 0.7}),
+    ("deeper bass", {B: 0.7}),
+    ("drop the bass", {B: 0.1}),
+    ("bass up", {B: 0.7}),
+    ("bass to 0.8", {B: 0.8}),
+    ("raise the bass by 0.2", {B: 0.6}),
+    ("reset the bass", {B: 0.0}),
+    ("bass", {B: 0.7}),
+    ("not so tense", {M: -0.1}),
+    ("not tense enough", {M: 0.5}),
+    ("way less tense", {M: -0.4}),
+    ("a tiny bit more tension", {M: 0.3}),
+    ("+0.2 tension", {M: 0.4}),
+    ("half as tense", {M: 0.1}),
+    ("a lot happier", {M: -0.4}),
+    ("much darker", {M: 0.8}),
+    ("brighter", {M: -0.1}),
+    ("faster", {T: 0.3}),
+    ("slower", {T: -0.3}),
+    ("could you make it a little slower?", {T: -0.15}),
+    ("too fast", {T: -0.3}),
+    ("not too fast", {T: -0.15}),
+    ("it's a bit too slow", {T: 0.15}),
+    ("slow down", {T: -0.3}),
+    ("speed it up", {T: 0.3}),
+    ("twice as fast", {T: 0.5}),
+    ("set the tempo to -50%", {T: -0.5}),
+    ("calmer", {E: -0.3}),
+    ("super calm", {E: -0.8}),
+    ("as calm as possible", {E: -1.0}),
+    ("make it more energetic please", {E: 0.3}),
+    ("20% more energy", {E: 0.2}),
+    ("much too loud", {E: -0.6}),
+    ("louder", {E: 0.3}),
+    ("turn it down a bit", {E: -0.15}),
+    ("I want a lot more drums", {E: 0.6}),
+    ("no vocals", {V: -1.0}),
+    ("without singing", {V: -1.0}),
+    ("remove the vocals", {V: -1.0}),
+    ("get rid of the choir", {V: -1.0}),
+    ("louder vocals", {V: 0.3}),
+    ("the vocals are too loud", {V: -0.3}),
+    ("more instrumental", {V: -0.3}),
+    ("I don't like the vocals", {V: -0.3}),
+    ("can we have more voice", {V: 0.3}),
+    ("fewer instruments", {D: -0.3}),
+    ("not so many instruments", {D: -0.3}),
+    ("less busy", {D: -0.3}),
+    ("strip it down", {D: -0.3}),
+    ("richer chords", {H: 0.3}),
+    ("simpler harmony", {H: -0.3}),
+    ("much more complex chords", {H: 0.6}),
+    ("more bass, less tense", {B: 0.7, M: -0.1}),
+    ("a bit more bass, slower", {B: 0.55, T: -0.3}),
+    ("more bass and drums", {B: 0.7, E: 0.3}),
+    ("make the bass and the energy lower", {B: 0.1, E: -0.3}),
+    ("slower and calmer", {T: -0.3, E: -0.3}),
+    ("energy up, tension down", {E: 0.3, M: -0.1}),
+    ("much darker but not faster", {M: 0.8}),
+    ("dense and dark", {D: 0.3, M: 0.5}),
+    ("undo", {E: 0.5, B: 0.0, M: 0.0}),
+    ("back to before", {E: 0.5, B: 0.0, M: 0.0}),
+    ("Go back, please", {E: 0.5, B: 0.0, M: 0.0}),
+    ("as it was before", {E: 0.5, B: 0.0, M: 0.0}),
+    ("start over", {B: 0.0, M: 0.0}),
+    ("reset everything", {B: 0.0, M: 0.0}),
+    ("more of that", {E: -0.5, B: 0.8, M: 0.4}),
+    ("that's too much", {E: 0.25, B: 0.2, M: 0.1}),
+]
+
+
+def moved(text: str) -> dict[str, float]:
+    return {change.slider: change.after for change in refine(text, NOW, BEFORE).changes}
+
+
+@pytest.mark.parametrize(("text", "expected"), PHRASINGS, ids=[text for text, _ in PHRASINGS])
+def test_words_move_the_sliders_that_they_name(text: str, expected: dict[str, float]) -> None:
+    found = refine(text, NOW, BEFORE)
+    assert {change.slider: change.after for change in found.changes} == expected
+    for change in found.changes:
+        assert f"from {change.before:g} to {change.after:g}" in found.explanation
+        assert found.sliders[change.slider] == change.after
+
+
+def test_there_are_at_least_sixty_phrasings() -> None:
+    assert len({text for text, _ in PHRASINGS}) >= 60
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("keep the tempo", "tempo slider stays at 0"),
+        ("don't change the bass", "bass slider stays at 0.4"),
+        ("don't add bass", "bass slider stays at 0.4"),
+        ("not more tense", "tension slider stays at 0.2"),
+        ("bass to 0.4", "at 0.4 already"),
+    ],
+)
+def test_where_nothing_moves_the_reason_is_said(text: str, said: str) -> None:
+    found = refine(text, NOW)
+    assert not found.changes
+    assert said in found.explanation
+
+
+def test_an_end_is_told_and_not_passed() -> None:
+    found = refine("more bass", {"bass_resonance": 1.0})
+    assert not found.changes
+    assert "upper end" in found.explanation
+
+
+@pytest.mark.parametrize("text", ["purple elephants", "more banjo", "more", "tempo 120", "please", "!?", "hello there"])
+def test_words_that_say_nothing_are_refused_and_never_pass_in_silence(text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        refine(text, NOW)
+    assert caught.value.reason == "NOT_UNDERSTOOD"
+    assert caught.value.violations[0].field == "text"
+
+
+def test_going_back_from_nowhere_is_refused_by_name() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        refine("undo", NOW)
+    assert caught.value.reason == "NOTHING_TO_UNDO"
+
+
+def test_what_was_not_understood_beside_what_was_is_told() -> None:
+    found = refine("more bass with banjo", NOW)
+    assert found.not_understood == ("banjo",)
+    assert "banjo" in found.explanation
+
+
+@pytest.mark.parametrize("words", [("more", "less"), ("louder", "quieter"), ("increase", "decrease")])
+def test_opposite_words_move_opposite_ways(words: tuple[str, str]) -> None:
+    for target in ("bass", "energy", "tempo", "chords", "instruments", "vocals", "tension"):
+        up, down = (refine(f"{word} {target}", {}).changes for word in words)
+        assert len(up) == len(down) == 1
+        assert up[0].after == -down[0].after > 0
+
+
+# --- Gemini
+
+
+def settings_for(server: GeminiServer, **fields: object) -> Settings:
+    return Settings(gemini_api_key=KEY, gemini_url=server.url, gemini_s_max=2.0, **fields)  # type: ignore[arg-type]
+
+
+async def test_gemini_is_asked_under_a_schema_and_its_positions_are_taken() -> None:
+    async with gemini_server() as server:
+        server.answers = [
+            {"understood": True, "positions": [{"slider": "bass_resonance", "position": 0.9, "words": "like a cellar"}]}
+        ]
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        found = await Refiner(gemini).refine("make it sound like a cellar", NOW, None)
+        await gemini.close()
+    assert [(change.slider, change.before, change.after) for change in found.changes] == [(B, 0.4, 0.9)]
+    assert found.source == "gemini-2.5-flash"
+    assert "like a cellar" in found.explanation
+    (asked,) = server.asked
+    config = asked["generationConfig"]
+    assert config["responseMimeType"] == "application/json"
+    schema = config["responseSchema"]
+    assert set(schema["required"]) == {"understood", "positions"}
+    names = schema["properties"]["positions"]["items"]["properties"]["slider"]["enum"]
+    assert names == list(SLIDER_NAMES)
+    wish = json.loads(asked["contents"][0]["parts"][0]["text"])
+    assert wish["wish"] == "make it sound like a cellar"
+    assert wish["sliders"][B] == 0.4
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        500,
+        429,
+        None,
+        "this is not JSON",
+        {"understood": True, "positions": [{"slider": "bass_resonance", "position": 7, "words": ""}]},
+        {"understood": True, "positions": [{"slider": "loudness", "position": 0, "words": ""}]},
+    ],
+    ids=["error", "quota", "silence", "prose", "out of range", "no such slider"],
+)
+async def test_where_gemini_fails_the_grammar_reads_the_words_and_says_so(answer: object) -> None:
+    async with gemini_server() as server:
+        server.answers = [answer] * 8  # type: ignore[list-item]
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        found = await Refiner(gemini).refine("more bass", NOW, None)
+        await gemini.close()
+    assert found.source == "grammar"
+    assert found.sliders[B] == 0.7
+    assert "could not be asked" in found.explanation
+    assert server.asked
+
+
+async def test_a_wrong_key_falls_back_too_and_never_shows_the_key() -> None:
+    async with gemini_server() as server:
+        settings = Settings(gemini_api_key="wrong", gemini_url=server.url)
+        assert "wrong" not in repr(settings)
+        gemini = open_gemini(settings)
+        assert gemini is not None
+        found = await Refiner(gemini).refine("less bass", NOW, None)
+        await gemini.close()
+    assert found.source == "grammar"
+
+
+async def test_gemini_may_say_that_it_did_not_understand() -> None:
+    async with gemini_server() as server:
+        server.answers = [{"understood": False, "positions": []}]
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        with pytest.raises(InvalidInput) as caught:
+            await Refiner(gemini).refine("what is the capital of France", NOW, None)
+        await gemini.close()
+    assert caught.value.reason == "NOT_UNDERSTOOD"
+
+
+async def test_going_back_asks_nobody() -> None:
+    async with gemini_server() as server:
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        found = await Refiner(gemini).refine("undo", NOW, BEFORE)
+        await gemini.close()
+    assert found.sliders[E] == 0.5
+    assert not server.asked
+
+
+def test_without_a_key_there_is_no_gemini() -> None:
+    assert open_gemini(Settings()) is None

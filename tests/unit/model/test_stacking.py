@@ -1,0 +1,162 @@
+"""Laws of stacking and of self-monitoring: what is asked of a direction is what it gets, and easing off never pushes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from resonance.taste import Direction
+from resonance_model.loaded import LoadedModel
+from resonance_model.monitor import EASE_FRAMES, Monitor
+from resonance_model.sampling import Sampling
+from resonance_model.slot import Slot
+from resonance_model.steering import Push, joint_weights, stack
+from resonance_model.voice import Voice, advance
+
+
+def two_rows(cosine: float, seed: int = 0, size: int = 64) -> np.ndarray:  # type: ignore[type-arg]
+    """Two rows of lengths 2 and 0.5 with a given cosine."""
+    basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, 2)))[0].T
+    other = cosine * basis[0] + np.sqrt(1 - cosine**2) * basis[1]
+    return np.stack([2.0 * basis[0], 0.5 * other]).astype(np.float32)
+
+
+@pytest.mark.parametrize("cosine", [-0.5, -0.2, 0.0, 0.3, 0.6])
+@pytest.mark.parametrize("asked", [(1.0, 1.0), (1.0, -1.0), (2.0, -0.5)])
+def test_each_direction_gets_what_is_asked_of_it(cosine: float, asked: tuple[float, float]) -> None:
+    rows = two_rows(cosine)
+    lengths = np.linalg.norm(rows, axis=1)
+    push = joint_weights(rows, np.array(asked, dtype=np.float32)) @ rows
+    got = rows @ push / np.square(lengths)
+    plain = rows @ (np.array(asked, dtype=np.float32) @ rows) / np.square(lengths)
+    # What is left is the ridge's share, and the limit on the length where two asks fight.
+    assert np.abs(got - asked).max() <= max(0.3 * np.abs(plain - asked).max(), 1e-5)
+
+
+def test_directions_that_nearly_cancel_are_not_fought_over_at_any_price() -> None:
+    rows = two_rows(0.999)
+    weights = joint_weights(rows, np.array([1.0, -1.0], dtype=np.float32))
+    assert np.linalg.norm(weights @ rows) <= np.linalg.norm(rows, axis=1).sum() * 1.0001
+
+
+def direction(tiny: LoadedModel, seed: int) -> Direction:
+    chance = np.random.default_rng(seed)
+    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    rows, shared = chance.normal(size=(2, *shape)).astype(np.float32)
+    mean = chance.normal(size=shape).astype(np.float32)
+    baselines = np.stack([(mean * rows).sum(1), (mean * shared).sum(1)]).astype(np.float32)
+    return Direction(model_digest="m", per_layer=rows, one_to_all=shared, baselines=baselines)
+
+
+def test_one_direction_alone_gives_the_same_bits_either_way(tiny: LoadedModel) -> None:
+    push = [Push(direction=direction(tiny, 1), strength=1.7, layer_gains={1: 0.3})]
+    joint = stack(push, tiny.shape, digest="m", both_rows=False, is_joint=True)
+    plain = stack(push, tiny.shape, digest="m", both_rows=False, is_joint=False)
+    assert joint is not None
+    assert plain is not None
+    assert torch.equal(joint.steering, plain.steering)
+
+
+def test_the_same_direction_twice_is_one_ask(tiny: LoadedModel) -> None:
+    one = direction(tiny, 1)
+    twice = stack([Push(direction=one, strength=1.0)] * 2, tiny.shape, digest="m", both_rows=False, is_joint=True)
+    double = stack([Push(direction=one, strength=2.0)], tiny.shape, digest="m", both_rows=False, is_joint=True)
+    assert twice is not None
+    assert double is not None
+    assert torch.allclose(twice.steering, double.steering)
+
+
+def test_a_gain_of_zero_takes_a_direction_out_of_that_layer(tiny: LoadedModel) -> None:
+    first, second = direction(tiny, 1), direction(tiny, 2)
+    pushes = [Push(direction=first, strength=1.0), Push(direction=second, strength=1.0, layer_gains={0: 0.0})]
+    stacked = stack(pushes, tiny.shape, digest="m", both_rows=False, is_joint=True)
+    assert stacked is not None
+    np.testing.assert_allclose(stacked.steering[0, 0].numpy(), first.per_layer[0], rtol=1e-5)
+
+
+def test_baselines_follow_the_push(tiny: LoadedModel) -> None:
+    first = direction(tiny, 1)
+    stacked = stack([Push(direction=first, strength=3.0)], tiny.shape, digest="m", both_rows=False, is_joint=True)
+    assert stacked is not None
+    assert stacked.baselines is not None
+    assert first.baselines is not None
+    np.testing.assert_allclose(stacked.baselines.numpy(), 3.0 * first.baselines[0], rtol=1e-5)
+
+
+# --- self-monitoring
+
+
+def monitor(*, is_clamp: bool) -> tuple[Monitor, torch.Tensor]:
+    steering = torch.zeros(1, 2, 4)
+    steering[0, 0] = torch.tensor([3.0, 0.0, 0.0, 0.0])
+    return Monitor(steering, torch.tensor([6.0]), is_clamp=is_clamp), steering[0]
+
+
+def states_at(share: float) -> torch.Tensor:
+    """States `[rows, 1, hidden]` that lie `share` pushes beyond the baseline (which lies at 2 along the first coordinate)."""
+    states = torch.zeros(2, 1, 4)
+    states[0, 0, 0] = 2.0 + 3.0 * share
+    return states
+
+
+def test_clamping_sets_the_projection_in_both_directions() -> None:
+    for share in (-0.5, 0.3, 1.0, 2.5):
+        watched, push = monitor(is_clamp=True)
+        after = states_at(share) + watched.pushed(0, states_at(share), push)
+        assert after[0, 0, 0].item() == pytest.approx(5.0)
+        assert not after[1].any()
+
+
+def test_easing_keeps_the_push_while_it_is_needed_lets_go_at_the_target_and_never_pushes_back() -> None:
+    watched, push = monitor(is_clamp=False)
+    for _ in range(10 * EASE_FRAMES):
+        whole = watched.pushed(0, states_at(0.0), push)
+    assert whole[0, 0, 0].item() == pytest.approx(3.0, rel=1e-3)
+    for _ in range(10 * EASE_FRAMES):
+        eased = watched.pushed(0, states_at(2.0), push)
+    assert 0 <= eased[0, 0, 0].item() < 0.01
+    half, push = monitor(is_clamp=False)
+    for _ in range(10 * EASE_FRAMES):
+        eased = half.pushed(0, states_at(0.5), push)
+    assert eased[0, 0, 0].item() == pytest.approx(1.5, rel=1e-2)
+
+
+@torch.inference_mode()
+def say(tiny: LoadedModel, rules: list[str | None]) -> list[torch.Tensor]:
+    """Tokens of one voice per rule, all in one batch."""
+    stacked = stack(
+        [Push(direction=direction(tiny, 4), strength=2.0)],
+        tiny.shape,
+        digest="m",
+        both_rows=False,
+        is_joint=True,
+    )
+    assert stacked is not None
+    assert stacked.baselines is not None
+    voices = []
+    for rule in rules:
+        slot = Slot(tiny.shape, tiny.decoder.condition([(tiny.encode_text(["jazz"])[0], 1.0)]))
+        if rule is not None:
+            slot.steering = stacked.steering
+        if rule in {"ease", "clamp"}:
+            slot.monitor = Monitor(stacked.steering, stacked.baselines, is_clamp=rule == "clamp")
+        sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=0, seed=5)
+        voices.append(Voice(tiny.decoder, slot, sampling, frame_count=20, window_steps=200, context_frames=50))
+    while not voices[0].is_finished:
+        advance(tiny.decoder, voices)
+    return [voice.frames(0, 20) for voice in voices]
+
+
+def test_a_monitored_row_changes_nothing_for_its_neighbours(tiny: LoadedModel) -> None:
+    alone = say(tiny, [None])[0]
+    among = say(tiny, ["clamp", None, "ease", "add"])
+    assert torch.equal(alone, among[1])
+    assert not torch.equal(among[0], among[3]), "clamping is not adding"
+
+
+def test_reading_a_stretch_is_clamped_as_step_by_step(tiny: LoadedModel) -> None:
+    watched, push = monitor(is_clamp=True)
+    stretch = torch.cat([states_at(share) for share in (0.0, 0.4, 3.0)], dim=1)
+    after = stretch + watched.pushed(0, stretch, push)
+    assert after[0, :, 0].tolist() == pytest.approx([5.0, 5.0, 5.0])
