@@ -49,6 +49,29 @@ async def test_after_kill_9_another_process_finishes_the_job(cluster, files: dic
     assert (cluster.leftovers(), decode_children(cluster.data_dir)) == ([], [])
 
 
+async def test_a_crash_costs_at_most_the_clip_in_hand(cluster, tmp_path: Path) -> None:
+    cluster.extract.pause_s = 0.2
+    long = {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, duration_s=60.0, pitch_hz=300.0 * n) for n in (1, 2)}
+    ingest = await cluster.start()
+    job = await ingest.upload(long)
+    for crash in range(1, 4):
+        async with asyncio.timeout(30):
+            while cluster.extract.clips_heard < 3 * crash:
+                await asyncio.sleep(0.02)
+        ingest.kill()
+        killed_s = time.monotonic()
+        heard_before, ingest = cluster.extract.clips_heard, await cluster.start()
+        async with asyncio.timeout(12):
+            while cluster.extract.clips_heard <= heard_before + 1:
+                await asyncio.sleep(0.02)
+        assert time.monotonic() - killed_s < 12
+    done = await cluster.final(ingest, job.job_id)
+    assert done.state == STATE.JOB_STATE_COMPLETED, done
+    clips = sum(track.clips_total for track in done.tracks)
+    assert clips == 16
+    assert cluster.extract.clips_heard <= clips + 3, "each of three crashes costs at most the clip in hand"
+
+
 async def test_a_living_replica_takes_over_by_itself(cluster, files: dict[str, bytes]) -> None:
     cluster.extract.pause_s = 0.3
     first = await cluster.start()

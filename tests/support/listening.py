@@ -14,7 +14,10 @@ from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, jobs_pb2, 
 
 @dataclass(kw_only=True)
 class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
-    """What it heard, by track: the digest of the samples of each clip. `cached` tracks are not asked for."""
+    """What it heard, by track: the digest of the samples of each clip. `cached` tracks are not asked for.
+
+    As the real one it keeps each clip, so that an owner who takes over goes on where the one before stopped.
+    """
 
     sample_rate_hz: int = 16_000
     clip_s: float = 10.0
@@ -26,6 +29,8 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
     cached: set[str] = field(default_factory=set)
     tastes: dict[str, Any] = field(default_factory=dict)
     heard: dict[int, list[str]] = field(default_factory=dict)
+    kept: dict[str, list[str]] = field(default_factory=dict)
+    clips_heard: int = 0
     calls: int = 0
     running: int = 0
     listening: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,11 +60,14 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
 
     async def _listen(self, start: Any, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         wanted = [track for track in start.tracks if track.sha256 not in self.cached]
-        plan = extract_pb2.ExtractionPlan(track_indices=[track.index for track in wanted])
+        heard = {track.index: list(self.kept.get(track.sha256, [])) for track in wanted}  # of this call alone
+        plan = extract_pb2.ExtractionPlan(track_indices=list(heard), clips_known=map(len, heard.values()))
         yield extract_pb2.ExtractTasteResponse(plan=plan)
-        heard: dict[int, list[str]] = {}  # of this call: several jobs are heard at once
+        names = {track.index: track.sha256 for track in wanted}
         async for track_index, clip_index in self._clips(requests, heard):
             self.listening.set()
+            self.clips_heard += 1
+            self.kept[names[track_index]] = heard[track_index].copy()
             await asyncio.sleep(self.pause_s)
             if track_index in self.refused_tracks:
                 if clip_index == 0:
@@ -73,6 +81,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             if len(heard.get(track.index, [])) != track.clip_count:
                 raise InvalidInput("clips of the plan are missing", reason="CLIPS_MISSING")
             self.cached.add(track.sha256)
+            self.kept.pop(track.sha256, None)
         self.heard.update(heard)
         tracks = [steering_pb2.TasteTrack(title=track.title, sha256=track.sha256) for track in start.tracks]
         taste = steering_pb2.TasteSummary(taste_id=start.taste_id, tracks=tracks, options=start.options)

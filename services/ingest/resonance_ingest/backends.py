@@ -9,8 +9,9 @@ from typing import Any
 
 import grpc
 from google.protobuf.json_format import MessageToDict, ParseDict
+from grpc_status import rpc_status
 
-from resonance.errors import NotFound, Unavailable
+from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.rpc.status import error_of
 from resonance.v1 import audio_pb2, extract_pb2, extract_pb2_grpc, ingest_pb2, steering_pb2
 from resonance_ingest.clips import CHUNK_SAMPLES, ClipShape, read_chunks
@@ -64,7 +65,7 @@ class ExtractBackend:
                 if event is not None:
                     on_event(event)
         except grpc.aio.AioRpcError as failure:
-            raise error_of(failure) from failure
+            raise _error_of(failure) from failure
         except (asyncio.InvalidStateError, asyncio.CancelledError) as failure:
             await _tell_why(call, speaking, failure)
             raise
@@ -72,6 +73,18 @@ class ExtractBackend:
             call.cancel()
             await _ended(speaking)
         raise Unavailable("the extractor ended without a taste", reason="EXTRACT_ENDED_EARLY", retry_after_s=1.0)
+
+
+_CUT = (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED)
+
+
+def _error_of(failure: grpc.aio.AioRpcError) -> ResonanceError:
+    """What the extractor said. A call that broke without a word of ours says nothing of the work: another try may succeed."""
+    if failure.code() in _CUT and rpc_status.from_call(failure) is None:
+        return Unavailable(
+            f"the extractor's call broke: {failure.details()}", reason="EXTRACT_UNAVAILABLE", retry_after_s=1.0
+        )
+    return error_of(failure)
 
 
 async def _within(seconds: float, step: Awaitable[Any]) -> Any:

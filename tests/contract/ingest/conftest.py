@@ -34,8 +34,9 @@ class System:
         return (await self.stub.SubmitPlaylist(ingest_pb2.SubmitPlaylistRequest(url=url, **fields))).job
 
     async def watch(self, job_id: str) -> list[jobs_pb2.Job]:
-        """All that a watcher sees until the end."""
-        return [each.job async for each in self.stub.WatchJob(ingest_pb2.WatchJobRequest(job_id=job_id))]
+        """All changes that a watcher sees until the end."""
+        watched = self.stub.WatchJob(ingest_pb2.WatchJobRequest(job_id=job_id))
+        return [each.job async for each in watched if not each.is_unchanged]
 
     async def done(self, job: jobs_pb2.Job) -> jobs_pb2.Job:
         """The job when it is final."""
