@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import codec, extraction, serving, steps
+from benchmarks import codec, extraction, listeners, serving, steps
 from benchmarks.arms import setting
 from benchmarks.models import embedded, small_shape
 from benchmarks.report import write_picture, write_table
@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path.home() / ".cache/resonance-bench")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--listening-s", type=float, default=600.0)
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -45,9 +46,22 @@ def main() -> None:
             "steps at musicgen-small's shape",
             lambda: steps.measure(small, small_int8, "small", rounds=arguments.rounds, frames=5),
         ),
-        ("codec", lambda: codec.measure(tiny, rounds=arguments.rounds)),
+        ("codec at the embedded shape", lambda: codec.measure(tiny, "embedded", rounds=arguments.rounds)),
+        (
+            "codec at musicgen-small's shape",
+            lambda: codec.measure(small, "small", rounds=max(3, arguments.rounds // 2)),
+        ),
         ("extraction", lambda: extraction.measure(tiny, rounds=arguments.rounds)),
         ("serving", lambda: serving.measure(tiny, rounds=arguments.rounds)),
+        (
+            "the embedded model in int8",
+            lambda: serving.measure_factor(tiny_int8, "embedded_int8", rounds=arguments.rounds, duration_s=10.0),
+        ),
+        (
+            "musicgen-small's shape in int8",
+            lambda: serving.measure_factor(small_int8, "small_int8", rounds=3, duration_s=3.0),
+        ),
+        ("listeners", lambda: listeners.measure(tiny, duration_s=arguments.listening_s)),
     ]
     found: dict[str, Any] = {**setting(), "ratios": {}, "absent": ABSENT, "arms": {}}
     for name, part in parts:

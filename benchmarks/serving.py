@@ -79,17 +79,48 @@ async def _served(client: AsyncClient, seed: int) -> tuple[float, float]:
     return first_s, time.perf_counter() - started_s
 
 
-async def _bare(engine: Engine, seed: int) -> float:
-    score = Score(recipe_id="", prompts=((PROMPT, 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=250)
+def bare_job(engine: Engine, seed: int, duration_s: float) -> Job:
+    """A job for the engine itself, sampled as its model's makers do."""
+    sampling = engine.model.facts.sampling
+    score = Score(
+        recipe_id="",
+        prompts=((PROMPT, 1.0),),
+        steering=None,
+        guidance_scale=sampling.guidance_scale,
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+    )
     stream = ChunkStream(asyncio.get_running_loop(), samples_max=10**9)
-    frames = round(SECONDS * engine.model.facts.frame_rate_hz)
-    job = Job(request_id="bare", score=score, seed=seed, frame_count=frames, chunk_frames=25, stream=stream)
+    frames = round(duration_s * engine.model.facts.frame_rate_hz)
+    return Job(request_id="bare", score=score, seed=seed, frame_count=frames, chunk_frames=25, stream=stream)
+
+
+async def _bare(engine: Engine, seed: int, duration_s: float = SECONDS) -> float:
+    job = bare_job(engine, seed, duration_s)
     started_s = time.perf_counter()
-    async with aclosing(stream):
+    async with aclosing(job.stream):
         engine.submit(job)
-        async for _ in stream:
+        async for _ in job.stream:
             pass
     return time.perf_counter() - started_s
+
+
+def measure_factor(model: LoadedModel, name: str, *, rounds: int, duration_s: float) -> dict[str, Any]:
+    """The real-time factor of the bare engine with one listener, streamed codec included."""
+    engine = Engine(model, slot_count=1, queue_places=0, stall_s_max=60)
+    engine.start()
+
+    async def run() -> list[float]:
+        return [await _bare(engine, seed, duration_s) for seed in range(rounds + 1)][1:]
+
+    try:
+        timing = Timing(samples_s=tuple(asyncio.run(run())))
+    finally:
+        engine.stop()
+    return {
+        "arms": {f"{name}_{duration_s:g}_seconds": timing.as_json()},
+        "ratios": {f"{name}_rtf_one_core": timing.median_s / duration_s},
+    }
 
 
 @torch.inference_mode()
@@ -97,7 +128,7 @@ def _structural(model: LoadedModel) -> float:
     """What the first audio cannot do without: the text, the first chunk's steps with the delay's and the codec's lag, one decode."""
     started_s = time.perf_counter()
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
-    sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=1)
+    sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=model.facts.sampling.top_k, seed=1)
     frames = FIRST_CHUNK_FRAMES + 4
     voice = Voice(
         model.decoder,
