@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from .captions import caption
 from .text import TOKENS_MAX
 
 PAD: Final = 1024
+SILENCE: Final = (635, 227, 286, 120)  # what the codec writes for digital silence
+LATER_SHARDS: Final = 127  # shards from here on came after most of the training
+RARE: Final = ("organ", "synth", "flute")  # soloists drawn more often
 IGNORED: Final = -100
 
 
@@ -36,6 +40,7 @@ class Corpus:
         self._held_out = held_out
         self._seen: set[int] = set()
         self._pieces: list[tuple[NDArray[np.int16], dict[str, Any]]] = []
+        self._weights: list[float] = []
         self.refresh()
 
     def __len__(self) -> int:
@@ -49,13 +54,21 @@ class Corpus:
                 for piece in corpus.labels(number, corpus.CODES):
                     start = piece["offset"] // 320
                     self._pieces.append((codes[:, start : start + piece["samples"] // 320], piece))
+                    self._weights.append(_weight(piece["labels"], number))
                 self._seen.add(number)
+        self._cumulated = list(accumulate(self._weights if not self._held_out else [1.0] * len(self._pieces)))
 
     def window(self, random: Random, frames: int, from_start: bool | None = None) -> Window:
         """A window of a random piece: mostly from its very first beat, otherwise from any bar line of its loop."""
-        codes, piece = random.choice(self._pieces)
+        codes, piece = random.choices(self._pieces, cum_weights=self._cumulated)[0]
         beginning = random.random() < 0.7 if from_start is None else from_start
         return Window(arrange(codes, piece, random, frames, beginning), piece, beginning)
+
+
+def _weight(labels: dict[str, Any], shard: int) -> float:
+    """How often a piece is drawn: rare soloists and shards of later renders more often."""
+    rare = labels["solo"] and labels["instruments"][0] in RARE
+    return (3.0 if rare else 1.0) * (1.0 if shard < LATER_SHARDS else 3.0)
 
 
 def arrange(
@@ -95,9 +108,10 @@ def delayed(windows: list[Window]) -> tuple[Tensor, Tensor]:
 
 
 def spoilt(window: Window, random: Random) -> Window:
-    """What the model may have played itself so far: half the windows with wrong tokens, or stuck on one frame for a while.
+    """What the model may have played itself so far: half the windows with wrong tokens, or stuck on one frame, or silent for a while.
 
-    A model that only ever heard perfect music holds a tone for ever once it has held it too long; measured, it did.
+    A model that only ever heard perfect music holds a tone for ever once it has held it too long, and never comes back from a
+    rest that it fell into; measured, it did both.
     """
     if random.random() < 0.5:
         return window
@@ -109,6 +123,9 @@ def spoilt(window: Window, random: Random) -> Window:
     if random.random() < 0.6 and frames > 40:
         start = random.randrange(4, frames - 30)
         codes[:, start : start + random.randint(4, 30)] = codes[:, start - 1 : start]
+    if random.random() < 0.35:
+        start = 0 if random.random() < 0.5 else random.randrange(frames)
+        codes[:, start : start + random.randint(3, 70)] = np.array(SILENCE, np.int16)[:, None]
     return Window(codes, window.piece, window.from_start)
 
 
