@@ -120,8 +120,8 @@ def collapse(audio: Audio, spectrum: NDArray[np.floating]) -> str:
     loudest = level[: len(level) // 10 * 10].reshape(-1, 10).max(1)  # of each second: a lone drum is no silence
     if np.mean(loudest < -50) > 0.5:
         return "silence"
-    flatness = librosa.feature.spectral_flatness(S=np.sqrt(spectrum))[0]
-    if np.median(flatness) > 0.4:
+    sounding = spectrum[:, spectrum.sum(0) > 1e-4 * spectrum.sum(0).max()]  # a rest is flat, too
+    if np.median(librosa.feature.spectral_flatness(S=np.sqrt(sounding))[0]) > 0.4:
         return "noise"
     shapes = np.log(librosa.feature.melspectrogram(S=spectrum, sr=RATE_HZ, n_mels=40)[:, ::20] + 1e-6)
     if float(np.abs(np.diff(shapes, axis=1)).mean()) < 0.08:

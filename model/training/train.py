@@ -84,7 +84,8 @@ class Trainer:
         self._smooth = [parameter.detach().clone() for parameter in self.player.parameters()]
         self._guide_losses: list[tuple[float, float]] = []
         self._random = Random(self.step * 1000 + self._rank)
-        self._train, self._held_out = Corpus(held_out=False), Corpus(held_out=True)
+        self._train = Corpus(held_out=False, fresh_from=arguments.fresh_from)
+        self._held_out = Corpus(held_out=True)
 
     def _make_optimisers(self) -> tuple[torch.optim.Optimizer, ...]:
         """Muon for the decoder's inner matrices, AdamW for words, cross-attention, vocabulary and the heads that look back."""
@@ -342,6 +343,9 @@ def main() -> None:
     )
     parser.add_argument("--rewarm", action="store_true", help="keep the optimisers' state and warm up again")
     parser.add_argument("--fresh-optimiser", action="store_true", help="go on without the optimisers' state")
+    parser.add_argument(
+        "--fresh-from", type=int, default=10_000, help="shards from here on are drawn three times as often"
+    )
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()
     arguments.until = arguments.until or time.time() + 60 * arguments.minutes

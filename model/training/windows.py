@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from random import Random
 from typing import Any, Final
@@ -16,10 +17,9 @@ from transformers import PreTrainedTokenizerFast
 from . import corpus
 from .captions import caption
 from .text import TOKENS_MAX
+from .tokenise import frozen_codec
 
 PAD: Final = 1024
-SILENCE: Final = (635, 227, 286, 120)  # what the codec writes for digital silence
-LATER_SHARDS: Final = 127  # shards from here on came after most of the training
 RARE: Final = ("organ", "synth", "flute")  # soloists drawn more often
 IGNORED: Final = -100
 
@@ -36,8 +36,8 @@ class Window:
 class Corpus:
     """All tokenised pieces of one split, in memory."""
 
-    def __init__(self, held_out: bool) -> None:
-        self._held_out = held_out
+    def __init__(self, held_out: bool, fresh_from: int = 10_000) -> None:
+        self._held_out, self._fresh_from = held_out, fresh_from
         self._seen: set[int] = set()
         self._pieces: list[tuple[NDArray[np.int16], dict[str, Any]]] = []
         self._weights: list[float] = []
@@ -54,7 +54,7 @@ class Corpus:
                 for piece in corpus.labels(number, corpus.CODES):
                     start = piece["offset"] // 320
                     self._pieces.append((codes[:, start : start + piece["samples"] // 320], piece))
-                    self._weights.append(_weight(piece["labels"], number))
+                    self._weights.append(_weight(piece["labels"], number >= self._fresh_from))
                 self._seen.add(number)
         self._cumulated = list(accumulate(self._weights if not self._held_out else [1.0] * len(self._pieces)))
 
@@ -65,10 +65,19 @@ class Corpus:
         return Window(arrange(codes, piece, random, frames, beginning), piece, beginning)
 
 
-def _weight(labels: dict[str, Any], shard: int) -> float:
-    """How often a piece is drawn: rare soloists and shards of later renders more often."""
-    rare = labels["solo"] and labels["instruments"][0] in RARE
-    return (3.0 if rare else 1.0) * (1.0 if shard < LATER_SHARDS else 3.0)
+def _weight(labels: dict[str, Any], is_fresh: bool) -> float:
+    """How often a piece is drawn: rare soloists, and pieces that no earlier run has seen, more often."""
+    is_rare = labels["solo"] and labels["instruments"][0] in RARE
+    return (3.0 if is_rare else 1.0) * (3.0 if is_fresh else 1.0)
+
+
+@cache
+def silence() -> NDArray[np.int16]:
+    """What the codec writes for digital silence, [4, 1]."""
+    model = frozen_codec()
+    with torch.no_grad():
+        codes = model.quantizer.encode(model.encoder(torch.zeros(1, 1, 320 * 60)), 2.0)
+    return codes[:, 0, 30:31].numpy().astype(np.int16)
 
 
 def arrange(
@@ -120,12 +129,15 @@ def spoilt(window: Window, random: Random) -> Window:
     generator = np.random.default_rng(random.randrange(2**32))
     wrong = generator.random(codes.shape) < random.choice((0.02, 0.06, 0.12))
     codes[wrong] = codes[:, generator.integers(0, frames, frames)][wrong]
-    if random.random() < 0.6 and frames > 40:
-        start = random.randrange(4, frames - 30)
-        codes[:, start : start + random.randint(4, 30)] = codes[:, start - 1 : start]
+    while random.random() < 0.6 and frames > 40:
+        start = random.randrange(2, frames - 30)
+        length, period = random.choice((15, 30, 60, 120)), random.choice((1, 1, 1, 2, 3))
+        stuck = codes[:, max(0, start - period) : start]
+        room = codes[:, start : start + length]
+        room[:] = np.tile(stuck, -(-length // stuck.shape[1]))[:, : room.shape[1]]
     if random.random() < 0.35:
         start = 0 if random.random() < 0.5 else random.randrange(frames)
-        codes[:, start : start + random.randint(3, 70)] = np.array(SILENCE, np.int16)[:, None]
+        codes[:, start : start + random.randint(3, 70)] = silence()
     return Window(codes, window.piece, window.from_start)
 
 
