@@ -164,7 +164,7 @@ The listener's own accuracy on renderings: {figures["listener_accuracy_on_render
 - Nobody with ears has judged it: every figure here is a meter's, and no tagger trained on real recordings has been asked:
   the listener learned from our own renderings. How it sounds to ears that never heard this data is not known.
 - The speed is that of transformers' own loop, in core-seconds on a machine busy with ten other processes; the architecture is the
-  same as when an idle machine took 0.35.
+  same as when a less busy machine took 0.35.
 
 ## What it was trained on
 
