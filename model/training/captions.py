@@ -99,12 +99,25 @@ PURPOSES: Final = (
 DRIVES: Final = ("for a workout", "for the gym", "party", "for dancing", "for running", "for a party", "action")
 TONICS: Final = {0: "c", 2: "d", 4: "e", 5: "f", 7: "g", 9: "a"}
 UNKNOWN: Final = "<unk>"
+# The tempi that exist, and the numbers nearest to each by ratio: "120 bpm" is 125. The tokenizer reads them so, too.
+NUMBERS: Final[dict[int, tuple[int, int]]] = {
+    62: (40, 68),
+    75: (69, 83),
+    94: (84, 108),
+    125: (109, 136),
+    150: (137, 167),
+    187: (168, 299),
+}
+CHORDAL: Final = frozenset(  # players whose chords tell harmony, mode and mood
+    ("piano", "electric piano", "organ", "acoustic guitar", "electric guitar", "strings", "choir", "synth", "pad")
+)
+BPM_SHARE: Final = 0.4  # of captions that name no tempo yet get their beats a minute
 
 
 def caption(labels: Mapping[str, Any], random: Random) -> str:
     """One caption of the clip; other draws give other words and other omissions."""
     words = _Words(labels, random)
-    size = random.choices(("tiny", "short", "long"), (35, 40, 25))[0]
+    size = random.choices(("tiny", "short", "long"), (52, 32, 16))[0]
     if size == "tiny":
         parts = [
             random.choice(
@@ -124,6 +137,8 @@ def caption(labels: Mapping[str, Any], random: Random) -> str:
         parts.append(words.noun_phrase())
         if size == "long":
             parts += words.details()
+    if not any("bpm" in part for part in parts) and random.random() < BPM_SHARE:
+        parts.insert(random.choice((0, len(parts), len(parts))), words.beats())
     text = " ".join(part for part in parts if part)
     return _noisy(text or words.instruments(), random)
 
@@ -159,7 +174,12 @@ class _Words:
             return self._random.choice(("epic", "heroic", "powerful"))
         return self._random.choice(ENERGY_WORDS[energy])
 
+    def _is_chordal(self) -> bool:
+        return not CHORDAL.isdisjoint(self._labels["instruments"])
+
     def mood(self) -> str:
+        if not self._is_chordal():
+            return self.energetic()
         tension, major = self._labels["emotional_tension"], self._labels["mode"] == "major"
         if tension == 2:
             return self._random.choice(TENSE_WORDS)
@@ -169,32 +189,41 @@ class _Words:
         return {4: 2, 5: 2, 6: 1, 8: 1, 10: 0, 12: 0}[self._labels["frames_per_sixteenth"]]
 
     def tempo(self) -> str:
-        bpm = 750 / self._labels["frames_per_sixteenth"]
-        if self._random.random() < 0.55:
-            return f"{round(bpm * self._random.uniform(0.95, 1.05))} bpm"
-        return self._random.choice(TEMPO_WORDS[self._tempo_level()])
+        return self.beats() if self._random.random() < 0.5 else self._random.choice(TEMPO_WORDS[self._tempo_level()])
+
+    def beats(self) -> str:
+        """Beats a minute: any number that is nearest to the tempo."""
+        sixteenth = self._labels["frames_per_sixteenth"]
+        low, high = NUMBERS[{12: 62, 10: 75, 8: 94, 6: 125, 5: 150, 4: 187}[sixteenth]]
+        number = str(self._random.randint(max(low, 58), min(high, 199)))
+        return number + " bpm" if self._random.random() < 0.9 else number
 
     def bass_or_voice(self) -> str:
+        return self._random.choice(self._parts())
+
+    def _parts(self) -> list[str]:
+        """What the caption can say about bass, voices, chords and fullness."""
         options = [
             self._random.choice(BASS_WORDS[self._labels["bass_resonance"]]),
             self._random.choice(VOCAL_WORDS[self._labels["vocal_presence"]]),
-            self._random.choice(CHORD_WORDS[self._labels["harmonic_complexity"]]),
         ]
+        if self._is_chordal():
+            options.append(self._random.choice(CHORD_WORDS[self._labels["harmonic_complexity"]]))
         density = DENSITY_WORDS[min(4, self._labels["instrument_density"] - 1)]
-        return self._random.choice([*options, *density[:1]])
+        return [*options, self._random.choice(density)] if density else options
 
     def instruments(self) -> str:
         names = list(self._labels["instruments"])
         self._random.shuffle(names)
         if self._random.random() < 0.4:
-            names = names[: self._random.randint(1, 2)]
+            names = names[: self._random.randint(2, 3)]  # one name alone means that it plays alone
         spoken = [self._random.choice(INSTRUMENT_WORDS[name]) for name in names[:4]]
         if self._labels["solo"] and self._random.random() < 0.3:
             return self._random.choice(("solo", "only")) + " " + spoken[0]
         return (" and " if self._random.random() < 0.5 else " ").join(spoken)
 
     def adjectives(self, most: int) -> list[str]:
-        makers = [self.energetic, self.mood, self.tempo]
+        makers = [self.energetic, self.mood, self.tempo, self.bass_or_voice]
         self._random.shuffle(makers)
         return [maker() for maker in makers[: self._random.randint(1, most)]]
 
@@ -207,17 +236,7 @@ class _Words:
         return f"{self.genre()} with {self.instruments()}" if not self._labels["solo"] else self.instruments()
 
     def details(self) -> list[str]:
-        details = [
-            self._random.choice(BASS_WORDS[self._labels["bass_resonance"]]),
-            self._random.choice(VOCAL_WORDS[self._labels["vocal_presence"]]),
-            self._random.choice(CHORD_WORDS[self._labels["harmonic_complexity"]]),
-            self._purpose(),
-            self._key(),
-            self.tempo(),
-        ]
-        density = DENSITY_WORDS[min(4, self._labels["instrument_density"] - 1)]
-        if density:
-            details.append(self._random.choice(density))
+        details = [*self._parts(), self._purpose(), self._key() if self._is_chordal() else "", self.tempo()]
         self._random.shuffle(details)
         return [
             ("with " if self._random.random() < 0.3 else "") + detail

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .export import GENERATION
 from .tokenise import WEIGHTS
 
 
@@ -30,7 +31,8 @@ def gates(figures: dict[str, Any]) -> list[Gate]:
     training, tempo, chance = figures["training"], figures["tempo"], figures["random_prompts"]
     gap, ratio = training["frame_0"]["gap"], training["repeat_ratio"]
     pulse, speed = chance["pulse_clarity_median"], figures["speed_transformers_one_thread"]
-    rho, drone = tempo["spearman_raw"], chance["collapsed"]
+    drone = chance["collapsed"]
+    perfect, long = figures["renderings"], figures.get("thirty_seconds")
     mel = figures["codec"]["mel_db"]
     return [
         Gate(
@@ -52,19 +54,37 @@ def gates(figures: dict[str, Any]) -> list[Gate]:
             is_met=pulse >= 1.0,
         ),
         Gate(
-            name="Asked against tracked tempo, Spearman, octave folded",
-            wanted=f">= 0.7 (folding alone: {tempo['spearman_folded_by_chance']:.2f})",
-            measured=f"{tempo['spearman_folded']:.2f}; unfolded {rho:.2f}; within 8 %: {tempo['within_8_percent']:.0%} "
-            f"(by chance {tempo['within_8_percent_by_chance']:.0%})",
-            is_met=tempo["spearman_folded"] >= 0.7
-            and tempo["within_8_percent"] > 1.5 * tempo["within_8_percent_by_chance"],
+            name="Tempo asked in beats a minute is the tempo tracked, within 4 %, octave-free",
+            wanted=f">= 70 % (by chance {tempo['right_octave_free_by_chance']:.0%}; "
+            f"renderings: {perfect['tempo']['right_octave_free']:.0%})",
+            measured=f"{tempo['right_octave_free']:.0%}",
+            is_met=tempo["right_octave_free"] >= 0.7,
+        ),
+        Gate(
+            name="The same, octave included",
+            wanted=f"as renderings: {perfect['tempo']['right']:.0%} (by chance {tempo['right_by_chance']:.0%})",
+            measured=f"{tempo['right']:.0%}",
+            is_met=tempo["right"] >= 0.9 * perfect["tempo"]["right"],
+        ),
+        Gate(
+            name="Asked against tracked tempo, octave nearest to the question, Spearman",
+            wanted=">= 0.7",
+            measured=f"{tempo['spearman_folded']:.2f} (folding flatters: any clips reach about 0.9)",
+            is_met=tempo["spearman_folded"] >= 0.7,
         ),
         Gate(name="Mel distance of the codec, held-out", wanted="<= 5 dB", measured=f"{mel:.2f} dB", is_met=mel <= 5),
         Gate(
-            name="Collapse (silence, drone, noise) over random prompts",
+            name=f"Collapse (silence, noise, drone, or a tone held over 3 s), random prompts, {chance['seconds']:g} seconds",
             wanted="0",
-            measured=f"{drone} of {chance['clips']}",
+            measured=f"{drone} of {chance['clips']} ({_kinds(chance)}; the meter errs on {perfect['collapsed']} of "
+            f"{perfect['clips']} renderings)",
             is_met=drone == 0,
+        ),
+        Gate(
+            name="The same, thirty seconds",
+            wanted="0",
+            measured=f"{long['collapsed']} of {long['clips']}" if long else "not measured",
+            is_met=bool(long) and long["collapsed"] == 0,
         ),
         Gate(
             name="Core-seconds per second of music, one thread, guided, transformers' own loop",
@@ -90,12 +110,14 @@ def card(figures: dict[str, Any]) -> str:
         name.replace("_", " ") for name, found in figures["contrasts"].items() if found["area_under_curve"] < 0.7
     )
     unheard = ", ".join(name for name, value in solo["by_instrument"].items() if value < 0.3)
+    tempo, chance = figures["tempo"], figures["random_prompts"]
+    typed = tempo["typed"]
     rows = "\n".join(gate.row() for gate in gates(figures))
     return f"""# Resonance embedded
 
 A MusicGen of 8.9 million parameters that lives inside the package, so that the first command makes music on any laptop without
 a download. The architecture is exactly MusicGen's (T5 encoder, EnCodec, delay-pattern decoder); the weights were trained from
-scratch, on two shared CPU cores in about three hours, on music that our own composer wrote and a MIT-licensed sound font played.
+scratch, on two shared CPU cores in about four hours, on music that our own composer wrote and a MIT-licensed sound font played.
 
     from transformers import AutoProcessor, MusicgenForConditionalGeneration
     processor, model = (cls.from_pretrained(folder) for cls in (AutoProcessor, MusicgenForConditionalGeneration))
@@ -130,15 +152,19 @@ The listener's own accuracy on renderings: {figures["listener_accuracy_on_render
 
 ## What falls short
 
-- **Tempo words are not obeyed**: as often right as a shuffled list of the same clips. It keeps a beat; which one is its choice.
+- Tempo: beats a minute are read as the nearest of six (62, 75, 94, 125, 150, 187; "120 bpm" is 125). In which octave the
+  beat lies, a meter cannot tell for certain even on renderings. Numbers that users type ({typed["clips"]} clips):
+  {typed["right_octave_free"]:.0%} at the tempo meant (by chance {typed["right_octave_free_by_chance"]:.0%}). "Slow" against "fast",
+  in one order in {tempo["slow_against_fast_by_onsets"]:.0%} of pairs by onsets a second (by chance 50 %).
 - Asked but hardly heard: {unheard or "nothing"}. Attributes hardly told apart: {weak or "none"}.
-- {figures["random_prompts"]["collapsed"]} of {figures["random_prompts"]["clips"]} random prompts (ten seconds, guidance 3,
-  temperature 0.65) are near-silence for most of their seconds: {figures["random_prompts"]["kinds"]}. Over 64 prompts of 7 s, temperature 0.85 left 1
-  such clip where 0.65 left 4, and lowered the median pulse from 1.13 to 0.92.
-- Some pitched clips hold one tone after the first bar; the meter for drones is lenient and counts none of them. One of the
-  ten samples does (`happy-folk-acoustic-guitar`), one falls back to a held note half way (`jazz-piano-trio`).
-- Nobody with ears has judged it: every figure here is a meter's.
-- The speed is that of transformers' own loop, in core-seconds on a machine busy with other work.
+- {chance["collapsed"]} of {chance["clips"]} random prompts ({chance["seconds"]:g} seconds, guidance
+  {GENERATION["guidance_scale"]:g}, temperature {GENERATION["temperature"]:g}, top-k {GENERATION["top_k"]}) collapse: {_kinds(chance)}. {_long(figures)}
+  "Held" is a stretch of more than 3 s in which nothing starts (renderings: 1.5 s at most); tones that flutter escape it, as the
+  end of the sample `slow-calm-piano` does.
+- Nobody with ears has judged it: every figure here is a meter's, and no tagger trained on real recordings has been asked:
+  the listener learned from our own renderings. How it sounds to ears that never heard this data is not known.
+- The speed is that of transformers' own loop, in core-seconds on a machine busy with ten other processes; the architecture is the
+  same as when a less busy machine took 0.35.
 
 ## What it was trained on
 
@@ -159,6 +185,17 @@ No recording, no song, no published checkpoint.
 
 Licence of the weights: that of this repository.
 """
+
+
+def _kinds(found: dict[str, Any]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in found["kinds"].items()) or "none"
+
+
+def _long(figures: dict[str, Any]) -> str:
+    found = figures.get("thirty_seconds")
+    if not found:
+        return "Thirty seconds were not counted."
+    return f"Of {found['clips']} clips of thirty seconds, {found['collapsed']} collapse: {_kinds(found)}."
 
 
 def rows_header() -> str:

@@ -15,7 +15,7 @@ TEMPO_WEIGHTS: Final = (6, 22, 24, 24, 16, 8)
 TEMPO_LEVEL: Final = {4: 2, 5: 2, 6: 1, 8: 1, 10: 0, 12: 0}
 VELOCITIES: Final = (44, 60, 78, 98, 120)
 ENDING_FRAMES: Final = 120
-SOLO_SHARE: Final = 0.15
+SOLO_SHARE: Final = 0.2
 SOLOISTS: Final = (
     "piano",
     "acoustic guitar",
@@ -30,6 +30,20 @@ SOLOISTS: Final = (
     "electric piano",
     "bass guitar",
 )
+SOLOIST_WEIGHTS: Final = (
+    1,
+    1,
+    1,
+    1,
+    1,
+    1.5,
+    1.5,
+    1,
+    2.5,
+    2.5,
+    1,
+    1,
+)  # those that a small model is slow to learn, more often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +181,7 @@ class _Plan:
         )
 
     def _soloist(self) -> list[tuple[str, str, str]]:
-        player = self._random.choice(SOLOISTS)
+        player = self._random.choices(SOLOISTS, SOLOIST_WEIGHTS)[0]
         self._density = 1
         self._vocal = 2 if player == "choir" else 0
         self._bass = 2 if player == "bass guitar" else 0
@@ -319,9 +333,14 @@ class _Plan:
                 keys = harmony.voicing((chord[0], chord[0] + 7, chord[0] + 12) if power else chord, self._tonic, centre)
                 if power:
                     keys = sorted({*keys, min(keys) + 12})
+                keys = self._sharpened(keys)
                 for start, stop in self._split(bar, step, end):
                     notes += [Note(start, stop, player, key, self._velocity(symbol == "X")) for key in keys]
         return notes
+
+    def _sharpened(self, keys: list[int]) -> list[int]:
+        """A tense chord rubs: its lowest voice is doubled a semitone above the octave."""
+        return [*keys, keys[0] + 13] if self._tension == 2 else keys
 
     def _broken(self, player: str, manner: str) -> list[Note]:
         pattern = self._random.choice(patterns.BROKEN_BARS[manner])

@@ -28,18 +28,18 @@ GENERATION: Final[dict[str, Any]] = {
     "do_sample": True,
     "guidance_scale": 3.0,
     "top_k": 50,
-    "temperature": 0.65,
+    "temperature": 0.8,
     "max_new_tokens": 504,
 }
 
 
-def assemble(checkpoint: Path) -> MusicgenForConditionalGeneration:
-    """The whole model in fp32, in transformers' own classes."""
+def assemble(checkpoint: Path, kind: str = "player") -> MusicgenForConditionalGeneration:
+    """The whole model in fp32, in transformers' own classes; `kind` "smooth" takes the averaged weights."""
     encoder = T5EncoderModel.from_pretrained(text.FOLDER, dtype=torch.float32)
     settings = MusicgenConfig(text_encoder=encoder.config, audio_encoder=codec.config(), decoder=player.config())
     model = MusicgenForConditionalGeneration(settings)
     parts = player.Player(encoder)
-    parts.load_state_dict(torch.load(checkpoint, weights_only=True)["player"])
+    parts.load_state_dict(torch.load(checkpoint, weights_only=True)[kind])
     model.text_encoder.load_state_dict(parts.text_encoder.state_dict())
     model.decoder.load_state_dict(parts.decoder.state_dict())
     model.enc_to_dec_proj.load_state_dict(parts.enc_to_dec_proj.state_dict())
@@ -81,10 +81,10 @@ def write(model: MusicgenForConditionalGeneration, folder: Path) -> None:
     MusicgenProcessor(extractor, tokenizer).save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)
     write_digests(folder)
-    total = sum(path.stat().st_size for path in folder.iterdir())
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if total > BYTES_MAX:
         raise SystemExit(f"the weights take {total} bytes; {BYTES_MAX} are allowed: make the decoder narrower")
-    print({path.name: path.stat().st_size for path in sorted(folder.iterdir())}, total)
+    print({path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()}, total)
 
 
 def write_digests(folder: Path) -> None:
@@ -92,7 +92,7 @@ def write_digests(folder: Path) -> None:
     digests = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
-        if path.name != "digest.json"
+        if path.is_file() and path.name != "digest.json"
     }
     (folder / "digest.json").write_text(json.dumps({"sha256": digests}, indent=1) + "\n")
 
@@ -102,12 +102,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=corpus.WORK / "player" / "checkpoint.pt")
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
+    parser.add_argument("--smooth", action="store_true", help="the averaged weights: as good as a decay, at any time")
     parser.add_argument("--digests-only", action="store_true")
     arguments = parser.parse_args()
     if arguments.digests_only:
         write_digests(arguments.folder)
     else:
-        write(assemble(arguments.checkpoint), arguments.folder)
+        write(assemble(arguments.checkpoint, "smooth" if arguments.smooth else "player"), arguments.folder)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ PROGRAMS: Final = {
 VOLUMES: Final = {
     "piano": 97,
     "electric piano": 65,
-    "organ": 68,
+    "organ": 84,
     "acoustic guitar": 78,
     "electric guitar": 47,
     "bass guitar": 69,
@@ -38,7 +38,7 @@ VOLUMES: Final = {
     "choir": 79,
     "trumpet": 95,
     "flute": 69,
-    "synth": 66,
+    "synth": 78,
     "pad": 60,
     DRUMS: 127,
 }

@@ -12,7 +12,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from torch import Tensor, nn
 from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
-from .captions import caption, vocabulary
+from .captions import NUMBERS, caption, vocabulary
 from .compose import FRAMES_PER_SIXTEENTH, compose
 from .corpus import WORK
 from .palette import DRUMS, GENRES, PROGRAMS
@@ -23,7 +23,7 @@ INSTRUMENTS: Final = (*PROGRAMS, DRUMS)
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """Lower-cased words; punctuation is space; a word never seen is <unk>, which captions in training hold too."""
+    """Lower-cased words; punctuation is space; a number is the nearest tempo; other words are <unk>, which training has, too."""
     words = {word: index for index, word in enumerate(["<pad>", "</s>", "<unk>", *vocabulary()])}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
@@ -31,6 +31,10 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
             normalizers.NFKD(),
             normalizers.StripAccents(),
             normalizers.Lowercase(),
+            *(
+                normalizers.Replace(Regex(rf"(?<![0-9a-z.])({_spelt(low, high)})(?![0-9ac-z])"), f"{tempo} ")
+                for tempo, (low, high) in NUMBERS.items()
+            ),
             normalizers.Replace(Regex(r"[^a-z0-9<>]+"), " "),
             normalizers.Strip(),
         ]
@@ -45,6 +49,19 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
         model_max_length=64,
         padding_side="right",
     )
+
+
+def _spelt(low: int, high: int) -> str:
+    return "|".join(str(number) for number in range(low, high + 1))
+
+
+@torch.no_grad()
+def share_numbers(encoder: T5EncoderModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Give each tempo's word the mean of the numbers that are read as it from now on (once, for weights made before)."""
+    words, table = tokenizer.get_vocab(), encoder.shared.weight
+    for tempo, (low, high) in NUMBERS.items():
+        known = [words[str(number)] for number in range(low, high + 1) if abs(number / tempo - 1) <= 0.05]
+        table[words[str(tempo)]] = table[known].mean(0)
 
 
 def config(words: int) -> T5Config:

@@ -54,6 +54,7 @@ def main() -> None:
     """Tokenise what is rendered and not tokenised; with --follow, wait for more."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--follow", action="store_true")
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--last", type=int, default=10_000)
     parser.add_argument("--stop-file", type=Path, default=corpus.WORK / "stop-tokenising")
     arguments: Any = parser.parse_args()
@@ -65,7 +66,7 @@ def main() -> None:
             - {*corpus.shards(corpus.CODES), *corpus.shards(corpus.CODES, held_out=True)},
             key=lambda number: (number < corpus.HELD_OUT_FIRST, number),
         )
-        todo = [number for number in todo if number < arguments.last]
+        todo = [number for number in todo if arguments.first <= number < arguments.last]
         if todo:
             tokenise_shard(model, todo[0])
             print(f"shard {todo[0]} tokenised", flush=True)

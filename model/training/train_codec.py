@@ -194,10 +194,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     arguments: Any = parser.parse_args()
     Path(FOLDER).mkdir(parents=True, exist_ok=True)
-    if arguments.phase == "codebooks":
-        make_codebooks()
-    else:
+    if arguments.phase != "codebooks":
         CodecTrainer(arguments.phase, arguments.minutes, arguments.learning_rate, arguments.batch).run()
+    elif not (FOLDER / "quantised.pt").exists():  # other codebooks would make nonsense of every token there is
+        make_codebooks()
 
 
 if __name__ == "__main__":

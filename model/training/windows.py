@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
 from random import Random
 from typing import Any, Final
 
@@ -15,8 +17,10 @@ from transformers import PreTrainedTokenizerFast
 from . import corpus
 from .captions import caption
 from .text import TOKENS_MAX
+from .tokenise import frozen_codec
 
 PAD: Final = 1024
+RARE: Final = ("organ", "synth", "flute")  # soloists drawn more often
 IGNORED: Final = -100
 
 
@@ -32,10 +36,11 @@ class Window:
 class Corpus:
     """All tokenised pieces of one split, in memory."""
 
-    def __init__(self, held_out: bool) -> None:
-        self._held_out = held_out
+    def __init__(self, held_out: bool, fresh_from: int = 10_000) -> None:
+        self._held_out, self._fresh_from = held_out, fresh_from
         self._seen: set[int] = set()
         self._pieces: list[tuple[NDArray[np.int16], dict[str, Any]]] = []
+        self._weights: list[float] = []
         self.refresh()
 
     def __len__(self) -> int:
@@ -49,13 +54,30 @@ class Corpus:
                 for piece in corpus.labels(number, corpus.CODES):
                     start = piece["offset"] // 320
                     self._pieces.append((codes[:, start : start + piece["samples"] // 320], piece))
+                    self._weights.append(_weight(piece["labels"], number >= self._fresh_from))
                 self._seen.add(number)
+        self._cumulated = list(accumulate(self._weights if not self._held_out else [1.0] * len(self._pieces)))
 
     def window(self, random: Random, frames: int, from_start: bool | None = None) -> Window:
         """A window of a random piece: mostly from its very first beat, otherwise from any bar line of its loop."""
-        codes, piece = random.choice(self._pieces)
+        codes, piece = random.choices(self._pieces, cum_weights=self._cumulated)[0]
         beginning = random.random() < 0.7 if from_start is None else from_start
         return Window(arrange(codes, piece, random, frames, beginning), piece, beginning)
+
+
+def _weight(labels: dict[str, Any], is_fresh: bool) -> float:
+    """How often a piece is drawn: rare soloists, and pieces that no earlier run has seen, more often."""
+    is_rare = labels["solo"] and labels["instruments"][0] in RARE
+    return (3.0 if is_rare else 1.0) * (3.0 if is_fresh else 1.0)
+
+
+@cache
+def silence() -> NDArray[np.int16]:
+    """What the codec writes for digital silence, [4, 1]."""
+    model = frozen_codec()
+    with torch.no_grad():
+        codes = model.quantizer.encode(model.encoder(torch.zeros(1, 1, 320 * 60)), 2.0)
+    return codes[:, 0, 30:31].numpy().astype(np.int16)
 
 
 def arrange(
@@ -95,9 +117,10 @@ def delayed(windows: list[Window]) -> tuple[Tensor, Tensor]:
 
 
 def spoilt(window: Window, random: Random) -> Window:
-    """What the model may have played itself so far: half the windows with wrong tokens, or stuck on one frame for a while.
+    """What the model may have played itself so far: half the windows with wrong tokens, or stuck on one frame, or silent for a while.
 
-    A model that only ever heard perfect music holds a tone for ever once it has held it too long; measured, it did.
+    A model that only ever heard perfect music holds a tone for ever once it has held it too long, and never comes back from a
+    rest that it fell into; measured, it did both.
     """
     if random.random() < 0.5:
         return window
@@ -106,9 +129,15 @@ def spoilt(window: Window, random: Random) -> Window:
     generator = np.random.default_rng(random.randrange(2**32))
     wrong = generator.random(codes.shape) < random.choice((0.02, 0.06, 0.12))
     codes[wrong] = codes[:, generator.integers(0, frames, frames)][wrong]
-    if random.random() < 0.6 and frames > 40:
-        start = random.randrange(4, frames - 30)
-        codes[:, start : start + random.randint(4, 30)] = codes[:, start - 1 : start]
+    while random.random() < 0.6 and frames > 40:
+        start = random.randrange(2, frames - 30)
+        length, period = random.choice((15, 30, 60, 120)), random.choice((1, 1, 1, 2, 3))
+        stuck = codes[:, max(0, start - period) : start]
+        room = codes[:, start : start + length]
+        room[:] = np.tile(stuck, -(-length // stuck.shape[1]))[:, : room.shape[1]]
+    if random.random() < 0.35:
+        start = 0 if random.random() < 0.5 else random.randrange(frames)
+        codes[:, start : start + random.randint(3, 70)] = silence()
     return Window(codes, window.piece, window.from_start)
 
 

@@ -1,0 +1,45 @@
+"""Numbers in prompts: any beats a minute becomes the nearest tempo that exists, other numbers and words are passed over."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from model.training.captions import NUMBERS, caption
+from model.training.compose import compose
+from model.training.text import make_tokenizer
+
+TOKENIZER = make_tokenizer()
+
+
+def read(prompt: str) -> list[str]:
+    return TOKENIZER.convert_ids_to_tokens(TOKENIZER(prompt)["input_ids"])[:-1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "understood"),
+    [("60", "62"), ("80", "75"), ("90", "94"), ("100", "94"), ("120", "125"), ("140", "150"), ("174", "187")],
+)
+def test_a_typed_tempo_is_the_nearest_that_exists(typed: str, understood: str) -> None:
+    assert read(f"techno {typed} bpm") == ["techno", understood, "bpm"]
+    assert read(f"{typed}BPM, techno") == [understood, "bpm", "techno"]
+
+
+def test_numbers_that_are_no_tempo_stay_unknown() -> None:
+    assert read("808 drums 90s") == ["<unk>", "drums", "<unk>"]
+
+
+def test_every_number_belongs_to_the_tempo_nearest_by_ratio() -> None:
+    for tempo, (low, high) in NUMBERS.items():
+        for number in range(max(low, 45), min(high, 250) + 1):
+            nearest = min((62.5, 75, 93.75, 125, 150, 187.5), key=lambda bpm: max(bpm / number, number / bpm))
+            assert abs(nearest - tempo) < 1
+
+
+def test_captions_name_their_own_tempo() -> None:
+    random = Random(5)
+    for seed in range(200):
+        labels = compose(seed).labels
+        words = read(caption(labels.as_dict(), random))
+        tempi = {int(word) for word in words if word.isdigit()}
+        assert all(abs(tempo - labels.bpm) < 1 for tempo in tempi)
