@@ -9,10 +9,10 @@ import jsonschema
 import pytest
 
 from resonance.v1 import extract_pb2, generate_pb2, jobs_pb2, steering_pb2
+from resonance_gateway.messages import rest_field
 from resonance_gateway.wire import json_of, number_of, schema_of, word_of
 
 MESSAGES = [jobs_pb2.Job, generate_pb2.Take, generate_pb2.ModelInfo, extract_pb2.Concept, steering_pb2.Recipe]
-from resonance_gateway.messages import rest_field
 
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.DESCRIPTOR.name)
