@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from resonance.v1 import extract_pb2, generate_pb2, jobs_pb2, steering_pb2
+from resonance_gateway.messages import rest_field
 from resonance_gateway.wire import json_of, number_of, schema_of, word_of
 
 MESSAGES = [jobs_pb2.Job, generate_pb2.Take, generate_pb2.ModelInfo, extract_pb2.Concept, steering_pb2.Recipe]
@@ -38,3 +39,20 @@ def test_enums_are_words_there_and_back() -> None:
     words = [word_of(kind, value.number) for value in kind.values]
     assert words[:2] == [None, "queued"]
     assert [number_of(kind, word) for word in words if word] == list(range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("tracks", "files"),
+        ("tracks[3]", "files[3]"),
+        ("track.filename", "files"),
+        ("header.options.ranges[0].end_s", "options.ranges[0].end_s"),
+        ("options.ranges[1].track_index", "options.ranges[1].track_index"),
+        ("upload_ids[2]", "uploads[2]"),
+        ("byte_count", "Upload-Length"),
+        ("recipe.prompts[0].text", "prompt"),
+    ],
+)
+def test_faults_are_told_under_the_names_that_rest_callers_used(path: str, name: str) -> None:
+    assert rest_field(path) == name
