@@ -34,9 +34,7 @@ from resonance_model.slot import Slot
 from resonance_model.steering import Push, stack
 from resonance_model.voice import Voice, advance
 
-PAIRS = [
-    extract_pb2.PromptPair(positive=f"more {what}", negative=f"less {what}") for what in ("rain", "wind", "sun", "snow")
-]
+PAIRS = [extract_pb2.PromptPair(positive=f"more {what}", negative=f"less {what}") for what in ("rain", "wind")]
 STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -161,5 +159,5 @@ async def test_calibration_finds_the_knee(
     failed = [point.strength for point in calibration.points if not point.passed]
     assert stuck, "the strongest push must break it"
     assert failed == stuck
-    assert calibration.strength_max == max(set(STRENGTHS) - set(stuck))
+    assert 0 < calibration.strength_max < min(stuck)
     assert all("repetition" in point.failed_gates for point in calibration.points if point.strength in stuck)
