@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from resonance.client import AsyncClient
+from resonance.errors import FailedPrecondition
 from resonance.settings import Settings
 from resonance.sliders import SLIDER_NAMES
 from resonance.store import open_store
@@ -37,13 +38,8 @@ async def main(playlists: list[Path]) -> None:
                 print(playlist.name, job.job_id, jobs_pb2.JobState.Name(job.state))
             while not all(concept.ready for concept in await client.concepts()):  # noqa: ASYNC110
                 await asyncio.sleep(1)
-            for name in SLIDER_NAMES:
-                concept = await client.calibrate_concept(name)
-                limits = concept.calibration
-                best = max(layer.auc for layer in concept.layers)
-                print(
-                    f"{name}: safe from {limits.strength_min:g} to {limits.strength_max:g}, best held-out AUC {best:.2f}"
-                )
+            at_once = asyncio.Semaphore(3)
+            await asyncio.gather(*(_calibrate(client, name, at_once) for name in SLIDER_NAMES))
             digest = (await client.model()).digest
         store = await open_store(settings)
         for prefix in KEPT:
@@ -53,6 +49,19 @@ async def main(playlists: list[Path]) -> None:
                 path.write_bytes((await store.get(key)).data)
         await store.close()
     (FOLDER / "made_for.json").write_text(json.dumps({"model_digest": digest}, indent=1) + "\n")
+
+
+async def _calibrate(client: AsyncClient, name: str, at_once: asyncio.Semaphore) -> None:
+    """A slider whose concept is not usable keeps its reason and is told."""
+    async with at_once:
+        try:
+            concept = await client.calibrate_concept(name)
+        except FailedPrecondition as refusal:
+            print(f"{name}: {refusal.message}", flush=True)
+            return
+    limits, best = concept.calibration, max(layer.auc for layer in concept.layers)
+    told = f"{name}: safe from {limits.strength_min:g} to {limits.strength_max:g}, best held-out AUC {best:.2f}"
+    print(told, flush=True)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def main() -> None:
     studio = Studio(model, shop, judge, folder, minutes=arguments.minutes)
     studio.make(twins(size), "unsteered")
     if "sliders" in parts:
-        studio.make([cell for cells in slider_cells(size).values() for cell in cells], "sliders")
+        studio.make([cell for cells in slider_cells(size, shop.ends).values() for cell in cells], "sliders")
     if "tastes" in parts and playlists:
         studio.make([cell for cells in taste_cells(size, list(NAMES), WORDS).values() for cell in cells], "tastes")
     if "stacking" in parts:

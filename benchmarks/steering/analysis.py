@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from resonance.sliders import SLIDER_NAMES
 from resonance_extract.quality import Quality, failed_gates
 
-from .cells import Cell, held_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
+from .cells import TASTE_KINDS, Cell, held_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
 from .playlists import TRACKS
 from .scorers import OWN
 from .sizes import Size
@@ -22,6 +22,7 @@ from .workshop import Workshop, cosine
 
 Array = NDArray[np.float64]
 FRECHET_DIMENSIONS = 12
+SIDE_EFFECT_STRENGTH = 0.5
 
 
 class Analysis:
@@ -77,7 +78,7 @@ class Analysis:
 
     def sliders(self) -> dict[str, Any]:
         """Per slider: its curve, its goals, and what it does to the others."""
-        grid, found = slider_cells(self._size), {}
+        grid, found = slider_cells(self._size, self._shop.ends), {}
         for name in SLIDER_NAMES:
             if not all(self._studio.has(cells) for (one, _), cells in grid.items() if one == name):
                 continue
@@ -158,10 +159,9 @@ class Analysis:
 
     def side_effects(self) -> dict[str, list[float]]:
         """Seven by seven: what pushing a slider up less pushing it down does to each score, per slider."""
-        grid, table = slider_cells(self._size), {}
+        grid, table = slider_cells(self._size, self._shop.ends), {}
         for name in SLIDER_NAMES:
-            strength = max(self._size.strengths)
-            strength = max(s for s in self._size.strengths if s <= 2.0) if strength > 2 else strength
+            strength = SIDE_EFFECT_STRENGTH
             if not (self._studio.has(grid[name, strength]) and self._studio.has(grid[name, -strength])):
                 continue
             table[name] = [
@@ -242,8 +242,8 @@ class Analysis:
             "nearest": {label: float(np.mean(one)) for label, one in picks.items()},
             "change_points_at": {label: float(np.mean(one)) for label, one in shifts.items()},
             "clips": {label: len(one) for label, one in picks.items()},
-            "split_half": {kind: _of_kind(self._shop.halves, kind) for kind in ("contrast", "mean", "whitened")},
-            "between": {kind: self._between(names, kind) for kind in ("contrast", "mean", "whitened")},
+            "split_half": {kind: _of_kind(self._shop.halves, kind) for kind in TASTE_KINDS},
+            "between": {kind: self._between(names, kind) for kind in TASTE_KINDS},
         }
 
     def _between(self, names: Sequence[str], kind: str) -> list[list[float]]:

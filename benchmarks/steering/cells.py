@@ -11,6 +11,7 @@ from resonance.sliders import SLIDER_NAMES
 from .sizes import FIRST_SEED, PROMPTS, Size
 
 SCORES_FORM = 1
+Ends = dict[str, tuple[float, float]]
 TASTE_STRENGTHS = (1.0, 2.0)
 STACK_SHARE = 0.7
 
@@ -51,22 +52,19 @@ def twins(size: Size) -> list[Cell]:
     return cells + [replace(cell, seed=cell.seed + 1000) for cell in cells]
 
 
-def slider_cells(size: Size) -> dict[tuple[str, float], list[Cell]]:
-    """(slider, strength) to its clips."""
+def slider_cells(size: Size, ends: Ends) -> dict[tuple[str, float], list[Cell]]:
+    """(slider, strength) to its clips: the ladder on both sides, and the safe ends."""
     return {
-        (name, sign * strength): [
-            Cell(prompt=prompt, seed=seed, clip_s=size.clip_s, pushes=((name, sign * strength),))
+        (name, strength): [
+            Cell(prompt=prompt, seed=seed, clip_s=size.clip_s, pushes=((name, strength),))
             for prompt, seed in places(size)
         ]
         for name in SLIDER_NAMES
-        for sign in (1, -1)
-        for strength in size.strengths
+        for strength in sorted({*size.strengths, *(-one for one in size.strengths), *ends[name]} - {0.0}, key=abs)
     }
 
 
-def stack_cells(
-    size: Size, ends: dict[str, tuple[float, float]], stacking: str
-) -> dict[tuple[tuple[str, int], ...], list[Cell]]:
+def stack_cells(size: Size, ends: Ends, stacking: str) -> dict[tuple[tuple[str, int], ...], list[Cell]]:
     """Pairs of open slider sides, and triples, at a share of their ends. Signs alternate so that every side is met."""
     sides = [(name, sign) for name in SLIDER_NAMES for sign in (1, -1) if ends[name][0 if sign < 0 else 1]]
     pairs = [pair for pair in combinations(sides, 2) if pair[0][0] != pair[1][0]]
@@ -115,7 +113,7 @@ def variant_cells(size: Size, best: dict[str, int]) -> dict[tuple[str, str, floa
     return cells
 
 
-TASTE_KINDS = ("contrast", "mean", "whitened")
+TASTE_KINDS = ("varied", "contrast", "mean", "whitened")
 
 
 def taste_cells(size: Size, names: list[str], words: dict[str, str]) -> dict[tuple[str, str, float], list[Cell]]:
@@ -135,7 +133,7 @@ def taste_cells(size: Size, names: list[str], words: dict[str, str]) -> dict[tup
     return cells
 
 
-def held_cells(size: Size, ends: dict[str, tuple[float, float]]) -> list[Cell]:
+def held_cells(size: Size, ends: Ends) -> list[Cell]:
     """A knob held for a minute, beside none."""
     plain = [Cell(prompt=PROMPTS[index], seed=FIRST_SEED, clip_s=size.held_s) for index in range(2)]
     energy = ends["energy"][1] or ends["energy"][0]

@@ -29,7 +29,7 @@ def write_report(found: dict[str, Any], folder: Path) -> str:
         _sliders(found),
         "![Strength against score](steering.png)",
         "## What a slider does to the others",
-        "Effect of strength 2 less effect of strength -2, halved; rows are what is pushed, columns what is heard.",
+        "Effect of strength 0.5 less effect of strength -0.5, halved; rows are what is pushed, columns what is heard.",
         _side_effects(found),
         "## Tastes",
         _tastes(found),
@@ -125,7 +125,7 @@ def _taste_goals(tastes: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
         told += f"real tracks {tastes['real_tracks']:.0%}"
         is_met = shown[best] >= 3 * tastes["chance"] and shown[best] > words
         yield "the right playlist of 8, from steered clips", ">= 3x chance, above words", told, _verdict(is_met)
-    half = tastes["split_half"]["contrast"]
+    half = tastes["split_half"]["varied"]
     yield "split-half cosine of a taste (two tracks against two)", ">= 0.9", f"{half:.2f}", _verdict(half >= 0.9)
 
 
@@ -283,7 +283,7 @@ def _layers_and_tastes(found: dict[str, Any], path: Path) -> None:
     if found["tastes"]:
         from .playlists import NAMES
 
-        matrix = np.array(found["tastes"]["between"]["contrast"])
+        matrix = np.array(found["tastes"]["between"]["varied"])
         image = right.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
         right.set_xticks(range(len(NAMES)), NAMES, rotation=45, ha="right")
         right.set_yticks(range(len(NAMES)), NAMES)

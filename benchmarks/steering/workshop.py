@@ -67,25 +67,44 @@ async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[n
         shop.unusable[name] = concept.unusable_reason
     await store.close()
     await asyncio.to_thread(ear.close)
+    varied = varied_mean(model, folder) if playlists else reference.mean
     for name in NAMES if playlists else ():
-        _add_taste(shop, model, name, playlists[name][:TRACKS])
+        _add_taste(shop, model, name, playlists[name][:TRACKS], varied)
     return shop
 
 
-def _add_taste(shop: Workshop, model: LoadedModel, name: str, tracks: NDArray[np.float32]) -> None:
+def varied_mean(model: LoadedModel, folder: Path) -> NDArray[np.float32]:
+    """The mean states of 32 pieces of our composer that are in no playlist, heard as a taste's tracks are, `[layers, hidden]`."""
+    path = folder / "varied.npy"
+    if not path.exists():
+        from model.training.compose import compose
+        from model.training.render import render_piece
+        from model.training.synth import Synth
+
+        synth = Synth()
+        pieces = [np.resize(render_piece(synth, compose(70_000_000 + index)), 160_000) for index in range(32)]
+        heard = [hear_clip(model, torch.from_numpy(piece.astype(np.float32))).mean.numpy() for piece in pieces]
+        np.save(path, np.mean(heard, axis=0).astype(np.float32))
+    found: NDArray[np.float32] = np.load(path)
+    return found
+
+
+def _add_taste(
+    shop: Workshop, model: LoadedModel, name: str, tracks: NDArray[np.float32], varied: NDArray[np.float32]
+) -> None:
     means = np.stack([hear_clip(model, torch.from_numpy(track)).mean.numpy() for track in tracks]).astype(np.float32)
     digest, reference = model.facts.digest, shop.reference
-    for kind, difference, is_whitened in (
-        ("contrast", means.mean(0) - reference.mean, False),
-        ("mean", means.mean(0), False),
-        ("whitened", means.mean(0) - reference.mean, True),
+    nothing = np.zeros_like(varied)
+    for kind, against, is_whitened in (
+        ("varied", varied, False),
+        ("contrast", reference.mean, False),
+        ("mean", nothing, False),
+        ("whitened", reference.mean, True),
     ):
         shop.directions[f"taste:{name}:{kind}"] = direction_of(
-            difference, reference, model_digest=digest, is_whitened=is_whitened
+            means.mean(0) - against, reference, model_digest=digest, is_whitened=is_whitened
         )
-        half, other = means[::2].mean(0), means[1::2].mean(0)
-        if kind != "mean":
-            half, other = half - reference.mean, other - reference.mean
+        half, other = means[::2].mean(0) - against, means[1::2].mean(0) - against
         if is_whitened:
             half, other = half / reference.variance, other / reference.variance
         shop.halves[f"taste:{name}:{kind}"] = cosine(half, other)

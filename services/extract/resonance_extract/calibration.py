@@ -13,17 +13,20 @@ from resonance_extract.remap import remap_of
 from resonance_extract.renderings import Condition, Measured
 
 PROTOTYPE_LAMBDA_MAX = 4.0
+# A farther strength must have at least a tenth more effect to be worth what it costs.
+KNEE_GROWTH_MIN = 1.1
 PROTOTYPE_RMS_MIN, PROTOTYPE_RMS_MAX = 0.03, 0.35
 
 
 def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -> extract_pb2.Calibration:
-    """The widest range around zero in which every measured strength passed, each side for itself; a side that fails at once is 0.
+    """The widest range around zero in which every measured strength passed and the effect still grows, each side for itself; a side that
+    fails at once is 0.
 
     Gates are asked of the mean over prompts. `norm_max` is the largest layer's norm in residual standard deviations, for the first
     prototype's figure.
     """
     points = _points(measured)
-    low, high = _last_passed(points, -1), _last_passed(points, 1)
+    low, high = _knee(points, -1), _knee(points, 1)
     steered = [point for point in points if point.strength]
     remap = remap_of([point.strength for point in steered], [point.effect for point in steered], low=low, high=high)
     return extract_pb2.Calibration(
@@ -79,12 +82,21 @@ def _outwards(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> list
     return sorted((point for point in points if point.strength * sign > 0), key=lambda point: abs(point.strength))
 
 
-def _last_passed(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> float:
-    reached = 0.0
+def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> float:
+    """How far it is worth going: outwards from zero while every strength passes, as far as the effect still grows.
+
+    Beyond the strength of the largest effect a push only wears the music out. Where no strength has an effect in the direction's own
+    sense, only the gates speak.
+    """
+    inside = []
     for point in _outwards(points, sign):
         if not point.passed:
             break
-        reached = point.strength
+        inside.append(point)
+    reached, best = (inside[-1].strength if inside else 0.0), 0.0
+    for point in inside:
+        if point.effect * sign > best * KNEE_GROWTH_MIN and point.effect * sign > 0:
+            reached, best = point.strength, point.effect * sign
     return reached
 
 

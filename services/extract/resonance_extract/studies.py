@@ -26,7 +26,9 @@ from resonance_extract.layers import best_layers
 from resonance_extract.renderings import Condition, Measured, Renderer, Subject
 from resonance_extract.scan import SCAN_STRENGTH, forms_of, renderings_of
 
-STRENGTHS = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
+# The push accumulates over layers and guidance multiplies it: on the embedded model half a unit already saturates most sliders (see
+# docs/steering.md), so the ladder is fine near zero.
+STRENGTHS = (-2.0, -1.0, -0.5, -0.25, -0.1, -0.05, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 PROMPTS = ("calm piano music", "rock with drums and bass", "ambient synth", "jazz")
 CLIP_S = 4.0
 # Two at once share the decoder's products; the other slots stay free for listeners.

@@ -14,8 +14,8 @@ from resonance.store import ObjectStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2, steering_pb2
 
-# Before calibration a strength beyond this is not trusted: about where random directions begin to be heard as noise.
-UNCALIBRATED_STRENGTH_MAX = 2.0
+# Before calibration a strength beyond this is not trusted: where most of the embedded model's sliders saturate (docs/steering.md).
+UNCALIBRATED_STRENGTH_MAX = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,14 @@ def test_the_first_prototypes_window_passes_what_the_gates_do_not() -> None:
     assert found.prototype_upper == pytest.approx(3.2)
 
 
+def test_the_range_ends_where_more_strength_has_no_more_effect() -> None:
+    effects = {0.25: 1.0, 0.5: 2.0, 1.0: 2.1, 2.0: 1.5, -0.25: -1.0, -0.5: -0.9, -1.0: -3.0}
+    found = calibration_of(measured(effects, {}), norm_max=1.0)
+    assert found.strength_max == 0.5, "a twentieth more is not worth twice the push"
+    assert found.strength_min == -1.0, "a dip on the way is no end"
+    assert found.remap[-1].strength == 0.5
+
+
 def test_effects_are_paired_with_the_twin_of_the_same_prompt() -> None:
     found = calibration_of(measured({1.0: 0.75}, {}), norm_max=1.0)
     assert [point.effect for point in found.points] == [0.0, 0.75]

@@ -120,7 +120,7 @@ async def test_gemini_hears_wav_clips_and_answers_under_a_schema() -> None:
     assert found.source == "gemini-2.5-flash"
     assert found.onsets_per_s > 0, "the figures stay the meters' own"
     clip = asked["contents"][0]["parts"][0]["inlineData"]  # type: ignore[index]
-    assert clip["mimeType"] == "audio/wav"
+    assert "audio/wav" in {clip.get("mimeType"), clip.get("mime_type")}
     data = clip["data"].replace("-", "+").replace("_", "/")
     with wave.open(io.BytesIO(base64.b64decode(data + "=" * (-len(data) % 4)))) as heard:
         assert (heard.getframerate(), heard.getnframes()) == (RATE, 10 * RATE)

@@ -117,7 +117,7 @@ async def bench(tiny: LoadedModel, computed: dict[str, bytes]) -> AsyncIterator[
         shelf = ReferenceShelf(ear, store)
         concepts = ConceptShelf(ear, store, shelf)
         renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear))
-        yield Bench(store, concepts, TasteShelf(store), renderer, ear, shelf, tiny.facts.digest)
+        yield Bench(store, concepts, TasteShelf(ear, store, shelf), renderer, ear, shelf, tiny.facts.digest)
 
 
 def asked(**fields: object) -> extract_pb2.StartStudyRequest:
