@@ -323,7 +323,7 @@ async def make_taste(
                 chunk = audio_pb2.AudioChunk(sample_count=len(part), data=part.astype("<f4").tobytes())
                 yield extract_pb2.ExtractTasteRequest(chunk=chunk)
 
-    extraction = Extraction(bench.ear, bench.store, bench.shelf, MeterDescriber())
+    extraction = Extraction(bench.ear, bench.store, bench.shelf, running_max=4, describer=MeterDescriber())
     faults: list[str] = []
     async for response in extraction.run(requests()):
         if response.HasField("plan"):
