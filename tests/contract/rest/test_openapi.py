@@ -20,6 +20,7 @@ from resonance_gateway.build import open_gateway
 from resonance_gateway.openapi import document_of
 
 DOCUMENT = document_of(build_app(Settings()).routes)
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 
 
