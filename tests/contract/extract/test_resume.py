@@ -146,4 +146,4 @@ async def test_more_extractions_than_may_be_are_refused(tiny, store) -> None:
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         reasons = [error_of(each).reason for each in outcomes if isinstance(each, grpc.aio.AioRpcError)]
         assert reasons == ["TOO_MANY_EXTRACTIONS"] * 3
-        assert (await extract(stub, "t-9", [track(tiny, 9, 1)]))[1].taste_id == "t-9"
+        assert (await extract(stub, "t-9", [track(tiny, 9, 3)]))[1].taste_id == "t-9"
