@@ -15,7 +15,7 @@ up: $(VENV)/.up  ## Installs what is missing and starts everything; prints one U
 	@exec $(BIN)/resonance up
 
 test: $(VENV)/.dev  ## Installs what is missing and runs all tests.
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev  ## Format, lint, strict types, import arrows, proto freshness, fast tests.
 	@$(BIN)/ruff format --check .
