@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,7 +50,8 @@ class Decoder:
     """The decoder over any set of slots.
 
     A slot is a pair of rows, conditional and unconditional. `advance` gives each slot's next logits from one shared pass; attention
-    runs slot by slot over the slot's own length, so nothing is padded and no row sees another.
+    runs slot by slot over the slot's own length, so nothing is padded and no row sees another. Several threads may step slots
+    of their own through one decoder.
     """
 
     def __init__(self, weights: DecoderWeights, shape: DecoderShape) -> None:
@@ -61,8 +63,7 @@ class Decoder:
         self._embedding_offsets = offsets[:, None]
         self._positions = sinusoidal_positions(shape.position_count_max, shape.hidden_size).to(self.device, self.dtype)
         self._normalised_shape = (shape.hidden_size,)
-        self._steerings: list[Tensor | None] = []
-        self._steering: Tensor | None = None
+        self._laid_out: tuple[tuple[Tensor | None, ...], Tensor | None] = ((), None)
 
     def condition(self, texts: Sequence[tuple[Tensor, float]]) -> Conditioning:
         """The cross-attention cache for weighted text encodings (`[tokens, text_size]`, weight > 0).
@@ -133,15 +134,18 @@ class Decoder:
 
         Rows of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
         """
-        steerings = [slot.steering if slot.monitor is None else None for slot in slots]
-        is_known = len(steerings) == len(self._steerings) and all(map(_is_same, steerings, self._steerings))
-        if not is_known:
-            self._steerings, self._steering = steerings, None
-            if any(steering is not None for steering in steerings):
-                nothing = torch.full((), -0.0, device=self.device, dtype=self.dtype)
-                nothing = nothing.expand(self.shape.layer_count, 2, self.shape.hidden_size)
-                self._steering = torch.cat([nothing if one is None else one for one in steerings], dim=1)
-        return self._steering
+        steerings = tuple(slot.steering if slot.monitor is None else None for slot in slots)
+        if all(steering is None for steering in steerings):
+            return None
+        # Read and written as one: other threads step other slots through this decoder.
+        known, laid_out = self._laid_out
+        if len(known) == len(steerings) and all(map(operator.is_, known, steerings)):
+            return laid_out
+        nothing = torch.full((), -0.0, device=self.device, dtype=self.dtype)
+        nothing = nothing.expand(self.shape.layer_count, 2, self.shape.hidden_size)
+        laid_out = torch.cat([nothing if one is None else one for one in steerings], dim=1)
+        self._laid_out = steerings, laid_out
+        return laid_out
 
     def _embedding(self, tokens: Tensor) -> Tensor:
         """Sum over codebooks of the embeddings of `[codebooks, n]`: `[n, hidden]`."""
@@ -224,10 +228,6 @@ def _watch(index: int, rows: Tensor, slot: Slot) -> None:
         rows += slot.monitor.pushed(index, rows[:, None], slot.steering[index])[:, 0]
     if slot.listener is not None:
         slot.listener.hear(index, rows[CONDITIONAL][None])
-
-
-def _is_same(one: Tensor | None, other: Tensor | None) -> bool:
-    return one is other
 
 
 def _causal_mask(step_count: int, past: int, device: torch.device) -> Tensor:

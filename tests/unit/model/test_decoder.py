@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -73,6 +75,36 @@ def test_eight_differently_steered_rows_give_what_they_give_alone(tiny: LoadedMo
     for seed, voice in enumerate(voices):
         alone = codes_alone(tiny, PROMPTS[seed % 4], **options[seed])
         assert torch.equal(voice.frames(0, alone.shape[1]), alone)
+
+
+def test_two_threads_with_slots_of_their_own_do_not_meet(tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The all-in-one process listens and plays through one decoder."""
+
+    def options(seed: int) -> dict[str, Any]:
+        steering = (
+            torch.randn(
+                tiny.shape.layer_count, 2, tiny.shape.hidden_size, generator=torch.Generator().manual_seed(seed)
+            )
+            * 0.3
+        )
+        return {"frame_count": 40, "seed": seed, "temperature": 1.0, "steering": steering if seed % 3 else None}
+
+    def company(seeds: range) -> list[Tensor]:
+        voices = [voice_of(tiny, PROMPTS[seed % 4], **options(seed)) for seed in seeds]
+        run(tiny, voices)
+        return [voice.frames(0, 40) for voice in voices]
+
+    join = torch.cat
+
+    def slowly(*args: Any, **kwargs: Any) -> Tensor:
+        time.sleep(0.001)  # others get their turn in the middle of laying out the steering
+        return join(*args, **kwargs)
+
+    with monkeypatch.context() as patched, ThreadPoolExecutor(3) as pool:
+        patched.setattr(torch, "cat", slowly)
+        together = list(pool.map(company, [range(4), range(4, 6), range(6, 7)]))
+    for seed, codes in enumerate(codes for each in together for codes in each):
+        assert torch.equal(codes, codes_alone(tiny, PROMPTS[seed % 4], **options(seed)))
 
 
 def test_a_rows_logits_are_the_same_bits_in_any_company(tiny: LoadedModel) -> None:
