@@ -88,10 +88,7 @@ async def open_extract(
 async def _keep_ready(store: ObjectStore, concepts: ConceptShelf, model: LoadedModel) -> None:
     """Computes the sliders' concepts where they are missing, at start and whenever a damaged one was set aside."""
     while True:
-        try:
-            await concepts.prepare_sliders()
-        except Exception as failure:
-            _log.error("the sliders could not be made ready; trying again", every_s=_MEND_EVERY_S, exc_info=failure)
+        await concepts.prepare_sliders()
         await asyncio.sleep(_MEND_EVERY_S)
         try:
             await put_shipped(store, model_digest=model.facts.digest)
