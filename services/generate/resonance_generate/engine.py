@@ -139,7 +139,9 @@ class Engine:
         moving = plan(self._rows, now_s)
         if not moving:
             with self._wakeup:
-                self._wakeup.wait(_IDLE_S if self._rows or self._queue else None)
+                # Looked at under the lock: a stop that came since `_run` looked has notified nobody, and would be waited for for ever.
+                if not self._is_stopping:
+                    self._wakeup.wait(_IDLE_S if self._rows or self._queue else None)
             return
         self._step(moving)
 

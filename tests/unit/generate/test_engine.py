@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -244,3 +245,20 @@ async def test_a_listener_who_runs_dry_is_counted(engine: Engine) -> None:
         async for _ in late.stream:
             pass
     assert (REGISTRY.get_sample_value("resonance_engine_underruns_total") or 0) > before
+
+
+def test_a_stop_that_comes_between_two_looks_is_not_missed(tiny: LoadedModel) -> None:
+    class Slow(Engine):
+        """Looks for work until the stop has come: the moment at which a notification finds nobody waiting."""
+
+        def _admit(self) -> None:
+            super()._admit()
+            while not self._is_stopping:
+                time.sleep(0.001)
+
+    engine = Slow(tiny, slot_count=SLOTS, queue_places=PLACES, stall_s_max=0.3)
+    engine.start()
+    stopper = threading.Thread(target=engine.stop, daemon=True)
+    stopper.start()
+    stopper.join(5)
+    assert not stopper.is_alive(), "the engine waits for a word that was said before it listened"
