@@ -24,6 +24,8 @@ _SUFFIX = ",1"
 _LOCK_COUNT = 64
 _TEMPORARY_AGE_S_MAX = 3600.0
 _MOVES_MAX = 20
+_LOCK_WAIT_S_MAX = 5.0
+_LOCK_LOOK_S = 0.002
 
 
 class FileStore:
@@ -77,22 +79,25 @@ class FileStore:
 
     def _put(self, key: str, data: bytes) -> str:
         path = self._path_of(key)
-        with _failures_named(key), self._locked(key):
-            return self._write(path, data)
+        with _failures_named(key), self._written(path, data) as written, self._locked(key):
+            _move(written, path)
+        return sha256_hex(data)
 
     def _create(self, key: str, data: bytes) -> str:
         path = self._path_of(key)
-        with _failures_named(key), self._locked(key):
-            if path.exists():
-                raise Conflict(f"{key} exists already", reason="KEY_EXISTS")
-            return self._write(path, data)
+        _refuse_existing(path, key)  # most often enough, and nothing is written for it
+        with _failures_named(key), self._written(path, data) as written, self._locked(key):
+            _refuse_existing(path, key)
+            _move(written, path)
+        return sha256_hex(data)
 
     def _replace(self, key: str, data: bytes, version: str) -> str:
         path = self._path_of(key)
-        with _failures_named(key), self._locked(key):
+        with _failures_named(key), self._written(path, data) as written, self._locked(key):
             if self._get(key).version != version:
                 raise Conflict(f"{key} was changed by somebody else", reason="VERSION_CHANGED")
-            return self._write(path, data)
+            _move(written, path)
+        return sha256_hex(data)
 
     def _get(self, key: str) -> StoredObject:
         path = self._path_of(key)
@@ -138,20 +143,23 @@ class FileStore:
                 return
             folder = folder.parent
 
-    def _write(self, path: Path, data: bytes) -> str:
-        """Temporary file, fsync, rename, fsync of the folder: after a power cut the old bytes or the new ones."""
+    @contextmanager
+    def _written(self, path: Path, data: bytes) -> Iterator[Path]:
+        """A temporary file on the disk, for the caller to rename to `path`: after a power cut the old bytes or the new ones.
+
+        It is written before the lock is taken and the folder synced after it is let go: a writer holds its lock for a look and a rename.
+        """
         temporary = self._temporary / secrets.token_hex(16)
         try:
             with temporary.open("xb") as file:
                 file.write(seal(data))
                 file.flush()
                 os.fsync(file.fileno())
-            _move(temporary, path)
+            yield temporary
         finally:
             temporary.unlink(missing_ok=True)
         with suppress(FileNotFoundError):  # deleted again already
             _fsync_folder(path.parent)
-        return sha256_hex(data)
 
     def _path_of(self, key: str) -> Path:
         check_key(key)
@@ -159,10 +167,24 @@ class FileStore:
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        """One of a fixed number of lock files, chosen by the key: locks never pile up and are never removed."""
+        """One of a fixed number of lock files, chosen by the key: locks never pile up and are never removed.
+
+        A dead process holds no lock; a stopped one (SIGSTOP) may, and must not take its neighbours' threads with it.
+        """
         number = hashlib.sha256(key.encode()).digest()[0] % _LOCK_COUNT
-        with (self._locks / f"{number:02d}").open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go
+        until_s = time.monotonic() + _LOCK_WAIT_S_MAX
+        with (self._locks / f"{number:02d}").open("ab") as file:  # closing the file lets go
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until_s:
+                        held = (
+                            f"another process has held the lock of {key} for {_LOCK_WAIT_S_MAX:.0f} s; is it stopped?"
+                        )
+                        raise Unavailable(held, reason="STORE_LOCKED", retry_after_s=1.0) from None
+                    time.sleep(_LOCK_LOOK_S)
             yield
 
     def _sweep(self) -> None:
@@ -171,6 +193,11 @@ class FileStore:
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _TEMPORARY_AGE_S_MAX:
                     path.unlink()
+
+
+def _refuse_existing(path: Path, key: str) -> None:
+    if path.exists():
+        raise Conflict(f"{key} exists already", reason="KEY_EXISTS")
 
 
 def _fsync_folder(folder: Path) -> None:

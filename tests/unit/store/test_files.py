@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import hashlib
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from resonance.errors import Unavailable
+from resonance.store import files
 from resonance.store.files import FileStore
 
 _RACE = """
@@ -87,3 +93,21 @@ async def test_writing_beside_deleting_loses_nothing(tmp_path: Path) -> None:
 
     await asyncio.gather(*(come_and_go(number) for number in range(6)))
     assert [key async for key in store.keys("shared/")] == [f"shared/folder/{number}" for number in range(6)]
+
+
+async def test_a_stopped_process_that_holds_a_lock_takes_no_thread_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_LOCK_WAIT_S_MAX", 0.2)
+    store = FileStore(tmp_path)
+    await store.put("a", b"old")
+    number = hashlib.sha256(b"a").digest()[0] % 64
+    with (tmp_path / "locks" / f"{number:02d}").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Unavailable, match="stopped") as refused:
+            await asyncio.wait_for(store.put("a", b"new"), 2)
+        assert refused.value.reason == "STORE_LOCKED"
+        assert (await store.get("a")).data == b"old", "readers take no lock"
+    await store.put("a", b"new")
+    assert (await store.get("a")).data == b"new"
+    assert not list((tmp_path / "temporary").iterdir())
