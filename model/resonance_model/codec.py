@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resonance_model.geometry import Geometry
+from resonance_model.recurrence import Recurrence, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,14 +18,14 @@ class CodecParts:
     """A library's codec, taken apart at the places where streaming cuts.
 
     The decoder is: codes -> `embed` -> `first` (a convolution over frames) -> `lstm` with a skip, where there is one -> `upsample`. The
-    modules stay the library's own. `geometry` says how far each part looks.
+    modules stay the library's own (a large `lstm` is called through `recurrence_of`). `geometry` says how far each part looks.
     """
 
     encode: Callable[[Tensor], Tensor]
     embed: Callable[[Tensor], Tensor]
     first: nn.Conv1d
     first_pad_mode: str
-    lstm: nn.LSTM | None
+    lstm: Recurrence | None
     upsample: nn.Module
     geometry: Geometry
 
@@ -63,7 +64,7 @@ class DecodeStream:
         self._parts = parts
         self._latents = torch.empty(0)  # [1, channels, kept frames], ending at `_pushed`
         self._hidden = torch.empty(0)  # [1, channels, kept frames], ending at `_listened`
-        self._state: tuple[Tensor, Tensor] | None = None
+        self._state: State | None = None
         self._pushed = self._listened = self._done = 0
 
     @property

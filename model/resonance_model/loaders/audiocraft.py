@@ -18,6 +18,7 @@ from resonance_model.geometry import geometry_of
 from resonance_model.loaded import LoadedModel, digest_of_state
 from resonance_model.loaders.cards import card_of
 from resonance_model.products import DTYPES, Product, product_of
+from resonance_model.recurrence import recurrence_of
 from resonance_model.shape import DecoderShape, ModelFacts, SamplingDefaults
 from resonance_model.text import EncodeText, T5Text
 
@@ -188,7 +189,7 @@ def codec_parts(compression: Any) -> CodecParts:
         embed=lambda codes: compression.decode_latent(codes.transpose(0, 1)),
         first=convolution,
         first_pad_mode=first.pad_mode,
-        lstm=lstm,
+        lstm=None if lstm is None else recurrence_of(lstm),
         upsample=nn.Sequential(*rest),
         geometry=geometry_of(
             kernel=convolution.kernel_size[0],

@@ -18,6 +18,7 @@ from resonance_model.loaded import LoadedModel, digest_of_state
 from resonance_model.loaders.cards import card_of
 from resonance_model.loaders.embedded import embedded_folder
 from resonance_model.products import DTYPES, Product, product_of
+from resonance_model.recurrence import recurrence_of
 from resonance_model.shape import DecoderShape, ModelFacts, SamplingDefaults
 from resonance_model.text import T5Text
 
@@ -156,7 +157,7 @@ def _codec_parts(codec: Any) -> CodecParts:
         embed=lambda codes: codec.quantizer.decode(codes),
         first=first.conv,
         first_pad_mode=config.pad_mode,
-        lstm=lstm.lstm,
+        lstm=recurrence_of(lstm.lstm),
         upsample=nn.Sequential(*rest),
         geometry=geometry_of(
             kernel=config.kernel_size,
