@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import codec, extraction, listeners, serving, steps
+from benchmarks import codec, extraction, listeners, precision, serving, simulation, steps
 from benchmarks.arms import setting
 from benchmarks.models import embedded, small_shape
 from benchmarks.report import write_picture, write_table
@@ -29,6 +29,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path.home() / ".cache/resonance-bench")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--listening-s", type=float, default=600.0)
+    parser.add_argument("--takes", type=int, default=64)
+    parser.add_argument("--listeners", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -61,6 +63,11 @@ def main() -> None:
             "musicgen-small's shape in int8",
             lambda: serving.measure_factor(small_int8, "small_int8", rounds=3, duration_s=3.0),
         ),
+        (
+            "what int8 costs in quality",
+            lambda: precision.measure(tiny, tiny_int8, batches=arguments.takes // precision.PER_BATCH),
+        ),
+        ("a simulated fleet", lambda: simulation.measure(tiny, listeners=arguments.listeners)),
         ("listeners", lambda: listeners.measure(tiny, duration_s=arguments.listening_s)),
     ]
     found: dict[str, Any] = {**setting(), "ratios": {}, "absent": ABSENT, "arms": {}}

@@ -30,6 +30,13 @@ GOALS: dict[str, tuple[str, float, bool]] = {
         0.0,
         False,
     ),
+    "simulated_underruns_at_80_percent": (
+        "the same in a simulated fleet of eight replicas, of 2,000 listeners",
+        0.0,
+        False,
+    ),
+    "int8_frechet_vs_fp32": ("int8's Frechet distance from fp32, over fp32's from itself on other seeds", 1.25, False),
+    "int8_likelihood_loss_nats": ("what int8 loses of fp32's log-likelihood, nats a token", 0.05, False),
     "served_vs_bare_engine": ("served speed over the bare engine's", 0.95, True),
 }
 

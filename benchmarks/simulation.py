@@ -7,21 +7,16 @@ product's own `plan`. Network, codec and gateway are not simulated.
 
 from __future__ import annotations
 
-import argparse
 import heapq
-import json
 import random
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.arms import setting
-from benchmarks.models import embedded
 from benchmarks.steps import PROMPT
 from resonance_generate.scheduler import plan
 from resonance_model.loaded import LoadedModel
@@ -29,7 +24,6 @@ from resonance_model.sampling import Sampling
 from resonance_model.slot import Slot
 from resonance_model.voice import Voice, advance
 
-RESULTS = Path(__file__).parent / "results"
 FRAME_S, FIRST_FRAMES, CHUNK_FRAMES, LAG_FRAMES, DELAY_FRAMES = 0.02, 10, 25, 4, 3
 
 
@@ -203,51 +197,41 @@ def _figures(
     }
 
 
-def main() -> None:
-    """Measures the step law, then sends 2,000 listeners at 50, 80, 100 and 130 percent of the fleet's capacity."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path.home() / ".cache/resonance-bench")
-    parser.add_argument("--precision", default="fp32")
-    parser.add_argument("--listeners", type=int, default=2000)
-    parser.add_argument("--replicas", type=int, default=8)
-    parser.add_argument("--slots", type=int, default=8)
-    parser.add_argument("--places", type=int, default=16)
-    parser.add_argument("--take-s", type=float, default=30.0)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    law, measured = measured_law(embedded(arguments.folder, arguments.precision), arguments.slots)
-    # Takes a second that one replica can make with every slot taken.
-    per_replica = arguments.slots / (
-        (law.base_s + law.row_s * arguments.slots) * (arguments.take_s / FRAME_S + DELAY_FRAMES)
-    )
-    # A listener plays no faster than real time, but the engine may run ahead: capacity is the engine's, not the ear's.
-    capacity_hz = per_replica * arguments.replicas
-    runs = []
-    for share in (0.5, 0.8, 1.0, 1.3):
-        print(f"simulating {arguments.listeners} listeners at {share:.0%} of capacity", flush=True)
-        figures = simulate(
+def measure(
+    model: LoadedModel, *, listeners: int, replicas: int = 8, slots: int = 8, places: int = 16, take_s: float = 30.0
+) -> dict[str, Any]:
+    """The step law of this model on this machine, then so many listeners at 50, 80, 100 and 130 percent of a fleet's capacity.
+
+    A listener plays no faster than real time, but the engine may run ahead: capacity is the engine's, not the ear's.
+    """
+    law, measured = measured_law(model, slots)
+    # Takes a second that the fleet can make with every slot taken.
+    takes_hz = slots / ((law.base_s + law.row_s * slots) * (take_s / FRAME_S + DELAY_FRAMES))
+    capacity_hz = takes_hz * replicas
+    runs = {
+        f"{share:.0%}": simulate(
             law,
-            replicas=arguments.replicas,
-            slots=arguments.slots,
-            places=arguments.places,
+            replicas=replicas,
+            slots=slots,
+            places=places,
             rate_hz=share * capacity_hz,
-            listeners=arguments.listeners,
-            take_s=arguments.take_s,
+            listeners=listeners,
+            take_s=take_s,
             seed=1,
         )
-        runs.append({"share_of_capacity": share, **figures})
-    found = {
-        **setting(),
+        for share in (0.5, 0.8, 1.0, 1.3)
+    }
+    told = {
         "law": {"base_ms": 1e3 * law.base_s, "row_ms": 1e3 * law.row_s, "spread": law.spread, **measured},
-        "fleet": {"replicas": arguments.replicas, "slots": arguments.slots, "places": arguments.places},
+        "fleet": {"replicas": replicas, "slots": slots, "places": places},
         "capacity_hz": capacity_hz,
         "runs": runs,
     }
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "simulation.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+    at_80 = runs["80%"]
+    return {
+        "arms": {"simulation": told},
+        "ratios": {
+            "simulated_underruns_at_80_percent": float(at_80["underruns_one_chunk_prebuffer"] + at_80["refused"]),
+            "simulated_first_sound_p99_s": at_80["first_sound_s"]["p99"],
+        },
+    }

@@ -175,7 +175,7 @@ class Analysis:
     def frechet_ratio(self, cells: Sequence[Cell]) -> float:
         """The Frechet distance of the clips from unsteered clips of other seeds, over that of their own twins from the same."""
         others = self._embeddings(list(twins(self._size)[len(twins(self._size)) // 2 :]))
-        basis = _basis(np.concatenate([others, self._embeddings(twins(self._size)[: len(others)])]))
+        basis = basis_of(np.concatenate([others, self._embeddings(twins(self._size)[: len(others)])]))
         ours, theirs = self._embeddings(cells), self._embeddings([cell.twin for cell in cells])
         return frechet(basis(ours), basis(others)) / max(frechet(basis(theirs), basis(others)), 1e-9)
 
@@ -291,7 +291,7 @@ def frechet(one: Array, other: Array) -> float:
     return float(np.square(one.mean(0) - other.mean(0)).sum() + np.trace(first + second - 2 * root))
 
 
-def _basis(clips: Array) -> Any:
+def basis_of(clips: Array) -> Any:
     """Principal directions of standardised unsteered embeddings."""
     mean, scale = clips.mean(0), clips.std(0) + 1e-6
     _, _, rows = np.linalg.svd((clips - mean) / scale, full_matrices=False)

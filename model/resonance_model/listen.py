@@ -40,9 +40,15 @@ def hear_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMP
 
 @torch.inference_mode()
 def hear_again(model: LoadedModel, samples: Tensor, *, prompt: str) -> tuple[Heard, float]:
-    """What the unsteered model makes of a rendering, mono `[samples]`: its layers' statistics, and the mean log-probability (nats) of the
-    rendering's tokens, encoded again, under the prompt and without guidance."""
-    codes = model.codec.encode(samples).to(model.decoder.device)
+    """What the unsteered model makes of a rendering, mono `[samples]` at the model's rate, that is encoded again: as `judge_codes`."""
+    return judge_codes(model, model.codec.encode(samples), prompt=prompt)
+
+
+@torch.inference_mode()
+def judge_codes(model: LoadedModel, codes: Tensor, *, prompt: str) -> tuple[Heard, float]:
+    """What the unsteered model makes of codes `[codebooks, frames]`: its layers' statistics, and the mean log-probability (nats) of the
+    tokens under the prompt and without guidance."""
+    codes = codes.to(model.decoder.device)
     listener = Listener(model.shape.layer_count, model.shape.hidden_size)
     conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
     slot = Slot(model.shape, conditioning, listener=listener, row_count=1)
