@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from resonance_model.products import FloatProduct
+from resonance_model.products import float_product_of, is_layout_known
 
 State = tuple[Tensor, Tensor]
 Recurrence = Callable[[Tensor, State | None], tuple[Tensor, State]]
@@ -24,7 +23,7 @@ def recurrence_of(lstm: nn.LSTM) -> Recurrence:
     """
     weight = lstm.weight_hh_l0
     is_large = weight.device.type == "cpu" and weight.dtype == torch.float32 and weight.numel() >= _PACKED_MIN
-    return PackedLstm(lstm) if is_large and _is_packing_known() else lstm
+    return PackedLstm(lstm) if is_large and is_layout_known(torch.float32) else lstm
 
 
 class PackedLstm:
@@ -52,7 +51,7 @@ class _Layer:
     def __init__(self, lstm: nn.LSTM, number: int) -> None:
         weights = {name: getattr(lstm, f"{name}_l{number}").detach() for name in ("weight_ih", "weight_hh")}
         self._size = lstm.hidden_size
-        self._from_input = FloatProduct(weights["weight_ih"].contiguous())
+        self._from_input = float_product_of(weights["weight_ih"].contiguous())
         self._packed = _packed(weights["weight_hh"].contiguous())
         self._bias = (getattr(lstm, f"bias_ih_l{number}") + getattr(lstm, f"bias_hh_l{number}")).detach()
 
@@ -79,15 +78,3 @@ def _packed(weight: Tensor) -> Tensor:
 def _product(row: Tensor, packed: Tensor) -> Tensor:
     result: Tensor = torch.ops.mkldnn._linear_pointwise(row, packed, None, "none", [], "")
     return result
-
-
-@functools.cache
-def _is_packing_known() -> bool:
-    """Whether this torch has oneDNN's packed product, and it is right."""
-    generator = torch.Generator().manual_seed(0)
-    row, weight = torch.randn(1, 256, generator=generator), torch.randn(64, 256, generator=generator)
-    try:
-        found = _product(row, _packed(weight))
-    except (AttributeError, RuntimeError, NotImplementedError):
-        return False
-    return torch.allclose(found, row @ weight.T, atol=1e-3)

@@ -1,4 +1,4 @@
-"""Int8 products: near the floats, and the same bits for a row in any company."""
+"""Products: int8 near the floats, and in every precision the same bits for a row in any company."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from support.takes import PROMPTS, codes_alone, run, voice_of
 from resonance.settings import Settings
 from resonance_model.loaded import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
-from resonance_model.products import FloatProduct, Int8Product, _is_packing_exact, _packed, _plain, product_of
+from resonance_model.products import (
+    FloatProduct,
+    Int8Product,
+    _is_packing_exact,
+    _packed,
+    _plain,
+    float_product_of,
+    product_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +39,25 @@ def test_a_loud_neighbour_changes_nothing() -> None:
     alone = product(row.expand(4, -1))[0]
     for count in (1, 2, 3, 7, 16):
         assert torch.equal(product(torch.cat([row, torch.randn(count, 64) * 1000]))[0], alone)
+
+
+# The shapes of the embedded model and of musicgen-small: attention, feed-forward, heads.
+SHAPES = [(256, 768), (256, 256), (768, 256), (256, 4096), (1024, 3072), (1024, 4096), (4096, 1024), (1024, 8192)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_company_changes_no_bit_of_a_float_row(shape: tuple[int, int], dtype: torch.dtype) -> None:
+    product, rows = float_product_of(torch.randn(shape[::-1]).to(dtype)), torch.randn(40, shape[0]).to(dtype)
+    whole = product(rows)
+    for count in (1, 2, 3, 4, 5, 6, 8, 15, 16, 24, 31):
+        assert torch.equal(product(rows[:count].contiguous()), whole[:count]), count
+        assert torch.equal(product(rows[-count:].contiguous()), whole[-count:]), count
+
+
+def test_both_float_kernels_agree() -> None:
+    weight, rows = torch.randn(512, 256), torch.randn(6, 256)
+    torch.testing.assert_close(float_product_of(weight)(rows), FloatProduct(weight)(rows), atol=1e-4, rtol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (1024, 1024), (4096, 256)])
