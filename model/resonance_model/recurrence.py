@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from resonance_model.products import float_product_of, is_layout_known
+from resonance_model.products import PackedProduct, is_layout_known
 
 State = tuple[Tensor, Tensor]
 Recurrence = Callable[[Tensor, State | None], tuple[Tensor, State]]
@@ -51,8 +51,8 @@ class _Layer:
     def __init__(self, lstm: nn.LSTM, number: int) -> None:
         weights = {name: getattr(lstm, f"{name}_l{number}").detach() for name in ("weight_ih", "weight_hh")}
         self._size = lstm.hidden_size
-        self._from_input = float_product_of(weights["weight_ih"].contiguous())
-        self._packed = _packed(weights["weight_hh"].contiguous())
+        self._from_input = PackedProduct(weights["weight_ih"])
+        self._from_hidden = PackedProduct(weights["weight_hh"])
         self._bias = (getattr(lstm, f"bias_ih_l{number}") + getattr(lstm, f"bias_hh_l{number}")).detach()
 
     def __call__(self, rows: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -61,20 +61,10 @@ class _Layer:
         asked = self._from_input(rows) + self._bias
         outputs = torch.empty(len(rows), self._size)
         for number in range(len(rows)):
-            raw = _product(hidden, self._packed).add_(asked[number]).view(4, self._size)
+            raw = self._from_hidden(hidden).add_(asked[number]).view(4, self._size)
             candidate = torch.tanh(raw[2])
             gates = torch.sigmoid_(raw)
             cell = gates[1] * cell + gates[0] * candidate
             hidden = gates[3] * torch.tanh(cell)
             outputs[number] = hidden[0]
         return outputs, (hidden, cell)
-
-
-def _packed(weight: Tensor) -> Tensor:
-    laid_out: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, 1)
-    return laid_out
-
-
-def _product(row: Tensor, packed: Tensor) -> Tensor:
-    result: Tensor = torch.ops.mkldnn._linear_pointwise(row, packed, None, "none", [], "")
-    return result
