@@ -14,6 +14,15 @@ _CLONE_NEWUSER = 0x1000_0000
 _CLONE_NEWNET = 0x4000_0000
 
 
+class Refusal(Exception):
+    """Why a child gives up on a stranger's data, for a program and for a person."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
 def leave_network() -> bool:
     """Moves this process into a network namespace without any interface. Says whether the system allowed it.
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from resonance.audio import confinement
+from resonance.audio.confinement import Refusal
 
 # Chosen by ffmpeg's own names. The demuxers that open other files (concat, hls, dash, image2, sdp ...) are not among
 # them; this list, and not a protocol whitelist, is what stops a playlist that is named `song.mp3`.
@@ -24,15 +25,6 @@ CODECS = (
 MEMORY_BYTES_MAX = 256 * 1024 * 1024
 KEPT_S_MIN = 1.0  # what is left of a damaged file is used from this length on
 _DAMAGES_MAX = 200
-
-
-class Refusal(Exception):
-    """The file cannot be used, for a reason that a person can read."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
 
 
 def main() -> None:

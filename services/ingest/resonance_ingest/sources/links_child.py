@@ -12,20 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from resonance.audio import confinement
+from resonance.audio.confinement import Refusal
 from resonance_ingest.sources import guard
 from resonance_ingest.sources.refusals import in_plain_words
 
 _MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 _SOCKET_S_MAX = 15
-
-
-class Refusal(Exception):
-    """Why there is no track, for a program and for a person."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
 
 
 def main() -> None:
