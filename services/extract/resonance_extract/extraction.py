@@ -29,7 +29,7 @@ from resonance_extract.tracks import TrackCache, TrackListener
 _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
-_BEAT_S = 5.0
+_BEAT_S = 1.0
 # Less music than this says more about one moment than about a taste.
 TASTE_S_MIN = 3.0
 
@@ -43,7 +43,7 @@ class Extraction:
         self._ear = ear
         self._running_max = running_max
         self._running = 0
-        self._claims = Claims()
+        self._claims = Claims(store, scope=ear.model.facts.digest)
         self._store = store
         self._shelf = shelf
         self._describer = describer
@@ -71,9 +71,9 @@ class Extraction:
 
     async def _hear(self, start: extract_pb2.ExtractionStart, requests: _Requests) -> AsyncGenerator[_Response, None]:
         """Claims the tracks that are new, so that two playlists with one song hear it once, and hears them."""
-        with self._claims.open() as claim:
+        async with self._claims.open() as claim:
             known = await self._known(start)
-            while not claim.take(_new(start, known)):
+            while not await claim.take(_new(start, known)):
                 await self._claims.change(_BEAT_S)
                 yield _Response()  # says that somebody is here: another call hears one of these tracks
                 known = await self._known(start)
@@ -92,7 +92,8 @@ class Extraction:
                 except InvalidInput as failure:
                     yield _fault(track.index, failure)
             samples_heard = [each.sample for each in wanted.values() if each.sample is not None]
-            yield _Response(taste=await self._make_taste(start, tracks, set(wanted), samples_heard))
+            taste = await self._make_taste(start, tracks, set(wanted), samples_heard)
+        yield _Response(taste=taste)
 
     async def _known(self, start: extract_pb2.ExtractionStart) -> dict[str, TrackStatistics]:
         found = {track.sha256: await self._cache.find(track.sha256) for track in start.tracks}

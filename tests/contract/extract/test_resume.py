@@ -140,6 +140,16 @@ async def test_playlists_at_one_time_hear_a_song_that_they_share_once(tiny, stor
     assert len(heard) == len(set(heard)) == 6
 
 
+async def test_two_replicas_hear_a_song_once(tiny, store, heard: list[str]) -> None:
+    """Two services, each with a model, a process's worth of memory and a port of its own; what they share is the store."""
+    shared = track(tiny, 5, 4)
+    async with serving(tiny, store) as one, serving(tiny, store) as other:
+        found = await asyncio.gather(extract(one, "t-a", [shared]), extract(other, "t-b", [shared]))
+    assert len(heard) == len(set(heard)) == 4
+    assert found[0][1].vector_sha256 == found[1][1].vector_sha256
+    assert not [key async for key in store.keys("claims/")]
+
+
 async def test_more_extractions_than_may_be_are_refused(tiny, store) -> None:
     async with serving(tiny, store, extractions_max=1) as stub:
         calls = [extract(stub, f"t-{at}", [track(tiny, at, 3)]) for at in range(4)]
