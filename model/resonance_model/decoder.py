@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from resonance_model.listening import Listener
 from resonance_model.positions import sinusoidal_positions
 from resonance_model.products import Product
 from resonance_model.shape import DecoderShape
@@ -168,6 +169,35 @@ class Decoder:
         self.read_prefix(slot, slot.prefix_left)
         hidden = self._read_hidden(slot, self._embedding(tokens).expand(slot.row_count, -1, -1), is_music=True)
         return self._logits(hidden) if with_logits else None
+
+    def hear(self, conditioning: Conditioning, tokens: Tensor, listeners: Sequence[Listener]) -> None:
+        """Reads several clips at once under one text, and tells each clip's states to its listener; no cache is kept.
+
+        A clip's statistics are those of `read`, to the last bits: the processor may add up larger products in another order.
+
+        Args:
+            conditioning: every clip is read under it, in the conditional row alone.
+            tokens: inputs `[clips, codebooks, steps]`.
+            listeners: one for each clip.
+        """
+        hidden = torch.stack([self._embedding(clip) for clip in tokens])
+        if conditioning.prefix is not None:
+            before = conditioning.prefix[CONDITIONAL].expand(len(tokens), -1, -1)
+            hidden = torch.cat([before, hidden], dim=1)
+        hidden = hidden + self._positions[: hidden.shape[1]]
+        heads = (self.shape.head_count, self.shape.head_size)
+        for index, layer in enumerate(self.weights.layers):
+            fused = layer.self_qkv(self._norm(hidden, layer.self_norm)).unflatten(-1, (3, *heads))
+            query, keys, values = fused.permute(2, 0, 3, 1, 4)
+            attended = F.scaled_dot_product_attention(query, keys, values, is_causal=True)
+            hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
+            if layer.cross is not None:
+                query = layer.cross.query(self._norm(hidden, layer.cross.norm)).unflatten(-1, heads).transpose(1, 2)
+                attended = self._attend_text(index, query, conditioning)
+                hidden = hidden + layer.cross.out(attended.transpose(1, 2).flatten(2))
+            hidden = hidden + self._feed_forward(layer, hidden)
+            for clip, listener in zip(hidden, listeners, strict=True):
+                listener.hear(index, clip[conditioning.prefix_count :])
 
     def _before_the_music(
         self, texts: Tensor, bias: Tensor | None, tune: Tensor | None, weights: MelodyWeights
