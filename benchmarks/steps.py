@@ -97,7 +97,7 @@ def _floor(model: LoadedModel, steps: int, *, rows: int) -> None:
     inner = torch.randn(rows, model.shape.feed_forward_size)
     for _ in range(steps):
         for layer in weights.layers:
-            for product in (layer.self_qkv, layer.self_out, layer.cross_query, layer.cross_out, layer.feed_in):
+            for product in (layer.self_qkv, layer.self_out, layer.cross.query, layer.cross.out, layer.feed_in):
                 product(hidden)
             layer.feed_out(inner)
         weights.heads(hidden)

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from resonance.api_keys import ApiKey, ApiKeys
 from resonance.client import DEFAULT_ADDRESS, Client, request_of
-from resonance.errors import ResonanceError, invalid_field
+from resonance.errors import NotFound, ResonanceError, invalid_field
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.sliders import SLIDER_NAMES
@@ -71,6 +71,7 @@ def make(
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     concept_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the concepts; may be repeated.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
+    melody: Annotated[Path | None, typer.Option(help="A sound file whose tune is followed, by melody models.")] = None,
     origin: Annotated[str, typer.Option("--from", help="Id of a finished take to go on from.")] = "",
     start_s: Annotated[float | None, typer.Option(help="Where new music begins in it; its end if absent.")] = None,
     end_s: Annotated[float | None, typer.Option(help="Where the old take goes on again.")] = None,
@@ -93,6 +94,7 @@ def make(
             origin=origin,
             start_s=start_s,
             end_s=end_s,
+            melody=_melody_in(melody) if melody is not None else b"",
         )
         take = write_song(out, client.stream(request), progress)
     if as_json:
@@ -325,6 +327,12 @@ def _tell_taste(job: jobs_pb2.Job, as_json: bool) -> None:
     if job.notice:
         _console.print(f"  {job.notice}")
     print(job.job_id)
+
+
+def _melody_in(path: Path) -> bytes:
+    if not path.is_file():
+        raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
+    return path.read_bytes()
 
 
 def _taste_id_of(given: list[str], client: Client, progress: Progress) -> str:

@@ -69,11 +69,13 @@ def request_of(
     origin: str = "",
     start_s: float | None = None,
     end_s: float | None = None,
+    melody: bytes = b"",
 ) -> generate_pb2.GenerateRequest:
     """A GenerateRequest from plain values; gains multiply a strength at single layers. Build the message yourself for anything that is
     not here.
 
     `origin` is a finished take to go on from: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take).
+    `melody` is a sound file of at most 30 s whose tune melody models follow.
     """
     recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=prompt)])
     if taste_id:
@@ -88,6 +90,8 @@ def request_of(
     )
     if origin:
         request.origin.CopyFrom(generate_pb2.Origin(request_id=origin, start_s=start_s, end_s=end_s))
+    if melody:
+        request.melody.wav = melody
     return request
 
 

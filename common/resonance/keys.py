@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+JOURNALS = "journals/"
+
 
 def taste_key(taste_id: str) -> str:
     """The description of a taste (TasteSummary as JSON)."""
@@ -75,7 +77,7 @@ def take_codes_key(request_id: str) -> str:
 
 def journal_key(request_id: str) -> str:
     """The tokens so far of a take in the making (safetensors)."""
-    return f"journals/r-{request_id}.safetensors"
+    return f"{JOURNALS}r-{request_id}.safetensors"
 
 
 def take_index_key(created_ms: int, request_id: str) -> str:

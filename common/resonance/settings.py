@@ -81,6 +81,7 @@ class Settings:
     job_lease_s: float = 8.0
     job_patience_s: float = 120.0
     job_retention_s: float = 30 * 86_400.0
+    journal_retention_s: float = 7 * 86_400.0
     source_hosts: str = "youtube.com,youtu.be,music.youtube.com"
     allow_generic_sources: bool = False
     allow_private_addresses: bool = False

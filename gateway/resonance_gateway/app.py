@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from resonance.settings import Settings
 from resonance_gateway.backends import Backends
+from resonance_gateway.bodies import MELODY_TEXT_MAX
 from resonance_gateway.middleware import BodyLimit, CallerKey, OwnPagesOnly, RequestLog, SecurityHeaders
 from resonance_gateway.openapi import openapi
 from resonance_gateway.problems import HANDLERS
@@ -93,5 +94,10 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(SecurityHeaders),
         Middleware(OwnPagesOnly, http_addr=settings.http_addr),
         Middleware(CallerKey, asks=settings.asks_for_keys),
-        Middleware(BodyLimit, json_bytes_max=settings.json_bytes_max, upload_bytes_max=upload_bytes_max),
+        Middleware(
+            BodyLimit,
+            json_bytes_max=settings.json_bytes_max,
+            melody_bytes_max=MELODY_TEXT_MAX,
+            upload_bytes_max=upload_bytes_max,
+        ),
     ]

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Base64Bytes,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from resonance.errors import FieldViolation, InvalidInput
-from resonance_gateway.rules import NOT_BLANK, items, rule
+from resonance_gateway.rules import NOT_BLANK, bytes_max, items, rule
 
 LayerMode = Literal["per_layer", "one_to_all"]
 Gain = Annotated[float, rule("TasteWeight.layer_gains")]
 Layer = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Gains = Annotated[dict[Layer, Gain], items("TasteWeight.layer_gains")]
 RequestId = Annotated[str, rule("GenerateRequest.request_id", description="Made by you; the same id is the same take.")]
+Melody = Annotated[
+    Base64Bytes,
+    rule(
+        "Melody.wav", description="A tune to follow: a sound file of at most 30 s in base64; for melody models alone."
+    ),
+]
+# The longest tune in base64: four characters for three bytes.
+MELODY_TEXT_MAX = -(-bytes_max("Melody.wav") // 3) * 4
 SliderValue = Annotated[float, rule("Sliders.energy")]
 
 
@@ -203,6 +220,7 @@ class GenerationBody(RecipeBody):
     resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
     is_transient: bool = False
     origin: OriginBody | None = None
+    melody: Melody | None = None
 
 
 class PerformanceBody(RecipeBody):
@@ -211,6 +229,7 @@ class PerformanceBody(RecipeBody):
     seed: Annotated[int, rule("PerformOpening.seed")] | None = None
     chunk_s: Annotated[float, rule("PerformOpening.chunk_s")] | None = None
     request_id: RequestId | None = None
+    melody: Melody | None = None
 
 
 class ControlBody(Body):
@@ -279,6 +298,8 @@ _FAULTS: dict[str, tuple[str, str]] = {
     "required": ("REQUIRED", "{msg}"),
     "string_too_short": ("REQUIRED", "must not be empty"),
     "string_too_long": ("TOO_LONG", "must have at most {max_length} characters"),
+    "bytes_too_long": ("TOO_LONG", "must have at most {max_length} bytes"),
+    "base64_decode": ("MALFORMED", "must be base64"),
     "string_pattern_mismatch": ("MALFORMED", "must match {pattern}"),
     "greater_than_equal": ("TOO_SMALL", "must be at least {ge:g}"),
     "less_than_equal": ("TOO_LARGE", "must be at most {le:g}"),
@@ -295,6 +316,8 @@ def _violation(fault: ErrorDetails) -> FieldViolation:
     kind, context = fault["type"], dict(fault.get("ctx", {}))
     if kind == "string_pattern_mismatch" and context.get("pattern") == NOT_BLANK:
         kind = "string_too_short"
+    if kind == "too_long" and context.get("field_type") == "Value":
+        kind = "bytes_too_long"  # pydantic's word for what base64 stood for
     reason, sentence = _FAULTS.get(kind, ("WRONG_TYPE", "{msg}"))
     message = sentence.format(msg=_sentence(fault["msg"]), **{k: v for k, v in context.items() if k != "msg"})
     return FieldViolation(field=_path(fault["loc"]), reason=reason, message=message)

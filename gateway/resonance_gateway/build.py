@@ -12,6 +12,7 @@ import uvicorn
 
 from resonance.settings import Settings
 from resonance_gateway.app import build_app
+from resonance_gateway.bodies import MELODY_TEXT_MAX
 
 
 class _Server(uvicorn.Server):
@@ -38,7 +39,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[str]:
         access_log=False,
         server_header=False,
         ws="websockets-sansio",
-        ws_max_size=settings.json_bytes_max,
+        ws_max_size=settings.json_bytes_max + MELODY_TEXT_MAX,
         timeout_graceful_shutdown=round(settings.drain_s_max),
     )
     with _bound(config) as sock:

@@ -40,6 +40,7 @@ _REST_NAMES = (
     (r"^tracks\b(?!\.)", "files"),
     (r"^track\.filename$", "files"),
     (r"^upload_ids\b", "uploads"),
+    (r"^melody\.wav$", "melody"),
     (r"^byte_count$", "Upload-Length"),
     (r"^(position\.)?offset$", "Upload-Offset"),
 )
@@ -136,6 +137,8 @@ def generate_request(body: GenerationBody, request_id: str) -> generate_pb2.Gene
                 setattr(request.origin, name, value)
     if body.chunk_s is not None:
         request.chunk_s = body.chunk_s
+    if body.melody is not None:
+        request.melody.wav = body.melody
     return request
 
 
@@ -146,6 +149,8 @@ def opening_request(body: PerformanceBody, request_id: str) -> generate_pb2.Perf
         opening.seed = body.seed
     if body.chunk_s is not None:
         opening.chunk_s = body.chunk_s
+    if body.melody is not None:
+        opening.melody.wav = body.melody
     return generate_pb2.PerformRequest(opening=opening)
 
 

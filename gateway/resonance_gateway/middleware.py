@@ -47,6 +47,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 KEY_COOKIE = "resonance_key"
 _UPLOAD_TYPES = ("multipart/", "application/offset+octet-stream")
+# The one path whose JSON may carry a tune.
+_MELODY_PATH = "/v1/generations"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -180,9 +182,10 @@ def _is_guarded(path: str) -> bool:
 class BodyLimit:
     """Refuses bodies beyond the limit: at once by their declared length, else when the bytes come."""
 
-    def __init__(self, app: ASGIApp, *, json_bytes_max: int, upload_bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, json_bytes_max: int, melody_bytes_max: int, upload_bytes_max: int) -> None:
         self._app = app
         self._json_bytes_max, self._upload_bytes_max = json_bytes_max, upload_bytes_max
+        self._melody_bytes_max = melody_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -190,6 +193,8 @@ class BodyLimit:
         headers = Headers(scope=scope)
         is_upload = headers.get("content-type", "").lower().startswith(_UPLOAD_TYPES)
         limit = self._upload_bytes_max if is_upload else self._json_bytes_max
+        if not is_upload and scope["path"] == _MELODY_PATH:
+            limit += self._melody_bytes_max
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             return await _refuse(_too_large(limit), scope, receive, send)

@@ -25,7 +25,9 @@ def rule(path: str, **extra: Any) -> Any:
         limits["ge"] = int(rules.min) if whole else rules.min
     if rules.HasField("max"):
         limits["le"] = int(rules.max) if whole else rules.max
-    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        limits["max_length"] = rules.max_length
+    elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
         limits |= _text_limits(field)
     return Field(**limits)
 
@@ -39,6 +41,11 @@ def items(path: str, **extra: Any) -> Any:
     if rules.HasField("max_items"):
         limits["max_length"] = rules.max_items
     return Field(**{**limits, **extra})
+
+
+def bytes_max(path: str) -> int:
+    """The greatest length of the bytes in `Message.field`."""
+    return rules_of(_field(path)).max_length
 
 
 def _text_limits(field: FieldDescriptor) -> dict[str, Any]:

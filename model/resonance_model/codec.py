@@ -44,8 +44,12 @@ class Codec:
     @torch.inference_mode()
     def encode(self, samples: Tensor) -> Tensor:
         """Codes `[codebooks, frames]` of mono samples `[samples]` at the model's rate; both channels hear them alike."""
-        codes = self.parts.encode(samples[None, None])[0]
-        return codes.repeat_interleave(self.channel_count, dim=0)
+        return self.encode_all(samples[None])[0]
+
+    @torch.inference_mode()
+    def encode_all(self, clips: Tensor) -> Tensor:
+        """Codes `[clips, codebooks, frames]` of clips of one length, `[clips, samples]`, in one pass."""
+        return self.parts.encode(clips[:, None]).repeat_interleave(self.channel_count, dim=1)
 
     def open_stream(self) -> DecodeStream | ChannelStreams:
         """A fresh stream at frame 0."""

@@ -10,33 +10,64 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from resonance_model.listening import Listener
 from resonance_model.positions import sinusoidal_positions
 from resonance_model.products import Product
 from resonance_model.shape import DecoderShape
 from resonance_model.slot import CONDITIONAL, Conditioning, Slot
+from resonance_model.text import TOKENS_MAX
 
 Norm = tuple[Tensor, Tensor]
+# A recipe has so many prompts.
+TEXTS_MAX = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossWeights:
+    """What a layer attends to text with."""
+
+    norm: Norm
+    query: Product
+    key_value: Product
+    out: Product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerWeights:
-    """One decoder layer. Normalisations are (weight, bias), each `[hidden]`. No other biases exist."""
+    """One decoder layer. Normalisations are (weight, bias), each `[hidden]`. No other biases exist.
+
+    `cross` is None in models whose conditions stand before the music.
+    """
 
     self_norm: Norm
     self_qkv: Product
     self_out: Product
-    cross_norm: Norm
-    cross_query: Product
-    cross_key_value: Product
-    cross_out: Product
+    cross: CrossWeights | None
     feed_norm: Norm
     feed_in: Product
     feed_out: Product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MelodyWeights:
+    """How a tune is put before the text: `weight` `[hidden, classes]`, `bias` `[hidden]`.
+
+    `null` `[hidden]` stands for a frame of no tune. The prefix has `frame_count` frames of tune: a shorter one is repeated, a longer
+    one cut.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    null: Tensor
+    frame_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderWeights:
-    """A whole decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`; `heads` gives `codebooks * vocabulary`."""
+    """A whole decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`; `heads` gives `codebooks * vocabulary`.
+
+    `melody` makes it a model whose conditions stand before the music; without, layers attend to text by `cross`.
+    """
 
     embeddings: Tensor
     layers: tuple[LayerWeights, ...]
@@ -44,6 +75,7 @@ class DecoderWeights:
     heads: Product
     text_weight: Tensor
     text_bias: Tensor
+    melody: MelodyWeights | None = None
 
 
 class Decoder:
@@ -61,26 +93,42 @@ class Decoder:
         self.device = weights.embeddings.device
         offsets = torch.arange(shape.codebook_count, device=self.device) * (shape.vocabulary_size + 1)
         self._embedding_offsets = offsets[:, None]
-        self._positions = sinusoidal_positions(shape.position_count_max, shape.hidden_size).to(self.device, self.dtype)
+        positions = shape.position_count_max
+        if weights.melody is not None:
+            positions += weights.melody.frame_count + TEXTS_MAX * TOKENS_MAX
+        self._positions = sinusoidal_positions(positions, shape.hidden_size).to(self.device, self.dtype)
         self._normalised_shape = (shape.hidden_size,)
         self._laid_out: tuple[tuple[Tensor | None, ...], Tensor | None] = ((), None)
 
-    def condition(self, texts: Sequence[tuple[Tensor, float]]) -> Conditioning:
-        """The cross-attention cache for weighted text encodings (`[tokens, text_size]`, weight > 0).
+    def condition(self, texts: Sequence[tuple[Tensor, float]], melody: Tensor | None = None) -> Conditioning:
+        """What weighted text encodings (`[tokens, text_size]`, weight > 0), and a tune, ask for.
 
         Several texts stand side by side; the logarithm of a text's weight is added to its attention scores, so that a weight multiplies
         the attention that the text attracts, and one text alone is attended to exactly as the library does.
+
+        Args:
+            texts: at most TEXTS_MAX.
+            melody: pitch classes `[frames, classes]`, for models that follow a tune.
         """
+        assert 1 <= len(texts) <= TEXTS_MAX
         heaviest = max(weight for _, weight in texts)
         states = torch.cat([text.to(self.device, self.dtype) for text, _ in texts])
         projected = F.linear(states, self.weights.text_weight, self.weights.text_bias)
-        bias = torch.cat([torch.full((len(text),), weight / heaviest).log() for text, weight in texts])
-        pairs = [self._heads(layer.cross_key_value(projected)) for layer in self.weights.layers]
-        return Conditioning(
-            keys=tuple(pair[0] for pair in pairs),
-            values=tuple(pair[1] for pair in pairs),
-            bias=None if len(texts) == 1 else bias.to(self.device, self.dtype)[None, None, None],
-        )
+        parts = [torch.full((len(text),), weight / heaviest).log() for text, weight in texts]
+        bias = None if len(texts) == 1 else torch.cat(parts).to(self.device, self.dtype)[None, None, None]
+        if self.weights.melody is not None:
+            return self._before_the_music(projected, bias, melody, self.weights.melody)
+        assert melody is None, "this model follows no tune"
+        pairs = [self._heads(layer.cross.key_value(projected)) for layer in self.weights.layers if layer.cross]
+        keys, values = (tuple(pair[part] for pair in pairs) for part in (0, 1))
+        return Conditioning(keys=keys, values=values, bias=bias)
+
+    def read_prefix(self, slot: Slot, position_count: int) -> None:
+        """Reads so many of the positions before the music that are left. They are neither steered nor heard: they are no music."""
+        count = min(position_count, slot.prefix_left)
+        if slot.conditioning.prefix is not None and count:
+            prefix = slot.conditioning.prefix[: slot.row_count, slot.length : slot.length + count]
+            self._read_hidden(slot, prefix, is_music=False)
 
     def advance(self, slots: Sequence[Slot], tokens: Tensor) -> Tensor:
         """One step of every slot.
@@ -92,14 +140,18 @@ class Decoder:
         Returns:
             Logits `[slots, rows, codebooks, vocabulary]` in float32; rows are conditional and unconditional.
         """
+        for slot in slots:
+            self.read_prefix(slot, slot.prefix_left)
         hidden = self._embed(tokens, slots)
+        biases = [slot.self_bias(slot.length + 1) for slot in slots]
         steering = self._steering_of(slots)
         watched = [(place, slot) for place, slot in enumerate(slots) if slot.monitor or slot.listener]
         for slot in slots:
             slot.make_room(1)
         for index, layer in enumerate(self.weights.layers):
-            hidden = self._self_attention(index, layer, hidden, slots).add_(hidden)
-            self._cross_attention(index, layer, hidden, slots)
+            hidden = self._self_attention(index, layer, hidden, slots, biases).add_(hidden)
+            if layer.cross is not None:
+                self._cross_attention(index, layer.cross, hidden, slots)
             hidden = self._feed_forward(layer, hidden).add_(hidden)
             if steering is not None:
                 hidden.add_(steering[index])
@@ -114,13 +166,56 @@ class Decoder:
 
         Fills the slot's cache and its listener. Returns logits `[rows, steps, codebooks, vocabulary]` where wanted.
         """
-        embedded = self._embedding(tokens) + self._positions[slot.length : slot.length + tokens.shape[1]]
-        hidden = embedded.expand(slot.row_count, -1, -1).contiguous()
-        slot.make_room(tokens.shape[1])
-        for index, layer in enumerate(self.weights.layers):
-            hidden = self._read_layer(index, layer, hidden, slot)
-        slot.length += tokens.shape[1]
+        self.read_prefix(slot, slot.prefix_left)
+        hidden = self._read_hidden(slot, self._embedding(tokens).expand(slot.row_count, -1, -1), is_music=True)
         return self._logits(hidden) if with_logits else None
+
+    def hear(self, conditioning: Conditioning, tokens: Tensor, listeners: Sequence[Listener]) -> None:
+        """Reads several clips at once under one text, and tells each clip's states to its listener; no cache is kept.
+
+        A clip's statistics are those of `read`, to the last bits: the processor may add up larger products in another order.
+
+        Args:
+            conditioning: every clip is read under it, in the conditional row alone.
+            tokens: inputs `[clips, codebooks, steps]`.
+            listeners: one for each clip.
+        """
+        hidden = torch.stack([self._embedding(clip) for clip in tokens])
+        if conditioning.prefix is not None:
+            before = conditioning.prefix[CONDITIONAL].expand(len(tokens), -1, -1)
+            hidden = torch.cat([before, hidden], dim=1)
+        hidden = hidden + self._positions[: hidden.shape[1]]
+        heads = (self.shape.head_count, self.shape.head_size)
+        for index, layer in enumerate(self.weights.layers):
+            fused = layer.self_qkv(self._norm(hidden, layer.self_norm)).unflatten(-1, (3, *heads))
+            query, keys, values = fused.permute(2, 0, 3, 1, 4)
+            attended = F.scaled_dot_product_attention(query, keys, values, is_causal=True)
+            hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
+            if layer.cross is not None:
+                query = layer.cross.query(self._norm(hidden, layer.cross.norm)).unflatten(-1, heads).transpose(1, 2)
+                attended = self._attend_text(index, query, conditioning)
+                hidden = hidden + layer.cross.out(attended.transpose(1, 2).flatten(2))
+            hidden = hidden + self._feed_forward(layer, hidden)
+            for clip, listener in zip(hidden, listeners, strict=True):
+                listener.hear(index, clip[conditioning.prefix_count :])
+
+    def _before_the_music(
+        self, texts: Tensor, bias: Tensor | None, tune: Tensor | None, weights: MelodyWeights
+    ) -> Conditioning:
+        """The prefix: a tune, then the text. The unconditional row has no tune and zeros for text, which attract attention all the same."""
+        nothing = weights.null.expand(weights.frame_count, -1)
+        frames = nothing
+        if tune is not None:
+            repeats = -(-weights.frame_count // len(tune))
+            known = F.linear(tune.to(self.device, self.dtype), weights.weight, weights.bias)
+            frames = known.repeat(repeats, 1)[: weights.frame_count]
+        rows = [torch.cat([frames, texts]), torch.cat([nothing, torch.zeros_like(texts)])]
+        return Conditioning(
+            keys=(),
+            values=(),
+            bias=None if bias is None else F.pad(bias, (weights.frame_count, 0)),
+            prefix=torch.stack(rows),
+        )
 
     # --- one step over many slots: rows are slot 0 conditional, slot 0 unconditional, slot 1 conditional, ...
 
@@ -151,51 +246,73 @@ class Decoder:
         """Sum over codebooks of the embeddings of `[codebooks, n]`: `[n, hidden]`."""
         return F.embedding(tokens + self._embedding_offsets, self.weights.embeddings).sum(dim=0)
 
-    def _self_attention(self, index: int, layer: LayerWeights, hidden: Tensor, slots: Sequence[Slot]) -> Tensor:
+    def _self_attention(
+        self,
+        index: int,
+        layer: LayerWeights,
+        hidden: Tensor,
+        slots: Sequence[Slot],
+        biases: Sequence[Tensor | None],
+    ) -> Tensor:
         fused = layer.self_qkv(self._norm(hidden, layer.self_norm))
         fused = fused.view(len(hidden), 3, self.shape.head_count, 1, self.shape.head_size).transpose(0, 1)
         if len(slots) == 1:
             keys, values = slots[0].extend(index, fused[1:])
-            attended = F.scaled_dot_product_attention(fused[0], keys, values)
+            attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=biases[0])
         else:
             query, fresh = fused[0], fused[1:]
             parts = []
             for place, slot in enumerate(slots):
                 keys, values = slot.extend(index, fresh.narrow(1, 2 * place, 2))
-                parts.append(F.scaled_dot_product_attention(query.narrow(0, 2 * place, 2), keys, values))
+                own = query.narrow(0, 2 * place, 2)
+                parts.append(F.scaled_dot_product_attention(own, keys, values, attn_mask=biases[place]))
             attended = torch.cat(parts)
         return layer.self_out(attended.view(len(hidden), self.shape.hidden_size))
 
-    def _cross_attention(self, index: int, layer: LayerWeights, hidden: Tensor, slots: Sequence[Slot]) -> None:
+    def _cross_attention(self, index: int, cross: CrossWeights, hidden: Tensor, slots: Sequence[Slot]) -> None:
         """Adds what the conditional rows find in the text. An unconditional row's text is zeros and nothing here has a bias, so that
-        its cross-attention is exactly zero and is not computed."""
+        its cross-attention is exactly zero and is not computed. (Where conditions stand before the music it is not zero.)"""
         conditional = hidden[CONDITIONAL::2]
-        query = layer.cross_query(self._norm(conditional, layer.cross_norm))
+        query = cross.query(self._norm(conditional, cross.norm))
         query = query.view(len(slots), self.shape.head_count, 1, self.shape.head_size)
         parts = [
             self._attend_text(index, query.narrow(0, place, 1), slot.conditioning) for place, slot in enumerate(slots)
         ]
         attended = parts[0] if len(parts) == 1 else torch.cat(parts)
-        conditional += layer.cross_out(attended.view(len(slots), self.shape.hidden_size))
+        conditional += cross.out(attended.view(len(slots), self.shape.hidden_size))
 
     def _attend_text(self, index: int, query: Tensor, text: Conditioning) -> Tensor:
         return F.scaled_dot_product_attention(query, text.keys[index], text.values[index], attn_mask=text.bias)
 
     # --- a stretch of one slot: hidden is [rows, steps, hidden]
 
-    def _read_layer(self, index: int, layer: LayerWeights, hidden: Tensor, slot: Slot) -> Tensor:
+    def _read_hidden(self, slot: Slot, embedded: Tensor, *, is_music: bool) -> Tensor:
+        """Reads embeddings `[rows, steps, hidden]` behind what the slot holds; returns the last layer's states."""
+        count = embedded.shape[1]
+        hidden = embedded + self._positions[slot.length : slot.length + count]
+        slot.make_room(count)
+        mask = _mask_of(slot, count, hidden.device)
+        for index, layer in enumerate(self.weights.layers):
+            hidden = self._read_layer(index, layer, hidden, slot, mask)
+            if is_music:
+                hidden = self._steer_and_hear(index, hidden, slot)
+        slot.length += count
+        return hidden
+
+    def _read_layer(self, index: int, layer: LayerWeights, hidden: Tensor, slot: Slot, mask: Tensor | None) -> Tensor:
         fused = layer.self_qkv(self._norm(hidden, layer.self_norm))
         fused = fused.unflatten(-1, (3, self.shape.head_count, self.shape.head_size)).permute(2, 0, 3, 1, 4)
-        past = slot.length
         keys, values = slot.extend(index, fused[1:])
-        mask = None if past == 0 else _causal_mask(hidden.shape[1], past, hidden.device)
         attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=mask, is_causal=mask is None)
         hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
-        query = layer.cross_query(self._norm(hidden[:1], layer.cross_norm))
-        query = query.unflatten(-1, (self.shape.head_count, self.shape.head_size)).transpose(1, 2)
-        attended = self._attend_text(index, query, slot.conditioning)
-        hidden[:1] += layer.cross_out(attended.transpose(1, 2).flatten(2))
-        hidden = hidden + self._feed_forward(layer, hidden)
+        if layer.cross is not None:
+            query = layer.cross.query(self._norm(hidden[:1], layer.cross.norm))
+            query = query.unflatten(-1, (self.shape.head_count, self.shape.head_size)).transpose(1, 2)
+            attended = self._attend_text(index, query, slot.conditioning)
+            hidden[:1] += layer.cross.out(attended.transpose(1, 2).flatten(2))
+        return hidden + self._feed_forward(layer, hidden)
+
+    def _steer_and_hear(self, index: int, hidden: Tensor, slot: Slot) -> Tensor:
         if slot.steering is not None and slot.monitor is not None:
             hidden = hidden + slot.monitor.pushed(index, hidden, slot.steering[index, : slot.row_count])
         elif slot.steering is not None:
@@ -230,6 +347,11 @@ def _watch(index: int, rows: Tensor, slot: Slot) -> None:
         slot.listener.hear(index, rows[CONDITIONAL][None])
 
 
-def _causal_mask(step_count: int, past: int, device: torch.device) -> Tensor:
-    """Row i may look at positions 0..past + i: boolean `[steps, past + steps]`."""
-    return torch.ones(step_count, past + step_count, dtype=torch.bool, device=device).tril(past)
+def _mask_of(slot: Slot, step_count: int, device: torch.device) -> Tensor | None:
+    """Step i may look at positions 0..past + i: `[steps, past + steps]`, boolean, or with the weights of several texts in it. None
+    where the kernel's own causal mask says the same."""
+    past, bias = slot.length, slot.self_bias(slot.length + step_count)
+    if past == 0 and bias is None:
+        return None
+    mask = torch.ones(step_count, past + step_count, dtype=torch.bool, device=device).tril(past)
+    return mask if bias is None else torch.where(mask, bias[0, 0], float("-inf"))

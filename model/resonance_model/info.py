@@ -23,7 +23,7 @@ def info_of(model: LoadedModel, settings: Settings) -> generate_pb2.ModelInfo:
         trained_duration_s=min(WINDOW_FRAMES, shape.position_count_max) / facts.frame_rate_hz,
         take_duration_s_max=settings.take_duration_s_max,
         capabilities=generate_pb2.ModelCapabilities(
-            melody=False, stereo=facts.channel_count == 2, steering=True, live=True
+            melody=model.hear_melody is not None, stereo=facts.channel_count == 2, steering=True, live=True
         ),
         weights_license=facts.weights_license,
         training_data=facts.training_data,

@@ -45,16 +45,18 @@ class Listener:
 
 
 @contextmanager
-def forward_hooks(layers: Sequence[nn.Module], listener: Listener, *, row: int = 0) -> Iterator[Listener]:
+def forward_hooks(
+    layers: Sequence[nn.Module], listener: Listener, *, row: int = 0, first_position: int = 0
+) -> Iterator[Listener]:
     """Listens to a library's decoder layers by forward hooks; the reference that our own pass is tested against.
 
     A layer returns a tensor in Musicgen (`model.decoder.layers`) and AudioCraft (`lm.transformer.layers`) and a tuple in MusicgenMelody;
-    `row` is the row of the batch that is heard.
+    `row` is the row of the batch that is heard, from `first_position` on: before it, melody models have their conditions.
     """
 
     def listen_to(index: int) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            listener.hear(index, (output[0] if isinstance(output, tuple) else output)[row])
+            listener.hear(index, (output[0] if isinstance(output, tuple) else output)[row][first_position:])
 
         return hook
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,26 @@ from resonance_model.text import EncodeText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MelodyEar:
+    """What a melody checkpoint hears of a tune: `classes` makes `[frames, 12]` of mono samples `[samples]` at `sample_rate_hz`."""
+
+    sample_rate_hz: int
+    classes: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """Everything that listening and generating need. `library` is the library's own model, kept where a test asks for it."""
+    """Everything that listening and generating need. `library` is the library's own model, kept where a test asks for it.
+
+    `hear_melody` is None for checkpoints that follow no tune.
+    """
 
     facts: ModelFacts
     shape: DecoderShape
     decoder: Decoder
     encode_text: EncodeText
     codec: Codec
+    hear_melody: MelodyEar | None = None
     library: Any = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from resonance_model.listening import Listener
@@ -19,18 +20,30 @@ _GROWTH = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditioning:
-    """Cross-attention keys and values, `[1, heads, tokens, head_size]` per layer; `bias` `[1, 1, 1, tokens]` weighs the texts."""
+    """What a take follows, in the form in which its model attends to it.
+
+    Text models: cross-attention `keys` and `values`, `[1, heads, tokens, head_size]` per layer. Melody models: a `prefix`
+    `[rows, positions, hidden]` that is read before the music, tune first, then text; `keys` and `values` are empty. `bias`
+    `[1, 1, 1, tokens or positions]` weighs several texts; None where there is one.
+    """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     bias: Tensor | None
+    prefix: Tensor | None = None
+
+    @property
+    def prefix_count(self) -> int:
+        """Positions that are read before the music."""
+        return 0 if self.prefix is None else self.prefix.shape[1]
 
 
 class Slot:
     """The state of one take.
 
     `steering` is what is added after each layer, `[layers, rows, hidden]`, or None for exactly nothing; with a `monitor`, the part of it
-    that is still missing. `row_count` is 2 (conditional and unconditional) or 1 for a slot that only reads. The caches grow by whole
+    that is still missing. `length` counts the positions in the caches, those of the prefix too. `row_count` is 2 (conditional and
+    unconditional) or 1 for a slot that only reads. The caches grow by whole
     blocks as the take gets longer. Whoever changes the steering puts another tensor in its place: the decoder keeps what it made of
     it for as long as the tensor is the same.
     """
@@ -54,6 +67,23 @@ class Slot:
         self._room = 0
         self._caches: list[Tensor] = []  # per layer [keys and values, rows, heads, room, head_size]
 
+    @property
+    def music_length(self) -> int:
+        """Positions in the caches behind the prefix."""
+        return max(0, self.length - self.conditioning.prefix_count)
+
+    @property
+    def prefix_left(self) -> int:
+        """Positions of the prefix that are still to be read."""
+        return max(0, self.conditioning.prefix_count - self.length)
+
+    def self_bias(self, length: int) -> Tensor | None:
+        """What is added to the attention to the first `length` positions, `[1, 1, 1, length]`; None for nothing."""
+        bias = self.conditioning.bias
+        if bias is None or self.conditioning.prefix is None:
+            return None
+        return F.pad(bias[..., :length], (0, max(0, length - bias.shape[-1])))
+
     def make_room(self, step_count: int) -> None:
         """Sees to room for so many more steps; `extend` needs it."""
         if self.length + step_count > self._room:
@@ -69,11 +99,14 @@ class Slot:
         return cache.narrow(3, 0, self.length + count).unbind(0)  # type: ignore[return-value]
 
     def forget(self) -> None:
-        """Empties the cache; text, steering and listener stay."""
+        """Empties the cache, its prefix too; conditions, steering and listener stay."""
         self.length = 0
 
     def _grow(self, length: int) -> None:
-        shape, like = self._shape, self.conditioning.keys[0]
+        shape, like = (
+            self._shape,
+            self.conditioning.keys[0] if self.conditioning.prefix is None else self.conditioning.prefix,
+        )
         room = -(-length // _GROWTH) * _GROWTH
         size = (2, self.row_count, shape.head_count, room, shape.head_size)
         caches = [like.new_empty(size) for _ in range(shape.layer_count)]

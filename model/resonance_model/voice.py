@@ -12,7 +12,7 @@ from torch import Tensor
 from resonance_model.decoder import Decoder
 from resonance_model.delays import delay_of, delayed_inputs
 from resonance_model.sampling import Sampling, choose
-from resonance_model.slot import Slot
+from resonance_model.slot import Conditioning, Slot
 
 _BLOCK_STEPS = 512
 # MusicGen was trained on stretches of 30 s at 50 frames a second.
@@ -85,11 +85,14 @@ class Voice:
 
     @property
     def is_priming(self) -> bool:
-        """Whether given tokens are still to be read."""
-        return self._unread.shape[1] > 0
+        """Whether there is something to read before the next step: conditions that stand before the music, or given tokens."""
+        return self._unread.shape[1] > 0 or self.slot.prefix_left > 0
 
     def prime(self, step_count: int) -> None:
-        """Reads so many of the given positions; in slices, so that others need not wait for all of them."""
+        """Reads so many of those positions; in slices, so that others need not wait for all of them."""
+        if self.slot.prefix_left:
+            self._decoder.read_prefix(self.slot, step_count)
+            return
         self.slot.make_room(min(step_count, self._unread.shape[1]))
         self._decoder.read(self.slot, self._unread[:, :step_count].to(self._decoder.device))
         self._unread = self._unread[:, step_count:]
@@ -137,16 +140,24 @@ class Voice:
 
     def make_room(self) -> None:
         """Moves the window on where the next step would not fit. Costs one reading of the kept frames."""
-        if self.slot.length < self._window_steps:
+        if self.slot.music_length < self._window_steps:
             return
-        first = self.frames_ready - self._context_frames
-        count = self.step - first
-        kept = self._kept_codes(first, count)
-        inputs = delayed_inputs(
-            kept, start_token=self._shape.start_token, step_count=count, channel_count=self._shape.channel_count
-        )
+        inputs = self._inputs_from(self.frames_ready - self._context_frames)
         self.slot.forget()
         self._decoder.read(self.slot, inputs)
+
+    def take_up(self, conditioning: Conditioning) -> None:
+        """Goes on under other conditions. Where they stand before the music, what the cache holds of the music (at most the frames that
+        a moved window keeps) must be read again behind them: `prime` does it in slices."""
+        self.slot.conditioning, old = conditioning, self.slot.conditioning
+        if conditioning.prefix is None:
+            return
+        held = max(0, self.slot.length - old.prefix_count) + self._unread.shape[1]
+        first = self.step - held
+        if held > self._context_frames + self._shape.delay_max:
+            first = self.frames_ready - self._context_frames
+        self._unread = self._inputs_from(first)
+        self.slot.forget()
 
     def reset(self) -> None:
         """Forgets what was said before now, as if the take began here; frames already said stay readable.
@@ -161,6 +172,16 @@ class Voice:
         assert self._forced is not None
         self._said = np.concatenate([self._said[:, : self.step], self._forced[:, self.step :]], axis=1)
         self.step = self._forced.shape[1]
+
+    def _inputs_from(self, first: int) -> Tensor:
+        """What the cache of a voice that began at step `first` holds by now: `[codebooks, positions]`."""
+        count = self.step - first
+        return delayed_inputs(
+            self._kept_codes(first, count),
+            start_token=self._shape.start_token,
+            step_count=count,
+            channel_count=self._shape.channel_count,
+        )
 
     def _inputs_at(self, step: int) -> Tensor:
         """What the cache of a voice that came to `step` by itself would hold, with the moves of its window: `[codebooks, positions]`."""

@@ -6,6 +6,7 @@ This lane runs where AudioCraft is installed (`make audiocraft` runs it); the de
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,10 +17,21 @@ pytest.importorskip(
 )
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+from support.gates import (  # noqa: E402
+    MOMENTS,
+    ROWS,
+    Wish,
+    check_bits_in_company,
+    check_streamed_audio,
+    check_strength_zero_and_resuming,
+    check_tokens_in_company,
+)
 from support.takes import codes_alone  # noqa: E402
+from torch import Tensor  # noqa: E402
 
 from resonance.errors import Unsupported  # noqa: E402
 from resonance.settings import Settings  # noqa: E402
+from resonance_model.chroma import Chroma, ChromaPlan  # noqa: E402
 from resonance_model.delays import delayed_inputs, step_count_of  # noqa: E402
 from resonance_model.listen import hear_codes  # noqa: E402
 from resonance_model.listening import Listener, forward_hooks  # noqa: E402
@@ -29,9 +41,10 @@ from resonance_model.loaders.audiocraft import decoder_layers, take_apart  # noq
 PROMPT = "calm piano music"
 
 
-def tiny_library(*, lstm: int) -> Any:
+def tiny_library(*, lstm: int = 2, channel_count: int = 1, is_melody: bool = False) -> Any:
     """A MusicGen of AudioCraft's own classes with the published architecture at a tiny size and random weights."""
     from audiocraft.models import EncodecModel, MusicGen
+    from audiocraft.models.encodec import InterleaveStereoCompressionModel
     from audiocraft.models.lm import LMModel
     from audiocraft.modules import SEANetDecoder, SEANetEncoder
     from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
@@ -39,13 +52,19 @@ def tiny_library(*, lstm: int) -> Any:
     from audiocraft.quantization import ResidualVectorQuantizer
 
     torch.manual_seed(3)
-    conditioner = LUTConditioner(n_bins=128, dim=12, output_dim=32, tokenizer="whitespace")
-    fuser = ConditionFuser({"cross": ["description"], "prepend": [], "sum": [], "input_interpolate": []})
+    books = 4 * channel_count
+    conditioners: dict[str, Any] = {
+        "description": LUTConditioner(n_bins=128, dim=12, output_dim=32, tokenizer="whitespace")
+    }
+    fused: dict[str, list[str]] = {"cross": ["description"], "prepend": [], "sum": [], "input_interpolate": []}
+    if is_melody:
+        conditioners["self_wav"] = tiny_tune()
+        fused |= {"cross": [], "prepend": ["self_wav", "description"]}
     lm = LMModel(
-        DelayedPatternProvider(n_q=4),
-        ConditioningProvider({"description": conditioner}),
-        fuser,
-        n_q=4,
+        DelayedPatternProvider(n_q=books, delays=[book // channel_count for book in range(books)]),
+        ConditioningProvider(conditioners),
+        ConditionFuser(fused),
+        n_q=books,
         card=64,
         dim=32,
         num_heads=4,
@@ -56,7 +75,7 @@ def tiny_library(*, lstm: int) -> Any:
         bias_proj=False,
         bias_ff=False,
         bias_attn=False,
-        cross_attention=True,
+        cross_attention=not is_melody,
         activation="gelu",
         causal=True,
         custom=False,
@@ -76,10 +95,42 @@ def tiny_library(*, lstm: int) -> Any:
     for layer in quantizer.vq.layers:
         layer._codebook.embed.normal_()
         layer._codebook.inited.fill_(1)
-    codec = EncodecModel(
+    codec: Any = EncodecModel(
         SEANetEncoder(**seanet), SEANetDecoder(**seanet), quantizer, frame_rate=50, sample_rate=16_000, channels=1
     )
+    if channel_count == 2:
+        codec = InterleaveStereoCompressionModel(codec)
     return MusicGen("tiny", codec.eval(), lm.eval(), max_duration=30)
+
+
+class Separator(torch.nn.Module):
+    """What Demucs' `apply_model` asks of a model: slow changes are drums and bass, the rest is half song, half others."""
+
+    sources = ("drums", "bass", "other", "vocals")
+    samplerate, audio_channels, segment = 22_050, 2, 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.anchor = torch.nn.Parameter(torch.zeros(1))
+
+    def valid_length(self, length: int) -> int:
+        return length
+
+    def forward(self, mix: Tensor) -> Tensor:
+        low = torch.nn.functional.avg_pool1d(mix, 33, stride=1, padding=16)
+        return torch.stack([low, low, (mix - low) / 2, (mix - low) / 2], dim=1)
+
+
+def tiny_tune() -> Any:
+    """AudioCraft's own melody conditioner; in the place of `htdemucs`, which must be downloaded, is a separator that knows one filter."""
+    from audiocraft.modules.conditioners import ChromaStemConditioner
+    from demucs import pretrained
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrained, "get_model", lambda _name: Separator().eval())
+        return ChromaStemConditioner(
+            output_dim=32, sample_rate=16_000, n_chroma=12, radix2_exp=11, duration=2.0, argmax=True, device="cpu"
+        )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -92,39 +143,139 @@ def blank_spacy() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=[0, 2], ids=["codec-without-lstm", "codec-with-lstm"])
+KINDS: dict[str, dict[str, Any]] = {
+    "codec-without-lstm": {"lstm": 0},
+    "codec-with-lstm": {"lstm": 2},
+    "stereo": {"channel_count": 2},
+    "melody": {"is_melody": True},
+    "stereo-melody": {"channel_count": 2, "is_melody": True},
+}
+
+
+@pytest.fixture(scope="module", params=list(KINDS))
 def model(request: pytest.FixtureRequest) -> LoadedModel:
-    return take_apart(tiny_library(lstm=request.param), "tiny", Settings(), keep_library=True)
+    return take_apart(tiny_library(**KINDS[request.param]), "tiny", Settings(), keep_library=True)
 
 
-def test_tokens_equal_audiocrafts_own(model: LoadedModel) -> None:
-    from audiocraft.modules.conditioners import ConditioningAttributes
+@pytest.fixture(scope="module")
+def library_codes(model: LoadedModel) -> Any:
+    """What AudioCraft's own `generate` says to a wish, asked once."""
+    known: dict[str, Tensor] = {}
 
-    attributes = [ConditioningAttributes(text={"description": PROMPT})]
-    with torch.inference_mode():
-        theirs = model.library.lm.generate(
-            None, attributes, num_samples=1, max_gen_len=30, use_sampling=False, cfg_coef=3.0
+    def ask(model: LoadedModel, wish: Wish) -> Tensor:
+        if wish.prompt not in known:
+            known[wish.prompt] = generated(model, wish)
+        return known[wish.prompt]
+
+    return ask
+
+
+def generated(model: LoadedModel, wish: Wish) -> Tensor:
+    """Codes `[codebooks, frames]`, greedily, with guidance 3. A wish's pitch classes stand for what the conditioner hears of a sound."""
+    lm = model.library.lm
+    with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
+        if wish.melody is not None:
+            tune = lm.condition_provider.conditioners["self_wav"]
+            silence = torch.zeros(2048, 12)
+            silence[:, 0] = 1.0
+            classes = torch.stack([wish.melody, silence[: len(wish.melody)]])
+            patch.setattr(tune, "_compute_wav_embedding", lambda _wav, _rate: classes)
+        attributes, _ = model.library._prepare_tokens_and_attributes(
+            [wish.prompt], None, None if wish.melody is None else [torch.ones(1, 16_000)]
         )
-    assert torch.equal(codes_alone(model, PROMPT, frame_count=30), theirs[0])
+        codes: Tensor = lm.generate(
+            None, attributes, num_samples=1, max_gen_len=wish.frame_count, use_sampling=False, cfg_coef=3.0
+        )
+    return codes[0]
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_tokens_in_company_are_those_alone_and_audiocrafts(
+    model: LoadedModel, rows: int, moment: str, library_codes: Any
+) -> None:
+    check_tokens_in_company(model, rows, moment, library_codes)
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_company_changes_no_bit(model: LoadedModel, rows: int, moment: str) -> None:
+    check_bits_in_company(model, rows, moment)
 
 
 def test_streaming_equals_audiocrafts_own_decoding(model: LoadedModel) -> None:
-    codes = torch.randint(0, 64, (4, 60))
+    def one_shot(codes: Tensor) -> Tensor:
+        with torch.inference_mode():
+            whole: Tensor = model.library.compression_model.decode(codes[None])[0]
+        return whole
+
+    check_streamed_audio(model, one_shot)
+
+
+@pytest.mark.parametrize("prefix", [1, 3, 4, 15])
+def test_strength_zero_and_resuming_change_nothing(model: LoadedModel, prefix: int) -> None:
+    check_strength_zero_and_resuming(model, prefix)
+
+
+def a_sound() -> Tensor:
+    """A scale of plucked notes with noise, `[samples]` at 16 kHz, 3 s."""
+    seconds = torch.arange(48_000) / 16_000
+    notes = 220 * 2 ** (torch.tensor([0, 2, 4, 5, 7, 9, 11, 12])[(seconds * 2.6).long() % 8] / 12)
+    phase = torch.cumsum(notes / 16_000, 0) * 6.2832
+    noise = torch.randn(48_000, generator=torch.Generator().manual_seed(1)) * 0.02
+    return (torch.sin(phase) + 0.3 * torch.sin(2 * phase)) * 0.4 + noise
+
+
+def test_a_sound_gives_the_tune_and_the_tokens_that_it_gives_audiocraft(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From samples through Demucs and chroma to tokens; only Demucs' random shift is kept out."""
+    from demucs import apply
+
+    monkeypatch.setattr(apply, "apply_model", partial(apply.apply_model, shifts=0))
+    model = take_apart(tiny_library(is_melody=True), "tiny", Settings(), keep_library=True)
+    sound, library = a_sound(), model.library
+    assert model.hear_melody is not None
+    tune = library.lm.condition_provider.conditioners["self_wav"]
     with torch.inference_mode():
-        whole = model.library.compression_model.decode(codes[None])[0]
-    stream = model.codec.open_stream()
-    parts = [stream.push(codes[:, :7]), stream.push(codes[:, 7:30]), stream.finish(codes[:, 30:])]
-    torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-5, rtol=0)
+        theirs = tune._compute_wav_embedding(sound[None, None], 16_000)[0]
+        attributes, _ = library._prepare_tokens_and_attributes([PROMPT], None, [sound[None]])
+        codes = library.lm.generate(None, attributes, max_gen_len=20, use_sampling=False, cfg_coef=3.0)[0]
+    ours = model.hear_melody.classes(sound)
+    assert torch.equal(ours, theirs)
+    assert ours.argmax(1).unique().numel() > 2, "a tune, not one note"
+    assert torch.equal(codes_alone(model, PROMPT, frame_count=20, melody=ours), codes)
+    assert not torch.equal(codes_alone(model, PROMPT, frame_count=20), codes)
+
+
+@pytest.mark.parametrize("sample_count", [100, 9_000, 16_384, 48_000])
+def test_our_chroma_is_transformers_and_audiocrafts(sample_count: int) -> None:
+    """The one place where torchaudio is at hand, and with it both libraries' extractors."""
+    from audiocraft.modules.chroma import ChromaExtractor
+    from transformers import MusicgenMelodyFeatureExtractor
+
+    sound = a_sound()[:sample_count]
+    plan = ChromaPlan(sample_rate_hz=32_000, window_samples=4096, hop_samples=1024)
+    ours = Chroma(plan)(sound)
+    extractor = MusicgenMelodyFeatureExtractor(sampling_rate=32_000, hop_length=1024, n_fft=4096)
+    theirs = extractor(sound.numpy(), sampling_rate=32_000, return_tensors="pt")["input_features"][0]
+    assert torch.equal(ours, theirs)
+    assert torch.equal(ours, ChromaExtractor(32_000, radix2_exp=12, argmax=True)(sound[None])[0])
 
 
 def test_our_pass_hears_what_hooks_on_lm_transformer_layers_hear(model: LoadedModel) -> None:
-    from audiocraft.modules.conditioners import ConditioningAttributes
+    from audiocraft.modules.conditioners import ConditioningAttributes, WavCondition
 
-    lm, codes = model.library.lm, torch.randint(0, 64, (4, 40))
+    lm, books = model.library.lm, model.shape.codebook_count
+    codes = torch.randint(0, 64, (books, 40))
+    channels = model.shape.channel_count
     listener = Listener(model.shape.layer_count, model.shape.hidden_size)
-    inputs = delayed_inputs(codes, start_token=64, step_count=step_count_of(40, 4))
+    inputs = delayed_inputs(
+        codes, start_token=64, step_count=step_count_of(40, books, channels), channel_count=channels
+    )
     attributes = [ConditioningAttributes(text={"description": PROMPT})]
-    with torch.inference_mode(), forward_hooks(decoder_layers(model.library), listener):
+    attributes[0].wav["self_wav"] = WavCondition(torch.zeros(1, 1, 1), torch.tensor([0]), [16_000], [None])
+    conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
+    hooks = forward_hooks(decoder_layers(model.library), listener, first_position=conditioning.prefix_count)
+    with torch.inference_mode(), hooks:
         conditions = lm.condition_provider(lm.condition_provider.tokenize(attributes))
         lm(inputs[None], [], conditions)
     ours, theirs = hear_codes(model, codes, prompt=PROMPT), listener.heard()

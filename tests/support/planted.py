@@ -46,7 +46,7 @@ def plant(tiny: LoadedModel, seed: int = 11) -> Planted:
         sign = {PLANTED_LAYER: 1.0, PLANTED_LAYER + 1: -1.0}.get(index, 0.0)
         out = torch.zeros(shape.hidden_size, shape.hidden_size)
         out[:, 0] = sign * WRITTEN * truth
-        layers.append(replace(layer, cross_key_value=FloatProduct(value), cross_out=FloatProduct(out)))
+        layers.append(replace(layer, cross=replace(layer.cross, key_value=FloatProduct(value), out=FloatProduct(out))))
     text_weight = torch.zeros(shape.hidden_size, weights.text_weight.shape[1])
     text_weight[0, 0] = 1.0
     heads = 0.5 * torch.randn(shape.codebook_count, shape.vocabulary_size, shape.hidden_size, generator=chance)

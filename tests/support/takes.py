@@ -26,9 +26,10 @@ def voice_of(
     steering: Tensor | None = None,
     window_steps: int = 1504,
     context_frames: int = 750,
+    melody: Tensor | None = None,
 ) -> Voice:
     """A voice with MusicGen's usual guidance; greedy unless a temperature is given."""
-    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
+    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)], melody)
     sampling = Sampling(guidance_scale=3.0, temperature=temperature, top_k=20, seed=seed)
     return Voice(
         model.decoder,

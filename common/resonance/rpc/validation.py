@@ -112,7 +112,8 @@ def _text_faults(name: str, value: str | bytes, rules: rules_pb2.Rules) -> Itera
     elif rules.HasField("min_length") and len(value) < rules.min_length:
         yield _fault(name, "TOO_SHORT", f"must have at least {rules.min_length} characters")
     elif rules.HasField("max_length") and len(value) > rules.max_length:
-        yield _fault(name, "TOO_LONG", f"must have at most {rules.max_length} characters, not {len(value)}")
+        units = "characters" if isinstance(value, str) else "bytes"
+        yield _fault(name, "TOO_LONG", f"must have at most {rules.max_length} {units}, not {len(value)}")
     elif isinstance(value, str) and rules.HasField("pattern") and not re.fullmatch(rules.pattern, value):
         yield _fault(name, "MALFORMED", f"must match {rules.pattern}")
 

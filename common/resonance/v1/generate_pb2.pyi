@@ -151,7 +151,7 @@ class GenerateResponse(_message.Message):
     def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ...) -> None: ...
 
 class Take(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s")
+    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -167,6 +167,7 @@ class Take(_message.Message):
     CODES_SHA256_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     CHUNK_S_FIELD_NUMBER: _ClassVar[int]
+    MELODY_SHA256_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
@@ -182,19 +183,22 @@ class Take(_message.Message):
     codes_sha256: str
     origin: Origin
     chunk_s: float
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ...) -> None: ...
+    melody_sha256: str
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ...) -> None: ...
 
 class PerformOpening(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "chunk_s")
+    __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     CHUNK_S_FIELD_NUMBER: _ClassVar[int]
+    MELODY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
     chunk_s: float
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ...) -> None: ...
+    melody: Melody
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ...) -> None: ...
 
 class PerformControl(_message.Message):
     __slots__ = ("recipe", "command")

@@ -77,9 +77,13 @@ async def _tell(websocket: WebSocket, live: LivePerformance) -> None:
 
 async def _obey(websocket: WebSocket, live: LivePerformance) -> None:
     """Passes controls on until the socket is closed; one that cannot be read is answered, and the music goes on."""
+    bytes_max = websocket.app.state.settings.json_bytes_max
     while True:
         try:
-            await live.control(parse(ControlBody, await _text_of(websocket)))
+            text = await _text_of(websocket)
+            if len(text) > bytes_max:
+                raise InvalidInput(f"a control may have at most {bytes_max} bytes", reason="TOO_LARGE")
+            await live.control(parse(ControlBody, text))
         except MalformedError as fault:
             problem = _problem_of(InvalidInput(str(fault), reason="MALFORMED_REQUEST"))
             await websocket.send_json({"type": "fault", "problem": problem})

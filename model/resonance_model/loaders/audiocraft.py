@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from resonance.errors import NotFound, Unsupported
 from resonance.settings import Settings
+from resonance_model.chroma import CLASS_COUNT, Chroma, ChromaPlan
 from resonance_model.codec import Codec, CodecParts
-from resonance_model.decoder import Decoder, DecoderWeights, LayerWeights
+from resonance_model.decoder import CrossWeights, Decoder, DecoderWeights, LayerWeights, MelodyWeights
 from resonance_model.delays import delay_of
 from resonance_model.geometry import geometry_of
-from resonance_model.loaded import LoadedModel, digest_of_state
+from resonance_model.loaded import LoadedModel, MelodyEar, digest_of_state
 from resonance_model.loaders.cards import card_of
 from resonance_model.products import DTYPES, Product, product_of
 from resonance_model.recurrence import recurrence_of
@@ -49,6 +50,7 @@ def take_apart(library: Any, name: str, settings: Settings, *, keep_library: boo
     coder = compression if channel_count == 1 else compression.model
     _check(lm, name, channel_count)
     conditioner = lm.condition_provider.conditioners["description"]
+    tune = _tune_of(lm)
     shape = _shape_of(lm, conditioner, channel_count)
     card = card_of(name, Path(name))
     facts = ModelFacts(
@@ -67,11 +69,41 @@ def take_apart(library: Any, name: str, settings: Settings, *, keep_library: boo
     return LoadedModel(
         facts=facts,
         shape=shape,
-        decoder=Decoder(_weights_of(lm, conditioner, settings), shape),
+        decoder=Decoder(_weights_of(lm, conditioner, tune, settings), shape),
         encode_text=_text_of(conditioner),
         codec=Codec(codec_parts(coder), channel_count),
+        hear_melody=_melody_ear_of(tune) if tune is not None else None,
         library=library if keep_library else None,
     )
+
+
+def _tune_of(lm: Any) -> Any:
+    """What listens to tunes in melody checkpoints; None in text checkpoints."""
+    conditioners = lm.condition_provider.conditioners
+    return dict(conditioners.items()).get("self_wav")
+
+
+def _melody_ear_of(tune: Any) -> MelodyEar:
+    """The library's own Demucs takes drums and bass out of the tune, as in training; the pitch classes are ours.
+
+    AudioCraft has Demucs listen at a random shift; here the same tune always gives the same classes.
+    """
+    from demucs.apply import apply_model
+    from demucs.audio import convert_audio
+
+    separator = tune.demucs
+    plan = ChromaPlan(
+        sample_rate_hz=tune.sample_rate, window_samples=tune.chroma.winlen, hop_samples=tune.chroma.winhop
+    )
+    chroma = Chroma(plan)
+
+    def classes(samples: Tensor) -> Tensor:
+        sound = samples[None, None].to(tune.device)
+        sound = convert_audio(sound, plan.sample_rate_hz, separator.samplerate, separator.audio_channels)
+        stems = apply_model(separator, sound, device=tune.device, shifts=0)[:, tune.stem_indices]
+        return chroma(convert_audio(stems.sum(1), separator.samplerate, plan.sample_rate_hz, 1)[0, 0].cpu())
+
+    return MelodyEar(sample_rate_hz=plan.sample_rate_hz, classes=classes)
 
 
 def decoder_layers(library: Any) -> Sequence[nn.Module]:
@@ -82,21 +114,42 @@ def decoder_layers(library: Any) -> Sequence[nn.Module]:
 
 def _check(lm: Any, name: str, channel_count: int) -> None:
     """Published text checkpoints normalise first, have no biases and delay each channel's codebook k by k frames; nothing else is read."""
-    layer = lm.transformer.layers[0]
+    layer, tune = lm.transformer.layers[0], _tune_of(lm)
+    fused = {"description": "cross"} if tune is None else {"description": "prepend", "self_wav": "prepend"}
     faults = [
         (not layer.norm_first, "normalises after its products"),
         (layer.linear1.bias is not None, "has biases"),
         (layer.activation is not nn.functional.gelu, "has another activation than GELU"),
-        (layer.cross_attention is None, "has no cross-attention"),
+        ((layer.cross_attention is None) != (tune is not None), "has no cross-attention, or has it beside a tune"),
         (
             list(lm.pattern_provider.delays) != [delay_of(book, channel_count) for book in range(lm.num_codebooks)],
             "has another delay pattern",
         ),
-        (set(lm.condition_provider.conditioners) != {"description"}, "has conditions besides its text"),
+        (
+            set(lm.condition_provider.conditioners) - {"self_wav"} != {"description"},
+            "has conditions besides its text and a tune",
+        ),
+        (
+            any(lm.fuser.cond2fuse.get(name) != method for name, method in fused.items()),
+            "joins its conditions in another way",
+        ),
+        (tune is not None and not _hears_as_published(tune), "hears tunes in another way"),
     ]
     told = [text for is_fault, text in faults if is_fault]
     if told:
         raise Unsupported(f"{name} cannot be run: it {', '.join(told)}", reason="UNKNOWN_ARCHITECTURE")
+
+
+def _hears_as_published(tune: Any) -> bool:
+    """Twelve classes, one a frame, in a prefix of fixed length that nothing masks: what `MusicGen.get_pretrained` makes of a checkpoint."""
+    chroma = getattr(tune, "chroma", None)
+    return (
+        chroma is not None
+        and chroma.argmax
+        and (chroma.n_chroma, chroma.nfft) == (CLASS_COUNT, chroma.winlen)
+        and tune.match_len_on_eval
+        and not tune._use_masking
+    )
 
 
 def _shape_of(lm: Any, conditioner: Any, channel_count: int) -> DecoderShape:
@@ -114,7 +167,7 @@ def _shape_of(lm: Any, conditioner: Any, channel_count: int) -> DecoderShape:
     )
 
 
-def _weights_of(lm: Any, conditioner: Any, settings: Settings) -> DecoderWeights:
+def _weights_of(lm: Any, conditioner: Any, tune: Any, settings: Settings) -> DecoderWeights:
     def cast(tensor: Tensor) -> Tensor:
         return tensor.detach().to(settings.device, DTYPES[settings.precision]).contiguous()
 
@@ -130,20 +183,33 @@ def _weights_of(lm: Any, conditioner: Any, settings: Settings) -> DecoderWeights
         heads=matrix(*(head.weight for head in lm.linears)),
         text_weight=cast(bridge.weight if is_linear else torch.eye(lm.dim)),
         text_bias=cast(bridge.bias if is_linear else torch.zeros(lm.dim)),
+        melody=None
+        if tune is None
+        else MelodyWeights(
+            weight=cast(tune.output_proj.weight),
+            bias=cast(tune.output_proj.bias),
+            null=cast(tune.output_proj.weight[:, 0] + tune.output_proj.bias),
+            frame_count=tune.chroma_len,
+        ),
     )
 
 
 def _layer_of(layer: Any, cast: Callable[[Tensor], Tensor], matrix: Callable[..., Product]) -> LayerWeights:
     """AudioCraft keeps query, key and value in one matrix, for cross-attention too."""
-    cross_query, cross_key, cross_value = layer.cross_attention.in_proj_weight.chunk(3)
+    cross = None
+    if layer.cross_attention is not None:
+        query, key, value = layer.cross_attention.in_proj_weight.chunk(3)
+        cross = CrossWeights(
+            norm=(cast(layer.norm_cross.weight), cast(layer.norm_cross.bias)),
+            query=matrix(query),
+            key_value=matrix(key, value),
+            out=matrix(layer.cross_attention.out_proj.weight),
+        )
     return LayerWeights(
         self_norm=(cast(layer.norm1.weight), cast(layer.norm1.bias)),
         self_qkv=matrix(layer.self_attn.in_proj_weight),
         self_out=matrix(layer.self_attn.out_proj.weight),
-        cross_norm=(cast(layer.norm_cross.weight), cast(layer.norm_cross.bias)),
-        cross_query=matrix(cross_query),
-        cross_key_value=matrix(cross_key, cross_value),
-        cross_out=matrix(layer.cross_attention.out_proj.weight),
+        cross=cross,
         feed_norm=(cast(layer.norm2.weight), cast(layer.norm2.bias)),
         feed_in=matrix(layer.linear1.weight),
         feed_out=matrix(layer.linear2.weight),

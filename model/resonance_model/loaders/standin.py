@@ -95,6 +95,7 @@ class CheckpointPlan:
     codec_hidden: int = 64
     sample_rate_hz: int = 16_000
     position_count: int = 2048
+    melody_frames: int = 0  # of the prefix; 0 makes a text model
     use_conv_shortcut: bool = False
     pad_mode: str = "reflect"
     seed: int = 20_261_121
@@ -112,6 +113,7 @@ TINY = CheckpointPlan(
     codec_filters=4,
     codec_hidden=16,
 )
+TINY_MELODY = replace(TINY, name="tiny-melody-1", melody_frames=20)
 TINY_STEREO = replace(TINY, name="tiny-stereo-1", channel_count=2)
 
 
@@ -126,6 +128,8 @@ def make_checkpoint(folder: Path, plan: CheckpointPlan) -> Path:
         _fill_codec(model.audio_encoder)
     model.save_pretrained(partial)
     _tokenizer().save_pretrained(partial)
+    if plan.melody_frames:
+        (partial / "preprocessor_config.json").write_text(json.dumps(_extractor_of(plan), indent=2))
     card = {
         "weights_license": "Apache-2.0",
         "training_data": "none: the weights are random numbers",
@@ -144,6 +148,9 @@ def _model_of(plan: CheckpointPlan) -> Any:
         MusicgenConfig,
         MusicgenDecoderConfig,
         MusicgenForConditionalGeneration,
+        MusicgenMelodyConfig,
+        MusicgenMelodyDecoderConfig,
+        MusicgenMelodyForConditionalGeneration,
         T5Config,
     )
 
@@ -170,7 +177,8 @@ def _model_of(plan: CheckpointPlan) -> Any:
         use_conv_shortcut=plan.use_conv_shortcut,
         pad_mode=plan.pad_mode,
     )
-    decoder = MusicgenDecoderConfig(
+    kind = MusicgenMelodyDecoderConfig if plan.melody_frames else MusicgenDecoderConfig
+    decoder = kind(
         vocab_size=plan.vocabulary_size,
         max_position_embeddings=plan.position_count,
         num_hidden_layers=plan.layer_count,
@@ -183,7 +191,12 @@ def _model_of(plan: CheckpointPlan) -> Any:
         bos_token_id=plan.vocabulary_size,
         initializer_factor=1.0,
     )
-    model = MusicgenForConditionalGeneration(MusicgenConfig(text_encoder=text, audio_encoder=codec, decoder=decoder))
+    parts: dict[str, Any] = {"text_encoder": text, "audio_encoder": codec, "decoder": decoder}
+    if plan.melody_frames:
+        config = MusicgenMelodyConfig(**parts, num_chroma=12, chroma_length=plan.melody_frames)
+        model: Any = MusicgenMelodyForConditionalGeneration(config)
+    else:
+        model = MusicgenForConditionalGeneration(MusicgenConfig(**parts))
     special = plan.vocabulary_size
     model.generation_config = GenerationConfig(
         decoder_start_token_id=special,
@@ -195,6 +208,18 @@ def _model_of(plan: CheckpointPlan) -> Any:
         max_length=1500,
     )
     return model.eval()
+
+
+def _extractor_of(plan: CheckpointPlan) -> dict[str, Any]:
+    """How tunes are cut into frames: the published proportions at the plan's rate."""
+    return {
+        "feature_extractor_type": "MusicgenMelodyFeatureExtractor",
+        "sampling_rate": plan.sample_rate_hz,
+        "n_fft": 8192,
+        "hop_length": 2048,
+        "num_chroma": 12,
+        "chunk_length": 30,
+    }
 
 
 def _fill_codec(codec: Any) -> None:

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from resonance.errors import NotFound, Unsupported
 from resonance.settings import Settings
+from resonance_model.chroma import CLASS_COUNT, Chroma, ChromaPlan
 from resonance_model.codec import Codec, CodecParts
-from resonance_model.decoder import Decoder, DecoderWeights, LayerWeights, Norm
+from resonance_model.decoder import CrossWeights, Decoder, DecoderWeights, LayerWeights, MelodyWeights, Norm
 from resonance_model.geometry import geometry_of
-from resonance_model.loaded import LoadedModel, digest_of_state
+from resonance_model.loaded import LoadedModel, MelodyEar, digest_of_state
 from resonance_model.loaders.cards import card_of
 from resonance_model.loaders.embedded import embedded_folder
 from resonance_model.products import DTYPES, Product, product_of
@@ -24,7 +25,7 @@ from resonance_model.text import T5Text
 
 
 def load_transformers(name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
-    """Loads a `MusicgenForConditionalGeneration` checkpoint and takes it apart."""
+    """Loads a `MusicgenForConditionalGeneration` or `MusicgenMelodyForConditionalGeneration` checkpoint and takes it apart."""
     source = str(embedded_folder(settings)) if name == "embedded" else name
     library, tokenizer = _read(source, name)
     config = library.config
@@ -37,12 +38,42 @@ def load_transformers(name: str, settings: Settings, *, keep_library: bool = Fal
         decoder=decoder,
         encode_text=T5Text(tokenizer, library.text_encoder),
         codec=Codec(_codec_parts(library.audio_encoder), shape.channel_count),
+        hear_melody=_melody_ear_of(source, config) if is_melody(config) else None,
         library=library if keep_library else None,
     )
 
 
+def is_melody(config: Any) -> bool:
+    """Whether a transformers configuration is MusicGen-Melody's, whose conditions stand before the music."""
+    return bool(config.model_type == "musicgen_melody")
+
+
+def _melody_ear_of(source: str, config: Any) -> MelodyEar:
+    """The checkpoint's extractor, by its own preprocessor configuration."""
+    from transformers import FeatureExtractionMixin
+
+    try:
+        told, _ = FeatureExtractionMixin.get_feature_extractor_dict(source)
+    except OSError:
+        told = {}
+    if config.num_chroma != CLASS_COUNT:
+        raise Unsupported(f"{source} hears {config.num_chroma} pitch classes, not {CLASS_COUNT}", reason="NOT_MUSICGEN")
+    published = ChromaPlan()
+    plan = ChromaPlan(
+        sample_rate_hz=int(told.get("sampling_rate", published.sample_rate_hz)),
+        window_samples=int(told.get("n_fft", published.window_samples)),
+        hop_samples=int(told.get("hop_length", published.hop_samples)),
+    )
+    return MelodyEar(sample_rate_hz=plan.sample_rate_hz, classes=Chroma(plan))
+
+
 def _read(source: str, name: str) -> tuple[Any, Any]:
-    from transformers import AutoConfig, AutoTokenizer, MusicgenForConditionalGeneration
+    from transformers import (
+        AutoConfig,
+        AutoTokenizer,
+        MusicgenForConditionalGeneration,
+        MusicgenMelodyForConditionalGeneration,
+    )
     from transformers.utils import logging
 
     # Its progress bars and its warning about MusicGen's own special token (which lies outside the vocabulary by design) help nobody.
@@ -55,9 +86,10 @@ def _read(source: str, name: str) -> tuple[Any, Any]:
             f"there is no MusicGen checkpoint {name!r}: give a folder or a hub id that is in the cache or can be reached",
             reason="NO_SUCH_MODEL",
         ) from failure
-    if config.model_type != "musicgen":
+    if config.model_type not in {"musicgen", "musicgen_melody"}:
         raise Unsupported(f"{name} is a {config.model_type} checkpoint, not musicgen", reason="NOT_MUSICGEN")
-    library = MusicgenForConditionalGeneration.from_pretrained(source, dtype=torch.float32).eval()
+    kind = MusicgenMelodyForConditionalGeneration if is_melody(config) else MusicgenForConditionalGeneration
+    library = kind.from_pretrained(source, dtype=torch.float32).eval()
     return library, AutoTokenizer.from_pretrained(source)
 
 
@@ -96,19 +128,35 @@ def _weights_of(library: Any, settings: Settings) -> DecoderWeights:
         heads=matrix(*(head.weight for head in heads)),
         text_weight=cast(bridge.weight if bridge is not None else torch.eye(hidden)),
         text_bias=cast(bridge.bias if bridge is not None else torch.zeros(hidden)),
+        melody=_melody_weights_of(library, cast) if is_melody(library.config) else None,
+    )
+
+
+def _melody_weights_of(library: Any, cast: Callable[[Tensor], Tensor]) -> MelodyWeights:
+    """No tune is told by frames of C, the first class."""
+    bridge = library.audio_enc_to_dec_proj
+    return MelodyWeights(
+        weight=cast(bridge.weight),
+        bias=cast(bridge.bias),
+        null=cast(bridge.weight[:, 0] + bridge.bias),
+        frame_count=library.config.chroma_length,
     )
 
 
 def _layer_of(layer: Any, cast: Any, matrix: Any) -> LayerWeights:
-    own, cross = layer.self_attn, layer.encoder_attn
+    own, cross = layer.self_attn, getattr(layer, "encoder_attn", None)
     return LayerWeights(
         self_norm=_norm_of(layer.self_attn_layer_norm, cast),
         self_qkv=matrix(own.q_proj.weight, own.k_proj.weight, own.v_proj.weight),
         self_out=matrix(own.out_proj.weight),
-        cross_norm=_norm_of(layer.encoder_attn_layer_norm, cast),
-        cross_query=matrix(cross.q_proj.weight),
-        cross_key_value=matrix(cross.k_proj.weight, cross.v_proj.weight),
-        cross_out=matrix(cross.out_proj.weight),
+        cross=None
+        if cross is None
+        else CrossWeights(
+            norm=_norm_of(layer.encoder_attn_layer_norm, cast),
+            query=matrix(cross.q_proj.weight),
+            key_value=matrix(cross.k_proj.weight, cross.v_proj.weight),
+            out=matrix(cross.out_proj.weight),
+        ),
         feed_norm=_norm_of(layer.final_layer_norm, cast),
         feed_in=matrix(layer.fc1.weight),
         feed_out=matrix(layer.fc2.weight),

@@ -13,11 +13,13 @@ from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2_grpc
 from resonance_generate.engine import Engine
 from resonance_generate.generation import Generation
+from resonance_generate.journals import JournalSweeper
 from resonance_generate.performance import Performance
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook
 from resonance_generate.service import GenerateService
 from resonance_generate.takes import TakeLibrary
+from resonance_generate.tunes import Tunes
 from resonance_generate.vectors import Vectors
 from resonance_model.info import info_of
 from resonance_model.loaded import LoadedModel
@@ -51,11 +53,15 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
     )
     player = Player(engine, lead_s_max=settings.lead_s_max)
     vectors = Vectors(store, model_digest=model.facts.digest, item_max=settings.vector_cache_items)
-    book, takes = RecipeBook(model, vectors), TakeLibrary(store)
-    service = GenerateService(Generation(player, book, takes, info), Performance(player, book, info), takes, info)
+    book, takes, tunes = RecipeBook(model, vectors), TakeLibrary(store), Tunes(model, settings)
+    generation, performance = Generation(player, book, tunes, takes, info), Performance(player, book, tunes, info)
+    service = GenerateService(generation, performance, takes, info)
     engine.start()
+    sweeping = asyncio.create_task(JournalSweeper(store, settings).run())
     try:
         yield GenerateParts(service=service, engine=engine)
     finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
         await asyncio.to_thread(engine.stop)
         await takes.close()

@@ -9,8 +9,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
 import numpy as np
+from torch import Tensor
 
-from resonance.errors import DataLoss, FailedPrecondition, NotFound, Unsupported, invalid_field
+from resonance.errors import DataLoss, FailedPrecondition, NotFound, invalid_field
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.codes import Codes, given_of
@@ -19,6 +20,7 @@ from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved, naming
 from resonance_generate.stream import Piece
 from resonance_generate.takes import TakeLibrary
+from resonance_generate.tunes import Tunes, tune_in
 from resonance_model.info import format_of
 
 CHUNK_S = 0.5
@@ -29,9 +31,12 @@ JOURNAL_S = 5.0
 class Generation:
     """What one `Generate` call does. Yields the call's messages: started, chunks, finished."""
 
-    def __init__(self, player: Player, book: RecipeBook, takes: TakeLibrary, info: generate_pb2.ModelInfo) -> None:
+    def __init__(
+        self, player: Player, book: RecipeBook, tunes: Tunes, takes: TakeLibrary, info: generate_pb2.ModelInfo
+    ) -> None:
         self._player = player
         self._book = book
+        self._tunes = tunes
         self._takes = takes
         self._info = info
 
@@ -53,11 +58,12 @@ class Generation:
         resolved = await self._book.resolve(request.recipe)
         self._check_offset(request.resume_sample_offset, self._sample_count(request))
         given = await self._given_by_origin(request) if request.HasField("origin") else None
+        melody = await self._tunes.hear(tune_in(request))
         if request.request_id and await self._takes.claim(request_id, digest):
             said = await self._takes.read_journal(request_id, digest)
             if said is not None:
                 given = _with_said(given, said, self._frame_count(request))
-        async with aclosing(self._make(request, request_id, seed, resolved, digest, given)) as responses:
+        async with aclosing(self._make(request, request_id, seed, resolved, digest, given, melody)) as responses:
             async for response in responses:
                 yield response
 
@@ -69,12 +75,15 @@ class Generation:
         resolved: Resolved,
         digest: str,
         given: Codes | None,
+        melody: Tensor | None,
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         frame_count = self._frame_count(request)
         take = self._take_of(request_id, seed, resolved, frame_count)
         take.chunk_s = _chunk_s_of(request)
         if request.HasField("origin"):
             take.origin.CopyFrom(request.origin)
+        if melody is not None:
+            take.melody_sha256 = sha256_hex(request.melody.wav)
         job = Job(
             request_id=request_id,
             score=resolved.score,
@@ -83,6 +92,7 @@ class Generation:
             chunk_frames=round(_chunk_s_of(request) * self._info.frame_rate_hz),
             stream=self._player.open_stream(),
             given=given,
+            melody=melody,
         )
         # Without an id of the caller's nobody can ask again, and a journal would help nobody.
         has_journal = bool(request.request_id) and not request.is_transient
@@ -141,7 +151,7 @@ class Generation:
             resolved = await self._book.resolve(take.recipe)
             with suppress(DataLoss, NotFound, FailedPrecondition):
                 given = await self._takes.codes(take)
-            if given is None and take.HasField("origin"):
+            if given is None and (take.HasField("origin") or take.melody_sha256):
                 raise
             job = Job(
                 request_id=take.request_id,
@@ -160,10 +170,7 @@ class Generation:
             return pcm
 
     def _check(self, request: generate_pb2.GenerateRequest) -> None:
-        if request.HasField("melody") and not self._info.capabilities.melody:
-            raise Unsupported(
-                f"{self._info.model_id} cannot follow a melody; a MusicGen-Melody checkpoint can", reason="NO_MELODY"
-            )
+        self._tunes.check(tune_in(request))
         if request.duration_s > self._info.take_duration_s_max:
             limit = f"must be at most {self._info.take_duration_s_max:g}, not {request.duration_s:g}"
             raise invalid_field("duration_s", "TOO_LARGE", limit)
@@ -274,4 +281,6 @@ def _digest_of(request: generate_pb2.GenerateRequest, model_digest: str) -> str:
     bare = generate_pb2.GenerateRequest()
     bare.CopyFrom(request)
     bare.request_id, bare.resume_sample_offset = "", 0
+    if bare.HasField("melody"):
+        bare.melody.wav = bytes.fromhex(sha256_hex(request.melody.wav))  # a file would be long in hexadecimal
     return digest_of([bare.SerializeToString(deterministic=True).hex(), model_digest])

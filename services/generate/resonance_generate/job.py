@@ -43,6 +43,7 @@ class Job:
     """One take, or with `frame_count` None one performance.
 
     `given` are tokens that stand already, `[codebooks, frame_count]` with -1 where music is to be made; None for none.
+    `melody` are the pitch classes of a tune to follow, `[frames, 12]`; None for none.
     With `lead_s` the engine makes sound no faster than it is played, and at most so far ahead; without, as fast as it can.
     """
 
@@ -54,3 +55,4 @@ class Job:
     stream: ChunkStream
     lead_s: float | None = None
     given: NDArray[np.int64] | None = None
+    melody: Tensor | None = None

@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
+from torch import Tensor
+
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
 from resonance.ids import new_request_id
 from resonance.rpc.validation import validate
@@ -17,6 +19,7 @@ from resonance_generate.job import Job
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved
 from resonance_generate.stream import ChunkStream
+from resonance_generate.tunes import Tunes, tune_in
 from resonance_model.info import format_of
 
 CHUNK_S = 0.2
@@ -34,18 +37,20 @@ class Performance:
     half-closes sends no more controls; the music plays on until it stops or leaves.
     """
 
-    def __init__(self, player: Player, book: RecipeBook, info: generate_pb2.ModelInfo) -> None:
+    def __init__(self, player: Player, book: RecipeBook, tunes: Tunes, info: generate_pb2.ModelInfo) -> None:
         self._player = player
         self._book = book
+        self._tunes = tunes
         self._info = info
 
     async def run(
         self, requests: AsyncIterator[generate_pb2.PerformRequest]
     ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
-        """Plays until the client stops it or leaves. Raises what `RecipeBook.resolve` and `Player.submit` raise."""
+        """Plays until the client stops it or leaves. Raises what `RecipeBook.resolve`, `Tunes.hear` and `Player.submit` raise."""
         opening = await _opening_of(requests)
+        self._tunes.check(tune_in(opening))
         resolved = await self._book.resolve(opening.recipe)
-        job = self._job_of(opening, resolved)
+        job = self._job_of(opening, resolved, await self._tunes.hear(tune_in(opening)))
         answers: _Answers = asyncio.Queue(ANSWERS_WAITING_MAX)
         async with aclosing(job.stream):
             self._player.submit(job)
@@ -106,7 +111,7 @@ class Performance:
             self._player.order(lambda engine: orders[command](engine, job))
         return command == generate_pb2.PLAYBACK_COMMAND_STOP
 
-    def _job_of(self, opening: generate_pb2.PerformOpening, resolved: Resolved) -> Job:
+    def _job_of(self, opening: generate_pb2.PerformOpening, resolved: Resolved, melody: Tensor | None) -> Job:
         request_id = opening.request_id or new_request_id()
         chunk_s = opening.chunk_s if opening.HasField("chunk_s") else CHUNK_S
         drawn = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:6], "big")
@@ -118,6 +123,7 @@ class Performance:
             chunk_frames=round(chunk_s * self._info.frame_rate_hz),
             stream=self._player.open_stream(),
             lead_s=LEAD_S + chunk_s,
+            melody=melody,
         )
 
     def _started(self, job: Job, resolved: Resolved) -> generate_pb2.PerformResponse:

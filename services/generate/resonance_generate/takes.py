@@ -20,6 +20,7 @@ from resonance.keys import journal_key, request_key, take_audio_key, take_codes_
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2
 from resonance_generate.codes import Codes, codes_document, codes_in
+from resonance_generate.journals import now_ms
 from resonance_generate.tempo import hear_tempo
 
 _log = structlog.get_logger("takes")
@@ -94,7 +95,8 @@ class TakeLibrary:
     async def write_journal(self, request_id: str, request_digest: str, codes: Codes) -> None:
         """Keeps what a take in the making has said so far. A store that fails costs the journal, not the music."""
         try:
-            await self._store.put(journal_key(request_id), codes_document(codes, request_digest))
+            document = codes_document(codes, request_digest, written_ms=now_ms())
+            await self._store.put(journal_key(request_id), document)
         except ResonanceError as failure:
             _log.warning("the journal could not be written", request_id=request_id, reason=failure.reason)
 

@@ -15,6 +15,7 @@ from resonance_generate.engine import Engine
 from resonance_generate.performance import Performance
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved
+from resonance_generate.tunes import Tunes
 from resonance_generate.vectors import Vectors
 from resonance_model.info import info_of
 from resonance_model.loaded import LoadedModel
@@ -53,6 +54,7 @@ async def test_an_unforeseen_failure_of_a_control_ends_the_performance(tiny: Loa
         performance = Performance(
             Player(engine, lead_s_max=10),
             BreakingBook(tiny, Vectors(MemoryStore(), model_digest="", item_max=1)),
+            Tunes(tiny, Settings()),
             info_of(tiny, Settings()),
         )
         with pytest.raises(ZeroDivisionError):

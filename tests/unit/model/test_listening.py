@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from resonance.settings import Settings
 from resonance_model.delays import delayed_inputs, step_count_of
-from resonance_model.listen import hear_clip, hear_codes, render_and_hear
+from resonance_model.listen import hear_clip, hear_clips, hear_codes, render_and_hear
 from resonance_model.listening import Heard, Listener, forward_hooks
 from resonance_model.loaded import LoadedModel
+from resonance_model.loaders.standin import TINY, TINY_MELODY, TINY_STEREO, CheckpointPlan, make_checkpoint
+from resonance_model.loaders.transformers import load_transformers
 
 PROMPT = "calm piano music"
 
@@ -37,6 +41,36 @@ def test_listening_while_generating_hears_what_reading_the_result_hears(tiny: Lo
     (codes, generated), *_ = render_and_hear(tiny, [PROMPT, "jazz"], frame_count=30, seed=5)
     read = hear_codes(tiny, codes, prompt=PROMPT)
     torch.testing.assert_close(generated.mean, read.mean, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 8])
+@pytest.mark.parametrize("plan", [TINY, TINY_STEREO, TINY_MELODY], ids=lambda plan: plan.name)
+def test_a_clip_is_heard_in_any_batch_as_it_is_alone(
+    plan: CheckpointPlan, batch: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """One by one bit for bit, for statistics are cached under the clip; in larger batches the same codes, and sums within 1e-5."""
+    folder = tmp_path_factory.getbasetemp() / plan.name
+    if not folder.exists():
+        make_checkpoint(folder, plan)
+    model = load_transformers(str(folder), Settings())
+    lengths = (16_000, 16_000, 16_000, 9_000, 16_000, 16_000)
+    clips = [
+        torch.randn(length, generator=torch.Generator().manual_seed(length + n)) * 0.1
+        for n, length in enumerate(lengths)
+    ]
+    together = hear_clips(model, clips, batch=batch)
+    for clip, heard in zip(clips, together, strict=True):
+        alone = hear_clip(model, clip)
+        assert heard.count == alone.count
+        if batch == 1:
+            assert torch.equal(heard.mean, alone.mean)
+            assert torch.equal(heard.variance, alone.variance)
+        scale = float(alone.mean.abs().max())
+        torch.testing.assert_close(heard.mean, alone.mean, atol=1e-5 * scale, rtol=0)
+        torch.testing.assert_close(heard.variance, alone.variance, atol=1e-5 * scale**2, rtol=0)
+    same = [clip for clip in clips if len(clip) == lengths[0]]
+    codes = model.codec.encode_all(torch.stack(same))
+    assert all(torch.equal(each, model.codec.encode(clip)) for each, clip in zip(codes, same, strict=True))
 
 
 def test_hooks_are_gone_after_listening(tiny: LoadedModel) -> None:

@@ -1,0 +1,205 @@
+"""A tune to follow, through the whole system: gRPC, REST, WebSocket and command line, on a melody checkpoint and on one that is none."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from support.sounds import write_sound
+from tests.system.conftest import System, start, stop
+from tests.system.test_performances import opened, until
+
+from resonance.client import AsyncClient, request_of
+from resonance.errors import InvalidInput, ResonanceError, Unsupported
+from resonance.v1 import generate_pb2
+from resonance_model.loaders.standin import TINY_MELODY, make_checkpoint
+
+
+@pytest.fixture(scope="module")
+def melodic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system whose model follows tunes."""
+    model = make_checkpoint(tmp_path_factory.mktemp("models") / "melody", TINY_MELODY)
+    running = start(tmp_path_factory.mktemp("data"), model)
+    try:
+        yield running
+    finally:
+        assert stop(running) == 0
+
+
+@pytest.fixture(scope="module")
+def tunes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("tunes")
+    return {
+        "a": write_sound(folder / "a.mp3", duration_s=3.0, pitch_hz=220.0),
+        "a-again": write_sound(folder / "a.flac", duration_s=3.0, pitch_hz=220.0),
+        "e": write_sound(folder / "e.wav", duration_s=3.0, pitch_hz=329.63),
+        "long": write_sound(folder / "long.mp3", duration_s=40.0, pitch_hz=220.0),
+    }
+
+
+def body(**more: Any) -> dict[str, Any]:
+    return {"prompt": "calm piano", "duration_s": 1, "seed": 3, "temperature": 0.0, **more}
+
+
+def in_base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def posted(system: System, **more: Any) -> httpx.Response:
+    return httpx.post(f"{system.http}/v1/generations", json=body(**more), timeout=60)
+
+
+def test_the_model_says_whether_it_follows_a_tune(melodic: System, system: System) -> None:
+    for running, answer in ((melodic, True), (system, False)):
+        told = httpx.get(f"{running.http}/v1/models").json()
+        assert f'"melody": {json.dumps(answer)}' in json.dumps(told)
+
+
+def test_a_tune_changes_the_music_and_its_file_format_does_not(melodic: System, tunes: dict[str, Path]) -> None:
+    bare = posted(melodic)
+    first, again, other = (posted(melodic, melody=in_base64(tunes[name])) for name in ("a", "a-again", "e"))
+    assert [answer.status_code for answer in (bare, first, again, other)] == [200] * 4, first.text[:300]
+    assert first.content == again.content
+    assert len({bare.content, first.content, other.content}) == 3
+
+
+async def test_a_take_with_a_tune_is_kept_resumed_and_told_from_another(
+    melodic: System, tunes: dict[str, Path]
+) -> None:
+    sound = tunes["a"].read_bytes()
+    async with AsyncClient(melodic.grpc) as client:
+        song = await client.make("jazz", duration_s=2.0, seed=1, request_id="tune-one", melody=sound)
+        assert len(song.take.melody_sha256) == 64
+        request = request_of("jazz", duration_s=2.0, seed=1, request_id="tune-one", melody=sound)
+        request.resume_sample_offset = 1_000
+        rest = b"".join([event.chunk.data async for event in client.stream(request)])
+        assert song.wav.endswith(rest)
+        with pytest.raises(ResonanceError) as reused:
+            await client.make("jazz", duration_s=2.0, seed=1, request_id="tune-one", melody=tunes["e"].read_bytes())
+        assert reused.value.reason == "REQUEST_ID_REUSED"
+
+
+async def test_a_performance_follows_a_tune_and_a_new_prompt(melodic: System, tunes: dict[str, Path]) -> None:
+    async with opened(melodic) as socket:
+        await socket.send(json.dumps({"prompt": "calm piano", "melody": in_base64(tunes["a"])}))
+        await until(socket, "chunk")
+        await socket.send(json.dumps({"recipe": {"prompt": "fast rock with drums and deep bass"}}))
+        in_force, _ = await until(socket, "recipe")
+        assert in_force["fault"] is None
+        recipe_id = ""
+        while recipe_id != in_force["recipe_id"]:
+            chunk, samples = await until(socket, "chunk")
+            recipe_id = chunk["recipe_id"]
+            assert np.frombuffer(samples, "<i2").any()
+        await socket.send(json.dumps({"command": "stop"}))
+        await until(socket, "finished")
+
+
+HOSTILE = {
+    "nothing": (b"", "EMPTY_FILE"),
+    "no sound": (b"ffconcat version 1.0\nfile /etc/passwd\n" * 40, "NOT_AUDIO"),
+    "noise": (bytes(range(256)) * 64, "NOT_AUDIO"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+async def test_what_is_no_sound_is_refused_by_its_field(melodic: System, kind: str) -> None:
+    data, reason = HOSTILE[kind]
+    request = generate_pb2.GenerateRequest(duration_s=1)
+    request.recipe.prompts.add(text="jazz")
+    request.melody.wav = data
+    async with AsyncClient(melodic.grpc) as client:
+        with pytest.raises(InvalidInput) as refused:
+            async for _ in client.stream(request):
+                pass
+    assert [(fault.field, fault.reason) for fault in refused.value.violations] == [("melody.wav", reason)]
+
+
+def test_a_tune_that_is_too_long_silent_or_not_base64_is_refused_in_words(
+    melodic: System, tunes: dict[str, Path], tmp_path: Path
+) -> None:
+    silence = write_sound(tmp_path / "silence.wav", duration_s=2.0, level=0.0)
+    for melody, reason in (
+        (in_base64(tunes["long"]), "TOO_LONG"),
+        (in_base64(silence), "SILENT"),
+        ("!!!not base64", "MALFORMED"),
+        (base64.b64encode(bytes(6 * 1024 * 1024 + 1)).decode(), "TOO_LONG"),
+    ):
+        answer = posted(melodic, melody=melody)
+        assert answer.status_code in (400, 422), answer.text[:300]
+        assert [(fault["field"], fault["reason"]) for fault in answer.json()["errors"]] == [("melody", reason)]
+
+
+def test_a_body_beyond_a_tune_is_refused_at_once(melodic: System) -> None:
+    answer = posted(melodic, melody="A" * 9_000_000)
+    assert answer.status_code == 413
+
+
+async def test_a_text_model_refuses_a_tune_everywhere(system: System, tunes: dict[str, Path]) -> None:
+    answer = posted(system, melody=in_base64(tunes["a"]))
+    assert answer.status_code == 501
+    assert answer.json()["reason"] == "NO_MELODY"
+    async with AsyncClient(system.grpc) as client:
+        with pytest.raises(Unsupported) as refused:
+            await client.make("jazz", duration_s=1.0, melody=tunes["a"].read_bytes())
+        assert refused.value.reason == "NO_MELODY"
+    async with opened(system) as socket:
+        await socket.send(json.dumps({"prompt": "jazz", "melody": in_base64(tunes["a"])}))
+        problem, _ = await until(socket, "problem")
+        assert problem["problem"]["reason"] == "NO_MELODY"
+
+
+def test_the_command_line_takes_a_tune(melodic: System, tunes: dict[str, Path], tmp_path: Path) -> None:
+    def made(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "resonance_cli",
+            "make",
+            "jazz",
+            "--address",
+            melodic.grpc,
+            "--duration-s",
+            "1",
+        ]
+        out = str(tmp_path / "song.wav")
+        return subprocess.run([*command, "--out", out, *options], capture_output=True, text=True, check=False)
+
+    assert made("--melody", str(tunes["a"])).returncode == 0
+    assert (tmp_path / "song.wav").stat().st_size == 44 + 2 * 16_000
+    missing = made("--melody", str(tmp_path / "none.mp3"))
+    assert missing.returncode == 1
+    assert "is not a file" in missing.stderr
+
+
+async def test_somebody_who_leaves_while_a_tune_is_decoded_leaves_nothing_behind(
+    melodic: System, tunes: dict[str, Path]
+) -> None:
+    async with AsyncClient(melodic.grpc) as client:
+        request = request_of("jazz", duration_s=60.0, melody=tunes["e"].read_bytes())
+        for wait_s in (0.01, 0.1, 0.3):
+            leaving = asyncio.ensure_future(anext(client.stream(request)))
+            await asyncio.sleep(wait_s)
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+    deadline_s = time.monotonic() + 5
+    while children := _children_of(melodic.process.pid):
+        assert time.monotonic() < deadline_s, children
+        await asyncio.sleep(0.05)
+
+
+def _children_of(pid: int) -> list[str]:
+    """Decoders that the process has started and that still live."""
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    lines = [(child, Path(f"/proc/{child}/cmdline")) for child in told]
+    return [child for child, line in lines if line.exists() and b"decode_child" in line.read_bytes()]
