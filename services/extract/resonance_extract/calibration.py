@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from resonance_extract.renderings import SEED, Condition, Measured
 Array = NDArray[np.float64]
 # What the Frechet distance at a slider's end may be over that of unsteered music (design/steering.md).
 FRECHET_RATIO_MAX = 1.25
+# The gate that names renderings that break while the mean holds.
+SINGLE_CLIPS = "single_clips"
 PROTOTYPE_LAMBDA_MAX = 4.0
 # A farther strength must have at least a tenth more effect to be worth what it costs.
 KNEE_GROWTH_MIN = 1.1
@@ -28,12 +31,17 @@ def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -
     fails at once is 0, and says why.
 
     A strength passes where the gates hold of the mean over prompts and of every rendering by itself, each against its own unsteered twin,
-    so that inside the range no rendering was broken. Unsteered renderings of `OTHER_SEED`, where there are some, tell by the Frechet
+    so that inside the range no rendering was broken; but a single rendering that breaks where none does at the next strength outwards was
+    broken by chance and not by strength. Unsteered renderings of `OTHER_SEED`, where there are some, tell by the Frechet
     distance how far is still as near to unsteered music as chance: `faithful_min` and `faithful_max`, inside the range.
 
     `norm_max` is the largest layer's norm in residual standard deviations, for the first prototype's figure.
     """
-    points = _points(measured)
+    return _ranged(_points(measured), norm_max)
+
+
+def _ranged(points: Sequence[extract_pb2.CalibrationPoint], norm_max: float) -> extract_pb2.Calibration:
+    """What the points say."""
     (low, why_low), (high, why_high) = _knee(points, -1), _knee(points, 1)
     steered = [point for point in points if point.strength]
     remap = remap_of([point.strength for point in steered], [point.effect for point in steered], low=low, high=high)
@@ -78,7 +86,7 @@ def _point(
     failed = failed_gates(quality, mean_of([twin.quality for twin in twins])) if strength else []
     broken = [bool(failed_gates(one, twin.quality)) for (one, _), twin in zip(renderings, twins, strict=True)]
     if strength and any(broken):
-        failed = failed or ["single_clips"]
+        failed = failed or [SINGLE_CLIPS]
     return extract_pb2.CalibrationPoint(
         strength=strength,
         rms=quality.rms,
@@ -113,8 +121,9 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
     sense, only the gates speak.
     """
     inside, why = [], "every strength that was tried holds"
-    for point in _outwards(points, sign):
-        if not point.passed:
+    outwards = _outwards(points, sign)
+    for point, farther in zip_longest(outwards, outwards[1:]):
+        if not point.passed and not _is_chance(point, farther):
             gates = ", ".join(point.failed_gates)
             told = (
                 f"{point.failed_clips} of {point.clip_count} clips break" if point.failed_clips else "the mean breaks"
@@ -131,6 +140,12 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
     if reached != inside[-1].strength:
         why = f"beyond {reached:g} the effect no longer grows"
     return reached, why
+
+
+def _is_chance(point: extract_pb2.CalibrationPoint, farther: extract_pb2.CalibrationPoint | None) -> bool:
+    """Whether only one rendering breaks here, while all of them hold at the next strength outwards."""
+    is_single = list(point.failed_gates) == [SINGLE_CLIPS] and point.failed_clips == 1
+    return is_single and farther is not None and farther.passed
 
 
 def _last_faithful(points: Sequence[extract_pb2.CalibrationPoint], end: float) -> float:

@@ -22,7 +22,9 @@ def chord(*keys: int, duration_s: float = 1.0) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(
-    "keys", [(60,), (48, 64), (57, 60, 64), (50, 57, 62, 66), (45, 51, 56, 62, 67)], ids=lambda keys: f"{len(keys)} keys"
+    "keys",
+    [(60,), (48, 64), (57, 60, 64), (50, 57, 62, 66), (45, 51, 56, 62, 67)],
+    ids=lambda keys: f"{len(keys)} keys",
 )
 def test_the_keys_of_a_chord_are_found(keys: tuple[int, ...]) -> None:
     found = transcribe(chord(*keys))

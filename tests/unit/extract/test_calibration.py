@@ -70,6 +70,16 @@ def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:
     assert found.reason_max == "at 2 1 of 2 clips break (single_clips)"
 
 
+def test_one_clip_that_breaks_where_none_does_farther_out_is_chance() -> None:
+    cells = measured({1.0: 1.0, 2.0: 2.0, 3.0: 3.0}, {})
+    hurt = Condition(prompt="one", strength=1.0, clip_s=1.0)
+    cells[hurt] = replace(cells[hurt], quality=replace(GOOD, silent_share=0.7))
+    assert calibration_of(cells, norm_max=1.0).strength_max == 3.0
+    farther = Condition(prompt="two", strength=2.0, clip_s=1.0)
+    cells[farther] = replace(cells[farther], quality=replace(GOOD, silent_share=0.7))
+    assert calibration_of(cells, norm_max=1.0).strength_max == 0.0, "twice in a row is no chance"
+
+
 def test_a_side_that_breaks_at_once_is_closed_and_says_why() -> None:
     found = calibration_of(measured({-1.0: -1.0, 1.0: 1.0}, {-1.0: {"silent_share": 0.9}}), norm_max=1.0)
     assert found.strength_min == 0.0
