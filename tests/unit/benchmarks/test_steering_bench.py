@@ -87,8 +87,8 @@ def test_chance_alone_has_a_frechet_ratio_near_one_and_a_shift_does_not() -> Non
 
 def test_the_grid_lies_inside_the_safe_range_and_as_far_again_beyond() -> None:
     ends = dict.fromkeys(SLIDER_NAMES, (-2.0, 0.0))
-    strengths = {strength for name, strength in slider_cells(SIZES["small"], ends) if name == "tempo"}
-    assert strengths == {-0.5, -1.0, -2.0, -3.2}, "a closed side is not rendered"
+    strengths = {strength for name, strength in slider_cells(SIZES["medium"], ends) if name == "tempo"}
+    assert strengths == {-0.4, -0.8, -1.4, -2.0, -3.2}, "a closed side is not rendered"
 
 
 def test_the_split_half_row_is_that_of_the_taste_that_ships() -> None:
