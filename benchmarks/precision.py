@@ -9,8 +9,8 @@ from model.training.listener import features
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.steering.analysis import basis_of, frechet
 from benchmarks.steering.sizes import PROMPTS
+from resonance_extract.frechet import frechet_ratio
 from resonance_model.listen import judge_codes, render_and_hear
 from resonance_model.loaded import LoadedModel
 
@@ -32,8 +32,6 @@ def measure(exact: LoadedModel, int8: LoadedModel, *, batches: int) -> dict[str,
         for name, model in (("fp32", exact), ("int8", int8))
     }
     clips = {name: _clips(exact, takes) for name, takes in (("fp32", own), ("int8", coarse), ("other_seeds", others))}
-    basis = basis_of(np.concatenate([clips["fp32"], clips["other_seeds"]]))
-    distances = {name: frechet(basis(clips[name]), basis(clips["other_seeds"])) for name in ("fp32", "int8")}
     return {
         "arms": {
             "precision": {
@@ -41,12 +39,11 @@ def measure(exact: LoadedModel, int8: LoadedModel, *, batches: int) -> dict[str,
                 "log_likelihoods": {
                     name: [round(float(one), 4) for one in found] for name, found in likelihoods.items()
                 },
-                "frechet_to_other_seeds": distances,
             }
         },
         "ratios": {
             "int8_likelihood_loss_nats": float(np.mean(likelihoods["fp32"] - likelihoods["int8"])),
-            "int8_frechet_vs_fp32": distances["int8"] / max(distances["fp32"], 1e-9),
+            "int8_frechet_vs_fp32": frechet_ratio(clips["int8"], clips["fp32"], clips["other_seeds"]),
         },
     }
 

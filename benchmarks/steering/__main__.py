@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from resonance_model.loaders import load_model
 
 from .analysis import Analysis
 from .cells import held_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
+from .latency import knob_to_ear
 from .playlists import NAMES, marks, render_playlists
 from .report import write_report
 from .scorers import teach_voice
@@ -23,7 +24,7 @@ from .studio import Studio
 from .workshop import open_workshop
 
 RESULTS = Path(__file__).parents[1] / "results"
-PARTS = ("sliders", "tastes", "stacking", "variants", "held")
+PARTS = ("sliders", "live", "tastes", "stacking", "variants", "held")
 # What a person would say of each playlist; the arm that steers by words alone.
 WORDS = {name: name for name in NAMES}
 
@@ -55,6 +56,8 @@ def main() -> None:
     shop = open_workshop(model, folder, playlists)
     studio = Studio(model, shop, judge, folder, minutes=arguments.minutes)
     studio.make(twins(size), "unsteered")
+    half = len(twins(size)) // 2
+    studio.make([replace(cell, seed=cell.seed + 2000) for cell in twins(size)[:half]], "chance")
     if "sliders" in parts:
         studio.make([cell for cells in slider_cells(size, shop.ends).values() for cell in cells], "sliders")
     if "tastes" in parts and playlists:
@@ -65,7 +68,9 @@ def main() -> None:
                 [cell for cells in stack_cells(size, shop.ends, way).values() for cell in cells], f"stacking, {way}"
             )
     if "variants" in parts:
-        studio.make([cell for cells in variant_cells(size, shop.best).values() for cell in cells], "variants")
+        studio.make(
+            [cell for cells in variant_cells(size, shop.best, shop.ends).values() for cell in cells], "variants"
+        )
     if "held" in parts:
         studio.make(held_cells(size, shop.ends), "held")
     analysis = Analysis(studio, size, shop)
@@ -79,6 +84,8 @@ def main() -> None:
         "stacking": analysis.stacking(),
         "variants": analysis.variants(),
         "held": analysis.held(),
+        "frechet_by_chance": analysis.chance(),
+        "knob_to_ear": knob_to_ear(model, folder) if "live" in parts else {},
         "tastes": analysis.tastes(NAMES, WORDS, {name: marks(model.codec, playlists[name]) for name in NAMES})
         if playlists
         else {},

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import sqrtm
 from scipy.stats import spearmanr
 
 from resonance.sliders import SLIDER_NAMES
+from resonance_extract.frechet import frechet_ratio
 from resonance_extract.quality import Quality, failed_gates
 
 from .cells import TASTE_KINDS, Cell, held_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
@@ -21,8 +22,6 @@ from .studio import Studio
 from .workshop import Workshop, cosine
 
 Array = NDArray[np.float64]
-FRECHET_DIMENSIONS = 12
-SIDE_EFFECT_STRENGTH = 0.5
 
 
 class Analysis:
@@ -83,11 +82,15 @@ class Analysis:
             if not all(self._studio.has(cells) for (one, _), cells in grid.items() if one == name):
                 continue
             strengths = sorted(strength for one, strength in grid if one == name)
+            if not strengths:
+                continue
             curve = {0.0: 0.0} | {strength: self.mean_effect(grid[name, strength], name) for strength in strengths}
             failures = {strength: self.failures(grid[name, strength]) for strength in strengths}
             found[name] = {
                 "unusable": self._shop.unusable[name],
                 "ends": self._shop.ends[name],
+                "reasons": self._shop.reasons[name],
+                "gains": {str(layer): gain for layer, gain in self._shop.gains[name].items()},
                 "curve": {f"{strength:g}": curve[strength] for strength in sorted(curve)},
                 "failed_clips": {f"{strength:g}": failures[strength] for strength in strengths},
                 "clips": len(grid[name, strengths[0]]),
@@ -158,14 +161,15 @@ class Analysis:
         }
 
     def side_effects(self) -> dict[str, list[float]]:
-        """Seven by seven: what pushing a slider up less pushing it down does to each score, per slider."""
+        """Seven by seven: what pushing a slider to its upper end less pushing it to its lower one does to each score; of a slider with one
+        open side, that side alone."""
         grid, table = slider_cells(self._size, self._shop.ends), {}
         for name in SLIDER_NAMES:
-            strength = SIDE_EFFECT_STRENGTH
-            if not (self._studio.has(grid[name, strength]) and self._studio.has(grid[name, -strength])):
+            sides = [(np.sign(end), grid[name, end]) for end in self._shop.ends[name] if end]
+            if not sides or not all(self._studio.has(cells) for _, cells in sides):
                 continue
             table[name] = [
-                (self.mean_effect(grid[name, strength], other) - self.mean_effect(grid[name, -strength], other)) / 2
+                float(np.mean([sign * self.mean_effect(cells, other) for sign, cells in sides]))
                 for other in SLIDER_NAMES
             ]
         return table
@@ -174,10 +178,18 @@ class Analysis:
 
     def frechet_ratio(self, cells: Sequence[Cell]) -> float:
         """The Frechet distance of the clips from unsteered clips of other seeds, over that of their own twins from the same."""
-        others = self._embeddings(list(twins(self._size)[len(twins(self._size)) // 2 :]))
-        basis = basis_of(np.concatenate([others, self._embeddings(twins(self._size)[: len(others)])]))
-        ours, theirs = self._embeddings(cells), self._embeddings([cell.twin for cell in cells])
-        return frechet(basis(ours), basis(others)) / max(frechet(basis(theirs), basis(others)), 1e-9)
+        half = len(twins(self._size)) // 2
+        others, theirs = self._embeddings(twins(self._size)[half:]), self._embeddings([cell.twin for cell in cells])
+        return frechet_ratio(self._embeddings(cells), theirs, others)
+
+    def chance(self) -> float:
+        """The same of unsteered clips with a third seed: what 1.25 is to be held against."""
+        half = len(twins(self._size)) // 2
+        first, others = twins(self._size)[:half], self._embeddings(twins(self._size)[half:])
+        third = [replace(cell, seed=cell.seed + 2000) for cell in first]
+        if not self._studio.has(third):
+            return float("nan")
+        return frechet_ratio(self._embeddings(third), self._embeddings(first), others)
 
     def _embeddings(self, cells: Sequence[Cell]) -> Array:
         return np.array([self._studio.row(cell)["embedding"] for cell in cells])
@@ -256,7 +268,7 @@ class Analysis:
     def variants(self) -> dict[str, Any]:
         """Per variant: the mean effect in the asked direction, the mean effect on the others, and the share of clips that fail a gate."""
         found: dict[str, dict[str, list[float]]] = {}
-        for (variant, name, strength), cells in variant_cells(self._size, self._shop.best).items():
+        for (variant, name, strength), cells in variant_cells(self._size, self._shop.best, self._shop.ends).items():
             if not self._studio.has(cells):
                 continue
             row = found.setdefault(variant, {"own": [], "others": [], "failed": []})
@@ -281,22 +293,6 @@ class Analysis:
             levels = np.array([10 ** (window["loudness_lufs"] / 20) for window in self._studio.row(cell)["windows"]])
             found["steered" if cell.pushes else "plain"].append(float(np.abs(levels / levels.mean() - 1).max()))
         return {name: float(np.mean(values)) for name, values in found.items()}
-
-
-def frechet(one: Array, other: Array) -> float:
-    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Dowson and Landau 1982), with a floor on the covariances that few clips need."""
-    floor = 1e-3 * np.eye(one.shape[1])
-    first, second = np.cov(one, rowvar=False) + floor, np.cov(other, rowvar=False) + floor
-    root = np.real(sqrtm(first @ second))
-    return float(np.square(one.mean(0) - other.mean(0)).sum() + np.trace(first + second - 2 * root))
-
-
-def basis_of(clips: Array) -> Any:
-    """Principal directions of standardised unsteered embeddings."""
-    mean, scale = clips.mean(0), clips.std(0) + 1e-6
-    _, _, rows = np.linalg.svd((clips - mean) / scale, full_matrices=False)
-    count = min(FRECHET_DIMENSIONS, max(2, len(clips) // 4), len(rows))
-    return lambda found: ((found - mean) / scale) @ rows[:count].T / np.sqrt(found.shape[1])
 
 
 def _monotony(strengths: Sequence[float], values: Sequence[float]) -> float:

@@ -10,7 +10,7 @@ from resonance.sliders import SLIDER_NAMES
 
 from .sizes import FIRST_SEED, PROMPTS, Size
 
-SCORES_FORM = 1
+SCORES_FORM = 2
 Ends = dict[str, tuple[float, float]]
 TASTE_STRENGTHS = (1.0, 2.0)
 STACK_SHARE = 0.7
@@ -18,7 +18,8 @@ STACK_SHARE = 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One clip. `pushes` are (direction, strength); `layers` is `all`, `one_to_all` or a layer's number."""
+    """One clip. `pushes` are (direction, strength); `layers` is `own` (each direction's own gains, as it ships), `all` alike, `one_to_all`
+    or a layer's number."""
 
     prompt: str
     seed: int
@@ -27,7 +28,7 @@ class Cell:
     stacking: str = "joint"
     rule: str = "add"
     both_rows: bool = False
-    layers: str = "all"
+    layers: str = "own"
 
     @property
     def key(self) -> str:
@@ -52,15 +53,20 @@ def twins(size: Size) -> list[Cell]:
     return cells + [replace(cell, seed=cell.seed + 1000) for cell in cells]
 
 
+def ladder(size: Size, end: float) -> list[float]:
+    """Strengths of one side: shares of its safe end; where it is closed, none."""
+    return [round(share * end, 4) for share in size.strengths if end]
+
+
 def slider_cells(size: Size, ends: Ends) -> dict[tuple[str, float], list[Cell]]:
-    """(slider, strength) to its clips: the ladder on both sides, and the safe ends."""
+    """(slider, strength) to its clips: the ladder on both sides up to the safe ends, and as far again beyond."""
     return {
         (name, strength): [
             Cell(prompt=prompt, seed=seed, clip_s=size.clip_s, pushes=((name, strength),))
             for prompt, seed in places(size)
         ]
         for name in SLIDER_NAMES
-        for strength in sorted({*size.strengths, *(-one for one in size.strengths), *ends[name]} - {0.0}, key=abs)
+        for strength in sorted({*ladder(size, ends[name][0]), *ladder(size, ends[name][1])} - {0.0}, key=abs)
     }
 
 
@@ -88,6 +94,7 @@ def stack_cells(size: Size, ends: Ends, stacking: str) -> dict[tuple[tuple[str, 
 VARIANTS: dict[str, dict[str, object]] = {
     "as it ships": {},
     "both rows": {"both_rows": True},
+    "all layers alike": {"layers": "all"},
     "one_to_all": {"layers": "one_to_all"},
     "best layer alone": {"layers": "best"},
     "clamp": {"rule": "clamp"},
@@ -96,12 +103,12 @@ VARIANTS: dict[str, dict[str, object]] = {
 }
 
 
-def variant_cells(size: Size, best: dict[str, int]) -> dict[tuple[str, str, float], list[Cell]]:
-    """(variant, slider, strength) to clips: what each way of steering does that is not how it ships."""
+def variant_cells(size: Size, best: dict[str, int], ends: Ends) -> dict[tuple[str, str, float], list[Cell]]:
+    """(variant, slider, strength) to clips: what each way of steering does that is not how it ships, at the open ends."""
     cells = {}
     for variant, fields in VARIANTS.items():
         for name in ("energy", "bass_resonance", "instrument_density", "vocal_presence"):
-            for strength in (-2.0, 2.0):
+            for strength in (end for end in ends[name] if end):
                 options = dict(fields)
                 direction = name + str(options.pop("suffix", ""))
                 if options.get("layers") == "best":
@@ -113,7 +120,7 @@ def variant_cells(size: Size, best: dict[str, int]) -> dict[tuple[str, str, floa
     return cells
 
 
-TASTE_KINDS = ("varied", "contrast", "mean", "whitened")
+TASTE_KINDS = ("varied", "contrast", "mean", "whitened", "shrunk")
 
 
 def taste_cells(size: Size, names: list[str], words: dict[str, str]) -> dict[tuple[str, str, float], list[Cell]]:

@@ -22,6 +22,7 @@ def write_report(found: dict[str, Any], folder: Path) -> str:
         f"{machine['cores']} thread; torch {versions['torch']}; commit {found['commit'][:12]}"
         f"{'+changes' if found['commit'].endswith('+changes') else ''}; size `{found['size']}`: {_conditions(found)}. "
         "Effects are paired with the unsteered clip of the same prompt and seed, in standard deviations of unsteered clips. "
+        "What the Frechet distance is by chance, unsteered clips of a third seed say. "
         "All numbers are in `steering.json`.",
         "## Goals",
         _table(("goal", "wanted", "measured", ""), list(_goals(found))),
@@ -29,7 +30,8 @@ def write_report(found: dict[str, Any], folder: Path) -> str:
         _sliders(found),
         "![Strength against score](steering.png)",
         "## What a slider does to the others",
-        "Effect of strength 0.5 less effect of strength -0.5, halved; rows are what is pushed, columns what is heard.",
+        "Effect at the upper end less effect at the lower one, halved; of a slider with one open side, at that end. "
+        "Rows are what is pushed, columns what is heard.",
         _side_effects(found),
         "## Tastes",
         _tastes(found),
@@ -57,7 +59,7 @@ def _conditions(found: dict[str, Any]) -> str:
 def _goals(found: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     sides = [(name, side, found["sliders"][name]["sides"][side]) for name in found["sliders"] for side in SIDES]
     if sides:
-        yield from _slider_goals(sides)
+        yield from _slider_goals(sides, found.get("frechet_by_chance", float("nan")))
     stacking = found["stacking"]
     for word, wanted in (("pairs", 0.9), ("triples", 0.8)):
         if row := stacking.get(f"{word}_joint"):
@@ -79,9 +81,18 @@ def _goals(found: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
             told,
             _verdict(held["steered"] <= 0.1),
         )
+    if live := found.get("knob_to_ear"):
+        limit = 250 + live["chunk_ms"]
+        told = f"{live['median_ms']:.0f} ms, worst of {live['turns']} turns {live['worst_ms']:.0f} ms"
+        yield (
+            f"knob to ear, live over gRPC, chunks of {live['chunk_ms']:.0f} ms",
+            f"<= {limit:.0f} ms",
+            told,
+            _verdict(live["median_ms"] <= limit),
+        )
 
 
-def _slider_goals(sides: list[tuple[str, str, dict[str, Any]]]) -> Iterator[tuple[str, str, str, str]]:
+def _slider_goals(sides: list[tuple[str, str, dict[str, Any]]], chance: float) -> Iterator[tuple[str, str, str, str]]:
     open_sides = [(name, side, one) for name, side, one in sides if not one["closed"]]
     monotone = [one for _, _, one in open_sides if one["spearman"] >= 0.9]
     anywhere = sum(one["spearman_all"] >= 0.9 for _, _, one in sides)
@@ -107,7 +118,7 @@ def _slider_goals(sides: list[tuple[str, str, dict[str, Any]]]) -> Iterator[tupl
     worst = max(one["frechet"] for _, _, one in open_sides)
     middle = np.median([one["frechet"] for _, _, one in open_sides])
     good = sum(one["frechet"] <= 1.25 for _, _, one in open_sides)
-    told = f"{good} of {len(open_sides)} open sides (worst {worst:.2f}x, median {middle:.2f}x)"
+    told = f"{good} of {len(open_sides)} open (worst {worst:.2f}x, median {middle:.2f}x; by chance {chance:.2f}x)"
     yield "Frechet distance at the ends", "<= 1.25x unsteered", told, _verdict(good == len(open_sides))
     failed, clips = sum(one["failed"] for _, _, one in open_sides), sum(one["clips"] for _, _, one in open_sides)
     yield "clips at the ends that fail a gate", "0", f"{failed} of {clips}", _verdict(failed == 0)
@@ -125,8 +136,10 @@ def _taste_goals(tastes: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
         told += f"real tracks {tastes['real_tracks']:.0%}"
         is_met = shown[best] >= 3 * tastes["chance"] and shown[best] > words
         yield "the right playlist of 8, from steered clips", ">= 3x chance, above words", told, _verdict(is_met)
-    half = tastes["split_half"]["varied"]
-    yield "split-half cosine of a taste (two tracks against two)", ">= 0.9", f"{half:.2f}", _verdict(half >= 0.9)
+    halves = tastes["split_half"]
+    half = halves["contrast"]  # what a taste is unless its options say otherwise
+    told = f"{half:.2f} (contrast, as it ships; plain mean {halves['mean']:.2f}, against varied pieces {halves['varied']:.2f})"
+    yield "split-half cosine of a taste (two tracks against two)", ">= 0.9", told, _verdict(half >= 0.9)
 
 
 def _sliders(found: dict[str, Any]) -> str:
@@ -156,7 +169,20 @@ def _sliders(found: dict[str, Any]) -> str:
         "tempo / onsets / low share",
     )  # fmt: skip
     judge = f"The judge of voices tells held-out renderings apart with an AUC of {found['voice_judge_auc']:.2f}."
-    return _table(head, rows) + "\n\nOf a closed side the Spearman is that over all strengths tried. " + judge
+    text = _table(head, rows) + "\n\nOf a closed side the Spearman is that over all strengths tried. " + judge
+    return text + "\n\n" + _table(("slider", "acts on layers", "lower end", "upper end"), _ends(found))
+
+
+def _ends(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Where each slider acts, and why its sides end where they do."""
+    return [
+        (
+            name,
+            " ".join(f"{layer}: {gain:.2f}" for layer, gain in slider["gains"].items() if gain) or "all",
+            *slider["reasons"],
+        )
+        for name, slider in found["sliders"].items()
+    ]
 
 
 def _side_effects(found: dict[str, Any]) -> str:

@@ -14,6 +14,8 @@ from model.training.listener import features
 from model.training.meters import HOP, RATE_HZ, loudness, minor_margin, tempo
 from numpy.typing import NDArray
 
+from .transcriber import transcribe
+
 Audio = NDArray[np.float32]
 LESSONS: Final = 400
 LESSONS_FIRST_SEED: Final = 8_000_000  # nobody else has rendered these
@@ -24,8 +26,8 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
     "energy": ("loudness_lufs", "onset_strength"),
     "tempo": ("tempo_octaves",),
     "bass_resonance": ("low_share",),
-    "harmonic_complexity": ("chroma_entropy", "chroma_notes"),
-    "instrument_density": ("onsets_per_s", "spectral_spread_hz"),
+    "harmonic_complexity": ("chroma_entropy", "polyphony"),
+    "instrument_density": ("onsets_per_s", "notes_per_s", "spectral_spread_hz"),
     "vocal_presence": ("voice",),
     "emotional_tension": ("roughness", "minor_margin"),
 }
@@ -42,7 +44,10 @@ def scores_of(audio: Audio, judge: Judge | None) -> dict[str, float]:
     chroma = librosa.feature.chroma_stft(S=fine, sr=RATE_HZ, n_fft=4096, tuning=0.0)
     bpm = max(tempo(strength), 20.0)
     centroid = float((mean * frequencies).sum() / mean.sum())
+    notes = transcribe(audio)
     return {
+        "polyphony": notes.polyphony,
+        "notes_per_s": notes.notes_per_s,
         "loudness_lufs": loudness(audio),
         "onset_strength": float(strength.mean()),
         "tempo_octaves": float(np.log2(bpm)),

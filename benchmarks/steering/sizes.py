@@ -35,7 +35,7 @@ PROMPTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """A size of the bench. Strengths are in residual standard deviations and are tried on both sides of zero."""
+    """A size of the bench. Strengths are shares of a side's safe end; those beyond 1 show what lies outside."""
 
     prompts: int
     seeds: int
@@ -48,16 +48,14 @@ class Size:
 
 SIZES = {
     "tiny": Size(prompts=2, seeds=1, strengths=(0.5, 1.0), clip_s=4.0, few_prompts=1, triples=1, held_s=8.0),
-    "small": Size(
-        prompts=8, seeds=1, strengths=(0.1, 0.25, 0.5, 1.0), clip_s=6.0, few_prompts=4, triples=10, held_s=60.0
-    ),
+    "small": Size(prompts=8, seeds=1, strengths=(0.25, 0.5, 1.0), clip_s=6.0, few_prompts=4, triples=10, held_s=60.0),
     "medium": Size(
-        prompts=12, seeds=2, strengths=(0.05, 0.1, 0.25, 0.5, 1.0), clip_s=8.0, few_prompts=6, triples=20, held_s=60.0
+        prompts=12, seeds=2, strengths=(0.2, 0.4, 0.7, 1.0, 1.6), clip_s=8.0, few_prompts=6, triples=20, held_s=60.0
     ),
     "full": Size(
         prompts=24,
         seeds=2,
-        strengths=(0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0),
+        strengths=(0.15, 0.3, 0.5, 0.7, 0.85, 1.0, 1.6),
         clip_s=10.0,
         few_prompts=8,
         triples=35,

@@ -13,6 +13,7 @@ import torch
 from model.training.listener import features
 from numpy.typing import NDArray
 
+from resonance.sliders import SLIDER_NAMES
 from resonance_extract.quality import measure
 from resonance_model.delays import step_count_of
 from resonance_model.loaded import LoadedModel
@@ -49,12 +50,17 @@ class Studio:
                     row = json.loads(line)
                     self.scores[row["key"]] = row
 
+    def key(self, cell: Cell) -> str:
+        """The cell's name in the cache: a slider's direction and its layers may be shipped anew for the same weights."""
+        is_pushed = any(name.partition(":")[0] in SLIDER_NAMES for name, _ in cell.pushes)
+        return f"{cell.key}-{self._shop.tag}" if is_pushed else cell.key
+
     def make(self, cells: Iterable[Cell], what: str) -> bool:
         """Renders the cells that are missing, unsteered twins first; False where the time ran out."""
-        wanted = {cell.key: cell for cell in cells if cell.key not in self.scores}
+        wanted = {self.key(cell): cell for cell in cells if self.key(cell) not in self.scores}
         for cell in list(wanted.values()):
-            if cell.pushes and cell.twin.key not in self.scores:
-                wanted.setdefault(cell.twin.key, cell.twin)
+            if cell.pushes and self.key(cell.twin) not in self.scores:
+                wanted.setdefault(self.key(cell.twin), cell.twin)
         ordered = sorted(wanted.values(), key=lambda cell: (bool(cell.pushes), cell.clip_s))
         started_s = time.monotonic()
         for place in range(0, len(ordered), SLOTS):
@@ -74,23 +80,23 @@ class Studio:
 
     def has(self, cells: Iterable[Cell]) -> bool:
         """Whether every cell has been scored."""
-        return all(cell.key in self.scores for cell in cells)
+        return all(self.key(cell) in self.scores for cell in cells)
 
     def row(self, cell: Cell) -> dict[str, Any]:
         """What is known of a cell."""
-        return self.scores[cell.key]
+        return self.scores[self.key(cell)]
 
     def _record(self, batch: list[Cell]) -> None:
         clips = self.render(batch)
         with self._path.open("a") as file:
             for cell, audio in zip(batch, clips, strict=True):
-                row = {"key": cell.key, "scores": scores_of(audio, self._judge), "quality": _quality(audio)}
+                row = {"key": self.key(cell), "scores": scores_of(audio, self._judge), "quality": _quality(audio)}
                 row["embedding"] = [round(float(value), 4) for value in features(audio)]
                 if cell.clip_s > 2 * WINDOWS_S:
                     size = round(WINDOWS_S * RATE_HZ)
                     windows = [audio[start : start + size] for start in range(0, len(audio) - size + 1, size)]
                     row["windows"] = [scores_of(window, None) for window in windows]
-                self.scores[cell.key] = row
+                self.scores[self.key(cell)] = row
                 file.write(json.dumps(row) + "\n")
 
     @torch.inference_mode()
@@ -132,15 +138,15 @@ class Studio:
     def stacked(self, cell: Cell) -> Stacked | None:
         """The cell's pushes as the product stacks them."""
         shape = self._model.shape
-        gains: dict[int, float] = {}
-        if cell.layers not in {"all", "one_to_all"}:
-            gains = {layer: float(layer == int(cell.layers)) for layer in range(shape.layer_count)}
+        alone: dict[int, float] = {}
+        if cell.layers not in {"all", "own", "one_to_all"}:
+            alone = {layer: float(layer == int(cell.layers)) for layer in range(shape.layer_count)}
         pushes = [
             Push(
                 direction=self._shop.directions[name],
                 strength=strength,
                 is_per_layer=cell.layers != "one_to_all",
-                layer_gains=gains,
+                layer_gains=alone or (self._shop.gains.get(name, {}) if cell.layers != "all" else {}),
             )
             for name, strength in cell.pushes
             if strength

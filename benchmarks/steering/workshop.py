@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from resonance.ids import digest_of
 from resonance.settings import Settings
 from resonance.sliders import SLIDER_NAMES
 from resonance.store import open_store
@@ -21,6 +22,7 @@ from resonance_extract.layers import best_layers
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.shipped import put_shipped
 from resonance_extract.statistics import Reference
+from resonance_extract.whitening import diagonal, shrunk
 from resonance_model.listen import hear_clip
 from resonance_model.loaded import LoadedModel
 
@@ -29,7 +31,8 @@ from .playlists import NAMES, TRACKS
 
 @dataclass(slots=True)
 class Workshop:
-    """Directions by name; `ends` are the sliders' safe ranges, `aucs` the layers' separations, `halves` the tastes' split halves."""
+    """Directions by name; `ends` are the sliders' safe ranges and `reasons` why they end there, `gains` their layers, `aucs` the layers'
+    separations, `halves` the tastes' split halves. `tag` names the sliders' directions and gains together."""
 
     directions: dict[str, Direction]
     ends: dict[str, tuple[float, float]]
@@ -38,6 +41,9 @@ class Workshop:
     unusable: dict[str, str]
     halves: dict[str, float]
     reference: Reference
+    gains: dict[str, dict[int, float]] = field(default_factory=dict)
+    reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    tag: str = ""
 
 
 def open_workshop(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]) -> Workshop:
@@ -61,7 +67,12 @@ async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[n
         shop.directions[name] = _with_baselines(direction, reference)
         shop.directions[f"{name}:whitened"] = _whitened(direction, reference)
         limits = concept.calibration
-        shop.ends[name] = (limits.strength_min, limits.strength_max) if concept.HasField("calibration") else (-2.0, 2.0)
+        bold = concept.natural_strength or 2.0
+        is_known = concept.HasField("calibration")
+        shop.ends[name] = (limits.strength_min, limits.strength_max) if is_known else (-bold, bold)
+        shop.reasons[name] = (limits.reason_min, limits.reason_max)
+        shop.gains[name] = shop.gains[f"{name}:whitened"] = dict(concept.layer_gains)
+        shop.tag = digest_of([shop.tag, concept.vector_sha256, sorted(concept.layer_gains.items())])[:8]
         shop.aucs[name] = [score.auc for score in concept.layers]
         shop.best[name] = best_layers(concept.layers)[0]
         shop.unusable[name] = concept.unusable_reason
@@ -95,18 +106,17 @@ def _add_taste(
     means = np.stack([hear_clip(model, torch.from_numpy(track)).mean.numpy() for track in tracks]).astype(np.float32)
     digest, reference = model.facts.digest, shop.reference
     nothing = np.zeros_like(varied)
-    for kind, against, is_whitened in (
-        ("varied", varied, False),
-        ("contrast", reference.mean, False),
-        ("mean", nothing, False),
-        ("whitened", reference.mean, True),
+    for kind, against, whiten in (
+        ("varied", varied, None),
+        ("contrast", reference.mean, None),
+        ("mean", nothing, None),
+        ("whitened", reference.mean, diagonal),
+        ("shrunk", reference.mean, shrunk),
     ):
-        shop.directions[f"taste:{name}:{kind}"] = direction_of(
-            means.mean(0) - against, reference, model_digest=digest, is_whitened=is_whitened
-        )
-        half, other = means[::2].mean(0) - against, means[1::2].mean(0) - against
-        if is_whitened:
-            half, other = half / reference.variance, other / reference.variance
+        half, other, whole = (mean - against for mean in (means[::2].mean(0), means[1::2].mean(0), means.mean(0)))
+        if whiten is not None:
+            half, other, whole = (whiten(one, reference) for one in (half, other, whole))
+        shop.directions[f"taste:{name}:{kind}"] = direction_of(whole, reference, model_digest=digest)
         shop.halves[f"taste:{name}:{kind}"] = cosine(half, other)
 
 
@@ -123,4 +133,5 @@ def _with_baselines(direction: Direction, reference: Reference) -> Direction:
 
 def _whitened(direction: Direction, reference: Reference) -> Direction:
     """The same difference of means, whitened: a stored direction is parallel to it."""
-    return direction_of(direction.per_layer.copy(), reference, model_digest=direction.model_digest, is_whitened=True)
+    whitened = diagonal(direction.per_layer, reference)
+    return direction_of(whitened, reference, model_digest=direction.model_digest)

@@ -1,4 +1,4 @@
-"""The commands: `up` runs the system; `make`, `taste`, `refine`, `calibrate` and others use it; `store`, `keys` keep its data."""
+"""The commands: `up` runs the system; `make`, `taste`, `concept`, `calibrate` and others use it; `store`, `keys` keep its data."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def refine(
 def concepts(address: Address = DEFAULT_ADDRESS) -> None:
     """Lists the concepts of the loaded model."""
     with _told_errors(), _client(address) as client:
-        table = Table("concept", "ready", "safe range", "best layer (AUC)")
+        table = Table("concept", "ready", "safe range", "best layer (AUC)", "acts on layers")
         for concept in client.concepts():
             best = max(concept.layers, key=lambda layer: layer.auc, default=None)
             limits = concept.calibration
@@ -164,8 +164,67 @@ def concepts(address: Address = DEFAULT_ADDRESS) -> None:
                 if concept.HasField("calibration")
                 else "not measured",
                 f"{best.layer} ({best.auc:.2f})" if best is not None else "",
+                ", ".join(str(layer) for layer in sorted(concept.layer_gains) if concept.layer_gains[layer]) or "all",
             )
     Console().print(table)
+
+
+@app.command("concept")
+def make_concept(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    more: Annotated[
+        list[str] | None, typer.Option(help="A prompt with more of it; repeat with --less, in order.")
+    ] = None,
+    less: Annotated[list[str] | None, typer.Option(help="The same with less of it.")] = None,
+    more_music: Annotated[
+        list[str] | None, typer.Option(help="Music with more of it: a taste's id, ID:0,2 for its tracks, or take:ID.")
+    ] = None,
+    less_music: Annotated[list[str] | None, typer.Option(help="Music with less of it; repeat in order.")] = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Makes a concept from pairs of prompts, from pairs of stored music, or from both, and says how well it separates."""
+    with _told_errors():
+        words = _paired("less", more or [], less or [])
+        music = [
+            (_music_of(one), _music_of(two)) for one, two in _paired("less-music", more_music or [], less_music or [])
+        ]
+        with _client(address) as client:
+            concept = client.compute_concept(name, words, music)
+    best = max(concept.layers, key=lambda layer: layer.auc)
+    acting = [str(layer) for layer in sorted(concept.layer_gains) if concept.layer_gains[layer]] or ["all"]
+    _console.print(concept.unusable_reason or f"acts on layers {', '.join(acting)}; best held-out AUC {best.auc:.2f}")
+    print(concept.name)
+
+
+@app.command()
+def reference(
+    music: Annotated[
+        list[str] | None, typer.Option(help="A taste's id, ID:0,2 for its tracks, or take:ID; may be repeated.")
+    ] = None,
+    prompt: Annotated[list[str] | None, typer.Option(help="A prompt to make a take of; may be repeated.")] = None,
+    compute: Annotated[bool, typer.Option("--compute", help="Computes it from takes of twelve genres.")] = False,
+    as_json: AsJson = False,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Shows what tastes are taken against, or computes it anew from varied music. Stopped, it goes on in the service."""
+    with _told_errors(), _client(address) as client, _progress(as_json) as progress:
+        if music or prompt or compute:
+            request = extract_pb2.StartStudyRequest(
+                kind=extract_pb2.STUDY_KIND_REFERENCE,
+                music=[_music_of(one) for one in music or []],
+                prompts=prompt or [],
+            )
+            bar = progress.add_task("listening", total=1.0)
+
+            def show(study: extract_pb2.Study) -> None:
+                progress.update(bar, completed=study.progress.done, total=study.progress.total)
+
+            client.study(request, on_change=show)
+        found = client.reference()
+    if as_json:
+        print(json_format.MessageToJson(found, preserving_proto_field_name=True))
+    else:
+        print(f"{found.source.replace('_', ' ')}, {found.piece_count} pieces")
 
 
 @app.command()
@@ -194,7 +253,10 @@ def calibrate(
                 f"{one.label}: {one.effect_down:+.2f} to {one.effect_up:+.2f}{'' if one.passed else ', fails a gate'}"
             )
     else:
-        print(f"safe from {study.calibration.strength_min:g} to {study.calibration.strength_max:g}")
+        limits = study.calibration
+        print(
+            f"safe from {limits.strength_min:g} ({limits.reason_min}) to {limits.strength_max:g} ({limits.reason_max})"
+        )
 
 
 @app.command()
@@ -386,6 +448,23 @@ def _gains_of(option: str, texts: list[str]) -> dict[int, float]:
     if not all(name.isdigit() for name in numbers):
         raise invalid_field(option, "MALFORMED", "is LAYER=GAIN with a layer's number")
     return {int(name): gain for name, gain in numbers.items()}
+
+
+def _paired(option: str, more: list[str], less: list[str]) -> list[tuple[str, str]]:
+    if len(more) != len(less):
+        raise invalid_field(option, "NOT_PAIRED", f"there are {len(more)} with more of it and {len(less)} with less")
+    return list(zip(more, less, strict=True))
+
+
+def _music_of(text: str) -> extract_pb2.MusicSource:
+    """`t-...` is a taste, `t-...:0,2` two of its tracks, `take:ID` a take."""
+    if text.startswith("take:"):
+        return extract_pb2.MusicSource(take_id=text.removeprefix("take:"))
+    taste_id, _, tracks = text.partition(":")
+    numbers = tracks.split(",") if tracks else []
+    if not all(number.isdigit() for number in numbers):
+        raise invalid_field("music", "MALFORMED", f"{text} is not TASTE, TASTE:TRACK,TRACK or take:ID")
+    return extract_pb2.MusicSource(taste_id=taste_id, track_indices=[int(number) for number in numbers])
 
 
 def _files_of(sources: list[str]) -> list[Path]:

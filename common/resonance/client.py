@@ -135,12 +135,23 @@ class AsyncClient:
         """The concepts of the loaded model, sliders first."""
         return list((await _told(self.extract.ListConcepts(extract_pb2.ListConceptsRequest()))).concepts)
 
-    async def compute_concept(self, name: str, pairs: Sequence[tuple[str, str]]) -> extract_pb2.Concept:
-        """Computes a concept from (more, less) prompt pairs."""
+    async def compute_concept(
+        self,
+        name: str,
+        pairs: Sequence[tuple[str, str]] = (),
+        music_pairs: Sequence[tuple[extract_pb2.MusicSource, extract_pb2.MusicSource]] = (),
+    ) -> extract_pb2.Concept:
+        """Computes a concept from (more, less) pairs of prompts, of stored music, or of both."""
         request = extract_pb2.ComputeConceptRequest(
-            name=name, pairs=[extract_pb2.PromptPair(positive=more, negative=less) for more, less in pairs]
+            name=name,
+            pairs=[extract_pb2.PromptPair(positive=more, negative=less) for more, less in pairs],
+            music_pairs=[extract_pb2.MusicPair(positive=more, negative=less) for more, less in music_pairs],
         )
         return await _last_concept(self.extract.ComputeConcept(request))
+
+    async def reference(self) -> extract_pb2.ReferenceSummary:
+        """What the model's reference is."""
+        return (await _told(self.extract.GetReference(extract_pb2.GetReferenceRequest()))).reference
 
     async def calibrate_concept(self, name: str) -> extract_pb2.Concept:
         """Measures a concept's safe range."""
@@ -281,9 +292,13 @@ class Client:
         """The concepts of the loaded model, sliders first."""
         return self._wait(self._inner.concepts())
 
-    def compute_concept(self, name: str, pairs: Sequence[tuple[str, str]]) -> extract_pb2.Concept:
-        """Computes a concept from (more, less) prompt pairs."""
-        return self._wait(self._inner.compute_concept(name, pairs))
+    def compute_concept(self, name: str, *pairs: Any, **options: Any) -> extract_pb2.Concept:
+        """Computes a concept from (more, less) pairs of prompts, of stored music, or of both."""
+        return self._wait(self._inner.compute_concept(name, *pairs, **options))
+
+    def reference(self) -> extract_pb2.ReferenceSummary:
+        """What the model's reference is."""
+        return self._wait(self._inner.reference())
 
     def calibrate_concept(self, name: str) -> extract_pb2.Concept:
         """Measures a concept's safe range."""

@@ -40,6 +40,21 @@ def reference_key(cache_key: str) -> str:
     return f"reference/{cache_key}.safetensors"
 
 
+def given_reference_key(model_digest: str) -> str:
+    """Which statistics of given music are a model's reference (ReferenceSummary as JSON)."""
+    return f"given-references/{model_digest[:16]}.json"
+
+
+def piece_key(cache_key: str) -> str:
+    """What a model's layers say of one piece of a reference study (safetensors)."""
+    return f"pieces/{cache_key}.safetensors"
+
+
+def open_study_key(owner: str, study_id: str) -> str:
+    """An empty object that stands while a study is not final: where any process finds what nobody works on."""
+    return f"study-open/{study_id}.{owner}" if owner else f"study-open/{study_id}"
+
+
 def concept_key(model_digest: str, name: str) -> str:
     """The description of a concept of one model (Concept as JSON)."""
     return f"concepts/{model_digest[:16]}/{name}.json"
@@ -51,7 +66,7 @@ def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:
 
 
 def study_key(study_id: str) -> str:
-    """A calibration or layer scan with everything measured so far."""
+    """A calibration, layer scan or reference study with everything measured so far."""
     return f"studies/{study_id}.json"
 
 

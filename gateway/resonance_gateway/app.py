@@ -69,6 +69,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/uploads/{upload_id}", uploads.Upload),
         Route("/v1/tastes/{taste_id}/calibration", studies.TasteCalibration),
         Route("/v1/tastes/{taste_id}/layers", studies.TasteLayers),
+        Route("/v1/reference", studies.Reference),
         Route("/v1/studies/{study_id}", studies.Study),
         Route("/v1/studies/{study_id}/cancel", studies.StudyCancel),
         Route("/v1/studies/{study_id}/events", studies.StudyEvents),

@@ -33,6 +33,7 @@ from resonance_gateway.bodies import (
     GenerationBody,
     PageQuery,
     PerformanceBody,
+    ReferenceBody,
     RefinementBody,
     TasteBody,
     UploadFields,
@@ -215,6 +216,21 @@ class Backends:
         """A study as it begins or goes on."""
         request = messages.study_request(body, kind=kind, concept=concept, taste_id=taste_id)
         return json_of((await _ask("extract", self._extract.StartStudy(request, timeout=_UNARY_S))).study)
+
+    async def start_reference(self, body: ReferenceBody) -> Json:
+        """A reference study as it begins or goes on."""
+        call = self._extract.StartStudy(messages.reference_request(body), timeout=_UNARY_S)
+        return json_of((await _ask("extract", call)).study)
+
+    async def reference(self) -> Json:
+        """The reference in force. It may have to be computed first."""
+        call = self._extract.GetReference(extract_pb2.GetReferenceRequest(), timeout=self._stream_s)
+        return json_of((await _ask("extract", call)).reference)
+
+    async def taste_calibration(self, taste_id: str) -> Json:
+        """A taste's measured safe range."""
+        request = extract_pb2.GetCalibrationRequest(taste_id=taste_id)
+        return json_of(await _ask("extract", self._extract.GetCalibration(request, timeout=_UNARY_S)))
 
     async def study(self, study_id: str) -> Json:
         """One study."""

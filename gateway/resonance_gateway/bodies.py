@@ -62,7 +62,7 @@ class TasteOptionsBody(Body):
     ranges: Annotated[list[RangeBody], items("TasteOptions.ranges")] = []
     attention_temperature: Annotated[float, rule("TasteOptions.attention_temperature")] | None = None
     direction_kind: Literal["contrast", "mean"] = "contrast"
-    whitening: Literal["none", "diagonal"] = "none"
+    whitening: Literal["none", "diagonal", "shrunk"] = "none"
 
     @model_validator(mode="after")
     def _ranges_fit_the_mode(self) -> TasteOptionsBody:
@@ -109,11 +109,55 @@ class PairBody(Body):
     negative: Annotated[str, rule("PromptPair.negative")]
 
 
+class MusicBody(Body):
+    """Stored music: a taste's tracks, or a finished take."""
+
+    taste_id: Annotated[str, rule("MusicSource.taste_id")] | None = None
+    track_indices: Annotated[
+        list[Annotated[int, rule("MusicSource.track_indices")]], items("MusicSource.track_indices")
+    ] = []
+    take_id: Annotated[str, rule("MusicSource.take_id")] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_the_two(self) -> MusicBody:
+        if bool(self.taste_id) == bool(self.take_id):
+            raise PydanticCustomError("required", "name a taste in `taste_id`, or a take in `take_id`")
+        return self
+
+
+class MusicPairBody(Body):
+    """One contrast in sound: music with more and with less of the concept."""
+
+    positive: MusicBody
+    negative: MusicBody
+
+
 class ConceptBody(Body):
-    """A concept from prompt pairs."""
+    """A concept from pairs of prompts, from pairs of music, or from both."""
 
     name: Annotated[str, rule("ComputeConceptRequest.name")]
-    pairs: Annotated[list[PairBody], items("ComputeConceptRequest.pairs")]
+    music_pairs: Annotated[list[MusicPairBody], items("ComputeConceptRequest.music_pairs")] = []
+    pairs: Annotated[list[PairBody], items("ComputeConceptRequest.pairs")] = Field(default=[], validate_default=True)
+
+    @field_validator("pairs", mode="after")
+    @classmethod
+    def _has_a_pair(cls, pairs: list[PairBody], info: ValidationInfo) -> list[PairBody]:
+        if "music_pairs" in info.data and not pairs and not info.data["music_pairs"]:
+            raise PydanticCustomError(
+                "required", "give pairs of prompts in `pairs`, or pairs of music in `music_pairs`"
+            )
+        return pairs
+
+
+class ReferenceBody(Body):
+    """Varied music that becomes the model's reference; where nothing is named, takes of twelve genres."""
+
+    music: Annotated[list[MusicBody], items("StartStudyRequest.music")] = []
+    prompts: Annotated[
+        list[Annotated[str, rule("StartStudyRequest.prompts", min_length=1, pattern=NOT_BLANK)]],
+        items("StartStudyRequest.prompts"),
+    ] = []
+    clip_s: Annotated[float, rule("StartStudyRequest.clip_s")] = 0.0
 
 
 class CalibrationBody(Body):

@@ -13,8 +13,10 @@ from resonance_gateway.bodies import (
     ConceptUse,
     ControlBody,
     GenerationBody,
+    MusicBody,
     PerformanceBody,
     RecipeBody,
+    ReferenceBody,
     RefinementBody,
     SlidersBody,
     TasteBody,
@@ -88,9 +90,29 @@ def upload_position(upload_id: str, offset: int) -> ingest_pb2.WriteUploadReques
 
 
 def concept_request(body: ConceptBody) -> extract_pb2.ComputeConceptRequest:
-    """A concept from prompt pairs."""
-    pairs = [extract_pb2.PromptPair(positive=pair.positive, negative=pair.negative) for pair in body.pairs]
-    return extract_pb2.ComputeConceptRequest(name=body.name, pairs=pairs)
+    """A concept from pairs of prompts and of music."""
+    return extract_pb2.ComputeConceptRequest(
+        name=body.name,
+        pairs=[extract_pb2.PromptPair(positive=pair.positive, negative=pair.negative) for pair in body.pairs],
+        music_pairs=[
+            extract_pb2.MusicPair(positive=_music(pair.positive), negative=_music(pair.negative))
+            for pair in body.music_pairs
+        ],
+    )
+
+
+def reference_request(body: ReferenceBody) -> extract_pb2.StartStudyRequest:
+    """A reference study."""
+    return extract_pb2.StartStudyRequest(
+        kind=extract_pb2.STUDY_KIND_REFERENCE,
+        music=[_music(one) for one in body.music],
+        prompts=body.prompts,
+        clip_s=body.clip_s,
+    )
+
+
+def _music(body: MusicBody) -> extract_pb2.MusicSource:
+    return extract_pb2.MusicSource(taste_id=body.taste_id, track_indices=body.track_indices, take_id=body.take_id)
 
 
 def calibration_request(name: str, body: CalibrationBody) -> extract_pb2.CalibrateConceptRequest:

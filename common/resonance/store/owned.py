@@ -21,9 +21,10 @@ OWNED = (
     "concepts/",
     "studies/",
     "calibrations/",
+    "given-references/",
 )
-# Of these everybody may also read what belongs to the installation: the sliders.
-_SHARED_TOO = ("concepts/",)
+# Of these everybody may also read what belongs to the installation: the sliders, and the reference.
+_SHARED_TOO = ("concepts/", "given-references/")
 
 
 class OwnedStore:

@@ -21,6 +21,7 @@ class StudyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STUDY_KIND_UNSPECIFIED: _ClassVar[StudyKind]
     STUDY_KIND_CALIBRATION: _ClassVar[StudyKind]
     STUDY_KIND_LAYER_SCAN: _ClassVar[StudyKind]
+    STUDY_KIND_REFERENCE: _ClassVar[StudyKind]
 
 class StudyState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -32,6 +33,7 @@ class StudyState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 STUDY_KIND_UNSPECIFIED: StudyKind
 STUDY_KIND_CALIBRATION: StudyKind
 STUDY_KIND_LAYER_SCAN: StudyKind
+STUDY_KIND_REFERENCE: StudyKind
 STUDY_STATE_UNSPECIFIED: StudyState
 STUDY_STATE_RUNNING: StudyState
 STUDY_STATE_COMPLETED: StudyState
@@ -156,20 +158,40 @@ class PromptPair(_message.Message):
     negative: str
     def __init__(self, positive: _Optional[str] = ..., negative: _Optional[str] = ...) -> None: ...
 
+class MusicSource(_message.Message):
+    __slots__ = ("taste_id", "track_indices", "take_id")
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACK_INDICES_FIELD_NUMBER: _ClassVar[int]
+    TAKE_ID_FIELD_NUMBER: _ClassVar[int]
+    taste_id: str
+    track_indices: _containers.RepeatedScalarFieldContainer[int]
+    take_id: str
+    def __init__(self, taste_id: _Optional[str] = ..., track_indices: _Optional[_Iterable[int]] = ..., take_id: _Optional[str] = ...) -> None: ...
+
+class MusicPair(_message.Message):
+    __slots__ = ("positive", "negative")
+    POSITIVE_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_FIELD_NUMBER: _ClassVar[int]
+    positive: MusicSource
+    negative: MusicSource
+    def __init__(self, positive: _Optional[_Union[MusicSource, _Mapping]] = ..., negative: _Optional[_Union[MusicSource, _Mapping]] = ...) -> None: ...
+
 class LayerScore(_message.Message):
-    __slots__ = ("layer", "auc", "norm", "prototype_score")
+    __slots__ = ("layer", "auc", "norm", "prototype_score", "separation")
     LAYER_FIELD_NUMBER: _ClassVar[int]
     AUC_FIELD_NUMBER: _ClassVar[int]
     NORM_FIELD_NUMBER: _ClassVar[int]
     PROTOTYPE_SCORE_FIELD_NUMBER: _ClassVar[int]
+    SEPARATION_FIELD_NUMBER: _ClassVar[int]
     layer: int
     auc: float
     norm: float
     prototype_score: float
-    def __init__(self, layer: _Optional[int] = ..., auc: _Optional[float] = ..., norm: _Optional[float] = ..., prototype_score: _Optional[float] = ...) -> None: ...
+    separation: float
+    def __init__(self, layer: _Optional[int] = ..., auc: _Optional[float] = ..., norm: _Optional[float] = ..., prototype_score: _Optional[float] = ..., separation: _Optional[float] = ...) -> None: ...
 
 class CalibrationPoint(_message.Message):
-    __slots__ = ("strength", "rms", "clipped_share", "silent_share", "flatness", "distance_db", "passed", "failed_gates", "effect", "log_likelihood", "repetition")
+    __slots__ = ("strength", "rms", "clipped_share", "silent_share", "flatness", "distance_db", "passed", "failed_gates", "effect", "log_likelihood", "repetition", "failed_clips", "clip_count", "frechet_ratio")
     STRENGTH_FIELD_NUMBER: _ClassVar[int]
     RMS_FIELD_NUMBER: _ClassVar[int]
     CLIPPED_SHARE_FIELD_NUMBER: _ClassVar[int]
@@ -181,6 +203,9 @@ class CalibrationPoint(_message.Message):
     EFFECT_FIELD_NUMBER: _ClassVar[int]
     LOG_LIKELIHOOD_FIELD_NUMBER: _ClassVar[int]
     REPETITION_FIELD_NUMBER: _ClassVar[int]
+    FAILED_CLIPS_FIELD_NUMBER: _ClassVar[int]
+    CLIP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FRECHET_RATIO_FIELD_NUMBER: _ClassVar[int]
     strength: float
     rms: float
     clipped_share: float
@@ -192,7 +217,10 @@ class CalibrationPoint(_message.Message):
     effect: float
     log_likelihood: float
     repetition: float
-    def __init__(self, strength: _Optional[float] = ..., rms: _Optional[float] = ..., clipped_share: _Optional[float] = ..., silent_share: _Optional[float] = ..., flatness: _Optional[float] = ..., distance_db: _Optional[float] = ..., passed: _Optional[bool] = ..., failed_gates: _Optional[_Iterable[str]] = ..., effect: _Optional[float] = ..., log_likelihood: _Optional[float] = ..., repetition: _Optional[float] = ...) -> None: ...
+    failed_clips: int
+    clip_count: int
+    frechet_ratio: float
+    def __init__(self, strength: _Optional[float] = ..., rms: _Optional[float] = ..., clipped_share: _Optional[float] = ..., silent_share: _Optional[float] = ..., flatness: _Optional[float] = ..., distance_db: _Optional[float] = ..., passed: _Optional[bool] = ..., failed_gates: _Optional[_Iterable[str]] = ..., effect: _Optional[float] = ..., log_likelihood: _Optional[float] = ..., repetition: _Optional[float] = ..., failed_clips: _Optional[int] = ..., clip_count: _Optional[int] = ..., frechet_ratio: _Optional[float] = ...) -> None: ...
 
 class RemapPoint(_message.Message):
     __slots__ = ("position", "strength")
@@ -203,7 +231,7 @@ class RemapPoint(_message.Message):
     def __init__(self, position: _Optional[float] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class Calibration(_message.Message):
-    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time", "remap", "window_min", "window_max")
+    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time", "remap", "window_min", "window_max", "faithful_min", "faithful_max", "reason_min", "reason_max")
     STRENGTH_MIN_FIELD_NUMBER: _ClassVar[int]
     STRENGTH_MAX_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
@@ -212,6 +240,10 @@ class Calibration(_message.Message):
     REMAP_FIELD_NUMBER: _ClassVar[int]
     WINDOW_MIN_FIELD_NUMBER: _ClassVar[int]
     WINDOW_MAX_FIELD_NUMBER: _ClassVar[int]
+    FAITHFUL_MIN_FIELD_NUMBER: _ClassVar[int]
+    FAITHFUL_MAX_FIELD_NUMBER: _ClassVar[int]
+    REASON_MIN_FIELD_NUMBER: _ClassVar[int]
+    REASON_MAX_FIELD_NUMBER: _ClassVar[int]
     strength_min: float
     strength_max: float
     points: _containers.RepeatedCompositeFieldContainer[CalibrationPoint]
@@ -220,10 +252,21 @@ class Calibration(_message.Message):
     remap: _containers.RepeatedCompositeFieldContainer[RemapPoint]
     window_min: float
     window_max: float
-    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., remap: _Optional[_Iterable[_Union[RemapPoint, _Mapping]]] = ..., window_min: _Optional[float] = ..., window_max: _Optional[float] = ...) -> None: ...
+    faithful_min: float
+    faithful_max: float
+    reason_min: str
+    reason_max: str
+    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., remap: _Optional[_Iterable[_Union[RemapPoint, _Mapping]]] = ..., window_min: _Optional[float] = ..., window_max: _Optional[float] = ..., faithful_min: _Optional[float] = ..., faithful_max: _Optional[float] = ..., reason_min: _Optional[str] = ..., reason_max: _Optional[str] = ...) -> None: ...
 
 class Concept(_message.Message):
-    __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time")
+    __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time", "music_pairs", "layer_gains", "made_by", "natural_strength")
+    class LayerGainsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: float
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[float] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
     PAIRS_FIELD_NUMBER: _ClassVar[int]
@@ -235,6 +278,10 @@ class Concept(_message.Message):
     VECTOR_KEY_FIELD_NUMBER: _ClassVar[int]
     VECTOR_SHA256_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    MUSIC_PAIRS_FIELD_NUMBER: _ClassVar[int]
+    LAYER_GAINS_FIELD_NUMBER: _ClassVar[int]
+    MADE_BY_FIELD_NUMBER: _ClassVar[int]
+    NATURAL_STRENGTH_FIELD_NUMBER: _ClassVar[int]
     name: str
     model_digest: str
     pairs: _containers.RepeatedCompositeFieldContainer[PromptPair]
@@ -246,15 +293,21 @@ class Concept(_message.Message):
     vector_key: str
     vector_sha256: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., model_digest: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., built_in: _Optional[bool] = ..., ready: _Optional[bool] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., unusable_reason: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    music_pairs: _containers.RepeatedCompositeFieldContainer[MusicPair]
+    layer_gains: _containers.ScalarMap[int, float]
+    made_by: str
+    natural_strength: float
+    def __init__(self, name: _Optional[str] = ..., model_digest: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., built_in: _Optional[bool] = ..., ready: _Optional[bool] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., unusable_reason: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., made_by: _Optional[str] = ..., natural_strength: _Optional[float] = ...) -> None: ...
 
 class ComputeConceptRequest(_message.Message):
-    __slots__ = ("name", "pairs")
+    __slots__ = ("name", "pairs", "music_pairs")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PAIRS_FIELD_NUMBER: _ClassVar[int]
+    MUSIC_PAIRS_FIELD_NUMBER: _ClassVar[int]
     name: str
     pairs: _containers.RepeatedCompositeFieldContainer[PromptPair]
-    def __init__(self, name: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ...) -> None: ...
+    music_pairs: _containers.RepeatedCompositeFieldContainer[MusicPair]
+    def __init__(self, name: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("done", "total")
@@ -329,7 +382,7 @@ class LayerRendering(_message.Message):
     def __init__(self, label: _Optional[str] = ..., effect_up: _Optional[float] = ..., effect_down: _Optional[float] = ..., passed: _Optional[bool] = ...) -> None: ...
 
 class Study(_message.Message):
-    __slots__ = ("study_id", "kind", "concept", "taste_id", "state", "progress", "calibration", "renderings", "error", "create_time", "update_time", "reused")
+    __slots__ = ("study_id", "kind", "concept", "taste_id", "state", "progress", "calibration", "renderings", "error", "create_time", "update_time", "reused", "reference")
     STUDY_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
@@ -342,6 +395,7 @@ class Study(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     REUSED_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
     study_id: str
     kind: StudyKind
     concept: str
@@ -354,23 +408,72 @@ class Study(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     reused: int
-    def __init__(self, study_id: _Optional[str] = ..., kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., state: _Optional[_Union[StudyState, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., renderings: _Optional[_Iterable[_Union[LayerRendering, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reused: _Optional[int] = ...) -> None: ...
+    reference: ReferenceSummary
+    def __init__(self, study_id: _Optional[str] = ..., kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., state: _Optional[_Union[StudyState, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., renderings: _Optional[_Iterable[_Union[LayerRendering, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reused: _Optional[int] = ..., reference: _Optional[_Union[ReferenceSummary, _Mapping]] = ...) -> None: ...
+
+class ReferenceSummary(_message.Message):
+    __slots__ = ("model_digest", "source", "piece_count", "object_key", "object_sha256", "study_id", "create_time")
+    MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PIECE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_KEY_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    model_digest: str
+    source: str
+    piece_count: int
+    object_key: str
+    object_sha256: str
+    study_id: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, model_digest: _Optional[str] = ..., source: _Optional[str] = ..., piece_count: _Optional[int] = ..., object_key: _Optional[str] = ..., object_sha256: _Optional[str] = ..., study_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetReferenceRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetReferenceResponse(_message.Message):
+    __slots__ = ("reference",)
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    reference: ReferenceSummary
+    def __init__(self, reference: _Optional[_Union[ReferenceSummary, _Mapping]] = ...) -> None: ...
+
+class GetCalibrationRequest(_message.Message):
+    __slots__ = ("concept", "taste_id")
+    CONCEPT_FIELD_NUMBER: _ClassVar[int]
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    concept: str
+    taste_id: str
+    def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ...) -> None: ...
+
+class GetCalibrationResponse(_message.Message):
+    __slots__ = ("concept", "taste_id", "calibration")
+    CONCEPT_FIELD_NUMBER: _ClassVar[int]
+    TASTE_ID_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    concept: str
+    taste_id: str
+    calibration: Calibration
+    def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ...) -> None: ...
 
 class StartStudyRequest(_message.Message):
-    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s")
+    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music")
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
     TASTE_ID_FIELD_NUMBER: _ClassVar[int]
     STRENGTHS_FIELD_NUMBER: _ClassVar[int]
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     CLIP_S_FIELD_NUMBER: _ClassVar[int]
+    MUSIC_FIELD_NUMBER: _ClassVar[int]
     kind: StudyKind
     concept: str
     taste_id: str
     strengths: _containers.RepeatedScalarFieldContainer[float]
     prompts: _containers.RepeatedScalarFieldContainer[str]
     clip_s: float
-    def __init__(self, kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ...) -> None: ...
+    music: _containers.RepeatedCompositeFieldContainer[MusicSource]
+    def __init__(self, kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ...) -> None: ...
 
 class StartStudyResponse(_message.Message):
     __slots__ = ("study",)

@@ -95,6 +95,16 @@ class ExtractServiceStub:
                 request_serializer=resonance_dot_v1_dot_extract__pb2.CancelStudyRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_extract__pb2.CancelStudyResponse.FromString,
                 _registered_method=True)
+        self.GetCalibration = channel.unary_unary(
+                '/resonance.v1.ExtractService/GetCalibration',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.GetCalibrationRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.GetCalibrationResponse.FromString,
+                _registered_method=True)
+        self.GetReference = channel.unary_unary(
+                '/resonance.v1.ExtractService/GetReference',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.GetReferenceRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.GetReferenceResponse.FromString,
+                _registered_method=True)
         self.Refine = channel.unary_unary(
                 '/resonance.v1.ExtractService/Refine',
                 request_serializer=resonance_dot_v1_dot_extract__pb2.RefineRequest.SerializeToString,
@@ -136,7 +146,8 @@ class ExtractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ComputeConcept(self, request, context):
-        """ComputeConcept makes a concept from prompt pairs by DiffMean. The same prompts on the same model give the same concept.
+        """ComputeConcept makes a concept from prompt pairs, from pairs of music, or from both, by DiffMean. The same pairs on the same model
+        give the same concept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,6 +198,20 @@ class ExtractServiceServicer:
 
     def CancelStudy(self, request, context):
         """CancelStudy stops a study after the rendering in hand; StartStudy with the same request resumes it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCalibration(self, request, context):
+        """GetCalibration gives the safe range that is in force for a concept or for a taste.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReference(self, request, context):
+        """GetReference says what tastes are taken against and what a unit of strength is measured by.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -261,6 +286,16 @@ def add_ExtractServiceServicer_to_server(servicer, server):
                     servicer.CancelStudy,
                     request_deserializer=resonance_dot_v1_dot_extract__pb2.CancelStudyRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_extract__pb2.CancelStudyResponse.SerializeToString,
+            ),
+            'GetCalibration': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCalibration,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.GetCalibrationRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.GetCalibrationResponse.SerializeToString,
+            ),
+            'GetReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReference,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.GetReferenceRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.GetReferenceResponse.SerializeToString,
             ),
             'Refine': grpc.unary_unary_rpc_method_handler(
                     servicer.Refine,
@@ -593,6 +628,60 @@ class ExtractService:
             '/resonance.v1.ExtractService/CancelStudy',
             resonance_dot_v1_dot_extract__pb2.CancelStudyRequest.SerializeToString,
             resonance_dot_v1_dot_extract__pb2.CancelStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCalibration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.ExtractService/GetCalibration',
+            resonance_dot_v1_dot_extract__pb2.GetCalibrationRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.GetCalibrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.ExtractService/GetReference',
+            resonance_dot_v1_dot_extract__pb2.GetReferenceRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.GetReferenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,7 @@ class Whitening(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WHITENING_UNSPECIFIED: _ClassVar[Whitening]
     WHITENING_NONE: _ClassVar[Whitening]
     WHITENING_DIAGONAL: _ClassVar[Whitening]
+    WHITENING_SHRUNK: _ClassVar[Whitening]
 
 class Stacking(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -70,6 +71,7 @@ DIRECTION_KIND_MEAN: DirectionKind
 WHITENING_UNSPECIFIED: Whitening
 WHITENING_NONE: Whitening
 WHITENING_DIAGONAL: Whitening
+WHITENING_SHRUNK: Whitening
 STACKING_UNSPECIFIED: Stacking
 STACKING_SUM: Stacking
 STACKING_JOINT: Stacking

@@ -1,4 +1,4 @@
-"""Concepts: make one from prompt pairs, measure its safe range, see which layers carry it."""
+"""Concepts: make one from pairs of prompts or of music, measure its safe range, see which layers carry it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Concepts(HTTPEndpoint):
         return JSONResponse({"concepts": await backends_of(request).concepts()})
 
     @operation(
-        summary="Make a concept from prompt pairs; with Accept: text/event-stream its progress is told",
+        summary="Make a concept from pairs of prompts or of music; with Accept: text/event-stream its progress is told",
         tag="concepts",
         body=ConceptBody,
         responses={201: json_response("The concept", _CONCEPT)},

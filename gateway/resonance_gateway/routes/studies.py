@@ -1,4 +1,4 @@
-"""Studies: calibrations and layer scans that run by themselves - start, follow, cancel, resume."""
+"""Studies: calibrations, layer scans and references that run by themselves - start, follow, cancel, resume."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from resonance.errors import NotFound
-from resonance_gateway.bodies import CalibrationBody
+from resonance_gateway.bodies import CalibrationBody, ReferenceBody
 from resonance_gateway.operations import json_response, message_schema, operation
+from resonance_gateway.presence import while_present
 from resonance_gateway.requests import (
     backends_of,
     concept_name_in_path,
@@ -31,6 +32,19 @@ _HEADERS = {"Location": "Where the study is."}
 
 class TasteCalibration(HTTPEndpoint):
     """`/v1/tastes/{taste_id}/calibration`."""
+
+    @operation(
+        summary="A taste's measured safe range",
+        tag="studies",
+        responses={
+            200: json_response(
+                "The calibration; null where none was measured", message_schema("GetCalibrationResponse")
+            )
+        },
+        faults=(404, 503),
+    )
+    async def get(self, request: Request) -> Response:
+        return JSONResponse(await backends_of(request).taste_calibration(taste_id_in_path(request)))
 
     @operation(
         summary="Measure a taste's safe range, in the background",
@@ -57,6 +71,31 @@ class TasteLayers(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         return await start_study(request, kind="layer_scan", taste_id=taste_id_in_path(request))
+
+
+class Reference(HTTPEndpoint):
+    """`/v1/reference`."""
+
+    @operation(
+        summary="What tastes are taken against, and what a unit of strength is measured by",
+        tag="studies",
+        responses={200: json_response("The reference in force", message_schema("ReferenceSummary"))},
+        faults=(503,),
+    )
+    async def get(self, request: Request) -> Response:
+        return JSONResponse(await while_present(request, backends_of(request).reference()))
+
+    @operation(
+        summary="Compute the model's reference from varied music, in the background; tastes and concepts made after it go by it",
+        tag="studies",
+        body=ReferenceBody,
+        responses=_ACCEPTED,
+        headers=_HEADERS,
+        faults=_FAULTS,
+    )
+    async def post(self, request: Request) -> Response:
+        study = await backends_of(request).start_reference(await read_json(request, ReferenceBody))
+        return JSONResponse(study, status_code=202, headers={"Location": f"/v1/studies/{study['study_id']}"})
 
 
 class Study(HTTPEndpoint):

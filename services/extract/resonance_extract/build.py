@@ -20,6 +20,7 @@ from resonance_extract.describing.describer import CarefulDescriber, Describer, 
 from resonance_extract.ear import Ear
 from resonance_extract.extraction import Extraction, TasteShelf
 from resonance_extract.gemini import Gemini, open_gemini
+from resonance_extract.plans import Planner
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.refining.refiner import Refiner
 from resonance_extract.renderings import Renderer
@@ -59,7 +60,8 @@ async def open_extract(
     gemini = open_gemini(settings)
     async with open_channel(settings.address_of("generate"), service_key=settings.service_key) as channel:
         renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear)
-        studies = Studies(store, concepts, tastes, renderer, model_digest=model.facts.digest)
+        planner = Planner(store, concepts, tastes, shelf, ear, renderer)
+        studies = Studies(store, planner, model_digest=model.facts.digest)
         service = ExtractService(
             extraction=Extraction(
                 ear, store, shelf, running_max=settings.extractions_max, describer=_describer_of(gemini)
@@ -67,6 +69,7 @@ async def open_extract(
             tastes=tastes,
             concepts=concepts,
             studies=studies,
+            reference=shelf,
             refiner=Refiner(gemini),
             info=info_of(model, settings),
         )

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resonance.v1 import extract_pb2
+from resonance_extract.frechet import frechet_ratio
 from resonance_extract.quality import Quality, failed_gates, mean_of
 from resonance_extract.remap import remap_of
-from resonance_extract.renderings import Condition, Measured
+from resonance_extract.renderings import SEED, Condition, Measured
 
+Array = NDArray[np.float64]
+# What the Frechet distance at a slider's end may be over that of unsteered music (design/steering.md).
+FRECHET_RATIO_MAX = 1.25
+# The gate that names renderings that break while the mean holds.
+SINGLE_CLIPS = "single_clips"
 PROTOTYPE_LAMBDA_MAX = 4.0
 # A farther strength must have at least a tenth more effect to be worth what it costs.
 KNEE_GROWTH_MIN = 1.1
@@ -20,13 +28,21 @@ PROTOTYPE_RMS_MIN, PROTOTYPE_RMS_MAX = 0.03, 0.35
 
 def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -> extract_pb2.Calibration:
     """The widest range around zero in which every measured strength passed and the effect still grows, each side for itself; a side that
-    fails at once is 0.
+    fails at once is 0, and says why.
 
-    Gates are asked of the mean over prompts. `norm_max` is the largest layer's norm in residual standard deviations, for the first
-    prototype's figure.
+    A strength passes where the gates hold of the mean over prompts and of every rendering by itself, each against its own unsteered twin,
+    so that inside the range no rendering was broken; but a single rendering that breaks where none does at the next strength outwards was
+    broken by chance and not by strength. Unsteered renderings of `OTHER_SEED`, where there are some, tell by the Frechet
+    distance how far is still as near to unsteered music as chance: `faithful_min` and `faithful_max`, inside the range.
+
+    `norm_max` is the largest layer's norm in residual standard deviations, for the first prototype's figure.
     """
-    points = _points(measured)
-    low, high = _knee(points, -1), _knee(points, 1)
+    return _ranged(_points(measured), norm_max)
+
+
+def _ranged(points: Sequence[extract_pb2.CalibrationPoint], norm_max: float) -> extract_pb2.Calibration:
+    """What the points say."""
+    (low, why_low), (high, why_high) = _knee(points, -1), _knee(points, 1)
     steered = [point for point in points if point.strength]
     remap = remap_of([point.strength for point in steered], [point.effect for point in steered], low=low, high=high)
     return extract_pb2.Calibration(
@@ -37,6 +53,10 @@ def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -
         remap=[extract_pb2.RemapPoint(position=position, strength=strength) for position, strength in remap],
         window_min=_last_in_window(points, -1),
         window_max=_last_in_window(points, 1),
+        faithful_min=_last_faithful(points, low),
+        faithful_max=_last_faithful(points, high),
+        reason_min=why_low,
+        reason_max=why_high,
     )
 
 
@@ -49,20 +69,24 @@ def paired(condition: Condition, measured: Mapping[Condition, Measured]) -> tupl
 
 
 def _points(measured: Mapping[Condition, Measured]) -> list[extract_pb2.CalibrationPoint]:
-    by_strength: dict[float, list[tuple[Quality, float]]] = {}
+    by_strength: dict[float, list[Condition]] = {}
     for condition in measured:
-        by_strength.setdefault(condition.strength, []).append(paired(condition, measured))
-    unsteered = mean_of([quality for quality, _ in by_strength[0.0]])
-    return [
-        _point(strength, by_strength[strength], unsteered if strength else None) for strength in sorted(by_strength)
-    ]
+        if condition.seed == SEED:
+            by_strength.setdefault(condition.strength, []).append(condition)
+    others = _spectra([one for condition, one in measured.items() if condition.seed != SEED])
+    return [_point(strength, by_strength[strength], measured, others) for strength in sorted(by_strength)]
 
 
 def _point(
-    strength: float, renderings: Sequence[tuple[Quality, float]], unsteered: Quality | None
+    strength: float, conditions: Sequence[Condition], measured: Mapping[Condition, Measured], others: Array
 ) -> extract_pb2.CalibrationPoint:
+    renderings = [paired(one, measured) for one in conditions]
     quality = mean_of([one for one, _ in renderings])
-    failed = [] if unsteered is None else failed_gates(quality, unsteered)
+    twins = [measured[one.twin] for one in conditions]
+    failed = failed_gates(quality, mean_of([twin.quality for twin in twins])) if strength else []
+    broken = [bool(failed_gates(one, twin.quality)) for (one, _), twin in zip(renderings, twins, strict=True)]
+    if strength and any(broken):
+        failed = failed or [SINGLE_CLIPS]
     return extract_pb2.CalibrationPoint(
         strength=strength,
         rms=quality.rms,
@@ -75,28 +99,62 @@ def _point(
         effect=float(np.mean([effect for _, effect in renderings])),
         log_likelihood=quality.log_likelihood,
         repetition=quality.repetition,
+        failed_clips=sum(broken) if strength else 0,
+        clip_count=len(renderings),
+        frechet_ratio=frechet_ratio(_spectra([measured[one] for one in conditions]), _spectra(twins), others),
     )
+
+
+def _spectra(measured: Sequence[Measured]) -> Array:
+    """What the Frechet distance looks at, `[renderings, bands + 1]`: the spectrum's shape and the level, in dB."""
+    return np.array([[*one.shape, 20 * np.log10(one.quality.rms + 1e-6)] for one in measured])
 
 
 def _outwards(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> list[extract_pb2.CalibrationPoint]:
     return sorted((point for point in points if point.strength * sign > 0), key=lambda point: abs(point.strength))
 
 
-def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> float:
-    """How far it is worth going: outwards from zero while every strength passes, as far as the effect still grows.
+def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[float, str]:
+    """How far it is worth going, and why no farther: outwards from zero while every strength passes, as far as the effect still grows.
 
     Beyond the strength of the largest effect a push only wears the music out. Where no strength has an effect in the direction's own
     sense, only the gates speak.
     """
-    inside = []
-    for point in _outwards(points, sign):
-        if not point.passed:
+    inside, why = [], "every strength that was tried holds"
+    outwards = _outwards(points, sign)
+    for point, farther in zip_longest(outwards, outwards[1:]):
+        if not point.passed and not _is_chance(point, farther):
+            gates = ", ".join(point.failed_gates)
+            told = (
+                f"{point.failed_clips} of {point.clip_count} clips break" if point.failed_clips else "the mean breaks"
+            )
+            why = f"at {point.strength:g} {told} ({gates})"
             break
         inside.append(point)
-    reached, best = (inside[-1].strength if inside else 0.0), 0.0
+    if not inside:
+        return 0.0, f"closed: {why}" if why.startswith("at") else "closed: nothing was tried"
+    reached, best = inside[-1].strength, 0.0
     for point in inside:
         if point.effect * sign > best * KNEE_GROWTH_MIN and point.effect * sign > 0:
             reached, best = point.strength, point.effect * sign
+    if reached != inside[-1].strength:
+        why = f"beyond {reached:g} the effect no longer grows"
+    return reached, why
+
+
+def _is_chance(point: extract_pb2.CalibrationPoint, farther: extract_pb2.CalibrationPoint | None) -> bool:
+    """Whether only one rendering breaks here, while all of them hold at the next strength outwards."""
+    is_single = list(point.failed_gates) == [SINGLE_CLIPS] and point.failed_clips == 1
+    return is_single and farther is not None and farther.passed
+
+
+def _last_faithful(points: Sequence[extract_pb2.CalibrationPoint], end: float) -> float:
+    """The last strength towards the end of the range up to which the Frechet distance is that of unsteered music; 0 where it never is."""
+    reached = 0.0
+    for point in _outwards(points, 1 if end > 0 else -1) if end else ():
+        if abs(point.strength) > abs(end) + 1e-9 or not 0.0 < point.frechet_ratio <= FRECHET_RATIO_MAX:
+            break
+        reached = point.strength
     return reached
 
 

@@ -1,32 +1,49 @@
-"""Concepts: DiffMean directions from prompt pairs, with what each layer knows of them."""
+"""Concepts: DiffMean directions from pairs of prompts and pairs of music, with what each layer knows of them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from typing import Any, Literal
 
 import numpy as np
 import structlog
+import torch
 from google.protobuf import json_format
 from numpy.typing import NDArray
 
-from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError
+from resonance.errors import (
+    Conflict,
+    DataLoss,
+    FailedPrecondition,
+    InvalidInput,
+    NotFound,
+    ResonanceError,
+    invalid_field,
+)
 from resonance.ids import digest_of
 from resonance.keys import concept_key, vector_key
 from resonance.sliders import SLIDER_NAMES, SLIDER_PAIRS
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2
+from resonance_extract.contrasts import Contrast, difference_of, natural_sizes, same_music
 from resonance_extract.directions import direction_of
 from resonance_extract.ear import Ear
-from resonance_extract.layers import layer_scores
+from resonance_extract.layers import AUC_MIN, layer_gains, layer_scores
+from resonance_extract.music import MusicShelf, Piece
 from resonance_extract.reference import ReferenceShelf
+from resonance_extract.statistics import HeardPiece, Reference
+from resonance_model.listening import Heard
 
 Array = NDArray[np.float32]
+_Take = tuple[torch.Tensor, Heard]  # codes and what the layers said while they were made
+_Sides = tuple[Array, Array]  # states with more and with less of the concept, `[layers, hidden]` each
 _Response = extract_pb2.ComputeConceptResponse
 _DURATION_S = 4.0
 _SEEDS = (11, 1011)
-AUC_MIN = 0.6
+# How the states under the two prompts of a pair are heard: see ConceptShelf._words.
+WORDS_HEARD: Literal["takes", "same_music"] = "same_music"
 _log = structlog.get_logger("extract")
 
 
@@ -37,6 +54,7 @@ class ConceptShelf:
         self._ear = ear
         self._store = store
         self._reference = shelf
+        self._music = MusicShelf(ear, store)
         self._digest = ear.model.facts.digest
 
     async def get(self, name: str) -> extract_pb2.Concept:
@@ -68,8 +86,14 @@ class ConceptShelf:
 
         Raises:
             Conflict: the name is a slider's.
-            InvalidInput: the two sides do not differ.
+            InvalidInput: there is no pair, a pair's music is not named as it should be, or the two sides do not differ.
+            NotFound: there is no such taste or take.
+            FailedPrecondition: music of another model, or of a version that must hear it again.
         """
+        if not request.pairs and not request.music_pairs:
+            raise invalid_field(
+                "pairs", "REQUIRED", "give pairs of prompts in `pairs`, or pairs of music in `music_pairs`"
+            )
         if request.name in SLIDER_NAMES:
             raise Conflict(f"{request.name} is one of the sliders; choose another name", reason="BUILT_IN_CONCEPT")
         async for response in self._compute(request):
@@ -89,49 +113,104 @@ class ConceptShelf:
                 )
 
     async def _is_current(self, name: str) -> bool:
+        """Whether a slider's concept need not be computed.
+
+        One that the model brings along may be made of music that is not here: then its words are not asked. One of an older version, which
+        does not say how it was made, stays until it is shipped anew, for its calibration goes with it.
+        """
         try:
             concept = await self.get(name)
         except (NotFound, DataLoss):
             return False
-        return list(concept.pairs) == list(_slider_request(name).pairs) and await self._store.exists(concept.vector_key)
+        is_ours = bool(concept.music_pairs) or (
+            list(concept.pairs) == list(_slider_request(name).pairs) and concept.made_by in ("", WORDS_HEARD)
+        )
+        return is_ours and await self._store.exists(concept.vector_key)
 
     async def _compute(
         self, request: extract_pb2.ComputeConceptRequest, *, built_in: bool = False
     ) -> AsyncGenerator[_Response, None]:
         reference = await self._reference.get()
-        positive, negative = [pair.positive for pair in request.pairs], [pair.negative for pair in request.pairs]
-        more: list[Array] = []
-        less: list[Array] = []
-        for step, seed in enumerate(_SEEDS):
-            more += await self._states(positive, seed)
-            yield _progress(2 * step + 1)
-            less += await self._states(negative, seed)
-            yield _progress(2 * step + 2)
-        difference = np.mean(more, axis=0) - np.mean(less, axis=0)
+        music = [await self._pieces(pair) for pair in request.music_pairs]
+        total = 2 * len(_SEEDS) * bool(request.pairs) + sum(len(side) for sides in music for side in sides)
+        done = 0
+        heard: list[list[_Sides]] = [[] for _ in request.pairs]
+        for seed in _SEEDS if request.pairs else ():
+            takes = []
+            for prompts in ([pair.positive for pair in request.pairs], [pair.negative for pair in request.pairs]):
+                takes.append(await self._ear.render(prompts, duration_s=_DURATION_S, seed=seed))
+                done += 1
+                yield _progress(done, total)
+            for place, pair in enumerate(request.pairs):
+                heard[place] += await self._words(pair, takes[0][place], takes[1][place])
+        contrasts = [_contrast_of_words(sides) for sides in heard]
+        for more, less in music:
+            sides = []
+            for side in (more, less):
+                sides.append([await self._music.hear(piece) for piece in side])
+                done += len(side)
+                yield _progress(done, total)
+            contrasts.append(Contrast(more=_means(sides[0]), less=_means(sides[1])))
+        concept = await self._stored(request, contrasts, music, reference, built_in=built_in)
+        yield _Response(concept=concept)
+
+    async def _stored(
+        self,
+        request: extract_pb2.ComputeConceptRequest,
+        contrasts: Sequence[Contrast],
+        music: Sequence[tuple[list[Piece], list[Piece]]],
+        reference: Reference,
+        *,
+        built_in: bool,
+    ) -> extract_pb2.Concept:
+        difference = difference_of(contrasts)
         direction = await asyncio.to_thread(direction_of, difference, reference, model_digest=self._digest)
-        key = vector_key(
-            digest_of(["concept", self._digest, list(zip(positive, negative, strict=True)), _SEEDS, _DURATION_S])
-        )
-        scores = layer_scores(np.stack(more), np.stack(less), reference, pair_count=len(positive))
+        made_by = "+".join([WORDS_HEARD] * bool(request.pairs) + ["music"] * bool(request.music_pairs))
+        key = vector_key(digest_of(_parts(request, music, reference, made_by, self._digest)))
+        scores = layer_scores(contrasts, reference)
+        sizes = natural_sizes(difference, direction.per_layer)
+        gains = layer_gains(sizes, scores)
         concept = extract_pb2.Concept(
             name=request.name,
             model_digest=self._digest,
             pairs=request.pairs,
+            music_pairs=request.music_pairs,
             built_in=built_in,
             ready=True,
             layers=scores,
+            layer_gains=gains,
+            natural_strength=max(float(size) for layer, size in enumerate(sizes) if gains.get(layer, 1.0)),
+            made_by=made_by,
             unusable_reason=_unusable(scores),
             vector_key=key,
             vector_sha256=await self._store.put(key, direction.to_bytes()),
         )
         concept.create_time.GetCurrentTime()
         await self.save(concept)
-        yield _Response(concept=concept)
+        return concept
 
-    async def _states(self, prompts: Sequence[str], seed: int) -> list[Array]:
-        """Per prompt the layers' mean states `[layers, hidden]` while a short take of it is made; equal seeds on both sides."""
-        rendered = await self._ear.render(list(prompts), duration_s=_DURATION_S, seed=seed)
-        return [heard.mean.numpy().astype(np.float32) for _, heard in rendered]
+    async def _words(self, pair: extract_pb2.PromptPair, more: _Take, less: _Take) -> list[_Sides]:
+        """States under both prompts of a pair, from a short take of each, made with equal seeds.
+
+        By `takes` they are those while the takes were made. By `same_music` each take is heard again under both prompts: what differs then
+        is what the words do to the same music, and nothing else.
+        """
+        if WORDS_HEARD == "takes":
+            return [(_states(more[1]), _states(less[1]))]
+        return [
+            (
+                _states(await self._ear.codes(codes, prompt=pair.positive)),
+                _states(await self._ear.codes(codes, prompt=pair.negative)),
+            )
+            for codes, _ in (more, less)
+        ]
+
+    async def _pieces(self, pair: extract_pb2.MusicPair) -> tuple[list[Piece], list[Piece]]:
+        """The pieces of both sides. Raises InvalidInput where a side is empty or the sides share a piece."""
+        more, less = await self._music.pieces(pair.positive), await self._music.pieces(pair.negative)
+        if {piece.key for piece in more} & {piece.key for piece in less}:
+            raise InvalidInput("the same music is on both sides of a pair", reason="NO_DIFFERENCE")
+        return more, less
 
 
 def usable(concept: extract_pb2.Concept) -> extract_pb2.Concept:
@@ -156,5 +235,32 @@ def _unusable(scores: Sequence[extract_pb2.LayerScore]) -> str:
     )
 
 
-def _progress(done: int) -> _Response:
-    return _Response(progress=extract_pb2.Progress(done=done, total=2 * len(_SEEDS)))
+def _progress(done: int, total: int) -> _Response:
+    return _Response(progress=extract_pb2.Progress(done=done, total=total))
+
+
+def _contrast_of_words(heard: Sequence[_Sides]) -> Contrast:
+    more, less = (np.stack(side) for side in zip(*heard, strict=True))
+    return same_music(more, less) if WORDS_HEARD == "same_music" else Contrast(more=more, less=less)
+
+
+def _means(side: Sequence[HeardPiece]) -> Array:
+    return np.stack([piece.mean for piece in side])
+
+
+def _states(heard: Heard) -> Array:
+    found: Array = heard.mean.numpy().astype(np.float32)
+    return found
+
+
+def _parts(
+    request: extract_pb2.ComputeConceptRequest,
+    music: Sequence[tuple[list[Piece], list[Piece]]],
+    reference: Reference,
+    made_by: str,
+    model_digest: str,
+) -> list[Any]:
+    """Everything that a concept's vector depends on."""
+    words = [[pair.positive, pair.negative] for pair in request.pairs]
+    sounds = [[[piece.key for piece in side] for side in sides] for sides in music]
+    return ["concept", model_digest, words, sounds, made_by, reference.tag, _SEEDS, _DURATION_S]

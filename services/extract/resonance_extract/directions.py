@@ -13,11 +13,8 @@ Array = NDArray[np.float32]
 _NORM_MIN = 1e-6
 
 
-def direction_of(difference: Array, reference: Reference, *, model_digest: str, is_whitened: bool = False) -> Direction:
-    """The direction of a difference of means `[layers, hidden]`.
-
-    With `is_whitened` each coordinate is first divided by its variance in varied music, so that u is along diag(var)^-1 d: Fisher's
-    discriminant where coordinates were independent.
+def direction_of(difference: Array, reference: Reference, *, model_digest: str) -> Direction:
+    """The direction of a difference of means `[layers, hidden]`, whitened before (`whitening.py`) or not.
 
     Per layer l with unit vector u = d / |d|, one unit of strength adds s u, where s = sqrt(sum_i u_i^2 var_i) is the standard deviation of
     the residual along u if its coordinates were independent. `one_to_all` uses at every layer the same u, the normalised mean of the
@@ -26,9 +23,6 @@ def direction_of(difference: Array, reference: Reference, *, model_digest: str, 
     Raises:
         InvalidInput: the two means do not differ, as with two equal sets of prompts.
     """
-    if is_whitened:
-        floor = 1e-3 * reference.variance.mean(axis=1, keepdims=True) + 1e-12
-        difference = difference / np.maximum(reference.variance, floor)
     norms = np.linalg.norm(difference, axis=1, keepdims=True)
     if float(norms.max()) < _NORM_MIN:
         raise InvalidInput(

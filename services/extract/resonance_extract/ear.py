@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from resonance_model.listen import hear_again, hear_clip, hear_codes, render_and_hear
+from resonance_model.listen import NEUTRAL_PROMPT, hear_again, hear_clip, hear_codes, render_and_hear
 from resonance_model.listening import Heard
 from resonance_model.loaded import LoadedModel
 
@@ -32,9 +32,9 @@ class Ear:
         """What the layers say of a clip: mono `[samples]` at the model's rate."""
         return await self._run(lambda: hear_clip(self.model, torch.from_numpy(samples)))
 
-    async def codes(self, codes: torch.Tensor) -> Heard:
-        """What the layers say of codec tokens `[codebooks, frames]`."""
-        return await self._run(lambda: hear_codes(self.model, codes))
+    async def codes(self, codes: torch.Tensor, *, prompt: str = NEUTRAL_PROMPT) -> Heard:
+        """What the layers say of codec tokens `[codebooks, frames]` under a prompt."""
+        return await self._run(lambda: hear_codes(self.model, codes, prompt=prompt))
 
     async def again(self, samples: NDArray[np.float32], prompt: str) -> tuple[Heard, float]:
         """What the unsteered model makes of a rendering: its layers' statistics and the mean log-probability of its tokens."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from resonance.errors import DataLoss, DeadlineExceeded, InvalidInput, NotFound, Overloaded, ResonanceError
 from resonance.ids import digest_of, sha256_hex
-from resonance.keys import taste_key, vector_key
+from resonance.keys import taste_calibration_key, taste_key, vector_key
 from resonance.rpc.validation import validate
 from resonance.store import ObjectStore
 from resonance.taste import Direction
@@ -25,6 +25,7 @@ from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, 
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.statistics import Reference, TrackStatistics
 from resonance_extract.tracks import TrackCache, TrackListener
+from resonance_extract.whitening import diagonal, shrunk
 
 _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
@@ -32,6 +33,7 @@ MESSAGE_S_MAX = 60.0
 _BEAT_S = 1.0
 # Less music than this says more about one moment than about a taste.
 TASTE_S_MIN = 3.0
+_WHITENINGS = {steering_pb2.WHITENING_DIAGONAL: diagonal, steering_pb2.WHITENING_SHRUNK: shrunk}
 
 
 class Extraction:
@@ -134,7 +136,7 @@ class Extraction:
                 sample_rate_hz=self._ear.model.facts.sample_rate_hz,
             )
         )
-        key = vector_key(_taste_digest(start, tracks, digest))
+        key = vector_key(_taste_digest(start, tracks, digest, reference))
         summary = steering_pb2.TasteSummary(
             taste_id=start.taste_id,
             model_digest=digest,
@@ -203,6 +205,15 @@ class TasteShelf:
             raise NotFound(f"there is no taste {taste_id}", reason="NO_SUCH_TASTE") from failure
         return json_format.Parse(stored.data, steering_pb2.TasteSummary())
 
+    async def calibration(self, taste_id: str) -> extract_pb2.Calibration | None:
+        """The safe range that was measured of this very vector; None where nobody has. Raises NotFound."""
+        taste = await self.get(taste_id)
+        try:
+            stored = await self._store.get(taste_calibration_key(taste_id, taste.vector_sha256))
+        except NotFound:
+            return None
+        return json_format.Parse(stored.data, extract_pb2.Calibration())
+
     async def delete(self, taste_id: str) -> None:
         """Removes the taste; its vector and tracks stay, for other playlists may share them. Raises NotFound."""
         await self.get(taste_id)
@@ -220,14 +231,15 @@ async def _mixed(
     """The difference that the tracks make, `[layers, hidden]`, and the taste's direction, as the options want them."""
     is_contrast = options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
     difference = mixed_mean(tracks, weights) - (reference.mean if is_contrast else np.float32(0.0))
-    direction = await asyncio.to_thread(
-        direction_of,
-        difference,
-        reference,
-        model_digest=model_digest,
-        is_whitened=options.whitening == steering_pb2.WHITENING_DIAGONAL,
-    )
-    return difference, direction
+    return difference, await asyncio.to_thread(_direction, difference, reference, options.whitening, model_digest)
+
+
+def _direction(
+    difference: NDArray[np.float32], reference: Reference, whitening: steering_pb2.Whitening, model_digest: str
+) -> Direction:
+    whiten = _WHITENINGS.get(whitening)
+    weighed = difference if whiten is None else whiten(difference, reference)
+    return direction_of(weighed, reference, model_digest=model_digest)
 
 
 def _new(start: extract_pb2.ExtractionStart, known: Mapping[str, TrackStatistics]) -> set[str]:
@@ -319,10 +331,13 @@ def _notices(count: int, repeats: frozenset[int]) -> list[str]:
     return [f"{len(repeats)} of the {count} tracks are the same music as another one and were counted once"]
 
 
-def _taste_digest(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], model_digest: str) -> str:
+def _taste_digest(
+    start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], model_digest: str, reference: Reference
+) -> str:
     shas = {track.index: track.sha256 for track in start.tracks}
     options = json_format.MessageToDict(start.options)
-    return digest_of(["taste", model_digest, options, [[track.index, shas[track.index]] for track in tracks]])
+    parts = ["taste", model_digest, options, [[track.index, shas[track.index]] for track in tracks]]
+    return digest_of([*parts, reference.tag] if reference.tag else parts)
 
 
 def _track_of(

@@ -20,6 +20,8 @@ from resonance_extract.quality import Quality, measure, shape_of
 Array = NDArray[np.float32]
 RENDER_S_MAX = 600.0
 SEED = 4242
+# Of the unsteered renderings that a calibration knows chance by.
+OTHER_SEED = 5252
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class Condition:
     strength: float
     clip_s: float
     form: str = "all"
+    seed: int = SEED
 
     @property
     def key(self) -> str:
@@ -39,7 +42,7 @@ class Condition:
     @property
     def twin(self) -> Condition:
         """The same without steering."""
-        return Condition(prompt=self.prompt, strength=0.0, clip_s=self.clip_s)
+        return Condition(prompt=self.prompt, strength=0.0, clip_s=self.clip_s, seed=self.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ class Renderer:
         states = heard.mean.numpy().astype(np.float32)
         return Measured(
             quality=Quality(**values),
-            projection=projection_of(states, subject.direction),
+            projection=projection_of(states, subject.direction, subject.layer_gains),
             shape=[round(float(level), 3) for level in shape_of(samples)],
         )
 
@@ -85,7 +88,9 @@ class Renderer:
         recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=condition.prompt)])
         if condition.strength:
             subject.add_to(recipe, condition)
-        request = generate_pb2.GenerateRequest(recipe=recipe, duration_s=condition.clip_s, seed=SEED, is_transient=True)
+        request = generate_pb2.GenerateRequest(
+            recipe=recipe, duration_s=condition.clip_s, seed=condition.seed, is_transient=True
+        )
         call = self._generate.Generate(request, timeout=RENDER_S_MAX)
         pcm, rate = bytearray(), 0
         try:
@@ -102,7 +107,10 @@ class Renderer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is studied: a concept or a taste with its direction; `best_layers` are the layers that a scan tries alone."""
+    """What is studied: a concept or a taste with its direction; `best_layers` are the layers that a scan tries alone.
+
+    `natural_strength` and `layer_gains` are a concept's own (`Concept` in the protos); 0 and empty of a taste.
+    """
 
     concept: str
     taste_id: str
@@ -110,6 +118,8 @@ class Subject:
     vector_sha256: str
     norm_max: float
     best_layers: tuple[int, ...]
+    natural_strength: float = 0.0
+    layer_gains: Mapping[int, float] = field(default_factory=dict)
 
     def add_to(self, recipe: steering_pb2.Recipe, condition: Condition) -> None:
         """Steers the recipe by the condition."""
@@ -125,7 +135,10 @@ class Subject:
                 weight.layer_gains[layer] = float(layer == int(condition.form))
 
 
-def projection_of(states: Array, direction: Direction) -> float:
-    """Where mean states `[layers, hidden]` lie along a direction, mean over layers, in residual standard deviations: h r / |r|^2."""
+def projection_of(states: Array, direction: Direction, gains: Mapping[int, float] | None = None) -> float:
+    """Where mean states `[layers, hidden]` lie along a direction, in residual standard deviations: h r / |r|^2, the mean over the layers
+    that the direction acts on (those whose gain is not 0)."""
     rows = direction.per_layer
-    return float(((states * rows).sum(axis=1) / np.maximum(np.square(rows).sum(axis=1), 1e-12)).mean())
+    places = (states * rows).sum(axis=1) / np.maximum(np.square(rows).sum(axis=1), 1e-12)
+    acting = [layer for layer in range(len(places)) if (gains or {}).get(layer, 1.0)]
+    return float(places[acting].mean())

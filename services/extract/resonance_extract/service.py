@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+from resonance.errors import invalid_field
 from resonance.rpc import ServerContext
 from resonance.sliders import SLIDER_NAMES
 from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, steering_pb2
@@ -12,6 +13,7 @@ from resonance_extract.concepts import ConceptShelf
 from resonance_extract.configuration import CONFIGURATION
 from resonance_extract.extraction import Extraction, TasteShelf
 from resonance_extract.layers import best_layers
+from resonance_extract.reference import ReferenceShelf
 from resonance_extract.refining.refiner import Refiner
 from resonance_extract.studies import Studies
 
@@ -26,6 +28,7 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         tastes: TasteShelf,
         concepts: ConceptShelf,
         studies: Studies,
+        reference: ReferenceShelf,
         refiner: Refiner,
         info: generate_pb2.ModelInfo,
     ) -> None:
@@ -33,6 +36,7 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         self._tastes = tastes
         self._concepts = concepts
         self._studies = studies
+        self._reference = reference
         self._refiner = refiner
         self._info = info
 
@@ -115,6 +119,23 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         self, request: extract_pb2.CancelStudyRequest, context: ServerContext
     ) -> extract_pb2.CancelStudyResponse:
         return extract_pb2.CancelStudyResponse(study=await self._studies.cancel(request.study_id))
+
+    async def GetCalibration(  # noqa: N802
+        self, request: extract_pb2.GetCalibrationRequest, context: ServerContext
+    ) -> extract_pb2.GetCalibrationResponse:
+        if bool(request.concept) == bool(request.taste_id):
+            raise invalid_field("concept", "ONE_SUBJECT", "name a concept or a taste, and not both")
+        if request.concept:
+            concept = await self._concepts.get(request.concept)
+            found = concept.calibration if concept.HasField("calibration") else None
+        else:
+            found = await self._tastes.calibration(request.taste_id)
+        return extract_pb2.GetCalibrationResponse(concept=request.concept, taste_id=request.taste_id, calibration=found)
+
+    async def GetReference(  # noqa: N802
+        self, request: extract_pb2.GetReferenceRequest, context: ServerContext
+    ) -> extract_pb2.GetReferenceResponse:
+        return extract_pb2.GetReferenceResponse(reference=await self._reference.describe())
 
     async def ScanLayers(  # noqa: N802
         self, request: extract_pb2.ScanLayersRequest, context: ServerContext

@@ -1,11 +1,11 @@
-"""Studies: calibrations and layer scans as jobs in the object store - watched, cancelled, resumed, taken over after a crash."""
+"""Studies: calibrations, layer scans and references as jobs in the object store - watched, cancelled, resumed, taken over after a crash."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,24 +13,14 @@ from typing import Any
 import structlog
 from google.protobuf import json_format
 
-from resonance.errors import Conflict, FailedPrecondition, NotFound, ResonanceError, invalid_field
+from resonance.errors import Conflict, FailedPrecondition, NotFound, ResonanceError
+from resonance.identity import acting_as, current_owner
 from resonance.ids import digest_of, new_request_id
-from resonance.keys import study_key, taste_calibration_key
+from resonance.keys import open_study_key, study_key
 from resonance.store import ObjectStore
-from resonance.taste import Direction
 from resonance.v1 import extract_pb2, jobs_pb2
-from resonance_extract.calibration import calibration_of
-from resonance_extract.concepts import ConceptShelf, usable
-from resonance_extract.extraction import TasteShelf
-from resonance_extract.layers import best_layers
-from resonance_extract.renderings import Condition, Measured, Renderer, Subject
-from resonance_extract.scan import SCAN_STRENGTH, forms_of, renderings_of
+from resonance_extract.plans import Plan, Planner
 
-# The push accumulates over layers and guidance multiplies it: on the embedded model half a unit already saturates most sliders (see
-# docs/steering.md), so the ladder is fine near zero.
-STRENGTHS = (-2.0, -1.0, -0.5, -0.25, -0.1, -0.05, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
-PROMPTS = ("calm piano music", "rock with drums and bass", "ambient synth", "jazz")
-CLIP_S = 4.0
 # Two at once share the decoder's products; the other slots stay free for listeners.
 AT_ONCE = 2
 LEASE_S = 30.0
@@ -81,17 +71,13 @@ class Studies:
     def __init__(
         self,
         store: ObjectStore,
-        concepts: ConceptShelf,
-        tastes: TasteShelf,
-        renderer: Renderer,
+        planner: Planner,
         *,
         model_digest: str,
         lease_s: float = LEASE_S,
     ) -> None:
         self._store = store
-        self._concepts = concepts
-        self._tastes = tastes
-        self._renderer = renderer
+        self._planner = planner
         self._model_digest = model_digest
         self._lease_s = lease_s
         self._owner = new_request_id()
@@ -103,21 +89,19 @@ class Studies:
         """Begins a study, or goes on with the one of the same subject and conditions; a completed one is told as it is.
 
         Raises:
-            InvalidInput: not exactly one subject is named.
-            NotFound: there is no such concept or taste.
-            FailedPrecondition: the concept is not usable, the taste is another model's, or too many studies run.
+            FailedPrecondition: too many studies run; and what `Planner.plan` raises.
         """
-        subject = await self._subject_of(request)
-        study_id = _id_of(request, subject, self._model_digest)
+        plan = await self._planner.plan(request)
+        study_id = _id_of(plan, self._model_digest)
         document = await self._found(study_id)
         if document is None:
             document = _Document(study=_new_study(study_id, request), request=request)
         elif document.study.state == extract_pb2.STUDY_STATE_COMPLETED:
-            await self._put_in_force(document.study, subject)
+            await plan.put_in_force(document.study)
             return document.study
         elif document.study.state == _RUNNING and (study_id in self._tasks or not self._is_stale(document)):
             return document.study
-        await self._take_on(document, subject)
+        await self._take_on(document, plan)
         return document.study
 
     async def get(self, study_id: str) -> extract_pb2.Study:
@@ -145,6 +129,7 @@ class Studies:
         if document.study.state == _RUNNING:
             document.study.state = extract_pb2.STUDY_STATE_CANCELLED
             await self._save(document)
+            await self._close_marker(document)
         return document.study
 
     async def follow(self, request: extract_pb2.StartStudyRequest) -> AsyncGenerator[extract_pb2.Study, None]:
@@ -170,22 +155,29 @@ class Studies:
             await asyncio.sleep(self._lease_s / 2)
 
     async def take_over(self) -> int:
-        """Goes on with every running study of this model that nobody has touched for a lease; returns how many."""
+        """Goes on with every running study of this model that nobody has touched for a lease, whosever it is; returns how many."""
         count = 0
-        async for key in self._store.keys(study_key("s").removesuffix("s.json")):
-            document = await self._found(key.rpartition("/")[2].removesuffix(".json"))
-            if document is None or document.study.state != _RUNNING or not self._is_stale(document):
-                continue
-            if document.study.study_id in self._tasks:
-                continue
+        async for key in self._store.keys(open_study_key("", "")):
+            study_id, _, owner = key.partition("/")[2].partition(".")
             try:
-                subject = await self._subject_of(document.request)
-                if _id_of(document.request, subject, self._model_digest) == document.study.study_id:
-                    await self._take_on(document, subject)
-                    count += 1
+                with acting_as(owner):  # what is started here works for the owner, too
+                    count += await self._take_over(study_id)
             except ResonanceError as failure:
-                _log.info("a study was left alone", study=document.study.study_id, message=str(failure))
+                _log.info("a study was left alone", study=study_id, message=str(failure))
         return count
+
+    async def _take_over(self, study_id: str) -> bool:
+        document = await self._found(study_id)
+        if document is None or document.study.state != _RUNNING:
+            await self._store.delete(open_study_key(current_owner(), study_id))
+            return False
+        if study_id in self._tasks or not self._is_stale(document):
+            return False
+        plan = await self._planner.plan(document.request)
+        if _id_of(plan, self._model_digest) != study_id:
+            return False  # another model's, or of a concept that was made anew
+        await self._take_on(document, plan)
+        return True
 
     async def close(self) -> None:
         """Stops working; running studies stay marked as running, and whoever starts next takes them over."""
@@ -196,23 +188,23 @@ class Studies:
 
     # --- the work
 
-    async def _take_on(self, document: _Document, subject: Subject) -> None:
+    async def _take_on(self, document: _Document, plan: Plan) -> None:
         if len(self._tasks) >= STUDIES_RUNNING_MAX:
             raise FailedPrecondition(
                 f"{STUDIES_RUNNING_MAX} studies run already; wait for one or cancel it",
                 reason="TOO_MANY_STUDIES",
                 retry_after_s=30.0,
             )
-        conditions = _conditions_of(document.request, subject)
+        study_id, keys = document.study.study_id, plan.keys
         document.owner = self._owner
         document.study.state = _RUNNING
         document.study.ClearField("error")
-        document.study.reused = sum(one.key in document.cells for one in conditions)
+        document.study.reused = sum(key in document.cells for key in keys)
         document.study.progress.done = document.study.reused
-        document.study.progress.total = len(conditions)
+        document.study.progress.total = len(keys)
+        await self._store.put(open_study_key(current_owner(), study_id), b"")
         await self._save(document)
-        study_id = document.study.study_id
-        task = asyncio.create_task(self._run(document, subject, conditions))
+        task = asyncio.create_task(self._run(document, plan))
         self._tasks[study_id] = task
         task.add_done_callback(lambda done: self._forget(study_id, done))
 
@@ -220,13 +212,15 @@ class Studies:
         if self._tasks.get(study_id) is task:
             del self._tasks[study_id]
 
-    async def _run(self, document: _Document, subject: Subject, conditions: Sequence[Condition]) -> None:
+    async def _run(self, document: _Document, plan: Plan) -> None:
         beat = asyncio.create_task(self._beat(document))
         try:
-            await self._measure(document, subject, conditions)
-            _finish(document, subject, conditions)
-            await self._put_in_force(document.study, subject)
+            await self._measure(document, plan)
+            await plan.finish(document.study, document.cells)
+            document.study.state = extract_pb2.STUDY_STATE_COMPLETED
+            await plan.put_in_force(document.study)
             await self._save(document)
+            await self._close_marker(document)
         except Conflict:
             _log.info("a study was taken from this process", study=document.study.study_id)
         except Exception as failure:
@@ -236,22 +230,26 @@ class Studies:
             document.study.error.CopyFrom(jobs_pb2.Fault(reason=fault.reason, message=fault.message))
             with contextlib.suppress(ResonanceError):
                 await self._save(document)
+                await self._close_marker(document)
         finally:
             beat.cancel()
 
-    async def _measure(self, document: _Document, subject: Subject, conditions: Sequence[Condition]) -> None:
-        missing = iter([one for one in conditions if one.key not in document.cells])
+    async def _close_marker(self, document: _Document) -> None:
+        """The study is final: nobody need look at it again."""
+        await self._store.delete(open_study_key(current_owner(), document.study.study_id))
+
+    async def _measure(self, document: _Document, plan: Plan) -> None:
+        missing = iter([key for key in plan.keys if key not in document.cells])
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(AT_ONCE):
-                    group.create_task(self._measure_some(document, subject, missing))
+                    group.create_task(self._measure_some(document, plan, missing))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
 
-    async def _measure_some(self, document: _Document, subject: Subject, missing: Iterator[Condition]) -> None:
-        for condition in missing:
-            measured = await self._renderer.measured(condition, subject)
-            document.cells[condition.key] = measured.to_json()
+    async def _measure_some(self, document: _Document, plan: Plan, missing: Iterator[str]) -> None:
+        for key in missing:
+            document.cells[key] = await plan.measure(key)
             document.study.progress.done += 1
             await self._save(document)
 
@@ -261,18 +259,6 @@ class Studies:
             await asyncio.sleep(self._lease_s / 3)
             with contextlib.suppress(ResonanceError):
                 await self._save(document)
-
-    async def _put_in_force(self, study: extract_pb2.Study, subject: Subject) -> None:
-        """A finished calibration becomes the subject's safe range."""
-        if not study.HasField("calibration"):
-            return
-        if subject.concept:
-            concept = await self._concepts.get(subject.concept)
-            concept.calibration.CopyFrom(study.calibration)
-            await self._concepts.save(concept)
-        else:
-            data = json_format.MessageToJson(study.calibration, indent=None).encode()
-            await self._store.put(taste_calibration_key(subject.taste_id, subject.vector_sha256), data)
 
     # --- the store
 
@@ -306,64 +292,6 @@ class Studies:
         now.update_time.GetCurrentTime()
         return now.update_time.ToNanoseconds() - document.study.update_time.ToNanoseconds() > self._lease_s * 1e9
 
-    async def _subject_of(self, request: extract_pb2.StartStudyRequest) -> Subject:
-        if bool(request.concept) == bool(request.taste_id):
-            raise invalid_field("concept", "ONE_SUBJECT", "name a concept or a taste, and not both")
-        if request.concept:
-            concept = usable(await self._concepts.get(request.concept))
-            direction = await self._direction(concept.vector_key)
-            return Subject(
-                concept=concept.name,
-                taste_id="",
-                direction=direction,
-                vector_sha256=concept.vector_sha256,
-                norm_max=max(layer.norm for layer in concept.layers),
-                best_layers=tuple(best_layers(concept.layers)),
-            )
-        taste = await self._tastes.get(request.taste_id)
-        if taste.model_digest != self._model_digest:
-            raise FailedPrecondition(
-                f"taste {request.taste_id} was made for another model; make it again", reason="MODEL_MISMATCH"
-            )
-        order = sorted(range(len(taste.layer_norms)), key=lambda layer: -taste.layer_norms[layer])
-        return Subject(
-            concept="",
-            taste_id=request.taste_id,
-            direction=await self._direction(taste.vector_key),
-            vector_sha256=taste.vector_sha256,
-            norm_max=max(taste.layer_norms),
-            best_layers=tuple(order[:3]),
-        )
-
-    async def _direction(self, key: str) -> Direction:
-        return Direction.from_bytes((await self._store.get(key)).data)
-
-
-def _conditions_of(request: extract_pb2.StartStudyRequest, subject: Subject) -> list[Condition]:
-    """What is rendered, unsteered twins first of each prompt."""
-    prompts, clip_s = list(request.prompts) or list(PROMPTS), max(1.0, request.clip_s) if request.clip_s else CLIP_S
-    if request.kind == extract_pb2.STUDY_KIND_LAYER_SCAN:
-        strengths, forms = list(request.strengths) or [-SCAN_STRENGTH, SCAN_STRENGTH], forms_of(subject)
-    else:
-        strengths, forms = list(request.strengths) or list(STRENGTHS), ["all"]
-    steered = [(form, strength) for form in forms for strength in sorted({*strengths} - {0.0})]
-    return [
-        Condition(prompt=prompt, strength=strength, clip_s=clip_s, form=form)
-        for prompt in prompts
-        for form, strength in [("all", 0.0), *steered]
-    ]
-
-
-def _finish(document: _Document, subject: Subject, conditions: Sequence[Condition]) -> None:
-    measured = {one: Measured.from_json(document.cells[one.key]) for one in conditions}
-    if document.study.kind == extract_pb2.STUDY_KIND_LAYER_SCAN:
-        del document.study.renderings[:]
-        document.study.renderings.extend(renderings_of(measured))
-    else:
-        document.study.calibration.CopyFrom(calibration_of(measured, norm_max=subject.norm_max))
-        document.study.calibration.create_time.GetCurrentTime()
-    document.study.state = extract_pb2.STUDY_STATE_COMPLETED
-
 
 def _new_study(study_id: str, request: extract_pb2.StartStudyRequest) -> extract_pb2.Study:
     kind = request.kind or extract_pb2.STUDY_KIND_CALIBRATION
@@ -372,8 +300,6 @@ def _new_study(study_id: str, request: extract_pb2.StartStudyRequest) -> extract
     return study
 
 
-def _id_of(request: extract_pb2.StartStudyRequest, subject: Subject, model_digest: str) -> str:
+def _id_of(plan: Plan, model_digest: str) -> str:
     """The same subject, kind and conditions have the same id; a concept that was made anew has another."""
-    keys = sorted(one.key for one in _conditions_of(request, subject))
-    kind = request.kind or extract_pb2.STUDY_KIND_CALIBRATION
-    return "s-" + digest_of([model_digest, kind, subject.concept, subject.taste_id, subject.vector_sha256, keys])[:24]
+    return "s-" + digest_of([model_digest, *plan.identity])[:24]

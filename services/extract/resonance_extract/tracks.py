@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -95,6 +96,7 @@ class TrackListener:
             ends_s=np.asarray([opening.start_s + len(samples) / rate], np.float32),
             rms=np.asarray([rms], np.float32),
             meters=(await asyncio.to_thread(read_meters, samples, sample_rate_hz=rate))[None],
+            variances=heard.variance.numpy()[None].astype(np.float32),
         )
         self.sample = samples if self.sample is None else self.sample
         await self.cache.keep_clip(self.track_sha256, len(self.clips), clip)
@@ -122,6 +124,7 @@ class TrackListener:
             ends_s=np.concatenate([clip.ends_s for clip in self.clips]),
             rms=np.concatenate([clip.rms for clip in self.clips]),
             meters=np.concatenate([clip.meters for clip in self.clips]),
+            variances=_all_or_none([clip.variances for clip in self.clips]),
         )
         if whole.rms.max() < SILENCE_RMS:
             raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")
@@ -133,3 +136,9 @@ class TrackListener:
         if len(samples) < CONFIGURATION.clip_min_s * self.ear.model.facts.sample_rate_hz:
             return InvalidInput(f"a clip must last at least {CONFIGURATION.clip_min_s:g} s", reason="CLIP_TOO_SHORT")
         return None
+
+
+def _all_or_none(parts: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    """The parts as one, unless an older version heard some of them without."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -106,19 +106,21 @@ class RecipeBook:
     async def _concept_push(self, weight: steering_pb2.ConceptWeight, notices: list[str]) -> Push:
         concept = await self._vectors.concept(weight.name)
         if weight.unclamped:
-            return _push(concept.direction, weight.strength, weight)
+            return _push(concept.direction, weight.strength, weight, concept.layer_gains)
         low, high = concept.strength_min, concept.strength_max
         strength = min(max(weight.strength, low), high)
         if strength != weight.strength:
             notices.append(
                 f"{weight.name} was held to {strength:g}: its safe range goes from {low:g} to {high:g}, not to {weight.strength:g}"
             )
-        return _push(concept.direction, strength, weight)
+        return _push(concept.direction, strength, weight, concept.layer_gains)
 
     async def _slider_push(self, name: str, recipe: steering_pb2.Recipe) -> Push:
         position: float = getattr(recipe.sliders, name)
         concept = await self._vectors.slider(name)
-        return Push(direction=concept.direction, strength=concept.strength_at(position))
+        return Push(
+            direction=concept.direction, strength=concept.strength_at(position), layer_gains=concept.layer_gains
+        )
 
     def _check(self, recipe: steering_pb2.Recipe) -> None:
         faults = [*_layer_faults("tastes", recipe.tastes, self._model.shape.layer_count)]
@@ -180,12 +182,13 @@ def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_
     return whole
 
 
-def _push(direction: Direction, strength: float, weight: _Weight) -> Push:
+def _push(direction: Direction, strength: float, weight: _Weight, own_gains: Mapping[int, float] | None = None) -> Push:
+    """`own_gains` are the concept's; a recipe that names gains has the word."""
     return Push(
         direction=direction,
         strength=strength,
         is_per_layer=weight.layer_mode != steering_pb2.LAYER_MODE_ONE_TO_ALL,
-        layer_gains=dict(weight.layer_gains),
+        layer_gains=dict(weight.layer_gains) or dict(own_gains or {}),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from google.protobuf import json_format
@@ -14,7 +15,8 @@ from resonance.store import ObjectStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2, steering_pb2
 
-# Before calibration a strength beyond this is not trusted: where most of the embedded model's sliders saturate (docs/steering.md).
+# Before calibration a strength beyond this share of a concept's natural strength (of one unit, where it knows none) is not trusted: where
+# most of the embedded model's sliders saturate (docs/steering.md).
 UNCALIBRATED_STRENGTH_MAX = 0.5
 
 
@@ -23,12 +25,14 @@ class UsableConcept:
     """A concept's direction and its safe range; the range is a cautious default where nobody has calibrated.
 
     `remap` are knots (slider position, strength) in rising order; empty where the ends are joined to zero by straight lines.
+    `layer_gains` are the layers that it acts on where a recipe names none.
     """
 
     direction: Direction
     strength_min: float
     strength_max: float
     remap: tuple[tuple[float, float], ...] = ()
+    layer_gains: Mapping[int, float] = field(default_factory=dict)
 
     def strength_at(self, position: float) -> float:
         """The strength of a slider position in [-1, 1]; 0 is exactly 0."""
@@ -114,8 +118,15 @@ class Vectors:
             low, high = concept.calibration.strength_min, concept.calibration.strength_max
             remap = tuple((knot.position, knot.strength) for knot in concept.calibration.remap)
         else:
-            low, high = -UNCALIBRATED_STRENGTH_MAX, UNCALIBRATED_STRENGTH_MAX
-        return UsableConcept(direction=direction, strength_min=low, strength_max=high, remap=remap)
+            high = UNCALIBRATED_STRENGTH_MAX * (concept.natural_strength or 1.0)
+            low = -high
+        return UsableConcept(
+            direction=direction,
+            strength_min=low,
+            strength_max=high,
+            remap=remap,
+            layer_gains=dict(concept.layer_gains),
+        )
 
     async def slider(self, name: str) -> UsableConcept:
         """The concept behind a slider. Raises FailedPrecondition while it is still being computed."""

@@ -438,7 +438,9 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
     async def ComputeConcept(self, request, context):
         for done in range(1, 4):
             yield extract_pb2.ComputeConceptResponse(progress=extract_pb2.Progress(done=done, total=3))
-        concept = extract_pb2.Concept(name=request.name, pairs=request.pairs, ready=True)
+        concept = extract_pb2.Concept(
+            name=request.name, pairs=request.pairs, music_pairs=request.music_pairs, ready=True
+        )
         self._concepts[request.name] = concept
         yield extract_pb2.ComputeConceptResponse(concept=concept)
 
@@ -454,7 +456,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         study = extract_pb2.Study(
             study_id="s-scripted", kind=request.kind or 1, concept=request.concept, taste_id=request.taste_id, state=1
         )
-        study.progress.total = 2
+        study.progress.total = 2 + len(request.music)
         self._studies[study.study_id] = study
         return extract_pb2.StartStudyResponse(study=study)
 
@@ -490,6 +492,17 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             explanation=found.explanation,
             not_understood=found.not_understood,
             source=found.source,
+        )
+
+    async def GetCalibration(self, request, context):
+        if request.taste_id == "t-none":
+            raise NotFound("there is no taste t-none")
+        found = extract_pb2.Calibration(strength_min=-1, strength_max=2, reason_max="at 3 the mean breaks (silence)")
+        return extract_pb2.GetCalibrationResponse(taste_id=request.taste_id, calibration=found)
+
+    async def GetReference(self, request, context):
+        return extract_pb2.GetReferenceResponse(
+            reference=extract_pb2.ReferenceSummary(model_digest="d", source="own_takes", piece_count=12)
         )
 
     async def ScanLayers(self, request, context):

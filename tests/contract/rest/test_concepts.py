@@ -20,6 +20,29 @@ async def test_a_concept_is_made_and_listed(gateway: Gateway) -> None:
     assert "energy" in names
 
 
+async def test_a_concept_may_be_made_of_music(gateway: Gateway) -> None:
+    pairs = [{"positive": {"taste_id": "t-fast", "track_indices": [0, 2]}, "negative": {"take_id": "slow-1"}}]
+    answer = await gateway.http.post("/v1/concepts", json={"name": "rush", "music_pairs": pairs})
+    assert answer.status_code == 201
+    (pair,) = answer.json()["music_pairs"]
+    assert pair["positive"] == {"taste_id": "t-fast", "track_indices": [0, 2], "take_id": ""}
+    assert pair["negative"]["take_id"] == "slow-1"
+
+
+async def test_a_concept_of_nothing_and_music_without_a_name_are_refused(gateway: Gateway) -> None:
+    answer = await gateway.http.post("/v1/concepts", json={"name": "rush"})
+    assert answer.status_code == 422
+    assert {fault["field"] for fault in answer.json()["errors"]} == {"pairs"}
+    both = {"taste_id": "t-one", "take_id": "two"}
+    answer = await gateway.http.post(
+        "/v1/concepts", json={"name": "rush", "music_pairs": [{"positive": both, "negative": {}}]}
+    )
+    assert {fault["field"] for fault in answer.json()["errors"]} == {
+        "music_pairs[0].positive",
+        "music_pairs[0].negative",
+    }
+
+
 async def test_its_making_can_be_followed(gateway: Gateway) -> None:
     answer = await gateway.http.post(
         "/v1/concepts", json={"name": "rush", "pairs": PAIRS}, headers={"Accept": "text/event-stream"}

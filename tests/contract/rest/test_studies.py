@@ -36,6 +36,23 @@ async def test_a_study_can_be_followed_to_its_end(gateway: Gateway) -> None:
     assert '"state":"completed"' in told.text.replace(" ", "")
 
 
+async def test_a_tastes_calibration_can_be_read(gateway: Gateway) -> None:
+    found = (await gateway.http.get("/v1/tastes/t-one/calibration")).json()
+    assert (found["taste_id"], found["calibration"]["strength_max"]) == ("t-one", 2)
+    assert found["calibration"]["reason_max"].startswith("at 3")
+    assert (await gateway.http.get("/v1/tastes/t-none/calibration")).status_code == 404
+
+
+async def test_a_reference_is_described_and_made_anew_of_music(gateway: Gateway) -> None:
+    assert (await gateway.http.get("/v1/reference")).json()["source"] == "own_takes"
+    body = {"music": [{"taste_id": "t-one"}, {"take_id": "mine"}], "prompts": ["jazz"]}
+    answer = await gateway.http.post("/v1/reference", json=body)
+    assert (answer.status_code, answer.json()["kind"], answer.json()["progress"]["total"]) == (202, "reference", 4)
+    assert answer.headers["location"].startswith("/v1/studies/")
+    assert (await gateway.http.post("/v1/reference")).status_code == 202, "everything has a default"
+    assert (await gateway.http.post("/v1/reference", json={"music": [{}]})).status_code == 422
+
+
 async def test_an_unknown_study_or_subject_is_404(gateway: Gateway) -> None:
     for path in ("/v1/studies/s-nobody", "/v1/studies/s-nobody/events", "/v1/studies/NOBODY"):
         assert (await gateway.http.get(path)).status_code == 404

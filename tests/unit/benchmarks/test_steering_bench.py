@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
-from benchmarks.steering.analysis import frechet
+from benchmarks.steering import report
 from benchmarks.steering.cells import Cell, slider_cells, stack_cells, twins
+from benchmarks.steering.latency import _Listener
 from benchmarks.steering.sizes import PROMPTS, SIZES
 
 from resonance.sliders import SLIDER_NAMES, SLIDER_PAIRS
+from resonance.v1 import generate_pb2, steering_pb2
+from resonance_extract.frechet import frechet, frechet_ratio
+from resonance_extract.plans import PROMPTS as CALIBRATION_PROMPTS
 from resonance_extract.reference import PROMPTS as REFERENCE_PROMPTS
-from resonance_extract.studies import PROMPTS as CALIBRATION_PROMPTS
 
 
 def test_no_prompt_of_the_bench_made_or_calibrated_a_direction() -> None:
@@ -70,3 +75,41 @@ def test_the_frechet_distance_of_two_gaussians_is_the_known_one() -> None:
     one, other = chance.normal(size=(4000, 3)), 2.0 * chance.normal(size=(4000, 3)) + np.array([3.0, 0.0, 0.0])
     assert frechet(one, one) == pytest.approx(0.0, abs=1e-6)
     assert frechet(one, other) == pytest.approx(9.0 + 3.0, rel=0.05)  # |m|^2 + sum (s1 - s2)^2
+
+
+def test_chance_alone_has_a_frechet_ratio_near_one_and_a_shift_does_not() -> None:
+    chance = np.random.default_rng(1)
+    clips, twins_, others = chance.normal(size=(3, 200, 20))
+    assert frechet_ratio(clips, twins_, others) == pytest.approx(1.0, abs=0.6)
+    assert frechet_ratio(clips + 2.0, twins_, others) > 5
+    assert frechet_ratio(clips[:2], twins_, others) == 0.0, "two clips say nothing"
+
+
+def test_the_grid_lies_inside_the_safe_range_and_as_far_again_beyond() -> None:
+    ends = dict.fromkeys(SLIDER_NAMES, (-2.0, 0.0))
+    strengths = {strength for name, strength in slider_cells(SIZES["medium"], ends) if name == "tempo"}
+    assert strengths == {-0.4, -0.8, -1.4, -2.0, -3.2}, "a closed side is not rendered"
+
+
+def test_the_split_half_row_is_that_of_the_taste_that_ships() -> None:
+    tastes = {
+        "nearest": {"contrast 1": 0.5},
+        "chance": 0.125,
+        "real_tracks": 0.5,
+        "split_half": {"contrast": 0.95, "mean": 0.5, "varied": 0.1},
+    }
+    rows = {row[0]: row for row in report._taste_goals(tastes)}
+    (row,) = (row for name, row in rows.items() if name.startswith("split-half"))
+    assert row[2].startswith("0.95")
+    assert row[3] == "met"
+
+
+def test_a_turn_is_heard_when_its_sample_came_and_its_turn_to_play_was() -> None:
+    listener = _Listener(rate=100)
+    listener.opened_s, listener.sent_s = time.monotonic() - 1.0, {0.5: time.monotonic() - 0.3}
+    in_force = generate_pb2.RecipeInForce(recipe_id="r", recipe=steering_pb2.Recipe(sliders={"energy": 0.5}))
+    listener.hear(generate_pb2.PerformResponse(recipe=in_force), "energy")
+    listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 150}), "energy")
+    assert listener.delays_s == [pytest.approx(0.8, abs=0.05)], "it came at once, but plays half a second from now"
+    listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 170}), "energy")
+    assert len(listener.delays_s) == 1

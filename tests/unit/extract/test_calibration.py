@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from resonance_extract.calibration import calibration_of
 from resonance_extract.quality import Quality, failed_gates, measure
 from resonance_extract.remap import isotonic, remap_of
-from resonance_extract.renderings import Condition, Measured
+from resonance_extract.renderings import SEED, Condition, Measured
 
 GOOD = Quality(
     rms=0.1, clipped_share=0.0, silent_share=0.0, flatness=0.01, distance_db=0.0, repetition=0.2, log_likelihood=-4.0
@@ -56,6 +56,54 @@ def test_the_range_ends_where_more_strength_has_no_more_effect() -> None:
     assert found.strength_max == 0.5, "a twentieth more is not worth twice the push"
     assert found.strength_min == -1.0, "a dip on the way is no end"
     assert found.remap[-1].strength == 0.5
+
+
+def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:
+    cells = measured({1.0: 1.0, 2.0: 2.0}, {})
+    for prompt, silent_share in (("one", 0.7), ("two", 0.0)):
+        hurt = Condition(prompt=prompt, strength=2.0, clip_s=1.0)
+        cells[hurt] = replace(cells[hurt], quality=replace(GOOD, silent_share=silent_share))
+    found = calibration_of(cells, norm_max=1.0)
+    (point,) = (one for one in found.points if one.strength == 2.0)
+    assert (point.failed_clips, point.clip_count, list(point.failed_gates)) == (1, 2, ["single_clips"])
+    assert found.strength_max == 1.0
+    assert found.reason_max == "at 2 1 of 2 clips break (single_clips)"
+
+
+def test_one_clip_that_breaks_where_none_does_farther_out_is_chance() -> None:
+    cells = measured({1.0: 1.0, 2.0: 2.0, 3.0: 3.0}, {})
+    hurt = Condition(prompt="one", strength=1.0, clip_s=1.0)
+    cells[hurt] = replace(cells[hurt], quality=replace(GOOD, silent_share=0.7))
+    assert calibration_of(cells, norm_max=1.0).strength_max == 3.0
+    farther = Condition(prompt="two", strength=2.0, clip_s=1.0)
+    cells[farther] = replace(cells[farther], quality=replace(GOOD, silent_share=0.7))
+    assert calibration_of(cells, norm_max=1.0).strength_max == 0.0, "twice in a row is no chance"
+
+
+def test_a_side_that_breaks_at_once_is_closed_and_says_why() -> None:
+    found = calibration_of(measured({-1.0: -1.0, 1.0: 1.0}, {-1.0: {"silent_share": 0.9}}), norm_max=1.0)
+    assert found.strength_min == 0.0
+    assert found.reason_min == "closed: at -1 2 of 2 clips break (silence)"
+    assert found.reason_max == "every strength that was tried holds"
+
+
+def test_the_faithful_part_ends_where_the_spectra_leave_the_unsteered_ones() -> None:
+    chance = np.random.default_rng(0)
+    cells: dict[Condition, Measured] = {}
+    for prompt in "abcdefgh":
+        for seed in (SEED, SEED + 1):
+            shape = chance.normal(size=32).tolist()
+            plain = Condition(prompt=prompt, strength=0.0, clip_s=1.0, seed=seed)
+            cells[plain] = Measured(quality=GOOD, projection=0.0, shape=shape)
+            for strength, moved in ((1.0, 0.01), (2.0, 4.0)) if seed == SEED else ():
+                steered = Condition(prompt=prompt, strength=strength, clip_s=1.0)
+                moved_shape = [value + moved for value in shape]
+                cells[steered] = Measured(quality=GOOD, projection=strength, shape=moved_shape)
+    found = calibration_of(cells, norm_max=1.0)
+    ratios = {point.strength: point.frechet_ratio for point in found.points}
+    assert ratios[0.0] == pytest.approx(1.0)
+    assert ratios[1.0] <= 1.25 < ratios[2.0]
+    assert (found.strength_max, found.faithful_max, found.faithful_min) == (2.0, 1.0, 0.0)
 
 
 def test_effects_are_paired_with_the_twin_of_the_same_prompt() -> None:

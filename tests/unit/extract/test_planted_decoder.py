@@ -25,6 +25,7 @@ from resonance_extract.configuration import reference_digest
 from resonance_extract.ear import Ear
 from resonance_extract.extraction import TasteShelf
 from resonance_extract.layers import best_layers
+from resonance_extract.plans import Planner
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.renderings import Renderer
 from resonance_extract.statistics import Reference
@@ -85,6 +86,8 @@ def test_the_scan_finds_the_layer(found: tuple[dict[str, bytes], extract_pb2.Con
     assert not concept.unusable_reason
     assert best_layers(concept.layers)[0] == PLANTED_LAYER
     assert concept.layers[PLANTED_LAYER].auc == 1.0
+    assert max(concept.layer_gains, key=lambda layer: concept.layer_gains[layer]) == PLANTED_LAYER
+    assert concept.layer_gains[PLANTED_LAYER] == 1.0
     others = [layer.norm for layer in concept.layers if layer.layer != PLANTED_LAYER]
     assert concept.layers[PLANTED_LAYER].norm > 2 * max(others)
 
@@ -141,7 +144,8 @@ async def studies_of(planted: Planted, objects: dict[str, bytes]) -> AsyncIterat
         shelf = ReferenceShelf(ear, store)
         concepts = ConceptShelf(ear, store, shelf)
         renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear)
-        yield Studies(store, concepts, TasteShelf(ear, store, shelf), renderer, model_digest=planted.model.facts.digest)
+        planner = Planner(store, concepts, TasteShelf(ear, store, shelf), shelf, ear, renderer)
+        yield Studies(store, planner, model_digest=planted.model.facts.digest)
 
 
 def at_the_layer_alone(objects: dict[str, bytes], concept: extract_pb2.Concept) -> dict[str, bytes]:
@@ -153,6 +157,7 @@ def at_the_layer_alone(objects: dict[str, bytes], concept: extract_pb2.Concept) 
     changed = extract_pb2.Concept()
     changed.CopyFrom(concept)
     changed.vector_sha256 = hashlib.sha256(data).hexdigest()
+    changed.layer_gains.clear()
     name = concept_key(concept.model_digest, concept.name)
     return objects | {concept.vector_key: data, name: json_format.MessageToJson(changed).encode()}
 

@@ -8,9 +8,10 @@ import torch
 
 from resonance.errors import InvalidInput
 from resonance.v1 import extract_pb2, steering_pb2
+from resonance_extract.contrasts import Contrast, difference_of, natural_sizes, same_music
 from resonance_extract.describing.meters import COLUMN_COUNT
 from resonance_extract.directions import direction_of
-from resonance_extract.layers import auc_of, best_layers, layer_scores
+from resonance_extract.layers import auc_of, best_layers, layer_gains, layer_scores
 from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean
 from resonance_extract.quality import failed_gates, measure
 from resonance_extract.statistics import Reference, TrackStatistics
@@ -29,6 +30,11 @@ def planted(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type
     return more.astype(np.float32), less.astype(np.float32), truth
 
 
+def in_pairs(more: np.ndarray, less: np.ndarray, count: int) -> list[Contrast]:  # type: ignore[type-arg]
+    """Sample i belongs to pair i modulo `count`."""
+    return [Contrast(more=more[pair::count], less=less[pair::count]) for pair in range(count)]
+
+
 def reference(scale: float = 1.0) -> Reference:
     return Reference(
         mean=np.zeros((LAYERS, HIDDEN), dtype=np.float32),
@@ -45,7 +51,7 @@ def test_diffmean_recovers_the_planted_direction_and_its_sign() -> None:
 
 def test_the_layer_scan_finds_the_planted_layer() -> None:
     more, less, _ = planted()
-    scores = layer_scores(more, less, reference(), pair_count=10)
+    scores = layer_scores(in_pairs(more, less, 10), reference())
     assert best_layers(scores)[0] == PLANTED
     assert scores[PLANTED].auc >= 0.99
     assert all(score.auc < 0.8 for score in scores if score.layer != PLANTED)
@@ -55,8 +61,46 @@ def test_a_concept_that_is_nothing_scores_as_chance() -> None:
     chance = np.random.default_rng(5)
     more, less = chance.normal(size=(2, 200, 1, HIDDEN)).astype(np.float32)
     one_layer = Reference(mean=reference().mean[:1], variance=reference().variance[:1])
-    (score,) = layer_scores(more, less, one_layer, pair_count=50)
+    (score,) = layer_scores(in_pairs(more, less, 50), one_layer)
     assert abs(score.auc - 0.5) < 0.12
+    assert abs(score.separation) < 0.5
+
+
+def test_one_pair_of_unequal_sets_is_held_out_by_its_pieces() -> None:
+    more, less, _ = planted()
+    scores = layer_scores([Contrast(more=more[:20], less=less[:7])], reference())
+    assert scores[PLANTED].auc >= 0.95
+    assert scores[PLANTED].separation > 3
+    lonely = layer_scores([Contrast(more=more[:1], less=less[:1])], reference())
+    assert {score.auc for score in lonely} == {0.5}, "with one piece on a side there is nothing to hold out"
+
+
+def test_only_layers_that_know_the_concept_act_and_each_in_proportion() -> None:
+    more, less, _ = planted()
+    more[:, PLANTED + 1] += 3.0 * np.eye(HIDDEN)[0]
+    contrasts = in_pairs(more, less, 10)
+    scores = layer_scores(contrasts, reference())
+    difference = difference_of(contrasts)
+    gains = layer_gains(
+        natural_sizes(difference, direction_of(difference, reference(), model_digest="m").per_layer), scores
+    )
+    assert gains[PLANTED] == 1.0
+    assert gains[PLANTED + 1] == pytest.approx(0.5, abs=0.1)
+    assert {gains[layer] for layer in range(LAYERS) if layer not in (PLANTED, PLANTED + 1)} == {0.0}
+
+
+def test_where_no_layer_knows_it_all_layers_act_alike() -> None:
+    chance = [extract_pb2.LayerScore(layer=layer, auc=0.5) for layer in range(3)]
+    assert layer_gains(np.ones(3, np.float32), chance) == {}
+
+
+def test_the_same_music_under_two_texts_differs_by_the_texts_alone() -> None:
+    chance = np.random.default_rng(3)
+    music = 50 * chance.normal(size=(8, LAYERS, HIDDEN)).astype(np.float32)
+    words = np.eye(HIDDEN, dtype=np.float32)[0]
+    heard = same_music(music + words, music)
+    assert heard.difference == pytest.approx(np.broadcast_to(words, (LAYERS, HIDDEN)), abs=1e-4)
+    assert float(np.abs(heard.more).max()) < 1, "what the music is has no part in it"
 
 
 def test_a_unit_of_strength_is_one_standard_deviation_of_the_residual() -> None:

@@ -75,7 +75,7 @@ def test_time_select_needs_ranges() -> None:
 def test_a_concept_needs_a_pair() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse(ConceptBody, b'{"name": "rain", "pairs": []}')
-    assert caught.value.violations[0].reason == "TOO_FEW"
+    assert (caught.value.violations[0].field, caught.value.violations[0].reason) == ("pairs", "REQUIRED")
 
 
 def test_the_short_form_of_one_taste_comes_after_the_list() -> None:

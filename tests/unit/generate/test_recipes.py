@@ -187,3 +187,33 @@ async def test_self_monitoring_needs_to_know_where_music_lies(
     with pytest.raises(FailedPrecondition) as caught:
         await book.resolve(recipe(tastes=[use], steering_rule=steering_pb2.STEERING_RULE_EASE))
     assert caught.value.reason == "NO_BASELINES"
+
+
+async def test_a_concept_acts_on_its_own_layers_unless_the_recipe_names_others(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    await put_concept(store, tiny, "rush", layer_gains={0: 0.0, 1: 1.0, 2: 0.5})
+    use = steering_pb2.ConceptWeight(name="rush", strength=0.4)
+    steering = (await book.resolve(recipe(concepts=[use]))).score.steering
+    assert steering is not None
+    assert [float(row) for row in steering[:3, 0, 0]] == pytest.approx([0.0, 0.4, 0.2])
+    use.layer_gains[1] = 2.0
+    named = (await book.resolve(recipe(concepts=[use]))).score.steering
+    assert named is not None
+    assert [float(row) for row in named[:3, 0, 0]] == pytest.approx([0.4, 0.8, 0.4])
+
+
+async def test_a_slider_acts_on_its_concepts_layers(book: RecipeBook, store: MemoryStore, tiny: LoadedModel) -> None:
+    await put_concept(store, tiny, "energy", layer_gains={0: 0.0})
+    steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=1.0)))).score.steering
+    assert steering is not None
+    assert float(steering[0, 0, 0]) == 0.0
+    assert float(steering[1, 0, 0]) == pytest.approx(UNCALIBRATED_STRENGTH_MAX)
+
+
+async def test_an_uncalibrated_concept_is_held_to_half_of_what_its_words_do(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    await put_concept(store, tiny, "rush", natural_strength=4.0)
+    resolved = await book.resolve(recipe(concepts=[steering_pb2.ConceptWeight(name="rush", strength=7.0)]))
+    assert "held to 2" in resolved.notices[0]

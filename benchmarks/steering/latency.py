@@ -1,0 +1,104 @@
+"""Knob to ear: how long after a slider has moved its first sample is heard, in a live performance over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resonance.rpc import RpcServer, open_channel
+from resonance.settings import Settings
+from resonance.store import open_store
+from resonance.v1 import generate_pb2, generate_pb2_grpc, steering_pb2
+from resonance_generate.build import open_generate
+from resonance_model.loaded import LoadedModel
+
+TURNS = 12
+SETTLE_S = 2.0
+TURN_EVERY_S = 1.3  # no multiple of a chunk: turns fall anywhere between two
+CHUNK_S = 0.2
+
+
+def knob_to_ear(model: LoadedModel, folder: Path, *, slider: str = "energy") -> dict[str, Any]:
+    """Milliseconds from sending a slider's new position until its first sample is heard, over `TURNS` turns, by a listener who plays from
+    the first chunk on without a break: the later of when that sample came and when its turn to be played was. The store below `folder`
+    has the sliders' concepts."""
+    return asyncio.run(_measure(model, folder, slider))
+
+
+@dataclass(slots=True)
+class _Listener:
+    """What a listener sees: when the first chunk came, and the turns that wait to be heard, by recipe."""
+
+    rate: int = 0
+    opened_s: float = 0.0
+    sent_s: dict[float, float] = field(default_factory=dict)
+    turns: dict[str, float] = field(default_factory=dict)
+    delays_s: list[float] = field(default_factory=list)
+    plays: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hear(self, event: generate_pb2.PerformResponse, slider: str) -> None:
+        """Takes in one event."""
+        now = time.monotonic()
+        if event.HasField("started"):
+            self.rate = event.started.format.sample_rate_hz
+        elif event.HasField("recipe"):
+            position = round(float(getattr(event.recipe.recipe.sliders, slider)), 6)
+            if position in self.sent_s:
+                self.turns[event.recipe.recipe_id] = self.sent_s.pop(position)
+        elif event.HasField("chunk"):
+            self.opened_s = self.opened_s or now
+            self.plays.set()
+            if (turned_s := self.turns.pop(event.chunk.recipe_id, None)) is not None:
+                plays_s = self.opened_s + event.chunk.sample_offset / self.rate
+                self.delays_s.append(max(now, plays_s) - turned_s)
+
+
+async def _measure(model: LoadedModel, folder: Path, slider: str) -> dict[str, Any]:
+    async with AsyncExitStack() as stack:
+        store = await open_store(Settings(data_dir=folder))
+        stack.push_async_callback(store.close)
+        server = RpcServer("127.0.0.1:0")
+        settings = Settings(grpc_addr=await server.bind(), data_dir=folder)
+        parts = await stack.enter_async_context(open_generate(settings, store, model))
+        parts.add_to(server)
+        await server.start()
+        stack.push_async_callback(server.stop, 0)
+        channel = await stack.enter_async_context(open_channel(settings.grpc_addr))
+        listener = _Listener()
+        call = generate_pb2_grpc.GenerateServiceStub(channel).Perform(_turns(listener, slider))
+        async for event in call:
+            listener.hear(event, slider)
+    delays = np.array(listener.delays_s) * 1000
+    return {
+        "turns": len(delays),
+        "chunk_ms": 1000 * CHUNK_S,
+        "median_ms": float(np.median(delays)),
+        "worst_ms": float(delays.max()),
+    }
+
+
+async def _turns(listener: _Listener, slider: str) -> AsyncIterator[generate_pb2.PerformRequest]:
+    opening = generate_pb2.PerformOpening(recipe=_recipe(slider, 0.0), seed=1, chunk_s=CHUNK_S)
+    yield generate_pb2.PerformRequest(opening=opening)
+    await listener.plays.wait()
+    await asyncio.sleep(SETTLE_S)
+    for turn in range(TURNS):
+        position = round((1 if turn % 2 else -1) * (0.5 + turn / 100), 6)
+        listener.sent_s[position] = time.monotonic()
+        yield generate_pb2.PerformRequest(control=generate_pb2.PerformControl(recipe=_recipe(slider, position)))
+        await asyncio.sleep(TURN_EVERY_S)
+    stop = generate_pb2.PerformControl(command=generate_pb2.PLAYBACK_COMMAND_STOP)
+    yield generate_pb2.PerformRequest(control=stop)
+
+
+def _recipe(slider: str, position: float) -> steering_pb2.Recipe:
+    recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz trio with drums")])
+    setattr(recipe.sliders, slider, position)
+    return recipe

@@ -1,0 +1,315 @@
+"""What a study measures: its parts by key, how each is measured, and what all of them together say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from google.protobuf import json_format
+
+from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound, invalid_field
+from resonance.ids import digest_of
+from resonance.keys import piece_key, taste_calibration_key
+from resonance.store import ObjectStore
+from resonance.taste import Direction
+from resonance.v1 import extract_pb2
+from resonance_extract.calibration import calibration_of
+from resonance_extract.concepts import ConceptShelf, usable
+from resonance_extract.ear import Ear
+from resonance_extract.extraction import TasteShelf
+from resonance_extract.layers import best_layers
+from resonance_extract.music import MusicShelf, Piece, pieces_of
+from resonance_extract.reference import PROMPTS as REFERENCE_PROMPTS
+from resonance_extract.reference import ReferenceShelf
+from resonance_extract.renderings import OTHER_SEED, Condition, Measured, Renderer, Subject
+from resonance_extract.scan import SCAN_STRENGTH, forms_of, renderings_of
+from resonance_extract.statistics import HeardPiece, Reference
+
+# Of a concept: in shares of its natural strength, at which the push is as large as its two sides differ.
+LADDER = (0.2, 0.45, 0.8, 1.3)
+# Of a taste, and of concepts that know no natural strength: the push accumulates over layers and guidance multiplies it, and on the
+# embedded model half a unit already saturates (see docs/steering.md), so it is fine near zero.
+STRENGTHS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+STRENGTH_MAX = 8.0
+PROMPTS = ("calm piano music", "rock with drums and bass", "ambient synth", "jazz", "strings and flute", "techno")
+CLIP_S = 4.0
+REFERENCE_CLIP_S = 4.0
+REFERENCE_PIECES_MIN = 4
+REFERENCE_PIECES_MAX = 1000
+_REFERENCE_SEED = 7
+
+
+class Plan(Protocol):
+    """One study's work. `keys` name its parts in their order; `identity` is everything that its result depends on."""
+
+    @property
+    def keys(self) -> list[str]: ...
+
+    @property
+    def identity(self) -> list[Any]: ...
+
+    async def measure(self, key: str) -> dict[str, Any]:
+        """One part, as plain values."""
+        ...
+
+    async def finish(self, study: extract_pb2.Study, cells: Mapping[str, Any]) -> None:
+        """Writes the result into the study."""
+        ...
+
+    async def put_in_force(self, study: extract_pb2.Study) -> None:
+        """Makes a finished study's result what the product goes by."""
+        ...
+
+
+class RenderingPlan:
+    """A calibration or a layer scan of a concept or taste: renderings through `generate`."""
+
+    def __init__(
+        self,
+        request: extract_pb2.StartStudyRequest,
+        subject: Subject,
+        renderer: Renderer,
+        concepts: ConceptShelf,
+        store: ObjectStore,
+    ) -> None:
+        self._kind = request.kind or extract_pb2.STUDY_KIND_CALIBRATION
+        self._subject = subject
+        self._renderer = renderer
+        self._concepts = concepts
+        self._store = store
+        self._conditions = {one.key: one for one in _conditions_of(request, subject)}
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self._conditions)
+
+    @property
+    def identity(self) -> list[Any]:
+        subject = self._subject
+        return [self._kind, subject.concept, subject.taste_id, subject.vector_sha256, sorted(self._conditions)]
+
+    async def measure(self, key: str) -> dict[str, Any]:
+        return (await self._renderer.measured(self._conditions[key], self._subject)).to_json()
+
+    async def finish(self, study: extract_pb2.Study, cells: Mapping[str, Any]) -> None:
+        measured = {one: Measured.from_json(cells[key]) for key, one in self._conditions.items()}
+        if self._kind == extract_pb2.STUDY_KIND_LAYER_SCAN:
+            del study.renderings[:]
+            study.renderings.extend(renderings_of(measured))
+        else:
+            study.calibration.CopyFrom(calibration_of(measured, norm_max=self._subject.norm_max))
+            study.calibration.create_time.GetCurrentTime()
+
+    async def put_in_force(self, study: extract_pb2.Study) -> None:
+        if not study.HasField("calibration"):
+            return
+        subject = self._subject
+        if subject.concept:
+            concept = await self._concepts.get(subject.concept)
+            concept.calibration.CopyFrom(study.calibration)
+            await self._concepts.save(concept)
+        else:
+            data = json_format.MessageToJson(study.calibration, indent=None).encode()
+            await self._store.put(taste_calibration_key(subject.taste_id, subject.vector_sha256), data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Take:
+    """A take of the model's own that a reference hears."""
+
+    prompt: str
+    clip_s: float
+
+    @property
+    def key(self) -> str:
+        return digest_of(["take", asdict(self), _REFERENCE_SEED])
+
+
+class ReferencePlan:
+    """A model's reference statistics from the music it is given: stored pieces, and takes of prompts.
+
+    What the layers say of a piece is an object of its own: at 48 layers it is too much for the study's document.
+    """
+
+    def __init__(
+        self,
+        pieces: Sequence[Piece],
+        takes: Sequence[_Take],
+        *,
+        music: MusicShelf,
+        ear: Ear,
+        shelf: ReferenceShelf,
+        store: ObjectStore,
+    ) -> None:
+        parts: list[Piece | _Take] = [*pieces, *takes]
+        self._parts = {part.key[:24]: part for part in parts}
+        self._music = music
+        self._ear = ear
+        self._shelf = shelf
+        self._store = store
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self._parts)
+
+    @property
+    def identity(self) -> list[Any]:
+        return [extract_pb2.STUDY_KIND_REFERENCE, sorted(part.key for part in self._parts.values())]
+
+    async def measure(self, key: str) -> dict[str, Any]:
+        object_key = self._object_key(key)
+        return {
+            "object_key": object_key,
+            "sha256": await self._store.put(object_key, (await self._hear(key)).to_bytes()),
+        }
+
+    async def finish(self, study: extract_pb2.Study, cells: Mapping[str, Any]) -> None:
+        heard = [await self._heard(key) for key in self._parts]
+        reference = Reference.of_pieces(
+            np.stack([piece.mean for piece in heard]), np.stack([piece.variance for piece in heard])
+        )
+        study.reference.CopyFrom(await self._shelf.keep(reference, study_id=study.study_id))
+
+    async def put_in_force(self, study: extract_pb2.Study) -> None:
+        if study.HasField("reference"):
+            await self._shelf.put_in_force(study.reference)
+
+    async def _heard(self, key: str) -> HeardPiece:
+        """What was heard of a part; heard once more where its object is gone or damaged."""
+        try:
+            return HeardPiece.from_bytes((await self._store.get(self._object_key(key))).data)
+        except (NotFound, DataLoss):
+            return await self._hear(key)
+
+    async def _hear(self, key: str) -> HeardPiece:
+        part = self._parts[key]
+        if isinstance(part, Piece):
+            return await self._music.hear(part)
+        ((codes, _),) = await self._ear.render([part.prompt], duration_s=part.clip_s, seed=_REFERENCE_SEED)
+        return HeardPiece.of(await self._ear.codes(codes))
+
+    def _object_key(self, key: str) -> str:
+        return piece_key(digest_of(["piece", self._ear.model.facts.digest, self._parts[key].key]))
+
+
+class Planner:
+    """Turns what was asked into a plan."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        concepts: ConceptShelf,
+        tastes: TasteShelf,
+        shelf: ReferenceShelf,
+        ear: Ear,
+        renderer: Renderer,
+    ) -> None:
+        self._store = store
+        self._concepts = concepts
+        self._tastes = tastes
+        self._shelf = shelf
+        self._ear = ear
+        self._renderer = renderer
+        self._model_digest = ear.model.facts.digest
+
+    async def plan(self, request: extract_pb2.StartStudyRequest) -> Plan:
+        """The plan of a request.
+
+        Raises:
+            InvalidInput: not exactly one subject is named, or a reference is asked for of too little music.
+            NotFound: there is no such concept, taste or take.
+            FailedPrecondition: the concept is not usable, or the music is another model's.
+        """
+        if request.kind == extract_pb2.STUDY_KIND_REFERENCE:
+            return await self._reference(request)
+        if request.music:
+            raise invalid_field(
+                "music", "NOT_READ", "is what a reference study hears; this study names a concept or a taste"
+            )
+        subject = await self._subject_of(request)
+        return RenderingPlan(request, subject, self._renderer, self._concepts, self._store)
+
+    async def _reference(self, request: extract_pb2.StartStudyRequest) -> ReferencePlan:
+        if request.concept or request.taste_id or request.strengths:
+            raise invalid_field(
+                "music", "NO_SUBJECT", "a reference study names its music in `music` and `prompts`, and no subject"
+            )
+        music = MusicShelf(self._ear, self._store)
+        pieces = await pieces_of(music, request.music)
+        prompts = list(request.prompts) or ([] if request.music else list(REFERENCE_PROMPTS))
+        takes = [
+            _Take(prompt=prompt, clip_s=max(1.0, request.clip_s or REFERENCE_CLIP_S))
+            for prompt in dict.fromkeys(prompts)
+        ]
+        if not REFERENCE_PIECES_MIN <= len(pieces) + len(takes) <= REFERENCE_PIECES_MAX:
+            raise InvalidInput(
+                f"{len(pieces) + len(takes)} pieces are not varied music: a reference needs from {REFERENCE_PIECES_MIN} to "
+                f"{REFERENCE_PIECES_MAX}",
+                reason="TOO_LITTLE_MUSIC",
+            )
+        return ReferencePlan(pieces, takes, music=music, ear=self._ear, shelf=self._shelf, store=self._store)
+
+    async def _subject_of(self, request: extract_pb2.StartStudyRequest) -> Subject:
+        if bool(request.concept) == bool(request.taste_id):
+            raise invalid_field("concept", "ONE_SUBJECT", "name a concept or a taste, and not both")
+        if request.concept:
+            concept = usable(await self._concepts.get(request.concept))
+            return Subject(
+                concept=concept.name,
+                taste_id="",
+                direction=await self._direction(concept.vector_key),
+                vector_sha256=concept.vector_sha256,
+                norm_max=max(layer.norm for layer in concept.layers),
+                best_layers=tuple(best_layers(concept.layers)),
+                natural_strength=concept.natural_strength,
+                layer_gains=dict(concept.layer_gains),
+            )
+        taste = await self._tastes.get(request.taste_id)
+        if taste.model_digest != self._model_digest:
+            raise FailedPrecondition(
+                f"taste {request.taste_id} was made for another model; make it again", reason="MODEL_MISMATCH"
+            )
+        order = sorted(range(len(taste.layer_norms)), key=lambda layer: -taste.layer_norms[layer])
+        return Subject(
+            concept="",
+            taste_id=request.taste_id,
+            direction=await self._direction(taste.vector_key),
+            vector_sha256=taste.vector_sha256,
+            norm_max=max(taste.layer_norms),
+            best_layers=tuple(order[:3]),
+        )
+
+    async def _direction(self, key: str) -> Direction:
+        return Direction.from_bytes((await self._store.get(key)).data)
+
+
+def strengths_of(natural_strength: float) -> list[float]:
+    """The ladder on both sides of zero, in rising order."""
+    sizes = [share * natural_strength for share in LADDER] if natural_strength > 0 else list(STRENGTHS)
+    up = sorted({round(min(size, STRENGTH_MAX), 4) for size in sizes} - {0.0})
+    return [*(-size for size in reversed(up)), *up]
+
+
+def _conditions_of(request: extract_pb2.StartStudyRequest, subject: Subject) -> list[Condition]:
+    """What is rendered, unsteered twins first of each prompt; a calibration also renders each prompt unsteered with another seed."""
+    prompts, clip_s = list(request.prompts) or list(PROMPTS), max(1.0, request.clip_s) if request.clip_s else CLIP_S
+    plain = [("all", 0.0)]
+    if request.kind == extract_pb2.STUDY_KIND_LAYER_SCAN:
+        strengths, forms = list(request.strengths) or [-_scan(subject), _scan(subject)], forms_of(subject)
+    else:
+        strengths, forms = list(request.strengths) or strengths_of(subject.natural_strength), ["all"]
+    steered = [(form, strength) for form in forms for strength in sorted({*strengths} - {0.0})]
+    found = [
+        Condition(prompt=prompt, strength=strength, clip_s=clip_s, form=form)
+        for prompt in prompts
+        for form, strength in [*plain, *steered]
+    ]
+    if request.kind == extract_pb2.STUDY_KIND_LAYER_SCAN:
+        return found
+    return found + [Condition(prompt=prompt, strength=0.0, clip_s=clip_s, seed=OTHER_SEED) for prompt in prompts]
+
+
+def _scan(subject: Subject) -> float:
+    return min(STRENGTH_MAX, subject.natural_strength) or SCAN_STRENGTH
