@@ -55,15 +55,6 @@ def _spelt(low: int, high: int) -> str:
     return "|".join(str(number) for number in range(low, high + 1))
 
 
-@torch.no_grad()
-def share_numbers(encoder: T5EncoderModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Give each tempo's word the mean of the numbers that are read as it from now on (once, for weights made before)."""
-    words, table = tokenizer.get_vocab(), encoder.shared.weight
-    for tempo, (low, high) in NUMBERS.items():
-        known = [words[str(number)] for number in range(low, high + 1) if abs(number / tempo - 1) <= 0.05]
-        table[words[str(tempo)]] = table[known].mean(0)
-
-
 def config(words: int) -> T5Config:
     """128 wide, two layers, four heads."""
     return T5Config(
