@@ -84,7 +84,7 @@ def gates(figures: dict[str, Any]) -> list[Gate]:
             name="The same, thirty seconds",
             wanted="0",
             measured=f"{long['collapsed']} of {long['clips']}" if long else "not measured",
-            is_met=bool(long) and long["collapsed"] == 0,
+            is_met=long is not None and long["collapsed"] == 0,
         ),
         Gate(
             name="Core-seconds per second of music, one thread, guided, transformers' own loop",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from collections import Counter
@@ -19,13 +20,13 @@ from scipy.stats import spearmanr
 from . import corpus, pictures
 from .captions import ENERGY_WORDS, INSTRUMENT_WORDS, caption
 from .compose import SOLOISTS, compose
-from .export import WEIGHTS
 from .generate import Generator
 from .listener import Listener, lessons, taught
 from .meters import Reading, folded, read, same_tempo
 from .render import render_piece
 from .synth import Synth
 from .text import CLASSES, INSTRUMENTS
+from .tokenise import WEIGHTS
 from .train_codec import measure
 
 SHOWN: Final = (
@@ -52,7 +53,12 @@ CONTRASTS: Final = {  # attribute: prompts for little, prompts for much
     "emotional_tension": (("happy {}", "cheerful {}"), ("tense {}", "ominous {}")),
     "mode": (("happy {} in c major", "uplifting {}"), ("sad {}", "melancholic {} minor key")),
 }
-PARTS: Final = ("asked", "tempo", "random", "long")
+PARTS: Final = {  # the parts, which can run side by side, and the last figure of each
+    "asked": "training",
+    "tempo": "energy",
+    "random": "random_prompts",
+    "long": "thirty_seconds",
+}
 CONTRAST_GENRES: Final = ("rock", "lo-fi", "classical", "funk")
 
 Clip = NDArray[np.float32]
@@ -273,26 +279,43 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, default=Path("model/training/figures"))
     parser.add_argument("--samples", type=Path, default=Path("model/training/samples"))
     parser.add_argument("--part", choices=("all", *PARTS), default="all", help="the parts can run side by side")
+    parser.add_argument("--missing", action="store_true", help="only if these weights were not examined so before")
     parser.add_argument("--lessons", type=int, default=2000)
     parser.add_argument("--prompts", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--long-prompts", type=int, default=24, help="clips of thirty seconds")
+    parser.add_argument("--renderings", type=int, default=100, help="that the meters are tried on")
     arguments = parser.parse_args()
+    path, weights = arguments.folder / "evaluation.json", sha256_of(arguments.folder / "model.safetensors")
+    if arguments.missing and PARTS.get(arguments.part, "") in known_figures(path, weights):
+        return
     torch.set_num_threads(1)
     examination = Examination(arguments.folder)
     figures: dict[str, Any] = {}
     if arguments.part in ("all", "asked"):
         figures |= _asked_and_heard(examination, arguments)
     if arguments.part in ("all", "tempo"):
-        figures |= {"tempo": examination.tempo(), "renderings": rendered(100), "energy": examination.energy()}
+        figures |= {"tempo": examination.tempo(), "renderings": rendered(arguments.renderings)}
+        figures |= {"energy": examination.energy()}
     if arguments.part in ("all", "random"):
         figures["random_prompts"] = examination.random_prompts(arguments.prompts, arguments.seeds)
     if arguments.part in ("all", "long"):
         figures["thirty_seconds"] = examination.random_prompts(arguments.long_prompts, 1, 30.0)
-    path = arguments.folder / "evaluation.json"
-    known = json.loads(path.read_text()) if path.exists() and arguments.part != "all" else {}
-    path.write_text(json.dumps({**known, **figures}, indent=1) + "\n")
+    known = known_figures(path, weights)  # read now: another part may have been written meanwhile
+    path.with_suffix(".part").write_text(json.dumps({**known, **figures, "weights_sha256": weights}, indent=1) + "\n")
+    path.with_suffix(".part").rename(path)
     print(json.dumps(figures, indent=1))
+
+
+def known_figures(path: Path, weights_sha256: str) -> dict[str, Any]:
+    """What was measured of the same weights before."""
+    known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return known if known.get("weights_sha256") == weights_sha256 else {}
+
+
+def sha256_of(path: Path) -> str:
+    """The file's digest."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _asked_and_heard(examination: Examination, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -320,7 +343,8 @@ def _listener(examination: Examination, count: int) -> tuple[Listener, dict[str,
         heard, wanted = torch.load(path, weights_only=True)
     else:
         heard, wanted, _ = lessons(count, examination.generator.model.audio_encoder)
-        torch.save((heard, wanted), path)
+        torch.save((heard, wanted), path.with_suffix(".part"))
+        path.with_suffix(".part").rename(path)
     listener, skill = taught(heard, wanted)
     return listener, {name: round(value, 3) for name, value in skill.items()}
 

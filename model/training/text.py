@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -161,16 +162,22 @@ def pretrain(steps: int) -> None:
         optimiser.zero_grad()
         if step % 100 == 0:
             print({"step": step, "loss": round(loss.item(), 3)}, flush=True)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    tokenizer.save_pretrained(FOLDER)
-    encoder.save_pretrained(FOLDER)
+    _keep(tokenizer, encoder)
 
 
 def take_exported(folder: Path) -> None:
     """Tokenizer and text encoder of an exported MusicGen folder, as a later run's start."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    PreTrainedTokenizerFast.from_pretrained(folder).save_pretrained(FOLDER)
-    MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).text_encoder.save_pretrained(FOLDER)
+    exported = MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    _keep(PreTrainedTokenizerFast.from_pretrained(folder), exported.text_encoder)
+
+
+def _keep(tokenizer: PreTrainedTokenizerFast, encoder: T5EncoderModel) -> None:
+    """Both, in one move: a folder that is there is whole."""
+    partial = FOLDER.with_name(FOLDER.name + ".part")
+    tokenizer.save_pretrained(partial)
+    encoder.save_pretrained(partial)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    partial.rename(FOLDER)
 
 
 def main() -> None:

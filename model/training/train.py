@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from . import corpus, player, text
 from .captions import CHORDAL
+from .stopping import STOPPED, Stop
 from .windows import IGNORED, Corpus, Window, delayed, spoilt, words
 
 FOLDER: Final = corpus.WORK / "player"
@@ -115,6 +116,7 @@ class Trainer:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._rank, self._world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         self._arguments = arguments
+        self._stop = Stop()
         torch.manual_seed(5)
         self.player = player.Player(T5EncoderModel.from_pretrained(text.FOLDER, dtype=torch.float32))
         player.start(self.player)
@@ -163,6 +165,8 @@ class Trainer:
             state = torch.load(path, weights_only=True)
             self.player.load_state_dict(state["player"])
             self.step, self.frames, self.spent_s = state["step"], state["frames"], state["spent_s"]
+            if not self._rank:
+                forget_after(FOLDER / "log.jsonl", self.step)
             self._warm_from = state.get("warm_from", 0)
             if self._arguments.graft_copying:
                 player.teach_copying(self.player)
@@ -207,7 +211,11 @@ class Trainer:
         return {**self.player.state_dict(), **dict(zip(names, self._smooth, strict=True))}
 
     def run(self) -> None:
-        """Train until the deadline; rank 0's clock decides for all."""
+        """Train until the deadline, which the first clock to reach it calls for all.
+
+        Raises:
+            SystemExit: a signal asked to stop; the checkpoint is written, and the same call goes on from it.
+        """
         saved = measured = last = time.monotonic()
         losses: list[float] = []
         while not self._stops():
@@ -234,6 +242,8 @@ class Trainer:
                 self._evaluate()
                 measured = time.monotonic()
         self.save()
+        if self._stop.asked:
+            raise SystemExit(STOPPED)
         if self._rank == 0:
             self._evaluate()
 
@@ -242,9 +252,9 @@ class Trainer:
         return {name: round(mean, 3) for name, mean in zip(TRAITS, means, strict=True)}
 
     def _stops(self) -> bool:
-        flag = torch.tensor([float(time.time() >= self._arguments.until)])
+        flag = torch.tensor([float(self._stop.asked or time.time() >= self._arguments.until)])
         if self._world > 1:
-            dist.broadcast(flag, 0)
+            dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag.item())
 
     def _rate(self) -> float:
@@ -266,7 +276,7 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["scale"]
         loss = self._loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._average_gradients()
         nn.utils.clip_grad_norm_(self.player.parameters(), 1.0)
         for optimiser in self._optimisers:
@@ -378,6 +388,13 @@ class Trainer:
             with (FOLDER / "log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
             print(line, flush=True)
+
+
+def forget_after(log: Path, step: int) -> None:
+    """Drop the log's lines about steps that a killed run made after its last checkpoint: they will be made again."""
+    if log.exists():
+        kept = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step]
+        log.write_text("".join(line + "\n" for line in kept))
 
 
 def main() -> None:
