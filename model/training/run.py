@@ -127,6 +127,7 @@ def _alone(folder: Path) -> TextIO:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > until:
+                lock.close()
                 raise SystemExit(f"another run is at work in {folder}: wait for it, or stop it") from None
             time.sleep(LOOK_S)
         else:
