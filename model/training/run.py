@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -89,9 +90,11 @@ class Recipe:
 
     def _train(self) -> None:
         """What is left of the minutes, counted over all earlier calls; then the export."""
-        left = self._arguments.minutes - spent_minutes(corpus.WORK / "player" / "checkpoint.pt")
-        if left > 0.2:
-            self._command("train", "--minutes", str(left), processes=self._arguments.processes)
+        folder = corpus.WORK / "player"
+        minutes, step = progress(folder / "checkpoint.pt")
+        left = self._arguments.minutes - minutes
+        if left > 0.2 or not is_examined(folder / "log.jsonl", step):
+            self._command("train", "--minutes", str(max(left, 0.0)), processes=self._arguments.processes)
         self._command("export", "--folder", str(self._arguments.folder))
 
     def _evaluate(self) -> None:
@@ -106,11 +109,18 @@ class Recipe:
         self._command("export", "--digests-only", *folder)
 
 
-def spent_minutes(checkpoint: Path) -> float:
-    """What the training that lies in a checkpoint took; what a killed run did after its last checkpoint is lost and not counted."""
+def progress(checkpoint: Path) -> tuple[float, int]:
+    """Minutes and steps of the training that lies in a checkpoint: what a killed run did after its last one is lost, and not counted."""
     if not checkpoint.exists():
-        return 0.0
-    return float(torch.load(checkpoint, weights_only=True, mmap=True)["spent_s"]) / 60
+        return 0.0, 0
+    state = torch.load(checkpoint, weights_only=True, mmap=True)
+    return float(state["spent_s"]) / 60, int(state["step"])
+
+
+def is_examined(log: Path, step: int) -> bool:
+    """Whether the log has the gates of this very step: a run that was stopped in its last seconds wrote none."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return any("frame_0" in line and json.loads(line)["step"] == step for line in lines)
 
 
 def _alone(folder: Path) -> TextIO:

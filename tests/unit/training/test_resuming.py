@@ -65,9 +65,17 @@ def test_two_runs_in_one_folder_are_refused(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_only_what_a_checkpoint_holds_counts_as_spent(tmp_path: Path) -> None:
-    assert run.spent_minutes(tmp_path / "checkpoint.pt") == 0
-    torch.save({"spent_s": 90.0, "player": {"weight": torch.zeros(3)}}, tmp_path / "checkpoint.pt")
-    assert run.spent_minutes(tmp_path / "checkpoint.pt") == 1.5
+    assert run.progress(tmp_path / "checkpoint.pt") == (0, 0)
+    torch.save({"spent_s": 90.0, "step": 7, "player": {"weight": torch.zeros(3)}}, tmp_path / "checkpoint.pt")
+    assert run.progress(tmp_path / "checkpoint.pt") == (1.5, 7)
+
+
+def test_a_run_that_was_stopped_in_its_last_seconds_is_examined_all_the_same(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    assert not run.is_examined(log, 7)
+    log.write_text(json.dumps({"step": 6, "frame_0": {}}) + "\n" + json.dumps({"step": 7, "loss": 3.0}) + "\n")
+    assert run.is_examined(log, 6)
+    assert not run.is_examined(log, 7)
 
 
 def test_the_log_forgets_steps_that_will_be_made_again(tmp_path: Path) -> None:
