@@ -67,15 +67,16 @@ Clip = NDArray[np.float32]
 class Examination:
     """One exported folder under examination; every method returns figures for evaluation.json."""
 
-    def __init__(self, folder: Path, batch: int = 12, **sampling: Any) -> None:
+    def __init__(self, folder: Path, batch: int = 12, length: float = 1.0, **sampling: Any) -> None:
         self.generator = Generator(folder)
-        self._batch, self._sampling = batch, sampling
+        self._batch, self._length, self._sampling = batch, length, sampling
 
     def clips(self, prompts: list[str], seed: int, seconds: float = 6.0) -> list[Clip]:
         """One clip per prompt, in batches; the listener hears five seconds."""
         made: list[Clip] = []
         for start in range(0, len(prompts), self._batch):
-            made += self.generator.play(prompts[start : start + self._batch], seconds, seed + start, **self._sampling)
+            some = prompts[start : start + self._batch]
+            made += self.generator.play(some, seconds * self._length, seed + start, **self._sampling)
         return made
 
     def tempo(self) -> dict[str, Any]:
@@ -184,8 +185,9 @@ class Examination:
         """Core-seconds per second of music: one clip, guided, one thread, transformers' own loop."""
         self.generator.play(["lo-fi beat"], 1.0, 0)
         start = time.process_time()
-        self.generator.play(["lo-fi beat"], 10.0, 0)
-        return round((time.process_time() - start) / 10, 3)
+        seconds = 10 * self._length
+        self.generator.play(["lo-fi beat"], seconds, 0)
+        return round((time.process_time() - start) / seconds, 3)
 
 
 def tempo_figures(wanted: list[float], readings: list[Reading]) -> dict[str, Any]:
@@ -285,12 +287,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--long-prompts", type=int, default=24, help="clips of thirty seconds")
     parser.add_argument("--renderings", type=int, default=100, help="that the meters are tried on")
+    parser.add_argument("--length", type=float, default=1.0, help="of every clip, as a share of what is said above")
     arguments = parser.parse_args()
     path, weights = arguments.folder / "evaluation.json", sha256_of(arguments.folder / "model.safetensors")
     if arguments.missing and PARTS.get(arguments.part, "") in known_figures(path, weights):
         return
     torch.set_num_threads(1)
-    examination = Examination(arguments.folder)
+    examination = Examination(arguments.folder, length=arguments.length)
     figures: dict[str, Any] = {}
     if arguments.part in ("all", "asked"):
         figures |= _asked_and_heard(examination, arguments)

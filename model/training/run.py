@@ -101,7 +101,20 @@ class Recipe:
         folder = ("--folder", str(self._arguments.folder))
         self._command("golden", *folder)
         shown = str(corpus.WORK / "quick")
-        few = ("--lessons", "60", "--prompts", "2", "--long-prompts", "1", "--seeds", "1", "--renderings", "5")
+        few = (
+            "--lessons",
+            "60",
+            "--prompts",
+            "2",
+            "--long-prompts",
+            "1",
+            "--seeds",
+            "1",
+            "--renderings",
+            "5",
+            "--length",
+            "0.25",
+        )
         small = (*few, "--figures", shown, "--samples", shown) if self._arguments.quick else ()
         for part in PARTS:
             self._command("evaluate", *folder, "--part", part, "--missing", *small)
