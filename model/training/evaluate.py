@@ -60,6 +60,7 @@ PARTS: Final = {  # the parts, which can run side by side, and the last figure o
     "long": "thirty_seconds",
 }
 CONTRAST_GENRES: Final = ("rock", "lo-fi", "classical", "funk")
+CONTRAST_TAKES: Final = 3  # of every prompt: with one, eight pairs, an attribute was "25 %" by three clips
 
 Clip = NDArray[np.float32]
 
@@ -67,9 +68,11 @@ Clip = NDArray[np.float32]
 class Examination:
     """One exported folder under examination; every method returns figures for evaluation.json."""
 
-    def __init__(self, folder: Path, batch: int = 12, length: float = 1.0, **sampling: Any) -> None:
+    def __init__(
+        self, folder: Path, batch: int = 12, length: float = 1.0, takes: int = CONTRAST_TAKES, **sampling: Any
+    ) -> None:
         self.generator = Generator(folder)
-        self._batch, self._length, self._sampling = batch, length, sampling
+        self._batch, self._length, self._takes, self._sampling = batch, length, takes, sampling
 
     def clips(self, prompts: list[str], seed: int, seconds: float = 6.0) -> list[Clip]:
         """One clip per prompt, in batches; the listener hears five seconds."""
@@ -150,12 +153,15 @@ class Examination:
     def contrasts(self, listener: Listener) -> dict[str, Any]:
         """For each attribute, how often the "much" prompt is heard as more than the "little" prompt of the same genre."""
         found: dict[str, Any] = {}
-        for index, (name, (little, much)) in enumerate(CONTRASTS.items()):
+        for name, (little, much) in CONTRASTS.items():
             prompts = [form.format(genre) for forms in (little, much) for form in forms for genre in CONTRAST_GENRES]
-            clips = self.clips(prompts, 400 + 50 * index)
+            takes = [self.clips(prompts, 7000 + 97 * take) for take in range(self._takes)]
+            half = len(prompts) // 2
+            clips = [clip for take in takes for clip in take[:half]] + [clip for take in takes for clip in take[half:]]
             levels = (listener.listen(clips)[name].numpy() * np.arange(CLASSES[name])).sum(1)
             low, high = levels[: len(levels) // 2], levels[len(levels) // 2 :]
             found[name] = {
+                "pairs": len(low),
                 "pairs_in_order": round(float(np.mean(high > low)), 3),
                 "area_under_curve": _auc(low, high),
                 **_meter(name, clips),
@@ -287,13 +293,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--long-prompts", type=int, default=24, help="clips of thirty seconds")
     parser.add_argument("--renderings", type=int, default=100, help="that the meters are tried on")
+    parser.add_argument("--takes", type=int, default=CONTRAST_TAKES, help="of every contrast")
     parser.add_argument("--length", type=float, default=1.0, help="of every clip, as a share of what is said above")
     arguments = parser.parse_args()
     path, weights = arguments.folder / "evaluation.json", sha256_of(arguments.folder / "model.safetensors")
     if arguments.missing and PARTS.get(arguments.part, "") in known_figures(path, weights):
         return
     torch.set_num_threads(1)
-    examination = Examination(arguments.folder, length=arguments.length)
+    examination = Examination(arguments.folder, length=arguments.length, takes=arguments.takes)
     figures: dict[str, Any] = {}
     if arguments.part in ("all", "asked"):
         figures |= _asked_and_heard(examination, arguments)
