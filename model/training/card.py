@@ -99,7 +99,7 @@ def card(figures: dict[str, Any]) -> str:
     """The card's whole text."""
     solo, energy = figures["instruments"], figures["energy"]
     contrasts = "\n".join(
-        f"| {name.replace('_', ' ')} | {found['pairs_in_order']:.0%} | {found['area_under_curve']:.2f} | "
+        f"| {name.replace('_', ' ')} | {found['pairs_in_order']:.0%} of {found['pairs']} | {found['area_under_curve']:.2f} | "
         f"{found.get('meter_area_under_curve', '')} |"
         for name, found in figures["contrasts"].items()
     )
@@ -110,7 +110,6 @@ def card(figures: dict[str, Any]) -> str:
         name.replace("_", " ") for name, found in figures["contrasts"].items() if found["area_under_curve"] < 0.7
     )
     unheard = ", ".join(name for name, value in solo["by_instrument"].items() if value < 0.3)
-    pairs = min(found["pairs"] for found in figures["contrasts"].values())
     tempo, chance = figures["tempo"], figures["random_prompts"]
     typed = tempo["typed"]
     rows = "\n".join(gate.row() for gate in gates(figures))
@@ -118,7 +117,7 @@ def card(figures: dict[str, Any]) -> str:
 
 A MusicGen of 8.9 million parameters that lives inside the package, so that the first command makes music on any laptop without
 a download. The architecture is exactly MusicGen's (T5 encoder, EnCodec, delay-pattern decoder); the weights were trained from
-scratch, on two shared CPU cores in about five hours, on music that our own composer wrote and a MIT-licensed sound font played.
+scratch, on two shared CPU cores in about four hours, on music that our own composer wrote and a MIT-licensed sound font played.
 
     from transformers import AutoProcessor, MusicgenForConditionalGeneration
     processor, model = (cls.from_pretrained(folder) for cls in (AutoProcessor, MusicgenForConditionalGeneration))
@@ -141,7 +140,7 @@ chance {solo["by_chance"]:.0%}) and is heard at all in {solo["asked_is_heard"]:.
 Energy words, five levels: Spearman {energy["spearman"]:.2f} with measured loudness; mean loudness by level
 {energy["mean_lufs_by_level"]} LUFS.
 
-Little against much of an attribute, the same genres, {pairs} pairs each (a listener taught on separate renderings judges; the last column is a meter
+Little against much of an attribute, the same genres (a listener taught on separate renderings judges; the last column is a meter
 that was never taught: loudness, share under 140 Hz, onsets a second, key profile):
 
 | attribute | pairs in the right order | area under curve | by a plain meter |
