@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.checkpoints import CheckpointPlan, make_checkpoint
 from resonance.settings import Settings
 from resonance_model.loaded import LoadedModel
 from resonance_model.loaders import load_model
-from resonance_model.loaders.standin import CheckpointPlan, make_checkpoint
 
 # facebook/musicgen-small: 24 layers of 1024 with 16 heads, T5-base's width, EnCodec at 32 kHz with 64 filters.
 SMALL = CheckpointPlan(

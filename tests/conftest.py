@@ -20,7 +20,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A MusicGen checkpoint with three small layers and random weights, in transformers' layout."""
-    from resonance_model.loaders.standin import TINY, make_checkpoint
+    from benchmarks.checkpoints import TINY, make_checkpoint
 
     return make_checkpoint(tmp_path_factory.mktemp("models") / "tiny", TINY)
 

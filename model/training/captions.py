@@ -112,6 +112,7 @@ CHORDAL: Final = frozenset(  # players whose chords tell harmony, mode and mood
     ("piano", "electric piano", "organ", "acoustic guitar", "electric guitar", "strings", "choir", "synth", "pad")
 )
 BPM_SHARE: Final = 0.4  # of captions that name no tempo yet get their beats a minute
+TRAIT_SHARE: Final = 0.4  # of captions get a word more about mood, mode, bass, voices, chords or fullness
 
 
 def caption(labels: Mapping[str, Any], random: Random) -> str:
@@ -137,6 +138,8 @@ def caption(labels: Mapping[str, Any], random: Random) -> str:
         parts.append(words.noun_phrase())
         if size == "long":
             parts += words.details()
+    if random.random() < TRAIT_SHARE:
+        parts.insert(random.choice((0, len(parts))), words.trait())
     if not any("bpm" in part for part in parts) and random.random() < BPM_SHARE:
         parts.insert(random.choice((0, len(parts), len(parts))), words.beats())
     text = " ".join(part for part in parts if part)
@@ -199,7 +202,13 @@ class _Words:
         return number + " bpm" if self._random.random() < 0.9 else number
 
     def bass_or_voice(self) -> str:
-        return self._random.choice(self._parts())
+        said = self._random.choice(self._parts())
+        return "with " + said if said in BASS_WORDS[1] else said  # "bass" alone is a bass guitar alone
+
+    def trait(self) -> str:
+        """What small models are slow to learn: mood and mode of chords, how much bass, how many players."""
+        others = [self.bass_or_voice, self.bass_or_voice]
+        return self._random.choice([self.mood, self.mood, self._key, *others] if self._is_chordal() else others)()
 
     def _parts(self) -> list[str]:
         """What the caption can say about bass, voices, chords and fullness."""

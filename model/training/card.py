@@ -84,7 +84,7 @@ def gates(figures: dict[str, Any]) -> list[Gate]:
             name="The same, thirty seconds",
             wanted="0",
             measured=f"{long['collapsed']} of {long['clips']}" if long else "not measured",
-            is_met=bool(long) and long["collapsed"] == 0,
+            is_met=long is not None and long["collapsed"] == 0,
         ),
         Gate(
             name="Core-seconds per second of music, one thread, guided, transformers' own loop",
@@ -99,7 +99,7 @@ def card(figures: dict[str, Any]) -> str:
     """The card's whole text."""
     solo, energy = figures["instruments"], figures["energy"]
     contrasts = "\n".join(
-        f"| {name.replace('_', ' ')} | {found['pairs_in_order']:.0%} | {found['area_under_curve']:.2f} | "
+        f"| {name.replace('_', ' ')} | {found['pairs_in_order']:.0%} of {found['pairs']} | {found['area_under_curve']:.2f} | "
         f"{found.get('meter_area_under_curve', '')} |"
         for name, found in figures["contrasts"].items()
     )

@@ -15,6 +15,8 @@ CODEBOOK_SIZE: Final = 1024
 INPUT_GAIN: Final = 0.1  # ELU is the identity for small inputs
 EMPHASIS: Final = 0.5  # how far quiet coefficients are lifted before the PCA
 
+Convolution = nn.Conv1d | nn.ConvTranspose1d  # weight-normed, as EnCodec's all are
+
 
 def config() -> EncodecConfig:
     """16 kHz mono, 50 frames a second, four codebooks of 1,024: 2 kbit/s."""
@@ -79,10 +81,10 @@ def start_analytically(model: EncodecModel, audio: Tensor) -> None:
 @torch.no_grad()
 def _last_stage(
     model: EncodecModel,
-    down: nn.Module,
-    up: nn.Module,
-    to_latent: nn.Module,
-    from_latent: nn.Module,
+    down: Convolution,
+    up: Convolution,
+    to_latent: Convolution,
+    from_latent: Convolution,
     audio: Tensor,
     live: int,
 ) -> None:
@@ -106,23 +108,24 @@ def _last_stage(
 
 
 @torch.no_grad()
-def _set(conv: nn.Module, weight: Tensor) -> None:
+def _set(conv: Convolution, weight: Tensor) -> None:
     """Give a weight-normed convolution this weight; an all-zero slice keeps a direction with length zero."""
     norm = weight.flatten(1).norm(dim=1).reshape(-1, *[1] * (weight.dim() - 1))
     direction = torch.where(norm > 1e-8, weight, torch.randn_like(weight))
-    conv.parametrizations.weight.original0.copy_(norm)
-    conv.parametrizations.weight.original1.copy_(direction)
+    conv.get_parameter("parametrizations.weight.original0").copy_(norm)
+    conv.get_parameter("parametrizations.weight.original1").copy_(direction)
     if conv.bias is not None:
         conv.bias.zero_()
 
 
 @torch.no_grad()
-def _scale(conv: nn.Module, factor: float) -> None:
-    conv.parametrizations.weight.original0.mul_(factor)
-    conv.bias.zero_()
+def _scale(conv: Convolution, factor: float) -> None:
+    conv.get_parameter("parametrizations.weight.original0").mul_(factor)
+    if conv.bias is not None:
+        conv.bias.zero_()
 
 
-def _place(conv: nn.Module, kernel: Tensor, transposed: bool) -> None:
+def _place(conv: Convolution, kernel: Tensor, transposed: bool) -> None:
     """Write `kernel` [coefficients, live, taps] into the leading channels; spare channels listen but are not heard."""
     weight = conv.weight.detach().clone()
     if transposed:
@@ -136,7 +139,7 @@ def _place(conv: nn.Module, kernel: Tensor, transposed: bool) -> None:
     _set(conv, weight)
 
 
-def _centre(conv: nn.Module, matrix: Tensor, quiet: float = 0.0) -> None:
+def _centre(conv: Convolution, matrix: Tensor, quiet: float = 0.0) -> None:
     """A convolution that is `matrix` at its centre tap; `quiet` keeps a little of the random rest."""
     weight = conv.weight.detach().clone() * quiet
     if matrix.shape[1] < weight.shape[1] or matrix.shape[0] < weight.shape[0]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from collections import Counter
@@ -19,13 +20,13 @@ from scipy.stats import spearmanr
 from . import corpus, pictures
 from .captions import ENERGY_WORDS, INSTRUMENT_WORDS, caption
 from .compose import SOLOISTS, compose
-from .export import WEIGHTS
 from .generate import Generator
 from .listener import Listener, lessons, taught
 from .meters import Reading, folded, read, same_tempo
 from .render import render_piece
 from .synth import Synth
 from .text import CLASSES, INSTRUMENTS
+from .tokenise import WEIGHTS
 from .train_codec import measure
 
 SHOWN: Final = (
@@ -52,8 +53,14 @@ CONTRASTS: Final = {  # attribute: prompts for little, prompts for much
     "emotional_tension": (("happy {}", "cheerful {}"), ("tense {}", "ominous {}")),
     "mode": (("happy {} in c major", "uplifting {}"), ("sad {}", "melancholic {} minor key")),
 }
-PARTS: Final = ("asked", "tempo", "random", "long")
+PARTS: Final = {  # the parts, which can run side by side, and the last figure of each
+    "asked": "training",
+    "tempo": "energy",
+    "random": "random_prompts",
+    "long": "thirty_seconds",
+}
 CONTRAST_GENRES: Final = ("rock", "lo-fi", "classical", "funk")
+CONTRAST_TAKES: Final = 3  # of every prompt: with one, eight pairs, an attribute was "25 %" by three clips
 
 Clip = NDArray[np.float32]
 
@@ -61,15 +68,18 @@ Clip = NDArray[np.float32]
 class Examination:
     """One exported folder under examination; every method returns figures for evaluation.json."""
 
-    def __init__(self, folder: Path, batch: int = 12, **sampling: Any) -> None:
+    def __init__(
+        self, folder: Path, batch: int = 12, length: float = 1.0, takes: int = CONTRAST_TAKES, **sampling: Any
+    ) -> None:
         self.generator = Generator(folder)
-        self._batch, self._sampling = batch, sampling
+        self._batch, self._length, self._takes, self._sampling = batch, length, takes, sampling
 
     def clips(self, prompts: list[str], seed: int, seconds: float = 6.0) -> list[Clip]:
         """One clip per prompt, in batches; the listener hears five seconds."""
         made: list[Clip] = []
         for start in range(0, len(prompts), self._batch):
-            made += self.generator.play(prompts[start : start + self._batch], seconds, seed + start, **self._sampling)
+            some = prompts[start : start + self._batch]
+            made += self.generator.play(some, seconds * self._length, seed + start, **self._sampling)
         return made
 
     def tempo(self) -> dict[str, Any]:
@@ -143,12 +153,15 @@ class Examination:
     def contrasts(self, listener: Listener) -> dict[str, Any]:
         """For each attribute, how often the "much" prompt is heard as more than the "little" prompt of the same genre."""
         found: dict[str, Any] = {}
-        for index, (name, (little, much)) in enumerate(CONTRASTS.items()):
+        for name, (little, much) in CONTRASTS.items():
             prompts = [form.format(genre) for forms in (little, much) for form in forms for genre in CONTRAST_GENRES]
-            clips = self.clips(prompts, 400 + 50 * index)
+            takes = [self.clips(prompts, 7000 + 97 * take) for take in range(self._takes)]
+            half = len(prompts) // 2
+            clips = [clip for take in takes for clip in take[:half]] + [clip for take in takes for clip in take[half:]]
             levels = (listener.listen(clips)[name].numpy() * np.arange(CLASSES[name])).sum(1)
             low, high = levels[: len(levels) // 2], levels[len(levels) // 2 :]
             found[name] = {
+                "pairs": len(low),
                 "pairs_in_order": round(float(np.mean(high > low)), 3),
                 "area_under_curve": _auc(low, high),
                 **_meter(name, clips),
@@ -178,8 +191,9 @@ class Examination:
         """Core-seconds per second of music: one clip, guided, one thread, transformers' own loop."""
         self.generator.play(["lo-fi beat"], 1.0, 0)
         start = time.process_time()
-        self.generator.play(["lo-fi beat"], 10.0, 0)
-        return round((time.process_time() - start) / 10, 3)
+        seconds = 10 * self._length
+        self.generator.play(["lo-fi beat"], seconds, 0)
+        return round((time.process_time() - start) / seconds, 3)
 
 
 def tempo_figures(wanted: list[float], readings: list[Reading]) -> dict[str, Any]:
@@ -273,26 +287,45 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, default=Path("model/training/figures"))
     parser.add_argument("--samples", type=Path, default=Path("model/training/samples"))
     parser.add_argument("--part", choices=("all", *PARTS), default="all", help="the parts can run side by side")
+    parser.add_argument("--missing", action="store_true", help="only if these weights were not examined so before")
     parser.add_argument("--lessons", type=int, default=2000)
     parser.add_argument("--prompts", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--long-prompts", type=int, default=24, help="clips of thirty seconds")
+    parser.add_argument("--renderings", type=int, default=100, help="that the meters are tried on")
+    parser.add_argument("--takes", type=int, default=CONTRAST_TAKES, help="of every contrast")
+    parser.add_argument("--length", type=float, default=1.0, help="of every clip, as a share of what is said above")
     arguments = parser.parse_args()
+    path, weights = arguments.folder / "evaluation.json", sha256_of(arguments.folder / "model.safetensors")
+    if arguments.missing and PARTS.get(arguments.part, "") in known_figures(path, weights):
+        return
     torch.set_num_threads(1)
-    examination = Examination(arguments.folder)
+    examination = Examination(arguments.folder, length=arguments.length, takes=arguments.takes)
     figures: dict[str, Any] = {}
     if arguments.part in ("all", "asked"):
         figures |= _asked_and_heard(examination, arguments)
     if arguments.part in ("all", "tempo"):
-        figures |= {"tempo": examination.tempo(), "renderings": rendered(100), "energy": examination.energy()}
+        figures |= {"tempo": examination.tempo(), "renderings": rendered(arguments.renderings)}
+        figures |= {"energy": examination.energy()}
     if arguments.part in ("all", "random"):
         figures["random_prompts"] = examination.random_prompts(arguments.prompts, arguments.seeds)
     if arguments.part in ("all", "long"):
         figures["thirty_seconds"] = examination.random_prompts(arguments.long_prompts, 1, 30.0)
-    path = arguments.folder / "evaluation.json"
-    known = json.loads(path.read_text()) if path.exists() and arguments.part != "all" else {}
-    path.write_text(json.dumps({**known, **figures}, indent=1) + "\n")
+    known = known_figures(path, weights)  # read now: another part may have been written meanwhile
+    path.with_suffix(".part").write_text(json.dumps({**known, **figures, "weights_sha256": weights}, indent=1) + "\n")
+    path.with_suffix(".part").rename(path)
     print(json.dumps(figures, indent=1))
+
+
+def known_figures(path: Path, weights_sha256: str) -> dict[str, Any]:
+    """What was measured of the same weights before."""
+    known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return known if known.get("weights_sha256") == weights_sha256 else {}
+
+
+def sha256_of(path: Path) -> str:
+    """The file's digest."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _asked_and_heard(examination: Examination, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -320,7 +353,8 @@ def _listener(examination: Examination, count: int) -> tuple[Listener, dict[str,
         heard, wanted = torch.load(path, weights_only=True)
     else:
         heard, wanted, _ = lessons(count, examination.generator.model.audio_encoder)
-        torch.save((heard, wanted), path)
+        torch.save((heard, wanted), path.with_suffix(".part"))
+        path.with_suffix(".part").rename(path)
     listener, skill = taught(heard, wanted)
     return listener, {name: round(value, 3) for name, value in skill.items()}
 

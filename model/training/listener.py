@@ -117,7 +117,7 @@ def taught(heard: Tensor, wanted: dict[str, Tensor], epochs: int = 60) -> tuple[
             noisy = heard[rows] + 0.1 * listener.scale * torch.randn(len(rows), heard.shape[1])
             loss = _loss(listener(noisy), {name: values[rows] for name, values in wanted.items()})
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
     with torch.no_grad():
         logits = listener.eval()(heard[split:])

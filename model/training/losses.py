@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-import librosa
 import torch
+from librosa.filters import mel as mel_filters
 from torch import Tensor
 
 
 @cache
 def _mel(n_fft: int, bands: int) -> Tensor:
-    return torch.from_numpy(librosa.filters.mel(sr=16_000, n_fft=n_fft, n_mels=bands))
+    return torch.from_numpy(mel_filters(sr=16_000, n_fft=n_fft, n_mels=bands))
 
 
 def _magnitude(audio: Tensor, n_fft: int) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Final
 import librosa
 import numpy as np
 import pyloudnorm
+from librosa.onset import onset_detect, onset_strength
 from numpy.typing import NDArray
 
 RATE_HZ: Final = 16_000
@@ -38,8 +39,8 @@ def read(audio: Audio) -> Reading:
     """All meters over one mono clip at 16 kHz."""
     spectrum = np.abs(librosa.stft(audio, n_fft=1024, hop_length=HOP)) ** 2
     frequencies = librosa.fft_frequencies(sr=RATE_HZ, n_fft=1024)
-    strength = librosa.onset.onset_strength(y=audio, sr=RATE_HZ, hop_length=HOP)
-    onsets = librosa.onset.onset_detect(onset_envelope=strength, sr=RATE_HZ, hop_length=HOP)
+    strength = onset_strength(y=audio, sr=RATE_HZ, hop_length=HOP)
+    onsets = onset_detect(onset_envelope=strength, sr=RATE_HZ, hop_length=HOP)
     mean = spectrum.mean(1) + 1e-12
     return Reading(
         loudness_lufs=loudness(audio),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -145,7 +145,17 @@ def teach_copying(player: Player) -> None:
         projection.weight += COPY_LOGIT * (spoken @ rotation.T) / decoder.layer_norm.weight
 
 
-def _look_back(attention: nn.Module, head: int, lag: int) -> None:
+class Attention(Protocol):
+    """The two projections of an attention layer that say where it looks."""
+
+    @property
+    def q_proj(self) -> nn.Linear: ...
+
+    @property
+    def k_proj(self) -> nn.Linear: ...
+
+
+def _look_back(attention: Attention, head: int, lag: int) -> None:
     """Make a head's query the key of the position `lag` earlier, using sinusoidal positions' rotations."""
     size, half = WIDTH // HEADS, WIDTH // 2
     query, key = torch.zeros(size, WIDTH), torch.zeros(size, WIDTH)

@@ -1,73 +1,160 @@
-"""The whole recipe, end to end and resumable: every stage skips what is already done."""
+"""The whole recipe, end to end and resumable: every stage skips what is already done, and a stop at any moment costs minutes."""
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
+
+import torch
 
 from . import corpus
+from .evaluate import PARTS
+from .stopping import STOPPED, Stop, end_with_parent
 from .tokenise import WEIGHTS
 
 STAGES: Final = ("render", "codec", "tokenise", "text", "train", "evaluate")
+LOCK_WAIT_S: Final = 60.0  # the last stage of a killed run may still be writing its checkpoint
+LOOK_S: Final = 0.5
 
 
-def _module(name: str, *arguments: str, processes: int = 1) -> None:
-    launcher = [sys.executable, "-m"]
-    if processes > 1:
-        launcher += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    subprocess.run(
-        [*launcher, f"model.training.{name}", *arguments], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+class Recipe:
+    """The stages, each made of commands that run one after another in processes of their own."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments, self._stop = arguments, Stop()
+        self._lock = _alone(corpus.WORK)
+
+    def run(self, stage: str) -> None:
+        """One of `STAGES`.
+
+        Raises:
+            SystemExit: a command failed, or a signal asked to stop; the same call goes on from there.
+        """
+        stages: dict[str, Callable[[], None]] = {
+            "render": self._render,
+            "codec": self._codec,
+            "tokenise": self._tokenise,
+            "text": self._text,
+            "train": self._train,
+            "evaluate": self._evaluate,
+        }
+        stages[stage]()
+
+    def _command(self, name: str, *arguments: str, processes: int = 1) -> None:
+        launcher = [sys.executable, "-m"]
+        if processes > 1:
+            launcher += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+        with subprocess.Popen(
+            [*launcher, f"model.training.{name}", *arguments],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            preexec_fn=end_with_parent,
+            pass_fds=(self._lock.fileno(),),  # the folder stays locked until the last child has ended
+        ) as child:
+            while child.poll() is None:
+                time.sleep(LOOK_S)
+                if self._stop.asked:
+                    child.terminate()
+                    child.wait()
+                    raise SystemExit(STOPPED)
+        if child.returncode:
+            raise SystemExit(
+                f"{name} ended with status {child.returncode}; run the same command again to go on from here"
+            )
+
+    def _render(self) -> None:
+        self._command("render", "--first", "900", "--last", "901" if self._arguments.quick else "904")
+        self._command("render", "--first", "0", "--last", str(self._arguments.shards))
+
+    def _codec(self) -> None:
+        minutes = ("--minutes", "0.5") if self._arguments.quick else ()
+        self._command("train_codec", "ae", *minutes)
+        self._command(
+            "train_codec", "codebooks", *(("--latents", "8000", "--rounds", "3") if self._arguments.quick else ())
+        )
+        self._command("train_codec", "decoder", *minutes)
+
+    def _tokenise(self) -> None:
+        (corpus.WORK / "stop-tokenising").unlink(missing_ok=True)
+        self._command("tokenise")
+
+    def _text(self) -> None:
+        self._command("text", *(("--steps", "30") if self._arguments.quick else ()))
+
+    def _train(self) -> None:
+        """What is left of the minutes, counted over all earlier calls; then the export."""
+        folder = corpus.WORK / "player"
+        minutes, step = progress(folder / "checkpoint.pt")
+        left = self._arguments.minutes - minutes
+        if left > 0.2 or not is_examined(folder / "log.jsonl", step):
+            self._command("train", "--minutes", str(max(left, 0.0)), processes=self._arguments.processes)
+        self._command("export", "--folder", str(self._arguments.folder))
+
+    def _evaluate(self) -> None:
+        folder = ("--folder", str(self._arguments.folder))
+        self._command("golden", *folder)
+        shown = str(corpus.WORK / "quick")
+        few = (
+            "--lessons",
+            "60",
+            "--prompts",
+            "2",
+            "--long-prompts",
+            "1",
+            "--seeds",
+            "1",
+            "--renderings",
+            "5",
+            "--length",
+            "0.25",
+        )
+        small = (*few, "--figures", shown, "--samples", shown) if self._arguments.quick else ()
+        for part in PARTS:
+            self._command("evaluate", *folder, "--part", part, "--missing", *small)
+        self._command("card", *folder)
+        self._command("export", "--digests-only", *folder)
 
 
-def _render(arguments: argparse.Namespace) -> None:
-    _module("render", "--first", "900", "--last", "901" if arguments.quick else "904")
-    _module("render", "--first", "0", "--last", str(arguments.shards))
+def progress(checkpoint: Path) -> tuple[float, int]:
+    """Minutes and steps of the training that lies in a checkpoint: what a killed run did after its last one is lost, and not counted."""
+    if not checkpoint.exists():
+        return 0.0, 0
+    state = torch.load(checkpoint, weights_only=True, mmap=True)
+    return float(state["spent_s"]) / 60, int(state["step"])
 
 
-def _codec(arguments: argparse.Namespace) -> None:
-    minutes = ("--minutes", "0.5") if arguments.quick else ()
-    _module("train_codec", "ae", *minutes)
-    _module("train_codec", "codebooks")
-    _module("train_codec", "decoder", *minutes)
+def is_examined(log: Path, step: int) -> bool:
+    """Whether the log has the gates of this very step: a run that was stopped in its last seconds wrote none."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return any("frame_0" in line and json.loads(line)["step"] == step for line in lines)
 
 
-def _tokenise(_: argparse.Namespace) -> None:
-    (corpus.WORK / "stop-tokenising").unlink(missing_ok=True)
-    _module("tokenise")
+def _alone(folder: Path) -> TextIO:
+    """The folder's lock, which every stage's process inherits: two runs would write the same checkpoints.
 
-
-def _text(arguments: argparse.Namespace) -> None:
-    _module("text", *(("--steps", "30") if arguments.quick else ()))
-
-
-def _train(arguments: argparse.Namespace) -> None:
-    """What is left of the minutes, counted over all earlier calls; then the export."""
-    log = corpus.WORK / "player" / "log.jsonl"
-    spent = json.loads(log.read_text().splitlines()[-1])["minutes"] if log.exists() else 0.0
-    left = arguments.minutes - spent
-    if left > 0.2:
-        _module("train", "--minutes", str(left), processes=arguments.processes)
-    _module("export", "--folder", str(arguments.folder))
-
-
-def _evaluate(arguments: argparse.Namespace) -> None:
-    folder = ("--folder", str(arguments.folder))
-    _module("golden", *folder)
-    shown = corpus.WORK / "quick"
-    few = ("--lessons", "60", "--prompts", "2", "--long-prompts", "1", "--seeds", "1")
-    _module(
-        "evaluate",
-        *folder,
-        *((*few, "--figures", str(shown), "--samples", str(shown)) if arguments.quick else ()),
-    )
-    _module("card", *folder)
-    _module("export", "--digests-only", *folder)
+    Raises:
+        SystemExit: another run is at work there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "run.lock").open("w")
+    until = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                lock.close()
+                raise SystemExit(f"another run is at work in {folder}: wait for it, or stop it") from None
+            time.sleep(LOOK_S)
+        else:
+            return lock
 
 
 def main() -> None:
@@ -84,17 +171,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.shards, arguments.minutes, arguments.folder = 1, 1.0, corpus.WORK / "quick-weights"
-    stages = {
-        "render": _render,
-        "codec": _codec,
-        "tokenise": _tokenise,
-        "text": _text,
-        "train": _train,
-        "evaluate": _evaluate,
-    }
+    recipe = Recipe(arguments)
     for stage in arguments.stages:
         print(f"== {stage}", flush=True)
-        stages[stage](arguments)
+        recipe.run(stage)
 
 
 if __name__ == "__main__":

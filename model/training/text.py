@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -53,15 +54,6 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 def _spelt(low: int, high: int) -> str:
     return "|".join(str(number) for number in range(low, high + 1))
-
-
-@torch.no_grad()
-def share_numbers(encoder: T5EncoderModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Give each tempo's word the mean of the numbers that are read as it from now on (once, for weights made before)."""
-    words, table = tokenizer.get_vocab(), encoder.shared.weight
-    for tempo, (low, high) in NUMBERS.items():
-        known = [words[str(number)] for number in range(low, high + 1) if abs(number / tempo - 1) <= 0.05]
-        table[words[str(tempo)]] = table[known].mean(0)
 
 
 def config(words: int) -> T5Config:
@@ -170,16 +162,22 @@ def pretrain(steps: int) -> None:
         optimiser.zero_grad()
         if step % 100 == 0:
             print({"step": step, "loss": round(loss.item(), 3)}, flush=True)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    tokenizer.save_pretrained(FOLDER)
-    encoder.save_pretrained(FOLDER)
+    _keep(tokenizer, encoder)
 
 
 def take_exported(folder: Path) -> None:
     """Tokenizer and text encoder of an exported MusicGen folder, as a later run's start."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    PreTrainedTokenizerFast.from_pretrained(folder).save_pretrained(FOLDER)
-    MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).text_encoder.save_pretrained(FOLDER)
+    exported = MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    _keep(PreTrainedTokenizerFast.from_pretrained(folder), exported.text_encoder)
+
+
+def _keep(tokenizer: PreTrainedTokenizerFast, encoder: T5EncoderModel) -> None:
+    """Both, in one move: a folder that is there is whole."""
+    partial = FOLDER.with_name(FOLDER.name + ".part")
+    tokenizer.save_pretrained(partial)
+    encoder.save_pretrained(partial)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    partial.rename(FOLDER)
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from . import corpus, player, text
+from .captions import CHORDAL
+from .stopping import STOPPED, Stop
 from .windows import IGNORED, Corpus, Window, delayed, spoilt, words
 
 FOLDER: Final = corpus.WORK / "player"
@@ -33,6 +35,17 @@ SMOOTHING: Final = 0.995  # per step, of the averaged weights that are exported
 GUIDED_LAYERS: Final = (1, 3)
 GUIDED_FRAMES: Final = 200
 GUIDE_WEIGHT: Final = 0.15
+TRAITS: Final = {  # what the traits' readers ask for, and the number of classes
+    "mode": 2,
+    "tonic": 12,
+    "bass_resonance": 3,
+    "emotional_tension": 3,
+    "harmonic_complexity": 3,
+    "instrument_density": 6,
+    "vocal_presence": 3,
+}
+CHORDAL_TRAITS: Final = frozenset(("mode", "tonic", "emotional_tension", "harmonic_complexity"))
+TRAIT_WEIGHT: Final = 0.06  # of each
 
 
 class Guides(nn.Module):
@@ -47,18 +60,18 @@ class Guides(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(player.WIDTH) for _ in GUIDED_LAYERS)
         self.tempo = nn.ModuleList(nn.Linear(player.WIDTH, 13) for _ in GUIDED_LAYERS)
         self.phase = nn.ModuleList(nn.Linear(player.WIDTH, 48) for _ in GUIDED_LAYERS)
-        self._states: dict[int, Tensor] = {}
+        self.states: dict[int, Tensor] = {}
         for place, index in enumerate(GUIDED_LAYERS):
             layers[index].register_forward_hook(partial(self._keep, place))
 
     def _keep(self, place: int, _module: nn.Module, _inputs: object, output: Any) -> None:
-        self._states[place] = output[0] if isinstance(output, tuple) else output
+        self.states[place] = output[0] if isinstance(output, tuple) else output
 
     def loss(self, sixteenth: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy of tempo and phase over the first frames, of the forward pass just made."""
         tempo, phase = [], []
         for place in range(len(GUIDED_LAYERS)):
-            states = self.norms[place](self._states[place][:, :GUIDED_FRAMES].float())
+            states = self.norms[place](self.states[place][:, :GUIDED_FRAMES].float())
             frames = torch.arange(states.shape[1])[None, :]
             beat = frames % (4 * sixteenth[:, None])
             phase.append(nn.functional.cross_entropy(self.phase[place](states).flatten(0, 1), beat.flatten()))
@@ -67,23 +80,57 @@ class Guides(nn.Module):
         return torch.stack(tempo).mean(), torch.stack(phase).mean()
 
 
+class Traits(nn.Module):
+    """Linear readers of mode, key, bass, tension, harmony, density and voices, on the states that the guides keep; discarded, too.
+
+    As with tempo: the loss of tokens hardly rewards a first bar in the mode that a caption names. Pieces without chords have no
+    mode, key, tension or harmony to tell; they are left out of those.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(player.WIDTH) for _ in GUIDED_LAYERS)
+        self.heads = nn.ModuleList(nn.Linear(player.WIDTH, sum(TRAITS.values())) for _ in GUIDED_LAYERS)
+
+    def losses(self, states: dict[int, Tensor], pieces: list[dict[str, Any]]) -> Tensor:
+        """Cross-entropy of every trait over the first frames, [traits]."""
+        labels = [piece["labels"] for piece in pieces]
+        chordal = torch.tensor([float(not CHORDAL.isdisjoint(label["instruments"])) for label in labels])
+        found = torch.zeros(len(TRAITS))
+        for place in range(len(GUIDED_LAYERS)):
+            read = self.heads[place](self.norms[place](states[place][:, :GUIDED_FRAMES].float()))
+            for index, (name, logits) in enumerate(zip(TRAITS, read.split(list(TRAITS.values()), -1), strict=True)):
+                wanted = torch.tensor([(label[name] == "minor") if name == "mode" else label[name] for label in labels])
+                frames = wanted.long()[:, None].expand(logits.shape[:2])
+                loss = nn.functional.cross_entropy(logits.transpose(1, 2), frames, reduction="none").mean(1)
+                told = chordal if name in CHORDAL_TRAITS else torch.ones(len(labels))
+                found = found + nn.functional.one_hot(torch.tensor(index), len(TRAITS)) * (
+                    (loss * told).sum() / told.sum().clamp(min=1)
+                )
+        return found / len(GUIDED_LAYERS)
+
+
 class Trainer:
     """One process of the data-parallel run; rank 0 writes checkpoints and the log."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._rank, self._world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         self._arguments = arguments
+        self._stop = Stop()
         torch.manual_seed(5)
         self.player = player.Player(T5EncoderModel.from_pretrained(text.FOLDER, dtype=torch.float32))
         player.start(self.player)
         self._tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(text.FOLDER)
         self._guides = Guides(self.player.decoder.model.decoder.layers)
+        self._traits = Traits()
         self._optimisers = self._make_optimisers()
         self.step, self.frames, self.spent_s, self._warm_from = 0, 0, 0.0, 0
         self._resume()
         self._smooth = [parameter.detach().clone() for parameter in self.player.parameters()]
         self._guide_losses: list[tuple[float, float]] = []
+        self._trait_losses: list[Tensor] = []
         self._random = Random(self.step * 1000 + self._rank)
+        self._lengths = Random(self.step)  # the same for all processes, so that none waits for a longer one
         self._train = Corpus(held_out=False, fresh_from=arguments.fresh_from)
         self._held_out = Corpus(held_out=True)
 
@@ -109,6 +156,7 @@ class Trainer:
             torch.optim.AdamW(groups, lr=self._arguments.peak, betas=(0.9, 0.97), eps=1e-8, fused=True),
             torch.optim.Muon(muon, lr=self._arguments.peak, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW([{"params": list(self._guides.parameters()), "scale": 1.0}], lr=self._arguments.peak),
+            torch.optim.AdamW([{"params": list(self._traits.parameters()), "scale": 1.0}], lr=self._arguments.peak),
         )
 
     def _resume(self) -> None:
@@ -117,6 +165,8 @@ class Trainer:
             state = torch.load(path, weights_only=True)
             self.player.load_state_dict(state["player"])
             self.step, self.frames, self.spent_s = state["step"], state["frames"], state["spent_s"]
+            if not self._rank:
+                forget_after(FOLDER / "log.jsonl", self.step)
             self._warm_from = state.get("warm_from", 0)
             if self._arguments.graft_copying:
                 player.teach_copying(self.player)
@@ -125,13 +175,16 @@ class Trainer:
             if self._arguments.graft_copying or self._arguments.fresh_optimiser:
                 self._warm_from = self.step
                 return
-            for optimiser, kept in zip(self._optimisers, state["optimisers"], strict=False):  # guides came later
+            for optimiser, kept in zip(
+                self._optimisers, state["optimisers"], strict=False
+            ):  # guides and traits came later
                 optimiser.load_state_dict(kept)
             if "guides" in state:
                 self._guides.load_state_dict(state["guides"])
+            if "traits" in state:
+                self._traits.load_state_dict(state["traits"])
             if self._arguments.rewarm:
                 self._warm_from = self.step
-                text.share_numbers(self.player.text_encoder, self._tokenizer)
         elif self._arguments.from_weights:
             self.player.load_exported(self._arguments.from_weights)
 
@@ -143,6 +196,7 @@ class Trainer:
             "player": self.player.state_dict(),
             "smooth": self._smoothed(),
             "guides": self._guides.state_dict(),
+            "traits": self._traits.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "step": self.step,
             "frames": self.frames,
@@ -157,7 +211,11 @@ class Trainer:
         return {**self.player.state_dict(), **dict(zip(names, self._smooth, strict=True))}
 
     def run(self) -> None:
-        """Train until the deadline; rank 0's clock decides for all."""
+        """Train until the deadline, which the first clock to reach it calls for all.
+
+        Raises:
+            SystemExit: a signal asked to stop; the checkpoint is written, and the same call goes on from it.
+        """
         saved = measured = last = time.monotonic()
         losses: list[float] = []
         while not self._stops():
@@ -172,9 +230,10 @@ class Trainer:
                         "pieces": len(self._train),
                         "tempo": round(sum(tempo for tempo, _ in self._guide_losses) / len(self._guide_losses), 3),
                         "phase": round(sum(phase for _, phase in self._guide_losses) / len(self._guide_losses), 3),
+                        "traits": self._mean_traits(),
                     }
                 )
-                losses, self._guide_losses = [], []
+                losses, self._guide_losses, self._trait_losses = [], [], []
                 self._train.refresh()
             if now - saved > CHECKPOINT_S:
                 self.save()
@@ -183,13 +242,19 @@ class Trainer:
                 self._evaluate()
                 measured = time.monotonic()
         self.save()
+        if self._stop.asked:
+            raise SystemExit(STOPPED)
         if self._rank == 0:
             self._evaluate()
 
+    def _mean_traits(self) -> dict[str, float]:
+        means = torch.stack(self._trait_losses).mean(0).tolist()
+        return {name: round(mean, 3) for name, mean in zip(TRAITS, means, strict=True)}
+
     def _stops(self) -> bool:
-        flag = torch.tensor([float(time.time() >= self._arguments.until)])
+        flag = torch.tensor([float(self._stop.asked or time.time() >= self._arguments.until)])
         if self._world > 1:
-            dist.broadcast(flag, 0)
+            dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag.item())
 
     def _rate(self) -> float:
@@ -200,8 +265,8 @@ class Trainer:
     def _length(self) -> int:
         """The curriculum: half a second to two at first, then windows that hold several loops, up to thirty seconds."""
         if self.frames < self._arguments.short_frames:
-            return self._random.choice((32, 64, 100))
-        return self._random.choices((64, 128, 256, 400, 640, 1000, 1500), (8, 32, 46, 7, 4, 2, 1))[0]
+            return self._lengths.choice((32, 64, 100))
+        return self._lengths.choices((64, 128, 256, 400, 640, 1000, 1500), (6, 26, 40, 9, 8, 6, 5))[0]
 
     def _train_step(self) -> float:
         frames = self._length()
@@ -211,7 +276,7 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["scale"]
         loss = self._loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._average_gradients()
         nn.utils.clip_grad_norm_(self.player.parameters(), 1.0)
         for optimiser in self._optimisers:
@@ -227,7 +292,7 @@ class Trainer:
     def _average_gradients(self) -> None:
         if self._world == 1:
             return
-        parameters = (*self.player.parameters(), *self._guides.parameters())
+        parameters = (*self.player.parameters(), *self._guides.parameters(), *self._traits.parameters())
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
@@ -253,7 +318,10 @@ class Trainer:
         weight = weight * (labels != IGNORED)
         tempo, phase = self._guides.loss(sixteenth[:, 0, 0])
         self._guide_losses.append((tempo.item(), phase.item()))
-        return (losses * weight).sum() / weight.sum() + GUIDE_WEIGHT * (tempo + phase)
+        traits = self._traits.losses(self._guides.states, [window.piece for window in batch])
+        self._trait_losses.append(traits.detach())
+        tokens = (losses * weight).sum() / weight.sum()
+        return tokens + GUIDE_WEIGHT * (tempo + phase) + TRAIT_WEIGHT * traits.sum()
 
     def _token_losses(
         self, batch: list[Window], word_ids: Tensor, mask: Tensor, kept: Tensor, spoiled: bool = False
@@ -320,6 +388,13 @@ class Trainer:
             with (FOLDER / "log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
             print(line, flush=True)
+
+
+def forget_after(log: Path, step: int) -> None:
+    """Drop the log's lines about steps that a killed run made after its last checkpoint: they will be made again."""
+    if log.exists():
+        kept = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step]
+        log.write_text("".join(line + "\n" for line in kept))
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from transformers import EncodecModel
 
 from . import codec, corpus
 from .losses import mel_distance_db, si_sdr_db, spectral_loss
+from .stopping import STOPPED, Stop
 
 FOLDER: Final = corpus.WORK / "codec"
 NOISE: Final = 0.3  # of each latent's deviation
@@ -63,10 +64,15 @@ class CodecTrainer:
         self._path.with_suffix(".part").rename(self._path)
 
     def run(self) -> None:
-        """Train until the phase's minutes are spent."""
+        """Train until the phase's minutes are spent.
+
+        Raises:
+            SystemExit: a signal asked to stop; the checkpoint is written, and the same call goes on from it.
+        """
+        stop = Stop()
         saved, last = time.monotonic(), time.monotonic()
         losses: list[float] = []
-        while self.spent_s < self._minutes * 60:
+        while self.spent_s < self._minutes * 60 and not stop.asked:
             losses.append(self._train_step())
             self.step += 1
             self.spent_s += time.monotonic() - last
@@ -78,7 +84,10 @@ class CodecTrainer:
                 self.save()
                 saved = time.monotonic()
         self.save()
-        self._log(float(np.mean(losses or [0.0])))
+        if stop.asked:
+            raise SystemExit(STOPPED)
+        if losses:
+            self._log(float(np.mean(losses)))
 
     def _rate(self) -> float:
         """Warm-up over 50 steps, flat, and a linear decay over the last 40 % of the phase."""
@@ -92,7 +101,7 @@ class CodecTrainer:
         with torch.autocast("cpu", torch.bfloat16):
             made = self.model.decoder(self._latents(audio))
         loss = spectral_loss(made[:, 0].float(), audio[:, 0])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self._trained.parameters(), 1.0)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
@@ -140,7 +149,7 @@ def measure(model: EncodecModel, with_codes: bool) -> dict[str, float]:
 
 
 @torch.no_grad()
-def make_codebooks(latent_count: int = 80_000, rounds: int = 16) -> None:
+def make_codebooks(latent_count: int, rounds: int) -> None:
     """Residual k-means over latents of the frozen encoder; quiet frames weigh more, so that they are heard too."""
     model = EncodecModel(codec.config())
     model.load_state_dict(torch.load(FOLDER / "ae.pt", weights_only=True)["model"])
@@ -160,7 +169,8 @@ def make_codebooks(latent_count: int = 80_000, rounds: int = 16) -> None:
         layer.codebook.embed_avg.copy_(centres)
         residual = residual - centres[torch.cdist(residual, centres).argmin(1)]
         print("left", float((weights * residual.square().sum(1)).sum() / (weights * power).sum()), flush=True)
-    torch.save({"model": model.state_dict()}, FOLDER / "quantised.pt")
+    torch.save({"model": model.state_dict()}, FOLDER / "quantised.part")
+    (FOLDER / "quantised.part").rename(FOLDER / "quantised.pt")
     print(measure(model, with_codes=True), flush=True)
 
 
@@ -192,12 +202,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=14)
     parser.add_argument("--learning-rate", type=float, default=6e-4)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--latents", type=int, default=80_000, help="frames that the codebooks are made of")
+    parser.add_argument("--rounds", type=int, default=16, help="of k-means")
     arguments: Any = parser.parse_args()
     Path(FOLDER).mkdir(parents=True, exist_ok=True)
     if arguments.phase != "codebooks":
         CodecTrainer(arguments.phase, arguments.minutes, arguments.learning_rate, arguments.batch).run()
     elif not (FOLDER / "quantised.pt").exists():  # other codebooks would make nonsense of every token there is
-        make_codebooks()
+        make_codebooks(arguments.latents, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from .text import TOKENS_MAX
 from .tokenise import frozen_codec
 
 PAD: Final = 1024
-RARE: Final = ("organ", "synth", "flute")  # soloists drawn more often
+RARE: Final = ("organ", "synth", "flute", "bass guitar")  # soloists drawn more often
 IGNORED: Final = -100
 
 
@@ -129,7 +129,7 @@ def spoilt(window: Window, random: Random) -> Window:
     generator = np.random.default_rng(random.randrange(2**32))
     wrong = generator.random(codes.shape) < random.choice((0.02, 0.06, 0.12))
     codes[wrong] = codes[:, generator.integers(0, frames, frames)][wrong]
-    while random.random() < 0.6 and frames > 40:
+    while random.random() < (0.6 if frames <= 400 else 0.8) and frames > 40:
         start = random.randrange(2, frames - 30)
         length, period = random.choice((15, 30, 60, 120)), random.choice((1, 1, 1, 2, 3))
         stuck = codes[:, max(0, start - period) : start]

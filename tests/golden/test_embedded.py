@@ -9,9 +9,10 @@ import pytest
 import torch
 from support.takes import run
 
-from resonance.errors import DataLoss
+from resonance.errors import DataLoss, NotFound
 from resonance.settings import Settings
 from resonance_model.loaded import LoadedModel
+from resonance_model.loaders import embedded as embedded_loader
 from resonance_model.loaders import load_model
 from resonance_model.loaders.embedded import WEIGHTS, check_weights
 from resonance_model.sampling import Sampling
@@ -50,6 +51,14 @@ def test_a_damaged_weights_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "digest.json").write_text(json.dumps({"sha256": {"config.json": "0" * 64}}))
     with pytest.raises(DataLoss, match="install Resonance again"):
         check_weights(tmp_path)
+
+
+def test_an_installation_without_weights_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_loader, "WEIGHTS", tmp_path)
+    with pytest.raises(NotFound, match=r"make model.*RESONANCE_MODEL") as refusal:
+        load_model(Settings(data_dir=tmp_path / "data"))
+    assert refusal.value.reason == "NO_WEIGHTS"
+    assert not (tmp_path / "data").exists(), "nothing is made up in their place"
 
 
 def test_the_weights_fit_in_the_package() -> None:

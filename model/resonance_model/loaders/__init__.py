@@ -20,7 +20,8 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
 
     Raises:
         Unsupported: the wanted backend is not installed, or cannot read this checkpoint.
-        NotFound: there is no such checkpoint.
+        NotFound: there is no such checkpoint, or the installation has no weights of the embedded one.
+        DataLoss: a file of the embedded model is damaged.
     """
     torch.set_num_threads(settings.model_threads)
     _check_device(settings.device)

@@ -1,32 +1,31 @@
-"""Where the embedded model lies: in the package once trained, until then a seeded stand-in with random weights."""
+"""Where the embedded model lies: in the package, every file compared with its digest; without weights it says what to do."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import structlog
-
-from resonance.errors import DataLoss
+from resonance.errors import DataLoss, NotFound
 from resonance.ids import sha256_hex
-from resonance.settings import Settings
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
-_log = structlog.get_logger("model")
 
 
-def embedded_folder(settings: Settings) -> Path:
-    """The folder of the embedded checkpoint; makes the stand-in below the data folder where there are no weights."""
-    if (WEIGHTS / "model.safetensors").is_file():
-        check_weights(WEIGHTS)
-        return WEIGHTS
-    from resonance_model.loaders.standin import STANDIN, make_checkpoint
+def embedded_folder() -> Path:
+    """The folder of the embedded checkpoint.
 
-    folder = settings.data_dir / "models" / STANDIN.name
-    if not (folder / "resonance_card.json").is_file():
-        _log.info("making the stand-in model", folder=str(folder))
-        make_checkpoint(folder, STANDIN)
-    return folder
+    Raises:
+        NotFound: this installation has no weights.
+        DataLoss: a file is not the one that was shipped.
+    """
+    if not (WEIGHTS / "model.safetensors").is_file():
+        raise NotFound(
+            "this installation of Resonance has no weights of the embedded model: install it again, train them with `make model`, "
+            "or name another MusicGen checkpoint in RESONANCE_MODEL",
+            reason="NO_WEIGHTS",
+        )
+    check_weights(WEIGHTS)
+    return WEIGHTS
 
 
 def check_weights(folder: Path) -> None:

@@ -26,7 +26,7 @@ from resonance_model.text import T5Text
 
 def load_transformers(name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
     """Loads a `MusicgenForConditionalGeneration` or `MusicgenMelodyForConditionalGeneration` checkpoint and takes it apart."""
-    source = str(embedded_folder(settings)) if name == "embedded" else name
+    source = str(embedded_folder()) if name == "embedded" else name
     library, tokenizer = _read(source, name)
     config = library.config
     shape = _shape_of(config)

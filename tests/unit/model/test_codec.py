@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks.checkpoints import TINY, CheckpointPlan, make_checkpoint
 from torch import Tensor
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
 from resonance_model.geometry import geometry_of
 from resonance_model.loaded import LoadedModel
-from resonance_model.loaders.standin import TINY, CheckpointPlan, make_checkpoint
 from resonance_model.loaders.transformers import load_transformers
 
 

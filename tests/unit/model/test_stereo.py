@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from benchmarks.checkpoints import TINY_STEREO, make_checkpoint
 from support.takes import PROMPTS, codes_alone, run, voice_of
 from torch import Tensor
 
@@ -18,7 +19,6 @@ from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_generate.build import open_generate
 from resonance_model.listen import hear_clip
 from resonance_model.loaded import LoadedModel
-from resonance_model.loaders.standin import TINY_STEREO, make_checkpoint
 from resonance_model.loaders.transformers import load_transformers
 
 FRAMES = 24

@@ -1,4 +1,4 @@
-"""Makes MusicGen checkpoints with random weights: the stand-in of the product, and the tiny ones of the tests."""
+"""Makes MusicGen checkpoints with random weights, in transformers' layout: large ones to be timed, tiny ones for the tests."""
 
 from __future__ import annotations
 
@@ -101,7 +101,6 @@ class CheckpointPlan:
     seed: int = 20_261_121
 
 
-STANDIN = CheckpointPlan(name="standin-1")
 TINY = CheckpointPlan(
     name="tiny-1",
     hidden_size=32,
@@ -133,7 +132,7 @@ def make_checkpoint(folder: Path, plan: CheckpointPlan) -> Path:
     card = {
         "weights_license": "Apache-2.0",
         "training_data": "none: the weights are random numbers",
-        "limits_note": "A stand-in with random weights: it makes sound, not music.",
+        "limits_note": "Random weights: it makes sound, not music.",
     }
     (partial / "resonance_card.json").write_text(json.dumps(card, indent=2))
     shutil.rmtree(folder, ignore_errors=True)
