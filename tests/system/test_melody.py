@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from benchmarks.checkpoints import TINY_MELODY, make_checkpoint
 from support.sounds import write_sound
 from tests.system.conftest import System, start, stop
 from tests.system.test_performances import opened, until
@@ -22,7 +23,6 @@ from tests.system.test_performances import opened, until
 from resonance.client import AsyncClient, request_of
 from resonance.errors import InvalidInput, ResonanceError, Unsupported
 from resonance.v1 import generate_pb2
-from resonance_model.loaders.standin import TINY_MELODY, make_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from benchmarks.checkpoints import TINY, TINY_MELODY, TINY_STEREO, make_checkpoint
 from support.gates import (
     MOMENTS,
     ROWS,
@@ -20,7 +21,6 @@ from torch import Tensor
 
 from resonance.settings import Settings
 from resonance_model.loaded import LoadedModel
-from resonance_model.loaders.standin import TINY, TINY_MELODY, TINY_STEREO, make_checkpoint
 from resonance_model.loaders.transformers import load_transformers
 
 PLANS = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from benchmarks.checkpoints import TINY, TINY_MELODY, TINY_STEREO, CheckpointPlan, make_checkpoint
 
 from resonance.settings import Settings
 from resonance_model.delays import delayed_inputs, step_count_of
 from resonance_model.listen import hear_clip, hear_clips, hear_codes, render_and_hear
 from resonance_model.listening import Heard, Listener, forward_hooks
 from resonance_model.loaded import LoadedModel
-from resonance_model.loaders.standin import TINY, TINY_MELODY, TINY_STEREO, CheckpointPlan, make_checkpoint
 from resonance_model.loaders.transformers import load_transformers
 
 PROMPT = "calm piano music"

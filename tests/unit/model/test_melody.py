@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from benchmarks.checkpoints import TINY_MELODY, make_checkpoint
 from support.takes import PROMPTS, codes_alone, run, voice_of
 from torch import Tensor
 from transformers.audio_utils import chroma_filter_bank
@@ -20,7 +21,6 @@ from resonance_model.info import info_of
 from resonance_model.listen import hear_codes
 from resonance_model.listening import Listener, forward_hooks
 from resonance_model.loaded import LoadedModel
-from resonance_model.loaders.standin import TINY_MELODY, make_checkpoint
 from resonance_model.loaders.transformers import load_transformers
 from resonance_model.voice import Voice, advance
 
