@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ import pytest_asyncio
 from google.protobuf import json_format
 from websockets.asyncio.client import ClientConnection, connect
 
-from resonance.client import AsyncClient
+from resonance.client import AsyncClient, request_of
 from resonance.rpc import Door, RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore
@@ -260,6 +260,23 @@ async def test_who_dies_gives_the_slot_back_within_a_quarter_of_a_second(
         await performer.die()
         times_s.append(await slots_free(stage))
     assert min(times_s) <= WITHIN_S, times_s
+
+
+@pytest.mark.slow
+async def test_who_never_reads_loses_the_slot_and_nobody_else_hears_it(stage: Stage) -> None:
+    """A take, which is made as fast as it can be: gRPC's receiver takes about 4 MiB by itself, which a performance fills in two minutes."""
+    async with AsyncClient(stage.grpc) as client, AsyncClient(stage.grpc) as asleep:
+        alone = await client.make("rock", duration_s=2.0, seed=8)
+        call: Any = asleep.generate.Generate(request_of("jazz", duration_s=300.0))
+        await call.read()
+        assert (await client.make("rock", duration_s=2.0, seed=8)).wav == alone.wav
+        await slots_free(stage, patience_s=150)
+        assert (await client.make("rock", duration_s=2.0, seed=8)).wav == alone.wav
+        with suppress(grpc.aio.AioRpcError):
+            while await call.read() is not grpc.aio.EOF:
+                pass
+        assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert "nothing was read" in await call.details()
 
 
 async def until(performer: Performer, kind: str) -> str:
