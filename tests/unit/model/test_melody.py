@@ -60,6 +60,15 @@ def test_notes_are_heard_as_their_classes() -> None:
     assert torch.equal(heard.sum(dim=1), torch.ones(len(heard)))
 
 
+def test_a_rising_tone_gives_the_librarys_own_classes() -> None:
+    """What transformers' MusicgenMelodyFeatureExtractor (5.23, torchaudio 2.11) made of this sound, one hexadecimal digit a frame."""
+    at = torch.arange(4 * RATE) / RATE
+    sound = torch.sin(6.28319 * (110 * at + 90 * at**2)) + 0.5 * torch.sin(6.28319 * 523.25 * at) * (at % 1 > 0.5)
+    heard = Chroma(ChromaPlan(sample_rate_hz=RATE, window_samples=4096, hop_samples=1024))(sound * 0.4)
+    told = "".join(f"{int(pitch):x}" for pitch in heard.argmax(dim=1))
+    assert told == "bb023457899ab00123345566778899aaabb0001112233334445556666777788"
+
+
 @pytest.mark.parametrize("sample_count", [0, 1, 100, 4096])
 def test_the_shortest_sounds_and_silence_have_classes_too(sample_count: int) -> None:
     heard = Chroma(ChromaPlan(sample_rate_hz=RATE, window_samples=4096, hop_samples=1024))(torch.zeros(sample_count))
