@@ -19,13 +19,14 @@ from rich.table import Table
 
 from resonance.api_keys import ApiKey, ApiKeys
 from resonance.client import DEFAULT_ADDRESS, Client, request_of
-from resonance.errors import NotFound, ResonanceError, invalid_field
+from resonance.errors import ResonanceError
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.sliders import SLIDER_NAMES
 from resonance.store import open_store
 from resonance.store.check import check_store
 from resonance.v1 import extract_pb2, jobs_pb2
+from resonance_cli.arguments import files_of, gains_of, melody_in, music_of, numbers_of, paired, sliders_of
 from resonance_cli.load import Plan, bombard, summary
 from resonance_cli.song_file import write_song
 
@@ -86,15 +87,15 @@ def make(
             taste_id=_taste_id_of(taste or [], client, progress),
             taste_strength=taste_strength,
             taste_in_words=taste_in_words,
-            taste_gains=_gains_of("taste-gain", taste_gain or []),
-            sliders=_sliders_of(slider or []),
-            concepts=_numbers_of("concept", concept or []),
-            concept_gains=_gains_of("concept-gain", concept_gain or []),
+            taste_gains=gains_of("taste-gain", taste_gain or []),
+            sliders=sliders_of(slider or []),
+            concepts=numbers_of("concept", concept or []),
+            concept_gains=gains_of("concept-gain", concept_gain or []),
             seed=seed,
             origin=origin,
             start_s=start_s,
             end_s=end_s,
-            melody=_melody_in(melody) if melody is not None else b"",
+            melody=melody_in(melody) if melody is not None else b"",
         )
         take = write_song(out, client.stream(request), progress)
     if as_json:
@@ -139,8 +140,8 @@ def refine(
 ) -> None:
     """Turns words into slider positions: prints the options for `make`, and why on the other stream."""
     with _told_errors(), _client(address) as client:
-        before = _sliders_of(previous) if previous else None
-        found = client.refine(text, _sliders_of(slider or []), previous=before)
+        before = sliders_of(previous) if previous else None
+        found = client.refine(text, sliders_of(slider or []), previous=before)
     if as_json:
         print(json_format.MessageToJson(found, preserving_proto_field_name=True))
         return
@@ -184,9 +185,9 @@ def make_concept(
 ) -> None:
     """Makes a concept from pairs of prompts, from pairs of stored music, or from both, and says how well it separates."""
     with _told_errors():
-        words = _paired("less", more or [], less or [])
+        words = paired("less", more or [], less or [])
         music = [
-            (_music_of(one), _music_of(two)) for one, two in _paired("less-music", more_music or [], less_music or [])
+            (music_of(one), music_of(two)) for one, two in paired("less-music", more_music or [], less_music or [])
         ]
         with _client(address) as client:
             concept = client.compute_concept(name, words, music)
@@ -211,7 +212,7 @@ def reference(
         if music or prompt or compute:
             request = extract_pb2.StartStudyRequest(
                 kind=extract_pb2.STUDY_KIND_REFERENCE,
-                music=[_music_of(one) for one in music or []],
+                music=[music_of(one) for one in music or []],
                 prompts=prompt or [],
             )
             bar = progress.add_task("listening", total=1.0)
@@ -366,7 +367,7 @@ def _taste_of(sources: list[str], client: Client, progress: Progress) -> jobs_pb
     show = _shown(progress)
     if len(sources) == 1 and "://" in sources[0]:
         return client.taste_from_url(sources[0], on_change=show)
-    return client.taste_from_files(_files_of(sources), on_change=show)
+    return client.taste_from_files(files_of(sources), on_change=show)
 
 
 def _shown(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
@@ -391,12 +392,6 @@ def _tell_taste(job: jobs_pb2.Job, as_json: bool) -> None:
     print(job.job_id)
 
 
-def _melody_in(path: Path) -> bytes:
-    if not path.is_file():
-        raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
-    return path.read_bytes()
-
-
 def _taste_id_of(given: list[str], client: Client, progress: Progress) -> str:
     """The one id that is given, or the id of a taste that is made of the files."""
     if not given or (len(given) == 1 and not Path(given[0]).exists()):
@@ -417,59 +412,3 @@ def _told_errors() -> Iterator[None]:
         reason = f" [{failure.reason}]" if isinstance(failure, ResonanceError) else ""
         print(f"resonance: {failure}{reason}", file=sys.stderr)
         raise typer.Exit(1) from None
-
-
-def _sliders_of(texts: list[str]) -> dict[str, float]:
-    positions: dict[str, float] = {}
-    for text in texts:
-        name, _, position = text.partition("=")
-        if name not in SLIDER_NAMES:
-            raise invalid_field("slider", "UNKNOWN_SLIDER", f"{name} is none of {', '.join(SLIDER_NAMES)}")
-        try:
-            positions[name] = float(position)
-        except ValueError as failure:
-            raise invalid_field("slider", "MALFORMED", f"{text} is not NAME=NUMBER") from failure
-    return positions
-
-
-def _numbers_of(option: str, texts: list[str]) -> dict[str, float]:
-    numbers: dict[str, float] = {}
-    for text in texts:
-        name, _, number = text.partition("=")
-        try:
-            numbers[name] = float(number)
-        except ValueError as failure:
-            raise invalid_field(option, "MALFORMED", f"{text} is not NAME=NUMBER") from failure
-    return numbers
-
-
-def _gains_of(option: str, texts: list[str]) -> dict[int, float]:
-    numbers = _numbers_of(option, texts)
-    if not all(name.isdigit() for name in numbers):
-        raise invalid_field(option, "MALFORMED", "is LAYER=GAIN with a layer's number")
-    return {int(name): gain for name, gain in numbers.items()}
-
-
-def _paired(option: str, more: list[str], less: list[str]) -> list[tuple[str, str]]:
-    if len(more) != len(less):
-        raise invalid_field(option, "NOT_PAIRED", f"there are {len(more)} with more of it and {len(less)} with less")
-    return list(zip(more, less, strict=True))
-
-
-def _music_of(text: str) -> extract_pb2.MusicSource:
-    """`t-...` is a taste, `t-...:0,2` two of its tracks, `take:ID` a take."""
-    if text.startswith("take:"):
-        return extract_pb2.MusicSource(take_id=text.removeprefix("take:"))
-    taste_id, _, tracks = text.partition(":")
-    numbers = tracks.split(",") if tracks else []
-    if not all(number.isdigit() for number in numbers):
-        raise invalid_field("music", "MALFORMED", f"{text} is not TASTE, TASTE:TRACK,TRACK or take:ID")
-    return extract_pb2.MusicSource(taste_id=taste_id, track_indices=[int(number) for number in numbers])
-
-
-def _files_of(sources: list[str]) -> list[Path]:
-    """Files as they are given; a folder stands for its files in order of name."""
-    files: list[Path] = []
-    for source in map(Path, sources):
-        files += sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
-    return files

@@ -1,19 +1,17 @@
-"""The only file that talks gRPC: every call has a deadline, every stream is cancelled when its reader leaves."""
+"""What the gateway asks of the services. Every call has a deadline."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
-from contextlib import aclosing, contextmanager, suppress
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
 
 import grpc
-from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from starlette.requests import ClientDisconnect
 
-from resonance.errors import DataLoss, DeadlineExceeded, NotFound, ResonanceError, Unavailable, invalid_field
-from resonance.rpc import error_of, open_channel
+from resonance.errors import DataLoss, NotFound, Unavailable, invalid_field
+from resonance.rpc import open_channel
 from resonance.settings import Settings
 from resonance.v1 import (
     extract_pb2,
@@ -29,7 +27,6 @@ from resonance_gateway import messages
 from resonance_gateway.bodies import (
     CalibrationBody,
     ConceptBody,
-    ControlBody,
     GenerationBody,
     PageQuery,
     PerformanceBody,
@@ -38,12 +35,13 @@ from resonance_gateway.bodies import (
     TasteBody,
     UploadFields,
 )
+from resonance_gateway.calls import ask, listen, told, write_bytes, write_upload
+from resonance_gateway.live_performance import LivePerformance
 from resonance_gateway.take_stream import TakeStream
 from resonance_gateway.uploads import FileOpening, FilePiece
 from resonance_gateway.wire import json_of
 
 Json = dict[str, Any]
-T = TypeVar("T")
 
 _UNARY_S = 20.0
 _REFINE_S = 40.0  # a language model may be asked first
@@ -51,7 +49,6 @@ _HEALTH_S = 2.0
 # Even a performance has a deadline; whoever plays longer opens another.
 _PERFORMANCE_S = 6 * 3600.0
 _DAMAGED = ("OBJECT_DAMAGED", "VECTOR_DAMAGED", "NO_SUCH_OBJECT")
-_PIECE_BYTES = 256 * 1024
 _SERVICES = {
     "ingest": "resonance.v1.IngestService",
     "extract": "resonance.v1.ExtractService",
@@ -90,7 +87,7 @@ class Backends:
 
     async def model(self) -> Json:
         """The loaded model."""
-        response = await _ask("generate", self._generate.GetModel(generate_pb2.GetModelRequest(), timeout=_UNARY_S))
+        response = await ask("generate", self._generate.GetModel(generate_pb2.GetModelRequest(), timeout=_UNARY_S))
         return json_of(response.model)
 
     # Tastes.
@@ -98,7 +95,7 @@ class Backends:
     async def submit(self, body: TasteBody, request_id: str) -> Json:
         """A playlist by link as an accepted taste."""
         request = messages.submit_request(body, request_id)
-        response = await _ask("ingest", self._ingest.SubmitPlaylist(request, timeout=_UNARY_S))
+        response = await ask("ingest", self._ingest.SubmitPlaylist(request, timeout=_UNARY_S))
         return messages.taste_json(response.job)
 
     async def upload(
@@ -107,8 +104,8 @@ class Backends:
         """Files as an accepted taste, sent on while they arrive."""
         call = self._ingest.UploadPlaylist(timeout=self._stream_s)
         try:
-            with _told("ingest"):
-                await _write_upload(call, messages.upload_header(fields, request_id), files)
+            with told("ingest"):
+                await write_upload(call, messages.upload_header(fields, request_id), files)
                 return messages.taste_json((await call).job)
         finally:
             call.cancel()
@@ -116,25 +113,25 @@ class Backends:
     async def submit_uploads(self, body: TasteBody, request_id: str) -> Json:
         """Resumable uploads as an accepted taste."""
         request = messages.submit_uploads_request(body, request_id)
-        response = await _ask("ingest", self._ingest.SubmitUploads(request, timeout=_UNARY_S))
+        response = await ask("ingest", self._ingest.SubmitUploads(request, timeout=_UNARY_S))
         return messages.taste_json(response.job)
 
     async def open_upload(self, filename: str, byte_count: int) -> Json:
         """A new resumable upload."""
         request = ingest_pb2.OpenUploadRequest(filename=filename, byte_count=byte_count)
-        return json_of((await _ask("ingest", self._ingest.OpenUpload(request, timeout=_UNARY_S))).upload)
+        return json_of((await ask("ingest", self._ingest.OpenUpload(request, timeout=_UNARY_S))).upload)
 
     async def get_upload(self, upload_id: str) -> Json:
         """One resumable upload."""
         request = ingest_pb2.GetUploadRequest(upload_id=upload_id)
-        return json_of((await _ask("ingest", self._ingest.GetUpload(request, timeout=_UNARY_S))).upload)
+        return json_of((await ask("ingest", self._ingest.GetUpload(request, timeout=_UNARY_S))).upload)
 
     async def write_upload(self, upload_id: str, offset: int, chunks: AsyncIterator[bytes]) -> Json:
         """The upload after these bytes. Where the caller leaves, what came is kept, and its leaving is raised after that."""
         call = self._ingest.WriteUpload(timeout=self._stream_s)
         try:
-            with _told("ingest"):
-                left = await _write_bytes(call, messages.upload_position(upload_id, offset), chunks)
+            with told("ingest"):
+                left = await write_bytes(call, messages.upload_position(upload_id, offset), chunks)
                 upload = json_of((await call).upload)
         finally:
             call.cancel()
@@ -145,12 +142,12 @@ class Backends:
     async def delete_upload(self, upload_id: str) -> None:
         """Removes a resumable upload."""
         request = ingest_pb2.DeleteUploadRequest(upload_id=upload_id)
-        await _ask("ingest", self._ingest.DeleteUpload(request, timeout=_UNARY_S))
+        await ask("ingest", self._ingest.DeleteUpload(request, timeout=_UNARY_S))
 
     async def tastes(self, page: PageQuery) -> Json:
         """One page of tastes, newest first."""
         request = ingest_pb2.ListJobsRequest(page_size=page.page_size, page_token=page.page_token)
-        response = await _ask("ingest", self._ingest.ListJobs(request, timeout=_UNARY_S))
+        response = await ask("ingest", self._ingest.ListJobs(request, timeout=_UNARY_S))
         return {
             "tastes": [messages.taste_json(job) for job in response.jobs],
             "next_page_token": response.next_page_token,
@@ -159,31 +156,31 @@ class Backends:
     async def taste(self, taste_id: str) -> Json:
         """One taste."""
         request = ingest_pb2.GetJobRequest(job_id=taste_id)
-        response = await _ask("ingest", self._ingest.GetJob(request, timeout=_UNARY_S))
+        response = await ask("ingest", self._ingest.GetJob(request, timeout=_UNARY_S))
         return messages.taste_json(response.job)
 
     async def cancel_taste(self, taste_id: str) -> Json:
         """The taste after it was told to stop."""
         request = ingest_pb2.CancelJobRequest(job_id=taste_id)
-        response = await _ask("ingest", self._ingest.CancelJob(request, timeout=_UNARY_S))
+        response = await ask("ingest", self._ingest.CancelJob(request, timeout=_UNARY_S))
         return messages.taste_json(response.job)
 
     async def retry_taste(self, taste_id: str) -> Json:
         """The new taste that goes on with the tracks that failed."""
         request = ingest_pb2.RetryJobRequest(job_id=taste_id)
-        response = await _ask("ingest", self._ingest.RetryJob(request, timeout=_UNARY_S))
+        response = await ask("ingest", self._ingest.RetryJob(request, timeout=_UNARY_S))
         return messages.taste_json(response.job)
 
     async def delete_taste(self, taste_id: str) -> None:
         """Removes a taste."""
         request = ingest_pb2.DeleteJobRequest(job_id=taste_id)
-        await _ask("ingest", self._ingest.DeleteJob(request, timeout=_UNARY_S))
+        await ask("ingest", self._ingest.DeleteJob(request, timeout=_UNARY_S))
 
     async def watch_taste(self, taste_id: str, after_revision: int | None) -> AsyncGenerator[Json, None]:
         """The taste now and at every change, until its state is final."""
         request = ingest_pb2.WatchJobRequest(job_id=taste_id, after_revision=after_revision)
         call = self._ingest.WatchJob(request, timeout=self._stream_s)
-        async for response in _listen("ingest", call):
+        async for response in listen("ingest", call):
             yield messages.taste_json(response.job)
 
     # Concepts.
@@ -191,67 +188,67 @@ class Backends:
     async def concepts(self) -> list[Json]:
         """All concepts of the model."""
         call = self._extract.ListConcepts(extract_pb2.ListConceptsRequest(), timeout=_UNARY_S)
-        return [json_of(concept) for concept in (await _ask("extract", call)).concepts]
+        return [json_of(concept) for concept in (await ask("extract", call)).concepts]
 
     async def compute_concept(self, body: ConceptBody) -> AsyncGenerator[tuple[str, Json], None]:
         """`("progress", ...)` many times, then `("concept", ...)`."""
         call = self._extract.ComputeConcept(messages.concept_request(body), timeout=self._stream_s)
-        async for response in _listen("extract", call):
+        async for response in listen("extract", call):
             yield _event_of(response)
 
     async def calibrate_concept(self, name: str, body: CalibrationBody) -> AsyncGenerator[tuple[str, Json], None]:
         """`("progress", ...)` many times, then `("concept", ...)` with its calibration."""
         call = self._extract.CalibrateConcept(messages.calibration_request(name, body), timeout=self._stream_s)
-        async for response in _listen("extract", call):
+        async for response in listen("extract", call):
             yield _event_of(response)
 
     async def scan_layers(self, name: str) -> Json:
         """Which layers carry the concept."""
         request = extract_pb2.ScanLayersRequest(name=name)
-        return json_of(await _ask("extract", self._extract.ScanLayers(request, timeout=self._stream_s)))
+        return json_of(await ask("extract", self._extract.ScanLayers(request, timeout=self._stream_s)))
 
     # Studies.
 
     async def start_study(self, body: CalibrationBody, *, kind: str, concept: str, taste_id: str) -> Json:
         """A study as it begins or goes on."""
         request = messages.study_request(body, kind=kind, concept=concept, taste_id=taste_id)
-        return json_of((await _ask("extract", self._extract.StartStudy(request, timeout=_UNARY_S))).study)
+        return json_of((await ask("extract", self._extract.StartStudy(request, timeout=_UNARY_S))).study)
 
     async def start_reference(self, body: ReferenceBody) -> Json:
         """A reference study as it begins or goes on."""
         call = self._extract.StartStudy(messages.reference_request(body), timeout=_UNARY_S)
-        return json_of((await _ask("extract", call)).study)
+        return json_of((await ask("extract", call)).study)
 
     async def reference(self) -> Json:
         """The reference in force. It may have to be computed first."""
         call = self._extract.GetReference(extract_pb2.GetReferenceRequest(), timeout=self._stream_s)
-        return json_of((await _ask("extract", call)).reference)
+        return json_of((await ask("extract", call)).reference)
 
     async def taste_calibration(self, taste_id: str) -> Json:
         """A taste's measured safe range."""
         request = extract_pb2.GetCalibrationRequest(taste_id=taste_id)
-        return json_of(await _ask("extract", self._extract.GetCalibration(request, timeout=_UNARY_S)))
+        return json_of(await ask("extract", self._extract.GetCalibration(request, timeout=_UNARY_S)))
 
     async def study(self, study_id: str) -> Json:
         """One study."""
         request = extract_pb2.GetStudyRequest(study_id=study_id)
-        return json_of((await _ask("extract", self._extract.GetStudy(request, timeout=_UNARY_S))).study)
+        return json_of((await ask("extract", self._extract.GetStudy(request, timeout=_UNARY_S))).study)
 
     async def cancel_study(self, study_id: str) -> Json:
         """The study after it was told to stop."""
         request = extract_pb2.CancelStudyRequest(study_id=study_id)
-        return json_of((await _ask("extract", self._extract.CancelStudy(request, timeout=_UNARY_S))).study)
+        return json_of((await ask("extract", self._extract.CancelStudy(request, timeout=_UNARY_S))).study)
 
     async def watch_study(self, study_id: str) -> AsyncGenerator[Json, None]:
         """The study now and at every change, until it is final."""
         call = self._extract.WatchStudy(extract_pb2.WatchStudyRequest(study_id=study_id), timeout=self._stream_s)
-        async for response in _listen("extract", call):
+        async for response in listen("extract", call):
             yield json_of(response.study)
 
     async def refine(self, body: RefinementBody) -> Json:
         """The sliders as the words want them."""
         call = self._extract.Refine(messages.refine_request(body), timeout=_REFINE_S)
-        return json_of(await _ask("extract", call))
+        return json_of(await ask("extract", call))
 
     # Takes.
 
@@ -267,7 +264,7 @@ class Backends:
             # A damaged vector is mixed again from what its tracks gave; whoever describes a taste sees to that.
             for use in request.recipe.tastes:
                 asked = extract_pb2.GetTasteRequest(taste_id=use.taste_id)
-                await _ask("extract", self._extract.GetTaste(asked, timeout=_UNARY_S))
+                await ask("extract", self._extract.GetTaste(asked, timeout=_UNARY_S))
         call = self._generate.Generate(request, timeout=self._stream_s)
         return await _open_take(call, request.resume_sample_offset)
 
@@ -283,7 +280,7 @@ class Backends:
     async def takes(self, page: PageQuery) -> Json:
         """One page of finished takes, newest first."""
         request = generate_pb2.ListTakesRequest(page_size=page.page_size, page_token=page.page_token)
-        response = await _ask("generate", self._generate.ListTakes(request, timeout=_UNARY_S))
+        response = await ask("generate", self._generate.ListTakes(request, timeout=_UNARY_S))
         return {"takes": [json_of(take) for take in response.takes], "next_page_token": response.next_page_token}
 
     async def take(self, request_id: str) -> Json:
@@ -293,30 +290,30 @@ class Backends:
     async def delete_take(self, request_id: str) -> None:
         """Removes a take and its audio."""
         request = generate_pb2.DeleteTakeRequest(request_id=request_id)
-        await _ask("generate", self._generate.DeleteTake(request, timeout=_UNARY_S))
+        await ask("generate", self._generate.DeleteTake(request, timeout=_UNARY_S))
 
     async def make_link(self, request_id: str, expire_s: float) -> Json:
         """A link to a take's sound, with its token."""
         request = handouts_pb2.CreateHandoutRequest(request_id=request_id, expire_s=expire_s)
-        return json_of((await _ask("ingest", self._handouts.CreateHandout(request, timeout=_UNARY_S))).handout)
+        return json_of((await ask("ingest", self._handouts.CreateHandout(request, timeout=_UNARY_S))).handout)
 
     async def read_link(self, token: str) -> tuple[Json, AsyncGenerator[bytes, None]]:
         """What a link stands for, and its bytes. Whoever takes them closes them."""
         request = handouts_pb2.ReadHandoutRequest(token=token)
-        stream = _listen("ingest", self._handouts.ReadHandout(request, timeout=self._stream_s))
+        stream = listen("ingest", self._handouts.ReadHandout(request, timeout=self._stream_s))
         first = await anext(stream)
         return json_of(first.handout), _data_of(stream)
 
     async def revoke_link(self, link_id: str) -> None:
         """Takes a link back."""
         request = handouts_pb2.RevokeHandoutRequest(handout_id=link_id)
-        await _ask("ingest", self._handouts.RevokeHandout(request, timeout=_UNARY_S))
+        await ask("ingest", self._handouts.RevokeHandout(request, timeout=_UNARY_S))
 
     # Beneath.
 
     async def _take(self, request_id: str) -> generate_pb2.Take:
         request = generate_pb2.GetTakeRequest(request_id=request_id)
-        response = await _ask("generate", self._generate.GetTake(request, timeout=_UNARY_S))
+        response = await ask("generate", self._generate.GetTake(request, timeout=_UNARY_S))
         take: generate_pb2.Take = response.take
         return take
 
@@ -329,36 +326,8 @@ class Backends:
         return "ok" if response.status == health_pb2.HealthCheckResponse.SERVING else "not_serving"
 
 
-class LivePerformance:
-    """One open performance: controls in, events out."""
-
-    def __init__(self, call: Any, body: PerformanceBody, request_id: str) -> None:
-        self._call = call
-        self._opening = messages.opening_request(body, request_id)
-
-    async def events(self) -> AsyncGenerator[tuple[Json, bytes | None], None]:
-        """`started`, chunks with their 16-bit PCM, recipes that begin to sound or were refused, and `finished`."""
-        with _told("generate"):
-            await self._call.write(self._opening)
-        async for response in _listen("generate", self._call):
-            kind = response.WhichOneof("event")
-            if kind == "chunk":
-                yield {"type": kind, **messages.chunk_json(response.chunk)}, response.chunk.data
-            else:
-                yield {"type": kind, **json_of(getattr(response, kind))}, None
-
-    async def control(self, body: ControlBody) -> None:
-        """Sends a control. One that comes after the end is dropped: the events have told the end already."""
-        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError, grpc.aio.UsageError):
-            await self._call.write(messages.control_request(body))
-
-    def close(self) -> None:
-        """Leaves."""
-        self._call.cancel()
-
-
 async def _open_take(call: Any, sample_offset: int) -> TakeStream:
-    stream = _listen("generate", call)
+    stream = listen("generate", call)
     try:
         started = (await anext(stream)).started
         _check_offset(sample_offset, started.sample_count_total)
@@ -369,21 +338,6 @@ async def _open_take(call: Any, sample_offset: int) -> TakeStream:
             raise Unavailable("the take ended before it began; try again", retry_after_s=1.0) from failure
         raise
     return TakeStream(started=started, first=first, rest=stream, sample_offset=sample_offset)
-
-
-async def _ask(service: str, call: Awaitable[T]) -> T:
-    with _told(service):
-        return await call
-
-
-async def _listen(service: str, call: Any) -> AsyncGenerator[Any, None]:
-    # A stream that is dropped but not cancelled lives on at the server (10 of 10 did, for seconds).
-    try:
-        with _told(service):
-            async for response in call:
-                yield response
-    finally:
-        call.cancel()
 
 
 async def _data_of(stream: AsyncGenerator[Any, None]) -> AsyncGenerator[bytes, None]:
@@ -397,76 +351,6 @@ def _check_offset(sample_offset: int, sample_count_total: int) -> None:
         raise invalid_field("resume_sample_offset", "TOO_LARGE", f"the take has {sample_count_total} samples")
 
 
-async def _write_upload(
-    call: Any, header: ingest_pb2.UploadPlaylistRequest, files: AsyncIterator[FileOpening | FilePiece]
-) -> None:
-    """Writes until the files end or the service has answered early; then awaiting the call tells what it answered."""
-    await call.wait_for_connection()
-    await _wrote(call, header)
-    async for part in files:
-        if not await _wrote(call, _upload_message(part)):
-            return
-    if await _wrote(call, messages.upload_end()):
-        await call.done_writing()
-
-
-async def _write_bytes(
-    call: Any, position: ingest_pb2.WriteUploadRequest, chunks: AsyncIterator[bytes]
-) -> ClientDisconnect | None:
-    """Writes until the bytes end or the service has answered early. Returns the caller's leaving, where it left."""
-    await call.wait_for_connection()
-    await _wrote(call, position)
-    try:
-        async for chunk in chunks:
-            for at in range(0, len(chunk), _PIECE_BYTES):
-                if not await _wrote(call, ingest_pb2.WriteUploadRequest(data=chunk[at : at + _PIECE_BYTES])):
-                    return None
-    except ClientDisconnect as left:
-        await call.done_writing()
-        return left
-    await call.done_writing()
-    return None
-
-
-async def _wrote(call: Any, message: Message) -> bool:
-    """Whether the message could be written; False means that the service has answered already.
-
-    This goes below `call.write`, which replaces the service's answer by INTERNAL where the two cross: on loopback a
-    refusal in the middle of an upload was lost in 3 of 60 to 5 of 5 tries, and in 0 of 300 this way.
-    """
-    if call.done():
-        return False
-    try:
-        await call._cython_call.send_serialized_message(message.SerializeToString())
-    except Exception:  # grpc's core has a private type for it
-        return False
-    return True
-
-
-def _upload_message(part: FileOpening | FilePiece) -> ingest_pb2.UploadPlaylistRequest:
-    if isinstance(part, FileOpening):
-        return messages.upload_track(part.filename)
-    return messages.upload_data(part.data)
-
-
 def _event_of(response: Any) -> tuple[str, Json]:
     kind = response.WhichOneof("event")
     return kind, json_of(getattr(response, kind))
-
-
-@contextmanager
-def _told(service: str) -> Iterator[None]:
-    """Turns a failed call into the domain error it carries; a transport's own words are put into plain ones."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as failure:
-        raise messages.in_rest_names(_in_plain_words(service, error_of(failure))) from failure
-
-
-def _in_plain_words(service: str, error: ResonanceError) -> ResonanceError:
-    if isinstance(error, Unavailable) and error.reason == Unavailable.default_reason:
-        told = f"the {service} service cannot be reached at the moment; nothing was lost, try again soon"
-        return Unavailable(told, retry_after_s=error.retry_after_s)
-    if isinstance(error, DeadlineExceeded) and error.reason == DeadlineExceeded.default_reason:
-        return DeadlineExceeded(f"the {service} service took longer than it may; try again", retry_after_s=5.0)
-    return error

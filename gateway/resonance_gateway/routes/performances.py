@@ -10,8 +10,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
 from resonance.ids import new_request_id
-from resonance_gateway.backends import Backends, LivePerformance
+from resonance_gateway.backends import Backends
 from resonance_gateway.bodies import ControlBody, MalformedError, PerformanceBody, parse
+from resonance_gateway.live_performance import LivePerformance
 from resonance_gateway.problems import problem_fields
 
 OPENING_S_MAX = 30.0

@@ -1,0 +1,76 @@
+"""Reading the commands' arguments: `NAME=NUMBER`, pairs, music, files. What cannot be read raises InvalidInput with the option's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from resonance.errors import NotFound, invalid_field
+from resonance.sliders import SLIDER_NAMES
+from resonance.v1 import extract_pb2
+
+
+def melody_in(path: Path) -> bytes:
+    """The file's bytes."""
+    if not path.is_file():
+        raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
+    return path.read_bytes()
+
+
+def sliders_of(texts: list[str]) -> dict[str, float]:
+    """`NAME=POSITION` of the seven sliders."""
+    positions: dict[str, float] = {}
+    for text in texts:
+        name, _, position = text.partition("=")
+        if name not in SLIDER_NAMES:
+            raise invalid_field("slider", "UNKNOWN_SLIDER", f"{name} is none of {', '.join(SLIDER_NAMES)}")
+        try:
+            positions[name] = float(position)
+        except ValueError as failure:
+            raise invalid_field("slider", "MALFORMED", f"{text} is not NAME=NUMBER") from failure
+    return positions
+
+
+def numbers_of(option: str, texts: list[str]) -> dict[str, float]:
+    """`NAME=NUMBER`."""
+    numbers: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            numbers[name] = float(number)
+        except ValueError as failure:
+            raise invalid_field(option, "MALFORMED", f"{text} is not NAME=NUMBER") from failure
+    return numbers
+
+
+def gains_of(option: str, texts: list[str]) -> dict[int, float]:
+    """`LAYER=GAIN`."""
+    numbers = numbers_of(option, texts)
+    if not all(name.isdigit() for name in numbers):
+        raise invalid_field(option, "MALFORMED", "is LAYER=GAIN with a layer's number")
+    return {int(name): gain for name, gain in numbers.items()}
+
+
+def paired(option: str, more: list[str], less: list[str]) -> list[tuple[str, str]]:
+    """What is given with more and with less of it, side by side."""
+    if len(more) != len(less):
+        raise invalid_field(option, "NOT_PAIRED", f"there are {len(more)} with more of it and {len(less)} with less")
+    return list(zip(more, less, strict=True))
+
+
+def music_of(text: str) -> extract_pb2.MusicSource:
+    """`t-...` is a taste, `t-...:0,2` two of its tracks, `take:ID` a take."""
+    if text.startswith("take:"):
+        return extract_pb2.MusicSource(take_id=text.removeprefix("take:"))
+    taste_id, _, tracks = text.partition(":")
+    numbers = tracks.split(",") if tracks else []
+    if not all(number.isdigit() for number in numbers):
+        raise invalid_field("music", "MALFORMED", f"{text} is not TASTE, TASTE:TRACK,TRACK or take:ID")
+    return extract_pb2.MusicSource(taste_id=taste_id, track_indices=[int(number) for number in numbers])
+
+
+def files_of(sources: list[str]) -> list[Path]:
+    """Files as they are given; a folder stands for its files in order of name."""
+    files: list[Path] = []
+    for source in map(Path, sources):
+        files += sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
+    return files
