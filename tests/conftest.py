@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 # Two OpenMP threads on a busy two-core machine run many times slower than one. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Each worker, and its children, keeps librosa's machine code to itself: two processes that compile at once in a fresh environment can write
+# each other's under the wrong name, and whoever loads it crashes.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / f"numba-{_WORKER}"))
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,13 @@ librosa compiles on first use, for many seconds of CPU; in a child of low priori
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -56,7 +61,18 @@ def tempo_of(pcm: bytes, sample_rate_hz: int) -> float | None:
     return round(float(tempo(onset_envelope=onsets, sr=sample_rate_hz)[0]), 1)
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One child at a time on this machine: two that compile librosa for the first time at once can write each other's machine code into
+    numba's cache under the wrong name, and whoever loads it crashes, from then on (seen once)."""
+    with (Path(tempfile.gettempdir()) / f"resonance-tempo-{os.getuid()}.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go
+        yield
+
+
 if __name__ == "__main__":
     os.nice(15)
-    heard = tempo_of(sys.stdin.buffer.read(), int(sys.argv[1]))
+    pcm = sys.stdin.buffer.read()
+    with _alone():
+        heard = tempo_of(pcm, int(sys.argv[1]))
     print("" if heard is None else heard)
