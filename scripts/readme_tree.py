@@ -69,7 +69,7 @@ def tree() -> str:
         for path in paths:
             caption = caption_of(path)
             if caption or not path.endswith("__init__.py"):
-                lines.append(f"  {Path(path).name:<24}{caption}".rstrip())
+                lines.append(f"  {Path(path).name:<23} {caption}".rstrip())
     return "\n".join([*lines, "```"]) + "\n"
 
 
