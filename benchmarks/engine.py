@@ -31,6 +31,9 @@ def main() -> None:
     parser.add_argument("--listening-s", type=float, default=600.0)
     parser.add_argument("--takes", type=int, default=64)
     parser.add_argument("--listeners", type=int, default=2000)
+    parser.add_argument(
+        "--only", default="", help="the name of one part, which is measured again and put among the stored results"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -70,14 +73,23 @@ def main() -> None:
         ("a simulated fleet", lambda: simulation.measure(tiny, listeners=arguments.listeners)),
         ("listeners", lambda: listeners.measure(tiny, duration_s=arguments.listening_s)),
     ]
+    names = [name for name, _ in parts]
+    if arguments.only and arguments.only not in names:
+        parser.error(f"--only is one of: {', '.join(names)}")
+    stored = arguments.out / "engine.json"
     found: dict[str, Any] = {**setting(), "ratios": {}, "absent": ABSENT, "arms": {}}
+    if arguments.only:
+        found = json.loads(stored.read_text())
+        found.setdefault("measured_again", {})[arguments.only] = setting()
     for name, part in parts:
+        if arguments.only not in ("", name):
+            continue
         print(f"measuring {name}", flush=True)
         result = part()
         found["ratios"] |= result["ratios"]
         found["arms"] |= result["arms"]
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "engine.json").write_text(json.dumps(found, indent=1) + "\n")
+    stored.write_text(json.dumps(found, indent=1) + "\n")
     print(write_table(found, arguments.out / "engine.md"))
     write_picture(found, arguments.out / "engine.png")
 

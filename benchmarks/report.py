@@ -59,6 +59,8 @@ def write_table(found: dict[str, Any], path: Path) -> str:
         is_met = value is not None and (value >= goal if is_more else value <= goal)
         verdict = "" if value is None else ("met" if is_met else "**missed**")
         lines.append(f"| {text} (`{name}`) | {told} | {'≥' if is_more else '≤'} {goal:g} | {verdict} |")
+    for name, again in found.get("measured_again", {}).items():
+        lines += ["", f"Measured again by itself: {name}, {again['date']}, commit {again['commit'][:12]}."]
     others = {name: value for name, value in found["ratios"].items() if name not in GOALS}
     lines += ["", "Others: " + ", ".join(f"`{name}` {value:.3g}" for name, value in sorted(others.items())) + "."]
     absent = {name: why for name, why in found["absent"].items() if name not in GOALS}
