@@ -235,9 +235,11 @@ async def test_who_sends_faster_than_he_may_is_told_and_nobody_else_hears_it(
         pause, play = ("PLAYBACK_COMMAND_PAUSE", "PLAYBACK_COMMAND_PLAY") if is_grpc else ("pause", "play")
         commands = [{"command": play if index % 2 else pause} for index in range(300)]
         flood = asyncio.create_task(_all_said(performer, [*commands, {"command": play}]))
-        heard = [await performer.hear() for _ in range(40)]
+        # Not a fixed number of answers: where the last `play` is refused the music stays paused, and no more come.
+        kind = said = ""
+        while kind != "fault" or "TOO_MANY_CONTROLS" not in said:
+            kind, said = await performer.hear()
         await flood
-        assert any("TOO_MANY_CONTROLS" in said for kind, said in heard if kind == "fault"), heard
         assert (await beside).wav == alone.wav
         await performer.die()
     await slots_free(stage)
