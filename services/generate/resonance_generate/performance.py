@@ -24,7 +24,7 @@ from resonance_model.info import format_of
 
 CHUNK_S = 0.2
 # How far generation runs ahead of a listener in real time: the music's own reaction time to a control is at most this and a chunk.
-LEAD_S = 0.4
+LEAD_S = 0.15
 # Chunks and answers that wait for the transport. A chunk may last 2.5 s: more of them would keep a listener who reads nothing too long.
 ANSWERS_WAITING_MAX = 8
 OPENING_S_MAX = 30.0
