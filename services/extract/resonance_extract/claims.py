@@ -150,8 +150,7 @@ class Claims:
         self._changed = asyncio.Event()
         if claim.beating is not None:
             claim.beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await claim.beating
+            await asyncio.gather(claim.beating, return_exceptions=True)  # our own cancellation passes
         with suppress(ResonanceError):  # where it cannot be removed it runs out
             await self._store.delete(claim_key(self._scope, claim.name))
 
