@@ -292,9 +292,14 @@ class Client:
         """The concepts of the loaded model, sliders first."""
         return self._wait(self._inner.concepts())
 
-    def compute_concept(self, name: str, *pairs: Any, **options: Any) -> extract_pb2.Concept:
+    def compute_concept(
+        self,
+        name: str,
+        pairs: Sequence[tuple[str, str]] = (),
+        music_pairs: Sequence[tuple[extract_pb2.MusicSource, extract_pb2.MusicSource]] = (),
+    ) -> extract_pb2.Concept:
         """Computes a concept from (more, less) pairs of prompts, of stored music, or of both."""
-        return self._wait(self._inner.compute_concept(name, *pairs, **options))
+        return self._wait(self._inner.compute_concept(name, pairs, music_pairs))
 
     def reference(self) -> extract_pb2.ReferenceSummary:
         """What the model's reference is."""
