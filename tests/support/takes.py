@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +15,24 @@ from resonance_model.slot import Slot
 from resonance_model.voice import Voice, advance
 
 PROMPTS = ("calm piano music", "fast energetic rock with drums and deep bass", "jazz", "ambient synth for sleep")
+
+
+@contextmanager
+def library_codes_said(model: LoadedModel) -> Iterator[list[Tensor]]:
+    """Codes `[books, frames]` that transformers' `generate` hands its codec meanwhile, one for each channel."""
+    said: list[Tensor] = []
+    codec = model.library.audio_encoder
+    decode = codec.decode
+
+    def keep(audio_codes: Tensor, *args: Any, **kwargs: Any) -> Any:
+        said.append(audio_codes[0, 0])
+        return decode(audio_codes, *args, **kwargs)
+
+    codec.decode = keep
+    try:
+        yield said
+    finally:
+        del codec.decode
 
 
 def voice_of(

@@ -17,6 +17,7 @@ from support.gates import (
     check_strength_zero_and_resuming,
     check_tokens_in_company,
 )
+from support.takes import library_codes_said
 from torch import Tensor
 
 from resonance.settings import Settings
@@ -52,24 +53,13 @@ def library_codes(model: LoadedModel) -> Any:
 
 def _generated(model: LoadedModel, wish: Wish) -> Tensor:
     """Codes `[codebooks, frames]` of transformers' own `generate`, greedily, with guidance 3."""
-    said: list[Tensor] = []
-    codec = model.library.audio_encoder
-    decode = codec.decode
-
-    def keep(audio_codes: Tensor, *args: Any, **kwargs: Any) -> Any:
-        said.append(audio_codes[0, 0])
-        return decode(audio_codes, *args, **kwargs)
-
-    codec.decode = keep
-    try:
+    with library_codes_said(model) as said:
         inputs = dict(model.encode_text._tokenizer([wish.prompt], return_tensors="pt"))  # type: ignore[attr-defined]
         if wish.melody is not None:
             inputs["input_features"] = wish.melody[None]
         steps = wish.frame_count + model.shape.delay_max
         with torch.inference_mode():
             model.library.generate(**inputs, do_sample=False, guidance_scale=3.0, max_new_tokens=steps)
-    finally:
-        del codec.decode
     return torch.stack(said, dim=1).flatten(0, 1)  # the channels' codebooks take turns
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.checkpoints import TINY_STEREO, make_checkpoint
-from support.takes import PROMPTS, codes_alone, run, voice_of
+from support.takes import PROMPTS, codes_alone, library_codes_said, run, voice_of
 from torch import Tensor
 
 from resonance.settings import Settings
@@ -32,23 +32,12 @@ def stereo(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 def library_take(model: LoadedModel, prompt: str, frame_count: int) -> tuple[Tensor, Tensor]:
     """Codes `[codebooks, frames]` and samples `[channels, n]` of transformers' own `generate`, greedily, with guidance 3."""
-    said: list[Tensor] = []
-    codec = model.library.audio_encoder
-    decode = codec.decode
-
-    def keep(audio_codes: Tensor, *args: Any, **kwargs: Any) -> Any:
-        said.append(audio_codes[0, 0])
-        return decode(audio_codes, *args, **kwargs)
-
-    codec.decode = keep
-    try:
+    with library_codes_said(model) as said:
         tokens = model.encode_text._tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
         with torch.inference_mode():
             samples = model.library.generate(
                 **tokens, do_sample=False, guidance_scale=3.0, max_new_tokens=frame_count + model.shape.delay_max
             )
-    finally:
-        del codec.decode
     left, right = said
     codes = torch.stack([left, right], dim=1).flatten(0, 1)
     return codes, samples[0]
