@@ -12,48 +12,63 @@ SLIDER_NAMES = (
     "emotional_tension",
 )
 
-# (more of it, less of it). The two sides of a pair differ in nothing else, so that the rest cancels in the mean.
+# (more of it, less of it). The two sides of a pair differ in nothing else, so that the rest cancels in the mean; and no pair of one slider
+# says a word of another's, or the directions would share it.
 SLIDER_PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
     "energy": (
-        ("fast energetic drums", "slow calm drums"),
-        ("energetic rock", "calm rock"),
-        ("loud driving electronic music", "soft gentle electronic music"),
+        ("energetic drums", "calm drums"),
         ("energetic piano", "calm piano"),
+        ("powerful rock", "gentle rock"),
+        ("loud driving electronic music", "soft gentle electronic music"),
+        ("intense strings", "quiet strings"),
+        ("lively jazz", "mellow jazz"),
     ),
     "tempo": (
         ("fast piano music", "slow piano music"),
         ("fast drums and bass", "slow drums and bass"),
-        ("fast guitar, high tempo", "slow guitar, low tempo"),
         ("electronic music at 160 bpm", "electronic music at 70 bpm"),
+        ("fast guitar, high tempo", "slow guitar, low tempo"),
+        ("rock at 150 bpm", "rock at 75 bpm"),
+        ("fast jazz", "slow jazz"),
     ),
     "bass_resonance": (
         ("music with deep bass", "music with no bass"),
-        ("electronic with deep heavy bass", "electronic with thin bright sound"),
+        ("electronic with heavy bass", "electronic without bass"),
         ("jazz with deep bass", "jazz without bass"),
-        ("rock with deep bass", "rock without bass"),
+        ("rock with strong bass", "rock with no bass"),
+        ("hip hop with heavy bass", "hip hop without bass"),
+        ("funk with deep bass", "funk with no bass"),
     ),
     "harmonic_complexity": (
-        ("complex jazz chords", "simple chords"),
         ("piano with complex rich harmony", "piano with simple plain harmony"),
         ("guitar with complex chords", "guitar with simple chords"),
-        ("strings with rich chords", "strings with plain chords"),
+        ("strings with jazzy chords", "strings with simple chords"),
+        ("complex jazz chords", "simple chords"),
+        ("organ with rich harmony", "organ with simple harmony"),
+        ("ambient with complex harmony", "ambient with simple harmony"),
     ),
     "instrument_density": (
-        ("dense music with many instruments", "sparse music with one instrument"),
-        ("dense full band", "sparse solo"),
+        ("dense full band", "sparse minimal music"),
         ("dense electronic music", "sparse electronic music"),
-        ("full orchestra with many instruments", "solo strings"),
+        ("layered ambient with many instruments", "minimalist ambient with few instruments"),
+        ("full band jazz", "minimal jazz"),
+        ("dense layered rock", "sparse minimal rock"),
+        ("full folk band", "sparse folk"),
     ),
     "vocal_presence": (
         ("music with choir vocals", "instrumental music"),
         ("pop with voice", "instrumental pop"),
         ("ambient with choir", "instrumental ambient"),
         ("piano with vocals", "instrumental piano"),
+        ("rock with singing", "rock without vocals"),
+        ("folk with vocals", "folk with no vocals"),
     ),
     "emotional_tension": (
         ("tense dark minor music", "relaxed bright major music"),
-        ("tense strings", "relaxed strings"),
+        ("tense strings", "cheerful strings"),
         ("dark tense cinematic music", "happy relaxed cinematic music"),
         ("tense piano in minor", "relaxed piano in major"),
+        ("ominous ambient", "joyful ambient"),
+        ("scary electronic music", "sunny electronic music"),
     ),
 }

@@ -194,7 +194,10 @@ class Decoder:
             if layer.cross is not None:
                 query = layer.cross.query(self._norm(hidden, layer.cross.norm)).unflatten(-1, heads).transpose(1, 2)
                 attended = self._attend_text(index, query, conditioning)
-                hidden = hidden + layer.cross.out(attended.transpose(1, 2).flatten(2))
+                added = layer.cross.out(attended.transpose(1, 2).flatten(2))
+                hidden = hidden + added
+                for clip, listener in zip(added, listeners, strict=True):
+                    listener.hear_words(index, clip)
             hidden = hidden + self._feed_forward(layer, hidden)
             for clip, listener in zip(hidden, listeners, strict=True):
                 listener.hear(index, clip[conditioning.prefix_count :])
@@ -309,7 +312,10 @@ class Decoder:
             query = layer.cross.query(self._norm(hidden[:1], layer.cross.norm))
             query = query.unflatten(-1, (self.shape.head_count, self.shape.head_size)).transpose(1, 2)
             attended = self._attend_text(index, query, slot.conditioning)
-            hidden[:1] += layer.cross.out(attended.transpose(1, 2).flatten(2))
+            added = layer.cross.out(attended.transpose(1, 2).flatten(2))
+            hidden[:1] += added
+            if slot.listener is not None:
+                slot.listener.hear_words(index, added[CONDITIONAL])
         return hidden + self._feed_forward(layer, hidden)
 
     def _steer_and_hear(self, index: int, hidden: Tensor, slot: Slot) -> Tensor:

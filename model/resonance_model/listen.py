@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import torch
@@ -81,10 +82,30 @@ def hear_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMP
     return listener.heard()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardAgain:
+    """What the unsteered model makes of a rendering: its layers' statistics, the mean log-probability (nats) of its tokens under its own
+    prompt, and `ratio`, how much likelier (nats a token) the positive prompts of some pairs make them than the negative ones."""
+
+    heard: Heard
+    log_likelihood: float
+    ratio: float
+
+
 @torch.inference_mode()
-def hear_again(model: LoadedModel, samples: Tensor, *, prompt: str) -> tuple[Heard, float]:
-    """What the unsteered model makes of a rendering, mono `[samples]` at the model's rate, that is encoded again: as `judge_codes`."""
-    return judge_codes(model, model.codec.encode(samples), prompt=prompt)
+def hear_again(
+    model: LoadedModel, samples: Tensor, *, prompt: str, pairs: Sequence[tuple[str, str]] = ()
+) -> HeardAgain:
+    """Encodes a rendering, mono `[samples]` at the model's rate, once more and reads it under its prompt, and under both prompts of each
+    pair: the model as a judge of its own words (a generative classifier, as in Li et al. 2023, "Your diffusion model is secretly a
+    zero-shot classifier")."""
+    codes = model.codec.encode(samples)
+    heard, log_likelihood = judge_codes(model, codes, prompt=prompt)
+    ratios = [
+        judge_codes(model, codes, prompt=more)[1] - judge_codes(model, codes, prompt=less)[1] for more, less in pairs
+    ]
+    ratio = sum(ratios) / len(ratios) if ratios else 0.0
+    return HeardAgain(heard=heard, log_likelihood=log_likelihood, ratio=ratio)
 
 
 @torch.inference_mode()

@@ -13,11 +13,16 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What was heard: per-layer mean and variance over positions, `[layers, hidden]` float64 on the CPU."""
+    """What was heard: per-layer mean and variance over positions, `[layers, hidden]` float64 on the CPU.
+
+    `words` is the mean over positions of what a layer's attention to the text added to the residual, `[layers, hidden]`; None where no
+    layer attends to text, and where the music was generated instead of read.
+    """
 
     mean: Tensor
     variance: Tensor
     count: int
+    words: Tensor | None = None
 
 
 class Listener:
@@ -27,6 +32,8 @@ class Listener:
         self._sum = torch.zeros(layer_count, hidden_size, dtype=torch.float64)
         self._squares = torch.zeros(layer_count, hidden_size, dtype=torch.float64)
         self._counts = torch.zeros(layer_count, dtype=torch.float64)
+        self._words = torch.zeros(layer_count, hidden_size, dtype=torch.float64)
+        self._word_counts = torch.zeros(layer_count, dtype=torch.float64)
 
     def hear(self, layer: int, hidden: Tensor) -> None:
         """Takes in the layer's output at some positions, `[positions, hidden]`."""
@@ -35,13 +42,23 @@ class Listener:
         self._squares[layer] += states.square().sum(dim=0)
         self._counts[layer] += len(states)
 
+    def hear_words(self, layer: int, added: Tensor) -> None:
+        """Takes in what the layer's attention to the text added at some positions, `[positions, hidden]`."""
+        self._words[layer] += added.detach().to("cpu", torch.float64).sum(dim=0)
+        self._word_counts[layer] += len(added)
+
     def heard(self) -> Heard:
         """The statistics so far. Asserts that every layer heard the same number of positions, and at least one."""
         count = int(self._counts[0])
         assert count > 0, "nothing was heard"
         assert bool((self._counts == count).all()), "the layers heard different positions"
         mean = self._sum / count
-        return Heard(mean=mean, variance=(self._squares / count - mean.square()).clamp_min(0.0), count=count)
+        return Heard(
+            mean=mean,
+            variance=(self._squares / count - mean.square()).clamp_min(0.0),
+            count=count,
+            words=self._words / count if bool((self._word_counts == count).all()) else None,
+        )
 
 
 @contextmanager

@@ -27,8 +27,8 @@ class Planted:
 
 
 def plant(tiny: LoadedModel, seed: int = 11) -> Planted:
-    """A copy of the tiny model in which "more" and "less" add plus and minus WRITTEN times a random unit vector at PLANTED_LAYER, and
-    take it away again one layer later, so that no other layer carries it; and in which the heads read the same vector.
+    """A copy of the tiny model in which "more" and "less" add plus and minus WRITTEN times a random unit vector at PLANTED_LAYER, so
+    that the words say nothing in any other layer, though all later ones carry it; and in which the heads read the same vector.
 
     Everything else - attention, caches, guidance, sampling - is the product's own code on the tiny model's random weights.
     """
@@ -43,9 +43,8 @@ def plant(tiny: LoadedModel, seed: int = 11) -> Planted:
     )
     layers = []
     for index, layer in enumerate(weights.layers):
-        sign = {PLANTED_LAYER: 1.0, PLANTED_LAYER + 1: -1.0}.get(index, 0.0)
         out = torch.zeros(shape.hidden_size, shape.hidden_size)
-        out[:, 0] = sign * WRITTEN * truth
+        out[:, 0] = float(index == PLANTED_LAYER) * WRITTEN * truth
         layers.append(replace(layer, cross=replace(layer.cross, key_value=FloatProduct(value), out=FloatProduct(out))))
     text_weight = torch.zeros(shape.hidden_size, weights.text_weight.shape[1])
     text_weight[0, 0] = 1.0

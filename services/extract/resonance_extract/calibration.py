@@ -61,11 +61,11 @@ def _ranged(points: Sequence[extract_pb2.CalibrationPoint], norm_max: float) -> 
 
 
 def paired(condition: Condition, measured: Mapping[Condition, Measured]) -> tuple[Quality, float]:
-    """The quality of a rendering with its distance from the unsteered twin, and its effect: how far it lies beyond the twin."""
+    """The quality of a rendering with its distance from the unsteered twin, and its effect: how much more of the subject is in it."""
     ours, twin = measured[condition], measured[condition.twin]
     gap = np.asarray(ours.shape) - np.asarray(twin.shape)
     distance_db = float(np.sqrt(np.square(gap).mean()))
-    return replace(ours.quality, distance_db=distance_db), ours.projection - twin.projection
+    return replace(ours.quality, distance_db=distance_db), ours.reading - twin.reading
 
 
 def _points(measured: Mapping[Condition, Measured]) -> list[extract_pb2.CalibrationPoint]:
@@ -106,8 +106,9 @@ def _point(
 
 
 def _spectra(measured: Sequence[Measured]) -> Array:
-    """What the Frechet distance looks at, `[renderings, bands + 1]`: the spectrum's shape and the level, in dB."""
-    return np.array([[*one.shape, 20 * np.log10(one.quality.rms + 1e-6)] for one in measured])
+    """What the Frechet distance looks at, `[renderings, bands]`: the spectrum's shape in dB. Level has a gate of its own; a louder take is
+    no farther from music."""
+    return np.array([one.shape for one in measured])
 
 
 def _outwards(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> list[extract_pb2.CalibrationPoint]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import structlog
@@ -38,12 +38,10 @@ from resonance_model.listening import Heard
 
 Array = NDArray[np.float32]
 _Take = tuple[torch.Tensor, Heard]  # codes and what the layers said while they were made
-_Sides = tuple[Array, Array]  # states with more and with less of the concept, `[layers, hidden]` each
+_Sides = tuple[Array, Array]  # with more and with less of the concept, `[layers, hidden]` each
 _Response = extract_pb2.ComputeConceptResponse
 _DURATION_S = 4.0
 _SEEDS = (11, 1011)
-# How the states under the two prompts of a pair are heard: see ConceptShelf._words.
-WORDS_HEARD: Literal["takes", "same_music"] = "same_music"
 _log = structlog.get_logger("extract")
 
 
@@ -56,6 +54,8 @@ class ConceptShelf:
         self._reference = shelf
         self._music = MusicShelf(ear, store)
         self._digest = ear.model.facts.digest
+        # How words are heard: see `_words`. Models that follow a tune read their text before the music and do not attend to it.
+        self._words_heard = "same_music" if ear.model.hear_melody else "cross_attention"
 
     async def get(self, name: str) -> extract_pb2.Concept:
         """A stored concept. Raises NotFound."""
@@ -123,7 +123,7 @@ class ConceptShelf:
         except (NotFound, DataLoss):
             return False
         is_ours = bool(concept.music_pairs) or (
-            list(concept.pairs) == list(_slider_request(name).pairs) and concept.made_by in ("", WORDS_HEARD)
+            list(concept.pairs) == list(_slider_request(name).pairs) and concept.made_by in ("", self._words_heard)
         )
         return is_ours and await self._store.exists(concept.vector_key)
 
@@ -165,7 +165,7 @@ class ConceptShelf:
     ) -> extract_pb2.Concept:
         difference = difference_of(contrasts)
         direction = await asyncio.to_thread(direction_of, difference, reference, model_digest=self._digest)
-        made_by = "+".join([WORDS_HEARD] * bool(request.pairs) + ["music"] * bool(request.music_pairs))
+        made_by = "+".join([self._words_heard] * bool(request.pairs) + ["music"] * bool(request.music_pairs))
         key = vector_key(digest_of(_parts(request, music, reference, made_by, self._digest)))
         scores = layer_scores(contrasts, reference)
         sizes = natural_sizes(difference, direction.per_layer)
@@ -190,20 +190,24 @@ class ConceptShelf:
         return concept
 
     async def _words(self, pair: extract_pb2.PromptPair, more: _Take, less: _Take) -> list[_Sides]:
-        """States under both prompts of a pair, from a short take of each, made with equal seeds.
+        """What the words of a pair do to the same music: short takes of both prompts, made with equal seeds, are each heard under both.
 
-        By `takes` they are those while the takes were made. By `same_music` each take is heard again under both prompts: what differs then
-        is what the words do to the same music, and nothing else.
+        By `cross_attention` it is what each layer's attention to the text adds: the words' own part, whatever layers before it made of
+        them. By `same_music` it is all that differs in the layers' states.
         """
-        if WORDS_HEARD == "takes":
-            return [(_states(more[1]), _states(less[1]))]
         return [
             (
-                _states(await self._ear.codes(codes, prompt=pair.positive)),
-                _states(await self._ear.codes(codes, prompt=pair.negative)),
+                self._said(await self._ear.codes(codes, prompt=pair.positive)),
+                self._said(await self._ear.codes(codes, prompt=pair.negative)),
             )
             for codes, _ in (more, less)
         ]
+
+    def _said(self, heard: Heard) -> Array:
+        by_words = heard.words if self._words_heard == "cross_attention" else heard.mean
+        assert by_words is not None
+        found: Array = by_words.numpy().astype(np.float32)
+        return found
 
     async def _pieces(self, pair: extract_pb2.MusicPair) -> tuple[list[Piece], list[Piece]]:
         """The pieces of both sides. Raises InvalidInput where a side is empty or the sides share a piece."""
@@ -241,16 +245,11 @@ def _progress(done: int, total: int) -> _Response:
 
 def _contrast_of_words(heard: Sequence[_Sides]) -> Contrast:
     more, less = (np.stack(side) for side in zip(*heard, strict=True))
-    return same_music(more, less) if WORDS_HEARD == "same_music" else Contrast(more=more, less=less)
+    return same_music(more, less)
 
 
 def _means(side: Sequence[HeardPiece]) -> Array:
     return np.stack([piece.mean for piece in side])
-
-
-def _states(heard: Heard) -> Array:
-    found: Array = heard.mean.numpy().astype(np.float32)
-    return found
 
 
 def _parts(

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from resonance_model.listen import NEUTRAL_PROMPT, hear_again, hear_clip, hear_codes, render_and_hear
+from resonance_model.listen import NEUTRAL_PROMPT, HeardAgain, hear_again, hear_clip, hear_codes, render_and_hear
 from resonance_model.listening import Heard
 from resonance_model.loaded import LoadedModel
 
@@ -36,9 +36,11 @@ class Ear:
         """What the layers say of codec tokens `[codebooks, frames]` under a prompt."""
         return await self._run(lambda: hear_codes(self.model, codes, prompt=prompt))
 
-    async def again(self, samples: NDArray[np.float32], prompt: str) -> tuple[Heard, float]:
-        """What the unsteered model makes of a rendering: its layers' statistics and the mean log-probability of its tokens."""
-        return await self._run(lambda: hear_again(self.model, torch.from_numpy(samples), prompt=prompt))
+    async def again(
+        self, samples: NDArray[np.float32], prompt: str, *, pairs: Sequence[tuple[str, str]] = ()
+    ) -> HeardAgain:
+        """What the unsteered model makes of a rendering."""
+        return await self._run(lambda: hear_again(self.model, torch.from_numpy(samples), prompt=prompt, pairs=pairs))
 
     async def render(self, prompts: list[str], *, duration_s: float, seed: int) -> list[tuple[torch.Tensor, Heard]]:
         """Short takes of the prompts, and what the layers said while they were made."""

@@ -28,7 +28,9 @@ from resonance_extract.scan import SCAN_STRENGTH, forms_of, renderings_of
 from resonance_extract.statistics import HeardPiece, Reference
 
 # Of a concept: in shares of its natural strength, at which the push is as large as its two sides differ.
-LADDER = (0.2, 0.45, 0.8, 1.3)
+LADDER = (0.5, 1.0, 2.0, 3.5, 6.0)
+# So many of a concept's pairs are asked what they hear in a rendering; each is two more readings of it.
+READING_PAIRS_MAX = 3
 # Of a taste, and of concepts that know no natural strength: the push accumulates over layers and guidance multiplies it, and on the
 # embedded model half a unit already saturates (see docs/steering.md), so it is fine near zero.
 STRENGTHS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
@@ -265,6 +267,7 @@ class Planner:
                 best_layers=tuple(best_layers(concept.layers)),
                 natural_strength=concept.natural_strength,
                 layer_gains=dict(concept.layer_gains),
+                word_pairs=() if concept.music_pairs else _asked(concept.pairs),
             )
         taste = await self._tastes.get(request.taste_id)
         if taste.model_digest != self._model_digest:
@@ -283,6 +286,10 @@ class Planner:
 
     async def _direction(self, key: str) -> Direction:
         return Direction.from_bytes((await self._store.get(key)).data)
+
+
+def _asked(pairs: Sequence[extract_pb2.PromptPair]) -> tuple[tuple[str, str], ...]:
+    return tuple((pair.positive, pair.negative) for pair in pairs[:READING_PAIRS_MAX])
 
 
 def strengths_of(natural_strength: float) -> list[float]:

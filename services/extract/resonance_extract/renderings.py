@@ -22,6 +22,8 @@ RENDER_S_MAX = 600.0
 SEED = 4242
 # Of the unsteered renderings that a calibration knows chance by.
 OTHER_SEED = 5252
+# Of what is kept of a rendering; another form is measured again.
+_FORM = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class Condition:
     @property
     def key(self) -> str:
         """The condition's name among those of its study."""
-        return digest_of(asdict(self))[:16]
+        return digest_of([_FORM, asdict(self)])[:16]
 
     @property
     def twin(self) -> Condition:
@@ -47,20 +49,24 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What is kept of a rendering: its quality, where it lies along the direction (residual standard deviations), its spectrum's shape."""
+    """What is kept of a rendering: its quality, its spectrum's shape, and how much of the subject the unsteered model hears in it.
+
+    `reading` is, of a concept of words, how much likelier the positive prompts make the tokens than the negative ones (nats a token); of
+    other subjects, where the states lie along the direction (residual standard deviations).
+    """
 
     quality: Quality
-    projection: float
+    reading: float
     shape: list[float] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return {"quality": asdict(self.quality), "projection": self.projection, "shape": self.shape}
+        return {"quality": asdict(self.quality), "reading": self.reading, "shape": self.shape}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Measured:
         """Reads `to_json`."""
-        return cls(quality=Quality(**values["quality"]), projection=values["projection"], shape=list(values["shape"]))
+        return cls(quality=Quality(**values["quality"]), reading=values["reading"], shape=list(values["shape"]))
 
 
 class Renderer:
@@ -73,13 +79,14 @@ class Renderer:
     async def measured(self, condition: Condition, subject: Subject) -> Measured:
         """Renders and measures. Raises what `generate` raises."""
         samples, rate = await self._render(condition, subject)
-        heard, log_likelihood = await self._ear.again(samples, condition.prompt)
+        again = await self._ear.again(samples, condition.prompt, pairs=subject.word_pairs)
         quality = measure(samples, samples, sample_rate_hz=rate)
-        values = asdict(quality) | {"log_likelihood": log_likelihood}
-        states = heard.mean.numpy().astype(np.float32)
+        values = asdict(quality) | {"log_likelihood": again.log_likelihood}
+        states = again.heard.mean.numpy().astype(np.float32)
+        along = projection_of(states, subject.direction, subject.layer_gains)
         return Measured(
             quality=Quality(**values),
-            projection=projection_of(states, subject.direction, subject.layer_gains),
+            reading=again.ratio if subject.word_pairs else along,
             shape=[round(float(level), 3) for level in shape_of(samples)],
         )
 
@@ -109,7 +116,8 @@ class Renderer:
 class Subject:
     """What is studied: a concept or a taste with its direction; `best_layers` are the layers that a scan tries alone.
 
-    `natural_strength` and `layer_gains` are a concept's own (`Concept` in the protos); 0 and empty of a taste.
+    `natural_strength` and `layer_gains` are a concept's own (`Concept` in the protos); 0 and empty of a taste. `word_pairs` are the prompts
+    (more of it, less of it) that a concept of words alone was made from.
     """
 
     concept: str
@@ -120,6 +128,7 @@ class Subject:
     best_layers: tuple[int, ...]
     natural_strength: float = 0.0
     layer_gains: Mapping[int, float] = field(default_factory=dict)
+    word_pairs: tuple[tuple[str, str], ...] = ()
 
     def add_to(self, recipe: steering_pb2.Recipe, condition: Condition) -> None:
         """Steers the recipe by the condition."""

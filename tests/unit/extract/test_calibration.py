@@ -26,7 +26,7 @@ def measured(effects: dict[float, float], broken: dict[float, dict[str, float]])
         for strength, effect in {0.0: 0.0, **effects}.items():
             quality = replace(GOOD, **broken.get(strength, {}))
             condition = Condition(prompt=prompt, strength=strength, clip_s=1.0)
-            found[condition] = Measured(quality=quality, projection=5.0 + effect, shape=[0.0] * 32)
+            found[condition] = Measured(quality=quality, reading=5.0 + effect, shape=[0.0] * 32)
     return found
 
 
@@ -94,11 +94,11 @@ def test_the_faithful_part_ends_where_the_spectra_leave_the_unsteered_ones() -> 
         for seed in (SEED, SEED + 1):
             shape = chance.normal(size=32).tolist()
             plain = Condition(prompt=prompt, strength=0.0, clip_s=1.0, seed=seed)
-            cells[plain] = Measured(quality=GOOD, projection=0.0, shape=shape)
+            cells[plain] = Measured(quality=GOOD, reading=0.0, shape=shape)
             for strength, moved in ((1.0, 0.01), (2.0, 4.0)) if seed == SEED else ():
                 steered = Condition(prompt=prompt, strength=strength, clip_s=1.0)
                 moved_shape = [value + moved for value in shape]
-                cells[steered] = Measured(quality=GOOD, projection=strength, shape=moved_shape)
+                cells[steered] = Measured(quality=GOOD, reading=strength, shape=moved_shape)
     found = calibration_of(cells, norm_max=1.0)
     ratios = {point.strength: point.frechet_ratio for point in found.points}
     assert ratios[0.0] == pytest.approx(1.0)

@@ -37,6 +37,31 @@ def test_our_pass_hears_what_forward_hooks_hear(tiny: LoadedModel) -> None:
     assert ours.count == theirs.count == 63
 
 
+def test_what_the_text_adds_is_what_the_librarys_cross_attention_gives(tiny: LoadedModel) -> None:
+    """Read alone and in a batch; music that is generated is not read, and says nothing of it."""
+    codes = torch.randint(0, tiny.shape.vocabulary_size, (4, 60))
+    given: list[torch.Tensor] = []
+    handles = [
+        layer.encoder_attn.register_forward_hook(lambda _module, _inputs, output: given.append(output[0][0].double()))
+        for layer in tiny.library.decoder.model.decoder.layers
+    ]
+    heard_by_hooks(tiny, codes)
+    for handle in handles:
+        handle.remove()
+    theirs = torch.stack([added.mean(dim=0) for added in given])
+    ours = hear_codes(tiny, codes, prompt=PROMPT)
+    assert ours.words is not None
+    torch.testing.assert_close(ours.words, theirs, atol=1e-6, rtol=1e-4)
+    clips = [torch.randn(16_000, generator=torch.Generator().manual_seed(n)) * 0.1 for n in range(2)]
+    alone, together = hear_clips(tiny, clips, prompt=PROMPT, batch=1), hear_clips(tiny, clips, prompt=PROMPT, batch=2)
+    for one, other in zip(alone, together, strict=True):
+        assert one.words is not None
+        assert other.words is not None
+        torch.testing.assert_close(one.words, other.words, atol=1e-6, rtol=1e-4)
+    ((_, generated),) = render_and_hear(tiny, [PROMPT], frame_count=8, seed=5)
+    assert generated.words is None
+
+
 def test_listening_while_generating_hears_what_reading_the_result_hears(tiny: LoadedModel) -> None:
     (codes, generated), *_ = render_and_hear(tiny, [PROMPT, "jazz"], frame_count=30, seed=5)
     read = hear_codes(tiny, codes, prompt=PROMPT)
