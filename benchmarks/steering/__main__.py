@@ -15,10 +15,10 @@ from resonance_model.loaders import load_model
 
 from .analysis import Analysis
 from .cells import held_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
+from .judges import teach
 from .latency import knob_to_ear
 from .playlists import NAMES, marks, render_playlists
 from .report import write_report
-from .scorers import teach_voice
 from .sizes import SIZES
 from .studio import Studio
 from .workshop import open_workshop
@@ -52,9 +52,9 @@ def main() -> None:
     except OSError as failure:
         print(f"no playlists: {failure}; the tastes are left out", flush=True)
         playlists = {}
-    judge, judge_auc = teach_voice(model.codec, folder)
+    judges = teach(model.codec, folder)
     shop = open_workshop(model, folder, playlists)
-    studio = Studio(model, shop, judge, folder, minutes=arguments.minutes)
+    studio = Studio(model, shop, judges, folder, minutes=arguments.minutes)
     studio.make(twins(size), "unsteered")
     half = len(twins(size)) // 2
     studio.make([replace(cell, seed=cell.seed + 2000) for cell in twins(size)[:half]], "chance")
@@ -78,7 +78,7 @@ def main() -> None:
         "size": arguments.size,
         "conditions": asdict(size),
         "model": {"id": model.facts.model_id, "digest": model.facts.digest, "precision": model.facts.precision},
-        "voice_judge_auc": judge_auc,
+        "judges": {} if judges is None else judges.figures,
         "sliders": analysis.sliders(),
         "side_effects": analysis.side_effects(),
         "stacking": analysis.stacking(),

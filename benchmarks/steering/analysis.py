@@ -54,8 +54,9 @@ class Analysis:
         theirs = np.mean([self._studio.row(cell.twin)["scores"][name] for cell in cells])
         return float(ours / theirs - 1) if theirs else float("nan")
 
-    def tempo_ratio(self, cells: Sequence[Cell]) -> tuple[float, float]:
-        """The mean tempo change, with what looks like an octave error folded back; and the share of such clips."""
+    def tempo_ratio(self, cells: Sequence[Cell]) -> tuple[float, float, float]:
+        """The mean tempo change (of the geometric means); the same with every clip's change folded into half an octave to both sides, as
+        if what is larger were a tracker's octave error; and the share of clips that were folded."""
         octaves = np.array(
             [
                 self._studio.row(cell)["scores"]["tempo_octaves"]
@@ -64,7 +65,7 @@ class Analysis:
             ]
         )
         folded = (octaves + 0.5) % 1.0 - 0.5
-        return float(2 ** folded.mean() - 1), float((np.abs(octaves) > 0.5).mean())
+        return float(2 ** octaves.mean() - 1), float(2 ** folded.mean() - 1), float((np.abs(octaves) > 0.5).mean())
 
     def failures(self, cells: Sequence[Cell]) -> list[str]:
         """Per clip the gates that it fails against its twin, joined; clips that pass are left out."""
@@ -134,7 +135,7 @@ class Analysis:
             return side | {"closed": True}
         cells = grid[name, top]
         others = [abs(self.mean_effect(cells, other)) for other in SLIDER_NAMES if other != name]
-        tempo, octave_errors = self.tempo_ratio(cells)
+        tempo, tempo_folded, octaves_apart = self.tempo_ratio(cells)
         return side | {
             "closed": False,
             "top": top,
@@ -145,7 +146,8 @@ class Analysis:
             "failed": len(failures[top]),
             "clips": len(cells),
             "tempo": tempo,
-            "octave_errors": octave_errors,
+            "tempo_folded": tempo_folded,
+            "octaves_apart": octaves_apart,
             "onsets": self.ratio(cells, "onsets_per_s"),
             "low_share": self.ratio(cells, "low_share"),
             "loudness_db": float(
@@ -192,7 +194,8 @@ class Analysis:
         return frechet_ratio(self._embeddings(third), self._embeddings(first), others)
 
     def _embeddings(self, cells: Sequence[Cell]) -> Array:
-        return np.array([self._studio.row(cell)["embedding"] for cell in cells])
+        """What the Frechet distance looks at: without the level, which has a gate of its own."""
+        return np.array([self._studio.row(cell)["embedding_at_one_level"] for cell in cells])
 
     # --- several at once
 

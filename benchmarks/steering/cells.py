@@ -10,7 +10,7 @@ from resonance.sliders import SLIDER_NAMES
 
 from .sizes import FIRST_SEED, PROMPTS, Size
 
-SCORES_FORM = 2
+SCORES_FORM = 3
 Ends = dict[str, tuple[float, float]]
 TASTE_STRENGTHS = (1.0, 2.0)
 STACK_SHARE = 0.7

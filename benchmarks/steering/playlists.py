@@ -10,7 +10,8 @@ from model.training.compose import Labels, compose
 from model.training.listener import features
 from numpy.typing import NDArray
 
-from .scorers import RATE_HZ, through
+from .judges import through
+from .scorers import RATE_HZ
 
 FIRST_SEED: Final = 60_000_000
 TRACKS: Final = 4

@@ -109,6 +109,9 @@ def _slider_goals(sides: list[tuple[str, str, dict[str, Any]]], chance: float) -
     ):
         both = {side: one for slider, side, one in sides if slider == name}
         told = ", ".join("closed" if both[s]["closed"] else f"{both[s][key]:+.0%}" for s in SIDES if s in both)
+        if name == "tempo":
+            folded = [f"{both[s]['tempo_folded']:+.0%}" for s in SIDES if s in both and not both[s]["closed"]]
+            told += f" (octaves folded: {', '.join(folded)})"
         is_met = all(
             not both[s]["closed"] and both[s][key] * (1 if s == "up" else -1) >= wanted for s in SIDES if s in both
         )
@@ -168,7 +171,14 @@ def _sliders(found: dict[str, Any]) -> str:
         "slider", "side", "safe end", "Spearman", "own effect (sd)", "over others", "Frechet", "failed", "level (dB)",
         "tempo / onsets / low share",
     )  # fmt: skip
-    judge = f"The judge of voices tells held-out renderings apart with an AUC of {found['voice_judge_auc']:.2f}."
+    judge = ""
+    if found["judges"]:
+        figures = found["judges"]
+        judge = (
+            f"Of held-out renderings the judges of voices, rich harmony and tension have an AUC of {figures['voice_auc']:.2f}, "
+            f"{figures['rich_harmony_auc']:.2f} and {figures['tension_auc']:.2f}; the octave of the tempo is right in "
+            f"{figures['octaves_right']:.0%} (by the tracker alone in {figures['octaves_right_of_tracker']:.0%})."
+        )
     text = _table(head, rows) + "\n\nOf a closed side the Spearman is that over all strengths tried. " + judge
     return text + "\n\n" + _table(("slider", "acts on layers", "lower end", "upper end"), _ends(found))
 

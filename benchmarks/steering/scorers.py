@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import librosa
 import numpy as np
-from model.training.compose import compose
-from model.training.listener import features
 from model.training.meters import HOP, RATE_HZ, loudness, minor_margin, tempo
 from numpy.typing import NDArray
 
+from .judges import TAUGHT, Judges
 from .transcriber import transcribe
 
 Audio = NDArray[np.float32]
-LESSONS: Final = 400
-LESSONS_FIRST_SEED: Final = 8_000_000  # nobody else has rendered these
-Judge = Callable[[NDArray[np.float32]], float]
 
 # Slider -> the scores that speak for it. Each is standardised over unsteered clips, then their mean is taken.
 OWN: Final[dict[str, tuple[str, ...]]] = {
     "energy": ("loudness_lufs", "onset_strength"),
     "tempo": ("tempo_octaves",),
     "bass_resonance": ("low_share",),
-    "harmonic_complexity": ("chroma_entropy", "polyphony"),
+    "harmonic_complexity": ("rich_harmony", "polyphony"),
     "instrument_density": ("onsets_per_s", "notes_per_s", "spectral_spread_hz"),
     "vocal_presence": ("voice",),
-    "emotional_tension": ("roughness", "minor_margin"),
+    "emotional_tension": ("tension", "roughness"),
 }
 
 
-def scores_of(audio: Audio, judge: Judge | None) -> dict[str, float]:
-    """All scores of one mono clip at 16 kHz."""
+def scores_of(audio: Audio, judges: Judges | None) -> dict[str, float]:
+    """All scores of one mono clip at 16 kHz. Without judges what they are taught is NaN, and tempo is the tracker's alone."""
     spectrum = np.abs(librosa.stft(audio, n_fft=1024, hop_length=HOP)) ** 2
     frequencies = librosa.fft_frequencies(sr=RATE_HZ, n_fft=1024)
     strength = librosa.onset.onset_strength(y=audio, sr=RATE_HZ, hop_length=HOP)
@@ -42,7 +36,7 @@ def scores_of(audio: Audio, judge: Judge | None) -> dict[str, float]:
     mean = spectrum.mean(1) + 1e-12
     fine = np.abs(librosa.stft(audio, n_fft=4096, hop_length=1024)) ** 2
     chroma = librosa.feature.chroma_stft(S=fine, sr=RATE_HZ, n_fft=4096, tuning=0.0)
-    bpm = max(tempo(strength), 20.0)
+    bpm = max(tempo(strength), 20.0) if judges is None else judges.tempo_bpm(audio)
     centroid = float((mean * frequencies).sum() / mean.sum())
     notes = transcribe(audio)
     return {
@@ -58,7 +52,7 @@ def scores_of(audio: Audio, judge: Judge | None) -> dict[str, float]:
         "spectral_spread_hz": float(np.sqrt((mean * (frequencies - centroid) ** 2).sum() / mean.sum())),
         "roughness": roughness(fine.mean(1)),
         "minor_margin": _margin(audio),
-        "voice": float("nan") if judge is None else judge(features(audio)),
+        **(dict.fromkeys(TAUGHT, float("nan")) if judges is None else judges.log_odds(audio)),
     }
 
 
@@ -74,56 +68,6 @@ def roughness(power: NDArray[np.floating]) -> float:
     gap = np.abs(f[:, None] - f[None]) * 0.24 / (0.0207 * low + 18.96)
     pairs = np.minimum(a[:, None], a[None]) * (np.exp(-3.51 * gap) - np.exp(-5.75 * gap))
     return float(pairs.sum() / (a.sum() + 1e-12))
-
-
-def teach_voice(codec: Any, folder: Path) -> tuple[Judge | None, float]:
-    """A judge of voices (log-odds), and its AUC on lessons that did not teach it. None where FluidSynth is not installed.
-
-    Logistic regression on the listener's spectral features, taught by pieces of our composer that nobody else has rendered, heard through
-    the model's codec, with and without a choir.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    path = folder / "lessons.npz"
-    if not path.exists():
-        try:
-            heard, has_voice = _lessons(codec)
-        except OSError:
-            return None, float("nan")
-        np.savez(path, heard=heard, has_voice=has_voice)
-    lessons = np.load(path)
-    heard, has_voice = lessons["heard"], lessons["has_voice"]
-    split = len(heard) * 3 // 4
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced"))
-    model.fit(heard[:split], has_voice[:split])
-    auc = float(roc_auc_score(has_voice[split:], model.decision_function(heard[split:])))
-    return lambda one: float(model.decision_function(one[None])[0]), auc
-
-
-def _lessons(codec: Any) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    from model.training.render import render_piece
-    from model.training.synth import Synth
-
-    synth, heard, has_voice = Synth(), [], []
-    for seed in range(LESSONS_FIRST_SEED, LESSONS_FIRST_SEED + LESSONS):
-        piece = compose(seed)
-        heard.append(features(through(codec, render_piece(synth, piece)[: 5 * RATE_HZ])))
-        has_voice.append("choir" in piece.labels.instruments)
-    return np.stack(heard), np.array(has_voice)
-
-
-def through(codec: Any, audio: Audio) -> Audio:
-    """The audio as its codec tokens sound."""
-    import torch
-
-    with torch.inference_mode():
-        stream = codec.open_stream()
-        samples = stream.finish(codec.encode(torch.from_numpy(np.ascontiguousarray(audio))))
-    found: Audio = samples[0].float().numpy()
-    return found
 
 
 def _margin(audio: Audio) -> float:

@@ -24,7 +24,8 @@ from resonance_model.steering import Push, Stacked, stack
 from resonance_model.voice import WINDOW_FRAMES, Voice, advance
 
 from .cells import Cell
-from .scorers import RATE_HZ, Judge, scores_of
+from .judges import Judges
+from .scorers import RATE_HZ, scores_of
 from .workshop import Workshop
 
 SLOTS = 8
@@ -36,11 +37,11 @@ class Studio:
     """Renders and scores cells; one JSON line per cell, so that a stop costs at most the batch in hand."""
 
     def __init__(
-        self, model: LoadedModel, shop: Workshop, judge: Judge | None, folder: Path, *, minutes: float | None = None
+        self, model: LoadedModel, shop: Workshop, judges: Judges | None, folder: Path, *, minutes: float | None = None
     ) -> None:
         self._model = model
         self._shop = shop
-        self._judge = judge
+        self._judges = judges
         self._path = folder / "scores.jsonl"
         self._ends_s = float("inf") if minutes is None else time.monotonic() + 60 * minutes
         self.scores: dict[str, dict[str, Any]] = {}
@@ -90,8 +91,9 @@ class Studio:
         clips = self.render(batch)
         with self._path.open("a") as file:
             for cell, audio in zip(batch, clips, strict=True):
-                row = {"key": self.key(cell), "scores": scores_of(audio, self._judge), "quality": _quality(audio)}
-                row["embedding"] = [round(float(value), 4) for value in features(audio)]
+                row = {"key": self.key(cell), "scores": scores_of(audio, self._judges), "quality": _quality(audio)}
+                row["embedding"] = _rounded(features(audio))
+                row["embedding_at_one_level"] = _rounded(features(_at_one_level(audio)))
                 if cell.clip_s > 2 * WINDOWS_S:
                     size = round(WINDOWS_S * RATE_HZ)
                     windows = [audio[start : start + size] for start in range(0, len(audio) - size + 1, size)]
@@ -158,6 +160,17 @@ class Studio:
             both_rows=cell.both_rows,
             is_joint=cell.stacking == "joint",
         )
+
+
+def _rounded(values: NDArray[np.float32]) -> list[float]:
+    return [round(float(value), 4) for value in values]
+
+
+def _at_one_level(audio: Audio) -> Audio:
+    """The clip at an RMS of 0.1: a slider of loudness is not to be blamed for loudness. Silence stays silence."""
+    rms = float(np.sqrt(np.square(audio, dtype=np.float64).mean()))
+    levelled: Audio = (audio * (0.1 / max(rms, 1e-3))).astype(np.float32)
+    return levelled
 
 
 def _quality(audio: Audio) -> dict[str, float]:
