@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Audio = NDArray[np.float32]
 Array = NDArray[np.float64]
-LESSONS: Final = 600
+LESSONS: Final = 1200
 FIRST_SEED: Final = 8_000_000  # nobody else has rendered these
 TEACHING: Final = LESSONS * 3 // 4
 # Attribute -> much of it (1), little (0), or neither, which teaches nothing (None).

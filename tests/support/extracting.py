@@ -1,0 +1,158 @@
+"""The real extract and generate services round the tiny model, for tests of studies, concepts and tastes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from google.protobuf import json_format
+
+from resonance.errors import FailedPrecondition
+from resonance.keys import (
+    taste_key,
+)
+from resonance.store import ObjectStore
+from resonance.v1 import extract_pb2, steering_pb2
+from resonance_extract.concepts import ConceptShelf
+from resonance_extract.describing.describer import MeterDescriber
+from resonance_extract.describing.meters import COLUMN_COUNT
+from resonance_extract.ear import Ear
+from resonance_extract.extraction import Extraction, TasteShelf
+from resonance_extract.plans import Planner
+from resonance_extract.reference import ReferenceShelf
+from resonance_extract.renderings import Condition, Measured, Renderer, Subject
+from resonance_extract.statistics import TrackStatistics
+from resonance_extract.studies import Studies
+from resonance_extract.tracks import TrackCache
+
+RUNNING, COMPLETED, FAILED, CANCELLED = range(1, 5)
+
+
+@dataclass
+class CountingRenderer(Renderer):
+    """The real renderer; it counts, and can be told to wait or to fail."""
+
+    made: list[Condition] = field(default_factory=list)
+    pause_s: float = 0.0
+    fails: bool = False
+
+    def __init__(self, inner: Renderer) -> None:
+        self._inner, self.made, self.pause_s, self.fails = inner, [], 0.0, False
+
+    async def measured(self, condition: Condition, subject: Subject) -> Measured:
+        await asyncio.sleep(self.pause_s)
+        if self.fails:
+            raise FailedPrecondition("the test says so", reason="TOLD_TO_FAIL")
+        found = await self._inner.measured(condition, subject)
+        self.made.append(condition)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Running services, and what studies need."""
+
+    store: ObjectStore
+    concepts: ConceptShelf
+    tastes: TasteShelf
+    renderer: CountingRenderer
+    ear: Ear
+    shelf: ReferenceShelf
+    digest: str
+
+    def studies(self, lease_s: float = 30.0) -> Studies:
+        planner = Planner(self.store, self.concepts, self.tastes, self.shelf, self.ear, self.renderer)
+        return Studies(self.store, planner, model_digest=self.digest, lease_s=lease_s)
+
+
+def noise(length_s: float, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+    return (0.1 * np.random.default_rng(seed).normal(size=round(length_s * 16_000))).astype(np.float32)
+
+
+def asked(**fields: object) -> extract_pb2.StartStudyRequest:
+    values = {"concept": "rush", "strengths": [-1.0, 1.0], "prompts": ["jazz", "rock"], "clip_s": 1.0} | fields
+    return extract_pb2.StartStudyRequest(**values)  # type: ignore[arg-type]
+
+
+async def finished(studies: Studies, study_id: str) -> extract_pb2.Study:
+    async with asyncio.timeout(60):
+        return [study async for study in studies.watch(study_id)][-1]
+
+
+async def until(studies: Studies, study_id: str, done: int) -> None:
+    async with asyncio.timeout(60):
+        async for study in studies.watch(study_id):
+            if study.progress.done >= done:
+                return
+
+
+async def keep_taste(bench: Bench, taste_id: str, means: np.ndarray) -> extract_pb2.MusicSource:  # type: ignore[type-arg]
+    """A taste whose tracks of one clip were heard as `means` `[tracks, layers, hidden]`: the tiny codec is deaf to what music is."""
+    cache, one = TrackCache(bench.store, model_digest=bench.digest), np.ones(1, np.float32)
+    taste = steering_pb2.TasteSummary(taste_id=taste_id, model_digest=bench.digest)
+    for index, mean in enumerate(means.astype(np.float32)):
+        sha256 = hashlib.sha256(mean.tobytes()).hexdigest()
+        taste.tracks.add(title=str(index), sha256=sha256, clip_count=1)
+        heard = TrackStatistics(
+            means=mean[None],
+            starts_s=0 * one,
+            ends_s=one,
+            rms=one,
+            meters=np.zeros((1, COLUMN_COUNT), np.float32),
+            variances=np.ones_like(mean[None]),
+        )
+        await cache.keep(sha256, heard)
+    await bench.store.put(taste_key(taste_id), json_format.MessageToJson(taste).encode())
+    return extract_pb2.MusicSource(taste_id=taste_id)
+
+
+async def make_taste(
+    bench: Bench,
+    tracks: dict[int, np.ndarray],  # type: ignore[type-arg]
+    *,
+    taste_id: str = "t-test",
+    **options: object,
+) -> steering_pb2.TasteSummary:
+    """One clip per track, through the real extraction."""
+    from resonance.v1 import audio_pb2, ingest_pb2
+
+    plan: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+    shas = {index: hashlib.sha256(samples.tobytes()).hexdigest() for index, samples in tracks.items()}
+
+    async def requests() -> AsyncIterator[extract_pb2.ExtractTasteRequest]:
+        announced = [
+            extract_pb2.ExtractionTrack(
+                index=index, sha256=shas[index], clip_count=1, title=str(index), duration_s=len(samples) / 16_000
+            )
+            for index, samples in tracks.items()
+        ]
+        start = extract_pb2.ExtractionStart(
+            taste_id=taste_id,
+            tracks=announced,
+            options=steering_pb2.TasteOptions(**options),  # type: ignore[arg-type]
+        )
+        yield extract_pb2.ExtractTasteRequest(start=start)
+        for index in await plan:
+            samples = tracks[index]
+            opening = ingest_pb2.ClipOpening(track_index=index, clip_index=0, sample_count=len(samples))
+            yield extract_pb2.ExtractTasteRequest(clip=opening)
+            for begin in range(0, len(samples), 16_000):
+                part = samples[begin : begin + 16_000]
+                chunk = audio_pb2.AudioChunk(sample_count=len(part), data=part.astype("<f4").tobytes())
+                yield extract_pb2.ExtractTasteRequest(chunk=chunk)
+
+    extraction = Extraction(bench.ear, bench.store, bench.shelf, running_max=4, describer=MeterDescriber())
+    faults: list[str] = []
+    async for response in extraction.run(requests()):
+        if response.HasField("plan"):
+            plan.set_result(list(response.plan.track_indices))
+        if response.HasField("track_fault"):
+            faults.append(response.track_fault.fault.reason)
+        if response.HasField("taste"):
+            taste = response.taste
+            assert not faults
+            return taste
+    raise AssertionError(faults)

@@ -1,0 +1,82 @@
+"""Running services for the tests of studies, concepts and tastes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import numpy as np
+import pytest
+import pytest_asyncio
+import torch
+from google.protobuf import json_format
+from support.extracting import Bench, CountingRenderer, noise
+
+from resonance.keys import (
+    concept_key,
+    reference_key,
+    vector_key,
+)
+from resonance.rpc import RpcServer, open_channel
+from resonance.settings import Settings
+from resonance.store import MemoryStore
+from resonance.v1 import extract_pb2, generate_pb2_grpc
+from resonance_extract.concepts import ConceptShelf
+from resonance_extract.configuration import reference_digest
+from resonance_extract.directions import direction_of
+from resonance_extract.ear import Ear
+from resonance_extract.extraction import TasteShelf
+from resonance_extract.reference import ReferenceShelf
+from resonance_extract.renderings import Renderer
+from resonance_extract.statistics import Reference
+from resonance_generate.build import open_generate
+from resonance_model.listen import hear_clip
+from resonance_model.loaded import LoadedModel
+
+
+@pytest.fixture(scope="session")
+def computed(tiny: LoadedModel) -> dict[str, bytes]:
+    """A reference that was heard from noise, and a concept of a random direction: how they are made is not what is tested here."""
+    heard = hear_clip(tiny, torch.from_numpy(noise(2.0)))
+    reference = Reference(
+        mean=heard.mean.numpy().astype(np.float32), variance=heard.variance.numpy().astype(np.float32) + 1e-4
+    )
+    difference = np.random.default_rng(3).normal(size=reference.mean.shape).astype(np.float32)
+    digest = tiny.facts.digest
+    vector = direction_of(difference, reference, model_digest=digest).to_bytes()
+    scores = [extract_pb2.LayerScore(layer=layer, auc=0.9, norm=0.5) for layer in range(tiny.shape.layer_count)]
+    concept = extract_pb2.Concept(
+        name="rush",
+        model_digest=digest,
+        ready=True,
+        layers=scores,
+        vector_key=vector_key("rush"),
+        vector_sha256=hashlib.sha256(vector).hexdigest(),
+    )
+    return {
+        reference_key(reference_digest(digest)): reference.to_bytes(),
+        vector_key("rush"): vector,
+        concept_key(digest, "rush"): json_format.MessageToJson(concept).encode(),
+    }
+
+
+@pytest_asyncio.fixture
+async def bench(tiny: LoadedModel, computed: dict[str, bytes]) -> AsyncIterator[Bench]:
+    store = MemoryStore()
+    for key, data in computed.items():
+        await store.put(key, data)
+    async with AsyncExitStack() as stack:
+        server = RpcServer("127.0.0.1:0")
+        settings = Settings(grpc_addr=await server.bind())
+        parts = await stack.enter_async_context(open_generate(settings, store, tiny))
+        parts.add_to(server)
+        await server.start()
+        stack.push_async_callback(server.stop, 0)
+        channel = await stack.enter_async_context(open_channel(settings.grpc_addr))
+        ear = Ear(tiny)
+        stack.callback(ear.close)
+        shelf = ReferenceShelf(ear, store)
+        concepts = ConceptShelf(ear, store, shelf)
+        renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear))
+        yield Bench(store, concepts, TasteShelf(ear, store, shelf), renderer, ear, shelf, tiny.facts.digest)

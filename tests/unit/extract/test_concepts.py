@@ -1,0 +1,139 @@
+"""Concepts of words and of music on the real services with the tiny model, and those that cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from google.protobuf import json_format
+from support.extracting import Bench, asked, keep_taste, make_taste, noise
+
+from resonance.errors import FailedPrecondition, InvalidInput, NotFound
+from resonance.keys import (
+    take_codes_key,
+    take_key,
+)
+from resonance.taste import Direction
+from resonance.v1 import extract_pb2, generate_pb2
+from resonance_extract.music import MusicShelf
+from resonance_extract.tracks import TrackCache
+from resonance_generate.codes import codes_document
+from resonance_model.listen import hear_codes
+from resonance_model.loaded import LoadedModel
+
+
+async def concept_of(bench: Bench, **fields: object) -> extract_pb2.Concept:
+    request = extract_pb2.ComputeConceptRequest(name="sound", **fields)  # type: ignore[arg-type]
+    return [response async for response in bench.concepts.compute(request)][-1].concept
+
+
+async def test_a_concept_is_made_of_two_playlists(bench: Bench, tiny: LoadedModel) -> None:
+    chance = np.random.default_rng(0)
+    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    truth = np.zeros(shape)
+    truth[1] = chance.normal(size=shape[1])  # only layer 1 knows it
+    high = await keep_taste(bench, "t-high", chance.normal(size=(5, *shape)) + 2 * truth)
+    low = await keep_taste(bench, "t-low", chance.normal(size=(4, *shape)) - 2 * truth)
+    pair = extract_pb2.MusicPair(positive=high, negative=low)
+    concept = await concept_of(bench, music_pairs=[pair])
+    assert concept.made_by == "music"
+    assert list(concept.music_pairs) == [pair]
+    assert not concept.unusable_reason, "pieces that were left out are told apart"
+    assert concept.layers[1].auc == 1.0
+    assert concept.layer_gains[1] == 1.0
+    assert concept.natural_strength > 0
+    direction = Direction.from_bytes((await bench.store.get(concept.vector_key)).data)
+    row = direction.per_layer[1]
+    assert row @ truth[1] / np.linalg.norm(row) / np.linalg.norm(truth[1]) > 0.95, "towards the first"
+    turned = await concept_of(bench, music_pairs=[extract_pb2.MusicPair(positive=low, negative=high)])
+    flipped = Direction.from_bytes((await bench.store.get(turned.vector_key)).data)
+    assert flipped.per_layer == pytest.approx(-direction.per_layer, abs=1e-4)
+
+
+async def test_a_concept_of_music_that_does_not_differ_is_unusable(bench: Bench, tiny: LoadedModel) -> None:
+    chance = np.random.default_rng(1)
+    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    sides = [await keep_taste(bench, name, chance.normal(size=(1, *shape))) for name in ("t-one", "t-two")]
+    concept = await concept_of(bench, music_pairs=[extract_pb2.MusicPair(positive=sides[0], negative=sides[1])])
+    assert "0.50" in concept.unusable_reason, "one piece against one proves nothing"
+
+
+async def test_tracks_of_an_older_version_must_be_heard_again(bench: Bench, tiny: LoadedModel) -> None:
+    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    source = await keep_taste(bench, "t-old", np.ones((1, *shape)))
+    shelf = MusicShelf(bench.ear, bench.store)
+    (piece,) = await shelf.pieces(source)
+    cache = TrackCache(bench.store, model_digest=bench.digest)
+    known = await cache.find(piece.track_sha256)
+    assert known is not None
+    await cache.keep(piece.track_sha256, replace(known, variances=None))
+    with pytest.raises(FailedPrecondition, match="heard again"):
+        await shelf.hear(piece)
+
+
+async def test_a_concept_may_have_words_and_music(bench: Bench, tiny: LoadedModel) -> None:
+    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    taste = await keep_taste(bench, "t-mine", np.random.default_rng(0).normal(size=(2, *shape)))
+    sides = [extract_pb2.MusicSource(taste_id=taste.taste_id, track_indices=[i]) for i in (0, 1)]
+    concept = await concept_of(
+        bench,
+        pairs=[extract_pb2.PromptPair(positive="high flute", negative="low drum")],
+        music_pairs=[extract_pb2.MusicPair(positive=sides[0], negative=sides[1])],
+    )
+    assert concept.made_by.endswith("+music")
+
+
+async def test_music_pairs_that_cannot_be_used_are_refused_by_name(bench: Bench) -> None:
+    taste = await make_taste(bench, {0: noise(3.5)})
+    here = extract_pb2.MusicSource(taste_id=taste.taste_id)
+    with pytest.raises(InvalidInput, match="pairs of music"):
+        await concept_of(bench)
+    with pytest.raises(InvalidInput, match="on both sides"):
+        await concept_of(bench, music_pairs=[extract_pb2.MusicPair(positive=here, negative=here)])
+    beyond = extract_pb2.MusicSource(taste_id=taste.taste_id, track_indices=[3])
+    with pytest.raises(InvalidInput, match="no track 3"):
+        await concept_of(bench, music_pairs=[extract_pb2.MusicPair(positive=here, negative=beyond)])
+    gone = extract_pb2.MusicSource(take_id="nobody")
+    with pytest.raises(NotFound, match="no take nobody"):
+        await concept_of(bench, music_pairs=[extract_pb2.MusicPair(positive=here, negative=gone)])
+
+
+async def test_a_take_is_a_piece(bench: Bench, tiny: LoadedModel) -> None:
+    """Its tokens are read as `generate` writes them."""
+    codes = np.random.default_rng(1).integers(0, 50, size=(tiny.shape.codebook_count, 60))
+    await bench.store.put(take_codes_key("mine"), codes_document(codes, ""))
+    take = generate_pb2.Take(request_id="mine", model=generate_pb2.ModelInfo(digest=bench.digest))
+    await bench.store.put(take_key("mine"), json_format.MessageToJson(take).encode())
+    shelf = MusicShelf(bench.ear, bench.store)
+    (piece,) = await shelf.pieces(extract_pb2.MusicSource(take_id="mine"))
+    heard = hear_codes(tiny, torch.from_numpy(codes))
+    assert (await shelf.hear(piece)).mean == pytest.approx(heard.mean.numpy().astype(np.float32), rel=1e-5)
+
+
+async def test_a_concept_that_does_not_separate_is_stored_as_unusable_with_its_figure(bench: Bench) -> None:
+    # The second pair says the opposite of the first: what one of them teaches is wrong for the other.
+    pairs = [
+        extract_pb2.PromptPair(positive="fast drums", negative="slow drums"),
+        extract_pb2.PromptPair(positive="slow drums", negative="fast drums"),
+    ]
+    async for response in bench.concepts.compute(extract_pb2.ComputeConceptRequest(name="muddle", pairs=pairs)):
+        concept = response.concept
+    stored = await bench.concepts.get("muddle")
+    assert stored == concept
+    best = max(layer.auc for layer in stored.layers)
+    assert best < 0.6
+    assert f"{best:.2f}" in stored.unusable_reason
+    with pytest.raises(FailedPrecondition, match="do not separate"):
+        await bench.studies().start(asked(concept="muddle"))
+
+
+async def test_two_sides_of_the_same_words_are_refused(bench: Bench) -> None:
+    pairs = [extract_pb2.PromptPair(positive="jazz", negative="jazz ")]
+    with pytest.raises(InvalidInput, match="nothing to steer by"):
+        async for _ in bench.concepts.compute(extract_pb2.ComputeConceptRequest(name="nothing", pairs=pairs)):
+            pass
+
+
+# --- tastes of bad input
