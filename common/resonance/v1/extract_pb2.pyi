@@ -191,7 +191,7 @@ class LayerScore(_message.Message):
     def __init__(self, layer: _Optional[int] = ..., auc: _Optional[float] = ..., norm: _Optional[float] = ..., prototype_score: _Optional[float] = ..., separation: _Optional[float] = ...) -> None: ...
 
 class CalibrationPoint(_message.Message):
-    __slots__ = ("strength", "rms", "clipped_share", "silent_share", "flatness", "distance_db", "passed", "failed_gates", "effect", "log_likelihood", "repetition", "failed_clips", "clip_count", "frechet_ratio")
+    __slots__ = ("strength", "rms", "clipped_share", "silent_share", "flatness", "distance_db", "passed", "failed_gates", "effect", "log_likelihood", "repetition", "failed_clips", "clip_count", "frechet_ratio", "effect_error")
     STRENGTH_FIELD_NUMBER: _ClassVar[int]
     RMS_FIELD_NUMBER: _ClassVar[int]
     CLIPPED_SHARE_FIELD_NUMBER: _ClassVar[int]
@@ -206,6 +206,7 @@ class CalibrationPoint(_message.Message):
     FAILED_CLIPS_FIELD_NUMBER: _ClassVar[int]
     CLIP_COUNT_FIELD_NUMBER: _ClassVar[int]
     FRECHET_RATIO_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_ERROR_FIELD_NUMBER: _ClassVar[int]
     strength: float
     rms: float
     clipped_share: float
@@ -220,7 +221,8 @@ class CalibrationPoint(_message.Message):
     failed_clips: int
     clip_count: int
     frechet_ratio: float
-    def __init__(self, strength: _Optional[float] = ..., rms: _Optional[float] = ..., clipped_share: _Optional[float] = ..., silent_share: _Optional[float] = ..., flatness: _Optional[float] = ..., distance_db: _Optional[float] = ..., passed: _Optional[bool] = ..., failed_gates: _Optional[_Iterable[str]] = ..., effect: _Optional[float] = ..., log_likelihood: _Optional[float] = ..., repetition: _Optional[float] = ..., failed_clips: _Optional[int] = ..., clip_count: _Optional[int] = ..., frechet_ratio: _Optional[float] = ...) -> None: ...
+    effect_error: float
+    def __init__(self, strength: _Optional[float] = ..., rms: _Optional[float] = ..., clipped_share: _Optional[float] = ..., silent_share: _Optional[float] = ..., flatness: _Optional[float] = ..., distance_db: _Optional[float] = ..., passed: _Optional[bool] = ..., failed_gates: _Optional[_Iterable[str]] = ..., effect: _Optional[float] = ..., log_likelihood: _Optional[float] = ..., repetition: _Optional[float] = ..., failed_clips: _Optional[int] = ..., clip_count: _Optional[int] = ..., frechet_ratio: _Optional[float] = ..., effect_error: _Optional[float] = ...) -> None: ...
 
 class RemapPoint(_message.Message):
     __slots__ = ("position", "strength")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from resonance.v1 import extract_pb2
 from resonance_extract.frechet import frechet_ratio
 from resonance_extract.quality import Quality, failed_gates, mean_of
-from resonance_extract.remap import remap_of
+from resonance_extract.remap import isotonic, remap_of
 from resonance_extract.renderings import SEED, Condition, Measured
 
 Array = NDArray[np.float64]
@@ -85,6 +85,7 @@ def _point(
     twins = [measured[one.twin] for one in conditions]
     failed = failed_gates(quality, mean_of([twin.quality for twin in twins])) if strength else []
     broken = [bool(failed_gates(one, twin.quality)) for (one, _), twin in zip(renderings, twins, strict=True)]
+    effects = [effect for _, effect in renderings]
     if strength and any(broken):
         failed = failed or [SINGLE_CLIPS]
     return extract_pb2.CalibrationPoint(
@@ -96,7 +97,8 @@ def _point(
         distance_db=quality.distance_db,
         passed=not failed,
         failed_gates=failed,
-        effect=float(np.mean([effect for _, effect in renderings])),
+        effect=float(np.mean(effects)),
+        effect_error=float(np.std(effects, ddof=1) / np.sqrt(len(effects))) if len(effects) > 1 else 0.0,
         log_likelihood=quality.log_likelihood,
         repetition=quality.repetition,
         failed_clips=sum(broken) if strength else 0,
@@ -118,8 +120,9 @@ def _outwards(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> list
 def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[float, str]:
     """How far it is worth going, and why no farther: outwards from zero while every strength passes, as far as the effect still grows.
 
-    Beyond the strength of the largest effect a push only wears the music out. Where no strength has an effect in the direction's own
-    sense, only the gates speak.
+    Effects are made monotone first, for few renderings waver: the end is the first strength whose effect is within a tenth of the largest.
+    Beyond it a push only wears the music out. Where no effect stands out from chance (two standard errors), only the gates speak, and the
+    reason says so.
     """
     inside, why = [], "every strength that was tried holds"
     outwards = _outwards(points, sign)
@@ -134,13 +137,15 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
         inside.append(point)
     if not inside:
         return 0.0, f"closed: {why}" if why.startswith("at") else "closed: nothing was tried"
-    reached, best = inside[-1].strength, 0.0
-    for point in inside:
-        if point.effect * sign > best * KNEE_GROWTH_MIN and point.effect * sign > 0:
-            reached, best = point.strength, point.effect * sign
-    if reached != inside[-1].strength:
-        why = f"beyond {reached:g} the effect no longer grows"
-    return reached, why
+    if not any(point.effect * sign > 2 * point.effect_error for point in inside):
+        return inside[-1].strength, f"{why}; the model hears no effect"
+    rising = isotonic([point.effect * sign for point in inside])
+    reached = next(
+        point for point, effect in zip(inside, rising, strict=True) if effect >= rising[-1] / KNEE_GROWTH_MIN
+    )
+    if reached is not inside[-1]:
+        why = f"beyond {reached.strength:g} the effect no longer grows"
+    return reached.strength, why
 
 
 def _is_chance(point: extract_pb2.CalibrationPoint, farther: extract_pb2.CalibrationPoint | None) -> bool:

@@ -58,6 +58,25 @@ def test_the_range_ends_where_more_strength_has_no_more_effect() -> None:
     assert found.remap[-1].strength == 0.5
 
 
+def test_effects_that_waver_end_the_range_where_their_monotone_fit_ends() -> None:
+    found = calibration_of(measured({0.5: 0.1, 1.0: 3.1, 2.0: 1.9, 3.5: 3.0}, {}), norm_max=1.0)
+    assert found.strength_max == 3.5, "3.1 was as far beyond as 1.9 was below"
+    assert found.reason_max == "every strength that was tried holds"
+
+
+def test_an_effect_within_chance_is_said_to_be_none() -> None:
+    cells = measured({1.0: 0.1, -1.0: -4.0}, {})
+    for prompt, reading in (("one", 7.0), ("two", 3.1)):
+        wavering = Condition(prompt=prompt, strength=1.0, clip_s=1.0)
+        cells[wavering] = replace(cells[wavering], reading=reading)
+    found = calibration_of(cells, norm_max=1.0)
+    assert found.strength_max == 1.0
+    assert found.reason_max == "every strength that was tried holds; the model hears no effect"
+    assert found.reason_min == "every strength that was tried holds"
+    (point,) = (one for one in found.points if one.strength == 1.0)
+    assert point.effect_error == pytest.approx(1.95)
+
+
 def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:
     cells = measured({1.0: 1.0, 2.0: 2.0}, {})
     for prompt, silent_share in (("one", 0.7), ("two", 0.0)):
