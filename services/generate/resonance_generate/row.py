@@ -97,7 +97,7 @@ class Row:
 
     def update(self, score: Score) -> int:
         """Changes the score from the next step on; returns the first sample that it shapes. Steering is ramped."""
-        if score.prompts != self._score.prompts:
+        if score.prompts != self._score.prompts or score.melody is not self._score.melody:
             self.voice.take_up(self._conditioning(score))
         if score.steering is not self._score.steering:
             self._ramp = (self.voice.slot.steering, score.steering, 0)
@@ -162,7 +162,7 @@ class Row:
     def _conditioning(self, score: Score) -> Conditioning:
         states = self._model.encode_text([text for text, _ in score.prompts])
         weights = [weight for _, weight in score.prompts]
-        return self._model.decoder.condition(list(zip(states, weights, strict=True)), self.job.melody)
+        return self._model.decoder.condition(list(zip(states, weights, strict=True)), score.melody)
 
 
 def _voice_of(job: Job, model: LoadedModel, slot: Slot) -> Voice:
