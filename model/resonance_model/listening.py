@@ -32,7 +32,7 @@ class Listener:
         """Takes in the layer's output at some positions, `[positions, hidden]`."""
         states = hidden.detach()
         self._follow(states.device)
-        states = states.to(self._sum.device, torch.float64)
+        states = states.to(self._sum.device).double()
         self._sum[layer] += states.sum(dim=0)
         self._squares[layer] += states.square().sum(dim=0)
         self._counts[layer] += len(states)

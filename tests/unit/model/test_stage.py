@@ -208,3 +208,19 @@ def test_fixed_choice_is_the_free_choice(top_k: int, temperature: float) -> None
             noise=torch.stack([noise_of(seed, step, 4) for seed in range(5)]),
         )
         assert torch.equal(choose_fixed(logits, fixed), choose(logits, samplings, [step] * 5))
+
+
+def test_the_tape_freezes_what_a_graph_freezes() -> None:
+    """Otherwise the taped tests above would show nothing: buffers are read anew, Python's numbers and shapes are not."""
+    source, target, number = torch.ones(3), torch.zeros(3), [2.0]
+
+    def work() -> None:
+        target.copy_((source.cumsum(0) * number[0])[: int(number[0])].sum().expand(3))
+
+    play = Taping()(work)
+    source.fill_(10.0)
+    number[0] = 3.0
+    play()
+    assert target.tolist() == [60.0] * 3  # (10 + 20) * 2, not (10 + 20 + 30) * 3
+    with pytest.raises(AssertionError, match="the host waits"):
+        Taping()(lambda: target.fill_(source.sum().item()))
