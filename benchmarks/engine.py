@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import codec, extraction, listeners, precision, serving, simulation, steps
+from benchmarks import codec, extraction, graphs, listeners, precision, serving, simulation, steps
 from benchmarks.arms import setting
 from benchmarks.models import embedded, small_shape
 from benchmarks.report import write_picture, write_table
@@ -70,6 +70,7 @@ def main() -> None:
             "what int8 costs in quality",
             lambda: precision.measure(tiny, tiny_int8, batches=arguments.takes // precision.PER_BATCH),
         ),
+        ("CUDA graphs", lambda: graphs.measure(arguments.folder, rounds=arguments.rounds, frames=100)),
         ("a simulated fleet", lambda: simulation.measure(tiny, listeners=arguments.listeners)),
         ("listeners", lambda: listeners.measure(tiny, duration_s=arguments.listening_s)),
     ]
@@ -80,14 +81,17 @@ def main() -> None:
     found: dict[str, Any] = {**setting(), "ratios": {}, "absent": ABSENT, "arms": {}}
     if arguments.only:
         found = json.loads(stored.read_text())
-        found.setdefault("measured_again", {})[arguments.only] = setting()
     for name, part in parts:
         if arguments.only not in ("", name):
             continue
         print(f"measuring {name}", flush=True)
         result = part()
+        if arguments.only and result["arms"]:
+            found.setdefault("measured_again", {})[name] = setting()
         found["ratios"] |= result["ratios"]
         found["arms"] |= result["arms"]
+        found["absent"] |= result.get("absent", {})
+    found["absent"] = {name: why for name, why in found["absent"].items() if name not in found["ratios"]}
     arguments.out.mkdir(parents=True, exist_ok=True)
     stored.write_text(json.dumps(found, indent=1) + "\n")
     print(write_table(found, arguments.out / "engine.md"))

@@ -37,6 +37,14 @@ GOALS: dict[str, tuple[str, float, bool]] = {
     ),
     "int8_frechet_vs_fp32": ("int8's Frechet distance from fp32, over fp32's from itself on other seeds", 1.25, False),
     "int8_likelihood_loss_nats": ("what int8 loses of fp32's log-likelihood, nats a token", 0.05, False),
+    "cuda_small_graph_vs_hf": (
+        "one stream by CUDA graphs, musicgen-small's shape in fp16, times faster than transformers' generate",
+        4.0,
+        True,
+    ),
+    "cuda_large_graph_vs_hf": ("the same at musicgen-large's shape", 4.0, True),
+    "cuda_small_bandwidth_share": ("share of the GPU's memory bandwidth, musicgen-small's shape", 0.4, True),
+    "cuda_large_bandwidth_share": ("the same at musicgen-large's shape", 0.7, True),
     "served_vs_bare_engine": ("served speed over the bare engine's", 0.95, True),
 }
 

@@ -23,8 +23,8 @@ def measure(model: LoadedModel, eighth: LoadedModel, shape: str, *, rounds: int,
     """
     steps = frames + model.shape.codebook_count - 1
     arms: dict[str, Arm] = {
-        "hf_generate": lambda: _library(model, steps),
-        "hf_generate_static_cache": lambda: _library(model, steps, cache_implementation="static"),
+        "hf_generate": lambda: generate_by_library(model, steps),
+        "hf_generate_static_cache": lambda: generate_by_library(model, steps, cache_implementation="static"),
         "ours": lambda: _ours(model, frames, count=1),
         "ours_8": lambda: _ours(model, frames, count=8),
         "ours_8_steered": lambda: _ours(model, frames, count=8, is_steered=True),
@@ -58,8 +58,9 @@ def measure(model: LoadedModel, eighth: LoadedModel, shape: str, *, rounds: int,
 
 
 @torch.inference_mode()
-def _library(model: LoadedModel, steps: int, **options: Any) -> None:
-    tokens = model.encode_text._tokenizer([PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
+def generate_by_library(model: LoadedModel, steps: int, **options: Any) -> None:
+    """So many steps of transformers' `generate` for one prompt, on the device where its decoder is; nothing is decoded to sound."""
+    tokens = model.encode_text._tokenizer([PROMPT], return_tensors="pt").to(model.library.decoder.device)  # type: ignore[attr-defined]
     codec, library = model.library.audio_encoder, model.library
     decode = codec.decode
     codec.decode = lambda audio_codes, *_args, **_kwargs: _Decoded(torch.zeros(1, 1, 1))

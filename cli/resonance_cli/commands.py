@@ -18,16 +18,17 @@ from rich.progress import Progress
 from rich.table import Table
 
 from resonance.api_keys import ApiKey, ApiKeys
-from resonance.client import DEFAULT_ADDRESS, Client, request_of
+from resonance.client import DEFAULT_ADDRESS, AsyncClient, Client, request_of
 from resonance.errors import ResonanceError
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.sliders import SLIDER_NAMES
 from resonance.store import open_store
 from resonance.store.check import check_store
-from resonance.v1 import extract_pb2, jobs_pb2
+from resonance.v1 import extract_pb2, generate_pb2, jobs_pb2
 from resonance_cli.arguments import files_of, gains_of, melody_in, music_of, numbers_of, paired, sliders_of
 from resonance_cli.load import Plan, bombard, summary
+from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -103,6 +104,31 @@ def make(
     else:
         made = f"{take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
         _console.print(f"{out}: {made}")
+
+
+@app.command()
+def perform(
+    prompt: Annotated[str, typer.Argument(help="What the music should be at first.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("live.wav"),
+    duration_s: Annotated[float, typer.Option(help="How long at most; a line `stop` ends it earlier.")] = 60.0,
+    seed: Annotated[int | None, typer.Option(help="Makes it repeatable, together with its controls.")] = None,
+    melody: Annotated[Path | None, typer.Option(help="A sound file whose tune is followed, by melody models.")] = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Plays live, in real time, into a file, and obeys lines that are typed meanwhile: prompt WORDS, slider NAME=POSITION, melody FILE,
+    no melody, pause, play, reset, stop."""
+    opening = generate_pb2.PerformOpening(seed=seed)
+    opening.recipe.prompts.add(text=prompt)
+
+    async def play() -> None:
+        async with AsyncClient(address) as client:
+            await Performing(opening, _say).play(client, out, sys.stdin, duration_s=duration_s)
+
+    with _told_errors():
+        if melody is not None:
+            opening.melody.wav = melody_in(melody)
+        asyncio.run(play())
+        _console.print(f"{out}: written")
 
 
 @app.command()

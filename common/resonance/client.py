@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -246,6 +247,14 @@ class AsyncClient:
         raise Unavailable(
             "the stream was cut again and again; what has come is not the whole take", reason="STREAM_CUT"
         )
+
+    async def perform(
+        self, requests: AsyncIterator[generate_pb2.PerformRequest]
+    ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
+        """A live performance: its opening and controls in, its events out, until a control stops it or the caller leaves."""
+        async with aclosing(_told_stream(self.generate.Perform(requests))) as responses:
+            async for response in responses:
+                yield response
 
     async def make(self, prompt: str, **options: Any) -> Song:
         """A whole take, checked against its end mark. Options are those of `request_of`."""

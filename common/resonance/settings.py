@@ -196,7 +196,7 @@ def _faults(settings: Settings, earlier: list[FieldViolation]) -> list[FieldViol
             "must have at least 32 characters, the same for all services",
         ),
         ("backend", settings.backend in {"auto", "audiocraft", "transformers"}, "auto, audiocraft or transformers"),
-        ("precision", settings.precision in {"fp32", "bf16", "int8"}, "fp32, bf16 or int8"),
+        ("precision", settings.precision in {"fp32", "bf16", "fp16", "int8"}, "fp32, bf16, fp16 or int8"),
         ("slots", 1 <= settings.slots <= 64, "must lie between 1 and 64"),
         ("queue_places", 0 <= settings.queue_places <= 10_000, "must lie between 0 and 10000"),
         ("model_threads", 1 <= settings.model_threads <= 256, "must lie between 1 and 256"),

@@ -277,15 +277,17 @@ class PerformanceBody(RecipeBody):
 
 
 class ControlBody(Body):
-    """A later message of a performance: another recipe, a button of the transport, or both."""
+    """A later message of a performance: another recipe, another tune or none any more, a button of the transport."""
 
     recipe: RecipeBody | None = None
     command: Literal["play", "pause", "stop", "reset"] | None = None
+    melody: Melody | None = None
+    without_melody: bool = False
 
     @model_validator(mode="after")
     def _says_something(self) -> ControlBody:
-        if self.recipe is None and self.command is None:
-            raise PydanticCustomError("required", "a control carries `recipe`, `command` or both")
+        if self.recipe is None and self.command is None and self.melody is None and not self.without_melody:
+            raise PydanticCustomError("required", "a control carries `recipe`, `melody`, `without_melody` or `command`")
         return self
 
 

@@ -14,6 +14,11 @@ from resonance.settings import Settings
 from resonance_gateway.app import build_app
 from resonance_gateway.bodies import MELODY_TEXT_MAX
 
+# A socket is pinged so often, and closed where no answer comes within so long: who never reads answers nothing, and holds a performance's
+# slot no longer than both together. A browser answers by itself, whatever its page does.
+PING_S = 20.0
+PONG_S_MAX = 20.0
+
 
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers of its own: the process has one set, and ends its parts in order."""
@@ -40,6 +45,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[str]:
         server_header=False,
         ws="websockets-sansio",
         ws_max_size=settings.json_bytes_max + MELODY_TEXT_MAX,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PONG_S_MAX,
         timeout_graceful_shutdown=round(settings.drain_s_max),
     )
     with _bound(config) as sock:

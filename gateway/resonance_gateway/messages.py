@@ -183,6 +183,9 @@ def control_request(body: ControlBody) -> generate_pb2.PerformRequest:
         control.recipe.CopyFrom(_recipe(body.recipe))
     if body.command is not None:
         control.command = number_of(_COMMAND, body.command)  # type: ignore[assignment]
+    if body.melody is not None:
+        control.melody.wav = body.melody
+    control.without_melody = body.without_melody
     return generate_pb2.PerformRequest(control=control)
 
 

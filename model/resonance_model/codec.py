@@ -19,6 +19,7 @@ class CodecParts:
 
     The decoder is: codes -> `embed` -> `first` (a convolution over frames) -> `lstm` with a skip, where there is one -> `upsample`. The
     modules stay the library's own (a large `lstm` is called through `recurrence_of`). `geometry` says how far each part looks.
+    Whatever comes in is taken to the device of `first`, and what goes out stays there.
     """
 
     encode: Callable[[Tensor], Tensor]
@@ -28,6 +29,11 @@ class CodecParts:
     lstm: Recurrence | None
     upsample: nn.Module
     geometry: Geometry
+
+    @property
+    def device(self) -> torch.device:
+        """Where the codec computes."""
+        return self.first.weight.device
 
 
 class Codec:
@@ -49,7 +55,7 @@ class Codec:
     @torch.inference_mode()
     def encode_all(self, clips: Tensor) -> Tensor:
         """Codes `[clips, codebooks, frames]` of clips of one length, `[clips, samples]`, in one pass."""
-        return self.parts.encode(clips[:, None]).repeat_interleave(self.channel_count, dim=1)
+        return self.parts.encode(clips[:, None].to(self.parts.device)).repeat_interleave(self.channel_count, dim=1)
 
     def open_stream(self) -> DecodeStream | ChannelStreams:
         """A fresh stream at frame 0."""
@@ -91,7 +97,7 @@ class DecodeStream:
         return self._emit(is_last=True)
 
     def _take(self, codes: Tensor) -> None:
-        latents = self._parts.embed(codes[:, None])
+        latents = self._parts.embed(codes[:, None].to(self._parts.device))
         self._latents = latents if self._pushed == 0 else torch.cat([self._latents, latents], dim=-1)
         self._pushed += codes.shape[1]
 
@@ -100,7 +106,7 @@ class DecodeStream:
         self._listen(self._pushed if is_last else self._pushed - geometry.first_right, is_last=is_last)
         target = self._listened if is_last else self._listened - geometry.upsample_right
         if target <= self._done:
-            return torch.zeros(geometry.channel_count, 0)
+            return torch.zeros(geometry.channel_count, 0, device=self._parts.device)
         start = max(0, self._done - geometry.upsample_left)
         end = self._listened if is_last else target + geometry.upsample_right
         window = self._hidden[..., self._hidden.shape[-1] - (self._listened - start) :][..., : end - start]

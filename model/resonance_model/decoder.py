@@ -96,7 +96,7 @@ class Decoder:
         positions = shape.position_count_max
         if weights.melody is not None:
             positions += weights.melody.frame_count + TEXTS_MAX * TOKENS_MAX
-        self._positions = sinusoidal_positions(positions, shape.hidden_size).to(self.device, self.dtype)
+        self.positions = sinusoidal_positions(positions, shape.hidden_size).to(self.device, self.dtype)
         self._normalised_shape = (shape.hidden_size,)
         self._laid_out: tuple[tuple[Tensor | None, ...], Tensor | None] = ((), None)
 
@@ -152,14 +152,14 @@ class Decoder:
             hidden = self._self_attention(index, layer, hidden, slots, biases).add_(hidden)
             if layer.cross is not None:
                 self._cross_attention(index, layer.cross, hidden, slots)
-            hidden = self._feed_forward(layer, hidden).add_(hidden)
+            hidden = self.feed_forward(layer, hidden).add_(hidden)
             if steering is not None:
                 hidden.add_(steering[index])
             for place, slot in watched:
                 _watch(index, hidden[2 * place : 2 * place + 2], slot)
         for slot in slots:
             slot.length += 1
-        return self._logits(hidden).unflatten(0, (len(slots), 2))
+        return self.logits(hidden).unflatten(0, (len(slots), 2))
 
     def read(self, slot: Slot, tokens: Tensor, *, with_logits: bool = False) -> Tensor | None:
         """Reads a stretch of inputs `[codebooks, steps]` at once (teacher forcing), as if by `steps` calls of `advance`.
@@ -167,8 +167,8 @@ class Decoder:
         Fills the slot's cache and its listener. Returns logits `[rows, steps, codebooks, vocabulary]` where wanted.
         """
         self.read_prefix(slot, slot.prefix_left)
-        hidden = self._read_hidden(slot, self._embedding(tokens).expand(slot.row_count, -1, -1), is_music=True)
-        return self._logits(hidden) if with_logits else None
+        hidden = self._read_hidden(slot, self.embedding(tokens).expand(slot.row_count, -1, -1), is_music=True)
+        return self.logits(hidden) if with_logits else None
 
     def hear(self, conditioning: Conditioning, tokens: Tensor, listeners: Sequence[Listener]) -> None:
         """Reads several clips at once under one text, and tells each clip's states to its listener; no cache is kept.
@@ -180,25 +180,25 @@ class Decoder:
             tokens: inputs `[clips, codebooks, steps]`.
             listeners: one for each clip.
         """
-        hidden = torch.stack([self._embedding(clip) for clip in tokens])
+        hidden = torch.stack([self.embedding(clip) for clip in tokens])
         if conditioning.prefix is not None:
             before = conditioning.prefix[CONDITIONAL].expand(len(tokens), -1, -1)
             hidden = torch.cat([before, hidden], dim=1)
-        hidden = hidden + self._positions[: hidden.shape[1]]
+        hidden = hidden + self.positions[: hidden.shape[1]]
         heads = (self.shape.head_count, self.shape.head_size)
         for index, layer in enumerate(self.weights.layers):
-            fused = layer.self_qkv(self._norm(hidden, layer.self_norm)).unflatten(-1, (3, *heads))
+            fused = layer.self_qkv(self.norm(hidden, layer.self_norm)).unflatten(-1, (3, *heads))
             query, keys, values = fused.permute(2, 0, 3, 1, 4)
             attended = F.scaled_dot_product_attention(query, keys, values, is_causal=True)
             hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
             if layer.cross is not None:
-                query = layer.cross.query(self._norm(hidden, layer.cross.norm)).unflatten(-1, heads).transpose(1, 2)
+                query = layer.cross.query(self.norm(hidden, layer.cross.norm)).unflatten(-1, heads).transpose(1, 2)
                 attended = self._attend_text(index, query, conditioning)
                 added = layer.cross.out(attended.transpose(1, 2).flatten(2))
                 hidden = hidden + added
                 for clip, listener in zip(added, listeners, strict=True):
                     listener.hear_words(index, clip)
-            hidden = hidden + self._feed_forward(layer, hidden)
+            hidden = hidden + self.feed_forward(layer, hidden)
             for clip, listener in zip(hidden, listeners, strict=True):
                 listener.hear(index, clip[conditioning.prefix_count :])
 
@@ -224,7 +224,7 @@ class Decoder:
 
     def _embed(self, tokens: Tensor, slots: Sequence[Slot]) -> Tensor:
         places = torch.tensor([slot.length for slot in slots], device=self.device)
-        embedded = self._embedding(tokens.T) + self._positions[places]
+        embedded = self.embedding(tokens.T) + self.positions[places]
         return embedded[:, None].expand(-1, 2, -1).reshape(2 * len(slots), -1)
 
     def _steering_of(self, slots: Sequence[Slot]) -> Tensor | None:
@@ -241,11 +241,11 @@ class Decoder:
             return laid_out
         nothing = torch.full((), -0.0, device=self.device, dtype=self.dtype)
         nothing = nothing.expand(self.shape.layer_count, 2, self.shape.hidden_size)
-        laid_out = torch.cat([nothing if one is None else one for one in steerings], dim=1)
+        laid_out = torch.cat([nothing if one is None else one.to(self.device) for one in steerings], dim=1)
         self._laid_out = steerings, laid_out
         return laid_out
 
-    def _embedding(self, tokens: Tensor) -> Tensor:
+    def embedding(self, tokens: Tensor) -> Tensor:
         """Sum over codebooks of the embeddings of `[codebooks, n]`: `[n, hidden]`."""
         return F.embedding(tokens + self._embedding_offsets, self.weights.embeddings).sum(dim=0)
 
@@ -257,7 +257,7 @@ class Decoder:
         slots: Sequence[Slot],
         biases: Sequence[Tensor | None],
     ) -> Tensor:
-        fused = layer.self_qkv(self._norm(hidden, layer.self_norm))
+        fused = layer.self_qkv(self.norm(hidden, layer.self_norm))
         fused = fused.view(len(hidden), 3, self.shape.head_count, 1, self.shape.head_size).transpose(0, 1)
         if len(slots) == 1:
             keys, values = slots[0].extend(index, fused[1:])
@@ -276,7 +276,7 @@ class Decoder:
         """Adds what the conditional rows find in the text. An unconditional row's text is zeros and nothing here has a bias, so that
         its cross-attention is exactly zero and is not computed. (Where conditions stand before the music it is not zero.)"""
         conditional = hidden[CONDITIONAL::2]
-        query = cross.query(self._norm(conditional, cross.norm))
+        query = cross.query(self.norm(conditional, cross.norm))
         query = query.view(len(slots), self.shape.head_count, 1, self.shape.head_size)
         parts = [
             self._attend_text(index, query.narrow(0, place, 1), slot.conditioning) for place, slot in enumerate(slots)
@@ -292,7 +292,7 @@ class Decoder:
     def _read_hidden(self, slot: Slot, embedded: Tensor, *, is_music: bool) -> Tensor:
         """Reads embeddings `[rows, steps, hidden]` behind what the slot holds; returns the last layer's states."""
         count = embedded.shape[1]
-        hidden = embedded + self._positions[slot.length : slot.length + count]
+        hidden = embedded + self.positions[slot.length : slot.length + count]
         slot.make_room(count)
         mask = _mask_of(slot, count, hidden.device)
         for index, layer in enumerate(self.weights.layers):
@@ -303,37 +303,40 @@ class Decoder:
         return hidden
 
     def _read_layer(self, index: int, layer: LayerWeights, hidden: Tensor, slot: Slot, mask: Tensor | None) -> Tensor:
-        fused = layer.self_qkv(self._norm(hidden, layer.self_norm))
+        fused = layer.self_qkv(self.norm(hidden, layer.self_norm))
         fused = fused.unflatten(-1, (3, self.shape.head_count, self.shape.head_size)).permute(2, 0, 3, 1, 4)
         keys, values = slot.extend(index, fused[1:])
         attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=mask, is_causal=mask is None)
         hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
         if layer.cross is not None:
-            query = layer.cross.query(self._norm(hidden[:1], layer.cross.norm))
+            query = layer.cross.query(self.norm(hidden[:1], layer.cross.norm))
             query = query.unflatten(-1, (self.shape.head_count, self.shape.head_size)).transpose(1, 2)
             attended = self._attend_text(index, query, slot.conditioning)
             added = layer.cross.out(attended.transpose(1, 2).flatten(2))
             hidden[:1] += added
             if slot.listener is not None:
                 slot.listener.hear_words(index, added[CONDITIONAL])
-        return hidden + self._feed_forward(layer, hidden)
+        return hidden + self.feed_forward(layer, hidden)
 
     def _steer_and_hear(self, index: int, hidden: Tensor, slot: Slot) -> Tensor:
         if slot.steering is not None and slot.monitor is not None:
-            hidden = hidden + slot.monitor.pushed(index, hidden, slot.steering[index, : slot.row_count])
+            push = slot.steering[index, : slot.row_count].to(self.device)
+            hidden = hidden + slot.monitor.pushed(index, hidden, push)
         elif slot.steering is not None:
-            hidden = hidden + slot.steering[index, : slot.row_count, None]
+            hidden = hidden + slot.steering[index, : slot.row_count, None].to(self.device, hidden.dtype)
         if slot.listener is not None:
             slot.listener.hear(index, hidden[CONDITIONAL])
         return hidden
 
     # --- shared pieces
 
-    def _feed_forward(self, layer: LayerWeights, hidden: Tensor) -> Tensor:
-        return layer.feed_out(F.gelu(layer.feed_in(self._norm(hidden, layer.feed_norm))))
+    def feed_forward(self, layer: LayerWeights, hidden: Tensor) -> Tensor:
+        """What the layer's feed-forward part adds to the states `[..., hidden]`."""
+        return layer.feed_out(F.gelu(layer.feed_in(self.norm(hidden, layer.feed_norm))))
 
-    def _logits(self, hidden: Tensor) -> Tensor:
-        logits = self.weights.heads(self._norm(hidden, self.weights.final_norm))
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Float32 `[..., codebooks, vocabulary]` of the last layer's states `[..., hidden]`."""
+        logits = self.weights.heads(self.norm(hidden, self.weights.final_norm))
         return logits.float().unflatten(-1, (self.shape.codebook_count, self.shape.vocabulary_size))
 
     def _heads(self, fused: Tensor) -> tuple[Tensor, Tensor]:
@@ -341,14 +344,16 @@ class Decoder:
         parts = fused.view(len(fused), 2, 1, self.shape.head_count, self.shape.head_size).permute(1, 2, 3, 0, 4)
         return parts[0].contiguous(), parts[1].contiguous()
 
-    def _norm(self, hidden: Tensor, norm: Norm) -> Tensor:
+    def norm(self, hidden: Tensor, norm: Norm) -> Tensor:
+        """The states `[..., hidden]`, normalised."""
         return torch.layer_norm(hidden, self._normalised_shape, norm[0], norm[1])
 
 
 def _watch(index: int, rows: Tensor, slot: Slot) -> None:
     """What a slot with a monitor gets, added to its two rows in place; and what its listener hears of them."""
     if slot.monitor is not None and slot.steering is not None:
-        rows += slot.monitor.pushed(index, rows[:, None], slot.steering[index])[:, 0]
+        push = slot.steering[index].to(rows.device)
+        rows += slot.monitor.pushed(index, rows[:, None], push)[:, 0]
     if slot.listener is not None:
         slot.listener.hear(index, rows[CONDITIONAL][None])
 

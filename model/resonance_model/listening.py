@@ -37,7 +37,9 @@ class Listener:
 
     def hear(self, layer: int, hidden: Tensor) -> None:
         """Takes in the layer's output at some positions, `[positions, hidden]`."""
-        states = hidden.detach().to("cpu", torch.float64)
+        states = hidden.detach()
+        self._follow(states.device)
+        states = states.to(self._sum.device).double()
         self._sum[layer] += states.sum(dim=0)
         self._squares[layer] += states.square().sum(dim=0)
         self._counts[layer] += len(states)
@@ -49,6 +51,7 @@ class Listener:
 
     def heard(self) -> Heard:
         """The statistics so far. Asserts that every layer heard the same number of positions, and at least one."""
+        self._follow(torch.device("cpu"))
         count = int(self._counts[0])
         assert count > 0, "nothing was heard"
         assert bool((self._counts == count).all()), "the layers heard different positions"
@@ -59,6 +62,11 @@ class Listener:
             count=count,
             words=self._words / count if bool((self._word_counts == count).all()) else None,
         )
+
+    def _follow(self, device: torch.device) -> None:
+        """The sums lie where the states are, so that nobody waits for a GPU before the end; Apple's has no float64."""
+        if self._sum.device != device and device.type != "mps":
+            self._sum, self._squares = self._sum.to(device), self._squares.to(device)
 
 
 @contextmanager

@@ -22,8 +22,9 @@ class Monitor:
     def __init__(self, steering: Tensor, baselines: Tensor, *, is_clamp: bool) -> None:
         """`steering` `[layers, rows, hidden]` is the whole push, `baselines` `[layers]` the products m V."""
         self._push = steering[:, CONDITIONAL].float()
-        self._baselines = baselines.float()
-        self._squares = self._push.square().sum(dim=1)
+        # Plain numbers: reading them from a tensor in every step would have the host wait for a GPU.
+        self._baselines: list[float] = baselines.float().tolist()
+        self._squares: list[float] = self._push.square().sum(dim=1).tolist()
         self._is_clamp = is_clamp
         self._shares = torch.ones(len(steering))
 
@@ -34,15 +35,20 @@ class Monitor:
 
     def pushed(self, layer: int, states: Tensor, push: Tensor) -> Tensor:
         """What to add to the states `[rows, positions, hidden]` in place of the whole push `[rows, hidden]`."""
-        square = float(self._squares[layer])
+        square = self._squares[layer]
         if square == 0.0:
             return push[:, None].to(states)
-        heard = states[CONDITIONAL].float() @ self._push[layer].to(states.device)
-        missing = 1.0 - (heard - float(self._baselines[layer])) / square
+        self._follow(states.device)
+        heard = states[CONDITIONAL].float() @ self._push[layer]
+        missing = 1.0 - (heard - self._baselines[layer]) / square
         if self._is_clamp:
             self._shares[layer] = missing[-1]
             return push[:, None].to(states) * missing[None, :, None].to(states)
         ease = min(1.0, len(missing) / EASE_FRAMES)
         share = self._shares[layer]
-        self._shares[layer] = share + ease * (float(missing.clamp(0.0, 1.0).mean()) - share)
-        return push[:, None].to(states) * float(self._shares[layer])
+        self._shares[layer] = share + ease * (missing.clamp(0.0, 1.0).mean() - share)
+        return push[:, None].to(states) * self._shares[layer].to(states)
+
+    def _follow(self, device: torch.device) -> None:
+        if self._push.device != device:
+            self._push, self._shares = self._push.to(device), self._shares.to(device)

@@ -30,9 +30,10 @@ class FloatProduct:
 
     def __init__(self, weight: Tensor) -> None:
         self._weight = weight
+        self._is_padded = weight.device.type == "cpu"
 
     def __call__(self, rows: Tensor) -> Tensor:
-        padded = _at_least_four(rows)
+        padded = _at_least_four(rows) if self._is_padded else rows
         return F.linear(padded, self._weight) if padded is rows else F.linear(padded, self._weight)[: rows.shape[0]]
 
 
@@ -138,7 +139,7 @@ def is_layout_known(dtype: torch.dtype) -> bool:
 
 
 def product_of(weight: Tensor, precision: str) -> Product:
-    """The matrix as a product in `fp32`, `bf16` or `int8`."""
+    """The matrix as a product in `fp32`, `bf16`, `fp16` or, on a CPU, `int8`."""
     if precision == "int8":
         return Int8Product(weight.float())
     return float_product_of(weight.to(DTYPES[precision]).contiguous())
@@ -152,4 +153,4 @@ def float_product_of(weight: Tensor) -> Product:
 
 
 # The type of everything besides the products: caches, norms, residuals.
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}

@@ -66,6 +66,47 @@ def choose(logits: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]) 
     return tokens
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedSampling:
+    """How rows are sampled in buffers of a fixed shape: everything that `Sampling` says, as tensors on one device.
+
+    `guidance_scales` float32, `temperatures` float64 and `kept_counts` integer are `[takes]`; `noise` float64 is `[takes, codebooks]`,
+    `noise_of` each take's seed and step.
+    """
+
+    guidance_scales: Tensor
+    temperatures: Tensor
+    kept_counts: Tensor
+    noise: Tensor
+
+
+def choose_fixed(logits: Tensor, sampling: FixedSampling) -> Tensor:
+    """What `choose` chooses, by operations whose shapes depend on nothing that is sampled: they can be recorded and replayed.
+
+    The noise is the same on every device, and the arithmetic after the logits is the same in float64 but for the order of sums: between
+    devices, and against `choose`, a token can differ only where logits do, where two of them tie at a choice's edge, or where the noise
+    falls within a rounding error of one.
+
+    Args:
+        logits: `[takes, rows, codebooks, vocabulary]`, float32; rows are conditional and unconditional.
+        sampling: on the device of the logits.
+
+    Returns:
+        Tokens `[takes, codebooks]` on that device.
+    """
+    scores = guided(logits[:, CONDITIONAL], logits[:, UNCONDITIONAL], sampling.guidance_scales[:, None, None])
+    ordered, tokens = scores.sort(dim=-1, descending=True, stable=True)
+    is_greedy = sampling.temperatures == 0.0
+    heat = sampling.temperatures.masked_fill(is_greedy, 1.0)[:, None, None]
+    ranks = torch.arange(scores.shape[-1], device=scores.device)
+    kept = sampling.kept_counts[:, None, None]
+    spread = (ordered.double() / heat).masked_fill(ranks >= kept, float("-inf"))
+    cumulative = torch.softmax(spread, dim=-1).cumsum(dim=-1)
+    places = torch.searchsorted(cumulative, sampling.noise[..., None] * cumulative[..., -1:], right=True)
+    places = torch.minimum(places, kept - 1).masked_fill(is_greedy[:, None, None], 0)
+    return tokens.gather(-1, places).squeeze(-1)
+
+
 def _chosen(scores: Tensor, kept_count: int, samplings: Sequence[Sampling], steps: Sequence[int]) -> Tensor:
     """Tokens of takes that keep equally many candidates; none for the best alone."""
     if kept_count == 0:

@@ -43,9 +43,9 @@ class Slot:
 
     `steering` is what is added after each layer, `[layers, rows, hidden]`, or None for exactly nothing; with a `monitor`, the part of it
     that is still missing. `length` counts the positions in the caches, those of the prefix too. `row_count` is 2 (conditional and
-    unconditional) or 1 for a slot that only reads. The caches grow by whole
-    blocks as the take gets longer. Whoever changes the steering puts another tensor in its place: the decoder keeps what it made of
-    it for as long as the tensor is the same.
+    unconditional) or 1 for a slot that only reads. `caches` hold, per layer, keys and values `[2, rows, heads, room, head_size]`; they
+    grow by whole blocks as the take gets longer, or lie on a `Stage`. Whoever changes the steering puts another tensor in its place: the
+    decoder keeps what it made of it for as long as the tensor is the same.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class Slot:
         self.row_count = row_count
         self.length = 0
         self._shape = shape
-        self._room = 0
-        self._caches: list[Tensor] = []  # per layer [keys and values, rows, heads, room, head_size]
+        self.room = 0
+        self.caches: list[Tensor] = []
 
     @property
     def music_length(self) -> int:
@@ -86,15 +86,22 @@ class Slot:
 
     def make_room(self, step_count: int) -> None:
         """Sees to room for so many more steps; `extend` needs it."""
-        if self.length + step_count > self._room:
+        if self.length + step_count > self.room:
             self._grow(self.length + step_count)
+
+    def move_into(self, caches: list[Tensor], room: int) -> None:
+        """Goes on in other caches, of `room` positions; what was read so far is copied there."""
+        assert self.length <= room
+        for cache, known in zip(caches, self.caches, strict=False):
+            cache[:, :, :, : self.length] = known[:, :, :, : self.length]
+        self.caches, self.room = caches, room
 
     def extend(self, layer: int, fresh: Tensor) -> tuple[Tensor, Tensor]:
         """Appends keys and values `[2, rows, heads, steps, head_size]` at `length`.
 
         Returns all keys and all values of the layer so far, `[rows, heads, length + steps, head_size]` each.
         """
-        cache, count = self._caches[layer], fresh.shape[3]
+        cache, count = self.caches[layer], fresh.shape[3]
         cache.narrow(3, self.length, count).copy_(fresh)
         return cache.narrow(3, 0, self.length + count).unbind(0)  # type: ignore[return-value]
 
@@ -110,6 +117,6 @@ class Slot:
         room = -(-length // _GROWTH) * _GROWTH
         size = (2, self.row_count, shape.head_count, room, shape.head_size)
         caches = [like.new_empty(size) for _ in range(shape.layer_count)]
-        for cache, known in zip(caches, self._caches, strict=False):
-            cache[:, :, :, : self._room] = known
-        self._caches, self._room = caches, room
+        for cache, known in zip(caches, self.caches, strict=False):
+            cache[:, :, :, : self.room] = known
+        self.caches, self.room = caches, room

@@ -27,7 +27,8 @@ class T5Text:
 
     def _encode(self, text: str) -> Tensor:
         tokens = self._tokenizer([text], return_tensors="pt", truncation=True, max_length=TOKENS_MAX)
-        mask = tokens.get("attention_mask")
-        states = self._encoder(input_ids=tokens["input_ids"].to(self._encoder.device), attention_mask=mask)
-        states = states.last_hidden_state[0]
-        return states if mask is None else states[mask[0].bool()]
+        device, mask = self._encoder.device, tokens.get("attention_mask")
+        states = self._encoder(
+            input_ids=tokens["input_ids"].to(device), attention_mask=None if mask is None else mask.to(device)
+        ).last_hidden_state[0]
+        return states if mask is None else states[mask[0].bool().nonzero()[:, 0].to(device)]

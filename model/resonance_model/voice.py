@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,7 +13,11 @@ from torch import Tensor
 from resonance_model.decoder import Decoder
 from resonance_model.delays import delay_of, delayed_inputs
 from resonance_model.sampling import Sampling, choose
+from resonance_model.shape import DecoderShape
 from resonance_model.slot import Conditioning, Slot
+
+if TYPE_CHECKING:
+    from resonance_model.stage import Stage
 
 _BLOCK_STEPS = 512
 # MusicGen was trained on stretches of 30 s at 50 frames a second.
@@ -144,7 +149,7 @@ class Voice:
             return
         inputs = self._inputs_from(self.frames_ready - self._context_frames)
         self.slot.forget()
-        self._decoder.read(self.slot, inputs)
+        self._decoder.read(self.slot, inputs.to(self._decoder.device))
 
     def take_up(self, conditioning: Conditioning) -> None:
         """Goes on under other conditions. Where they stand before the music, what the cache holds of the music (at most the frames that
@@ -211,12 +216,38 @@ class Voice:
         return codes
 
 
-def advance(decoder: Decoder, voices: Sequence[Voice]) -> None:
-    """One shared step of all voices."""
+def window_steps_of(shape: DecoderShape) -> int:
+    """Positions of music that a window holds: a trained stretch with its delay, as far as the checkpoint has positions."""
+    return min(WINDOW_FRAMES + shape.delay_max + 1, shape.position_count_max)
+
+
+def advance(decoder: Decoder, voices: Sequence[Voice], stage: Stage | None = None) -> None:
+    """One shared step of all voices; those whose slots sit on the stage take theirs there."""
     for voice in voices:
         voice.make_room()
+    if stage is None:
+        _advance_freely(decoder, voices)
+        return
+    staged = [voice for voice in voices if stage.can_step(voice.slot)]
+    free = [voice for voice in voices if not stage.can_step(voice.slot)]
+    if staged:
+        chosen = stage.step(
+            [voice.slot for voice in staged],
+            torch.stack([voice.inputs() for voice in staged]),
+            [voice.sampling for voice in staged],
+            [voice.step for voice in staged],
+        )
+        _accept(staged, chosen)
+    if free:
+        _advance_freely(decoder, free)
+
+
+def _advance_freely(decoder: Decoder, voices: Sequence[Voice]) -> None:
     tokens = torch.stack([voice.inputs() for voice in voices])
     logits = decoder.advance([voice.slot for voice in voices], tokens.to(decoder.device)).cpu()
-    chosen = choose(logits, [voice.sampling for voice in voices], [voice.step for voice in voices])
+    _accept(voices, choose(logits, [voice.sampling for voice in voices], [voice.step for voice in voices]))
+
+
+def _accept(voices: Sequence[Voice], chosen: Tensor) -> None:
     for voice, row in zip(voices, chosen, strict=True):
         voice.accept(row)

@@ -23,6 +23,8 @@ _FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a microphone that beeps
+    "--use-fake-ui-for-media-stream",
 ]
 # The browser's own line for every refused request; what the page does about it is what a test looks at.
 _REFUSED = "Failed to load resource"

@@ -18,6 +18,7 @@ MODES = [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"color_scheme": "
 @pytest.mark.parametrize("context_options", SIZES)
 async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
     page = visit.page
+    visit.script.follows_tunes = True
     await visit.open()
     await _check(visit, "start")
     await page.click("#make")
@@ -52,6 +53,7 @@ async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
 
 @pytest.mark.parametrize("context_options", [pytest.param({"viewport": {"width": 320, "height": 640}}, id="320px")])
 async def test_everything_that_is_pressed_is_44_pixels(visit: Visit) -> None:
+    visit.script.follows_tunes = True
     await visit.open()
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
@@ -66,6 +68,7 @@ async def test_everything_that_is_pressed_is_44_pixels(visit: Visit) -> None:
 
 
 async def test_right_to_left_fits_as_well(visit: Visit) -> None:
+    visit.script.follows_tunes = True
     await visit.open()
     await visit.page.evaluate("document.dir = 'rtl'")
     await visit.make()

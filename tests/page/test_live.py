@@ -55,3 +55,51 @@ async def test_leaving_the_page_gives_the_place_back(visit: Visit) -> None:
     await until(lambda: visit.script.streams_open == 1)
     await visit.page.goto("about:blank")
     await until(lambda: visit.script.streams_open == 0)
+
+
+async def test_a_tune_is_offered_only_where_the_model_follows_one(visit: Visit) -> None:
+    await visit.open()
+    assert not await visit.page.is_visible("#tune")
+
+
+async def test_live_music_follows_a_tune_that_is_chosen_hummed_and_dropped_again(visit: Visit) -> None:
+    page, script = visit.page, visit.script
+    script.follows_tunes = True
+    await visit.open()
+    assert await page.is_visible("#tune")
+    await page.set_input_files("#tune-file", {"name": "mine.wav", "mimeType": "audio/wav", "buffer": b"first tune"})
+    await visit.wait_for_text("#tune-status", "The music follows mine.wav")
+    await page.fill("#prompt", "calm piano")
+    await page.click("#live")
+    await visit.wait_for_text("#make-status", "Playing live")
+    assert script.tunes == [b"first tune"]
+    await page.click("#tune-hum")
+    await visit.wait_for_text("#tune-status", "Listening to you")
+    assert await visit.text("#tune-hum") == "That is my tune"
+    await asyncio.sleep(0.5)
+    await page.click("#tune-hum")
+    await visit.wait_for_text("#make-status", "along your tune")
+    assert script.tunes[-1][:4] == b"\x1aE\xdf\xa3", "what a browser records is WebM"
+    await page.click("#tune-forget")
+    await until(lambda: script.tunes[-1] == b"")
+    assert await page.is_hidden("#tune-forget")
+    assert await page.evaluate("document.activeElement.id") == "tune-hum"
+    await page.fill("#prompt", "fast drums")
+    await visit.wait_for_text("#make-status", "You hear: fast drums.")
+    await page.click("#live")
+    await visit.wait_for_text("#make-status", "The live music has ended")
+
+
+async def test_a_tune_that_is_dropped_on_the_page_is_taken_and_a_long_one_is_not(visit: Visit) -> None:
+    visit.script.follows_tunes = True
+    await visit.open()
+    drop = """([name, size]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(size)], name));
+        const event = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+        document.getElementById("tune-drop").dispatchEvent(event);
+    }"""
+    await visit.page.evaluate(drop, ["short.mp3", 100])
+    await visit.wait_for_text("#tune-status", "The music follows short.mp3")
+    await visit.page.evaluate(drop, ["long.wav", 7 * 1024 * 1024])
+    await visit.wait_for_text("#tune-status", "too long")

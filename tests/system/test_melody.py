@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.system.test_performances import opened, until
 
 from resonance.client import AsyncClient, request_of
 from resonance.errors import InvalidInput, ResonanceError, Unsupported
+from resonance.ids import sha256_hex
 from resonance.v1 import generate_pb2
 
 
@@ -103,6 +105,71 @@ async def test_a_performance_follows_a_tune_and_a_new_prompt(melodic: System, tu
             assert np.frombuffer(samples, "<i2").any()
         await socket.send(json.dumps({"command": "stop"}))
         await until(socket, "finished")
+
+
+async def test_a_tune_comes_changes_and_goes_while_the_music_plays(melodic: System, tunes: dict[str, Path]) -> None:
+    """Over the WebSocket: each tune is in force from a sample on, a bad one changes nothing, and there is no gap in the samples."""
+    async with opened(melodic) as socket:
+        await socket.send(json.dumps({"prompt": "calm piano", "seed": 5}))
+        _, heard = await until(socket, "chunk")
+        offsets = []
+        for control, name in (
+            ({"melody": in_base64(tunes["a"])}, "a"),
+            ({"melody": in_base64(tunes["e"]), "recipe": {"prompt": "jazz"}}, "e"),
+            ({"recipe": {"prompt": "rock"}}, "e"),
+            ({"without_melody": True}, ""),
+        ):
+            await socket.send(json.dumps(control))
+            in_force, more = await until(socket, "recipe")
+            assert in_force["fault"] is None
+            assert in_force["melody_sha256"] == (sha256_hex(tunes[name].read_bytes()) if name else "")
+            offsets.append(in_force["sample_offset"])
+            heard += more + (await until(socket, "chunk"))[1]
+        assert offsets == sorted(offsets)
+        for control, reason in (
+            ({"melody": in_base64(tunes["long"])}, "TOO_LONG"),
+            ({"melody": base64.b64encode(b"no sound" * 99).decode()}, "NOT_AUDIO"),
+        ):
+            await socket.send(json.dumps(control))
+            refused, more = await until(socket, "recipe")
+            assert reason in refused["fault"]
+            heard += more
+        await socket.send(json.dumps({"command": "stop"}))
+        end, rest = await until(socket, "finished")
+        assert end["sample_count_total"] == len(heard + rest) // 2
+
+
+async def test_a_tune_given_while_the_music_plays_changes_it(melodic: System, tunes: dict[str, Path]) -> None:
+    """Over gRPC, greedily: up to the tune it is the music that it would have been, and then it is other music."""
+
+    async def played(*, melody: bytes) -> tuple[bytes, int]:
+        async with AsyncClient(melodic.grpc) as client:
+            call: Any = client.generate.Perform()
+            opening = generate_pb2.PerformOpening(seed=5)
+            opening.recipe.prompts.add(text="calm piano")
+            opening.recipe.temperature = 0.0
+            await call.write(generate_pb2.PerformRequest(opening=opening))
+            pcm, offset = b"", -1
+            while len(pcm) < 2 * 16_000 * 5:
+                response = await call.read()
+                if response.WhichOneof("event") == "chunk":
+                    if not pcm and melody:
+                        control = generate_pb2.PerformControl(melody=generate_pb2.Melody(wav=melody))
+                        await call.write(generate_pb2.PerformRequest(control=control))
+                    pcm += response.chunk.data
+                elif response.WhichOneof("event") == "recipe":
+                    assert not response.recipe.HasField("fault"), response.recipe.fault
+                    offset = response.recipe.sample_offset
+            call.cancel()
+            return pcm, offset
+
+    bare, _ = await played(melody=b"")
+    tuned, offset = await played(melody=tunes["a"].read_bytes())
+    # EnCodec looks a few frames ahead: its sound may differ a little before the first other frame.
+    known = 2 * (offset - 8 * 320)
+    assert 0 < known < len(tuned) - 2 * 16_000
+    assert tuned[:known] == bare[:known]
+    assert tuned[known:] != bare[known : len(tuned)]
 
 
 HOSTILE = {
@@ -203,3 +270,47 @@ def _children_of(pid: int) -> list[str]:
     told = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     lines = [(child, Path(f"/proc/{child}/cmdline")) for child in told]
     return [child for child, line in lines if line.exists() and b"decode_child" in line.read_bytes()]
+
+
+def test_the_command_line_performs_along_a_tune_and_obeys_lines(
+    melodic: System, tunes: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "live.wav"
+    lines = [f"melody {tunes['e']}", "prompt fast rock", f"melody {tmp_path / 'none.mp3'}", "louder", "no melody"]
+    command = [sys.executable, "-m", "resonance_cli", "perform", "calm piano", "--address", melodic.grpc]
+    played = subprocess.run(
+        [*command, "--melody", str(tunes["a"]), "--duration-s", "4", "--out", str(out)],
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert played.returncode == 0, played.stderr
+    for told in (
+        "s: calm piano, along a tune",
+        "s: fast rock, along a tune",
+        "s: fast rock\n",
+        "is not a file",
+        "louder",
+    ):
+        assert told in played.stdout, played.stdout
+    with wave.open(str(out)) as file:
+        assert file.getnframes() >= 4 * 16_000
+        assert np.frombuffer(file.readframes(file.getnframes()), "<i2").any()
+
+
+def test_the_command_line_tells_a_text_models_refusal(system: System, tunes: dict[str, Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "resonance_cli", "perform", "jazz", "--address", system.grpc]
+    out = ["--out", str(tmp_path / "live.wav")]
+    refused = subprocess.run(
+        [*command, *out, "--melody", str(tunes["a"])],
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert "cannot follow a melody" in " ".join(refused.stderr.split())
+    assert not (tmp_path / "live.wav").exists()

@@ -201,12 +201,16 @@ class PerformOpening(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ...) -> None: ...
 
 class PerformControl(_message.Message):
-    __slots__ = ("recipe", "command")
+    __slots__ = ("recipe", "command", "melody", "without_melody")
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     COMMAND_FIELD_NUMBER: _ClassVar[int]
+    MELODY_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_MELODY_FIELD_NUMBER: _ClassVar[int]
     recipe: _steering_pb2.Recipe
     command: PlaybackCommand
-    def __init__(self, recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., command: _Optional[_Union[PlaybackCommand, str]] = ...) -> None: ...
+    melody: Melody
+    without_melody: bool
+    def __init__(self, recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., command: _Optional[_Union[PlaybackCommand, str]] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., without_melody: _Optional[bool] = ...) -> None: ...
 
 class PerformRequest(_message.Message):
     __slots__ = ("opening", "control")
@@ -217,16 +221,18 @@ class PerformRequest(_message.Message):
     def __init__(self, opening: _Optional[_Union[PerformOpening, _Mapping]] = ..., control: _Optional[_Union[PerformControl, _Mapping]] = ...) -> None: ...
 
 class RecipeInForce(_message.Message):
-    __slots__ = ("recipe_id", "recipe", "sample_offset", "fault")
+    __slots__ = ("recipe_id", "recipe", "sample_offset", "fault", "melody_sha256")
     RECIPE_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_OFFSET_FIELD_NUMBER: _ClassVar[int]
     FAULT_FIELD_NUMBER: _ClassVar[int]
+    MELODY_SHA256_FIELD_NUMBER: _ClassVar[int]
     recipe_id: str
     recipe: _steering_pb2.Recipe
     sample_offset: int
     fault: str
-    def __init__(self, recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., sample_offset: _Optional[int] = ..., fault: _Optional[str] = ...) -> None: ...
+    melody_sha256: str
+    def __init__(self, recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., sample_offset: _Optional[int] = ..., fault: _Optional[str] = ..., melody_sha256: _Optional[str] = ...) -> None: ...
 
 class PerformResponse(_message.Message):
     __slots__ = ("started", "chunk", "recipe", "finished")

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
 from resonance.ids import new_request_id
 from resonance_gateway.backends import Backends
-from resonance_gateway.bodies import ControlBody, MalformedError, PerformanceBody, parse
+from resonance_gateway.bodies import MELODY_TEXT_MAX, ControlBody, MalformedError, PerformanceBody, parse
 from resonance_gateway.live_performance import LivePerformance
 from resonance_gateway.problems import problem_fields
 
@@ -82,9 +82,10 @@ async def _obey(websocket: WebSocket, live: LivePerformance) -> None:
     while True:
         try:
             text = await _text_of(websocket)
-            if len(text) > bytes_max:
-                raise InvalidInput(f"a control may have at most {bytes_max} bytes", reason="TOO_LARGE")
-            await live.control(parse(ControlBody, text))
+            control = parse(ControlBody, text) if len(text) <= bytes_max + MELODY_TEXT_MAX else None
+            if control is None or (control.melody is None and len(text) > bytes_max):
+                raise InvalidInput(f"a control may have at most {bytes_max} bytes beside a tune", reason="TOO_LARGE")
+            await live.control(control)
         except MalformedError as fault:
             problem = _problem_of(InvalidInput(str(fault), reason="MALFORMED_REQUEST"))
             await websocket.send_json({"type": "fault", "problem": problem})

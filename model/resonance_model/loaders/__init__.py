@@ -19,12 +19,13 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
     """Loads what `settings.model` names: `embedded`, a folder, or a hub id.
 
     Raises:
-        Unsupported: the wanted backend is not installed, or cannot read this checkpoint.
+        Unsupported: the wanted backend is not installed or cannot read this checkpoint; the wanted device is not here, or cannot do the
+            wanted precision.
         NotFound: there is no such checkpoint, or the installation has no weights of the embedded one.
         DataLoss: a file of the embedded model is damaged.
     """
     torch.set_num_threads(settings.model_threads)
-    _check_device(settings.device)
+    _check_device(settings.device, settings.precision)
     name, backend = settings.model, _backend_for(settings)
     _log.info("loading model", model=name, backend=backend)
     if backend == "audiocraft":
@@ -39,14 +40,29 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
     return loaded
 
 
-def _check_device(device: str) -> None:
+def _check_device(device: str, precision: str) -> None:
     try:
-        torch.zeros(1, device=device)
+        kind = torch.zeros(1, device=device).device.type
     except (RuntimeError, AssertionError) as failure:
         raise Unsupported(
-            f"this installation of torch {torch.__version__} cannot use {device!r}: install a build for it, or choose cpu",
+            f"this installation of torch {torch.__version__} cannot use {device!r} here ({_first_line(failure)}): install a torch built "
+            "for it on a machine that has one, or leave RESONANCE_DEVICE at cpu",
             reason="NO_DEVICE",
         ) from failure
+    if precision == "int8" and kind != "cpu":
+        raise Unsupported(
+            f"int8 runs on the CPU alone: choose RESONANCE_PRECISION=fp16 or bf16 for {device}",
+            reason="NO_INT8_ON_DEVICE",
+        )
+    if precision == "fp16" and kind == "cpu":
+        raise Unsupported("fp16 is for GPUs: on a CPU choose RESONANCE_PRECISION=bf16 or int8", reason="NO_FP16_ON_CPU")
+    if kind == "cuda":
+        # Convolutions would otherwise be rounded to ten bits: streamed sound is promised to 1e-5.
+        torch.backends.cudnn.allow_tf32 = False
+
+
+def _first_line(failure: BaseException) -> str:
+    return (str(failure).splitlines() or [type(failure).__name__])[0]
 
 
 def has_audiocraft() -> bool:

@@ -32,12 +32,16 @@ def load_transformers(name: str, settings: Settings, *, keep_library: bool = Fal
     shape = _shape_of(config)
     decoder = Decoder(_weights_of(library, settings), shape)
     facts = _facts_of(name, library, settings.precision)
+    # The text encoder and the codec stay the library's own, in fp32; its decoder is not needed there.
+    for module in (library.text_encoder, library.audio_encoder):
+        module.to(settings.device)
+    pad_by_the_host(library.audio_encoder)
     return LoadedModel(
         facts=facts,
         shape=shape,
         decoder=decoder,
         encode_text=T5Text(tokenizer, library.text_encoder),
-        codec=Codec(_codec_parts(library.audio_encoder), shape.channel_count),
+        codec=Codec(codec_parts(library.audio_encoder), shape.channel_count),
         hear_melody=_melody_ear_of(source, config) if is_melody(config) else None,
         library=library if keep_library else None,
     )
@@ -189,7 +193,15 @@ def _facts_of(name: str, library: Any, precision: str) -> ModelFacts:
     )
 
 
-def _codec_parts(codec: Any) -> CodecParts:
+def pad_by_the_host(codec: nn.Module) -> None:
+    """Takes back to the host the numbers by which EnCodec's convolutions pad: it reads them in every call, and would wait for a device."""
+    for module in codec.modules():
+        for name in ("stride", "kernel_size", "padding_total"):
+            if isinstance(number := getattr(module, name, None), Tensor):
+                setattr(module, name, number.cpu())
+
+
+def codec_parts(codec: Any) -> CodecParts:
     config = codec.config
     for module in codec.modules():
         if nn.utils.parametrize.is_parametrized(module, "weight"):

@@ -23,6 +23,7 @@ from resonance_generate.tunes import Tunes
 from resonance_generate.vectors import Vectors
 from resonance_model.info import info_of
 from resonance_model.loaded import LoadedModel
+from resonance_model.stage import open_stage
 
 FULL_NAME = "resonance.v1.GenerateService"
 
@@ -45,11 +46,14 @@ class GenerateParts:
 async def open_generate(settings: Settings, store: ObjectStore, model: LoadedModel) -> AsyncIterator[GenerateParts]:
     """The service with its engine running; both end when the context does."""
     info = info_of(model, settings)
+    # Recording graphs takes seconds: the loop goes on meanwhile.
+    stage = await asyncio.to_thread(open_stage, model.decoder, place_count=settings.slots)
     engine = Engine(
         model,
         slot_count=settings.slots,
         queue_places=settings.queue_places,
         stall_s_max=settings.stream_stall_s_max,
+        stage=stage,
     )
     player = Player(engine, lead_s_max=settings.lead_s_max)
     vectors = Vectors(store, model_digest=model.facts.digest, item_max=settings.vector_cache_items)

@@ -16,6 +16,7 @@ from resonance_generate.job import Job, Score
 from resonance_generate.row import Row
 from resonance_generate.scheduler import plan
 from resonance_model.loaded import LoadedModel
+from resonance_model.stage import Stage
 from resonance_model.voice import advance
 
 _log = structlog.get_logger("engine")
@@ -28,7 +29,8 @@ class Engine:
     """Admits jobs to slots, steps the rows of all slots together, and hands their sound to their streams.
 
     At most `slot_count` jobs run and `queue_places` wait; one more is refused with an estimate of when a place comes free. The thread is
-    the only one that touches slots and codec streams; the decoder's weights, which nobody changes, may be shared.
+    the only one that touches slots and codec streams; the decoder's weights, which nobody changes, may be shared. With a `stage` the slots
+    step on it.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class Engine:
         slot_count: int,
         queue_places: int,
         stall_s_max: float,
+        stage: Stage | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = model
+        self._stage = stage
         self._slot_count = slot_count
         self._queue_places = queue_places
         self._stall_s_max = stall_s_max
@@ -147,11 +151,13 @@ class Engine:
 
     def _step(self, moving: list[Row]) -> None:
         started_s = self._clock()
+        if self._stage is not None:
+            self._stage.seat([row.voice.slot for row in self._rows])
         for row in moving:
             row.before_step()
         stepping = [row.voice for row in moving if row.needs_step]
         if stepping:
-            advance(self.model.decoder, stepping)
+            advance(self.model.decoder, stepping, self._stage)
         now_s = self._clock()
         for row in moving:
             row.after_step(now_s)

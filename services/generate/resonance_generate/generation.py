@@ -7,6 +7,7 @@ import hashlib
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -86,13 +87,12 @@ class Generation:
             take.melody_sha256 = sha256_hex(request.melody.wav)
         job = Job(
             request_id=request_id,
-            score=resolved.score,
+            score=replace(resolved.score, melody=melody),
             seed=seed,
             frame_count=frame_count,
             chunk_frames=round(_chunk_s_of(request) * self._info.frame_rate_hz),
             stream=self._player.open_stream(),
             given=given,
-            melody=melody,
         )
         # Without an id of the caller's nobody can ask again, and a journal would help nobody.
         has_journal = bool(request.request_id) and not request.is_transient

@@ -25,7 +25,8 @@ class Score:
     """A recipe made ready for the engine: vectors fetched and summed, defaults filled in.
 
     `steering` is `[layers, rows, hidden]` or None for exactly nothing. Weights of `prompts` are positive. `rule` other than ADD has the
-    push depend on where the music is, and needs `baselines` `[layers]`.
+    push depend on where the music is, and needs `baselines` `[layers]`. `melody` are the pitch classes of a tune to follow,
+    `[frames, 12]`; None for none.
     """
 
     recipe_id: str
@@ -36,6 +37,7 @@ class Score:
     top_k: int
     rule: SteeringRule = SteeringRule.ADD
     baselines: Tensor | None = None
+    melody: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,6 @@ class Job:
     """One take, or with `frame_count` None one performance.
 
     `given` are tokens that stand already, `[codebooks, frame_count]` with -1 where music is to be made; None for none.
-    `melody` are the pitch classes of a tune to follow, `[frames, 12]`; None for none.
     With `lead_s` the engine makes sound no faster than it is played, and at most so far ahead; without, as fast as it can.
     """
 
@@ -55,4 +56,3 @@ class Job:
     stream: ChunkStream
     lead_s: float | None = None
     given: NDArray[np.int64] | None = None
-    melody: Tensor | None = None

@@ -7,11 +7,12 @@ import contextlib
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
-from resonance.ids import new_request_id
+from resonance.ids import new_request_id, sha256_hex
 from resonance.rpc.validation import validate
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.engine import Engine
@@ -29,6 +30,23 @@ LEAD_S = 0.15
 ANSWERS_WAITING_MAX = 8
 OPENING_S_MAX = 30.0
 _Answers = asyncio.Queue[generate_pb2.PerformResponse | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tune:
+    """A tune's pitch classes `[frames, 12]` and its file's SHA-256; None and nothing where none is followed."""
+
+    classes: Tensor | None
+    sha256: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Playing:
+    """What a performance plays now; controls change it."""
+
+    job: Job
+    resolved: Resolved
+    tune: _Tune
 
 
 class Performance:
@@ -51,14 +69,16 @@ class Performance:
         opening = await _opening_of(requests)
         self._tunes.check(tune_in(opening))
         resolved = await self._book.resolve(opening.recipe)
-        job = self._job_of(opening, resolved, await self._tunes.hear(tune_in(opening)))
+        tune = await self._tune_of(tune_in(opening))
+        playing = _Playing(job=self._job_of(opening, resolved, tune), resolved=resolved, tune=tune)
+        job = playing.job
         answers: _Answers = asyncio.Queue(ANSWERS_WAITING_MAX)
         async with aclosing(job.stream):
             self._player.submit(job)
             yield self._started(job, resolved)
             tasks = (
                 asyncio.create_task(_pump(job.stream, answers)),
-                asyncio.create_task(self._obey_all(requests, job, answers)),
+                asyncio.create_task(self._obey_all(requests, playing, answers)),
             )
             try:
                 while (answer := await answers.get()) is not None:
@@ -70,7 +90,7 @@ class Performance:
                 await _cancel(*tasks)
 
     async def _obey_all(
-        self, requests: AsyncIterator[generate_pb2.PerformRequest], job: Job, answers: _Answers
+        self, requests: AsyncIterator[generate_pb2.PerformRequest], playing: _Playing, answers: _Answers
     ) -> None:
         is_stopped = False
         try:
@@ -78,7 +98,7 @@ class Performance:
                 try:
                     if is_stopped:
                         raise InvalidInput("the performance was stopped; open a new one", reason="STOPPED")
-                    is_stopped = await self._obey(request, job, answers)
+                    is_stopped = await self._obey(request, playing, answers)
                 except ResonanceError as refusal:
                     fault = generate_pb2.RecipeInForce(fault=f"{refusal.reason}: {refusal.message}")
                     await answers.put(generate_pb2.PerformResponse(recipe=fault))
@@ -86,20 +106,37 @@ class Performance:
             await answers.put(None)
             raise
 
-    async def _obey(self, request: generate_pb2.PerformRequest, job: Job, answers: _Answers) -> bool:
+    async def _obey(self, request: generate_pb2.PerformRequest, playing: _Playing, answers: _Answers) -> bool:
         """Obeys one control; returns whether it was the last."""
         validate(request)
         if request.WhichOneof("part") != "control":
             raise InvalidInput("a performance is opened once; send controls", reason="OPENED_TWICE")
         control = request.control
-        if control.HasField("recipe"):
-            resolved = await self._book.resolve(control.recipe)
-            sample_offset = await self._player.update(job, resolved.score)
-            in_force = generate_pb2.RecipeInForce(
-                recipe_id=resolved.recipe_id, recipe=resolved.recipe, sample_offset=sample_offset
-            )
-            await answers.put(generate_pb2.PerformResponse(recipe=in_force))
-        return self._command(control.command, job)
+        _check_consistent(control)
+        self._tunes.check(tune_in(control))
+        if _changes_music(control):
+            await answers.put(generate_pb2.PerformResponse(recipe=await self._change(control, playing)))
+        return self._command(control.command, playing.job)
+
+    async def _change(self, control: generate_pb2.PerformControl, playing: _Playing) -> generate_pb2.RecipeInForce:
+        """Puts another recipe, another tune or both in force; nothing changes where either is refused."""
+        resolved = await self._book.resolve(control.recipe) if control.HasField("recipe") else playing.resolved
+        tune = playing.tune
+        if control.without_melody or control.HasField("melody"):
+            tune = await self._tune_of(tune_in(control))
+        score = replace(resolved.score, melody=tune.classes)
+        sample_offset = await self._player.update(playing.job, score)
+        playing.resolved, playing.tune = resolved, tune
+        return generate_pb2.RecipeInForce(
+            recipe_id=resolved.recipe_id,
+            recipe=resolved.recipe,
+            sample_offset=sample_offset,
+            melody_sha256=tune.sha256,
+        )
+
+    async def _tune_of(self, melody: generate_pb2.Melody | None) -> _Tune:
+        classes = await self._tunes.hear(melody)
+        return _Tune(classes=classes, sha256="" if melody is None else sha256_hex(melody.wav))
 
     def _command(self, command: generate_pb2.PlaybackCommand, job: Job) -> bool:
         orders = {
@@ -112,19 +149,18 @@ class Performance:
             self._player.order(lambda engine: orders[command](engine, job))
         return command == generate_pb2.PLAYBACK_COMMAND_STOP
 
-    def _job_of(self, opening: generate_pb2.PerformOpening, resolved: Resolved, melody: Tensor | None) -> Job:
+    def _job_of(self, opening: generate_pb2.PerformOpening, resolved: Resolved, tune: _Tune) -> Job:
         request_id = opening.request_id or new_request_id()
         chunk_s = opening.chunk_s if opening.HasField("chunk_s") else CHUNK_S
         drawn = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:6], "big")
         return Job(
             request_id=request_id,
-            score=resolved.score,
+            score=replace(resolved.score, melody=tune.classes),
             seed=opening.seed if opening.HasField("seed") else drawn,
             frame_count=None,
             chunk_frames=round(chunk_s * self._info.frame_rate_hz),
             stream=self._player.open_stream(),
             lead_s=LEAD_S + chunk_s,
-            melody=melody,
         )
 
     def _started(self, job: Job, resolved: Resolved) -> generate_pb2.PerformResponse:
@@ -138,6 +174,20 @@ class Performance:
                 model=self._info,
                 notices=resolved.notices,
             )
+        )
+
+
+def _changes_music(control: generate_pb2.PerformControl) -> bool:
+    return control.HasField("recipe") or control.HasField("melody") or control.without_melody
+
+
+def _check_consistent(control: generate_pb2.PerformControl) -> None:
+    """Raises InvalidInput for a control that contradicts itself; it is refused before any of it is obeyed."""
+    if control.HasField("melody") and control.without_melody:
+        raise InvalidInput("a control has a melody or goes on without one, not both", reason="CONFLICTING_CONTROLS")
+    if control.command == generate_pb2.PLAYBACK_COMMAND_STOP and _changes_music(control):
+        raise InvalidInput(
+            "a control that stops the music cannot change it too; send one or the other", reason="CONFLICTING_CONTROLS"
         )
 
 

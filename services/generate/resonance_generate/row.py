@@ -15,7 +15,7 @@ from resonance_model.loaded import LoadedModel
 from resonance_model.monitor import Monitor
 from resonance_model.sampling import Sampling
 from resonance_model.slot import Conditioning, Slot
-from resonance_model.voice import WINDOW_FRAMES, Voice
+from resonance_model.voice import Voice, window_steps_of
 
 FIRST_CHUNK_FRAMES = 10
 RAMP_FRAMES = 12
@@ -97,7 +97,7 @@ class Row:
 
     def update(self, score: Score) -> int:
         """Changes the score from the next step on; returns the first sample that it shapes. Steering is ramped."""
-        if score.prompts != self._score.prompts:
+        if score.prompts != self._score.prompts or score.melody is not self._score.melody:
             self.voice.take_up(self._conditioning(score))
         if score.steering is not self._score.steering:
             self._ramp = (self.voice.slot.steering, score.steering, 0)
@@ -162,11 +162,11 @@ class Row:
     def _conditioning(self, score: Score) -> Conditioning:
         states = self._model.encode_text([text for text, _ in score.prompts])
         weights = [weight for _, weight in score.prompts]
-        return self._model.decoder.condition(list(zip(states, weights, strict=True)), self.job.melody)
+        return self._model.decoder.condition(list(zip(states, weights, strict=True)), score.melody)
 
 
 def _voice_of(job: Job, model: LoadedModel, slot: Slot) -> Voice:
-    window = min(WINDOW_FRAMES + model.shape.delay_max + 1, model.shape.position_count_max)
+    window = window_steps_of(model.shape)
     sampling = Sampling(
         guidance_scale=job.score.guidance_scale,
         temperature=job.score.temperature,

@@ -84,6 +84,8 @@ class Tunes:
         return self._ear.classes(torch.from_numpy(decoded.samples().copy()))
 
 
-def tune_in(message: generate_pb2.GenerateRequest | generate_pb2.PerformOpening) -> generate_pb2.Melody | None:
+def tune_in(
+    message: generate_pb2.GenerateRequest | generate_pb2.PerformOpening | generate_pb2.PerformControl,
+) -> generate_pb2.Melody | None:
     """The tune that a message carries."""
     return message.melody if message.HasField("melody") else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
@@ -21,7 +22,7 @@ from resonance.rpc import Door, RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import generate_pb2
-from resonance_gateway.build import open_gateway
+from resonance_gateway.build import PING_S, PONG_S_MAX, open_gateway
 from resonance_generate.build import open_generate
 from resonance_generate.engine import Engine
 from resonance_model.loaded import LoadedModel
@@ -180,6 +181,21 @@ CASES: dict[str, tuple[Any, Any, str]] = {
         json_recipe(prompt_weight=0.0),
         "needs a weight above 0",
     ),
+    "a recipe and a stop in one": (
+        {**proto_recipe(), "command": "PLAYBACK_COMMAND_STOP"},
+        {**json_recipe(), "command": "stop"},
+        "CONFLICTING_CONTROLS",
+    ),
+    "a tune and none in one": (
+        {"melody": {"wav": "UklGRg=="}, "withoutMelody": True},
+        {"melody": "UklGRg==", "without_melody": True},
+        "CONFLICTING_CONTROLS",
+    ),
+    "a tune for a model that follows none": (
+        {"melody": {"wav": "UklGRg=="}},
+        {"melody": "UklGRg=="},
+        "NO_MELODY",
+    ),
 }
 
 
@@ -196,6 +212,26 @@ async def test_a_control_that_cannot_be_obeyed_is_answered_and_the_music_goes_on
     await until(performer, "chunk")
     await performer.say(proto_recipe() if is_grpc else json_recipe())
     await until(performer, "recipe")
+    await performer.die()
+    await slots_free(stage)
+
+
+@DOORS
+async def test_a_recipe_and_a_pause_in_one_control_are_both_obeyed(stage: Stage, door: Opener, is_grpc: bool) -> None:
+    """They do not contradict each other: the recipe is in force, and sounds once the music goes on."""
+    pause, play = ("PLAYBACK_COMMAND_PAUSE", "PLAYBACK_COMMAND_PLAY") if is_grpc else ("pause", "play")
+    performer = await door(stage)
+    await until(performer, "chunk")
+    await performer.say({**(proto_recipe() if is_grpc else json_recipe()), "command": pause})
+    await until(performer, "recipe")
+    (row,) = stage.engine._rows
+    for _ in range(200):
+        if row.paused_since_s is not None:
+            break
+        await asyncio.sleep(0.01)
+    assert row.paused_since_s is not None
+    await performer.say({"command": play})
+    await until(performer, "chunk")
     await performer.die()
     await slots_free(stage)
 
@@ -279,6 +315,27 @@ async def test_who_never_reads_loses_the_slot_and_nobody_else_hears_it(stage: St
                 pass
         assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert "nothing was read" in await call.details()
+
+
+@pytest.mark.slow
+async def test_a_socket_that_is_never_read_loses_the_slot_in_the_stated_time(stage: Stage) -> None:
+    """It answers no ping, however much its buffers could still take; nobody else hears it."""
+    async with AsyncClient(stage.grpc) as client:
+        alone = await client.make("rock", duration_s=2.0, seed=9)
+        quiet = socket.socket()
+        quiet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        host, _, port = stage.http.removeprefix("http://").rpartition(":")
+        quiet.connect((host, int(port)))
+        url = f"ws://{host}:{port}/v1/performances"
+        async with connect(url, sock=quiet, max_queue=1, ping_interval=None, close_timeout=0.1) as asleep:
+            await asleep.send(json.dumps({"prompt": "jazz"}))
+            while not stage.engine.running_count:
+                await asyncio.sleep(0.01)
+            assert (await client.make("rock", duration_s=2.0, seed=9)).wav == alone.wav
+            took_s = await slots_free(stage, patience_s=PING_S + PONG_S_MAX + 5)
+            assert took_s > PONG_S_MAX / 2, "something else ended it"
+            assert (await client.make("rock", duration_s=2.0, seed=9)).wav == alone.wav
+            asleep.transport.abort()
 
 
 async def until(performer: Performer, kind: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from resonance.audio.wav import pcm16
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, Overloaded
-from resonance.ids import digest_of, job_id_of, new_request_id
+from resonance.ids import digest_of, job_id_of, new_request_id, sha256_hex
 from resonance.rpc.server import RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore
@@ -66,6 +66,8 @@ class Script:
     generate_requests: list[generate_pb2.GenerateRequest] = field(default_factory=list)
     streams_open: int = 0
     performed: list[steering_pb2.Recipe] = field(default_factory=list)
+    follows_tunes: bool = False
+    tunes: list[bytes] = field(default_factory=list)  # each performance's first, and every change; empty for none
     uploads: list[tuple[str, int]] = field(default_factory=list)
     upload_headers: list[ingest_pb2.UploadHeader] = field(default_factory=list)
     upload_messages_max: int = 0
@@ -99,7 +101,10 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         self._script = script
 
     async def GetModel(self, request, context):
-        return generate_pb2.GetModelResponse(model=MODEL)
+        model = generate_pb2.ModelInfo()
+        model.CopyFrom(MODEL)
+        model.capabilities.melody = self._script.follows_tunes
+        return generate_pb2.GetModelResponse(model=model)
 
     async def Generate(self, request, context) -> AsyncIterator[generate_pb2.GenerateResponse]:
         script = self._script
@@ -126,7 +131,9 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         """Hums in real time; obeys at once; stops when told."""
         opening = (await anext(requests)).opening
         controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
-        self._script.performed.append(opening.recipe)
+        recipe, melody = opening.recipe, opening.melody.wav
+        self._script.performed.append(recipe)
+        self._script.tunes.append(melody)
         reading = asyncio.create_task(_read_controls(requests, controls))
         self._script.streams_open += 1
         try:
@@ -142,8 +149,16 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                     if control.command == generate_pb2.PLAYBACK_COMMAND_STOP:
                         yield generate_pb2.PerformResponse(finished=audio_pb2.StreamEnd())
                         return
-                    self._script.performed.append(control.recipe)
-                    yield generate_pb2.PerformResponse(recipe=generate_pb2.RecipeInForce(recipe=control.recipe))
+                    if control.HasField("recipe"):
+                        recipe = control.recipe
+                        self._script.performed.append(recipe)
+                    if control.without_melody or control.HasField("melody"):
+                        melody = control.melody.wav
+                        self._script.tunes.append(melody)
+                    in_force = generate_pb2.RecipeInForce(
+                        recipe=recipe, melody_sha256=sha256_hex(melody) if melody else ""
+                    )
+                    yield generate_pb2.PerformResponse(recipe=in_force)
                 count = len(pcm) // 2
                 chunk = audio_pb2.AudioChunk(
                     sequence=sequence, sample_offset=sequence * count, sample_count=count, data=pcm

@@ -11,14 +11,17 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import REGISTRY
+from support.tape import Taping
 
 from resonance.errors import DeadlineExceeded, NotFound, Overloaded, Unavailable
 from resonance_generate.engine import Engine
 from resonance_generate.job import Job, Score
 from resonance_generate.stream import ChunkStream
 from resonance_model.loaded import LoadedModel
+from resonance_model.stage import Stage
 
 SLOTS, PLACES = 2, 2
+_PROMPTS = ("jazz", "rock with drums", "piano", "calm strings")
 
 
 @pytest.fixture
@@ -72,6 +75,27 @@ async def test_company_changes_no_bytes(engine: Engine) -> None:
     heard = await asyncio.gather(*(pcm_of(each) for each in jobs))
     assert heard[0] == expected
     assert heard[1] != heard[2]
+
+
+async def test_on_a_stage_the_bytes_are_the_same(engine: Engine, tiny: LoadedModel) -> None:
+    """As on a GPU, with taped steps for graphs: takes that wait, join and leave, and one that is dropped in the middle."""
+
+    async def played(engine: Engine) -> list[bytes]:
+        jobs = [job(str(seed), seconds=1 + seed % 3, seed=seed, prompt=prompt) for seed, prompt in enumerate(_PROMPTS)]
+        for each in jobs:
+            engine.submit(each)
+        jobs[2].stream.close()
+        heard = await asyncio.gather(*(pcm_of(each) for each in (jobs[0], jobs[1], jobs[3])))
+        await until_free(engine)
+        return heard
+
+    stage = Stage(tiny.decoder, Taping(), place_count=SLOTS, position_count=1504)
+    staged = Engine(tiny, slot_count=SLOTS, queue_places=PLACES, stall_s_max=0.3, stage=stage)
+    staged.start()
+    try:
+        assert await played(staged) == await played(engine)
+    finally:
+        await asyncio.to_thread(staged.stop)
 
 
 async def test_exactly_slots_and_places_are_admitted_in_every_wave(engine: Engine) -> None:

@@ -236,7 +236,7 @@ def test_two_texts_of_which_one_weighs_nothing_sound_like_the_other(melody: Load
         melody.decoder.read_prefix(voice.slot, 1000)
         melody.decoder.read_prefix(other.slot, 1000)
         count = voice.slot.length
-        for one, same in zip(voice.slot._caches, other.slot._caches, strict=True):
+        for one, same in zip(voice.slot.caches, other.slot.caches, strict=True):
             torch.testing.assert_close(one[:, 0, :, :count], same[:, 0, :, :count], atol=1e-4, rtol=1e-4)
         both = melody.decoder.advance([other.slot], other.inputs()[None])
         even = voice_of(melody, PROMPTS[0], frame_count=4)

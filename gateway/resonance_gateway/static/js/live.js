@@ -12,13 +12,15 @@ import { showFault } from "./words.js";
 const SETTLE_MS = 80; // a slider that is dragged says many things; the last one counts
 
 export class Live {
-  constructor({ player }) {
+  constructor({ player, tune }) {
     this._player = player;
+    this._tune = tune;
     this._performance = null;
     this._sent = "";
     this._timer = null;
     byId("live").addEventListener("click", () => (this._performance ? this.stop() : this.start()));
     onDraft(() => this._changed());
+    tune.onChange((melody) => this._performance?.send(melody ? { melody } : { without_melody: true }));
   }
 
   /** Begins; must be called from a press, or the browser keeps the sound off. */
@@ -33,7 +35,8 @@ export class Live {
     if (this._player.isPlaying) this._player.pause();
     const recipe = this._recipe();
     this._sent = JSON.stringify(recipe);
-    this._performance = api.openPerformance(recipe, {
+    const opening = this._tune.sound ? { ...recipe, melody: this._tune.sound } : recipe;
+    this._performance = api.openPerformance(opening, {
       event: (event) => this._event(event),
       samples: (samples) => this._sound?.port.postMessage({ samples }, [samples.buffer]),
       ended: (error) => this._ended(error),
@@ -78,7 +81,7 @@ export class Live {
     } else if (event.type === "recipe" && event.fault) {
       this._status(t("live.refused", { why: event.fault.replace(/^[A-Z_]+: /, "") }));
     } else if (event.type === "recipe") {
-      this._status(t("live.heard", { what: inShort(event.recipe) }));
+      this._status(t(event.melody_sha256 ? "live.heardTune" : "live.heard", { what: inShort(event.recipe) }));
     } else if (event.type === "fault") {
       this._status(t("live.refused", { why: event.problem.detail }));
     }

@@ -13,6 +13,7 @@ import { t } from "./strings.js";
 import { Studio } from "./studio.js";
 import { TasteStep } from "./taste.js";
 import { Transport } from "./transport.js";
+import { Tune } from "./tune.js";
 import { Versions } from "./versions.js";
 import { buildLengths, buildWords } from "./words.js";
 
@@ -31,7 +32,7 @@ const library = new Library({ open: openRecord, forget: (id) => studio.versions.
 const studio = new Studio({ player, onWhole: () => library.refresh() });
 studio.versions = new Versions({ open: (version) => studio.open(version), swap: (other) => studio.swap(other) });
 
-new Live({ player });
+new Live({ player, tune: new Tune() });
 
 listenForKeys({ toggle: () => player.toggle(), back: () => transport.jump(-5), forward: () => transport.jump(5) });
 watchForms();
@@ -74,6 +75,7 @@ async function learnModel() {
   studio.model = model;
   buildLengths(model.take_duration_s_max);
   show(byId("live"), Boolean(model.capabilities?.live));
+  show(byId("tune"), Boolean(model.capabilities?.live && model.capabilities?.melody));
   if (!model.capabilities?.steering) {
     canSteer = false;
     show(byId("taste-step"), false);

@@ -1,0 +1,128 @@
+"""A performance from a shell: lines that are typed are its controls, and what is played goes into a WAV file."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from pathlib import Path
+from typing import BinaryIO
+
+from resonance.audio.wav import wav_header
+from resonance.client import AsyncClient
+from resonance.errors import DataLoss, InvalidInput, ResonanceError
+from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
+from resonance_cli.arguments import melody_in, sliders_of
+
+LINES_MEANT = "prompt WORDS, slider NAME=POSITION, melody FILE, no melody, pause, play, reset, stop"
+_COMMANDS = {
+    "play": generate_pb2.PLAYBACK_COMMAND_PLAY,
+    "pause": generate_pb2.PLAYBACK_COMMAND_PAUSE,
+    "reset": generate_pb2.PLAYBACK_COMMAND_RESET,
+    "stop": generate_pb2.PLAYBACK_COMMAND_STOP,
+}
+_STOP = generate_pb2.PerformControl(command=generate_pb2.PLAYBACK_COMMAND_STOP)
+
+
+class Performing:
+    """One performance. `tell` gets a sentence for each change that is in force, or was refused."""
+
+    def __init__(self, opening: generate_pb2.PerformOpening, tell: Callable[[str], None]) -> None:
+        self._opening = opening
+        self._recipe = steering_pb2.Recipe()  # as the lines have it by now
+        self._recipe.CopyFrom(opening.recipe)
+        self._tell = tell
+        self._controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
+
+    async def play(self, client: AsyncClient, path: Path, lines: Iterable[str], *, duration_s: float) -> None:
+        """Plays into the file, which appears whole or not at all, until a line stops it or so much has been heard.
+
+        Raises:
+            DataLoss: what came is not what the end mark says.
+            ResonanceError: what the service refused to begin.
+        """
+        self._listen(lines)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("wb") as file:
+                async with aclosing(client.perform(self._requests())) as responses:
+                    await self._write(file, responses, duration_s)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def control_of(self, line: str) -> generate_pb2.PerformControl:
+        """What a line asks for. Raises InvalidInput where it is none of LINES_MEANT, NotFound where there is no such file."""
+        word, _, rest = line.strip().partition(" ")
+        if line.strip() == "no melody":
+            return generate_pb2.PerformControl(without_melody=True)
+        if word in _COMMANDS and not rest:
+            return generate_pb2.PerformControl(command=_COMMANDS[word])
+        if word == "melody" and rest:
+            return generate_pb2.PerformControl(melody=generate_pb2.Melody(wav=melody_in(Path(rest))))
+        if word == "prompt" and rest:
+            self._recipe.prompts[0].text = rest
+        elif word == "slider" and rest:
+            for name, position in sliders_of([rest]).items():
+                setattr(self._recipe.sliders, name, position)
+        else:
+            raise InvalidInput(f"{line.strip()!r} is none of: {LINES_MEANT}", reason="UNKNOWN_LINE")
+        return generate_pb2.PerformControl(recipe=self._recipe)
+
+    async def _requests(self) -> AsyncIterator[generate_pb2.PerformRequest]:
+        yield generate_pb2.PerformRequest(opening=self._opening)
+        while True:
+            yield generate_pb2.PerformRequest(control=await self._controls.get())
+
+    def _listen(self, lines: Iterable[str]) -> None:
+        """Reads lines on a thread of its own: a terminal that says nothing must not hold up the music, nor the end."""
+        loop = asyncio.get_running_loop()
+
+        def read() -> None:
+            for line in filter(str.strip, lines):
+                loop.call_soon_threadsafe(self._take, line)
+
+        threading.Thread(target=read, daemon=True).start()
+
+    def _take(self, line: str) -> None:
+        try:
+            self._controls.put_nowait(self.control_of(line))
+        except ResonanceError as refusal:
+            self._tell(refusal.message)
+
+    async def _write(
+        self, file: BinaryIO, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
+    ) -> None:
+        form, count, digest, is_stopping = audio_pb2.AudioFormat(), 0, hashlib.sha256(), False
+        async for response in responses:
+            event = response.WhichOneof("event")
+            if event == "started":
+                form = response.started.format
+                file.write(_header(form, 0))
+            elif event == "chunk":
+                file.write(response.chunk.data)
+                digest.update(response.chunk.data)
+                count += response.chunk.sample_count
+                if count >= duration_s * form.sample_rate_hz and not is_stopping:
+                    is_stopping = True
+                    self._controls.put_nowait(_STOP)
+            elif event == "recipe":
+                self._tell(_told(response.recipe, form))
+            elif response.finished.sha256 != digest.digest():
+                raise DataLoss("the music was not received as it was made", reason="STREAM_DAMAGED")
+        file.seek(0)
+        file.write(_header(form, count))
+
+
+def _told(change: generate_pb2.RecipeInForce, form: audio_pb2.AudioFormat) -> str:
+    if change.HasField("fault"):
+        return f"refused: {change.fault}"
+    tune = ", along a tune" if change.melody_sha256 else ""
+    return f"from {change.sample_offset / form.sample_rate_hz:.1f} s: {change.recipe.prompts[0].text}{tune}"
+
+
+def _header(form: audio_pb2.AudioFormat, count: int) -> bytes:
+    return wav_header(sample_rate_hz=form.sample_rate_hz, channel_count=form.channel_count, sample_count=count)

@@ -1,0 +1,61 @@
+"""Where a model may run: what is not here, or cannot do the wanted precision, is refused at the start with what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from resonance.errors import Unsupported
+from resonance.settings import Settings
+from resonance_model.loaded import LoadedModel
+from resonance_model.loaders import load_model
+from resonance_model.stage import open_stage
+
+no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+
+
+def refusal_of(**settings: str) -> Unsupported:
+    with pytest.raises(Unsupported) as refused:
+        load_model(Settings(**settings))  # type: ignore[arg-type]
+    return refused.value
+
+
+@no_cuda
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    refusal = refusal_of(device="cuda", precision="fp16")
+    assert refusal.reason == "NO_DEVICE"
+    assert "RESONANCE_DEVICE" in refusal.message
+
+
+def test_a_device_that_nobody_knows_is_refused() -> None:
+    assert refusal_of(device="abacus").reason == "NO_DEVICE"
+
+
+def test_int8_is_the_cpus_alone_and_fp16_the_gpus() -> None:
+    assert refusal_of(device="meta", precision="int8").reason == "NO_INT8_ON_DEVICE"
+    assert refusal_of(device="cpu", precision="fp16").reason == "NO_FP16_ON_CPU"
+
+
+@no_cuda
+def test_the_service_does_not_start_and_says_why(tmp_path: Path) -> None:
+    wanted = {"RESONANCE_DEVICE": "cuda", "RESONANCE_DATA_DIR": str(tmp_path), "RESONANCE_GRPC_ADDR": "127.0.0.1:0"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "resonance_generate"],
+        env={**os.environ, **wanted},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "RESONANCE_DEVICE" in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_other_devices_step_without_a_stage(tiny: LoadedModel) -> None:
+    assert open_stage(tiny.decoder, place_count=2) is None

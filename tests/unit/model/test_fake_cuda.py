@@ -1,0 +1,183 @@
+"""A GPU that is not there: the step, the reading and the codec's stream on fake CUDA tensors, which know shape, type and device alone.
+
+They show that nothing mixes devices and that the host waits for nothing but the step's tokens. They say nothing of numbers or speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import pytest
+import torch
+from support.fake_cuda import fake_cuda
+from support.waiting import Waits
+from torch import Tensor, nn
+
+from resonance_model.capture import plain
+from resonance_model.codec import Codec, CodecParts
+from resonance_model.decoder import CrossWeights, Decoder, DecoderWeights, LayerWeights, MelodyWeights
+from resonance_model.geometry import Geometry
+from resonance_model.listening import Listener
+from resonance_model.monitor import Monitor
+from resonance_model.products import DTYPES, FloatProduct, float_product_of
+from resonance_model.sampling import Sampling
+from resonance_model.shape import DecoderShape
+from resonance_model.slot import Slot
+from resonance_model.stage import LENGTH_BLOCK, Stage
+from resonance_model.voice import Voice
+
+_Module = TypeVar("_Module", bound=nn.Module)
+SHAPE = DecoderShape(
+    layer_count=3,
+    hidden_size=32,
+    head_count=2,
+    feed_forward_size=128,
+    codebook_count=4,
+    vocabulary_size=64,
+    text_size=16,
+    position_count_max=2048,
+)
+
+
+@pytest.fixture(autouse=True)
+def fake() -> Iterator[None]:
+    with fake_cuda():
+        yield
+
+
+@pytest.fixture(params=["fp32", "bf16", "fp16"])
+def dtype(request: pytest.FixtureRequest) -> torch.dtype:
+    return DTYPES[request.param]
+
+
+def decoder_of(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
+    def tensor(*size: int) -> Tensor:
+        return torch.zeros(size, dtype=dtype, device="cuda")
+
+    def product(size_out: int, size_in: int) -> FloatProduct:
+        made = float_product_of(tensor(size_out, size_in))
+        assert isinstance(made, FloatProduct)  # the packed ones are the CPU's
+        return made
+
+    hidden, inner = SHAPE.hidden_size, SHAPE.feed_forward_size
+    norm = (tensor(hidden), tensor(hidden))
+    cross = CrossWeights(
+        norm=norm, query=product(hidden, hidden), key_value=product(2 * hidden, hidden), out=product(hidden, hidden)
+    )
+    layer = LayerWeights(
+        self_norm=norm,
+        self_qkv=product(3 * hidden, hidden),
+        self_out=product(hidden, hidden),
+        cross=None if is_melody else cross,
+        feed_norm=norm,
+        feed_in=product(inner, hidden),
+        feed_out=product(hidden, inner),
+    )
+    tune = MelodyWeights(weight=tensor(hidden, 12), bias=tensor(hidden), null=tensor(hidden), frame_count=20)
+    weights = DecoderWeights(
+        embeddings=tensor(SHAPE.codebook_count * (SHAPE.vocabulary_size + 1), hidden),
+        layers=(layer,) * SHAPE.layer_count,
+        final_norm=norm,
+        heads=product(SHAPE.codebook_count * SHAPE.vocabulary_size, hidden),
+        text_weight=tensor(hidden, SHAPE.text_size),
+        text_bias=tensor(hidden),
+        melody=tune if is_melody else None,
+    )
+    return Decoder(weights, SHAPE)
+
+
+def voice_on(decoder: Decoder, *, tokens: int = 5, texts: int = 1) -> Voice:
+    """Text encodings and steering come from the CPU, as the text's projection and a recipe's sum do."""
+    melody = torch.zeros(7, 12) if decoder.weights.melody is not None else None
+    states = [(torch.zeros(tokens, SHAPE.text_size), 1.0 + place) for place in range(texts)]
+    slot = Slot(SHAPE, decoder.condition(states, melody))
+    slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
+    sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=20, seed=1)
+    return Voice(decoder, slot, sampling, frame_count=600, window_steps=1504, context_frames=750)
+
+
+def launch(stage: Stage, voices: list[Voice]) -> None:
+    stage.seat([voice.slot for voice in voices])
+    tokens = torch.zeros(len(voices), SHAPE.codebook_count, dtype=torch.long)
+    stage.launch(
+        [voice.slot for voice in voices],
+        tokens,
+        [voice.sampling for voice in voices],
+        [voice.step for voice in voices],
+    )
+
+
+@pytest.mark.parametrize("is_melody", [False, True])
+def test_a_launched_step_waits_for_nothing(dtype: torch.dtype, is_melody: bool) -> None:
+    decoder = decoder_of(dtype, is_melody=is_melody)
+    stage = Stage(decoder, plain, place_count=4, position_count=1504 + 600)
+    stage.prepare()
+    voices = [voice_on(decoder, tokens=5 + place, texts=1 + place) for place in range(3)]
+    with Waits() as waits, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Stage, "_write", lambda *_: None)  # numpy on the host, which fakes cannot be
+
+        launch(stage, voices[:1])
+        launch(stage, voices)  # others join
+        voices[0].slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
+        voices[1].take_up(voice_on(decoder, tokens=100).slot.conditioning)
+        while voices[1].is_priming:
+            voices[1].prime(64)
+        voices[2].slot.steering = None
+        launch(stage, voices)
+        voices[0].slot.length = LENGTH_BLOCK + 1  # a longer extent
+        launch(stage, voices[:2])
+    assert waits.found == []
+
+
+def test_reading_and_free_steps_wait_for_nothing(dtype: torch.dtype) -> None:
+    """What is read at once, a step beside the stage, and listeners."""
+    decoder = decoder_of(dtype)
+    voice, other = voice_on(decoder), voice_on(decoder)
+    with Waits() as waits:
+        other.slot.listener = Listener(SHAPE.layer_count, SHAPE.hidden_size)
+        decoder.read(voice.slot, torch.zeros(SHAPE.codebook_count, 30, dtype=torch.long).to("cuda"))
+        logits = decoder.advance([voice.slot, other.slot], torch.zeros(2, SHAPE.codebook_count).long().to("cuda"))
+    assert waits.found == []
+    assert (logits.device.type, logits.dtype) == ("cuda", torch.float32)
+
+
+def test_the_monitors_arithmetic_waits_for_nothing(fake: None) -> None:
+    """Its numbers are read when it is made, from the recipe's sum on the CPU; here they are given, since fakes have none."""
+    monitor = Monitor.__new__(Monitor)
+    monitor._push, monitor._shares = torch.zeros(3, 32), torch.ones(3)
+    monitor._squares, monitor._baselines = [1.0] * 3, [0.0] * 3
+    with Waits() as waits:
+        for is_clamp in (False, True):
+            monitor._is_clamp = is_clamp
+            pushed = monitor.pushed(1, torch.zeros(2, 1, 32).to("cuda"), torch.zeros(2, 32).to("cuda"))
+            assert pushed.device.type == "cuda"
+    assert waits.found == []
+
+
+def test_a_stream_of_the_codec_stays_on_the_device() -> None:
+    """With small parts of our own: the library's convolutions read numbers from tensors, which fakes do not hold."""
+    geometry = Geometry(first_left=3, first_right=3, upsample_left=1, upsample_right=1, hop=2, channel_count=1)
+    parts = CodecParts(
+        encode=lambda samples: samples,
+        embed=lambda codes: torch.zeros(1, 8, codes.shape[2]).to(codes.device),
+        first=on_device(nn.Conv1d(8, 8, 7)),
+        first_pad_mode="reflect",
+        lstm=lambda frames, _state: (frames, (frames[-1:], frames[-1:])),
+        upsample=on_device(nn.ConvTranspose1d(8, 1, 2, stride=2)),
+        geometry=geometry,
+    )
+    stream = Codec(parts).open_stream()
+    with Waits() as waits:
+        pieces = [stream.push(torch.zeros(4, count, dtype=torch.long)) for count in (2, 10, 25)]
+        pieces.append(stream.finish(torch.zeros(4, 3, dtype=torch.long)))
+    assert waits.found == []
+    assert all(piece.device.type == "cuda" for piece in pieces)
+    assert sum(piece.shape[1] for piece in pieces) == 40 * geometry.hop
+
+
+def on_device(module: _Module) -> _Module:
+    """As `Module.to`, which cannot do it with fakes."""
+    for name, parameter in module.named_parameters():
+        module._parameters[name] = nn.Parameter(parameter.detach().to("cuda"))
+    return module
