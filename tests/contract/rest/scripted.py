@@ -12,6 +12,7 @@ import numpy as np
 from resonance.audio.wav import pcm16
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, Overloaded
 from resonance.ids import digest_of, job_id_of, new_request_id, sha256_hex
+from resonance.rpc.door import Door
 from resonance.rpc.server import RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore
@@ -531,9 +532,9 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         return self._concepts[name]
 
 
-async def start_services(script: Script, address: str = "127.0.0.1:0") -> RpcServer:
+async def start_services(script: Script, address: str = "127.0.0.1:0", *, door: Door | None = None) -> RpcServer:
     """All three services on one real server. The caller stops it."""
-    server = RpcServer(address)
+    server = RpcServer(address, door)
     generate, ingest, extract = ScriptedGenerate(script), ScriptedIngest(script), ScriptedExtract()
     server.add(
         "resonance.v1.GenerateService", lambda s: generate_pb2_grpc.add_GenerateServiceServicer_to_server(generate, s)

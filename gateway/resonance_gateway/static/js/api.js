@@ -1,5 +1,6 @@
 // The only file that talks to the server.
 
+import { signIn } from "./key.js";
 import { t } from "./strings.js";
 
 const TASTES = "/v1/tastes";
@@ -124,13 +125,6 @@ export function openPerformance(opening, hear) {
 const json = (body) => ({ body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
 const getJson = async (url) => (await ask(url)).json();
 const sendJson = async (url, body) => (await ask(url, { method: "POST", ...json(body) })).json();
-
-/** Asks for a key where the server wants one. The key goes into a cookie that no script can read. */
-async function signIn() {
-  const key = window.prompt(t("key.ask"))?.trim();
-  if (!key) return false;
-  return (await fetch("/v1/session", { method: "POST", ...json({ key }) })).ok;
-}
 
 async function ask(url, options = {}) {
   let response;

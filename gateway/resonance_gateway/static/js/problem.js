@@ -23,6 +23,7 @@ export function clearProblem(node, fallback) {
 function whatHappened(error) {
   if (error.words) return error.words;
   if (!error.problem) return t("error.network");
+  if (error.problem.reason === "KEY_REQUIRED") return t("error.key");
   const [fault, ...others] = error.problem.errors || [];
   const isOfLink = fault?.field === "url" && !others.length; // nobody needs to hear which field the link went into
   const text = (isOfLink ? fault.message : error.problem.detail).replace(/[.;\s]+$/, "");
@@ -36,6 +37,7 @@ const NEXT_BY_REASON = {
   SLIDER_NOT_READY: "next.sliders",
   CONCEPT_UNUSABLE: "next.sliders",
   NO_SUCH_CONCEPT: "next.sliders",
+  KEY_REQUIRED: "next.key",
 };
 
 function whatNext(error) {
