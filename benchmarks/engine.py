@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks import codec, extraction, graphs, listeners, precision, serving, simulation, steps
+from benchmarks import codec, extraction, graphs, listeners, melody, precision, serving, simulation, steps
 from benchmarks.arms import setting
 from benchmarks.models import embedded, small_shape
 from benchmarks.report import write_picture, write_table
@@ -37,42 +38,46 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    tiny, small = embedded(arguments.folder), small_shape(arguments.folder)
-    tiny_int8, small_int8 = (
-        embedded(arguments.folder, "int8"),
-        small_shape(arguments.folder, "int8", keep_library=False),
-    )
+    folder = arguments.folder
+    # Loaded when a part first asks: a part alone needs neither the time nor the memory of the others' models.
+    tiny, small = cache(lambda: embedded(folder)), cache(lambda: small_shape(folder))
+    tiny_int8 = cache(lambda: embedded(folder, "int8"))
+    small_int8 = cache(lambda: small_shape(folder, "int8", keep_library=False))
     parts: list[tuple[str, Callable[[], dict[str, Any]]]] = [
         (
             "steps at the embedded shape",
-            lambda: steps.measure(tiny, tiny_int8, "embedded", rounds=arguments.rounds, frames=100),
+            lambda: steps.measure(tiny(), tiny_int8(), "embedded", rounds=arguments.rounds, frames=100),
         ),
         (
             "steps at musicgen-small's shape",
-            lambda: steps.measure(small, small_int8, "small", rounds=arguments.rounds, frames=5),
+            lambda: steps.measure(small(), small_int8(), "small", rounds=arguments.rounds, frames=5),
         ),
-        ("codec at the embedded shape", lambda: codec.measure(tiny, "embedded", rounds=arguments.rounds)),
+        ("codec at the embedded shape", lambda: codec.measure(tiny(), "embedded", rounds=arguments.rounds)),
         (
             "codec at musicgen-small's shape",
-            lambda: codec.measure(small, "small", rounds=max(3, arguments.rounds // 2)),
+            lambda: codec.measure(small(), "small", rounds=max(3, arguments.rounds // 2)),
         ),
-        ("extraction", lambda: extraction.measure(tiny, rounds=arguments.rounds)),
-        ("serving", lambda: serving.measure(tiny, rounds=arguments.rounds)),
+        ("extraction", lambda: extraction.measure(tiny(), rounds=arguments.rounds)),
+        ("serving", lambda: serving.measure(tiny(), rounds=arguments.rounds)),
         (
             "the embedded model in int8",
-            lambda: serving.measure_factor(tiny_int8, "embedded_int8", rounds=arguments.rounds, duration_s=10.0),
+            lambda: serving.measure_factor(tiny_int8(), "embedded_int8", rounds=arguments.rounds, duration_s=10.0),
         ),
         (
             "musicgen-small's shape in int8",
-            lambda: serving.measure_factor(small_int8, "small_int8", rounds=3, duration_s=3.0),
+            lambda: serving.measure_factor(small_int8(), "small_int8", rounds=3, duration_s=3.0),
         ),
         (
             "what int8 costs in quality",
-            lambda: precision.measure(tiny, tiny_int8, batches=arguments.takes // precision.PER_BATCH),
+            lambda: precision.measure(tiny(), tiny_int8(), batches=arguments.takes // precision.PER_BATCH),
         ),
-        ("CUDA graphs", lambda: graphs.measure(arguments.folder, rounds=arguments.rounds, frames=100)),
-        ("a simulated fleet", lambda: simulation.measure(tiny, listeners=arguments.listeners)),
-        ("listeners", lambda: listeners.measure(tiny, duration_s=arguments.listening_s)),
+        (
+            "tunes at musicgen-small's shape",
+            lambda: melody.measure(folder, small(), rounds=max(5, arguments.rounds // 2), frames=12),
+        ),
+        ("CUDA graphs", lambda: graphs.measure(folder, rounds=arguments.rounds, frames=100)),
+        ("a simulated fleet", lambda: simulation.measure(tiny(), listeners=arguments.listeners)),
+        ("listeners", lambda: listeners.measure(tiny(), duration_s=arguments.listening_s)),
     ]
     names = [name for name, _ in parts]
     if arguments.only and arguments.only not in names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -61,17 +63,24 @@ def measure(model: LoadedModel, eighth: LoadedModel, shape: str, *, rounds: int,
 def generate_by_library(model: LoadedModel, steps: int, **options: Any) -> None:
     """So many steps of transformers' `generate` for one prompt, on the device where its decoder is; nothing is decoded to sound."""
     tokens = model.encode_text._tokenizer([PROMPT], return_tensors="pt").to(model.library.decoder.device)  # type: ignore[attr-defined]
-    codec, library = model.library.audio_encoder, model.library
+    with without_decoding(model):
+        model.library.generate(**tokens, do_sample=True, top_k=250, guidance_scale=3.0, max_new_tokens=steps, **options)
+
+
+@contextmanager
+def without_decoding(model: LoadedModel) -> Iterator[None]:
+    """The library's model without its codec: that has a benchmark of its own."""
+    codec = model.library.audio_encoder
     decode = codec.decode
     codec.decode = lambda audio_codes, *_args, **_kwargs: _Decoded(torch.zeros(1, 1, 1))
     try:
-        library.generate(**tokens, do_sample=True, top_k=250, guidance_scale=3.0, max_new_tokens=steps, **options)
+        yield
     finally:
         codec.decode = decode
 
 
 class _Decoded:
-    """Stands where decoded audio would: the codec has a benchmark of its own."""
+    """Stands where decoded audio would."""
 
     def __init__(self, audio_values: Tensor) -> None:
         self.audio_values = audio_values

@@ -1,0 +1,109 @@
+"""Melody checkpoints at musicgen-small's shape: what a tune costs in a step, before the first step, and when it is changed under way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.arms import Arm, interleaved, ratio
+from benchmarks.checkpoints import make_checkpoint
+from benchmarks.models import SMALL
+from benchmarks.steps import PROMPT, without_decoding
+from resonance.settings import Settings
+from resonance_model.chroma import CLASS_COUNT
+from resonance_model.loaded import LoadedModel
+from resonance_model.loaders import load_model
+from resonance_model.sampling import Sampling
+from resonance_model.slot import Conditioning, Slot
+from resonance_model.voice import Voice, advance
+
+# facebook/musicgen-melody puts 235 frames of tune before the music. Its own decoder is medium's; here it has small's shape, to be
+# compared with the text model's figures.
+MELODY = replace(SMALL, name="musicgen-melody-small-shape-1", melody_frames=235)
+# Frames that a performance of five seconds holds when its tune is changed.
+_HELD = 250
+_SLICE = 64
+
+
+def measure(folder: Path, text_model: LoadedModel, *, rounds: int, frames: int) -> dict[str, Any]:
+    """Times `frames` frames (and the delay's steps) of one take along a tune, the reading of its prefix, and a change of tune."""
+    path = folder / MELODY.name
+    if not path.exists():
+        make_checkpoint(path, MELODY)
+    model = load_model(Settings(model=str(path)), keep_library=True)
+    tune = F.one_hot(torch.randint(0, CLASS_COUNT, (MELODY.melody_frames,)), CLASS_COUNT).float()
+    steps = frames + model.shape.delay_max
+    begun, text_begun, held = _begun(model, tune), _begun(text_model, None), _begun(model, tune, _HELD)
+    arms: dict[str, Arm] = {
+        "hf_generate": lambda: _library(model, tune, steps),
+        "ours": lambda: _steps(_begun(model, tune), model, steps),
+        "steps": lambda: _steps(begun, model, steps),
+        "text_steps": lambda: _steps(text_begun, text_model, steps),
+        "prefix": lambda: _begun(model, tune),
+        "change": lambda: _change(held, model, tune),
+    }
+    timings = interleaved(arms, rounds=rounds)
+    step = {name: steps * ratio(timings[name], timings["steps"]) for name in ("prefix", "change")}
+    return {
+        "arms": {f"melody_small_{name}_{frames}_frames": timing.as_json() for name, timing in timings.items()},
+        "ratios": {
+            "melody_small_fp32_vs_hf_fp32": ratio(timings["hf_generate"], timings["ours"]),
+            "melody_small_step_vs_text_step": ratio(timings["steps"], timings["text_steps"]),
+            "melody_small_prefix_in_steps": step["prefix"],
+            "melody_small_change_in_steps": step["change"],
+        },
+    }
+
+
+def _conditioning(model: LoadedModel, tune: Tensor | None) -> Conditioning:
+    return model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)], tune)
+
+
+@torch.inference_mode()
+def _begun(model: LoadedModel, tune: Tensor | None, held: int = 0) -> Voice:
+    """A voice whose prefix is read, and that has said so many frames."""
+    sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=1)
+    slot = Slot(model.shape, _conditioning(model, tune))
+    voice = Voice(model.decoder, slot, sampling, frame_count=None, window_steps=1504, context_frames=750)
+    _prime(voice)
+    for _ in range(held):
+        advance(model.decoder, [voice])
+    return voice
+
+
+@torch.inference_mode()
+def _steps(voice: Voice, model: LoadedModel, steps: int) -> None:
+    for _ in range(steps):
+        advance(model.decoder, [voice])
+
+
+@torch.inference_mode()
+def _change(voice: Voice, model: LoadedModel, tune: Tensor) -> None:
+    """Another tune under way: conditions anew, and the music so far read again behind them."""
+    voice.take_up(_conditioning(model, tune.roll(1, dims=1)))
+    _prime(voice)
+
+
+@torch.inference_mode()
+def _prime(voice: Voice) -> None:
+    while voice.is_priming:
+        voice.prime(_SLICE)
+
+
+@torch.inference_mode()
+def _library(model: LoadedModel, tune: Tensor, steps: int) -> None:
+    tokens = model.encode_text._tokenizer([PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
+    with without_decoding(model):
+        model.library.generate(
+            **tokens,
+            input_features=tune[None],
+            do_sample=True,
+            top_k=250,
+            guidance_scale=3.0,
+            max_new_tokens=steps,
+        )
