@@ -20,7 +20,14 @@ from .text import TOKENS_MAX
 from .tokenise import frozen_codec
 
 PAD: Final = 1024
-RARE: Final = ("organ", "synth", "flute", "bass guitar")  # soloists drawn more often
+WEAK: Final = frozenset(
+    ("trumpet", "electric piano", "strings", "electric guitar")
+)  # what a run lost: drawn more often
+SOLO_WEIGHT: Final = 2.0
+WEAK_SOLO_WEIGHT: Final = 3.0
+WEAK_WEIGHT: Final = 1.3
+FRESH_WEIGHT: Final = 3.0
+SPOILT_SHARE: Final = 0.5
 IGNORED: Final = -100
 
 
@@ -36,8 +43,8 @@ class Window:
 class Corpus:
     """All tokenised pieces of one split, in memory."""
 
-    def __init__(self, held_out: bool, fresh_from: int = 10_000) -> None:
-        self._held_out, self._fresh_from = held_out, fresh_from
+    def __init__(self, held_out: bool, fresh: range = range(0)) -> None:
+        self._held_out, self._fresh = held_out, fresh
         self._seen: set[int] = set()
         self._pieces: list[tuple[NDArray[np.int16], dict[str, Any]]] = []
         self._weights: list[float] = []
@@ -54,7 +61,7 @@ class Corpus:
                 for piece in corpus.labels(number, corpus.CODES):
                     start = piece["offset"] // 320
                     self._pieces.append((codes[:, start : start + piece["samples"] // 320], piece))
-                    self._weights.append(_weight(piece["labels"], number >= self._fresh_from))
+                    self._weights.append(weight(piece["labels"], number in self._fresh))
                 self._seen.add(number)
         self._cumulated = list(accumulate(self._weights if not self._held_out else [1.0] * len(self._pieces)))
 
@@ -65,10 +72,11 @@ class Corpus:
         return Window(arrange(codes, piece, random, frames, beginning), piece, beginning)
 
 
-def _weight(labels: dict[str, Any], is_fresh: bool) -> float:
-    """How often a piece is drawn: rare soloists, and pieces that no earlier run has seen, more often."""
-    is_rare = labels["solo"] and labels["instruments"][0] in RARE
-    return (3.0 if is_rare else 1.0) * (3.0 if is_fresh else 1.0)
+def weight(labels: dict[str, Any], is_fresh: bool) -> float:
+    """How often a piece is drawn: soloists, players that are learned badly, and pieces that no earlier run has seen, more often."""
+    is_weak = not WEAK.isdisjoint(labels["instruments"])
+    alone, along = (WEAK_SOLO_WEIGHT, WEAK_WEIGHT) if is_weak else (SOLO_WEIGHT, 1.0)
+    return (alone if labels["solo"] else along) * (FRESH_WEIGHT if is_fresh else 1.0)
 
 
 @cache
@@ -116,13 +124,13 @@ def delayed(windows: list[Window]) -> tuple[Tensor, Tensor]:
     return ids[:, :, :-1], labels
 
 
-def spoilt(window: Window, random: Random) -> Window:
-    """What the model may have played itself so far: half the windows with wrong tokens, or stuck on one frame, or silent for a while.
+def spoilt(window: Window, random: Random, share: float = SPOILT_SHARE) -> Window:
+    """What the model may have played itself so far: a share of the windows with wrong tokens, or stuck on one frame, or silent for a while.
 
     A model that only ever heard perfect music holds a tone for ever once it has held it too long, and never comes back from a
     rest that it fell into; measured, it did both.
     """
-    if random.random() < 0.5:
+    if random.random() >= share:
         return window
     codes = window.codes.copy()
     frames = codes.shape[1]
