@@ -29,6 +29,7 @@ WEAK_WEIGHT: Final = 1.3
 FRESH_WEIGHT: Final = 3.0
 SPOILT_SHARE: Final = 0.5
 IGNORED: Final = -100
+STUCK: Final = corpus.WORK / "stuck.npy"  # written by `stuck`
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +140,33 @@ def spoilt(window: Window, random: Random, share: float = SPOILT_SHARE) -> Windo
     codes[wrong] = codes[:, generator.integers(0, frames, frames)][wrong]
     while random.random() < (0.6 if frames <= 400 else 0.8) and frames > 40:
         start = random.randrange(2, frames - 30)
-        length, period = random.choice((15, 30, 60, 120)), random.choice((1, 1, 1, 2, 3))
-        stuck = codes[:, max(0, start - period) : start]
-        room = codes[:, start : start + length]
-        room[:] = np.tile(stuck, -(-length // stuck.shape[1]))[:, : room.shape[1]]
+        room = codes[:, start : start + random.choice((15, 30, 60, 120, 200))]
+        room[:] = _stuck(codes[:, :start], room.shape[1], random, generator)
     if random.random() < 0.35:
         start = 0 if random.random() < 0.5 else random.randrange(frames)
         codes[:, start : start + random.randint(3, 70)] = silence()
     return Window(codes, window.piece, window.from_start)
+
+
+def _stuck(before: NDArray[np.int16], length: int, random: Random, generator: np.random.Generator) -> NDArray[np.int16]:
+    """A tone held too long: a few frames repeated, or the last ones in any order, or what the model itself once fell into.
+
+    Measured: held tones of the model are no repetition, but a shuffle of half a dozen codes under a second codebook that
+    stands still; three of four were the same sound.
+    """
+    kind, known = random.random(), fallen_into()
+    if kind < 0.3 and known.shape[1] > length:
+        start = random.randrange(known.shape[1] - length)
+        return known[:, start : start + length]
+    few = before[:, -random.choice((1, 1, 1, 2, 3)) :] if kind < 0.65 else before[:, -random.choice((4, 6, 9)) :]
+    order = np.arange(length) if kind < 0.65 else generator.integers(0, few.shape[1], length)
+    return few[:, order % few.shape[1]]
+
+
+@cache
+def fallen_into() -> NDArray[np.int16]:
+    """Held stretches of earlier weights, end to end, [4, frames]; none unless `stuck` was run."""
+    return np.load(STUCK) if STUCK.exists() else np.zeros((4, 0), np.int16)
 
 
 def words(tokenizer: PreTrainedTokenizerFast, windows: list[Window], random: Random) -> tuple[Tensor, Tensor]:
