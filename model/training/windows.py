@@ -151,14 +151,14 @@ def spoilt(window: Window, random: Random, share: float = SPOILT_SHARE) -> Windo
 def _stuck(before: NDArray[np.int16], length: int, random: Random, generator: np.random.Generator) -> NDArray[np.int16]:
     """A tone held too long: a few frames repeated, or the last ones in any order, or what the model itself once fell into.
 
-    Measured: held tones of the model are no repetition, but a shuffle of half a dozen codes under a second codebook that
-    stands still; three of four were the same sound.
+    Measured: the model's held tones are loops of two to eight frames, or a shuffle of half a dozen codes under a second
+    codebook that stands still (three of four were the same pad).
     """
     kind, known = random.random(), fallen_into()
     if kind < 0.3 and known.shape[1] > length:
         start = random.randrange(known.shape[1] - length)
         return known[:, start : start + length]
-    few = before[:, -random.choice((1, 1, 1, 2, 3)) :] if kind < 0.65 else before[:, -random.choice((4, 6, 9)) :]
+    few = before[:, -random.choice((1, 1, 2, 3, 4, 5, 8) if kind < 0.65 else (4, 6, 9)) :]
     order = np.arange(length) if kind < 0.65 else generator.integers(0, few.shape[1], length)
     return few[:, order % few.shape[1]]
 
