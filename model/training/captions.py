@@ -112,7 +112,7 @@ CHORDAL: Final = frozenset(  # players whose chords tell harmony, mode and mood
     ("piano", "electric piano", "organ", "acoustic guitar", "electric guitar", "strings", "choir", "synth", "pad")
 )
 BPM_SHARE: Final = 0.4  # of captions that name no tempo yet get their beats a minute
-TRAIT_SHARE: Final = 0.4  # of captions get a word more about mood, mode, bass, voices, chords or fullness
+TRAIT_SHARE: Final = 0.4  # of captions of bands get a word more about mood, mode, bass, voices, chords or fullness
 
 
 def caption(labels: Mapping[str, Any], random: Random) -> str:
@@ -138,7 +138,7 @@ def caption(labels: Mapping[str, Any], random: Random) -> str:
         parts.append(words.noun_phrase())
         if size == "long":
             parts += words.details()
-    if random.random() < TRAIT_SHARE:
+    if not labels["solo"] and random.random() < TRAIT_SHARE:  # soloists paid for it: their name is what matters
         parts.insert(random.choice((0, len(parts))), words.trait())
     if not any("bpm" in part for part in parts) and random.random() < BPM_SHARE:
         parts.insert(random.choice((0, len(parts), len(parts))), words.beats())

@@ -55,6 +55,7 @@ CONTRASTS: Final = {  # attribute: prompts for little, prompts for much
 }
 PARTS: Final = {  # the parts, which can run side by side, and the last figure of each
     "asked": "training",
+    "contrasts": "contrasts",
     "tempo": "energy",
     "random": "random_prompts",
     "long": "thirty_seconds",
@@ -69,7 +70,7 @@ class Examination:
     """One exported folder under examination; every method returns figures for evaluation.json."""
 
     def __init__(
-        self, folder: Path, batch: int = 12, length: float = 1.0, takes: int = CONTRAST_TAKES, **sampling: Any
+        self, folder: Path, batch: int = 24, length: float = 1.0, takes: int = CONTRAST_TAKES, **sampling: Any
     ) -> None:
         self.generator = Generator(folder)
         self._batch, self._length, self._takes, self._sampling = batch, length, takes, sampling
@@ -304,6 +305,9 @@ def main() -> None:
     figures: dict[str, Any] = {}
     if arguments.part in ("all", "asked"):
         figures |= _asked_and_heard(examination, arguments)
+    if arguments.part in ("all", "contrasts"):
+        listener, skill = _listener(examination, arguments.lessons)
+        figures |= {"listener_accuracy_on_renderings": skill, "contrasts": examination.contrasts(listener)}
     if arguments.part in ("all", "tempo"):
         figures |= {"tempo": examination.tempo(), "renderings": rendered(arguments.renderings)}
         figures |= {"energy": examination.energy()}
@@ -333,13 +337,11 @@ def _asked_and_heard(examination: Examination, arguments: argparse.Namespace) ->
     save_samples(shown, SHOWN, arguments.samples)
     pictures.spectrograms(shown, SHOWN, arguments.figures / "ten-prompts.png")
     pictures.curves(arguments.figures / "training-curves.png")
-    listener, skill = _listener(examination, arguments.lessons)
+    listener, _skill = _listener(examination, arguments.lessons)
     solo, matrix = examination.instruments(listener)
     pictures.confusion(matrix, SOLOISTS, arguments.figures / "asked-and-heard.png")
     return {
-        "listener_accuracy_on_renderings": skill,
         "instruments": solo,
-        "contrasts": examination.contrasts(listener),
         "speed_transformers_one_thread": examination.speed(),
         "codec": measure(examination.generator.model.audio_encoder, with_codes=True),
         "training": last_gates(),

@@ -131,9 +131,16 @@ def collapse(audio: Audio, spectrum: NDArray[np.floating]) -> str:
 
 
 def held_s(audio: Audio) -> float:
-    """The longest stretch in which nothing starts: no rise of 2 dB, mean over bands, within 100 ms. Renderings: 1.5 s at most."""
+    """The longest stretch in which nothing starts, in seconds. Renderings: 1.5 s at most."""
+    start, end = held_stretch(audio)
+    return float((end - start) * 0.02)
+
+
+def held_stretch(audio: Audio) -> tuple[int, int]:
+    """Its first and last frame of 20 ms: no rise of 2 dB, mean over bands, within 100 ms."""
     bands = librosa.feature.melspectrogram(y=audio, sr=RATE_HZ, n_fft=1024, hop_length=320, n_mels=48)
     level = 10 * np.log10(bands + 1e-7)
     rise = np.maximum(level[:, 5:] - level[:, :-5], 0).mean(0)
     starts = np.flatnonzero(np.concatenate([[True], rise >= 2.0, [True]]))
-    return float(np.diff(starts).max() * 0.02)
+    longest = int(np.diff(starts).argmax())
+    return int(starts[longest]), int(starts[longest + 1])

@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerFast, T5EncoderModel
 from . import corpus, player, text
 from .captions import CHORDAL
 from .stopping import STOPPED, Stop
-from .windows import IGNORED, Corpus, Window, delayed, spoilt, words
+from .windows import IGNORED, SPOILT_SHARE, Corpus, Window, delayed, spoilt, words
 
 FOLDER: Final = corpus.WORK / "player"
 CHECKPOINT_S: Final = 240.0
@@ -46,6 +46,7 @@ TRAITS: Final = {  # what the traits' readers ask for, and the number of classes
 }
 CHORDAL_TRAITS: Final = frozenset(("mode", "tonic", "emotional_tension", "harmonic_complexity"))
 TRAIT_WEIGHT: Final = 0.06  # of each
+PLAYERS_WEIGHT: Final = 0.06  # of all fourteen together
 
 
 class Guides(nn.Module):
@@ -110,6 +111,35 @@ class Traits(nn.Module):
         return found / len(GUIDED_LAYERS)
 
 
+class Players(nn.Module):
+    """Linear readers of who plays, on the states that the guides keep; discarded, too.
+
+    Instruments were what a run lost when captions began to say more about everything else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(player.WIDTH) for _ in GUIDED_LAYERS)
+        self.heads = nn.ModuleList(nn.Linear(player.WIDTH, len(text.INSTRUMENTS)) for _ in GUIDED_LAYERS)
+
+    def loss(self, states: dict[int, Tensor], pieces: list[dict[str, Any]]) -> Tensor:
+        """Binary cross-entropy over the first frames, summed over the instruments."""
+        wanted = playing(pieces)[:, None]
+        found = []
+        for place in range(len(GUIDED_LAYERS)):
+            read = self.heads[place](self.norms[place](states[place][:, :GUIDED_FRAMES].float()))
+            missed = nn.functional.binary_cross_entropy_with_logits(read, wanted.expand(read.shape), reduction="none")
+            found.append(missed.sum(-1).mean())
+        return torch.stack(found).mean()
+
+
+def playing(pieces: list[dict[str, Any]]) -> Tensor:
+    """Who plays in each piece, [pieces, instruments] of 0 and 1."""
+    return torch.tensor(
+        [[float(name in piece["labels"]["instruments"]) for name in text.INSTRUMENTS] for piece in pieces]
+    )
+
+
 class Trainer:
     """One process of the data-parallel run; rank 0 writes checkpoints and the log."""
 
@@ -123,15 +153,17 @@ class Trainer:
         self._tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(text.FOLDER)
         self._guides = Guides(self.player.decoder.model.decoder.layers)
         self._traits = Traits()
+        self._players = Players()
         self._optimisers = self._make_optimisers()
         self.step, self.frames, self.spent_s, self._warm_from = 0, 0, 0.0, 0
         self._resume()
         self._smooth = [parameter.detach().clone() for parameter in self.player.parameters()]
         self._guide_losses: list[tuple[float, float]] = []
         self._trait_losses: list[Tensor] = []
+        self._player_losses: list[float] = []
         self._random = Random(self.step * 1000 + self._rank)
         self._lengths = Random(self.step)  # the same for all processes, so that none waits for a longer one
-        self._train = Corpus(held_out=False, fresh_from=arguments.fresh_from)
+        self._train = Corpus(held_out=False, fresh=range(arguments.fresh_from, arguments.fresh_to))
         self._held_out = Corpus(held_out=True)
 
     def _make_optimisers(self) -> tuple[torch.optim.Optimizer, ...]:
@@ -157,6 +189,7 @@ class Trainer:
             torch.optim.Muon(muon, lr=self._arguments.peak, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW([{"params": list(self._guides.parameters()), "scale": 1.0}], lr=self._arguments.peak),
             torch.optim.AdamW([{"params": list(self._traits.parameters()), "scale": 1.0}], lr=self._arguments.peak),
+            torch.optim.AdamW([{"params": list(self._players.parameters()), "scale": 1.0}], lr=self._arguments.peak),
         )
 
     def _resume(self) -> None:
@@ -177,12 +210,14 @@ class Trainer:
                 return
             for optimiser, kept in zip(
                 self._optimisers, state["optimisers"], strict=False
-            ):  # guides and traits came later
+            ):  # guides, traits and players came later
                 optimiser.load_state_dict(kept)
             if "guides" in state:
                 self._guides.load_state_dict(state["guides"])
             if "traits" in state:
                 self._traits.load_state_dict(state["traits"])
+            if "players" in state:
+                self._players.load_state_dict(state["players"])
             if self._arguments.rewarm:
                 self._warm_from = self.step
         elif self._arguments.from_weights:
@@ -197,6 +232,7 @@ class Trainer:
             "smooth": self._smoothed(),
             "guides": self._guides.state_dict(),
             "traits": self._traits.state_dict(),
+            "players": self._players.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "step": self.step,
             "frames": self.frames,
@@ -231,9 +267,10 @@ class Trainer:
                         "tempo": round(sum(tempo for tempo, _ in self._guide_losses) / len(self._guide_losses), 3),
                         "phase": round(sum(phase for _, phase in self._guide_losses) / len(self._guide_losses), 3),
                         "traits": self._mean_traits(),
+                        "players": round(sum(self._player_losses) / len(self._player_losses), 3),
                     }
                 )
-                losses, self._guide_losses, self._trait_losses = [], [], []
+                losses, self._guide_losses, self._trait_losses, self._player_losses = [], [], [], []
                 self._train.refresh()
             if now - saved > CHECKPOINT_S:
                 self.save()
@@ -259,8 +296,15 @@ class Trainer:
 
     def _rate(self) -> float:
         """Warm-up over 80 steps, stable, then a linear decay over the last `decay_s` seconds before the deadline."""
-        left = (self._arguments.until - time.time()) / max(1.0, self._arguments.decay_s)
-        return float(self._arguments.peak * min(1.0, (self.step - self._warm_from + 1) / 80, max(0.03, left)))
+        warm = (self.step - self._warm_from + 1) / 80
+        return float(self._arguments.peak * min(1.0, warm, max(0.03, self._left())))
+
+    def _left(self) -> float:
+        """Of the decay, more than 1 before it."""
+        return float((self._arguments.until - time.time()) / max(1.0, self._arguments.decay_s))
+
+    def _spoilt_share(self) -> float:
+        return float(SPOILT_SHARE if self._left() > 1 else self._arguments.spoilt_in_decay)
 
     def _length(self) -> int:
         """The curriculum: half a second to two at first, then windows that hold several loops, up to thirty seconds."""
@@ -292,7 +336,8 @@ class Trainer:
     def _average_gradients(self) -> None:
         if self._world == 1:
             return
-        parameters = (*self.player.parameters(), *self._guides.parameters(), *self._traits.parameters())
+        readers = (self._guides, self._traits, self._players)
+        parameters = (*self.player.parameters(), *(p for reader in readers for p in reader.parameters()))
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
@@ -320,13 +365,16 @@ class Trainer:
         self._guide_losses.append((tempo.item(), phase.item()))
         traits = self._traits.losses(self._guides.states, [window.piece for window in batch])
         self._trait_losses.append(traits.detach())
+        players = self._players.loss(self._guides.states, [window.piece for window in batch])
+        self._player_losses.append(players.item())
         tokens = (losses * weight).sum() / weight.sum()
-        return tokens + GUIDE_WEIGHT * (tempo + phase) + TRAIT_WEIGHT * traits.sum()
+        return tokens + GUIDE_WEIGHT * (tempo + phase) + TRAIT_WEIGHT * traits.sum() + PLAYERS_WEIGHT * players
 
     def _token_losses(
         self, batch: list[Window], word_ids: Tensor, mask: Tensor, kept: Tensor, spoiled: bool = False
     ) -> tuple[Tensor, Tensor]:
-        ids, labels = delayed([spoilt(window, self._random) for window in batch] if spoiled else batch)
+        share = self._spoilt_share()
+        ids, labels = delayed([spoilt(window, self._random, share) for window in batch] if spoiled else batch)
         if spoiled:
             labels = delayed(batch)[1]
         self._choose_attention(ids.shape[-1])
@@ -420,6 +468,10 @@ def main() -> None:
     parser.add_argument("--fresh-optimiser", action="store_true", help="go on without the optimisers' state")
     parser.add_argument(
         "--fresh-from", type=int, default=10_000, help="shards from here on are drawn three times as often"
+    )
+    parser.add_argument("--fresh-to", type=int, default=10_000, help="... up to this one, which is not")
+    parser.add_argument(
+        "--spoilt-in-decay", type=float, default=SPOILT_SHARE, help="share of spoilt windows while the rate decays"
     )
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()

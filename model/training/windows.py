@@ -20,8 +20,18 @@ from .text import TOKENS_MAX
 from .tokenise import frozen_codec
 
 PAD: Final = 1024
-RARE: Final = ("organ", "synth", "flute", "bass guitar")  # soloists drawn more often
+WEAK: Final = {  # what a run lost, and how often its soloists are drawn; the trumpet was the last to come back
+    "trumpet": 8.0,
+    "electric piano": 3.0,
+    "strings": 3.0,
+    "electric guitar": 3.0,
+}
+SOLO_WEIGHT: Final = 2.0
+WEAK_WEIGHT: Final = 1.3
+FRESH_WEIGHT: Final = 3.0
+SPOILT_SHARE: Final = 0.5
 IGNORED: Final = -100
+STUCK: Final = corpus.WORK / "stuck.npy"  # written by `stuck`
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +46,8 @@ class Window:
 class Corpus:
     """All tokenised pieces of one split, in memory."""
 
-    def __init__(self, held_out: bool, fresh_from: int = 10_000) -> None:
-        self._held_out, self._fresh_from = held_out, fresh_from
+    def __init__(self, held_out: bool, fresh: range = range(0)) -> None:
+        self._held_out, self._fresh = held_out, fresh
         self._seen: set[int] = set()
         self._pieces: list[tuple[NDArray[np.int16], dict[str, Any]]] = []
         self._weights: list[float] = []
@@ -54,7 +64,7 @@ class Corpus:
                 for piece in corpus.labels(number, corpus.CODES):
                     start = piece["offset"] // 320
                     self._pieces.append((codes[:, start : start + piece["samples"] // 320], piece))
-                    self._weights.append(_weight(piece["labels"], number >= self._fresh_from))
+                    self._weights.append(weight(piece["labels"], number in self._fresh))
                 self._seen.add(number)
         self._cumulated = list(accumulate(self._weights if not self._held_out else [1.0] * len(self._pieces)))
 
@@ -65,10 +75,11 @@ class Corpus:
         return Window(arrange(codes, piece, random, frames, beginning), piece, beginning)
 
 
-def _weight(labels: dict[str, Any], is_fresh: bool) -> float:
-    """How often a piece is drawn: rare soloists, and pieces that no earlier run has seen, more often."""
-    is_rare = labels["solo"] and labels["instruments"][0] in RARE
-    return (3.0 if is_rare else 1.0) * (3.0 if is_fresh else 1.0)
+def weight(labels: dict[str, Any], is_fresh: bool) -> float:
+    """How often a piece is drawn: soloists, players that are learned badly, and pieces that no earlier run has seen, more often."""
+    weak = [WEAK[name] for name in labels["instruments"] if name in WEAK]
+    alone, along = (max(weak), WEAK_WEIGHT) if weak else (SOLO_WEIGHT, 1.0)
+    return (alone if labels["solo"] else along) * (FRESH_WEIGHT if is_fresh else 1.0)
 
 
 @cache
@@ -116,13 +127,13 @@ def delayed(windows: list[Window]) -> tuple[Tensor, Tensor]:
     return ids[:, :, :-1], labels
 
 
-def spoilt(window: Window, random: Random) -> Window:
-    """What the model may have played itself so far: half the windows with wrong tokens, or stuck on one frame, or silent for a while.
+def spoilt(window: Window, random: Random, share: float = SPOILT_SHARE) -> Window:
+    """What the model may have played itself so far: a share of the windows with wrong tokens, or stuck on one frame, or silent for a while.
 
     A model that only ever heard perfect music holds a tone for ever once it has held it too long, and never comes back from a
     rest that it fell into; measured, it did both.
     """
-    if random.random() < 0.5:
+    if random.random() >= share:
         return window
     codes = window.codes.copy()
     frames = codes.shape[1]
@@ -131,14 +142,33 @@ def spoilt(window: Window, random: Random) -> Window:
     codes[wrong] = codes[:, generator.integers(0, frames, frames)][wrong]
     while random.random() < (0.6 if frames <= 400 else 0.8) and frames > 40:
         start = random.randrange(2, frames - 30)
-        length, period = random.choice((15, 30, 60, 120)), random.choice((1, 1, 1, 2, 3))
-        stuck = codes[:, max(0, start - period) : start]
-        room = codes[:, start : start + length]
-        room[:] = np.tile(stuck, -(-length // stuck.shape[1]))[:, : room.shape[1]]
+        room = codes[:, start : start + random.choice((15, 30, 60, 120, 200))]
+        room[:] = _stuck(codes[:, :start], room.shape[1], random, generator)
     if random.random() < 0.35:
         start = 0 if random.random() < 0.5 else random.randrange(frames)
         codes[:, start : start + random.randint(3, 70)] = silence()
     return Window(codes, window.piece, window.from_start)
+
+
+def _stuck(before: NDArray[np.int16], length: int, random: Random, generator: np.random.Generator) -> NDArray[np.int16]:
+    """A tone held too long: a few frames repeated, or the last ones in any order, or what the model itself once fell into.
+
+    Measured: the model's held tones are loops of two to eight frames, or a shuffle of half a dozen codes under a second
+    codebook that stands still (three of four were the same pad).
+    """
+    kind, known = random.random(), fallen_into()
+    if kind < 0.3 and known.shape[1] > length:
+        start = random.randrange(known.shape[1] - length)
+        return known[:, start : start + length]
+    few = before[:, -random.choice((1, 1, 2, 3, 4, 5, 8) if kind < 0.65 else (4, 6, 9)) :]
+    order = np.arange(length) if kind < 0.65 else generator.integers(0, few.shape[1], length)
+    return few[:, order % few.shape[1]]
+
+
+@cache
+def fallen_into() -> NDArray[np.int16]:
+    """Held stretches of earlier weights, end to end, [4, frames]; none unless `stuck` was run."""
+    return np.load(STUCK) if STUCK.exists() else np.zeros((4, 0), np.int16)
 
 
 def words(tokenizer: PreTrainedTokenizerFast, windows: list[Window], random: Random) -> tuple[Tensor, Tensor]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
+import pytest
 import torch
 from model.training import player
-from model.training.windows import IGNORED, PAD, Window, arrange, delayed
+from model.training.text import INSTRUMENTS
+from model.training.train import playing
+from model.training.windows import IGNORED, PAD, Window, arrange, delayed, spoilt, weight
 from transformers import MusicgenForCausalLM
 
 PIECE = {"bar_frames": 64, "loop_frames": 128, "sections": [["first", 0, 128], ["loop", 128, 256]], "labels": {}}
@@ -39,3 +42,23 @@ def test_the_delay_pattern_is_that_of_transformers() -> None:
         for book in range(4)
     )
     assert (labels[0, 3, :3] == IGNORED).all()
+
+
+def test_pieces_that_feature_what_is_learned_badly_are_drawn_more_often() -> None:
+    def drawn(*players: str, is_fresh: bool = False) -> float:
+        return weight({"solo": len(players) == 1, "instruments": players}, is_fresh)
+
+    assert drawn("trumpet") > drawn("piano") > drawn("piano", "drums")
+    assert drawn("drums", "strings") > drawn("drums", "piano")
+    assert drawn("piano", is_fresh=True) == 3 * drawn("piano")
+
+
+def test_windows_are_spoilt_as_often_as_asked() -> None:
+    window, random = Window(CODES, PIECE, True), Random(3)
+    assert all(spoilt(window, random, 0.0) is window for _ in range(20))
+    assert sum(spoilt(window, random, 0.3) is window for _ in range(400)) == pytest.approx(280, abs=40)
+
+
+def test_players_are_told_one_by_one() -> None:
+    told = playing([{"labels": {"instruments": ["flute"]}}, {"labels": {"instruments": ["piano", "drums"]}}])
+    assert [[INSTRUMENTS[index] for index in row.nonzero()[:, 0]] for row in told] == [["flute"], ["piano", "drums"]]

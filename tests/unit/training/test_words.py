@@ -43,3 +43,14 @@ def test_captions_name_their_own_tempo() -> None:
         words = read(caption(labels.as_dict(), random))
         tempi = {int(word) for word in words if word.isdigit()}
         assert all(abs(tempo - labels.bpm) < 1 for tempo in tempi)
+
+
+def test_soloists_are_named_without_a_word_more() -> None:
+    labels = next(labels for labels in (compose(seed).labels for seed in range(100)) if labels.solo).as_dict()
+
+    def spoken(solo: bool) -> float:
+        random = Random(6)
+        said = [caption({**labels, "solo": solo}, random) for _ in range(1000)]
+        return sum("bass" in words or "vocals" in words for words in said)
+
+    assert spoken(solo=True) < 0.8 * spoken(solo=False)
