@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -
     fails at once is 0, and says why.
 
     A strength passes where the gates hold of the mean over prompts and of every rendering by itself, each against its own unsteered twin,
-    so that inside the range no rendering was broken; but a single rendering that breaks where none does at the next strength outwards was
+    so that inside the range no rendering was broken; but a single rendering that breaks where none does at some strength farther out was
     broken by chance and not by strength. Unsteered renderings of `OTHER_SEED`, where there are some, tell by the Frechet
     distance how far is still as near to unsteered music as chance: `faithful_min` and `faithful_max`, inside the range.
 
@@ -126,8 +125,8 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
     """
     inside, why = [], "every strength that was tried holds"
     outwards = _outwards(points, sign)
-    for point, farther in zip_longest(outwards, outwards[1:]):
-        if not point.passed and not _is_chance(point, farther):
+    for place, point in enumerate(outwards):
+        if not point.passed and not _is_chance(point, outwards[place + 1 :]):
             gates = ", ".join(point.failed_gates)
             told = (
                 f"{point.failed_clips} of {point.clip_count} clips break" if point.failed_clips else "the mean breaks"
@@ -148,10 +147,10 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
     return reached.strength, why
 
 
-def _is_chance(point: extract_pb2.CalibrationPoint, farther: extract_pb2.CalibrationPoint | None) -> bool:
-    """Whether only one rendering breaks here, while all of them hold at the next strength outwards."""
+def _is_chance(point: extract_pb2.CalibrationPoint, farther: Sequence[extract_pb2.CalibrationPoint]) -> bool:
+    """Whether only one rendering breaks here, while all of them hold at some strength farther out."""
     is_single = list(point.failed_gates) == [SINGLE_CLIPS] and point.failed_clips == 1
-    return is_single and farther is not None and farther.passed
+    return is_single and any(one.passed for one in farther)
 
 
 def _last_faithful(points: Sequence[extract_pb2.CalibrationPoint], end: float) -> float:

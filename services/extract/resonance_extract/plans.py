@@ -295,7 +295,8 @@ def _asked(pairs: Sequence[extract_pb2.PromptPair]) -> tuple[tuple[str, str], ..
 def strengths_of(natural_strength: float) -> list[float]:
     """The ladder on both sides of zero, in rising order."""
     sizes = [share * natural_strength for share in LADDER] if natural_strength > 0 else list(STRENGTHS)
-    up = sorted({round(min(size, STRENGTH_MAX), 4) for size in sizes} - {0.0})
+    capped = {STRENGTH_MAX if size > 0.9 * STRENGTH_MAX else round(size, 4) for size in sizes}
+    up = sorted(capped - {0.0})
     return [*(-size for size in reversed(up)), *up]
 
 

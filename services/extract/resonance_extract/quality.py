@@ -62,7 +62,7 @@ def failed_gates(quality: Quality, unsteered: Quality) -> list[str]:
     ways in which steering breaks music that level does not see. The distance is told and is no gate: a slider that takes the
     drums away moves the spectrum far, and is meant to."""
     gates = {
-        "rms": min(0.03, unsteered.rms / 3) <= quality.rms <= max(0.35, unsteered.rms * 2),
+        "rms": min(0.03, unsteered.rms / 5) <= quality.rms <= max(0.35, unsteered.rms * 2),
         "clipping": quality.clipped_share <= max(0.005, 2 * unsteered.clipped_share),
         "silence": quality.silent_share <= unsteered.silent_share + 0.4,
         "flatness": quality.flatness <= max(0.2, 2 * unsteered.flatness),

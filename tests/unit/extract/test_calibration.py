@@ -96,7 +96,9 @@ def test_one_clip_that_breaks_where_none_does_farther_out_is_chance() -> None:
     assert calibration_of(cells, norm_max=1.0).strength_max == 3.0
     farther = Condition(prompt="two", strength=2.0, clip_s=1.0)
     cells[farther] = replace(cells[farther], quality=replace(GOOD, silent_share=0.7))
-    assert calibration_of(cells, norm_max=1.0).strength_max == 0.0, "twice in a row is no chance"
+    assert calibration_of(cells, norm_max=1.0).strength_max == 3.0, "other clips, and none at three times the strength"
+    cells[replace(hurt, strength=3.0)] = replace(cells[farther])
+    assert calibration_of(cells, norm_max=1.0).strength_max == 0.0, "from there on always one is no chance"
 
 
 def test_a_side_that_breaks_at_once_is_closed_and_says_why() -> None:
