@@ -117,7 +117,7 @@ def card(figures: dict[str, Any]) -> str:
 
 A MusicGen of 8.9 million parameters that lives inside the package, so that the first command makes music on any laptop without
 a download. The architecture is exactly MusicGen's (T5 encoder, EnCodec, delay-pattern decoder); the weights were trained from
-scratch, on two shared CPU cores in about four hours, on music that our own composer wrote and a MIT-licensed sound font played.
+scratch, on two shared CPU cores in about five hours, on music that our own composer wrote and a MIT-licensed sound font played.
 
     from transformers import AutoProcessor, MusicgenForConditionalGeneration
     processor, model = (cls.from_pretrained(folder) for cls in (AutoProcessor, MusicgenForConditionalGeneration))

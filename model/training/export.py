@@ -28,7 +28,7 @@ GENERATION: Final[dict[str, Any]] = {
     "do_sample": True,
     "guidance_scale": 3.0,
     "top_k": 50,
-    "temperature": 0.8,
+    "temperature": 0.9,
     "max_new_tokens": 504,
 }
 

