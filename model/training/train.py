@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import time
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from . import corpus, player, text
-from .captions import CHORDAL
+from .readers import GUIDE_WEIGHT, PLAYERS_WEIGHT, TRAIT_WEIGHT, TRAITS, Guides, Players, Traits
 from .stopping import STOPPED, Stop
 from .windows import IGNORED, SPOILT_SHARE, Corpus, Window, delayed, spoilt, words
 
@@ -32,112 +31,6 @@ GRID_FRAMES: Final = 2  # the frames at and after a sixteenth, where notes start
 GRID_WEIGHT: Final = 2.0
 FRAMES_PER_STEP: Final = 2000  # of each process
 SMOOTHING: Final = 0.995  # per step, of the averaged weights that are exported
-GUIDED_LAYERS: Final = (1, 3)
-GUIDED_FRAMES: Final = 200
-GUIDE_WEIGHT: Final = 0.15
-TRAITS: Final = {  # what the traits' readers ask for, and the number of classes
-    "mode": 2,
-    "tonic": 12,
-    "bass_resonance": 3,
-    "emotional_tension": 3,
-    "harmonic_complexity": 3,
-    "instrument_density": 6,
-    "vocal_presence": 3,
-}
-CHORDAL_TRAITS: Final = frozenset(("mode", "tonic", "emotional_tension", "harmonic_complexity"))
-TRAIT_WEIGHT: Final = 0.06  # of each
-PLAYERS_WEIGHT: Final = 0.06  # of all fourteen together
-
-
-class Guides(nn.Module):
-    """Linear readers of tempo and of the frame within the beat, on inner layers; discarded after training.
-
-    The loss of tokens hardly rewards counting out the first beats that a caption asks for: measured, a wrong number of beats
-    a minute cost 0.01 nats. Asked directly, the decoder has to carry the tempo from the words and count from frame 0.
-    """
-
-    def __init__(self, layers: nn.ModuleList) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(player.WIDTH) for _ in GUIDED_LAYERS)
-        self.tempo = nn.ModuleList(nn.Linear(player.WIDTH, 13) for _ in GUIDED_LAYERS)
-        self.phase = nn.ModuleList(nn.Linear(player.WIDTH, 48) for _ in GUIDED_LAYERS)
-        self.states: dict[int, Tensor] = {}
-        for place, index in enumerate(GUIDED_LAYERS):
-            layers[index].register_forward_hook(partial(self._keep, place))
-
-    def _keep(self, place: int, _module: nn.Module, _inputs: object, output: Any) -> None:
-        self.states[place] = output[0] if isinstance(output, tuple) else output
-
-    def loss(self, sixteenth: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of tempo and phase over the first frames, of the forward pass just made."""
-        tempo, phase = [], []
-        for place in range(len(GUIDED_LAYERS)):
-            states = self.norms[place](self.states[place][:, :GUIDED_FRAMES].float())
-            frames = torch.arange(states.shape[1])[None, :]
-            beat = frames % (4 * sixteenth[:, None])
-            phase.append(nn.functional.cross_entropy(self.phase[place](states).flatten(0, 1), beat.flatten()))
-            wanted = sixteenth[:, None].expand(beat.shape)
-            tempo.append(nn.functional.cross_entropy(self.tempo[place](states).flatten(0, 1), wanted.flatten()))
-        return torch.stack(tempo).mean(), torch.stack(phase).mean()
-
-
-class Traits(nn.Module):
-    """Linear readers of mode, key, bass, tension, harmony, density and voices, on the states that the guides keep; discarded, too.
-
-    As with tempo: the loss of tokens hardly rewards a first bar in the mode that a caption names. Pieces without chords have no
-    mode, key, tension or harmony to tell; they are left out of those.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(player.WIDTH) for _ in GUIDED_LAYERS)
-        self.heads = nn.ModuleList(nn.Linear(player.WIDTH, sum(TRAITS.values())) for _ in GUIDED_LAYERS)
-
-    def losses(self, states: dict[int, Tensor], pieces: list[dict[str, Any]]) -> Tensor:
-        """Cross-entropy of every trait over the first frames, [traits]."""
-        labels = [piece["labels"] for piece in pieces]
-        chordal = torch.tensor([float(not CHORDAL.isdisjoint(label["instruments"])) for label in labels])
-        found = torch.zeros(len(TRAITS))
-        for place in range(len(GUIDED_LAYERS)):
-            read = self.heads[place](self.norms[place](states[place][:, :GUIDED_FRAMES].float()))
-            for index, (name, logits) in enumerate(zip(TRAITS, read.split(list(TRAITS.values()), -1), strict=True)):
-                wanted = torch.tensor([(label[name] == "minor") if name == "mode" else label[name] for label in labels])
-                frames = wanted.long()[:, None].expand(logits.shape[:2])
-                loss = nn.functional.cross_entropy(logits.transpose(1, 2), frames, reduction="none").mean(1)
-                told = chordal if name in CHORDAL_TRAITS else torch.ones(len(labels))
-                found = found + nn.functional.one_hot(torch.tensor(index), len(TRAITS)) * (
-                    (loss * told).sum() / told.sum().clamp(min=1)
-                )
-        return found / len(GUIDED_LAYERS)
-
-
-class Players(nn.Module):
-    """Linear readers of who plays, on the states that the guides keep; discarded, too.
-
-    Instruments were what a run lost when captions began to say more about everything else.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(player.WIDTH) for _ in GUIDED_LAYERS)
-        self.heads = nn.ModuleList(nn.Linear(player.WIDTH, len(text.INSTRUMENTS)) for _ in GUIDED_LAYERS)
-
-    def loss(self, states: dict[int, Tensor], pieces: list[dict[str, Any]]) -> Tensor:
-        """Binary cross-entropy over the first frames, summed over the instruments."""
-        wanted = playing(pieces)[:, None]
-        found = []
-        for place in range(len(GUIDED_LAYERS)):
-            read = self.heads[place](self.norms[place](states[place][:, :GUIDED_FRAMES].float()))
-            missed = nn.functional.binary_cross_entropy_with_logits(read, wanted.expand(read.shape), reduction="none")
-            found.append(missed.sum(-1).mean())
-        return torch.stack(found).mean()
-
-
-def playing(pieces: list[dict[str, Any]]) -> Tensor:
-    """Who plays in each piece, [pieces, instruments] of 0 and 1."""
-    return torch.tensor(
-        [[float(name in piece["labels"]["instruments"]) for name in text.INSTRUMENTS] for piece in pieces]
-    )
 
 
 class Trainer:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
-from tests.contract.rest.scripted import Script, start_services
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
 
 from resonance.settings import Settings
 from resonance_gateway.build import open_gateway

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
-from tests.contract.rest.scripted import Script, start_services
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
 from tests.page.conftest import Visit
 
 from resonance.api_keys import ApiKeys

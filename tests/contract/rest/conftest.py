@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 import pytest_asyncio
-from tests.contract.rest.scripted import Script, start_services
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
 
 from resonance.settings import Settings
 from resonance_gateway.build import open_gateway

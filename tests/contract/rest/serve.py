@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.contract.rest.scripted import Script, start_services
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
 
 from resonance.settings import Settings
 from resonance_gateway.build import open_gateway

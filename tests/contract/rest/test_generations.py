@@ -9,7 +9,8 @@ import struct
 import httpx
 import pytest
 from tests.contract.rest.conftest import Gateway
-from tests.contract.rest.scripted import RATE_HZ, hum
+from tests.contract.rest.script import RATE_HZ
+from tests.contract.rest.scripted_music import hum
 
 from resonance.v1 import generate_pb2
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
-from tests.contract.rest.scripted import Script, start_services
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
 
 from resonance.settings import Settings
 from resonance_gateway.app import build_app

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from model.training import player
+from model.training.readers import playing
 from model.training.text import INSTRUMENTS
-from model.training.train import playing
 from model.training.windows import IGNORED, PAD, Window, arrange, delayed, spoilt, weight
 from transformers import MusicgenForCausalLM
 

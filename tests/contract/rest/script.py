@@ -1,0 +1,58 @@
+"""What the scripted services shall do, and what was asked of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from resonance.v1 import (
+    generate_pb2,
+    ingest_pb2,
+    jobs_pb2,
+    steering_pb2,
+)
+
+RATE_HZ = 32_000
+MODEL = generate_pb2.ModelInfo(
+    model_id="scripted",
+    digest="0" * 64,
+    backend="transformers",
+    sample_rate_hz=RATE_HZ,
+    frame_rate_hz=50,
+    codebook_count=4,
+    layer_count=6,
+    hidden_size=64,
+    trained_duration_s=30,
+    take_duration_s_max=300,
+    capabilities=generate_pb2.ModelCapabilities(steering=True, live=True),
+    weights_license="Apache-2.0",
+    training_data="sine waves",
+    precision="fp32",
+    slot_count=4,
+    limits_note="It hums one chord.",
+)
+
+
+@dataclass
+class Script:
+    """What the services shall do, and what was asked of them."""
+
+    chunk_wait_s: float = 0.0
+    job_wait_s: float = 0.02
+    cuts: list[int] = field(default_factory=list)  # the next streams end without an end mark after so many chunks
+    wrong_digest: bool = False
+    is_full: bool = False
+    notices: tuple[str, ...] = ()
+    generate_requests: list[generate_pb2.GenerateRequest] = field(default_factory=list)
+    streams_open: int = 0
+    performed: list[steering_pb2.Recipe] = field(default_factory=list)
+    follows_tunes: bool = False
+    tunes: list[bytes] = field(default_factory=list)  # each performance's first, and every change; empty for none
+    uploads: list[tuple[str, int]] = field(default_factory=list)
+    upload_headers: list[ingest_pb2.UploadHeader] = field(default_factory=list)
+    upload_messages_max: int = 0
+    takes: dict[str, tuple[generate_pb2.Take, bytes]] = field(default_factory=dict)
+    jobs: dict[str, jobs_pb2.Job] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """Back to the beginning, for the next test before the same services."""
+        vars(self).update(vars(Script()))

@@ -1,0 +1,187 @@
+"""GenerateService that hums: takes, performances, cuts and refusals, as a script says."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import numpy as np
+from tests.contract.rest.script import MODEL, RATE_HZ, Script
+
+from resonance.audio.wav import pcm16
+from resonance.errors import FailedPrecondition, NotFound, Overloaded
+from resonance.ids import digest_of, new_request_id, sha256_hex
+from resonance.v1 import (
+    audio_pb2,
+    generate_pb2,
+    generate_pb2_grpc,
+)
+
+
+def hum(request: generate_pb2.GenerateRequest) -> bytes:
+    """The samples of a request: the same request gives the same bytes."""
+    count = int(np.ceil(request.duration_s * 50)) * (RATE_HZ // 50)
+    times = np.arange(count) / RATE_HZ
+    root_hz = 110 * 2 ** ((request.seed % 12) / 12)
+    chord = sum(np.sin(2 * np.pi * root_hz * ratio * times) for ratio in (1, 1.26, 1.5))
+    swell = 0.55 + 0.4 * np.sin(2 * np.pi * times / 3.1) * np.sin(2 * np.pi * times * 1.7)
+    return pcm16((chord * swell * 0.2)[None, :].astype(np.float32))
+
+
+async def _read_controls(requests, controls) -> None:
+    async for request in requests:
+        controls.put_nowait(request.control)
+
+
+class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
+    """GenerateService that hums."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def GetModel(self, request, context):
+        model = generate_pb2.ModelInfo()
+        model.CopyFrom(MODEL)
+        model.capabilities.melody = self._script.follows_tunes
+        return generate_pb2.GetModelResponse(model=model)
+
+    async def Generate(self, request, context) -> AsyncIterator[generate_pb2.GenerateResponse]:
+        script = self._script
+        asked = generate_pb2.GenerateRequest()
+        asked.CopyFrom(request)
+        script.generate_requests.append(asked)
+        if script.is_full:
+            raise Overloaded("every place is taken; try again in 3 seconds", retry_after_s=3.0)
+        for use in request.recipe.tastes:
+            if use.taste_id.startswith("other"):
+                raise FailedPrecondition(f"taste {use.taste_id} was made for another model", reason="MODEL_MISMATCH")
+        if not request.request_id:
+            request.request_id = new_request_id()
+        if not request.HasField("seed"):
+            request.seed = int(digest_of(request.request_id)[:8], 16)
+        script.streams_open += 1
+        try:
+            async for event in self._events(request):
+                yield event
+        finally:
+            script.streams_open -= 1
+
+    async def Perform(self, requests, context) -> AsyncIterator[generate_pb2.PerformResponse]:
+        """Hums in real time; obeys at once; stops when told."""
+        opening = (await anext(requests)).opening
+        controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
+        recipe, melody = opening.recipe, opening.melody.wav
+        self._script.performed.append(recipe)
+        self._script.tunes.append(melody)
+        reading = asyncio.create_task(_read_controls(requests, controls))
+        self._script.streams_open += 1
+        try:
+            audio_format = audio_pb2.AudioFormat(
+                sample_rate_hz=RATE_HZ, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE
+            )
+            started = generate_pb2.GenerationStarted(format=audio_format, recipe=opening.recipe, model=MODEL)
+            yield generate_pb2.PerformResponse(started=started)
+            pcm = hum(generate_pb2.GenerateRequest(duration_s=0.2, seed=1))
+            for sequence in range(500):
+                while not controls.empty():
+                    control = controls.get_nowait()
+                    if control.command == generate_pb2.PLAYBACK_COMMAND_STOP:
+                        yield generate_pb2.PerformResponse(finished=audio_pb2.StreamEnd())
+                        return
+                    if control.HasField("recipe"):
+                        recipe = control.recipe
+                        self._script.performed.append(recipe)
+                    if control.without_melody or control.HasField("melody"):
+                        melody = control.melody.wav
+                        self._script.tunes.append(melody)
+                    in_force = generate_pb2.RecipeInForce(
+                        recipe=recipe, melody_sha256=sha256_hex(melody) if melody else ""
+                    )
+                    yield generate_pb2.PerformResponse(recipe=in_force)
+                count = len(pcm) // 2
+                chunk = audio_pb2.AudioChunk(
+                    sequence=sequence, sample_offset=sequence * count, sample_count=count, data=pcm
+                )
+                yield generate_pb2.PerformResponse(chunk=chunk)
+                await asyncio.sleep(0.1)
+        finally:
+            reading.cancel()
+            self._script.streams_open -= 1
+
+    async def _events(self, request) -> AsyncIterator[generate_pb2.GenerateResponse]:
+        script, samples = self._script, hum(request)
+        cut_after = script.cuts.pop(0) if script.cuts else None
+        total = len(samples) // 2
+        recipe_id = digest_of(request.recipe.SerializeToString(deterministic=True).hex())
+        audio_format = audio_pb2.AudioFormat(
+            sample_rate_hz=RATE_HZ, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE
+        )
+        yield generate_pb2.GenerateResponse(
+            started=generate_pb2.GenerationStarted(
+                request_id=request.request_id,
+                format=audio_format,
+                sample_count_total=total,
+                seed=request.seed,
+                recipe_id=recipe_id,
+                recipe=request.recipe,
+                model=MODEL,
+                notices=script.notices,
+            )
+        )
+        chunk = int((request.chunk_s or 0.5) * RATE_HZ)
+        offset = request.resume_sample_offset
+        for sequence, begin in enumerate(range(offset, total, chunk)):
+            if sequence == cut_after:
+                return
+            await asyncio.sleep(script.chunk_wait_s)
+            data = samples[begin * 2 : (begin + chunk) * 2]
+            yield generate_pb2.GenerateResponse(
+                chunk=audio_pb2.AudioChunk(
+                    sequence=sequence,
+                    sample_offset=begin,
+                    sample_count=len(data) // 2,
+                    data=data,
+                    recipe_id=recipe_id,
+                )
+            )
+        digest = hashlib.sha256(b"wrong" if script.wrong_digest else samples).digest()
+        end = audio_pb2.StreamEnd(sample_count_total=total, sha256=digest)
+        take = generate_pb2.Take(
+            request_id=request.request_id,
+            recipe=request.recipe,
+            seed=request.seed,
+            format=audio_format,
+            duration_s=total / RATE_HZ,
+            bpm=92.0,
+            model=MODEL,
+            recipe_id=recipe_id,
+        )
+        take.create_time.GetCurrentTime()
+        self._script.takes[request.request_id] = (take, samples)
+        yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
+
+    async def ListTakes(self, request, context):
+        return generate_pb2.ListTakesResponse(takes=[take for take, _ in reversed(self._script.takes.values())])
+
+    async def GetTake(self, request, context):
+        if request.request_id not in self._script.takes:
+            raise NotFound(f"there is no take {request.request_id}")
+        return generate_pb2.GetTakeResponse(take=self._script.takes[request.request_id][0])
+
+    async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:
+        take = (await self.GetTake(request, context)).take
+        again = generate_pb2.GenerateRequest(
+            request_id=take.request_id,
+            recipe=take.recipe,
+            duration_s=take.duration_s,
+            seed=take.seed,
+            resume_sample_offset=request.sample_offset,
+        )
+        async for event in self._events(again):
+            yield generate_pb2.StreamTakeResponse.FromString(event.SerializeToString())
+
+    async def DeleteTake(self, request, context):
+        if self._script.takes.pop(request.request_id, None) is None:
+            raise NotFound(f"there is no take {request.request_id}")
+        return generate_pb2.DeleteTakeResponse()
