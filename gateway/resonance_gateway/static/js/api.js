@@ -1,8 +1,5 @@
 // The only file that talks to the server.
 
-import { signIn } from "./key.js";
-import { t } from "./strings.js";
-
 const TASTES = "/v1/tastes";
 const TAKES = "/v1/takes";
 
@@ -121,6 +118,16 @@ export function openPerformance(opening, hear) {
     close: () => socket.close(),
   };
 }
+
+let signIn = async () => false;
+
+/** `ask()` is called where the server wants a key; true means that it has one now. */
+export function onKeyWanted(ask) {
+  signIn = ask;
+}
+
+/** Gives the server a key, which it puts into a cookie that no script can read. The response, or null where there was none. */
+export const giveKey = (key) => fetch("/v1/session", { method: "POST", ...json({ key }) }).catch(() => null);
 
 const json = (body) => ({ body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
 const getJson = async (url) => (await ask(url)).json();

@@ -1,5 +1,6 @@
 // Asking for an API key, where the server wants one.
 
+import { giveKey } from "./api.js";
 import { byId } from "./dom.js";
 import { t } from "./strings.js";
 
@@ -13,16 +14,13 @@ export function signIn() {
   return asking;
 }
 
-/** The key goes into a cookie that no script can read. */
 async function askUntilKnown() {
   const input = byId("key");
   const error = byId("key-error");
   for (;;) {
     const key = await answer(byId("key-dialog"), input);
     if (!key) return false;
-    const body = JSON.stringify({ key });
-    const headers = { "Content-Type": "application/json" };
-    const response = await fetch("/v1/session", { method: "POST", body, headers }).catch(() => null);
+    const response = await giveKey(key);
     error.hidden = Boolean(response?.ok);
     if (response?.ok) {
       input.value = "";

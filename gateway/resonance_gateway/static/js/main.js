@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, fillTexts, show } from "./dom.js";
+import { signIn } from "./key.js";
 import { Library } from "./library.js";
 import { Live } from "./live.js";
 import { Player } from "./player.js";
@@ -21,6 +22,7 @@ const LEARN_AGAIN_MS = 10_000;
 let canSteer = true;
 
 fillTexts();
+api.onKeyWanted(signIn);
 buildWords();
 buildSliders();
 buildRefine();
