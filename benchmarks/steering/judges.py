@@ -24,6 +24,7 @@ TAUGHT: Final[dict[str, Callable[[Labels], int | None]]] = {
     "voice": lambda labels: int("choir" in labels.instruments),
     "rich_harmony": lambda labels: {0: 0, 2: 1}.get(labels.harmonic_complexity),
     "tension": lambda labels: {0: 0, 2: 1}.get(labels.emotional_tension),
+    "many_players": lambda labels: {1: 0, 2: 0, 4: 1, 5: 1, 6: 1}.get(len(labels.instruments)),
 }
 CLIP_S: Final = 5
 # The slowest reading of a beat lies here: 60 a minute and half an octave to both sides.
@@ -67,9 +68,11 @@ def teach(codec: Any, folder: Path) -> Judges | None:
         except OSError:
             return None
     lessons = np.load(path)
+    labels = [compose(seed).labels for seed in range(FIRST_SEED, FIRST_SEED + LESSONS)]
     ears, figures = {}, {}
-    for name in TAUGHT:
-        ears[name], figures[f"{name}_auc"] = _taught(lessons["heard"], lessons[name])
+    for name, answer in TAUGHT.items():
+        answers = np.array([np.nan if (said := answer(one)) is None else said for one in labels])
+        ears[name], figures[f"{name}_auc"] = _taught(lessons["heard"], answers)
     pulses, octaves, tracked = lessons["pulses"], lessons["octaves"], lessons["tracked"]
     octave = RandomForestClassifier(300, min_samples_leaf=3, random_state=0)
     octave.fit(pulses[:TEACHING], octaves[:TEACHING])
@@ -125,15 +128,13 @@ def _lessons(codec: Any) -> dict[str, NDArray[Any]]:
     from model.training.synth import Synth
 
     synth = Synth()
-    rows: dict[str, list[Any]] = {name: [] for name in ("heard", "pulses", "octaves", "tracked", *TAUGHT)}
+    rows: dict[str, list[Any]] = {name: [] for name in ("heard", "pulses", "octaves", "tracked")}
     for seed in range(FIRST_SEED, FIRST_SEED + LESSONS):
         piece = compose(seed)
         audio = through(codec, render_piece(synth, piece)[: CLIP_S * RATE_HZ])
         pulse, slowest_bpm = pulse_features(audio)
         tracked = tempo(librosa.onset.onset_strength(y=audio, sr=RATE_HZ, hop_length=HOP))
         rows["heard"].append(features(audio))
-        for name, answer in TAUGHT.items():
-            rows[name].append(np.nan if (said := answer(piece.labels)) is None else said)
         rows["pulses"].append(pulse)
         rows["octaves"].append(round(np.log2(piece.labels.bpm / slowest_bpm)))
         rows["tracked"].append(round(np.log2(max(tracked, 20.0) / slowest_bpm)))

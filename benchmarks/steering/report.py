@@ -175,8 +175,9 @@ def _sliders(found: dict[str, Any]) -> str:
     if found["judges"]:
         figures = found["judges"]
         judge = (
-            f"Of held-out renderings the judges of voices, rich harmony and tension have an AUC of {figures['voice_auc']:.2f}, "
-            f"{figures['rich_harmony_auc']:.2f} and {figures['tension_auc']:.2f}; the octave of the tempo is right in "
+            f"Of held-out renderings the judges of voices, rich harmony, tension and many players have an AUC of "
+            f"{figures['voice_auc']:.2f}, {figures['rich_harmony_auc']:.2f}, {figures['tension_auc']:.2f} and "
+            f"{figures['many_players_auc']:.2f}; the octave of the tempo is right in "
             f"{figures['octaves_right']:.0%} (by the tracker alone in {figures['octaves_right_of_tracker']:.0%})."
         )
     text = _table(head, rows) + "\n\nOf a closed side the Spearman is that over all strengths tried. " + judge

@@ -21,7 +21,7 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
     "tempo": ("tempo_octaves",),
     "bass_resonance": ("low_share",),
     "harmonic_complexity": ("rich_harmony", "polyphony"),
-    "instrument_density": ("onsets_per_s", "notes_per_s", "spectral_spread_hz"),
+    "instrument_density": ("many_players", "onsets_per_s", "notes_per_s", "spectral_spread_hz"),
     "vocal_presence": ("voice",),
     "emotional_tension": ("tension", "roughness"),
 }

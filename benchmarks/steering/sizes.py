@@ -48,7 +48,9 @@ class Size:
 
 SIZES = {
     "tiny": Size(prompts=2, seeds=1, strengths=(0.5, 1.0), clip_s=4.0, few_prompts=1, triples=1, held_s=8.0),
-    "small": Size(prompts=16, seeds=1, strengths=(0.25, 0.5, 1.0), clip_s=6.0, few_prompts=4, triples=10, held_s=60.0),
+    "small": Size(
+        prompts=16, seeds=1, strengths=(0.25, 0.5, 0.75, 1.0), clip_s=6.0, few_prompts=4, triples=10, held_s=60.0
+    ),
     "medium": Size(
         prompts=12, seeds=2, strengths=(0.2, 0.4, 0.7, 1.0, 1.6), clip_s=8.0, few_prompts=6, triples=20, held_s=60.0
     ),
