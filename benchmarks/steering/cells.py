@@ -12,7 +12,7 @@ from .sizes import FIRST_SEED, PROMPTS, Size
 
 SCORES_FORM = 3
 Ends = dict[str, tuple[float, float]]
-TASTE_STRENGTHS = (1.0, 2.0)
+TASTE_STRENGTHS = (0.5, 1.0)
 STACK_SHARE = 0.7
 
 
