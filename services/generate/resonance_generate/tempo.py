@@ -37,6 +37,7 @@ async def hear_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
+        env=_environment(),
     )
     try:
         told, _ = await asyncio.wait_for(child.communicate(heard), _WAIT_S_MAX)
@@ -61,10 +62,16 @@ def tempo_of(pcm: bytes, sample_rate_hz: int) -> float | None:
     return round(float(tempo(onset_envelope=onsets, sr=sample_rate_hz)[0]), 1)
 
 
+def _environment() -> dict[str, str]:
+    """The child's. It shares no cache of numba with this process: `_alone` says why."""
+    cache = os.environ.get("NUMBA_CACHE_DIR")
+    return {**os.environ, **({"NUMBA_CACHE_DIR": f"{cache}-tempo"} if cache else {})}
+
+
 @contextmanager
 def _alone() -> Iterator[None]:
     """One child at a time on this machine: two that compile librosa for the first time at once can write each other's machine code into
-    numba's cache under the wrong name, and whoever loads it crashes, from then on (seen once)."""
+    numba's cache under the wrong name, and whoever loads it crashes, from then on (seen twice)."""
     with (Path(tempfile.gettempdir()) / f"resonance-tempo-{os.getuid()}.lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go
         yield
