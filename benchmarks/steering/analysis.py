@@ -301,7 +301,9 @@ class Analysis:
 def _monotony(strengths: Sequence[float], values: Sequence[float]) -> float:
     if len(strengths) < 3:
         return float("nan")
-    return float(spearmanr(strengths, values).statistic)
+    return round(
+        float(spearmanr(strengths, values).statistic), 9
+    )  # five ranks with one swap are 0.9, and not a hair less
 
 
 def _quality(row: dict[str, Any]) -> Quality:
