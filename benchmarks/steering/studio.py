@@ -21,7 +21,7 @@ from resonance_model.monitor import Monitor
 from resonance_model.sampling import Sampling
 from resonance_model.slot import Slot
 from resonance_model.steering import Push, Stacked, stack
-from resonance_model.voice import WINDOW_FRAMES, Voice, advance
+from resonance_model.voice import Voice, advance
 
 from .cells import Cell
 from .judges import Judges
@@ -133,7 +133,7 @@ class Studio:
             top_k=defaults.top_k,
             seed=cell.seed,
         )
-        window = min(WINDOW_FRAMES + model.shape.codebook_count, model.shape.position_count_max)
+        window = model.shape.window_steps
         assert step_count_of(1, model.shape.codebook_count) < window
         return Voice(model.decoder, slot, sampling, frame_count=frames, window_steps=window, context_frames=window // 2)
 

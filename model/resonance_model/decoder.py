@@ -13,8 +13,8 @@ from torch import Tensor
 from resonance_model.listening import Listener
 from resonance_model.positions import sinusoidal_positions
 from resonance_model.products import Product
-from resonance_model.shape import DecoderShape
-from resonance_model.slot import CONDITIONAL, Conditioning, Slot
+from resonance_model.shape import CONDITIONAL, DecoderShape
+from resonance_model.slot import Conditioning, Slot
 from resonance_model.text import TOKENS_MAX
 
 Norm = tuple[Tensor, Tensor]

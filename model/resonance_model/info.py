@@ -5,7 +5,7 @@ from __future__ import annotations
 from resonance.settings import Settings
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_model.loaded import LoadedModel
-from resonance_model.voice import WINDOW_FRAMES
+from resonance_model.shape import WINDOW_FRAMES
 
 
 def info_of(model: LoadedModel, settings: Settings) -> generate_pb2.ModelInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from resonance_model.slot import CONDITIONAL
+from resonance_model.shape import CONDITIONAL
 
 # Half a second of frames: shorter than a bar, longer than a note.
 EASE_FRAMES = 25

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resonance_model.slot import CONDITIONAL, UNCONDITIONAL
+from resonance_model.shape import CONDITIONAL, UNCONDITIONAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from resonance_model.delays import delay_of
 
+# The two rows of a slot.
+CONDITIONAL, UNCONDITIONAL = 0, 1
+# MusicGen was trained on stretches of 30 s at 50 frames a second.
+WINDOW_FRAMES = 1500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderShape:
@@ -28,6 +33,11 @@ class DecoderShape:
     def delay_max(self) -> int:
         """Steps by which the last codebook lags the first."""
         return delay_of(self.codebook_count - 1, self.channel_count)
+
+    @property
+    def window_steps(self) -> int:
+        """Positions of music that a window holds: a trained stretch with its delay, as far as the checkpoint has positions."""
+        return min(WINDOW_FRAMES + self.delay_max + 1, self.position_count_max)
 
     @property
     def head_size(self) -> int:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from resonance_model.listening import Listener
+from resonance_model.monitor import Monitor
 from resonance_model.shape import DecoderShape
 
-if TYPE_CHECKING:
-    from resonance_model.monitor import Monitor
-
-CONDITIONAL, UNCONDITIONAL = 0, 1
 _GROWTH = 256
 
 

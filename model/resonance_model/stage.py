@@ -14,9 +14,9 @@ from resonance.errors import FailedPrecondition
 from resonance_model.capture import Capture, CudaGraphs, Work
 from resonance_model.decoder import CrossWeights, Decoder, LayerWeights
 from resonance_model.sampling import FixedSampling, Sampling, choose_fixed, noise_of
-from resonance_model.slot import CONDITIONAL, Conditioning, Slot
+from resonance_model.shape import CONDITIONAL
+from resonance_model.slot import Conditioning, Slot
 from resonance_model.text import TOKENS_MAX
-from resonance_model.voice import window_steps_of
 
 # Attention covers the longest moving slot, rounded up to whole blocks: a graph for each.
 LENGTH_BLOCK = 256
@@ -306,7 +306,7 @@ def open_stage(decoder: Decoder, *, place_count: int) -> Stage | None:
     if decoder.device.type != "cuda":
         return None
     shape, melody = decoder.shape, decoder.weights.melody
-    position_count = window_steps_of(shape) + (0 if melody is None else melody.frame_count + TOKENS_MAX)
+    position_count = shape.window_steps + (0 if melody is None else melody.frame_count + TOKENS_MAX)
     try:
         stage = Stage(decoder, CudaGraphs(decoder.device), place_count=place_count, position_count=position_count)
         with torch.inference_mode():

@@ -13,15 +13,12 @@ from torch import Tensor
 from resonance_model.decoder import Decoder
 from resonance_model.delays import delay_of, delayed_inputs
 from resonance_model.sampling import Sampling, choose
-from resonance_model.shape import DecoderShape
 from resonance_model.slot import Conditioning, Slot
 
 if TYPE_CHECKING:
     from resonance_model.stage import Stage
 
 _BLOCK_STEPS = 512
-# MusicGen was trained on stretches of 30 s at 50 frames a second.
-WINDOW_FRAMES = 1500
 
 
 class Voice:
@@ -214,11 +211,6 @@ class Voice:
             known = self._said[codebook, first + self._delays[codebook] : self.step]
             codes[codebook, : known.shape[0]] = torch.from_numpy(known)
         return codes
-
-
-def window_steps_of(shape: DecoderShape) -> int:
-    """Positions of music that a window holds: a trained stretch with its delay, as far as the checkpoint has positions."""
-    return min(WINDOW_FRAMES + shape.delay_max + 1, shape.position_count_max)
 
 
 def advance(decoder: Decoder, voices: Sequence[Voice], stage: Stage | None = None) -> None:

@@ -15,7 +15,7 @@ from resonance_model.loaded import LoadedModel
 from resonance_model.monitor import Monitor
 from resonance_model.sampling import Sampling
 from resonance_model.slot import Conditioning, Slot
-from resonance_model.voice import Voice, window_steps_of
+from resonance_model.voice import Voice
 
 FIRST_CHUNK_FRAMES = 10
 RAMP_FRAMES = 12
@@ -166,7 +166,7 @@ class Row:
 
 
 def _voice_of(job: Job, model: LoadedModel, slot: Slot) -> Voice:
-    window = window_steps_of(model.shape)
+    window = model.shape.window_steps
     sampling = Sampling(
         guidance_scale=job.score.guidance_scale,
         temperature=job.score.temperature,
