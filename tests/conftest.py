@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,16 +15,10 @@ if TYPE_CHECKING:
 # Two OpenMP threads on a busy two-core machine run many times slower than one. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# librosa's machine code is compiled once, alone, before any worker starts: compiled in two workers at once it crashed them.
-os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
-_FIRST_USE = "import sys, pytest; sys.exit(pytest.main(['-q', '-n', '0', 'tests/unit/training/test_meters.py']))"
-
-
-def pytest_sessionstart() -> None:
-    """Compiles it where it is missing."""
-    if "PYTEST_XDIST_WORKER" not in os.environ and not Path(os.environ["NUMBA_CACHE_DIR"]).exists():
-        Path(os.environ["NUMBA_CACHE_DIR"]).mkdir(parents=True)
-        subprocess.run([sys.executable, "-c", _FIRST_USE], check=False, timeout=200, cwd=Path(__file__).parents[1])
+# Each worker, and its children, keeps librosa's machine code to itself: two processes that compile at once in a fresh environment can write
+# each other's under the wrong name, and whoever loads it crashes. Not `setdefault`: workers inherit what pytest's own process has set here.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / f"numba-{_WORKER}")
 
 
 @pytest.fixture(scope="session")
