@@ -99,6 +99,7 @@ PURPOSES: Final = (
 DRIVES: Final = ("for a workout", "for the gym", "party", "for dancing", "for running", "for a party", "action")
 TONICS: Final = {0: "c", 2: "d", 4: "e", 5: "f", 7: "g", 9: "a"}
 UNKNOWN: Final = "<unk>"
+DENIALS: Final = ("no", "without")
 # The tempi that exist, and the numbers nearest to each by ratio: "120 bpm" is 125. The tokenizer reads them so, too.
 NUMBERS: Final[dict[int, tuple[int, int]]] = {
     62: (40, 68),
@@ -112,7 +113,21 @@ CHORDAL: Final = frozenset(  # players whose chords tell harmony, mode and mood
     ("piano", "electric piano", "organ", "acoustic guitar", "electric guitar", "strings", "choir", "synth", "pad")
 )
 BPM_SHARE: Final = 0.4  # of captions that name no tempo yet get their beats a minute
-TRAIT_SHARE: Final = 0.4  # of captions of bands get a word more about mood, mode, bass, voices, chords or fullness
+TRAIT_COUNTS: Final = {  # weights of none, one, two and three words more about a band's traits
+    "tiny": (50, 40, 10, 0),
+    "short": (25, 35, 25, 15),
+    "long": (25, 35, 25, 15),
+}
+TRAIT_WEIGHTS: Final = {
+    "chords": 3.0,
+    "mood": 2.5,
+    "key": 1.5,
+    "bass": 2.0,
+    "density": 2.0,
+    "voice": 1.0,
+    "energy": 1.0,
+}
+CHORDAL_WORDS: Final = frozenset(("chords", "mood", "key"))
 
 
 def caption(labels: Mapping[str, Any], random: Random) -> str:
@@ -138,8 +153,9 @@ def caption(labels: Mapping[str, Any], random: Random) -> str:
         parts.append(words.noun_phrase())
         if size == "long":
             parts += words.details()
-    if not labels["solo"] and random.random() < TRAIT_SHARE:  # soloists paid for it: their name is what matters
-        parts.insert(random.choice((0, len(parts))), words.trait())
+    if not labels["solo"]:  # soloists paid for it: their name is what matters
+        for trait in words.traits(random.choices(range(4), TRAIT_COUNTS[size])[0]):
+            parts.insert(random.choice((0, len(parts))), trait)
     if not any("bpm" in part for part in parts) and random.random() < BPM_SHARE:
         parts.insert(random.choice((0, len(parts), len(parts))), words.beats())
     text = " ".join(part for part in parts if part)
@@ -153,11 +169,19 @@ def _noisy(text: str, random: Random) -> str:
     if random.random() < 0.12:
         text = f"{text} {random.choice(NOUNS)}"
     if random.random() < 0.25:
-        kept = [word if random.random() > 0.15 else UNKNOWN for word in text.split()]
-        text = " ".join(kept)
+        text = " ".join(_forgotten(text.split(), random))
     if random.random() < 0.08:
         text = f"{UNKNOWN} {text}" if random.random() < 0.5 else f"{text} {UNKNOWN}"
     return text
+
+
+def _forgotten(spoken: list[str], random: Random) -> list[str]:
+    """One word in seven unknown; "no" and "without" take what they deny with them, or the caption would say the opposite."""
+    kept: list[str] = []
+    for word in spoken:
+        denied = bool(kept) and kept[-1] == UNKNOWN and spoken[len(kept) - 1] in DENIALS
+        kept.append(UNKNOWN if denied or random.random() <= 0.15 else word)
+    return kept
 
 
 class _Words:
@@ -205,10 +229,34 @@ class _Words:
         said = self._random.choice(self._parts())
         return "with " + said if said in BASS_WORDS[1] else said  # "bass" alone is a bass guitar alone
 
-    def trait(self) -> str:
-        """What small models are slow to learn: mood and mode of chords, how much bass, how many players."""
-        others = [self.bass_or_voice, self.bass_or_voice]
-        return self._random.choice([self.mood, self.mood, self._key, *others] if self._is_chordal() else others)()
+    def traits(self, count: int) -> list[str]:
+        """Words about different traits of a band: all seven sliders' attributes and the key, the low ends as often as the high ones."""
+        weights = {
+            name: weight for name, weight in TRAIT_WEIGHTS.items() if self._is_chordal() or name not in CHORDAL_WORDS
+        }
+        said = []
+        for _ in range(count):
+            name = self._random.choices(list(weights), list(weights.values()))[0]
+            del weights[name]
+            said.append(self._trait(name))
+        return [word for word in said if word]
+
+    def _trait(self, name: str) -> str:
+        if name == "mood":
+            return self.mood()
+        if name == "key":
+            return self._key()
+        if name == "energy":
+            return self.energetic()
+        labels = self._labels
+        bank = {
+            "chords": CHORD_WORDS[labels["harmonic_complexity"]],
+            "bass": BASS_WORDS[labels["bass_resonance"]],
+            "density": DENSITY_WORDS[min(4, labels["instrument_density"] - 1)],
+            "voice": VOCAL_WORDS[labels["vocal_presence"]],
+        }[name]
+        said = self._random.choice(bank) if bank else ""
+        return "with " + said if said in BASS_WORDS[1] else said
 
     def _parts(self) -> list[str]:
         """What the caption can say about bass, voices, chords and fullness."""
