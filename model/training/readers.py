@@ -25,6 +25,10 @@ TRAITS: Final = {  # what the traits' readers ask for, and the number of classes
 }
 CHORDAL_TRAITS: Final = frozenset(("mode", "tonic", "emotional_tension", "harmonic_complexity"))
 TRAIT_WEIGHT: Final = 0.06  # of each
+HARD_TRAITS: Final = {
+    "harmonic_complexity": 4.0,
+    "emotional_tension": 2.0,
+}  # times that, for what readers are slow to find
 PLAYERS_WEIGHT: Final = 0.06  # of all fourteen together
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from . import corpus, player, text
-from .readers import GUIDE_WEIGHT, PLAYERS_WEIGHT, TRAIT_WEIGHT, TRAITS, Guides, Players, Traits
+from .readers import GUIDE_WEIGHT, HARD_TRAITS, PLAYERS_WEIGHT, TRAIT_WEIGHT, TRAITS, Guides, Players, Traits
 from .stopping import STOPPED, Stop
 from .windows import IGNORED, SPOILT_SHARE, Corpus, Window, delayed, spoilt, words
 
@@ -30,6 +30,7 @@ EARLY_WEIGHT: Final = 3.0
 GRID_FRAMES: Final = 2  # the frames at and after a sixteenth, where notes start or do not
 GRID_WEIGHT: Final = 2.0
 FRAMES_PER_STEP: Final = 2000  # of each process
+TRAIT_SHARES: Final = torch.tensor([HARD_TRAITS.get(name, 1.0) for name in TRAITS])
 SMOOTHING: Final = 0.995  # per step, of the averaged weights that are exported
 
 
@@ -261,7 +262,12 @@ class Trainer:
         players = self._players.loss(self._guides.states, [window.piece for window in batch])
         self._player_losses.append(players.item())
         tokens = (losses * weight).sum() / weight.sum()
-        return tokens + GUIDE_WEIGHT * (tempo + phase) + TRAIT_WEIGHT * traits.sum() + PLAYERS_WEIGHT * players
+        return (
+            tokens
+            + GUIDE_WEIGHT * (tempo + phase)
+            + TRAIT_WEIGHT * (traits * TRAIT_SHARES).sum()
+            + PLAYERS_WEIGHT * players
+        )
 
     def _token_losses(
         self, batch: list[Window], word_ids: Tensor, mask: Tensor, kept: Tensor, spoiled: bool = False
