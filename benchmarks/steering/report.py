@@ -29,6 +29,10 @@ def write_report(found: dict[str, Any], folder: Path) -> str:
         "## Sliders",
         _sliders(found),
         "![Strength against score](steering.png)",
+        "## What the words alone do",
+        "The slider's own words added to the prompt, and nothing pushed: what this model knows to do when it is told. "
+        "`+-` is a standard error.",
+        _said(found),
         "## What a slider does to the others",
         "Effect at the upper end less effect at the lower one, halved; of a slider with one open side, at that end. "
         "Rows are what is pushed, columns what is heard.",
@@ -159,8 +163,8 @@ def _sliders(found: dict[str, Any]) -> str:
                     side,
                     f"{one['end']:+g}",
                     f"{one['spearman']:.2f}",
-                    f"{one['own']:+.2f}",
-                    f"{one['specificity']:.1f}x",
+                    f"{one['own']:+.2f} +- {one['own_error']:.2f}",
+                    f"{one['specificity']:.1f}x (at most {one['own'] / max(one['others_by_chance'], 1e-9):.1f}x)",
                     f"{one['frechet']:.2f}x",
                     f"{one['failed']}/{one['clips']}",
                     f"{one['loudness_db']:+.1f}",
@@ -180,8 +184,23 @@ def _sliders(found: dict[str, Any]) -> str:
             f"{figures['many_players_auc']:.2f}; the octave of the tempo is right in "
             f"{figures['octaves_right']:.0%} (by the tracker alone in {figures['octaves_right_of_tracker']:.0%})."
         )
-    text = _table(head, rows) + "\n\nOf a closed side the Spearman is that over all strengths tried. " + judge
+    text = (
+        _table(head, rows)
+        + '\n\nOf a closed side the Spearman is that over all strengths tried. "At most" is the own effect over '
+        "what so few clips make of no effect at all. " + judge
+    )
     return text + "\n\n" + _table(("slider", "acts on layers", "lower end", "upper end"), _ends(found))
+
+
+def _said(found: dict[str, Any]) -> str:
+    rows = []
+    for name, sides in found.get("said", {}).items():
+        for side, one in sides.items():
+            slider = found["sliders"].get(name, {}).get("sides", {}).get(side, {"closed": True})
+            pushed = "closed" if slider["closed"] else f"{slider['own']:+.2f} +- {slider['own_error']:.2f}"
+            told = f"{one['own']:+.2f} +- {one['own_error']:.2f}"
+            rows.append((name, side, told, f"{one['specificity']:.1f}x", pushed))
+    return _table(("attribute", "side", "said (sd)", "over others", "the slider's end (sd)"), rows) if rows else ""
 
 
 def _ends(found: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -7,9 +7,10 @@ import time
 import numpy as np
 import pytest
 from benchmarks.steering import report
-from benchmarks.steering.cells import Cell, slider_cells, stack_cells, twins
+from benchmarks.steering.cells import SAID, Cell, said_cells, slider_cells, stack_cells, twins
 from benchmarks.steering.latency import _Listener
 from benchmarks.steering.sizes import PROMPTS, SIZES
+from benchmarks.steering.studio import WHOLE, Share
 
 from resonance.sliders import SLIDER_NAMES, SLIDER_PAIRS
 from resonance.v1 import generate_pb2, steering_pb2
@@ -55,6 +56,23 @@ def test_stacks_ask_only_of_open_sides_and_never_twice_of_one_slider() -> None:
         for name, sign in group:
             assert ends[name][1 if sign > 0 else 0]
         assert all(strength for cell in cells for _, strength in cell.pushes)
+
+
+def test_every_cell_belongs_to_exactly_one_process() -> None:
+    keys = [cell.key for cell in twins(SIZES["full"])]
+    for count in (1, 2, 3):
+        owners = [[share.has(key) for share in (Share(index, count) for index in range(count))] for key in keys]
+        assert all(sum(row) == 1 for row in owners)
+        assert all(any(row[index] for row in owners) for index in range(count)), "every process has work"
+    assert all(WHOLE.has(key) for key in keys)
+
+
+def test_what_is_said_is_said_of_every_slider_beside_the_bare_prompt_and_pushes_nothing() -> None:
+    assert set(SAID) == set(SLIDER_NAMES)
+    plain = {cell.key for cell in twins(SIZES["small"])}
+    for pairs in said_cells(SIZES["small"]).values():
+        assert {bare.key for _, bare in pairs} <= plain
+        assert all(said.prompt.startswith(bare.prompt + ", ") and not said.pushes for said, bare in pairs)
 
 
 def test_a_cells_key_depends_on_everything_that_shapes_it() -> None:
