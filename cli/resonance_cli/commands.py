@@ -26,7 +26,12 @@ from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
 from resonance_cli.terminal import Address, AsJson, console, open_client, progress_bar, say, told_errors
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(
+    help="Original music from taste and words. `up` runs the system; the other commands use and keep it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
 app.add_typer(steering_commands.app)
 app.add_typer(store_app, name="store")
 app.add_typer(bench_app, name="bench")
