@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from model.training.compose import Labels, compose
+from model.training.compose import compose
 from model.training.listener import features
+from model.training.pieces import Labels
 from numpy.typing import NDArray
 
 from .judges import through
