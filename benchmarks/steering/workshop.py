@@ -22,7 +22,7 @@ from resonance_extract.layers import best_layers
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.shipped import put_shipped
 from resonance_extract.statistics import Reference
-from resonance_extract.whitening import diagonal, shrunk
+from resonance_extract.whitening import diagonal
 from resonance_model.listen import hear_clip
 from resonance_model.loaded import LoadedModel
 
@@ -111,7 +111,6 @@ def _add_taste(
         ("contrast", reference.mean, None),
         ("mean", nothing, None),
         ("whitened", reference.mean, diagonal),
-        ("shrunk", reference.mean, shrunk),
     ):
         half, other, whole = (mean - against for mean in (means[::2].mean(0), means[1::2].mean(0), means.mean(0)))
         if whiten is not None:
