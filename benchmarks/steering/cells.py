@@ -99,7 +99,7 @@ SAID: dict[str, tuple[str, str]] = {
     "harmonic_complexity": ("with complex chords", "with simple chords"),
     "instrument_density": ("dense full band", "sparse and minimal"),
     "vocal_presence": ("with choir vocals", "instrumental, no vocals"),
-    "emotional_tension": ("dark and tense", "happy and relaxed"),
+    "emotional_tension": ("dark and tense", "happy and cheerful"),
 }
 
 
