@@ -29,7 +29,7 @@ from .playlists import TRACKS
 from .scorers import OWN
 from .sizes import Size
 from .studio import Studio
-from .workshop import Workshop, cosine
+from .workshop import HALVES, Workshop, cosine
 
 Array = NDArray[np.float64]
 HALF_NORMAL = float(np.sqrt(2 / np.pi))  # the mean absolute value of a standard normal variable
@@ -290,7 +290,9 @@ class Analysis:
             "nearest": {label: float(np.mean(one)) for label, one in picks.items()},
             "change_points_at": {label: float(np.mean(one)) for label, one in shifts.items()},
             "clips": {label: len(one) for label, one in picks.items()},
-            "split_half": {kind: _of_kind(self._shop.halves, kind) for kind in TASTE_KINDS},
+            "split_half": {
+                kind: {str(count): _of_kind(self._shop.halves, kind, count) for count in HALVES} for kind in TASTE_KINDS
+            },
             "between": {kind: self._between(names, kind) for kind in TASTE_KINDS},
         }
 
@@ -352,5 +354,7 @@ def _nearest(gaps: Array) -> int:
     return int(np.argmin(np.square(gaps).sum(1)))
 
 
-def _of_kind(values: dict[str, float], kind: str) -> float:
-    return float(np.mean([value for name, value in values.items() if name.endswith(f":{kind}")]))
+def _of_kind(values: dict[tuple[str, int], float], kind: str, count: int) -> float:
+    return float(
+        np.mean([value for (name, size), value in values.items() if name.endswith(f":{kind}") and size == count])
+    )

@@ -114,7 +114,7 @@ def test_the_split_half_row_is_that_of_the_taste_that_ships() -> None:
         "nearest": {"contrast 1": 0.5},
         "chance": 0.125,
         "real_tracks": 0.5,
-        "split_half": {"mean": 0.95, "contrast": 0.5, "varied": 0.1},
+        "split_half": {"mean": {"2": 0.7, "6": 0.95}, "contrast": {"2": 0.3, "6": 0.5}},
     }
     rows = {row[0]: row for row in report._taste_goals(tastes)}
     (row,) = (row for name, row in rows.items() if name.startswith("split-half"))
