@@ -169,6 +169,6 @@ def taste_cells(size: Size, names: list[str], words: dict[str, str]) -> dict[tup
 
 def held_cells(size: Size, ends: Ends) -> list[Cell]:
     """A knob held for a minute, beside none."""
-    plain = [Cell(prompt=PROMPTS[index], seed=FIRST_SEED, clip_s=size.held_s) for index in range(2)]
+    plain = [Cell(prompt=PROMPTS[index], seed=FIRST_SEED, clip_s=size.held_s) for index in range(4)]
     energy = ends["energy"][1] or ends["energy"][0]
     return plain + [replace(cell, pushes=(("energy", energy),)) for cell in plain]

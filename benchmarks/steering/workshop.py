@@ -75,7 +75,8 @@ async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[n
         limits = concept.calibration
         bold = concept.natural_strength or 2.0
         is_known = concept.HasField("calibration")
-        shop.ends[name] = (limits.strength_min, limits.strength_max) if is_known else (-bold, bold)
+        low, high = (limits.strength_min, limits.strength_max) if is_known else (-bold, bold)
+        shop.ends[name] = (round(low, 4), round(high, 4))
         shop.reasons[name] = (limits.reason_min, limits.reason_max)
         shop.gains[name] = shop.gains[f"{name}:whitened"] = dict(concept.layer_gains)
         shop.tag = digest_of([shop.tag, concept.vector_sha256, sorted(concept.layer_gains.items())])[:8]
