@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from benchmarks.arms import Timing, ratio
-from resonance.client import AsyncClient, request_of
+from resonance.client import AsyncClient
+from resonance.requests import request_of
 from resonance.rpc import RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore

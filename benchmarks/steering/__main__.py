@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,32 +19,24 @@ from resonance.settings import Settings
 from resonance_model.loaders import load_model
 
 from .analysis import Analysis
-from .cells import held_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
+from .cells import Cell, held_cells, said_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
 from .judges import teach
 from .latency import knob_to_ear
 from .playlists import NAMES, marks, render_playlists
 from .report import write_report
-from .sizes import SIZES
-from .studio import Studio
-from .workshop import open_workshop
+from .sizes import SIZES, Size
+from .studio import WHOLE, Share, Studio
+from .workshop import Workshop, open_workshop
 
 RESULTS = Path(__file__).parents[1] / "results"
-PARTS = ("sliders", "live", "tastes", "stacking", "variants", "held")
+PARTS = ("sliders", "said", "live", "tastes", "stacking", "variants", "held")
 # What a person would say of each playlist; the arm that steers by words alone.
 WORDS = {name: name for name in NAMES}
 
 
 def main() -> None:
     """Runs the bench at a size, in order of importance, and reports on whatever there is."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=SIZES, default="small")
-    parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated, of " + ", ".join(PARTS))
-    parser.add_argument("--minutes", type=float, help="stop rendering after so long and report on what there is")
-    parser.add_argument("--cache", type=Path, default=Path(".bench/steering"))
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--model", default="embedded", help="a folder, or `embedded`")
-    parser.add_argument("--precision", default="fp32")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     torch.set_num_threads(1)
     size, parts = SIZES[arguments.size], arguments.parts.split(",")
     model = load_model(
@@ -54,32 +51,28 @@ def main() -> None:
         playlists = {}
     judges = teach(model.codec, folder)
     shop = open_workshop(model, folder, playlists)
-    studio = Studio(model, shop, judges, folder, minutes=arguments.minutes)
-    studio.make(twins(size), "unsteered")
-    half = len(twins(size)) // 2
-    studio.make([replace(cell, seed=cell.seed + 2000) for cell in twins(size)[:half]], "chance")
-    if "sliders" in parts:
-        studio.make([cell for cells in slider_cells(size, shop.ends).values() for cell in cells], "sliders")
-    if "tastes" in parts and playlists:
-        studio.make([cell for cells in taste_cells(size, list(NAMES), WORDS).values() for cell in cells], "tastes")
-    if "stacking" in parts:
-        for way in ("joint", "sum"):
-            studio.make(
-                [cell for cells in stack_cells(size, shop.ends, way).values() for cell in cells], f"stacking, {way}"
-            )
-    if "variants" in parts:
-        studio.make(
-            [cell for cells in variant_cells(size, shop.best, shop.ends).values() for cell in cells], "variants"
-        )
-    if "held" in parts:
-        studio.make(held_cells(size, shop.ends), "held")
-    analysis = Analysis(studio, size, shop)
+
+    def studio(share: Share = WHOLE) -> Studio:
+        return Studio(model, shop, judges, folder, minutes=arguments.minutes, share=share)
+
+    if arguments.share:
+        _render(studio(Share(arguments.share, arguments.processes)), size, parts, shop, has_playlists=bool(playlists))
+        return
+    helpers = [_start_helper(index) for index in range(1, arguments.processes)]
+    try:
+        _render(studio(Share(0, arguments.processes)), size, parts, shop, has_playlists=bool(playlists))
+    finally:
+        failed = [helper.args for helper in helpers if helper.wait()]
+    if failed:
+        raise SystemExit(f"a helper failed ({failed[0]!r}); the same command goes on with what is missing")
+    analysis = Analysis(studio(), size, shop)
     found = setting() | {
         "size": arguments.size,
         "conditions": asdict(size),
         "model": {"id": model.facts.model_id, "digest": model.facts.digest, "precision": model.facts.precision},
         "judges": {} if judges is None else judges.figures,
         "sliders": analysis.sliders(),
+        "said": analysis.said(),
         "side_effects": analysis.side_effects(),
         "stacking": analysis.stacking(),
         "variants": analysis.variants(),
@@ -93,6 +86,50 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "steering.json").write_text(json.dumps(found, indent=1) + "\n")
     print(write_report(found, arguments.out))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="small")
+    parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated, of " + ", ".join(PARTS))
+    parser.add_argument("--minutes", type=float, help="stop rendering after so long and report on what there is")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that render side by side")
+    parser.add_argument("--share", type=int, default=0, help="be the helper of this number, and render its share alone")
+    parser.add_argument("--cache", type=Path, default=Path(".bench/steering"))
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--model", default="embedded", help="a folder, or `embedded`")
+    parser.add_argument("--precision", default="fp32")
+    return parser.parse_args()
+
+
+def _start_helper(index: int) -> subprocess.Popen[bytes]:
+    """The same command once more, for another share of the cells."""
+    command = [sys.executable, "-m", "benchmarks.steering", *sys.argv[1:], "--share", str(index)]
+    return subprocess.Popen(command)
+
+
+def _render(studio: Studio, size: Size, parts: list[str], shop: Workshop, *, has_playlists: bool) -> None:
+    """What is missing of the studio's share, the most important first."""
+    plain = twins(size)
+    studio.make(plain, "unsteered")
+    studio.make([replace(cell, seed=cell.seed + 2000) for cell in plain[: len(plain) // 2]], "chance")
+    if "sliders" in parts:
+        studio.make(_flat(slider_cells(size, shop.ends)), "sliders")
+    if "said" in parts:
+        studio.make([cell for pairs in said_cells(size).values() for pair in pairs for cell in pair], "said in words")
+    if "tastes" in parts and has_playlists:
+        studio.make(_flat(taste_cells(size, list(NAMES), WORDS)), "tastes")
+    if "stacking" in parts:
+        for way in ("joint", "sum"):
+            studio.make(_flat(stack_cells(size, shop.ends, way)), f"stacking, {way}")
+    if "variants" in parts:
+        studio.make(_flat(variant_cells(size, shop.best, shop.ends)), "variants")
+    if "held" in parts:
+        studio.make(held_cells(size, shop.ends), "held")
+
+
+def _flat(grid: Mapping[Any, list[Cell]]) -> list[Cell]:
+    return [cell for cells in grid.values() for cell in cells]
 
 
 if __name__ == "__main__":

@@ -14,14 +14,25 @@ from resonance.sliders import SLIDER_NAMES
 from resonance_extract.frechet import frechet_ratio
 from resonance_extract.quality import Quality, failed_gates
 
-from .cells import TASTE_KINDS, Cell, held_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
+from .cells import (
+    TASTE_KINDS,
+    Cell,
+    held_cells,
+    said_cells,
+    slider_cells,
+    stack_cells,
+    taste_cells,
+    twins,
+    variant_cells,
+)
 from .playlists import TRACKS
 from .scorers import OWN
 from .sizes import Size
 from .studio import Studio
-from .workshop import Workshop, cosine
+from .workshop import HALVES, Workshop, cosine
 
 Array = NDArray[np.float64]
+HALF_NORMAL = float(np.sqrt(2 / np.pi))  # the mean absolute value of a standard normal variable
 
 
 class Analysis:
@@ -38,9 +49,9 @@ class Analysis:
 
     # --- effects
 
-    def effect(self, cell: Cell, slider: str) -> float:
+    def effect(self, cell: Cell, slider: str, twin: Cell | None = None) -> float:
         """How far the clip moved from its twin in what the slider is about, in standard deviations of unsteered clips."""
-        ours, theirs = (self._studio.row(one)["scores"] for one in (cell, cell.twin))
+        ours, theirs = (self._studio.row(one)["scores"] for one in (cell, twin or cell.twin))
         moves = [(ours[name] - theirs[name]) / self._spread[name] for name in OWN[slider] if np.isfinite(ours[name])]
         return float(np.mean(moves)) if moves else float("nan")
 
@@ -134,7 +145,8 @@ class Analysis:
         if top == 0.0:
             return side | {"closed": True}
         cells = grid[name, top]
-        others = [abs(self.mean_effect(cells, other)) for other in SLIDER_NAMES if other != name]
+        moved = {other: [self.effect(cell, other) for cell in cells] for other in SLIDER_NAMES}
+        others = [abs(float(np.mean(moves))) for other, moves in moved.items() if other != name]
         tempo, tempo_folded, octaves_apart = self.tempo_ratio(cells)
         return side | {
             "closed": False,
@@ -143,6 +155,9 @@ class Analysis:
             "own": curve[top] * sign,
             "others": float(np.nanmean(others)),
             "specificity": curve[top] * sign / max(float(np.nanmean(others)), 1e-9),
+            "own_error": _error(moved[name]),
+            "others_by_chance": float(np.nanmean([_error(moves) for other, moves in moved.items() if other != name]))
+            * HALF_NORMAL,
             "failed": len(failures[top]),
             "clips": len(cells),
             "tempo": tempo,
@@ -161,6 +176,24 @@ class Analysis:
             ),
             "frechet": self.frechet_ratio(cells),
         }
+
+    def said(self) -> dict[str, Any]:
+        """Per slider and side, what the words alone do when a prompt says them: what this model knows to do at all."""
+        found: dict[str, Any] = {}
+        for (name, sign), pairs in said_cells(self._size).items():
+            if not all(self._studio.has(pair) for pair in pairs):
+                continue
+            moved = {one: [sign * self.effect(cell, one, twin) for cell, twin in pairs] for one in SLIDER_NAMES}
+            own = float(np.mean(moved[name]))
+            others = float(np.nanmean([abs(np.mean(moves)) for one, moves in moved.items() if one != name]))
+            found.setdefault(name, {})["up" if sign > 0 else "down"] = {
+                "own": own,
+                "own_error": _error(moved[name]),
+                "others": others,
+                "specificity": own / max(others, 1e-9),
+                "clips": len(pairs),
+            }
+        return found
 
     def side_effects(self) -> dict[str, list[float]]:
         """Seven by seven: what pushing a slider to its upper end less pushing it to its lower one does to each score; of a slider with one
@@ -257,7 +290,9 @@ class Analysis:
             "nearest": {label: float(np.mean(one)) for label, one in picks.items()},
             "change_points_at": {label: float(np.mean(one)) for label, one in shifts.items()},
             "clips": {label: len(one) for label, one in picks.items()},
-            "split_half": {kind: _of_kind(self._shop.halves, kind) for kind in TASTE_KINDS},
+            "split_half": {
+                kind: {str(count): _of_kind(self._shop.halves, kind, count) for count in HALVES} for kind in TASTE_KINDS
+            },
             "between": {kind: self._between(names, kind) for kind in TASTE_KINDS},
         }
 
@@ -298,6 +333,11 @@ class Analysis:
         return {name: float(np.mean(values)) for name, values in found.items()}
 
 
+def _error(moves: Sequence[float]) -> float:
+    """The standard error of a mean over clips."""
+    return float(np.nanstd(moves, ddof=1) / np.sqrt(len(moves))) if len(moves) > 1 else float("nan")
+
+
 def _monotony(strengths: Sequence[float], values: Sequence[float]) -> float:
     if len(strengths) < 3:
         return float("nan")
@@ -314,5 +354,7 @@ def _nearest(gaps: Array) -> int:
     return int(np.argmin(np.square(gaps).sum(1)))
 
 
-def _of_kind(values: dict[str, float], kind: str) -> float:
-    return float(np.mean([value for name, value in values.items() if name.endswith(f":{kind}")]))
+def _of_kind(values: dict[tuple[str, int], float], kind: str, count: int) -> float:
+    return float(
+        np.mean([value for (name, size), value in values.items() if name.endswith(f":{kind}") and size == count])
+    )

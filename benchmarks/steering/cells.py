@@ -85,9 +85,36 @@ def stack_cells(size: Size, ends: Ends, stacking: str) -> dict[tuple[tuple[str, 
                 stacking=stacking,
                 pushes=tuple((name, STACK_SHARE * ends[name][0 if sign < 0 else 1]) for name, sign in group),
             )
-            for prompt, seed in places(size, max(1, size.few_prompts // 2))
+            for prompt, seed in places(size, size.few_prompts)
         ]
         for group in asked
+    }
+
+
+# A slider's own words, added to a bench prompt: what the model does when it is simply told. (more of it, less of it)
+SAID: dict[str, tuple[str, str]] = {
+    "energy": ("powerful and energetic", "calm and gentle"),
+    "tempo": ("fast", "slow"),
+    "bass_resonance": ("with deep bass", "without bass"),
+    "harmonic_complexity": ("with complex chords", "with simple chords"),
+    "instrument_density": ("dense full band", "sparse and minimal"),
+    "vocal_presence": ("with choir vocals", "instrumental, no vocals"),
+    "emotional_tension": ("dark and tense", "happy and cheerful"),
+}
+
+
+def said_cells(size: Size) -> dict[tuple[str, int], list[tuple[Cell, Cell]]]:
+    """(slider, sign) to clips whose prompt says it, each with the clip of the bare prompt; nothing is pushed."""
+    return {
+        (name, sign): [
+            (
+                Cell(prompt=f"{prompt}, {words[0 if sign > 0 else 1]}", seed=seed, clip_s=size.clip_s),
+                Cell(prompt=prompt, seed=seed, clip_s=size.clip_s),
+            )
+            for prompt, seed in places(size)
+        ]
+        for name, words in SAID.items()
+        for sign in (1, -1)
     }
 
 
@@ -120,7 +147,7 @@ def variant_cells(size: Size, best: dict[str, int], ends: Ends) -> dict[tuple[st
     return cells
 
 
-TASTE_KINDS = ("varied", "contrast", "mean", "whitened", "shrunk")
+TASTE_KINDS = ("mean", "contrast", "varied", "whitened")
 
 
 def taste_cells(size: Size, names: list[str], words: dict[str, str]) -> dict[tuple[str, str, float], list[Cell]]:
@@ -142,6 +169,6 @@ def taste_cells(size: Size, names: list[str], words: dict[str, str]) -> dict[tup
 
 def held_cells(size: Size, ends: Ends) -> list[Cell]:
     """A knob held for a minute, beside none."""
-    plain = [Cell(prompt=PROMPTS[index], seed=FIRST_SEED, clip_s=size.held_s) for index in range(2)]
+    plain = [Cell(prompt=PROMPTS[index], seed=FIRST_SEED, clip_s=size.held_s) for index in range(4)]
     energy = ends["energy"][1] or ends["energy"][0]
     return plain + [replace(cell, pushes=(("energy", energy),)) for cell in plain]

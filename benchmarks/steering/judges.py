@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import librosa
 import numpy as np
-from model.training.compose import Labels, compose
+from model.training.compose import compose
 from model.training.listener import features
 from model.training.meters import HOP, RATE_HZ, autocorrelation, tempo
+from model.training.pieces import Labels
 from numpy.typing import NDArray
 
 Audio = NDArray[np.float32]

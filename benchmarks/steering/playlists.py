@@ -1,4 +1,4 @@
-"""Eight playlists of our composer's music: four tracks to make a taste of, four others to know it by."""
+"""Eight playlists of our composer's music: twelve tracks to make a taste of, twelve others to know it by."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from model.training.compose import Labels, compose
+from model.training.compose import compose
 from model.training.listener import features
+from model.training.pieces import Labels
 from numpy.typing import NDArray
 
 from .judges import through
 from .scorers import RATE_HZ
 
 FIRST_SEED: Final = 60_000_000
-TRACKS: Final = 4
+TRACKS: Final = 12
 TRACK_S: Final = 10.0
 
 
@@ -37,7 +38,7 @@ NAMES: Final = ("calm piano", "loud drums", "voices", "trumpet band", "guitars",
 
 def render_playlists(codec: Any, folder: Path) -> dict[str, NDArray[np.float32]]:
     """`[2 * TRACKS, samples]` by name: the tracks of the taste first. Rendered once below the folder. Raises OSError without FluidSynth."""
-    path = folder / "playlists.npz"
+    path = folder / f"playlists-{TRACKS}.npz"
     if not path.exists():
         np.savez(path, **_rendered())
     stored = np.load(path)

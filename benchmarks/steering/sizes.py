@@ -54,6 +54,9 @@ SIZES = {
     "medium": Size(
         prompts=12, seeds=2, strengths=(0.2, 0.4, 0.7, 1.0, 1.6), clip_s=8.0, few_prompts=6, triples=20, held_s=60.0
     ),
+    "wide": Size(
+        prompts=24, seeds=2, strengths=(0.25, 0.5, 0.75, 1.0), clip_s=6.0, few_prompts=4, triples=20, held_s=60.0
+    ),
     "full": Size(
         prompts=24,
         seeds=2,

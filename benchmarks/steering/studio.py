@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +34,43 @@ WINDOWS_S = 10.0
 Audio = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one of `count` processes renders: each cell belongs to exactly one, by its name."""
+
+    index: int
+    count: int
+
+    def has(self, key: str) -> bool:
+        """Whether the cell of this name is ours."""
+        return int(key[:8], 16) % self.count == self.index
+
+
+WHOLE = Share(0, 1)
+
+
 class Studio:
     """Renders and scores cells; one JSON line per cell, so that a stop costs at most the batch in hand."""
 
     def __init__(
-        self, model: LoadedModel, shop: Workshop, judges: Judges | None, folder: Path, *, minutes: float | None = None
+        self,
+        model: LoadedModel,
+        shop: Workshop,
+        judges: Judges | None,
+        folder: Path,
+        *,
+        minutes: float | None = None,
+        share: Share = WHOLE,
     ) -> None:
         self._model = model
         self._shop = shop
         self._judges = judges
-        self._path = folder / "scores.jsonl"
+        self._share = share
+        self._path = folder / ("scores.jsonl" if share.index == 0 else f"scores-{share.index}.jsonl")
         self._ends_s = float("inf") if minutes is None else time.monotonic() + 60 * minutes
         self.scores: dict[str, dict[str, Any]] = {}
-        if self._path.exists():
-            for line in self._path.read_text().splitlines():
+        for path in folder.glob("scores*.jsonl"):
+            for line in path.read_text().splitlines():
                 if line.endswith("}"):
                     row = json.loads(line)
                     self.scores[row["key"]] = row
@@ -62,7 +86,8 @@ class Studio:
         for cell in list(wanted.values()):
             if cell.pushes and self.key(cell.twin) not in self.scores:
                 wanted.setdefault(self.key(cell.twin), cell.twin)
-        ordered = sorted(wanted.values(), key=lambda cell: (bool(cell.pushes), cell.clip_s))
+        ours = [cell for key, cell in wanted.items() if self._share.has(key)]
+        ordered = sorted(ours, key=lambda cell: (bool(cell.pushes), cell.clip_s))
         started_s = time.monotonic()
         for place in range(0, len(ordered), SLOTS):
             if time.monotonic() > self._ends_s:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,24 +23,29 @@ from resonance_extract.layers import best_layers
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.shipped import put_shipped
 from resonance_extract.statistics import Reference
-from resonance_extract.whitening import diagonal, shrunk
+from resonance_extract.whitening import diagonal
 from resonance_model.listen import hear_clip
 from resonance_model.loaded import LoadedModel
 
 from .playlists import NAMES, TRACKS
 
+Array = NDArray[np.float32]
+Whiten = Callable[[Array, Reference], Array]
+HALVES = (1, 2, 4, 6)  # tracks against as many others
+
 
 @dataclass(slots=True)
 class Workshop:
     """Directions by name; `ends` are the sliders' safe ranges and `reasons` why they end there, `gains` their layers, `aucs` the layers'
-    separations, `halves` the tastes' split halves. `tag` names the sliders' directions and gains together."""
+    separations, `halves` the tastes' split
+    halves by name and the number of tracks on a side. `tag` names the sliders' directions and gains together."""
 
     directions: dict[str, Direction]
     ends: dict[str, tuple[float, float]]
     aucs: dict[str, list[float]]
     best: dict[str, int]
     unusable: dict[str, str]
-    halves: dict[str, float]
+    halves: dict[tuple[str, int], float]
     reference: Reference
     gains: dict[str, dict[int, float]] = field(default_factory=dict)
     reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -69,7 +75,8 @@ async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[n
         limits = concept.calibration
         bold = concept.natural_strength or 2.0
         is_known = concept.HasField("calibration")
-        shop.ends[name] = (limits.strength_min, limits.strength_max) if is_known else (-bold, bold)
+        low, high = (limits.strength_min, limits.strength_max) if is_known else (-bold, bold)
+        shop.ends[name] = (round(low, 4), round(high, 4))
         shop.reasons[name] = (limits.reason_min, limits.reason_max)
         shop.gains[name] = shop.gains[f"{name}:whitened"] = dict(concept.layer_gains)
         shop.tag = digest_of([shop.tag, concept.vector_sha256, sorted(concept.layer_gains.items())])[:8]
@@ -79,8 +86,8 @@ async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[n
     await store.close()
     await asyncio.to_thread(ear.close)
     varied = varied_mean(model, folder) if playlists else reference.mean
-    for name in NAMES if playlists else ():
-        _add_taste(shop, model, name, playlists[name][:TRACKS], varied)
+    for name, means in heard_playlists(model, folder, playlists).items():
+        _add_taste(shop, digest, name, means, varied)
     return shop
 
 
@@ -100,24 +107,41 @@ def varied_mean(model: LoadedModel, folder: Path) -> NDArray[np.float32]:
     return found
 
 
-def _add_taste(
-    shop: Workshop, model: LoadedModel, name: str, tracks: NDArray[np.float32], varied: NDArray[np.float32]
-) -> None:
-    means = np.stack([hear_clip(model, torch.from_numpy(track)).mean.numpy() for track in tracks]).astype(np.float32)
-    digest, reference = model.facts.digest, shop.reference
+def heard_playlists(
+    model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """What the layers say of the tracks that tastes are made of, `[TRACKS, layers, hidden]` by name. Heard once below the folder."""
+    path = folder / f"heard-{TRACKS}.npz"
+    if playlists and not path.exists():
+        heard = {
+            name: np.stack([hear_clip(model, torch.from_numpy(track)).mean.numpy() for track in tracks[:TRACKS]])
+            for name, tracks in playlists.items()
+        }
+        np.savez(path, **{name: means.astype(np.float32) for name, means in heard.items()})
+    if not playlists:
+        return {}
+    stored = np.load(path)
+    return {name: stored[name] for name in NAMES}
+
+
+def _add_taste(shop: Workshop, digest: str, name: str, means: NDArray[np.float32], varied: NDArray[np.float32]) -> None:
+    reference = shop.reference
     nothing = np.zeros_like(varied)
     for kind, against, whiten in (
         ("varied", varied, None),
         ("contrast", reference.mean, None),
         ("mean", nothing, None),
         ("whitened", reference.mean, diagonal),
-        ("shrunk", reference.mean, shrunk),
     ):
-        half, other, whole = (mean - against for mean in (means[::2].mean(0), means[1::2].mean(0), means.mean(0)))
-        if whiten is not None:
-            half, other, whole = (whiten(one, reference) for one in (half, other, whole))
-        shop.directions[f"taste:{name}:{kind}"] = direction_of(whole, reference, model_digest=digest)
-        shop.halves[f"taste:{name}:{kind}"] = cosine(half, other)
+
+        def difference(tracks: NDArray[np.float32], against: Array = against, whiten: Whiten | None = whiten) -> Array:
+            found = tracks.mean(0) - against
+            return found if whiten is None else whiten(found, reference)
+
+        shop.directions[f"taste:{name}:{kind}"] = direction_of(difference(means), reference, model_digest=digest)
+        for count in HALVES:
+            half, other = means[: 2 * count : 2], means[1 : 2 * count : 2]
+            shop.halves[f"taste:{name}:{kind}", count] = cosine(difference(half), difference(other))
 
 
 def cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -11,8 +11,9 @@ from typing import Any
 
 import grpc
 
-from resonance.client import AsyncClient, request_of
+from resonance.client import AsyncClient
 from resonance.errors import Overloaded
+from resonance.requests import request_of
 from resonance.rpc import error_of
 
 PROMPTS = ("calm piano", "fast drums and bass", "jazz guitar", "epic strings", "lo-fi beat", "happy folk guitar")

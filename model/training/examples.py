@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 import soundfile
 
-from .compose import Labels, compose
+from .compose import compose
+from .pieces import Labels
 from .render import render_piece
 from .synth import SAMPLE_RATE_HZ, Synth
 

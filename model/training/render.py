@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .compose import Piece, compose
+from .compose import compose
+from .pieces import Piece
 from .synth import FRAME_SAMPLES, Synth
 
 CLIPS_PER_SHARD: Final = 100

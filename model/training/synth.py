@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .compose import Note, channels
 from .palette import DRUMS, PROGRAMS, VOLUMES
+from .pieces import Note, channels
 
 SAMPLE_RATE_HZ: Final = 16_000
 FRAME_SAMPLES: Final = 320

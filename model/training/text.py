@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from .captions import NUMBERS, caption, vocabulary
-from .compose import FRAMES_PER_SIXTEENTH, compose
+from .compose import compose
 from .corpus import WORK
 from .palette import DRUMS, GENRES, PROGRAMS
+from .pieces import FRAMES_PER_SIXTEENTH
 
 FOLDER: Final = WORK / "text"
 TOKENS_MAX: Final = 32

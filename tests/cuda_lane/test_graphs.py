@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from support.gates import MOMENTS, ROWS, joins_of, wishes_of
-from support.takes import PROMPTS, codes_alone, voice_of
+from support.takes import PROMPTS, codes_alone, run, voice_of
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
@@ -21,7 +20,6 @@ from resonance_generate.stream import ChunkStream
 from resonance_model.loaded import LoadedModel
 from resonance_model.loaders import load_model
 from resonance_model.stage import LENGTH_BLOCK, Stage, open_stage
-from resonance_model.voice import Voice, advance
 
 pytestmark = [
     pytest.mark.cuda,
@@ -44,19 +42,6 @@ def stage_of(model: LoadedModel, places: int = 8) -> Stage:
     return stage
 
 
-def run_on(stage: Stage, model: LoadedModel, voices: Sequence[Voice], joins: Sequence[int]) -> None:
-    step = 0
-    with torch.inference_mode():
-        while not all(voice.is_finished for voice in voices):
-            present = [
-                voice for voice, join in zip(voices, joins, strict=True) if join <= step and not voice.is_finished
-            ]
-            stage.seat([voice.slot for voice in present])
-            if present:
-                advance(model.decoder, present, stage)
-            step += 1
-
-
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("rows", ROWS)
 def test_graphed_tokens_are_the_cpus(exact: LoadedModel, tiny: LoadedModel, rows: int, moment: str) -> None:
@@ -64,7 +49,7 @@ def test_graphed_tokens_are_the_cpus(exact: LoadedModel, tiny: LoadedModel, rows
     wishes = wishes_of(exact, rows)
     options: list[dict[str, Any]] = [wish.options(temperature=float(place % 2)) for place, wish in enumerate(wishes)]
     voices = [voice_of(exact, wish.prompt, **each) for wish, each in zip(wishes, options, strict=True)]
-    run_on(stage_of(exact), exact, voices, joins_of(exact, moment, rows))
+    run(exact, voices, joins_of(exact, moment, rows), stage=stage_of(exact))
     for wish, each, voice in zip(wishes, options, voices, strict=True):
         assert torch.equal(voice.frames(0, wish.frame_count), codes_alone(tiny, wish.prompt, **each))
 
@@ -72,7 +57,7 @@ def test_graphed_tokens_are_the_cpus(exact: LoadedModel, tiny: LoadedModel, rows
 def test_graphed_tokens_stay_the_cpus_across_blocks(exact: LoadedModel, tiny: LoadedModel) -> None:
     frames = LENGTH_BLOCK + 20
     voices = [voice_of(exact, PROMPTS[0], frame_count=frames), voice_of(exact, PROMPTS[1], frame_count=30)]
-    run_on(stage_of(exact, 2), exact, voices, [0, LENGTH_BLOCK - 10])
+    run(exact, voices, [0, LENGTH_BLOCK - 10], stage=stage_of(exact, 2))
     assert torch.equal(voices[0].frames(0, frames), codes_alone(tiny, PROMPTS[0], frame_count=frames))
     assert torch.equal(voices[1].frames(0, 30), codes_alone(tiny, PROMPTS[1], frame_count=30))
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from resonance_model.loaded import LoadedModel
 from resonance_model.sampling import Sampling
 from resonance_model.slot import Slot
+from resonance_model.stage import Stage
 from resonance_model.voice import Voice, advance
 
 PROMPTS = ("calm piano music", "fast energetic rock with drums and deep bass", "jazz", "ambient synth for sleep")
@@ -67,8 +68,10 @@ def codes_alone(model: LoadedModel, prompt: str, **options: Any) -> Tensor:
     return voice.frames(0, options["frame_count"])
 
 
-def run(model: LoadedModel, voices: Sequence[Voice], joins: Sequence[int] | None = None) -> None:
-    """Runs voices together; voice i joins at step joins[i] and leaves when it is finished."""
+def run(
+    model: LoadedModel, voices: Sequence[Voice], joins: Sequence[int] | None = None, stage: Stage | None = None
+) -> None:
+    """Runs voices together, on a stage where there is one; voice i joins at step joins[i] and leaves when it is finished."""
     joins = joins or [0] * len(voices)
     with torch.inference_mode():
         step = 0
@@ -76,6 +79,8 @@ def run(model: LoadedModel, voices: Sequence[Voice], joins: Sequence[int] | None
             present = [
                 voice for voice, join in zip(voices, joins, strict=True) if join <= step and not voice.is_finished
             ]
+            if stage is not None:
+                stage.seat([voice.slot for voice in present])
             if present:
-                advance(model.decoder, present)
+                advance(model.decoder, present, stage)
             step += 1

@@ -14,8 +14,9 @@ import httpx
 import pytest
 from tests.system.conftest import System
 
-from resonance.client import AsyncClient, Client, request_of
+from resonance.client import AsyncClient, Client
 from resonance.errors import ResonanceError
+from resonance.requests import request_of
 from resonance.v1 import generate_pb2, jobs_pb2
 
 pytestmark = pytest.mark.slow

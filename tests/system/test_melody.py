@@ -21,9 +21,10 @@ from support.sounds import write_sound
 from tests.system.conftest import System, start, stop
 from tests.system.test_performances import opened, until
 
-from resonance.client import AsyncClient, request_of
+from resonance.client import AsyncClient
 from resonance.errors import InvalidInput, ResonanceError, Unsupported
 from resonance.ids import sha256_hex
+from resonance.requests import request_of
 from resonance.v1 import generate_pb2
 
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from tests.system.conftest import System, start, stop
 
-from resonance.client import AsyncClient, request_of
+from resonance.client import AsyncClient
+from resonance.requests import request_of
 
 RATE_HZ = 16_000
 

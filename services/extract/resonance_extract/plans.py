@@ -28,7 +28,7 @@ from resonance_extract.scan import SCAN_STRENGTH, forms_of, renderings_of
 from resonance_extract.statistics import HeardPiece, Reference
 
 # Of a concept: in shares of its natural strength, at which the push is as large as its two sides differ.
-LADDER = (0.5, 1.0, 2.0, 3.5, 6.0)
+LADDER = (0.35, 0.7, 1.0, 1.5, 2.25, 3.5, 6.0)
 # So many of a concept's pairs are asked what they hear in a rendering; each is two more readings of it.
 READING_PAIRS_MAX = 3
 # Of a taste, and of concepts that know no natural strength: the push accumulates over layers and guidance multiplies it, and on the

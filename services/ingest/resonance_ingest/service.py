@@ -10,11 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict, ParseDict
-from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.json_format import MessageToDict
 
 from resonance.errors import (
-    DeadlineExceeded,
     FieldViolation,
     InvalidInput,
     NotFound,
@@ -27,21 +25,20 @@ from resonance.ids import digest_of, job_id_of, new_request_id
 from resonance.rpc import ServerContext, validate
 from resonance.settings import Settings
 from resonance.store import ObjectStore
-from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, jobs_pb2, steering_pb2
+from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
 from resonance_ingest.beats import with_beats
 from resonance_ingest.clips import read_chunks
 from resonance_ingest.job_store import JobStore, same_request
-from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, StateChange, Upload
+from resonance_ingest.jobs import Job, Upload
+from resonance_ingest.messages import message_of, upload_message
 from resonance_ingest.preparation import PreparedTrack
+from resonance_ingest.receiving import data_of, first_of, header_of, received, within
 from resonance_ingest.runner import Runner
 from resonance_ingest.sources.guard import check_link
 from resonance_ingest.sources.resolvers import resolver_for
-from resonance_ingest.sources.resumable import ResumableUploads, Session
+from resonance_ingest.sources.resumable import ResumableUploads
 from resonance_ingest.sources.uploads import UploadSpool
 
-# grpc.aio ends the requests of a cancelled call as if the client had finished, and cancels the handler only then: up to
-# 6 ms later in 60 calls on two busy cores. Without this pause a cut upload would be taken for a whole one.
-_CUT_IS_TOLD_WITHIN_S = 0.05
 _BEAT_S = 1.5  # a watcher hears something at least every two seconds
 
 
@@ -77,9 +74,10 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def UploadPlaylist(  # noqa: N802
         self, requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], context: ServerContext
     ) -> ingest_pb2.UploadPlaylistResponse:
-        header = await _header_of(requests, self._settings.upload_header_s_max)
+        header = await header_of(requests, self._settings.upload_header_s_max)
+        _check_options(header.options, "header.options")
         async with self._place(header.request_id), UploadSpool(self._store, self._settings) as spool:
-            uploads = await _receive(requests, spool, self._settings.upload_stall_s_max, header)
+            uploads = await received(requests, spool, self._settings.upload_stall_s_max, header)
             options = _options_of(header.options)
             content = [[upload.filename, upload.sha256] for upload in uploads]
             job = self._new_job(
@@ -148,12 +146,12 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def WriteUpload(  # noqa: N802
         self, requests: AsyncIterator[ingest_pb2.WriteUploadRequest], context: ServerContext
     ) -> ingest_pb2.WriteUploadResponse:
-        first = await _first_of(requests, self._settings.upload_header_s_max)
+        first = await first_of(requests, self._settings.upload_header_s_max)
         if first is None or not first.HasField("position"):
             raise invalid_field("position", "REQUIRED", "the bytes of an upload begin with their position")
         validate(first)
         with self._one_more_upload():
-            data = _data_of(_within(requests, self._settings.upload_stall_s_max))
+            data = data_of(within(requests, self._settings.upload_stall_s_max))
             session = await self._resumable.write(first.position.upload_id, first.position.offset, data)
         return ingest_pb2.WriteUploadResponse(upload=upload_message(session))
 
@@ -238,74 +236,6 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         )
 
 
-async def _first_of(requests: AsyncIterator[Any], header_s_max: float) -> Any:
-    """The first message, or None. Whoever opens a call and says nothing does not hold it open."""
-    try:
-        async with asyncio.timeout(header_s_max):
-            return await anext(requests, None)
-    except TimeoutError:
-        message = f"nothing came for {header_s_max:.0f} s: send it again"
-        raise DeadlineExceeded(message, reason="UPLOAD_STALLED") from None
-
-
-async def _header_of(
-    requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], header_s_max: float
-) -> ingest_pb2.UploadHeader:
-    first = await _first_of(requests, header_s_max)
-    if first is None or not first.HasField("header"):
-        raise invalid_field("header", "REQUIRED", "an upload begins with its header")
-    validate(first)
-    _check_options(first.header.options, "header.options")
-    return first.header
-
-
-async def _receive(
-    requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest],
-    spool: UploadSpool,
-    stall_s_max: float,
-    header: ingest_pb2.UploadHeader,
-) -> tuple[Upload, ...]:
-    has_ended = False
-    async for request in _within(requests, stall_s_max):
-        validate(request)
-        kind = request.WhichOneof("part")
-        if kind == "track":
-            announced = request.track.byte_count if request.track.HasField("byte_count") else None
-            await spool.open(request.track.filename, announced)
-        elif kind == "data":
-            await spool.write(request.data)
-        elif kind == "end" and header.has_end and not has_ended:
-            has_ended = True
-        else:
-            raise invalid_field("part", "OUT_OF_ORDER", "after the header come tracks and their data")
-    await asyncio.sleep(_CUT_IS_TOLD_WITHIN_S)
-    if header.has_end and not has_ended:
-        raise invalid_field("tracks", "UPLOAD_CUT", "the upload was cut on the way: send it again")
-    return await spool.finish(header.track_count if header.HasField("track_count") else None)
-
-
-async def _data_of(requests: AsyncIterator[ingest_pb2.WriteUploadRequest]) -> AsyncIterator[bytes]:
-    async for request in requests:
-        validate(request)
-        if request.WhichOneof("part") != "data":
-            raise invalid_field("part", "OUT_OF_ORDER", "after the position come bytes")
-        yield request.data
-
-
-async def _within(requests: AsyncIterator[Any], stall_s_max: float) -> AsyncIterator[Any]:
-    """The requests, for as long as the caller keeps sending."""
-    while True:
-        try:
-            async with asyncio.timeout(stall_s_max):
-                request = await anext(requests, None)
-        except TimeoutError:
-            message = f"the upload stood still for {stall_s_max:.0f} s: send it again"
-            raise DeadlineExceeded(message, reason="UPLOAD_STALLED") from None
-        if request is None:
-            return
-        yield request
-
-
 def _check_options(options: steering_pb2.TasteOptions, path: str = "options") -> None:
     """What no rule of one field can say."""
     faults = [
@@ -351,73 +281,3 @@ async def _clip_parts(track: PreparedTrack, path: Path) -> AsyncIterator[ingest_
             yield ingest_pb2.StreamClipsResponse(chunk=chunk)
     end = audio_pb2.StreamEnd(sample_count_total=sample_offset, sha256=digest.digest())
     yield ingest_pb2.StreamClipsResponse(end=end)
-
-
-def message_of(job: Job) -> jobs_pb2.Job:
-    """The job as a message."""
-    message = jobs_pb2.Job(
-        job_id=job.job_id,
-        state=_state_of(job.state),
-        progress=job.progress,
-        tracks=[_track_message(track) for track in job.tracks],
-        error=_fault_message(job.error),
-        title=job.title,
-        source_url=job.source_url,
-        options=ParseDict(job.options, steering_pb2.TasteOptions()),
-        create_time=_time_message(job.created_ms),
-        update_time=_time_message(job.updated_ms),
-        revision=job.revision,
-        history=[_change_message(change) for change in _history_of(job)],
-        retry_job_id=job.retried_as,
-        notice=job.notice,
-        can_retry=job.can_be_retried,
-    )
-    if job.taste is not None:
-        ParseDict(job.taste, message.taste, ignore_unknown_fields=True)
-    return message
-
-
-def _state_of(state: JobState) -> Any:
-    return jobs_pb2.JobState.Value(f"JOB_STATE_{state.value}")
-
-
-def _track_message(track: JobTrack) -> jobs_pb2.JobTrack:
-    return jobs_pb2.JobTrack(
-        index=track.index,
-        title=track.title,
-        state=_state_of(track.state),
-        error=_fault_message(track.error),
-        duration_s=track.duration_s,
-        clips_done=track.clips_done,
-        clips_total=track.clips_total,
-    )
-
-
-def _history_of(job: Job) -> tuple[StateChange, ...]:
-    return (StateChange(state=JobState.QUEUED, at_ms=job.created_ms), *job.history)
-
-
-def _change_message(change: StateChange) -> jobs_pb2.JobStateChange:
-    return jobs_pb2.JobStateChange(state=_state_of(change.state), time=_time_message(change.at_ms))
-
-
-def upload_message(session: Session) -> ingest_pb2.ResumableUpload:
-    """A resumable upload as a message."""
-    return ingest_pb2.ResumableUpload(
-        upload_id=session.upload_id,
-        filename=session.filename,
-        byte_count=session.byte_count,
-        offset=session.offset,
-        expire_time=_time_message(round(session.expires_s * 1000)),
-        sha256=session.sha256,
-    )
-
-
-def _fault_message(fault: Fault | None) -> jobs_pb2.Fault | None:
-    return jobs_pb2.Fault(reason=fault.reason, message=fault.message) if fault else None
-
-
-def _time_message(ms: int) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromMilliseconds(ms)
-    return stamp

@@ -17,7 +17,8 @@ import pytest_asyncio
 from google.protobuf import json_format
 from websockets.asyncio.client import ClientConnection, connect
 
-from resonance.client import AsyncClient, request_of
+from resonance.client import AsyncClient
+from resonance.requests import request_of
 from resonance.rpc import Door, RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore

@@ -25,7 +25,7 @@ from resonance.v1 import (
     steering_pb2,
 )
 from resonance_extract.refining.grammar import refine
-from resonance_ingest.service import upload_message
+from resonance_ingest.messages import upload_message
 from resonance_ingest.sources.resumable import ResumableUploads
 
 

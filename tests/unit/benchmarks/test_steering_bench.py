@@ -7,9 +7,10 @@ import time
 import numpy as np
 import pytest
 from benchmarks.steering import report
-from benchmarks.steering.cells import Cell, slider_cells, stack_cells, twins
+from benchmarks.steering.cells import SAID, Cell, said_cells, slider_cells, stack_cells, twins
 from benchmarks.steering.latency import _Listener
 from benchmarks.steering.sizes import PROMPTS, SIZES
+from benchmarks.steering.studio import WHOLE, Share
 
 from resonance.sliders import SLIDER_NAMES, SLIDER_PAIRS
 from resonance.v1 import generate_pb2, steering_pb2
@@ -57,6 +58,23 @@ def test_stacks_ask_only_of_open_sides_and_never_twice_of_one_slider() -> None:
         assert all(strength for cell in cells for _, strength in cell.pushes)
 
 
+def test_every_cell_belongs_to_exactly_one_process() -> None:
+    keys = [cell.key for cell in twins(SIZES["full"])]
+    for count in (1, 2, 3):
+        owners = [[share.has(key) for share in (Share(index, count) for index in range(count))] for key in keys]
+        assert all(sum(row) == 1 for row in owners)
+        assert all(any(row[index] for row in owners) for index in range(count)), "every process has work"
+    assert all(WHOLE.has(key) for key in keys)
+
+
+def test_what_is_said_is_said_of_every_slider_beside_the_bare_prompt_and_pushes_nothing() -> None:
+    assert set(SAID) == set(SLIDER_NAMES)
+    plain = {cell.key for cell in twins(SIZES["small"])}
+    for pairs in said_cells(SIZES["small"]).values():
+        assert {bare.key for _, bare in pairs} <= plain
+        assert all(said.prompt.startswith(bare.prompt + ", ") and not said.pushes for said, bare in pairs)
+
+
 def test_a_cells_key_depends_on_everything_that_shapes_it() -> None:
     cell = Cell(prompt="jazz", seed=1, clip_s=4.0, pushes=(("energy", 1.0),))
     others = [
@@ -96,7 +114,7 @@ def test_the_split_half_row_is_that_of_the_taste_that_ships() -> None:
         "nearest": {"contrast 1": 0.5},
         "chance": 0.125,
         "real_tracks": 0.5,
-        "split_half": {"contrast": 0.95, "mean": 0.5, "varied": 0.1},
+        "split_half": {"mean": {"2": 0.7, "6": 0.95}, "contrast": {"2": 0.3, "6": 0.5}},
     }
     rows = {row[0]: row for row in report._taste_goals(tastes)}
     (row,) = (row for name, row in rows.items() if name.startswith("split-half"))

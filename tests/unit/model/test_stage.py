@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 from benchmarks.checkpoints import TINY, TINY_MELODY, TINY_STEREO, make_checkpoint
 from support.gates import MOMENTS, ROWS, joins_of, wishes_of
-from support.takes import PROMPTS, codes_alone, voice_of
+from support.takes import PROMPTS, codes_alone, run, voice_of
 from support.tape import Taping
 from torch import Tensor
 
@@ -43,21 +43,6 @@ def stage_of(model: LoadedModel, capture: Capture, *, places: int = 8, positions
     return Stage(model.decoder, capture, place_count=places, position_count=positions)
 
 
-def run_on(stage: Stage, model: LoadedModel, voices: Sequence[Voice], joins: Sequence[int] | None = None) -> None:
-    """As `support.takes.run`, on the stage."""
-    joins = joins or [0] * len(voices)
-    step = 0
-    with torch.inference_mode():
-        while not all(voice.is_finished for voice in voices):
-            present = [
-                voice for voice, join in zip(voices, joins, strict=True) if join <= step and not voice.is_finished
-            ]
-            stage.seat([voice.slot for voice in present])
-            if present:
-                advance(model.decoder, present, stage)
-            step += 1
-
-
 def steering_of(model: LoadedModel, seed: int) -> Tensor | None:
     """Every third is None."""
     dice = torch.Generator().manual_seed(seed)
@@ -77,7 +62,7 @@ def test_tokens_are_the_free_steps(model: LoadedModel, capture: Capture, rows: i
         for place, wish in enumerate(wishes)
     ]
     voices = [voice_of(model, wish.prompt, **each) for wish, each in zip(wishes, options, strict=True)]
-    run_on(stage, model, voices, joins_of(model, moment, rows))
+    run(model, voices, joins_of(model, moment, rows), stage=stage)
     for wish, each, voice in zip(wishes, options, voices, strict=True):
         assert torch.equal(voice.frames(0, wish.frame_count), codes_alone(model, wish.prompt, **each))
 
@@ -91,7 +76,7 @@ def test_tokens_stay_the_same_across_blocks_of_attention(tiny: LoadedModel, capt
         for seed, count in enumerate(frames)
     ]
     voices = [voice_of(tiny, PROMPTS[seed], **each) for seed, each in enumerate(options)]
-    run_on(stage, tiny, voices, joins)
+    run(tiny, voices, joins, stage=stage)
     for seed, (voice, each) in enumerate(zip(voices, options, strict=True)):
         assert torch.equal(voice.frames(0, frames[seed]), codes_alone(tiny, PROMPTS[seed], **each))
 
@@ -102,7 +87,7 @@ def test_a_step_is_recorded_once_for_each_extent_and_then_played(tiny: LoadedMod
     stage.prepare()
     assert taping.tape_count == 3 * 2  # 1, 2 and 4 places; one block and two
     voices = [voice_of(tiny, prompt, frame_count=30) for prompt in PROMPTS]
-    run_on(stage, tiny, voices, [0, 3, 9, 9])
+    run(tiny, voices, [0, 3, 9, 9], stage=stage)
     assert taping.tape_count == 6
     assert taping.play_count == 30 + 3 + 9
 
@@ -110,7 +95,7 @@ def test_a_step_is_recorded_once_for_each_extent_and_then_played(tiny: LoadedMod
 def test_a_window_that_moves_moves_on_the_stage_too(tiny: LoadedModel, capture: Capture) -> None:
     options: dict[str, Any] = {"frame_count": 150, "temperature": 1.0, "window_steps": 60, "context_frames": 30}
     voice, other = voice_of(tiny, PROMPTS[0], **options), voice_of(tiny, PROMPTS[1], frame_count=90)
-    run_on(stage_of(tiny, capture, places=2, positions=60), tiny, [voice, other], [0, 17])
+    run(tiny, [voice, other], [0, 17], stage=stage_of(tiny, capture, places=2, positions=60))
     assert torch.equal(voice.frames(0, 150), codes_alone(tiny, PROMPTS[0], **options))
 
 
@@ -167,7 +152,7 @@ def test_more_slots_than_places_and_watched_ones_step_as_ever(tiny: LoadedModel,
 
     staged, free = voices(), voices()
     stage = stage_of(tiny, capture, places=3)
-    run_on(stage, tiny, staged)
+    run(tiny, staged, stage=stage)
     with torch.inference_mode():
         while not free[0].is_finished:
             advance(tiny.decoder, free)
@@ -177,11 +162,11 @@ def test_more_slots_than_places_and_watched_ones_step_as_ever(tiny: LoadedModel,
 def test_a_place_whose_last_slot_left_no_numbers_is_clean(tiny: LoadedModel, capture: Capture) -> None:
     stage = stage_of(tiny, capture, places=1)
     first = voice_of(tiny, PROMPTS[0], frame_count=30)
-    run_on(stage, tiny, [first])
+    run(tiny, [first], stage=stage)
     for cache in first.slot.caches:
         cache.fill_(float("nan"))
     second = voice_of(tiny, PROMPTS[1], frame_count=30)
-    run_on(stage, tiny, [second])
+    run(tiny, [second], stage=stage)
     assert torch.equal(second.frames(0, 30), codes_alone(tiny, PROMPTS[1], frame_count=30))
 
 
@@ -190,8 +175,8 @@ def test_zero_steering_is_bitwise_no_steering_on_the_stage(tiny: LoadedModel, ca
     steered, plain_one = (
         voice_of(tiny, PROMPTS[0], frame_count=24, temperature=1.0, steering=each) for each in (zero, None)
     )
-    run_on(stage_of(tiny, capture), tiny, [steered])
-    run_on(stage_of(tiny, capture), tiny, [plain_one])
+    run(tiny, [steered], stage=stage_of(tiny, capture))
+    run(tiny, [plain_one], stage=stage_of(tiny, capture))
     assert torch.equal(steered.frames(0, 24), plain_one.frames(0, 24))
 
 

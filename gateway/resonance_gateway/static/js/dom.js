@@ -39,6 +39,21 @@ export function enable(button, isEnabled) {
   button.disabled = !isEnabled;
 }
 
+/** Lights up while files are dragged over `zone`, and hands over those that are dropped. */
+export function onDrop(zone, take) {
+  const light = (isOver) => zone.classList.toggle("over", isOver);
+  zone.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    light(true);
+  });
+  zone.addEventListener("dragleave", () => light(false));
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    light(false);
+    take([...event.dataTransfer.files]);
+  });
+}
+
 /** Whether a press of this button should do nothing. */
 export const isDisabled = (button) => button.disabled || button.getAttribute("aria-disabled") === "true";
 

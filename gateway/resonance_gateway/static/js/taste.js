@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { say, sayNow, startJob } from "./announce.js";
-import { byId, el, show } from "./dom.js";
+import { byId, el, onDrop, show } from "./dom.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { sliderRow } from "./slider.js";
 import { draft, saveDraft } from "./store.js";
@@ -21,7 +21,7 @@ export class TasteStep {
     byId("taste-cancel").addEventListener("click", () => this._cancel());
     byId("taste-drop").addEventListener("click", () => this._forget());
     byId("taste-retry").addEventListener("click", () => this._submit(t("taste.asking"), () => api.retryTaste(this._retryId)));
-    this._watchDrops();
+    onDrop(byId("drop"), (files) => this._upload(files));
     this._buildStrength();
   }
 
@@ -181,21 +181,6 @@ export class TasteStep {
     show(byId("taste-sources"), true);
     show(byId("taste-work"), false, byId("files"));
     show(byId("taste-done"), false, byId("files"));
-  }
-
-  _watchDrops() {
-    const zone = byId("drop");
-    const light = (isOver) => zone.classList.toggle("over", isOver);
-    zone.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      light(true);
-    });
-    zone.addEventListener("dragleave", () => light(false));
-    zone.addEventListener("drop", (event) => {
-      event.preventDefault();
-      light(false);
-      this._upload([...event.dataTransfer.files]);
-    });
   }
 
   _buildStrength() {

@@ -1,7 +1,7 @@
 // A tune for live music to follow: hummed into the microphone, or a file. It stays in this page and is never stored.
 
 import { alarm, sayNow } from "./announce.js";
-import { byId, show } from "./dom.js";
+import { byId, onDrop, show } from "./dom.js";
 import { t } from "./strings.js";
 
 const HUM_S = 15;
@@ -15,7 +15,7 @@ export class Tune {
     byId("tune-hum").addEventListener("click", () => (this._recorder ? this._recorder.stop() : this._hum()));
     byId("tune-file").addEventListener("change", ({ target }) => this._take(target.files[0], target.files[0]?.name));
     byId("tune-forget").addEventListener("click", () => this._forget());
-    this._watchDrops();
+    onDrop(byId("tune-drop"), ([file]) => this._take(file, file?.name));
   }
 
   /** Calls `listener` with the sound in base64, or null, whenever there is another. */
@@ -82,22 +82,6 @@ export class Tune {
   _refuse(words) {
     byId("tune-status").textContent = words;
     alarm(words);
-  }
-
-  _watchDrops() {
-    const zone = byId("tune-drop");
-    const light = (isOver) => zone.classList.toggle("over", isOver);
-    zone.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      light(true);
-    });
-    zone.addEventListener("dragleave", () => light(false));
-    zone.addEventListener("drop", (event) => {
-      event.preventDefault();
-      light(false);
-      const [file] = event.dataTransfer.files;
-      this._take(file, file?.name);
-    });
   }
 }
 

@@ -1,0 +1,82 @@
+"""Jobs and uploads as messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.json_format import ParseDict
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from resonance.v1 import ingest_pb2, jobs_pb2, steering_pb2
+from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, StateChange
+from resonance_ingest.sources.resumable import Session
+
+
+def message_of(job: Job) -> jobs_pb2.Job:
+    """The job as a message."""
+    message = jobs_pb2.Job(
+        job_id=job.job_id,
+        state=_state_of(job.state),
+        progress=job.progress,
+        tracks=[_track_message(track) for track in job.tracks],
+        error=_fault_message(job.error),
+        title=job.title,
+        source_url=job.source_url,
+        options=ParseDict(job.options, steering_pb2.TasteOptions()),
+        create_time=_time_message(job.created_ms),
+        update_time=_time_message(job.updated_ms),
+        revision=job.revision,
+        history=[_change_message(change) for change in _history_of(job)],
+        retry_job_id=job.retried_as,
+        notice=job.notice,
+        can_retry=job.can_be_retried,
+    )
+    if job.taste is not None:
+        ParseDict(job.taste, message.taste, ignore_unknown_fields=True)
+    return message
+
+
+def _state_of(state: JobState) -> Any:
+    return jobs_pb2.JobState.Value(f"JOB_STATE_{state.value}")
+
+
+def _track_message(track: JobTrack) -> jobs_pb2.JobTrack:
+    return jobs_pb2.JobTrack(
+        index=track.index,
+        title=track.title,
+        state=_state_of(track.state),
+        error=_fault_message(track.error),
+        duration_s=track.duration_s,
+        clips_done=track.clips_done,
+        clips_total=track.clips_total,
+    )
+
+
+def _history_of(job: Job) -> tuple[StateChange, ...]:
+    return (StateChange(state=JobState.QUEUED, at_ms=job.created_ms), *job.history)
+
+
+def _change_message(change: StateChange) -> jobs_pb2.JobStateChange:
+    return jobs_pb2.JobStateChange(state=_state_of(change.state), time=_time_message(change.at_ms))
+
+
+def upload_message(session: Session) -> ingest_pb2.ResumableUpload:
+    """A resumable upload as a message."""
+    return ingest_pb2.ResumableUpload(
+        upload_id=session.upload_id,
+        filename=session.filename,
+        byte_count=session.byte_count,
+        offset=session.offset,
+        expire_time=_time_message(round(session.expires_s * 1000)),
+        sha256=session.sha256,
+    )
+
+
+def _fault_message(fault: Fault | None) -> jobs_pb2.Fault | None:
+    return jobs_pb2.Fault(reason=fault.reason, message=fault.message) if fault else None
+
+
+def _time_message(ms: int) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromMilliseconds(ms)
+    return stamp
