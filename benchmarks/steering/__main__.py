@@ -21,8 +21,9 @@ from resonance_model.loaders import load_model
 from .analysis import Analysis
 from .cells import Cell, held_cells, said_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
 from .judges import teach
+from .kinds import NAMES
 from .latency import knob_to_ear
-from .playlists import NAMES, marks, render_playlists
+from .playlists import marks, render_playlists
 from .report import write_report
 from .sizes import SIZES, Size
 from .studio import WHOLE, Share, Studio
@@ -65,7 +66,7 @@ def main() -> None:
         failed = [helper.args for helper in helpers if helper.wait()]
     if failed:
         raise SystemExit(f"a helper failed ({failed[0]!r}); the same command goes on with what is missing")
-    analysis = Analysis(studio(), size, shop)
+    analysis = Analysis(studio(), size, shop, judges)
     found = setting() | {
         "size": arguments.size,
         "conditions": asdict(size),

@@ -25,6 +25,7 @@ from .cells import (
     twins,
     variant_cells,
 )
+from .judges import Judges
 from .playlists import TRACKS
 from .scorers import OWN
 from .sizes import Size
@@ -38,7 +39,8 @@ HALF_NORMAL = float(np.sqrt(2 / np.pi))  # the mean absolute value of a standard
 class Analysis:
     """Everything is paired: a clip's effect is its score less that of its unsteered twin, in standard deviations of unsteered clips."""
 
-    def __init__(self, studio: Studio, size: Size, shop: Workshop) -> None:
+    def __init__(self, studio: Studio, size: Size, shop: Workshop, judges: Judges | None = None) -> None:
+        self._judges = judges
         self._studio = studio
         self._size = size
         self._shop = shop
@@ -256,7 +258,7 @@ class Analysis:
     # --- tastes
 
     def tastes(self, names: Sequence[str], words: dict[str, str], marks: dict[str, Array]) -> dict[str, Any]:
-        """How often the nearest playlist of steered clips is the right one, by held-out tracks' centroids in an embedding."""
+        """How often the right playlist of steered clips is picked: by the judge, and as the nearest of held-out centroids."""
         held = np.stack([marks[name][TRACKS:].mean(0) for name in names])
         scale = np.concatenate([marks[name] for name in names]).std(0) + 1e-6
         known = np.mean(
@@ -266,17 +268,23 @@ class Analysis:
             ]
         )
         picks: dict[str, list[bool]] = {}
+        judged: dict[str, list[bool]] = {}
+        steered: dict[str, list[Cell]] = {}
         shifts: dict[str, list[bool]] = {}
         centre = held.mean(0)
         for (kind, name, strength), cells in taste_cells(self._size, list(names), words).items():
             if not self._studio.has(cells):
                 continue
             label = kind if kind == "words" else f"{kind} {strength:g}"
+            if kind != "words":
+                steered.setdefault(label, []).extend(cells)
             twin_cells = [
                 Cell(prompt=c.prompt.split(f", {words[name]}")[0], seed=c.seed, clip_s=c.clip_s) for c in cells
             ]
             for cell, twin in zip(cells, twin_cells, strict=True):
                 mark = np.array(self._studio.row(cell)["embedding"])
+                if self._judges is not None:
+                    judged.setdefault(label, []).append(self._judges.kinds(mark[None]) == [name])
                 picks.setdefault(label, []).append(_nearest((mark[None] - held) / scale) == names.index(name))
                 if self._studio.has([twin]):
                     # What steering changed, against what sets each playlist apart: the prompt's own sound is taken out.
@@ -287,14 +295,24 @@ class Analysis:
         return {
             "chance": 1 / len(names),
             "real_tracks": float(known),
+            "real_tracks_judged": self._judged_tracks(names, marks),
+            "judged": {label: float(np.mean(one)) for label, one in judged.items()},
             "nearest": {label: float(np.mean(one)) for label, one in picks.items()},
             "change_points_at": {label: float(np.mean(one)) for label, one in shifts.items()},
             "clips": {label: len(one) for label, one in picks.items()},
+            "failed": {label: len(self.failures(cells)) for label, cells in steered.items()},
+            "frechet": {label: self.frechet_ratio(cells) for label, cells in steered.items()},
             "split_half": {
                 kind: {str(count): _of_kind(self._shop.halves, kind, count) for count in HALVES} for kind in TASTE_KINDS
             },
             "between": {kind: self._between(names, kind) for kind in TASTE_KINDS},
         }
+
+    def _judged_tracks(self, names: Sequence[str], marks: dict[str, Array]) -> float:
+        """The share of the playlists' own tracks that the judge puts right: what a steered clip is to be held against."""
+        if self._judges is None:
+            return float("nan")
+        return float(np.mean([[kind == name for kind in self._judges.kinds(marks[name])] for name in names]))
 
     def _between(self, names: Sequence[str], kind: str) -> list[list[float]]:
         """The cosine matrix of the tastes."""

@@ -147,7 +147,7 @@ def variant_cells(size: Size, best: dict[str, int], ends: Ends) -> dict[tuple[st
     return cells
 
 
-TASTE_KINDS = ("mean", "contrast", "varied", "whitened")
+TASTE_KINDS = ("contrast", "mean", "varied", "whitened")
 
 
 def taste_cells(size: Size, names: list[str], words: dict[str, str]) -> dict[tuple[str, str, float], list[Cell]]:

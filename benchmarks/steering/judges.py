@@ -15,6 +15,8 @@ from model.training.meters import HOP, RATE_HZ, autocorrelation, tempo
 from model.training.pieces import Labels
 from numpy.typing import NDArray
 
+from .kinds import kind_of
+
 Audio = NDArray[np.float32]
 Array = NDArray[np.float64]
 LESSONS: Final = 1200
@@ -35,17 +37,22 @@ _LEVELS: Final = (1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 1, 2, 4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judges:
-    """`ears` tell much from little, by attribute (`TAUGHT`); `octave` tells which octave of a tracked beat people would tap. `figures` say
-    how right each is on lessons that did not teach it."""
+    """`ears` tell much from little, by attribute (`TAUGHT`); `octave` tells which octave of a tracked beat people would tap; `kind` tells
+    the kinds of playlists apart. `figures` say how right each is on lessons that did not teach it."""
 
     ears: dict[str, Any]
     octave: Any
+    kind: Any
     figures: dict[str, float]
 
     def log_odds(self, audio: Audio) -> dict[str, float]:
         """By attribute, of a mono clip at 16 kHz: how sure its judge is that there is much of it."""
         mark = features(audio)[None]
         return {name: float(ear.decision_function(mark)[0]) for name, ear in self.ears.items()}
+
+    def kinds(self, embeddings: Array) -> list[str]:
+        """The playlist that each of `[clips, features]` sounds like."""
+        return [str(name) for name in self.kind.predict(embeddings)]
 
     def tempo_bpm(self, audio: Audio) -> float:
         """The tracked beat in the octave that its onsets speak for, in beats a minute."""
@@ -79,21 +86,29 @@ def teach(codec: Any, folder: Path) -> Judges | None:
     octave.fit(pulses[:TEACHING], octaves[:TEACHING])
     figures["octaves_right"] = float(np.mean(octave.predict(pulses[TEACHING:]) == octaves[TEACHING:]))
     figures["octaves_right_of_tracker"] = float(np.mean(tracked[TEACHING:] == octaves[TEACHING:]))
-    return Judges(ears=ears, octave=octave, figures=figures)
+    kinds = np.array([kind_of(one) or "" for one in labels])
+    kind = _judge().fit(lessons["heard"][:TEACHING][kinds[:TEACHING] != ""], kinds[:TEACHING][kinds[:TEACHING] != ""])
+    others = np.arange(LESSONS)[TEACHING:][kinds[TEACHING:] != ""]
+    figures["kinds_right"] = float(np.mean(kind.predict(lessons["heard"][others]) == kinds[others]))
+    return Judges(ears=ears, octave=octave, kind=kind, figures=figures)
+
+
+def _judge() -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced"))
 
 
 def _taught(heard: NDArray[np.float32], answers: Array) -> tuple[Any, float]:
     """A judge and its area under the curve on the lessons that did not teach it. Answers are 1, 0, or NaN for neither."""
-    from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     says = np.isfinite(answers)
     first, last = says.copy(), says.copy()
     first[TEACHING:], last[:TEACHING] = False, False
-    ear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced"))
-    ear.fit(heard[first], answers[first])
+    ear = _judge().fit(heard[first], answers[first])
     return ear, float(roc_auc_score(answers[last], ear.decision_function(heard[last])))
 
 

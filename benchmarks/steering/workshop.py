@@ -27,11 +27,12 @@ from resonance_extract.whitening import diagonal
 from resonance_model.listen import hear_clip
 from resonance_model.loaded import LoadedModel
 
-from .playlists import NAMES, TRACKS
+from .kinds import NAMES
+from .playlists import TRACKS
 
 Array = NDArray[np.float32]
 Whiten = Callable[[Array, Reference], Array]
-HALVES = (1, 2, 4, 6)  # tracks against as many others
+HALVES = (1, 2, 4, 8, 12)  # tracks against as many others
 
 
 @dataclass(slots=True)
@@ -110,11 +111,11 @@ def varied_mean(model: LoadedModel, folder: Path) -> NDArray[np.float32]:
 def heard_playlists(
     model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float32]]:
-    """What the layers say of the tracks that tastes are made of, `[TRACKS, layers, hidden]` by name. Heard once below the folder."""
-    path = folder / f"heard-{TRACKS}.npz"
+    """What the layers say of the tracks, `[2 * TRACKS, layers, hidden]` by name. Heard once below the folder."""
+    path = folder / f"heard-{2 * TRACKS}.npz"
     if playlists and not path.exists():
         heard = {
-            name: np.stack([hear_clip(model, torch.from_numpy(track)).mean.numpy() for track in tracks[:TRACKS]])
+            name: np.stack([hear_clip(model, torch.from_numpy(track)).mean.numpy() for track in tracks])
             for name, tracks in playlists.items()
         }
         np.savez(path, **{name: means.astype(np.float32) for name, means in heard.items()})
@@ -138,7 +139,9 @@ def _add_taste(shop: Workshop, digest: str, name: str, means: NDArray[np.float32
             found = tracks.mean(0) - against
             return found if whiten is None else whiten(found, reference)
 
-        shop.directions[f"taste:{name}:{kind}"] = direction_of(difference(means), reference, model_digest=digest)
+        shop.directions[f"taste:{name}:{kind}"] = direction_of(
+            difference(means[:TRACKS]), reference, model_digest=digest
+        )
         for count in HALVES:
             half, other = means[: 2 * count : 2], means[1 : 2 * count : 2]
             shop.halves[f"taste:{name}:{kind}", count] = cosine(difference(half), difference(other))

@@ -227,7 +227,7 @@ def rest_field(path: str) -> str:
 def _options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
     options = steering_pb2.TasteOptions(mix_mode=number_of(_MIX_MODE, body.mix_mode))  # type: ignore[arg-type]
     # Defaults stay unsaid, so that options of before the fields existed keep their digests.
-    if body.direction_kind != "mean":
+    if body.direction_kind != "contrast":
         options.direction_kind = number_of(_KIND, body.direction_kind)  # type: ignore[assignment]
     if body.whitening != "none":
         options.whitening = number_of(_WHITENING, body.whitening)  # type: ignore[assignment]

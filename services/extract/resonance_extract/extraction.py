@@ -60,8 +60,6 @@ class Extraction:
         """
         start = await _start_of(requests)
         check_options(start.options)
-        if not start.options.direction_kind:  # said in the digest, too: it once meant the contrast
-            start.options.direction_kind = steering_pb2.DIRECTION_KIND_MEAN
         if self._running >= self._running_max:
             message = f"{self._running} playlists are being listened to; try again in a few seconds"
             raise Overloaded(message, reason="TOO_MANY_EXTRACTIONS", retry_after_s=3.0)
@@ -127,7 +125,7 @@ class Extraction:
         _check_length(tracks, repeats)
         weights = clip_weights(tracks, start.options, repeats=repeats)
         reference = await self._shelf.get()
-        is_contrast = start.options.direction_kind == steering_pb2.DIRECTION_KIND_CONTRAST
+        is_contrast = start.options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
         digest = self._ear.model.facts.digest
         difference, direction = await _mixed(tracks, weights, reference, start.options, model_digest=digest)
         character = await self._describer.describe(
@@ -231,7 +229,7 @@ async def _mixed(
     model_digest: str,
 ) -> tuple[NDArray[np.float32], Direction]:
     """The difference that the tracks make, `[layers, hidden]`, and the taste's direction, as the options want them."""
-    is_contrast = options.direction_kind == steering_pb2.DIRECTION_KIND_CONTRAST
+    is_contrast = options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
     difference = mixed_mean(tracks, weights) - (reference.mean if is_contrast else np.float32(0.0))
     return difference, await asyncio.to_thread(_direction, difference, reference, options.whitening, model_digest)
 
