@@ -22,7 +22,7 @@ from .captions import ENERGY_WORDS, INSTRUMENT_WORDS, caption
 from .compose import SOLOISTS, compose
 from .generate import Generator
 from .listener import Listener, lessons, taught
-from .meters import Reading, folded, read, same_tempo
+from .meters import STILL_MIN_S, Reading, folded, read, same_tempo
 from .render import render_piece
 from .synth import Synth
 from .text import CLASSES, INSTRUMENTS
@@ -184,6 +184,7 @@ class Examination:
             "collapsed_prompts": sorted(
                 {prompt for prompt, reading in zip(asked, readings, strict=True) if reading.collapse}
             ),
+            "still": sum(reading.still_s >= STILL_MIN_S for reading in readings),
             "pulse_clarity_median": round(float(np.median([r.pulse_clarity for r in readings])), 3),
             "loudness_median_lufs": round(float(np.median([r.loudness_lufs for r in readings])), 1),
         }
@@ -256,6 +257,7 @@ def rendered(count: int) -> dict[str, Any]:
         "pulse_clarity_median": round(float(np.median([reading.pulse_clarity for reading in readings])), 3),
         "tempo": tempo_figures(wanted, readings),
         "collapsed": sum(bool(reading.collapse) for reading in readings),
+        "still": sum(reading.still_s >= STILL_MIN_S for reading in readings),
     }
 
 

@@ -34,3 +34,13 @@ def test_a_tone_held_after_the_first_second_is_a_collapse_and_clicks_are_none() 
     stuck = np.concatenate([music[:RATE_HZ] + tone[:RATE_HZ], tone[RATE_HZ:]])
     assert read(stuck).collapse in {"held", "drone"}
     assert read(music).collapse == ""
+
+
+def test_one_sound_struck_again_and_again_stands_still_and_a_change_of_pitch_does_not() -> None:
+    times = np.arange(10 * RATE_HZ) / RATE_HZ
+    strokes = 0.5 + 0.5 * np.exp(-(times % 0.1) * 20)
+    chugged = (0.2 * strokes * np.sign(np.sin(2 * np.pi * 110 * times))).astype(np.float32)
+    assert read(chugged).still_s > 9
+    pitch = np.where(times % 4 < 2, 110.0, 196.0)
+    changed = (0.2 * strokes * np.sign(np.sin(2 * np.pi * pitch * times))).astype(np.float32)
+    assert read(changed).still_s < 3
