@@ -26,7 +26,7 @@ _EMBEDDED = Card(
     training_data="Resonance: music by our own procedural composer, rendered with the FluidR3_GM sound font (MIT)",
     limits_note=(
         "A small model, trained for hours and not for months, at 16 kHz. It keeps a beat, plays the instruments that are asked for, and "
-        "knows six tempi; words for harmony and mode hardly act, and now and then, about once in 200, a take holds one tone. "
+        "knows six tempi; words for harmony, mode and tension act in three takes of four, and now and then a take stands on one chord. "
         "No lyrics, no other languages, no names of artists."
     ),
 )
