@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from . import corpus, player, text
-from .readers import GUIDE_WEIGHT, HARD_TRAITS, PLAYERS_WEIGHT, TRAIT_WEIGHT, TRAITS, Guides, Players, Traits
+from .readers import GUIDE_WEIGHT, PLAYERS_WEIGHT, TRAITS, Guides, Players, Traits, trait_weights
 from .stopping import STOPPED, Stop
 from .windows import IGNORED, SPOILT_SHARE, Corpus, Window, delayed, spoilt, words
 
@@ -30,7 +30,7 @@ EARLY_WEIGHT: Final = 3.0
 GRID_FRAMES: Final = 2  # the frames at and after a sixteenth, where notes start or do not
 GRID_WEIGHT: Final = 2.0
 FRAMES_PER_STEP: Final = 2000  # of each process
-TRAIT_SHARES: Final = torch.tensor([HARD_TRAITS.get(name, 1.0) for name in TRAITS])
+TRAIT_SMOOTHING: Final = 0.98  # per step, of the traits' losses by which their weights are chosen
 SMOOTHING: Final = 0.995  # per step, of the averaged weights that are exported
 
 
@@ -54,6 +54,7 @@ class Trainer:
         self._smooth = [parameter.detach().clone() for parameter in self.player.parameters()]
         self._guide_losses: list[tuple[float, float]] = []
         self._trait_losses: list[Tensor] = []
+        self._smooth_traits = torch.zeros(len(TRAITS))  # nothing is pushed until it was heard
         self._player_losses: list[float] = []
         self._random = Random(self.step * 1000 + self._rank)
         self._lengths = Random(self.step)  # the same for all processes, so that none waits for a longer one
@@ -259,13 +260,15 @@ class Trainer:
         self._guide_losses.append((tempo.item(), phase.item()))
         traits = self._traits.losses(self._guides.states, [window.piece for window in batch])
         self._trait_losses.append(traits.detach())
+        if self.frames >= self._arguments.short_frames:  # half-second windows have no harmony to find
+            self._smooth_traits.lerp_(traits.detach(), 1 - TRAIT_SMOOTHING)
         players = self._players.loss(self._guides.states, [window.piece for window in batch])
         self._player_losses.append(players.item())
         tokens = (losses * weight).sum() / weight.sum()
         return (
             tokens
             + GUIDE_WEIGHT * (tempo + phase)
-            + TRAIT_WEIGHT * (traits * TRAIT_SHARES).sum()
+            + (trait_weights(self._smooth_traits) * traits).sum()
             + PLAYERS_WEIGHT * players
         )
 
