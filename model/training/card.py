@@ -164,7 +164,7 @@ The listener's own accuracy on renderings: {figures["listener_accuracy_on_render
   {GENERATION["guidance_scale"]:g}, temperature {GENERATION["temperature"]:g}, top-k {GENERATION["top_k"]}) collapse: {_kinds(chance)}. {_long(figures)}
   "Held" is a stretch of more than 3 s in which nothing starts (renderings: 1.5 s at most).
 - One sound, struck again and again: in {chance["still"]} of those {chance["clips"]} clips the spectrum stands still for five seconds or more, as one chord chugged in
-  sixteenths does (the sample `rock-electric-guitar-150-bpm`); in {figures["renderings"]["still"]} of {figures["renderings"]["clips"]} renderings it does too.
+  sixteenths does (of the ten samples: {", ".join(figures["still_samples"]) or "none"}); in {figures["renderings"]["still"]} of {figures["renderings"]["clips"]} renderings it does too.
 - Nobody with ears has judged it: every figure here is a meter's, and no tagger trained on real recordings has been asked:
   the listener learned from our own renderings. How it sounds to ears that never heard this data is not known.
 - In transformers' own loop a second of music took {figures["speed_transformers_one_thread"]:.2f} core-seconds, on a machine busy with

@@ -336,7 +336,7 @@ def sha256_of(path: Path) -> str:
 
 def _asked_and_heard(examination: Examination, arguments: argparse.Namespace) -> dict[str, Any]:
     shown = examination.clips(list(SHOWN), 1, 10.0)
-    save_samples(shown, SHOWN, arguments.samples)
+    readings = save_samples(shown, SHOWN, arguments.samples)
     pictures.spectrograms(shown, SHOWN, arguments.figures / "ten-prompts.png")
     pictures.curves(arguments.figures / "training-curves.png")
     listener, _skill = _listener(examination, arguments.lessons)
@@ -347,6 +347,9 @@ def _asked_and_heard(examination: Examination, arguments: argparse.Namespace) ->
         "speed_transformers_one_thread": examination.speed(),
         "codec": measure(examination.generator.model.audio_encoder, with_codes=True),
         "training": last_gates(),
+        "still_samples": [
+            prompt for prompt, reading in zip(SHOWN, readings, strict=True) if reading.still_s >= STILL_MIN_S
+        ],
     }
 
 
