@@ -10,7 +10,7 @@ from resonance.sliders import SLIDER_NAMES
 
 from .sizes import FIRST_SEED, PROMPTS, Size
 
-SCORES_FORM = 4
+SCORES_FORM = 3
 Ends = dict[str, tuple[float, float]]
 TASTE_STRENGTHS = (0.5, 1.0)
 STACK_SHARE = 0.7
