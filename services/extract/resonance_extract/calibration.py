@@ -17,10 +17,8 @@ from resonance_extract.renderings import SEED, Condition, Measured
 Array = NDArray[np.float64]
 # What the Frechet distance at a slider's end may be over that of unsteered music (design/steering.md).
 FRECHET_RATIO_MAX = 1.25
-# The gate that names renderings that break, or come near it, while the mean holds.
+# The gate that names renderings that break while the mean holds.
 SINGLE_CLIPS = "single_clips"
-# How far a single rendering may go towards a gate. Few are rendered and many will be made: some of those go farther than any of these.
-WAY_MAX = 0.75
 PROTOTYPE_LAMBDA_MAX = 4.0
 # A farther strength must have at least a tenth more effect to be worth what it costs.
 KNEE_GROWTH_MIN = 1.1
@@ -31,8 +29,8 @@ def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -
     """The widest range around zero in which every measured strength passed and the effect still grows, each side for itself; a side that
     fails at once is 0, and says why.
 
-    A strength passes where the gates hold of the mean over prompts, and no rendering by itself has gone more than `WAY_MAX` of the way from
-    its unsteered twin to one; but a single rendering that does where none does at some strength farther out was
+    A strength passes where the gates hold of the mean over prompts and of every rendering by itself, each against its own unsteered twin,
+    so that inside the range no rendering was broken; but a single rendering that breaks where none does at some strength farther out was
     broken by chance and not by strength. Unsteered renderings of `OTHER_SEED`, where there are some, tell by the Frechet
     distance how far is still as near to unsteered music as chance: `faithful_min` and `faithful_max`, inside the range.
 
@@ -85,9 +83,7 @@ def _point(
     quality = mean_of([one for one, _ in renderings])
     twins = [measured[one.twin] for one in conditions]
     failed = failed_gates(quality, mean_of([twin.quality for twin in twins])) if strength else []
-    broken = [
-        bool(failed_gates(one, twin.quality, way=WAY_MAX)) for (one, _), twin in zip(renderings, twins, strict=True)
-    ]
+    broken = [bool(failed_gates(one, twin.quality)) for (one, _), twin in zip(renderings, twins, strict=True)]
     effects = [effect for _, effect in renderings]
     if strength and any(broken):
         failed = failed or [SINGLE_CLIPS]
@@ -133,9 +129,7 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
         if not point.passed and not _is_chance(point, outwards[place + 1 :]):
             gates = ", ".join(point.failed_gates)
             told = (
-                f"{point.failed_clips} of {point.clip_count} clips break or come near it"
-                if point.failed_clips
-                else "the mean breaks"
+                f"{point.failed_clips} of {point.clip_count} clips break" if point.failed_clips else "the mean breaks"
             )
             why = f"at {point.strength:g} {told} ({gates})"
             break

@@ -57,21 +57,17 @@ def mean_of(qualities: Sequence[Quality]) -> Quality:
     return Quality(**{name: float(np.mean([getattr(one, name) for one in qualities])) for name in names})
 
 
-def failed_gates(quality: Quality, unsteered: Quality, *, way: float = 1.0) -> list[str]:
+def failed_gates(quality: Quality, unsteered: Quality) -> list[str]:
     """The gates that do not hold: the first prototype's window of level, widened to what the unsteered music itself needs, and the
     ways in which steering breaks music that level does not see. The distance is told and is no gate: a slider that takes the
-    drums away moves the spectrum far, and is meant to.
-
-    `way` draws the gates in: with 0.75 a take fails that has gone more than three quarters of the way to one, from its unsteered twin
-    (in proportion, where the gate is a factor).
-    """
+    drums away moves the spectrum far, and is meant to."""
     gates = {
-        "rms": min(0.03 / way, unsteered.rms / 5**way) <= quality.rms <= max(0.35 * way, unsteered.rms * 2**way),
-        "clipping": quality.clipped_share <= max(0.005 * way, unsteered.clipped_share * 2**way),
-        "silence": quality.silent_share <= unsteered.silent_share + 0.4 * way,
-        "flatness": quality.flatness <= max(0.2 * way, unsteered.flatness * 2**way),
-        "repetition": quality.repetition <= unsteered.repetition + REPETITION_RISE_MAX * way,
-        "likelihood": quality.log_likelihood >= unsteered.log_likelihood - LIKELIHOOD_DROP_MAX * way,
+        "rms": min(0.03, unsteered.rms / 5) <= quality.rms <= max(0.35, unsteered.rms * 2),
+        "clipping": quality.clipped_share <= max(0.005, 2 * unsteered.clipped_share),
+        "silence": quality.silent_share <= unsteered.silent_share + 0.4,
+        "flatness": quality.flatness <= max(0.2, 2 * unsteered.flatness),
+        "repetition": quality.repetition <= unsteered.repetition + REPETITION_RISE_MAX,
+        "likelihood": quality.log_likelihood >= unsteered.log_likelihood - LIKELIHOOD_DROP_MAX,
     }
     return [name for name, holds in gates.items() if not holds]
 

@@ -86,28 +86,7 @@ def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:
     (point,) = (one for one in found.points if one.strength == 2.0)
     assert (point.failed_clips, point.clip_count, list(point.failed_gates)) == (1, 2, ["single_clips"])
     assert found.strength_max == 1.0
-    assert found.reason_max == "at 2 1 of 2 clips break or come near it (single_clips)"
-
-
-@pytest.mark.parametrize(
-    ("gate", "holds", "near"),
-    [
-        ("rms", 0.04, 0.028),
-        ("clipped_share", 0.003, 0.0045),
-        ("silent_share", 0.25, 0.35),
-        ("flatness", 0.1, 0.18),
-        ("repetition", 0.45, 0.55),
-        ("log_likelihood", -5.4, -5.6),
-    ],
-)
-def test_a_clip_that_comes_near_a_gate_ends_the_range_though_it_passes(gate: str, holds: float, near: float) -> None:
-    for value, end in ((holds, 2.0), (near, 1.0)):
-        cells = measured({1.0: 1.0, 2.0: 2.0}, {})
-        worst = Condition(prompt="one", strength=2.0, clip_s=1.0)
-        quality = replace(GOOD, **{gate: value})
-        cells[worst] = replace(cells[worst], quality=quality)
-        assert not failed_gates(quality, GOOD)
-        assert calibration_of(cells, norm_max=1.0).strength_max == end
+    assert found.reason_max == "at 2 1 of 2 clips break (single_clips)"
 
 
 def test_one_clip_that_breaks_where_none_does_farther_out_is_chance() -> None:
@@ -125,7 +104,7 @@ def test_one_clip_that_breaks_where_none_does_farther_out_is_chance() -> None:
 def test_a_side_that_breaks_at_once_is_closed_and_says_why() -> None:
     found = calibration_of(measured({-1.0: -1.0, 1.0: 1.0}, {-1.0: {"silent_share": 0.9}}), norm_max=1.0)
     assert found.strength_min == 0.0
-    assert found.reason_min == "closed: at -1 2 of 2 clips break or come near it (silence)"
+    assert found.reason_min == "closed: at -1 2 of 2 clips break (silence)"
     assert found.reason_max == "every strength that was tried holds"
 
 
