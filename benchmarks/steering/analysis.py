@@ -249,6 +249,7 @@ class Analysis:
                 if moves:
                     found[f"{word}_{way}"] = {
                         "count": len(moves),
+                        "clips": len(chosen[0][1]),
                         "as_asked": float(np.mean([min(one) > 0 for one in moves])),
                         "parts_as_asked": float(np.mean([part > 0 for one in moves for part in one])),
                         "weakest_part": float(np.mean([min(one) for one in moves])),

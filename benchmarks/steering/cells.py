@@ -41,10 +41,10 @@ class Cell:
         return Cell(prompt=self.prompt, seed=self.seed, clip_s=self.clip_s)
 
 
-def places(size: Size, count: int | None = None) -> list[tuple[str, int]]:
+def places(size: Size, count: int | None = None, seeds: int | None = None) -> list[tuple[str, int]]:
     """Prompts and seeds."""
     prompts = PROMPTS[: count or size.prompts]
-    return [(prompt, FIRST_SEED + index) for index in range(size.seeds) for prompt in prompts]
+    return [(prompt, FIRST_SEED + index) for index in range(seeds or size.seeds) for prompt in prompts]
 
 
 def twins(size: Size) -> list[Cell]:
@@ -63,7 +63,7 @@ def slider_cells(size: Size, ends: Ends) -> dict[tuple[str, float], list[Cell]]:
     return {
         (name, strength): [
             Cell(prompt=prompt, seed=seed, clip_s=size.clip_s, pushes=((name, strength),))
-            for prompt, seed in places(size)
+            for prompt, seed in places(size, seeds=size.end_seeds if strength in ends[name] else None)
         ]
         for name in SLIDER_NAMES
         for strength in sorted({*ladder(size, ends[name][0]), *ladder(size, ends[name][1])} - {0.0}, key=abs)
@@ -75,6 +75,7 @@ def stack_cells(size: Size, ends: Ends, stacking: str) -> dict[tuple[tuple[str, 
     sides = [(name, sign) for name in SLIDER_NAMES for sign in (1, -1) if ends[name][0 if sign < 0 else 1]]
     pairs = [pair for pair in combinations(sides, 2) if pair[0][0] != pair[1][0]]
     triples = [three for three in combinations(sides, 3) if len({name for name, _ in three}) == 3]
+    count = size.stacked_prompts if stacking == "joint" else size.few_prompts
     asked = pairs + triples[:: max(1, len(triples) // max(size.triples, 1))][: size.triples]
     return {
         group: [
@@ -85,7 +86,7 @@ def stack_cells(size: Size, ends: Ends, stacking: str) -> dict[tuple[tuple[str, 
                 stacking=stacking,
                 pushes=tuple((name, STACK_SHARE * ends[name][0 if sign < 0 else 1]) for name, sign in group),
             )
-            for prompt, seed in places(size, size.few_prompts)
+            for prompt, seed in places(size, count)
         ]
         for group in asked
     }

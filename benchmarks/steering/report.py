@@ -68,8 +68,9 @@ def _goals(found: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     stacking = found["stacking"]
     for word, wanted in (("pairs", 0.9), ("triples", 0.8)):
         if row := stacking.get(f"{word}_joint"):
-            plain = stacking.get(f"{word}_sum", {}).get("as_asked", float("nan"))
-            told = f"{row['as_asked']:.0%} of {row['count']} (plain sum {plain:.0%})"
+            told = f"{row['as_asked']:.0%} of {row['count']}, {row['clips']} clips each"
+            if plain := stacking.get(f"{word}_sum"):
+                told += f" (plain sum {plain['as_asked']:.0%}, {plain['clips']} clips each)"
             yield (
                 f"{word} of sliders in which every part moves as asked",
                 f">= {wanted:.0%}",

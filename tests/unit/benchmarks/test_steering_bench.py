@@ -9,7 +9,7 @@ import pytest
 from benchmarks.steering import report
 from benchmarks.steering.cells import SAID, Cell, said_cells, slider_cells, stack_cells, twins
 from benchmarks.steering.latency import _Listener
-from benchmarks.steering.sizes import PROMPTS, SIZES
+from benchmarks.steering.sizes import PROMPTS, SIZES, Size
 from benchmarks.steering.studio import WHOLE, Share
 
 from resonance.sliders import SLIDER_NAMES, SLIDER_PAIRS
@@ -27,13 +27,26 @@ def test_no_prompt_of_the_bench_made_or_calibrated_a_direction() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
-def test_every_steered_clip_has_its_unsteered_twin_and_keys_are_unique(size: object) -> None:
-    plain = {cell.key for cell in twins(size)}  # type: ignore[arg-type]
-    steered = [
-        cell for cells in slider_cells(size, dict.fromkeys(SLIDER_NAMES, (-2.0, 3.0))).values() for cell in cells
-    ]  # type: ignore[arg-type]
-    assert {cell.twin.key for cell in steered} <= plain
+def test_every_steered_clip_has_its_unsteered_twin_and_keys_are_unique(size: Size) -> None:
+    ends = (-2.0, 3.0)
+    grid = slider_cells(size, dict.fromkeys(SLIDER_NAMES, ends))
+    plain = {cell.key for cell in twins(size)}
+    more = {cell.twin.key for (_, strength), cells in grid.items() if strength in ends for cell in cells} - plain
+    steered = [cell for cells in grid.values() for cell in cells]
+    assert {cell.twin.key for cell in steered} <= plain | more
+    assert len(more) == size.prompts * (size.end_seeds - size.seeds)  # the studio makes them with the ends
     assert len({cell.key for cell in steered}) == len(steered)
+
+
+def test_ends_and_joint_stacks_are_heard_more_often_than_the_rest() -> None:
+    size, ends = SIZES["wide"], dict.fromkeys(SLIDER_NAMES, (-2.0, 3.0))
+    counts = {strength: len(cells) for (name, strength), cells in slider_cells(size, ends).items() if name == "tempo"}
+    assert {counts[-2.0], counts[3.0]} == {96}
+    assert {count for strength, count in counts.items() if strength not in (-2.0, 3.0)} == {48}
+    joint, plain_sum = (stack_cells(size, ends, way) for way in ("joint", "sum"))
+    assert {len(cells) for cells in joint.values()} == {24}
+    assert {len(cells) for cells in plain_sum.values()} == {8}
+    assert set(joint) == set(plain_sum)
 
 
 def test_the_full_size_is_the_one_that_was_asked_for() -> None:
