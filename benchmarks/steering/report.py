@@ -57,7 +57,7 @@ def _conditions(found: dict[str, Any]) -> str:
     size = found["conditions"]
     return (
         f"{size['prompts']} prompts x {size['seeds']} seeds x {len(size['strengths'])} strengths per sign, "
-        f"clips of {size['clip_s']:g} s"
+        f"clips of {size['clip_s']:g} s, at the ends {size['end_seeds']} seeds"
     )
 
 
