@@ -107,8 +107,10 @@ class Analysis:
                 "gains": {str(layer): gain for layer, gain in self._shop.gains[name].items()},
                 "curve": {f"{strength:g}": curve[strength] for strength in sorted(curve)},
                 "failed_clips": {f"{strength:g}": failures[strength] for strength in strengths},
-                "clips": len(grid[name, strengths[0]]),
-                "own_range": self._own_range(name, strengths, failures),
+                "clips": {f"{strength:g}": len(grid[name, strength]) for strength in strengths},
+                "own_range": _own_range(
+                    {strength: len(failures[strength]) / len(grid[name, strength]) for strength in strengths}
+                ),
                 "auc": self._shop.aucs[name],
                 "sides": {
                     sign_name: self._side(name, sign, grid, curve, failures)
@@ -116,16 +118,6 @@ class Analysis:
                 },
             }
         return found
-
-    def _own_range(self, name: str, strengths: Sequence[float], failures: dict[float, list[str]]) -> list[float]:
-        """The widest range around zero in which no more than one clip in eight fails a gate, on the bench's own prompts."""
-        limits = [0.0, 0.0]
-        for index, sign in enumerate((-1, 1)):
-            for strength in sorted((s for s in strengths if s * sign > 0), key=abs):
-                if len(failures[strength]) > self._size.prompts * self._size.seeds / 8:
-                    break
-                limits[index] = strength
-        return limits
 
     def _side(
         self,
@@ -356,6 +348,18 @@ class Analysis:
 def _error(moves: Sequence[float]) -> float:
     """The standard error of a mean over clips."""
     return float(np.nanstd(moves, ddof=1) / np.sqrt(len(moves))) if len(moves) > 1 else float("nan")
+
+
+def _own_range(failed: dict[float, float]) -> list[float]:
+    """The widest range around zero in which no more than one clip in eight fails a gate, on the bench's own prompts; from the shares that
+    fail."""
+    limits = [0.0, 0.0]
+    for index, sign in enumerate((-1, 1)):
+        for strength in sorted((s for s in failed if s * sign > 0), key=abs):
+            if failed[strength] > 1 / 8:
+                break
+            limits[index] = strength
+    return limits
 
 
 def _monotony(strengths: Sequence[float], values: Sequence[float]) -> float:

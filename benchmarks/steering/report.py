@@ -322,7 +322,9 @@ def _curves(found: dict[str, Any], path: Path) -> None:
         strengths = sorted(map(float, slider["curve"]))
         axes.axvspan(*slider["ends"], color="#2a7", alpha=0.15, label="safe range")
         axes.plot(strengths, [slider["curve"][f"{s:g}"] for s in strengths], "o-", color="#246")
-        failed = [s for s in strengths if len(slider["failed_clips"].get(f"{s:g}", [])) > slider["clips"] / 8]
+        failed = [
+            s for s in strengths if len(slider["failed_clips"].get(f"{s:g}", [])) > slider["clips"].get(f"{s:g}", 0) / 8
+        ]
         axes.plot(
             failed,
             [slider["curve"][f"{s:g}"] for s in failed],
