@@ -61,7 +61,7 @@ class TasteOptionsBody(Body):
     mix_mode: Literal["mean", "time_select", "attention_weighted"] = "mean"
     ranges: Annotated[list[RangeBody], items("TasteOptions.ranges")] = []
     attention_temperature: Annotated[float, rule("TasteOptions.attention_temperature")] | None = None
-    direction_kind: Literal["contrast", "mean"] = "contrast"
+    direction_kind: Literal["contrast", "mean", "words"] = "contrast"
     whitening: Literal["none", "diagonal", "shrunk"] = "none"
 
     @model_validator(mode="after")

@@ -35,6 +35,7 @@ class DirectionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIRECTION_KIND_UNSPECIFIED: _ClassVar[DirectionKind]
     DIRECTION_KIND_CONTRAST: _ClassVar[DirectionKind]
     DIRECTION_KIND_MEAN: _ClassVar[DirectionKind]
+    DIRECTION_KIND_WORDS: _ClassVar[DirectionKind]
 
 class Whitening(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -68,6 +69,7 @@ STEERING_TARGET_BOTH: SteeringTarget
 DIRECTION_KIND_UNSPECIFIED: DirectionKind
 DIRECTION_KIND_CONTRAST: DirectionKind
 DIRECTION_KIND_MEAN: DirectionKind
+DIRECTION_KIND_WORDS: DirectionKind
 WHITENING_UNSPECIFIED: Whitening
 WHITENING_NONE: Whitening
 WHITENING_DIAGONAL: Whitening
@@ -105,7 +107,7 @@ class TasteOptions(_message.Message):
     def __init__(self, mix_mode: _Optional[_Union[MixMode, str]] = ..., ranges: _Optional[_Iterable[_Union[TrackRange, _Mapping]]] = ..., attention_temperature: _Optional[float] = ..., direction_kind: _Optional[_Union[DirectionKind, str]] = ..., whitening: _Optional[_Union[Whitening, str]] = ...) -> None: ...
 
 class TasteCharacter(_message.Message):
-    __slots__ = ("words", "tempo_bpm", "loudness_dbfs", "brightness_hz", "low_share", "onsets_per_s", "minor_margin", "source")
+    __slots__ = ("words", "tempo_bpm", "loudness_dbfs", "brightness_hz", "low_share", "onsets_per_s", "minor_margin", "source", "genre", "instruments", "moods", "tempo", "textures")
     WORDS_FIELD_NUMBER: _ClassVar[int]
     TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
     LOUDNESS_DBFS_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +116,11 @@ class TasteCharacter(_message.Message):
     ONSETS_PER_S_FIELD_NUMBER: _ClassVar[int]
     MINOR_MARGIN_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    GENRE_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    MOODS_FIELD_NUMBER: _ClassVar[int]
+    TEMPO_FIELD_NUMBER: _ClassVar[int]
+    TEXTURES_FIELD_NUMBER: _ClassVar[int]
     words: _containers.RepeatedScalarFieldContainer[str]
     tempo_bpm: float
     loudness_dbfs: float
@@ -122,7 +129,12 @@ class TasteCharacter(_message.Message):
     onsets_per_s: float
     minor_margin: float
     source: str
-    def __init__(self, words: _Optional[_Iterable[str]] = ..., tempo_bpm: _Optional[float] = ..., loudness_dbfs: _Optional[float] = ..., brightness_hz: _Optional[float] = ..., low_share: _Optional[float] = ..., onsets_per_s: _Optional[float] = ..., minor_margin: _Optional[float] = ..., source: _Optional[str] = ...) -> None: ...
+    genre: str
+    instruments: _containers.RepeatedScalarFieldContainer[str]
+    moods: _containers.RepeatedScalarFieldContainer[str]
+    tempo: str
+    textures: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, words: _Optional[_Iterable[str]] = ..., tempo_bpm: _Optional[float] = ..., loudness_dbfs: _Optional[float] = ..., brightness_hz: _Optional[float] = ..., low_share: _Optional[float] = ..., onsets_per_s: _Optional[float] = ..., minor_margin: _Optional[float] = ..., source: _Optional[str] = ..., genre: _Optional[str] = ..., instruments: _Optional[_Iterable[str]] = ..., moods: _Optional[_Iterable[str]] = ..., tempo: _Optional[str] = ..., textures: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TasteTrack(_message.Message):
     __slots__ = ("title", "sha256", "clip_count", "duration_s", "from_cache", "clip_weights")

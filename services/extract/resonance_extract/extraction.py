@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 import numpy as np
@@ -19,6 +19,7 @@ from resonance.taste import Direction
 from resonance.v1 import extract_pb2, ingest_pb2, jobs_pb2, steering_pb2
 from resonance_extract.claims import Claims
 from resonance_extract.describing.describer import Describer, PlaylistSound, sentence_of
+from resonance_extract.describing.listener import SoundListener
 from resonance_extract.directions import direction_of, norms_of
 from resonance_extract.ear import Ear
 from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean, split_half_cosine
@@ -33,6 +34,7 @@ MESSAGE_S_MAX = 60.0
 _BEAT_S = 1.0
 # Less music than this says more about one moment than about a taste.
 TASTE_S_MIN = 3.0
+_WORDS = steering_pb2.DIRECTION_KIND_WORDS
 _WHITENINGS = {steering_pb2.WHITENING_DIAGONAL: diagonal, steering_pb2.WHITENING_SHRUNK: shrunk}
 
 
@@ -65,7 +67,8 @@ class Extraction:
             raise Overloaded(message, reason="TOO_MANY_EXTRACTIONS", retry_after_s=3.0)
         self._running += 1
         try:
-            async with aclosing(self._hear(start, requests)) as responses:
+            way = self._describe if start.options.direction_kind == _WORDS else self._hear
+            async with aclosing(way(start, requests)) as responses:
                 async for response in responses:
                     yield response
         finally:
@@ -81,7 +84,7 @@ class Extraction:
                 known = await self._known(start)
             listeners = {sha256: await self._listener(start, sha256) for sha256 in sorted(_new(start, known))}
             wanted = {_first_index(start, sha256): each for sha256, each in listeners.items() if not each.is_whole}
-            yield _plan(wanted)
+            yield _plan({index: len(each.clips) for index, each in wanted.items()})
             async for opening, samples in _clips_of(requests, list(wanted)):
                 await wanted[opening.track_index].hear(opening, samples)
                 yield _progress(opening)
@@ -93,9 +96,32 @@ class Extraction:
                     tracks.append(IndexedTrack(index=track.index, statistics=statistics))
                 except InvalidInput as failure:
                     yield _fault(track.index, failure)
-            samples_heard = [each.sample for each in wanted.values() if each.sample is not None]
-            taste = await self._make_taste(start, tracks, set(wanted), samples_heard)
+            taste = await self._make_taste(start, tracks, set(wanted), _samples(wanted.values()))
         yield _Response(taste=taste)
+
+    async def _describe(
+        self, start: extract_pb2.ExtractionStart, requests: _Requests
+    ) -> AsyncGenerator[_Response, None]:
+        """Puts the playlist into words and nothing else: the model hears no track. Tracks that it knows have their meters."""
+        known = {} if self._describer.wants_sound else await self._known(start)
+        rate = self._ear.model.facts.sample_rate_hz
+        listeners = {sha256: SoundListener(rate) for sha256 in sorted(_new(start, known))}
+        wanted = {_first_index(start, sha256): each for sha256, each in listeners.items()}
+        yield _plan(dict.fromkeys(wanted, 0))
+        async for opening, samples in _clips_of(requests, list(wanted)):
+            await wanted[opening.track_index].hear(opening, samples)
+            yield _progress(opening)
+        tracks: list[IndexedTrack] = []
+        for track in start.tracks:
+            try:
+                statistics = known.get(track.sha256) or listeners[track.sha256].statistics()
+                tracks.append(IndexedTrack(index=track.index, statistics=statistics))
+            except InvalidInput as failure:
+                yield _fault(track.index, failure)
+        repeats, weights = _weighed(start, tracks)
+        summary = await self._summary(start, tracks, weights, repeats, set(wanted), _samples(wanted.values()))
+        await self._keep(summary)
+        yield _Response(taste=summary)
 
     async def _known(self, start: extract_pb2.ExtractionStart) -> dict[str, TrackStatistics]:
         found = {track.sha256: await self._cache.find(track.sha256) for track in start.tracks}
@@ -119,15 +145,31 @@ class Extraction:
         fresh: set[int],
         samples: Sequence[NDArray[np.float32]],
     ) -> steering_pb2.TasteSummary:
-        if not tracks:
-            raise InvalidInput("none of the tracks could be used", reason="NO_USABLE_TRACK")
-        repeats = _repeats(start, tracks)
-        _check_length(tracks, repeats)
-        weights = clip_weights(tracks, start.options, repeats=repeats)
+        repeats, weights = _weighed(start, tracks)
         reference = await self._shelf.get()
         is_contrast = start.options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
         digest = self._ear.model.facts.digest
         difference, direction = await _mixed(tracks, weights, reference, start.options, model_digest=digest)
+        summary = await self._summary(start, tracks, weights, repeats, fresh, samples)
+        summary.vector_key = vector_key(_taste_digest(start, tracks, digest, reference))
+        summary.vector_sha256 = await self._store.put(summary.vector_key, direction.to_bytes())
+        summary.layer_norms.extend(norms_of(difference, reference).tolist())
+        cosine = split_half_cosine(tracks, weights, reference.mean if is_contrast else None)
+        if cosine is not None:
+            summary.split_half_cosine = cosine
+        await self._keep(summary)
+        return summary
+
+    async def _summary(
+        self,
+        start: extract_pb2.ExtractionStart,
+        tracks: Sequence[IndexedTrack],
+        weights: Sequence[NDArray[np.float64]],
+        repeats: frozenset[int],
+        fresh: set[int],
+        samples: Sequence[NDArray[np.float32]],
+    ) -> steering_pb2.TasteSummary:
+        """All that there is to say of the playlist but its direction."""
         character = await self._describer.describe(
             PlaylistSound(
                 meters=np.concatenate([track.statistics.meters for track in tracks]),
@@ -136,24 +178,21 @@ class Extraction:
                 sample_rate_hz=self._ear.model.facts.sample_rate_hz,
             )
         )
-        key = vector_key(_taste_digest(start, tracks, digest, reference))
         summary = steering_pb2.TasteSummary(
             taste_id=start.taste_id,
-            model_digest=digest,
-            vector_key=key,
-            vector_sha256=await self._store.put(key, direction.to_bytes()),
+            model_digest=self._ear.model.facts.digest,
             tracks=[_track_of(start, track, weight, fresh) for track, weight in zip(tracks, weights, strict=True)],
-            layer_norms=norms_of(difference, reference).tolist(),
             options=start.options,
             clip_count=sum(len(track.statistics.rms) for track in tracks),
             description=sentence_of(character),
             character=character,
             notices=_notices(len(tracks), repeats),
-            split_half_cosine=split_half_cosine(tracks, weights, reference.mean if is_contrast else None),
         )
         summary.create_time.GetCurrentTime()
-        await self._store.put(taste_key(start.taste_id), json_format.MessageToJson(summary, indent=None).encode())
         return summary
+
+    async def _keep(self, summary: steering_pb2.TasteSummary) -> None:
+        await self._store.put(taste_key(summary.taste_id), json_format.MessageToJson(summary, indent=None).encode())
 
 
 class TasteShelf:
@@ -173,7 +212,8 @@ class TasteShelf:
             DataLoss: it cannot be mended: its description, or what its tracks gave, is damaged too.
         """
         summary = await self.get(taste_id)
-        if summary.model_digest != self._ear.model.facts.digest or await self._has_vector(summary):
+        is_ours = summary.model_digest == self._ear.model.facts.digest
+        if not is_ours or not summary.vector_key or await self._has_vector(summary):
             return summary
         found = [
             IndexedTrack(index=index, statistics=statistics)
@@ -251,10 +291,27 @@ def _first_index(start: extract_pb2.ExtractionStart, sha256: str) -> int:
     return next(track.index for track in start.tracks if track.sha256 == sha256)
 
 
-def _plan(wanted: Mapping[int, TrackListener]) -> _Response:
-    indices = sorted(wanted)
-    known = [len(wanted[index].clips) for index in indices]
-    return _Response(plan=extract_pb2.ExtractionPlan(track_indices=indices, clips_known=known))
+def _plan(clips_known: Mapping[int, int]) -> _Response:
+    """The tracks that are wanted, and how many clips of each are not."""
+    indices = sorted(clips_known)
+    return _Response(
+        plan=extract_pb2.ExtractionPlan(track_indices=indices, clips_known=[clips_known[index] for index in indices])
+    )
+
+
+def _samples(listeners: Iterable[TrackListener | SoundListener]) -> list[NDArray[np.float32]]:
+    return [each.sample for each in listeners if each.sample is not None]
+
+
+def _weighed(
+    start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack]
+) -> tuple[frozenset[int], list[NDArray[np.float64]]]:
+    """The tracks that do not count, and the clips' weights. Raises InvalidInput where there is too little to make a taste of."""
+    if not tracks:
+        raise InvalidInput("none of the tracks could be used", reason="NO_USABLE_TRACK")
+    repeats = _repeats(start, tracks)
+    _check_length(tracks, repeats)
+    return repeats, clip_weights(tracks, start.options, repeats=repeats)
 
 
 async def _start_of(requests: _Requests) -> extract_pb2.ExtractionStart:

@@ -91,6 +91,10 @@ def check_options(options: steering_pb2.TasteOptions) -> None:
         faults.append(
             FieldViolation(field="options.ranges", reason="REQUIRED", message="time_select needs at least one range")
         )
+    is_plain = options.mix_mode in (steering_pb2.MIX_MODE_UNSPECIFIED, steering_pb2.MIX_MODE_MEAN)
+    if options.direction_kind == steering_pb2.DIRECTION_KIND_WORDS and not is_plain:
+        message = "a playlist in words alone counts all clips alike: use mean"
+        faults.append(FieldViolation(field="options.mix_mode", reason="WORDS_ALONE", message=message))
     if faults:
         raise InvalidInput("; ".join(f"{fault.field}: {fault.message}" for fault in faults), violations=tuple(faults))
 

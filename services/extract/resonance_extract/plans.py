@@ -275,6 +275,9 @@ class Planner:
             raise FailedPrecondition(
                 f"taste {request.taste_id} was made for another model; make it again", reason="MODEL_MISMATCH"
             )
+        if not taste.vector_key:
+            message = f"taste {request.taste_id} is words alone: there is no direction to study"
+            raise FailedPrecondition(message, reason="TASTE_IS_WORDS")
         order = sorted(range(len(taste.layer_norms)), key=lambda layer: -taste.layer_norms[layer])
         return Subject(
             concept="",

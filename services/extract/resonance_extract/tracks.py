@@ -83,7 +83,7 @@ class TrackListener:
 
     async def hear(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
         """Takes in the next clip. One that is known already is passed over."""
-        self._fault = self._fault or self._fault_of(samples)
+        self._fault = self._fault or clip_fault(samples, self.ear.model.facts.sample_rate_hz)
         if self._fault is not None or opening.clip_index < len(self.clips):
             return
         rate = self.ear.model.facts.sample_rate_hz
@@ -126,16 +126,23 @@ class TrackListener:
             meters=np.concatenate([clip.meters for clip in self.clips]),
             variances=_all_or_none([clip.variances for clip in self.clips]),
         )
-        if whole.rms.max() < SILENCE_RMS:
-            raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")
+        check_sound(whole)
         return whole
 
-    def _fault_of(self, samples: NDArray[np.float32]) -> InvalidInput | None:
-        if not np.isfinite(samples).all():
-            return InvalidInput("the clip has samples that are not finite numbers", reason="NOT_FINITE")
-        if len(samples) < CONFIGURATION.clip_min_s * self.ear.model.facts.sample_rate_hz:
-            return InvalidInput(f"a clip must last at least {CONFIGURATION.clip_min_s:g} s", reason="CLIP_TOO_SHORT")
-        return None
+
+def clip_fault(samples: NDArray[np.float32], sample_rate_hz: int) -> InvalidInput | None:
+    """What is wrong with a clip `[samples]`; None where it can be heard."""
+    if not np.isfinite(samples).all():
+        return InvalidInput("the clip has samples that are not finite numbers", reason="NOT_FINITE")
+    if len(samples) < CONFIGURATION.clip_min_s * sample_rate_hz:
+        return InvalidInput(f"a clip must last at least {CONFIGURATION.clip_min_s:g} s", reason="CLIP_TOO_SHORT")
+    return None
+
+
+def check_sound(track: TrackStatistics) -> None:
+    """Raises InvalidInput where there is nothing but silence."""
+    if track.rms.max() < SILENCE_RMS:
+        raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")
 
 
 def _all_or_none(parts: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:

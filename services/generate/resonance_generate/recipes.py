@@ -89,11 +89,16 @@ class RecipeBook:
         if not weight.strength and not weight.in_words:
             return []
         taste = await self._vectors.taste(weight.taste_id)
-        if weight.in_words and taste.words:
+        is_said = weight.in_words or taste.direction is None
+        if is_said and taste.words:
             words.append(taste.words)
             notices.append(f"the taste was put into words: {taste.words}")
-        elif weight.in_words:
-            notices.append("the taste has no words: it was made before playlists were described; make it again")
+        elif is_said:
+            notices.append(
+                "the taste has no words: nothing in it stands out, or it was made before playlists were described"
+            )
+        if taste.direction is None:
+            return []
         held = min(max(weight.strength, taste.strength_min), taste.strength_max)
         strength = weight.strength if weight.unclamped else held
         if strength != weight.strength:

@@ -46,9 +46,10 @@ class UsableConcept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsableTaste:
-    """A taste's direction, its safe range (infinite where nobody has measured it), and what was heard, in words."""
+    """A taste's direction (None where it is words alone), its safe range (infinite where nobody has measured it), and what was heard, in
+    words."""
 
-    direction: Direction
+    direction: Direction | None
     strength_min: float
     strength_max: float
     words: str
@@ -84,9 +85,11 @@ class Vectors:
                 "make the taste again",
                 reason="MODEL_MISMATCH",
             )
+        words = ", ".join(summary.character.words)
+        if not summary.vector_key:
+            return UsableTaste(direction=None, strength_min=0.0, strength_max=0.0, words=words)
         direction = await self._direction(summary.vector_key, summary.vector_sha256)
         low, high = await self._taste_range(taste_id, summary.vector_sha256)
-        words = ", ".join(summary.character.words)
         return UsableTaste(direction=direction, strength_min=low, strength_max=high, words=words)
 
     async def _taste_range(self, taste_id: str, vector_sha256: str) -> tuple[float, float]:

@@ -117,6 +117,8 @@ async def described(
 async def test_gemini_hears_wav_clips_and_answers_under_a_schema() -> None:
     found, (asked,) = await described(ANSWER, sound([clicks(60.0)]))
     assert list(found.words) == ["jazz", "piano", "upright bass", "warm", "slow", "sparse"]
+    assert (found.genre, list(found.instruments), found.tempo) == ("jazz", ["piano", "upright bass"], "slow")
+    assert (list(found.moods), list(found.textures)) == (["warm"], ["sparse"]), "nothing of the meters' words is left"
     assert found.source == "gemini-2.5-flash"
     assert found.onsets_per_s > 0, "the figures stay the meters' own"
     clip = asked["contents"][0]["parts"][0]["inlineData"]  # type: ignore[index]

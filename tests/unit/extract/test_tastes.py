@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.extracting import Bench, make_taste, noise
+from support.extracting import Bench, asked, make_taste, noise
 
 from resonance.errors import FailedPrecondition, InvalidInput
+from resonance.keys import taste_key
 from resonance.v1 import steering_pb2
 
 
@@ -66,3 +67,46 @@ async def test_a_taste_is_described_in_figures_and_words(bench: Bench) -> None:
     assert taste.character.loudness_dbfs == pytest.approx(-20, abs=0.5)
     assert "bright" in taste.character.words
     assert taste.description.startswith("Bright") or "bright" in taste.description
+
+
+async def test_a_taste_in_words_alone_runs_nothing_through_the_model(bench: Bench) -> None:
+    before = {key async for key in bench.store.keys("")}
+    taste = await make_taste(
+        bench, {0: noise(3.5, 1), 1: noise(3.5, 2)}, direction_kind=steering_pb2.DIRECTION_KIND_WORDS
+    )
+    assert "bright" in taste.character.textures
+    assert set(taste.character.textures) <= set(taste.character.words)
+    assert not taste.vector_key
+    assert not taste.layer_norms
+    assert {key async for key in bench.store.keys("")} - before == {taste_key("t-test")}, "no track, no vector"
+    assert (await bench.tastes.whole("t-test")).character == taste.character
+    with pytest.raises(FailedPrecondition) as caught:
+        await bench.studies().start(asked(concept="", taste_id="t-test"))
+    assert caught.value.reason == "TASTE_IS_WORDS"
+
+
+async def test_a_track_that_the_model_has_heard_has_its_meters_already(bench: Bench) -> None:
+    heard = await make_taste(bench, {0: noise(4.0)})
+    told = await make_taste(
+        bench, {0: noise(4.0)}, taste_id="t-words", direction_kind=steering_pb2.DIRECTION_KIND_WORDS
+    )
+    assert told.tracks[0].from_cache
+    assert told.character == heard.character
+
+
+async def test_words_alone_count_all_clips_alike(bench: Bench) -> None:
+    with pytest.raises(InvalidInput, match="counts all clips alike"):
+        await make_taste(
+            bench,
+            {0: noise(4.0)},
+            direction_kind=steering_pb2.DIRECTION_KIND_WORDS,
+            mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED,
+        )
+
+
+async def test_silence_has_no_words(bench: Bench) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await make_taste(
+            bench, {0: np.zeros(80_000, dtype=np.float32)}, direction_kind=steering_pb2.DIRECTION_KIND_WORDS
+        )
+    assert caught.value.reason == "NO_USABLE_TRACK"

@@ -163,6 +163,18 @@ async def test_a_taste_in_words_is_merged_into_the_prompt_and_said(
     assert resolved.notices == ("the taste was put into words: slow, warm",)
 
 
+async def test_a_taste_that_is_words_alone_is_always_said(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    character = steering_pb2.TasteCharacter(words=["jazz", "slow"])
+    summary = steering_pb2.TasteSummary(taste_id="t-said", model_digest=tiny.facts.digest, character=character)
+    await store.put(taste_key("t-said"), json_format.MessageToJson(summary).encode())
+    resolved = await book.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t-said", strength=1.0)]))
+    assert resolved.score.prompts == (("jazz, jazz, slow", 1.0),)
+    assert resolved.score.steering is None
+    assert resolved.notices == ("the taste was put into words: jazz, slow",)
+
+
 async def test_a_calibrated_taste_is_held_to_its_range_unless_told_not_to(
     book: RecipeBook, store: MemoryStore, tiny: LoadedModel
 ) -> None:

@@ -17,14 +17,16 @@ from resonance_extract.describing.meters import COLUMNS, minor_margin
 Array = NDArray[np.float32]
 _log = structlog.get_logger("extract")
 SOURCE = "meters"
+_SPOKEN = ("words", "source", "genre", "instruments", "moods", "tempo", "textures")
 
 # A word where the meter lies below or above. The bounds are the lower and upper thirds of 240 pieces of our own composer.
-_LEVELS: tuple[tuple[str, float, str, float, str], ...] = (
-    ("loudness_dbfs", -22.9, "calm", -19.3, "energetic"),
+_Level = tuple[str, float, str, float, str]
+_MOOD: _Level = ("loudness_dbfs", -22.9, "calm", -19.3, "energetic")
+_TEMPO: _Level = ("tempo_bpm", 80.0, "slow", 110.0, "fast")
+_TEXTURES: tuple[_Level, ...] = (
     ("brightness_hz", 460.0, "warm", 670.0, "bright"),
     ("low_share", 0.10, "no bass", 0.36, "deep bass"),
     ("onsets_per_s", 2.2, "sparse", 3.5, "dense"),
-    ("tempo_bpm", 80.0, "slow", 110.0, "fast"),
 )
 _MODE_MARGIN = 0.1
 
@@ -40,7 +42,10 @@ class PlaylistSound:
 
 
 class Describer(Protocol):
-    """Puts a playlist into words."""
+    """Puts a playlist into words. `wants_sound` says whether it hears samples, or makes do with meters."""
+
+    @property
+    def wants_sound(self) -> bool: ...
 
     async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
         """The playlist's character. Raises Unavailable where nobody can say."""
@@ -49,6 +54,8 @@ class Describer(Protocol):
 
 class MeterDescriber:
     """Says what the meters say: a few words of the vocabulary that sliders and prompts share. It knows no instruments."""
+
+    wants_sound = False
 
     async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
         """The character by the weighted means of the clips' meters; the tempo is a median over clips with a steady beat."""
@@ -67,7 +74,7 @@ class MeterDescriber:
         )
         if 2 * len(steady) >= len(tempos):
             character.tempo_bpm = float(np.median(steady))
-        character.words.extend(words_of(character))
+        put_words(character)
         return character
 
 
@@ -78,6 +85,11 @@ class CarefulDescriber:
         self._first = first
         self._own = MeterDescriber()
 
+    @property
+    def wants_sound(self) -> bool:
+        """Whether the first one does."""
+        return self._first.wants_sound
+
     async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
         """The first describer's words with the meters' figures; the meters' words where it fails. Never raises."""
         own = await self._own.describe(sound)
@@ -86,23 +98,33 @@ class CarefulDescriber:
         except Unavailable as failure:
             _log.warning("the playlist is described by meters alone", message=failure.message)
             return own
-        del own.words[:]
-        own.words.extend(theirs.words)
-        own.source = theirs.source
+        for field in _SPOKEN:
+            own.ClearField(field)
+        own.MergeFrom(theirs)
         return own
 
 
-def words_of(character: steering_pb2.TasteCharacter) -> list[str]:
-    """The words of a character's figures; what lies in the middle is not worth a word."""
-    words = []
-    for name, low, below, high, above in _LEVELS:
-        if name == "tempo_bpm" and not character.HasField("tempo_bpm"):
-            continue
-        value = getattr(character, name)
-        words += [below] if value < low else [above] if value > high else []
+def put_words(character: steering_pb2.TasteCharacter) -> None:
+    """Puts a character's figures into words; what lies in the middle is not worth a word."""
+    character.moods.extend(_said(character, _MOOD))
     if abs(character.minor_margin) > _MODE_MARGIN:
-        words.append("minor" if character.minor_margin > 0 else "major")
-    return words
+        character.moods.append("minor" if character.minor_margin > 0 else "major")
+    if character.HasField("tempo_bpm"):
+        character.tempo = "".join(_said(character, _TEMPO))
+    character.textures.extend(word for level in _TEXTURES for word in _said(character, level))
+    join_words(character)
+
+
+def join_words(character: steering_pb2.TasteCharacter) -> None:
+    """Fills `words` from the fields for genre, instruments, moods, tempo and textures, each word once."""
+    parts = [character.genre, *character.instruments, *character.moods, character.tempo, *character.textures]
+    character.words[:] = list(dict.fromkeys(word for word in parts if word))
+
+
+def _said(character: steering_pb2.TasteCharacter, level: _Level) -> list[str]:
+    name, low, below, high, above = level
+    value = getattr(character, name)
+    return [below] if value < low else [above] if value > high else []
 
 
 def sentence_of(character: steering_pb2.TasteCharacter) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from resonance.errors import Unavailable
 from resonance.v1 import steering_pb2
-from resonance_extract.describing.describer import PlaylistSound
+from resonance_extract.describing.describer import PlaylistSound, join_words
 from resonance_extract.gemini import Gemini
 
 CLIPS_MAX = 6
@@ -36,6 +36,8 @@ class Description(BaseModel):
 class GeminiDescriber:
     """Lets Gemini listen to the first clips of tracks that are new."""
 
+    wants_sound = True
+
     def __init__(self, gemini: Gemini) -> None:
         self._gemini = gemini
 
@@ -47,8 +49,16 @@ class GeminiDescriber:
         found = await self._gemini.ask(
             [*clips, "Describe this playlist."], instruction=_INSTRUCTION, schema=Description
         )
-        words = [found.genre, *found.instruments, *found.moods, found.tempo, found.texture]
-        return steering_pb2.TasteCharacter(words=list(dict.fromkeys(words)), source=self._gemini.model)
+        character = steering_pb2.TasteCharacter(
+            genre=found.genre,
+            instruments=found.instruments,
+            moods=found.moods,
+            tempo=found.tempo,
+            textures=[found.texture],
+            source=self._gemini.model,
+        )
+        join_words(character)
+        return character
 
 
 def _wav(samples: NDArray[np.float32], sample_rate_hz: int) -> bytes:
