@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from resonance.errors import DataLoss, FailedPrecondition, NotFound, invalid_field
+from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.codes import Codes, given_of
@@ -113,6 +113,8 @@ class Generation:
                 if chunk is not None:
                     sequence += 1
                     yield generate_pb2.GenerateResponse(chunk=chunk)
+        if len(pcm) != 2 * take.format.channel_count * self._sample_count(request):
+            raise ResonanceError(f"take {request_id} ended before its last sample; ask again", reason="TAKE_CUT")
         if not request.is_transient:
             # A listener who leaves now still finds the take in the library, whole.
             await asyncio.shield(self._takes.save(take, bytes(pcm), np.concatenate(codes, axis=1)))

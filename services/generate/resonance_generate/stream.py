@@ -69,8 +69,9 @@ class ChunkStream:
 
     def end(self, error: ResonanceError | None = None) -> None:
         """Says that no piece will follow."""
-        self._error = error
-        self._is_ended = True
+        with self._lock:
+            self._error = error
+            self._is_ended = True
         self._wake()
 
     # --- the listener's side
@@ -94,7 +95,8 @@ class ChunkStream:
                     piece = self._pieces.popleft()
                     self._waiting_samples -= piece.sample_count
                     return piece
-            if self._is_ended:
+                is_ended = self._is_ended  # what was put before the end was seen above
+            if is_ended:
                 if self._error is not None:
                     raise self._error
                 raise StopAsyncIteration
