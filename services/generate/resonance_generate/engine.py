@@ -198,22 +198,25 @@ class Engine:
     def _obey(self) -> None:
         with self._wakeup:
             orders, self._orders = self._orders, deque()
+        early: list[tuple[Job, Callable[[Row], None]]] = []
         for job, order in orders:
             # By the job itself and not by its id: two callers may use one id at once.
             row = next((row for row in self._rows if row.job is job), None)
             if row is None:
-                self._keep_for_later(job, order)
+                early.append((job, order))
                 continue
             order(row)
             if row.is_stopping:
                 row.after_step(self._clock())
                 self._release(row, None)
+        self._keep_for_later(early)
 
-    def _keep_for_later(self, job: Job, order: Callable[[Row], None]) -> None:
-        """An order for a job that still waits is kept until it has its row; one for a job that has ended is forgotten."""
+    def _keep_for_later(self, early: list[tuple[Job, Callable[[Row], None]]]) -> None:
+        """Orders for jobs that still wait are kept until they have their rows, before those that came since; those for jobs that have ended
+        are forgotten."""
         with self._wakeup:
-            if any(waiting is job for waiting in self._queue):
-                self._orders.append((job, order))
+            kept = [one for one in early if any(waiting is one[0] for waiting in self._queue)]
+            self._orders.extendleft(reversed(kept))
 
     def _drop_stalled(self, now_s: float) -> None:
         for row in list(self._rows):

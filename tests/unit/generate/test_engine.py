@@ -286,3 +286,30 @@ def test_a_stop_that_comes_between_two_looks_is_not_missed(tiny: LoadedModel) ->
     stopper.start()
     stopper.join(5)
     assert not stopper.is_alive(), "the engine waits for a word that was said before it listened"
+
+
+async def test_orders_for_a_performance_that_waits_are_obeyed_as_they_came(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second order comes while the engine looks at the first."""
+    running = [job(f"r{index}", seconds=30) for index in range(SLOTS)]
+    for each in running:
+        engine.submit(each)
+    waiting = job("waiting", seconds=1)
+    engine.submit(waiting)
+    obeyed: list[str] = []
+    keep = Engine._keep_for_later
+
+    def come_between(self: Engine, early: list[tuple[Job, object]]) -> None:
+        if early and not obeyed:
+            obeyed.append("")
+            engine._order(waiting, lambda row: obeyed.append("second"))
+        keep(self, early)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Engine, "_keep_for_later", come_between)
+    engine._order(waiting, lambda row: obeyed.append("first"))
+    await asyncio.sleep(0.2)
+    for each in running:
+        each.stream.close()
+    await pcm_of(waiting)
+    assert obeyed == ["", "first", "second"]
