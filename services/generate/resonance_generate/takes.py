@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import numpy as np
 import structlog
@@ -146,9 +146,10 @@ class TakeLibrary:
                     continue
                 if len(takes) == size:
                     return takes, last
-                take = await self.find(key.split("-", 2)[2])
-                if take is not None:
-                    takes.append(take)
+                with suppress(DataLoss):  # `resonance store check` names it; the library goes on without it
+                    take = await self.find(key.split("-", 2)[2])
+                    if take is not None:
+                        takes.append(take)
                 last = key
         return takes, ""
 
