@@ -8,6 +8,7 @@ from contextvars import ContextVar
 
 # An empty owner is this installation itself: everybody, where no keys are asked for.
 _owner: ContextVar[str] = ContextVar("resonance_owner", default="")
+_is_vouched_for: ContextVar[bool] = ContextVar("resonance_is_vouched_for", default=True)
 _caller_key: ContextVar[str] = ContextVar("resonance_caller_key", default="")
 
 
@@ -16,9 +17,19 @@ def current_owner() -> str:
     return _owner.get()
 
 
-def set_owner(owner: str) -> None:
-    """From here on this task, and all that it starts, works for the owner."""
+def set_owner(owner: str, *, is_vouched_for: bool = True) -> None:
+    """From here on this task, and all that it starts, works for the owner. `is_vouched_for` says that one of our own services sends what
+    comes in, and not the owner."""
     _owner.set(owner)
+    _is_vouched_for.set(is_vouched_for)
+
+
+def word_of() -> str:
+    """Whose word it is that what comes in is what it says it is: empty for this installation's own, else the owner's.
+
+    What follows from an owner's word must not be shared with others.
+    """
+    return "" if _is_vouched_for.get() else _owner.get()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from resonance.api_keys import ApiKeys
 from resonance.errors import Unauthenticated
@@ -23,8 +23,15 @@ _REMEMBERED_S = 5.0  # a key that is revoked is worthless after so long
 _REMEMBERED_MAX = 1000
 
 
+class Caller(NamedTuple):
+    """Who calls: for which owner, and whether it is one of our own services."""
+
+    owner: str
+    is_service: bool
+
+
 class Door:
-    """Tells the owner of a call by its metadata. Where no keys are asked for, every call is the installation's own."""
+    """Tells who calls by the metadata. Where no keys are asked for, every call is the installation's own."""
 
     def __init__(self, store: ObjectStore, settings: Settings) -> None:
         self._keys = ApiKeys(store)
@@ -32,8 +39,8 @@ class Door:
         self._service_key = settings.service_key
         self._known: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
-    async def owner_of(self, metadata: Iterable[Any]) -> str:
-        """The owner.
+    async def caller_of(self, metadata: Iterable[Any]) -> Caller:
+        """The caller.
 
         Raises:
             Unauthenticated: there is no key, or it is not valid.
@@ -43,15 +50,15 @@ class Door:
             if MUST_CHECK_HEADER in told:
                 message = "the gateway asks for keys, and this service does not: set RESONANCE_AUTH=on for all of them"
                 raise Unauthenticated(message, reason="KEYS_NOT_CHECKED")
-            return ""
+            return Caller("", is_service=True)
         if SERVICE_HEADER in told:
             if self._service_key and secrets.compare_digest(told[SERVICE_HEADER], self._service_key):
-                return told.get(OWNER_HEADER, "")
+                return Caller(told.get(OWNER_HEADER, ""), is_service=True)
             raise Unauthenticated("the services do not share one RESONANCE_SERVICE_KEY", reason="WRONG_SERVICE_KEY")
         kind, _, text = told.get(KEY_HEADER, "").partition(" ")
         if kind.lower() != "bearer" or not text:
             raise Unauthenticated("send your API key: Authorization: Bearer KEY", reason="KEY_REQUIRED")
-        return await self._owner_of_key(text.strip())
+        return Caller(await self._owner_of_key(text.strip()), is_service=False)
 
     async def _owner_of_key(self, text: str) -> str:
         now_s = time.monotonic()

@@ -99,7 +99,8 @@ def _wrap_stream(
 async def _enter(door: Door | None, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
     """Every call is a task of its own, so that the owner need not be unset."""
     if door is not None and method not in _PUBLIC:
-        set_owner(await door.owner_of(context.invocation_metadata() or ()))
+        caller = await door.caller_of(context.invocation_metadata() or ())
+        set_owner(caller.owner, is_vouched_for=caller.is_service)
 
 
 def _check(request: Any, is_streamed: bool) -> None:

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from numpy.typing import NDArray
 
 from resonance.errors import DataLoss, DeadlineExceeded, InvalidInput, NotFound, Overloaded, ResonanceError
+from resonance.identity import word_of
 from resonance.ids import digest_of, sha256_hex
 from resonance.keys import taste_calibration_key, taste_key, vector_key
 from resonance.rpc.validation import validate
@@ -78,7 +79,7 @@ class Extraction:
         """Claims the tracks that are new, so that two playlists with one song hear it once, and hears them."""
         async with self._claims.open() as claim:
             known = await self._known(start)
-            while not await claim.take(_new(start, known)):
+            while not await claim.take({word_of() + sha256 for sha256 in _new(start, known)}):
                 await self._claims.change(_BEAT_S)
                 yield _Response()  # says that somebody is here: another call hears one of these tracks
                 known = await self._known(start)
@@ -394,7 +395,8 @@ def _taste_digest(
     shas = {track.index: track.sha256 for track in start.tracks}
     options = json_format.MessageToDict(start.options)
     parts = ["taste", model_digest, options, [[track.index, shas[track.index]] for track in tracks]]
-    return digest_of([*parts, reference.tag] if reference.tag else parts)
+    parts += [reference.tag] if reference.tag else []
+    return digest_of([*parts, {"word_of": word_of()}] if word_of() else parts)
 
 
 def _track_of(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonance.errors import DataLoss, InvalidInput, NotFound
+from resonance.identity import current_owner, word_of
 from resonance.keys import clip_key, track_key
 from resonance.store import ObjectStore
 from resonance.v1 import ingest_pb2
@@ -23,7 +24,8 @@ SILENCE_RMS = 1e-4
 
 
 class TrackCache:
-    """Statistics of tracks that were heard before."""
+    """Statistics of tracks that were heard before. Everybody shares them, but for what somebody sent under a digest that nobody but they
+    vouch for: that is theirs alone."""
 
     def __init__(self, store: ObjectStore, *, model_digest: str) -> None:
         self._store = store
@@ -31,15 +33,15 @@ class TrackCache:
 
     async def find(self, track_sha256: str) -> TrackStatistics | None:
         """The track's statistics; None where it must be heard (again: damaged statistics are recomputed, not trusted)."""
-        try:
-            stored = await self._store.get(self._key(track_sha256))
-            return TrackStatistics.from_bytes(stored.data)
-        except (NotFound, DataLoss):
-            return None
+        for word in dict.fromkeys(("", current_owner())):
+            with suppress(NotFound, DataLoss):
+                stored = await self._store.get(self._key(track_sha256, word))
+                return TrackStatistics.from_bytes(stored.data)
+        return None
 
     async def keep(self, track_sha256: str, statistics: TrackStatistics) -> None:
         """Stores the track's statistics."""
-        await self._store.put(self._key(track_sha256), statistics.to_bytes())
+        await self._store.put(self._key(track_sha256, word_of()), statistics.to_bytes())
 
     async def find_clips(self, track_sha256: str, clip_count: int) -> list[TrackStatistics]:
         """The clips from the track's beginning that were heard before somebody broke off, each as a track of one clip."""
@@ -59,11 +61,11 @@ class TrackCache:
         for clip_index in range(clip_count):
             await self._store.delete(self._clip_key(track_sha256, clip_index))
 
-    def _key(self, track_sha256: str) -> str:
-        return track_key(track_digest(self._model_digest, track_sha256))
+    def _key(self, track_sha256: str, word: str) -> str:
+        return track_key(track_digest(self._model_digest, word + track_sha256))
 
     def _clip_key(self, track_sha256: str, clip_index: int) -> str:
-        return clip_key(track_digest(self._model_digest, track_sha256), clip_index)
+        return clip_key(track_digest(self._model_digest, word_of() + track_sha256), clip_index)
 
 
 @dataclass(slots=True)
