@@ -29,6 +29,7 @@ from .judges import Judges
 from .playlists import TRACKS
 from .scorers import OWN
 from .sizes import Size
+from .steps import uneven
 from .studio import Studio
 from .workshop import HALVES, Workshop, cosine
 
@@ -147,6 +148,8 @@ class Analysis:
             "top": top,
             "spearman": _monotony([s * sign for s in inside], [curve[s] * sign for s in inside]),
             "own": curve[top] * sign,
+            "uneven": uneven(curve, self._shop.remaps[name], end),
+            "uneven_straight": uneven(curve, (), end),
             "others": float(np.nanmean(others)),
             "specificity": curve[top] * sign / max(float(np.nanmean(others)), 1e-9),
             "own_error": _error(moved[name]),

@@ -194,7 +194,18 @@ def _sliders(found: dict[str, Any]) -> str:
         + '\n\nOf a closed side the Spearman is that over all strengths tried. "At most" is the own effect over '
         "what so few clips make of no effect at all. " + judge
     )
-    return text + "\n\n" + _table(("slider", "acts on layers", "lower end", "upper end"), _ends(found))
+    return text + "\n\n" + _table(("slider", "acts on layers", "lower end", "upper end"), _ends(found)) + _steps(found)
+
+
+def _steps(found: dict[str, Any]) -> str:
+    sides = [one for slider in found["sliders"].values() for one in slider["sides"].values() if "uneven" in one]
+    if not sides:
+        return ""
+    ours, straight = (np.nanmean([one[key] for one in sides]) for key in ("uneven", "uneven_straight"))
+    return (
+        "\n\nAt a quarter, half and three quarters of a slider the effect is that share of the end's within "
+        f"{ours:.2f} (root mean square, mean over sides) by the stored remap; on a straight line within {straight:.2f}."
+    )
 
 
 def _said(found: dict[str, Any]) -> str:

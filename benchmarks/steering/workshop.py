@@ -37,9 +37,9 @@ HALVES = (1, 2, 4, 8, 12)  # tracks against as many others
 
 @dataclass(slots=True)
 class Workshop:
-    """Directions by name; `ends` are the sliders' safe ranges and `reasons` why they end there, `gains` their layers, `aucs` the layers'
-    separations, `halves` the tastes' split
-    halves by name and the number of tracks on a side. `tag` names the sliders' directions and gains together."""
+    """Directions by name; `ends` are the sliders' safe ranges and `reasons` why they end there, `gains` their layers, `remaps` their knots
+    (slider position, strength), `aucs` the layers' separations, `halves` the tastes' split halves by name and the number of tracks on a
+    side. `tag` names the sliders' directions and gains together."""
 
     directions: dict[str, Direction]
     ends: dict[str, tuple[float, float]]
@@ -50,6 +50,7 @@ class Workshop:
     reference: Reference
     gains: dict[str, dict[int, float]] = field(default_factory=dict)
     reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    remaps: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     tag: str = ""
 
 
@@ -79,6 +80,7 @@ async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[n
         low, high = (limits.strength_min, limits.strength_max) if is_known else (-bold, bold)
         shop.ends[name] = (round(low, 4), round(high, 4))
         shop.reasons[name] = (limits.reason_min, limits.reason_max)
+        shop.remaps[name] = tuple((knot.position, knot.strength) for knot in limits.remap)
         shop.gains[name] = shop.gains[f"{name}:whitened"] = dict(concept.layer_gains)
         shop.tag = digest_of([shop.tag, concept.vector_sha256, sorted(concept.layer_gains.items())])[:8]
         shop.aucs[name] = [score.auc for score in concept.layers]
