@@ -14,6 +14,7 @@ from resonance.errors import DataLoss, DeadlineExceeded, InvalidInput, NotFound,
 from resonance.ids import digest_of, sha256_hex
 from resonance.keys import taste_calibration_key, taste_key, vector_key
 from resonance.rpc.validation import validate
+from resonance.selection import TASTE_S_MIN, too_little
 from resonance.store import ObjectStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2, ingest_pb2, jobs_pb2, steering_pb2
@@ -24,15 +25,13 @@ from resonance_extract.ear import Ear
 from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean, split_half_cosine
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.statistics import Reference, TrackStatistics
-from resonance_extract.tracks import TrackCache, TrackListener
+from resonance_extract.tracks import Announced, TrackCache, TrackListener, announced_in, sound_id_in
 from resonance_extract.whitening import diagonal, shrunk
 
 _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
 _BEAT_S = 1.0
-# Less music than this says more about one moment than about a taste.
-TASTE_S_MIN = 3.0
 _WHITENINGS = {steering_pb2.WHITENING_DIAGONAL: diagonal, steering_pb2.WHITENING_SHRUNK: shrunk}
 
 
@@ -73,56 +72,59 @@ class Extraction:
 
     async def _hear(self, start: extract_pb2.ExtractionStart, requests: _Requests) -> AsyncGenerator[_Response, None]:
         """Claims the tracks that are new, so that two playlists with one song hear it once, and hears them."""
+        announced = announced_in(start, self._ear.model.facts.sample_rate_hz)
         async with self._claims.open() as claim:
-            known = await self._known(start)
-            while not await claim.take(_new(start, known)):
+            known = await self._known(announced)
+            while not await claim.take(_new(announced, known)):
                 await self._claims.change(_BEAT_S)
                 yield _Response()  # says that somebody is here: another call hears one of these tracks
-                known = await self._known(start)
-            listeners = {sha256: await self._listener(start, sha256) for sha256 in sorted(_new(start, known))}
-            wanted = {_first_index(start, sha256): each for sha256, each in listeners.items() if not each.is_whole}
+                known = await self._known(announced)
+            listeners = {sound: await self._listener(announced, sound) for sound in sorted(_new(announced, known))}
+            wanted = {each.track.index: each for each in listeners.values() if not each.is_whole}
             yield _plan(wanted)
             async for opening, samples in _clips_of(requests, list(wanted)):
                 await wanted[opening.track_index].hear(opening, samples)
                 yield _progress(opening)
             tracks: list[IndexedTrack] = []
-            for track in start.tracks:
+            for track in announced:
                 try:
-                    if (statistics := known.get(track.sha256)) is None:
-                        statistics = known[track.sha256] = await self._finish(listeners[track.sha256])
+                    if (statistics := known.get(track.sound_id)) is None:
+                        statistics = known[track.sound_id] = await self._finish(listeners[track.sound_id])
                     tracks.append(IndexedTrack(index=track.index, statistics=statistics))
                 except InvalidInput as failure:
                     yield _fault(track.index, failure)
             samples_heard = [each.sample for each in wanted.values() if each.sample is not None]
-            taste = await self._make_taste(start, tracks, set(wanted), samples_heard)
+            taste = await self._make_taste(start, announced, tracks, set(wanted), samples_heard)
         yield _Response(taste=taste)
 
-    async def _known(self, start: extract_pb2.ExtractionStart) -> dict[str, TrackStatistics]:
-        found = {track.sha256: await self._cache.find(track.sha256) for track in start.tracks}
-        return {sha256: statistics for sha256, statistics in found.items() if statistics is not None}
+    async def _known(self, announced: Sequence[Announced]) -> dict[str, TrackStatistics]:
+        found = {track.sound_id: await self._cache.find(track.sound_id) for track in announced}
+        return {sound_id: statistics for sound_id, statistics in found.items() if statistics is not None}
 
-    async def _listener(self, start: extract_pb2.ExtractionStart, sha256: str) -> TrackListener:
-        clip_count = next(track.clip_count for track in start.tracks if track.sha256 == sha256)
-        clips = await self._cache.find_clips(sha256, clip_count)
-        return TrackListener(self._ear, self._cache, sha256, clip_count, clips)
+    async def _listener(self, announced: Sequence[Announced], sound_id: str) -> TrackListener:
+        """Of the first track with this sound: a song that is in the playlist twice is heard once."""
+        track = next(track for track in announced if track.sound_id == sound_id)
+        return TrackListener(self._ear, self._cache, track, await self._cache.find_clips(sound_id, track.clip_count))
 
     async def _finish(self, listener: TrackListener) -> TrackStatistics:
         statistics = listener.statistics()
-        await self._cache.keep(listener.track_sha256, statistics)
-        await self._cache.forget_clips(listener.track_sha256, listener.clip_count)
+        await self._cache.keep(listener.track.sound_id, statistics)
+        await self._cache.forget_clips(listener.track.sound_id, listener.track.clip_count)
         return statistics
 
     async def _make_taste(
         self,
         start: extract_pb2.ExtractionStart,
+        announced: Sequence[Announced],
         tracks: Sequence[IndexedTrack],
         fresh: set[int],
         samples: Sequence[NDArray[np.float32]],
     ) -> steering_pb2.TasteSummary:
         if not tracks:
             raise InvalidInput("none of the tracks could be used", reason="NO_USABLE_TRACK")
+        by_index = {track.index: track for track in announced}
         repeats = _repeats(start, tracks)
-        _check_length(tracks, repeats)
+        _check_length(start, tracks, repeats)
         weights = clip_weights(tracks, start.options, repeats=repeats)
         reference = await self._shelf.get()
         is_contrast = start.options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
@@ -136,13 +138,16 @@ class Extraction:
                 sample_rate_hz=self._ear.model.facts.sample_rate_hz,
             )
         )
-        key = vector_key(_taste_digest(start, tracks, digest, reference))
+        key = vector_key(_taste_digest(start, [by_index[track.index] for track in tracks], digest, reference))
         summary = steering_pb2.TasteSummary(
             taste_id=start.taste_id,
             model_digest=digest,
             vector_key=key,
             vector_sha256=await self._store.put(key, direction.to_bytes()),
-            tracks=[_track_of(start, track, weight, fresh) for track, weight in zip(tracks, weights, strict=True)],
+            tracks=[
+                by_index[track.index].to_taste(weight, from_cache=track.index not in fresh)
+                for track, weight in zip(tracks, weights, strict=True)
+            ],
             layer_norms=norms_of(difference, reference).tolist(),
             options=start.options,
             clip_count=sum(len(track.statistics.rms) for track in tracks),
@@ -175,10 +180,11 @@ class TasteShelf:
         summary = await self.get(taste_id)
         if summary.model_digest != self._ear.model.facts.digest or await self._has_vector(summary):
             return summary
+        rate = self._ear.model.facts.sample_rate_hz
         found = [
             IndexedTrack(index=index, statistics=statistics)
             for index, track in enumerate(summary.tracks)
-            if (statistics := await self._cache.find(track.sha256)) is not None
+            if (statistics := await self._cache.find(sound_id_in(track, rate))) is not None
         ]
         if len(found) == len(summary.tracks):
             reference = await self._shelf.get()
@@ -242,13 +248,8 @@ def _direction(
     return direction_of(weighed, reference, model_digest=model_digest)
 
 
-def _new(start: extract_pb2.ExtractionStart, known: Mapping[str, TrackStatistics]) -> set[str]:
-    return {track.sha256 for track in start.tracks} - known.keys()
-
-
-def _first_index(start: extract_pb2.ExtractionStart, sha256: str) -> int:
-    """A song that is in the playlist twice is heard once."""
-    return next(track.index for track in start.tracks if track.sha256 == sha256)
+def _new(announced: Sequence[Announced], known: Mapping[str, TrackStatistics]) -> set[str]:
+    return {track.sound_id for track in announced} - known.keys()
 
 
 def _plan(wanted: Mapping[int, TrackListener]) -> _Response:
@@ -314,13 +315,10 @@ def _repeats(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack])
     return frozenset(track.index for track in tracks if first[shas[track.index]] != track.index)
 
 
-def _check_length(tracks: Sequence[IndexedTrack], repeats: frozenset[int]) -> None:
-    heard_s = sum(float(track.statistics.ends_s.max()) for track in tracks if track.index not in repeats)
-    if heard_s < TASTE_S_MIN:
-        raise InvalidInput(
-            f"there are {heard_s:.1f} s of music here; a taste needs at least {TASTE_S_MIN:g} s",
-            reason="TOO_LITTLE_MUSIC",
-        )
+def _check_length(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], repeats: frozenset[int]) -> None:
+    heard_s = sum(track.statistics.covered_s for track in tracks if track.index not in repeats)
+    if round(heard_s, 3) < TASTE_S_MIN:
+        raise too_little(heard_s, is_chosen=start.options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT)
 
 
 def _notices(count: int, repeats: frozenset[int]) -> list[str]:
@@ -332,29 +330,11 @@ def _notices(count: int, repeats: frozenset[int]) -> list[str]:
 
 
 def _taste_digest(
-    start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], model_digest: str, reference: Reference
+    start: extract_pb2.ExtractionStart, tracks: Sequence[Announced], model_digest: str, reference: Reference
 ) -> str:
-    shas = {track.index: track.sha256 for track in start.tracks}
     options = json_format.MessageToDict(start.options)
-    parts = ["taste", model_digest, options, [[track.index, shas[track.index]] for track in tracks]]
+    parts = ["taste", model_digest, options, [[track.index, track.sound_id] for track in tracks]]
     return digest_of([*parts, reference.tag] if reference.tag else parts)
-
-
-def _track_of(
-    start: extract_pb2.ExtractionStart,
-    track: IndexedTrack,
-    weights: np.ndarray[tuple[int], np.dtype[np.float64]],
-    fresh: set[int],
-) -> steering_pb2.TasteTrack:
-    announced = next(one for one in start.tracks if one.index == track.index)
-    return steering_pb2.TasteTrack(
-        title=announced.title,
-        sha256=announced.sha256,
-        clip_count=len(weights),
-        duration_s=announced.duration_s,
-        from_cache=track.index not in fresh,
-        clip_weights=weights.tolist(),
-    )
 
 
 def _progress(opening: ingest_pb2.ClipOpening) -> _Response:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonance.errors import FieldViolation, InvalidInput
+from resonance.selection import check_length
 from resonance.v1 import steering_pb2
 from resonance_extract.statistics import TrackStatistics
 
@@ -28,13 +29,15 @@ def clip_weights(
 ) -> list[Array]:
     """Weights of every track's clips; all of them add up to 1, and every track that counts at all counts alike.
 
+    `time_select` counts a clip by its length, for each was cut from a chosen range alone, and a range may be shorter than a clip.
+
     `repeats` are the indices of tracks that do not count, for they are the same music as another one.
 
     Raises:
         InvalidInput: the options select nothing, or are not whole.
     """
     if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT:
-        raw = [_selected(track, options.ranges) for track in tracks]
+        raw = [(track.statistics.ends_s - track.statistics.starts_s).astype(np.float64) for track in tracks]
     elif options.mix_mode == steering_pb2.MIX_MODE_ATTENTION_WEIGHTED:
         temperature = options.attention_temperature if options.HasField("attention_temperature") else 1.0
         raw = [_attended(track.statistics, temperature) for track in tracks]
@@ -46,7 +49,7 @@ def clip_weights(
     ]
     counted = sum(bool(weights.any()) for weights in raw)
     if counted == 0:
-        raise InvalidInput("the selected seconds contain no music of this playlist", reason="NOTHING_SELECTED")
+        raise InvalidInput("no track of this playlist counts", reason="NOTHING_SELECTED")
     return [weights / weights.sum() / counted if weights.any() else weights for weights in raw]
 
 
@@ -93,18 +96,7 @@ def check_options(options: steering_pb2.TasteOptions) -> None:
         )
     if faults:
         raise InvalidInput("; ".join(f"{fault.field}: {fault.message}" for fault in faults), violations=tuple(faults))
-
-
-def _selected(track: IndexedTrack, ranges: Sequence[steering_pb2.TrackRange]) -> Array:
-    """The seconds of each clip that lie in the track's ranges."""
-    weights = np.zeros(len(track.statistics.rms))
-    for stretch in ranges:
-        if stretch.track_index == track.index:
-            overlap = np.minimum(track.statistics.ends_s, stretch.end_s) - np.maximum(
-                track.statistics.starts_s, stretch.start_s
-            )
-            weights += np.maximum(overlap, 0.0)
-    return weights
+    check_length(options)
 
 
 def _attended(statistics: TrackStatistics, temperature: float) -> Array:

@@ -12,7 +12,7 @@ from resonance_extract.contrasts import Contrast, difference_of, natural_sizes, 
 from resonance_extract.describing.meters import COLUMN_COUNT
 from resonance_extract.directions import direction_of
 from resonance_extract.layers import auc_of, best_layers, layer_gains, layer_scores
-from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean
+from resonance_extract.mixing import IndexedTrack, check_options, clip_weights
 from resonance_extract.quality import failed_gates, measure
 from resonance_extract.statistics import Reference, TrackStatistics
 from resonance_model.steering import Push, compose
@@ -162,26 +162,12 @@ def test_the_mean_counts_every_track_alike_however_long() -> None:
     assert [weight.sum() for weight in weights] == pytest.approx([0.5, 0.5])
 
 
-def test_time_select_counts_only_the_given_seconds() -> None:
+def test_of_chosen_ranges_a_clip_counts_by_its_length() -> None:
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
-    options.ranges.add(track_index=1, start_s=16, end_s=20)
-    tracks = [track(0, song(0, 3)), track(1, song(1, 4))]
-    first, second = clip_weights(tracks, options)
-    assert not first.any()
-    assert second.tolist() == pytest.approx([0, 1 / 3, 2 / 3, 0])
-    np.testing.assert_allclose(
-        mixed_mean(tracks, [first, second]),
-        tracks[1].statistics.means[1] / 3 + tracks[1].statistics.means[2] * 2 / 3,
-        rtol=1e-4,
-        atol=1e-5,
-    )
-
-
-def test_seconds_without_music_are_refused() -> None:
-    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
-    options.ranges.add(track_index=0, start_s=500, end_s=600)
-    with pytest.raises(InvalidInput, match="contain no music"):
-        clip_weights([track(0, song(0, 3))], options)
+    long, short = track(0, song(0, 2)), track(1, song(1, 2))
+    short.statistics.ends_s[:] = [10, 10]  # the second clip is of a range of two seconds
+    weights = clip_weights([long, short], options)
+    assert [weight.tolist() for weight in weights] == [pytest.approx([0.25, 0.25]), pytest.approx([5 / 12, 1 / 12])]
 
 
 def test_attention_counts_the_chorus_more_than_the_intro() -> None:
@@ -203,6 +189,19 @@ def test_a_range_that_ends_before_it_starts_is_named(bounds: tuple[float, float]
     with pytest.raises(InvalidInput) as caught:
         check_options(options)
     assert caught.value.violations[0].field == "options.ranges[0]"
+
+
+def test_ranges_of_less_than_a_taste_needs_are_refused_before_anything_is_heard() -> None:
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
+    options.ranges.add(track_index=0, start_s=0.5, end_s=2.5)
+    options.ranges.add(track_index=0, start_s=1, end_s=3.4)
+    with pytest.raises(
+        InvalidInput, match=r"the chosen ranges hold 2\.9 s of music; a taste needs at least 3 s"
+    ) as caught:
+        check_options(options)
+    assert caught.value.reason == "TOO_LITTLE_MUSIC"
+    options.ranges.add(track_index=1, start_s=1, end_s=2)
+    check_options(options)
 
 
 # --- quality
