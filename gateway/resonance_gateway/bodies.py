@@ -63,6 +63,7 @@ class TasteOptionsBody(Body):
     attention_temperature: Annotated[float, rule("TasteOptions.attention_temperature")] | None = None
     direction_kind: Literal["contrast", "mean"] = "contrast"
     whitening: Literal["none", "diagonal", "shrunk"] = "none"
+    stars: Annotated[list[Annotated[int, rule("TasteOptions.stars")]], items("TasteOptions.stars")] = []
 
     @model_validator(mode="after")
     def _ranges_fit_the_mode(self) -> TasteOptionsBody:

@@ -235,6 +235,7 @@ def _options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
         options.ranges.add(track_index=item.track_index, start_s=item.start_s, end_s=item.end_s)
     if body.attention_temperature is not None:
         options.attention_temperature = body.attention_temperature
+    options.stars.extend(body.stars)
     return options
 
 

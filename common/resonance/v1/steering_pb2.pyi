@@ -91,18 +91,20 @@ class TrackRange(_message.Message):
     def __init__(self, track_index: _Optional[int] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ...) -> None: ...
 
 class TasteOptions(_message.Message):
-    __slots__ = ("mix_mode", "ranges", "attention_temperature", "direction_kind", "whitening")
+    __slots__ = ("mix_mode", "ranges", "attention_temperature", "direction_kind", "whitening", "stars")
     MIX_MODE_FIELD_NUMBER: _ClassVar[int]
     RANGES_FIELD_NUMBER: _ClassVar[int]
     ATTENTION_TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     DIRECTION_KIND_FIELD_NUMBER: _ClassVar[int]
     WHITENING_FIELD_NUMBER: _ClassVar[int]
+    STARS_FIELD_NUMBER: _ClassVar[int]
     mix_mode: MixMode
     ranges: _containers.RepeatedCompositeFieldContainer[TrackRange]
     attention_temperature: float
     direction_kind: DirectionKind
     whitening: Whitening
-    def __init__(self, mix_mode: _Optional[_Union[MixMode, str]] = ..., ranges: _Optional[_Iterable[_Union[TrackRange, _Mapping]]] = ..., attention_temperature: _Optional[float] = ..., direction_kind: _Optional[_Union[DirectionKind, str]] = ..., whitening: _Optional[_Union[Whitening, str]] = ...) -> None: ...
+    stars: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, mix_mode: _Optional[_Union[MixMode, str]] = ..., ranges: _Optional[_Iterable[_Union[TrackRange, _Mapping]]] = ..., attention_temperature: _Optional[float] = ..., direction_kind: _Optional[_Union[DirectionKind, str]] = ..., whitening: _Optional[_Union[Whitening, str]] = ..., stars: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class TasteCharacter(_message.Message):
     __slots__ = ("words", "tempo_bpm", "loudness_dbfs", "brightness_hz", "low_share", "onsets_per_s", "minor_margin", "source")

@@ -32,6 +32,7 @@ _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
 _BEAT_S = 1.0
+_ATTENTION_FORM = "novelty"  # part of the vector's key: older versions attended to repetition and loudness alone
 _WHITENINGS = {steering_pb2.WHITENING_DIAGONAL: diagonal, steering_pb2.WHITENING_SHRUNK: shrunk}
 
 
@@ -334,6 +335,8 @@ def _taste_digest(
 ) -> str:
     options = json_format.MessageToDict(start.options)
     parts = ["taste", model_digest, options, [[track.index, track.sound_id] for track in tracks]]
+    if start.options.mix_mode == steering_pb2.MIX_MODE_ATTENTION_WEIGHTED:
+        parts.append(_ATTENTION_FORM)
     return digest_of([*parts, reference.tag] if reference.tag else parts)
 
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from resonance.errors import InvalidInput
+from resonance.rpc.validation import validate
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.contrasts import Contrast, difference_of, natural_sizes, same_music
 from resonance_extract.describing.meters import COLUMN_COUNT
 from resonance_extract.directions import direction_of
 from resonance_extract.layers import auc_of, best_layers, layer_gains, layer_scores
-from resonance_extract.mixing import IndexedTrack, check_options, clip_weights
+from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, novelty_of
 from resonance_extract.quality import failed_gates, measure
 from resonance_extract.statistics import Reference, TrackStatistics
 from resonance_model.steering import Push, compose
@@ -180,6 +181,38 @@ def test_attention_counts_the_chorus_more_than_the_intro() -> None:
     options.attention_temperature = 100
     (flat,) = clip_weights([track(0, clips)], options)
     assert flat.max() / flat.min() < 1.1
+
+
+def test_novelty_is_highest_where_another_section_begins() -> None:
+    verse, chorus = np.eye(2)
+    states = np.stack([verse] * 4 + [chorus] * 3)
+    states = states - states.mean(axis=0)
+    states /= np.linalg.norm(states, axis=1, keepdims=True)
+    novelty = novelty_of(np.where(np.eye(7, dtype=bool), 0.0, states @ states.T))
+    assert int(novelty.argmax()) == 4
+    assert novelty[4] == pytest.approx(2), "each side is like itself, and the two are opposites"
+    assert novelty[[1, 2, 6]] == pytest.approx(0), "nothing begins in the middle of a section, or at the track's end"
+
+
+def test_attention_counts_the_beginning_of_something_new_more_than_its_middle() -> None:
+    near = 0.2 * song(3, 8)
+    clips = np.concatenate([np.tile(song(1, 1), (4, 1, 1)), np.tile(song(2, 1), (4, 1, 1))]) + near
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED)
+    (weights,) = clip_weights([track(0, clips)], options)
+    assert weights[4] > 2 * weights[[2, 6]].max()
+
+
+def test_stars_say_what_a_track_is_worth() -> None:
+    tracks = [track(index, song(index, 2)) for index in range(3)]
+    for mode in (steering_pb2.MIX_MODE_MEAN, steering_pb2.MIX_MODE_ATTENTION_WEIGHTED):
+        weights = clip_weights(tracks, steering_pb2.TasteOptions(mix_mode=mode, stars=[5, 1]))
+        assert [one.sum() for one in weights] == pytest.approx([5 / 9, 1 / 9, 3 / 9]), (
+            "a track without stars counts as 3"
+        )
+    unrated = clip_weights(tracks, steering_pb2.TasteOptions())
+    assert [one.tolist() for one in unrated] == [[1 / 2 / 3] * 2] * 3
+    with pytest.raises(InvalidInput, match=r"stars\[1\]: must be at most 5"):
+        validate(steering_pb2.TasteOptions(stars=[3, 6]))
 
 
 @pytest.mark.parametrize("bounds", [(5, 5), (6, 5)])
