@@ -234,6 +234,7 @@ class RecipeBody(Body):
     prompts: Annotated[list[PromptUse], items("Recipe.prompts", min_length=0)] = []
     taste_id: Annotated[str, rule("TasteWeight.taste_id")] | None = None
     taste_strength: Annotated[float, rule("TasteWeight.strength")] = 1.0
+    taste_in_words: bool = False
     tastes: Annotated[list[TasteUse], items("Recipe.tastes")] = []
     sliders: SlidersBody = SlidersBody()
     concepts: Annotated[list[ConceptUse], items("Recipe.concepts")] = []
