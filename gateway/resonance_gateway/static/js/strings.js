@@ -48,9 +48,9 @@ export const STRINGS = {
   "mix.whitening.none": "Counts in full",
   "mix.whitening.diagonal": "Counts less",
   "mix.whitening.shrunk": "Counts less, also where it varies together",
-  "taste.layers": "How strongly your taste shows in each layer of the model",
+  "taste.layers": "How far these songs lie from other music in each layer of the model",
   "taste.layer": "Layer {layer}",
-  "taste.layersSaid": "Strongest in layer {best}, weakest in layer {least}.",
+  "taste.layersSaid": "Farthest in layer {best}, nearest in layer {least}. This is distance alone: it does not say which layer matters most.",
 
   "state.queued": "Waiting for its turn",
   "state.downloading": "Fetching the music",
