@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from resonance.errors import NotFound, invalid_field
@@ -66,6 +67,22 @@ def music_of(text: str) -> extract_pb2.MusicSource:
     if not all(number.isdigit() for number in numbers):
         raise invalid_field("music", "MALFORMED", f"{text} is not TASTE, TASTE:TRACK,TRACK or take:ID")
     return extract_pb2.MusicSource(taste_id=taste_id, track_indices=[int(number) for number in numbers])
+
+
+def range_of(text: str) -> tuple[int, float, float]:
+    """`TRACK:START-END`: a track counted from 0, and seconds."""
+    found = re.fullmatch(r"(\d+):(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", text)
+    if found is None:
+        raise invalid_field("range", "MALFORMED", f"{text} is not TRACK:START-END, such as 0:30-75.5")
+    return int(found[1]), float(found[2]), float(found[3])
+
+
+def stars_of(text: str) -> list[int]:
+    """`5,0,3`: the tracks' stars in order."""
+    numbers = text.split(",") if text else []
+    if not all(number.strip().isdigit() for number in numbers):
+        raise invalid_field("stars", "MALFORMED", f"{text} is not whole numbers with commas, such as 5,0,3")
+    return [int(number) for number in numbers]
 
 
 def files_of(sources: list[str]) -> list[Path]:

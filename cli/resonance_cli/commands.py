@@ -15,12 +15,12 @@ from rich.progress import Progress
 
 from resonance.client import DEFAULT_ADDRESS, AsyncClient, Client
 from resonance.process import run_process
-from resonance.requests import request_of
+from resonance.requests import request_of, taste_options_of
 from resonance.settings import Settings
 from resonance.sliders import SLIDER_NAMES
-from resonance.v1 import generate_pb2, jobs_pb2
+from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
 from resonance_cli import steering_commands
-from resonance_cli.arguments import files_of, gains_of, melody_in, numbers_of, sliders_of
+from resonance_cli.arguments import files_of, gains_of, melody_in, numbers_of, range_of, sliders_of, stars_of
 from resonance_cli.operator_commands import bench_app, keys_app, store_app
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
@@ -128,12 +128,35 @@ def perform(
 @app.command()
 def taste(
     sources: Annotated[list[str], typer.Argument(help="Audio files, a folder of them, or one link.")],
+    mix_mode: Annotated[
+        str, typer.Option(help="mean, time_select (only --range) or attention_weighted (the chorus counts more).")
+    ] = "",
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option("--range", help="TRACK:START-END, a track counted from 0 and seconds; may be repeated."),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of attention_weighted: small values pick few clips.")
+    ] = None,
+    direction: Annotated[str, typer.Option(help="contrast with other music, or the plain mean.")] = "",
+    whitening: Annotated[str, typer.Option(help="none, diagonal or shrunk.")] = "",
+    stars: Annotated[
+        str, typer.Option(help="From 1 to 5 for each track in order, such as 5,3,4; 0 is not rated.")
+    ] = "",
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a taste of songs and prints its id."""
     with told_errors(), open_client(address) as client, progress_bar(as_json) as progress:
-        job = _taste_of(sources, client, progress)
+        options = taste_options_of(
+            mix_mode=mix_mode,
+            ranges=[range_of(text) for text in chosen or []],
+            temperature=temperature,
+            direction=direction,
+            whitening=whitening,
+            stars=stars_of(stars),
+        )
+        job = _taste_of(sources, client, progress, options)
     _tell_taste(job, as_json)
 
 
@@ -177,11 +200,13 @@ def models(address: Address = DEFAULT_ADDRESS) -> None:
         print(client.model())
 
 
-def _taste_of(sources: list[str], client: Client, progress: Progress) -> jobs_pb2.Job:
+def _taste_of(
+    sources: list[str], client: Client, progress: Progress, options: steering_pb2.TasteOptions | None = None
+) -> jobs_pb2.Job:
     show = _shown(progress)
     if len(sources) == 1 and "://" in sources[0]:
-        return client.taste_from_url(sources[0], on_change=show)
-    return client.taste_from_files(files_of(sources), on_change=show)
+        return client.taste_from_url(sources[0], options=options, on_change=show)
+    return client.taste_from_files(files_of(sources), options=options, on_change=show)
 
 
 def _shown(progress: Progress) -> Callable[[jobs_pb2.Job], None]:

@@ -116,6 +116,11 @@ def calibrate(
     if as_json:
         print(json_format.MessageToJson(study, preserving_proto_field_name=True))
     elif scan:
+        print(f"layers by {study.layer_basis}:")
+        for layer in study.layers:
+            print(
+                f"  layer {layer.layer}: AUC {layer.auc:.2f}, separation {layer.separation:+.1f}, norm {layer.norm:.2f}"
+            )
         for one in study.renderings:
             print(
                 f"{one.label}: {one.effect_down:+.2f} to {one.effect_up:+.2f}{'' if one.passed else ', fails a gate'}"

@@ -141,9 +141,16 @@ class AsyncClient:
             )
         return study
 
-    async def taste_from_url(self, url: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
-        """Makes a taste of a link and waits for it."""
-        request = ingest_pb2.SubmitPlaylistRequest(request_id=new_request_id(), url=url)
+    async def taste_from_url(
+        self,
+        url: str,
+        *,
+        options: steering_pb2.TasteOptions | None = None,
+        title: str = "",
+        on_change: OnJob | None = None,
+    ) -> jobs_pb2.Job:
+        """Makes a taste of a link and waits for it. `taste_options_of` makes options of plain values."""
+        request = ingest_pb2.SubmitPlaylistRequest(request_id=new_request_id(), url=url, options=options, title=title)
         job = (await _told(self.ingest.SubmitPlaylist(request))).job
         return await self.wait(job.job_id, on_change=on_change)
 
@@ -155,7 +162,10 @@ class AsyncClient:
         title: str = "",
         on_change: OnJob | None = None,
     ) -> jobs_pb2.Job:
-        """Uploads files, makes a taste of them and waits for it. Raises NotFound for a path that is no file."""
+        """Uploads files, makes a taste of them and waits for it. `taste_options_of` makes options of plain values.
+
+        Raises NotFound for a path that is no file.
+        """
         _check_files(paths)
         header = ingest_pb2.UploadHeader(request_id=new_request_id(), options=options, title=title)
         job = (await _told(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from resonance.errors import invalid_field
 from resonance.ids import new_request_id
 from resonance.v1 import generate_pb2, steering_pb2
 
@@ -49,3 +51,40 @@ def request_of(
     if melody:
         request.melody.wav = melody
     return request
+
+
+def taste_options_of(
+    *,
+    mix_mode: str = "",
+    ranges: Sequence[tuple[int, float, float]] = (),
+    temperature: float | None = None,
+    direction: str = "",
+    whitening: str = "",
+    stars: Sequence[int] = (),
+) -> steering_pb2.TasteOptions:
+    """TasteOptions from plain values; what is left out is the service's default.
+
+    `mix_mode` is `mean`, `time_select` or `attention_weighted`; `ranges` (track counted from 0, start and end in seconds) alone mean
+    `time_select`. `direction` is `contrast` or `mean`, `whitening` `none`, `diagonal` or `shrunk`; `stars` are from 1 to 5 in the
+    playlist's order, 0 where a track is not rated.
+
+    Raises:
+        InvalidInput: a word is none of these.
+    """
+    options = steering_pb2.TasteOptions(attention_temperature=temperature, stars=stars)
+    if mode := mix_mode or ("time_select" if ranges else ""):
+        options.mix_mode = _number_of("mix_mode", steering_pb2.MixMode, mode)
+    if direction:
+        options.direction_kind = _number_of("direction_kind", steering_pb2.DirectionKind, direction)
+    if whitening:
+        options.whitening = _number_of("whitening", steering_pb2.Whitening, whitening)
+    for track_index, start_s, end_s in ranges:
+        options.ranges.add(track_index=track_index, start_s=start_s, end_s=end_s)
+    return options
+
+
+def _number_of(field: str, kind: Any, word: str) -> Any:
+    names = {name.removeprefix(kind.Name(0).removesuffix("UNSPECIFIED")).lower(): name for name in kind.keys()[1:]}
+    if word not in names:
+        raise invalid_field(f"options.{field}", "UNKNOWN_VALUE", f"{word} is none of {', '.join(names)}")
+    return kind.Value(names[word])

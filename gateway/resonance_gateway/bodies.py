@@ -63,6 +63,7 @@ class TasteOptionsBody(Body):
     attention_temperature: Annotated[float, rule("TasteOptions.attention_temperature")] | None = None
     direction_kind: Literal["contrast", "mean", "words"] = "contrast"
     whitening: Literal["none", "diagonal", "shrunk"] = "none"
+    stars: Annotated[list[Annotated[int, rule("TasteOptions.stars")]], items("TasteOptions.stars")] = []
 
     @model_validator(mode="after")
     def _ranges_fit_the_mode(self) -> TasteOptionsBody:
@@ -233,6 +234,7 @@ class RecipeBody(Body):
     prompts: Annotated[list[PromptUse], items("Recipe.prompts", min_length=0)] = []
     taste_id: Annotated[str, rule("TasteWeight.taste_id")] | None = None
     taste_strength: Annotated[float, rule("TasteWeight.strength")] = 1.0
+    taste_in_words: bool = False
     tastes: Annotated[list[TasteUse], items("Recipe.tastes")] = []
     sliders: SlidersBody = SlidersBody()
     concepts: Annotated[list[ConceptUse], items("Recipe.concepts")] = []

@@ -235,6 +235,7 @@ def _options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
         options.ranges.add(track_index=item.track_index, start_s=item.start_s, end_s=item.end_s)
     if body.attention_temperature is not None:
         options.attention_temperature = body.attention_temperature
+    options.stars.extend(body.stars)
     return options
 
 
@@ -262,10 +263,10 @@ def _sliders(body: SlidersBody) -> steering_pb2.Sliders:
 
 
 def tastes_of(body: RecipeBody) -> list[TasteUse]:
-    """All tastes of the body; `taste_id` with `taste_strength` is the short form of one, and comes last."""
+    """All tastes of the body; `taste_id`, `taste_strength` and `taste_in_words` are the short form of one, which comes last."""
     if body.taste_id is None:
         return list(body.tastes)
-    return [*body.tastes, TasteUse(taste_id=body.taste_id, strength=body.taste_strength)]
+    return [*body.tastes, TasteUse(taste_id=body.taste_id, strength=body.taste_strength, in_words=body.taste_in_words)]
 
 
 def _taste_weight(use: TasteUse) -> steering_pb2.TasteWeight:

@@ -20,6 +20,7 @@ async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
     page = visit.page
     visit.script.follows_tunes = True
     await visit.open()
+    await page.click("#taste-more summary")
     await _check(visit, "start")
     await page.click("#make")
     await _check(visit, "no words")
@@ -55,6 +56,7 @@ async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
 async def test_everything_that_is_pressed_is_44_pixels(visit: Visit) -> None:
     visit.script.follows_tunes = True
     await visit.open()
+    await visit.page.click("#taste-more summary")
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
     small = await visit.page.evaluate(

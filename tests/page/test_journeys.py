@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.page.conftest import Visit
 
+from resonance.v1 import steering_pb2
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 AT = "Number(document.querySelector('#seek').value)"
@@ -71,6 +73,41 @@ async def test_the_whole_task_by_clicks_from_songs_to_a_file(visit: Visit, tmp_p
         request.request_id,
     )
     assert hashlib.sha256((tmp_path / "take.wav").read_bytes()).hexdigest() == streamed
+
+
+async def test_how_songs_are_listened_to_is_chosen_by_keyboard_and_kept(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    assert not await page.is_visible("#mix-mix_mode"), "the section is closed at first"
+    await page.focus("#taste-more summary")
+    await page.keyboard.press("Enter")
+    for name, presses in (("Which parts count", 1), ("What varies in all music", 2)):
+        await page.get_by_label(name).focus()
+        for _ in range(presses):
+            await page.keyboard.press("ArrowDown")
+    await page.reload()
+    await page.wait_for_selector("html[data-ready=yes]")
+    await page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x" * 2000}])
+    await page.wait_for_selector("#taste-done:not([hidden])")
+    (header,) = visit.script.upload_headers
+    assert header.options == steering_pb2.TasteOptions(
+        mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED, whitening=steering_pb2.WHITENING_SHRUNK
+    )
+
+
+async def test_a_taste_in_words_reaches_the_recipe(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x" * 2000}])
+    await page.wait_for_selector("#taste-done:not([hidden])")
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await page.get_by_label("Describe these songs in words, too").check()
+    await page.click("#again")
+    await page.wait_for_selector("#versions:not([hidden])")
+    plain, told = visit.script.generate_requests
+    assert [one.recipe.tastes[0].in_words for one in (plain, told)] == [False, True]
+    await visit.wait_for_text("#version-list", "new taste")
 
 
 async def test_versions_go_back_and_forth_and_compare(visit: Visit) -> None:

@@ -14,19 +14,22 @@ from resonance.errors import FailedPrecondition
 from resonance.keys import (
     taste_key,
 )
+from resonance.selection import is_chosen, stretches_of
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.concepts import ConceptShelf
 from resonance_extract.describing.describer import MeterDescriber
 from resonance_extract.describing.meters import COLUMN_COUNT
 from resonance_extract.ear import Ear
-from resonance_extract.extraction import Extraction, TasteShelf
+from resonance_extract.extraction import Extraction
 from resonance_extract.plans import Planner
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.renderings import Condition, Measured, Renderer, Subject
 from resonance_extract.statistics import TrackStatistics
 from resonance_extract.studies import Studies
+from resonance_extract.tastes import TasteShelf
 from resonance_extract.tracks import TrackCache
+from resonance_ingest.clips import Clip, ClipShape, cut_stretches
 
 RUNNING, COMPLETED, FAILED, CANCELLED = range(1, 5)
 
@@ -116,33 +119,42 @@ async def make_taste(
     taste_id: str = "t-test",
     **options: object,
 ) -> steering_pb2.TasteSummary:
-    """One clip per track, through the real extraction."""
+    """One clip per track, or those that `ingest` cuts from the chosen ranges, through the real extraction."""
     from resonance.v1 import audio_pb2, ingest_pb2
 
     plan: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+    chosen = steering_pb2.TasteOptions(**options)  # type: ignore[arg-type]
+    clips = {index: _clips_of(index, samples, chosen) for index, samples in tracks.items()}
     shas = {index: hashlib.sha256(samples.tobytes()).hexdigest() for index, samples in tracks.items()}
 
     async def requests() -> AsyncIterator[extract_pb2.ExtractTasteRequest]:
         announced = [
             extract_pb2.ExtractionTrack(
-                index=index, sha256=shas[index], clip_count=1, title=str(index), duration_s=len(samples) / 16_000
+                index=index,
+                sha256=shas[index],
+                clip_count=max(1, len(clips[index])),
+                title=str(index),
+                duration_s=len(samples) / 16_000,
             )
             for index, samples in tracks.items()
         ]
         start = extract_pb2.ExtractionStart(
             taste_id=taste_id,
             tracks=announced,
-            options=steering_pb2.TasteOptions(**options),  # type: ignore[arg-type]
+            options=chosen,
         )
         yield extract_pb2.ExtractTasteRequest(start=start)
         for index in await plan:
-            samples = tracks[index]
-            opening = ingest_pb2.ClipOpening(track_index=index, clip_index=0, sample_count=len(samples))
-            yield extract_pb2.ExtractTasteRequest(clip=opening)
-            for begin in range(0, len(samples), 16_000):
-                part = samples[begin : begin + 16_000]
-                chunk = audio_pb2.AudioChunk(sample_count=len(part), data=part.astype("<f4").tobytes())
-                yield extract_pb2.ExtractTasteRequest(chunk=chunk)
+            for clip in clips[index]:
+                samples = tracks[index][clip.start : clip.start + clip.sample_count]
+                opening = ingest_pb2.ClipOpening(
+                    track_index=index, clip_index=clip.index, start_s=clip.start / 16_000, sample_count=len(samples)
+                )
+                yield extract_pb2.ExtractTasteRequest(clip=opening)
+                for begin in range(0, len(samples), 16_000):
+                    part = samples[begin : begin + 16_000]
+                    chunk = audio_pb2.AudioChunk(sample_count=len(part), data=part.astype("<f4").tobytes())
+                    yield extract_pb2.ExtractTasteRequest(chunk=chunk)
 
     extraction = Extraction(bench.ear, bench.store, bench.shelf, running_max=4, describer=MeterDescriber())
     faults: list[str] = []
@@ -156,3 +168,11 @@ async def make_taste(
             assert not faults
             return taste
     raise AssertionError(faults)
+
+
+def _clips_of(index: int, samples: np.ndarray, options: steering_pb2.TasteOptions) -> tuple[Clip, ...]:  # type: ignore[type-arg]
+    if not is_chosen(options, index):
+        return ()
+    stretches = stretches_of(options, index, sample_count=len(samples), sample_rate_hz=16_000, least_s=1.0)
+    shape = ClipShape(sample_rate_hz=16_000, clip_s=10.0, hop_s=8.0, clip_min_s=1.0)
+    return cut_stretches(stretches, shape) or (Clip(index=0, start=0, sample_count=len(samples)),)

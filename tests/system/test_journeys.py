@@ -133,6 +133,19 @@ def test_the_cli_makes_music_of_files_in_one_go_and_speaks_json(
     assert out.stat().st_size == 44 + 2 * 16_000
 
 
+def test_the_cli_says_which_seconds_count_and_what_songs_are_worth(system: System, songs: list[Path]) -> None:
+    ranges = ("--range", "0:1-5", "--range", "1:0-3.5")
+    done = cli(system, "taste", *map(str, songs), *ranges, "--direction", "mean", "--stars", "5,1", "--json")
+    assert done.returncode == 0, done.stderr
+    taste = json.loads(done.stdout)["taste"]
+    assert (taste["options"]["mix_mode"], taste["options"]["stars"]) == ("MIX_MODE_TIME_SELECT", [5, 1])
+    assert [track["duration_s"] for track in taste["tracks"]] == [4, 3.5]
+    assert [sum(track["clip_weights"]) for track in taste["tracks"]] == pytest.approx([5 / 6, 1 / 6])
+    short = cli(system, "taste", str(songs[0]), "--range", "0:1-2")
+    assert "the chosen ranges hold 1.0 s of music; a taste needs at least 3 s [TOO_LITTLE_MUSIC]" in short.stderr
+    assert "UNKNOWN_VALUE" in cli(system, "taste", str(songs[0]), "--mix-mode", "loudest").stderr
+
+
 @pytest.mark.parametrize("source", ["nosuch.mp3", "file:///etc/passwd"])
 def test_the_cli_tells_a_wrong_source_in_a_sentence(system: System, source: str) -> None:
     done = cli(system, "taste", source)

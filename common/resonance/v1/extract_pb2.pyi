@@ -384,7 +384,7 @@ class LayerRendering(_message.Message):
     def __init__(self, label: _Optional[str] = ..., effect_up: _Optional[float] = ..., effect_down: _Optional[float] = ..., passed: _Optional[bool] = ...) -> None: ...
 
 class Study(_message.Message):
-    __slots__ = ("study_id", "kind", "concept", "taste_id", "state", "progress", "calibration", "renderings", "error", "create_time", "update_time", "reused", "reference")
+    __slots__ = ("study_id", "kind", "concept", "taste_id", "state", "progress", "calibration", "renderings", "error", "create_time", "update_time", "reused", "reference", "layers", "layer_basis")
     STUDY_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
@@ -398,6 +398,8 @@ class Study(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     REUSED_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    LAYER_BASIS_FIELD_NUMBER: _ClassVar[int]
     study_id: str
     kind: StudyKind
     concept: str
@@ -411,7 +413,9 @@ class Study(_message.Message):
     update_time: _timestamp_pb2.Timestamp
     reused: int
     reference: ReferenceSummary
-    def __init__(self, study_id: _Optional[str] = ..., kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., state: _Optional[_Union[StudyState, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., renderings: _Optional[_Iterable[_Union[LayerRendering, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reused: _Optional[int] = ..., reference: _Optional[_Union[ReferenceSummary, _Mapping]] = ...) -> None: ...
+    layers: _containers.RepeatedCompositeFieldContainer[LayerScore]
+    layer_basis: str
+    def __init__(self, study_id: _Optional[str] = ..., kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., state: _Optional[_Union[StudyState, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., renderings: _Optional[_Iterable[_Union[LayerRendering, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reused: _Optional[int] = ..., reference: _Optional[_Union[ReferenceSummary, _Mapping]] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., layer_basis: _Optional[str] = ...) -> None: ...
 
 class ReferenceSummary(_message.Message):
     __slots__ = ("model_digest", "source", "piece_count", "object_key", "object_sha256", "study_id", "create_time")

@@ -93,18 +93,20 @@ class TrackRange(_message.Message):
     def __init__(self, track_index: _Optional[int] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ...) -> None: ...
 
 class TasteOptions(_message.Message):
-    __slots__ = ("mix_mode", "ranges", "attention_temperature", "direction_kind", "whitening")
+    __slots__ = ("mix_mode", "ranges", "attention_temperature", "direction_kind", "whitening", "stars")
     MIX_MODE_FIELD_NUMBER: _ClassVar[int]
     RANGES_FIELD_NUMBER: _ClassVar[int]
     ATTENTION_TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     DIRECTION_KIND_FIELD_NUMBER: _ClassVar[int]
     WHITENING_FIELD_NUMBER: _ClassVar[int]
+    STARS_FIELD_NUMBER: _ClassVar[int]
     mix_mode: MixMode
     ranges: _containers.RepeatedCompositeFieldContainer[TrackRange]
     attention_temperature: float
     direction_kind: DirectionKind
     whitening: Whitening
-    def __init__(self, mix_mode: _Optional[_Union[MixMode, str]] = ..., ranges: _Optional[_Iterable[_Union[TrackRange, _Mapping]]] = ..., attention_temperature: _Optional[float] = ..., direction_kind: _Optional[_Union[DirectionKind, str]] = ..., whitening: _Optional[_Union[Whitening, str]] = ...) -> None: ...
+    stars: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, mix_mode: _Optional[_Union[MixMode, str]] = ..., ranges: _Optional[_Iterable[_Union[TrackRange, _Mapping]]] = ..., attention_temperature: _Optional[float] = ..., direction_kind: _Optional[_Union[DirectionKind, str]] = ..., whitening: _Optional[_Union[Whitening, str]] = ..., stars: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class TasteCharacter(_message.Message):
     __slots__ = ("words", "tempo_bpm", "loudness_dbfs", "brightness_hz", "low_share", "onsets_per_s", "minor_margin", "source", "genre", "instruments", "moods", "tempo", "textures")
@@ -137,20 +139,22 @@ class TasteCharacter(_message.Message):
     def __init__(self, words: _Optional[_Iterable[str]] = ..., tempo_bpm: _Optional[float] = ..., loudness_dbfs: _Optional[float] = ..., brightness_hz: _Optional[float] = ..., low_share: _Optional[float] = ..., onsets_per_s: _Optional[float] = ..., minor_margin: _Optional[float] = ..., source: _Optional[str] = ..., genre: _Optional[str] = ..., instruments: _Optional[_Iterable[str]] = ..., moods: _Optional[_Iterable[str]] = ..., tempo: _Optional[str] = ..., textures: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TasteTrack(_message.Message):
-    __slots__ = ("title", "sha256", "clip_count", "duration_s", "from_cache", "clip_weights")
+    __slots__ = ("title", "sha256", "clip_count", "duration_s", "from_cache", "clip_weights", "ranges")
     TITLE_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     CLIP_COUNT_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
     FROM_CACHE_FIELD_NUMBER: _ClassVar[int]
     CLIP_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
     title: str
     sha256: str
     clip_count: int
     duration_s: float
     from_cache: bool
     clip_weights: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, title: _Optional[str] = ..., sha256: _Optional[str] = ..., clip_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., from_cache: _Optional[bool] = ..., clip_weights: _Optional[_Iterable[float]] = ...) -> None: ...
+    ranges: _containers.RepeatedCompositeFieldContainer[TrackRange]
+    def __init__(self, title: _Optional[str] = ..., sha256: _Optional[str] = ..., clip_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., from_cache: _Optional[bool] = ..., clip_weights: _Optional[_Iterable[float]] = ..., ranges: _Optional[_Iterable[_Union[TrackRange, _Mapping]]] = ...) -> None: ...
 
 class TasteSummary(_message.Message):
     __slots__ = ("taste_id", "model_digest", "vector_key", "vector_sha256", "tracks", "layer_norms", "options", "create_time", "clip_count", "description", "notices", "split_half_cosine", "character")

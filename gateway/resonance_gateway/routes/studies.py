@@ -62,7 +62,7 @@ class TasteLayers(HTTPEndpoint):
     """`/v1/tastes/{taste_id}/layers`."""
 
     @operation(
-        summary="Render a taste at its three strongest layers, at all, and with the one reduced direction",
+        summary="Score a taste's layers by held-out AUC, and render the best three, all, and the one reduced direction",
         tag="studies",
         body=CalibrationBody,
         responses=_ACCEPTED,

@@ -18,7 +18,7 @@ from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
 from resonance_extract.concepts import ConceptShelf
 from resonance_extract.describing.describer import CarefulDescriber, Describer, MeterDescriber
 from resonance_extract.ear import Ear
-from resonance_extract.extraction import Extraction, TasteShelf
+from resonance_extract.extraction import Extraction
 from resonance_extract.gemini import Gemini, open_gemini
 from resonance_extract.plans import Planner
 from resonance_extract.reference import ReferenceShelf
@@ -27,6 +27,7 @@ from resonance_extract.renderings import Renderer
 from resonance_extract.service import ExtractService
 from resonance_extract.shipped import put_shipped
 from resonance_extract.studies import Studies
+from resonance_extract.tastes import TasteShelf
 from resonance_model.info import info_of
 from resonance_model.loaded import LoadedModel
 

@@ -10,33 +10,31 @@ import numpy as np
 from google.protobuf import json_format
 from numpy.typing import NDArray
 
-from resonance.errors import DataLoss, DeadlineExceeded, InvalidInput, NotFound, Overloaded, ResonanceError
+from resonance.errors import DeadlineExceeded, InvalidInput, Overloaded, ResonanceError
 from resonance.identity import word_of
-from resonance.ids import digest_of, sha256_hex
-from resonance.keys import taste_calibration_key, taste_key, vector_key
+from resonance.ids import digest_of
+from resonance.keys import taste_key, vector_key
 from resonance.rpc.validation import validate
+from resonance.selection import TASTE_S_MIN, too_little
 from resonance.store import ObjectStore
-from resonance.taste import Direction
 from resonance.v1 import extract_pb2, ingest_pb2, jobs_pb2, steering_pb2
 from resonance_extract.claims import Claims
 from resonance_extract.describing.describer import Describer, PlaylistSound, sentence_of
 from resonance_extract.describing.listener import SoundListener
-from resonance_extract.directions import direction_of, norms_of
+from resonance_extract.directions import norms_of
 from resonance_extract.ear import Ear
-from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean, split_half_cosine
+from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, split_half_cosine
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.statistics import Reference, TrackStatistics
-from resonance_extract.tracks import TrackCache, TrackListener
-from resonance_extract.whitening import diagonal, shrunk
+from resonance_extract.tastes import mixed
+from resonance_extract.tracks import Announced, TrackCache, TrackListener, announced_in
 
 _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
 _BEAT_S = 1.0
-# Less music than this says more about one moment than about a taste.
-TASTE_S_MIN = 3.0
+_ATTENTION_FORM = "novelty"  # part of the vector's key: older versions attended to repetition and loudness alone
 _WORDS = steering_pb2.DIRECTION_KIND_WORDS
-_WHITENINGS = {steering_pb2.WHITENING_DIAGONAL: diagonal, steering_pb2.WHITENING_SHRUNK: shrunk}
 
 
 class Extraction:
@@ -77,71 +75,76 @@ class Extraction:
 
     async def _hear(self, start: extract_pb2.ExtractionStart, requests: _Requests) -> AsyncGenerator[_Response, None]:
         """Claims the tracks that are new, so that two playlists with one song hear it once, and hears them."""
+        announced = announced_in(start, self._ear.model.facts.sample_rate_hz)
         async with self._claims.open() as claim:
-            known = await self._known(start)
-            while not await claim.take({word_of() + sha256 for sha256 in _new(start, known)}):
+            known = await self._known(announced)
+            while not await claim.take({word_of() + sound for sound in _new(announced, known)}):
                 await self._claims.change(_BEAT_S)
                 yield _Response()  # says that somebody is here: another call hears one of these tracks
-                known = await self._known(start)
-            listeners = {sha256: await self._listener(start, sha256) for sha256 in sorted(_new(start, known))}
-            wanted = {_first_index(start, sha256): each for sha256, each in listeners.items() if not each.is_whole}
+                known = await self._known(announced)
+            listeners = {sound: await self._listener(announced, sound) for sound in sorted(_new(announced, known))}
+            wanted = {each.track.index: each for each in listeners.values() if not each.is_whole}
             yield _plan({index: len(each.clips) for index, each in wanted.items()})
             async for opening, samples in _clips_of(requests, list(wanted)):
                 await wanted[opening.track_index].hear(opening, samples)
                 yield _progress(opening)
             tracks: list[IndexedTrack] = []
-            for track in start.tracks:
+            for track in announced:
                 try:
-                    if (statistics := known.get(track.sha256)) is None:
-                        statistics = known[track.sha256] = await self._finish(listeners[track.sha256])
+                    if (statistics := known.get(track.sound_id)) is None:
+                        statistics = known[track.sound_id] = await self._finish(listeners[track.sound_id])
                     tracks.append(IndexedTrack(index=track.index, statistics=statistics))
                 except InvalidInput as failure:
                     yield _fault(track.index, failure)
-            taste = await self._make_taste(start, tracks, set(wanted), _samples(wanted.values()))
+            taste = await self._make_taste(start, announced, tracks, set(wanted), _samples(wanted.values()))
         yield _Response(taste=taste)
 
     async def _describe(
         self, start: extract_pb2.ExtractionStart, requests: _Requests
     ) -> AsyncGenerator[_Response, None]:
         """Puts the playlist into words and nothing else: the model hears no track. Tracks that it knows have their meters."""
-        known = {} if self._describer.wants_sound else await self._known(start)
         rate = self._ear.model.facts.sample_rate_hz
-        listeners = {sha256: SoundListener(rate) for sha256 in sorted(_new(start, known))}
-        wanted = {_first_index(start, sha256): each for sha256, each in listeners.items()}
+        announced = announced_in(start, rate)
+        known = {} if self._describer.wants_sound else await self._known(announced)
+        listeners = {sound_id: SoundListener(rate) for sound_id in sorted(_new(announced, known))}
+        first = {track.sound_id: track.index for track in reversed(announced)}
+        wanted = {first[sound_id]: each for sound_id, each in listeners.items()}
         yield _plan(dict.fromkeys(wanted, 0))
         async for opening, samples in _clips_of(requests, list(wanted)):
             await wanted[opening.track_index].hear(opening, samples)
             yield _progress(opening)
         tracks: list[IndexedTrack] = []
-        for track in start.tracks:
+        for track in announced:
             try:
-                statistics = known.get(track.sha256) or listeners[track.sha256].statistics()
+                statistics = known.get(track.sound_id) or listeners[track.sound_id].statistics()
                 tracks.append(IndexedTrack(index=track.index, statistics=statistics))
             except InvalidInput as failure:
                 yield _fault(track.index, failure)
         repeats, weights = _weighed(start, tracks)
-        summary = await self._summary(start, tracks, weights, repeats, set(wanted), _samples(wanted.values()))
+        fresh = set(wanted)
+        summary = await self._summary(start, announced, tracks, weights, repeats, fresh, _samples(wanted.values()))
         await self._keep(summary)
         yield _Response(taste=summary)
 
-    async def _known(self, start: extract_pb2.ExtractionStart) -> dict[str, TrackStatistics]:
-        found = {track.sha256: await self._cache.find(track.sha256) for track in start.tracks}
-        return {sha256: statistics for sha256, statistics in found.items() if statistics is not None}
+    async def _known(self, announced: Sequence[Announced]) -> dict[str, TrackStatistics]:
+        found = {track.sound_id: await self._cache.find(track.sound_id) for track in announced}
+        return {sound_id: statistics for sound_id, statistics in found.items() if statistics is not None}
 
-    async def _listener(self, start: extract_pb2.ExtractionStart, sha256: str) -> TrackListener:
-        clip_count = next(track.clip_count for track in start.tracks if track.sha256 == sha256)
-        clips = await self._cache.find_clips(sha256, clip_count)
-        return TrackListener(self._ear, self._cache, sha256, clip_count, clips)
+    async def _listener(self, announced: Sequence[Announced], sound_id: str) -> TrackListener:
+        """Of the first track with this sound: a song that is in the playlist twice is heard once."""
+        track = next(track for track in announced if track.sound_id == sound_id)
+        return TrackListener(self._ear, self._cache, track, await self._cache.find_clips(sound_id, track.clip_count))
 
     async def _finish(self, listener: TrackListener) -> TrackStatistics:
         statistics = listener.statistics()
-        await self._cache.keep(listener.track_sha256, statistics)
-        await self._cache.forget_clips(listener.track_sha256, listener.clip_count)
+        await self._cache.keep(listener.track.sound_id, statistics)
+        await self._cache.forget_clips(listener.track.sound_id, listener.track.clip_count)
         return statistics
 
     async def _make_taste(
         self,
         start: extract_pb2.ExtractionStart,
+        announced: Sequence[Announced],
         tracks: Sequence[IndexedTrack],
         fresh: set[int],
         samples: Sequence[NDArray[np.float32]],
@@ -150,9 +153,11 @@ class Extraction:
         reference = await self._shelf.get()
         is_contrast = start.options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
         digest = self._ear.model.facts.digest
-        difference, direction = await _mixed(tracks, weights, reference, start.options, model_digest=digest)
-        summary = await self._summary(start, tracks, weights, repeats, fresh, samples)
-        summary.vector_key = vector_key(_taste_digest(start, tracks, digest, reference))
+        difference, direction = await mixed(tracks, weights, reference, start.options, model_digest=digest)
+        summary = await self._summary(start, announced, tracks, weights, repeats, fresh, samples)
+        heard = {track.index for track in tracks}
+        parts = [track for track in announced if track.index in heard]
+        summary.vector_key = vector_key(_taste_digest(start, parts, digest, reference))
         summary.vector_sha256 = await self._store.put(summary.vector_key, direction.to_bytes())
         summary.layer_norms.extend(norms_of(difference, reference).tolist())
         cosine = split_half_cosine(tracks, weights, reference.mean if is_contrast else None)
@@ -164,6 +169,7 @@ class Extraction:
     async def _summary(
         self,
         start: extract_pb2.ExtractionStart,
+        announced: Sequence[Announced],
         tracks: Sequence[IndexedTrack],
         weights: Sequence[NDArray[np.float64]],
         repeats: frozenset[int],
@@ -179,10 +185,14 @@ class Extraction:
                 sample_rate_hz=self._ear.model.facts.sample_rate_hz,
             )
         )
+        by_index = {track.index: track for track in announced}
         summary = steering_pb2.TasteSummary(
             taste_id=start.taste_id,
             model_digest=self._ear.model.facts.digest,
-            tracks=[_track_of(start, track, weight, fresh) for track, weight in zip(tracks, weights, strict=True)],
+            tracks=[
+                by_index[track.index].to_taste(weight, from_cache=track.index not in fresh)
+                for track, weight in zip(tracks, weights, strict=True)
+            ],
             options=start.options,
             clip_count=sum(len(track.statistics.rms) for track in tracks),
             description=sentence_of(character),
@@ -196,100 +206,8 @@ class Extraction:
         await self._store.put(taste_key(summary.taste_id), json_format.MessageToJson(summary, indent=None).encode())
 
 
-class TasteShelf:
-    """Stored tastes. A taste whose vector is damaged or gone is mixed again from what its tracks gave."""
-
-    def __init__(self, ear: Ear, store: ObjectStore, shelf: ReferenceShelf) -> None:
-        self._ear = ear
-        self._store = store
-        self._shelf = shelf
-        self._cache = TrackCache(store, model_digest=ear.model.facts.digest)
-
-    async def whole(self, taste_id: str) -> steering_pb2.TasteSummary:
-        """The stored taste, with its vector checked, and mended where it must be.
-
-        Raises:
-            NotFound: there is no such taste.
-            DataLoss: it cannot be mended: its description, or what its tracks gave, is damaged too.
-        """
-        summary = await self.get(taste_id)
-        is_ours = summary.model_digest == self._ear.model.facts.digest
-        if not is_ours or not summary.vector_key or await self._has_vector(summary):
-            return summary
-        found = [
-            IndexedTrack(index=index, statistics=statistics)
-            for index, track in enumerate(summary.tracks)
-            if (statistics := await self._cache.find(track.sha256)) is not None
-        ]
-        if len(found) == len(summary.tracks):
-            reference = await self._shelf.get()
-            weights = [np.asarray(track.clip_weights) for track in summary.tracks]
-            digest = self._ear.model.facts.digest
-            _, direction = await _mixed(found, weights, reference, summary.options, model_digest=digest)
-            data = direction.to_bytes()
-            if sha256_hex(data) == summary.vector_sha256:
-                await self._store.put(summary.vector_key, data)
-                return summary
-        raise DataLoss(f"the vector of taste {taste_id} is damaged; make the taste again", reason="VECTOR_DAMAGED")
-
-    async def _has_vector(self, summary: steering_pb2.TasteSummary) -> bool:
-        try:
-            return (await self._store.get(summary.vector_key)).sha256 == summary.vector_sha256
-        except (NotFound, DataLoss):
-            return False
-
-    async def get(self, taste_id: str) -> steering_pb2.TasteSummary:
-        """The stored taste. Raises NotFound."""
-        try:
-            stored = await self._store.get(taste_key(taste_id))
-        except NotFound as failure:
-            raise NotFound(f"there is no taste {taste_id}", reason="NO_SUCH_TASTE") from failure
-        return json_format.Parse(stored.data, steering_pb2.TasteSummary())
-
-    async def calibration(self, taste_id: str) -> extract_pb2.Calibration | None:
-        """The safe range that was measured of this very vector; None where nobody has. Raises NotFound."""
-        taste = await self.get(taste_id)
-        try:
-            stored = await self._store.get(taste_calibration_key(taste_id, taste.vector_sha256))
-        except NotFound:
-            return None
-        return json_format.Parse(stored.data, extract_pb2.Calibration())
-
-    async def delete(self, taste_id: str) -> None:
-        """Removes the taste; its vector and tracks stay, for other playlists may share them. Raises NotFound."""
-        await self.get(taste_id)
-        await self._store.delete(taste_key(taste_id))
-
-
-async def _mixed(
-    tracks: Sequence[IndexedTrack],
-    weights: Sequence[NDArray[np.float64]],
-    reference: Reference,
-    options: steering_pb2.TasteOptions,
-    *,
-    model_digest: str,
-) -> tuple[NDArray[np.float32], Direction]:
-    """The difference that the tracks make, `[layers, hidden]`, and the taste's direction, as the options want them."""
-    is_contrast = options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
-    difference = mixed_mean(tracks, weights) - (reference.mean if is_contrast else np.float32(0.0))
-    return difference, await asyncio.to_thread(_direction, difference, reference, options.whitening, model_digest)
-
-
-def _direction(
-    difference: NDArray[np.float32], reference: Reference, whitening: steering_pb2.Whitening, model_digest: str
-) -> Direction:
-    whiten = _WHITENINGS.get(whitening)
-    weighed = difference if whiten is None else whiten(difference, reference)
-    return direction_of(weighed, reference, model_digest=model_digest)
-
-
-def _new(start: extract_pb2.ExtractionStart, known: Mapping[str, TrackStatistics]) -> set[str]:
-    return {track.sha256 for track in start.tracks} - known.keys()
-
-
-def _first_index(start: extract_pb2.ExtractionStart, sha256: str) -> int:
-    """A song that is in the playlist twice is heard once."""
-    return next(track.index for track in start.tracks if track.sha256 == sha256)
+def _new(announced: Sequence[Announced], known: Mapping[str, TrackStatistics]) -> set[str]:
+    return {track.sound_id for track in announced} - known.keys()
 
 
 def _plan(clips_known: Mapping[int, int]) -> _Response:
@@ -311,7 +229,7 @@ def _weighed(
     if not tracks:
         raise InvalidInput("none of the tracks could be used", reason="NO_USABLE_TRACK")
     repeats = _repeats(start, tracks)
-    _check_length(tracks, repeats)
+    _check_length(start, tracks, repeats)
     return repeats, clip_weights(tracks, start.options, repeats=repeats)
 
 
@@ -372,13 +290,10 @@ def _repeats(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack])
     return frozenset(track.index for track in tracks if first[shas[track.index]] != track.index)
 
 
-def _check_length(tracks: Sequence[IndexedTrack], repeats: frozenset[int]) -> None:
-    heard_s = sum(float(track.statistics.ends_s.max()) for track in tracks if track.index not in repeats)
-    if heard_s < TASTE_S_MIN:
-        raise InvalidInput(
-            f"there are {heard_s:.1f} s of music here; a taste needs at least {TASTE_S_MIN:g} s",
-            reason="TOO_LITTLE_MUSIC",
-        )
+def _check_length(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], repeats: frozenset[int]) -> None:
+    heard_s = sum(track.statistics.covered_s for track in tracks if track.index not in repeats)
+    if round(heard_s, 3) < TASTE_S_MIN:
+        raise too_little(heard_s, is_chosen=start.options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT)
 
 
 def _notices(count: int, repeats: frozenset[int]) -> list[str]:
@@ -390,30 +305,14 @@ def _notices(count: int, repeats: frozenset[int]) -> list[str]:
 
 
 def _taste_digest(
-    start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], model_digest: str, reference: Reference
+    start: extract_pb2.ExtractionStart, tracks: Sequence[Announced], model_digest: str, reference: Reference
 ) -> str:
-    shas = {track.index: track.sha256 for track in start.tracks}
     options = json_format.MessageToDict(start.options)
-    parts = ["taste", model_digest, options, [[track.index, shas[track.index]] for track in tracks]]
+    parts = ["taste", model_digest, options, [[track.index, track.sound_id] for track in tracks]]
+    if start.options.mix_mode == steering_pb2.MIX_MODE_ATTENTION_WEIGHTED:
+        parts.append(_ATTENTION_FORM)
     parts += [reference.tag] if reference.tag else []
     return digest_of([*parts, {"word_of": word_of()}] if word_of() else parts)
-
-
-def _track_of(
-    start: extract_pb2.ExtractionStart,
-    track: IndexedTrack,
-    weights: np.ndarray[tuple[int], np.dtype[np.float64]],
-    fresh: set[int],
-) -> steering_pb2.TasteTrack:
-    announced = next(one for one in start.tracks if one.index == track.index)
-    return steering_pb2.TasteTrack(
-        title=announced.title,
-        sha256=announced.sha256,
-        clip_count=len(weights),
-        duration_s=announced.duration_s,
-        from_cache=track.index not in fresh,
-        clip_weights=weights.tolist(),
-    )
 
 
 def _progress(opening: ingest_pb2.ClipOpening) -> _Response:

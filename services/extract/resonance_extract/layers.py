@@ -32,7 +32,7 @@ def layer_scores(contrasts: Sequence[Contrast], reference: Reference) -> list[ex
             layer=layer,
             auc=auc_of(positive[:, layer], negative[:, layer]) if len(positive) else 0.5,
             norm=float(norms[layer]),
-            prototype_score=_prototype_score(norms, layer),
+            prototype_score=prototype_score(norms, layer),
             separation=_separation(positive[:, layer], negative[:, layer]) if len(positive) else 0.0,
         )
         for layer in range(len(norms))
@@ -100,7 +100,7 @@ def _separation(positive: Array, negative: Array) -> float:
     return float(np.clip((positive.mean() - negative.mean()) / max(spread, 1e-6), -100.0, 100.0))
 
 
-def _prototype_score(norms: Array, layer: int) -> float:
+def prototype_score(norms: Array, layer: int) -> float:
     """The first prototype's figure: the norm, less a tenth of it per layer away from the middle; outside the middle third, zero."""
     middle = (len(norms) - 1) / 2
     if abs(layer - middle) > len(norms) / 6 + 0.5:

@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonance.errors import FieldViolation, InvalidInput
+from resonance.selection import check_length
 from resonance.v1 import steering_pb2
 from resonance_extract.statistics import TrackStatistics
 
 Array = NDArray[np.float64]
+STARS_UNRATED = 3
+_NOVELTY_CLIPS = 2  # on each side: 16 s at hops of 8 s, about the length of a section's half
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,9 @@ class IndexedTrack:
 def clip_weights(
     tracks: Sequence[IndexedTrack], options: steering_pb2.TasteOptions, *, repeats: frozenset[int] = frozenset()
 ) -> list[Array]:
-    """Weights of every track's clips; all of them add up to 1, and every track that counts at all counts alike.
+    """Weights of every track's clips; all of them add up to 1, and every track that counts at all counts by its stars, or alike.
+
+    `time_select` counts a clip by its length, for each was cut from a chosen range alone, and a range may be shorter than a clip.
 
     `repeats` are the indices of tracks that do not count, for they are the same music as another one.
 
@@ -34,7 +39,7 @@ def clip_weights(
         InvalidInput: the options select nothing, or are not whole.
     """
     if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT:
-        raw = [_selected(track, options.ranges) for track in tracks]
+        raw = [(track.statistics.ends_s - track.statistics.starts_s).astype(np.float64) for track in tracks]
     elif options.mix_mode == steering_pb2.MIX_MODE_ATTENTION_WEIGHTED:
         temperature = options.attention_temperature if options.HasField("attention_temperature") else 1.0
         raw = [_attended(track.statistics, temperature) for track in tracks]
@@ -44,10 +49,18 @@ def clip_weights(
         np.zeros_like(weights) if track.index in repeats else weights
         for track, weights in zip(tracks, raw, strict=True)
     ]
-    counted = sum(bool(weights.any()) for weights in raw)
-    if counted == 0:
-        raise InvalidInput("the selected seconds contain no music of this playlist", reason="NOTHING_SELECTED")
-    return [weights / weights.sum() / counted if weights.any() else weights for weights in raw]
+    stars = [stars_of(options, track.index) if weights.any() else 0 for track, weights in zip(tracks, raw, strict=True)]
+    if sum(stars) == 0:
+        raise InvalidInput("no track of this playlist counts", reason="NOTHING_SELECTED")
+    return [
+        weights / weights.sum() / (sum(stars) / own) if own else weights
+        for weights, own in zip(raw, stars, strict=True)
+    ]
+
+
+def stars_of(options: steering_pb2.TasteOptions, track_index: int) -> int:
+    """What a track is worth, from 1 to 5; the middle where nobody has rated it."""
+    return (options.stars[track_index] if track_index < len(options.stars) else 0) or STARS_UNRATED
 
 
 def mixed_mean(tracks: Sequence[IndexedTrack], weights: Sequence[Array]) -> NDArray[np.float32]:
@@ -97,25 +110,14 @@ def check_options(options: steering_pb2.TasteOptions) -> None:
         faults.append(FieldViolation(field="options.mix_mode", reason="WORDS_ALONE", message=message))
     if faults:
         raise InvalidInput("; ".join(f"{fault.field}: {fault.message}" for fault in faults), violations=tuple(faults))
-
-
-def _selected(track: IndexedTrack, ranges: Sequence[steering_pb2.TrackRange]) -> Array:
-    """The seconds of each clip that lie in the track's ranges."""
-    weights = np.zeros(len(track.statistics.rms))
-    for stretch in ranges:
-        if stretch.track_index == track.index:
-            overlap = np.minimum(track.statistics.ends_s, stretch.end_s) - np.maximum(
-                track.statistics.starts_s, stretch.start_s
-            )
-            weights += np.maximum(overlap, 0.0)
-    return weights
+    check_length(options)
 
 
 def _attended(statistics: TrackStatistics, temperature: float) -> Array:
-    """Softmax of a chorus score: how much of the track repeats the clip, and how loud it is, both as z-scores.
+    """Softmax of a score: how much of the track repeats the clip, how much begins with it, and how loud it is, all as z-scores.
 
-    Repetition is the mean cosine between the clip and the track's other clips after the track's own mean is taken away, over all layers
-    (a self-similarity matrix in the manner of Foote 1999).
+    Similarity is the cosine between clips after the track's own mean is taken away, over all layers: the self-similarity matrix of Foote
+    (1999). Repetition is the sum of a clip's positive similarities with the track's other clips.
     """
     count = len(statistics.rms)
     if count == 1:
@@ -123,12 +125,40 @@ def _attended(statistics: TrackStatistics, temperature: float) -> Array:
     states = statistics.means.astype(np.float64).reshape(count, -1)
     states = states - states.mean(axis=0)
     states /= np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-9)
-    similarity = np.where(np.eye(count, dtype=bool), 0.0, np.maximum(states @ states.T, 0.0))
-    score = (
-        _standard(similarity.sum(axis=1)) + _standard(np.log(statistics.rms.astype(np.float64) + 1e-6))
-    ) / temperature
+    similarity = np.where(np.eye(count, dtype=bool), 0.0, states @ states.T)
+    repetition = np.maximum(similarity, 0.0).sum(axis=1)
+    loudness = np.log(statistics.rms.astype(np.float64) + 1e-6)
+    score = (_standard(repetition) + _standard(novelty_of(similarity)) + _standard(loudness)) / temperature
     weights: Array = np.exp(score - score.max())
     return weights
+
+
+def novelty_of(similarity: Array) -> Array:
+    """How much begins with each clip, `[clips]`, from their similarities `[clips, clips]` without the diagonal.
+
+    The checkerboard kernel of Foote ("Automatic audio segmentation using a measure of audio novelty", ICME 2000) along the diagonal, with
+    his Gaussian taper and two clips on each side: what lies before is like itself, what begins is like itself, and the two are unlike. Its
+    black and its white squares are means of their own, so that a track's ends, where less of them lies inside, compare with its middle. The
+    first clip, before which nothing is, has the mean of the others.
+    """
+    count = len(similarity)
+    offsets = np.arange(-_NOVELTY_CLIPS, _NOVELTY_CLIPS) + 0.5
+    taper = np.exp(-0.5 * np.square(offsets / (_NOVELTY_CLIPS / 2))) * np.sign(offsets)
+    kernel = np.outer(taper, taper) * (1 - np.eye(2 * _NOVELTY_CLIPS))
+    novelty = np.zeros(count)
+    for clip in range(1, count):
+        low, high = max(0, clip - _NOVELTY_CLIPS), min(count, clip + _NOVELTY_CLIPS)
+        inside = slice(low - clip + _NOVELTY_CLIPS, high - clip + _NOVELTY_CLIPS)
+        novelty[clip] = _checkered(kernel[inside, inside], similarity[low:high, low:high])
+    novelty[0] = novelty[1:].mean()
+    return novelty
+
+
+def _checkered(kernel: Array, similarity: Array) -> float:
+    """The weighted mean of similarity where the kernel is positive, less that where it is negative."""
+    alike, unlike = np.maximum(kernel, 0.0), np.maximum(-kernel, 0.0)
+    within = (alike * similarity).sum() / max(float(alike.sum()), 1e-12)
+    return float(within - (unlike * similarity).sum() / unlike.sum())
 
 
 def _standard(values: Array) -> Array:

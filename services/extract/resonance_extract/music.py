@@ -18,16 +18,16 @@ from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
 from resonance_extract.ear import Ear
 from resonance_extract.statistics import HeardPiece
-from resonance_extract.tracks import TrackCache
+from resonance_extract.tracks import TrackCache, sound_id_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A piece before it is heard: `key` is a digest of its sound, `codes` are a take's tokens `[codebooks, frames]`, None for a track."""
+    """A piece before it is heard: `key` is a digest of its sound, `codes` are a take's tokens `[codebooks, frames]`, None for a track,
+    whose `key` is also what its statistics are cached by."""
 
     title: str
     key: str
-    track_sha256: str = ""
     codes: NDArray[np.int64] | None = None
 
 
@@ -60,7 +60,7 @@ class MusicShelf:
         """
         if piece.codes is not None:
             return HeardPiece.of(await self._ear.codes(torch.from_numpy(piece.codes)))
-        found = await self._tracks.find(piece.track_sha256)
+        found = await self._tracks.find(piece.key)
         if found is None or found.variances is None:
             raise FailedPrecondition(
                 f"{piece.title} must be heard again: upload it once more and make a taste of it",
@@ -88,7 +88,10 @@ class MusicShelf:
             )
         tracks = [taste.tracks[index] for index in indices]
         return [
-            Piece(title=track.title or track.sha256[:8], key=track.sha256, track_sha256=track.sha256)
+            Piece(
+                title=track.title or track.sha256[:8],
+                key=sound_id_in(track, self._ear.model.facts.sample_rate_hz),
+            )
             for track in tracks
         ]
 

@@ -18,7 +18,6 @@ from resonance.v1 import extract_pb2
 from resonance_extract.calibration import calibration_of
 from resonance_extract.concepts import ConceptShelf, usable
 from resonance_extract.ear import Ear
-from resonance_extract.extraction import TasteShelf
 from resonance_extract.layers import best_layers
 from resonance_extract.music import MusicShelf, Piece, pieces_of
 from resonance_extract.reference import PROMPTS as REFERENCE_PROMPTS
@@ -26,6 +25,8 @@ from resonance_extract.reference import ReferenceShelf
 from resonance_extract.renderings import OTHER_SEED, Condition, Measured, Renderer, Subject
 from resonance_extract.scan import SCAN_STRENGTH, forms_of, renderings_of
 from resonance_extract.statistics import HeardPiece, Reference
+from resonance_extract.taste_layers import TasteLayers
+from resonance_extract.tastes import TasteShelf
 
 # Of a concept: in shares of its natural strength, at which the push is as large as its two sides differ. No farther than that: what lies
 # beyond was measured to add little to the sound that is asked for and much to all else (docs/steering.md).
@@ -91,7 +92,9 @@ class RenderingPlan:
     @property
     def identity(self) -> list[Any]:
         subject = self._subject
-        return [self._kind, subject.concept, subject.taste_id, subject.vector_sha256, sorted(self._conditions)]
+        asked = [self._kind, subject.concept, subject.taste_id, subject.vector_sha256, sorted(self._conditions)]
+        is_scan = self._kind == extract_pb2.STUDY_KIND_LAYER_SCAN
+        return [*asked, subject.layer_basis, subject.layer_reference] if is_scan else asked
 
     async def measure(self, key: str) -> dict[str, Any]:
         return (await self._renderer.measured(self._conditions[key], self._subject)).to_json()
@@ -99,7 +102,9 @@ class RenderingPlan:
     async def finish(self, study: extract_pb2.Study, cells: Mapping[str, Any]) -> None:
         measured = {one: Measured.from_json(cells[key]) for key, one in self._conditions.items()}
         if self._kind == extract_pb2.STUDY_KIND_LAYER_SCAN:
-            del study.renderings[:]
+            del study.renderings[:], study.layers[:]
+            study.layers.extend(self._subject.layer_scores)
+            study.layer_basis = self._subject.layer_basis
             study.renderings.extend(renderings_of(measured))
         else:
             study.calibration.CopyFrom(calibration_of(measured, norm_max=self._subject.norm_max))
@@ -216,6 +221,7 @@ class Planner:
         self._ear = ear
         self._renderer = renderer
         self._model_digest = ear.model.facts.digest
+        self._layers = TasteLayers(ear, store, shelf)
 
     async def plan(self, request: extract_pb2.StartStudyRequest) -> Plan:
         """The plan of a request.
@@ -266,6 +272,8 @@ class Planner:
                 vector_sha256=concept.vector_sha256,
                 norm_max=max(layer.norm for layer in concept.layers),
                 best_layers=tuple(best_layers(concept.layers)),
+                layer_scores=tuple(concept.layers),
+                layer_basis="held-out AUC of its pairs",
                 natural_strength=concept.natural_strength,
                 layer_gains=dict(concept.layer_gains),
                 word_pairs=() if concept.music_pairs else _asked(concept.pairs),
@@ -278,14 +286,17 @@ class Planner:
         if not taste.vector_key:
             message = f"taste {request.taste_id} is words alone: there is no direction to study"
             raise FailedPrecondition(message, reason="TASTE_IS_WORDS")
-        order = sorted(range(len(taste.layer_norms)), key=lambda layer: -taste.layer_norms[layer])
+        scanned = await self._layers.scan(taste) if request.kind == extract_pb2.STUDY_KIND_LAYER_SCAN else None
         return Subject(
             concept="",
             taste_id=request.taste_id,
             direction=await self._direction(taste.vector_key),
             vector_sha256=taste.vector_sha256,
             norm_max=max(taste.layer_norms),
-            best_layers=tuple(order[:3]),
+            best_layers=scanned.best if scanned else (),
+            layer_scores=scanned.scores if scanned else (),
+            layer_basis=scanned.basis if scanned else "",
+            layer_reference=scanned.reference if scanned else "",
         )
 
     async def _direction(self, key: str) -> Direction:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from resonance.ids import digest_of
 from resonance.rpc import error_of
 from resonance.taste import Direction
-from resonance.v1 import generate_pb2, generate_pb2_grpc, steering_pb2
+from resonance.v1 import extract_pb2, generate_pb2, generate_pb2_grpc, steering_pb2
 from resonance_extract.ear import Ear
 from resonance_extract.quality import Quality, measure, shape_of
 
@@ -117,7 +117,8 @@ class Subject:
     """What is studied: a concept or a taste with its direction; `best_layers` are the layers that a scan tries alone.
 
     `natural_strength` and `layer_gains` are a concept's own (`Concept` in the protos); 0 and empty of a taste. `word_pairs` are the prompts
-    (more of it, less of it) that a concept of words alone was made from.
+    (more of it, less of it) that a concept of words alone was made from. `layer_scores` and `layer_basis` are what a scan tells of all
+    layers and chose by; `layer_reference` names the reference that they were scored against.
     """
 
     concept: str
@@ -129,6 +130,9 @@ class Subject:
     natural_strength: float = 0.0
     layer_gains: Mapping[int, float] = field(default_factory=dict)
     word_pairs: tuple[tuple[str, str], ...] = ()
+    layer_scores: tuple[extract_pb2.LayerScore, ...] = ()
+    layer_basis: str = ""
+    layer_reference: str = ""
 
     def add_to(self, recipe: steering_pb2.Recipe, condition: Condition) -> None:
         """Steers the recipe by the condition."""

@@ -11,11 +11,12 @@ from resonance.sliders import SLIDER_NAMES
 from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, steering_pb2
 from resonance_extract.concepts import ConceptShelf
 from resonance_extract.configuration import CONFIGURATION
-from resonance_extract.extraction import Extraction, TasteShelf
+from resonance_extract.extraction import Extraction
 from resonance_extract.layers import best_layers
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.refining.refiner import Refiner
 from resonance_extract.studies import Studies
+from resonance_extract.tastes import TasteShelf
 
 
 class ExtractService(extract_pb2_grpc.ExtractServiceServicer):

@@ -31,6 +31,12 @@ class TrackStatistics:
     meters: Array
     variances: Array | None = None
 
+    @property
+    def covered_s(self) -> float:
+        """The seconds that the clips cover, each second once."""
+        covered_until = np.concatenate([[0.0], np.maximum.accumulate(self.ends_s)[:-1]])
+        return float(np.maximum(self.ends_s - np.maximum(self.starts_s, covered_until), 0.0).sum())
+
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
         tensors = {

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from resonance.errors import DataLoss, InvalidInput, NotFound
 from resonance.identity import current_owner, word_of
+from resonance.ids import digest_of
 from resonance.keys import clip_key, track_key
+from resonance.selection import Stretch, is_chosen, stretches_of
 from resonance.store import ObjectStore
-from resonance.v1 import ingest_pb2
+from resonance.v1 import extract_pb2, ingest_pb2, steering_pb2
 from resonance_extract.configuration import CONFIGURATION, track_digest
 from resonance_extract.describing.meters import read_meters
 from resonance_extract.ear import Ear
@@ -23,49 +25,132 @@ from resonance_extract.statistics import TrackStatistics
 SILENCE_RMS = 1e-4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """A track as an extraction announces it. `stretches` are what is heard of it; empty means the whole track."""
+
+    index: int
+    title: str
+    sha256: str
+    duration_s: float
+    clip_count: int
+    sample_rate_hz: int
+    stretches: tuple[Stretch, ...] = ()
+
+    @property
+    def sound_id(self) -> str:
+        """What its statistics are cached by: the track's digest, and with chosen stretches a digest of both."""
+        return sound_id_of(self.sha256, self.stretches)
+
+    def to_taste(self, clip_weights: NDArray[np.float64], *, from_cache: bool) -> steering_pb2.TasteTrack:
+        """The track as a taste tells it."""
+        rate = self.sample_rate_hz
+        heard = sum(one.end - one.start for one in self.stretches) / rate
+        return steering_pb2.TasteTrack(
+            title=self.title,
+            sha256=self.sha256,
+            clip_count=len(clip_weights),
+            duration_s=heard or self.duration_s,
+            from_cache=from_cache,
+            clip_weights=clip_weights.tolist(),
+            ranges=[
+                steering_pb2.TrackRange(track_index=self.index, start_s=one.start / rate, end_s=one.end / rate)
+                for one in self.stretches
+            ],
+        )
+
+
+def announced_in(start: extract_pb2.ExtractionStart, sample_rate_hz: int) -> list[Announced]:
+    """The tracks that shall be heard, each with its chosen stretches.
+
+    Raises:
+        InvalidInput: no track is chosen (NOTHING_SELECTED), or a range cannot be heard.
+    """
+    tracks = [
+        Announced(
+            index=track.index,
+            title=track.title,
+            sha256=track.sha256,
+            duration_s=track.duration_s,
+            clip_count=track.clip_count,
+            sample_rate_hz=sample_rate_hz,
+            stretches=stretches_of(
+                start.options,
+                track.index,
+                sample_count=round(track.duration_s * sample_rate_hz),
+                sample_rate_hz=sample_rate_hz,
+                least_s=CONFIGURATION.clip_min_s,
+            ),
+        )
+        for track in start.tracks
+        if is_chosen(start.options, track.index)
+    ]
+    if not tracks:
+        raise InvalidInput("the chosen ranges name no track that could be prepared", reason="NOTHING_SELECTED")
+    return tracks
+
+
+def sound_id_of(track_sha256: str, stretches: Sequence[Stretch]) -> str:
+    """The id of a track's sound, or of chosen stretches of it."""
+    if not stretches:
+        return track_sha256
+    return digest_of(["stretches", track_sha256, [[one.start, one.end] for one in stretches]])
+
+
+def sound_id_in(track: steering_pb2.TasteTrack, sample_rate_hz: int) -> str:
+    """The id of what a stored taste heard of a track."""
+    stretches = [
+        Stretch(start=round(one.start_s * sample_rate_hz), end=round(one.end_s * sample_rate_hz))
+        for one in track.ranges
+    ]
+    return sound_id_of(track.sha256, stretches)
+
+
 class TrackCache:
-    """Statistics of tracks that were heard before. Everybody shares them, but for what somebody sent under a digest that nobody but they
-    vouch for: that is theirs alone."""
+    """Statistics of tracks, or of chosen stretches of them, that were heard before, by their sound ids.
+
+    Everybody shares them, but for what somebody sent under a digest that nobody but they vouch for: that is theirs alone.
+    """
 
     def __init__(self, store: ObjectStore, *, model_digest: str) -> None:
         self._store = store
         self._model_digest = model_digest
 
-    async def find(self, track_sha256: str) -> TrackStatistics | None:
+    async def find(self, sound_id: str) -> TrackStatistics | None:
         """The track's statistics; None where it must be heard (again: damaged statistics are recomputed, not trusted)."""
         for word in dict.fromkeys(("", current_owner())):
             with suppress(NotFound, DataLoss):
-                stored = await self._store.get(self._key(track_sha256, word))
+                stored = await self._store.get(self._key(sound_id, word))
                 return TrackStatistics.from_bytes(stored.data)
         return None
 
-    async def keep(self, track_sha256: str, statistics: TrackStatistics) -> None:
+    async def keep(self, sound_id: str, statistics: TrackStatistics) -> None:
         """Stores the track's statistics."""
-        await self._store.put(self._key(track_sha256, word_of()), statistics.to_bytes())
+        await self._store.put(self._key(sound_id, word_of()), statistics.to_bytes())
 
-    async def find_clips(self, track_sha256: str, clip_count: int) -> list[TrackStatistics]:
+    async def find_clips(self, sound_id: str, clip_count: int) -> list[TrackStatistics]:
         """The clips from the track's beginning that were heard before somebody broke off, each as a track of one clip."""
         clips: list[TrackStatistics] = []
         with suppress(NotFound, DataLoss):
             while len(clips) < clip_count:
-                stored = await self._store.get(self._clip_key(track_sha256, len(clips)))
+                stored = await self._store.get(self._clip_key(sound_id, len(clips)))
                 clips.append(TrackStatistics.from_bytes(stored.data))
         return clips
 
-    async def keep_clip(self, track_sha256: str, clip_index: int, clip: TrackStatistics) -> None:
+    async def keep_clip(self, sound_id: str, clip_index: int, clip: TrackStatistics) -> None:
         """Stores one clip, so that a crash costs no more than the clip in hand."""
-        await self._store.put(self._clip_key(track_sha256, clip_index), clip.to_bytes())
+        await self._store.put(self._clip_key(sound_id, clip_index), clip.to_bytes())
 
-    async def forget_clips(self, track_sha256: str, clip_count: int) -> None:
+    async def forget_clips(self, sound_id: str, clip_count: int) -> None:
         """Removes the clips of a track that is heard to its end."""
         for clip_index in range(clip_count):
-            await self._store.delete(self._clip_key(track_sha256, clip_index))
+            await self._store.delete(self._clip_key(sound_id, clip_index))
 
-    def _key(self, track_sha256: str, word: str) -> str:
-        return track_key(track_digest(self._model_digest, word + track_sha256))
+    def _key(self, sound_id: str, word: str) -> str:
+        return track_key(track_digest(self._model_digest, word + sound_id))
 
-    def _clip_key(self, track_sha256: str, clip_index: int) -> str:
-        return clip_key(track_digest(self._model_digest, word_of() + track_sha256), clip_index)
+    def _clip_key(self, sound_id: str, clip_index: int) -> str:
+        return clip_key(track_digest(self._model_digest, word_of() + sound_id), clip_index)
 
 
 @dataclass(slots=True)
@@ -77,15 +162,14 @@ class TrackListener:
 
     ear: Ear
     cache: TrackCache
-    track_sha256: str
-    clip_count: int
+    track: Announced
     clips: list[TrackStatistics]
     sample: NDArray[np.float32] | None = None  # the first clip heard, for whoever describes the playlist
     _fault: InvalidInput | None = None
 
     async def hear(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
         """Takes in the next clip. One that is known already is passed over."""
-        self._fault = self._fault or clip_fault(samples, self.ear.model.facts.sample_rate_hz)
+        self._fault = self._fault or clip_fault(samples, self.track.sample_rate_hz) or self._outside(opening)
         if self._fault is not None or opening.clip_index < len(self.clips):
             return
         rate = self.ear.model.facts.sample_rate_hz
@@ -101,13 +185,13 @@ class TrackListener:
             variances=heard.variance.numpy()[None].astype(np.float32),
         )
         self.sample = samples if self.sample is None else self.sample
-        await self.cache.keep_clip(self.track_sha256, len(self.clips), clip)
+        await self.cache.keep_clip(self.track.sound_id, len(self.clips), clip)
         self.clips.append(clip)
 
     @property
     def is_whole(self) -> bool:
         """Whether every clip that was announced has been heard."""
-        return self._fault is None and len(self.clips) == self.clip_count
+        return self._fault is None and len(self.clips) == self.track.clip_count
 
     def statistics(self) -> TrackStatistics:
         """What was heard.
@@ -117,8 +201,8 @@ class TrackListener:
         """
         if self._fault is not None:
             raise self._fault
-        if len(self.clips) != self.clip_count:
-            message = f"{self.clip_count} clips were announced and {len(self.clips)} came"
+        if len(self.clips) != self.track.clip_count:
+            message = f"{self.track.clip_count} clips were announced and {len(self.clips)} came"
             raise InvalidInput(message, reason="CLIPS_MISSING")
         whole = TrackStatistics(
             means=np.concatenate([clip.means for clip in self.clips]),
@@ -130,6 +214,13 @@ class TrackListener:
         )
         check_sound(whole)
         return whole
+
+    def _outside(self, opening: ingest_pb2.ClipOpening) -> InvalidInput | None:
+        start = round(opening.start_s * self.ear.model.facts.sample_rate_hz)
+        end = start + opening.sample_count
+        if not self.track.stretches or any(one.start <= start and end <= one.end for one in self.track.stretches):
+            return None
+        return InvalidInput("a clip reaches out of the chosen ranges", reason="CLIP_OUTSIDE_RANGES")
 
 
 def clip_fault(samples: NDArray[np.float32], sample_rate_hz: int) -> InvalidInput | None:

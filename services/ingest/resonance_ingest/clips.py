@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from resonance.selection import Stretch
 
 SAMPLE_BYTES = 4
 CHUNK_SAMPLES = 16_000  # 64 kB of float32: large enough to be cheap, small enough to be stopped between two
@@ -43,6 +46,16 @@ def cut(sample_count: int, shape: ClipShape) -> tuple[Clip, ...]:
         clips.append(Clip(index=len(clips), start=start, sample_count=taken))
         heard, start = start + taken, start + hop
     return tuple(clips)
+
+
+def cut_stretches(stretches: Iterable[Stretch], shape: ClipShape) -> tuple[Clip, ...]:
+    """The clips of chosen stretches alone: each is cut as a track of its own would be, and the clips are counted through."""
+    found = [
+        replace(clip, start=stretch.start + clip.start)
+        for stretch in stretches
+        for clip in cut(stretch.end - stretch.start, shape)
+    ]
+    return tuple(replace(clip, index=index) for index, clip in enumerate(found))
 
 
 def read_chunks(path: Path, clip: Clip) -> list[bytes]:

@@ -47,7 +47,7 @@ class Fault:
 # What is wrong with a file itself: asking again gives the same answer.
 _VERDICTS = frozenset(
     {"EMPTY_FILE", "NOT_AUDIO", "NO_SOUND", "DAMAGED", "NOT_FINITE", "TOO_LONG", "TOO_LARGE", "TOO_SHORT"}
-    | {"SILENT_TRACK", "UPLOAD_DAMAGED"}
+    | {"SILENT_TRACK", "UPLOAD_DAMAGED", "RANGE_OUTSIDE_TRACK", "RANGE_TOO_SHORT"}
 )
 
 
@@ -121,9 +121,10 @@ class Lease:
 class Job:
     """One playlist on its way to one taste.
 
-    `options` and `taste` are the JSON forms of the messages of the same name: ingest hands them on and never looks
-    inside. `revision` counts the changes that a watcher may see, which heartbeats are not. `returns` counts the owners
-    that gave the job back in good order; `retried_as` is the job that went on with the tracks that failed here.
+    `options` and `taste` are the JSON forms of the messages of the same name: ingest hands them on and reads of them
+    only which seconds are chosen. `revision` counts the changes that a watcher may see, which heartbeats are not.
+    `returns` counts the owners that gave the job back in good order; `retried_as` is the job that went on with the
+    tracks that failed here.
     """
 
     job_id: str

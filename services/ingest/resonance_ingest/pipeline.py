@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, Unavailable
+from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound, ResonanceError, Unavailable
+from resonance.selection import is_chosen
+from resonance.v1 import steering_pb2
 from resonance_ingest.extraction import ClipsHeard, Event, Extraction, Extractor, Planned, TrackRefused
 from resonance_ingest.jobs import Fault, Job, JobState, JobTrack
 from resonance_ingest.ledger import Ledger
@@ -35,13 +37,18 @@ class Pipeline:
         preparer: Preparer,
         extractor: Extractor,
         prepared: dict[int, PreparedTrack],
+        options: steering_pb2.TasteOptions,
     ) -> None:
-        """`prepared` is filled as tracks are prepared, for whoever wants to hear them meanwhile."""
+        """`prepared` is filled as tracks are prepared, for whoever wants to hear them meanwhile.
+
+        Tracks of which `options` choose nothing are not even fetched.
+        """
         self._ledger = ledger
         self._source = source
         self._preparer = preparer
         self._extractor = extractor
         self._prepared = prepared
+        self._options = options
         self._wanted_clips = self._heard_clips = 0
 
     async def run(self, *, tracks_max: int) -> None:
@@ -51,8 +58,9 @@ class Pipeline:
             ResonanceError: why there is no taste; Unavailable where another attempt may succeed.
         """
         await self._list(tracks_max)
+        self._check_chosen()
         await self._each_track(None, self._recall)
-        await self._prepare(frozenset(track.index for track in self._job.usable_tracks) - self._prepared.keys())
+        await self._prepare(frozenset(track.index for track in self._tracks) - self._prepared.keys())
         while True:
             try:
                 taste = await self._extract()
@@ -64,6 +72,20 @@ class Pipeline:
     @property
     def _job(self) -> Job:
         return self._ledger.job
+
+    @property
+    def _tracks(self) -> list[JobTrack]:
+        """The tracks that shall be heard and have not failed."""
+        return [track for track in self._job.usable_tracks if is_chosen(self._options, track.index)]
+
+    def _check_chosen(self) -> None:
+        count = len(self._job.tracks)
+        for place, stretch in enumerate(self._options.ranges):
+            if stretch.track_index >= count and is_chosen(self._options, stretch.track_index):
+                message = (
+                    f"Range {place + 1} names track {stretch.track_index}; the playlist has {count}, counted from 0."
+                )
+                raise InvalidInput(message, reason="RANGE_OUTSIDE_PLAYLIST")
 
     async def _list(self, tracks_max: int) -> None:
         """Reads the source once: a job that was taken over keeps the tracks, and the failures, that it has."""
@@ -90,7 +112,7 @@ class Pipeline:
         progress_after: float = 0.0,
     ) -> None:
         """Takes tracks through one step. A track that fails says why and is left behind."""
-        tracks = [track for track in self._job.usable_tracks if indices is None or track.index in indices]
+        tracks = [track for track in self._tracks if indices is None or track.index in indices]
         progress_before = self._job.progress
         for number, track in enumerate(tracks, start=1):
             if state is not None:
@@ -103,7 +125,7 @@ class Pipeline:
                 await self._ledger.now(partial(_failed, index=track.index, fault=Fault.of(error)))
             share = progress_before + (progress_after - progress_before) * number / len(tracks)
             self._ledger.soon(partial(Job.moved, progress=share))
-        if not self._job.usable_tracks:
+        if not self._tracks:
             raise _all_failed(self._job)
 
     async def _recall(self, track: JobTrack) -> None:
@@ -124,8 +146,8 @@ class Pipeline:
         self._ledger.soon(lambda job: job.with_track(track.index, **found))
 
     async def _extract(self) -> dict[str, Any]:
-        job = await self._ledger.now(_extracting)
-        tracks = [self._prepared[track.index] for track in job.usable_tracks]
+        job = await self._ledger.now(partial(_extracting, indices=[track.index for track in self._tracks]))
+        tracks = [self._prepared[track.index] for track in self._tracks]
         extraction = Extraction(taste_id=job.job_id, title=job.title, options=job.options, tracks=tracks)
         return await self._extractor.extract(extraction, self._hear)
 
@@ -170,10 +192,11 @@ def _is_the_tracks_own(error: ResonanceError) -> bool:
 
 
 def _all_failed(job: Job) -> ResonanceError:
-    first = next(track.error for track in job.tracks if track.error is not None)
-    if len(job.tracks) == 1:
+    faults = [track.error for track in job.tracks if track.error is not None]
+    first = faults[0]
+    if len(faults) == 1:
         return FailedPrecondition(first.message, reason=first.reason)
-    message = f"None of the {len(job.tracks)} tracks could be used. The first: {first.message}"
+    message = f"None of the {len(faults)} tracks could be used. The first: {first.message}"
     return FailedPrecondition(message, reason="NO_USABLE_TRACKS")
 
 
@@ -185,9 +208,9 @@ def _failed(job: Job, index: int, fault: Fault) -> Job:
     return job.with_track(index, state=JobState.FAILED, error=fault)
 
 
-def _extracting(job: Job) -> Job:
-    for track in job.usable_tracks:
-        job = job.with_track(track.index, state=JobState.EXTRACTING)
+def _extracting(job: Job, indices: list[int]) -> Job:
+    for index in indices:
+        job = job.with_track(index, state=JobState.EXTRACTING)
     return job.moved(state=JobState.EXTRACTING)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from resonance.audio.decode import DecodeLimits, decode_file
 from resonance.errors import InvalidInput
-from resonance_ingest.clips import SAMPLE_BYTES, Clip, ClipShape, cut
+from resonance.selection import stretches_of
+from resonance.v1 import steering_pb2
+from resonance_ingest.clips import SAMPLE_BYTES, Clip, ClipShape, cut, cut_stretches
 from resonance_ingest.jobs import JobTrack, Sound
 from resonance_ingest.known_sounds import KnownSound, KnownSounds
 from resonance_ingest.sources import Source
@@ -16,7 +18,9 @@ from resonance_ingest.sources import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedTrack:
-    """A track whose clips are known. `path` holds its samples for as long as the job's folder exists.
+    """A track whose clips are known, of its chosen stretches alone where the options choose.
+
+    `path` holds its samples for as long as the job's folder exists.
 
     `path` is None where the same file was decoded for an earlier job: its samples are not here, and perhaps not needed.
     """
@@ -41,16 +45,23 @@ class PreparedTrack:
 
 
 class Preparer:
-    """Prepares the tracks of one source in one folder."""
+    """Prepares the tracks of one source in one folder. `options` say which seconds of a track become clips."""
 
     def __init__(
-        self, source: Source, folder: Path, shape: ClipShape, limits: DecodeLimits, known: KnownSounds
+        self,
+        source: Source,
+        folder: Path,
+        shape: ClipShape,
+        limits: DecodeLimits,
+        known: KnownSounds,
+        options: steering_pb2.TasteOptions,
     ) -> None:
         self._source = source
         self._folder = folder
         self._shape = shape
         self._limits = limits
         self._known = known
+        self._options = options
 
     async def recall(self, track: JobTrack) -> PreparedTrack | None:
         """The track without its samples, where it was decoded before: for this job, or the same file for another."""
@@ -87,7 +98,7 @@ class Preparer:
         return path if is_whole else None
 
     def _prepared(self, track: JobTrack, sound: KnownSound, path: Path | None = None) -> PreparedTrack:
-        clips = cut(sound.sample_count, self._shape)
+        clips = self._clips_of(track, sound)
         if not clips:
             found_s, least_s = sound.sample_count / self._shape.sample_rate_hz, self._shape.clip_min_s
             message = f"The track is {found_s:.1f} s long; at least {least_s:g} s are needed."
@@ -101,6 +112,16 @@ class Preparer:
             clips=clips,
             path=path,
         )
+
+    def _clips_of(self, track: JobTrack, sound: KnownSound) -> tuple[Clip, ...]:
+        stretches = stretches_of(
+            self._options,
+            track.index,
+            sample_count=sound.sample_count,
+            sample_rate_hz=self._shape.sample_rate_hz,
+            least_s=self._shape.clip_min_s,
+        )
+        return cut_stretches(stretches, self._shape) if stretches else cut(sound.sample_count, self._shape)
 
     def _file_of(self, track: JobTrack) -> Path:
         return self._folder / f"{track.index}.source"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
+from google.protobuf.json_format import ParseDict
 
 from resonance.audio.decode import DecodeLimits
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError, Unavailable
@@ -15,6 +16,7 @@ from resonance.identity import acting_as
 from resonance.ids import digest_of, job_id_of
 from resonance.settings import Settings
 from resonance.store import ObjectStore
+from resonance.v1 import steering_pb2
 from resonance_ingest.extraction import Extractor
 from resonance_ingest.job_store import JobStore, LeaseLost, same_request
 from resonance_ingest.jobs import Fault, Job, JobState, Lease
@@ -257,8 +259,9 @@ class Runner:
         try:
             shape = await self._extractor.shape()
             limits, known = DecodeLimits.of(self._settings), KnownSounds(self._store)
-            preparer = Preparer(source, folder, shape, limits, known)
-            pipeline = Pipeline(ledger, source, preparer, self._extractor, prepared)
+            options = ParseDict(ledger.job.options, steering_pb2.TasteOptions())
+            preparer = Preparer(source, folder, shape, limits, known, options)
+            pipeline = Pipeline(ledger, source, preparer, self._extractor, prepared, options)
             await pipeline.run(tracks_max=self._settings.tracks_max)
         finally:
             prepared.clear()

@@ -23,6 +23,7 @@ from resonance.errors import (
 from resonance.identity import current_owner
 from resonance.ids import digest_of, job_id_of, new_request_id
 from resonance.rpc import ServerContext, validate
+from resonance.selection import check_length
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
@@ -78,6 +79,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         _check_options(header.options, "header.options")
         async with self._place(header.request_id), UploadSpool(self._store, self._settings) as spool:
             uploads = await received(requests, spool, self._settings.upload_stall_s_max, header)
+            _check_options(header.options, "header.options", track_count=len(uploads))
             options = _options_of(header.options)
             content = [[upload.filename, upload.sha256] for upload in uploads]
             job = self._new_job(
@@ -169,7 +171,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def SubmitUploads(  # noqa: N802
         self, request: ingest_pb2.SubmitUploadsRequest, context: ServerContext
     ) -> ingest_pb2.SubmitUploadsResponse:
-        _check_options(request.options)
+        _check_options(request.options, track_count=len(request.upload_ids))
         options = _options_of(request.options)
         content = {"uploads": list(request.upload_ids), "options": options, "title": request.title}
         job = self._new_job(request.request_id, digest_of(content), title=request.title, options=options)
@@ -236,19 +238,29 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         )
 
 
-def _check_options(options: steering_pb2.TasteOptions, path: str = "options") -> None:
-    """What no rule of one field can say."""
+def _check_options(
+    options: steering_pb2.TasteOptions, path: str = "options", *, track_count: int | None = None
+) -> None:
+    """What no rule of one field can say; `track_count` where it is known already."""
     faults = [
         FieldViolation(field=f"{path}.ranges[{at}].end_s", reason="TOO_SMALL", message="must lie after start_s")
         for at, stretch in enumerate(options.ranges)
         if stretch.end_s <= stretch.start_s
     ]
+    if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT and track_count is not None:
+        message = f"there are {track_count} tracks, counted from 0"
+        faults += [
+            FieldViolation(field=f"{path}.ranges[{at}].track_index", reason="TOO_LARGE", message=message)
+            for at, stretch in enumerate(options.ranges)
+            if stretch.track_index >= track_count
+        ]
     if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT and not options.ranges:
         message = "MIX_MODE_TIME_SELECT needs at least one range"
         faults.append(FieldViolation(field=f"{path}.ranges", reason="REQUIRED", message=message))
     if faults:
         told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:5])
         raise InvalidInput(told, violations=tuple(faults))
+    check_length(options)
 
 
 def _options_of(options: steering_pb2.TasteOptions) -> dict[str, Any]:

@@ -107,7 +107,7 @@ async def test_a_title_that_cannot_be_printed_is_made_plain(system, tmp_path: Pa
 
 
 async def test_options_reach_the_extractor_unchanged(system, tmp_path: Path) -> None:
-    stretch = steering_pb2.TrackRange(track_index=0, start_s=0.5, end_s=1.5)
+    stretch = steering_pb2.TrackRange(track_index=0, start_s=0.5, end_s=3.5)
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT, ranges=[stretch])
     job = await system.done(await system.upload({"a.wav": sounds.sound_bytes("wav", tmp_path)}, options=options))
     assert job.options == options == system.extract.tastes[job.job_id].options

@@ -1,11 +1,13 @@
-"""What the command line calls stored music, and pairs that are whole."""
+"""What the command line calls stored music, pairs that are whole, and the options of a taste."""
 
 from __future__ import annotations
 
 import pytest
 
 from resonance.errors import InvalidInput
-from resonance_cli.arguments import music_of, paired
+from resonance.requests import taste_options_of
+from resonance.v1 import steering_pb2
+from resonance_cli.arguments import music_of, paired, range_of, stars_of
 
 
 def test_music_is_a_taste_some_of_its_tracks_or_a_take() -> None:
@@ -25,3 +27,28 @@ def test_sides_of_unequal_number_are_no_pairs() -> None:
     assert paired("less", ["loud", "fast"], ["soft", "slow"]) == [("loud", "soft"), ("fast", "slow")]
     with pytest.raises(InvalidInput, match="2 with more of it and 1 with less"):
         paired("less", ["loud", "fast"], ["soft"])
+
+
+def test_ranges_and_stars_are_read_or_named() -> None:
+    assert range_of("2:30-75.5") == (2, 30.0, 75.5)
+    assert stars_of("5,0,3") == [5, 0, 3]
+    assert stars_of("") == []
+    with pytest.raises(InvalidInput, match="is not TRACK:START-END"):
+        range_of("30-75")
+    with pytest.raises(InvalidInput, match="such as 5,0,3"):
+        stars_of("5,many")
+
+
+def test_options_of_a_taste_are_plain_words_and_what_is_left_out_is_not_said() -> None:
+    assert taste_options_of() == steering_pb2.TasteOptions()
+    assert taste_options_of(ranges=[(0, 1.0, 5.0)]).mix_mode == steering_pb2.MIX_MODE_TIME_SELECT
+    options = taste_options_of(
+        mix_mode="attention_weighted", temperature=0.5, direction="mean", whitening="shrunk", stars=[5]
+    )
+    assert (options.mix_mode, options.attention_temperature) == (steering_pb2.MIX_MODE_ATTENTION_WEIGHTED, 0.5)
+    assert (options.direction_kind, options.whitening) == (
+        steering_pb2.DIRECTION_KIND_MEAN,
+        steering_pb2.WHITENING_SHRUNK,
+    )
+    with pytest.raises(InvalidInput, match="loudest is none of mean, time_select, attention_weighted"):
+        taste_options_of(mix_mode="loudest")

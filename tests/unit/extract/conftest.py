@@ -26,10 +26,10 @@ from resonance_extract.concepts import ConceptShelf
 from resonance_extract.configuration import reference_digest
 from resonance_extract.directions import direction_of
 from resonance_extract.ear import Ear
-from resonance_extract.extraction import TasteShelf
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.renderings import Renderer
 from resonance_extract.statistics import Reference
+from resonance_extract.tastes import TasteShelf
 from resonance_generate.build import open_generate
 from resonance_model.listen import hear_clip
 from resonance_model.loaded import LoadedModel

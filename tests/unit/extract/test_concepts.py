@@ -66,9 +66,9 @@ async def test_tracks_of_an_older_version_must_be_heard_again(bench: Bench, tiny
     shelf = MusicShelf(bench.ear, bench.store)
     (piece,) = await shelf.pieces(source)
     cache = TrackCache(bench.store, model_digest=bench.digest)
-    known = await cache.find(piece.track_sha256)
+    known = await cache.find(piece.key)
     assert known is not None
-    await cache.keep(piece.track_sha256, replace(known, variances=None))
+    await cache.keep(piece.key, replace(known, variances=None))
     with pytest.raises(FailedPrecondition, match="heard again"):
         await shelf.hear(piece)
 

@@ -23,13 +23,13 @@ from resonance.v1 import extract_pb2, generate_pb2_grpc
 from resonance_extract.concepts import ConceptShelf
 from resonance_extract.configuration import reference_digest
 from resonance_extract.ear import Ear
-from resonance_extract.extraction import TasteShelf
 from resonance_extract.layers import best_layers
 from resonance_extract.plans import Planner
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.renderings import Renderer
 from resonance_extract.statistics import Reference
 from resonance_extract.studies import Studies
+from resonance_extract.tastes import TasteShelf
 from resonance_generate.build import open_generate
 from resonance_model.listen import hear_codes
 from resonance_model.loaded import LoadedModel

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from resonance.errors import InvalidInput
+from resonance.rpc.validation import validate
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.contrasts import Contrast, difference_of, natural_sizes, same_music
 from resonance_extract.describing.meters import COLUMN_COUNT
 from resonance_extract.directions import direction_of
 from resonance_extract.layers import auc_of, best_layers, layer_gains, layer_scores
-from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, mixed_mean
+from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, novelty_of
 from resonance_extract.quality import failed_gates, measure
 from resonance_extract.statistics import Reference, TrackStatistics
 from resonance_model.steering import Push, compose
@@ -162,26 +163,12 @@ def test_the_mean_counts_every_track_alike_however_long() -> None:
     assert [weight.sum() for weight in weights] == pytest.approx([0.5, 0.5])
 
 
-def test_time_select_counts_only_the_given_seconds() -> None:
+def test_of_chosen_ranges_a_clip_counts_by_its_length() -> None:
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
-    options.ranges.add(track_index=1, start_s=16, end_s=20)
-    tracks = [track(0, song(0, 3)), track(1, song(1, 4))]
-    first, second = clip_weights(tracks, options)
-    assert not first.any()
-    assert second.tolist() == pytest.approx([0, 1 / 3, 2 / 3, 0])
-    np.testing.assert_allclose(
-        mixed_mean(tracks, [first, second]),
-        tracks[1].statistics.means[1] / 3 + tracks[1].statistics.means[2] * 2 / 3,
-        rtol=1e-4,
-        atol=1e-5,
-    )
-
-
-def test_seconds_without_music_are_refused() -> None:
-    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
-    options.ranges.add(track_index=0, start_s=500, end_s=600)
-    with pytest.raises(InvalidInput, match="contain no music"):
-        clip_weights([track(0, song(0, 3))], options)
+    long, short = track(0, song(0, 2)), track(1, song(1, 2))
+    short.statistics.ends_s[:] = [10, 10]  # the second clip is of a range of two seconds
+    weights = clip_weights([long, short], options)
+    assert [weight.tolist() for weight in weights] == [pytest.approx([0.25, 0.25]), pytest.approx([5 / 12, 1 / 12])]
 
 
 def test_attention_counts_the_chorus_more_than_the_intro() -> None:
@@ -196,6 +183,38 @@ def test_attention_counts_the_chorus_more_than_the_intro() -> None:
     assert flat.max() / flat.min() < 1.1
 
 
+def test_novelty_is_highest_where_another_section_begins() -> None:
+    verse, chorus = np.eye(2)
+    states = np.stack([verse] * 4 + [chorus] * 3)
+    states = states - states.mean(axis=0)
+    states /= np.linalg.norm(states, axis=1, keepdims=True)
+    novelty = novelty_of(np.where(np.eye(7, dtype=bool), 0.0, states @ states.T))
+    assert int(novelty.argmax()) == 4
+    assert novelty[4] == pytest.approx(2), "each side is like itself, and the two are opposites"
+    assert novelty[[1, 2, 6]] == pytest.approx(0), "nothing begins in the middle of a section, or at the track's end"
+
+
+def test_attention_counts_the_beginning_of_something_new_more_than_its_middle() -> None:
+    near = 0.2 * song(3, 8)
+    clips = np.concatenate([np.tile(song(1, 1), (4, 1, 1)), np.tile(song(2, 1), (4, 1, 1))]) + near
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED)
+    (weights,) = clip_weights([track(0, clips)], options)
+    assert weights[4] > 2 * weights[[2, 6]].max()
+
+
+def test_stars_say_what_a_track_is_worth() -> None:
+    tracks = [track(index, song(index, 2)) for index in range(3)]
+    for mode in (steering_pb2.MIX_MODE_MEAN, steering_pb2.MIX_MODE_ATTENTION_WEIGHTED):
+        weights = clip_weights(tracks, steering_pb2.TasteOptions(mix_mode=mode, stars=[5, 1]))
+        assert [one.sum() for one in weights] == pytest.approx([5 / 9, 1 / 9, 3 / 9]), (
+            "a track without stars counts as 3"
+        )
+    unrated = clip_weights(tracks, steering_pb2.TasteOptions())
+    assert [one.tolist() for one in unrated] == [[1 / 2 / 3] * 2] * 3
+    with pytest.raises(InvalidInput, match=r"stars\[1\]: must be at most 5"):
+        validate(steering_pb2.TasteOptions(stars=[3, 6]))
+
+
 @pytest.mark.parametrize("bounds", [(5, 5), (6, 5)])
 def test_a_range_that_ends_before_it_starts_is_named(bounds: tuple[float, float]) -> None:
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
@@ -203,6 +222,19 @@ def test_a_range_that_ends_before_it_starts_is_named(bounds: tuple[float, float]
     with pytest.raises(InvalidInput) as caught:
         check_options(options)
     assert caught.value.violations[0].field == "options.ranges[0]"
+
+
+def test_ranges_of_less_than_a_taste_needs_are_refused_before_anything_is_heard() -> None:
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
+    options.ranges.add(track_index=0, start_s=0.5, end_s=2.5)
+    options.ranges.add(track_index=0, start_s=1, end_s=3.4)
+    with pytest.raises(
+        InvalidInput, match=r"the chosen ranges hold 2\.9 s of music; a taste needs at least 3 s"
+    ) as caught:
+        check_options(options)
+    assert caught.value.reason == "TOO_LITTLE_MUSIC"
+    options.ranges.add(track_index=1, start_s=1, end_s=2)
+    check_options(options)
 
 
 # --- quality

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from resonance.errors import FieldViolation, InvalidInput
 from resonance.rpc.validation import validate
 from resonance_gateway.bodies import ConceptBody, GenerationBody, MalformedError, TasteBody, parse
-from resonance_gateway.messages import generate_request, rest_field, tastes_of
+from resonance_gateway.messages import generate_request, rest_field, submit_request, tastes_of
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -70,6 +70,14 @@ def test_a_range_must_end_after_it_starts() -> None:
 def test_time_select_needs_ranges() -> None:
     with pytest.raises(InvalidInput):
         parse(TasteBody, b'{"url": "https://youtu.be/x", "options": {"mix_mode": "time_select"}}')
+
+
+def test_stars_lie_between_one_and_five_or_are_none() -> None:
+    body = parse(TasteBody, b'{"url": "https://youtu.be/x", "options": {"stars": [5, 0, 1]}}')
+    assert list(submit_request(body, "r").options.stars) == [5, 0, 1]
+    with pytest.raises(InvalidInput) as caught:
+        parse(TasteBody, b'{"url": "https://youtu.be/x", "options": {"stars": [1, 6]}}')
+    assert [(fault.field, fault.reason) for fault in caught.value.violations] == [("options.stars[1]", "TOO_LARGE")]
 
 
 def test_a_concept_needs_a_pair() -> None:

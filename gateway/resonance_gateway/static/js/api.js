@@ -27,7 +27,7 @@ export const listTastes = async () => (await getJson(`${TASTES}?page_size=50`)).
 export const getTaste = (id) => getJson(`${TASTES}/${id}`);
 export const cancelTaste = (id) => sendJson(`${TASTES}/${id}/cancel`, {});
 export const retryTaste = (id) => sendJson(`${TASTES}/${id}/retry`, {});
-export const submitLink = (url, requestId) => sendJson(TASTES, { url, request_id: requestId });
+export const submitLink = (url, options, requestId) => sendJson(TASTES, { url, options, request_id: requestId });
 export const refine = (text, sliders, previous) => sendJson("/v1/refinements", { text, sliders, ...(previous ? { previous } : {}) });
 export const listTakes = (pageToken = "") => getJson(`${TAKES}?page_size=12&page_token=${encodeURIComponent(pageToken)}`);
 export const getTake = (id) => getJson(`${TAKES}/${id}`);
@@ -38,9 +38,10 @@ export async function deleteTake(id) {
 }
 
 /** Sends files; text fields go before them, so that the server can pass the files on as they come. */
-export async function uploadFiles(files, requestId) {
+export async function uploadFiles(files, options, requestId) {
   const form = new FormData();
   form.append("request_id", requestId);
+  form.append("options", JSON.stringify(options));
   for (const file of files) form.append("files", file, file.name);
   return (await ask(TASTES, { method: "POST", body: form })).json();
 }

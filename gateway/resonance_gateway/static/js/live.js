@@ -5,7 +5,7 @@ import { alarm, sayNow } from "./announce.js";
 import { byId, enable, isDisabled, show } from "./dom.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { inWords, movedSliders } from "./sliders.js";
-import { draft, onDraft } from "./store.js";
+import { draft, onDraft, tasteWish } from "./store.js";
 import { t } from "./strings.js";
 import { showFault } from "./words.js";
 
@@ -55,7 +55,7 @@ export class Live {
     const sliders = movedSliders();
     return {
       prompt: draft.prompt.trim(),
-      ...(draft.tasteId ? { taste_id: draft.tasteId, taste_strength: draft.tasteStrength } : {}),
+      ...tasteWish(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
     };
   }

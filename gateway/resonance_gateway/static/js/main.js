@@ -103,7 +103,7 @@ function openRecord(record) {
   const sliders = Object.fromEntries(Object.entries(record.recipe.sliders || {}).filter(([, value]) => value));
   const body = {
     prompt: record.recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
-    ...(use ? { taste_id: use.taste_id, taste_strength: use.strength } : {}),
+    ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
   };
   studio.versions.add({ requestId: record.request_id, body, seed: record.seed });
   byId("listen-title").focus();

@@ -2,12 +2,16 @@
 
 const PREFIX = "resonance.";
 
-const EMPTY_DRAFT = { prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, sliders: {}, keepSeed: true };
+const EMPTY_DRAFT = { prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, mix: {}, sliders: {}, keepSeed: true };
 
 const news = new EventTarget();
 
 /** What the user has set so far. */
 export const draft = { ...EMPTY_DRAFT, ...load("draft", {}) };
+
+/** The taste's part of a recipe; empty without one. */
+export const tasteWish = () => (draft.tasteId
+  ? { taste_id: draft.tasteId, taste_strength: draft.tasteStrength, ...(draft.tasteInWords ? { taste_in_words: true } : {}) } : {});
 
 /** What the user likes. */
 export const settings = { shortcuts: true, autoplay: true, volume: 0.9, ...load("settings", {}) };

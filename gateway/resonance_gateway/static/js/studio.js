@@ -6,7 +6,7 @@ import { byId, clock, enable, isDisabled, show } from "./dom.js";
 import { showFacts } from "./facts.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { movedSliders, setSliders } from "./sliders.js";
-import { clearPending, draft, saveDraft, setPending, settings } from "./store.js";
+import { clearPending, draft, saveDraft, setPending, settings, tasteWish } from "./store.js";
 import { fetchTake, makeTake } from "./stream.js";
 import { count, t } from "./strings.js";
 import { wavBlob } from "./wav.js";
@@ -15,7 +15,7 @@ import { setWords, showFault } from "./words.js";
 const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
 const LONGER_S = 10;
-const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "sliders"];
+const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders"];
 
 /** The same wish with the same seed would be the same music; whoever presses "again" wants to hear something else. */
 const isSameWish = (wish, body) => WISHES.every((key) => JSON.stringify(wish[key]) === JSON.stringify(body[key]));
@@ -100,7 +100,7 @@ export class Studio {
     const wish = {
       prompt: draft.prompt.trim(),
       duration_s: draft.durationS,
-      ...(draft.tasteId ? { taste_id: draft.tasteId, taste_strength: draft.tasteStrength } : {}),
+      ...tasteWish(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
     };
     const open = this.versions.current;

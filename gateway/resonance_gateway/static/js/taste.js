@@ -8,6 +8,7 @@ import { sliderRow } from "./slider.js";
 import { draft, saveDraft } from "./store.js";
 import { count, t } from "./strings.js";
 import { layerChart } from "./layers.js";
+import { buildMix } from "./mix.js";
 
 const ASK_AGAIN_MS = 2000;
 
@@ -23,6 +24,8 @@ export class TasteStep {
     byId("taste-retry").addEventListener("click", () => this._submit(t("taste.asking"), () => api.retryTaste(this._retryId)));
     onDrop(byId("drop"), (files) => this._upload(files));
     this._buildStrength();
+    this._buildWords();
+    buildMix(byId("mix"));
   }
 
   /** Goes on with the taste of the last visit, and offers the earlier ones. */
@@ -43,7 +46,7 @@ export class TasteStep {
 
   async _upload(files) {
     if (!files.length) return;
-    await this._submit(t("taste.sending"), () => api.uploadFiles(files, api.newRequestId()));
+    await this._submit(t("taste.sending"), () => api.uploadFiles(files, draft.mix, api.newRequestId()));
     byId("files").value = "";
   }
 
@@ -56,7 +59,7 @@ export class TasteStep {
       byId("link").focus();
       return;
     }
-    await this._submit(t("taste.asking"), () => api.submitLink(url, api.newRequestId()));
+    await this._submit(t("taste.asking"), () => api.submitLink(url, draft.mix, api.newRequestId()));
   }
 
   async _submit(stage, send) {
@@ -127,7 +130,7 @@ export class TasteStep {
 
   _done(taste) {
     const failed = taste.tracks.filter((track) => track.state === "failed").length;
-    const heard = taste.tracks.length - failed;
+    const heard = taste.tracks.filter((track) => track.state === "completed" && track.clips_total).length;
     byId("taste-name").textContent = t("taste.ready", { title: taste.title || t("taste.unnamed") });
     const plain = t("taste.plain", { clips: taste.taste?.clip_count ?? 0, tracks: count("song", heard) });
     const notice = taste.notice ? ` ${taste.notice}` : "";
@@ -196,6 +199,15 @@ export class TasteStep {
     });
     byId("taste-strength-row").replaceChildren(row.node);
   }
+
+  _buildWords() {
+    const box = byId("taste-in-words");
+    box.checked = draft.tasteInWords;
+    box.addEventListener("change", () => {
+      draft.tasteInWords = box.checked;
+      saveDraft();
+    });
+  }
 }
 
 function failureOf(taste) {
@@ -210,7 +222,8 @@ function fillTracks(list, tracks) {
   list.replaceChildren(...tracks.map((track) => {
     const clips = track.state === "extracting" && track.clips_total
       ? ` · ${t("state.clips", { done: track.clips_done, total: track.clips_total })}` : "";
-    const state = track.error ? `${t(`state.${track.state}`)}: ${track.error.message}` : t(`state.${track.state}`) + clips;
+    const isHeard = track.state !== "completed" || track.clips_total;
+    const state = !isHeard ? t("state.unchosen") : track.error ? `${t(`state.${track.state}`)}: ${track.error.message}` : t(`state.${track.state}`) + clips;
     return el("li", { class: `track ${track.state}` },
       el("span", { class: "track-title" }, track.title), el("span", { class: "track-state small" }, state));
   }));

@@ -89,7 +89,8 @@ export class Versions {
     const moved = [...sliders].filter((name) => (now.sliders?.[name] || 0) !== (then.sliders?.[name] || 0));
     const changes = moved.map((name) => `${t(`slider.${name}`)[0]}: ${inWords(name, now.sliders?.[name] || 0)}`);
     if (now.prompt !== then.prompt) changes.unshift(now.prompt);
-    if (now.taste_id !== then.taste_id || now.taste_strength !== then.taste_strength) changes.push(t("versions.taste"));
+    const isOther = (name) => now[name] !== then[name];
+    if (["taste_id", "taste_strength", "taste_in_words"].some(isOther)) changes.push(t("versions.taste"));
     if (now.duration_s !== then.duration_s) changes.push(t("versions.length"));
     return changes.join(", ") || t("versions.seed");
   }

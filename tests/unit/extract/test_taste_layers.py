@@ -1,0 +1,113 @@
+"""The layer scan of a taste: a layer that tells its songs from other music is found, whatever the others' norms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.extracting import COMPLETED, Bench, finished, keep_taste, make_taste, noise
+
+from resonance.keys import given_reference_key, reference_key, taste_key
+from resonance.v1 import extract_pb2, steering_pb2
+from resonance_extract.configuration import reference_digest
+from resonance_extract.statistics import Reference
+from resonance_extract.taste_layers import Song, TasteLayers, held_out
+
+LAYERS, HIDDEN, TELLING = 4, 24, 2
+
+
+def planted(song_count: int, clip_count: int = 3, piece_count: int = 16) -> tuple[list[Song], np.ndarray]:  # type: ignore[type-arg]
+    """Songs that share a direction at one layer. Another layer is ten times as large, and its songs share nothing."""
+    chance = np.random.default_rng(1)
+    scales = np.ones((LAYERS, 1))
+    scales[0] = 10.0
+    pieces = chance.normal(size=(piece_count, LAYERS, HIDDEN)) * scales
+    songs = []
+    for _ in range(song_count):
+        means = (
+            chance.normal(size=(1, LAYERS, HIDDEN)) + 0.3 * chance.normal(size=(clip_count, LAYERS, HIDDEN))
+        ) * scales
+        means[:, TELLING, 0] += 4.0
+        songs.append(Song(means=means, weights=np.full(clip_count, 1 / song_count / clip_count)))
+    return songs, pieces
+
+
+def test_the_layer_that_tells_songs_apart_is_found_and_the_large_one_is_chance() -> None:
+    songs, pieces = planted(8)
+    auc, separation = held_out(songs, pieces, is_contrast=True)
+    assert int(auc.argmax()) == int(separation.argmax()) == TELLING
+    assert auc[TELLING] > 0.95
+    assert auc[0] == pytest.approx(0.5, abs=0.2)
+
+
+def test_songs_that_are_other_music_are_chance_for_none_has_a_part_in_its_direction() -> None:
+    chance = np.random.default_rng(2)
+    songs = [Song(means=chance.normal(size=(4, 1, HIDDEN)), weights=np.ones(4)) for _ in range(20)]
+    auc, separation = held_out(songs, chance.normal(size=(40, 1, HIDDEN)), is_contrast=True)
+    assert auc[0] == pytest.approx(0.5, abs=0.15)
+    assert abs(separation[0]) < 0.6
+
+
+async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSummary:
+    """A stored taste of `count` songs that differ from the reference's pieces at the middle layer alone."""
+    chance, layers = np.random.default_rng(3), (await bench.shelf.get()).mean.shape[0]
+    shape = (layers, (await bench.shelf.get()).mean.shape[1])
+    pieces = chance.normal(size=(12, *shape)).astype(np.float32)
+    reference = Reference.of_pieces(pieces, np.ones_like(pieces))
+    await bench.store.put(reference_key(reference_digest(bench.digest)), reference.to_bytes())
+    bench.shelf._own = None
+    means = chance.normal(size=(count, *shape))
+    means[:, 1, :2] += 4
+    await keep_taste(bench, taste_id, means)
+    taste = await bench.tastes.get(taste_id)
+    for track in taste.tracks:
+        track.clip_weights.append(1 / count)
+    norms = np.ones(layers)
+    norms[0] = 9.0
+    taste.layer_norms.extend(norms)
+    return taste
+
+
+async def test_a_taste_is_scored_by_what_its_tracks_gave(bench: Bench) -> None:
+    scanned = await TasteLayers(bench.ear, bench.store, bench.shelf).scan(await kept(bench, 6, "t-six"))
+    assert scanned.basis == "held-out AUC of 6 songs against 12 pieces of the reference"
+    assert scanned.best[0] == 1
+    assert scanned.scores[1].auc > 0.9
+    assert scanned.scores[0].norm == 9.0
+
+
+async def test_one_song_is_ranked_by_norms_and_says_so(bench: Bench) -> None:
+    scanned = await TasteLayers(bench.ear, bench.store, bench.shelf).scan(await kept(bench, 1, "t-one"))
+    assert scanned.basis == "norms, for nothing could be held out: a taste of one song leaves none to hold out"
+    assert scanned.best[0] == 0
+    assert {score.auc for score in scanned.scores} == {0.5}
+
+
+async def test_the_same_song_twice_is_one_song(bench: Bench) -> None:
+    taste = await make_taste(bench, {0: noise(3.5), 1: noise(3.5)})
+    scanned = await TasteLayers(bench.ear, bench.store, bench.shelf).scan(taste)
+    assert "a taste of one song" in scanned.basis
+
+
+async def test_a_study_of_a_taste_tells_every_layer_and_renders_the_best(bench: Bench) -> None:
+    tracks = {index: noise(3.5, index) for index in range(3)}
+    taste = await make_taste(bench, tracks)
+    studies = bench.studies()
+    wanted = extract_pb2.StartStudyRequest(
+        kind=extract_pb2.STUDY_KIND_LAYER_SCAN, taste_id=taste.taste_id, prompts=["jazz"], clip_s=1.0
+    )
+    first = await finished(studies, (await studies.start(wanted)).study_id)
+    assert first.state == COMPLETED
+    assert "the reference keeps no pieces" in first.layer_basis
+    reference = extract_pb2.StartStudyRequest(
+        kind=extract_pb2.STUDY_KIND_REFERENCE, prompts=["jazz", "rock", "choir", "drums"], clip_s=1.0
+    )
+    await finished(studies, (await studies.start(reference)).study_id)
+    assert await bench.store.exists(given_reference_key(bench.digest))
+    study = await finished(studies, (await studies.start(wanted)).study_id)
+    assert study.study_id != first.study_id, "another reference is another study"
+    assert study.layer_basis == "held-out AUC of 3 songs against 4 pieces of the reference"
+    assert [score.layer for score in study.layers] == list(range(len(taste.layer_norms)))
+    assert [score.norm for score in study.layers] == pytest.approx(list(taste.layer_norms), rel=1e-5)
+    ranked = sorted(study.layers, key=lambda score: (-score.auc, -score.separation, -score.norm))
+    assert [one.label for one in study.renderings[:3]] == [str(score.layer) for score in ranked[:3]]
+    assert await bench.store.exists(taste_key(taste.taste_id))
