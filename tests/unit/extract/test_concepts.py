@@ -85,6 +85,20 @@ async def test_a_concept_may_have_words_and_music(bench: Bench, tiny: LoadedMode
     assert concept.made_by.endswith("+music")
 
 
+async def test_asked_for_again_a_concept_keeps_its_calibration_and_nothing_is_rendered(bench: Bench) -> None:
+    pairs = [extract_pb2.PromptPair(positive="high flute", negative="low drum")]
+    made = await concept_of(bench, pairs=pairs)
+    made.calibration.strength_max = 0.7
+    await bench.concepts.save(made)
+    request = extract_pb2.ComputeConceptRequest(name="sound", pairs=pairs)
+    assert [response.concept async for response in bench.concepts.compute(request)] == [made]
+    await bench.store.delete(made.vector_key)
+    again = await concept_of(bench, pairs=pairs)
+    assert again.calibration == made.calibration, "the same vector was made anew"
+    other = await concept_of(bench, pairs=[extract_pb2.PromptPair(positive="deep drum", negative="low drum")])
+    assert not other.HasField("calibration")
+
+
 async def test_music_pairs_that_cannot_be_used_are_refused_by_name(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(3.5)})
     here = extract_pb2.MusicSource(taste_id=taste.taste_id)
