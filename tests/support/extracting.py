@@ -73,7 +73,14 @@ def noise(length_s: float, seed: int = 0) -> np.ndarray:  # type: ignore[type-ar
 
 
 def asked(**fields: object) -> extract_pb2.StartStudyRequest:
-    values = {"concept": "rush", "strengths": [-1.0, 1.0], "prompts": ["jazz", "rock"], "clip_s": 1.0} | fields
+    """A small calibration that is put in force."""
+    values = {
+        "concept": "rush",
+        "strengths": [-1.0, 1.0],
+        "prompts": ["jazz", "rock"],
+        "clip_s": 1.0,
+        "apply": True,
+    } | fields
     return extract_pb2.StartStudyRequest(**values)  # type: ignore[arg-type]
 
 

@@ -233,7 +233,7 @@ class RemapPoint(_message.Message):
     def __init__(self, position: _Optional[float] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class Calibration(_message.Message):
-    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time", "remap", "window_min", "window_max", "faithful_min", "faithful_max", "reason_min", "reason_max")
+    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time", "remap", "window_min", "window_max", "faithful_min", "faithful_max", "reason_min", "reason_max", "is_trial")
     STRENGTH_MIN_FIELD_NUMBER: _ClassVar[int]
     STRENGTH_MAX_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
@@ -246,6 +246,7 @@ class Calibration(_message.Message):
     FAITHFUL_MAX_FIELD_NUMBER: _ClassVar[int]
     REASON_MIN_FIELD_NUMBER: _ClassVar[int]
     REASON_MAX_FIELD_NUMBER: _ClassVar[int]
+    IS_TRIAL_FIELD_NUMBER: _ClassVar[int]
     strength_min: float
     strength_max: float
     points: _containers.RepeatedCompositeFieldContainer[CalibrationPoint]
@@ -258,7 +259,8 @@ class Calibration(_message.Message):
     faithful_max: float
     reason_min: str
     reason_max: str
-    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., remap: _Optional[_Iterable[_Union[RemapPoint, _Mapping]]] = ..., window_min: _Optional[float] = ..., window_max: _Optional[float] = ..., faithful_min: _Optional[float] = ..., faithful_max: _Optional[float] = ..., reason_min: _Optional[str] = ..., reason_max: _Optional[str] = ...) -> None: ...
+    is_trial: bool
+    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., remap: _Optional[_Iterable[_Union[RemapPoint, _Mapping]]] = ..., window_min: _Optional[float] = ..., window_max: _Optional[float] = ..., faithful_min: _Optional[float] = ..., faithful_max: _Optional[float] = ..., reason_min: _Optional[str] = ..., reason_max: _Optional[str] = ..., is_trial: _Optional[bool] = ...) -> None: ...
 
 class Concept(_message.Message):
     __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time", "music_pairs", "layer_gains", "made_by", "natural_strength")
@@ -338,16 +340,18 @@ class ListConceptsResponse(_message.Message):
     def __init__(self, concepts: _Optional[_Iterable[_Union[Concept, _Mapping]]] = ...) -> None: ...
 
 class CalibrateConceptRequest(_message.Message):
-    __slots__ = ("name", "strengths", "prompts", "clip_s")
+    __slots__ = ("name", "strengths", "prompts", "clip_s", "apply")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STRENGTHS_FIELD_NUMBER: _ClassVar[int]
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     CLIP_S_FIELD_NUMBER: _ClassVar[int]
+    APPLY_FIELD_NUMBER: _ClassVar[int]
     name: str
     strengths: _containers.RepeatedScalarFieldContainer[float]
     prompts: _containers.RepeatedScalarFieldContainer[str]
     clip_s: float
-    def __init__(self, name: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ...) -> None: ...
+    apply: bool
+    def __init__(self, name: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., apply: _Optional[bool] = ...) -> None: ...
 
 class CalibrateConceptResponse(_message.Message):
     __slots__ = ("progress", "concept")
@@ -460,7 +464,7 @@ class GetCalibrationResponse(_message.Message):
     def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ...) -> None: ...
 
 class StartStudyRequest(_message.Message):
-    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music")
+    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music", "apply")
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
     TASTE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -468,6 +472,7 @@ class StartStudyRequest(_message.Message):
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     CLIP_S_FIELD_NUMBER: _ClassVar[int]
     MUSIC_FIELD_NUMBER: _ClassVar[int]
+    APPLY_FIELD_NUMBER: _ClassVar[int]
     kind: StudyKind
     concept: str
     taste_id: str
@@ -475,7 +480,8 @@ class StartStudyRequest(_message.Message):
     prompts: _containers.RepeatedScalarFieldContainer[str]
     clip_s: float
     music: _containers.RepeatedCompositeFieldContainer[MusicSource]
-    def __init__(self, kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ...) -> None: ...
+    apply: bool
+    def __init__(self, kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ..., apply: _Optional[bool] = ...) -> None: ...
 
 class StartStudyResponse(_message.Message):
     __slots__ = ("study",)

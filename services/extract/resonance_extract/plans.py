@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from google.protobuf import json_format
 
 from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound, invalid_field
 from resonance.ids import digest_of
-from resonance.keys import piece_key, taste_calibration_key
+from resonance.keys import piece_key
 from resonance.store import ObjectStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2
@@ -21,6 +20,7 @@ from resonance_extract.ear import Ear
 from resonance_extract.extraction import TasteShelf
 from resonance_extract.layers import best_layers
 from resonance_extract.music import MusicShelf, Piece, pieces_of
+from resonance_extract.ranges import RangeShelf
 from resonance_extract.reference import PROMPTS as REFERENCE_PROMPTS
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.renderings import OTHER_SEED, Condition, Measured, Renderer, Subject
@@ -53,6 +53,11 @@ class Plan(Protocol):
     @property
     def identity(self) -> list[Any]: ...
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether its conditions are the usual ones; the result of others is a trial, unless the request has it applied."""
+        ...
+
     async def measure(self, key: str) -> dict[str, Any]:
         """One part, as plain values."""
         ...
@@ -62,7 +67,7 @@ class Plan(Protocol):
         ...
 
     async def put_in_force(self, study: extract_pb2.Study) -> None:
-        """Makes a finished study's result what the product goes by."""
+        """Makes a finished study's result what the product goes by, unless it is a trial."""
         ...
 
 
@@ -74,15 +79,15 @@ class RenderingPlan:
         request: extract_pb2.StartStudyRequest,
         subject: Subject,
         renderer: Renderer,
-        concepts: ConceptShelf,
-        store: ObjectStore,
+        ranges: RangeShelf,
     ) -> None:
         self._kind = request.kind or extract_pb2.STUDY_KIND_CALIBRATION
         self._subject = subject
         self._renderer = renderer
-        self._concepts = concepts
-        self._store = store
+        self._ranges = ranges
         self._conditions = {one.key: one for one in _conditions_of(request, subject)}
+        self._is_usual = self._conditions.keys() == {one.key for one in _usual_conditions(self._kind, subject)}
+        self._is_trial = not (self._is_usual or request.apply)
 
     @property
     def keys(self) -> list[str]:
@@ -92,6 +97,10 @@ class RenderingPlan:
     def identity(self) -> list[Any]:
         subject = self._subject
         return [self._kind, subject.concept, subject.taste_id, subject.vector_sha256, sorted(self._conditions)]
+
+    @property
+    def is_usual(self) -> bool:
+        return self._is_usual
 
     async def measure(self, key: str) -> dict[str, Any]:
         return (await self._renderer.measured(self._conditions[key], self._subject)).to_json()
@@ -104,18 +113,12 @@ class RenderingPlan:
         else:
             study.calibration.CopyFrom(calibration_of(measured, norm_max=self._subject.norm_max))
             study.calibration.create_time.GetCurrentTime()
+            study.calibration.is_trial = self._is_trial
 
     async def put_in_force(self, study: extract_pb2.Study) -> None:
-        if not study.HasField("calibration"):
-            return
-        subject = self._subject
-        if subject.concept:
-            concept = await self._concepts.get(subject.concept)
-            concept.calibration.CopyFrom(study.calibration)
-            await self._concepts.save(concept)
-        else:
-            data = json_format.MessageToJson(study.calibration, indent=None).encode()
-            await self._store.put(taste_calibration_key(subject.taste_id, subject.vector_sha256), data)
+        if study.HasField("calibration") and not self._is_trial:
+            study.calibration.is_trial = False
+            await self._ranges.put(self._subject, study.calibration)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +163,10 @@ class ReferencePlan:
     @property
     def identity(self) -> list[Any]:
         return [extract_pb2.STUDY_KIND_REFERENCE, sorted(part.key for part in self._parts.values())]
+
+    @property
+    def is_usual(self) -> bool:
+        return True
 
     async def measure(self, key: str) -> dict[str, Any]:
         object_key = self._object_key(key)
@@ -211,6 +218,7 @@ class Planner:
     ) -> None:
         self._store = store
         self._concepts = concepts
+        self._ranges = RangeShelf(concepts, store)
         self._tastes = tastes
         self._shelf = shelf
         self._ear = ear
@@ -232,7 +240,7 @@ class Planner:
                 "music", "NOT_READ", "is what a reference study hears; this study names a concept or a taste"
             )
         subject = await self._subject_of(request)
-        return RenderingPlan(request, subject, self._renderer, self._concepts, self._store)
+        return RenderingPlan(request, subject, self._renderer, self._ranges)
 
     async def _reference(self, request: extract_pb2.StartStudyRequest) -> ReferencePlan:
         if request.concept or request.taste_id or request.strengths:
@@ -318,6 +326,10 @@ def _conditions_of(request: extract_pb2.StartStudyRequest, subject: Subject) -> 
     if request.kind == extract_pb2.STUDY_KIND_LAYER_SCAN:
         return found
     return found + [Condition(prompt=prompt, strength=0.0, clip_s=clip_s, seed=OTHER_SEED) for prompt in prompts]
+
+
+def _usual_conditions(kind: extract_pb2.StudyKind, subject: Subject) -> list[Condition]:
+    return _conditions_of(extract_pb2.StartStudyRequest(kind=kind), subject)
 
 
 def _scan(subject: Subject) -> float:

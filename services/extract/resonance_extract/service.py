@@ -92,11 +92,17 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
             strengths=request.strengths,
             prompts=request.prompts,
             clip_s=request.clip_s,
+            apply=request.apply,
         )
+        found = extract_pb2.Calibration()
         async with aclosing(self._studies.follow(wanted)) as changes:
             async for study in changes:
+                found = study.calibration
                 yield extract_pb2.CalibrateConceptResponse(progress=study.progress)
-        yield extract_pb2.CalibrateConceptResponse(concept=await self._concepts.get(request.name))
+        concept = await self._concepts.get(request.name)
+        if found.is_trial:
+            concept.calibration.CopyFrom(found)
+        yield extract_pb2.CalibrateConceptResponse(concept=concept)
 
     async def StartStudy(  # noqa: N802
         self, request: extract_pb2.StartStudyRequest, context: ServerContext

@@ -90,6 +90,7 @@ class Studies:
 
         Raises:
             FailedPrecondition: too many studies run; and what `Planner.plan` raises.
+            Conflict: the same runs as a trial, and this request wants it in force.
         """
         plan = await self._planner.plan(request)
         study_id = _id_of(plan, self._model_digest)
@@ -97,11 +98,21 @@ class Studies:
         if document is None:
             document = _Document(study=_new_study(study_id, request), request=request)
         elif document.study.state == extract_pb2.STUDY_STATE_COMPLETED:
-            await plan.put_in_force(document.study)
-            return document.study
+            return await self._put_in_force(document, plan)
         elif document.study.state == _RUNNING and (study_id in self._tasks or not self._is_stale(document)):
+            if request.apply and not (document.request.apply or plan.is_usual):
+                raise _runs_as_trial()
             return document.study
+        document.request.apply = request.apply
         await self._take_on(document, plan)
+        return document.study
+
+    async def _put_in_force(self, document: _Document, plan: Plan) -> extract_pb2.Study:
+        """A completed study's result once more: something else may have been in force since, or it was a trial until now."""
+        was_trial = document.study.calibration.is_trial
+        await plan.put_in_force(document.study)
+        if document.study.calibration.is_trial != was_trial:
+            await self._save(document)
         return document.study
 
     async def get(self, study_id: str) -> extract_pb2.Study:
@@ -298,6 +309,13 @@ def _new_study(study_id: str, request: extract_pb2.StartStudyRequest) -> extract
     study = extract_pb2.Study(study_id=study_id, kind=kind, concept=request.concept, taste_id=request.taste_id)
     study.create_time.GetCurrentTime()
     return study
+
+
+def _runs_as_trial() -> Conflict:
+    message = (
+        "the same runs already, and as a trial: ask for it with `apply` once it is done, and it is in force at once"
+    )
+    return Conflict(message, reason="RUNS_AS_TRIAL", retry_after_s=30.0)
 
 
 def _id_of(plan: Plan, model_digest: str) -> str:

@@ -11,13 +11,10 @@ from google.protobuf import json_format
 
 from resonance.errors import DataLoss, FailedPrecondition, NotFound
 from resonance.keys import concept_key, taste_calibration_key, taste_key
+from resonance.ranges import uncalibrated_max
 from resonance.store import ObjectStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2, steering_pb2
-
-# Before calibration a strength beyond this share of a concept's natural strength (of one unit, where it knows none) is not trusted: where
-# most of the embedded model's sliders saturate (docs/steering.md).
-UNCALIBRATED_STRENGTH_MAX = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +115,7 @@ class Vectors:
             low, high = concept.calibration.strength_min, concept.calibration.strength_max
             remap = tuple((knot.position, knot.strength) for knot in concept.calibration.remap)
         else:
-            high = UNCALIBRATED_STRENGTH_MAX * (concept.natural_strength or 1.0)
+            high = uncalibrated_max(concept.natural_strength)
             low = -high
         return UsableConcept(
             direction=direction,

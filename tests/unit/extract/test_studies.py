@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.extracting import CANCELLED, COMPLETED, FAILED, RUNNING, Bench, asked, finished, make_taste, noise, until
 
-from resonance.errors import FailedPrecondition, InvalidInput, NotFound
+from resonance.errors import Conflict, FailedPrecondition, InvalidInput, NotFound
 from resonance.identity import acting_as
 from resonance.keys import (
     concept_key,
@@ -37,6 +37,58 @@ async def test_a_calibration_runs_by_itself_and_is_in_force_at_the_end(bench: Be
     again = await studies.start(asked())
     assert again.state == COMPLETED, "the same study is not made twice"
     assert len(bench.renderer.made) == 8
+
+
+async def test_a_trial_is_told_and_leaves_the_range_in_force(bench: Bench) -> None:
+    studies = bench.studies()
+    await finished(studies, (await studies.start(asked())).study_id)
+    before = (await bench.concepts.get("rush")).calibration
+    wanted = {"strengths": [0.2], "prompts": ["jazz"]}
+    trial = await finished(studies, (await studies.start(asked(**wanted, apply=False))).study_id)
+    assert trial.calibration.is_trial
+    assert trial.calibration.reason_min == "closed: nothing was tried"
+    assert (await bench.concepts.get("rush")).calibration == before
+    made = len(bench.renderer.made)
+    applied = await studies.start(asked(**wanted))
+    assert (applied.study_id, applied.state, len(bench.renderer.made)) == (trial.study_id, COMPLETED, made)
+    assert not (await studies.get(trial.study_id)).calibration.is_trial
+    after = (await bench.concepts.get("rush")).calibration
+    assert (after.strength_min, after.strength_max) == (before.strength_min, 0.2)
+    assert after.reason_min == f"{before.reason_min}; nothing was tried on this side, and it keeps what it had"
+    assert [point.strength for point in after.points] == [-1.0, 0.0, 0.2]
+    assert (after.remap[0].position, after.remap[0].strength) == (-1.0, before.strength_min)
+
+
+async def test_the_usual_conditions_spelt_out_are_no_trial(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 60.0
+    usual = await studies.start(extract_pb2.StartStudyRequest(concept="rush"))
+    spelt = await studies.start(extract_pb2.StartStudyRequest(concept="rush", clip_s=4.0, apply=True))
+    assert spelt.study_id == usual.study_id
+    trial = await studies.start(asked(apply=False))
+    with pytest.raises(Conflict, match="as a trial") as caught:
+        await studies.start(asked())
+    assert (caught.value.reason, trial.state) == ("RUNS_AS_TRIAL", RUNNING)
+    await studies.close()
+
+
+async def test_a_side_that_was_never_tried_keeps_the_cautious_default(bench: Bench) -> None:
+    studies = bench.studies()
+    await finished(studies, (await studies.start(asked(strengths=[1.0]))).study_id)
+    found = (await bench.concepts.get("rush")).calibration
+    assert (found.strength_min, found.reason_min.split(";")[0]) == (-0.5, "never measured")
+    assert [(knot.position, knot.strength) for knot in found.remap if knot.position <= 0] == [(-1.0, -0.5), (0.0, 0.0)]
+
+
+async def test_a_calibration_of_a_vector_that_was_replaced_meanwhile_is_left_out(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 0.1
+    started = await studies.start(asked())
+    concept = await bench.concepts.get("rush")
+    concept.vector_sha256 = "0" * 64
+    await bench.concepts.save(concept)
+    await finished(studies, started.study_id)
+    assert not (await bench.concepts.get("rush")).HasField("calibration")
 
 
 async def test_cancelled_half_way_and_resumed_it_makes_only_what_is_missing(bench: Bench) -> None:
@@ -236,7 +288,7 @@ async def test_a_concepts_ladder_and_scan_follow_its_natural_strength(bench: Ben
 async def test_a_taste_is_calibrated_and_its_range_is_kept_beside_it(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(4.0)})
     studies = bench.studies()
-    wanted = extract_pb2.StartStudyRequest(taste_id=taste.taste_id, strengths=[-1.0, 1.0], prompts=["jazz"], clip_s=1.0)
+    wanted = asked(concept="", taste_id=taste.taste_id, prompts=["jazz"])
     study = await finished(studies, (await studies.start(wanted)).study_id)
     assert study.state == COMPLETED
     assert await bench.store.exists(taste_calibration_key(taste.taste_id, taste.vector_sha256))

@@ -8,11 +8,12 @@ from google.protobuf import json_format
 
 from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound
 from resonance.keys import concept_key, taste_calibration_key, taste_key
+from resonance.ranges import UNCALIBRATED_SHARE
 from resonance.store import MemoryStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_generate.recipes import RecipeBook
-from resonance_generate.vectors import UNCALIBRATED_STRENGTH_MAX, Vectors
+from resonance_generate.vectors import Vectors
 from resonance_model.loaded import LoadedModel
 
 
@@ -123,7 +124,7 @@ async def test_a_sliders_ends_are_the_safe_range(book: RecipeBook, store: Memory
         ({"energy": 1.0}, 3.0),
         ({"energy": -1.0}, -0.5),
         ({"energy": 0.5}, 1.5),
-        ({"tempo": 1.0}, UNCALIBRATED_STRENGTH_MAX),
+        ({"tempo": 1.0}, UNCALIBRATED_SHARE),
     ):
         steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(**sliders)))).score.steering
         assert steering is not None
@@ -208,7 +209,7 @@ async def test_a_slider_acts_on_its_concepts_layers(book: RecipeBook, store: Mem
     steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=1.0)))).score.steering
     assert steering is not None
     assert float(steering[0, 0, 0]) == 0.0
-    assert float(steering[1, 0, 0]) == pytest.approx(UNCALIBRATED_STRENGTH_MAX)
+    assert float(steering[1, 0, 0]) == pytest.approx(UNCALIBRATED_SHARE)
 
 
 async def test_an_uncalibrated_concept_is_held_to_half_of_what_its_words_do(
