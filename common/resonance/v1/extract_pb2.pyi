@@ -314,12 +314,14 @@ class ComputeConceptRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ("done", "total")
+    __slots__ = ("done", "total", "waiting")
     DONE_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     done: int
     total: int
-    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
+    waiting: str
+    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., waiting: _Optional[str] = ...) -> None: ...
 
 class ComputeConceptResponse(_message.Message):
     __slots__ = ("progress", "concept")

@@ -10,6 +10,7 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance.errors import Unavailable
 from resonance.ids import digest_of
 from resonance.rpc import error_of
 from resonance.taste import Direction
@@ -106,6 +107,8 @@ class Renderer:
                     rate = response.started.format.sample_rate_hz
                 pcm += response.chunk.data
         except grpc.aio.AioRpcError as failure:
+            if failure.code() is grpc.StatusCode.CANCELLED:  # not by us, who would not be told: the service stops
+                raise Unavailable("the generate service ended in the middle of a rendering") from failure
             raise error_of(failure) from failure
         finally:
             call.cancel()

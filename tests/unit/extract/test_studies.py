@@ -177,6 +177,8 @@ async def test_a_study_that_cannot_be_read_does_not_keep_the_patrol_from_the_oth
     await bench.store.put("study-open/s-1.o-bob", b"")
     await asyncio.sleep(0.3)
     second = bench.studies(lease_s=0.2)
+    assert await second.take_over() == 0
+    await asyncio.sleep(0.25)
     assert await second.take_over() == 1
     assert (await finished(second, started.study_id)).state == COMPLETED
 
