@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from resonance.v1 import extract_pb2
 from resonance_extract.frechet import frechet_ratio
 from resonance_extract.quality import Quality, failed_gates, mean_of
-from resonance_extract.remap import isotonic, remap_of
+from resonance_extract.remap import Heard, isotonic, remap_of
 from resonance_extract.renderings import SEED, Condition, Measured
 
 Array = NDArray[np.float64]
@@ -42,14 +42,12 @@ def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -
 def _ranged(points: Sequence[extract_pb2.CalibrationPoint], norm_max: float) -> extract_pb2.Calibration:
     """What the points say."""
     (low, why_low), (high, why_high) = _knee(points, -1), _knee(points, 1)
-    steered = [point for point in points if point.strength]
-    remap = remap_of([point.strength for point in steered], [point.effect for point in steered], low=low, high=high)
     return extract_pb2.Calibration(
         strength_min=low,
         strength_max=high,
         points=points,
         prototype_upper=min(PROTOTYPE_LAMBDA_MAX, max(1.0, 3.2 / max(norm_max, 1e-6))),
-        remap=[extract_pb2.RemapPoint(position=position, strength=strength) for position, strength in remap],
+        remap=remap_from(points, low=low, high=high),
         window_min=_last_in_window(points, -1),
         window_max=_last_in_window(points, 1),
         faithful_min=_last_faithful(points, low),
@@ -57,6 +55,19 @@ def _ranged(points: Sequence[extract_pb2.CalibrationPoint], norm_max: float) -> 
         reason_min=why_low,
         reason_max=why_high,
     )
+
+
+def remap_from(
+    points: Sequence[extract_pb2.CalibrationPoint], *, low: float, high: float
+) -> list[extract_pb2.RemapPoint]:
+    """The remap of a safe range by what was measured."""
+    heard = [
+        Heard(strength=point.strength, effect=point.effect, error=point.effect_error)
+        for point in points
+        if point.strength
+    ]
+    knots = remap_of(heard, low=low, high=high)
+    return [extract_pb2.RemapPoint(position=position, strength=strength) for position, strength in knots]
 
 
 def paired(condition: Condition, measured: Mapping[Condition, Measured]) -> tuple[Quality, float]:
