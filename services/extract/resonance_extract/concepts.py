@@ -33,6 +33,7 @@ from resonance_extract.ear import Ear
 from resonance_extract.layers import AUC_MIN, layer_gains, layer_scores
 from resonance_extract.music import MusicShelf, Piece
 from resonance_extract.reference import ReferenceShelf
+from resonance_extract.separation import PARTS_MIN, Separation, separation_of
 from resonance_extract.statistics import HeardPiece, Reference
 from resonance_model.listening import Heard
 
@@ -134,7 +135,7 @@ class ConceptShelf:
         music = [await self._pieces(pair) for pair in request.music_pairs]
         key = vector_key(digest_of(_parts(request, music, reference, self._made_by(request), self._digest)))
         before = await self._before(request.name, key)
-        if before is not None and await self._store.exists(key):
+        if before is not None and before.HasField("separation") and await self._store.exists(key):
             yield _Response(concept=before)
             return
         total = 2 * len(_SEEDS) * bool(request.pairs) + sum(len(side) for sides in music for side in sides)
@@ -177,6 +178,7 @@ class ConceptShelf:
         scores = layer_scores(contrasts, reference)
         sizes = natural_sizes(difference, direction.per_layer)
         gains = layer_gains(sizes, scores)
+        separation = await asyncio.to_thread(separation_of, contrasts)
         concept = extract_pb2.Concept(
             name=request.name,
             model_digest=self._digest,
@@ -188,7 +190,11 @@ class ConceptShelf:
             layer_gains=gains,
             natural_strength=max(float(size) for layer, size in enumerate(sizes) if gains.get(layer, 1.0)),
             made_by=self._made_by(request),
-            unusable_reason=_unusable(scores),
+            unusable_reason=_unusable(scores, separation),
+            separation=extract_pb2.Separation(
+                part_count=separation.part_count, auc=separation.auc, chance=separation.chance
+            ),
+            notice="" if separation.is_told else _too_few(separation),
             vector_key=key,
             vector_sha256=await self._store.put(key, direction.to_bytes()),
         )
@@ -246,13 +252,28 @@ def _slider_request(name: str) -> extract_pb2.ComputeConceptRequest:
     return extract_pb2.ComputeConceptRequest(name=name, pairs=pairs)
 
 
-def _unusable(scores: Sequence[extract_pb2.LayerScore]) -> str:
+def _unusable(scores: Sequence[extract_pb2.LayerScore], separation: Separation) -> str:
+    """Why the concept cannot be used, empty where it can. Too few pairs to tell are refused only where they contradict each other."""
     best = max(score.auc for score in scores)
-    if best >= AUC_MIN:
-        return ""
-    return (
-        f"its two sides do not separate: the best layer's held-out AUC is {best:.2f}, and at least {AUC_MIN} is needed"
-    )
+    if not separation.is_told:
+        if best >= AUC_MIN or separation.part_count < 2:
+            return ""
+        return f"its two sides do not separate: the best layer's held-out AUC is {best:.2f}, and at least {AUC_MIN} is needed"
+    if separation.auc < AUC_MIN:
+        return (
+            f"its two sides do not separate: held out one by one, its {separation.part_count} pairs have an AUC of "
+            f"{separation.auc:.2f}, and at least {AUC_MIN} is needed"
+        )
+    if not separation.is_more_than_chance:
+        return (
+            "its two sides do not separate: exchanging them in some of its pairs does as well in "
+            f"{separation.chance:.0%} of all ways to do so; give more pairs, or pairs that differ in the same thing"
+        )
+    return ""
+
+
+def _too_few(separation: Separation) -> str:
+    return f"too few pairs to tell whether they separate: {separation.part_count}, and at least {PARTS_MIN} are needed"
 
 
 def _progress(done: int, total: int) -> _Response:
