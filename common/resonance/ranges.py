@@ -5,6 +5,8 @@ from __future__ import annotations
 # Before calibration a strength beyond this share of a concept's natural strength (of one unit, where it knows none) is not trusted: where
 # most of the embedded model's sliders saturate (docs/steering.md).
 UNCALIBRATED_SHARE = 0.5
+# A taste that nobody has calibrated is not trusted beyond it, either way: at 1 the bench's tastes held in 59 of 64 clips.
+UNCALIBRATED_TASTE_MAX = 1.0
 
 
 def uncalibrated_max(natural_strength: float) -> float:

@@ -470,14 +470,18 @@ class GetCalibrationRequest(_message.Message):
     def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ...) -> None: ...
 
 class GetCalibrationResponse(_message.Message):
-    __slots__ = ("concept", "taste_id", "calibration")
+    __slots__ = ("concept", "taste_id", "calibration", "strength_min", "strength_max")
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
     TASTE_ID_FIELD_NUMBER: _ClassVar[int]
     CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_MIN_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_MAX_FIELD_NUMBER: _ClassVar[int]
     concept: str
     taste_id: str
     calibration: Calibration
-    def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ...) -> None: ...
+    strength_min: float
+    strength_max: float
+    def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ...) -> None: ...
 
 class StartStudyRequest(_message.Message):
     __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music", "apply")

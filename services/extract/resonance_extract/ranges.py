@@ -7,7 +7,7 @@ from google.protobuf import json_format
 
 from resonance.errors import NotFound
 from resonance.keys import taste_calibration_key
-from resonance.ranges import uncalibrated_max
+from resonance.ranges import UNCALIBRATED_TASTE_MAX, uncalibrated_max
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2
 from resonance_extract.concepts import ConceptShelf
@@ -43,7 +43,7 @@ class RangeShelf:
             before = json_format.Parse((await self._store.get(key)).data, extract_pb2.Calibration())
         except NotFound:
             before = None
-        whole = merged(found, before, cautious=uncalibrated_max(0.0))
+        whole = merged(found, before, cautious=UNCALIBRATED_TASTE_MAX)
         await self._store.put(key, json_format.MessageToJson(whole, indent=None).encode())
 
 

@@ -19,6 +19,7 @@ from resonance.keys import (
 )
 from resonance.store.owned import OwnedStore
 from resonance.v1 import extract_pb2, steering_pb2
+from resonance_generate.vectors import Vectors
 
 
 async def test_a_calibration_runs_by_itself_and_is_in_force_at_the_end(bench: Bench) -> None:
@@ -294,6 +295,18 @@ async def test_a_taste_is_calibrated_and_its_range_is_kept_beside_it(bench: Benc
     study = await finished(studies, (await studies.start(wanted)).study_id)
     assert study.state == COMPLETED
     assert await bench.store.exists(taste_calibration_key(taste.taste_id, taste.vector_sha256))
+    used = await Vectors(bench.store, model_digest=bench.digest, item_max=1).taste(taste.taste_id)
+    measured = study.calibration
+    assert (used.strength_min, used.strength_max) == (measured.strength_min, measured.strength_max)
+
+
+async def test_a_taste_side_that_was_never_tried_keeps_its_cautious_default(bench: Bench) -> None:
+    taste = await make_taste(bench, {0: noise(4.0)})
+    studies = bench.studies()
+    wanted = asked(concept="", taste_id=taste.taste_id, prompts=["jazz"], strengths=[0.5])
+    await finished(studies, (await studies.start(wanted)).study_id)
+    used = await Vectors(bench.store, model_digest=bench.digest, item_max=1).taste(taste.taste_id)
+    assert used.strength_min == -1.0
 
 
 async def test_subjects_that_cannot_be_studied_are_refused_by_name(bench: Bench) -> None:
