@@ -19,13 +19,14 @@ Array = NDArray[np.float64]
 FRECHET_RATIO_MAX = 1.25
 # The gate that names renderings that break while the mean holds.
 SINGLE_CLIPS = "single_clips"
-PROTOTYPE_LAMBDA_MAX = 4.0
+# The first prototype's upper end, min(4, max(1, 3.2 / norm)): its vectors were of norm 1.
+PROTOTYPE_UPPER = 3.2
 # A farther strength must have at least a tenth more effect to be worth what it costs.
 KNEE_GROWTH_MIN = 1.1
 PROTOTYPE_RMS_MIN, PROTOTYPE_RMS_MAX = 0.03, 0.35
 
 
-def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -> extract_pb2.Calibration:
+def calibration_of(measured: Mapping[Condition, Measured]) -> extract_pb2.Calibration:
     """The widest range around zero in which every measured strength passed and the effect still grows, each side for itself; a side that
     fails at once is 0, and says why.
 
@@ -33,20 +34,18 @@ def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -
     so that inside the range no rendering was broken; but a single rendering that breaks where none does at some strength farther out was
     broken by chance and not by strength. Unsteered renderings of `OTHER_SEED`, where there are some, tell by the Frechet
     distance how far is still as near to unsteered music as chance: `faithful_min` and `faithful_max`, inside the range.
-
-    `norm_max` is the largest layer's norm in residual standard deviations, for the first prototype's figure.
     """
-    return _ranged(_points(measured), norm_max)
+    return _ranged(_points(measured))
 
 
-def _ranged(points: Sequence[extract_pb2.CalibrationPoint], norm_max: float) -> extract_pb2.Calibration:
+def _ranged(points: Sequence[extract_pb2.CalibrationPoint]) -> extract_pb2.Calibration:
     """What the points say."""
     (low, why_low), (high, why_high) = _knee(points, -1), _knee(points, 1)
     return extract_pb2.Calibration(
         strength_min=low,
         strength_max=high,
         points=points,
-        prototype_upper=min(PROTOTYPE_LAMBDA_MAX, max(1.0, 3.2 / max(norm_max, 1e-6))),
+        prototype_upper=PROTOTYPE_UPPER,
         remap=remap_from(points, low=low, high=high),
         window_min=_last_in_window(points, -1),
         window_max=_last_in_window(points, 1),
@@ -175,7 +174,7 @@ def _last_faithful(points: Sequence[extract_pb2.CalibrationPoint], end: float) -
 
 
 def _last_in_window(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> float:
-    """What the first prototype would have called safe: white noise at the right level passes."""
+    """How far at least the first prototype would have called it safe, as far as was tried: white noise at the right level passes."""
     reached = 0.0
     for point in _outwards(points, sign):
         if not PROTOTYPE_RMS_MIN <= point.rms <= PROTOTYPE_RMS_MAX:

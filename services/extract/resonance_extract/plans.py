@@ -111,7 +111,7 @@ class RenderingPlan:
             del study.renderings[:]
             study.renderings.extend(renderings_of(measured))
         else:
-            study.calibration.CopyFrom(calibration_of(measured, norm_max=self._subject.norm_max))
+            study.calibration.CopyFrom(calibration_of(measured))
             study.calibration.create_time.GetCurrentTime()
             study.calibration.is_trial = self._is_trial
 
@@ -272,7 +272,6 @@ class Planner:
                 taste_id="",
                 direction=await self._direction(concept.vector_key),
                 vector_sha256=concept.vector_sha256,
-                norm_max=max(layer.norm for layer in concept.layers),
                 best_layers=tuple(best_layers(concept.layers)),
                 natural_strength=concept.natural_strength,
                 layer_gains=dict(concept.layer_gains),
@@ -289,7 +288,6 @@ class Planner:
             taste_id=request.taste_id,
             direction=await self._direction(taste.vector_key),
             vector_sha256=taste.vector_sha256,
-            norm_max=max(taste.layer_norms),
             best_layers=tuple(order[:3]),
         )
 

@@ -127,7 +127,6 @@ class Subject:
     taste_id: str
     direction: Direction
     vector_sha256: str
-    norm_max: float
     best_layers: tuple[int, ...]
     natural_strength: float = 0.0
     layer_gains: Mapping[int, float] = field(default_factory=dict)

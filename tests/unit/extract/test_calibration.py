@@ -35,34 +35,32 @@ def measured(effects: dict[float, float], broken: dict[float, dict[str, float]])
 
 def test_the_range_ends_before_the_first_strength_that_fails_on_each_side() -> None:
     effects = {-3.0: -3.0, -1.0: -1.0, 1.0: 1.0, 2.0: 2.0, 3.0: 3.0}
-    found = calibration_of(
-        measured(effects, {2.0: {"silent_share": 0.9}, -3.0: {"log_likelihood": -6.8}}), norm_max=0.5
-    )
+    found = calibration_of(measured(effects, {2.0: {"silent_share": 0.9}, -3.0: {"log_likelihood": -6.8}}))
     assert (found.strength_min, found.strength_max) == (-1.0, 1.0)
     by_strength = {point.strength: list(point.failed_gates) for point in found.points}
     assert by_strength[2.0] == ["silence"]
     assert by_strength[-3.0] == ["likelihood"]
     assert by_strength[3.0] == []
-    assert found.prototype_upper == 4.0
+    assert found.prototype_upper == 3.2
 
 
 def test_the_first_prototypes_window_passes_what_the_gates_do_not() -> None:
-    found = calibration_of(measured({1.0: 1.0, 2.0: 2.0}, {2.0: {"flatness": 0.9}}), norm_max=1.0)
+    found = calibration_of(measured({1.0: 1.0, 2.0: 2.0}, {2.0: {"flatness": 0.9}}))
     assert found.strength_max == 1.0
     assert found.window_max == 2.0
-    assert found.prototype_upper == pytest.approx(3.2)
+    assert found.prototype_upper == 3.2, "of vectors of norm 1, whatever ours is"
 
 
 def test_the_range_ends_where_more_strength_has_no_more_effect() -> None:
     effects = {0.25: 1.0, 0.5: 2.0, 1.0: 2.1, 2.0: 1.5, -0.25: -1.0, -0.5: -0.9, -1.0: -3.0}
-    found = calibration_of(measured(effects, {}), norm_max=1.0)
+    found = calibration_of(measured(effects, {}))
     assert found.strength_max == 0.5, "a twentieth more is not worth twice the push"
     assert found.strength_min == -1.0, "a dip on the way is no end"
     assert found.remap[-1].strength == 0.5
 
 
 def test_effects_that_waver_end_the_range_where_their_monotone_fit_ends() -> None:
-    found = calibration_of(measured({0.5: 0.1, 1.0: 3.1, 2.0: 1.9, 3.5: 3.0}, {}), norm_max=1.0)
+    found = calibration_of(measured({0.5: 0.1, 1.0: 3.1, 2.0: 1.9, 3.5: 3.0}, {}))
     assert found.strength_max == 3.5, "3.1 was as far beyond as 1.9 was below"
     assert found.reason_max == "every strength that was tried holds"
 
@@ -72,7 +70,7 @@ def test_an_effect_within_chance_is_said_to_be_none() -> None:
     for prompt, reading in (("one", 7.0), ("two", 3.1)):
         wavering = Condition(prompt=prompt, strength=1.0, clip_s=1.0)
         cells[wavering] = replace(cells[wavering], reading=reading)
-    found = calibration_of(cells, norm_max=1.0)
+    found = calibration_of(cells)
     assert found.strength_max == 1.0
     assert found.reason_max == "every strength that was tried holds; the model hears no effect"
     assert found.reason_min == "every strength that was tried holds"
@@ -85,7 +83,7 @@ def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:
     for prompt, silent_share in (("one", 0.7), ("two", 0.0)):
         hurt = Condition(prompt=prompt, strength=2.0, clip_s=1.0)
         cells[hurt] = replace(cells[hurt], quality=replace(GOOD, silent_share=silent_share))
-    found = calibration_of(cells, norm_max=1.0)
+    found = calibration_of(cells)
     (point,) = (one for one in found.points if one.strength == 2.0)
     assert (point.failed_clips, point.clip_count, list(point.failed_gates)) == (1, 2, ["single_clips"])
     assert found.strength_max == 1.0
@@ -96,16 +94,16 @@ def test_one_clip_that_breaks_where_none_does_farther_out_is_chance() -> None:
     cells = measured({1.0: 1.0, 2.0: 2.0, 3.0: 3.0}, {})
     hurt = Condition(prompt="one", strength=1.0, clip_s=1.0)
     cells[hurt] = replace(cells[hurt], quality=replace(GOOD, silent_share=0.7))
-    assert calibration_of(cells, norm_max=1.0).strength_max == 3.0
+    assert calibration_of(cells).strength_max == 3.0
     farther = Condition(prompt="two", strength=2.0, clip_s=1.0)
     cells[farther] = replace(cells[farther], quality=replace(GOOD, silent_share=0.7))
-    assert calibration_of(cells, norm_max=1.0).strength_max == 3.0, "other clips, and none at three times the strength"
+    assert calibration_of(cells).strength_max == 3.0, "other clips, and none at three times the strength"
     cells[replace(hurt, strength=3.0)] = replace(cells[farther])
-    assert calibration_of(cells, norm_max=1.0).strength_max == 0.0, "from there on always one is no chance"
+    assert calibration_of(cells).strength_max == 0.0, "from there on always one is no chance"
 
 
 def test_a_side_that_breaks_at_once_is_closed_and_says_why() -> None:
-    found = calibration_of(measured({-1.0: -1.0, 1.0: 1.0}, {-1.0: {"silent_share": 0.9}}), norm_max=1.0)
+    found = calibration_of(measured({-1.0: -1.0, 1.0: 1.0}, {-1.0: {"silent_share": 0.9}}))
     assert found.strength_min == 0.0
     assert found.reason_min == "closed: at -1 2 of 2 clips break (silence)"
     assert found.reason_max == "every strength that was tried holds"
@@ -123,7 +121,7 @@ def test_the_faithful_part_ends_where_the_spectra_leave_the_unsteered_ones() -> 
                 steered = Condition(prompt=prompt, strength=strength, clip_s=1.0)
                 moved_shape = [value + moved for value in shape]
                 cells[steered] = Measured(quality=GOOD, reading=strength, shape=moved_shape)
-    found = calibration_of(cells, norm_max=1.0)
+    found = calibration_of(cells)
     ratios = {point.strength: point.frechet_ratio for point in found.points}
     assert ratios[0.0] == pytest.approx(1.0)
     assert ratios[1.0] <= 1.25 < ratios[2.0]
@@ -131,7 +129,7 @@ def test_the_faithful_part_ends_where_the_spectra_leave_the_unsteered_ones() -> 
 
 
 def test_effects_are_paired_with_the_twin_of_the_same_prompt() -> None:
-    found = calibration_of(measured({1.0: 0.75}, {}), norm_max=1.0)
+    found = calibration_of(measured({1.0: 0.75}, {}))
     assert [point.effect for point in found.points] == [0.0, 0.75]
 
 

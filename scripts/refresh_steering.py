@@ -1,8 +1,8 @@
-"""Writes the shipped sliders' remaps anew from the points that are stored with them. Run after a change of how a remap is made.
+"""Writes anew what the shipped sliders' calibrations derive from their stored points: the remap, and the first prototype's figure.
 
-    python scripts/remap_steering.py
+    python scripts/refresh_steering.py
 
-Nothing is measured, and nothing but the remaps changes.
+Run after a change of how these are made. Nothing is measured, and nothing else changes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from google.protobuf import json_format
 
 from resonance.v1 import extract_pb2
-from resonance_extract.calibration import remap_from
+from resonance_extract.calibration import PROTOTYPE_UPPER, remap_from
 from resonance_extract.shipped import FOLDER
 
 
@@ -24,6 +24,7 @@ def main() -> None:
         remap = remap_from(limits.points, low=limits.strength_min, high=limits.strength_max)
         del limits.remap[:]
         limits.remap.extend(remap)
+        limits.prototype_upper = PROTOTYPE_UPPER
         path.write_text(json_format.MessageToJson(concept, indent=None))
         told = ", ".join(f"{knot.position:.2f}: {knot.strength:.3g}" for knot in remap)
         print(f"{concept.name}: {told}")
