@@ -308,7 +308,7 @@ class Studies:
                 return await plan.measure(key)
             except (Overloaded, Unavailable) as failure:
                 pause_s = patience.pause_s(failure)
-                document.study.progress.waiting = f"{failure.message}; tried again by itself"
+                document.study.progress.waiting = f"tried again in {pause_s:.0f} s: {failure.message}"
             await self._save(document)
             await asyncio.sleep(pause_s)
 

@@ -69,7 +69,7 @@ def test_patience_keeps_to_what_it_is_told_and_begins_anew_with_progress() -> No
     patience = Patience(100.0, clock=lambda: now[0])
     full, away = Overloaded("full", retry_after_s=46.0), Unavailable("away", retry_after_s=1.0)
     assert patience.pause_s(full) == 46.0
-    assert [patience.pause_s(away) for _ in range(3)] == [2.0, 4.0, 8.0]
+    assert [patience.pause_s(away) for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, 8.0]
     now[0] = 90.0
     assert patience.pause_s(full) == 10.0
     patience.progressed()
