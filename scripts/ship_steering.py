@@ -1,17 +1,19 @@
 """Writes what the embedded model brings along: reference statistics, calibrated sliders, example tastes. Run after every export of weights.
 
     python scripts/ship_steering.py [PLAYLISTS]
+    python scripts/ship_steering.py --tastes-only
 
 PLAYLISTS is a folder of folders of audio files (`python -m model.training.examples PLAYLISTS` renders ours); each becomes a
 taste. The real system runs in this process with an empty store, and what it leaves there is what a first start would compute.
+With `--tastes-only` all stays as it is, and only the safe ranges of the shipped tastes are measured.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,36 +21,65 @@ from resonance.client import AsyncClient
 from resonance.errors import FailedPrecondition
 from resonance.settings import Settings
 from resonance.sliders import SLIDER_NAMES
-from resonance.store import open_store
-from resonance.v1 import jobs_pb2
+from resonance.store import ObjectStore, open_store
+from resonance.v1 import extract_pb2, jobs_pb2
 from resonance_cli.all_in_one import all_in_one
 from resonance_extract.shipped import FOLDER
 
-KEPT = ("concepts/", "job-list/", "jobs/", "reference/", "tastes/", "vectors/")
+KEPT = ("calibrations/", "concepts/", "job-list/", "jobs/", "reference/", "tastes/", "vectors/")
 
 
 async def main(playlists: list[Path]) -> None:
-    """Runs the system, makes the tastes, waits for the sliders, calibrates them, and copies the objects."""
+    """Runs the system, makes the tastes, waits for the sliders, calibrates all of them, and copies the objects."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder), http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", drain_s_max=1.0)
+        settings = _settings(folder)
         async with all_in_one(settings, print) as running, AsyncClient(running.grpc_address) as client:
+            tastes = []
             for playlist in playlists:
                 job = await client.taste_from_files(sorted(playlist.iterdir()), title=playlist.name)
                 print(playlist.name, job.job_id, jobs_pb2.JobState.Name(job.state))
+                tastes.append(job.job_id)
             while not all(concept.ready for concept in await client.concepts()):  # noqa: ASYNC110
                 await asyncio.sleep(1)
             at_once = asyncio.Semaphore(3)
-            await asyncio.gather(*(_calibrate(client, name, at_once) for name in SLIDER_NAMES))
+            await asyncio.gather(
+                *(_calibrate(client, name, at_once) for name in SLIDER_NAMES),
+                *(_calibrate_taste(client, taste_id, at_once) for taste_id in tastes),
+            )
             digest = (await client.model()).digest
-        store = await open_store(settings)
-        for prefix in KEPT:
-            async for key in store.keys(prefix):
-                path = FOLDER / key
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes((await store.get(key)).data)
-        await store.close()
+        await _copy(settings, KEPT)
     (FOLDER / "made_for.json").write_text(json.dumps({"model_digest": digest}, indent=1) + "\n")
+
+
+async def tastes_only() -> None:
+    """Runs the system with what is shipped, and adds the safe ranges of its tastes."""
+    tastes, at_once = sorted(path.stem for path in FOLDER.glob("tastes/*.json")), asyncio.Semaphore(3)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = _settings(folder)
+        async with all_in_one(settings, print) as running, AsyncClient(running.grpc_address) as client:
+            await asyncio.gather(*(_calibrate_taste(client, taste_id, at_once) for taste_id in tastes))
+        await _copy(settings, ("calibrations/",))
+
+
+def _settings(folder: str) -> Settings:
+    return Settings(data_dir=Path(folder), http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", drain_s_max=1.0)
+
+
+async def _copy(settings: Settings, prefixes: tuple[str, ...]) -> None:
+    store: ObjectStore = await open_store(settings)
+    for prefix in prefixes:
+        async for key in store.keys(prefix):
+            path = FOLDER / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes((await store.get(key)).data)
+    await store.close()
+
+
+async def _calibrate_taste(client: AsyncClient, taste_id: str, at_once: asyncio.Semaphore) -> None:
+    async with at_once:
+        limits = (await client.study(extract_pb2.StartStudyRequest(taste_id=taste_id))).calibration
+    print(f"{taste_id}: safe from {limits.strength_min:g} to {limits.strength_max:g}", flush=True)
 
 
 async def _calibrate(client: AsyncClient, name: str, at_once: asyncio.Semaphore) -> None:
@@ -65,4 +96,11 @@ async def _calibrate(client: AsyncClient, name: str, at_once: asyncio.Semaphore)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sorted(Path(sys.argv[1]).iterdir()) if len(sys.argv) > 1 else []))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("playlists", nargs="?", type=Path)
+    parser.add_argument("--tastes-only", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.tastes_only:
+        asyncio.run(tastes_only())
+    else:
+        asyncio.run(main(sorted(arguments.playlists.iterdir()) if arguments.playlists else []))

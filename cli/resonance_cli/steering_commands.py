@@ -31,7 +31,7 @@ def concepts(address: Address = DEFAULT_ADDRESS) -> None:
                 f"{limits.strength_min:g} to {limits.strength_max:g}"
                 if concept.HasField("calibration")
                 else "not measured",
-                f"{best.layer} ({best.auc:.2f})" if best is not None else "",
+                concept.notice or (f"{best.layer} ({best.auc:.2f})" if best is not None else ""),
                 ", ".join(str(layer) for layer in sorted(concept.layer_gains) if concept.layer_gains[layer]) or "all",
             )
     Console().print(table)
@@ -58,9 +58,9 @@ def make_concept(
         ]
         with open_client(address) as client:
             concept = client.compute_concept(name, words, music)
-    best = max(concept.layers, key=lambda layer: layer.auc)
     acting = [str(layer) for layer in sorted(concept.layer_gains) if concept.layer_gains[layer]] or ["all"]
-    console.print(concept.unusable_reason or f"acts on layers {', '.join(acting)}; best held-out AUC {best.auc:.2f}")
+    told = concept.notice or f"held-out AUC {concept.separation.auc:.2f}"
+    console.print(concept.unusable_reason or f"acts on layers {', '.join(acting)}; {told}")
     print(concept.name)
 
 

@@ -172,6 +172,10 @@ class CalibrationBody(Body):
         items("CalibrateConceptRequest.prompts"),
     ] = []
     clip_s: Annotated[float, rule("CalibrateConceptRequest.clip_s")] = 0.0
+    apply: Annotated[
+        bool,
+        Field(description="Puts what other conditions than the usual ones say in force; without it they are a trial."),
+    ] = False
 
 
 class TasteUse(Body):

@@ -118,7 +118,7 @@ def _music(body: MusicBody) -> extract_pb2.MusicSource:
 def calibration_request(name: str, body: CalibrationBody) -> extract_pb2.CalibrateConceptRequest:
     """A calibration."""
     return extract_pb2.CalibrateConceptRequest(
-        name=name, strengths=body.strengths, prompts=body.prompts, clip_s=body.clip_s
+        name=name, strengths=body.strengths, prompts=body.prompts, clip_s=body.clip_s, apply=body.apply
     )
 
 
@@ -131,6 +131,7 @@ def study_request(body: CalibrationBody, *, kind: str, concept: str, taste_id: s
         strengths=body.strengths,
         prompts=body.prompts,
         clip_s=body.clip_s,
+        apply=body.apply,
     )
 
 

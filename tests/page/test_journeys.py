@@ -182,6 +182,29 @@ async def test_a_reload_while_listening_follows_the_same_taste(visit: Visit) -> 
     assert len(visit.script.uploads) == 1
 
 
+@pytest.mark.parametrize(
+    ("high", "value", "words"), [(2.0, "1", "normal"), (0.4, "0.4", "a little"), (0.0, "0", "off")]
+)
+async def test_a_tastes_slider_ends_where_its_safe_range_does(
+    visit: Visit, high: float, value: str, words: str
+) -> None:
+    visit.script.taste_strength_max = high
+    await visit.open()
+    row = "#taste-strength"
+    assert await visit.page.get_attribute(row, "max") == "1", "of a taste that nobody has calibrated"
+    await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
+    await visit.page.wait_for_selector("#taste-done:not([hidden])")
+    await visit.page.wait_for_selector(f"{row}[max='{high:g}']")
+    assert await visit.page.input_value(row) == value
+    assert await visit.page.get_attribute(row, "aria-valuetext") == words
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    assert visit.script.generate_requests[0].recipe.tastes[0].strength == pytest.approx(float(value))
+    await visit.page.click("#taste-drop")
+    assert await visit.page.get_attribute(row, "max") == "1"
+    assert await visit.page.input_value(row) == "1"
+
+
 async def test_a_broken_line_is_picked_up_without_losing_a_sample(visit: Visit) -> None:
     visit.script.cuts = [6]
     await visit.open()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from google.protobuf import json_format
 
-from resonance.errors import FailedPrecondition
+from resonance.errors import FailedPrecondition, Overloaded, ResonanceError
 from resonance.keys import (
     taste_key,
 )
@@ -36,19 +36,25 @@ RUNNING, COMPLETED, FAILED, CANCELLED = range(1, 5)
 
 @dataclass
 class CountingRenderer(Renderer):
-    """The real renderer; it counts, and can be told to wait or to fail."""
+    """The real renderer; it counts, and can be told to wait, to fail, or to refuse a few times or (`is_full`) always."""
 
     made: list[Condition] = field(default_factory=list)
     pause_s: float = 0.0
     fails: bool = False
+    refusals: list[ResonanceError] = field(default_factory=list)
+    is_full: bool = False
 
     def __init__(self, inner: Renderer) -> None:
-        self._inner, self.made, self.pause_s, self.fails = inner, [], 0.0, False
+        self._inner, self.made, self.pause_s, self.fails, self.refusals, self.is_full = inner, [], 0.0, False, [], False
 
     async def measured(self, condition: Condition, subject: Subject) -> Measured:
         await asyncio.sleep(self.pause_s)
         if self.fails:
             raise FailedPrecondition("the test says so", reason="TOLD_TO_FAIL")
+        if self.is_full:
+            raise Overloaded("every place is taken; try again in 46 s", reason="QUEUE_FULL", retry_after_s=46.0)
+        if self.refusals:
+            raise self.refusals.pop()
         found = await self._inner.measured(condition, subject)
         self.made.append(condition)
         return found
@@ -66,9 +72,9 @@ class Bench:
     shelf: ReferenceShelf
     digest: str
 
-    def studies(self, lease_s: float = 30.0) -> Studies:
+    def studies(self, lease_s: float = 30.0, patience_s: float = 60.0) -> Studies:
         planner = Planner(self.store, self.concepts, self.tastes, self.shelf, self.ear, self.renderer)
-        return Studies(self.store, planner, model_digest=self.digest, lease_s=lease_s)
+        return Studies(self.store, planner, model_digest=self.digest, lease_s=lease_s, patience_s=patience_s)
 
 
 def noise(length_s: float, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
@@ -76,7 +82,14 @@ def noise(length_s: float, seed: int = 0) -> np.ndarray:  # type: ignore[type-ar
 
 
 def asked(**fields: object) -> extract_pb2.StartStudyRequest:
-    values = {"concept": "rush", "strengths": [-1.0, 1.0], "prompts": ["jazz", "rock"], "clip_s": 1.0} | fields
+    """A small calibration that is put in force."""
+    values = {
+        "concept": "rush",
+        "strengths": [-1.0, 1.0],
+        "prompts": ["jazz", "rock"],
+        "clip_s": 1.0,
+        "apply": True,
+    } | fields
     return extract_pb2.StartStudyRequest(**values)  # type: ignore[arg-type]
 
 

@@ -233,7 +233,7 @@ class RemapPoint(_message.Message):
     def __init__(self, position: _Optional[float] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class Calibration(_message.Message):
-    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time", "remap", "window_min", "window_max", "faithful_min", "faithful_max", "reason_min", "reason_max")
+    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time", "remap", "window_min", "window_max", "faithful_min", "faithful_max", "reason_min", "reason_max", "is_trial")
     STRENGTH_MIN_FIELD_NUMBER: _ClassVar[int]
     STRENGTH_MAX_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
@@ -246,6 +246,7 @@ class Calibration(_message.Message):
     FAITHFUL_MAX_FIELD_NUMBER: _ClassVar[int]
     REASON_MIN_FIELD_NUMBER: _ClassVar[int]
     REASON_MAX_FIELD_NUMBER: _ClassVar[int]
+    IS_TRIAL_FIELD_NUMBER: _ClassVar[int]
     strength_min: float
     strength_max: float
     points: _containers.RepeatedCompositeFieldContainer[CalibrationPoint]
@@ -258,10 +259,21 @@ class Calibration(_message.Message):
     faithful_max: float
     reason_min: str
     reason_max: str
-    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., remap: _Optional[_Iterable[_Union[RemapPoint, _Mapping]]] = ..., window_min: _Optional[float] = ..., window_max: _Optional[float] = ..., faithful_min: _Optional[float] = ..., faithful_max: _Optional[float] = ..., reason_min: _Optional[str] = ..., reason_max: _Optional[str] = ...) -> None: ...
+    is_trial: bool
+    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., remap: _Optional[_Iterable[_Union[RemapPoint, _Mapping]]] = ..., window_min: _Optional[float] = ..., window_max: _Optional[float] = ..., faithful_min: _Optional[float] = ..., faithful_max: _Optional[float] = ..., reason_min: _Optional[str] = ..., reason_max: _Optional[str] = ..., is_trial: _Optional[bool] = ...) -> None: ...
+
+class Separation(_message.Message):
+    __slots__ = ("part_count", "auc", "chance")
+    PART_COUNT_FIELD_NUMBER: _ClassVar[int]
+    AUC_FIELD_NUMBER: _ClassVar[int]
+    CHANCE_FIELD_NUMBER: _ClassVar[int]
+    part_count: int
+    auc: float
+    chance: float
+    def __init__(self, part_count: _Optional[int] = ..., auc: _Optional[float] = ..., chance: _Optional[float] = ...) -> None: ...
 
 class Concept(_message.Message):
-    __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time", "music_pairs", "layer_gains", "made_by", "natural_strength")
+    __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time", "music_pairs", "layer_gains", "made_by", "natural_strength", "separation", "notice")
     class LayerGainsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -284,6 +296,8 @@ class Concept(_message.Message):
     LAYER_GAINS_FIELD_NUMBER: _ClassVar[int]
     MADE_BY_FIELD_NUMBER: _ClassVar[int]
     NATURAL_STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    SEPARATION_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_FIELD_NUMBER: _ClassVar[int]
     name: str
     model_digest: str
     pairs: _containers.RepeatedCompositeFieldContainer[PromptPair]
@@ -299,7 +313,9 @@ class Concept(_message.Message):
     layer_gains: _containers.ScalarMap[int, float]
     made_by: str
     natural_strength: float
-    def __init__(self, name: _Optional[str] = ..., model_digest: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., built_in: _Optional[bool] = ..., ready: _Optional[bool] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., unusable_reason: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., made_by: _Optional[str] = ..., natural_strength: _Optional[float] = ...) -> None: ...
+    separation: Separation
+    notice: str
+    def __init__(self, name: _Optional[str] = ..., model_digest: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., built_in: _Optional[bool] = ..., ready: _Optional[bool] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., unusable_reason: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., made_by: _Optional[str] = ..., natural_strength: _Optional[float] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., notice: _Optional[str] = ...) -> None: ...
 
 class ComputeConceptRequest(_message.Message):
     __slots__ = ("name", "pairs", "music_pairs")
@@ -312,12 +328,14 @@ class ComputeConceptRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ("done", "total")
+    __slots__ = ("done", "total", "waiting")
     DONE_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     done: int
     total: int
-    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
+    waiting: str
+    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., waiting: _Optional[str] = ...) -> None: ...
 
 class ComputeConceptResponse(_message.Message):
     __slots__ = ("progress", "concept")
@@ -338,16 +356,18 @@ class ListConceptsResponse(_message.Message):
     def __init__(self, concepts: _Optional[_Iterable[_Union[Concept, _Mapping]]] = ...) -> None: ...
 
 class CalibrateConceptRequest(_message.Message):
-    __slots__ = ("name", "strengths", "prompts", "clip_s")
+    __slots__ = ("name", "strengths", "prompts", "clip_s", "apply")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STRENGTHS_FIELD_NUMBER: _ClassVar[int]
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     CLIP_S_FIELD_NUMBER: _ClassVar[int]
+    APPLY_FIELD_NUMBER: _ClassVar[int]
     name: str
     strengths: _containers.RepeatedScalarFieldContainer[float]
     prompts: _containers.RepeatedScalarFieldContainer[str]
     clip_s: float
-    def __init__(self, name: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ...) -> None: ...
+    apply: bool
+    def __init__(self, name: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., apply: _Optional[bool] = ...) -> None: ...
 
 class CalibrateConceptResponse(_message.Message):
     __slots__ = ("progress", "concept")
@@ -454,17 +474,21 @@ class GetCalibrationRequest(_message.Message):
     def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ...) -> None: ...
 
 class GetCalibrationResponse(_message.Message):
-    __slots__ = ("concept", "taste_id", "calibration")
+    __slots__ = ("concept", "taste_id", "calibration", "strength_min", "strength_max")
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
     TASTE_ID_FIELD_NUMBER: _ClassVar[int]
     CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_MIN_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_MAX_FIELD_NUMBER: _ClassVar[int]
     concept: str
     taste_id: str
     calibration: Calibration
-    def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ...) -> None: ...
+    strength_min: float
+    strength_max: float
+    def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ...) -> None: ...
 
 class StartStudyRequest(_message.Message):
-    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music")
+    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music", "apply")
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
     TASTE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -472,6 +496,7 @@ class StartStudyRequest(_message.Message):
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     CLIP_S_FIELD_NUMBER: _ClassVar[int]
     MUSIC_FIELD_NUMBER: _ClassVar[int]
+    APPLY_FIELD_NUMBER: _ClassVar[int]
     kind: StudyKind
     concept: str
     taste_id: str
@@ -479,7 +504,8 @@ class StartStudyRequest(_message.Message):
     prompts: _containers.RepeatedScalarFieldContainer[str]
     clip_s: float
     music: _containers.RepeatedCompositeFieldContainer[MusicSource]
-    def __init__(self, kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ...) -> None: ...
+    apply: bool
+    def __init__(self, kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ..., apply: _Optional[bool] = ...) -> None: ...
 
 class StartStudyResponse(_message.Message):
     __slots__ = ("study",)

@@ -24,7 +24,7 @@ from resonance_gateway.requests import (
 from resonance_gateway.sse import Event, event_stream
 
 STUDY_SCHEMA = message_schema("Study")
-_FAULTS = (400, 404, 409, 413, 415, 422, 503)
+_FAULTS = (400, 404, 409, 413, 415, 422, 429, 503)
 _FINAL = {"completed", "failed", "cancelled"}
 _ACCEPTED = {202: json_response("It runs; follow it under Location. The same request again resumes it", STUDY_SCHEMA)}
 _HEADERS = {"Location": "Where the study is."}

@@ -62,7 +62,7 @@ async def open_extract(
     async with open_channel(settings.address_of("generate"), service_key=settings.service_key) as channel:
         renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear)
         planner = Planner(store, concepts, tastes, shelf, ear, renderer)
-        studies = Studies(store, planner, model_digest=model.facts.digest)
+        studies = Studies(store, planner, model_digest=model.facts.digest, lease_s=settings.job_lease_s)
         service = ExtractService(
             extraction=Extraction(
                 ear, store, shelf, running_max=settings.extractions_max, describer=_describer_of(gemini)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from resonance.v1 import extract_pb2
 from resonance_extract.frechet import frechet_ratio
 from resonance_extract.quality import Quality, failed_gates, mean_of
-from resonance_extract.remap import isotonic, remap_of
+from resonance_extract.remap import Heard, isotonic, remap_of
 from resonance_extract.renderings import SEED, Condition, Measured
 
 Array = NDArray[np.float64]
@@ -19,13 +19,14 @@ Array = NDArray[np.float64]
 FRECHET_RATIO_MAX = 1.25
 # The gate that names renderings that break while the mean holds.
 SINGLE_CLIPS = "single_clips"
-PROTOTYPE_LAMBDA_MAX = 4.0
+# The first prototype's upper end, min(4, max(1, 3.2 / norm)): its vectors were of norm 1.
+PROTOTYPE_UPPER = 3.2
 # A farther strength must have at least a tenth more effect to be worth what it costs.
 KNEE_GROWTH_MIN = 1.1
 PROTOTYPE_RMS_MIN, PROTOTYPE_RMS_MAX = 0.03, 0.35
 
 
-def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -> extract_pb2.Calibration:
+def calibration_of(measured: Mapping[Condition, Measured]) -> extract_pb2.Calibration:
     """The widest range around zero in which every measured strength passed and the effect still grows, each side for itself; a side that
     fails at once is 0, and says why.
 
@@ -33,23 +34,19 @@ def calibration_of(measured: Mapping[Condition, Measured], *, norm_max: float) -
     so that inside the range no rendering was broken; but a single rendering that breaks where none does at some strength farther out was
     broken by chance and not by strength. Unsteered renderings of `OTHER_SEED`, where there are some, tell by the Frechet
     distance how far is still as near to unsteered music as chance: `faithful_min` and `faithful_max`, inside the range.
-
-    `norm_max` is the largest layer's norm in residual standard deviations, for the first prototype's figure.
     """
-    return _ranged(_points(measured), norm_max)
+    return _ranged(_points(measured))
 
 
-def _ranged(points: Sequence[extract_pb2.CalibrationPoint], norm_max: float) -> extract_pb2.Calibration:
+def _ranged(points: Sequence[extract_pb2.CalibrationPoint]) -> extract_pb2.Calibration:
     """What the points say."""
     (low, why_low), (high, why_high) = _knee(points, -1), _knee(points, 1)
-    steered = [point for point in points if point.strength]
-    remap = remap_of([point.strength for point in steered], [point.effect for point in steered], low=low, high=high)
     return extract_pb2.Calibration(
         strength_min=low,
         strength_max=high,
         points=points,
-        prototype_upper=min(PROTOTYPE_LAMBDA_MAX, max(1.0, 3.2 / max(norm_max, 1e-6))),
-        remap=[extract_pb2.RemapPoint(position=position, strength=strength) for position, strength in remap],
+        prototype_upper=PROTOTYPE_UPPER,
+        remap=remap_from(points, low=low, high=high),
         window_min=_last_in_window(points, -1),
         window_max=_last_in_window(points, 1),
         faithful_min=_last_faithful(points, low),
@@ -57,6 +54,19 @@ def _ranged(points: Sequence[extract_pb2.CalibrationPoint], norm_max: float) -> 
         reason_min=why_low,
         reason_max=why_high,
     )
+
+
+def remap_from(
+    points: Sequence[extract_pb2.CalibrationPoint], *, low: float, high: float
+) -> list[extract_pb2.RemapPoint]:
+    """The remap of a safe range by what was measured."""
+    heard = [
+        Heard(strength=point.strength, effect=point.effect, error=point.effect_error)
+        for point in points
+        if point.strength
+    ]
+    knots = remap_of(heard, low=low, high=high)
+    return [extract_pb2.RemapPoint(position=position, strength=strength) for position, strength in knots]
 
 
 def paired(condition: Condition, measured: Mapping[Condition, Measured]) -> tuple[Quality, float]:
@@ -164,7 +174,7 @@ def _last_faithful(points: Sequence[extract_pb2.CalibrationPoint], end: float) -
 
 
 def _last_in_window(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> float:
-    """What the first prototype would have called safe: white noise at the right level passes."""
+    """How far at least the first prototype would have called it safe, as far as was tried: white noise at the right level passes."""
     reached = 0.0
     for point in _outwards(points, sign):
         if not PROTOTYPE_RMS_MIN <= point.rms <= PROTOTYPE_RMS_MAX:

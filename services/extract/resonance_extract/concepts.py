@@ -33,6 +33,7 @@ from resonance_extract.ear import Ear
 from resonance_extract.layers import AUC_MIN, layer_gains, layer_scores
 from resonance_extract.music import MusicShelf, Piece
 from resonance_extract.reference import ReferenceShelf
+from resonance_extract.separation import PARTS_MIN, Separation, separation_of
 from resonance_extract.statistics import HeardPiece, Reference
 from resonance_model.listening import Heard
 
@@ -132,6 +133,11 @@ class ConceptShelf:
     ) -> AsyncGenerator[_Response, None]:
         reference = await self._reference.get()
         music = [await self._pieces(pair) for pair in request.music_pairs]
+        key = vector_key(digest_of(_parts(request, music, reference, self._made_by(request), self._digest)))
+        before = await self._before(request.name, key)
+        if before is not None and before.HasField("separation") and await self._store.exists(key):
+            yield _Response(concept=before)
+            return
         total = 2 * len(_SEEDS) * bool(request.pairs) + sum(len(side) for sides in music for side in sides)
         done = 0
         heard: list[list[_Sides]] = [[] for _ in request.pairs]
@@ -151,25 +157,28 @@ class ConceptShelf:
                 done += len(side)
                 yield _progress(done, total)
             contrasts.append(Contrast(more=_means(sides[0]), less=_means(sides[1])))
-        concept = await self._stored(request, contrasts, music, reference, built_in=built_in)
+        concept = await self._stored(request, contrasts, reference, key, built_in=built_in)
+        if before is not None and before.HasField("calibration"):
+            concept.calibration.CopyFrom(before.calibration)
+        await self.save(concept)
         yield _Response(concept=concept)
 
     async def _stored(
         self,
         request: extract_pb2.ComputeConceptRequest,
         contrasts: Sequence[Contrast],
-        music: Sequence[tuple[list[Piece], list[Piece]]],
         reference: Reference,
+        key: str,
         *,
         built_in: bool,
     ) -> extract_pb2.Concept:
+        """The concept, whose vector is stored."""
         difference = difference_of(contrasts)
         direction = await asyncio.to_thread(direction_of, difference, reference, model_digest=self._digest)
-        made_by = "+".join([self._words_heard] * bool(request.pairs) + ["music"] * bool(request.music_pairs))
-        key = vector_key(digest_of(_parts(request, music, reference, made_by, self._digest)))
         scores = layer_scores(contrasts, reference)
         sizes = natural_sizes(difference, direction.per_layer)
         gains = layer_gains(sizes, scores)
+        separation = await asyncio.to_thread(separation_of, contrasts)
         concept = extract_pb2.Concept(
             name=request.name,
             model_digest=self._digest,
@@ -180,14 +189,27 @@ class ConceptShelf:
             layers=scores,
             layer_gains=gains,
             natural_strength=max(float(size) for layer, size in enumerate(sizes) if gains.get(layer, 1.0)),
-            made_by=made_by,
-            unusable_reason=_unusable(scores),
+            made_by=self._made_by(request),
+            unusable_reason=_unusable(scores, separation),
+            separation=extract_pb2.Separation(
+                part_count=separation.part_count, auc=separation.auc, chance=separation.chance
+            ),
+            notice="" if separation.is_told else _too_few(separation),
             vector_key=key,
             vector_sha256=await self._store.put(key, direction.to_bytes()),
         )
         concept.create_time.GetCurrentTime()
-        await self.save(concept)
         return concept
+
+    async def _before(self, name: str, key: str) -> extract_pb2.Concept | None:
+        """The concept of this name, where its vector is that of the same request."""
+        with suppress(NotFound, DataLoss):
+            concept = await self.get(name)
+            return concept if concept.vector_key == key else None
+        return None
+
+    def _made_by(self, request: extract_pb2.ComputeConceptRequest) -> str:
+        return "+".join([self._words_heard] * bool(request.pairs) + ["music"] * bool(request.music_pairs))
 
     async def _words(self, pair: extract_pb2.PromptPair, more: _Take, less: _Take) -> list[_Sides]:
         """What the words of a pair do to the same music: short takes of both prompts, made with equal seeds, are each heard under both.
@@ -230,13 +252,28 @@ def _slider_request(name: str) -> extract_pb2.ComputeConceptRequest:
     return extract_pb2.ComputeConceptRequest(name=name, pairs=pairs)
 
 
-def _unusable(scores: Sequence[extract_pb2.LayerScore]) -> str:
+def _unusable(scores: Sequence[extract_pb2.LayerScore], separation: Separation) -> str:
+    """Why the concept cannot be used, empty where it can. Too few pairs to tell are refused only where they contradict each other."""
     best = max(score.auc for score in scores)
-    if best >= AUC_MIN:
-        return ""
-    return (
-        f"its two sides do not separate: the best layer's held-out AUC is {best:.2f}, and at least {AUC_MIN} is needed"
-    )
+    if not separation.is_told:
+        if best >= AUC_MIN or separation.part_count < 2:
+            return ""
+        return f"its two sides do not separate: the best layer's held-out AUC is {best:.2f}, and at least {AUC_MIN} is needed"
+    if separation.auc < AUC_MIN:
+        return (
+            f"its two sides do not separate: held out one by one, its {separation.part_count} pairs have an AUC of "
+            f"{separation.auc:.2f}, and at least {AUC_MIN} is needed"
+        )
+    if not separation.is_more_than_chance:
+        return (
+            "its two sides do not separate: exchanging them in some of its pairs does as well in "
+            f"{separation.chance:.0%} of all ways to do so; give more pairs, or pairs that differ in the same thing"
+        )
+    return ""
+
+
+def _too_few(separation: Separation) -> str:
+    return f"too few pairs to tell whether they separate: {separation.part_count}, and at least {PARTS_MIN} are needed"
 
 
 def _progress(done: int, total: int) -> _Response:

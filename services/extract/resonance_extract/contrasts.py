@@ -13,10 +13,14 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """One pair: states with more of the concept and with less of it, `[samples, layers, hidden]` each; the counts may differ."""
+    """One pair: states with more of the concept and with less of it, `[samples, layers, hidden]` each; the counts may differ.
+
+    Of a pair of words the samples are takes of the same two texts, and together one piece of evidence; of music each is a piece of its own.
+    """
 
     more: Array
     less: Array
+    is_of_words: bool = False
 
     @property
     def difference(self) -> Array:
@@ -28,7 +32,7 @@ class Contrast:
 def same_music(more: Array, less: Array) -> Contrast:
     """The contrast of the same samples heard twice: what a sample is on both sides is taken away from it."""
     half: Array = ((more - less) / 2).astype(np.float32)
-    return Contrast(more=half, less=-half)
+    return Contrast(more=half, less=-half, is_of_words=True)
 
 
 def difference_of(contrasts: Sequence[Contrast]) -> Array:

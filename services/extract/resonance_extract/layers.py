@@ -75,7 +75,7 @@ def _held_out(contrasts: Sequence[Contrast]) -> tuple[Array, Array]:
 
     They are centred per held-out pair, so that what its two sides share does not count.
     """
-    parts = list(contrasts) if len(contrasts) > 1 else _folds(contrasts[0])
+    parts = list(contrasts) if len(contrasts) > 1 else folds_of(contrasts[0])
     if len(parts) < 2:
         return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32)
     positive, negative = [], []
@@ -88,8 +88,8 @@ def _held_out(contrasts: Sequence[Contrast]) -> tuple[Array, Array]:
     return np.concatenate(positive), np.concatenate(negative)
 
 
-def _folds(contrast: Contrast) -> list[Contrast]:
-    """One pair's samples dealt out in turn; every fold has some of both sides."""
+def folds_of(contrast: Contrast) -> list[Contrast]:
+    """One pair's samples dealt out in turn, in at most eight folds; every fold has some of both sides."""
     count = min(len(contrast.more), len(contrast.less), _FOLDS_MAX)
     return [Contrast(more=contrast.more[fold::count], less=contrast.less[fold::count]) for fold in range(count)]
 

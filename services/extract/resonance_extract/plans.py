@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from google.protobuf import json_format
 
 from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound, invalid_field
 from resonance.ids import digest_of
-from resonance.keys import piece_key, taste_calibration_key
+from resonance.keys import piece_key
 from resonance.store import ObjectStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2
@@ -20,6 +19,7 @@ from resonance_extract.concepts import ConceptShelf, usable
 from resonance_extract.ear import Ear
 from resonance_extract.layers import best_layers
 from resonance_extract.music import MusicShelf, Piece, pieces_of
+from resonance_extract.ranges import RangeShelf
 from resonance_extract.reference import PROMPTS as REFERENCE_PROMPTS
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.renderings import OTHER_SEED, Condition, Measured, Renderer, Subject
@@ -54,6 +54,11 @@ class Plan(Protocol):
     @property
     def identity(self) -> list[Any]: ...
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether its conditions are the usual ones; the result of others is a trial, unless the request has it applied."""
+        ...
+
     async def measure(self, key: str) -> dict[str, Any]:
         """One part, as plain values."""
         ...
@@ -63,7 +68,7 @@ class Plan(Protocol):
         ...
 
     async def put_in_force(self, study: extract_pb2.Study) -> None:
-        """Makes a finished study's result what the product goes by."""
+        """Makes a finished study's result what the product goes by, unless it is a trial."""
         ...
 
 
@@ -75,15 +80,15 @@ class RenderingPlan:
         request: extract_pb2.StartStudyRequest,
         subject: Subject,
         renderer: Renderer,
-        concepts: ConceptShelf,
-        store: ObjectStore,
+        ranges: RangeShelf,
     ) -> None:
         self._kind = request.kind or extract_pb2.STUDY_KIND_CALIBRATION
         self._subject = subject
         self._renderer = renderer
-        self._concepts = concepts
-        self._store = store
+        self._ranges = ranges
         self._conditions = {one.key: one for one in _conditions_of(request, subject)}
+        self._is_usual = self._conditions.keys() == {one.key for one in _usual_conditions(self._kind, subject)}
+        self._is_trial = not (self._is_usual or request.apply)
 
     @property
     def keys(self) -> list[str]:
@@ -96,6 +101,10 @@ class RenderingPlan:
         is_scan = self._kind == extract_pb2.STUDY_KIND_LAYER_SCAN
         return [*asked, subject.layer_basis, subject.layer_reference] if is_scan else asked
 
+    @property
+    def is_usual(self) -> bool:
+        return self._is_usual
+
     async def measure(self, key: str) -> dict[str, Any]:
         return (await self._renderer.measured(self._conditions[key], self._subject)).to_json()
 
@@ -107,20 +116,14 @@ class RenderingPlan:
             study.layer_basis = self._subject.layer_basis
             study.renderings.extend(renderings_of(measured))
         else:
-            study.calibration.CopyFrom(calibration_of(measured, norm_max=self._subject.norm_max))
+            study.calibration.CopyFrom(calibration_of(measured))
             study.calibration.create_time.GetCurrentTime()
+            study.calibration.is_trial = self._is_trial
 
     async def put_in_force(self, study: extract_pb2.Study) -> None:
-        if not study.HasField("calibration"):
-            return
-        subject = self._subject
-        if subject.concept:
-            concept = await self._concepts.get(subject.concept)
-            concept.calibration.CopyFrom(study.calibration)
-            await self._concepts.save(concept)
-        else:
-            data = json_format.MessageToJson(study.calibration, indent=None).encode()
-            await self._store.put(taste_calibration_key(subject.taste_id, subject.vector_sha256), data)
+        if study.HasField("calibration") and not self._is_trial:
+            study.calibration.is_trial = False
+            await self._ranges.put(self._subject, study.calibration)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +168,10 @@ class ReferencePlan:
     @property
     def identity(self) -> list[Any]:
         return [extract_pb2.STUDY_KIND_REFERENCE, sorted(part.key for part in self._parts.values())]
+
+    @property
+    def is_usual(self) -> bool:
+        return True
 
     async def measure(self, key: str) -> dict[str, Any]:
         object_key = self._object_key(key)
@@ -216,6 +223,7 @@ class Planner:
     ) -> None:
         self._store = store
         self._concepts = concepts
+        self._ranges = RangeShelf(concepts, store)
         self._tastes = tastes
         self._shelf = shelf
         self._ear = ear
@@ -238,7 +246,7 @@ class Planner:
                 "music", "NOT_READ", "is what a reference study hears; this study names a concept or a taste"
             )
         subject = await self._subject_of(request)
-        return RenderingPlan(request, subject, self._renderer, self._concepts, self._store)
+        return RenderingPlan(request, subject, self._renderer, self._ranges)
 
     async def _reference(self, request: extract_pb2.StartStudyRequest) -> ReferencePlan:
         if request.concept or request.taste_id or request.strengths:
@@ -270,7 +278,6 @@ class Planner:
                 taste_id="",
                 direction=await self._direction(concept.vector_key),
                 vector_sha256=concept.vector_sha256,
-                norm_max=max(layer.norm for layer in concept.layers),
                 best_layers=tuple(best_layers(concept.layers)),
                 layer_scores=tuple(concept.layers),
                 layer_basis="held-out AUC of its pairs",
@@ -292,7 +299,6 @@ class Planner:
             taste_id=request.taste_id,
             direction=await self._direction(taste.vector_key),
             vector_sha256=taste.vector_sha256,
-            norm_max=max(taste.layer_norms),
             best_layers=scanned.best if scanned else (),
             layer_scores=scanned.scores if scanned else (),
             layer_basis=scanned.basis if scanned else "",
@@ -332,6 +338,10 @@ def _conditions_of(request: extract_pb2.StartStudyRequest, subject: Subject) -> 
     if request.kind == extract_pb2.STUDY_KIND_LAYER_SCAN:
         return found
     return found + [Condition(prompt=prompt, strength=0.0, clip_s=clip_s, seed=OTHER_SEED) for prompt in prompts]
+
+
+def _usual_conditions(kind: extract_pb2.StudyKind, subject: Subject) -> list[Condition]:
+    return _conditions_of(extract_pb2.StartStudyRequest(kind=kind), subject)
 
 
 def _scan(subject: Subject) -> float:

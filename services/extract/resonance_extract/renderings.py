@@ -10,6 +10,7 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance.errors import Unavailable
 from resonance.ids import digest_of
 from resonance.rpc import error_of
 from resonance.taste import Direction
@@ -99,17 +100,26 @@ class Renderer:
             recipe=recipe, duration_s=condition.clip_s, seed=condition.seed, is_transient=True
         )
         call = self._generate.Generate(request, timeout=RENDER_S_MAX)
-        pcm, rate = bytearray(), 0
+        pcm, rate, channel_count = bytearray(), 0, 1
         try:
             async for response in call:
                 if response.HasField("started"):
                     rate = response.started.format.sample_rate_hz
+                    channel_count = response.started.format.channel_count
                 pcm += response.chunk.data
         except grpc.aio.AioRpcError as failure:
+            if failure.code() is grpc.StatusCode.CANCELLED:  # not by us, who would not be told: the service stops
+                raise Unavailable("the generate service ended in the middle of a rendering") from failure
             raise error_of(failure) from failure
         finally:
             call.cancel()
-        return np.frombuffer(bytes(pcm), dtype="<i2").astype(np.float32) / 32768.0, rate
+        return mono(bytes(pcm), channel_count), rate
+
+
+def mono(pcm: bytes, channel_count: int) -> Array:
+    """Interleaved 16-bit PCM as the mean of its channels, `[samples]` in [-1, 1)."""
+    frames = np.frombuffer(pcm, dtype="<i2").astype(np.float32).reshape(-1, channel_count)
+    return np.asarray(frames.mean(axis=1) / 32768.0, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +135,6 @@ class Subject:
     taste_id: str
     direction: Direction
     vector_sha256: str
-    norm_max: float
     best_layers: tuple[int, ...]
     natural_strength: float = 0.0
     layer_gains: Mapping[int, float] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from resonance.errors import invalid_field
+from resonance.ranges import UNCALIBRATED_TASTE_MAX, uncalibrated_max
 from resonance.rpc import ServerContext
 from resonance.sliders import SLIDER_NAMES
 from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, steering_pb2
@@ -93,11 +94,17 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
             strengths=request.strengths,
             prompts=request.prompts,
             clip_s=request.clip_s,
+            apply=request.apply,
         )
+        found = extract_pb2.Calibration()
         async with aclosing(self._studies.follow(wanted)) as changes:
             async for study in changes:
+                found = study.calibration
                 yield extract_pb2.CalibrateConceptResponse(progress=study.progress)
-        yield extract_pb2.CalibrateConceptResponse(concept=await self._concepts.get(request.name))
+        concept = await self._concepts.get(request.name)
+        if found.is_trial:
+            concept.calibration.CopyFrom(found)
+        yield extract_pb2.CalibrateConceptResponse(concept=concept)
 
     async def StartStudy(  # noqa: N802
         self, request: extract_pb2.StartStudyRequest, context: ServerContext
@@ -129,9 +136,16 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         if request.concept:
             concept = await self._concepts.get(request.concept)
             found = concept.calibration if concept.HasField("calibration") else None
+            cautious = uncalibrated_max(concept.natural_strength)
         else:
-            found = await self._tastes.calibration(request.taste_id)
-        return extract_pb2.GetCalibrationResponse(concept=request.concept, taste_id=request.taste_id, calibration=found)
+            found, cautious = await self._tastes.calibration(request.taste_id), UNCALIBRATED_TASTE_MAX
+        return extract_pb2.GetCalibrationResponse(
+            concept=request.concept,
+            taste_id=request.taste_id,
+            calibration=found,
+            strength_min=found.strength_min if found else -cautious,
+            strength_max=found.strength_max if found else cautious,
+        )
 
     async def GetReference(  # noqa: N802
         self, request: extract_pb2.GetReferenceRequest, context: ServerContext

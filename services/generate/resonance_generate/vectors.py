@@ -11,13 +11,10 @@ from google.protobuf import json_format
 
 from resonance.errors import DataLoss, FailedPrecondition, NotFound
 from resonance.keys import concept_key, taste_calibration_key, taste_key
+from resonance.ranges import UNCALIBRATED_TASTE_MAX, uncalibrated_max
 from resonance.store import ObjectStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2, steering_pb2
-
-# Before calibration a strength beyond this share of a concept's natural strength (of one unit, where it knows none) is not trusted: where
-# most of the embedded model's sliders saturate (docs/steering.md).
-UNCALIBRATED_STRENGTH_MAX = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +43,8 @@ class UsableConcept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsableTaste:
-    """A taste's direction (None where it is words alone), its safe range (infinite where nobody has measured it), and what was heard, in
-    words."""
+    """A taste's direction (None where it is words alone), its safe range (a cautious default where nobody has measured it), and what was
+    heard, in words."""
 
     direction: Direction | None
     strength_min: float
@@ -65,7 +62,7 @@ class Vectors:
         self._cache: OrderedDict[str, Direction] = OrderedDict()
 
     async def taste(self, taste_id: str) -> UsableTaste:
-        """A completed taste: its direction, its safe range where somebody has measured it, and its words.
+        """A completed taste: its direction, its safe range, and its words.
 
         Raises:
             NotFound: there is no such taste, or it is not complete yet.
@@ -93,11 +90,11 @@ class Vectors:
         return UsableTaste(direction=direction, strength_min=low, strength_max=high, words=words)
 
     async def _taste_range(self, taste_id: str, vector_sha256: str) -> tuple[float, float]:
-        """The measured safe range of this very vector; without one nothing is held back."""
+        """The measured safe range of this very vector, or a cautious default."""
         try:
             stored = await self._store.get(taste_calibration_key(taste_id, vector_sha256))
         except NotFound:
-            return float("-inf"), float("inf")
+            return -UNCALIBRATED_TASTE_MAX, UNCALIBRATED_TASTE_MAX
         calibration = json_format.Parse(stored.data, extract_pb2.Calibration())
         return calibration.strength_min, calibration.strength_max
 
@@ -121,7 +118,7 @@ class Vectors:
             low, high = concept.calibration.strength_min, concept.calibration.strength_max
             remap = tuple((knot.position, knot.strength) for knot in concept.calibration.remap)
         else:
-            high = UNCALIBRATED_STRENGTH_MAX * (concept.natural_strength or 1.0)
+            high = uncalibrated_max(concept.natural_strength)
             low = -high
         return UsableConcept(
             direction=direction,

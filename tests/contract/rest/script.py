@@ -46,6 +46,7 @@ class Script:
     streams_open: int = 0
     performed: list[steering_pb2.Recipe] = field(default_factory=list)
     follows_tunes: bool = False
+    taste_strength_max: float = 2.0  # where every taste's calibrated range ends
     tunes: list[bytes] = field(default_factory=list)  # each performance's first, and every change; empty for none
     uploads: list[tuple[str, int]] = field(default_factory=list)
     upload_headers: list[ingest_pb2.UploadHeader] = field(default_factory=list)

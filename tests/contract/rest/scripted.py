@@ -225,7 +225,8 @@ SLIDER_NAMES = tuple(steering_pb2.Sliders.DESCRIPTOR.fields_by_name)
 class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
     """ExtractService that knows the sliders' concepts."""
 
-    def __init__(self) -> None:
+    def __init__(self, script: Script) -> None:
+        self._script = script
         self._concepts = {name: extract_pb2.Concept(name=name, built_in=True, ready=True) for name in SLIDER_NAMES}
         self._studies: dict[str, extract_pb2.Study] = {}
 
@@ -294,8 +295,11 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
     async def GetCalibration(self, request, context):
         if request.taste_id == "t-none":
             raise NotFound("there is no taste t-none")
-        found = extract_pb2.Calibration(strength_min=-1, strength_max=2, reason_max="at 3 the mean breaks (silence)")
-        return extract_pb2.GetCalibrationResponse(taste_id=request.taste_id, calibration=found)
+        high = self._script.taste_strength_max
+        found = extract_pb2.Calibration(strength_min=-1, strength_max=high, reason_max="at 3 the mean breaks (silence)")
+        return extract_pb2.GetCalibrationResponse(
+            taste_id=request.taste_id, calibration=found, strength_min=-1, strength_max=high
+        )
 
     async def GetReference(self, request, context):
         return extract_pb2.GetReferenceResponse(
@@ -316,7 +320,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
 async def start_services(script: Script, address: str = "127.0.0.1:0", *, door: Door | None = None) -> RpcServer:
     """All three services on one real server. The caller stops it."""
     server = RpcServer(address, door)
-    generate, ingest, extract = ScriptedGenerate(script), ScriptedIngest(script), ScriptedExtract()
+    generate, ingest, extract = ScriptedGenerate(script), ScriptedIngest(script), ScriptedExtract(script)
     server.add(
         "resonance.v1.GenerateService", lambda s: generate_pb2_grpc.add_GenerateServiceServicer_to_server(generate, s)
     )

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_extract.calibration import calibration_of
+from resonance.v1 import extract_pb2
+from resonance_extract.calibration import calibration_of, remap_from
 from resonance_extract.quality import Quality, failed_gates, measure
-from resonance_extract.remap import isotonic, remap_of
+from resonance_extract.remap import STEP_SHARE_MAX, Heard, isotonic, remap_of
 from resonance_extract.renderings import SEED, Condition, Measured
+from resonance_extract.shipped import FOLDER
 
 GOOD = Quality(
     rms=0.1, clipped_share=0.0, silent_share=0.0, flatness=0.01, distance_db=0.0, repetition=0.2, log_likelihood=-4.0
@@ -32,34 +35,32 @@ def measured(effects: dict[float, float], broken: dict[float, dict[str, float]])
 
 def test_the_range_ends_before_the_first_strength_that_fails_on_each_side() -> None:
     effects = {-3.0: -3.0, -1.0: -1.0, 1.0: 1.0, 2.0: 2.0, 3.0: 3.0}
-    found = calibration_of(
-        measured(effects, {2.0: {"silent_share": 0.9}, -3.0: {"log_likelihood": -6.8}}), norm_max=0.5
-    )
+    found = calibration_of(measured(effects, {2.0: {"silent_share": 0.9}, -3.0: {"log_likelihood": -6.8}}))
     assert (found.strength_min, found.strength_max) == (-1.0, 1.0)
     by_strength = {point.strength: list(point.failed_gates) for point in found.points}
     assert by_strength[2.0] == ["silence"]
     assert by_strength[-3.0] == ["likelihood"]
     assert by_strength[3.0] == []
-    assert found.prototype_upper == 4.0
+    assert found.prototype_upper == 3.2
 
 
 def test_the_first_prototypes_window_passes_what_the_gates_do_not() -> None:
-    found = calibration_of(measured({1.0: 1.0, 2.0: 2.0}, {2.0: {"flatness": 0.9}}), norm_max=1.0)
+    found = calibration_of(measured({1.0: 1.0, 2.0: 2.0}, {2.0: {"flatness": 0.9}}))
     assert found.strength_max == 1.0
     assert found.window_max == 2.0
-    assert found.prototype_upper == pytest.approx(3.2)
+    assert found.prototype_upper == 3.2, "of vectors of norm 1, whatever ours is"
 
 
 def test_the_range_ends_where_more_strength_has_no_more_effect() -> None:
     effects = {0.25: 1.0, 0.5: 2.0, 1.0: 2.1, 2.0: 1.5, -0.25: -1.0, -0.5: -0.9, -1.0: -3.0}
-    found = calibration_of(measured(effects, {}), norm_max=1.0)
+    found = calibration_of(measured(effects, {}))
     assert found.strength_max == 0.5, "a twentieth more is not worth twice the push"
     assert found.strength_min == -1.0, "a dip on the way is no end"
     assert found.remap[-1].strength == 0.5
 
 
 def test_effects_that_waver_end_the_range_where_their_monotone_fit_ends() -> None:
-    found = calibration_of(measured({0.5: 0.1, 1.0: 3.1, 2.0: 1.9, 3.5: 3.0}, {}), norm_max=1.0)
+    found = calibration_of(measured({0.5: 0.1, 1.0: 3.1, 2.0: 1.9, 3.5: 3.0}, {}))
     assert found.strength_max == 3.5, "3.1 was as far beyond as 1.9 was below"
     assert found.reason_max == "every strength that was tried holds"
 
@@ -69,7 +70,7 @@ def test_an_effect_within_chance_is_said_to_be_none() -> None:
     for prompt, reading in (("one", 7.0), ("two", 3.1)):
         wavering = Condition(prompt=prompt, strength=1.0, clip_s=1.0)
         cells[wavering] = replace(cells[wavering], reading=reading)
-    found = calibration_of(cells, norm_max=1.0)
+    found = calibration_of(cells)
     assert found.strength_max == 1.0
     assert found.reason_max == "every strength that was tried holds; the model hears no effect"
     assert found.reason_min == "every strength that was tried holds"
@@ -82,7 +83,7 @@ def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:
     for prompt, silent_share in (("one", 0.7), ("two", 0.0)):
         hurt = Condition(prompt=prompt, strength=2.0, clip_s=1.0)
         cells[hurt] = replace(cells[hurt], quality=replace(GOOD, silent_share=silent_share))
-    found = calibration_of(cells, norm_max=1.0)
+    found = calibration_of(cells)
     (point,) = (one for one in found.points if one.strength == 2.0)
     assert (point.failed_clips, point.clip_count, list(point.failed_gates)) == (1, 2, ["single_clips"])
     assert found.strength_max == 1.0
@@ -93,16 +94,16 @@ def test_one_clip_that_breaks_where_none_does_farther_out_is_chance() -> None:
     cells = measured({1.0: 1.0, 2.0: 2.0, 3.0: 3.0}, {})
     hurt = Condition(prompt="one", strength=1.0, clip_s=1.0)
     cells[hurt] = replace(cells[hurt], quality=replace(GOOD, silent_share=0.7))
-    assert calibration_of(cells, norm_max=1.0).strength_max == 3.0
+    assert calibration_of(cells).strength_max == 3.0
     farther = Condition(prompt="two", strength=2.0, clip_s=1.0)
     cells[farther] = replace(cells[farther], quality=replace(GOOD, silent_share=0.7))
-    assert calibration_of(cells, norm_max=1.0).strength_max == 3.0, "other clips, and none at three times the strength"
+    assert calibration_of(cells).strength_max == 3.0, "other clips, and none at three times the strength"
     cells[replace(hurt, strength=3.0)] = replace(cells[farther])
-    assert calibration_of(cells, norm_max=1.0).strength_max == 0.0, "from there on always one is no chance"
+    assert calibration_of(cells).strength_max == 0.0, "from there on always one is no chance"
 
 
 def test_a_side_that_breaks_at_once_is_closed_and_says_why() -> None:
-    found = calibration_of(measured({-1.0: -1.0, 1.0: 1.0}, {-1.0: {"silent_share": 0.9}}), norm_max=1.0)
+    found = calibration_of(measured({-1.0: -1.0, 1.0: 1.0}, {-1.0: {"silent_share": 0.9}}))
     assert found.strength_min == 0.0
     assert found.reason_min == "closed: at -1 2 of 2 clips break (silence)"
     assert found.reason_max == "every strength that was tried holds"
@@ -120,7 +121,7 @@ def test_the_faithful_part_ends_where_the_spectra_leave_the_unsteered_ones() -> 
                 steered = Condition(prompt=prompt, strength=strength, clip_s=1.0)
                 moved_shape = [value + moved for value in shape]
                 cells[steered] = Measured(quality=GOOD, reading=strength, shape=moved_shape)
-    found = calibration_of(cells, norm_max=1.0)
+    found = calibration_of(cells)
     ratios = {point.strength: point.frechet_ratio for point in found.points}
     assert ratios[0.0] == pytest.approx(1.0)
     assert ratios[1.0] <= 1.25 < ratios[2.0]
@@ -128,35 +129,79 @@ def test_the_faithful_part_ends_where_the_spectra_leave_the_unsteered_ones() -> 
 
 
 def test_effects_are_paired_with_the_twin_of_the_same_prompt() -> None:
-    found = calibration_of(measured({1.0: 0.75}, {}), norm_max=1.0)
+    found = calibration_of(measured({1.0: 0.75}, {}))
     assert [point.effect for point in found.points] == [0.0, 0.75]
 
 
-def test_equal_steps_of_the_slider_have_equal_effects() -> None:
-    strengths = [0.5, 1.0, 2.0, 3.0]
-    effects = [1.0, 1.5, 1.75, 2.0]  # most of it comes early
-    knots = remap_of(strengths, effects, low=0.0, high=3.0)
+def heard(strengths: list[float], effects: list[float], error: float = 0.0) -> list[Heard]:
+    pairs = zip(strengths, effects, strict=True)
+    return [Heard(strength=strength, effect=effect, error=error) for strength, effect in pairs]
+
+
+def test_equal_steps_of_the_slider_have_equal_effects_where_they_are_known_exactly() -> None:
+    strengths = [0.75, 1.5, 2.25, 3.0]
+    effects = [0.8, 1.3, 1.7, 2.0]  # most of it comes early
+    knots = remap_of(heard(strengths, effects), low=0.0, high=3.0)
     positions, mapped = zip(*knots, strict=True)
     for place in (0.25, 0.5, 0.75, 1.0):
         strength = float(np.interp(place, positions, mapped))
         assert float(np.interp(strength, [0.0, *strengths], [0.0, *effects])) == pytest.approx(2.0 * place)
-    assert np.interp(0.5, positions, mapped) == pytest.approx(0.5), "half of the effect, not half of the strength"
+
+
+def test_a_side_whose_end_does_not_stand_out_from_chance_is_a_straight_line() -> None:
+    strengths, effects = [0.5, 1.0, 1.5], [0.0018, -0.0005, 0.0196]
+    assert remap_of(heard(strengths, effects, 0.0169), low=0.0, high=1.5)[2:] == [(1.0, 1.5)]
+    assert len(remap_of(heard(strengths, effects, 0.0005), low=0.0, high=1.5)[2:]) == 3
+
+
+def test_a_remap_departs_from_the_straight_line_by_what_is_more_than_noise() -> None:
+    strengths, effects = [1.0, 2.0, 3.0], [1.0, 1.6, 2.0]
+    straight, exact = 1 / 3, 0.5
+    places = [remap_of(heard(strengths, effects, error), low=0.0, high=3.0)[2][0] for error in (0.0, 0.1, 0.2, 0.5)]
+    assert places[0] == pytest.approx(exact)
+    # (2/3 of an effect of 2 is 1.333: departures 0.333 and 0.267; noise 2 error^2 and their shares of the end's)
+    share = 1 - (2 + 1 / 9 + 4 / 9) * 0.1**2 / (0.3333**2 + 0.2667**2)
+    assert places[1] == pytest.approx(straight + share * (exact - straight), abs=1e-3)
+    assert exact > places[1] > places[2] > straight
+    assert places[3] == 1.0, "all of it may be noise: the line is straight"
+
+
+def test_no_step_of_the_slider_moves_the_strength_by_more_than_twice_its_share() -> None:
+    knots = remap_of(heard([0.5, 1.0, 1.5], [0.001, 0.002, 2.0], 0.0), low=0.0, high=1.5)
+    positions, strengths = (np.array(column) for column in zip(*knots[1:], strict=True))
+    steps = np.diff(strengths) / 1.5 / np.diff(positions)
+    assert steps.max() == pytest.approx(STEP_SHARE_MAX)
 
 
 def test_a_closed_side_stays_closed_and_no_effect_is_a_straight_line() -> None:
-    assert remap_of([-1.0, 1.0], [-1.0, 1.0], low=0.0, high=1.0)[0] == (-1.0, 0.0)
-    assert remap_of([1.0, 2.0], [-0.5, -1.0], low=0.0, high=2.0)[-1] == (1.0, 2.0)
+    assert remap_of(heard([-1.0, 1.0], [-1.0, 1.0]), low=0.0, high=1.0)[0] == (-1.0, 0.0)
+    assert remap_of(heard([1.0, 2.0], [-0.5, -1.0]), low=0.0, high=2.0)[-1] == (1.0, 2.0)
 
 
-@given(st.lists(st.floats(-3, 3), min_size=3, max_size=3), st.lists(st.floats(-3, 3), min_size=3, max_size=3))
-def test_a_remap_never_turns_back_and_keeps_the_ends(up: list[float], down: list[float]) -> None:
-    knots = remap_of([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], [*down, *up], low=-2.0, high=3.0)
+EFFECTS = st.lists(st.floats(-3, 3), min_size=3, max_size=3)
+
+
+@given(EFFECTS, EFFECTS, st.floats(0, 1))
+def test_a_remap_never_turns_back_and_keeps_the_ends(up: list[float], down: list[float], error: float) -> None:
+    effects = heard([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], [*down, *up], error)
+    knots = remap_of(effects, low=-2.0, high=3.0)
     positions, strengths = zip(*knots, strict=True)
     assert (positions[0], positions[-1]) == (-1.0, 1.0)
     assert (strengths[0], strengths[-1]) == (-2.0, 3.0)
     assert (0.0, 0.0) in knots
     assert all(np.diff(positions) > 0)
-    assert all(np.diff(strengths) >= 0)
+    assert all(np.diff(strengths) > 0)
+    for end, side in ((2.0, np.array(positions) <= 0), (3.0, np.array(positions) >= 0)):
+        steps = np.diff(np.array(strengths)[side]) / end / np.diff(np.array(positions)[side])
+        assert steps.max() <= STEP_SHARE_MAX * (1 + 1e-6)
+
+
+def test_the_shipped_remaps_are_what_their_points_say() -> None:
+    paths = sorted(FOLDER.glob("concepts/*/*.json"))
+    assert len(paths) == 7
+    for path in paths:
+        limits = json_format.Parse(path.read_bytes(), extract_pb2.Concept()).calibration
+        assert list(limits.remap) == remap_from(limits.points, low=limits.strength_min, high=limits.strength_max)
 
 
 def test_isotonic_regression_pools_what_falls() -> None:

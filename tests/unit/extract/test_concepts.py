@@ -41,6 +41,8 @@ async def test_a_concept_is_made_of_two_playlists(bench: Bench, tiny: LoadedMode
     assert concept.made_by == "music"
     assert list(concept.music_pairs) == [pair]
     assert not concept.unusable_reason, "pieces that were left out are told apart"
+    assert (concept.separation.part_count, concept.separation.auc) == (4, 1.0)
+    assert not concept.notice
     assert concept.layers[1].auc == 1.0
     assert concept.layer_gains[1] == 1.0
     assert concept.natural_strength > 0
@@ -52,12 +54,24 @@ async def test_a_concept_is_made_of_two_playlists(bench: Bench, tiny: LoadedMode
     assert flipped.per_layer == pytest.approx(-direction.per_layer, abs=1e-4)
 
 
-async def test_a_concept_of_music_that_does_not_differ_is_unusable(bench: Bench, tiny: LoadedModel) -> None:
+async def test_of_one_piece_against_one_nothing_can_be_told_and_it_says_so(bench: Bench, tiny: LoadedModel) -> None:
     chance = np.random.default_rng(1)
     shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
     sides = [await keep_taste(bench, name, chance.normal(size=(1, *shape))) for name in ("t-one", "t-two")]
     concept = await concept_of(bench, music_pairs=[extract_pb2.MusicPair(positive=sides[0], negative=sides[1])])
-    assert "0.50" in concept.unusable_reason, "one piece against one proves nothing"
+    assert not concept.unusable_reason
+    assert concept.notice == "too few pairs to tell whether they separate: 1, and at least 4 are needed"
+    assert (concept.separation.part_count, concept.separation.auc) == (1, 0.0)
+
+
+async def test_music_that_does_not_differ_is_unusable(bench: Bench, tiny: LoadedModel) -> None:
+    chance = np.random.default_rng(2)
+    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    sides = [await keep_taste(bench, name, chance.normal(size=(8, *shape))) for name in ("t-one", "t-two")]
+    concept = await concept_of(bench, music_pairs=[extract_pb2.MusicPair(positive=sides[0], negative=sides[1])])
+    assert concept.separation.part_count == 8
+    assert "do not separate" in concept.unusable_reason
+    assert not concept.notice
 
 
 async def test_tracks_of_an_older_version_must_be_heard_again(bench: Bench, tiny: LoadedModel) -> None:
@@ -83,6 +97,20 @@ async def test_a_concept_may_have_words_and_music(bench: Bench, tiny: LoadedMode
         music_pairs=[extract_pb2.MusicPair(positive=sides[0], negative=sides[1])],
     )
     assert concept.made_by.endswith("+music")
+
+
+async def test_asked_for_again_a_concept_keeps_its_calibration_and_nothing_is_rendered(bench: Bench) -> None:
+    pairs = [extract_pb2.PromptPair(positive="high flute", negative="low drum")]
+    made = await concept_of(bench, pairs=pairs)
+    made.calibration.strength_max = 0.7
+    await bench.concepts.save(made)
+    request = extract_pb2.ComputeConceptRequest(name="sound", pairs=pairs)
+    assert [response.concept async for response in bench.concepts.compute(request)] == [made]
+    await bench.store.delete(made.vector_key)
+    again = await concept_of(bench, pairs=pairs)
+    assert again.calibration == made.calibration, "the same vector was made anew"
+    other = await concept_of(bench, pairs=[extract_pb2.PromptPair(positive="deep drum", negative="low drum")])
+    assert not other.HasField("calibration")
 
 
 async def test_music_pairs_that_cannot_be_used_are_refused_by_name(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.extracting import CANCELLED, COMPLETED, FAILED, RUNNING, Bench, asked, finished, make_taste, noise, until
 
-from resonance.errors import FailedPrecondition, InvalidInput, NotFound
+from resonance.errors import Conflict, FailedPrecondition, InvalidInput, NotFound, Overloaded
 from resonance.identity import acting_as
 from resonance.keys import (
     concept_key,
@@ -19,6 +19,9 @@ from resonance.keys import (
 )
 from resonance.store.owned import OwnedStore
 from resonance.v1 import extract_pb2, steering_pb2
+from resonance_extract.renderings import mono
+from resonance_extract.studies import STUDIES_RUNNING_MAX
+from resonance_generate.vectors import Vectors
 
 
 async def test_a_calibration_runs_by_itself_and_is_in_force_at_the_end(bench: Bench) -> None:
@@ -37,6 +40,58 @@ async def test_a_calibration_runs_by_itself_and_is_in_force_at_the_end(bench: Be
     again = await studies.start(asked())
     assert again.state == COMPLETED, "the same study is not made twice"
     assert len(bench.renderer.made) == 8
+
+
+async def test_a_trial_is_told_and_leaves_the_range_in_force(bench: Bench) -> None:
+    studies = bench.studies()
+    await finished(studies, (await studies.start(asked())).study_id)
+    before = (await bench.concepts.get("rush")).calibration
+    wanted = {"strengths": [0.2], "prompts": ["jazz"]}
+    trial = await finished(studies, (await studies.start(asked(**wanted, apply=False))).study_id)
+    assert trial.calibration.is_trial
+    assert trial.calibration.reason_min == "closed: nothing was tried"
+    assert (await bench.concepts.get("rush")).calibration == before
+    made = len(bench.renderer.made)
+    applied = await studies.start(asked(**wanted))
+    assert (applied.study_id, applied.state, len(bench.renderer.made)) == (trial.study_id, COMPLETED, made)
+    assert not (await studies.get(trial.study_id)).calibration.is_trial
+    after = (await bench.concepts.get("rush")).calibration
+    assert (after.strength_min, after.strength_max) == (before.strength_min, 0.2)
+    assert after.reason_min == f"{before.reason_min}; nothing was tried on this side, and it keeps what it had"
+    assert [point.strength for point in after.points] == [-1.0, 0.0, 0.2]
+    assert (after.remap[0].position, after.remap[0].strength) == (-1.0, before.strength_min)
+
+
+async def test_the_usual_conditions_spelt_out_are_no_trial(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 60.0
+    usual = await studies.start(extract_pb2.StartStudyRequest(concept="rush"))
+    spelt = await studies.start(extract_pb2.StartStudyRequest(concept="rush", clip_s=4.0, apply=True))
+    assert spelt.study_id == usual.study_id
+    trial = await studies.start(asked(apply=False))
+    with pytest.raises(Conflict, match="as a trial") as caught:
+        await studies.start(asked())
+    assert (caught.value.reason, trial.state) == ("RUNS_AS_TRIAL", RUNNING)
+    await studies.close()
+
+
+async def test_a_side_that_was_never_tried_keeps_the_cautious_default(bench: Bench) -> None:
+    studies = bench.studies()
+    await finished(studies, (await studies.start(asked(strengths=[1.0]))).study_id)
+    found = (await bench.concepts.get("rush")).calibration
+    assert (found.strength_min, found.reason_min.split(";")[0]) == (-0.5, "never measured")
+    assert [(knot.position, knot.strength) for knot in found.remap if knot.position <= 0] == [(-1.0, -0.5), (0.0, 0.0)]
+
+
+async def test_a_calibration_of_a_vector_that_was_replaced_meanwhile_is_left_out(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 0.1
+    started = await studies.start(asked())
+    concept = await bench.concepts.get("rush")
+    concept.vector_sha256 = "0" * 64
+    await bench.concepts.save(concept)
+    await finished(studies, started.study_id)
+    assert not (await bench.concepts.get("rush")).HasField("calibration")
 
 
 async def test_cancelled_half_way_and_resumed_it_makes_only_what_is_missing(bench: Bench) -> None:
@@ -125,6 +180,8 @@ async def test_a_study_that_cannot_be_read_does_not_keep_the_patrol_from_the_oth
     await bench.store.put("study-open/s-1.o-bob", b"")
     await asyncio.sleep(0.3)
     second = bench.studies(lease_s=0.2)
+    assert await second.take_over() == 0
+    await asyncio.sleep(0.25)
     assert await second.take_over() == 1
     assert (await finished(second, started.study_id)).state == COMPLETED
 
@@ -236,10 +293,22 @@ async def test_a_concepts_ladder_and_scan_follow_its_natural_strength(bench: Ben
 async def test_a_taste_is_calibrated_and_its_range_is_kept_beside_it(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(4.0)})
     studies = bench.studies()
-    wanted = extract_pb2.StartStudyRequest(taste_id=taste.taste_id, strengths=[-1.0, 1.0], prompts=["jazz"], clip_s=1.0)
+    wanted = asked(concept="", taste_id=taste.taste_id, prompts=["jazz"])
     study = await finished(studies, (await studies.start(wanted)).study_id)
     assert study.state == COMPLETED
     assert await bench.store.exists(taste_calibration_key(taste.taste_id, taste.vector_sha256))
+    used = await Vectors(bench.store, model_digest=bench.digest, item_max=1).taste(taste.taste_id)
+    measured = study.calibration
+    assert (used.strength_min, used.strength_max) == (measured.strength_min, measured.strength_max)
+
+
+async def test_a_taste_side_that_was_never_tried_keeps_its_cautious_default(bench: Bench) -> None:
+    taste = await make_taste(bench, {0: noise(4.0)})
+    studies = bench.studies()
+    wanted = asked(concept="", taste_id=taste.taste_id, prompts=["jazz"], strengths=[0.5])
+    await finished(studies, (await studies.start(wanted)).study_id)
+    used = await Vectors(bench.store, model_digest=bench.digest, item_max=1).taste(taste.taste_id)
+    assert used.strength_min == -1.0
 
 
 async def test_subjects_that_cannot_be_studied_are_refused_by_name(bench: Bench) -> None:
@@ -256,3 +325,27 @@ async def test_subjects_that_cannot_be_studied_are_refused_by_name(bench: Bench)
     with pytest.raises(FailedPrecondition, match="do not separate") as caught:
         await studies.start(asked())
     assert caught.value.reason == "CONCEPT_UNUSABLE"
+
+
+async def test_callers_at_once_start_no_more_studies_than_may_run(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 60
+    put = bench.store.put
+
+    async def slow(key: str, data: bytes) -> str:  # as files and S3 are
+        await asyncio.sleep(0.002)
+        return await put(key, data)
+
+    bench.store.put = slow  # type: ignore[method-assign]
+    wanted = [asked(prompts=[f"prompt {number % 6}"]) for number in range(12)]
+    got = await asyncio.gather(*(studies.start(each) for each in wanted), return_exceptions=True)
+    begun = {one.study_id for one in got if isinstance(one, extract_pb2.Study)}
+    assert len(begun) == STUDIES_RUNNING_MAX
+    assert all(isinstance(one, extract_pb2.Study | Overloaded) for one in got)
+    await studies.close()
+
+
+def test_stereo_renderings_are_heard_as_the_mean_of_their_channels() -> None:
+    left, right = np.array([100, 200, 300], "<i2"), np.array([300, 0, 100], "<i2")
+    heard = mono(np.stack([left, right], axis=1).tobytes(), 2)
+    assert (32768 * heard).tolist() == [200, 100, 200]

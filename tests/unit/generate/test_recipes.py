@@ -8,11 +8,12 @@ from google.protobuf import json_format
 
 from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound
 from resonance.keys import concept_key, taste_calibration_key, taste_key
+from resonance.ranges import UNCALIBRATED_SHARE
 from resonance.store import MemoryStore
 from resonance.taste import Direction
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_generate.recipes import RecipeBook
-from resonance_generate.vectors import UNCALIBRATED_STRENGTH_MAX, Vectors
+from resonance_generate.vectors import Vectors
 from resonance_model.loaded import LoadedModel
 
 
@@ -65,10 +66,28 @@ async def test_defaults_are_filled_in_and_name_the_recipe(book: RecipeBook) -> N
 
 async def test_a_taste_is_added_at_its_strength(book: RecipeBook, store: MemoryStore, tiny: LoadedModel) -> None:
     await put_taste(store, tiny, "t-one")
-    use = steering_pb2.TasteWeight(taste_id="t-one", strength=1.5, layer_gains={0: 0.0})
-    steering = (await book.resolve(recipe(tastes=[use]))).score.steering
-    assert steering is not None
-    assert steering[:, 0, 0].tolist() == [0.0, 1.5, 1.5]
+    use = steering_pb2.TasteWeight(taste_id="t-one", strength=0.75, layer_gains={0: 0.0})
+    resolved = await book.resolve(recipe(tastes=[use]))
+    assert resolved.score.steering is not None
+    assert resolved.score.steering[:, 0, 0].tolist() == [0.0, 0.75, 0.75]
+    assert not resolved.notices
+
+
+@pytest.mark.parametrize(("asked", "held"), [(8.0, 1.0), (-8.0, -1.0)])
+async def test_a_taste_that_nobody_has_calibrated_is_held_to_a_cautious_range(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel, asked: float, held: float
+) -> None:
+    await put_taste(store, tiny, "t-one")
+    use = steering_pb2.TasteWeight(taste_id="t-one", strength=asked)
+    resolved = await book.resolve(recipe(tastes=[use]))
+    assert resolved.score.steering is not None
+    assert resolved.score.steering[0, 0, 0].item() == held
+    said = f"the taste was held to {held:g}: its safe range goes from -1 to 1, not to {asked:g}"
+    assert resolved.notices == (said,)
+    use.unclamped = True
+    free = await book.resolve(recipe(tastes=[use]))
+    assert free.score.steering is not None
+    assert (free.score.steering[0, 0, 0].item(), free.notices) == (asked, ())
 
 
 async def test_a_taste_of_another_model_is_refused_with_a_sentence(
@@ -123,7 +142,7 @@ async def test_a_sliders_ends_are_the_safe_range(book: RecipeBook, store: Memory
         ({"energy": 1.0}, 3.0),
         ({"energy": -1.0}, -0.5),
         ({"energy": 0.5}, 1.5),
-        ({"tempo": 1.0}, UNCALIBRATED_STRENGTH_MAX),
+        ({"tempo": 1.0}, UNCALIBRATED_SHARE),
     ):
         steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(**sliders)))).score.steering
         assert steering is not None
@@ -220,7 +239,7 @@ async def test_a_slider_acts_on_its_concepts_layers(book: RecipeBook, store: Mem
     steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=1.0)))).score.steering
     assert steering is not None
     assert float(steering[0, 0, 0]) == 0.0
-    assert float(steering[1, 0, 0]) == pytest.approx(UNCALIBRATED_STRENGTH_MAX)
+    assert float(steering[1, 0, 0]) == pytest.approx(UNCALIBRATED_SHARE)
 
 
 async def test_an_uncalibrated_concept_is_held_to_half_of_what_its_words_do(

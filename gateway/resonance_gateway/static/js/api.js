@@ -25,6 +25,7 @@ export const getModels = async () => (await getJson("/v1/models")).models;
 export const getConcepts = async () => (await getJson("/v1/concepts")).concepts;
 export const listTastes = async () => (await getJson(`${TASTES}?page_size=50`)).tastes;
 export const getTaste = (id) => getJson(`${TASTES}/${id}`);
+export const getTasteRange = (id) => getJson(`${TASTES}/${id}/calibration`);
 export const cancelTaste = (id) => sendJson(`${TASTES}/${id}/cancel`, {});
 export const retryTaste = (id) => sendJson(`${TASTES}/${id}/retry`, {});
 export const submitLink = (url, options, requestId) => sendJson(TASTES, { url, options, request_id: requestId });

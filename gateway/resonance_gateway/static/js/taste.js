@@ -11,6 +11,8 @@ import { layerChart } from "./layers.js";
 import { buildMix } from "./mix.js";
 
 const ASK_AGAIN_MS = 2000;
+// Of a taste that nobody has calibrated.
+const STRENGTH_MAX = 1;
 
 export class TasteStep {
   constructor() {
@@ -138,6 +140,7 @@ export class TasteStep {
     byId("taste-description").textContent = `${taste.taste?.description || plain}${some}${notice}`;
     fillTracks(byId("taste-heard"), taste.tracks);
     byId("taste-layers").replaceChildren(layerChart(taste.taste?.layer_norms || []));
+    this._fitStrength(taste.id);
     this._offerRetry(taste);
     show(byId("taste-done"), true);
     show(byId("taste-work"), false, byId("taste-name"));
@@ -180,18 +183,29 @@ export class TasteStep {
     this._stop();
     this._lastState = "";
     draft.tasteId = null;
-    saveDraft();
+    draft.tasteStrength = 1;
+    this._buildStrength();
     show(byId("taste-sources"), true);
     show(byId("taste-work"), false, byId("files"));
     show(byId("taste-done"), false, byId("files"));
   }
 
-  _buildStrength() {
+  /** The slider ends where the taste's safe range does. */
+  async _fitStrength(id) {
+    const range = await api.getTasteRange(id).catch(() => null);
+    if (range && id === draft.tasteId) this._buildStrength(range.strength_max);
+  }
+
+  _buildStrength(max = STRENGTH_MAX) {
     const words = t("strength.words");
+    const inWords = (value) => words[value && Math.max(1, Math.min(Math.round(value * 4), words.length - 1))];
+    const step = max >= 1 ? 0.25 : max / 4 || 1;
+    draft.tasteStrength = Math.min(draft.tasteStrength, max);
+    saveDraft();
     const row = sliderRow({
       id: "taste-strength", title: t("taste.strength"), name: t("taste.title").toLowerCase(),
-      low: words[0], high: words.at(-1), min: 0, max: 2, step: 0.25, big: 0.25, neutral: 1, value: draft.tasteStrength,
-      say: (value) => words[Math.round(value * 4)],
+      low: words[0], high: inWords(max), min: 0, max, step, big: step, neutral: Math.min(1, max), value: draft.tasteStrength,
+      say: inWords,
       onChange: (value) => {
         draft.tasteStrength = value;
         saveDraft();

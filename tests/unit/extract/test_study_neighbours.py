@@ -1,0 +1,172 @@
+"""Studies beside others: listeners who take every place, callers who come and go, and processes whose clocks differ."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from support.extracting import CANCELLED, COMPLETED, FAILED, RUNNING, Bench, asked, finished, until
+
+from resonance.errors import Overloaded, Unavailable
+from resonance.identity import acting_as
+from resonance.keys import concept_key, study_key
+from resonance.store.owned import OwnedStore
+from resonance_extract.patience import Patience
+from resonance_extract.studies import STUDIES_RUNNING_MAX, Studies, _Document
+
+
+async def settled(studies: Studies, study_id: str, *, waiting: str) -> None:
+    async with asyncio.timeout(10):
+        while waiting not in (await studies.get(study_id)).progress.waiting:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_study_waits_while_others_have_every_place_and_while_generate_is_away(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.refusals = [
+        Unavailable("connection refused", retry_after_s=0.0),
+        Overloaded("every place is taken", reason="QUEUE_FULL", retry_after_s=0.5),
+        Overloaded("every place is taken", reason="QUEUE_FULL", retry_after_s=0.5),
+    ]
+    started = await studies.start(asked())
+    await settled(studies, started.study_id, waiting="every place is taken")
+    study = await finished(studies, started.study_id)
+    assert (study.state, study.progress.done, study.progress.waiting) == (COMPLETED, 8, "")
+
+
+async def test_patience_has_an_end_and_its_fault_is_the_refusal(bench: Bench) -> None:
+    studies = bench.studies(patience_s=0.3)
+    bench.renderer.is_full = True
+    study = await finished(studies, (await studies.start(asked())).study_id)
+    assert (study.state, study.error.reason) == (FAILED, "QUEUE_FULL")
+
+
+async def test_cancelling_one_that_waits_takes_effect_at_once(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.is_full = True
+    started = await studies.start(asked())
+    await settled(studies, started.study_id, waiting="46 s")
+    async with asyncio.timeout(1):
+        assert (await studies.cancel(started.study_id)).state == CANCELLED
+
+
+async def test_cancelled_through_another_process_the_one_that_waits_lets_go(bench: Bench) -> None:
+    here, there = bench.studies(lease_s=0.4), bench.studies(lease_s=0.4)
+    bench.renderer.is_full = True
+    started = await here.start(asked())
+    await settled(here, started.study_id, waiting="46 s")
+    assert (await there.cancel(started.study_id)).state == CANCELLED
+    await asyncio.sleep(0.4)
+    bench.renderer.is_full = False
+    study = await finished(there, (await there.start(asked())).study_id)
+    assert (study.state, len(bench.renderer.made)) == (COMPLETED, 8), "nobody else renders the same"
+
+
+def test_patience_keeps_to_what_it_is_told_and_begins_anew_with_progress() -> None:
+    now = [0.0]
+    patience = Patience(100.0, clock=lambda: now[0])
+    full, away = Overloaded("full", retry_after_s=46.0), Unavailable("away", retry_after_s=1.0)
+    assert patience.pause_s(full) == 46.0
+    assert [patience.pause_s(away) for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, 8.0]
+    now[0] = 90.0
+    assert patience.pause_s(full) == 10.0
+    patience.progressed()
+    now[0] = 189.0
+    assert patience.pause_s(away) == 1.0
+    now[0] = 190.0
+    with pytest.raises(Overloaded):
+        patience.pause_s(full)
+
+
+# --- callers
+
+
+async def test_a_caller_who_joined_a_study_and_leaves_does_not_end_it(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 0.1
+    first = await studies.start(asked())
+    following = studies.follow(asked())
+    assert (await anext(following)).study_id == first.study_id
+    await following.aclose()
+    assert (await finished(studies, first.study_id)).state == COMPLETED
+
+
+async def test_a_caller_who_started_it_and_leaves_does_not_end_what_somebody_else_has_joined(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 0.1
+    following = studies.follow(asked())
+    study = await anext(following)
+    assert (await studies.start(asked())).state == RUNNING
+    await following.aclose()
+    assert (await finished(studies, study.study_id)).state == COMPLETED
+
+
+async def test_one_study_too_many_is_told_when_to_come_again(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 60.0
+    for place in range(STUDIES_RUNNING_MAX):
+        await studies.start(asked(strengths=[1.0 + place]))
+    with pytest.raises(Overloaded) as caught:
+        await studies.start(asked(strengths=[7.0]))
+    assert (caught.value.reason, caught.value.retry_after_s) == ("TOO_MANY_STUDIES", 30.0)
+    await studies.close()
+
+
+async def test_two_owners_studies_of_one_id_are_two(bench: Bench) -> None:
+    store = OwnedStore(bench.store)
+    studies = replace(bench, store=store).studies()
+    bench.renderer.pause_s = 0.1
+    ids = []
+    for owner in ("o-alice", "o-bob"):
+        with acting_as(owner):
+            key = concept_key(bench.digest, "rush")
+            await store.put(key, (await bench.store.get(key)).data)
+            ids.append((await studies.start(asked())).study_id)
+    assert ids[0] == ids[1]
+    with acting_as("o-bob"):
+        assert (await studies.cancel(ids[1])).state == CANCELLED
+    with acting_as("o-alice"):
+        assert (await finished(studies, ids[0])).state == COMPLETED
+
+
+# --- clocks
+
+
+async def test_a_living_owner_whose_clock_is_wrong_keeps_its_study(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_it_is = _Document.to_bytes
+
+    def an_hour_late(document: _Document) -> bytes:
+        document.study.update_time.seconds -= 3600
+        return as_it_is(document)
+
+    monkeypatch.setattr(_Document, "to_bytes", an_hour_late)
+    here, there = bench.studies(lease_s=0.4), bench.studies(lease_s=0.4)
+    bench.renderer.pause_s = 1.0
+    started = await here.start(asked())
+    for _ in range(8):
+        assert await there.take_over() == 0
+        await asyncio.sleep(0.1)
+    study = await finished(here, started.study_id)
+    assert (study.state, len(bench.renderer.made)) == (COMPLETED, 8)
+
+
+async def test_a_dead_owners_study_is_taken_over_however_its_clock_ran(bench: Bench) -> None:
+    bench.renderer.pause_s = 0.1
+    first = bench.studies(lease_s=0.3)
+    started = await first.start(asked())
+    await until(first, started.study_id, 1)
+    await first.close()
+    key = study_key(started.study_id)
+    stored = await bench.store.get(key)
+    document = json.loads(stored.data)
+    document["study"]["updateTime"] = "2999-01-01T00:00:00Z"
+    await bench.store.replace(key, json.dumps(document).encode(), version=stored.version)
+    second = bench.studies(lease_s=0.3)
+    assert await second.take_over() == 0, "nobody has watched it for a lease yet"
+    await asyncio.sleep(0.35)
+    assert await second.take_over() == 1
+    assert (await finished(second, started.study_id)).state == COMPLETED
