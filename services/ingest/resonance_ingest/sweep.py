@@ -61,10 +61,10 @@ class Sweeper:
         old = {each for each in found if upload_started_s(each) * 1000 < self._before(_ABANDONED_S)}
         if not old:
             return
-        for owner, job_id in await self._jobs.open_jobs():
-            if owner != current_owner():
+        for marker in await self._jobs.open_markers():
+            if marker.owner != current_owner():
                 continue
-            job = await self._jobs.find_readable(job_id)
+            job = await self._jobs.find_readable(marker.job_id)
             old -= {upload.upload_id for upload in job.uploads} if job else set()
         for upload_id in sorted(old):
             _log.info("removing an abandoned upload", upload=upload_id)
