@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from resonance.store import ObjectStore
 from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
 from resonance_ingest.beats import with_beats
 from resonance_ingest.clips import read_chunks
+from resonance_ingest.endings import to_its_end
 from resonance_ingest.job_store import JobStore, same_request
 from resonance_ingest.jobs import Job, Upload
 from resonance_ingest.messages import message_of, upload_message
@@ -36,7 +37,7 @@ from resonance_ingest.receiving import data_of, first_of, header_of, received, w
 from resonance_ingest.runner import Runner
 from resonance_ingest.sources.guard import check_link
 from resonance_ingest.sources.resolvers import resolver_for
-from resonance_ingest.sources.resumable import ResumableUploads
+from resonance_ingest.sources.resumable import ResumableUploads, Session
 from resonance_ingest.sources.uploads import UploadSpool
 
 _BEAT_S = 1.5  # a watcher hears something at least every two seconds
@@ -51,6 +52,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self._store = store
         self._settings = settings
         self._resumable = ResumableUploads(store, settings)
+        self._claiming = asyncio.Lock()
         self._uploads_open = 0
 
     async def SubmitPlaylist(  # noqa: N802
@@ -177,8 +179,8 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         if there is not None:
             return ingest_pb2.SubmitUploadsResponse(job=message_of(same_request(there, job.request_digest)))
         await self._runner.check_room()
-        uploads = await self._resumable.claim(request.upload_ids, job.job_id)
-        accepted = await self._runner.submit(replace(job, uploads=uploads))
+        sessions = await self._resumable.ready(request.upload_ids, job.job_id)
+        accepted = await to_its_end(self._accept_sessions(job, sessions))
         return ingest_pb2.SubmitUploadsResponse(job=message_of(accepted))
 
     async def _accept(self, job: Job, spool: UploadSpool) -> Job:
@@ -192,6 +194,23 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         if accepted.uploads != job.uploads:
             spool.drop()
         return accepted
+
+    async def _accept_sessions(self, job: Job, sessions: Sequence[Session]) -> Job:
+        """Claims the uploads and submits the job. Where no job comes of it, the uploads are free again."""
+        async with self._claiming:  # of two tries of one request, the one that fails gives back nothing of the other's
+            try:
+                uploads = await self._resumable.claim(sessions, job.job_id)
+                return await self._runner.submit(replace(job, uploads=uploads))
+            except ResonanceError:
+                with suppress(ResonanceError):  # where the store is away: the sweep removes them
+                    await self._release(job, sessions)
+                raise
+
+    async def _release(self, job: Job, sessions: Sequence[Session]) -> None:
+        there = await self._jobs.find(job.job_id)
+        used = {upload.upload_id for upload in there.uploads} if there else set()
+        unused = [session for session in sessions if session.upload_id not in used]
+        await self._resumable.release(unused, job.job_id)
 
     @asynccontextmanager
     async def _place(self, request_id: str) -> AsyncIterator[None]:
