@@ -128,10 +128,10 @@ class Runner:
             raise FailedPrecondition(
                 "the playlist is still being worked on: wait, or cancel it", reason="JOB_NOT_FINAL"
             )
-        if not old.can_be_retried:
+        if not old.could_end_otherwise:
             message = "no track of this playlist could end otherwise; upload other files instead"
             raise FailedPrecondition(message, reason="NOTHING_TO_RETRY")
-        if not await are_kept(self._store, old):
+        if not (old.can_be_retried and await are_kept(self._store, old)):
             message = "the uploaded files are not kept any more: upload them again"
             raise FailedPrecondition(message, reason="UPLOADS_GONE")
         accepted = await self.submit(_retry_of(old, self._jobs.now_ms()))
@@ -303,14 +303,10 @@ class Runner:
             after = await self._jobs.find(job.job_id)
             if after is None or after.state == JobState.CANCELLED:
                 await self._extractor.delete_taste(job.job_id)
-            if after is None or (after.state.is_final and not _keeps_files(after)):
+            if after is None or (after.state.is_final and not after.can_be_retried):
                 await remove_uploads(self._store, job)
         except ResonanceError as failure:
             _log.warning("left for the sweep", job=job.job_id, why=failure.message)
-
-
-def _keeps_files(job: Job) -> bool:
-    return job.can_be_retried and job.state != JobState.CANCELLED
 
 
 def _retry_of(old: Job, now_ms: int) -> Job:

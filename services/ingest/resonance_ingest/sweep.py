@@ -66,6 +66,9 @@ class Sweeper:
                 continue
             job = await self._jobs.find_readable(marker.job_id)
             old -= {upload.upload_id for upload in job.uploads} if job else set()
+        async for job in self._jobs.all():
+            if job.state.is_final and old & {upload.upload_id for upload in job.uploads}:
+                await self._jobs.change(job.job_id, Job.without_files)  # before they go: it cannot be retried any more
         for upload_id in sorted(old):
             _log.info("removing an abandoned upload", upload=upload_id)
             await remove_parts(self._store, upload_id)

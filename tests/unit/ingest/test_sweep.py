@@ -56,6 +56,19 @@ async def test_an_upload_that_no_open_job_wants_is_removed_after_a_day(world: Wo
     assert await world.keys("uploads/") == sorted(f"uploads/{each}/00/00000" for each in (young, wanted))
 
 
+async def test_a_job_whose_kept_files_are_removed_cannot_be_retried_any_more(world: World) -> None:
+    upload_id = f"{world.now_s:011d}-x"
+    await world.store.put(f"uploads/{upload_id}/00/00000", b"part")
+    await world.add_job("t-1", upload_id, state=JobState.FAILED)
+    await world.sweeper.sweep()
+    assert (await world.jobs.get("t-1")).can_be_retried
+    world.now_s += 2 * DAY_S
+    await world.sweeper.sweep()
+    job = await world.jobs.get("t-1")
+    assert (job.could_end_otherwise, job.can_be_retried) == (True, False)
+    assert await world.keys("uploads/") == []
+
+
 async def test_markers_without_a_job_are_removed_after_a_day(world: World) -> None:
     await world.add_job("t-1")
     await world.add_job("t-2")
