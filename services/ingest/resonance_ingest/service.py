@@ -12,19 +12,13 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from resonance.errors import (
-    FieldViolation,
-    InvalidInput,
-    NotFound,
-    Overloaded,
-    ResonanceError,
-    invalid_field,
-)
+from resonance.errors import NotFound, Overloaded, ResonanceError, invalid_field
 from resonance.identity import current_owner
 from resonance.ids import digest_of, job_id_of, new_request_id
 from resonance.rpc import ServerContext, validate
 from resonance.settings import Settings
 from resonance.store import ObjectStore
+from resonance.taste_options import check_taste_options
 from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
 from resonance_ingest.beats import with_beats
 from resonance_ingest.clips import read_chunks
@@ -58,7 +52,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def SubmitPlaylist(  # noqa: N802
         self, request: ingest_pb2.SubmitPlaylistRequest, context: ServerContext
     ) -> ingest_pb2.SubmitPlaylistResponse:
-        _check_options(request.options)
+        check_taste_options(request.options)
         if (resolver := resolver_for(request.url, self._settings)) is not None:
             resolver.check(request.url)
         else:
@@ -77,7 +71,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self, requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], context: ServerContext
     ) -> ingest_pb2.UploadPlaylistResponse:
         header = await header_of(requests, self._settings.upload_header_s_max)
-        _check_options(header.options, "header.options")
+        check_taste_options(header.options, "header.options")
         async with self._place(header.request_id), UploadSpool(self._store, self._settings) as spool:
             uploads = await received(requests, spool, self._settings.upload_stall_s_max, header)
             options = _options_of(header.options)
@@ -171,7 +165,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def SubmitUploads(  # noqa: N802
         self, request: ingest_pb2.SubmitUploadsRequest, context: ServerContext
     ) -> ingest_pb2.SubmitUploadsResponse:
-        _check_options(request.options)
+        check_taste_options(request.options)
         options = _options_of(request.options)
         content = {"uploads": list(request.upload_ids), "options": options, "title": request.title}
         job = self._new_job(request.request_id, digest_of(content), title=request.title, options=options)
@@ -253,21 +247,6 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
             source_url=source_url,
             uploads=uploads,
         )
-
-
-def _check_options(options: steering_pb2.TasteOptions, path: str = "options") -> None:
-    """What no rule of one field can say."""
-    faults = [
-        FieldViolation(field=f"{path}.ranges[{at}].end_s", reason="TOO_SMALL", message="must lie after start_s")
-        for at, stretch in enumerate(options.ranges)
-        if stretch.end_s <= stretch.start_s
-    ]
-    if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT and not options.ranges:
-        message = "MIX_MODE_TIME_SELECT needs at least one range"
-        faults.append(FieldViolation(field=f"{path}.ranges", reason="REQUIRED", message=message))
-    if faults:
-        told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:5])
-        raise InvalidInput(told, violations=tuple(faults))
 
 
 def _options_of(options: steering_pb2.TasteOptions) -> dict[str, Any]:
