@@ -15,7 +15,7 @@ from resonance_extract.layers import auc_of, best_layers, layer_gains, layer_sco
 from resonance_extract.mixing import IndexedTrack, clip_weights, mixed_mean
 from resonance_extract.quality import failed_gates, measure
 from resonance_extract.statistics import Reference, TrackStatistics
-from resonance_model.steering import Push, compose
+from resonance_model.steering import Push, stack
 
 LAYERS, HIDDEN, PLANTED = 6, 64, 3
 
@@ -125,14 +125,15 @@ def test_steering_touches_the_conditional_row_alone_unless_told(tiny: object) ->
 
     direction = Direction(model_digest="m", per_layer=array, one_to_all=2 * array)
     push = Push(direction=direction, strength=2.0, layer_gains={1: 0.5})
-    one = compose([push], tiny.shape, digest="m", both_rows=False)
-    both = compose([push, push], tiny.shape, digest="m", both_rows=True)
+    one = stack([push], tiny.shape, digest="m", both_rows=False, is_joint=False)
+    both = stack([push, push], tiny.shape, digest="m", both_rows=True, is_joint=False)
     assert one is not None
     assert both is not None
-    assert torch.equal(one[:, 0, 0], torch.tensor([2.0, 1.0, 2.0]))
-    assert not one[:, 1].any()
-    assert torch.equal(both[:, 0], both[:, 1])
-    assert compose([Push(direction=direction, strength=0.0)], tiny.shape, digest="m", both_rows=True) is None
+    assert torch.equal(one.steering[:, 0, 0], torch.tensor([2.0, 1.0, 2.0]))
+    assert not one.steering[:, 1].any()
+    assert torch.equal(both.steering[:, 0], both.steering[:, 1])
+    nothing = Push(direction=direction, strength=0.0)
+    assert stack([nothing], tiny.shape, digest="m", both_rows=True, is_joint=False) is None
 
 
 # --- mixing
