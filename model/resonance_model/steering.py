@@ -38,12 +38,6 @@ class Stacked:
     baselines: Tensor | None
 
 
-def compose(pushes: Sequence[Push], shape: DecoderShape, *, digest: str, both_rows: bool) -> Tensor | None:
-    """The plain sum of all pushes, float32 `[layers, rows, hidden]`; None where it is exactly nothing. See `stack`."""
-    stacked = stack(pushes, shape, digest=digest, both_rows=both_rows, is_joint=False)
-    return None if stacked is None else stacked.steering
-
-
 def stack(
     pushes: Sequence[Push], shape: DecoderShape, *, digest: str, both_rows: bool, is_joint: bool
 ) -> Stacked | None:

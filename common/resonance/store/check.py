@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from resonance.errors import DataLoss, NotFound
 from resonance.store.objects import ObjectStore
-from resonance.store.quarantine import PREFIX, RECOMPUTED
+from resonance.store.quarantine import PREFIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +16,6 @@ class Checked:
 
     key: str
     damage: str = ""
-
-    @property
-    def is_cache(self) -> bool:
-        """Whether the object can be removed: what it held is computed again when it is asked for."""
-        return self.key.startswith(RECOMPUTED)
 
 
 async def check_store(store: ObjectStore, prefix: str = "") -> AsyncGenerator[Checked, None]:

@@ -17,13 +17,14 @@ from resonance.keys import taste_key, vector_key
 from resonance.rpc.validation import validate
 from resonance.selection import TASTE_S_MIN, too_little
 from resonance.store import ObjectStore
+from resonance.taste_options import check_taste_options
 from resonance.v1 import extract_pb2, ingest_pb2, jobs_pb2, steering_pb2
 from resonance_extract.claims import Claims
 from resonance_extract.describing.describer import Describer, PlaylistSound, sentence_of
 from resonance_extract.describing.listener import SoundListener
 from resonance_extract.directions import norms_of
 from resonance_extract.ear import Ear
-from resonance_extract.mixing import IndexedTrack, check_options, clip_weights, split_half_cosine
+from resonance_extract.mixing import IndexedTrack, clip_weights, split_half_cosine
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.statistics import Reference, TrackStatistics
 from resonance_extract.tastes import mixed
@@ -60,7 +61,7 @@ class Extraction:
             Overloaded: as many calls as may are being listened to.
         """
         start = await _start_of(requests)
-        check_options(start.options)
+        check_taste_options(start.options)
         if self._running >= self._running_max:
             message = f"{self._running} playlists are being listened to; try again in a few seconds"
             raise Overloaded(message, reason="TOO_MANY_EXTRACTIONS", retry_after_s=3.0)

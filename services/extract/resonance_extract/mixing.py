@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance.errors import FieldViolation, InvalidInput
-from resonance.selection import check_length
+from resonance.errors import InvalidInput
 from resonance.v1 import steering_pb2
 from resonance_extract.statistics import TrackStatistics
 
@@ -91,26 +90,6 @@ def split_half_cosine(
     one, other = halves
     products = (one * other).sum(axis=1)
     return float((products / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1) + 1e-12)).mean())
-
-
-def check_options(options: steering_pb2.TasteOptions) -> None:
-    """Raises InvalidInput where options contradict themselves. Fields' own limits are the protos' business."""
-    faults = [
-        FieldViolation(field=f"options.ranges[{place}]", reason="EMPTY_RANGE", message="must end after it starts")
-        for place, stretch in enumerate(options.ranges)
-        if stretch.end_s <= stretch.start_s
-    ]
-    if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT and not options.ranges:
-        faults.append(
-            FieldViolation(field="options.ranges", reason="REQUIRED", message="time_select needs at least one range")
-        )
-    is_plain = options.mix_mode in (steering_pb2.MIX_MODE_UNSPECIFIED, steering_pb2.MIX_MODE_MEAN)
-    if options.direction_kind == steering_pb2.DIRECTION_KIND_WORDS and not is_plain:
-        message = "a playlist in words alone counts all clips alike: use mean"
-        faults.append(FieldViolation(field="options.mix_mode", reason="WORDS_ALONE", message=message))
-    if faults:
-        raise InvalidInput("; ".join(f"{fault.field}: {fault.message}" for fault in faults), violations=tuple(faults))
-    check_length(options)
 
 
 def _attended(statistics: TrackStatistics, temperature: float) -> Array:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 import torch
 from google.protobuf import json_format
 from numpy.typing import NDArray
 
-from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound, invalid_field
+from resonance.codes import codes_in
+from resonance.errors import FailedPrecondition, InvalidInput, NotFound, invalid_field
 from resonance.keys import take_codes_key, take_key, taste_key
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
@@ -104,20 +103,10 @@ class MusicShelf:
         take = json_format.Parse(stored.data, generate_pb2.Take())
         if take.model.digest != self._digest:
             raise FailedPrecondition(f"take {take_id} was made by another model", reason="MODEL_MISMATCH")
-        return Piece(title=f"take {take_id}", key=tokens.sha256, codes=_codes_in(tokens.data))
+        return Piece(title=f"take {take_id}", key=tokens.sha256, codes=codes_in(tokens.data)[0])
 
 
 async def pieces_of(shelf: MusicShelf, sources: Sequence[extract_pb2.MusicSource]) -> list[Piece]:
     """The pieces of all sources, the same music once."""
     found = {piece.key: piece for source in sources for piece in await shelf.pieces(source)}
     return list(found.values())
-
-
-def _codes_in(document: bytes) -> NDArray[np.int64]:
-    """`generate` writes them as uint16 `[codebooks, frames]` under the name `codes`."""
-    try:
-        codes = safetensors.numpy.load(document)["codes"]
-    except (safetensors.SafetensorError, KeyError) as failure:
-        raise DataLoss("stored tokens are damaged", reason="TOKENS_DAMAGED") from failure
-    found: NDArray[np.int64] = codes.astype(np.int64)
-    return found

@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
+from resonance.codes import Codes
 from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
-from resonance_generate.codes import Codes, given_of
+from resonance_generate.codes import given_of
 from resonance_generate.job import Job
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved, naming

@@ -10,12 +10,12 @@ from contextlib import aclosing
 import structlog
 
 from resonance.api_keys import ApiKeys
+from resonance.codes import stamped, written_ms_in
 from resonance.errors import Conflict, DataLoss, NotFound, ResonanceError
 from resonance.identity import acting_as
 from resonance.keys import JOURNALS, request_key, take_key
 from resonance.settings import Settings
 from resonance.store import ObjectStore
-from resonance_generate.codes import stamped, written_ms_in
 
 _EVERY_S = 3600.0
 _log = structlog.get_logger("journals")

@@ -14,12 +14,12 @@ import structlog
 from google.protobuf import json_format
 
 from resonance.audio.wav import HEADER_BYTES, wav_header
+from resonance.codes import Codes, codes_document, codes_in
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
 from resonance.ids import sha256_hex
 from resonance.keys import journal_key, request_key, take_audio_key, take_codes_key, take_index_key, take_key
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2
-from resonance_generate.codes import Codes, codes_document, codes_in
 from resonance_generate.journals import now_ms
 from resonance_generate.tempo import hear_tempo
 

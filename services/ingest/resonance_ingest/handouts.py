@@ -8,16 +8,19 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
 
+import structlog
+
 from resonance.errors import DataLoss, NotFound
 from resonance.identity import acting_as, current_owner
 from resonance.ids import sha256_hex
 from resonance.keys import take_audio_key
-from resonance.store import ObjectStore
+from resonance.store import ObjectStore, StoredObject
 from resonance.v1 import handouts_pb2, handouts_pb2_grpc
 
 _EXPIRE_S = 3600.0
 _DIRECT_EXPIRE_S_MAX = 15 * 60.0  # nobody can take a signed link back
 _PIECE_BYTES = 256 * 1024
+_log = structlog.get_logger("ingest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +93,11 @@ class Handouts(handouts_pb2_grpc.HandoutServiceServicer):
         """Removes the links that are worthless."""
         for key in [key async for key in self._store.keys("handouts/")]:
             try:
-                handout = Handout(**json.loads((await self._store.get(key)).data))
-            except (NotFound, DataLoss):
+                handout = _handout_in(await self._store.get(key))
+            except NotFound:
+                continue
+            except DataLoss as failure:  # one that cannot be read must not stand in the way of all others
+                _log.warning("a link cannot be read", key=key, why=failure.message)
                 continue
             if handout.expires_ms <= self._now_ms():
                 await self._store.delete(key)
@@ -99,12 +105,19 @@ class Handouts(handouts_pb2_grpc.HandoutServiceServicer):
     async def _find(self, handout_id: str) -> Handout:
         """The link. One that has expired and one that never was are the same."""
         try:
-            handout = Handout(**json.loads((await self._store.get(_key(handout_id))).data))
+            handout = _handout_in(await self._store.get(_key(handout_id)))
         except NotFound:
             raise _none() from None
         if handout.expires_ms <= self._now_ms():
             raise _none()
         return handout
+
+
+def _handout_in(found: StoredObject) -> Handout:
+    try:
+        return Handout(**json.loads(found.data))
+    except (ValueError, TypeError) as failure:
+        raise DataLoss("a link's document cannot be read by this version", reason="LINK_UNREADABLE") from failure
 
 
 def _none() -> NotFound:

@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, invalid_field
-from resonance.identity import acting_as, current_owner
+from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
+from resonance.identity import acting_as
 from resonance.store import ObjectStore
+from resonance_ingest.endings import to_its_end
 from resonance_ingest.jobs import Job, Lease, StateChange, from_json, to_json
 
 _SWAPS_MAX = 50
 _WATCH_POLL_S = 1.0
 _PAGE_SIZE = 50
 _FAR_FUTURE_MS = 10**14
+_WRITTEN_WITHIN_S = 20.0  # well below the time after which somebody drops a marker without a document
 _TOKEN = re.compile(r"\d{14}-[a-z0-9_-]{1,64}")
 _log = structlog.get_logger("ingest")
 
@@ -31,6 +33,15 @@ class JobPage:
 
     jobs: tuple[Job, ...]
     next_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenMarker:
+    """Says that an owner's job is not final. The job may turn out to be final or gone, or not written yet."""
+
+    key: str
+    owner: str
+    job_id: str
 
 
 class LeaseLost(FailedPrecondition):
@@ -44,8 +55,8 @@ class JobStore:
 
     Beside each document `jobs/{id}` lie two empty markers: `job-list/{newest first}-{id}` for listing, and
     `job-open/{oldest first}-{owner}.{id}` while the job is not final, so that looking for work reads no finished job.
-    Markers are written before the document and removed after it; a marker without a document means nothing. Documents and
-    lists belong to the owner of the work in hand (`resonance.identity`); the open markers are one queue for all.
+    Markers are written before the document and removed after it; a marker without a document means nothing, and takes no
+    place. Documents and lists belong to the owner of the work in hand (`resonance.identity`); the open markers are one queue for all.
     """
 
     def __init__(self, store: ObjectStore, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
@@ -60,20 +71,38 @@ class JobStore:
     async def add(self, job: Job) -> Job:
         """Stores a new job; the job that is there already, where the same request made one.
 
+        A job that has begun to be written is written to its end, also where the caller leaves meanwhile.
+
         Raises:
             Conflict: another request used the id (REQUEST_ID_REUSED).
         """
-        await self._store.put(_list_key(job), b"")
-        await self._store.put(_open_key(job), b"")
+        return await to_its_end(self._add(job))
+
+    async def _add(self, job: Job) -> Job:
         try:
-            await self._store.create(_key(job.job_id), to_json(job))
+            await self._write(job)
         except Conflict:
-            there = await self.get(job.job_id)
-            if there.created_ms != job.created_ms:
-                await self._store.delete(_list_key(job))
-                await self._store.delete(_open_key(job))
-            return same_request(there, job.request_digest)
+            await self._unmark_unless_there(job)
+            return same_request(await self.get(job.job_id), job.request_digest)
+        except Exception:
+            with suppress(ResonanceError):  # where the store is away the markers stay for a while, and mean nothing
+                await self._unmark_unless_there(job)
+            raise
         return job
+
+    async def _write(self, job: Job) -> None:
+        began_s = time.monotonic()
+        await self._store.put(_list_key(job), b"")
+        await self.mark_open(job)
+        await self._store.create(_key(job.job_id), to_json(job))
+        if time.monotonic() - began_s > _WRITTEN_WITHIN_S:
+            await self.mark_open(job)
+
+    async def _unmark_unless_there(self, job: Job) -> None:
+        there = await self.find(job.job_id)
+        if there is None or there.created_ms != job.created_ms:
+            await self._store.delete(_open_key(job))
+            await self._store.delete(_list_key(job))
 
     async def find(self, job_id: str) -> Job | None:
         """The job, or None."""
@@ -138,15 +167,31 @@ class JobStore:
 
     async def open_ids(self) -> list[str]:
         """The ids of the jobs that are not final, oldest first. An id may turn out to be gone or final."""
-        return [job_id for _, job_id in await self.open_jobs()]
+        return [marker.job_id for marker in await self.open_markers()]
 
-    async def open_jobs(self) -> list[tuple[str, str]]:
-        """Everybody's jobs that are not final, as (owner, id), oldest first."""
-        return [_owner_and_id_in(key) async for key in self._store.keys("job-open/")]
+    async def open_markers(self) -> list[OpenMarker]:
+        """The markers of everybody's jobs that are not final, oldest first."""
+        return [_marker_of(key) async for key in self._store.keys("job-open/")]
 
-    async def close_marker(self, job: Job) -> None:
-        """Removes the open marker of a job that is final."""
-        await self._store.delete(_open_key(job))
+    async def open_count(self) -> int:
+        """How many markers have a document: each is looked up."""
+        return sum([await self._has_document(marker) for marker in await self.open_markers()])
+
+    async def mark_open(self, job: Job) -> None:
+        """Puts a job into the queue of those that are not final. It is safe to call twice."""
+        await self._store.put(_open_key(job), b"")
+
+    async def close_marker(self, marker: OpenMarker) -> None:
+        """Removes the marker of a job that is final."""
+        await self._store.delete(marker.key)
+
+    async def drop_marker(self, marker: OpenMarker) -> None:
+        """Removes a marker that waits in vain for its document; it is there again where the document came just now."""
+        if await self._has_document(marker):
+            return
+        await self._store.delete(marker.key)
+        if await self._has_document(marker):
+            await self._store.put(marker.key, b"")
 
     async def page(self, size: int, token: str) -> JobPage:
         """One page of jobs, newest first. Raises InvalidInput for a token that no page gave."""
@@ -166,15 +211,12 @@ class JobStore:
 
     async def drop_dangling_markers(self, *, older_than_ms: float) -> None:
         """Removes the markers that a crash left without a document. Young ones may be waiting for theirs."""
-        for prefix in ("job-list/", "job-open/"):
-            for key in [key async for key in self._store.keys(prefix)]:
-                owner, job_id = _owner_and_id_in(key)
-                if _created_ms_in(key) >= older_than_ms:
-                    continue
-                with acting_as(owner or current_owner()):
-                    is_dangling = not await self._store.exists(_key(job_id))
-                if is_dangling:
-                    await self._store.delete(key)
+        for key in [key async for key in self._store.keys("job-list/")]:
+            if _created_ms_in(key) < older_than_ms and not await self._store.exists(_key(_id_in(key))):
+                await self._store.delete(key)
+        for marker in await self.open_markers():
+            if _created_ms_in(marker.key) < older_than_ms:
+                await self.drop_marker(marker)
 
     async def watch(self, job_id: str, after_revision: int | None = None) -> AsyncGenerator[Job, None]:
         """The job at once, or at its first revision after the given one, and at every change until it is final.
@@ -207,10 +249,14 @@ class JobStore:
             raise NotFound(f"there is no job {job_id}", reason="NO_SUCH_JOB") from None
         return from_json(found.data), found.version
 
+    async def _has_document(self, marker: OpenMarker) -> bool:
+        with acting_as(marker.owner):
+            return await self._store.exists(_key(marker.job_id))
+
     async def _tell(self, job: Job) -> None:
         self._wake(job.job_id)
         if job.state.is_final:
-            await self.close_marker(job)
+            await self._store.delete(_open_key(job))
 
     def _wake(self, job_id: str) -> None:
         if (changed := self._changed.pop(job_id, None)) is not None:
@@ -256,9 +302,9 @@ def _created_ms_in(key: str) -> int:
 
 
 def _id_in(key: str) -> str:
-    return _owner_and_id_in(key)[1]
+    return _marker_of(key).job_id
 
 
-def _owner_and_id_in(key: str) -> tuple[str, str]:
+def _marker_of(key: str) -> OpenMarker:
     owner, _, job_id = key.partition("/")[2].partition("-")[2].rpartition(".")
-    return owner, job_id
+    return OpenMarker(key=key, owner=owner, job_id=job_id)

@@ -175,21 +175,36 @@ class Job:
         return tuple(track for track in self.tracks if track.state != JobState.FAILED)
 
     @property
-    def can_be_retried(self) -> bool:
+    def is_upload(self) -> bool:
+        """Whether its tracks are uploaded files; what came from a link can be fetched again."""
+        return not self.source_url
+
+    @property
+    def could_end_otherwise(self) -> bool:
         """Whether the job ended with something that another try could mend."""
         if not self.state.is_final or self.retried_as:
             return False
-        tracks = [track for track in self.tracks if track.may_succeed_again(is_upload=bool(self.uploads))]
+        tracks = [track for track in self.tracks if track.may_succeed_again(is_upload=self.is_upload)]
         return bool(tracks) or (self.state != JobState.COMPLETED and not self.tracks)
+
+    @property
+    def can_be_retried(self) -> bool:
+        """Whether another try could mend something and has what it needs: the files of a cancelled upload are not kept."""
+        keeps_files = bool(self.uploads) and self.state != JobState.CANCELLED
+        return self.could_end_otherwise and (keeps_files or not self.is_upload)
 
     def tracks_for_retry(self) -> tuple[JobTrack, ...]:
         """The tracks of the job that goes on: what was heard is known, what failed begins again, verdicts stand."""
         return tuple(
             replace(track, state=JobState.QUEUED, error=None, clips_done=0)
-            if track.state == JobState.COMPLETED or track.may_succeed_again(is_upload=bool(self.uploads))
+            if track.state == JobState.COMPLETED or track.may_succeed_again(is_upload=self.is_upload)
             else track
             for track in self.tracks
         )
+
+    def without_files(self) -> Job:
+        """The job after its uploaded files were removed."""
+        return replace(self, uploads=(), revision=self.revision + 1) if self.uploads else self
 
 
 def to_json(job: Job) -> bytes:

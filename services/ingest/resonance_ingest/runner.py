@@ -18,7 +18,7 @@ from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import steering_pb2
 from resonance_ingest.extraction import Extractor
-from resonance_ingest.job_store import JobStore, LeaseLost, same_request
+from resonance_ingest.job_store import JobStore, LeaseLost, OpenMarker, same_request
 from resonance_ingest.jobs import Fault, Job, JobState, Lease
 from resonance_ingest.known_lists import KnownLists
 from resonance_ingest.known_sounds import KnownSounds
@@ -33,6 +33,7 @@ from resonance_ingest.workspace import Workspace
 _POLL_S = 2.0
 _RETRY_S_FIRST, _RETRY_S_MAX = 0.5, 8.0
 _STOPS_WITHIN_S = 5.0
+_MARKER_WAITS_S = 60.0  # a marker is written before its document; without one for so long, the writer has died
 _TYPICAL_JOB_S = 30.0
 _OWNERS_MAX = 20  # a job that takes its owner down with it must not take down every owner there will ever be
 _log = structlog.get_logger("ingest")
@@ -48,9 +49,12 @@ class _Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sighting:
-    """A lease as it was first seen. A dead owner's lease does not change; no clock but our own tells how long."""
+    """A lease as it was first seen; None for a marker without a document.
 
-    lease: Lease
+    A dead owner's lease does not change, and a dead writer's document does not come; no clock but our own tells how long.
+    """
+
+    lease: Lease | None
     since_s: float
 
 
@@ -90,7 +94,9 @@ class Runner:
     async def check_room(self) -> None:
         """Raises Overloaded, with an honest time to come back, where every place is taken."""
         places = self._settings.jobs_running_max + self._settings.jobs_queued_max
-        waiting = len(await self._jobs.open_ids())
+        waiting = len(await self._jobs.open_markers())
+        if waiting >= places:  # as it seems: documents are looked for only where it matters
+            waiting = await self._jobs.open_count()
         if waiting >= places:
             retry_after_s = max(1.0, self._job_s / self._settings.jobs_running_max)
             message = f"{waiting} playlists are being worked on or waiting; try again in about {retry_after_s:.0f} s"
@@ -124,10 +130,10 @@ class Runner:
             raise FailedPrecondition(
                 "the playlist is still being worked on: wait, or cancel it", reason="JOB_NOT_FINAL"
             )
-        if not old.can_be_retried:
+        if not old.could_end_otherwise:
             message = "no track of this playlist could end otherwise; upload other files instead"
             raise FailedPrecondition(message, reason="NOTHING_TO_RETRY")
-        if not await are_kept(self._store, old):
+        if not (old.can_be_retried and await are_kept(self._store, old)):
             message = "the uploaded files are not kept any more: upload them again"
             raise FailedPrecondition(message, reason="UPLOADS_GONE")
         accepted = await self.submit(_retry_of(old, self._jobs.now_ms()))
@@ -169,31 +175,40 @@ class Runner:
                 await self._stop(job_id)
 
     async def _look_for_work(self) -> None:
-        open_jobs = await self._jobs.open_jobs()
-        open_ids = {job_id for _, job_id in open_jobs}
+        markers = await self._jobs.open_markers()
+        open_ids = {marker.job_id for marker in markers}
         self._sightings = {job_id: seen for job_id, seen in self._sightings.items() if job_id in open_ids}
-        for owner, job_id in open_jobs:
+        for marker in markers:
             if len(self._running) >= self._settings.jobs_running_max:
                 return
-            if job_id in self._running:
+            if marker.job_id in self._running:
                 continue
-            with acting_as(owner):  # what is started here works for the owner, too
-                if (job := await self._jobs.find_readable(job_id)) is not None:
-                    await self._consider(job)
+            with acting_as(marker.owner):  # what is started here works for the owner, too
+                await self._consider(marker)
 
-    async def _consider(self, job: Job) -> None:
-        if job.state.is_final:
-            await self._jobs.close_marker(job)
-        elif job.lease is None or not job.lease.owner or self._is_abandoned(job.job_id, job.lease):
+    async def _consider(self, marker: OpenMarker) -> None:
+        job = await self._jobs.find_readable(marker.job_id)
+        if job is None:
+            if self._unchanged_s(marker.job_id, None) >= _MARKER_WAITS_S:
+                await self._jobs.drop_marker(marker)
+        elif job.state.is_final:
+            await self._jobs.close_marker(marker)
+        elif self._is_free(job):
             with suppress(LeaseLost):
                 self._start(await self._jobs.claim(job.job_id, self._workspace.owner, job.lease))
 
-    def _is_abandoned(self, job_id: str, lease: Lease) -> bool:
+    def _is_free(self, job: Job) -> bool:
+        if job.lease is None or not job.lease.owner:
+            return True
+        return self._unchanged_s(job.job_id, job.lease) >= self._settings.job_lease_s
+
+    def _unchanged_s(self, job_id: str, lease: Lease | None) -> float:
+        """For how long the job has been seen with this lease, or its marker without a document."""
         seen, now_s = self._sightings.get(job_id), asyncio.get_running_loop().time()
         if seen is None or seen.lease != lease:
             self._sightings[job_id] = _Sighting(lease=lease, since_s=now_s)
-            return False
-        return now_s - seen.since_s >= self._settings.job_lease_s
+            return 0.0
+        return now_s - seen.since_s
 
     def _start(self, job: Job) -> None:
         _log.info("working", job=job.job_id, attempt=job.lease.token if job.lease else 0)
@@ -291,14 +306,10 @@ class Runner:
             after = await self._jobs.find(job.job_id)
             if after is None or after.state == JobState.CANCELLED:
                 await self._extractor.delete_taste(job.job_id)
-            if after is None or (after.state.is_final and not _keeps_files(after)):
+            if after is None or (after.state.is_final and not after.can_be_retried):
                 await remove_uploads(self._store, job)
         except ResonanceError as failure:
             _log.warning("left for the sweep", job=job.job_id, why=failure.message)
-
-
-def _keeps_files(job: Job) -> bool:
-    return job.can_be_retried and job.state != JobState.CANCELLED
 
 
 def _retry_of(old: Job, now_ms: int) -> Job:

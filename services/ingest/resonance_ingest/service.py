@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from resonance.errors import (
-    FieldViolation,
-    InvalidInput,
-    NotFound,
-    Overloaded,
-    ResonanceError,
-    invalid_field,
-)
+from resonance.errors import NotFound, Overloaded, ResonanceError, invalid_field
 from resonance.identity import current_owner
 from resonance.ids import digest_of, job_id_of, new_request_id
 from resonance.rpc import ServerContext, validate
-from resonance.selection import check_length
 from resonance.settings import Settings
 from resonance.store import ObjectStore
+from resonance.taste_options import check_taste_options
 from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
 from resonance_ingest.beats import with_beats
 from resonance_ingest.clips import read_chunks
+from resonance_ingest.endings import to_its_end
 from resonance_ingest.job_store import JobStore, same_request
 from resonance_ingest.jobs import Job, Upload
 from resonance_ingest.messages import message_of, upload_message
@@ -37,7 +31,7 @@ from resonance_ingest.receiving import data_of, first_of, header_of, received, w
 from resonance_ingest.runner import Runner
 from resonance_ingest.sources.guard import check_link
 from resonance_ingest.sources.resolvers import resolver_for
-from resonance_ingest.sources.resumable import ResumableUploads
+from resonance_ingest.sources.resumable import ResumableUploads, Session
 from resonance_ingest.sources.uploads import UploadSpool
 
 _BEAT_S = 1.5  # a watcher hears something at least every two seconds
@@ -52,12 +46,13 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self._store = store
         self._settings = settings
         self._resumable = ResumableUploads(store, settings)
+        self._claiming = asyncio.Lock()
         self._uploads_open = 0
 
     async def SubmitPlaylist(  # noqa: N802
         self, request: ingest_pb2.SubmitPlaylistRequest, context: ServerContext
     ) -> ingest_pb2.SubmitPlaylistResponse:
-        _check_options(request.options)
+        check_taste_options(request.options)
         if (resolver := resolver_for(request.url, self._settings)) is not None:
             resolver.check(request.url)
         else:
@@ -76,10 +71,10 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self, requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], context: ServerContext
     ) -> ingest_pb2.UploadPlaylistResponse:
         header = await header_of(requests, self._settings.upload_header_s_max)
-        _check_options(header.options, "header.options")
+        check_taste_options(header.options, "header.options")
         async with self._place(header.request_id), UploadSpool(self._store, self._settings) as spool:
             uploads = await received(requests, spool, self._settings.upload_stall_s_max, header)
-            _check_options(header.options, "header.options", track_count=len(uploads))
+            check_taste_options(header.options, "header.options", track_count=len(uploads))
             options = _options_of(header.options)
             content = [[upload.filename, upload.sha256] for upload in uploads]
             job = self._new_job(
@@ -171,7 +166,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def SubmitUploads(  # noqa: N802
         self, request: ingest_pb2.SubmitUploadsRequest, context: ServerContext
     ) -> ingest_pb2.SubmitUploadsResponse:
-        _check_options(request.options, track_count=len(request.upload_ids))
+        check_taste_options(request.options, track_count=len(request.upload_ids))
         options = _options_of(request.options)
         content = {"uploads": list(request.upload_ids), "options": options, "title": request.title}
         job = self._new_job(request.request_id, digest_of(content), title=request.title, options=options)
@@ -179,8 +174,8 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         if there is not None:
             return ingest_pb2.SubmitUploadsResponse(job=message_of(same_request(there, job.request_digest)))
         await self._runner.check_room()
-        uploads = await self._resumable.claim(request.upload_ids, job.job_id)
-        accepted = await self._runner.submit(replace(job, uploads=uploads))
+        sessions = await self._resumable.ready(request.upload_ids, job.job_id)
+        accepted = await to_its_end(self._accept_sessions(job, sessions))
         return ingest_pb2.SubmitUploadsResponse(job=message_of(accepted))
 
     async def _accept(self, job: Job, spool: UploadSpool) -> Job:
@@ -194,6 +189,23 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         if accepted.uploads != job.uploads:
             spool.drop()
         return accepted
+
+    async def _accept_sessions(self, job: Job, sessions: Sequence[Session]) -> Job:
+        """Claims the uploads and submits the job. Where no job comes of it, the uploads are free again."""
+        async with self._claiming:  # of two tries of one request, the one that fails gives back nothing of the other's
+            try:
+                uploads = await self._resumable.claim(sessions, job.job_id)
+                return await self._runner.submit(replace(job, uploads=uploads))
+            except ResonanceError:
+                with suppress(ResonanceError):  # where the store is away: the sweep removes them
+                    await self._release(job, sessions)
+                raise
+
+    async def _release(self, job: Job, sessions: Sequence[Session]) -> None:
+        there = await self._jobs.find(job.job_id)
+        used = {upload.upload_id for upload in there.uploads} if there else set()
+        unused = [session for session in sessions if session.upload_id not in used]
+        await self._resumable.release(unused, job.job_id)
 
     @asynccontextmanager
     async def _place(self, request_id: str) -> AsyncIterator[None]:
@@ -236,31 +248,6 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
             source_url=source_url,
             uploads=uploads,
         )
-
-
-def _check_options(
-    options: steering_pb2.TasteOptions, path: str = "options", *, track_count: int | None = None
-) -> None:
-    """What no rule of one field can say; `track_count` where it is known already."""
-    faults = [
-        FieldViolation(field=f"{path}.ranges[{at}].end_s", reason="TOO_SMALL", message="must lie after start_s")
-        for at, stretch in enumerate(options.ranges)
-        if stretch.end_s <= stretch.start_s
-    ]
-    if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT and track_count is not None:
-        message = f"there are {track_count} tracks, counted from 0"
-        faults += [
-            FieldViolation(field=f"{path}.ranges[{at}].track_index", reason="TOO_LARGE", message=message)
-            for at, stretch in enumerate(options.ranges)
-            if stretch.track_index >= track_count
-        ]
-    if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT and not options.ranges:
-        message = "MIX_MODE_TIME_SELECT needs at least one range"
-        faults.append(FieldViolation(field=f"{path}.ranges", reason="REQUIRED", message=message))
-    if faults:
-        told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:5])
-        raise InvalidInput(told, violations=tuple(faults))
-    check_length(options)
 
 
 def _options_of(options: steering_pb2.TasteOptions) -> dict[str, Any]:

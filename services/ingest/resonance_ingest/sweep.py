@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable
 
 import structlog
 
@@ -15,7 +16,7 @@ from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance_ingest.handouts import Handouts
 from resonance_ingest.job_store import JobStore
-from resonance_ingest.jobs import JobState
+from resonance_ingest.jobs import Job, JobState
 from resonance_ingest.sources.uploads import remove_parts, upload_started_s
 
 _EVERY_S = 3600.0
@@ -39,21 +40,20 @@ class Sweeper:
     async def run(self) -> None:
         """Sweeps until cancelled."""
         while True:
-            try:
-                await self.sweep()
-            except ResonanceError as failure:
-                _log.warning("cannot sweep at the moment", why=failure.message)
+            await _go_on(self.sweep())
             await asyncio.sleep(_EVERY_S)
 
     async def sweep(self) -> None:
-        """One round, through what belongs to the installation and to each of its users."""
+        """One round, through what belongs to the installation and to each of its users.
+
+        A part of it that meets something unreadable is logged and tried again in the next round; the others go on.
+        """
         for owner in ("", *await self._keys.owners()):
             with acting_as(owner):
-                await self._abandoned_uploads()
-                await self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S))
-                await self._forgotten_jobs()
-                await self._damaged_tastes()
-        await self._handouts.forget_expired()
+                await _go_on(self._jobs_of_owner())  # first: what is in the queue keeps its uploads
+                await _go_on(self._abandoned_uploads())
+                await _go_on(self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S)))
+        await _go_on(self._handouts.forget_expired())
 
     async def _abandoned_uploads(self) -> None:
         """Uploads that broke off with their process, and those of jobs that ended while the store was away."""
@@ -61,34 +61,56 @@ class Sweeper:
         old = {each for each in found if upload_started_s(each) * 1000 < self._before(_ABANDONED_S)}
         if not old:
             return
-        for owner, job_id in await self._jobs.open_jobs():
-            if owner != current_owner():
+        for marker in await self._jobs.open_markers():
+            if marker.owner != current_owner():
                 continue
-            job = await self._jobs.find_readable(job_id)
+            job = await self._jobs.find_readable(marker.job_id)
             old -= {upload.upload_id for upload in job.uploads} if job else set()
+        async for job in self._jobs.all():
+            if job.state.is_final and old & {upload.upload_id for upload in job.uploads}:
+                await self._jobs.change(job.job_id, Job.without_files)  # before they go: it cannot be retried any more
         for upload_id in sorted(old):
             _log.info("removing an abandoned upload", upload=upload_id)
             await remove_parts(self._store, upload_id)
 
-    async def _forgotten_jobs(self) -> None:
-        """Jobs without a taste, long after they ended. A job with a taste stays until somebody deletes it."""
+    async def _jobs_of_owner(self) -> None:
+        queued = set(await self._jobs.open_ids())
         async for job in self._jobs.all():
-            if job.state in (JobState.FAILED, JobState.CANCELLED) and job.updated_ms < self._before(self._retention_s):
-                _log.info("forgetting a job that ended without a taste", job=job.job_id)
-                await self._jobs.delete(job)
+            if job.state in (JobState.FAILED, JobState.CANCELLED):
+                await self._forget_when_old(job)
+            elif job.state == JobState.COMPLETED:
+                await self._mend_taste(job)
+            elif job.job_id not in queued:
+                _log.warning("putting a job back into the queue", job=job.job_id)
+                await self._jobs.mark_open(job)
 
-    async def _damaged_tastes(self) -> None:
+    async def _forget_when_old(self, job: Job) -> None:
+        """A job without a taste goes long after it ended. One with a taste stays until somebody deletes it."""
+        if job.updated_ms < self._before(self._retention_s):
+            _log.info("forgetting a job that ended without a taste", job=job.job_id)
+            await self._jobs.delete(job)
+
+    async def _mend_taste(self, job: Job) -> None:
         """Writes a taste's description again where it is damaged: the job that made it has its own copy."""
-        async for job in self._jobs.all():
-            if job.state != JobState.COMPLETED or job.taste is None:
-                continue
-            try:
-                await self._store.get(taste_key(job.job_id))
-            except NotFound:
-                continue
-            except DataLoss:
-                _log.warning("writing a damaged taste again", job=job.job_id)
-                await self._store.put(taste_key(job.job_id), json.dumps(job.taste).encode())
+        if job.taste is None:
+            return
+        try:
+            await self._store.get(taste_key(job.job_id))
+        except NotFound:
+            return
+        except DataLoss:
+            _log.warning("writing a damaged taste again", job=job.job_id)
+            await self._store.put(taste_key(job.job_id), json.dumps(job.taste).encode())
 
     def _before(self, seconds: float) -> float:
         return self._jobs.now_ms() - seconds * 1000
+
+
+async def _go_on(step: Awaitable[None]) -> None:
+    """Waits for a step, and logs its failure: no object, however strange, ends the sweep."""
+    try:
+        await step
+    except ResonanceError as failure:
+        _log.warning("cannot sweep at the moment", why=failure.message)
+    except Exception:
+        _log.exception("unexpected error")

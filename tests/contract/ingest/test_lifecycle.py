@@ -210,6 +210,9 @@ def _upload(*parts: Any) -> list[ingest_pb2.UploadPlaylistRequest]:
 
 HEADER, TRACK = ingest_pb2.UploadHeader(), ingest_pb2.UploadTrack(filename="a.mp3")
 SELECT = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
+WORDS_OF_THE_CHORUS = steering_pb2.TasteOptions(
+    mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED, direction_kind=steering_pb2.DIRECTION_KIND_WORDS
+)
 BACKWARDS = steering_pb2.TasteOptions(ranges=[steering_pb2.TrackRange(start_s=5.0, end_s=1.0)])
 
 
@@ -226,7 +229,8 @@ BACKWARDS = steering_pb2.TasteOptions(ranges=[steering_pb2.TrackRange(start_s=5.
         (_upload(ingest_pb2.UploadHeader(request_id="no/slashes")), "header.request_id"),
         (_upload(ingest_pb2.UploadHeader(title="x" * 201)), "header.title"),
         (_upload(ingest_pb2.UploadHeader(options=SELECT)), "header.options.ranges"),
-        (_upload(ingest_pb2.UploadHeader(options=BACKWARDS)), "header.options.ranges[0].end_s"),
+        (_upload(ingest_pb2.UploadHeader(options=BACKWARDS)), "header.options.ranges[0]"),
+        (_upload(ingest_pb2.UploadHeader(options=WORDS_OF_THE_CHORUS)), "header.options.mix_mode"),
         (_upload(HEADER, TRACK, b"x" * 1_048_577), "data"),
         (_upload(HEADER, *[TRACK] * 21), "tracks"),
         (_upload(HEADER, TRACK, *[b"x" * 1_000_000] * 3), "tracks[0]"),

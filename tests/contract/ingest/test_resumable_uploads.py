@@ -13,8 +13,9 @@ import pytest
 from support import sounds
 from support.stores import each_store
 
-from resonance.errors import InvalidInput, ResonanceError
+from resonance.errors import Conflict, InvalidInput, ResonanceError, Unavailable
 from resonance.rpc import error_of
+from resonance.store import MemoryStore
 from resonance.v1 import ingest_pb2, jobs_pb2
 
 STATE = jobs_pb2.JobState
@@ -126,6 +127,80 @@ async def test_an_upload_belongs_to_one_job(system, tmp_path: Path) -> None:
     job = (await system.stub.SubmitUploads(first)).job
     assert (await failure_of(system.stub.SubmitUploads(second))).reason in ("UPLOAD_IN_USE", "NO_SUCH_UPLOAD")
     assert (await system.done(job)).state == STATE.JOB_STATE_COMPLETED
+
+
+async def arrived(system, name: str) -> str:
+    """The id of a whole upload."""
+    upload_id = (await opened(system, b"abc", name)).upload_id
+    await system.stub.WriteUpload(iter(messages(upload_id, 0, b"abc")))
+    return upload_id
+
+
+def submission(*upload_ids: str, request_id: str = "") -> ingest_pb2.SubmitUploadsRequest:
+    return ingest_pb2.SubmitUploadsRequest(upload_ids=upload_ids, request_id=request_id)
+
+
+async def test_a_refused_playlist_leaves_its_uploads_free(system) -> None:
+    free, also_free, used = [await arrived(system, name) for name in ("a.mp3", "b.mp3", "c.mp3")]
+    await system.stub.SubmitUploads(submission(used))
+    for mistake in ([free, used], [free, also_free, "none"]):
+        error = await failure_of(system.stub.SubmitUploads(submission(*mistake)))
+        assert error.reason in ("UPLOAD_IN_USE", "NO_SUCH_UPLOAD")
+    await system.stub.DeleteUpload(ingest_pb2.DeleteUploadRequest(upload_id=also_free))
+    assert (await system.stub.SubmitUploads(submission(free))).job.job_id
+
+
+class WeakStore(MemoryStore):
+    """Refuses new jobs while it is away, and takes one upload away at the last moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_away = False
+        self.taken = ""
+
+    async def create(self, key: str, data: bytes) -> str:
+        if self.is_away and key.startswith("jobs/"):
+            raise Unavailable("the object store answered 503", reason="STORE_UNAVAILABLE")
+        return await super().create(key, data)
+
+    async def replace(self, key: str, data: bytes, *, version: str) -> str:
+        if self.taken and self.taken in key:
+            raise Conflict("somebody else was faster", reason="VERSION_CHANGED")
+        return await super().replace(key, data, version=version)
+
+
+async def test_uploads_of_a_job_that_could_not_be_written_are_free(open_system) -> None:
+    store = WeakStore()
+    async with open_system(store=store) as system:
+        ids = [await arrived(system, name) for name in ("a.mp3", "b.mp3")]
+        store.is_away = True
+        assert (await failure_of(system.stub.SubmitUploads(submission(*ids)))).reason == "STORE_UNAVAILABLE"
+        store.is_away = False
+        assert (await system.stub.SubmitUploads(submission(*ids))).job.job_id
+
+
+async def test_uploads_of_which_another_was_taken_meanwhile_are_free(open_system) -> None:
+    store = WeakStore()
+    async with open_system(store=store) as system:
+        first, second = [await arrived(system, name) for name in ("a.mp3", "b.mp3")]
+        store.taken = second
+        assert (await failure_of(system.stub.SubmitUploads(submission(first, second)))).reason == "UPLOAD_IN_USE"
+        await system.stub.DeleteUpload(ingest_pb2.DeleteUploadRequest(upload_id=first))
+
+
+async def test_an_upload_whose_line_broke_behind_its_last_byte_is_whole(open_system, store) -> None:
+    async with open_system(store=store) as system:
+        upload_id = (await opened(system, b"abc")).upload_id
+        call = system.stub.WriteUpload()
+        for message in messages(upload_id, 0, b"abc"):
+            await call.write(message)
+        await asyncio.sleep(0.2)
+        call.cancel()
+        async with asyncio.timeout(10):
+            while (upload := await standing(system, upload_id)).offset < 3:
+                await asyncio.sleep(0.05)
+        assert upload.sha256 == hashlib.sha256(b"abc").hexdigest()
+        assert (await system.stub.SubmitUploads(submission(upload_id))).job.job_id
 
 
 async def test_a_file_that_is_too_large_is_refused_before_its_bytes(open_system) -> None:

@@ -98,6 +98,25 @@ async def test_files_that_are_not_kept_any_more_are_asked_for_again(open_system,
         assert (await refusal_of_retry(system, job.job_id)).reason == "UPLOADS_GONE"
 
 
+async def test_a_cancelled_upload_says_that_it_cannot_be_retried(open_system, tmp_path: Path) -> None:
+    async with open_system(extract=ScriptedExtract(pause_s=5.0)) as system:
+        job = await system.upload({"a.flac": sounds.sound_bytes("flac", tmp_path)})
+        cancelled = (await system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id=job.job_id))).job
+        assert not cancelled.can_retry
+        assert (await refusal_of_retry(system, job.job_id)).reason == "UPLOADS_GONE"
+
+
+async def test_a_cancelled_link_is_gone_on_with(open_system, site: Site, tmp_path: Path) -> None:
+    site.add("/1.mp3", sounds.sound_bytes("mp3", tmp_path))
+    url = site.feed("/feed.xml", {"One": "/1.mp3"})
+    extract = ScriptedExtract(pause_s=5.0)
+    async with open_system(extract=extract, allow_generic_sources=True, allow_private_addresses=True) as system:
+        job = await system.submit(url)
+        cancelled = (await system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id=job.job_id))).job
+        assert cancelled.can_retry
+        assert (await retry(system, job.job_id)).job_id != job.job_id
+
+
 async def test_a_cancelled_job_leaves_no_track_waiting(open_system, tmp_path: Path) -> None:
     song = sounds.sound_bytes("flac", tmp_path, duration_s=30.0)
     async with open_system(extract=ScriptedExtract(pause_s=5.0)) as system:

@@ -110,7 +110,8 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
         return ingest_pb2.DeleteUploadResponse()
 
     async def SubmitUploads(self, request, context):
-        uploads = await self._resumable.claim(request.upload_ids, job_id_of(request.request_id))
+        sessions = await self._resumable.ready(request.upload_ids, job_id_of(request.request_id))
+        uploads = await self._resumable.claim(sessions, job_id_of(request.request_id))
         names = [upload.filename for upload in uploads]
         job = self._accept(request.request_id, request.title or names[0], request.options, names)
         return ingest_pb2.SubmitUploadsResponse(job=job)

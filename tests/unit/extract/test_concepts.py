@@ -10,6 +10,7 @@ import torch
 from google.protobuf import json_format
 from support.extracting import Bench, asked, keep_taste, make_taste, noise
 
+from resonance.codes import codes_document
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound
 from resonance.keys import (
     take_codes_key,
@@ -19,7 +20,6 @@ from resonance.taste import Direction
 from resonance.v1 import extract_pb2, generate_pb2
 from resonance_extract.music import MusicShelf
 from resonance_extract.tracks import TrackCache
-from resonance_generate.codes import codes_document
 from resonance_model.listen import hear_codes
 from resonance_model.loaded import LoadedModel
 

@@ -9,9 +9,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.faulty_store import FaultKind, FaultyStore
 
-from resonance.errors import Conflict, DataLoss, NotFound
+from resonance.errors import Conflict, DataLoss, NotFound, Unavailable
 from resonance.store import MemoryStore
+from resonance_ingest import job_store
 from resonance_ingest.job_store import JobStore, LeaseLost
 from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, Upload, from_json, to_json
 
@@ -190,3 +192,49 @@ async def test_a_damaged_job_does_not_stand_in_the_way_of_the_others(jobs: JobSt
     assert [job.job_id for job in (await jobs.page(0, "")).jobs] == ["t-2", "t-0"]
     with pytest.raises(DataLoss):
         await jobs.get("t-1")
+
+
+class LateStore(MemoryStore):
+    """Writes one job's document at the very moment when its marker is removed."""
+
+    async def delete(self, key: str) -> None:
+        await super().delete(key)
+        if key.startswith("job-open/"):
+            await self.put("jobs/t-0", to_json(a_job()))
+
+
+async def test_a_marker_whose_document_comes_as_it_is_dropped_is_there_again() -> None:
+    jobs = JobStore(LateStore())
+    await jobs.mark_open(a_job())
+    (marker,) = await jobs.open_markers()
+    await jobs.drop_marker(marker)
+    assert await jobs.open_markers() == [marker]
+
+
+async def test_the_marker_of_a_job_is_not_dropped(jobs: JobStore) -> None:
+    await jobs.add(a_job(owner="ada"))
+    (marker,) = await jobs.open_markers()
+    await jobs.drop_marker(marker)
+    assert await jobs.open_markers() == [marker]
+
+
+async def test_a_job_that_was_long_in_writing_is_marked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(MemoryStore):
+        async def create(self, key: str, data: bytes) -> str:
+            for marker in [key async for key in self.keys("job-open/")]:
+                await self.delete(marker)  # as another replica does that saw no document for a minute
+            return await super().create(key, data)
+
+    monkeypatch.setattr(job_store, "_WRITTEN_WITHIN_S", 0.0)
+    jobs = JobStore(Slow())
+    await jobs.add(a_job())
+    assert await jobs.open_ids() == ["t-0"]
+
+
+async def test_a_lost_answer_keeps_the_job_in_the_queue() -> None:
+    store = MemoryStore()
+    faulty = FaultyStore(store, first=2, kind=FaultKind.LOST_ANSWER)
+    with pytest.raises(Unavailable):
+        await JobStore(faulty).add(a_job())
+    assert await JobStore(store).open_ids() == ["t-0"]
+    assert (await JobStore(store).get("t-0")).job_id == "t-0"

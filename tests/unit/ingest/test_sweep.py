@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import json
+from dataclasses import asdict, dataclass
 
 import pytest
 
+from resonance.api_keys import ApiKeys
 from resonance.settings import Settings
 from resonance.store import MemoryStore
+from resonance.store.owned import OwnedStore
+from resonance_ingest.handouts import Handout
 from resonance_ingest.job_store import JobStore
 from resonance_ingest.jobs import Job, JobState, Upload
 from resonance_ingest.sweep import Sweeper
@@ -51,6 +56,19 @@ async def test_an_upload_that_no_open_job_wants_is_removed_after_a_day(world: Wo
     assert await world.keys("uploads/") == sorted(f"uploads/{each}/00/00000" for each in (young, wanted))
 
 
+async def test_a_job_whose_kept_files_are_removed_cannot_be_retried_any_more(world: World) -> None:
+    upload_id = f"{world.now_s:011d}-x"
+    await world.store.put(f"uploads/{upload_id}/00/00000", b"part")
+    await world.add_job("t-1", upload_id, state=JobState.FAILED)
+    await world.sweeper.sweep()
+    assert (await world.jobs.get("t-1")).can_be_retried
+    world.now_s += 2 * DAY_S
+    await world.sweeper.sweep()
+    job = await world.jobs.get("t-1")
+    assert (job.could_end_otherwise, job.can_be_retried) == (True, False)
+    assert await world.keys("uploads/") == []
+
+
 async def test_markers_without_a_job_are_removed_after_a_day(world: World) -> None:
     await world.add_job("t-1")
     await world.add_job("t-2")
@@ -72,3 +90,46 @@ async def test_jobs_without_a_taste_are_forgotten_after_their_time(world: World)
     await world.sweeper.sweep()
     assert await world.keys("jobs/") == ["jobs/t-2"]
     assert len(await world.keys("job-list/")) == 1
+
+
+async def test_the_open_marker_of_a_living_job_stays_whoever_s_turn_it_is() -> None:
+    store = OwnedStore(MemoryStore())
+    jobs = JobStore(store, clock_ms=lambda: 3 * DAY_S * 1000)
+    await jobs.add(Job(job_id="t-1", request_digest="d", created_ms=1, updated_ms=1))  # before keys were asked for
+    await ApiKeys(store).issue("Ada")
+    before = await jobs.open_markers()
+    await Sweeper(store, jobs, Settings()).sweep()
+    assert await jobs.open_markers() == before
+
+
+async def test_a_living_job_that_lost_its_marker_is_put_back_into_the_queue(world: World) -> None:
+    job = await world.add_job("t-1")
+    await world.add_job("t-2", state=JobState.COMPLETED)
+    (marker,) = await world.keys("job-open/")
+    await world.store.delete(marker)
+    await world.sweeper.sweep()
+    assert await world.keys("job-open/") == [marker]
+    assert await world.jobs.open_ids() == [job.job_id]
+
+
+STRANGE = {
+    "handouts/of-a-later-version": b'{"owner": "", "key": "takes/x", "expires_ms": 9, "kind": "new"}',
+    "job-list/strange": b"",
+    "jobs/t-9": b"[]",
+    "job-list/00000000000001-t-9": b"",
+}
+
+
+@pytest.mark.parametrize("key", STRANGE)
+async def test_one_strange_object_ends_neither_the_sweeper_nor_its_other_work(world: World, key: str) -> None:
+    await world.add_job("t-1", state=JobState.FAILED)
+    expired = Handout(owner="", key="takes/x", byte_count=1, sha256="0", expires_ms=1)
+    await world.store.put("handouts/z", json.dumps(asdict(expired)).encode())
+    await world.store.put(key, STRANGE[key])
+    world.now_s += 31 * DAY_S
+    sweeping = asyncio.create_task(world.sweeper.run())
+    await asyncio.sleep(0.1)
+    assert not sweeping.done()
+    sweeping.cancel()
+    assert await world.keys("jobs/t-1") == []
+    assert await world.keys("handouts/z") == []

@@ -17,7 +17,6 @@ async def test_what_is_damaged_is_named_and_nothing_else(tmp_path: Path) -> None
     found = [checked async for checked in check_store(store)]
     assert [checked.key for checked in found] == ["jobs/t-1", "tracks/a", "tracks/b"]
     assert [checked.key for checked in found if checked.damage] == ["tracks/b"]
-    assert [checked.is_cache for checked in found] == [False, True, True]
 
 
 async def test_a_part_of_the_store_can_be_checked(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from resonance.api_keys import ApiKeys
+from resonance.codes import codes_document
 from resonance.identity import acting_as
 from resonance.keys import journal_key, request_key, take_key
 from resonance.settings import Settings, read_settings
 from resonance.store import ObjectStore
 from resonance.store.owned import OwnedStore
 from resonance_generate import takes as takes_module
-from resonance_generate.codes import codes_document
 from resonance_generate.journals import JournalSweeper
 from resonance_generate.takes import TakeLibrary
 

@@ -9,6 +9,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, invalid_field
@@ -75,8 +76,11 @@ class ResumableUploads:
         return session
 
     async def get(self, upload_id: str) -> Session:
-        """The session. Raises NotFound."""
-        return (await self._read(upload_id))[0]
+        """The session. One whose line broke behind its last byte gets its digest now. Raises NotFound."""
+        session, _ = await self._read(upload_id)
+        if session.offset == session.byte_count and not session.sha256:
+            session = await self._finish(session)
+        return session
 
     async def write(self, upload_id: str, offset: int, data: AsyncIterator[bytes]) -> Session:
         """Stores bytes from the offset on, in parts of 4 MiB; what came before a break stays.
@@ -107,14 +111,14 @@ class ResumableUploads:
 
     async def delete(self, upload_id: str) -> None:
         """Removes an upload that no job has taken. Raises NotFound and FailedPrecondition."""
-        session = await self.get(upload_id)
+        session, _ = await self._read(upload_id)
         if session.job_id:
             message = f"job {session.job_id} uses this upload; delete the job instead"
             raise FailedPrecondition(message, reason="UPLOAD_IN_USE")
         await remove_parts(self._store, upload_id)
 
-    async def claim(self, upload_ids: Sequence[str], job_id: str) -> tuple[Upload, ...]:
-        """The uploads as the files of one job. Asking again for the same job is harmless.
+    async def ready(self, upload_ids: Sequence[str], job_id: str) -> tuple[Session, ...]:
+        """The uploads, each of which the job may claim. None is taken yet.
 
         Raises:
             NotFound: there is no such upload.
@@ -129,20 +133,36 @@ class ResumableUploads:
             raise invalid_field("upload_ids", "TOO_LARGE", f"the files together are larger than {limit // 2**20} MB")
         for session in sessions:
             _check_whole(session)
+            _check_free(session, job_id)
+        return tuple(sessions)
+
+    async def claim(self, sessions: Sequence[Session], job_id: str) -> tuple[Upload, ...]:
+        """Takes the uploads as the files of one job. Asking again for the same job is harmless.
+
+        Raises:
+            FailedPrecondition: one belongs to another job by now (UPLOAD_IN_USE): `release` gives back the others.
+        """
         for session in sessions:
             await self._take(session.upload_id, job_id)
         return tuple(_upload_of(session) for session in sessions)
 
+    async def release(self, sessions: Sequence[Session], job_id: str) -> None:
+        """Gives back what a job has claimed that never came to be. What belonged to it before stays."""
+        for before in sessions:
+            with suppress(Conflict, NotFound):
+                session, version = await self._read(before.upload_id)
+                if session.job_id == job_id and not before.job_id:
+                    await self._store.replace(_key(session.upload_id), _to_json(before), version=version)
+
     async def _take(self, upload_id: str, job_id: str) -> None:
         session, version = await self._read(upload_id)
-        if session.job_id == job_id:
-            return
+        _check_free(session, job_id)
         if session.job_id:
-            raise FailedPrecondition(f"upload {upload_id} belongs to another job", reason="UPLOAD_IN_USE")
+            return
         try:
             await self._store.replace(_key(upload_id), _to_json(replace(session, job_id=job_id)), version=version)
         except Conflict:
-            raise FailedPrecondition(f"upload {upload_id} belongs to another job", reason="UPLOAD_IN_USE") from None
+            raise _in_use(session) from None
 
     async def _keep(self, session: Session, waiting: bytearray) -> Session:
         """Stores what is waiting as the next part, and says so in the document."""
@@ -194,6 +214,15 @@ def _check_whole(session: Session) -> None:
     if not session.sha256:
         message = f"{session.filename} is not whole: {session.offset} of {session.byte_count} bytes have arrived"
         raise FailedPrecondition(message, reason="UPLOAD_NOT_WHOLE")
+
+
+def _check_free(session: Session, job_id: str) -> None:
+    if session.job_id not in ("", job_id):
+        raise _in_use(session)
+
+
+def _in_use(session: Session) -> FailedPrecondition:
+    return FailedPrecondition(f"upload {session.upload_id} belongs to another job", reason="UPLOAD_IN_USE")
 
 
 def _upload_of(session: Session) -> Upload:

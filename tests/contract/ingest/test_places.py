@@ -1,0 +1,86 @@
+"""Places for playlists: only a job takes one, whatever became of the calls and the writes before it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import grpc
+import pytest
+
+from resonance.errors import Unavailable
+from resonance.rpc import error_of
+from resonance.store import MemoryStore
+from resonance_ingest import runner
+
+URL = "https://www.youtube.com/watch?v=aaaaaaaaaaa"
+
+
+class WeakStore(MemoryStore):
+    """Takes its time over every job's document, and refuses them all while it is away."""
+
+    def __init__(self, *, pause_s: float = 0.0) -> None:
+        super().__init__()
+        self.pause_s = pause_s
+        self.is_away = False
+
+    async def create(self, key: str, data: bytes) -> str:
+        if key.startswith("jobs/"):
+            await asyncio.sleep(self.pause_s)
+            if self.is_away:
+                raise Unavailable("the object store answered 503", reason="STORE_UNAVAILABLE")
+        return await super().create(key, data)
+
+    async def listed(self, prefix: str) -> list[str]:
+        return [key async for key in self.keys(prefix)]
+
+
+async def test_places_are_free_again_when_the_store_is_back(open_system) -> None:
+    store = WeakStore()
+    async with open_system(store=store, jobs_running_max=1, jobs_queued_max=2) as system:
+        store.is_away = True
+        for _ in range(4):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await system.submit(URL, request_id="same")
+            assert error_of(caught.value).reason == "STORE_UNAVAILABLE"
+        assert await store.listed("job-") == []
+        store.is_away = False
+        assert (await system.submit(URL, request_id="same")).job_id
+
+
+async def test_a_caller_who_hangs_up_leaves_a_whole_job_or_nothing(open_system) -> None:
+    store = WeakStore(pause_s=0.1)
+    async with open_system(store=store, jobs_running_max=1, jobs_queued_max=2) as system:
+        calls = [asyncio.create_task(system.submit(URL, request_id=f"r{number}")) for number in range(8)]
+        await asyncio.sleep(0.05)
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+        await asyncio.sleep(0.3)
+        jobs = {key.removeprefix("jobs/") for key in await store.listed("jobs/")}
+        assert len(jobs) == 1, "the one that was being written is written; those in line behind it are forgotten"
+        assert {key.partition("-")[2].partition("-")[2] for key in await store.listed("job-open/")} <= jobs
+        assert (await system.submit(URL, request_id="another")).job_id
+
+
+async def test_markers_that_a_crash_left_take_no_place_and_go_soon(open_system, monkeypatch) -> None:
+    monkeypatch.setattr(runner, "_POLL_S", 0.02)
+    monkeypatch.setattr(runner, "_MARKER_WAITS_S", 0.5)
+    store = MemoryStore()
+    for number in range(3):
+        await store.put(f"job-open/{time.time_ns() // 1_000_000:014d}-t-{number}", b"")
+    async with open_system(store=store, jobs_running_max=1, jobs_queued_max=2) as system:
+        job = await system.submit(URL, request_id="an-honest-one")
+        assert job.job_id
+        async with asyncio.timeout(10):
+            while [key async for key in store.keys("job-open/") if job.job_id not in key]:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_marker_that_still_waits_for_its_document_stays(open_system, monkeypatch) -> None:
+    monkeypatch.setattr(runner, "_POLL_S", 0.02)
+    store, marker = MemoryStore(), f"job-open/{time.time_ns() // 1_000_000:014d}-t-1"
+    await store.put(marker, b"")
+    async with open_system(store=store):
+        await asyncio.sleep(0.3)
+        assert [key async for key in store.keys("job-open/")] == [marker]
