@@ -33,6 +33,7 @@ class TakeOpening:
     recipe: dict[str, Any]
     model: dict[str, Any]
     notices: tuple[str, ...]
+    played: tuple[dict[str, Any], ...]
 
     @property
     def duration_s(self) -> float:
@@ -124,4 +125,5 @@ def _opening_of(started: generate_pb2.GenerationStarted) -> TakeOpening:
         recipe=json_of(started.recipe),
         model=json_of(started.model),
         notices=tuple(started.notices),
+        played=tuple(json_of(strength) for strength in started.played),
     )

@@ -12,7 +12,7 @@ from tests.contract.rest.conftest import Gateway
 from tests.contract.rest.script import RATE_HZ
 from tests.contract.rest.scripted_music import hum
 
-from resonance.v1 import generate_pb2
+from resonance.v1 import generate_pb2, steering_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -43,6 +43,17 @@ async def test_the_headers_tell_how_it_was_made(gateway: Gateway) -> None:
 
 async def test_words_alone_are_said_to_steer_nothing(gateway: Gateway) -> None:
     assert (await gateway.http.post("/v1/generations", json=BODY)).headers["x-steering"] == "none"
+
+
+async def test_the_strengths_that_play_are_told_and_not_the_ones_that_were_asked_for(gateway: Gateway) -> None:
+    gateway.script.played = (
+        steering_pb2.PlayedStrength(kind=steering_pb2.STEERING_KIND_CONCEPT, name="warm", asked=8, strength=0.39),
+        steering_pb2.PlayedStrength(kind=steering_pb2.STEERING_KIND_SLIDER, name="energy", asked=-0.5, strength=0),
+        steering_pb2.PlayedStrength(kind=steering_pb2.STEERING_KIND_SLIDER, name="tempo", asked=0.5, strength=2),
+    )
+    body = BODY | {"concepts": [{"name": "warm", "strength": 8}], "sliders": {"energy": -0.5, "tempo": 0.5}}
+    answer = await gateway.http.post("/v1/generations", json=body)
+    assert json.loads(answer.headers["x-steering"]) == {"concepts": {"warm": 0.39}, "sliders": {"tempo": 0.5}}
 
 
 async def test_notices_reach_the_caller_as_ascii_json(gateway: Gateway) -> None:

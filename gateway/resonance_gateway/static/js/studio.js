@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { alarm, say, sayNow, startJob } from "./announce.js";
 import { byId, clock, enable, isDisabled, show } from "./dom.js";
-import { showFacts } from "./facts.js";
+import { showFacts, showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { movedSliders, setSliders } from "./sliders.js";
 import { clearPending, draft, saveDraft, setPending, settings } from "./store.js";
@@ -134,9 +134,7 @@ export class Studio {
   _present(take) {
     show(byId("listen-step"), true);
     byId("take-title").textContent = t("listen.take", { prompt: take.body.prompt });
-    const notices = byId("notices");
-    notices.textContent = take.stream.notices.join(" ");
-    show(notices, take.stream.notices.length > 0);
+    showNotices(take.stream.notices);
     showFacts(take, this.model, null);
     enable(byId("download"), take.isWhole);
     enable(byId("longer"), this._mayGrow(take));
