@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from resonance.audio.wav import pcm16
@@ -82,6 +83,8 @@ class Row:
         start, target, done = self._ramp
         done += 1
         self.voice.slot.steering = target if done >= RAMP_FRAMES else _between(start, target, done / RAMP_FRAMES)
+        if self.voice.slot.monitor is not None:
+            self.voice.slot.monitor.fade(max(0.0, 1 - done / RAMP_FRAMES))
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
 
     def after_step(self, now_s: float) -> None:
@@ -99,9 +102,8 @@ class Row:
         """Changes the score from the next step on; returns the first sample that it shapes. Steering is ramped."""
         if score.prompts != self._score.prompts or score.melody is not self._score.melody:
             self.voice.take_up(self._conditioning(score))
-        if score.steering is not self._score.steering:
-            self._ramp = (self.voice.slot.steering, score.steering, 0)
-            self.voice.slot.monitor = _monitor_of(score)
+        if not _is_steered_alike(score, self._score):
+            self._steer(score)
         self.voice.sampling = replace(
             self.voice.sampling,
             guidance_scale=score.guidance_scale,
@@ -110,6 +112,19 @@ class Row:
         )
         self._score = score
         return self.voice.step * self._hop
+
+    def _steer(self, score: Score) -> None:
+        """Begins a ramp from what is really added now, which under a monitor is a part of the steering, to the score's."""
+        slot, monitor = self.voice.slot, _monitor_of(score)
+        in_force, shares = slot.steering, None
+        if slot.monitor is not None and slot.steering is not None:
+            in_force, shares = slot.monitor.in_force(slot.steering), slot.monitor.shares
+        if monitor is not None and in_force is not None:
+            whole = in_force if self._score.steering is None else self._score.steering
+            monitor.follow(whole, torch.ones(len(whole)) if shares is None else shares, in_force)
+        start = None if monitor is not None else in_force
+        slot.steering, slot.monitor = _between(start, score.steering, 0.0), monitor
+        self._ramp = (start, score.steering, 0)
 
     def reset(self) -> None:
         """Goes on from silence."""
@@ -187,6 +202,19 @@ def _monitor_of(score: Score) -> Monitor | None:
     if score.rule is SteeringRule.ADD or score.steering is None or score.baselines is None:
         return None
     return Monitor(score.steering, score.baselines, is_clamp=score.rule is SteeringRule.CLAMP)
+
+
+def _is_steered_alike(one: Score, other: Score) -> bool:
+    """Whether the push and its rule are the same: another prompt must not be heard as another push."""
+    return (
+        one.rule is other.rule and _is_equal(one.steering, other.steering) and _is_equal(one.baselines, other.baselines)
+    )
+
+
+def _is_equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one is other or torch.equal(one, other)
 
 
 def _between(start: Tensor | None, target: Tensor | None, share: float) -> Tensor | None:
