@@ -11,6 +11,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO
 
+from resonance.audio.provenance import provenance_of
 from resonance.audio.wav import wav_header
 from resonance.client import AsyncClient
 from resonance.errors import DataLoss, InvalidInput, ResonanceError
@@ -117,27 +118,27 @@ class Performing:
     async def _write(
         self, file: BinaryIO, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
     ) -> None:
-        form, count, digest, is_stopping = audio_pb2.AudioFormat(), 0, hashlib.sha256(), False
+        started, count, digest, is_stopping = generate_pb2.GenerationStarted(), 0, hashlib.sha256(), False
         async for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
-                form = response.started.format
-                self._warn_all(response.started.notices)
-                file.write(_header(form, 0))
+                started = response.started
+                self._warn_all(started.notices)
+                file.write(_header(started, 0))
             elif event == "chunk":
                 file.write(response.chunk.data)
                 digest.update(response.chunk.data)
                 count += response.chunk.sample_count
-                if count >= duration_s * form.sample_rate_hz and not is_stopping:
+                if count >= duration_s * started.format.sample_rate_hz and not is_stopping:
                     is_stopping = True
                     self._controls.put_nowait(_STOP)
             elif event == "recipe":
-                self._tell(_told(response.recipe, form))
+                self._tell(_told(response.recipe, started.format))
                 self._warn_all(response.recipe.notices)
             elif response.finished.sha256 != digest.digest():
                 raise DataLoss("the music was not received as it was made", reason="STREAM_DAMAGED")
         file.seek(0)
-        file.write(_header(form, count))
+        file.write(_header(started, count))
 
     def _warn_all(self, notices: Iterable[str]) -> None:
         for notice in notices:
@@ -151,5 +152,10 @@ def _told(change: generate_pb2.RecipeInForce, form: audio_pb2.AudioFormat) -> st
     return f"from {change.sample_offset / form.sample_rate_hz:.1f} s: {change.recipe.prompts[0].text}{tune}"
 
 
-def _header(form: audio_pb2.AudioFormat, count: int) -> bytes:
-    return wav_header(sample_rate_hz=form.sample_rate_hz, channel_count=form.channel_count, sample_count=count)
+def _header(started: generate_pb2.GenerationStarted, count: int) -> bytes:
+    return wav_header(
+        sample_rate_hz=started.format.sample_rate_hz,
+        channel_count=started.format.channel_count,
+        sample_count=count,
+        info=provenance_of(started, is_live=True),
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from resonance.audio.wav import HEADER_BYTES, wav_header
+from resonance.audio.wav import wav_header
 from resonance.errors import ResonanceError
 from resonance_gateway.take_stream import TakeCutError, TakeOpening, TakeStream
 
@@ -36,16 +36,18 @@ def take_response(take: TakeStream) -> StreamingResponse:
         headers |= {"X-Sample-Offset": str(take.sample_offset), "X-Sample-Format": "s16le"}
         headers["Content-Length"] = str(take.byte_count)
         return StreamingResponse(paced(take, b""), media_type=RAW_TYPE, headers=headers)
-    headers["Content-Length"] = str(HEADER_BYTES + take.byte_count)
-    return StreamingResponse(paced(take, header_of(opening)), media_type="audio/wav", headers=headers)
+    header = header_of(opening)
+    headers["Content-Length"] = str(len(header) + take.byte_count)
+    return StreamingResponse(paced(take, header), media_type="audio/wav", headers=headers)
 
 
 def header_of(opening: TakeOpening) -> bytes:
-    """The WAV header of the whole take."""
+    """The WAV header of the whole take, with what made it."""
     return wav_header(
         sample_rate_hz=opening.sample_rate_hz,
         channel_count=opening.channel_count,
         sample_count=opening.sample_count_total,
+        info=opening.info,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import soundfile
 from rich.progress import Progress
 
 from resonance.requests import request_of
@@ -48,6 +49,10 @@ async def test_a_live_change_that_was_held_back_says_so(tmp_path: Path) -> None:
     await performing.play(Telling(), tmp_path / "live.wav", [], duration_s=1)  # type: ignore[arg-type]
     assert warned == ["one", "two"]
     assert told == ["from 0.0 s: jazz"]
+    with soundfile.SoundFile(tmp_path / "live.wav") as song:
+        said = song.copy_metadata()
+    assert "machine" in said["artist"]
+    assert "played live" in said["comment"]
 
 
 @pytest.mark.parametrize("is_unclamped", [False, True])

@@ -232,7 +232,7 @@ export class Studio {
   _download() {
     const { take } = this._player;
     if (!take?.isWhole) return;
-    const url = URL.createObjectURL(wavBlob(take.samples, take.sampleRateHz, take.channelCount));
+    const url = URL.createObjectURL(wavBlob(take));
     Object.assign(document.createElement("a"), { href: url, download: `resonance-${take.requestId}.wav` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }
