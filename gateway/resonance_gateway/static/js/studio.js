@@ -5,6 +5,7 @@ import { alarm, say, sayNow, startJob } from "./announce.js";
 import { byId, clock, enable, isDisabled, show } from "./dom.js";
 import { showFacts, showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "./problem.js";
+import { Share } from "./share.js";
 import { movedSliders, setSliders } from "./sliders.js";
 import { clearPending, draft, saveDraft, setPending, settings } from "./store.js";
 import { fetchTake, makeTake } from "./stream.js";
@@ -26,6 +27,7 @@ export class Studio {
     this._onWhole = onWhole;
     this._takes = new Map();
     this._aborter = null;
+    this._share = new Share();
     this.versions = null;
     this.model = null;
     byId("stop").addEventListener("click", () => this.stop());
@@ -137,6 +139,7 @@ export class Studio {
     showNotices(take.stream.notices);
     showFacts(take, this.model, null);
     enable(byId("download"), take.isWhole);
+    this._share.offer(take);
     enable(byId("longer"), this._mayGrow(take));
     if ([byId("make"), byId("again"), document.body].includes(document.activeElement) && this._aborter) {
       byId("play").focus({ preventScroll: false });
@@ -146,6 +149,7 @@ export class Studio {
   async _whole(take, { isOld = false } = {}) {
     this._keep(take);
     enable(byId("download"), true);
+    if (this._player.take === take) this._share.offer(take);
     enable(byId("longer"), this._mayGrow(take));
     if (!isOld) {
       clearPending();
