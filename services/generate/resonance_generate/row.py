@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -40,6 +41,9 @@ class Row:
             self.voice.begin_from(job.given)
         self._codec = model.codec.open_stream()
         self._score = job.score
+        self._labels = [
+            (0, job.score.recipe_id)
+        ]  # from which frame on each recipe shapes the music; the first is the one being sent
         self._ramp: tuple[Tensor | None, Tensor | None, int] | None = None
         self._pushed_frames = 0
         self._sent_frames = 0
@@ -110,6 +114,9 @@ class Row:
             temperature=score.temperature,
             top_k=score.top_k,
         )
+        if score.recipe_id != self._score.recipe_id:
+            self._labels = [label for label in self._labels if label[0] < self.voice.step or label is self._labels[0]]
+            self._labels.append((self.voice.step, score.recipe_id))
         self._score = score
         return self.voice.step * self._hop
 
@@ -156,23 +163,34 @@ class Row:
     def _send(self, samples: Tensor, codes: Tensor, now_s: float) -> None:
         if samples.shape[1] == 0:
             return
-        offset = self._sent_frames * self._hop
+        first = self._sent_frames
         self._sent_frames += samples.shape[1] // self._hop
         if self._first_put_s is None:
             self._first_put_s = now_s
         elif self.slack_s(now_s) < samples.shape[1] / self._rate:
             metrics.UNDERRUNS.inc()  # before this chunk there was nothing left
-        pcm = pcm16(np.nan_to_num(samples.float().cpu().numpy()))
-        self.job.stream.put(
-            Piece(
-                sample_offset=offset,
-                sample_count=samples.shape[1],
-                pcm=pcm,
-                recipe_id=self._score.recipe_id,
-                headroom_s=self.slack_s(now_s),
-                codes=codes.numpy(),
+        spoken = codes.numpy()
+        bounds = [0, *((frame - first) * self._hop for frame, _ in self._labels_within(first)), samples.shape[1]]
+        for number, (start, end) in enumerate(pairwise(bounds)):
+            if number:
+                del self._labels[0]
+            part = samples[:, start:end]
+            self.job.stream.put(
+                Piece(
+                    sample_offset=first * self._hop + start,
+                    sample_count=end - start,
+                    pcm=pcm16(np.nan_to_num(part.float().cpu().numpy())),
+                    recipe_id=self._labels[0][1],
+                    headroom_s=self.slack_s(now_s),
+                    codes=spoken if number == 0 else spoken[:, :0],
+                )
             )
-        )
+
+    def _labels_within(self, first: int) -> list[tuple[int, str]]:
+        """The recipes that begin to shape the music inside what is sent now; a chunk is cut where one does."""
+        while len(self._labels) > 1 and self._labels[1][0] <= first:
+            del self._labels[0]
+        return [label for label in self._labels[1:] if label[0] < self._sent_frames]
 
     def _conditioning(self, score: Score) -> Conditioning:
         states = self._model.encode_text([text for text, _ in score.prompts])
