@@ -171,9 +171,9 @@ async def test_a_performer_who_stops_reading_and_leaves_is_let_go(system: System
 
 def test_strength_zero_is_bitwise_no_taste(system: System, taste_id: str) -> None:
     with Client(system.grpc) as client:
-        plain = client.make("rock", duration_s=2, seed=5).wav
-        zero = client.make("rock", duration_s=2, seed=5, taste_id=taste_id, taste_strength=0.0).wav
-        full = client.make("rock", duration_s=2, seed=5, taste_id=taste_id).wav
+        plain = pcm_in(client.make("rock", duration_s=2, seed=5).wav)
+        zero = pcm_in(client.make("rock", duration_s=2, seed=5, taste_id=taste_id, taste_strength=0.0).wav)
+        full = pcm_in(client.make("rock", duration_s=2, seed=5, taste_id=taste_id).wav)
     assert plain == zero
     assert plain != full
 
@@ -186,8 +186,8 @@ def test_sliders_act_once_they_are_ready(system: System) -> None:
         usable = [concept.name for concept in client.concepts() if concept.built_in and not concept.unusable_reason]
         assert len(client.concepts()) >= 7
         assert usable, "no slider of the tiny model separates its prompts"
-        plain = client.make("rock", duration_s=1, seed=5).wav
-        assert client.make("rock", duration_s=1, seed=5, sliders={usable[0]: 1.0}).wav != plain
+        plain = pcm_in(client.make("rock", duration_s=1, seed=5).wav)
+        assert pcm_in(client.make("rock", duration_s=1, seed=5, sliders={usable[0]: 1.0}).wav) != plain
 
 
 def test_a_concept_is_computed_calibrated_and_scanned(system: System) -> None:

@@ -37,7 +37,9 @@ class Sense:
     degree: float = 1.0
     is_loose: bool = False  # a LEAN that is a SENSE of `slider` where it stands alone: "louder"
     is_faint: bool = False  # a LEAN that gives way to what else is said: "with", "some"
-    is_change: bool = False  # a SENSE that compares or does: "slower", "slow down"; "not" leaves things as they are
+    is_change: bool = (
+        False  # a SENSE or LEAN that compares or does ("slower", "slow down"): "not" leaves things as they are
+    )
     is_excess: bool = False  # a LEAN that complains: "too much"
 
 
@@ -58,12 +60,14 @@ _SENSES = {
     ("energy", 1): (
         "energetic, lively, livelier, driving, powerful, intense, punchy, punchier, hard, harder, wild, wilder, "
         "excited, exciting, danceable, pumping, aggressive, hyper, vigorous, turn it up, crank it up, amp it up, "
+        "dial it up, "
         "pump it up, bring it up"
     ),
     ("energy", -1): (
         "calm, calmer, mellow, mellower, chill, chilled, chiller, gentle, gentler, laid back, laidback, relaxing, "
         "sleepy, sleepier, subdued, peaceful, tranquil, calm down, chill out, cool down, tone it down, take it down, "
-        "turn it down, calm it down, bring it down, settle down, wind down, quiet down, quieten down"
+        "turn it down, calm it down, dial it down, dial it back, bring it down, settle down, wind down, quiet down, "
+        "quieten down"
     ),
     (
         "tempo",
@@ -111,18 +115,22 @@ _LEANS = {
         "bring in, bump, bump up, crank, crank up, push, push up, too little, too few, too low, dial up, amplify, "
         "emphasize, emphasise, "
         "introduce, clearer, clear, pump up, in front, can't hear, cannot hear, can barely hear, can hardly hear, "
+        "don't hear, do not hear, can't even hear, hardly there, barely there, hardly audible, barely audible, "
+        "inaudible, "
         "not enough, not nearly enough, build, strengthen, enhance, intensify, "
         ""
         "pick up, build up, beef up"
     ),
     -1: (
-        "less, fewer, few, low, lower, lowering, reduce, reducing, decrease, decreasing, down, cut, cutting, cut back, "
+        "less, fewer, few, just a few, only a few, low, lower, lowering, reduce, reducing, decrease, decreasing, down, "
+        "cut, cutting, cut back, "
         "cut back on, "
         "cut down, cut down on, drop, dropping, turn down, bring down, dial back, dial down, tone down, not so much, "
         "not as much, "
         "not that much, not so many, not as many, not that many, ease off, ease up on, pull back, pull down, back off, "
         "take down, tame, "
         "lose some, take out some, as little, as few, too high, instead of, rather than, scale back, scale down, "
+        "push back, let up, let up on, lay off, go easy on, easy on, thin out, "
         "hold back, keep down, "
         "ease, release, relieve, lessen, diminish, weaken, trim, limit, restrain, curb"
     ),
@@ -145,7 +153,8 @@ _DEGREES = {
 }
 _KINDS = {
     Kind.NEGATION: (
-        "not, don't, dont, doesn't, isn't, aren't, isnt, never, not so, not as, not that, not quite so, not be, "
+        "not, don't, dont, doesn't, isn't, aren't, isnt, never, not so, not as, not that, not quite so, not quite as, "
+        "not nearly as, not nearly so, nowhere near as, no longer, not be, "
         "shouldn't be, "
         "can't, cannot, won't, hate, dislike, hardly, barely, scarcely, anything but, tired of, sick of, avoid"
     ),
@@ -154,7 +163,7 @@ _KINDS = {
     Kind.ENOUGH: "enough",
     Kind.ABSENCE: (
         "remove, removing, mute, muting, kill, killing, get rid of, take out, take away, take off, no more, zero, "
-        "none of, lose, losing, "
+        "none of, none, lose, losing, "
         "strip out, stop, ditch, delete, erase, eliminate, cut out, turn off, switch off, off, silence, drop out, "
         "leave out, do away with, skip, "
         "need to go, needs to go, have to go, has to go, must go, should go"
@@ -165,9 +174,13 @@ _KINDS = {
         "max, maximum, as much as possible, as possible, all the way, fully, completely, to the max, "
         "totally, minimum, min, least, lowest, the least, most, highest"
     ),
-    Kind.MIDDLE: "neutral, middle, to normal, normal, default, reset, medium, back to normal, to the middle, center, centre",
+    Kind.MIDDLE: (
+        "neutral, middle, to normal, normal, default, reset, "
+        "medium, back to normal, to the middle, back to the middle, center, centre"
+    ),
     Kind.KEEP: (
-        "keep, keeping, changing, touching, affecting, leave, same, the same, unchanged, stay, fine, good, ok, as is, "
+        "keep, keeping, changing, touching, affecting, leave, same, the same, unchanged, stay, fine, great, love, "
+        "okay, good, ok, as is, "
         "as it is, don't change, don't touch, dont change, hold, "
         "perfect, maintain, do not change, do not touch"
     ),
@@ -205,7 +218,8 @@ RESET = frozenset(
         "back to the start, "
         "all neutral, everything neutral, from scratch, clear everything, back to neutral, no changes at all, "
         "everything back to normal, "
-        "reset the sliders, reset all sliders, set all to zero, back to the original, original, the original"
+        "reset the sliders, reset all sliders, set all to zero, set everything to zero, everything to zero, "
+        "all sliders to zero, set all sliders to zero, back to the original, original, the original"
     )
 )
 AGAIN = frozenset(
@@ -245,8 +259,11 @@ def _build() -> dict[str, Sense]:
             is_change = phrase.endswith(("er", " up", " down"))
             enter(phrase, Sense(Kind.SENSE, slider, sign, is_change=is_change))
     for (slider, sign), text in _LOOSE.items():
-        enter(text, Sense(Kind.LEAN, slider, sign, is_loose=True))
+        for phrase in _phrases(text):
+            enter(phrase, Sense(Kind.LEAN, slider, sign, is_loose=True, is_change=phrase.endswith(("er", "en"))))
     for sign, text in _LEANS.items():
+        enter(text, Sense(Kind.LEAN, sign=sign, is_change=True))
+    for sign, text in ((-1, "low"), (1, "high")):
         enter(text, Sense(Kind.LEAN, sign=sign))
     enter(_FAINT, Sense(Kind.LEAN, sign=1, is_faint=True))
     enter(_EXCESSIVE, Sense(Kind.LEAN, sign=-1, is_excess=True))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from resonance.errors import invalid_field
 from resonance_extract.refining.lexicon import Kind, Sense
-from resonance_extract.refining.reading import Clause, Item
+from resonance_extract.refining.reading import PARTICLES, Clause, Item
 
 STEP = 0.3
+# Words that can turn a wish round, alone or with their verb: where nobody knows what they do here, nothing is guessed.
+_TURNING = PARTICLES | {"nothing", "nowhere", "nobody", "minus", "wont", "cant", "unless", "except", "instead"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def _is_readable(clause: Clause) -> bool:
     signs = {sense.sign for sense in clause.of(Kind.LEAN) if not sense.is_faint}
     if clause.unknown and not signs and (_is_ruled_out(clause) or not (strong or clause.has(Kind.SENSE))):
         return False  # "purple bass", "don't ruin the bass"
+    if not _TURNING.isdisjoint(clause.unknown):
+        return False
     phrases = {phrase for phrase, _ in clause.senses}
     is_torn = "more" in phrases and not phrases.isdisjoint({"less", "fewer"})
     return not (is_torn or (len(clause.sliders) > 1 and len(signs) > 1))
@@ -129,6 +133,8 @@ def _target_move(clause: Clause, slider: str, leans: Sequence[int]) -> Move:
     step = STEP * _degree(clause)
     if clause.has(Kind.NEGATION) or (clause.has(Kind.WITHOUT) and _is_complaint(clause)):
         return _negated_target(clause, slider, lean, step)
+    if clause.has(Kind.WITHOUT) and _is_adjective(clause):
+        return Move(slider, "shift", -lean * step, clause.words)  # "no loud vocals"
     if clause.has(Kind.ENOUGH) or (clause.has(Kind.WITHOUT) and _is_change(clause)):
         return Move(slider, "keep", 0.0, clause.words)
     if (special := _special(clause, slider, 1, lean)) is not None:
@@ -150,6 +156,8 @@ def _negated_target(clause: Clause, slider: str, lean: int, step: float) -> Move
         return Move(slider, "shift", lean * STEP * 0.5, clause.words)  # "not too much bass"
     if clause.has(Kind.EXCESS):
         return Move(slider, "shift", -(lean or 1) * STEP * 0.5, clause.words)  # "not too loud"
+    if _is_adjective(clause):
+        return Move(slider, "shift", -lean * step, clause.words)  # "not so loud"
     # "don't add bass" keeps it, and so do "don't remove" and "don't halve"; "not the drums" wants less of them.
     is_kept = lean or _is_change(clause) or clause.has(Kind.WITHOUT)
     return Move(slider, "keep" if is_kept else "shift", -step, clause.words)
@@ -159,9 +167,14 @@ def _is_complaint(clause: Clause) -> bool:
     return any(sense.is_excess for sense in clause.of(Kind.LEAN))
 
 
+def _is_adjective(clause: Clause) -> bool:
+    """Whether it leans by how something is ("loud", "low") and not by how it changes."""
+    return not _is_change(clause) and any(not sense.is_faint for sense in clause.of(Kind.LEAN))
+
+
 def _is_change(clause: Clause) -> bool:
     """Whether it names a change, which "without" and "don't" then rule out."""
-    leans = any(not sense.is_faint for sense in clause.of(Kind.LEAN))
+    leans = any(sense.is_change for sense in clause.of(Kind.LEAN))
     kinds = (Kind.ABSENCE, Kind.HALF, Kind.DOUBLE, Kind.EXTREME, Kind.MIDDLE, Kind.KEEP)
     return leans or clause.number is not None or any(clause.has(kind) for kind in kinds)
 

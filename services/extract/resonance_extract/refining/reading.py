@@ -14,7 +14,7 @@ _BREAKS = re.compile(
 )
 _WORD = re.compile(r"[+-]?\d+(?:\.\d+)?%?|[a-z]+(?:'[a-z]+)?")
 _NUMBER = re.compile(r"([+-]?)(\d+(?:\.\d+)?)(%?)")
-_PARTICLES = frozenset({"up", "down", "back", "off", "out", "away", "in"})
+PARTICLES = frozenset({"up", "down", "back", "off", "out", "away", "in"})
 _PARTICLE_WORDS_MAX = 6  # a verb and its particle stand at most so far apart
 _WHOLE = frozenset({"it", "things", "everything", "this", "that", "all", "the", "whole", "thing", "music", "song"})
 _AIMS = frozenset({"to", "at", "is"})
@@ -111,8 +111,9 @@ def clauses_of(text: str) -> list[Clause]:
 
 
 def clean(text: str) -> str:
-    """Lower case, with one way to write apostrophes, minus and per cent."""
-    return text.lower().replace("’", "'").replace("−", "-").replace("percent", "%").replace(" %", "%")
+    """Lower case, with one way to write apostrophes, signs and per cent."""
+    text = text.lower().replace("’", "'").replace("−", "-").replace("percent", "%").replace(" %", "%")
+    return re.sub(r"\bplus (?=\d)", "+", re.sub(r"\bminus (?=\d)", "-", text))
 
 
 # --- words to items
@@ -158,7 +159,7 @@ def _verb_at(words: Sequence[str], place: int) -> tuple[Sense, int] | None:
     """A verb whose particle stands apart, with its place: "slow it way down", "turn the bass down"."""
     end = min(len(words), place + _PARTICLE_WORDS_MAX + 1)
     for particle in range(place + 2, end):
-        if words[particle] not in _PARTICLES:
+        if words[particle] not in PARTICLES:
             continue
         between = [word for word in words[place + 1 : particle] if not _is_degree(word)]
         if set(between) <= _WHOLE:
