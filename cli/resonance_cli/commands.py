@@ -24,8 +24,9 @@ from resonance_cli.arguments import files_of, gains_of, melody_in, numbers_of, r
 from resonance_cli.operator_commands import bench_app, keys_app, store_app
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
-from resonance_cli.terminal import Address, AsJson, console, open_client, progress_bar, say, told_errors
+from resonance_cli.terminal import Address, AsJson, console, open_client, progress_bar, say, told_errors, warn
 
+Unclamped = Annotated[bool, typer.Option("--unclamped", help="Takes strengths beyond their safe ranges as they are.")]
 app = typer.Typer(
     help="Original music from taste and words. `up` runs the system; the other commands use and keep it.",
     no_args_is_help=True,
@@ -66,6 +67,7 @@ def make(
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION in [-1, 1]; may be repeated.")] = None,
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     concept_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the concepts; may be repeated.")] = None,
+    unclamped: Unclamped = False,
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
     melody: Annotated[Path | None, typer.Option(help="A sound file whose tune is followed, by melody models.")] = None,
     origin: Annotated[str, typer.Option("--from", help="Id of a finished take to go on from.")] = "",
@@ -86,13 +88,14 @@ def make(
             sliders=sliders_of(slider or []),
             concepts=numbers_of("concept", concept or []),
             concept_gains=gains_of("concept-gain", concept_gain or []),
+            unclamped=unclamped,
             seed=seed,
             origin=origin,
             start_s=start_s,
             end_s=end_s,
             melody=melody_in(melody) if melody is not None else b"",
         )
-        take = write_song(out, client.stream(request), progress)
+        take = write_song(out, client.stream(request), progress, warn)
     if as_json:
         print(json_format.MessageToJson(take, preserving_proto_field_name=True))
     else:
@@ -105,20 +108,25 @@ def perform(
     prompt: Annotated[str, typer.Argument(help="What the music should be at first.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("live.wav"),
     duration_s: Annotated[float, typer.Option(help="How long at most; a line `stop` ends it earlier.")] = 60.0,
+    concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
+    unclamped: Unclamped = False,
     seed: Annotated[int | None, typer.Option(help="Makes it repeatable, together with its controls.")] = None,
     melody: Annotated[Path | None, typer.Option(help="A sound file whose tune is followed, by melody models.")] = None,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Plays live, in real time, into a file, and obeys lines that are typed meanwhile: prompt WORDS, slider NAME=POSITION, melody FILE,
-    no melody, pause, play, reset, stop."""
+    """Plays live, in real time, into a file, and obeys lines that are typed meanwhile: prompt WORDS, slider NAME=POSITION,
+    concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop."""
     opening = generate_pb2.PerformOpening(seed=seed)
     opening.recipe.prompts.add(text=prompt)
 
     async def play() -> None:
         async with AsyncClient(address) as client:
-            await Performing(opening, say).play(client, out, sys.stdin, duration_s=duration_s)
+            performing = Performing(opening, say, warn, is_unclamped=unclamped)
+            await performing.play(client, out, sys.stdin, duration_s=duration_s)
 
     with told_errors():
+        for name, strength in numbers_of("concept", concept or []).items():
+            opening.recipe.concepts.add(name=name, strength=strength, unclamped=unclamped)
         if melody is not None:
             opening.melody.wav = melody_in(melody)
         asyncio.run(play())

@@ -6,18 +6,21 @@ import asyncio
 import hashlib
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO
 
+from resonance.audio.provenance import provenance_of
 from resonance.audio.wav import wav_header
 from resonance.client import AsyncClient
 from resonance.errors import DataLoss, InvalidInput, ResonanceError
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
-from resonance_cli.arguments import melody_in, sliders_of
+from resonance_cli.arguments import melody_in, numbers_of, sliders_of
 
-LINES_MEANT = "prompt WORDS, slider NAME=POSITION, melody FILE, no melody, pause, play, reset, stop"
+LINES_MEANT = (
+    "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop"
+)
 _COMMANDS = {
     "play": generate_pb2.PLAYBACK_COMMAND_PLAY,
     "pause": generate_pb2.PLAYBACK_COMMAND_PAUSE,
@@ -28,13 +31,24 @@ _STOP = generate_pb2.PerformControl(command=generate_pb2.PLAYBACK_COMMAND_STOP)
 
 
 class Performing:
-    """One performance. `tell` gets a sentence for each change that is in force, or was refused."""
+    """One performance. `tell` gets a sentence for each change that is in force or was refused, `warn` what was changed about it.
 
-    def __init__(self, opening: generate_pb2.PerformOpening, tell: Callable[[str], None]) -> None:
+    With `is_unclamped` the concepts that lines name are taken as they are, beyond their safe ranges.
+    """
+
+    def __init__(
+        self,
+        opening: generate_pb2.PerformOpening,
+        tell: Callable[[str], None],
+        warn: Callable[[str], None],
+        *,
+        is_unclamped: bool = False,
+    ) -> None:
         self._opening = opening
         self._recipe = steering_pb2.Recipe()  # as the lines have it by now
         self._recipe.CopyFrom(opening.recipe)
-        self._tell = tell
+        self._tell, self._warn = tell, warn
+        self._is_unclamped = is_unclamped
         self._controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
 
     async def play(self, client: AsyncClient, path: Path, lines: Iterable[str], *, duration_s: float) -> None:
@@ -68,9 +82,17 @@ class Performing:
         elif word == "slider" and rest:
             for name, position in sliders_of([rest]).items():
                 setattr(self._recipe.sliders, name, position)
+        elif word == "concept" and rest:
+            self._set_concepts(numbers_of("concept", [rest]))
         else:
             raise InvalidInput(f"{line.strip()!r} is none of: {LINES_MEANT}", reason="UNKNOWN_LINE")
         return generate_pb2.PerformControl(recipe=self._recipe)
+
+    def _set_concepts(self, strengths: Mapping[str, float]) -> None:
+        for name, strength in strengths.items():
+            use = next((use for use in self._recipe.concepts if use.name == name), None)
+            use = use or self._recipe.concepts.add(name=name, unclamped=self._is_unclamped)
+            use.strength = strength
 
     async def _requests(self) -> AsyncIterator[generate_pb2.PerformRequest]:
         yield generate_pb2.PerformRequest(opening=self._opening)
@@ -96,25 +118,31 @@ class Performing:
     async def _write(
         self, file: BinaryIO, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
     ) -> None:
-        form, count, digest, is_stopping = audio_pb2.AudioFormat(), 0, hashlib.sha256(), False
+        started, count, digest, is_stopping = generate_pb2.GenerationStarted(), 0, hashlib.sha256(), False
         async for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
-                form = response.started.format
-                file.write(_header(form, 0))
+                started = response.started
+                self._warn_all(started.notices)
+                file.write(_header(started, 0))
             elif event == "chunk":
                 file.write(response.chunk.data)
                 digest.update(response.chunk.data)
                 count += response.chunk.sample_count
-                if count >= duration_s * form.sample_rate_hz and not is_stopping:
+                if count >= duration_s * started.format.sample_rate_hz and not is_stopping:
                     is_stopping = True
                     self._controls.put_nowait(_STOP)
             elif event == "recipe":
-                self._tell(_told(response.recipe, form))
+                self._tell(_told(response.recipe, started.format))
+                self._warn_all(response.recipe.notices)
             elif response.finished.sha256 != digest.digest():
                 raise DataLoss("the music was not received as it was made", reason="STREAM_DAMAGED")
         file.seek(0)
-        file.write(_header(form, count))
+        file.write(_header(started, count))
+
+    def _warn_all(self, notices: Iterable[str]) -> None:
+        for notice in notices:
+            self._warn(notice)
 
 
 def _told(change: generate_pb2.RecipeInForce, form: audio_pb2.AudioFormat) -> str:
@@ -124,5 +152,10 @@ def _told(change: generate_pb2.RecipeInForce, form: audio_pb2.AudioFormat) -> st
     return f"from {change.sample_offset / form.sample_rate_hz:.1f} s: {change.recipe.prompts[0].text}{tune}"
 
 
-def _header(form: audio_pb2.AudioFormat, count: int) -> bytes:
-    return wav_header(sample_rate_hz=form.sample_rate_hz, channel_count=form.channel_count, sample_count=count)
+def _header(started: generate_pb2.GenerationStarted, count: int) -> bytes:
+    return wav_header(
+        sample_rate_hz=started.format.sample_rate_hz,
+        channel_count=started.format.channel_count,
+        sample_count=count,
+        info=provenance_of(started, is_live=True),
+    )

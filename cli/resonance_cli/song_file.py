@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.progress import Progress
 
+from resonance.audio.provenance import provenance_of
 from resonance.audio.wav import wav_header
 from resonance.errors import DataLoss
 from resonance.v1 import generate_pb2
 
 
-def write_song(path: Path, responses: Iterator[generate_pb2.GenerateResponse], progress: Progress) -> generate_pb2.Take:
-    """Writes the take's messages.
+def write_song(
+    path: Path,
+    responses: Iterator[generate_pb2.GenerateResponse],
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> generate_pb2.Take:
+    """Writes the take's messages; `tell` gets what was changed about the request, a sentence each.
 
     Raises:
         DataLoss: what came is not what the end mark says.
@@ -30,6 +36,8 @@ def write_song(path: Path, responses: Iterator[generate_pb2.GenerateResponse], p
                 if event == "started":
                     file.write(_header_of(response.started))
                     progress.update(bar, total=response.started.sample_count_total)
+                    for notice in response.started.notices:
+                        tell(notice)
                 elif event == "chunk":
                     file.write(response.chunk.data)
                     digest.update(response.chunk.data)
@@ -49,4 +57,5 @@ def _header_of(started: generate_pb2.GenerationStarted) -> bytes:
         sample_rate_hz=started.format.sample_rate_hz,
         channel_count=started.format.channel_count,
         sample_count=started.sample_count_total,
+        info=provenance_of(started),
     )

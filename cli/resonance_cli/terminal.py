@@ -35,6 +35,11 @@ def say(text: str) -> None:
     print(f"resonance: {text}", flush=True)
 
 
+def warn(text: str) -> None:
+    """A line about what was changed, beside what programs read."""
+    print(f"resonance: {text}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def told_errors() -> Iterator[None]:
     """Ends with the error's sentence and code 1, without a traceback."""

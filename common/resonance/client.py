@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from resonance.audio.provenance import provenance_of
 from resonance.audio.wav import wav_header
 from resonance.errors import DataLoss, NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
@@ -381,6 +382,7 @@ def _header_of(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
         sample_rate_hz=take.format.sample_rate_hz,
         channel_count=take.format.channel_count,
         sample_count=pcm_bytes // 2 // take.format.channel_count,
+        info=provenance_of(take),
     )
 
 

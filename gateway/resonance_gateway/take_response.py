@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from resonance.audio.wav import HEADER_BYTES, wav_header
+from resonance.audio.wav import wav_header
 from resonance.errors import ResonanceError
 from resonance_gateway.take_stream import TakeCutError, TakeOpening, TakeStream
 
@@ -21,7 +21,7 @@ HEADERS = {
     "X-Duration-S": "The exact length in seconds.",
     "X-Backend": "What ran the model.",
     "X-Model": "Which model.",
-    "X-Steering": "What steered it, as compact JSON, or `none`.",
+    "X-Steering": "What steers it, at the strengths that act, as compact JSON, or `none`.",
     "X-Seed": "Repeats the take.",
     "X-Recipe-Id": "The digest of the recipe.",
     "X-Notices": "What was changed about the request, as a JSON list of sentences; absent where nothing was.",
@@ -36,16 +36,18 @@ def take_response(take: TakeStream) -> StreamingResponse:
         headers |= {"X-Sample-Offset": str(take.sample_offset), "X-Sample-Format": "s16le"}
         headers["Content-Length"] = str(take.byte_count)
         return StreamingResponse(paced(take, b""), media_type=RAW_TYPE, headers=headers)
-    headers["Content-Length"] = str(HEADER_BYTES + take.byte_count)
-    return StreamingResponse(paced(take, header_of(opening)), media_type="audio/wav", headers=headers)
+    header = header_of(opening)
+    headers["Content-Length"] = str(len(header) + take.byte_count)
+    return StreamingResponse(paced(take, header), media_type="audio/wav", headers=headers)
 
 
 def header_of(opening: TakeOpening) -> bytes:
-    """The WAV header of the whole take."""
+    """The WAV header of the whole take, with what made it."""
     return wav_header(
         sample_rate_hz=opening.sample_rate_hz,
         channel_count=opening.channel_count,
         sample_count=opening.sample_count_total,
+        info=opening.info,
     )
 
 
@@ -57,7 +59,7 @@ def take_headers(opening: TakeOpening) -> dict[str, str]:
         "X-Duration-S": f"{opening.duration_s:.6f}".rstrip("0").rstrip("."),
         "X-Backend": _ascii(opening.model["backend"]),
         "X-Model": _ascii(opening.model["model_id"]),
-        "X-Steering": steering_of(opening.recipe),
+        "X-Steering": steering_of(opening.recipe, opening.played),
         "X-Seed": str(opening.seed),
         "X-Recipe-Id": _ascii(opening.recipe_id),
         "Cache-Control": "no-store",
@@ -68,15 +70,26 @@ def take_headers(opening: TakeOpening) -> dict[str, str]:
     return headers
 
 
-def steering_of(recipe: Mapping[str, Any]) -> str:
-    """What steers, with its strengths; strength 0 is no steering and is left out."""
-    sliders = {name: value for name, value in (recipe["sliders"] or {}).items() if value}
-    steering = {
-        "tastes": {use["taste_id"]: use["strength"] for use in recipe["tastes"] if use["strength"]},
-        "concepts": {use["name"]: use["strength"] for use in recipe["concepts"] if use["strength"]},
-        "sliders": sliders,
-    }
-    said = {kind: uses for kind, uses in steering.items() if uses}
+def steering_of(recipe: Mapping[str, Any], played: Sequence[Mapping[str, Any]]) -> str:
+    """What steers: tastes and concepts at the strengths that act, sliders at their positions.
+
+    What does nothing is left out: strength 0, and a slider on a side that calibration has closed. Takes of older versions do not know what
+    was played; theirs is what was asked.
+    """
+    if played:
+        acting = [use for use in played if use["strength"]]
+        steering = {
+            "tastes": {use["name"]: use["strength"] for use in acting if use["kind"] == "taste"},
+            "concepts": {use["name"]: use["strength"] for use in acting if use["kind"] == "concept"},
+            "sliders": {use["name"]: use["asked"] for use in acting if use["kind"] == "slider"},
+        }
+    else:
+        steering = {
+            "tastes": {use["taste_id"]: use["strength"] for use in recipe["tastes"]},
+            "concepts": {use["name"]: use["strength"] for use in recipe["concepts"]},
+            "sliders": recipe["sliders"] or {},
+        }
+    said = {kind: kept for kind, uses in steering.items() if (kept := {name: use for name, use in uses.items() if use})}
     return _compact(said) if said else "none"
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from resonance.audio.provenance import provenance_of
 from resonance.audio.wav import pcm16
 from resonance.errors import DataLoss
 from resonance.v1 import audio_pb2, generate_pb2
@@ -33,6 +34,8 @@ class TakeOpening:
     recipe: dict[str, Any]
     model: dict[str, Any]
     notices: tuple[str, ...]
+    played: tuple[dict[str, Any], ...]
+    info: Mapping[str, str]
 
     @property
     def duration_s(self) -> float:
@@ -124,4 +127,6 @@ def _opening_of(started: generate_pb2.GenerationStarted) -> TakeOpening:
         recipe=json_of(started.recipe),
         model=json_of(started.model),
         notices=tuple(started.notices),
+        played=tuple(json_of(strength) for strength in started.played),
+        info=provenance_of(started),
     )

@@ -42,6 +42,8 @@ async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
     await page.wait_for_selector("#versions:not([hidden])")
     await visit.wait_for_text("#make-status", "Ready")
     await page.wait_for_selector("#library li:nth-child(2)")
+    await page.click("#share")
+    await page.wait_for_selector("#shared:not([hidden])")
     await page.click("#details summary")
     await page.click("#settings-section summary")
     await _check(visit, "versions, library, facts, settings")

@@ -41,6 +41,23 @@ async def test_live_music_obeys_sliders_and_words_and_stops(visit: Visit) -> Non
     assert not visit.complaints
 
 
+async def test_what_is_changed_about_a_live_wish_is_said_beside_the_music(visit: Visit) -> None:
+    await visit.open()
+    page, script = visit.page, visit.script
+    await page.fill("#prompt", "calm piano")
+    await page.click("#live")
+    await visit.wait_for_text("#make-status", "Playing live")
+    assert not await page.is_visible("#notices")
+    script.notices = ("the slider energy does nothing below 0",)
+    await page.fill("#prompt", "fast drums")
+    await visit.wait_for_text("#notices", "the slider energy does nothing below 0.")
+    script.notices = ()
+    await page.fill("#prompt", "slow drums")
+    await visit.wait_for_text("#make-status", "You hear: slow drums")
+    assert not await page.is_visible("#notices")
+    await page.click("#live")
+
+
 async def test_no_words_no_live_music(visit: Visit) -> None:
     await visit.open()
     await visit.page.click("#live")

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from tests.system.conftest import System, start, stop
 
+from resonance.audio.wav import pcm_in
 from resonance.client import AsyncClient
 from resonance.requests import request_of
 
@@ -19,7 +20,7 @@ RATE_HZ = 16_000
 def made(http: httpx.Client, **body: Any) -> bytes:
     answer = http.post("/v1/generations", json={"prompt": "folk guitar", "seed": 3, **body})
     assert answer.status_code == 200, answer.text
-    return answer.content[44:]
+    return pcm_in(answer.content)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ async def test_a_cut_take_goes_on_in_a_fresh_process(tmp_path: Path, tiny_folder
         async with AsyncClient(second.grpc) as client:
             request.resume_sample_offset = len(heard) // 2
             rest = b"".join([response.chunk.data async for response in client.stream(request)])
-            whole = (await client.make("folk guitar", duration_s=20, seed=3, request_id="never-cut")).wav[44:]
+            whole = pcm_in((await client.make("folk guitar", duration_s=20, seed=3, request_id="never-cut")).wav)
         assert heard + rest == whole
         assert not list((tmp_path).rglob("*journals/r-cut-me*")), "the journal outlived its take"
     finally:

@@ -1,34 +1,46 @@
-"""WAV: an exact header for a length that is known before the first sample, and 16-bit PCM."""
+"""WAV: an exact header for a length that is known before the first sample, with what is said of the music, and 16-bit PCM."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-HEADER_BYTES = 44
+from resonance.errors import DataLoss
 
 
-def wav_header(*, sample_rate_hz: int, channel_count: int, sample_count: int) -> bytes:
-    """The 44 bytes before `sample_count` samples per channel of 16-bit PCM (RIFF, Microsoft's WAVE format of 1991)."""
+def wav_header(
+    *, sample_rate_hz: int, channel_count: int, sample_count: int, info: Mapping[str, str] | None = None
+) -> bytes:
+    """The bytes before `sample_count` samples per channel of 16-bit PCM (RIFF, Microsoft's WAVE format of 1991).
+
+    `info` are texts by the four letters of their INFO chunk, such as `ISFT` for the program. They stand before the samples, so that
+    whoever reads a stream, or a file that was cut, has them. Without any the header has 44 bytes.
+    """
     data_bytes = sample_count * channel_count * 2
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF",
-        36 + data_bytes,
-        b"WAVE",
-        b"fmt ",
-        16,
-        1,
-        channel_count,
-        sample_rate_hz,
-        sample_rate_hz * channel_count * 2,
-        channel_count * 2,
-        16,
-        b"data",
-        data_bytes,
-    )
+    frame_bytes = channel_count * 2
+    form = struct.pack("<HHIIHH", 1, channel_count, sample_rate_hz, sample_rate_hz * frame_bytes, frame_bytes, 16)
+    said = b"".join(_chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in (info or {}).items())
+    chunks = _chunk(b"fmt ", form) + (_chunk(b"LIST", b"INFO" + said) if said else b"")
+    riff = struct.pack("<4sI4s", b"RIFF", 4 + len(chunks) + 8 + data_bytes, b"WAVE")
+    return riff + chunks + struct.pack("<4sI", b"data", data_bytes)
+
+
+def pcm_in(wav: bytes) -> bytes:
+    """The samples of a whole WAV file. Raises DataLoss where it has none."""
+    place = 12
+    while place + 8 <= len(wav):
+        name, size = struct.unpack_from("<4sI", wav, place)
+        if name == b"data":
+            return wav[place + 8 : place + 8 + size]
+        place += 8 + size + size % 2
+    raise DataLoss("this is no WAV file with samples in it", reason="NO_SAMPLES")
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack("<4sI", name, len(data)) + data + b"\0" * (len(data) % 2)
 
 
 def pcm16(samples: NDArray[np.float32]) -> bytes:

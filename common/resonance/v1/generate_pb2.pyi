@@ -113,7 +113,7 @@ class GenerateRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
-    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices")
+    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_COUNT_TOTAL_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +122,7 @@ class GenerationStarted(_message.Message):
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
+    PLAYED_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     format: _audio_pb2.AudioFormat
     sample_count_total: int
@@ -130,7 +131,8 @@ class GenerationStarted(_message.Message):
     recipe: _steering_pb2.Recipe
     model: ModelInfo
     notices: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+    played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
+    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ...) -> None: ...
 
 class GenerationFinished(_message.Message):
     __slots__ = ("end", "take")
@@ -151,7 +153,7 @@ class GenerateResponse(_message.Message):
     def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ...) -> None: ...
 
 class Take(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256")
+    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -168,6 +170,8 @@ class Take(_message.Message):
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     CHUNK_S_FIELD_NUMBER: _ClassVar[int]
     MELODY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    PLAYED_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
@@ -184,7 +188,9 @@ class Take(_message.Message):
     origin: Origin
     chunk_s: float
     melody_sha256: str
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ...) -> None: ...
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ...) -> None: ...
 
 class PerformOpening(_message.Message):
     __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody")
@@ -221,18 +227,22 @@ class PerformRequest(_message.Message):
     def __init__(self, opening: _Optional[_Union[PerformOpening, _Mapping]] = ..., control: _Optional[_Union[PerformControl, _Mapping]] = ...) -> None: ...
 
 class RecipeInForce(_message.Message):
-    __slots__ = ("recipe_id", "recipe", "sample_offset", "fault", "melody_sha256")
+    __slots__ = ("recipe_id", "recipe", "sample_offset", "fault", "melody_sha256", "notices", "played")
     RECIPE_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_OFFSET_FIELD_NUMBER: _ClassVar[int]
     FAULT_FIELD_NUMBER: _ClassVar[int]
     MELODY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    PLAYED_FIELD_NUMBER: _ClassVar[int]
     recipe_id: str
     recipe: _steering_pb2.Recipe
     sample_offset: int
     fault: str
     melody_sha256: str
-    def __init__(self, recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., sample_offset: _Optional[int] = ..., fault: _Optional[str] = ..., melody_sha256: _Optional[str] = ...) -> None: ...
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
+    def __init__(self, recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., sample_offset: _Optional[int] = ..., fault: _Optional[str] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ...) -> None: ...
 
 class PerformResponse(_message.Message):
     __slots__ = ("started", "chunk", "recipe", "finished")

@@ -56,6 +56,13 @@ class SteeringRule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STEERING_RULE_ADD: _ClassVar[SteeringRule]
     STEERING_RULE_EASE: _ClassVar[SteeringRule]
     STEERING_RULE_CLAMP: _ClassVar[SteeringRule]
+
+class SteeringKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STEERING_KIND_UNSPECIFIED: _ClassVar[SteeringKind]
+    STEERING_KIND_TASTE: _ClassVar[SteeringKind]
+    STEERING_KIND_CONCEPT: _ClassVar[SteeringKind]
+    STEERING_KIND_SLIDER: _ClassVar[SteeringKind]
 MIX_MODE_UNSPECIFIED: MixMode
 MIX_MODE_MEAN: MixMode
 MIX_MODE_TIME_SELECT: MixMode
@@ -81,6 +88,10 @@ STEERING_RULE_UNSPECIFIED: SteeringRule
 STEERING_RULE_ADD: SteeringRule
 STEERING_RULE_EASE: SteeringRule
 STEERING_RULE_CLAMP: SteeringRule
+STEERING_KIND_UNSPECIFIED: SteeringKind
+STEERING_KIND_TASTE: SteeringKind
+STEERING_KIND_CONCEPT: SteeringKind
+STEERING_KIND_SLIDER: SteeringKind
 
 class TrackRange(_message.Message):
     __slots__ = ("track_index", "start_s", "end_s")
@@ -237,6 +248,18 @@ class ConceptWeight(_message.Message):
     layer_gains: _containers.ScalarMap[int, float]
     unclamped: bool
     def __init__(self, name: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., unclamped: _Optional[bool] = ...) -> None: ...
+
+class PlayedStrength(_message.Message):
+    __slots__ = ("kind", "name", "asked", "strength")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    kind: SteeringKind
+    name: str
+    asked: float
+    strength: float
+    def __init__(self, kind: _Optional[_Union[SteeringKind, str]] = ..., name: _Optional[str] = ..., asked: _Optional[float] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class Sliders(_message.Message):
     __slots__ = ("energy", "tempo", "bass_resonance", "harmonic_complexity", "instrument_density", "vocal_presence", "emotional_tension")

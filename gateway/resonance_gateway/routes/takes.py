@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from resonance.audio.wav import HEADER_BYTES
 from resonance_gateway.bodies import PageQuery
 from resonance_gateway.operations import json_response, message_schema, operation, page_schema
 from resonance_gateway.presence import while_present
@@ -71,7 +70,8 @@ class TakeAudio(HTTPEndpoint):
 
 async def _audio(request: Request, request_id: str) -> Response:
     take = await backends_of(request).replay(request_id)
-    size = HEADER_BYTES + take.byte_count
+    header = header_of(take.opening)
+    size = len(header) + take.byte_count
     headers = take_headers(take.opening) | {"Accept-Ranges": "bytes", "X-Request-Id": request_id}
     headers["Content-Disposition"] = f'attachment; filename="resonance-{request_id}.wav"'
     span = span_of(request.headers.get("range", ""), size)
@@ -85,7 +85,7 @@ async def _audio(request: Request, request_id: str) -> Response:
     whole = (start, end) == (0, size)
     if not whole:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    pieces = cut(paced(take, header_of(take.opening)), start, end)
+    pieces = cut(paced(take, header), start, end)
     return StreamingResponse(pieces, status_code=200 if whole else 206, media_type="audio/wav", headers=headers)
 
 

@@ -99,7 +99,7 @@ class Generation:
         has_journal = bool(request.request_id) and not request.is_transient
         async with aclosing(job.stream):
             self._player.submit(job)
-            yield self._started(take, self._sample_count(request), resolved.notices)
+            yield self._started(take, self._sample_count(request))
             pcm, sequence = bytearray(), 0
             codes: list[Codes] = []
             said_frames = written_frames = 0
@@ -129,7 +129,7 @@ class Generation:
         frame_bytes = 2 * take.format.channel_count
         total = len(pcm) // frame_bytes
         self._check_offset(sample_offset, total)
-        yield self._started(take, total, ())
+        yield self._started(take, total)
         size = round(chunk_s * take.format.sample_rate_hz)
         for sequence, start in enumerate(range(sample_offset, total, size)):
             part = pcm[frame_bytes * start : frame_bytes * (start + size)]
@@ -226,9 +226,11 @@ class Generation:
             duration_s=frame_count / self._info.frame_rate_hz,
             model=self._info,
             recipe_id=resolved.recipe_id,
+            notices=resolved.notices,
+            played=resolved.played,
         )
 
-    def _started(self, take: generate_pb2.Take, total: int, notices: tuple[str, ...]) -> generate_pb2.GenerateResponse:
+    def _started(self, take: generate_pb2.Take, total: int) -> generate_pb2.GenerateResponse:
         return generate_pb2.GenerateResponse(
             started=generate_pb2.GenerationStarted(
                 request_id=take.request_id,
@@ -238,7 +240,8 @@ class Generation:
                 recipe_id=take.recipe_id,
                 recipe=take.recipe,
                 model=take.model,
-                notices=notices,
+                notices=take.notices,
+                played=take.played,
             )
         )
 

@@ -132,6 +132,8 @@ class Performance:
             recipe=resolved.recipe,
             sample_offset=sample_offset,
             melody_sha256=tune.sha256,
+            notices=resolved.notices,
+            played=resolved.played,
         )
 
     async def _tune_of(self, melody: generate_pb2.Melody | None) -> _Tune:
@@ -173,6 +175,7 @@ class Performance:
                 recipe=resolved.recipe,
                 model=self._info,
                 notices=resolved.notices,
+                played=resolved.played,
             )
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from google.protobuf import json_format
 
@@ -23,12 +23,29 @@ _Weight = steering_pb2.TasteWeight | steering_pb2.ConceptWeight
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """A recipe with its defaults, its digest, its score, and what was changed about it in plain words."""
+    """A recipe with its defaults, its digest, its score, what was changed about it in plain words, and the strengths that act."""
 
     recipe: steering_pb2.Recipe
     recipe_id: str
     score: Score
     notices: tuple[str, ...]
+    played: tuple[steering_pb2.PlayedStrength, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sum:
+    """What a recipe comes to while it is resolved."""
+
+    pushes: list[Push] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    played: list[steering_pb2.PlayedStrength] = field(default_factory=list)
+
+    def add(self, push: Push, kind: steering_pb2.SteeringKind, name: str, asked: float) -> None:
+        """Adds a push. One of strength 0 is told and adds nothing."""
+        self.played.append(steering_pb2.PlayedStrength(kind=kind, name=name, asked=asked, strength=push.strength))
+        if push.strength:
+            self.pushes.append(push)
 
 
 class RecipeBook:
@@ -48,21 +65,10 @@ class RecipeBook:
         """
         recipe = _with_defaults(recipe, self._model)
         self._check(recipe)
-        notices: list[str] = []
-        pushes: list[Push] = []
-        words: list[str] = []
-        for index, taste in enumerate(recipe.tastes):
-            with naming(f"recipe.tastes[{index}].taste_id"):
-                pushes += await self._taste_pushes(taste, notices, words)
-        for index, concept in enumerate(recipe.concepts):
-            with naming(f"recipe.concepts[{index}].name"):
-                pushes += [await self._concept_push(concept, notices)] if concept.strength else []
-        for name in SLIDER_NAMES:
-            with naming(f"recipe.sliders.{name}"):
-                pushes += [await self._slider_push(name, recipe)] if getattr(recipe.sliders, name) else []
+        found = await self._summed(recipe)
         recipe_id = digest_of(json_format.MessageToDict(recipe))[:16]
         stacked = stack(
-            pushes,
+            found.pushes,
             self._model.shape,
             digest=self._model.facts.digest,
             both_rows=recipe.steering_target == steering_pb2.STEERING_TARGET_BOTH,
@@ -74,7 +80,9 @@ class RecipeBook:
         score = Score(
             recipe_id=recipe_id,
             prompts=tuple(
-                (", ".join([prompt.text, *words]), prompt.weight) for prompt in recipe.prompts if prompt.weight > 0
+                (", ".join([prompt.text, *found.words]), prompt.weight)
+                for prompt in recipe.prompts
+                if prompt.weight > 0
             ),
             steering=None if stacked is None else stacked.steering,
             baselines=None if stacked is None else stacked.baselines,
@@ -83,49 +91,78 @@ class RecipeBook:
             temperature=recipe.temperature,
             top_k=recipe.top_k,
         )
-        return Resolved(recipe=recipe, recipe_id=recipe_id, score=score, notices=tuple(notices))
+        return Resolved(
+            recipe=recipe,
+            recipe_id=recipe_id,
+            score=score,
+            notices=tuple(found.notices),
+            played=tuple(found.played),
+        )
 
-    async def _taste_pushes(self, weight: steering_pb2.TasteWeight, notices: list[str], words: list[str]) -> list[Push]:
+    async def _summed(self, recipe: steering_pb2.Recipe) -> _Sum:
+        found = _Sum()
+        for index, taste in enumerate(recipe.tastes):
+            with naming(f"recipe.tastes[{index}].taste_id"):
+                await self._add_taste(found, taste)
+        for index, concept in enumerate(recipe.concepts):
+            with naming(f"recipe.concepts[{index}].name"):
+                await self._add_concept(found, concept)
+        for name in SLIDER_NAMES:
+            with naming(f"recipe.sliders.{name}"):
+                await self._add_slider(found, name, getattr(recipe.sliders, name))
+        return found
+
+    async def _add_taste(self, found: _Sum, weight: steering_pb2.TasteWeight) -> None:
         if not weight.strength and not weight.in_words:
-            return []
+            return
         taste = await self._vectors.taste(weight.taste_id)
         is_said = weight.in_words or taste.direction is None
         if is_said and taste.words:
-            words.append(taste.words)
-            notices.append(f"the taste was put into words: {taste.words}")
+            found.words.append(taste.words)
+            found.notices.append(f"the taste was put into words: {taste.words}")
         elif is_said:
-            notices.append(
+            found.notices.append(
                 "the taste has no words: nothing in it stands out, or it was made before playlists were described"
             )
         if taste.direction is None:
-            return []
+            return
         held = min(max(weight.strength, taste.strength_min), taste.strength_max)
         strength = weight.strength if weight.unclamped else held
         if strength != weight.strength:
-            notices.append(
+            found.notices.append(
                 f"the taste was held to {strength:g}: its safe range goes from {taste.strength_min:g} to "
                 f"{taste.strength_max:g}, not to {weight.strength:g}"
             )
-        return [_push(taste.direction, strength, weight)] if strength else []
+        if weight.strength:
+            push = _push(taste.direction, strength, weight)
+            found.add(push, steering_pb2.STEERING_KIND_TASTE, weight.taste_id, weight.strength)
 
-    async def _concept_push(self, weight: steering_pb2.ConceptWeight, notices: list[str]) -> Push:
+    async def _add_concept(self, found: _Sum, weight: steering_pb2.ConceptWeight) -> None:
+        if not weight.strength:
+            return
         concept = await self._vectors.concept(weight.name)
-        if weight.unclamped:
-            return _push(concept.direction, weight.strength, weight, concept.layer_gains)
         low, high = concept.strength_min, concept.strength_max
-        strength = min(max(weight.strength, low), high)
+        strength = weight.strength if weight.unclamped else min(max(weight.strength, low), high)
         if strength != weight.strength:
-            notices.append(
+            found.notices.append(
                 f"{weight.name} was held to {strength:g}: its safe range goes from {low:g} to {high:g}, not to {weight.strength:g}"
             )
-        return _push(concept.direction, strength, weight, concept.layer_gains)
+        push = _push(concept.direction, strength, weight, concept.layer_gains)
+        found.add(push, steering_pb2.STEERING_KIND_CONCEPT, weight.name, weight.strength)
 
-    async def _slider_push(self, name: str, recipe: steering_pb2.Recipe) -> Push:
-        position: float = getattr(recipe.sliders, name)
+    async def _add_slider(self, found: _Sum, name: str, position: float) -> None:
+        if not position:
+            return
         concept = await self._vectors.slider(name)
-        return Push(
-            direction=concept.direction, strength=concept.strength_at(position), layer_gains=concept.layer_gains
-        )
+        strength = concept.strength_at(position)
+        if not strength:
+            side = "above" if position > 0 else "below"
+            found.notices.append(
+                f"the slider {name} does nothing {side} 0 with this model: its calibration found no strength there that does "
+                f"what its name says, so {position:g} plays as 0"
+            )
+        push = Push(direction=concept.direction, strength=strength, layer_gains=concept.layer_gains)
+        found.add(push, steering_pb2.STEERING_KIND_SLIDER, name, position)
 
     def _check(self, recipe: steering_pb2.Recipe) -> None:
         faults = [*_layer_faults("tastes", recipe.tastes, self._model.shape.layer_count)]

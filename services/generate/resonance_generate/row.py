@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from resonance.audio.wav import pcm16
@@ -39,6 +41,9 @@ class Row:
             self.voice.begin_from(job.given)
         self._codec = model.codec.open_stream()
         self._score = job.score
+        self._labels = [
+            (0, job.score.recipe_id)
+        ]  # from which frame on each recipe shapes the music; the first is the one being sent
         self._ramp: tuple[Tensor | None, Tensor | None, int] | None = None
         self._pushed_frames = 0
         self._sent_frames = 0
@@ -82,6 +87,8 @@ class Row:
         start, target, done = self._ramp
         done += 1
         self.voice.slot.steering = target if done >= RAMP_FRAMES else _between(start, target, done / RAMP_FRAMES)
+        if self.voice.slot.monitor is not None:
+            self.voice.slot.monitor.fade(max(0.0, 1 - done / RAMP_FRAMES))
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
 
     def after_step(self, now_s: float) -> None:
@@ -99,17 +106,32 @@ class Row:
         """Changes the score from the next step on; returns the first sample that it shapes. Steering is ramped."""
         if score.prompts != self._score.prompts or score.melody is not self._score.melody:
             self.voice.take_up(self._conditioning(score))
-        if score.steering is not self._score.steering:
-            self._ramp = (self.voice.slot.steering, score.steering, 0)
-            self.voice.slot.monitor = _monitor_of(score)
+        if not _is_steered_alike(score, self._score):
+            self._steer(score)
         self.voice.sampling = replace(
             self.voice.sampling,
             guidance_scale=score.guidance_scale,
             temperature=score.temperature,
             top_k=score.top_k,
         )
+        if score.recipe_id != self._score.recipe_id:
+            self._labels = [label for label in self._labels if label[0] < self.voice.step or label is self._labels[0]]
+            self._labels.append((self.voice.step, score.recipe_id))
         self._score = score
         return self.voice.step * self._hop
+
+    def _steer(self, score: Score) -> None:
+        """Begins a ramp from what is really added now, which under a monitor is a part of the steering, to the score's."""
+        slot, monitor = self.voice.slot, _monitor_of(score)
+        in_force, shares = slot.steering, None
+        if slot.monitor is not None and slot.steering is not None:
+            in_force, shares = slot.monitor.in_force(slot.steering), slot.monitor.shares
+        if monitor is not None and in_force is not None:
+            whole = in_force if self._score.steering is None else self._score.steering
+            monitor.follow(whole, torch.ones(len(whole)) if shares is None else shares, in_force)
+        start = None if monitor is not None else in_force
+        slot.steering, slot.monitor = _between(start, score.steering, 0.0), monitor
+        self._ramp = (start, score.steering, 0)
 
     def reset(self) -> None:
         """Goes on from silence."""
@@ -141,23 +163,34 @@ class Row:
     def _send(self, samples: Tensor, codes: Tensor, now_s: float) -> None:
         if samples.shape[1] == 0:
             return
-        offset = self._sent_frames * self._hop
+        first = self._sent_frames
         self._sent_frames += samples.shape[1] // self._hop
         if self._first_put_s is None:
             self._first_put_s = now_s
         elif self.slack_s(now_s) < samples.shape[1] / self._rate:
             metrics.UNDERRUNS.inc()  # before this chunk there was nothing left
-        pcm = pcm16(np.nan_to_num(samples.float().cpu().numpy()))
-        self.job.stream.put(
-            Piece(
-                sample_offset=offset,
-                sample_count=samples.shape[1],
-                pcm=pcm,
-                recipe_id=self._score.recipe_id,
-                headroom_s=self.slack_s(now_s),
-                codes=codes.numpy(),
+        spoken = codes.numpy()
+        bounds = [0, *((frame - first) * self._hop for frame, _ in self._labels_within(first)), samples.shape[1]]
+        for number, (start, end) in enumerate(pairwise(bounds)):
+            if number:
+                del self._labels[0]
+            part = samples[:, start:end]
+            self.job.stream.put(
+                Piece(
+                    sample_offset=first * self._hop + start,
+                    sample_count=end - start,
+                    pcm=pcm16(np.nan_to_num(part.float().cpu().numpy())),
+                    recipe_id=self._labels[0][1],
+                    headroom_s=self.slack_s(now_s),
+                    codes=spoken if number == 0 else spoken[:, :0],
+                )
             )
-        )
+
+    def _labels_within(self, first: int) -> list[tuple[int, str]]:
+        """The recipes that begin to shape the music inside what is sent now; a chunk is cut where one does."""
+        while len(self._labels) > 1 and self._labels[1][0] <= first:
+            del self._labels[0]
+        return [label for label in self._labels[1:] if label[0] < self._sent_frames]
 
     def _conditioning(self, score: Score) -> Conditioning:
         states = self._model.encode_text([text for text, _ in score.prompts])
@@ -187,6 +220,19 @@ def _monitor_of(score: Score) -> Monitor | None:
     if score.rule is SteeringRule.ADD or score.steering is None or score.baselines is None:
         return None
     return Monitor(score.steering, score.baselines, is_clamp=score.rule is SteeringRule.CLAMP)
+
+
+def _is_steered_alike(one: Score, other: Score) -> bool:
+    """Whether the push and its rule are the same: another prompt must not be heard as another push."""
+    return (
+        one.rule is other.rule and _is_equal(one.steering, other.steering) and _is_equal(one.baselines, other.baselines)
+    )
+
+
+def _is_equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one is other or torch.equal(one, other)
 
 
 def _between(start: Tensor | None, target: Tensor | None, share: float) -> Tensor | None:

@@ -6,14 +6,15 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 
 import numpy as np
 import structlog
 from google.protobuf import json_format
 
-from resonance.audio.wav import HEADER_BYTES, wav_header
+from resonance.audio.provenance import provenance_of
+from resonance.audio.wav import pcm_in, wav_header
 from resonance.codes import Codes, codes_document, codes_in
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
 from resonance.ids import sha256_hex
@@ -75,7 +76,7 @@ class TakeLibrary:
         stored = await self._store.get(take.audio_key)
         if stored.sha256 != take.audio_sha256:
             raise DataLoss(f"the sound of take {take.request_id} is damaged; make it again", reason="TAKE_DAMAGED")
-        return stored.data[HEADER_BYTES:]
+        return pcm_in(stored.data)
 
     async def codes(self, take: generate_pb2.Take) -> Codes:
         """The take's tokens, `[codebooks, frames]`.
@@ -110,18 +111,20 @@ class TakeLibrary:
 
     async def restore(self, take: generate_pb2.Take, pcm: bytes) -> bool:
         """Stores the sound of a take once more. False, and nothing stored, where it is not the sound that the take had."""
-        data = _header_of(take, pcm) + pcm
-        if sha256_hex(data) != take.audio_sha256:
-            return False
-        await self._store.put(take.audio_key, data)
-        return True
+        # Takes of older versions have a header that says nothing.
+        for info in (provenance_of(take), {}):
+            data = _header_of(take, pcm, info) + pcm
+            if sha256_hex(data) == take.audio_sha256:
+                await self._store.put(take.audio_key, data)
+                return True
+        return False
 
     async def save(self, take: generate_pb2.Take, pcm: bytes, codes: Codes) -> None:
         """Stores a finished take; its tempo is heard afterwards and added."""
         document = codes_document(codes, "")
         take.codes_key, take.codes_sha256 = take_codes_key(take.request_id), sha256_hex(document)
         await self._store.put(take.codes_key, document)
-        header = _header_of(take, pcm)
+        header = _header_of(take, pcm, provenance_of(take))
         take.audio_key = take_audio_key(take.request_id)
         take.audio_sha256 = sha256_hex(header + pcm)
         take.create_time.GetCurrentTime()
@@ -194,11 +197,12 @@ def _first_channel(pcm: bytes, channel_count: int) -> bytes:
     return np.frombuffer(pcm, "<i2")[::channel_count].tobytes()
 
 
-def _header_of(take: generate_pb2.Take, pcm: bytes) -> bytes:
+def _header_of(take: generate_pb2.Take, pcm: bytes, info: Mapping[str, str]) -> bytes:
     return wav_header(
         sample_rate_hz=take.format.sample_rate_hz,
         channel_count=take.format.channel_count,
         sample_count=len(pcm) // 2 // take.format.channel_count,
+        info=info,
     )
 
 

@@ -42,6 +42,8 @@ class Script:
     wrong_digest: bool = False
     is_full: bool = False
     notices: tuple[str, ...] = ()
+    revoked: list[str] = field(default_factory=list)
+    played: tuple[steering_pb2.PlayedStrength, ...] = ()
     generate_requests: list[generate_pb2.GenerateRequest] = field(default_factory=list)
     streams_open: int = 0
     performed: list[steering_pb2.Recipe] = field(default_factory=list)

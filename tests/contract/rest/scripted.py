@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted_music import ScriptedGenerate
@@ -39,6 +40,7 @@ class ScriptedHandouts(handouts_pb2_grpc.HandoutServiceServicer):
         if request.request_id not in self._script.takes:
             raise NotFound(f"there is no take {request.request_id}")
         handout = handouts_pb2.Handout(handout_id="0" * 64, token=request.request_id.replace("-", ""), byte_count=4)
+        handout.expire_time.FromSeconds(int(time.time() + (request.expire_s or 3600)))
         return handouts_pb2.CreateHandoutResponse(handout=handout)
 
     async def ReadHandout(self, request, context):
@@ -48,6 +50,7 @@ class ScriptedHandouts(handouts_pb2_grpc.HandoutServiceServicer):
         yield handouts_pb2.ReadHandoutResponse(data=b"RIFF")
 
     async def RevokeHandout(self, request, context):
+        self._script.revoked.append(request.handout_id)
         return handouts_pb2.RevokeHandoutResponse()
 
 

@@ -96,7 +96,9 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                         melody = control.melody.wav
                         self._script.tunes.append(melody)
                     in_force = generate_pb2.RecipeInForce(
-                        recipe=recipe, melody_sha256=sha256_hex(melody) if melody else ""
+                        recipe=recipe,
+                        melody_sha256=sha256_hex(melody) if melody else "",
+                        notices=self._script.notices,
                     )
                     yield generate_pb2.PerformResponse(recipe=in_force)
                 count = len(pcm) // 2
@@ -127,6 +129,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                 recipe=request.recipe,
                 model=MODEL,
                 notices=script.notices,
+                played=script.played,
             )
         )
         chunk = int((request.chunk_s or 0.5) * RATE_HZ)

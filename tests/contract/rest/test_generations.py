@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import struct
 
 import httpx
 import pytest
+import soundfile
 from tests.contract.rest.conftest import Gateway
 from tests.contract.rest.script import RATE_HZ
 from tests.contract.rest.scripted_music import hum
 
-from resonance.v1 import generate_pb2
+from resonance.audio.wav import pcm_in
+from resonance.v1 import generate_pb2, steering_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,10 +26,22 @@ async def test_a_take_is_a_wav_of_the_announced_length(gateway: Gateway) -> None
     answer = await gateway.http.post("/v1/generations", json=BODY)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "audio/wav"
-    assert int(answer.headers["content-length"]) == len(answer.content) == 44 + 2 * RATE_HZ * 2
-    riff, size, rate, data = struct.unpack_from("<4sI16xI12xI", answer.content)
-    assert (riff, size, rate, data) == (b"RIFF", len(answer.content) - 8, RATE_HZ, len(answer.content) - 44)
-    assert answer.content[44:] == hum(generate_pb2.GenerateRequest(duration_s=2, seed=5))
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    riff, size, rate = struct.unpack_from("<4sI16xI", answer.content)
+    assert (riff, size, rate) == (b"RIFF", len(answer.content) - 8, RATE_HZ)
+    assert pcm_in(answer.content) == hum(generate_pb2.GenerateRequest(duration_s=2, seed=5))
+
+
+async def test_the_file_says_that_a_machine_made_it_and_how(gateway: Gateway) -> None:
+    answer = await gateway.http.post("/v1/generations", json=BODY | {"request_id": "told"})
+    with soundfile.SoundFile(io.BytesIO(answer.content)) as song:
+        said = song.copy_metadata()
+    assert said["title"] == "calm piano"
+    assert "machine" in said["artist"]
+    assert said["comment"].startswith("This music was made by a machine: ")
+    recipe = json.loads(said["comment"].split("Recipe: ", 1)[1])
+    assert (recipe["recipe"]["prompts"][0]["text"], recipe["seed"]) == ("calm piano", 5)
+    assert (await gateway.http.get("/v1/takes/told/audio")).content == answer.content
 
 
 async def test_the_headers_tell_how_it_was_made(gateway: Gateway) -> None:
@@ -43,6 +58,17 @@ async def test_the_headers_tell_how_it_was_made(gateway: Gateway) -> None:
 
 async def test_words_alone_are_said_to_steer_nothing(gateway: Gateway) -> None:
     assert (await gateway.http.post("/v1/generations", json=BODY)).headers["x-steering"] == "none"
+
+
+async def test_the_strengths_that_play_are_told_and_not_the_ones_that_were_asked_for(gateway: Gateway) -> None:
+    gateway.script.played = (
+        steering_pb2.PlayedStrength(kind=steering_pb2.STEERING_KIND_CONCEPT, name="warm", asked=8, strength=0.39),
+        steering_pb2.PlayedStrength(kind=steering_pb2.STEERING_KIND_SLIDER, name="energy", asked=-0.5, strength=0),
+        steering_pb2.PlayedStrength(kind=steering_pb2.STEERING_KIND_SLIDER, name="tempo", asked=0.5, strength=2),
+    )
+    body = BODY | {"concepts": [{"name": "warm", "strength": 8}], "sliders": {"energy": -0.5, "tempo": 0.5}}
+    answer = await gateway.http.post("/v1/generations", json=body)
+    assert json.loads(answer.headers["x-steering"]) == {"concepts": {"warm": 0.39}, "sliders": {"tempo": 0.5}}
 
 
 async def test_notices_reach_the_caller_as_ascii_json(gateway: Gateway) -> None:
@@ -104,11 +130,11 @@ async def test_a_stream_without_a_true_end_mark_ends_short(gateway: Gateway, fau
     pieces: list[bytes] = []
     with pytest.raises(httpx.RemoteProtocolError):
         await _collect(gateway, pieces)
-    assert 0 < sum(map(len, pieces)) < 44 + 2 * RATE_HZ * 2
+    assert 0 < sum(map(len, pieces)) < 2 * RATE_HZ * 2
 
 
 async def test_resuming_gives_the_samples_that_are_left(gateway: Gateway) -> None:
-    whole = (await gateway.http.post("/v1/generations", json=BODY | {"request_id": "again"})).content[44:]
+    whole = pcm_in((await gateway.http.post("/v1/generations", json=BODY | {"request_id": "again"})).content)
     body = BODY | {"request_id": "again", "resume_sample_offset": 12_345}
     answer = await gateway.http.post("/v1/generations", json=body)
     assert answer.headers["content-type"] == "application/octet-stream"

@@ -3,25 +3,70 @@
 from __future__ import annotations
 
 import io
+import json
 import wave
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+import soundfile
 
 from resonance.audio import Waveform
-from resonance.audio.wav import HEADER_BYTES, pcm16, wav_header
+from resonance.audio.provenance import provenance_of
+from resonance.audio.wav import pcm16, pcm_in, wav_header
+from resonance.errors import DataLoss
 from resonance.ids import digest_of, is_request_id, job_id_of, new_request_id
+from resonance.v1 import generate_pb2
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_wav_of_known_length_is_read_by_others(channels: int) -> None:
     samples = np.linspace(-1, 1, 100 * channels, dtype=np.float32).reshape(channels, 100)
     header = wav_header(sample_rate_hz=32_000, channel_count=channels, sample_count=100)
-    assert len(header) == HEADER_BYTES
+    assert len(header) == 44
     with wave.open(io.BytesIO(header + pcm16(samples))) as song:
         assert (song.getnchannels(), song.getframerate(), song.getnframes()) == (channels, 32_000, 100)
         back = np.frombuffer(song.readframes(100), "<i2").reshape(100, channels).T / 32767
     np.testing.assert_allclose(back, samples, atol=1e-4)
+
+
+def test_what_is_said_of_the_music_is_read_by_others(tmp_path: Path) -> None:
+    info = {"INAM": "ein Lied für dich", "IART": "odd", "ISFT": "even", "ICMT": 'a machine made it: {"seed": 3}'}
+    samples = np.linspace(-1, 1, 200, dtype=np.float32).reshape(2, 100)
+    wav = wav_header(sample_rate_hz=32_000, channel_count=2, sample_count=100, info=info) + pcm16(samples)
+    assert pcm_in(wav) == pcm16(samples)
+    path = tmp_path / "song.wav"
+    path.write_bytes(wav)
+    with soundfile.SoundFile(path) as song:
+        said = song.copy_metadata()
+        assert (song.frames, song.channels) == (100, 2)
+    names = {"title": "INAM", "artist": "IART", "comment": "ICMT"}
+    assert {name: said[name] for name in names} == {name: info[chunk] for name, chunk in names.items()}
+    assert said["software"].startswith("even")
+    with av.open(str(path)) as song:
+        assert {name: song.metadata[name] for name in names} == {name: info[chunk] for name, chunk in names.items()}
+    with wave.open(io.BytesIO(wav)) as song:
+        assert song.readframes(100) == pcm16(samples)
+
+
+def test_the_longest_recipe_leaves_the_file_whole() -> None:
+    take = generate_pb2.Take(seed=1)
+    for _ in range(4):
+        take.recipe.prompts.add(text="ü" * 2000)
+    wav = wav_header(sample_rate_hz=8000, channel_count=1, sample_count=1, info=provenance_of(take)) + b"\1\2"
+    with soundfile.SoundFile(io.BytesIO(wav)) as song:
+        assert "machine" in song.copy_metadata()["artist"]
+        assert song.frames == 1
+    with av.open(io.BytesIO(wav)) as song:
+        assert (
+            json.loads(song.metadata["comment"].split("Recipe: ", 1)[1])["recipe"]["prompts"][3]["text"] == "ü" * 2000
+        )
+
+
+def test_what_has_no_samples_is_told() -> None:
+    with pytest.raises(DataLoss):
+        pcm_in(b"RIFF\0\0\0\0WAVEfmt ")
 
 
 def test_loud_samples_are_clipped_and_never_wrap() -> None:

@@ -107,8 +107,100 @@ PHRASINGS: list[tuple[str, dict[str, float]]] = [
 ]
 
 
-def moved(text: str) -> dict[str, float]:
-    return {change.slider: change.after for change in refine(text, NOW, BEFORE).changes}
+# Words that a rule for single words reads the wrong way round, and the positions that they move to from all sliders in the middle.
+FROM_THE_MIDDLE: list[tuple[str, dict[str, float]]] = [
+    # verbs whose particle stands apart
+    ("slow it way down", {T: -0.6}),
+    ("slow things down a lot", {T: -0.6}),
+    ("slow it all the way down", {T: -1.0}),
+    ("speed it way up", {T: 0.6}),
+    ("calm it way down", {E: -0.6}),
+    ("turn it way down", {E: -0.6}),
+    ("dial the bass way back", {B: -0.6}),
+    ("pull the drums back a bit", {E: -0.15}),
+    ("bring the bass up a bit", {B: 0.15}),
+    ("bring the tempo way down", {T: -0.6}),
+    ("turn the drums down", {E: -0.3}),
+    ("take the vocals out", {V: -1.0}),
+    ("turn the singing off", {V: -1.0}),
+    ("ease the tension off", {M: -0.3}),
+    # halves and doubles
+    ("reduce bass by half", {B: -0.5}),
+    ("cut the vocals in half", {V: -0.5}),
+    ("half as dense", {D: -0.5}),
+    ("halve the tension", {M: -0.5}),
+    ("half as slow", {T: 0.5}),
+    ("raise the energy by half", {E: 0.5}),
+    ("double the bass", {B: 0.5}),
+    ("twice as calm", {E: -0.5}),
+    # ends, numbers and nothing
+    ("as little bass as possible", {B: -1.0}),
+    ("as few instruments as possible", {D: -1.0}),
+    ("as much bass as possible", {B: 1.0}),
+    ("as slow as possible", {T: -1.0}),
+    ("turn the bass down to the minimum", {B: -1.0}),
+    ("turn the energy all the way down", {E: -1.0}),
+    ("zero vocals", {V: -1.0}),
+    ("lose the vocals", {V: -1.0}),
+    ("stop the singing", {V: -1.0}),
+    ("without singing", {V: -1.0}),
+    ("vocals off", {V: -1.0}),
+    ("no drums or vocals", {E: -1.0, V: -1.0}),
+    ("hardly any bass", {B: -0.8}),
+    ("almost no vocals", {V: -0.8}),
+    ("next to no drums", {E: -0.8}),
+    ("remove some of the bass", {B: -0.3}),
+    ("lose a bit of the bass", {B: -0.15}),
+    ("little bass", {B: -0.3}),
+    ("a little bass", {B: 0.15}),
+    ("few instruments", {D: -0.3}),
+    ("only a few instruments", {D: -0.3}),
+    # too, enough and not
+    ("the energy is too low", {E: 0.3}),
+    ("the tempo is too high", {T: -0.3}),
+    ("the vocals are too quiet", {V: 0.3}),
+    ("the bass is not loud enough", {B: 0.3}),
+    ("too fast", {T: -0.3}),
+    ("too slow", {T: 0.3}),
+    ("too loud", {E: -0.3}),
+    ("too little bass", {B: 0.3}),
+    ("not as fast", {T: -0.3}),
+    ("not as slow", {T: 0.3}),
+    ("not too much bass", {B: -0.15}),
+    ("anything but tense", {M: -0.3}),
+    ("without too much bass", {B: -0.15}),
+    ("the vocals need to go", {V: -1.0}),
+    ("quiet it down", {E: -0.3}),
+    ("stop being so tense", {M: -0.3}),
+    ("hardly tense", {M: -0.3}),
+    ("I can't hear the bass", {B: 0.3}),
+    ("I don't hear the bass", {B: 0.3}),
+    ("the vocals are hardly there", {V: 0.3}),
+    ("the bass should not be so loud", {B: -0.3}),
+    ("the tempo is not that high", {T: -0.3}),
+    ("not so loud", {E: -0.3}),
+    ("no loud vocals", {V: -0.3}),
+    ("nowhere near as fast", {T: -0.3}),
+    ("push the vocals back", {V: -0.3}),
+    ("let up on the drums", {E: -0.3}),
+    ("energy minus 0.2", {E: -0.2}),
+    ("energy plus 0.2", {E: 0.2}),
+    ("I no longer want vocals", {V: -0.3}),
+    ("I hate the drums", {E: -0.3}),
+    # each wish moves its own sliders and no other
+    ("more energy without more bass", {E: 0.3}),
+    ("more bass without losing the vocals", {B: 0.3}),
+    ("faster without getting louder", {T: 0.3}),
+    ("energetic without vocals", {E: 0.3, V: -1.0}),
+    ("keep the tempo but less bass", {B: -0.3}),
+    ("keep the tempo less bass", {B: -0.3}),
+    ("more bass less drums", {B: 0.3, E: -0.3}),
+    ("bass up drums down", {B: 0.3, E: -0.3}),
+    ("less bass with drums", {B: -0.3, E: 0.3}),
+    ("more bass instead of drums", {B: 0.3, E: -0.3}),
+    ("more bass than drums", {B: 0.3}),
+    ("bass to 0.5 drums to -0.2", {B: 0.5, E: -0.2}),
+]
 
 
 @pytest.mark.parametrize(("text", "expected"), PHRASINGS, ids=[text for text, _ in PHRASINGS])
@@ -120,8 +212,19 @@ def test_words_move_the_sliders_that_they_name(text: str, expected: dict[str, fl
         assert found.sliders[change.slider] == change.after
 
 
+@pytest.mark.parametrize(("text", "expected"), FROM_THE_MIDDLE, ids=[text for text, _ in FROM_THE_MIDDLE])
+def test_no_word_turns_a_wish_the_other_way_round(text: str, expected: dict[str, float]) -> None:
+    assert {change.slider: change.after for change in refine(text, {}).changes} == expected
+
+
 def test_there_are_at_least_sixty_phrasings() -> None:
-    assert len({text for text, _ in PHRASINGS}) >= 60
+    assert len({text for text, _ in PHRASINGS + FROM_THE_MIDDLE}) >= 60
+
+
+@pytest.mark.parametrize("text", ["tension at zero", "energy to zero", "set the bass to 0"])
+def test_zero_as_a_place_is_the_middle(text: str) -> None:
+    (change,) = refine(text, dict.fromkeys(SLIDER_NAMES, 0.7)).changes
+    assert change.after == 0.0
 
 
 @pytest.mark.parametrize(
@@ -132,6 +235,14 @@ def test_there_are_at_least_sixty_phrasings() -> None:
         ("don't add bass", "bass slider stays at 0.4"),
         ("not more tense", "tension slider stays at 0.2"),
         ("bass to 0.4", "at 0.4 already"),
+        ("don't remove the bass", "bass slider stays at 0.4"),
+        ("don't set the bass to 0.9", "bass slider stays at 0.4"),
+        ("without more bass", "bass slider stays at 0.4"),
+        ("without changing the tempo", "tempo slider stays at 0"),
+        ("no louder", "energy slider stays at 0"),
+        ("don't slow it down", "tempo slider stays at 0"),
+        ("not without bass", "bass slider stays at 0.4"),
+        ("that's enough bass", "bass slider stays at 0.4"),
     ],
 )
 def test_where_nothing_moves_the_reason_is_said(text: str, said: str) -> None:
@@ -146,7 +257,17 @@ def test_an_end_is_told_and_not_passed() -> None:
     assert "upper end" in found.explanation
 
 
-@pytest.mark.parametrize("text", ["purple elephants", "more banjo", "more", "tempo 120", "please", "!?", "hello there"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("purple elephants", "more banjo", "more", "tempo 120", "please", "!?", "hello there"),
+        *("less is more", "turn the guitar down", "turn the guitars way down", "without banjo", "half", "not the same"),
+        *("purple bass", "discombobulate the singing", "the bass is really flabby", "nothing but bass", "half of it"),
+        *("not the same bass", "less bass drums up", "than the bass"),
+        *("nothing slow", "bring the bass back", "raise the bass away"),
+        *("more or less bass", "never mind the bass", "don't ruin the calm"),
+    ],
+)
 def test_words_that_say_nothing_are_refused_and_never_pass_in_silence(text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         refine(text, NOW)
@@ -164,6 +285,25 @@ def test_what_was_not_understood_beside_what_was_is_told() -> None:
     found = refine("more bass with banjo", NOW)
     assert found.not_understood == ("banjo",)
     assert "banjo" in found.explanation
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("more energy, purple bass", "purple bass"),
+        ("more energy and discombobulate the singing", "discombobulate the singing"),
+        ("more energy, much less", "much less"),
+        ("turn the guitar down, more energy", "turn the guitar down"),
+        ("more energy than bass", "than bass"),
+        ("energetic bass", "bass"),
+        ("more energy, but not at the cost of bass", "not at the cost of bass"),
+    ],
+)
+def test_a_part_that_says_nothing_is_told_and_moves_nothing(text: str, told: str) -> None:
+    found = refine(text, {})
+    assert [change.slider for change in found.changes] == ["energy"]
+    assert told in found.not_understood
+    assert told in found.explanation
 
 
 @pytest.mark.parametrize("words", [("more", "less"), ("louder", "quieter"), ("increase", "decrease")])

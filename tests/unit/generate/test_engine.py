@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -195,6 +196,26 @@ async def test_a_change_shapes_the_very_next_frames(engine: Engine) -> None:
     while (piece := await anext(playing.stream)).recipe_id != "new":
         assert piece.sample_offset <= offset
     playing.stream.close()
+
+
+async def test_a_chunk_is_cut_where_another_recipe_begins(engine: Engine) -> None:
+    playing = replace(performance("live"), chunk_frames=100, lead_s=4.0)
+    engine.submit(playing)
+    pieces = [await anext(playing.stream)]
+    begins: dict[str, int] = {"jazz": 0}
+    for name in ("one", "two", "three"):
+        begins[name] = await changed(engine, playing, replace(playing.score, recipe_id=name, temperature=0.9))
+        await asyncio.sleep(0.05)
+    while pieces[-1].recipe_id != "three" or pieces[-1].sample_count < 100 * 320:
+        pieces.append(await anext(playing.stream))
+    playing.stream.close()
+    for before, after in itertools.pairwise(pieces):
+        assert after.sample_offset == before.sample_offset + before.sample_count
+        assert len(after.pcm) == 2 * after.sample_count
+    first_of = {piece.recipe_id: piece.sample_offset for piece in reversed(pieces)}
+    assert first_of == {name: offset for name, offset in begins.items() if name in first_of}
+    assert {"jazz", "three"} <= first_of.keys()
+    assert sum(piece.codes.shape[1] for piece in pieces) * 320 >= sum(piece.sample_count for piece in pieces)
 
 
 async def test_a_pause_holds_the_music_and_play_goes_on(engine: Engine) -> None:

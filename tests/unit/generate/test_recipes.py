@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from google.protobuf import json_format
+from support.directions import direction_for, put_concept, put_taste
 
 from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound
-from resonance.keys import concept_key, taste_calibration_key, taste_key
+from resonance.keys import taste_calibration_key, taste_key
 from resonance.ranges import UNCALIBRATED_SHARE
 from resonance.store import MemoryStore
-from resonance.taste import Direction
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_generate.recipes import RecipeBook
 from resonance_generate.vectors import Vectors
 from resonance_model.loaded import LoadedModel
-
-
-def direction_for(model: LoadedModel, digest: str | None = None) -> Direction:
-    array = np.ones((model.shape.layer_count, model.shape.hidden_size), dtype=np.float32)
-    return Direction(model_digest=digest or model.facts.digest, per_layer=array, one_to_all=2 * array)
-
-
-async def put_taste(store: MemoryStore, model: LoadedModel, taste_id: str, *, digest: str | None = None) -> None:
-    vector = direction_for(model, digest)
-    key = f"vectors/{taste_id}.safetensors"
-    summary = steering_pb2.TasteSummary(
-        taste_id=taste_id,
-        model_digest=vector.model_digest,
-        vector_key=key,
-        vector_sha256=await store.put(key, vector.to_bytes()),
-    )
-    await store.put(taste_key(taste_id), json_format.MessageToJson(summary).encode())
-
-
-async def put_concept(store: MemoryStore, model: LoadedModel, name: str, **fields: object) -> None:
-    key = f"vectors/{name}.safetensors"
-    sha256 = await store.put(key, direction_for(model).to_bytes())
-    concept = extract_pb2.Concept(name=name, ready=True, vector_key=key, vector_sha256=sha256, **fields)  # type: ignore[arg-type]
-    await store.put(concept_key(model.facts.digest, name), json_format.MessageToJson(concept).encode())
 
 
 @pytest.fixture
@@ -248,3 +223,36 @@ async def test_an_uncalibrated_concept_is_held_to_half_of_what_its_words_do(
     await put_concept(store, tiny, "rush", natural_strength=4.0)
     resolved = await book.resolve(recipe(concepts=[steering_pb2.ConceptWeight(name="rush", strength=7.0)]))
     assert "held to 2" in resolved.notices[0]
+
+
+async def test_a_side_that_calibration_closed_is_told_and_plays_as_zero(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    knots = [extract_pb2.RemapPoint(position=position, strength=max(0.0, position)) for position in (-1.0, 0.0, 1.0)]
+    closed = extract_pb2.Calibration(strength_min=0, strength_max=1, remap=knots)
+    await put_concept(store, tiny, "energy", calibration=closed)
+    shut = await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=-0.5)))
+    assert shut.score.steering is None
+    assert "energy does nothing below 0" in shut.notices[0]
+    opened = await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=0.5)))
+    assert not opened.notices
+    kept = (steering_pb2.STEERING_KIND_SLIDER, "energy")
+    assert [(use.kind, use.name, use.asked, use.strength) for use in (*shut.played, *opened.played)] == [
+        (*kept, -0.5, 0.0),
+        (*kept, 0.5, 0.5),
+    ]
+
+
+async def test_what_plays_is_told_beside_what_was_asked(
+    book: RecipeBook, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    await put_concept(store, tiny, "warm", calibration=extract_pb2.Calibration(strength_min=-0.5, strength_max=1.25))
+    await put_taste(store, tiny, "t-one")
+    resolved = await book.resolve(
+        recipe(
+            concepts=[steering_pb2.ConceptWeight(name="warm", strength=8)],
+            tastes=[steering_pb2.TasteWeight(taste_id="t-one", strength=2)],
+        )
+    )
+    assert resolved.recipe.concepts[0].strength == 8
+    assert [(use.name, use.asked, use.strength) for use in resolved.played] == [("t-one", 2, 2), ("warm", 8, 1.25)]

@@ -34,6 +34,12 @@ export const listTakes = (pageToken = "") => getJson(`${TAKES}?page_size=12&page
 export const getTake = (id) => getJson(`${TAKES}/${id}`);
 export const takeAudioUrl = (id) => `${TAKES}/${id}/audio`;
 
+export const makeLink = (id, expireS) => sendJson(`${TAKES}/${id}/link`, { expire_s: expireS });
+
+export async function deleteLink(id) {
+  await ask(`/v1/links/${id}`, { method: "DELETE" });
+}
+
 export async function deleteTake(id) {
   await ask(`${TAKES}/${id}`, { method: "DELETE" });
 }

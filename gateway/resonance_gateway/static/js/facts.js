@@ -1,8 +1,14 @@
 // About this music: what made it, from what, under which licence, and what it cannot do.
 
-import { byId, clock, el } from "./dom.js";
+import { byId, clock, el, show } from "./dom.js";
 import { inWords } from "./sliders.js";
 import { t } from "./strings.js";
+
+/** Says what was changed about a request, in whole sentences, where the sound is; nothing where nothing was. */
+export function showNotices(notices) {
+  byId("notices").textContent = notices.map((said) => (/[.!?]$/.test(said) ? said : `${said}.`)).join(" ");
+  show(byId("notices"), notices.length > 0);
+}
 
 /** Fills in the facts of a take; `model` and `record` (the stored take) may still be missing. */
 export function showFacts(take, model, record) {

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { alarm, sayNow } from "./announce.js";
 import { byId, enable, isDisabled, show } from "./dom.js";
+import { showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { inWords, movedSliders } from "./sliders.js";
 import { draft, onDraft, tasteWish } from "./store.js";
@@ -76,11 +77,13 @@ export class Live {
   _event(event) {
     if (event.type === "started") {
       this._open(event.format);
+      showNotices(event.notices);
       this._status(t("live.playing"));
       sayNow(t("live.playing"));
     } else if (event.type === "recipe" && event.fault) {
       this._status(t("live.refused", { why: event.fault.replace(/^[A-Z_]+: /, "") }));
     } else if (event.type === "recipe") {
+      showNotices(event.notices);
       this._status(t(event.melody_sha256 ? "live.heardTune" : "live.heard", { what: inShort(event.recipe) }));
     } else if (event.type === "fault") {
       this._status(t("live.refused", { why: event.problem.detail }));

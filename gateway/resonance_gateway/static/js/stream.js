@@ -38,7 +38,7 @@ async function begin(stream, body, hear) {
   let take = null;
   await readAll(stream.reader, (bytes) => {
     const pcm = wav.push(bytes);
-    if (!take && wav.sampleRateHz) {
+    if (!take && wav.header) {
       take = new Take({ ...wav, requestId: stream.requestId, body, stream });
       hear.started(take);
     }

@@ -3,8 +3,9 @@
 import * as api from "./api.js";
 import { alarm, say, sayNow, startJob } from "./announce.js";
 import { byId, clock, enable, isDisabled, show } from "./dom.js";
-import { showFacts } from "./facts.js";
+import { showFacts, showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "./problem.js";
+import { Share } from "./share.js";
 import { movedSliders, setSliders } from "./sliders.js";
 import { clearPending, draft, saveDraft, setPending, settings, tasteWish } from "./store.js";
 import { fetchTake, makeTake } from "./stream.js";
@@ -26,6 +27,7 @@ export class Studio {
     this._onWhole = onWhole;
     this._takes = new Map();
     this._aborter = null;
+    this._share = new Share();
     this.versions = null;
     this.model = null;
     byId("stop").addEventListener("click", () => this.stop());
@@ -134,11 +136,10 @@ export class Studio {
   _present(take) {
     show(byId("listen-step"), true);
     byId("take-title").textContent = t("listen.take", { prompt: take.body.prompt });
-    const notices = byId("notices");
-    notices.textContent = take.stream.notices.join(" ");
-    show(notices, take.stream.notices.length > 0);
+    showNotices(take.stream.notices);
     showFacts(take, this.model, null);
     enable(byId("download"), take.isWhole);
+    this._share.offer(take);
     enable(byId("longer"), this._mayGrow(take));
     if ([byId("make"), byId("again"), document.body].includes(document.activeElement) && this._aborter) {
       byId("play").focus({ preventScroll: false });
@@ -148,6 +149,7 @@ export class Studio {
   async _whole(take, { isOld = false } = {}) {
     this._keep(take);
     enable(byId("download"), true);
+    if (this._player.take === take) this._share.offer(take);
     enable(byId("longer"), this._mayGrow(take));
     if (!isOld) {
       clearPending();
@@ -234,7 +236,7 @@ export class Studio {
   _download() {
     const { take } = this._player;
     if (!take?.isWhole) return;
-    const url = URL.createObjectURL(wavBlob(take.samples, take.sampleRateHz, take.channelCount));
+    const url = URL.createObjectURL(wavBlob(take));
     Object.assign(document.createElement("a"), { href: url, download: `resonance-${take.requestId}.wav` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }

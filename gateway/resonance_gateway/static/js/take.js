@@ -3,8 +3,8 @@
 const PEAK_COUNT = 480;
 
 export class Take {
-  constructor({ requestId, body, stream, sampleRateHz, channelCount, sampleCount }) {
-    Object.assign(this, { requestId, body, stream, sampleRateHz, channelCount, sampleCount });
+  constructor({ requestId, body, stream, sampleRateHz, channelCount, sampleCount, header }) {
+    Object.assign(this, { requestId, body, stream, sampleRateHz, channelCount, sampleCount, header });
     this.samples = new Int16Array(sampleCount * channelCount);
     this.peaks = new Float32Array(PEAK_COUNT);
     this.madeCount = 0;

@@ -1,6 +1,7 @@
-// WAV, as our server writes it: 44 bytes, then 16-bit little-endian samples.
+// WAV, as our server writes it: what the samples are, what is said of them, then 16-bit little-endian samples.
 
-const HEADER_BYTES = 44;
+const RIFF_BYTES = 12;
+const CHUNK_BYTES = 8;
 
 /** Feeds bytes as they come; gives back the header once, and whole samples. */
 export class WavReader {
@@ -8,6 +9,7 @@ export class WavReader {
     this.channelCount = channelCount;
     this.sampleRateHz = 0;
     this.sampleCount = 0;
+    this.header = null;
     this._needsHeader = !isRaw;
     this._left = new Uint8Array(0);
   }
@@ -16,12 +18,14 @@ export class WavReader {
   push(bytes) {
     let data = joined(this._left, bytes);
     if (this._needsHeader) {
-      if (data.length < HEADER_BYTES) {
+      const headerBytes = this._readHeader(data);
+      if (!headerBytes) {
         this._left = data;
         return new Int16Array(0);
       }
-      this._readHeader(data);
-      data = data.slice(HEADER_BYTES);
+      this.header = data.slice(0, headerBytes);
+      this._needsHeader = false;
+      data = data.slice(headerBytes);
     }
     const frameBytes = 2 * this.channelCount;
     const whole = data.length - (data.length % frameBytes);
@@ -29,25 +33,30 @@ export class WavReader {
     return new Int16Array(data.slice(0, whole).buffer);
   }
 
+  /** Walks the chunks up to the samples; gives back where they begin, or 0 where not all of it has come. */
   _readHeader(data) {
-    const view = new DataView(data.buffer, data.byteOffset, HEADER_BYTES);
-    this.channelCount = view.getUint16(22, true);
-    this.sampleRateHz = view.getUint32(24, true);
-    this.sampleCount = view.getUint32(40, true) / (2 * this.channelCount);
-    this._needsHeader = false;
+    const view = new DataView(data.buffer, data.byteOffset, data.length);
+    for (let at = RIFF_BYTES; at + CHUNK_BYTES <= data.length; ) {
+      const name = String.fromCharCode(...data.subarray(at, at + 4));
+      const size = view.getUint32(at + 4, true);
+      const begin = at + CHUNK_BYTES;
+      if (name === "data") {
+        this.sampleCount = size / (2 * this.channelCount);
+        return begin;
+      }
+      if (name === "fmt " && begin + size <= data.length) {
+        this.channelCount = view.getUint16(begin + 2, true);
+        this.sampleRateHz = view.getUint32(begin + 4, true);
+      }
+      at = begin + size + (size % 2);
+    }
+    return 0;
   }
 }
 
-/** A WAV file of these samples: what is downloaded is what was played. */
-export function wavBlob(samples, sampleRateHz, channelCount) {
-  const view = new DataView(new ArrayBuffer(HEADER_BYTES));
-  const text = (at, letters) => [...letters].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
-  text(0, "RIFF"); view.setUint32(4, 36 + samples.byteLength, true); text(8, "WAVEfmt ");
-  view.setUint32(16, 16, true); view.setUint16(20, 1, true); view.setUint16(22, channelCount, true);
-  view.setUint32(24, sampleRateHz, true); view.setUint32(28, sampleRateHz * channelCount * 2, true);
-  view.setUint16(32, channelCount * 2, true); view.setUint16(34, 16, true);
-  text(36, "data"); view.setUint32(40, samples.byteLength, true);
-  return new Blob([view.buffer, samples], { type: "audio/wav" });
+/** The WAV file of a whole take, as the server sent it: what is downloaded is what was played, and says what made it. */
+export function wavBlob({ header, samples }) {
+  return new Blob([header, samples], { type: "audio/wav" });
 }
 
 function joined(left, right) {

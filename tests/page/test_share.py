@@ -1,0 +1,64 @@
+"""A link to a take: made and copied with one press, told how long it lives, and taken back."""
+
+from __future__ import annotations
+
+import pytest
+from tests.page.conftest import Visit
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MAY_COPY = {"permissions": ["clipboard-read", "clipboard-write"]}
+
+
+async def ready(visit: Visit) -> str:
+    await visit.open()
+    assert await visit.page.is_disabled("#share")
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await visit.page.wait_for_selector("#share:not([disabled])")
+    return visit.script.generate_requests[-1].request_id
+
+
+@pytest.mark.parametrize("context_options", [MAY_COPY])
+async def test_a_press_copies_a_link_that_plays_and_says_how_long_it_lives(visit: Visit) -> None:
+    request_id = await ready(visit)
+    page = visit.page
+    await page.focus("#share")
+    await page.keyboard.press("Enter")
+    await visit.wait_for_text("#share-said", "The link is copied")
+    assert "can hear this music until" in await visit.text("#share-said")
+    assert "The link is copied" in await visit.text("#polite")
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    assert copied == await page.input_value("#share-link") == f"{visit.url}/shared/{request_id}"
+    assert await page.evaluate("url => fetch(url).then(r => r.status)", copied) == 200
+    await page.click("#share-back")
+    await visit.wait_for_text("#polite", "The link works no more.")
+    assert visit.script.revoked == ["0" * 64]
+    assert not await page.is_visible("#shared")
+    assert not visit.complaints
+
+
+async def test_where_nothing_may_be_copied_the_link_is_there_to_take(visit: Visit) -> None:
+    await visit.page.add_init_script("navigator.clipboard.writeText = () => Promise.reject(new Error('denied'))")
+    request_id = await ready(visit)
+    await visit.page.click("#share")
+    await visit.wait_for_text("#share-said", "Copy this link.")
+    assert (await visit.page.input_value("#share-link")).endswith(f"/shared/{request_id}")
+    assert await visit.page.evaluate("document.activeElement.id") == "share-link"
+
+
+async def test_a_link_belongs_to_its_take(visit: Visit) -> None:
+    await ready(visit)
+    await visit.page.click("#share")
+    await visit.page.wait_for_selector("#shared:not([hidden])")
+    await visit.page.click("#again")
+    await visit.wait_for_text("#make-status", "of")
+    assert not await visit.page.is_visible("#shared")
+
+
+async def test_a_take_that_is_gone_is_told(visit: Visit) -> None:
+    await ready(visit)
+    visit.script.takes.clear()
+    await visit.page.click("#share")
+    await visit.page.wait_for_selector("#share-error:not([hidden])")
+    assert "There is no take" in await visit.text("#share-error")

@@ -1,0 +1,68 @@
+"""What was changed about a request is told on the other stream, in takes and live."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import soundfile
+from rich.progress import Progress
+
+from resonance.requests import request_of
+from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
+from resonance_cli.performing import Performing
+from resonance_cli.song_file import write_song
+
+FORMAT = audio_pb2.AudioFormat(sample_rate_hz=8000, channel_count=1)
+END = audio_pb2.StreamEnd(sha256=hashlib.sha256(b"").digest())
+
+
+def test_a_take_that_was_changed_says_so(tmp_path: Path) -> None:
+    started = generate_pb2.GenerationStarted(format=FORMAT, notices=["tempo was held to 0.5"])
+    finished = generate_pb2.GenerationFinished(end=END)
+    responses = [generate_pb2.GenerateResponse(started=started), generate_pb2.GenerateResponse(finished=finished)]
+    said: list[str] = []
+    write_song(tmp_path / "song.wav", iter(responses), Progress(disable=True), said.append)
+    assert said == ["tempo was held to 0.5"]
+
+
+class Telling:
+    """A client whose performance answers one control with a notice."""
+
+    async def perform(
+        self, requests: AsyncIterator[generate_pb2.PerformRequest]
+    ) -> AsyncIterator[generate_pb2.PerformResponse]:
+        yield generate_pb2.PerformResponse(started=generate_pb2.GenerationStarted(format=FORMAT, notices=["one"]))
+        recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz")])
+        yield generate_pb2.PerformResponse(recipe=generate_pb2.RecipeInForce(recipe=recipe, notices=["two"]))
+        yield generate_pb2.PerformResponse(finished=END)
+
+
+async def test_a_live_change_that_was_held_back_says_so(tmp_path: Path) -> None:
+    opening = generate_pb2.PerformOpening()
+    opening.recipe.prompts.add(text="jazz")
+    told: list[str] = []
+    warned: list[str] = []
+    performing = Performing(opening, told.append, warned.append)
+    await performing.play(Telling(), tmp_path / "live.wav", [], duration_s=1)  # type: ignore[arg-type]
+    assert warned == ["one", "two"]
+    assert told == ["from 0.0 s: jazz"]
+    with soundfile.SoundFile(tmp_path / "live.wav") as song:
+        said = song.copy_metadata()
+    assert "machine" in said["artist"]
+    assert "played live" in said["comment"]
+
+
+@pytest.mark.parametrize("is_unclamped", [False, True])
+def test_strengths_may_be_taken_as_they_are(is_unclamped: bool) -> None:
+    request = request_of("jazz", taste_id="t-1", concepts={"tempo": 8.0}, unclamped=is_unclamped)
+    assert request.recipe.concepts[0].unclamped is request.recipe.tastes[0].unclamped is is_unclamped
+    opening = generate_pb2.PerformOpening()
+    opening.recipe.prompts.add(text="jazz")
+    performing = Performing(opening, print, print, is_unclamped=is_unclamped)
+    (use,) = performing.control_of("concept tempo=8").recipe.concepts
+    assert (use.name, use.strength, use.unclamped) == ("tempo", 8.0, is_unclamped)
+    (again,) = performing.control_of("concept tempo=-1").recipe.concepts
+    assert again.strength == -1

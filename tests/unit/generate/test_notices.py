@@ -1,0 +1,88 @@
+"""What was changed about a request is said wherever the music is told of: in the answer, the take, a replay and a live control."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+from support.directions import put_concept
+
+from resonance.settings import Settings
+from resonance.store import MemoryStore
+from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
+from resonance_generate.engine import Engine
+from resonance_generate.generation import Generation
+from resonance_generate.performance import Performance
+from resonance_generate.player import Player
+from resonance_generate.recipes import RecipeBook
+from resonance_generate.takes import TakeLibrary
+from resonance_generate.tunes import Tunes
+from resonance_generate.vectors import Vectors
+from resonance_model.info import info_of
+from resonance_model.loaded import LoadedModel
+
+PLAIN = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz")])
+BEYOND = steering_pb2.Recipe(
+    prompts=[steering_pb2.WeightedPrompt(text="jazz")],
+    concepts=[steering_pb2.ConceptWeight(name="warm", strength=8.0)],
+)
+
+
+@pytest.fixture
+async def store(tiny: LoadedModel) -> MemoryStore:
+    store = MemoryStore()
+    await put_concept(store, tiny, "warm", calibration=extract_pb2.Calibration(strength_min=-1, strength_max=0.5))
+    return store
+
+
+@pytest.fixture
+async def engine(tiny: LoadedModel) -> AsyncIterator[Engine]:
+    engine = Engine(tiny, slot_count=1, queue_places=1, stall_s_max=5)
+    engine.start()
+    yield engine
+    await asyncio.to_thread(engine.stop)
+
+
+def check(notices: object, played: object) -> None:
+    (notice,) = notices  # type: ignore[misc]
+    assert "warm was held to 0.5" in notice
+    (use,) = played  # type: ignore[misc]
+    assert (use.name, use.asked, use.strength) == ("warm", 8.0, 0.5)
+
+
+async def test_a_take_and_its_replay_say_what_was_played(tiny: LoadedModel, store: MemoryStore, engine: Engine) -> None:
+    takes = TakeLibrary(store)
+    book = RecipeBook(tiny, Vectors(store, model_digest=tiny.facts.digest, item_max=1))
+    player, info = Player(engine, lead_s_max=10), info_of(tiny, Settings())
+    generation = Generation(player, book, Tunes(tiny, Settings()), takes, info)
+    request = generate_pb2.GenerateRequest(request_id="mine", recipe=BEYOND, duration_s=1, seed=1)
+    for _ in ("made", "replayed"):
+        async with aclosing(generation.run(request)) as responses:
+            said = [response async for response in responses]
+        started, take = said[0].started, said[-1].finished.take
+        assert started.recipe.concepts[0].strength == take.recipe.concepts[0].strength == 8.0
+        for told in (started, take, await takes.get("mine")):
+            check(told.notices, told.played)
+    await takes.close()
+
+
+async def test_a_live_control_beyond_the_range_is_answered_with_a_notice(
+    tiny: LoadedModel, store: MemoryStore, engine: Engine
+) -> None:
+    async def controls() -> AsyncIterator[generate_pb2.PerformRequest]:
+        yield generate_pb2.PerformRequest(opening=generate_pb2.PerformOpening(recipe=PLAIN))
+        yield generate_pb2.PerformRequest(control=generate_pb2.PerformControl(recipe=BEYOND))
+        await asyncio.sleep(60)
+
+    book = RecipeBook(tiny, Vectors(store, model_digest=tiny.facts.digest, item_max=1))
+    performance = Performance(Player(engine, lead_s_max=10), book, Tunes(tiny, Settings()), info_of(tiny, Settings()))
+    async with aclosing(performance.run(controls())) as events:
+        async for event in events:
+            if event.HasField("started"):
+                assert not event.started.notices
+            if event.HasField("recipe"):
+                assert event.recipe.recipe.concepts[0].strength == 8.0
+                check(event.recipe.notices, event.recipe.played)
+                return
