@@ -117,10 +117,10 @@ def calibrate(
         print(json_format.MessageToJson(study, preserving_proto_field_name=True))
     elif scan:
         print(f"layers by {study.layer_basis}:")
+        is_held_out = not study.layer_basis.startswith("norms")
         for layer in study.layers:
-            print(
-                f"  layer {layer.layer}: AUC {layer.auc:.2f}, separation {layer.separation:+.1f}, norm {layer.norm:.2f}"
-            )
+            told = f"AUC {layer.auc:.2f}, separation {layer.separation:+.1f}, " if is_held_out else ""
+            print(f"  layer {layer.layer}: {told}norm {layer.norm:.2f}")
         for one in study.renderings:
             print(
                 f"{one.label}: {one.effect_down:+.2f} to {one.effect_up:+.2f}{'' if one.passed else ', fails a gate'}"

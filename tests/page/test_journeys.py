@@ -95,6 +95,20 @@ async def test_how_songs_are_listened_to_is_chosen_by_keyboard_and_kept(visit: V
     )
 
 
+async def test_a_song_of_which_nothing_was_chosen_is_not_called_heard(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    songs = [{"name": name, "mimeType": "audio/mpeg", "buffer": b"x" * 2000} for name in ("one.mp3", "two.mp3")]
+    await page.set_input_files("#files", songs)
+    await page.wait_for_selector("#taste-done:not([hidden])")
+    (job,) = visit.script.jobs.values()
+    job.tracks[1].clips_done = job.tracks[1].clips_total = 0
+    await page.reload()
+    await visit.wait_for_text("#taste-heard", "two.mp3Not chosen")
+    assert "one.mp3Heard" in await visit.text("#taste-heard")
+    assert "This is distance alone" in await visit.text("#taste-layers")
+
+
 async def test_a_taste_in_words_reaches_the_recipe(visit: Visit) -> None:
     await visit.open()
     page = visit.page
