@@ -255,4 +255,5 @@ async def test_what_plays_is_told_beside_what_was_asked(
         )
     )
     assert resolved.recipe.concepts[0].strength == 8
-    assert [(use.name, use.asked, use.strength) for use in resolved.played] == [("t-one", 2, 2), ("warm", 8, 1.25)]
+    told = [(use.name, use.asked, use.strength) for use in resolved.played]
+    assert told == [("t-one", 2, 1), ("warm", 8, 1.25)], "a taste that nobody has calibrated is held to 1"
