@@ -55,6 +55,32 @@ async def test_another_sites_page_cannot_change_anything(gateway: Gateway, heade
     assert gateway.script.generate_requests == []
 
 
+@pytest.mark.parametrize("path", ["/v1/refinements", "/v1/session", "/v1/tastes"])
+async def test_no_kind_of_json_is_held_beyond_the_limit_of_json(gateway: Gateway, path: str) -> None:
+    async def spaces():
+        for _ in range(40):
+            yield b" " * 10_000
+
+    for body in (b" " * 400_000, spaces()):
+        answer = await gateway.http.post(path, content=body, headers={"Content-Type": "multipart/x+json"})
+        assert (answer.status_code, answer.json()["reason"]) == (413, "BODY_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "/v1/session", "multipart/form-data; boundary=b"),
+        ("PUT", "/v1/tastes", "multipart/form-data; boundary=b"),
+        ("POST", "/v1/tastes", "application/offset+octet-stream"),
+        ("POST", "/v1/uploads", "application/offset+octet-stream"),
+        ("POST", "/v1/uploads/a/b", "application/offset+octet-stream"),
+    ],
+)
+async def test_only_uploads_have_the_limit_of_uploads(gateway: Gateway, method: str, path: str, kind: str) -> None:
+    answer = await gateway.http.request(method, path, content=b" " * 400_000, headers={"Content-Type": kind})
+    assert answer.status_code == 413
+
+
 async def test_health_names_every_service(gateway: Gateway) -> None:
     answer = await gateway.http.get("/healthz")
     assert answer.json() == {"status": "ok", "services": {"ingest": "ok", "extract": "ok", "generate": "ok"}}
