@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from resonance.errors import DataLoss, NotFound, Unavailable, invalid_field
+from resonance.errors import DataLoss, DeadlineExceeded, NotFound, Unavailable, invalid_field
 from resonance.rpc import open_channel
 from resonance.settings import Settings
 from resonance.v1 import (
@@ -177,11 +177,12 @@ class Backends:
         await ask("ingest", self._ingest.DeleteJob(request, timeout=_UNARY_S))
 
     async def watch_taste(self, taste_id: str, after_revision: int | None) -> AsyncGenerator[Json, None]:
-        """The taste now and at every change, until its state is final."""
+        """The taste now and at every change, until its state is final, or until the stream's time is up: ask again then."""
         request = ingest_pb2.WatchJobRequest(job_id=taste_id, after_revision=after_revision)
         call = self._ingest.WatchJob(request, timeout=self._stream_s)
-        async for response in listen("ingest", call):
-            yield messages.taste_json(response.job)
+        with suppress(DeadlineExceeded):
+            async for response in listen("ingest", call):
+                yield messages.taste_json(response.job)
 
     # Concepts.
 
@@ -240,10 +241,11 @@ class Backends:
         return json_of((await ask("extract", self._extract.CancelStudy(request, timeout=_UNARY_S))).study)
 
     async def watch_study(self, study_id: str) -> AsyncGenerator[Json, None]:
-        """The study now and at every change, until it is final."""
+        """The study now and at every change, until it is final, or until the stream's time is up: ask again then."""
         call = self._extract.WatchStudy(extract_pb2.WatchStudyRequest(study_id=study_id), timeout=self._stream_s)
-        async for response in listen("extract", call):
-            yield json_of(response.study)
+        with suppress(DeadlineExceeded):
+            async for response in listen("extract", call):
+                yield json_of(response.study)
 
     async def refine(self, body: RefinementBody) -> Json:
         """The sliders as the words want them."""

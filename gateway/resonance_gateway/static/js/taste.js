@@ -10,11 +10,15 @@ import { count, t } from "./strings.js";
 import { layerChart } from "./layers.js";
 
 const ASK_AGAIN_MS = 2000;
+const ASK_AGAIN_MS_MAX = 30_000;
+// A part that is full, restarting or slow says nothing about the taste, and neither does a line that broke (a reload breaks it, too).
+const PASSING = [0, 429, 503, 504];
 
 export class TasteStep {
   constructor() {
     this._stop = () => {};
     this._lastState = "";
+    this._timesLost = 0;
     byId("files").addEventListener("change", (event) => this._upload([...event.target.files]));
     byId("link-form").addEventListener("submit", (event) => this._link(event));
     byId("earlier-tastes").addEventListener("change", (event) => this._choose(event.target.value));
@@ -85,6 +89,7 @@ export class TasteStep {
     draft.tasteId = id;
     saveDraft();
     this._lastState = taste.state;
+    this._timesLost = 0;
     this._show(taste);
     if (!api.isFinal(taste)) this._watch(id);
   }
@@ -94,13 +99,15 @@ export class TasteStep {
     this._stop = api.watchTaste(id, (taste) => this._show(taste), (error) => this._lost(id, error));
   }
 
-  /** A line that broke (a reload breaks it, too) says nothing about the taste: ask again until somebody answers. */
+  /** Asks again, more and more seldom, until somebody answers; only a refusal is the end. */
   _lost(id, error) {
-    if (error.status) {
+    if (!PASSING.includes(error.status)) {
       this._fail(error);
       return;
     }
-    const again = setTimeout(() => this._follow(id).catch((failure) => this._lost(id, failure)), ASK_AGAIN_MS);
+    const waitMs = Math.min(ASK_AGAIN_MS * 2 ** this._timesLost, ASK_AGAIN_MS_MAX);
+    this._timesLost += 1;
+    const again = setTimeout(() => this._follow(id).catch((failure) => this._lost(id, failure)), waitMs);
     this._stop = () => clearTimeout(again);
   }
 

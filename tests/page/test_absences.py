@@ -1,0 +1,45 @@
+"""Where a part of the system is slow, away or full: the page waits for it, says so, and forgets nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from playwright.async_api import Browser
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
+from tests.page.conftest import Visit, visiting
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+LINK = "https://www.youtube.com/playlist?list=x"
+
+
+async def listen_to_a_link(visit: Visit) -> None:
+    await visit.open()
+    await visit.page.fill("#link", LINK)
+    await visit.page.click("#link-form button")
+    await visit.wait_for_text("#taste-stage", "Fetching the music")
+
+
+async def kept_taste(visit: Visit) -> str | None:
+    return json.loads(await visit.page.evaluate("localStorage['resonance.draft']"))["tasteId"]
+
+
+async def test_a_taste_that_takes_longer_than_a_stream_may_is_followed_to_its_end(browser: Browser) -> None:
+    async with visiting(browser, Script(job_wait_s=1.5), {}, request_s_max=2.0) as visit:
+        await listen_to_a_link(visit)
+        await visit.page.wait_for_selector("#taste-done:not([hidden])", timeout=20_000)
+        assert await kept_taste(visit) in visit.script.jobs
+        assert await visit.page.is_hidden("#taste-error")
+
+
+async def test_a_restart_of_the_services_does_not_lose_a_taste(browser: Browser) -> None:
+    async with visiting(browser, Script(job_wait_s=0.5), {}) as visit:
+        await listen_to_a_link(visit)
+        await visit.services.stop(0)
+        await asyncio.sleep(3.5)
+        assert await kept_taste(visit) in visit.script.jobs
+        assert await visit.page.is_hidden("#taste-error")
+        visit.services = await start_services(visit.script, visit.services.address)
+        await visit.page.wait_for_selector("#taste-done:not([hidden])", timeout=20_000)
