@@ -11,7 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from resonance.errors import DataLoss, DeadlineExceeded, NotFound, Unavailable, invalid_field
-from resonance.rpc import open_channel
+from resonance.rpc import STREAM_S_MAX, open_channel
 from resonance.settings import Settings
 from resonance.v1 import (
     extract_pb2,
@@ -46,8 +46,6 @@ Json = dict[str, Any]
 _UNARY_S = 20.0
 _REFINE_S = 40.0  # a language model may be asked first
 _HEALTH_S = 2.0
-# Even a performance has a deadline; whoever plays longer opens another.
-_PERFORMANCE_S = 6 * 3600.0
 _DAMAGED = ("OBJECT_DAMAGED", "VECTOR_DAMAGED", "NO_SUCH_OBJECT")
 _SERVICES = {
     "ingest": "resonance.v1.IngestService",
@@ -271,8 +269,8 @@ class Backends:
         return await _open_take(call, request.resume_sample_offset)
 
     def perform(self, body: PerformanceBody, request_id: str) -> LivePerformance:
-        """A performance that listens to its controls; whoever opened it closes it."""
-        return LivePerformance(self._generate.Perform(timeout=_PERFORMANCE_S), body, request_id)
+        """A performance that listens to its controls; whoever opened it closes it, and opens another to play for longer."""
+        return LivePerformance(self._generate.Perform(timeout=STREAM_S_MAX), body, request_id)
 
     async def replay(self, request_id: str) -> TakeStream:
         """A finished take once more."""
