@@ -11,6 +11,8 @@ from tests.contract.rest.script import Script
 from tests.contract.rest.scripted import start_services
 from tests.page.conftest import Visit, visiting
 
+from resonance.errors import NotFound, Overloaded, Unavailable
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 LINK = "https://www.youtube.com/playlist?list=x"
 
@@ -43,3 +45,43 @@ async def test_a_restart_of_the_services_does_not_lose_a_taste(browser: Browser)
         assert await visit.page.is_hidden("#taste-error")
         visit.services = await start_services(visit.script, visit.services.address)
         await visit.page.wait_for_selector("#taste-done:not([hidden])", timeout=20_000)
+
+
+async def test_live_music_that_is_refused_says_why_and_can_be_tried_again(visit: Visit) -> None:
+    visit.script.refusals["Perform"] = Overloaded("every place is taken; try again in 3 seconds", retry_after_s=3.0)
+    await visit.open()
+    await visit.page.fill("#prompt", "calm piano")
+    await visit.page.click("#live")
+    await visit.wait_for_text("#make-error", "Every place is taken")
+    assert await visit.text("#make-status") == ""
+    assert await visit.text("#live") == "Play live"
+    visit.script.refusals.clear()
+    await visit.page.click("#make-error button")
+    await visit.wait_for_text("#make-status", "Playing live")
+    assert await visit.page.is_hidden("#make-error")
+    await visit.page.click("#live")
+    await visit.wait_for_text("#make-status", "The live music has ended")
+    assert await visit.page.is_hidden("#make-error")
+
+
+async def test_a_version_goes_only_when_its_music_is_gone(visit: Visit) -> None:
+    async def reloaded() -> int:
+        await visit.page.reload()
+        await visit.page.wait_for_selector("html[data-ready=yes]")
+        await asyncio.sleep(0.5)
+        return len(json.loads(await visit.page.evaluate("localStorage['resonance.versions']"))["items"])
+
+    await visit.open()
+    for _ in range(2):
+        await visit.make()
+        await visit.wait_for_text("#make-status", "Ready")
+    visit.script.refusals["StreamTake"] = Unavailable("this service is stopping", retry_after_s=1.0)
+    assert [await reloaded(), await reloaded()] == [2, 2]
+    await visit.page.click("#undo")
+    await visit.wait_for_text("#again-error", "Nothing was lost")
+    visit.script.refusals.clear()
+    await visit.page.click("#again-error button")
+    await visit.page.wait_for_selector("#download:not([disabled])")
+    assert await visit.page.is_hidden("#again-error")
+    visit.script.refusals |= dict.fromkeys(("StreamTake", "Generate"), NotFound("there is no such take"))
+    assert await reloaded() == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from resonance.errors import ResonanceError
 from resonance.v1 import (
     generate_pb2,
     ingest_pb2,
@@ -41,6 +42,7 @@ class Script:
     cuts: list[int] = field(default_factory=list)  # the next streams end without an end mark after so many chunks
     wrong_digest: bool = False
     is_full: bool = False
+    refusals: dict[str, ResonanceError] = field(default_factory=dict)  # what these rpcs of GenerateService raise
     notices: tuple[str, ...] = ()
     generate_requests: list[generate_pb2.GenerateRequest] = field(default_factory=list)
     streams_open: int = 0
