@@ -39,6 +39,7 @@ class Script:
 
     chunk_wait_s: float = 0.0
     job_wait_s: float = 0.02
+    accept_wait_s: float = 0.0
     cuts: list[int] = field(default_factory=list)  # the next streams end without an end mark after so many chunks
     wrong_digest: bool = False
     is_full: bool = False

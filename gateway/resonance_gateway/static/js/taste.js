@@ -47,7 +47,7 @@ export class TasteStep {
 
   async _upload(files) {
     if (!files.length) return;
-    await this._submit(t("taste.sending"), () => api.uploadFiles(files, api.newRequestId()));
+    await this._submit(t("taste.sending"), (signal) => api.uploadFiles(files, api.newRequestId(), signal));
     byId("files").value = "";
   }
 
@@ -63,20 +63,28 @@ export class TasteStep {
     await this._submit(t("taste.asking"), () => api.submitLink(url, api.newRequestId()));
   }
 
+  /** `send(signal)` makes a taste; one that is made although it was stopped meanwhile is cancelled. */
   async _submit(stage, send) {
     startJob();
     clearProblem(byId("taste-error"));
     this._offerRetry(null);
     this._working({ stage, progress: null, tracks: [] });
     sayNow(stage);
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    this._stop = () => stopping.abort();
     try {
-      const taste = await send();
+      const taste = await send(signal);
+      if (signal.aborted) {
+        await api.cancelTaste(taste.id).catch(() => {});
+        return;
+      }
       draft.tasteId = taste.id;
       saveDraft();
       this._show(taste);
       this._watch(taste.id);
     } catch (error) {
-      this._fail(error);
+      if (!signal.aborted) this._fail(error);
     }
   }
 
@@ -164,8 +172,7 @@ export class TasteStep {
   }
 
   async _cancel() {
-    if (!draft.tasteId) return;
-    await api.cancelTaste(draft.tasteId).catch(() => {});
+    if (draft.tasteId) await api.cancelTaste(draft.tasteId).catch(() => {});
     this._cancelled();
   }
 
