@@ -48,6 +48,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 KEY_COOKIE = "resonance_key"
+_KEY = re.compile(r"[!-~]{1,200}")
 # The two requests whose bodies are passed on as they come and never held: the limit of uploads is theirs alone.
 _UPLOADS = {
     ("POST", "multipart/form-data"): re.compile("/v1/tastes"),
@@ -174,11 +175,10 @@ class CallerKey:
 
 
 def key_of(connection: HTTPConnection) -> str:
-    """The API key that came with a request; empty where none did."""
-    kind, _, key = connection.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer":
-        return key.strip() if key.strip().isascii() else ""
-    return connection.cookies.get(KEY_COOKIE, "")
+    """The API key that came with a request; empty where none did, or what no key can be (gRPC would not carry it either)."""
+    kind, _, text = connection.headers.get("authorization", "").partition(" ")
+    key = text.strip() if kind.lower() == "bearer" else connection.cookies.get(KEY_COOKIE, "")
+    return key if _KEY.fullmatch(key) else ""
 
 
 def _is_guarded(path: str) -> bool:

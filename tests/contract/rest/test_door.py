@@ -10,6 +10,8 @@ import sys
 import httpx
 import pytest
 from tests.contract.rest.conftest import Gateway
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
 
 from resonance.settings import Settings
 from resonance_gateway.build import open_gateway
@@ -79,6 +81,27 @@ async def test_no_kind_of_json_is_held_beyond_the_limit_of_json(gateway: Gateway
 async def test_only_uploads_have_the_limit_of_uploads(gateway: Gateway, method: str, path: str, kind: str) -> None:
     answer = await gateway.http.request(method, path, content=b" " * 400_000, headers={"Content-Type": kind})
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"Cookie", b"resonance_key=\xe9"),
+        (b"Cookie", b'resonance_key="\\012"'),
+        (b"Authorization", b"Bearer a\tb"),
+        (b"Authorization", b"Bearer \xe9"),
+        (b"Authorization", b"Bearer " + b"x" * 20_000),
+    ],
+)
+@pytest.mark.parametrize("auth", ["on", "off"])
+async def test_what_cannot_be_a_key_is_none(gateway: Gateway, header: tuple[bytes, bytes], auth: str) -> None:
+    services = await start_services(Script())
+    settings = Settings(http_addr="127.0.0.1:0", grpc_addr=services.address, auth=auth)
+    async with open_gateway(settings) as url, httpx.AsyncClient(base_url=url) as http:
+        answer = await http.get("/v1/models", headers=[header])
+    await services.stop(0)
+    assert answer.status_code == (401 if auth == "on" else 200)
+    assert auth == "off" or answer.json()["reason"] == "KEY_REQUIRED"
 
 
 async def test_health_names_every_service(gateway: Gateway) -> None:
