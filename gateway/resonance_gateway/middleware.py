@@ -48,6 +48,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 KEY_COOKIE = "resonance_key"
+_SECRET = re.compile("(?<=/shared/).+", re.IGNORECASE | re.DOTALL)
 _KEY = re.compile(r"[!-~]{1,200}")
 # The two requests whose bodies are passed on as they come and never held: the limit of uploads is theirs alone.
 _UPLOADS = {
@@ -90,7 +91,7 @@ class RequestLog:
             # is how HTTP says that a body was cut.
             _log.warning("take cut", detail=str(cut))
         took_ms = round((time.perf_counter() - started_s) * 1000, 1)
-        _log.info("request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+        _log.info("request", method=scope["method"], path=shown_path(scope), status=status, took_ms=took_ms)
 
     async def _log_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         started_s, code = time.perf_counter(), 1006
@@ -110,7 +111,12 @@ class RequestLog:
 
         await self._app(scope, receive_watched, send_watched)
         took_ms = round((time.perf_counter() - started_s) * 1000, 1)
-        _log.info("socket", path=scope["path"], close_code=code, took_ms=took_ms)
+        _log.info("socket", path=shown_path(scope), close_code=code, took_ms=took_ms)
+
+
+def shown_path(scope: Scope) -> str:
+    """The path as a log may keep it: whoever has a shared link's token may hear what it stands for."""
+    return _SECRET.sub("...", scope["path"])
 
 
 class SecurityHeaders:

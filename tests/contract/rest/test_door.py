@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -12,6 +13,8 @@ import pytest
 from tests.contract.rest.conftest import Gateway
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted import start_services
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from resonance.settings import Settings
 from resonance_gateway.build import open_gateway
@@ -102,6 +105,20 @@ async def test_what_cannot_be_a_key_is_none(gateway: Gateway, header: tuple[byte
     await services.stop(0)
     assert answer.status_code == (401 if auth == "on" else 200)
     assert auth == "off" or answer.json()["reason"] == "KEY_REQUIRED"
+
+
+@pytest.mark.parametrize("path", ["/shared/", "//shared/", "/Shared/x/", "/shared%2F", "/shared/%0a"])
+async def test_no_log_line_keeps_a_shared_links_token(
+    gateway: Gateway, path: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for method in ("GET", "HEAD", "POST"):
+        await gateway.http.request(method, f"{gateway.url}{path}k5hq3secret")
+    with contextlib.suppress(InvalidStatus):
+        async with connect(f"{gateway.url.replace('http', 'ws')}{path}k5hq3secret"):
+            pass
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert said.count("...") >= 4
+    assert "k5hq3secret" not in said
 
 
 async def test_health_names_every_service(gateway: Gateway) -> None:
