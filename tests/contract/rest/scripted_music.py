@@ -89,11 +89,13 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             started = generate_pb2.GenerationStarted(format=audio_format, recipe=opening.recipe, model=MODEL)
             yield generate_pb2.PerformResponse(started=started)
             pcm = hum(generate_pb2.GenerateRequest(duration_s=0.2, seed=1))
+            digest = hashlib.sha256()
             for sequence in range(500):
                 while not controls.empty():
                     control = controls.get_nowait()
                     if control.command == generate_pb2.PLAYBACK_COMMAND_STOP:
-                        yield generate_pb2.PerformResponse(finished=audio_pb2.StreamEnd())
+                        end = audio_pb2.StreamEnd(sample_count_total=sequence * len(pcm) // 2, sha256=digest.digest())
+                        yield generate_pb2.PerformResponse(finished=end)
                         return
                     if control.HasField("recipe"):
                         recipe = control.recipe
@@ -109,6 +111,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                 chunk = audio_pb2.AudioChunk(
                     sequence=sequence, sample_offset=sequence * count, sample_count=count, data=pcm
                 )
+                digest.update(pcm)
                 yield generate_pb2.PerformResponse(chunk=chunk)
                 await asyncio.sleep(0.1)
         finally:
