@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
+from resonance.beats import with_beats
 from resonance.errors import (
     FieldViolation,
     InvalidInput,
@@ -26,7 +27,6 @@ from resonance.rpc import ServerContext, validate
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
-from resonance_ingest.beats import with_beats
 from resonance_ingest.clips import read_chunks
 from resonance_ingest.job_store import JobStore, same_request
 from resonance_ingest.jobs import Job, Upload
