@@ -16,7 +16,7 @@ from rich.progress import Progress
 from resonance.client import DEFAULT_ADDRESS, AsyncClient, Client
 from resonance.process import run_process
 from resonance.requests import request_of, taste_options_of
-from resonance.settings import Settings
+from resonance.settings import Settings, read_settings
 from resonance.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
 from resonance_cli import steering_commands
@@ -120,7 +120,7 @@ def perform(
     opening.recipe.prompts.add(text=prompt)
 
     async def play() -> None:
-        async with AsyncClient(address) as client:
+        async with AsyncClient(address, api_key=read_settings().api_key) as client:
             performing = Performing(opening, say, warn, is_unclamped=unclamped)
             await performing.play(client, out, sys.stdin, duration_s=duration_s)
 

@@ -45,11 +45,13 @@ class Listener:
     error: str = ""
 
 
-async def bombard(address: str, plan: Plan, on_progress: Callable[[float], None]) -> list[Listener]:
+async def bombard(
+    address: str, plan: Plan, on_progress: Callable[[float], None], *, api_key: str = ""
+) -> list[Listener]:
     """Open-loop load: a late answer does not make the next listener come later. Returns every listener, arrivals in order."""
     dice = random.Random(plan.seed)
     listeners: list[Listener] = []
-    async with AsyncClient(address) as client, asyncio.TaskGroup() as group:
+    async with AsyncClient(address, api_key=api_key) as client, asyncio.TaskGroup() as group:
         started_s, due_s = time.perf_counter(), 0.0
         while (due_s := due_s + dice.expovariate(plan.rate_hz)) < plan.duration_s:
             await asyncio.sleep(max(0.0, started_s + due_s - time.perf_counter()))

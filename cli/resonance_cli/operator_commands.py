@@ -39,7 +39,9 @@ def bench_load(
     plan = Plan(rate_hz=rate_hz, duration_s=duration_s, take_s=take_s, seed=seed)
     with told_errors(), progress_bar(as_json=False) as progress:
         task = progress.add_task("listeners arrive", total=duration_s)
-        listeners = asyncio.run(bombard(address, plan, lambda done_s: progress.update(task, completed=done_s)))
+        api_key = read_settings().api_key
+        load = bombard(address, plan, lambda done_s: progress.update(task, completed=done_s), api_key=api_key)
+        listeners = asyncio.run(load)
     figures = summary(plan, listeners)
     if out is not None:
         out.write_text(json.dumps({**figures, "listeners": [asdict(one) for one in listeners]}, indent=1) + "\n")

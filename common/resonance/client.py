@@ -42,7 +42,7 @@ from resonance.v1 import (
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _PART_BYTES = 256 * 1024
 _RESUMES_MAX = 3
-_FINAL = (jobs_pb2.JOB_STATE_COMPLETED, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED)
+_WATCH_TRIES_MAX, _WATCH_WAIT_S_MAX = 15, 10.0  # two minutes in all: so long a service may take to restart
 Result = TypeVar("Result")
 OnJob = Callable[[jobs_pb2.Job], None]
 
@@ -107,7 +107,7 @@ class AsyncClient:
             pairs=[extract_pb2.PromptPair(positive=more, negative=less) for more, less in pairs],
             music_pairs=[extract_pb2.MusicPair(positive=more, negative=less) for more, less in music_pairs],
         )
-        return await _last_concept(self.extract.ComputeConcept(request))
+        return await _last_concept(_told_stream(self.extract.ComputeConcept(request)))
 
     async def reference(self) -> extract_pb2.ReferenceSummary:
         """What the model's reference is."""
@@ -115,7 +115,8 @@ class AsyncClient:
 
     async def calibrate_concept(self, name: str) -> extract_pb2.Concept:
         """Measures a concept's safe range."""
-        return await _last_concept(self.extract.CalibrateConcept(extract_pb2.CalibrateConceptRequest(name=name)))
+        request = extract_pb2.CalibrateConceptRequest(name=name)
+        return await _last_concept(_watched(lambda: self.extract.CalibrateConcept(request)))
 
     async def refine(
         self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
@@ -131,8 +132,8 @@ class AsyncClient:
     ) -> extract_pb2.Study:
         """Starts or resumes a study and waits for it; it goes on where nobody waits. Raises the fault of a failed one."""
         study = (await _told(self.extract.StartStudy(request))).study
-        watched = self.extract.WatchStudy(extract_pb2.WatchStudyRequest(study_id=study.study_id))
-        async for response in _told_stream(watched):
+        asked = extract_pb2.WatchStudyRequest(study_id=study.study_id)
+        async for response in _watched(lambda: self.extract.WatchStudy(asked)):
             study = response.study
             if on_change is not None:
                 on_change(study)
@@ -183,13 +184,11 @@ class AsyncClient:
         Raises:
             ResonanceError: the job failed, with its own reason, or was cancelled.
         """
-        job = jobs_pb2.Job()
-        async for response in _told_stream(self.ingest.WatchJob(ingest_pb2.WatchJobRequest(job_id=job_id))):
+        job, asked = jobs_pb2.Job(), ingest_pb2.WatchJobRequest(job_id=job_id)
+        async for response in _watched(lambda: self.ingest.WatchJob(asked)):
             job = response.job
             if on_change is not None and not response.is_unchanged:
                 on_change(job)
-            if job.state in _FINAL:
-                break
         if job.state != jobs_pb2.JOB_STATE_COMPLETED:
             raise ResonanceError(job.error.message or "the job was cancelled", reason=job.error.reason or "CANCELLED")
         return job
@@ -349,9 +348,26 @@ async def _told_stream(call: Any) -> AsyncGenerator[Any, None]:
         call.cancel()
 
 
-async def _last_concept(call: Any) -> extract_pb2.Concept:
+async def _watched(begin: Callable[[], Any]) -> AsyncGenerator[Any, None]:
+    """The messages of a call that goes on where it was when it is begun again, which is done where the line breaks."""
+    tries_left = 0  # whoever cannot be reached at all is told so at once
+    while True:
+        try:
+            async with aclosing(_told_stream(begin())) as responses:
+                async for response in responses:
+                    tries_left = _WATCH_TRIES_MAX
+                    yield response
+            return
+        except Unavailable:
+            if not tries_left:
+                raise
+        await asyncio.sleep(min(0.2 * 2 ** (_WATCH_TRIES_MAX - tries_left), _WATCH_WAIT_S_MAX))
+        tries_left -= 1
+
+
+async def _last_concept(responses: AsyncIterator[Any]) -> extract_pb2.Concept:
     concept = extract_pb2.Concept()
-    async for response in _told_stream(call):
+    async for response in responses:
         if response.HasField("concept"):
             concept = response.concept
     return concept

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from resonance.errors import DataLoss, NotFound, Unavailable, invalid_field
-from resonance.rpc import open_channel
+from resonance.errors import DataLoss, DeadlineExceeded, NotFound, Unavailable, invalid_field
+from resonance.rpc import STREAM_S_MAX, open_channel
 from resonance.settings import Settings
 from resonance.v1 import (
     extract_pb2,
@@ -46,8 +46,6 @@ Json = dict[str, Any]
 _UNARY_S = 20.0
 _REFINE_S = 40.0  # a language model may be asked first
 _HEALTH_S = 2.0
-# Even a performance has a deadline; whoever plays longer opens another.
-_PERFORMANCE_S = 6 * 3600.0
 _DAMAGED = ("OBJECT_DAMAGED", "VECTOR_DAMAGED", "NO_SUCH_OBJECT")
 _SERVICES = {
     "ingest": "resonance.v1.IngestService",
@@ -177,11 +175,12 @@ class Backends:
         await ask("ingest", self._ingest.DeleteJob(request, timeout=_UNARY_S))
 
     async def watch_taste(self, taste_id: str, after_revision: int | None) -> AsyncGenerator[Json, None]:
-        """The taste now and at every change, until its state is final."""
+        """The taste now and at every change, until its state is final, or until the stream's time is up: ask again then."""
         request = ingest_pb2.WatchJobRequest(job_id=taste_id, after_revision=after_revision)
         call = self._ingest.WatchJob(request, timeout=self._stream_s)
-        async for response in listen("ingest", call):
-            yield messages.taste_json(response.job)
+        with suppress(DeadlineExceeded):
+            async for response in listen("ingest", call):
+                yield messages.taste_json(response.job)
 
     # Concepts.
 
@@ -240,10 +239,11 @@ class Backends:
         return json_of((await ask("extract", self._extract.CancelStudy(request, timeout=_UNARY_S))).study)
 
     async def watch_study(self, study_id: str) -> AsyncGenerator[Json, None]:
-        """The study now and at every change, until it is final."""
+        """The study now and at every change, until it is final, or until the stream's time is up: ask again then."""
         call = self._extract.WatchStudy(extract_pb2.WatchStudyRequest(study_id=study_id), timeout=self._stream_s)
-        async for response in listen("extract", call):
-            yield json_of(response.study)
+        with suppress(DeadlineExceeded):
+            async for response in listen("extract", call):
+                yield json_of(response.study)
 
     async def refine(self, body: RefinementBody) -> Json:
         """The sliders as the words want them."""
@@ -269,8 +269,8 @@ class Backends:
         return await _open_take(call, request.resume_sample_offset)
 
     def perform(self, body: PerformanceBody, request_id: str) -> LivePerformance:
-        """A performance that listens to its controls; whoever opened it closes it."""
-        return LivePerformance(self._generate.Perform(timeout=_PERFORMANCE_S), body, request_id)
+        """A performance that listens to its controls; whoever opened it closes it, and opens another to play for longer."""
+        return LivePerformance(self._generate.Perform(timeout=STREAM_S_MAX), body, request_id)
 
     async def replay(self, request_id: str) -> TakeStream:
         """A finished take once more."""

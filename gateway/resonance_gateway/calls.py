@@ -43,11 +43,11 @@ async def write_upload(
 ) -> None:
     """Writes until the files end or the service has answered early; then awaiting the call tells what it answered."""
     await call.wait_for_connection()
-    await _wrote(call, header)
+    await wrote(call, header)
     async for part in files:
-        if not await _wrote(call, _upload_message(part)):
+        if not await wrote(call, _upload_message(part)):
             return
-    if await _wrote(call, messages.upload_end()):
+    if await wrote(call, messages.upload_end()):
         await call.done_writing()
 
 
@@ -56,11 +56,11 @@ async def write_bytes(
 ) -> ClientDisconnect | None:
     """Writes until the bytes end or the service has answered early. Returns the caller's leaving, where it left."""
     await call.wait_for_connection()
-    await _wrote(call, position)
+    await wrote(call, position)
     try:
         async for chunk in chunks:
             for at in range(0, len(chunk), _PIECE_BYTES):
-                if not await _wrote(call, ingest_pb2.WriteUploadRequest(data=chunk[at : at + _PIECE_BYTES])):
+                if not await wrote(call, ingest_pb2.WriteUploadRequest(data=chunk[at : at + _PIECE_BYTES])):
                     return None
     except ClientDisconnect as left:
         await call.done_writing()
@@ -69,8 +69,8 @@ async def write_bytes(
     return None
 
 
-async def _wrote(call: Any, message: Message) -> bool:
-    """Whether the message could be written; False means that the service has answered already.
+async def wrote(call: Any, message: Message) -> bool:
+    """Whether the message could be written; False means that the service has answered already. One write at a time.
 
     This goes below `call.write`, which replaces the service's answer by INTERNAL where the two cross: on loopback a
     refusal in the middle of an upload was lost in 3 of 60 to 5 of 5 tries, and in 0 of 300 this way.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from resonance.errors import Unauthenticated
 from resonance.identity import set_caller_key
 from resonance.ids import new_request_id
 from resonance_gateway.problems import problem_of, problem_of_http
+from resonance_gateway.requests import media_type_of
 from resonance_gateway.take_stream import TakeCutError
 
 _log = structlog.get_logger("gateway")
@@ -46,7 +48,13 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 KEY_COOKIE = "resonance_key"
-_UPLOAD_TYPES = ("multipart/", "application/offset+octet-stream")
+_SECRET = re.compile("(?<=/shared/).+", re.IGNORECASE | re.DOTALL)
+_KEY = re.compile(r"[!-~]{1,200}")
+# The two requests whose bodies are passed on as they come and never held: the limit of uploads is theirs alone.
+_UPLOADS = {
+    ("POST", "multipart/form-data"): re.compile("/v1/tastes"),
+    ("PATCH", "application/offset+octet-stream"): re.compile("/v1/uploads/[^/]+"),
+}
 # The one path whose JSON may carry a tune.
 _MELODY_PATH = "/v1/generations"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -83,7 +91,7 @@ class RequestLog:
             # is how HTTP says that a body was cut.
             _log.warning("take cut", detail=str(cut))
         took_ms = round((time.perf_counter() - started_s) * 1000, 1)
-        _log.info("request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+        _log.info("request", method=scope["method"], path=shown_path(scope), status=status, took_ms=took_ms)
 
     async def _log_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         started_s, code = time.perf_counter(), 1006
@@ -103,7 +111,12 @@ class RequestLog:
 
         await self._app(scope, receive_watched, send_watched)
         took_ms = round((time.perf_counter() - started_s) * 1000, 1)
-        _log.info("socket", path=scope["path"], close_code=code, took_ms=took_ms)
+        _log.info("socket", path=shown_path(scope), close_code=code, took_ms=took_ms)
+
+
+def shown_path(scope: Scope) -> str:
+    """The path as a log may keep it: whoever has a shared link's token may hear what it stands for."""
+    return _SECRET.sub("...", scope["path"])
 
 
 class SecurityHeaders:
@@ -168,11 +181,10 @@ class CallerKey:
 
 
 def key_of(connection: HTTPConnection) -> str:
-    """The API key that came with a request; empty where none did."""
-    kind, _, key = connection.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer":
-        return key.strip() if key.strip().isascii() else ""
-    return connection.cookies.get(KEY_COOKIE, "")
+    """The API key that came with a request; empty where none did, or what no key can be (gRPC would not carry it either)."""
+    kind, _, text = connection.headers.get("authorization", "").partition(" ")
+    key = text.strip() if kind.lower() == "bearer" else connection.cookies.get(KEY_COOKIE, "")
+    return key if _KEY.fullmatch(key) else ""
 
 
 def _is_guarded(path: str) -> bool:
@@ -190,12 +202,8 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        headers = Headers(scope=scope)
-        is_upload = headers.get("content-type", "").lower().startswith(_UPLOAD_TYPES)
-        limit = self._upload_bytes_max if is_upload else self._json_bytes_max
-        if not is_upload and scope["path"] == _MELODY_PATH:
-            limit += self._melody_bytes_max
-        declared = headers.get("content-length", "")
+        limit = self._limit_of(scope)
+        declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             return await _refuse(_too_large(limit), scope, receive, send)
         seen = 0
@@ -209,6 +217,12 @@ class BodyLimit:
             return message
 
         return await self._app(scope, receive_bounded, send)
+
+    def _limit_of(self, scope: Scope) -> int:
+        asked = (scope["method"], media_type_of(HTTPConnection(scope)))
+        if any(asked == upload and place.fullmatch(scope["path"]) for upload, place in _UPLOADS.items()):
+            return self._upload_bytes_max
+        return self._json_bytes_max + (self._melody_bytes_max if scope["path"] == _MELODY_PATH else 0)
 
 
 async def _refuse(refusal: HTTPException, scope: Scope, receive: Receive, send: Send) -> None:

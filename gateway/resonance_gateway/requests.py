@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from resonance.errors import NotFound, invalid_field
 from resonance.ids import is_request_id, new_request_id
@@ -35,7 +35,7 @@ def read_query(request: Request, model: type[Model]) -> Model:
     return check(model, dict(request.query_params))
 
 
-def media_type_of(request: Request) -> str:
+def media_type_of(request: HTTPConnection) -> str:
     """The content type without its parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -11,6 +10,7 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
+from resonance.beats import with_beats
 from resonance.errors import ResonanceError
 from resonance_gateway.problems import problem_fields
 
@@ -44,30 +44,8 @@ async def _lines(first: Event | None, rest: AsyncGenerator[Event, None]) -> Asyn
         if first is not None:
             yield first.encode()
         try:
-            async with aclosing(_with_heartbeat(rest)) as beats:
+            async with aclosing(with_beats(rest, _QUIET_S)) as beats:
                 async for event in beats:
                     yield event.encode() if event else b": still here\n\n"
         except ResonanceError as error:
             yield Event(name="problem", data=problem_fields(error)).encode()
-
-
-async def _with_heartbeat(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event | None, None]:
-    """The events, and None whenever none came for a while."""
-    waiting: asyncio.Future[Event] | None = None
-    try:
-        while True:
-            waiting = waiting or asyncio.ensure_future(anext(events))
-            done, _ = await asyncio.wait({waiting}, timeout=_QUIET_S)
-            if not done:
-                yield None
-                continue
-            try:
-                event = waiting.result()
-            except StopAsyncIteration:
-                return
-            waiting = None
-            yield event
-    finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,6 +15,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted import start_services
 
+from resonance.rpc import RpcServer
 from resonance.settings import Settings
 from resonance_gateway.build import open_gateway
 
@@ -43,6 +46,7 @@ class Visit:
     page: Page
     url: str
     script: Script
+    services: RpcServer
     complaints: list[str] = field(default_factory=list)
 
     async def open(self) -> None:
@@ -88,19 +92,25 @@ def context_options() -> dict[str, object]:
     return {}
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser: Browser, context_options: dict[str, object]) -> AsyncIterator[Visit]:
-    script = Script(chunk_wait_s=0.05, job_wait_s=0.15)
+@asynccontextmanager
+async def visiting(browser: Browser, script: Script, options: dict[str, Any], **settings: Any) -> AsyncIterator[Visit]:
+    """A page before a gateway with these settings, and scripted services."""
     services = await start_services(script)
-    async with open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=services.address)) as url:
-        context: BrowserContext = await browser.new_context(**context_options)
+    async with open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=services.address, **settings)) as url:
+        context: BrowserContext = await browser.new_context(**options)
         page = await context.new_page()
-        seen = Visit(page, url, script)
+        seen = Visit(page, url, script, services)
         _listen(page, seen.complaints)
         yield seen
         await context.close()
-    await services.stop(0)
+    await seen.services.stop(0)
     assert seen.complaints == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser: Browser, context_options: dict[str, object]) -> AsyncIterator[Visit]:
+    async with visiting(browser, Script(chunk_wait_s=0.05, job_wait_s=0.15), context_options) as seen:
+        yield seen
 
 
 def _listen(page: Page, complaints: list[str]) -> None:

@@ -39,7 +39,7 @@ async def visit(browser: Browser) -> AsyncIterator[KeyedVisit]:
     async with open_gateway(replace(settings, grpc_addr=services.address)) as url:
         context = await browser.new_context(viewport={"width": 1100, "height": 800})
         page = await context.new_page()
-        yield KeyedVisit(page, url, script, key=key)
+        yield KeyedVisit(page, url, script, services, key=key)
         await context.close()
     await services.stop(0)
 

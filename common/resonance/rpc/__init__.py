@@ -6,7 +6,7 @@ import grpc
 
 from resonance.rpc.channel import open_channel
 from resonance.rpc.door import Door
-from resonance.rpc.server import RpcServer
+from resonance.rpc.server import STREAM_S_MAX, RpcServer
 from resonance.rpc.status import error_of, http_status_of, rpc_code_of
 from resonance.rpc.validation import validate
 
@@ -14,6 +14,7 @@ from resonance.rpc.validation import validate
 ServerContext = grpc.aio.ServicerContext[Any, Any]
 
 __all__ = [
+    "STREAM_S_MAX",
     "Door",
     "RpcServer",
     "ServerContext",

@@ -14,15 +14,17 @@ from resonance.rpc.door import Door
 from resonance.rpc.interceptors import CallInterceptor
 
 MESSAGE_BYTES_MAX = 20 * 1024 * 1024
+STREAM_S_MAX = 6 * 3600.0  # the longest that a stream may last: a performance
 _OPTIONS = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
     ("grpc.so_reuseport", 0),  # a second server on the same port is an error, not a coin toss
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5000),
-    # One channel sticks to one pod behind an ordinary Service; a bounded age lets clients find new replicas.
+    # One channel sticks to one pod behind an ordinary Service; a bounded age lets clients find new replicas. It is for new
+    # calls: whatever plays on the old connection plays to its end.
     ("grpc.max_connection_age_ms", 30 * 60 * 1000),
-    ("grpc.max_connection_age_grace_ms", 15 * 60 * 1000),
+    ("grpc.max_connection_age_grace_ms", round(STREAM_S_MAX * 1000)),
 ]
 _log = structlog.get_logger("rpc")
 

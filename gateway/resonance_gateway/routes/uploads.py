@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Annotated, Any
@@ -136,7 +135,7 @@ def _metadata_of(header: str) -> dict[str, str]:
         key, _, value = pair.partition(" ")
         try:
             found[key] = base64.b64decode(value, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # of base64, of UTF-8, or of what is not even ASCII
             raise invalid_field("Upload-Metadata", "MALFORMED", f"the value of {key[:64]} is not base64") from None
     return found
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
+from resonance.beats import with_beats
 from resonance.errors import NotFound, Overloaded, ResonanceError, invalid_field
 from resonance.identity import current_owner
 from resonance.ids import digest_of, job_id_of, new_request_id
@@ -20,7 +21,6 @@ from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.taste_options import check_taste_options
 from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
-from resonance_ingest.beats import with_beats
 from resonance_ingest.clips import read_chunks
 from resonance_ingest.endings import to_its_end
 from resonance_ingest.job_store import JobStore, same_request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from resonance.errors import ResonanceError
 from resonance.v1 import (
     generate_pb2,
     ingest_pb2,
@@ -38,9 +39,11 @@ class Script:
 
     chunk_wait_s: float = 0.0
     job_wait_s: float = 0.02
+    accept_wait_s: float = 0.0
     cuts: list[int] = field(default_factory=list)  # the next streams end without an end mark after so many chunks
     wrong_digest: bool = False
     is_full: bool = False
+    refusals: dict[str, ResonanceError] = field(default_factory=dict)  # what these rpcs of GenerateService raise
     notices: tuple[str, ...] = ()
     revoked: list[str] = field(default_factory=list)
     played: tuple[steering_pb2.PlayedStrength, ...] = ()

@@ -66,6 +66,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
     async def SubmitPlaylist(self, request, context):
         if "example" in request.url:
             raise InvalidInput("url: this host is not one that we read; upload the files instead")
+        await asyncio.sleep(self._script.accept_wait_s)
         job = self._accept(request.request_id, request.title or "Linked list", request.options, ["One", "Two"])
         job.source_url = request.url
         return ingest_pb2.SubmitPlaylistResponse(job=job)
@@ -88,6 +89,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
                 self._script.upload_messages_max = max(self._script.upload_messages_max, len(request.data))
                 if request.data.startswith(b"refuse me"):
                     raise InvalidInput("the first file is one that nobody wants")
+        await asyncio.sleep(self._script.accept_wait_s)
         job = self._accept(header.request_id, header.title or names[0], header.options, names)
         return ingest_pb2.UploadPlaylistResponse(job=job)
 

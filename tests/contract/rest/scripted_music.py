@@ -40,6 +40,10 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
     def __init__(self, script: Script) -> None:
         self._script = script
 
+    def _refuse(self, rpc: str) -> None:
+        if refusal := self._script.refusals.get(rpc):
+            raise refusal
+
     async def GetModel(self, request, context):
         model = generate_pb2.ModelInfo()
         model.CopyFrom(MODEL)
@@ -51,6 +55,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         asked = generate_pb2.GenerateRequest()
         asked.CopyFrom(request)
         script.generate_requests.append(asked)
+        self._refuse("Generate")
         if script.is_full:
             raise Overloaded("every place is taken; try again in 3 seconds", retry_after_s=3.0)
         for use in request.recipe.tastes:
@@ -69,6 +74,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
 
     async def Perform(self, requests, context) -> AsyncIterator[generate_pb2.PerformResponse]:
         """Hums in real time; obeys at once; stops when told."""
+        self._refuse("Perform")
         opening = (await anext(requests)).opening
         controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
         recipe, melody = opening.recipe, opening.melody.wav
@@ -83,11 +89,13 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             started = generate_pb2.GenerationStarted(format=audio_format, recipe=opening.recipe, model=MODEL)
             yield generate_pb2.PerformResponse(started=started)
             pcm = hum(generate_pb2.GenerateRequest(duration_s=0.2, seed=1))
+            digest = hashlib.sha256()
             for sequence in range(500):
                 while not controls.empty():
                     control = controls.get_nowait()
                     if control.command == generate_pb2.PLAYBACK_COMMAND_STOP:
-                        yield generate_pb2.PerformResponse(finished=audio_pb2.StreamEnd())
+                        end = audio_pb2.StreamEnd(sample_count_total=sequence * len(pcm) // 2, sha256=digest.digest())
+                        yield generate_pb2.PerformResponse(finished=end)
                         return
                     if control.HasField("recipe"):
                         recipe = control.recipe
@@ -105,6 +113,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                 chunk = audio_pb2.AudioChunk(
                     sequence=sequence, sample_offset=sequence * count, sample_count=count, data=pcm
                 )
+                digest.update(pcm)
                 yield generate_pb2.PerformResponse(chunk=chunk)
                 await asyncio.sleep(0.1)
         finally:
@@ -173,6 +182,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         return generate_pb2.GetTakeResponse(take=self._script.takes[request.request_id][0])
 
     async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:
+        self._refuse("StreamTake")
         take = (await self.GetTake(request, context)).take
         again = generate_pb2.GenerateRequest(
             request_id=take.request_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -10,6 +11,10 @@ import sys
 import httpx
 import pytest
 from tests.contract.rest.conftest import Gateway
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from resonance.settings import Settings
 from resonance_gateway.build import open_gateway
@@ -53,6 +58,67 @@ async def test_another_sites_page_cannot_change_anything(gateway: Gateway, heade
     answer = await gateway.http.post("/v1/generations", json={"prompt": "x"}, headers=headers)
     assert answer.status_code == 403
     assert gateway.script.generate_requests == []
+
+
+@pytest.mark.parametrize("path", ["/v1/refinements", "/v1/session", "/v1/tastes"])
+async def test_no_kind_of_json_is_held_beyond_the_limit_of_json(gateway: Gateway, path: str) -> None:
+    async def spaces():
+        for _ in range(40):
+            yield b" " * 10_000
+
+    for body in (b" " * 400_000, spaces()):
+        answer = await gateway.http.post(path, content=body, headers={"Content-Type": "multipart/x+json"})
+        assert (answer.status_code, answer.json()["reason"]) == (413, "BODY_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "/v1/session", "multipart/form-data; boundary=b"),
+        ("PUT", "/v1/tastes", "multipart/form-data; boundary=b"),
+        ("POST", "/v1/tastes", "application/offset+octet-stream"),
+        ("POST", "/v1/uploads", "application/offset+octet-stream"),
+        ("POST", "/v1/uploads/a/b", "application/offset+octet-stream"),
+    ],
+)
+async def test_only_uploads_have_the_limit_of_uploads(gateway: Gateway, method: str, path: str, kind: str) -> None:
+    answer = await gateway.http.request(method, path, content=b" " * 400_000, headers={"Content-Type": kind})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"Cookie", b"resonance_key=\xe9"),
+        (b"Cookie", b'resonance_key="\\012"'),
+        (b"Authorization", b"Bearer a\tb"),
+        (b"Authorization", b"Bearer \xe9"),
+        (b"Authorization", b"Bearer " + b"x" * 20_000),
+    ],
+)
+@pytest.mark.parametrize("auth", ["on", "off"])
+async def test_what_cannot_be_a_key_is_none(gateway: Gateway, header: tuple[bytes, bytes], auth: str) -> None:
+    services = await start_services(Script())
+    settings = Settings(http_addr="127.0.0.1:0", grpc_addr=services.address, auth=auth)
+    async with open_gateway(settings) as url, httpx.AsyncClient(base_url=url) as http:
+        answer = await http.get("/v1/models", headers=[header])
+    await services.stop(0)
+    assert answer.status_code == (401 if auth == "on" else 200)
+    assert auth == "off" or answer.json()["reason"] == "KEY_REQUIRED"
+
+
+@pytest.mark.parametrize("path", ["/shared/", "//shared/", "/Shared/x/", "/shared%2F", "/shared/%0a"])
+async def test_no_log_line_keeps_a_shared_links_token(
+    gateway: Gateway, path: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for method in ("GET", "HEAD", "POST"):
+        await gateway.http.request(method, f"{gateway.url}{path}k5hq3secret")
+    with contextlib.suppress(InvalidStatus):
+        async with connect(f"{gateway.url.replace('http', 'ws')}{path}k5hq3secret"):
+            pass
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert said.count("...") >= 4
+    assert "k5hq3secret" not in said
 
 
 async def test_health_names_every_service(gateway: Gateway) -> None:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import httpx
 import pytest
 from tests.contract.rest.conftest import Gateway
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import ScriptedExtract, start_services
+
+from resonance.settings import Settings
+from resonance_gateway.build import open_gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -34,6 +42,21 @@ async def test_a_study_can_be_followed_to_its_end(gateway: Gateway) -> None:
     assert told.headers["content-type"].startswith("text/event-stream")
     assert told.text.count("event: study") == 3
     assert '"state":"completed"' in told.text.replace(" ", "")
+
+
+async def test_a_stream_whose_time_is_up_ends_without_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(self, request, context):
+        await asyncio.sleep(60)
+        yield
+
+    monkeypatch.setattr(ScriptedExtract, "WatchStudy", never)
+    services = await start_services(Script())
+    settings = Settings(http_addr="127.0.0.1:0", grpc_addr=services.address, request_s_max=1.0)
+    async with open_gateway(settings) as url, httpx.AsyncClient(base_url=url, timeout=20) as http:
+        place = (await http.post("/v1/concepts/energy/layers")).headers["location"]
+        told = await http.get(place + "/events")
+    await services.stop(0)
+    assert (told.status_code, told.text) == (200, "")
 
 
 async def test_a_tastes_calibration_can_be_read(gateway: Gateway) -> None:

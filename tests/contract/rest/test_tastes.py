@@ -8,6 +8,11 @@ import json
 import httpx
 import pytest
 from tests.contract.rest.conftest import Gateway
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
+
+from resonance.settings import Settings
+from resonance_gateway.build import open_gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -145,6 +150,22 @@ async def test_a_watcher_who_comes_back_misses_and_repeats_nothing(gateway: Gate
     assert min(ids) > seen
     again = await gateway.http.get(f"/v1/tastes/{taste['id']}/events", headers={"Last-Event-ID": str(max(ids))})
     assert again.status_code == 204
+
+
+async def test_a_stream_whose_time_is_up_ends_quietly_and_the_next_one_goes_on() -> None:
+    services = await start_services(script := Script(job_wait_s=0.4))
+    settings = Settings(http_addr="127.0.0.1:0", grpc_addr=services.address, request_s_max=1.0)
+    async with open_gateway(settings) as url, httpx.AsyncClient(base_url=url, timeout=20) as http:
+        taste = (await http.post("/v1/tastes", json={"url": "https://youtu.be/x"})).json()
+        gateway = Gateway(url, http, script)
+        streams = [await _events(gateway, taste["id"])]
+        while json.loads(streams[-1][-1]["data"])["state"] != "completed":
+            streams.append(await _events(gateway, taste["id"], headers={"Last-Event-ID": streams[-1][-1]["id"]}))
+    await services.stop(0)
+    events = [event for stream in streams for event in stream]
+    assert len(streams) > 1
+    assert {event["event"] for event in events} == {"taste"}
+    assert [int(event["id"]) for event in events] == sorted({int(event["id"]) for event in events})
 
 
 async def test_one_bad_track_leaves_the_others_unharmed(gateway: Gateway) -> None:

@@ -67,6 +67,14 @@ async def test_a_wrong_patch_is_told_apart(gateway: Gateway, headers: dict[str, 
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("metadata", [b"filename \xe9", b"filename %%%", b"filename /w=="])
+async def test_metadata_that_cannot_be_read_is_a_named_fault(gateway: Gateway, metadata: bytes) -> None:
+    headers = [(b"Upload-Length", b"4"), (b"Upload-Metadata", metadata)]
+    answer = await gateway.http.post("/v1/uploads", headers=headers)
+    assert answer.status_code == 422
+    assert [fault["field"] for fault in answer.json()["errors"]] == ["Upload-Metadata"]
+
+
 async def test_what_arrived_before_the_caller_left_is_kept(gateway: Gateway) -> None:
     place = await opened(gateway, 3_000_000)
 

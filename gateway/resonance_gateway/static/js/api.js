@@ -44,13 +44,16 @@ export async function deleteTake(id) {
   await ask(`${TAKES}/${id}`, { method: "DELETE" });
 }
 
-/** Sends files; text fields go before them, so that the server can pass the files on as they come. */
-export async function uploadFiles(files, options, requestId) {
+/**
+ * Sends files; text fields go before them, so that the server can pass the files on as they come. `signal` stops it while bytes are still
+ * on their way; what has arrived whole is a taste, which is answered and can be cancelled.
+ */
+export async function uploadFiles(files, options, requestId, signal) {
   const form = new FormData();
   form.append("request_id", requestId);
   form.append("options", JSON.stringify(options));
   for (const file of files) form.append("files", file, file.name);
-  return (await ask(TASTES, { method: "POST", body: form })).json();
+  return (await ask(TASTES, { body: form, signal }, sendForm)).json();
 }
 
 /** Calls `onTaste` at every change until the state is final; returns a function that stops watching. */
@@ -141,16 +144,34 @@ const json = (body) => ({ body: JSON.stringify(body), headers: { "Content-Type":
 const getJson = async (url) => (await ask(url)).json();
 const sendJson = async (url, body) => (await ask(url, { method: "POST", ...json(body) })).json();
 
-async function ask(url, options = {}) {
+/** A POST as `fetch` does it, but for its `signal`, which counts only until the last byte is sent: `fetch` cannot tell when that is. */
+function sendForm(url, { body, signal }) {
+  return new Promise((answer, fail) => {
+    const request = new XMLHttpRequest();
+    const stop = () => request.abort();
+    request.open("POST", url);
+    request.upload.addEventListener("load", () => signal.removeEventListener("abort", stop));
+    request.addEventListener("load", () => {
+      const headers = { "Retry-After": request.getResponseHeader("Retry-After") || "" };
+      answer(new Response(request.response, { status: request.status, headers }));
+    });
+    request.addEventListener("error", () => fail(new TypeError("network")));
+    request.addEventListener("abort", () => fail(new DOMException("stopped", "AbortError")));
+    signal.addEventListener("abort", stop);
+    request.send(body);
+  });
+}
+
+async function ask(url, options = {}, send = fetch) {
   let response;
   try {
-    response = await fetch(url, options);
+    response = await send(url, options);
   } catch (failure) {
     if (failure.name === "AbortError") throw failure;
     throw new ApiError(null);
   }
   if (response.ok) return response;
-  if (response.status === 401 && (await signIn())) return ask(url, options);
+  if (response.status === 401 && (await signIn())) return ask(url, options, send);
   const problem = await response.json().catch(() => null);
   throw new ApiError(problem, Number(response.headers.get("Retry-After")) || null);
 }

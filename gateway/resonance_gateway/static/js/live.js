@@ -17,6 +17,7 @@ export class Live {
     this._player = player;
     this._tune = tune;
     this._performance = null;
+    this._wasStopped = false;
     this._sent = "";
     this._timer = null;
     byId("live").addEventListener("click", () => (this._performance ? this.stop() : this.start()));
@@ -36,6 +37,7 @@ export class Live {
     if (this._player.isPlaying) this._player.pause();
     const recipe = this._recipe();
     this._sent = JSON.stringify(recipe);
+    this._wasStopped = false;
     const opening = this._tune.sound ? { ...recipe, melody: this._tune.sound } : recipe;
     this._performance = api.openPerformance(opening, {
       event: (event) => this._event(event),
@@ -48,6 +50,7 @@ export class Live {
 
   /** Ends with what has been played. */
   stop() {
+    this._wasStopped = true;
     this._performance?.send({ command: "stop" });
     this._silence();
   }
@@ -105,6 +108,7 @@ export class Live {
       for (const samples of this._waiting) node.port.postMessage({ samples }, [samples.buffer]);
       this._sound = node;
     } catch {
+      this._wasStopped = true;
       this._silence();
       this._performance?.close();
       showProblem(byId("make-error"), { words: t("error.sound") }, { kept: t("kept.words") });
@@ -112,12 +116,12 @@ export class Live {
   }
 
   _ended(error) {
-    const wasStopped = !this._context;
+    const isFault = error && !this._wasStopped;
     this._performance = null;
     this._silence();
     this._show(false);
-    this._status(error ? "" : t("live.ended"));
-    if (error && !wasStopped) {
+    this._status(isFault ? "" : t("live.ended"));
+    if (isFault) {
       showProblem(byId("make-error"), error, { kept: t("kept.words"), retry: () => this.start() });
     } else {
       sayNow(t("live.ended"));

@@ -73,6 +73,7 @@ export class Studio {
   /** Opens a version: its words, its sliders, its music. */
   async open(version, { isQuiet = false } = {}) {
     this._restoreDraft(version.body);
+    clearProblem(byId("again-error"));
     show(byId("listen-step"), true);
     try {
       const take = await this._takeOf(version);
@@ -80,10 +81,20 @@ export class Studio {
       await this._player.use(take);
       this._present(take);
       this._whole(take, { isOld: true });
-    } catch {
-      this.versions.remove(version.requestId);
-      if (!isQuiet) showProblem(byId("again-error"), { words: t("error.gone") }, { kept: t("kept.words") });
+    } catch (error) {
+      if (error.status === 404) this.versions.remove(version.requestId);
+      if (!isQuiet) this._notOpened(error, version);
     }
+  }
+
+  /** Only what the server does not have any more is gone; whatever else was the matter passes. */
+  _notOpened(error, version) {
+    if (error.status === 404) {
+      showProblem(byId("again-error"), { words: t("error.gone") }, { kept: t("kept.words") });
+      return;
+    }
+    const told = error instanceof api.ApiError ? error : { words: t("error.sound") };
+    showProblem(byId("again-error"), told, { kept: t("kept.all"), retry: () => this.open(version) });
   }
 
   /** Plays another version in place of the open one (null: the open one), equally loud, from the same place. */

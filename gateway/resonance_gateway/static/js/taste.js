@@ -13,11 +13,15 @@ import { buildMix } from "./mix.js";
 const ASK_AGAIN_MS = 2000;
 // Of a taste that nobody has calibrated.
 const STRENGTH_MAX = 1;
+const ASK_AGAIN_MS_MAX = 30_000;
+// A part that is full, restarting or slow says nothing about the taste, and neither does a line that broke (a reload breaks it, too).
+const PASSING = [0, 429, 503, 504];
 
 export class TasteStep {
   constructor() {
     this._stop = () => {};
     this._lastState = "";
+    this._timesLost = 0;
     byId("files").addEventListener("change", (event) => this._upload([...event.target.files]));
     byId("link-form").addEventListener("submit", (event) => this._link(event));
     byId("earlier-tastes").addEventListener("change", (event) => this._choose(event.target.value));
@@ -48,7 +52,7 @@ export class TasteStep {
 
   async _upload(files) {
     if (!files.length) return;
-    await this._submit(t("taste.sending"), () => api.uploadFiles(files, draft.mix, api.newRequestId()));
+    await this._submit(t("taste.sending"), (signal) => api.uploadFiles(files, draft.mix, api.newRequestId(), signal));
     byId("files").value = "";
   }
 
@@ -64,20 +68,28 @@ export class TasteStep {
     await this._submit(t("taste.asking"), () => api.submitLink(url, draft.mix, api.newRequestId()));
   }
 
+  /** `send(signal)` makes a taste; one that is made although it was stopped meanwhile is cancelled. */
   async _submit(stage, send) {
     startJob();
     clearProblem(byId("taste-error"));
     this._offerRetry(null);
     this._working({ stage, progress: null, tracks: [] });
     sayNow(stage);
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    this._stop = () => stopping.abort();
     try {
-      const taste = await send();
+      const taste = await send(signal);
+      if (signal.aborted) {
+        await api.cancelTaste(taste.id).catch(() => {});
+        return;
+      }
       draft.tasteId = taste.id;
       saveDraft();
       this._show(taste);
       this._watch(taste.id);
     } catch (error) {
-      this._fail(error);
+      if (!signal.aborted) this._fail(error);
     }
   }
 
@@ -90,6 +102,7 @@ export class TasteStep {
     draft.tasteId = id;
     saveDraft();
     this._lastState = taste.state;
+    this._timesLost = 0;
     this._show(taste);
     if (!api.isFinal(taste)) this._watch(id);
   }
@@ -99,13 +112,15 @@ export class TasteStep {
     this._stop = api.watchTaste(id, (taste) => this._show(taste), (error) => this._lost(id, error));
   }
 
-  /** A line that broke (a reload breaks it, too) says nothing about the taste: ask again until somebody answers. */
+  /** Asks again, more and more seldom, until somebody answers; only a refusal is the end. */
   _lost(id, error) {
-    if (error.status) {
+    if (!PASSING.includes(error.status)) {
       this._fail(error);
       return;
     }
-    const again = setTimeout(() => this._follow(id).catch((failure) => this._lost(id, failure)), ASK_AGAIN_MS);
+    const waitMs = Math.min(ASK_AGAIN_MS * 2 ** this._timesLost, ASK_AGAIN_MS_MAX);
+    this._timesLost += 1;
+    const again = setTimeout(() => this._follow(id).catch((failure) => this._lost(id, failure)), waitMs);
     this._stop = () => clearTimeout(again);
   }
 
@@ -163,8 +178,7 @@ export class TasteStep {
   }
 
   async _cancel() {
-    if (!draft.tasteId) return;
-    await api.cancelTaste(draft.tasteId).catch(() => {});
+    if (draft.tasteId) await api.cancelTaste(draft.tasteId).catch(() => {});
     this._cancelled();
   }
 

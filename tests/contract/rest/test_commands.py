@@ -1,0 +1,66 @@
+"""Commands before services that ask for keys: each sends the key of the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
+
+from resonance.api_keys import ApiKeys
+from resonance.rpc import Door
+from resonance.settings import Settings
+from resonance.store import MemoryStore
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def keyed() -> AsyncIterator[dict[str, str]]:
+    """An environment for commands, with a key that the services know."""
+    store = MemoryStore()
+    key, _ = await ApiKeys(store).issue("anna")
+    services = await start_services(Script(), door=Door(store, Settings(auth="on")))
+    yield os.environ | {"RESONANCE_API_KEY": key, "RESONANCE_GRPC_ADDR": services.address}
+    await services.stop(0)
+
+
+async def run(command: str, environment: dict[str, str], folder: Path) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "resonance_cli", *command.split()),
+        cwd=folder,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "models",
+        "concepts",
+        "make calm --duration-s 1",
+        "perform calm --duration-s 1",
+        "taste https://youtu.be/x",
+        "refine faster",
+        "bench load --rate-hz 3 --duration-s 2 --take-s 1",
+    ],
+)
+async def test_every_command_sends_the_key(keyed: dict[str, str], command: str, tmp_path: Path) -> None:
+    status, said = await run(command, keyed, tmp_path)
+    assert (status, "KEY_REQUIRED" in said) == (0, False), said
+
+
+async def test_without_a_key_a_command_says_so(keyed: dict[str, str], tmp_path: Path) -> None:
+    status, said = await run("perform calm", keyed | {"RESONANCE_API_KEY": ""}, tmp_path)
+    assert (status, "KEY_REQUIRED" in said) == (1, True), said

@@ -1,0 +1,86 @@
+"""Streams that last longer than a connection may: minutes and hours are fractions of a second here."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import ScriptedExtract, start_services
+
+from resonance.client import AsyncClient
+from resonance.errors import Unavailable
+from resonance.rpc import server
+from resonance.settings import Settings
+from resonance.v1 import extract_pb2
+from resonance_gateway.backends import Backends
+from resonance_gateway.bodies import PerformanceBody
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+AGE, GRACE = "grpc.max_connection_age_ms", "grpc.max_connection_age_grace_ms"
+
+
+def with_ages(monkeypatch: pytest.MonkeyPatch, age_ms: int, grace_ms: int) -> None:
+    """Servers that are started from here on end their connections so soon."""
+    options = dict(server._OPTIONS) | {AGE: age_ms, GRACE: grace_ms}
+    monkeypatch.setattr(server, "_OPTIONS", list(options.items()))
+
+
+async def test_a_performance_outlives_its_connections_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    configured = dict(server._OPTIONS)
+    with_ages(monkeypatch, configured[AGE] // 3600, configured[GRACE] // 3600)
+    services = await start_services(Script())
+    backends = Backends(Settings(grpc_addr=services.address))
+    live = backends.perform(PerformanceBody.model_validate({"prompt": "calm"}), "long")
+    seconds = 0.0
+    async with aclosing(live.events()) as events:
+        async for event, _ in events:
+            seconds += 0.1 if event["type"] == "chunk" else 0.0
+            if seconds > 2:
+                break
+    live.close()
+    await backends.close()
+    await services.stop(0)
+    assert seconds > 2
+
+
+async def test_who_waits_for_a_taste_goes_on_waiting_where_the_line_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_ages(monkeypatch, 400, 100)
+    services = await start_services(Script(job_wait_s=0.4))
+    states: list[int] = []
+    async with AsyncClient(services.address) as client:
+        job = await client.taste_from_url("https://youtu.be/x", on_change=lambda job: states.append(job.state))
+    await services.stop(0)
+    assert job.taste.clip_count == 8
+    assert states == sorted(states)
+
+
+async def test_who_waits_for_a_study_or_a_calibration_outlives_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    breaks = [Unavailable("this service is stopping; another replica will answer")] * 4
+    watch, calibrate = ScriptedExtract.WatchStudy, ScriptedExtract.CalibrateConcept
+
+    def broken(whole):
+        async def stream(self, request, context):
+            async for response in whole(self, request, context):
+                yield response
+                if breaks:
+                    raise breaks.pop()
+
+        return stream
+
+    monkeypatch.setattr(ScriptedExtract, "WatchStudy", broken(watch))
+    monkeypatch.setattr(ScriptedExtract, "CalibrateConcept", broken(calibrate))
+    services = await start_services(Script())
+    async with AsyncClient(services.address) as client:
+        study = await client.study(extract_pb2.StartStudyRequest(concept="energy"))
+        assert (study.state, breaks) == (extract_pb2.STUDY_STATE_COMPLETED, [])
+        breaks.append(Unavailable("this service is stopping; another replica will answer"))
+        assert (await client.calibrate_concept("energy")).calibration.strength_max == 3
+    await services.stop(0)
+
+
+async def test_who_can_be_reached_by_nobody_is_told_so_at_once() -> None:
+    async with AsyncClient("127.0.0.1:1") as client, asyncio.timeout(10):
+        with pytest.raises(Unavailable):
+            await client.wait("t-any")

@@ -1,0 +1,75 @@
+"""Performances on a WebSocket before scripted services: every control arrives, whenever it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.contract.rest.conftest import Gateway
+from tests.contract.rest.script import Script
+from tests.contract.rest.scripted import start_services
+from websockets.asyncio.client import ClientConnection, connect
+
+from resonance.errors import Unavailable
+from resonance.settings import Settings
+from resonance_gateway import live_performance
+from resonance_gateway.backends import Backends
+from resonance_gateway.bodies import ControlBody, PerformanceBody
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+CALM = PerformanceBody.model_validate({"prompt": "calm"})
+FAST = ControlBody.model_validate({"recipe": {"prompt": "fast"}})
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def backends() -> AsyncIterator[Backends]:
+    services = await start_services(Script())
+    backends = Backends(Settings(grpc_addr=services.address))
+    yield backends
+    await backends.close()
+    await services.stop(0)
+
+
+async def until(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    """The first event of the kind. Raises TimeoutError after five seconds without one."""
+    async with asyncio.timeout(5):
+        async for message in socket:
+            if not isinstance(message, bytes) and (event := json.loads(message))["type"] == kind:
+                return event
+    raise AssertionError(f"the socket closed before {kind}")
+
+
+async def test_controls_on_the_heels_of_the_opening_are_obeyed(gateway: Gateway) -> None:
+    for _ in range(40):
+        async with connect(gateway.url.replace("http", "ws") + "/v1/performances") as socket:
+            await socket.send(json.dumps({"prompt": "calm"}))
+            await socket.send(json.dumps({"recipe": {"prompt": "fast"}}))
+            assert (await until(socket, "recipe"))["recipe"]["prompts"][0]["text"] == "fast"
+            await socket.send(json.dumps({"command": "stop"}))
+            await until(socket, "finished")
+
+
+async def test_a_performance_that_can_hear_nothing_any_more_says_so(
+    backends: Backends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_performance, "_ANSWER_S_MAX", 0.2)
+    live = backends.perform(CALM, "deaf")
+    async with aclosing(live.events()) as events:
+        await anext(events)
+        await live._call.done_writing()
+        with pytest.raises(Unavailable, match="does not hear its controls"):
+            await live.control(FAST)
+
+
+async def test_a_control_after_the_end_is_dropped(backends: Backends) -> None:
+    live = backends.perform(CALM, "ended")
+    async with aclosing(live.events()) as events:
+        await anext(events)
+        await live.control(ControlBody.model_validate({"command": "stop"}))
+        assert [event["type"] async for event, _ in events][-1] == "finished"
+        await live.control(FAST)
