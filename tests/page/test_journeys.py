@@ -109,6 +109,27 @@ async def test_a_song_of_which_nothing_was_chosen_is_not_called_heard(visit: Vis
     assert "This is distance alone" in await visit.text("#taste-layers")
 
 
+async def test_a_taste_that_is_words_alone_has_no_strength(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await page.click("#taste-more summary")
+    await page.select_option("#mix-direction_kind", "words")
+    await page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x" * 2000}])
+    await page.wait_for_selector("#taste-done:not([hidden])")
+    (header,) = visit.script.upload_headers
+    assert header.options.direction_kind == steering_pb2.DIRECTION_KIND_WORDS
+    (job,) = visit.script.jobs.values()
+    job.options.CopyFrom(header.options)
+    await page.reload()
+    await page.wait_for_selector("#taste-done:not([hidden])")
+    assert not await page.is_visible("#taste-strength-row")
+    assert not await page.is_visible("#taste-in-words")
+    job.options.Clear()
+    await page.reload()
+    await page.wait_for_selector("#taste-strength-row:not([hidden])")
+    assert await page.is_visible("#taste-in-words")
+
+
 async def test_a_taste_in_words_reaches_the_recipe(visit: Visit) -> None:
     await visit.open()
     page = visit.page

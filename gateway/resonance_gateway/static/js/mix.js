@@ -7,7 +7,7 @@ import { t } from "./strings.js";
 // The first of each is the service's default, which is not sent.
 const CHOICES = {
   mix_mode: ["mean", "attention_weighted"],
-  direction_kind: ["contrast", "mean"],
+  direction_kind: ["contrast", "mean", "words"],
   whitening: ["none", "diagonal", "shrunk"],
 };
 

@@ -44,6 +44,7 @@ export const STRINGS = {
   "mix.direction_kind": "What new music leans towards",
   "mix.direction_kind.contrast": "What is special about these songs",
   "mix.direction_kind.mean": "All of their sound, as it is",
+  "mix.direction_kind.words": "Their description in words: ready sooner, and only that",
   "mix.whitening": "What varies in all music",
   "mix.whitening.none": "Counts in full",
   "mix.whitening.diagonal": "Counts less",

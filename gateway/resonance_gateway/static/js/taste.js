@@ -156,6 +156,10 @@ export class TasteStep {
     fillTracks(byId("taste-heard"), taste.tracks);
     byId("taste-layers").replaceChildren(layerChart(taste.taste?.layer_norms || []));
     this._fitStrength(taste.id);
+    // A taste in words alone has nothing to lean towards, and its words are always said.
+    const leans = taste.options?.direction_kind !== "words";
+    show(byId("taste-strength-row"), leans);
+    show(byId("taste-in-words").closest("label"), leans);
     this._offerRetry(taste);
     show(byId("taste-done"), true);
     show(byId("taste-work"), false, byId("taste-name"));
