@@ -146,7 +146,7 @@ def taste(
     temperature: Annotated[
         float | None, typer.Option(help="Of attention_weighted: small values pick few clips.")
     ] = None,
-    direction: Annotated[str, typer.Option(help="contrast with other music, or the plain mean.")] = "",
+    direction: Annotated[str, typer.Option(help="contrast with other music, the plain mean, or words alone.")] = "",
     whitening: Annotated[str, typer.Option(help="none, diagonal or shrunk.")] = "",
     stars: Annotated[
         str, typer.Option(help="From 1 to 5 for each track in order, such as 5,3,4; 0 is not rated.")

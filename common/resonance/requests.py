@@ -71,7 +71,7 @@ def taste_options_of(
     """TasteOptions from plain values; what is left out is the service's default.
 
     `mix_mode` is `mean`, `time_select` or `attention_weighted`; `ranges` (track counted from 0, start and end in seconds) alone mean
-    `time_select`. `direction` is `contrast` or `mean`, `whitening` `none`, `diagonal` or `shrunk`; `stars` are from 1 to 5 in the
+    `time_select`. `direction` is `contrast`, `mean` or `words`, `whitening` `none`, `diagonal` or `shrunk`; `stars` are from 1 to 5 in the
     playlist's order, 0 where a track is not rated.
 
     Raises:
