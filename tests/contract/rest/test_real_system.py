@@ -50,15 +50,23 @@ def test_three_files_of_three_codecs_become_a_taste_beside_a_broken_one(taste: d
 
 def test_the_taste_steers_and_strength_zero_is_exactly_no_taste(http: httpx.Client, taste: dict) -> None:
     body = {"prompt": "calm piano", "duration_s": 2, "seed": 11}
-    plain, steered, zero = (
+    use = {"taste_id": taste["id"], "strength": 4}
+    plain, steered, held, zero = (
         http.post("/v1/generations", json=body | more)
-        for more in ({}, {"taste_id": taste["id"], "taste_strength": 4}, {"taste_id": taste["id"], "taste_strength": 0})
+        for more in (
+            {},
+            {"tastes": [use | {"unclamped": True}]},
+            {"tastes": [use]},
+            {"taste_id": taste["id"], "taste_strength": 0},
+        )
     )
-    assert {answer.status_code for answer in (plain, steered, zero)} == {200}
+    assert {answer.status_code for answer in (plain, steered, held, zero)} == {200}
     assert pcm_in(plain.content) == pcm_in(zero.content)
     assert pcm_in(plain.content) != pcm_in(steered.content)
     assert zero.headers["x-steering"] == "none"
     assert json.loads(steered.headers["x-steering"]) == {"tastes": {taste["id"]: 4.0}}
+    assert json.loads(held.headers["x-steering"]) == {"tastes": {taste["id"]: 1.0}}
+    assert "held to 1" in held.headers["x-notices"]
 
 
 def test_the_same_request_twice_is_one_take_with_the_same_bytes(http: httpx.Client) -> None:

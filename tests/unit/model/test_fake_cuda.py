@@ -5,6 +5,7 @@ They show that nothing mixes devices and that the host waits for nothing but the
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -148,8 +149,8 @@ def test_the_monitors_arithmetic_waits_for_nothing(fake: None) -> None:
     monitor._push, monitor._shares = torch.zeros(3, 32), torch.ones(3)
     monitor._squares, monitor._baselines = [1.0] * 3, [0.0] * 3
     with Waits() as waits:
-        for is_clamp in (False, True):
-            monitor._is_clamp = is_clamp
+        for is_clamp, fading in itertools.product((False, True), (None, torch.zeros(3, 2, 32).to("cuda"))):
+            monitor._is_clamp, monitor._fading, monitor._fading_part = is_clamp, fading, 0.5
             pushed = monitor.pushed(1, torch.zeros(2, 1, 32).to("cuda"), torch.zeros(2, 32).to("cuda"))
             assert pushed.device.type == "cuda"
     assert waits.found == []
