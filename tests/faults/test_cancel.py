@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,10 @@ def children() -> list[str]:
     """What this process has started and that still lives."""
     found = []
     for task in Path(f"/proc/{os.getpid()}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            try:
-                found.append(Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "))
-            except OSError:
-                continue
+        with suppress(OSError):  # threads and children end while they are looked at
+            for child in (task / "children").read_text().split():
+                with suppress(OSError):
+                    found.append(Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "))
     return [line for line in found if "_child" in line]
 
 

@@ -108,6 +108,7 @@ export class Live {
       for (const samples of this._waiting) node.port.postMessage({ samples }, [samples.buffer]);
       this._sound = node;
     } catch {
+      if (this._context !== context) return; // stopped meanwhile: a closed context takes no module
       this._wasStopped = true;
       this._silence();
       this._performance?.close();
