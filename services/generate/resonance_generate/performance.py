@@ -24,7 +24,8 @@ from resonance_generate.tunes import Tunes, tune_in
 from resonance_model.info import format_of
 
 CHUNK_S = 0.2
-# How far generation runs ahead of a listener in real time: the music's own reaction time to a control is at most this and a chunk.
+# How far generation runs ahead of a listener in real time, beyond the chunk in hand. A control is heard after both, the part of the next
+# chunk that is made already, and what the codebooks' delay and the codec hold back: 0.58 s in the middle (docs/steering.md).
 LEAD_S = 0.15
 # Chunks and answers that wait for the transport. A chunk may last 2.5 s: more of them would keep a listener who reads nothing too long.
 ANSWERS_WAITING_MAX = 8
