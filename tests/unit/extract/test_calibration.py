@@ -10,7 +10,8 @@ from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance.v1 import extract_pb2
+from resonance.keys import taste_calibration_key
+from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.calibration import calibration_of, remap_from
 from resonance_extract.quality import Quality, failed_gates, measure
 from resonance_extract.remap import STEP_SHARE_MAX, Heard, isotonic, remap_of
@@ -202,6 +203,19 @@ def test_the_shipped_remaps_are_what_their_points_say() -> None:
     for path in paths:
         limits = json_format.Parse(path.read_bytes(), extract_pb2.Concept()).calibration
         assert list(limits.remap) == remap_from(limits.points, low=limits.strength_min, high=limits.strength_max)
+
+
+def test_every_shipped_taste_has_its_own_measured_range() -> None:
+    tastes = [
+        json_format.Parse(path.read_bytes(), steering_pb2.TasteSummary()) for path in FOLDER.glob("tastes/*.json")
+    ]
+    assert len(tastes) == 3
+    for taste in tastes:
+        path = FOLDER / taste_calibration_key(taste.taste_id, taste.vector_sha256)
+        limits = json_format.Parse(path.read_bytes(), extract_pb2.Calibration())
+        assert limits.strength_min < 0 < limits.strength_max
+        assert limits.reason_min
+        assert limits.reason_max
 
 
 def test_isotonic_regression_pools_what_falls() -> None:
