@@ -19,15 +19,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-import grpc
-
 from resonance.audio.provenance import provenance_of
 from resonance.audio.wav import wav_header
 from resonance.errors import DataLoss, NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
 from resonance.requests import request_of
+from resonance.rpc.calling import told, told_stream, watched
 from resonance.rpc.channel import open_channel
-from resonance.rpc.status import error_of
 from resonance.v1 import (
     extract_pb2,
     extract_pb2_grpc,
@@ -42,7 +40,6 @@ from resonance.v1 import (
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _PART_BYTES = 256 * 1024
 _RESUMES_MAX = 3
-_WATCH_TRIES_MAX, _WATCH_WAIT_S_MAX = 15, 10.0  # two minutes in all: so long a service may take to restart
 Result = TypeVar("Result")
 OnJob = Callable[[jobs_pb2.Job], None]
 
@@ -89,11 +86,11 @@ class AsyncClient:
 
     async def model(self) -> generate_pb2.ModelInfo:
         """The loaded model."""
-        return (await _told(self.generate.GetModel(generate_pb2.GetModelRequest()))).model
+        return (await told(self.generate.GetModel(generate_pb2.GetModelRequest()))).model
 
     async def concepts(self) -> list[extract_pb2.Concept]:
         """The concepts of the loaded model, sliders first."""
-        return list((await _told(self.extract.ListConcepts(extract_pb2.ListConceptsRequest()))).concepts)
+        return list((await told(self.extract.ListConcepts(extract_pb2.ListConceptsRequest()))).concepts)
 
     async def compute_concept(
         self,
@@ -107,16 +104,16 @@ class AsyncClient:
             pairs=[extract_pb2.PromptPair(positive=more, negative=less) for more, less in pairs],
             music_pairs=[extract_pb2.MusicPair(positive=more, negative=less) for more, less in music_pairs],
         )
-        return await _last_concept(_told_stream(self.extract.ComputeConcept(request)))
+        return await _last_concept(told_stream(self.extract.ComputeConcept(request)))
 
     async def reference(self) -> extract_pb2.ReferenceSummary:
         """What the model's reference is."""
-        return (await _told(self.extract.GetReference(extract_pb2.GetReferenceRequest()))).reference
+        return (await told(self.extract.GetReference(extract_pb2.GetReferenceRequest()))).reference
 
     async def calibrate_concept(self, name: str) -> extract_pb2.Concept:
         """Measures a concept's safe range."""
         request = extract_pb2.CalibrateConceptRequest(name=name)
-        return await _last_concept(_watched(lambda: self.extract.CalibrateConcept(request)))
+        return await _last_concept(watched(lambda: self.extract.CalibrateConcept(request)))
 
     async def refine(
         self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
@@ -125,15 +122,15 @@ class AsyncClient:
         request = extract_pb2.RefineRequest(text=text, sliders=steering_pb2.Sliders(**dict(sliders or {})))
         if previous is not None:
             request.previous.CopyFrom(steering_pb2.Sliders(**dict(previous)))
-        return await _told(self.extract.Refine(request))
+        return await told(self.extract.Refine(request))
 
     async def study(
         self, request: extract_pb2.StartStudyRequest, *, on_change: Callable[[extract_pb2.Study], None] | None = None
     ) -> extract_pb2.Study:
         """Starts or resumes a study and waits for it; it goes on where nobody waits. Raises the fault of a failed one."""
-        study = (await _told(self.extract.StartStudy(request))).study
+        study = (await told(self.extract.StartStudy(request))).study
         asked = extract_pb2.WatchStudyRequest(study_id=study.study_id)
-        async for response in _watched(lambda: self.extract.WatchStudy(asked)):
+        async for response in watched(lambda: self.extract.WatchStudy(asked)):
             study = response.study
             if on_change is not None:
                 on_change(study)
@@ -153,7 +150,7 @@ class AsyncClient:
     ) -> jobs_pb2.Job:
         """Makes a taste of a link and waits for it. `taste_options_of` makes options of plain values."""
         request = ingest_pb2.SubmitPlaylistRequest(request_id=new_request_id(), url=url, options=options, title=title)
-        job = (await _told(self.ingest.SubmitPlaylist(request))).job
+        job = (await told(self.ingest.SubmitPlaylist(request))).job
         return await self.wait(job.job_id, on_change=on_change)
 
     async def taste_from_files(
@@ -170,12 +167,12 @@ class AsyncClient:
         """
         _check_files(paths)
         header = ingest_pb2.UploadHeader(request_id=new_request_id(), options=options, title=title)
-        job = (await _told(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
+        job = (await told(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
         return await self.wait(job.job_id, on_change=on_change)
 
     async def retry(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
         """Goes on with the failed tracks of a final job, as a new job, and waits for it."""
-        job = (await _told(self.ingest.RetryJob(ingest_pb2.RetryJobRequest(job_id=job_id)))).job
+        job = (await told(self.ingest.RetryJob(ingest_pb2.RetryJobRequest(job_id=job_id)))).job
         return await self.wait(job.job_id, on_change=on_change)
 
     async def wait(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
@@ -185,7 +182,7 @@ class AsyncClient:
             ResonanceError: the job failed, with its own reason, or was cancelled.
         """
         job, asked = jobs_pb2.Job(), ingest_pb2.WatchJobRequest(job_id=job_id)
-        async for response in _watched(lambda: self.ingest.WatchJob(asked)):
+        async for response in watched(lambda: self.ingest.WatchJob(asked)):
             job = response.job
             if on_change is not None and not response.is_unchanged:
                 on_change(job)
@@ -201,7 +198,7 @@ class AsyncClient:
         for attempt in range(_RESUMES_MAX + 1):
             request.resume_sample_offset = received
             try:
-                async for response in _told_stream(self.generate.Generate(request)):
+                async for response in told_stream(self.generate.Generate(request)):
                     if response.HasField("started") and attempt:
                         continue
                     received += response.chunk.sample_count
@@ -220,7 +217,7 @@ class AsyncClient:
         self, requests: AsyncIterator[generate_pb2.PerformRequest]
     ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
         """A live performance: its opening and controls in, its events out, until a control stops it or the caller leaves."""
-        async with aclosing(_told_stream(self.generate.Perform(requests))) as responses:
+        async with aclosing(told_stream(self.generate.Perform(requests))) as responses:
             async for response in responses:
                 yield response
 
@@ -327,42 +324,6 @@ class Client:
 
 async def _opened(address: str, addresses: Mapping[str, str]) -> AsyncClient:
     return AsyncClient(address, **addresses)
-
-
-async def _told(call: Any) -> Any:
-    """The call's answer, with its failure as a domain error."""
-    try:
-        return await call
-    except grpc.aio.AioRpcError as failure:
-        raise error_of(failure) from failure
-
-
-async def _told_stream(call: Any) -> AsyncGenerator[Any, None]:
-    """The call's messages, with its failure as a domain error. Leaving it cancels the call: a dropped stream would live on."""
-    try:
-        async for response in call:
-            yield response
-    except grpc.aio.AioRpcError as failure:
-        raise error_of(failure) from failure
-    finally:
-        call.cancel()
-
-
-async def _watched(begin: Callable[[], Any]) -> AsyncGenerator[Any, None]:
-    """The messages of a call that goes on where it was when it is begun again, which is done where the line breaks."""
-    tries_left = 0  # whoever cannot be reached at all is told so at once
-    while True:
-        try:
-            async with aclosing(_told_stream(begin())) as responses:
-                async for response in responses:
-                    tries_left = _WATCH_TRIES_MAX
-                    yield response
-            return
-        except Unavailable:
-            if not tries_left:
-                raise
-        await asyncio.sleep(min(0.2 * 2 ** (_WATCH_TRIES_MAX - tries_left), _WATCH_WAIT_S_MAX))
-        tries_left -= 1
 
 
 async def _last_concept(responses: AsyncIterator[Any]) -> extract_pb2.Concept:
