@@ -23,9 +23,11 @@ class WeakStore(MemoryStore):
         super().__init__()
         self.pause_s = pause_s
         self.is_away = False
+        self.writing = asyncio.Event()
 
     async def create(self, key: str, data: bytes) -> str:
         if key.startswith("jobs/"):
+            self.writing.set()
             await asyncio.sleep(self.pause_s)
             if self.is_away:
                 raise Unavailable("the object store answered 503", reason="STORE_UNAVAILABLE")
@@ -52,10 +54,13 @@ async def test_a_caller_who_hangs_up_leaves_a_whole_job_or_nothing(open_system) 
     store = WeakStore(pause_s=0.1)
     async with open_system(store=store, jobs_running_max=1, jobs_queued_max=2) as system:
         calls = [asyncio.create_task(system.submit(URL, request_id=f"r{number}")) for number in range(8)]
-        await asyncio.sleep(0.05)
+        await store.writing.wait()
         for call in calls:
             call.cancel()
         await asyncio.wait(calls)
+        async with asyncio.timeout(10):
+            while not await store.listed("jobs/"):
+                await asyncio.sleep(0.02)
         await asyncio.sleep(0.3)
         jobs = {key.removeprefix("jobs/") for key in await store.listed("jobs/")}
         assert len(jobs) == 1, "the one that was being written is written; those in line behind it are forgotten"
