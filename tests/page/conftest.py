@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -120,3 +121,12 @@ def _listen(page: Page, complaints: list[str]) -> None:
 
     page.on("console", on_console)
     page.on("pageerror", lambda error: complaints.append(str(error)))
+
+
+async def until(condition) -> None:
+    """Waits for what only the services see."""
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not happen within 10 s")

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted import start_services
-from tests.page.conftest import Visit, visiting
+from tests.page.conftest import Visit, until, visiting
 
 from resonance.errors import NotFound, Overloaded, Unavailable
 from resonance.v1 import jobs_pb2
@@ -27,14 +27,6 @@ async def listen_to_a_link(visit: Visit) -> None:
 
 async def kept_taste(visit: Visit) -> str | None:
     return json.loads(await visit.page.evaluate("localStorage['resonance.draft']"))["tasteId"]
-
-
-async def until(condition) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it did not happen within 10 s")
 
 
 async def test_a_taste_that_takes_longer_than_a_stream_may_is_followed_to_its_end(browser: Browser) -> None:

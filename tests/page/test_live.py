@@ -5,17 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.page.conftest import Visit
+from tests.page.conftest import Visit, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-async def until(condition) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it did not happen within 10 s")
 
 
 async def test_live_music_obeys_sliders_and_words_and_stops(visit: Visit) -> None:
