@@ -19,7 +19,7 @@ PRE_ROLL_FRAMES: Final = 40
 SOUND_FONTS: Final = (Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"), Path("/usr/share/soundfonts/FluidR3_GM.sf2"))
 
 
-class SoundFontMissing(RuntimeError):
+class SoundFontMissing(FileNotFoundError):
     """The sound font or the library is not installed."""
 
 

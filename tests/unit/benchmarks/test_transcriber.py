@@ -58,12 +58,12 @@ def test_it_ranks_rendered_pieces_as_their_scores_do() -> None:
     render = pytest.importorskip("model.training.render")
     from model.training.compose import compose
 
-    try:
-        from model.training.synth import Synth
+    from model.training.synth import SoundFontMissing, Synth
 
+    try:
         synth = Synth()
-    except OSError:
-        pytest.skip("FluidSynth is not installed")
+    except SoundFontMissing as missing:
+        pytest.skip(str(missing))
     known, heard = [], []
     seed = 95_000_000
     while len(known) < 16:
