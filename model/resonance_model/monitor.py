@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import torch
 from torch import Tensor
 
@@ -47,6 +49,12 @@ class Monitor:
         aligned = (whole[:, CONDITIONAL].float().cpu() * self._push.cpu()).sum(dim=1) / squares
         self._shares = (1.0 - (1.0 - shares.cpu().clamp(0.0, 1.0)) * aligned).clamp(0.0, 1.0)
         self._fading, self._fading_part = in_force, 1.0
+
+    def fork(self) -> Monitor:
+        """One that goes on from here by itself: for music that is read aside."""
+        other = copy(self)
+        other._shares = self._shares.clone()
+        return other
 
     def fade(self, part: float) -> None:
         """How much of the push before is still added, from 1 to 0."""

@@ -101,6 +101,13 @@ class Slot:
         cache.narrow(3, self.length, count).copy_(fresh)
         return cache.narrow(3, 0, self.length + count).unbind(0)  # type: ignore[return-value]
 
+    def take_over(self, other: Slot) -> None:
+        """Holds what another slot of the same model and number of rows holds, and nothing else."""
+        assert other.length <= self.room
+        for cache, known in zip(self.caches, other.caches, strict=True):
+            cache[:, :, :, : other.length] = known[:, :, :, : other.length]
+        self.length = other.length
+
     def forget(self) -> None:
         """Empties the cache, its prefix too; conditions, steering and listener stay."""
         self.length = 0

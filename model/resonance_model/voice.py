@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from resonance_model.stage import Stage
 
 _BLOCK_STEPS = 512
+# What the next window keeps is read in slices of so many positions, spread over so many steps before the window moves: nobody's music
+# waits for it. (750 positions at once are a quarter of a second on a CPU, and a slice is a step or two.)
+_SLICE_POSITIONS = 16
+_AHEAD_STEPS = 512
 
 
 class Voice:
     """Says one take, step by step, in a slot.
 
-    Past `window_steps` positions it goes on by windowed continuation (as AudioCraft's `extend_stride`): the cache is emptied, the last
-    `context_frames` frames are read again from position 0, and the next step follows them.
+    Past `window_steps` positions it goes on by windowed continuation (as AudioCraft's `extend_stride`): the last `context_frames` frames
+    are read again from position 0, and the next step follows them. They are read into a cache of their own, slice by slice while the old
+    window is still in use.
 
     Args:
         frame_count: length of the take; None for a performance that ends when somebody says so.
@@ -56,6 +61,7 @@ class Voice:
         self._forced: NDArray[np.int64] | None = None
         self._open_steps = 0
         self._unread = torch.empty(0, 0)
+        self._next: Slot | None = None
 
     def begin_from(self, given: NDArray[np.int64]) -> None:
         """Starts from tokens that stand already, before the first step.
@@ -141,12 +147,34 @@ class Voice:
             self._say_the_rest()
 
     def make_room(self) -> None:
-        """Moves the window on where the next step would not fit. Costs one reading of the kept frames."""
-        if self.slot.music_length < self._window_steps:
+        """Moves the window on where the next step would not fit; while that is near, reads a slice of what the moved one will hold."""
+        kept = self._shape.delay_max + self._context_frames
+        left = self._window_steps - self.slot.music_length
+        ahead_steps = min(_AHEAD_STEPS, self._window_steps - kept, kept - 1)
+        period_steps = max(1, ahead_steps // (kept // _SLICE_POSITIONS + 2))
+        if left > 0 and (left > ahead_steps or left % period_steps):
             return
-        inputs = self._inputs_from(self.frames_ready - self._context_frames)
-        self.slot.forget()
-        self._decoder.read(self.slot, inputs.to(self._decoder.device))
+        ahead = self._next = self._next or Slot(self._shape, self.slot.conditioning)
+        ahead.conditioning, ahead.steering = self.slot.conditioning, self.slot.steering
+        ahead.monitor = None if self.slot.monitor is None else self.slot.monitor.fork()
+        first = self.step + left - kept
+        if left > 0:
+            self._read_ahead(ahead, first)
+        else:
+            while ahead.prefix_left or ahead.music_length < kept:
+                self._read_ahead(ahead, first, least=1)
+            self.slot.take_over(ahead)
+            self._next = None
+
+    def _read_ahead(self, ahead: Slot, first: int, *, least: int = _SLICE_POSITIONS) -> None:
+        """Reads a slice of what a window that begins with step `first` holds, where at least so many of its positions are known. Slices
+        begin at fixed places, whenever they are read: the caches are the same bits."""
+        if ahead.prefix_left:
+            self._decoder.read_prefix(ahead, _SLICE_POSITIONS)
+            return
+        unread = self._inputs_from(first)[:, ahead.music_length :]
+        if unread.shape[1] >= least:
+            self._decoder.read(ahead, unread[:, :_SLICE_POSITIONS].to(self._decoder.device))
 
     def take_up(self, conditioning: Conditioning) -> None:
         """Goes on under other conditions. Where they stand before the music, what the cache holds of the music (at most the frames that
@@ -160,6 +188,7 @@ class Voice:
             first = self.frames_ready - self._context_frames
         self._unread = self._inputs_from(first)
         self.slot.forget()
+        self._next = None
 
     def reset(self) -> None:
         """Forgets what was said before now, as if the take began here; frames already said stay readable.
@@ -167,6 +196,7 @@ class Voice:
         The later codebooks finish the last few frames without having heard them.
         """
         self.slot.forget()
+        self._next = None
         self._first_frame = self.step
 
     def _say_the_rest(self) -> None:

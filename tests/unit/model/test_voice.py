@@ -140,3 +140,39 @@ def prime_all(voice: Voice, slice_steps: int) -> None:
     with torch.inference_mode():
         while voice.is_priming:
             voice.prime(slice_steps)
+
+
+def test_a_window_moves_without_a_step_that_reads_it_all(tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that reads hundreds of positions is a gap in everybody's live music."""
+    read, sizes = tiny.decoder.read, []
+
+    def counted(slot: Any, tokens: torch.Tensor, **options: Any) -> Any:
+        sizes.append(tokens.shape[1])
+        return read(slot, tokens, **options)
+
+    monkeypatch.setattr(tiny.decoder, "read", counted)
+    voice = voice_of(tiny, PROMPTS[0], frame_count=900, window_steps=400, context_frames=200)
+    read_by_step: list[int] = []
+    with torch.inference_mode():
+        while not voice.is_finished:
+            sizes.clear()
+            advance(tiny.decoder, [voice])
+            read_by_step.append(sum(sizes))
+    moves = 1 + (903 - 400) // (400 - 203)
+    assert sum(read_by_step) >= moves * 203
+    assert max(read_by_step) <= 2 * 16
+    assert max(sum(read_by_step[step : step + 10]) for step in range(900)) <= 3 * 16, "and slices are spread"
+
+
+def test_a_reset_while_the_next_window_is_read_forgets_it(tiny: LoadedModel) -> None:
+    options: dict[str, Any] = {"frame_count": 120, "temperature": 1.0, "window_steps": 40, "context_frames": 20}
+    voice = voice_of(tiny, PROMPTS[0], **options)
+    run_steps(tiny, voice, 35)
+    voice.reset()
+    run_steps(tiny, voice, 41)
+    assert voice.slot.music_length == 20 + 3 + 1, "the window moved once, 40 steps after the reset"
+    kept = voice.slot.caches[0][:, :, :, :23].clone()
+    fresh = voice_of(tiny, PROMPTS[0], **options)
+    with torch.inference_mode():
+        tiny.decoder.read(fresh.slot, voice._inputs_from(voice.step - 24)[:, :23])
+    torch.testing.assert_close(kept, fresh.slot.caches[0][:, :, :, :23])
