@@ -53,6 +53,11 @@ class Take:
     deficit_s: float = 0.0
     deficit_prebuffered_s: float = 0.0
 
+    @property
+    def is_live(self) -> bool:
+        """Nobody plays live here."""
+        return False
+
     def may_move(self, now_s: float) -> bool:
         """Listeners here always take what they are sent."""
         return True

@@ -144,7 +144,7 @@ class Engine:
         if not moving:
             with self._wakeup:
                 # Looked at under the lock: a stop that came since `_run` looked has notified nobody, and would be waited for for ever.
-                if not self._is_stopping:
+                if not self._is_stopping and not self._joining:
                     self._wakeup.wait(_IDLE_S if self._rows or self._queue else None)
             return
         self._step(moving)
@@ -159,13 +159,22 @@ class Engine:
         if stepping:
             advance(self.model.decoder, stepping, self._stage)
         now_s = self._clock()
-        for row in moving:
-            row.after_step(now_s)
-            if row.is_finished:
-                self._release(row, None)
+        self._hand_over(moving, now_s)
         self._measure(self._clock() - started_s)
         slacks = [slack_s for row in self._rows if (slack_s := row.slack_s(now_s)) > float("-inf")]
         metrics.SLACK_MIN_SECONDS.set(min(slacks, default=0.0))
+
+    def _hand_over(self, moved: list[Row], now_s: float) -> None:
+        """Decodes chunks that are due: all live ones, and of the others that of the row with least sound in hand. Several at once would be
+        a gap in somebody's live music; the rest wait, for a few steps at most."""
+        others = 0
+        for row in sorted(moved, key=lambda row: (not row.is_live, row.slack_s(now_s))):
+            if not row.is_chunk_due or (others and row.keep_chunk()):
+                continue
+            others += not row.is_live
+            row.send_chunk()
+            if row.is_finished:
+                self._release(row, None)
 
     def _admit(self) -> None:
         with self._wakeup:
@@ -174,7 +183,7 @@ class Engine:
             while self._queue and len(self._rows) + len(self._joining) < self._slot_count:
                 self._joining.append(self._queue.popleft())
             metrics.QUEUE_DEPTH.set(len(self._queue))
-        while self._joining:
+        if self._joining:  # one a step, for the same reason
             row = self._begin(self._joining[0])
             with self._wakeup:
                 self._rows += [row] if row is not None else []
@@ -184,7 +193,7 @@ class Engine:
     def _begin(self, job: Job) -> Row | None:
         metrics.QUEUE_WAIT_SECONDS.observe(max(0.0, time.monotonic() - job.stream.opened_s))
         try:
-            return Row(job, self.model)
+            return Row(job, self.model, self._clock)
         except Exception as failure:
             _log.error("a job could not start", request_id=job.request_id, exc_info=failure)
             job.stream.end(ResonanceError("the take could not start; the log of the service says why"))
@@ -207,7 +216,7 @@ class Engine:
                 continue
             order(row)
             if row.is_stopping:
-                row.after_step(self._clock())
+                row.send_chunk()
                 self._release(row, None)
         self._keep_for_later(early)
 

@@ -45,7 +45,8 @@ class Job:
     """One take, or with `frame_count` None one performance.
 
     `given` are tokens that stand already, `[codebooks, frame_count]` with -1 where music is to be made; None for none.
-    With `lead_s` the engine makes sound no faster than it is played, and at most so far ahead; without, as fast as it can.
+    With `lead_s` the engine makes each chunk as late as it can, so that it is there so long before it is played; without, as fast as it
+    can.
     """
 
     request_id: str

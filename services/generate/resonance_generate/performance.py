@@ -24,9 +24,9 @@ from resonance_generate.tunes import Tunes, tune_in
 from resonance_model.info import format_of
 
 CHUNK_S = 0.2
-# How far generation runs ahead of a listener in real time, beyond the chunk in hand. A control is heard after both, the part of the next
-# chunk that is made already, and what the codebooks' delay and the codec hold back: 0.58 s in the middle (docs/steering.md).
-LEAD_S = 0.15
+# Each chunk is begun so late that it is done this long before the one in hand has been played. A control is heard after that, the rest of
+# the chunk in hand, and what the codebooks' delay and the codec hold back: docs/steering.md has the figures.
+LEAD_S = 0.12
 # Chunks and answers that wait for the transport. A chunk may last 2.5 s: more of them would keep a listener who reads nothing too long.
 ANSWERS_WAITING_MAX = 8
 OPENING_S_MAX = 30.0
@@ -163,7 +163,7 @@ class Performance:
             frame_count=None,
             chunk_frames=round(chunk_s * self._info.frame_rate_hz),
             stream=self._player.open_stream(),
-            lead_s=LEAD_S + chunk_s,
+            lead_s=LEAD_S,
         )
 
     def _started(self, job: Job, resolved: Resolved) -> generate_pb2.PerformResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -24,14 +26,19 @@ RAMP_FRAMES = 12
 CONTEXT_SHARE = 0.5
 # Positions of given tokens that are read between two steps of the others.
 PRIMING_STEPS = 64
+# What is left of the longest recent making of a chunk, a chunk later: with chunks of 0.2 s half of it after 3 s.
+MAKING_KEPT = 0.95
+# For so many steps at most a chunk that is due waits for those of others.
+KEPT_STEPS_MAX = 8
 
 
 class Row:
     """A job that has a slot. Every method runs on the engine's thread."""
 
-    def __init__(self, job: Job, model: LoadedModel) -> None:
+    def __init__(self, job: Job, model: LoadedModel, clock: Callable[[], float] = time.monotonic) -> None:
         self.job = job
         self._model = model
+        self._clock = clock
         self._hop = model.facts.hop_samples
         self._rate = model.facts.sample_rate_hz
         slot = Slot(model.shape, self._conditioning(job.score), steering=job.score.steering)
@@ -48,6 +55,9 @@ class Row:
         self._pushed_frames = 0
         self._sent_frames = 0
         self._first_put_s: float | None = None
+        self._begun_s: float | None = None  # since when the next chunk is being made
+        self._making_s = self._chunk_s
+        self._kept_steps = 0
         self.stalled_since_s: float | None = None
         self.is_stopping = False
         self._is_told = False
@@ -55,10 +65,20 @@ class Row:
 
     # --- what the scheduler asks
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it makes each chunk as late as it can, so that controls are heard soon."""
+        return self.job.lead_s is not None
+
     def may_move(self, now_s: float) -> bool:
-        """Whether more sound is wanted now: the listener keeps up, nobody has paused, and a performance is not too far ahead."""
-        is_ahead = self.job.lead_s is not None and self.slack_s(now_s) > self.job.lead_s
-        return self.job.stream.has_room and self.paused_since_s is None and not is_ahead
+        """Whether more sound is wanted now: the listener keeps up, nobody has paused, and a performance's next chunk may not wait."""
+        return self.job.stream.has_room and self.paused_since_s is None and not self._may_wait(now_s)
+
+    def _may_wait(self, now_s: float) -> bool:
+        """Whether a performance's next chunk, begun later and made as slowly as the slowest of late, would still be `lead_s` early."""
+        if self.job.lead_s is None or self._begun_s is not None:
+            return False
+        return self.slack_s(now_s) - self._making_s > self.job.lead_s
 
     def slack_s(self, now_s: float) -> float:
         """Seconds sent beyond what has been played; minus infinity before the first chunk."""
@@ -80,6 +100,7 @@ class Row:
 
     def before_step(self) -> None:
         """Moves a running change of steering one frame on, or the reading of given tokens one slice."""
+        self._begun_s = self._clock() if self._begun_s is None else self._begun_s
         if self.voice.is_priming:
             self.voice.prime(PRIMING_STEPS)
         if self._ramp is None:
@@ -91,16 +112,28 @@ class Row:
             self.voice.slot.monitor.fade(max(0.0, 1 - done / RAMP_FRAMES))
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
 
-    def after_step(self, now_s: float) -> None:
-        """Decodes and hands over a chunk when one is due; at most one, so that much that is ready holds up nobody."""
-        due = self._sent_frames + self._chunk_frames + self._codec.lag_frames
+    @property
+    def is_chunk_due(self) -> bool:
+        """Whether a whole chunk can be decoded, or what is left of the take."""
+        return self.voice.is_finished or self.voice.frames_ready >= self._due_frames
+
+    def keep_chunk(self) -> bool:
+        """Whether a chunk that is due may wait for one more step, which then counts: others' are decoded in this one."""
+        if self.is_live or self._kept_steps >= KEPT_STEPS_MAX:
+            return False
+        self._kept_steps += 1
+        return True
+
+    def send_chunk(self) -> None:
+        """Decodes and hands over a chunk; at most one, so that much that is ready holds up nobody. With `is_stopping` all that is left."""
+        due, self._kept_steps = self._due_frames, 0
         if self.is_stopping or (self.voice.is_finished and self.voice.frames_ready <= due):
             codes = self._fresh_codes(self.voice.frames_ready)
-            self._send(self._codec.finish(codes), codes, now_s)
+            self._send(self._codec.finish(codes), codes)
             self._is_told = True
-        elif self.voice.frames_ready >= due:
+        else:
             codes = self._fresh_codes(due)
-            self._send(self._codec.push(codes), codes, now_s)
+            self._send(self._codec.push(codes), codes)
 
     def update(self, score: Score) -> int:
         """Changes the score from the next step on; returns the first sample that it shapes. Steering is ramped."""
@@ -140,7 +173,7 @@ class Row:
     def pause(self, now_s: float) -> None:
         """Holds the music."""
         if self.paused_since_s is None:
-            self.paused_since_s = now_s
+            self.paused_since_s, self._begun_s = now_s, None
 
     def play(self, now_s: float) -> None:
         """Goes on after a pause; the time that it took counts as played by nobody."""
@@ -155,20 +188,34 @@ class Row:
     def _chunk_frames(self) -> int:
         return min(FIRST_CHUNK_FRAMES, self.job.chunk_frames) if self._sent_frames == 0 else self.job.chunk_frames
 
+    @property
+    def _due_frames(self) -> int:
+        return self._sent_frames + self._chunk_frames + self._codec.lag_frames
+
+    @property
+    def _chunk_s(self) -> float:
+        return self.job.chunk_frames * self._hop / self._rate
+
     def _fresh_codes(self, end: int) -> Tensor:
         codes = self.voice.frames(self._pushed_frames, end)
         self._pushed_frames = end
         return codes
 
-    def _send(self, samples: Tensor, codes: Tensor, now_s: float) -> None:
+    def _send(self, samples: Tensor, codes: Tensor) -> None:
         if samples.shape[1] == 0:
             return
+        now_s = self._clock()
+        self._note_making(now_s)
         first = self._sent_frames
         self._sent_frames += samples.shape[1] // self._hop
         if self._first_put_s is None:
             self._first_put_s = now_s
-        elif self.slack_s(now_s) < samples.shape[1] / self._rate:
+        elif (missing_s := samples.shape[1] / self._rate - self.slack_s(now_s)) > 0:
             metrics.UNDERRUNS.inc()  # before this chunk there was nothing left
+            if self.is_live:
+                self._first_put_s += (
+                    missing_s  # a listener has waited so long, and does not get it back: made up for, it would be delay
+                )
         spoken = codes.numpy()
         bounds = [0, *((frame - first) * self._hop for frame, _ in self._labels_within(first)), samples.shape[1]]
         for number, (start, end) in enumerate(pairwise(bounds)):
@@ -185,6 +232,12 @@ class Row:
                     codes=spoken if number == 0 else spoken[:, :0],
                 )
             )
+
+    def _note_making(self, now_s: float) -> None:
+        """How long a chunk takes: the longest of late, which fades; never more than the chunk lasts, as somebody who is stalled takes."""
+        taken_s = 0.0 if self._begun_s is None else now_s - self._begun_s
+        self._making_s = min(self._chunk_s, max(taken_s, self._making_s * MAKING_KEPT))
+        self._begun_s = None
 
     def _labels_within(self, first: int) -> list[tuple[int, str]]:
         """The recipes that begin to shape the music inside what is sent now; a chunk is cut where one does."""

@@ -166,7 +166,7 @@ async def test_the_first_chunk_is_short_and_the_others_are_as_asked(engine: Engi
 def performance(request_id: str, *, prompt: str = "jazz") -> Job:
     """A job without an end that makes sound in real time."""
     taken = job(request_id, prompt=prompt)
-    return replace(taken, frame_count=None, chunk_frames=10, lead_s=0.4)
+    return replace(taken, frame_count=None, chunk_frames=10, lead_s=0.2)
 
 
 async def changed(engine: Engine, playing: Job, score: Score) -> int:
