@@ -16,6 +16,7 @@ import torch
 
 from benchmarks.arms import setting
 from resonance.settings import Settings
+from resonance_model.loaded import LoadedModel
 from resonance_model.loaders import load_model
 
 from .analysis import Analysis
@@ -45,6 +46,9 @@ def main() -> None:
     )
     folder = arguments.cache / model.facts.digest[:16]
     folder.mkdir(parents=True, exist_ok=True)
+    if parts == ["live"]:
+        print(_renew_live(model, folder, arguments.out))
+        return
     try:
         playlists = render_playlists(model.codec, folder)
     except OSError as failure:
@@ -79,20 +83,42 @@ def main() -> None:
         "variants": analysis.variants(),
         "held": analysis.held(),
         "frechet_by_chance": analysis.chance(),
-        "knob_to_ear": knob_to_ear(model, folder) if "live" in parts else {},
+        "knob_to_ear": _live(model, folder) if "live" in parts else {},
         "tastes": analysis.tastes(NAMES, WORDS, {name: marks(model.codec, playlists[name]) for name in NAMES})
         if playlists
         else {},
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "steering.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(write_report(found, arguments.out))
+    print(_write(found, arguments.out))
+
+
+def _write(found: dict[str, Any], folder: Path) -> str:
+    (folder / "steering.json").write_text(json.dumps(found, indent=1) + "\n")
+    return write_report(found, folder)
+
+
+def _live(model: LoadedModel, folder: Path) -> dict[str, Any]:
+    """Knob to ear, and where and when it was measured."""
+    return knob_to_ear(model, folder) | setting()
+
+
+def _renew_live(model: LoadedModel, folder: Path, out: Path) -> str:
+    """The report that stands, with knob to ear measured anew: it needs no clips. Raises SystemExit where the report is of another model."""
+    found = json.loads((out / "steering.json").read_text())
+    if found["model"]["digest"] != model.facts.digest:
+        raise SystemExit("the report is of another model: run all parts")
+    open_workshop(model, folder, {})
+    return _write(found | {"knob_to_ear": _live(model, folder)}, out)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="small")
-    parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated, of " + ", ".join(PARTS))
+    parser.add_argument(
+        "--parts",
+        default=",".join(PARTS),
+        help="comma-separated, of " + ", ".join(PARTS) + "; `live` alone renews its line",
+    )
     parser.add_argument("--minutes", type=float, help="stop rendering after so long and report on what there is")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that render side by side")
     parser.add_argument("--share", type=int, default=0, help="be the helper of this number, and render its share alone")

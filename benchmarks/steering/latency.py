@@ -19,7 +19,9 @@ from resonance.v1 import generate_pb2, generate_pb2_grpc, steering_pb2
 from resonance_generate.build import open_generate
 from resonance_model.loaded import LoadedModel
 
-TURNS = 12
+TURNS = 36
+COMPANY = 3
+COMPANY_S = 20.0
 SETTLE_S = 2.0
 TURN_EVERY_S = 1.3  # no multiple of a chunk: turns fall anywhere between two
 CHUNK_S = 0.2
@@ -27,17 +29,19 @@ CHUNK_S = 0.2
 
 def knob_to_ear(model: LoadedModel, folder: Path, *, slider: str = "energy") -> dict[str, Any]:
     """Milliseconds from sending a slider's new position until its first sample is heard, over `TURNS` turns, by a listener who plays from
-    the first chunk on without a break: the later of when that sample came and when its turn to be played was. The store below `folder`
-    has the sliders' concepts."""
-    return asyncio.run(_measure(model, folder, slider))
+    the first chunk on and waits where one comes late: the later of when that sample came and when its turn to be played was. Once alone
+    and once beside `COMPANY` takes in the making, with how early the chunks came. The store below `folder` has the sliders' concepts."""
+    alone = asyncio.run(_measure(model, folder, slider, takes=0))
+    return alone | {"beside": asyncio.run(_measure(model, folder, slider, takes=COMPANY)) | {"takes": COMPANY}}
 
 
 @dataclass(slots=True)
 class _Listener:
-    """What a listener sees: when the first chunk came, and the turns that wait to be heard, by recipe."""
+    """What a listener sees: when the sound began, the turns that wait to be heard, by recipe, and how early each chunk came."""
 
     rate: int = 0
     opened_s: float = 0.0
+    spare_s: list[float] = field(default_factory=list)
     sent_s: dict[float, float] = field(default_factory=dict)
     turns: dict[str, float] = field(default_factory=dict)
     delays_s: list[float] = field(default_factory=list)
@@ -53,14 +57,16 @@ class _Listener:
             if position in self.sent_s:
                 self.turns[event.recipe.recipe_id] = self.sent_s.pop(position)
         elif event.HasField("chunk"):
-            self.opened_s = self.opened_s or now
+            plays_s = (self.opened_s or now) + event.chunk.sample_offset / self.rate
+            if self.opened_s:
+                self.spare_s.append(plays_s - now)
+            self.opened_s = (self.opened_s or now) + max(0.0, now - plays_s)
             self.plays.set()
             if (turned_s := self.turns.pop(event.chunk.recipe_id, None)) is not None:
-                plays_s = self.opened_s + event.chunk.sample_offset / self.rate
                 self.delays_s.append(max(now, plays_s) - turned_s)
 
 
-async def _measure(model: LoadedModel, folder: Path, slider: str) -> dict[str, Any]:
+async def _measure(model: LoadedModel, folder: Path, slider: str, *, takes: int) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         store = await open_store(Settings(data_dir=folder))
         stack.push_async_callback(store.close)
@@ -71,17 +77,32 @@ async def _measure(model: LoadedModel, folder: Path, slider: str) -> dict[str, A
         await server.start()
         stack.push_async_callback(server.stop, 0)
         channel = await stack.enter_async_context(open_channel(settings.grpc_addr))
-        listener = _Listener()
-        call = generate_pb2_grpc.GenerateServiceStub(channel).Perform(_turns(listener, slider))
-        async for event in call:
+        listener, stub = _Listener(), generate_pb2_grpc.GenerateServiceStub(channel)
+        company = [asyncio.create_task(_take_after_take(stub, seed)) for seed in range(takes)]
+        async for event in stub.Perform(_turns(listener, slider)):
             listener.hear(event, slider)
-    delays = np.array(listener.delays_s) * 1000
+        for task in company:
+            task.cancel()
+        await asyncio.gather(*company, return_exceptions=True)
+    delays, spare = np.array(listener.delays_s) * 1000, np.array(listener.spare_s) * 1000
     return {
         "turns": len(delays),
         "chunk_ms": 1000 * CHUNK_S,
         "median_ms": float(np.median(delays)),
         "worst_ms": float(delays.max()),
+        "chunks": len(spare),
+        "late": int((spare < 0).sum()),
+        "closest_ms": float(spare.min()),
+        "spare_median_ms": float(np.median(spare)),
     }
+
+
+async def _take_after_take(stub: generate_pb2_grpc.GenerateServiceStub, seed: int) -> None:
+    while True:
+        recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="techno with synth bass")])
+        request = generate_pb2.GenerateRequest(recipe=recipe, duration_s=COMPANY_S, seed=(seed := seed + COMPANY))
+        async for _ in stub.Generate(request):
+            pass
 
 
 async def _turns(listener: _Listener, slider: str) -> AsyncIterator[generate_pb2.PerformRequest]:

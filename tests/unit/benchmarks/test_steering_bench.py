@@ -145,3 +145,12 @@ def test_a_turn_is_heard_when_its_sample_came_and_its_turn_to_play_was() -> None
     assert listener.delays_s == [pytest.approx(0.8, abs=0.05)], "it came at once, but plays half a second from now"
     listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 170}), "energy")
     assert len(listener.delays_s) == 1
+    assert listener.spare_s == [pytest.approx(0.5, abs=0.05), pytest.approx(0.7, abs=0.05)]
+
+
+def test_a_listener_waits_for_a_late_chunk_and_plays_on_from_there() -> None:
+    listener = _Listener(rate=100)
+    listener.opened_s = time.monotonic() - 2.0
+    listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 150}), "energy")
+    listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 170}), "energy")
+    assert listener.spare_s == [pytest.approx(-0.5, abs=0.05), pytest.approx(0.2, abs=0.05)]

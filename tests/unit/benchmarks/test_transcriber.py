@@ -57,7 +57,6 @@ def test_it_ranks_rendered_pieces_as_their_scores_do() -> None:
     """Our composer's pieces without drums, whose notes are known."""
     render = pytest.importorskip("model.training.render")
     from model.training.compose import compose
-
     from model.training.synth import SoundFontMissing, Synth
 
     try:
