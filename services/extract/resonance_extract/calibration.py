@@ -130,8 +130,8 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
     """How far it is worth going, and why no farther: outwards from zero while every strength passes, as far as the effect still grows.
 
     Effects are made monotone first, for few renderings waver: the end is the first strength whose effect is within a tenth of the largest.
-    Beyond it a push only wears the music out. Where no effect stands out from chance (two standard errors), only the gates speak, and the
-    reason says so.
+    Beyond it a push only wears the music out. Where no effect stands out from chance (two standard errors), or none is left once they are
+    monotone, only the gates speak, and the reason says so.
     """
     inside, why = [], "every strength that was tried holds"
     outwards = _outwards(points, sign)
@@ -146,9 +146,9 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
         inside.append(point)
     if not inside:
         return 0.0, f"closed: {why}" if why.startswith("at") else "closed: nothing was tried"
-    if not any(point.effect * sign > 2 * point.effect_error for point in inside):
-        return inside[-1].strength, f"{why}; the model hears no effect"
     rising = isotonic([point.effect * sign for point in inside])
+    if rising[-1] <= 0 or not any(point.effect * sign > 2 * point.effect_error for point in inside):
+        return inside[-1].strength, f"{why}; the model hears no effect"
     reached = next(
         point for point, effect in zip(inside, rising, strict=True) if effect >= rising[-1] / KNEE_GROWTH_MIN
     )

@@ -79,6 +79,12 @@ def test_an_effect_within_chance_is_said_to_be_none() -> None:
     assert point.effect_error == pytest.approx(1.95)
 
 
+def test_effects_that_turn_round_are_no_effect_and_no_fault() -> None:
+    found = calibration_of(measured({0.5: 0.3, 1.0: -0.5, -0.5: -0.3, -1.0: 0.3}, {}))
+    assert (found.strength_min, found.strength_max) == (-1.0, 1.0)
+    assert found.reason_min == found.reason_max == "every strength that was tried holds; the model hears no effect"
+
+
 def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:
     cells = measured({1.0: 1.0, 2.0: 2.0}, {})
     for prompt, silent_share in (("one", 0.7), ("two", 0.0)):
