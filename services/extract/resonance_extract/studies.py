@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from google.protobuf import json_format
 
 from resonance.errors import Conflict, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance.identity import acting_as, current_owner
@@ -21,6 +19,7 @@ from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2, jobs_pb2
 from resonance_extract.patience import PATIENCE_S, Patience, patience_of
 from resonance_extract.plans import Plan, Planner
+from resonance_extract.study_document import StudyDocument
 
 # Two at once share the decoder's products; the other slots stay free for listeners.
 AT_ONCE = 2
@@ -32,41 +31,6 @@ _RUNNING, _FINAL = (
     (extract_pb2.STUDY_STATE_COMPLETED, extract_pb2.STUDY_STATE_FAILED, extract_pb2.STUDY_STATE_CANCELLED),
 )
 _log = structlog.get_logger("extract")
-
-
-@dataclass(slots=True)
-class _Document:
-    """A study as it is stored: the message, what was asked, what was measured, who works on it, and how often they said so."""
-
-    study: extract_pb2.Study
-    request: extract_pb2.StartStudyRequest
-    cells: dict[str, Any] = field(default_factory=dict)
-    owner: str = ""
-    beat: int = 0
-    version: str = ""
-    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def to_bytes(self) -> bytes:
-        values = {
-            "study": json_format.MessageToDict(self.study),
-            "request": json_format.MessageToDict(self.request),
-            "cells": self.cells,
-            "owner": self.owner,
-            "beat": self.beat,
-        }
-        return json.dumps(values).encode()
-
-    @classmethod
-    def from_bytes(cls, data: bytes, version: str) -> _Document:
-        values = json.loads(data)
-        return cls(
-            study=json_format.ParseDict(values["study"], extract_pb2.Study()),
-            request=json_format.ParseDict(values["request"], extract_pb2.StartStudyRequest()),
-            cells=values["cells"],
-            owner=values["owner"],
-            beat=values.get("beat", 0),
-            version=version,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +90,7 @@ class Studies:
         study_id = _id_of(plan, self._model_digest)
         document = await self._found(study_id)
         if document is None:
-            document = _Document(study=_new_study(study_id, request), request=request)
+            document = StudyDocument(study=_new_study(study_id, request), request=request)
         elif document.study.state == extract_pb2.STUDY_STATE_COMPLETED:
             return await self._put_in_force(document, plan), False
         elif document.study.state == _RUNNING and (_mine(study_id) in self._tasks or not self._is_stale(document)):
@@ -139,7 +103,7 @@ class Studies:
         await self._take_on(document, plan)
         return document.study, True
 
-    async def _put_in_force(self, document: _Document, plan: Plan) -> extract_pb2.Study:
+    async def _put_in_force(self, document: StudyDocument, plan: Plan) -> extract_pb2.Study:
         """A completed study's result once more: something else may have been in force since, or it was a trial until now."""
         was_trial = document.study.calibration.is_trial
         await plan.put_in_force(document.study)
@@ -239,7 +203,7 @@ class Studies:
 
     # --- the work
 
-    async def _take_on(self, document: _Document, plan: Plan) -> None:
+    async def _take_on(self, document: StudyDocument, plan: Plan) -> None:
         if len(self._tasks) >= STUDIES_RUNNING_MAX:
             raise Overloaded(
                 f"{STUDIES_RUNNING_MAX} studies run already; wait for one or cancel it",
@@ -267,7 +231,7 @@ class Studies:
             del self._tasks[place]
             self._shared.discard(place)
 
-    async def _run(self, document: _Document, plan: Plan) -> None:
+    async def _run(self, document: StudyDocument, plan: Plan) -> None:
         work = asyncio.current_task()
         assert work is not None, "it is run as a task"
         beat = asyncio.create_task(self._beat(document, work))
@@ -291,11 +255,11 @@ class Studies:
         finally:
             beat.cancel()
 
-    async def _close_marker(self, document: _Document) -> None:
+    async def _close_marker(self, document: StudyDocument) -> None:
         """The study is final: nobody need look at it again."""
         await self._store.delete(open_study_key(current_owner(), document.study.study_id))
 
-    async def _measure(self, document: _Document, plan: Plan) -> None:
+    async def _measure(self, document: StudyDocument, plan: Plan) -> None:
         missing = iter([key for key in plan.keys if key not in document.cells])
         patience = patience_of(self._patience_s)
         try:
@@ -305,7 +269,9 @@ class Studies:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
 
-    async def _measure_some(self, document: _Document, plan: Plan, missing: Iterator[str], patience: Patience) -> None:
+    async def _measure_some(
+        self, document: StudyDocument, plan: Plan, missing: Iterator[str], patience: Patience
+    ) -> None:
         for key in missing:
             document.cells[key] = await self._measured(document, plan, key, patience)
             patience.progressed()
@@ -313,7 +279,7 @@ class Studies:
             document.study.progress.waiting = ""
             await self._save(document)
 
-    async def _measured(self, document: _Document, plan: Plan, key: str, patience: Patience) -> dict[str, Any]:
+    async def _measured(self, document: StudyDocument, plan: Plan, key: str, patience: Patience) -> dict[str, Any]:
         """One part; waits while others have every place, and while the service is away."""
         while True:
             try:
@@ -324,7 +290,7 @@ class Studies:
             await self._save(document)
             await asyncio.sleep(pause_s)
 
-    async def _beat(self, document: _Document, work: asyncio.Task[None]) -> None:
+    async def _beat(self, document: StudyDocument, work: asyncio.Task[None]) -> None:
         """Tells other processes that somebody works on it; ends work that was taken or cancelled elsewhere."""
         while True:
             await asyncio.sleep(self._lease_s / 4)
@@ -339,20 +305,20 @@ class Studies:
 
     # --- the store
 
-    async def _found(self, study_id: str) -> _Document | None:
+    async def _found(self, study_id: str) -> StudyDocument | None:
         try:
             stored = await self._store.get(study_key(study_id))
         except NotFound:
             return None
-        return _Document.from_bytes(stored.data, stored.version)
+        return StudyDocument.from_bytes(stored.data, stored.version)
 
-    async def _known(self, study_id: str) -> _Document:
+    async def _known(self, study_id: str) -> StudyDocument:
         document = await self._found(study_id)
         if document is None:
             raise NotFound(f"there is no study {study_id}", reason="NO_SUCH_STUDY")
         return document
 
-    async def _save(self, document: _Document, *, is_change: bool = True) -> None:
+    async def _save(self, document: StudyDocument, *, is_change: bool = True) -> None:
         """Raises Conflict where somebody else has written in between."""
         async with document.writing:
             if is_change:
@@ -364,7 +330,7 @@ class Studies:
                 await self._store.create(key, data)
                 document.version = (await self._store.get(key)).version
 
-    def _is_stale(self, document: _Document) -> bool:
+    def _is_stale(self, document: StudyDocument) -> bool:
         """Whether its owner is gone: it was not seen to change for a lease, by our own clock."""
         place, now_s = _mine(document.study.study_id), asyncio.get_running_loop().time()
         seen = self._sightings.get(place)

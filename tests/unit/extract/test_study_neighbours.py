@@ -14,7 +14,8 @@ from resonance.identity import acting_as
 from resonance.keys import concept_key, study_key
 from resonance.store.owned import OwnedStore
 from resonance_extract.patience import Patience
-from resonance_extract.studies import STUDIES_RUNNING_MAX, Studies, _Document
+from resonance_extract.studies import STUDIES_RUNNING_MAX, Studies
+from resonance_extract.study_document import StudyDocument
 
 
 async def settled(studies: Studies, study_id: str, *, waiting: str) -> None:
@@ -137,13 +138,13 @@ async def test_two_owners_studies_of_one_id_are_two(bench: Bench) -> None:
 async def test_a_living_owner_whose_clock_is_wrong_keeps_its_study(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    as_it_is = _Document.to_bytes
+    as_it_is = StudyDocument.to_bytes
 
-    def an_hour_late(document: _Document) -> bytes:
+    def an_hour_late(document: StudyDocument) -> bytes:
         document.study.update_time.seconds -= 3600
         return as_it_is(document)
 
-    monkeypatch.setattr(_Document, "to_bytes", an_hour_late)
+    monkeypatch.setattr(StudyDocument, "to_bytes", an_hour_late)
     here, there = bench.studies(lease_s=0.4), bench.studies(lease_s=0.4)
     bench.renderer.pause_s = 1.0
     started = await here.start(asked())
