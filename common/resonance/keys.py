@@ -51,7 +51,8 @@ def piece_key(cache_key: str) -> str:
 
 
 def open_study_key(owner: str, study_id: str) -> str:
-    """An empty object that stands while a study is not final: where any process finds what nobody works on."""
+    """A marker that stands while a study is not final: where any process finds what nobody works on. It is empty until somebody besides
+    the study's starter asks for it."""
     return f"study-open/{study_id}.{owner}" if owner else f"study-open/{study_id}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from resonance.errors import Conflict, NotFound, Overloaded, ResonanceError, Unavailable
+from resonance.errors import Cancelled, Conflict, DataLoss, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance.identity import acting_as, current_owner
 from resonance.ids import digest_of, new_request_id
 from resonance.keys import open_study_key, study_key
@@ -26,6 +26,7 @@ AT_ONCE = 2
 LEASE_S = 8.0
 STUDIES_RUNNING_MAX = 4
 _POLL_S = 0.2
+_JOINED = b"joined"  # in a running study's marker: somebody but its starter has asked for it, too
 _RUNNING, _FINAL = (
     extract_pb2.STUDY_STATE_RUNNING,
     (extract_pb2.STUDY_STATE_COMPLETED, extract_pb2.STUDY_STATE_FAILED, extract_pb2.STUDY_STATE_CANCELLED),
@@ -61,7 +62,6 @@ class Studies:
         self._owner = new_request_id()
         # By whose they are and their ids: the same subject and conditions have the same id for everybody.
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._shared: set[tuple[str, str]] = set()
         self._sightings: dict[tuple[str, str], _Sighting] = {}
         # One study is set going at a time: looking for a place and taking it are several steps.
         self._starting = asyncio.Lock()
@@ -96,11 +96,13 @@ class Studies:
         elif document.study.state == _RUNNING and (_mine(study_id) in self._tasks or not self._is_stale(document)):
             if request.apply and not (document.request.apply or plan.is_usual):
                 raise _runs_as_trial()
-            if _mine(study_id) in self._tasks:
-                self._shared.add(_mine(study_id))
+            await self._store.put(open_study_key(current_owner(), study_id), _JOINED)
             return document.study, False
         document.request.apply = request.apply
-        await self._take_on(document, plan)
+        try:
+            await self._take_on(document, plan)
+        except Conflict:  # another process has begun it at this moment: this call joins
+            return await self._find_or_begin(request, plan)
         return document.study, True
 
     async def _put_in_force(self, document: StudyDocument, plan: Plan) -> extract_pb2.Study:
@@ -140,8 +142,8 @@ class Studies:
         return document.study
 
     async def follow(self, request: extract_pb2.StartStudyRequest) -> AsyncGenerator[extract_pb2.Study, None]:
-        """Starts and watches. A caller who leaves cancels what this very call has started and nobody else has asked for since; asking again
-        resumes it. Raises the fault of a failed one.
+        """Starts and watches. A caller who leaves cancels what this very call has started and nobody else has asked for since, here or at
+        another process; asking again resumes it. Raises the fault of a failed one, and Cancelled where somebody has cancelled it.
         """
         study, is_ours = await self._started(request)
         try:
@@ -149,10 +151,12 @@ class Studies:
                 async for study in changes:
                     yield study
         finally:
-            if is_ours and study.state == _RUNNING and _mine(study.study_id) not in self._shared:
+            if is_ours and study.state == _RUNNING and not await self._is_joined(study.study_id):
                 await self.cancel(study.study_id)
         if study.state == extract_pb2.STUDY_STATE_FAILED:
             raise ResonanceError(study.error.message, reason=study.error.reason)
+        if study.state == extract_pb2.STUDY_STATE_CANCELLED:
+            raise Cancelled(f"study {study.study_id} was cancelled; ask again, and it goes on with what is missing")
 
     # --- in the background
 
@@ -218,18 +222,16 @@ class Studies:
         document.study.progress.done = document.study.reused
         document.study.progress.total = len(keys)
         document.study.progress.waiting = ""
-        await self._store.put(open_study_key(current_owner(), study_id), b"")
+        await self._open_marker(study_id)
         await self._save(document)
         task = asyncio.create_task(self._run(document, plan))
         place = _mine(study_id)
-        self._shared.discard(place)
         self._tasks[place] = task
         task.add_done_callback(lambda done: self._forget(place, done))
 
     def _forget(self, place: tuple[str, str], task: asyncio.Task[None]) -> None:
         if self._tasks.get(place) is task:
             del self._tasks[place]
-            self._shared.discard(place)
 
     async def _run(self, document: StudyDocument, plan: Plan) -> None:
         work = asyncio.current_task()
@@ -238,8 +240,8 @@ class Studies:
         try:
             await self._measure(document, plan)
             await plan.finish(document.study, document.cells)
-            document.study.state = extract_pb2.STUDY_STATE_COMPLETED
             await plan.put_in_force(document.study)
+            document.study.state = extract_pb2.STUDY_STATE_COMPLETED  # not before: a beat may write it at any moment
             await self._save(document)
             await self._close_marker(document)
         except Conflict:
@@ -254,6 +256,19 @@ class Studies:
                 await self._close_marker(document)
         finally:
             beat.cancel()
+
+    async def _open_marker(self, study_id: str) -> None:
+        """The study is not final. A marker that stands stays as it is; one may be missing where another process saw the study before."""
+        key = open_study_key(current_owner(), study_id)
+        if not await self._store.exists(key):
+            await self._store.put(key, b"")
+
+    async def _is_joined(self, study_id: str) -> bool:
+        """Whether anybody but its starter has asked for the running study."""
+        try:
+            return (await self._store.get(open_study_key(current_owner(), study_id))).data == _JOINED
+        except (NotFound, DataLoss):
+            return False
 
     async def _close_marker(self, document: StudyDocument) -> None:
         """The study is final: nobody need look at it again."""
@@ -297,6 +312,7 @@ class Studies:
             document.beat += 1
             try:
                 await self._save(document, is_change=False)
+                await self._open_marker(document.study.study_id)
             except Conflict:
                 work.cancel()
                 return

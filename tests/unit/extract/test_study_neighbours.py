@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 from support.extracting import CANCELLED, COMPLETED, FAILED, RUNNING, Bench, asked, finished, until
 
-from resonance.errors import Overloaded, Unavailable
+from resonance.errors import Cancelled, Overloaded, Unavailable
 from resonance.identity import acting_as
-from resonance.keys import concept_key, study_key
+from resonance.keys import concept_key, open_study_key, study_key
+from resonance.store.objects import StoredObject
 from resonance.store.owned import OwnedStore
 from resonance_extract.patience import Patience
 from resonance_extract.studies import STUDIES_RUNNING_MAX, Studies
@@ -130,6 +131,56 @@ async def test_two_owners_studies_of_one_id_are_two(bench: Bench) -> None:
         assert (await studies.cancel(ids[1])).state == CANCELLED
     with acting_as("o-alice"):
         assert (await finished(studies, ids[0])).state == COMPLETED
+
+
+async def test_a_joiner_in_another_process_keeps_the_study_when_its_starter_leaves(bench: Bench) -> None:
+    here, there = bench.studies(), bench.studies()
+    bench.renderer.pause_s = 0.1
+    starter, joiner = here.follow(asked()), there.follow(asked())
+    study = await anext(starter)
+    assert (await anext(joiner)).study_id == study.study_id
+    await starter.aclose()
+    assert [seen.state async for seen in joiner][-1] == COMPLETED
+
+
+async def test_one_who_waits_is_told_when_somebody_cancels_it(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 60.0
+    following = studies.follow(asked())
+    study = await anext(following)
+    await studies.cancel(study.study_id)
+    with pytest.raises(Cancelled, match="was cancelled"):
+        async for _ in following:
+            pass
+
+
+async def test_two_processes_asked_for_the_same_at_once_work_on_one_study(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = bench.studies(), bench.studies()
+    get = bench.store.get
+
+    async def slow(key: str) -> StoredObject:  # as files and S3 are: both look before either has written
+        try:
+            return await get(key)
+        finally:
+            await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(bench.store, "get", slow)
+    one, other = await asyncio.gather(here.start(asked()), there.start(asked()))
+    assert one.study_id == other.study_id
+    assert (await finished(here, one.study_id)).state == COMPLETED
+    assert len(bench.renderer.made) == 8
+
+
+async def test_a_marker_that_another_process_took_away_is_put_back(bench: Bench) -> None:
+    studies = bench.studies(lease_s=0.2)
+    bench.renderer.pause_s = 60.0
+    study = await studies.start(asked())
+    await bench.store.delete(open_study_key("", study.study_id))  # it saw the study before this start, and came late
+    await asyncio.sleep(0.2)
+    assert await bench.store.exists(open_study_key("", study.study_id))
+    await studies.close()
 
 
 # --- clocks
