@@ -62,8 +62,8 @@ class MeterDescriber:
         weights = sound.weights.astype(np.float64) / max(float(sound.weights.sum()), 1e-12)
         means = weights @ sound.meters.astype(np.float64)
         figures = dict(zip(COLUMNS, means, strict=False))
-        tempos = sound.meters[:, COLUMNS.index("tempo_bpm")]
-        steady = tempos[(tempos > 0) & (sound.weights > 0)]
+        tempos = sound.meters[sound.weights > 0, COLUMNS.index("tempo_bpm")]
+        steady = tempos[tempos > 0]
         character = steering_pb2.TasteCharacter(
             loudness_dbfs=figures["loudness_dbfs"],
             brightness_hz=figures["brightness_hz"],
