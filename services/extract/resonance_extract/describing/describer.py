@@ -104,6 +104,21 @@ class CarefulDescriber:
         return own
 
 
+def notices_of(character: steering_pb2.TasteCharacter, *, heard_count: int, song_count: int) -> list[str]:
+    """What a caller should know of the words where somebody who wants sound was to say them: not every song was at hand, or nobody could be
+    asked. There was sound of `heard_count` of the `song_count` songs."""
+    if not heard_count:
+        why = "every song was heard before, and no sound was at hand; a taste of direction_kind words is described by its sound"
+        return [f"the words are our own meters': {why}"]
+    if character.source == SOURCE:
+        return ["the words are our own meters': the language model could not be asked"]
+    if heard_count < song_count:
+        return [
+            f"the words are of {heard_count} of the {song_count} songs: the others were heard before, and no sound was at hand"
+        ]
+    return []
+
+
 def put_words(character: steering_pb2.TasteCharacter) -> None:
     """Puts a character's figures into words; what lies in the middle is not worth a word."""
     character.moods.extend(_said(character, _MOOD))
