@@ -1,0 +1,68 @@
+"""Ranges in force: two calibrations that end at once both count, and one that reads back damaged is measured anew."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from google.protobuf import json_format
+from support.extracting import Bench
+
+from resonance.keys import taste_calibration_key
+from resonance.store import MemoryStore
+from resonance.store.objects import StoredObject
+from resonance.v1 import extract_pb2
+from resonance_extract.ranges import RangeShelf
+from resonance_extract.renderings import Subject
+
+
+def one_sided(strength: float) -> extract_pb2.Calibration:
+    ends = {"strength_max" if strength > 0 else "strength_min": strength}
+    return extract_pb2.Calibration(points=[extract_pb2.CalibrationPoint(strength=strength, passed=True)], **ends)
+
+
+@pytest.fixture
+def slowly(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads take a while, as of files and S3."""
+    get = bench.store.get
+
+    async def slow(key: str) -> StoredObject:
+        found = await get(key)
+        await asyncio.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(bench.store, "get", slow)
+
+
+@pytest.mark.usefixtures("slowly")
+async def test_two_sides_that_are_measured_at_once_are_both_in_force(bench: Bench) -> None:
+    shelf, concept = RangeShelf(bench.concepts, bench.store), await bench.concepts.get("rush")
+    subject = subject_of(concept="rush", vector_sha256=concept.vector_sha256)
+    await asyncio.gather(shelf.put(subject, one_sided(-0.3)), shelf.put(subject, one_sided(0.4)))
+    found = (await bench.concepts.get("rush")).calibration
+    assert (found.strength_min, found.strength_max) == (-0.3, 0.4)
+    taste = subject_of(taste_id="t-one", vector_sha256="a" * 64)
+    await asyncio.gather(shelf.put(taste, one_sided(-0.3)), shelf.put(taste, one_sided(0.4)))
+    stored = await bench.store.get(taste_calibration_key("t-one", "a" * 64))
+    found = json_format.Parse(stored.data, extract_pb2.Calibration())
+    assert (found.strength_min, found.strength_max) == (-0.3, 0.4)
+
+
+async def test_a_damaged_range_of_a_taste_is_measured_anew(bench: Bench) -> None:
+    subject, key = subject_of(taste_id="t-one", vector_sha256="a" * 64), taste_calibration_key("t-one", "a" * 64)
+    await bench.store.put(key, b"{}")
+    assert isinstance(bench.store, MemoryStore)
+    bench.store._objects[key] = (b"damaged", bench.store._objects[key][1])
+    await RangeShelf(bench.concepts, bench.store).put(subject, one_sided(0.4))
+    found = json_format.Parse((await bench.store.get(key)).data, extract_pb2.Calibration())
+    assert (found.strength_min, found.strength_max) == (-1.0, 0.4)
+
+
+def subject_of(*, concept: str = "", taste_id: str = "", vector_sha256: str) -> Subject:
+    return Subject(
+        concept=concept,
+        taste_id=taste_id,
+        direction=None,
+        vector_sha256=vector_sha256,
+        best_layers=(),  # type: ignore[arg-type]
+    )
