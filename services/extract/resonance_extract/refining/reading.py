@@ -25,7 +25,7 @@ _WITHOUT = frozenset({Kind.WITHOUT})
 _HOW = frozenset(
     {
         *(Kind.LEAN, Kind.NEGATION, Kind.ABSENCE, Kind.WITHOUT, Kind.HALF, Kind.DOUBLE),
-        *(Kind.EXTREME, Kind.MIDDLE, Kind.KEEP),
+        *(Kind.EXTREME, Kind.MIDDLE, Kind.KEEP, Kind.PRAISE),
     }
 )
 _LESS = Sense(Kind.LEAN, sign=-1)
