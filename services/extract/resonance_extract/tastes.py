@@ -78,11 +78,11 @@ class TasteShelf:
         return json_format.Parse(stored.data, steering_pb2.TasteSummary())
 
     async def calibration(self, taste_id: str) -> extract_pb2.Calibration | None:
-        """The safe range that was measured of this very vector; None where nobody has. Raises NotFound."""
+        """The safe range that was measured of this very vector; None where nobody has, or it is damaged. Raises NotFound."""
         taste = await self.get(taste_id)
         try:
             stored = await self._store.get(taste_calibration_key(taste_id, taste.vector_sha256))
-        except NotFound:
+        except (NotFound, DataLoss):
             return None
         return json_format.Parse(stored.data, extract_pb2.Calibration())
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from google.protobuf import json_format
-from support.extracting import Bench
+from support.extracting import COMPLETED, Bench, asked, finished, make_taste, noise
 
 from resonance.keys import taste_calibration_key
 from resonance.store import MemoryStore
@@ -49,13 +49,19 @@ async def test_two_sides_that_are_measured_at_once_are_both_in_force(bench: Benc
 
 
 async def test_a_damaged_range_of_a_taste_is_measured_anew(bench: Bench) -> None:
-    subject, key = subject_of(taste_id="t-one", vector_sha256="a" * 64), taste_calibration_key("t-one", "a" * 64)
+    taste = await make_taste(bench, {0: noise(4.0)})
+    key = taste_calibration_key(taste.taste_id, taste.vector_sha256)
     await bench.store.put(key, b"{}")
     assert isinstance(bench.store, MemoryStore)
     bench.store._objects[key] = (b"damaged", bench.store._objects[key][1])
-    await RangeShelf(bench.concepts, bench.store).put(subject, one_sided(0.4))
-    found = json_format.Parse((await bench.store.get(key)).data, extract_pb2.Calibration())
-    assert (found.strength_min, found.strength_max) == (-1.0, 0.4)
+    assert await bench.tastes.calibration(taste.taste_id) is None
+    studies = bench.studies()
+    wanted = asked(concept="", taste_id=taste.taste_id, prompts=["jazz"])
+    study = await finished(studies, (await studies.start(wanted)).study_id)
+    assert study.state == COMPLETED
+    found = await bench.tastes.calibration(taste.taste_id)
+    assert found is not None
+    assert found.strength_max == study.calibration.strength_max
 
 
 def subject_of(*, concept: str = "", taste_id: str = "", vector_sha256: str) -> Subject:
