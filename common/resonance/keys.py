@@ -66,6 +66,11 @@ def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:
     return f"calibrations/{taste_id}-{vector_sha256[:16]}.json"
 
 
+def examples_key(model_digest: str) -> str:
+    """Which examples a model has brought along once (JSON): what is not there any more was deleted."""
+    return f"examples/{model_digest[:16]}.json"
+
+
 def study_key(study_id: str) -> str:
     """A calibration, layer scan or reference study with everything measured so far."""
     return f"studies/{study_id}.json"
