@@ -1,8 +1,9 @@
-"""Ranges in force: two calibrations that end at once both count, and one that reads back damaged is measured anew."""
+"""Ranges in force: calibrations that end at once both count, a damaged one is measured anew, and a taste is held against its own music."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 from google.protobuf import json_format
@@ -12,8 +13,11 @@ from resonance.keys import taste_calibration_key
 from resonance.store import MemoryStore
 from resonance.store.objects import StoredObject
 from resonance.v1 import extract_pb2
+from resonance_extract import plans
+from resonance_extract.calibration import calibration_of
+from resonance_extract.quality import Levels
 from resonance_extract.ranges import RangeShelf
-from resonance_extract.renderings import Subject
+from resonance_extract.renderings import Condition, Measured, Subject
 
 
 def one_sided(strength: float) -> extract_pb2.Calibration:
@@ -62,6 +66,35 @@ async def test_a_damaged_range_of_a_taste_is_measured_anew(bench: Bench) -> None
     found = await bench.tastes.calibration(taste.taste_id)
     assert found is not None
     assert found.strength_max == study.calibration.strength_max
+
+
+async def test_a_taste_is_calibrated_with_the_levels_of_its_own_music(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Levels | None] = []
+
+    def calibrated(measured: Mapping[Condition, Measured], *, own: Levels | None = None) -> extract_pb2.Calibration:
+        told.append(own)
+        return calibration_of(measured, own=own)
+
+    monkeypatch.setattr(plans, "calibration_of", calibrated)
+    tracks = {0: 0.01 * noise(4.0, 1), 1: 2 * noise(4.0, 2), 2: noise(4.0, 3)}
+    taste = await make_taste(bench, tracks)
+    studies = bench.studies()
+    for subject in ({"concept": "", "taste_id": taste.taste_id}, {}):
+        wanted = asked(**subject, prompts=["jazz"], strengths=[0.5])
+        assert (await finished(studies, (await studies.start(wanted)).study_id)).state == COMPLETED
+    own, of_concept = told
+    assert own is not None
+    assert (own.quietest, own.loudest) == (pytest.approx(0.001, rel=0.05), pytest.approx(0.2, rel=0.05))
+    assert of_concept is None
+
+
+async def test_levels_of_tracks_that_are_not_kept_are_not_guessed(bench: Bench) -> None:
+    taste = await make_taste(bench, {0: noise(4.0, 1), 1: noise(4.0, 2)})
+    keys = [key async for key in bench.store.keys("tracks/")]
+    await bench.store.delete(keys[0])
+    assert await bench.tastes.levels(taste) is None
 
 
 def subject_of(*, concept: str = "", taste_id: str = "", vector_sha256: str) -> Subject:
