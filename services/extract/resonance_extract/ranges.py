@@ -75,7 +75,8 @@ def _keep_side(whole: extract_pb2.Calibration, kept: extract_pb2.Calibration, si
     """The points and the remap of one side as they were."""
     points = [*whole.points, *(point for point in kept.points if point.strength * sign > 0)]
     knots = [knot for knot in whole.remap if knot.position * sign <= 0]
-    knots += [knot for knot in kept.remap if knot.position * sign > 0]
+    straight = extract_pb2.RemapPoint(position=sign, strength=kept.strength_max if sign > 0 else kept.strength_min)
+    knots += [knot for knot in kept.remap if knot.position * sign > 0] or [straight]
     del whole.points[:], whole.remap[:]
     whole.points.extend(sorted(points, key=lambda point: point.strength))
     whole.remap.extend(sorted(knots, key=lambda knot: knot.position))

@@ -16,7 +16,7 @@ from resonance.v1 import extract_pb2
 from resonance_extract import plans
 from resonance_extract.calibration import calibration_of
 from resonance_extract.quality import Levels
-from resonance_extract.ranges import RangeShelf
+from resonance_extract.ranges import RangeShelf, merged
 from resonance_extract.renderings import Condition, Measured, Subject
 
 
@@ -50,6 +50,14 @@ async def test_two_sides_that_are_measured_at_once_are_both_in_force(bench: Benc
     stored = await bench.store.get(taste_calibration_key("t-one", "a" * 64))
     found = json_format.Parse(stored.data, extract_pb2.Calibration())
     assert (found.strength_min, found.strength_max) == (-0.3, 0.4)
+
+
+def test_a_kept_side_of_an_older_version_without_a_remap_is_a_straight_line() -> None:
+    before = extract_pb2.Calibration(strength_min=-0.6, strength_max=0.8)
+    found = one_sided(0.4)
+    found.remap.extend([extract_pb2.RemapPoint(), extract_pb2.RemapPoint(position=1, strength=0.4)])
+    whole = merged(found, before, cautious=1.0)
+    assert [(knot.position, knot.strength) for knot in whole.remap] == [(-1.0, -0.6), (0.0, 0.0), (1.0, 0.4)]
 
 
 async def test_a_damaged_range_of_a_taste_is_measured_anew(bench: Bench) -> None:
