@@ -292,7 +292,7 @@ class Studies:
             patience.progressed()
             document.study.progress.done += 1
             document.study.progress.waiting = ""
-            await self._save(document)
+            await self._save_patiently(document, patience)
 
     async def _measured(self, document: StudyDocument, plan: Plan, key: str, patience: Patience) -> dict[str, Any]:
         """One part; waits while others have every place, and while the service is away."""
@@ -302,8 +302,16 @@ class Studies:
             except (Overloaded, Unavailable) as failure:
                 pause_s = patience.pause_s(failure)
                 document.study.progress.waiting = f"tried again in {pause_s:.0f} s: {failure.message}"
-            await self._save(document)
+            await self._save_patiently(document, patience)
             await asyncio.sleep(pause_s)
+
+    async def _save_patiently(self, document: StudyDocument, patience: Patience) -> None:
+        """Writes; waits while the store is away. Raises Conflict as `_save`."""
+        while True:
+            try:
+                return await self._save(document)
+            except Unavailable as failure:
+                await asyncio.sleep(patience.pause_s(failure))
 
     async def _beat(self, document: StudyDocument, work: asyncio.Task[None]) -> None:
         """Tells other processes that somebody works on it; ends work that was taken or cancelled elsewhere."""

@@ -38,6 +38,20 @@ async def test_a_study_waits_while_others_have_every_place_and_while_generate_is
     assert (study.state, study.progress.done, study.progress.waiting) == (COMPLETED, 8, "")
 
 
+async def test_a_study_waits_while_the_store_is_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    studies, replace_in, away = bench.studies(), bench.store.replace, [True, True]
+
+    async def sometimes(key: str, data: bytes, *, version: str) -> str:
+        if len(bench.renderer.made) > 2 and away:
+            away.pop()
+            raise Unavailable("the store is away", retry_after_s=0.0)
+        return await replace_in(key, data, version=version)
+
+    monkeypatch.setattr(bench.store, "replace", sometimes)
+    study = await finished(studies, (await studies.start(asked())).study_id)
+    assert (study.state, study.error.message, len(bench.renderer.made)) == (COMPLETED, "", 8)
+
+
 async def test_patience_has_an_end_and_its_fault_is_the_refusal(bench: Bench) -> None:
     studies = bench.studies(patience_s=0.3)
     bench.renderer.is_full = True
