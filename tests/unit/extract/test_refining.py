@@ -193,6 +193,11 @@ FROM_THE_MIDDLE: list[tuple[str, dict[str, float]]] = [
     ("less bass with drums", {B: -0.3, E: 0.3}),
     ("more bass instead of drums", {B: 0.3, E: -0.3}),
     ("more bass than drums", {B: 0.3}),
+    ("more bass than I'd like", {B: -0.3}),
+    ("it's faster than I wanted", {T: -0.3}),
+    ("there is less bass than I like", {B: 0.3}),
+    ("no more bass than now", {}),
+    ("more bass than before", {B: 0.3}),
     ("bass to 0.5 drums to -0.2", {B: 0.5, E: -0.2}),
 ]
 
