@@ -11,11 +11,12 @@ from google.protobuf import json_format
 
 from resonance.v1 import extract_pb2
 from resonance_extract.calibration import PROTOTYPE_UPPER, remap_from
-from resonance_extract.shipped import FOLDER
+from resonance_extract.shipped import FOLDER, digests_so_far, write_superseded
 
 
 def main() -> None:
     """Rewrites the documents in place, and tells the knots."""
+    so_far = digests_so_far()
     for path in sorted(FOLDER.glob("concepts/*/*.json")):
         concept = json_format.Parse(path.read_bytes(), extract_pb2.Concept())
         if not concept.HasField("calibration"):
@@ -28,6 +29,7 @@ def main() -> None:
         path.write_text(json_format.MessageToJson(concept, indent=None))
         told = ", ".join(f"{knot.position:.2f}: {knot.strength:.3g}" for knot in remap)
         print(f"{concept.name}: {told}")
+    write_superseded(so_far)
 
 
 if __name__ == "__main__":

@@ -24,13 +24,14 @@ from resonance.sliders import SLIDER_NAMES
 from resonance.store import ObjectStore, open_store
 from resonance.v1 import extract_pb2, jobs_pb2
 from resonance_cli.all_in_one import all_in_one
-from resonance_extract.shipped import FOLDER
+from resonance_extract.shipped import FOLDER, digests_so_far, write_superseded
 
 KEPT = ("calibrations/", "concepts/", "job-list/", "jobs/", "reference/", "tastes/", "vectors/")
 
 
 async def main(playlists: list[Path]) -> None:
     """Runs the system, makes the tastes, waits for the sliders, calibrates all of them, and copies the objects."""
+    so_far = digests_so_far()
     shutil.rmtree(FOLDER, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         settings = _settings(folder)
@@ -50,16 +51,19 @@ async def main(playlists: list[Path]) -> None:
             digest = (await client.model()).digest
         await _copy(settings, KEPT)
     (FOLDER / "made_for.json").write_text(json.dumps({"model_digest": digest}, indent=1) + "\n")
+    write_superseded(so_far)
 
 
 async def tastes_only() -> None:
     """Runs the system with what is shipped, and adds the safe ranges of its tastes."""
+    so_far = digests_so_far()
     tastes, at_once = sorted(path.stem for path in FOLDER.glob("tastes/*.json")), asyncio.Semaphore(3)
     with tempfile.TemporaryDirectory() as folder:
         settings = _settings(folder)
         async with all_in_one(settings, print) as running, AsyncClient(running.grpc_address) as client:
             await asyncio.gather(*(_calibrate_taste(client, taste_id, at_once) for taste_id in tastes))
         await _copy(settings, ("calibrations/",))
+    write_superseded(so_far)
 
 
 def _settings(folder: str) -> Settings:

@@ -120,6 +120,8 @@ def _slider_goals(sides: list[tuple[str, str, dict[str, Any]]], chance: float) -
         ("bass_resonance", "low_share", 0.25, "low-band share, by bass"),
     ):
         both = {side: one for slider, side, one in sides if slider == name}
+        if not both:  # not rendered yet
+            continue
         told = ", ".join("closed" if both[s]["closed"] else f"{both[s][key]:+.0%}" for s in SIDES if s in both)
         if name == "tempo":
             folded = [f"{both[s]['tempo_folded']:+.0%}" for s in SIDES if s in both and not both[s]["closed"]]

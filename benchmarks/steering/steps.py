@@ -16,10 +16,10 @@ def uneven(curve: Mapping[float, float], knots: Sequence[tuple[float, float]], e
     """
     sign = 1 if end > 0 else -1
     strengths = sorted((strength for strength in curve if strength * sign >= 0), key=abs)
-    if not end or curve[strengths[-1]] * sign <= 0:
-        return float("nan")
     sizes, effects = [abs(strength) for strength in strengths], [curve[strength] * sign for strength in strengths]
     whole = float(np.interp(abs(end), sizes, effects))
+    if not end or whole <= 0:
+        return float("nan")
     reached = [abs(_strength_at(sign * position, knots, end)) for position in POSITIONS]
     shares = np.interp(reached, sizes, effects) / whole
     return float(np.sqrt(np.mean((shares - np.array(POSITIONS)) ** 2)))

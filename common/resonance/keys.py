@@ -51,7 +51,8 @@ def piece_key(cache_key: str) -> str:
 
 
 def open_study_key(owner: str, study_id: str) -> str:
-    """An empty object that stands while a study is not final: where any process finds what nobody works on."""
+    """A marker that stands while a study is not final: where any process finds what nobody works on. It is empty until somebody besides
+    the study's starter asks for it."""
     return f"study-open/{study_id}.{owner}" if owner else f"study-open/{study_id}"
 
 
@@ -63,6 +64,11 @@ def concept_key(model_digest: str, name: str) -> str:
 def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:
     """The measured safe range of a taste's vector (Calibration as JSON)."""
     return f"calibrations/{taste_id}-{vector_sha256[:16]}.json"
+
+
+def examples_key(model_digest: str) -> str:
+    """Which examples a model has brought along once (JSON): what is not there any more was deleted."""
+    return f"examples/{model_digest[:16]}.json"
 
 
 def study_key(study_id: str) -> str:

@@ -55,7 +55,11 @@ def stack(
     total = np.zeros((shape.layer_count, shape.hidden_size), dtype=np.float32)
     baselines = np.zeros(shape.layer_count, dtype=np.float32)
     for layer in range(shape.layer_count):
-        active = [(rows[layer], gains[layer], base[layer]) for rows, gains, base in merged if gains[layer]]
+        active = [
+            (rows[layer], gains[layer], base[layer])
+            for rows, gains, base in merged
+            if gains[layer] and rows[layer].any()  # a layer in which a direction says nothing has none to solve for
+        ]
         if not active:
             continue
         rows = np.stack([row for row, _, _ in active])

@@ -10,7 +10,7 @@ from resonance.errors import DataLoss
 from resonance.store.objects import ObjectStore, StoredObject
 
 # What these hold follows from something else. Documents that nothing follows from stay where they are, and are refused.
-RECOMPUTED = ("sounds/", "lists/", "tracks/", "clips/", "reference/", "vectors/", "concepts/")
+RECOMPUTED = ("sounds/", "lists/", "tracks/", "clips/", "reference/", "vectors/", "concepts/", "calibrations/")
 PREFIX = "quarantine/"
 _log = structlog.get_logger("store")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from resonance.v1 import extract_pb2
 from resonance_extract.frechet import frechet_ratio
-from resonance_extract.quality import Quality, failed_gates, mean_of
+from resonance_extract.quality import Levels, Quality, failed_gates, mean_of
 from resonance_extract.remap import Heard, isotonic, remap_of
 from resonance_extract.renderings import SEED, Condition, Measured
 
@@ -26,7 +26,7 @@ KNEE_GROWTH_MIN = 1.1
 PROTOTYPE_RMS_MIN, PROTOTYPE_RMS_MAX = 0.03, 0.35
 
 
-def calibration_of(measured: Mapping[Condition, Measured]) -> extract_pb2.Calibration:
+def calibration_of(measured: Mapping[Condition, Measured], *, own: Levels | None = None) -> extract_pb2.Calibration:
     """The widest range around zero in which every measured strength passed and the effect still grows, each side for itself; a side that
     fails at once is 0, and says why.
 
@@ -34,8 +34,10 @@ def calibration_of(measured: Mapping[Condition, Measured]) -> extract_pb2.Calibr
     so that inside the range no rendering was broken; but a single rendering that breaks where none does at some strength farther out was
     broken by chance and not by strength. Unsteered renderings of `OTHER_SEED`, where there are some, tell by the Frechet
     distance how far is still as near to unsteered music as chance: `faithful_min` and `faithful_max`, inside the range.
+
+    `own` are the levels of a taste's own music: pushed towards it, a rendering may be as quiet and as loud as that.
     """
-    return _ranged(_points(measured))
+    return _ranged(_points(measured, own))
 
 
 def _ranged(points: Sequence[extract_pb2.CalibrationPoint]) -> extract_pb2.Calibration:
@@ -77,23 +79,30 @@ def paired(condition: Condition, measured: Mapping[Condition, Measured]) -> tupl
     return replace(ours.quality, distance_db=distance_db), ours.reading - twin.reading
 
 
-def _points(measured: Mapping[Condition, Measured]) -> list[extract_pb2.CalibrationPoint]:
+def _points(measured: Mapping[Condition, Measured], own: Levels | None) -> list[extract_pb2.CalibrationPoint]:
     by_strength: dict[float, list[Condition]] = {}
     for condition in measured:
         if condition.seed == SEED:
             by_strength.setdefault(condition.strength, []).append(condition)
     others = _spectra([one for condition, one in measured.items() if condition.seed != SEED])
-    return [_point(strength, by_strength[strength], measured, others) for strength in sorted(by_strength)]
+    return [
+        _point(strength, by_strength[strength], measured, others, own if strength > 0 else None)
+        for strength in sorted(by_strength)
+    ]
 
 
 def _point(
-    strength: float, conditions: Sequence[Condition], measured: Mapping[Condition, Measured], others: Array
+    strength: float,
+    conditions: Sequence[Condition],
+    measured: Mapping[Condition, Measured],
+    others: Array,
+    own: Levels | None,
 ) -> extract_pb2.CalibrationPoint:
     renderings = [paired(one, measured) for one in conditions]
     quality = mean_of([one for one, _ in renderings])
     twins = [measured[one.twin] for one in conditions]
-    failed = failed_gates(quality, mean_of([twin.quality for twin in twins])) if strength else []
-    broken = [bool(failed_gates(one, twin.quality)) for (one, _), twin in zip(renderings, twins, strict=True)]
+    failed = failed_gates(quality, mean_of([twin.quality for twin in twins]), own) if strength else []
+    broken = [bool(failed_gates(one, twin.quality, own)) for (one, _), twin in zip(renderings, twins, strict=True)]
     effects = [effect for _, effect in renderings]
     if strength and any(broken):
         failed = failed or [SINGLE_CLIPS]
@@ -130,8 +139,8 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
     """How far it is worth going, and why no farther: outwards from zero while every strength passes, as far as the effect still grows.
 
     Effects are made monotone first, for few renderings waver: the end is the first strength whose effect is within a tenth of the largest.
-    Beyond it a push only wears the music out. Where no effect stands out from chance (two standard errors), only the gates speak, and the
-    reason says so.
+    Beyond it a push only wears the music out. Where no effect stands out from chance (two standard errors), or none is left once they are
+    monotone, only the gates speak, and the reason says so.
     """
     inside, why = [], "every strength that was tried holds"
     outwards = _outwards(points, sign)
@@ -146,9 +155,9 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
         inside.append(point)
     if not inside:
         return 0.0, f"closed: {why}" if why.startswith("at") else "closed: nothing was tried"
-    if not any(point.effect * sign > 2 * point.effect_error for point in inside):
-        return inside[-1].strength, f"{why}; the model hears no effect"
     rising = isotonic([point.effect * sign for point in inside])
+    if rising[-1] <= 0 or not any(point.effect * sign > 2 * point.effect_error for point in inside):
+        return inside[-1].strength, f"{why}; the model hears no effect"
     reached = next(
         point for point, effect in zip(inside, rising, strict=True) if effect >= rising[-1] / KNEE_GROWTH_MIN
     )

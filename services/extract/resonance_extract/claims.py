@@ -90,7 +90,9 @@ class Claims:
 
     async def _take_in_store(self, claim: Claim) -> bool:
         key = claim_key(self._scope, claim.name)
-        await self._store.create(key, _document(claim, is_held=False))
+        await self._store.put(
+            key, _document(claim, is_held=False)
+        )  # over its own that could not be removed, if there is one
         while True:
             rivals = [other for other in await self._others(claim) if other.tracks & claim.tracks]
             if any(other.is_held or other.name < claim.name for other in rivals):

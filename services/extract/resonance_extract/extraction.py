@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 
 import numpy as np
@@ -20,7 +20,7 @@ from resonance.store import ObjectStore
 from resonance.taste_options import check_taste_options
 from resonance.v1 import extract_pb2, ingest_pb2, jobs_pb2, steering_pb2
 from resonance_extract.claims import Claims
-from resonance_extract.describing.describer import Describer, PlaylistSound, sentence_of
+from resonance_extract.describing.describer import Describer, PlaylistSound, notices_of, sentence_of
 from resonance_extract.describing.listener import SoundListener
 from resonance_extract.directions import norms_of
 from resonance_extract.ear import Ear
@@ -97,7 +97,7 @@ class Extraction:
                     tracks.append(IndexedTrack(index=track.index, statistics=statistics))
                 except InvalidInput as failure:
                     yield _fault(track.index, failure)
-            taste = await self._make_taste(start, announced, tracks, set(wanted), _samples(wanted.values()))
+            taste = await self._make_taste(start, announced, tracks, set(wanted), _samples(wanted, tracks))
         yield _Response(taste=taste)
 
     async def _describe(
@@ -123,7 +123,7 @@ class Extraction:
                 yield _fault(track.index, failure)
         repeats, weights = _weighed(start, tracks)
         fresh = set(wanted)
-        summary = await self._summary(start, announced, tracks, weights, repeats, fresh, _samples(wanted.values()))
+        summary = await self._summary(start, announced, tracks, weights, repeats, fresh, _samples(wanted, tracks))
         await self._keep(summary)
         yield _Response(taste=summary)
 
@@ -187,6 +187,9 @@ class Extraction:
             )
         )
         by_index = {track.index: track for track in announced}
+        songs = {by_index[track.index].sound_id for track in tracks}
+        wants_sound = self._describer.wants_sound
+        unheard = notices_of(character, heard_count=len(samples), song_count=len(songs)) if wants_sound else []
         summary = steering_pb2.TasteSummary(
             taste_id=start.taste_id,
             model_digest=self._ear.model.facts.digest,
@@ -198,7 +201,7 @@ class Extraction:
             clip_count=sum(len(track.statistics.rms) for track in tracks),
             description=sentence_of(character),
             character=character,
-            notices=_notices(len(tracks), repeats),
+            notices=[*_notices(len(tracks), repeats), *unheard],
         )
         summary.create_time.GetCurrentTime()
         return summary
@@ -219,8 +222,12 @@ def _plan(clips_known: Mapping[int, int]) -> _Response:
     )
 
 
-def _samples(listeners: Iterable[TrackListener | SoundListener]) -> list[NDArray[np.float32]]:
-    return [each.sample for each in listeners if each.sample is not None]
+def _samples(
+    listeners: Mapping[int, TrackListener | SoundListener], tracks: Sequence[IndexedTrack]
+) -> list[NDArray[np.float32]]:
+    """The first clips of the tracks that were just heard, and can be used."""
+    heard = [listeners[track.index] for track in tracks if track.index in listeners]
+    return [each.sample for each in heard if each.sample is not None]
 
 
 def _weighed(

@@ -43,6 +43,8 @@ REFERENCE_CLIP_S = 4.0
 REFERENCE_PIECES_MIN = 4
 REFERENCE_PIECES_MAX = 1000
 _REFERENCE_SEED = 7
+# Part of the name of what is studied of a taste: older versions judged its level without regard to its own music's.
+_TASTE_FORM = "own levels"
 
 
 class Plan(Protocol):
@@ -81,11 +83,13 @@ class RenderingPlan:
         subject: Subject,
         renderer: Renderer,
         ranges: RangeShelf,
+        tastes: TasteShelf,
     ) -> None:
         self._kind = request.kind or extract_pb2.STUDY_KIND_CALIBRATION
         self._subject = subject
         self._renderer = renderer
         self._ranges = ranges
+        self._tastes = tastes
         self._conditions = {one.key: one for one in _conditions_of(request, subject)}
         self._is_usual = self._conditions.keys() == {one.key for one in _usual_conditions(self._kind, subject)}
         self._is_trial = not (self._is_usual or request.apply)
@@ -98,6 +102,7 @@ class RenderingPlan:
     def identity(self) -> list[Any]:
         subject = self._subject
         asked = [self._kind, subject.concept, subject.taste_id, subject.vector_sha256, sorted(self._conditions)]
+        asked += [_TASTE_FORM] if subject.taste_id else []
         is_scan = self._kind == extract_pb2.STUDY_KIND_LAYER_SCAN
         return [*asked, subject.layer_basis, subject.layer_reference] if is_scan else asked
 
@@ -110,13 +115,15 @@ class RenderingPlan:
 
     async def finish(self, study: extract_pb2.Study, cells: Mapping[str, Any]) -> None:
         measured = {one: Measured.from_json(cells[key]) for key, one in self._conditions.items()}
+        taste_id = self._subject.taste_id
+        own = await self._tastes.levels(await self._tastes.get(taste_id)) if taste_id else None
         if self._kind == extract_pb2.STUDY_KIND_LAYER_SCAN:
             del study.renderings[:], study.layers[:]
             study.layers.extend(self._subject.layer_scores)
             study.layer_basis = self._subject.layer_basis
-            study.renderings.extend(renderings_of(measured))
+            study.renderings.extend(renderings_of(measured, own=own))
         else:
-            study.calibration.CopyFrom(calibration_of(measured))
+            study.calibration.CopyFrom(calibration_of(measured, own=own))
             study.calibration.create_time.GetCurrentTime()
             study.calibration.is_trial = self._is_trial
 
@@ -246,7 +253,7 @@ class Planner:
                 "music", "NOT_READ", "is what a reference study hears; this study names a concept or a taste"
             )
         subject = await self._subject_of(request)
-        return RenderingPlan(request, subject, self._renderer, self._ranges)
+        return RenderingPlan(request, subject, self._renderer, self._ranges, self._tastes)
 
     async def _reference(self, request: extract_pb2.StartStudyRequest) -> ReferencePlan:
         if request.concept or request.taste_id or request.strengths:

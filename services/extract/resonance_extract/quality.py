@@ -30,6 +30,14 @@ class Quality:
     log_likelihood: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """How quiet and how loud the tracks of a playlist are (RMS): what music that goes towards it may be."""
+
+    quietest: float
+    loudest: float
+
+
 def measure(samples: Array, unsteered: Array, *, sample_rate_hz: int) -> Quality:
     """Measures a take against its unsteered twin, both mono float in [-1, 1].
 
@@ -57,12 +65,15 @@ def mean_of(qualities: Sequence[Quality]) -> Quality:
     return Quality(**{name: float(np.mean([getattr(one, name) for one in qualities])) for name in names})
 
 
-def failed_gates(quality: Quality, unsteered: Quality) -> list[str]:
-    """The gates that do not hold: the first prototype's window of level, widened to what the unsteered music itself needs, and the
-    ways in which steering breaks music that level does not see. The distance is told and is no gate: a slider that takes the
-    drums away moves the spectrum far, and is meant to."""
+def failed_gates(quality: Quality, unsteered: Quality, own: Levels | None = None) -> list[str]:
+    """The gates that do not hold: the first prototype's window of level, widened to what the unsteered music itself needs and to the levels
+    of the music that it is pushed towards (`own`), and the ways in which steering breaks music that level does not see. The distance is
+    told and is no gate: a slider that takes the drums away moves the spectrum far, and is meant to."""
+    least, most = min(0.03, unsteered.rms / 5), max(0.35, unsteered.rms * 2)
+    if own is not None:
+        least, most = min(least, own.quietest), max(most, own.loudest)
     gates = {
-        "rms": min(0.03, unsteered.rms / 5) <= quality.rms <= max(0.35, unsteered.rms * 2),
+        "rms": least <= quality.rms <= most,
         "clipping": quality.clipped_share <= max(0.005, 2 * unsteered.clipped_share),
         "silence": quality.silent_share <= unsteered.silent_share + 0.4,
         "flatness": quality.flatness <= max(0.2, 2 * unsteered.flatness),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 from google.protobuf import json_format
 
-from resonance.errors import NotFound
+from resonance.errors import DataLoss, NotFound
 from resonance.keys import taste_calibration_key
 from resonance.ranges import UNCALIBRATED_TASTE_MAX, uncalibrated_max
 from resonance.store import ObjectStore
@@ -23,12 +25,15 @@ class RangeShelf:
     def __init__(self, concepts: ConceptShelf, store: ObjectStore) -> None:
         self._concepts = concepts
         self._store = store
+        # A side that was not tried is read from what is in force: two that end at once would each lose the other's.
+        self._putting = asyncio.Lock()
 
     async def put(self, subject: Subject, found: extract_pb2.Calibration) -> None:
         """Puts a calibration in force for its subject; one of a vector that was replaced in the meantime is left out. Raises NotFound."""
-        if not subject.concept:
-            await self._put_of_taste(subject, found)
-            return
+        async with self._putting:
+            await (self._put_of_concept if subject.concept else self._put_of_taste)(subject, found)
+
+    async def _put_of_concept(self, subject: Subject, found: extract_pb2.Calibration) -> None:
         concept = await self._concepts.get(subject.concept)
         if concept.vector_sha256 != subject.vector_sha256:
             _log.info("a calibration of a concept that was made anew is left out", concept=concept.name)
@@ -41,7 +46,7 @@ class RangeShelf:
         key = taste_calibration_key(subject.taste_id, subject.vector_sha256)
         try:
             before = json_format.Parse((await self._store.get(key)).data, extract_pb2.Calibration())
-        except NotFound:
+        except (NotFound, DataLoss):  # what is damaged is measured anew: this is how
             before = None
         whole = merged(found, before, cautious=UNCALIBRATED_TASTE_MAX)
         await self._store.put(key, json_format.MessageToJson(whole, indent=None).encode())
@@ -70,7 +75,8 @@ def _keep_side(whole: extract_pb2.Calibration, kept: extract_pb2.Calibration, si
     """The points and the remap of one side as they were."""
     points = [*whole.points, *(point for point in kept.points if point.strength * sign > 0)]
     knots = [knot for knot in whole.remap if knot.position * sign <= 0]
-    knots += [knot for knot in kept.remap if knot.position * sign > 0]
+    straight = extract_pb2.RemapPoint(position=sign, strength=kept.strength_max if sign > 0 else kept.strength_min)
+    knots += [knot for knot in kept.remap if knot.position * sign > 0] or [straight]
     del whole.points[:], whole.remap[:]
     whole.points.extend(sorted(points, key=lambda point: point.strength))
     whole.remap.extend(sorted(knots, key=lambda knot: knot.position))

@@ -68,12 +68,16 @@ class ReferenceShelf:
         reference, given = await self.get(), await self._summary()
         if given is not None and reference.tag:
             return given
+        try:
+            sha256 = (await self._store.get(self._own_key)).sha256
+        except (NotFound, DataLoss):  # it was removed while we hold it
+            sha256 = await self._store.put(self._own_key, reference.to_bytes())
         return extract_pb2.ReferenceSummary(
             model_digest=self._digest,
             source="own_takes",
             piece_count=len(PROMPTS),
             object_key=self._own_key,
-            object_sha256=(await self._store.get(self._own_key)).sha256,
+            object_sha256=sha256,
         )
 
     async def keep(self, reference: Reference, *, study_id: str) -> extract_pb2.ReferenceSummary:

@@ -8,7 +8,7 @@ import numpy as np
 
 from resonance.v1 import extract_pb2
 from resonance_extract.calibration import paired
-from resonance_extract.quality import failed_gates
+from resonance_extract.quality import Levels, failed_gates
 from resonance_extract.renderings import Condition, Measured, Subject
 
 SCAN_STRENGTH = 1.5
@@ -19,15 +19,17 @@ def forms_of(subject: Subject) -> list[str]:
     return [*(str(layer) for layer in subject.best_layers), "all", "one_to_all"]
 
 
-def renderings_of(measured: Mapping[Condition, Measured]) -> list[extract_pb2.LayerRendering]:
-    """Per form the mean effect over prompts on each side, in the order in which they were asked."""
+def renderings_of(
+    measured: Mapping[Condition, Measured], *, own: Levels | None = None
+) -> list[extract_pb2.LayerRendering]:
+    """Per form the mean effect over prompts on each side, in the order in which they were asked; `own` is as in `calibration_of`."""
     forms = list(dict.fromkeys(one.form for one in measured if one.strength))
     return [
         extract_pb2.LayerRendering(
             label=form,
             effect_up=_effect(form, 1, measured),
             effect_down=_effect(form, -1, measured),
-            passed=_passed(form, measured),
+            passed=_passed(form, measured, own),
         )
         for form in forms
     ]
@@ -38,9 +40,9 @@ def _effect(form: str, sign: int, measured: Mapping[Condition, Measured]) -> flo
     return float(np.mean(sides)) if sides else 0.0
 
 
-def _passed(form: str, measured: Mapping[Condition, Measured]) -> bool:
+def _passed(form: str, measured: Mapping[Condition, Measured], own: Levels | None) -> bool:
     return all(
-        not failed_gates(paired(one, measured)[0], measured[one.twin].quality)
+        not failed_gates(paired(one, measured)[0], measured[one.twin].quality, own if one.strength > 0 else None)
         for one in measured
         if one.form == form and one.strength
     )

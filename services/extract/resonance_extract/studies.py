@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from google.protobuf import json_format
 
-from resonance.errors import Conflict, NotFound, Overloaded, ResonanceError, Unavailable
+from resonance.errors import Cancelled, Conflict, DataLoss, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance.identity import acting_as, current_owner
 from resonance.ids import digest_of, new_request_id
 from resonance.keys import open_study_key, study_key
@@ -21,52 +19,19 @@ from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2, jobs_pb2
 from resonance_extract.patience import PATIENCE_S, Patience, patience_of
 from resonance_extract.plans import Plan, Planner
+from resonance_extract.study_document import StudyDocument
 
 # Two at once share the decoder's products; the other slots stay free for listeners.
 AT_ONCE = 2
 LEASE_S = 8.0
 STUDIES_RUNNING_MAX = 4
 _POLL_S = 0.2
+_JOINED = b"joined"  # in a running study's marker: somebody but its starter has asked for it, too
 _RUNNING, _FINAL = (
     extract_pb2.STUDY_STATE_RUNNING,
     (extract_pb2.STUDY_STATE_COMPLETED, extract_pb2.STUDY_STATE_FAILED, extract_pb2.STUDY_STATE_CANCELLED),
 )
 _log = structlog.get_logger("extract")
-
-
-@dataclass(slots=True)
-class _Document:
-    """A study as it is stored: the message, what was asked, what was measured, who works on it, and how often they said so."""
-
-    study: extract_pb2.Study
-    request: extract_pb2.StartStudyRequest
-    cells: dict[str, Any] = field(default_factory=dict)
-    owner: str = ""
-    beat: int = 0
-    version: str = ""
-    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def to_bytes(self) -> bytes:
-        values = {
-            "study": json_format.MessageToDict(self.study),
-            "request": json_format.MessageToDict(self.request),
-            "cells": self.cells,
-            "owner": self.owner,
-            "beat": self.beat,
-        }
-        return json.dumps(values).encode()
-
-    @classmethod
-    def from_bytes(cls, data: bytes, version: str) -> _Document:
-        values = json.loads(data)
-        return cls(
-            study=json_format.ParseDict(values["study"], extract_pb2.Study()),
-            request=json_format.ParseDict(values["request"], extract_pb2.StartStudyRequest()),
-            cells=values["cells"],
-            owner=values["owner"],
-            beat=values.get("beat", 0),
-            version=version,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +62,6 @@ class Studies:
         self._owner = new_request_id()
         # By whose they are and their ids: the same subject and conditions have the same id for everybody.
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._shared: set[tuple[str, str]] = set()
         self._sightings: dict[tuple[str, str], _Sighting] = {}
         # One study is set going at a time: looking for a place and taking it are several steps.
         self._starting = asyncio.Lock()
@@ -126,20 +90,22 @@ class Studies:
         study_id = _id_of(plan, self._model_digest)
         document = await self._found(study_id)
         if document is None:
-            document = _Document(study=_new_study(study_id, request), request=request)
+            document = StudyDocument(study=_new_study(study_id, request), request=request)
         elif document.study.state == extract_pb2.STUDY_STATE_COMPLETED:
             return await self._put_in_force(document, plan), False
         elif document.study.state == _RUNNING and (_mine(study_id) in self._tasks or not self._is_stale(document)):
             if request.apply and not (document.request.apply or plan.is_usual):
                 raise _runs_as_trial()
-            if _mine(study_id) in self._tasks:
-                self._shared.add(_mine(study_id))
+            await self._store.put(open_study_key(current_owner(), study_id), _JOINED)
             return document.study, False
         document.request.apply = request.apply
-        await self._take_on(document, plan)
+        try:
+            await self._take_on(document, plan)
+        except Conflict:  # another process has begun it at this moment: this call joins
+            return await self._find_or_begin(request, plan)
         return document.study, True
 
-    async def _put_in_force(self, document: _Document, plan: Plan) -> extract_pb2.Study:
+    async def _put_in_force(self, document: StudyDocument, plan: Plan) -> extract_pb2.Study:
         """A completed study's result once more: something else may have been in force since, or it was a trial until now."""
         was_trial = document.study.calibration.is_trial
         await plan.put_in_force(document.study)
@@ -176,8 +142,8 @@ class Studies:
         return document.study
 
     async def follow(self, request: extract_pb2.StartStudyRequest) -> AsyncGenerator[extract_pb2.Study, None]:
-        """Starts and watches. A caller who leaves cancels what this very call has started and nobody else has asked for since; asking again
-        resumes it. Raises the fault of a failed one.
+        """Starts and watches. A caller who leaves cancels what this very call has started and nobody else has asked for since, here or at
+        another process; asking again resumes it. Raises the fault of a failed one, and Cancelled where somebody has cancelled it.
         """
         study, is_ours = await self._started(request)
         try:
@@ -185,10 +151,12 @@ class Studies:
                 async for study in changes:
                     yield study
         finally:
-            if is_ours and study.state == _RUNNING and _mine(study.study_id) not in self._shared:
+            if is_ours and study.state == _RUNNING and not await self._is_joined(study.study_id):
                 await self.cancel(study.study_id)
         if study.state == extract_pb2.STUDY_STATE_FAILED:
             raise ResonanceError(study.error.message, reason=study.error.reason)
+        if study.state == extract_pb2.STUDY_STATE_CANCELLED:
+            raise Cancelled(f"study {study.study_id} was cancelled; ask again, and it goes on with what is missing")
 
     # --- in the background
 
@@ -239,7 +207,7 @@ class Studies:
 
     # --- the work
 
-    async def _take_on(self, document: _Document, plan: Plan) -> None:
+    async def _take_on(self, document: StudyDocument, plan: Plan) -> None:
         if len(self._tasks) >= STUDIES_RUNNING_MAX:
             raise Overloaded(
                 f"{STUDIES_RUNNING_MAX} studies run already; wait for one or cancel it",
@@ -254,28 +222,26 @@ class Studies:
         document.study.progress.done = document.study.reused
         document.study.progress.total = len(keys)
         document.study.progress.waiting = ""
-        await self._store.put(open_study_key(current_owner(), study_id), b"")
+        await self._open_marker(study_id)
         await self._save(document)
         task = asyncio.create_task(self._run(document, plan))
         place = _mine(study_id)
-        self._shared.discard(place)
         self._tasks[place] = task
         task.add_done_callback(lambda done: self._forget(place, done))
 
     def _forget(self, place: tuple[str, str], task: asyncio.Task[None]) -> None:
         if self._tasks.get(place) is task:
             del self._tasks[place]
-            self._shared.discard(place)
 
-    async def _run(self, document: _Document, plan: Plan) -> None:
+    async def _run(self, document: StudyDocument, plan: Plan) -> None:
         work = asyncio.current_task()
         assert work is not None, "it is run as a task"
         beat = asyncio.create_task(self._beat(document, work))
         try:
             await self._measure(document, plan)
             await plan.finish(document.study, document.cells)
-            document.study.state = extract_pb2.STUDY_STATE_COMPLETED
             await plan.put_in_force(document.study)
+            document.study.state = extract_pb2.STUDY_STATE_COMPLETED  # not before: a beat may write it at any moment
             await self._save(document)
             await self._close_marker(document)
         except Conflict:
@@ -291,11 +257,24 @@ class Studies:
         finally:
             beat.cancel()
 
-    async def _close_marker(self, document: _Document) -> None:
+    async def _open_marker(self, study_id: str) -> None:
+        """The study is not final. A marker that stands stays as it is; one may be missing where another process saw the study before."""
+        key = open_study_key(current_owner(), study_id)
+        if not await self._store.exists(key):
+            await self._store.put(key, b"")
+
+    async def _is_joined(self, study_id: str) -> bool:
+        """Whether anybody but its starter has asked for the running study."""
+        try:
+            return (await self._store.get(open_study_key(current_owner(), study_id))).data == _JOINED
+        except (NotFound, DataLoss):
+            return False
+
+    async def _close_marker(self, document: StudyDocument) -> None:
         """The study is final: nobody need look at it again."""
         await self._store.delete(open_study_key(current_owner(), document.study.study_id))
 
-    async def _measure(self, document: _Document, plan: Plan) -> None:
+    async def _measure(self, document: StudyDocument, plan: Plan) -> None:
         missing = iter([key for key in plan.keys if key not in document.cells])
         patience = patience_of(self._patience_s)
         try:
@@ -305,15 +284,17 @@ class Studies:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
 
-    async def _measure_some(self, document: _Document, plan: Plan, missing: Iterator[str], patience: Patience) -> None:
+    async def _measure_some(
+        self, document: StudyDocument, plan: Plan, missing: Iterator[str], patience: Patience
+    ) -> None:
         for key in missing:
             document.cells[key] = await self._measured(document, plan, key, patience)
             patience.progressed()
             document.study.progress.done += 1
             document.study.progress.waiting = ""
-            await self._save(document)
+            await self._save_patiently(document, patience)
 
-    async def _measured(self, document: _Document, plan: Plan, key: str, patience: Patience) -> dict[str, Any]:
+    async def _measured(self, document: StudyDocument, plan: Plan, key: str, patience: Patience) -> dict[str, Any]:
         """One part; waits while others have every place, and while the service is away."""
         while True:
             try:
@@ -321,16 +302,25 @@ class Studies:
             except (Overloaded, Unavailable) as failure:
                 pause_s = patience.pause_s(failure)
                 document.study.progress.waiting = f"tried again in {pause_s:.0f} s: {failure.message}"
-            await self._save(document)
+            await self._save_patiently(document, patience)
             await asyncio.sleep(pause_s)
 
-    async def _beat(self, document: _Document, work: asyncio.Task[None]) -> None:
+    async def _save_patiently(self, document: StudyDocument, patience: Patience) -> None:
+        """Writes; waits while the store is away. Raises Conflict as `_save`."""
+        while True:
+            try:
+                return await self._save(document)
+            except Unavailable as failure:
+                await asyncio.sleep(patience.pause_s(failure))
+
+    async def _beat(self, document: StudyDocument, work: asyncio.Task[None]) -> None:
         """Tells other processes that somebody works on it; ends work that was taken or cancelled elsewhere."""
         while True:
             await asyncio.sleep(self._lease_s / 4)
             document.beat += 1
             try:
                 await self._save(document, is_change=False)
+                await self._open_marker(document.study.study_id)
             except Conflict:
                 work.cancel()
                 return
@@ -339,20 +329,20 @@ class Studies:
 
     # --- the store
 
-    async def _found(self, study_id: str) -> _Document | None:
+    async def _found(self, study_id: str) -> StudyDocument | None:
         try:
             stored = await self._store.get(study_key(study_id))
         except NotFound:
             return None
-        return _Document.from_bytes(stored.data, stored.version)
+        return StudyDocument.from_bytes(stored.data, stored.version)
 
-    async def _known(self, study_id: str) -> _Document:
+    async def _known(self, study_id: str) -> StudyDocument:
         document = await self._found(study_id)
         if document is None:
             raise NotFound(f"there is no study {study_id}", reason="NO_SUCH_STUDY")
         return document
 
-    async def _save(self, document: _Document, *, is_change: bool = True) -> None:
+    async def _save(self, document: StudyDocument, *, is_change: bool = True) -> None:
         """Raises Conflict where somebody else has written in between."""
         async with document.writing:
             if is_change:
@@ -364,7 +354,7 @@ class Studies:
                 await self._store.create(key, data)
                 document.version = (await self._store.get(key)).version
 
-    def _is_stale(self, document: _Document) -> bool:
+    def _is_stale(self, document: StudyDocument) -> bool:
         """Whether its owner is gone: it was not seen to change for a lease, by our own clock."""
         place, now_s = _mine(document.study.study_id), asyncio.get_running_loop().time()
         seen = self._sightings.get(place)

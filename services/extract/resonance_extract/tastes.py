@@ -18,6 +18,7 @@ from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.directions import direction_of
 from resonance_extract.ear import Ear
 from resonance_extract.mixing import IndexedTrack, mixed_mean
+from resonance_extract.quality import Levels
 from resonance_extract.reference import ReferenceShelf
 from resonance_extract.statistics import Reference
 from resonance_extract.tracks import TrackCache, sound_id_in
@@ -78,13 +79,26 @@ class TasteShelf:
         return json_format.Parse(stored.data, steering_pb2.TasteSummary())
 
     async def calibration(self, taste_id: str) -> extract_pb2.Calibration | None:
-        """The safe range that was measured of this very vector; None where nobody has. Raises NotFound."""
+        """The safe range that was measured of this very vector; None where nobody has, or it is damaged. Raises NotFound."""
         taste = await self.get(taste_id)
         try:
             stored = await self._store.get(taste_calibration_key(taste_id, taste.vector_sha256))
-        except NotFound:
+        except (NotFound, DataLoss):
             return None
         return json_format.Parse(stored.data, extract_pb2.Calibration())
+
+    async def levels(self, taste: steering_pb2.TasteSummary) -> Levels | None:
+        """How quiet and how loud the taste's tracks are; None where what one of them gave is not kept any more."""
+        found, rate = [], self._ear.model.facts.sample_rate_hz
+        for track in taste.tracks:
+            weights = np.asarray(track.clip_weights)
+            if not weights.any():
+                continue
+            heard = await self._cache.find(sound_id_in(track, rate))
+            if heard is None:
+                return None
+            found.append(float(np.sqrt(np.average(np.square(heard.rms, dtype=np.float64), weights=weights))))
+        return Levels(quietest=min(found), loudest=max(found)) if found else None
 
     async def delete(self, taste_id: str) -> None:
         """Removes the taste; its vector and tracks stay, for other playlists may share them. Raises NotFound."""

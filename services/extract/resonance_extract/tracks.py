@@ -169,7 +169,12 @@ class TrackListener:
 
     async def hear(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
         """Takes in the next clip. One that is known already is passed over."""
-        self._fault = self._fault or clip_fault(samples, self.track.sample_rate_hz) or self._outside(opening)
+        self._fault = (
+            self._fault
+            or clip_fault(samples, self.track.sample_rate_hz)
+            or self._outside(opening)
+            or self._early(opening)
+        )
         if self._fault is not None or opening.clip_index < len(self.clips):
             return
         rate = self.ear.model.facts.sample_rate_hz
@@ -221,6 +226,15 @@ class TrackListener:
         if not self.track.stretches or any(one.start <= start and end <= one.end for one in self.track.stretches):
             return None
         return InvalidInput("a clip reaches out of the chosen ranges", reason="CLIP_OUTSIDE_RANGES")
+
+    def _early(self, opening: ingest_pb2.ClipOpening) -> InvalidInput | None:
+        """What is heard is kept by its place, so that none may be left out."""
+        if opening.clip_index <= len(self.clips):
+            return None
+        return InvalidInput(
+            f"clip {opening.clip_index} came before clip {len(self.clips)}: a track's clips come in their order",
+            reason="CLIPS_MISSING",
+        )
 
 
 def clip_fault(samples: NDArray[np.float32], sample_rate_hz: int) -> InvalidInput | None:

@@ -158,8 +158,8 @@ class RecipeBook:
         if not strength:
             side = "above" if position > 0 else "below"
             found.notices.append(
-                f"the slider {name} does nothing {side} 0 with this model: its calibration found no strength there that does "
-                f"what its name says, so {position:g} plays as 0"
+                f"the slider {name} does nothing {side} 0 with this model: its calibration found no strength there at which "
+                f"the music holds, so {position:g} plays as 0"
             )
         push = Push(direction=concept.direction, strength=strength, layer_gains=concept.layer_gains)
         found.add(push, steering_pb2.STEERING_KIND_SLIDER, name, position)

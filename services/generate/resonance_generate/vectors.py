@@ -93,7 +93,7 @@ class Vectors:
         """The measured safe range of this very vector, or a cautious default."""
         try:
             stored = await self._store.get(taste_calibration_key(taste_id, vector_sha256))
-        except NotFound:
+        except (NotFound, DataLoss):  # a damaged one is as good as none: it is measured through here
             return -UNCALIBRATED_TASTE_MAX, UNCALIBRATED_TASTE_MAX
         calibration = json_format.Parse(stored.data, extract_pb2.Calibration())
         return calibration.strength_min, calibration.strength_max

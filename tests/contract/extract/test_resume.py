@@ -61,11 +61,15 @@ def sha_of(clips: list[np.ndarray]) -> str:
     return sha256_hex(b"".join(clip.tobytes() for clip in clips))
 
 
-async def extract(stub: Any, taste_id: str, tracks: list[list[np.ndarray]], stop_after: int | None = None) -> Any:
-    """What ingest does. With `stop_after` it breaks off after so many clips were said to be heard."""
+async def extract(
+    stub: Any, taste_id: str, tracks: list[list[Any]], stop_after: int | None = None, sha256: str | None = None
+) -> Any:
+    """What ingest does. With `stop_after` it breaks off after so many clips were said to be heard; clips that are None are left out."""
     call = stub.ExtractTaste()
     announced = [
-        extract_pb2.ExtractionTrack(title="x", sha256=sha_of(clips), duration_s=1.0, clip_count=len(clips), index=at)
+        extract_pb2.ExtractionTrack(
+            title="x", sha256=sha256 or sha_of(clips), duration_s=1.0, clip_count=len(clips), index=at
+        )
         for at, clips in enumerate(tracks)
     ]
     await call.write(Request(start=extract_pb2.ExtractionStart(taste_id=taste_id, tracks=announced)))
@@ -90,9 +94,9 @@ async def extract(stub: Any, taste_id: str, tracks: list[list[np.ndarray]], stop
     raise AssertionError("no taste came")
 
 
-async def send(call: Any, plan: Any, tracks: list[list[np.ndarray]]) -> None:
+async def send(call: Any, plan: Any, tracks: list[list[Any]]) -> None:
     for at, known in zip(plan.track_indices, plan.clips_known, strict=True):
-        for number, clip in list(enumerate(tracks[at]))[known:]:
+        for number, clip in [(number, clip) for number, clip in enumerate(tracks[at]) if clip is not None][known:]:
             opening = ingest_pb2.ClipOpening(track_index=at, clip_index=number, start_s=number, sample_count=len(clip))
             await call.write(Request(clip=opening))
             await call.write(Request(chunk=audio_pb2.AudioChunk(sample_count=len(clip), data=clip.tobytes())))
@@ -131,6 +135,21 @@ async def test_a_track_in_pieces_is_the_track_in_one(tiny, store) -> None:
         plan, pieced = await extract(stub, "t-b", [clips])
     assert plan.clips_known[0] >= 2
     assert pieced.vector_sha256 == whole.vector_sha256
+
+
+async def test_clips_that_leave_one_out_spoil_their_track_and_nothing_is_kept_under_a_wrong_name(tiny, store) -> None:
+    clips = track(tiny, 4, 4)
+    async with serving(tiny, store) as stub:
+        _, whole = await extract(stub, "t-a", [clips])
+        for key in [key async for key in store.keys("tracks/")]:
+            await store.delete(key)
+        left_out = [*clips[:1], None, *clips[2:]]
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await extract(stub, "t-b", [left_out], sha256=sha_of(clips))
+        assert error_of(caught.value).reason == "NO_USABLE_TRACK"
+        plan, again = await extract(stub, "t-b", [clips])
+    assert list(plan.clips_known) == [1]
+    assert again.vector_sha256 == whole.vector_sha256
 
 
 async def test_playlists_at_one_time_hear_a_song_that_they_share_once(tiny, store, heard: list[str]) -> None:

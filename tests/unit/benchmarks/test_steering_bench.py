@@ -26,6 +26,12 @@ def test_no_prompt_of_the_bench_made_or_calibrated_a_direction() -> None:
     assert len(set(PROMPTS)) == len(PROMPTS) == 24
 
 
+def test_a_goal_of_a_slider_that_was_not_rendered_yet_is_not_met_but_absent() -> None:
+    closed = {"closed": True, "spearman_all": 0.0}
+    goals = [goal for goal, *_ in report._slider_goals([("energy", side, closed) for side in ("up", "down")], 1.0)]
+    assert not [goal for goal in goals if goal.startswith("size at the ends")]
+
+
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 def test_every_steered_clip_has_its_unsteered_twin_and_keys_are_unique(size: Size) -> None:
     ends = (-2.0, 3.0)

@@ -20,3 +20,5 @@ def test_a_remap_that_undoes_the_curve_has_equal_steps(sign: int) -> None:
 def test_no_effect_has_no_steps() -> None:
     assert math.isnan(uneven({0.0: 0.0, 1.0: -0.2}, (), 1.0))
     assert math.isnan(uneven({0.0: 0.0}, (), 0.0))
+    assert math.isnan(uneven({0.0: 0.0, 1.0: -0.1, 1.6: 0.5}, (), 1.0)), "what lies beyond the end says nothing of it"
+    assert math.isnan(uneven({0.0: 0.0, 1.0: 0.0, 1.6: 0.5}, (), 1.0))

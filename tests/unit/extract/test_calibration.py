@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from resonance.keys import taste_calibration_key
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.calibration import calibration_of, remap_from
-from resonance_extract.quality import Quality, failed_gates, measure
+from resonance_extract.quality import Levels, Quality, failed_gates, measure
 from resonance_extract.remap import STEP_SHARE_MAX, Heard, isotonic, remap_of
 from resonance_extract.renderings import SEED, Condition, Measured
 from resonance_extract.shipped import FOLDER
@@ -77,6 +77,23 @@ def test_an_effect_within_chance_is_said_to_be_none() -> None:
     assert found.reason_min == "every strength that was tried holds"
     (point,) = (one for one in found.points if one.strength == 1.0)
     assert point.effect_error == pytest.approx(1.95)
+
+
+def test_effects_that_turn_round_are_no_effect_and_no_fault() -> None:
+    found = calibration_of(measured({0.5: 0.3, 1.0: -0.5, -0.5: -0.3, -1.0: 0.3}, {}))
+    assert (found.strength_min, found.strength_max) == (-1.0, 1.0)
+    assert found.reason_min == found.reason_max == "every strength that was tried holds; the model hears no effect"
+
+
+def test_pushed_towards_a_quiet_playlist_music_may_be_as_quiet_as_its_tracks() -> None:
+    cells = measured({-1.0: -1.0, 1.0: 1.0, 2.0: 2.0}, {-1.0: {"rms": 0.015}, 1.0: {"rms": 0.015}, 2.0: {"rms": 0.01}})
+    assert calibration_of(cells).reason_max == "closed: at 1 2 of 2 clips break (rms)"
+    found = calibration_of(cells, own=Levels(quietest=0.012, loudest=0.05))
+    assert (found.strength_min, found.strength_max) == (0.0, 1.0), "and away from it no quieter than before"
+    assert found.reason_max == "at 2 2 of 2 clips break (rms)"
+    loud = measured({1.0: 1.0}, {1.0: {"rms": 0.5}})
+    assert calibration_of(loud).strength_max == 0.0
+    assert calibration_of(loud, own=Levels(quietest=0.3, loudest=0.5)).strength_max == 1.0
 
 
 def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:

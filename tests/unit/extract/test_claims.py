@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import AsyncExitStack
+from unittest.mock import AsyncMock
 
+import pytest
 from support.stores import each_store
 
+from resonance.errors import Unavailable
 from resonance.store import MemoryStore, ObjectStore
 from resonance_extract.claims import Claims
 
@@ -52,6 +55,17 @@ async def test_a_dead_process_s_claim_runs_out(store: ObjectStore) -> None:
         assert not await claim.take({"a"})
         now_s = 11.0
         assert await claim.take({"a"})
+
+
+async def test_a_claim_that_could_not_be_removed_does_not_bar_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    here, there = Claims(store, scope=SCOPE), Claims(store, scope=SCOPE)
+    async with here.open() as first, there.open() as second:
+        assert await first.take({"a"})
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "delete", AsyncMock(side_effect=Unavailable("the store is away")))
+            assert not await second.take({"a"})
+        assert await second.take({"b"})
 
 
 async def test_a_living_claim_does_not_run_out() -> None:

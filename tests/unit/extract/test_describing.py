@@ -93,6 +93,14 @@ async def test_clips_that_weigh_nothing_say_nothing() -> None:
     assert quiet.low_share == pytest.approx(float(one.meters[0, COLUMNS.index("low_share")]))
 
 
+async def test_a_song_that_is_there_three_times_keeps_its_tempo() -> None:
+    three = sound([clicks(60.0)] * 3)
+    once = PlaylistSound(
+        meters=three.meters, weights=np.array([1.0, 0.0, 0.0], np.float32), samples=[], sample_rate_hz=RATE
+    )
+    assert (await MeterDescriber().describe(once)).tempo_bpm == pytest.approx(60.0, rel=0.06)
+
+
 ANSWER = {
     "genre": "jazz",
     "instruments": ["piano", "upright bass"],

@@ -1,18 +1,12 @@
-"""Words to sliders: a table of phrasings, what is refused, and Gemini spoken to over its own protocol."""
+"""Words to sliders by the grammar: a table of phrasings, what moves nothing and says why, and what is refused."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from support.gemini import KEY, GeminiServer, gemini_server
 
 from resonance.errors import InvalidInput
-from resonance.settings import Settings
 from resonance.sliders import SLIDER_NAMES
-from resonance_extract.gemini import open_gemini
 from resonance_extract.refining.grammar import refine
-from resonance_extract.refining.refiner import Refiner
 
 NOW = {"bass_resonance": 0.4, "emotional_tension": 0.2}
 BEFORE = {"energy": 0.5}
@@ -199,6 +193,11 @@ FROM_THE_MIDDLE: list[tuple[str, dict[str, float]]] = [
     ("less bass with drums", {B: -0.3, E: 0.3}),
     ("more bass instead of drums", {B: 0.3, E: -0.3}),
     ("more bass than drums", {B: 0.3}),
+    ("more bass than I'd like", {B: -0.3}),
+    ("it's faster than I wanted", {T: -0.3}),
+    ("there is less bass than I like", {B: 0.3}),
+    ("no more bass than now", {}),
+    ("more bass than before", {B: 0.3}),
     ("bass to 0.5 drums to -0.2", {B: 0.5, E: -0.2}),
 ]
 
@@ -251,6 +250,51 @@ def test_where_nothing_moves_the_reason_is_said(text: str, said: str) -> None:
     assert said in found.explanation
 
 
+@pytest.mark.parametrize(
+    ("text", "liked"),
+    [
+        *(("I like the bass", "bass"), ("I really like the drums", "energy"), ("I love the loud vocals", "voices")),
+        *(("the bass is great", "bass"), ("I like how calm it is", "energy"), ("I enjoy the vocals", "voices")),
+        *(("I like fast music", "tempo"), ("I love the bass so much", "bass"), ("I like it without drums", "energy")),
+    ],
+)
+def test_praise_of_what_is_there_is_no_wish_for_more_of_it(text: str, liked: str) -> None:
+    found = refine(text, NOW)
+    assert not found.changes
+    assert f"The {liked} slider stays at" in found.explanation
+    assert f"“more {liked}” or “less {liked}” would move it" in found.explanation
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I'd like more bass", {B: 0.3}),
+        ("I'd like the bass", {B: 0.3}),
+        ("I would love some bass", {B: 0.3}),
+        ("a choir would be great", {V: 0.3}),
+        ("more bass would be good", {B: 0.3}),
+        ("okay more bass", {B: 0.3}),
+        ("I like it calmer", {E: -0.3}),
+        ("I'd like it without drums", {E: -1.0}),
+        ("I don't like the bass", {B: -0.3}),
+        ("make it sound like a choir", {V: 0.3}),
+        ("I love how calm it is, but more bass", {B: 0.3}),
+        ("I like the drums but less bass", {B: -0.3}),
+        ("I love it, but slower", {T: -0.3}),
+    ],
+)
+def test_a_wish_beside_praise_or_in_its_words_is_a_wish(text: str, expected: dict[str, float]) -> None:
+    found = refine(text, {})
+    assert {change.slider: change.after for change in found.changes} == expected
+    assert not found.not_understood
+
+
+def test_wishes_that_cancel_each_other_out_are_told() -> None:
+    found = refine("more bass, less bass", NOW)
+    assert not found.changes
+    assert found.explanation == "The bass slider stays at 0.4: what you asked for cancels out (more bass; less bass)."
+
+
 def test_an_end_is_told_and_not_passed() -> None:
     found = refine("more bass", {"bass_resonance": 1.0})
     assert not found.changes
@@ -265,7 +309,7 @@ def test_an_end_is_told_and_not_passed() -> None:
         *("purple bass", "discombobulate the singing", "the bass is really flabby", "nothing but bass", "half of it"),
         *("not the same bass", "less bass drums up", "than the bass"),
         *("nothing slow", "bring the bass back", "raise the bass away"),
-        *("more or less bass", "never mind the bass", "don't ruin the calm"),
+        *("more or less bass", "never mind the bass", "don't ruin the calm", "the bass is not great", "I love it"),
     ],
 )
 def test_words_that_say_nothing_are_refused_and_never_pass_in_silence(text: str) -> None:
@@ -312,95 +356,3 @@ def test_opposite_words_move_opposite_ways(words: tuple[str, str]) -> None:
         up, down = (refine(f"{word} {target}", {}).changes for word in words)
         assert len(up) == len(down) == 1
         assert up[0].after == -down[0].after > 0
-
-
-# --- Gemini
-
-
-def settings_for(server: GeminiServer, **fields: object) -> Settings:
-    return Settings(gemini_api_key=KEY, gemini_url=server.url, gemini_s_max=2.0, **fields)  # type: ignore[arg-type]
-
-
-async def test_gemini_is_asked_under_a_schema_and_its_positions_are_taken() -> None:
-    async with gemini_server() as server:
-        server.answers = [
-            {"understood": True, "positions": [{"slider": "bass_resonance", "position": 0.9, "words": "like a cellar"}]}
-        ]
-        gemini = open_gemini(settings_for(server))
-        assert gemini is not None
-        found = await Refiner(gemini).refine("make it sound like a cellar", NOW, None)
-        await gemini.close()
-    assert [(change.slider, change.before, change.after) for change in found.changes] == [(B, 0.4, 0.9)]
-    assert found.source == "gemini-2.5-flash"
-    assert "like a cellar" in found.explanation
-    (asked,) = server.asked
-    config = asked["generationConfig"]
-    assert config["responseMimeType"] == "application/json"
-    schema = config["responseSchema"]
-    assert set(schema["required"]) == {"understood", "positions"}
-    names = schema["properties"]["positions"]["items"]["properties"]["slider"]["enum"]
-    assert names == list(SLIDER_NAMES)
-    wish = json.loads(asked["contents"][0]["parts"][0]["text"])
-    assert wish["wish"] == "make it sound like a cellar"
-    assert wish["sliders"][B] == 0.4
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        500,
-        429,
-        None,
-        "this is not JSON",
-        {"understood": True, "positions": [{"slider": "bass_resonance", "position": 7, "words": ""}]},
-        {"understood": True, "positions": [{"slider": "loudness", "position": 0, "words": ""}]},
-    ],
-    ids=["error", "quota", "silence", "prose", "out of range", "no such slider"],
-)
-async def test_where_gemini_fails_the_grammar_reads_the_words_and_says_so(answer: object) -> None:
-    async with gemini_server() as server:
-        server.answers = [answer] * 8  # type: ignore[list-item]
-        gemini = open_gemini(settings_for(server))
-        assert gemini is not None
-        found = await Refiner(gemini).refine("more bass", NOW, None)
-        await gemini.close()
-    assert found.source == "grammar"
-    assert found.sliders[B] == 0.7
-    assert "could not be asked" in found.explanation
-    assert server.asked
-
-
-async def test_a_wrong_key_falls_back_too_and_never_shows_the_key() -> None:
-    async with gemini_server() as server:
-        settings = Settings(gemini_api_key="wrong", gemini_url=server.url)
-        assert "wrong" not in repr(settings)
-        gemini = open_gemini(settings)
-        assert gemini is not None
-        found = await Refiner(gemini).refine("less bass", NOW, None)
-        await gemini.close()
-    assert found.source == "grammar"
-
-
-async def test_gemini_may_say_that_it_did_not_understand() -> None:
-    async with gemini_server() as server:
-        server.answers = [{"understood": False, "positions": []}]
-        gemini = open_gemini(settings_for(server))
-        assert gemini is not None
-        with pytest.raises(InvalidInput) as caught:
-            await Refiner(gemini).refine("what is the capital of France", NOW, None)
-        await gemini.close()
-    assert caught.value.reason == "NOT_UNDERSTOOD"
-
-
-async def test_going_back_asks_nobody() -> None:
-    async with gemini_server() as server:
-        gemini = open_gemini(settings_for(server))
-        assert gemini is not None
-        found = await Refiner(gemini).refine("undo", NOW, BEFORE)
-        await gemini.close()
-    assert found.sliders[E] == 0.5
-    assert not server.asked
-
-
-def test_without_a_key_there_is_no_gemini() -> None:
-    assert open_gemini(Settings()) is None

@@ -42,6 +42,21 @@ async def test_a_calibration_runs_by_itself_and_is_in_force_at_the_end(bench: Be
     assert len(bench.renderer.made) == 8
 
 
+async def test_nobody_sees_a_study_completed_before_it_is_in_force(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studies = bench.studies(lease_s=0.1)
+    put = bench.concepts.save
+
+    async def slow(concept: extract_pb2.Concept) -> None:
+        await asyncio.sleep(0.3)  # longer than a beat
+        await put(concept)
+
+    monkeypatch.setattr(bench.concepts, "save", slow)
+    await finished(studies, (await studies.start(asked())).study_id)
+    assert (await bench.concepts.get("rush")).HasField("calibration")
+
+
 async def test_a_trial_is_told_and_leaves_the_range_in_force(bench: Bench) -> None:
     studies = bench.studies()
     await finished(studies, (await studies.start(asked())).study_id)

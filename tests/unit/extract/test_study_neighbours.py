@@ -9,12 +9,14 @@ from dataclasses import replace
 import pytest
 from support.extracting import CANCELLED, COMPLETED, FAILED, RUNNING, Bench, asked, finished, until
 
-from resonance.errors import Overloaded, Unavailable
+from resonance.errors import Cancelled, Overloaded, Unavailable
 from resonance.identity import acting_as
-from resonance.keys import concept_key, study_key
+from resonance.keys import concept_key, open_study_key, study_key
+from resonance.store.objects import StoredObject
 from resonance.store.owned import OwnedStore
 from resonance_extract.patience import Patience
-from resonance_extract.studies import STUDIES_RUNNING_MAX, Studies, _Document
+from resonance_extract.studies import STUDIES_RUNNING_MAX, Studies
+from resonance_extract.study_document import StudyDocument
 
 
 async def settled(studies: Studies, study_id: str, *, waiting: str) -> None:
@@ -34,6 +36,20 @@ async def test_a_study_waits_while_others_have_every_place_and_while_generate_is
     await settled(studies, started.study_id, waiting="every place is taken")
     study = await finished(studies, started.study_id)
     assert (study.state, study.progress.done, study.progress.waiting) == (COMPLETED, 8, "")
+
+
+async def test_a_study_waits_while_the_store_is_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    studies, replace_in, away = bench.studies(), bench.store.replace, [True, True]
+
+    async def sometimes(key: str, data: bytes, *, version: str) -> str:
+        if len(bench.renderer.made) > 2 and away:
+            away.pop()
+            raise Unavailable("the store is away", retry_after_s=0.0)
+        return await replace_in(key, data, version=version)
+
+    monkeypatch.setattr(bench.store, "replace", sometimes)
+    study = await finished(studies, (await studies.start(asked())).study_id)
+    assert (study.state, study.error.message, len(bench.renderer.made)) == (COMPLETED, "", 8)
 
 
 async def test_patience_has_an_end_and_its_fault_is_the_refusal(bench: Bench) -> None:
@@ -131,19 +147,69 @@ async def test_two_owners_studies_of_one_id_are_two(bench: Bench) -> None:
         assert (await finished(studies, ids[0])).state == COMPLETED
 
 
+async def test_a_joiner_in_another_process_keeps_the_study_when_its_starter_leaves(bench: Bench) -> None:
+    here, there = bench.studies(), bench.studies()
+    bench.renderer.pause_s = 0.1
+    starter, joiner = here.follow(asked()), there.follow(asked())
+    study = await anext(starter)
+    assert (await anext(joiner)).study_id == study.study_id
+    await starter.aclose()
+    assert [seen.state async for seen in joiner][-1] == COMPLETED
+
+
+async def test_one_who_waits_is_told_when_somebody_cancels_it(bench: Bench) -> None:
+    studies = bench.studies()
+    bench.renderer.pause_s = 60.0
+    following = studies.follow(asked())
+    study = await anext(following)
+    await studies.cancel(study.study_id)
+    with pytest.raises(Cancelled, match="was cancelled"):
+        async for _ in following:
+            pass
+
+
+async def test_two_processes_asked_for_the_same_at_once_work_on_one_study(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = bench.studies(), bench.studies()
+    get = bench.store.get
+
+    async def slow(key: str) -> StoredObject:  # as files and S3 are: both look before either has written
+        try:
+            return await get(key)
+        finally:
+            await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(bench.store, "get", slow)
+    one, other = await asyncio.gather(here.start(asked()), there.start(asked()))
+    assert one.study_id == other.study_id
+    assert (await finished(here, one.study_id)).state == COMPLETED
+    assert len(bench.renderer.made) == 8
+
+
+async def test_a_marker_that_another_process_took_away_is_put_back(bench: Bench) -> None:
+    studies = bench.studies(lease_s=0.2)
+    bench.renderer.pause_s = 60.0
+    study = await studies.start(asked())
+    await bench.store.delete(open_study_key("", study.study_id))  # it saw the study before this start, and came late
+    await asyncio.sleep(0.2)
+    assert await bench.store.exists(open_study_key("", study.study_id))
+    await studies.close()
+
+
 # --- clocks
 
 
 async def test_a_living_owner_whose_clock_is_wrong_keeps_its_study(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    as_it_is = _Document.to_bytes
+    as_it_is = StudyDocument.to_bytes
 
-    def an_hour_late(document: _Document) -> bytes:
+    def an_hour_late(document: StudyDocument) -> bytes:
         document.study.update_time.seconds -= 3600
         return as_it_is(document)
 
-    monkeypatch.setattr(_Document, "to_bytes", an_hour_late)
+    monkeypatch.setattr(StudyDocument, "to_bytes", an_hour_late)
     here, there = bench.studies(lease_s=0.4), bench.studies(lease_s=0.4)
     bench.renderer.pause_s = 1.0
     started = await here.start(asked())

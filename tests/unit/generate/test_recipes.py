@@ -234,6 +234,9 @@ async def test_a_side_that_calibration_closed_is_told_and_plays_as_zero(
     shut = await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=-0.5)))
     assert shut.score.steering is None
     assert "energy does nothing below 0" in shut.notices[0]
+    assert "no strength there at which the music holds" in shut.notices[0], (
+        "a side is closed by its gates, and by nothing else"
+    )
     opened = await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=0.5)))
     assert not opened.notices
     kept = (steering_pb2.STEERING_KIND_SLIDER, "energy")

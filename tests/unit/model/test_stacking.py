@@ -67,6 +67,15 @@ def test_the_same_direction_twice_is_one_ask(tiny: LoadedModel) -> None:
     assert torch.allclose(twice.steering, double.steering)
 
 
+def test_a_layer_in_which_a_direction_says_nothing_is_the_other_ones_alone(tiny: LoadedModel) -> None:
+    one, other = direction(tiny, 1), direction(tiny, 2)
+    one.per_layer[1] = 0.0
+    both = [Push(direction=one, strength=1.0), Push(direction=other, strength=0.5)]
+    found = stack(both, tiny.shape, digest="m", both_rows=False, is_joint=True)
+    assert found is not None
+    assert found.steering[1, 0].numpy() == pytest.approx(0.5 * other.per_layer[1])
+
+
 def test_a_gain_of_zero_takes_a_direction_out_of_that_layer(tiny: LoadedModel) -> None:
     first, second = direction(tiny, 1), direction(tiny, 2)
     pushes = [Push(direction=first, strength=1.0), Push(direction=second, strength=1.0, layer_gains={0: 0.0})]

@@ -41,12 +41,12 @@ async def test_an_object_is_set_aside_as_it_lies_there(store: Quarantine) -> Non
 
 @pytest.mark.parametrize("inner", ["files"], indirect=True)
 async def test_only_what_can_be_computed_again_is_taken_away(store: Quarantine, tmp_path: Path) -> None:
-    for key in ("tracks/a", "jobs/a"):
+    for key in ("tracks/a", "calibrations/a", "jobs/a"):
         await store.put(key, b"music")
         damage(tmp_path, key)
         with pytest.raises(DataLoss):
             await store.get(key)
-    assert [await store.exists("tracks/a"), await store.exists("jobs/a")] == [False, True]
+    assert [await store.exists(key) for key in ("tracks/a", "calibrations/a", "jobs/a")] == [False, False, True]
     assert await store.exists("quarantine/tracks/a")
     await store.put("tracks/a", b"again")
     assert (await store.get("tracks/a")).data == b"again"

@@ -62,8 +62,8 @@ class MeterDescriber:
         weights = sound.weights.astype(np.float64) / max(float(sound.weights.sum()), 1e-12)
         means = weights @ sound.meters.astype(np.float64)
         figures = dict(zip(COLUMNS, means, strict=False))
-        tempos = sound.meters[:, COLUMNS.index("tempo_bpm")]
-        steady = tempos[(tempos > 0) & (sound.weights > 0)]
+        tempos = sound.meters[sound.weights > 0, COLUMNS.index("tempo_bpm")]
+        steady = tempos[tempos > 0]
         character = steering_pb2.TasteCharacter(
             loudness_dbfs=figures["loudness_dbfs"],
             brightness_hz=figures["brightness_hz"],
@@ -102,6 +102,21 @@ class CarefulDescriber:
             own.ClearField(field)
         own.MergeFrom(theirs)
         return own
+
+
+def notices_of(character: steering_pb2.TasteCharacter, *, heard_count: int, song_count: int) -> list[str]:
+    """What a caller should know of the words where somebody who wants sound was to say them: not every song was at hand, or nobody could be
+    asked. There was sound of `heard_count` of the `song_count` songs."""
+    if not heard_count:
+        why = "every song was heard before, and no sound was at hand; a taste of direction_kind words is described by its sound"
+        return [f"the words are our own meters': {why}"]
+    if character.source == SOURCE:
+        return ["the words are our own meters': the language model could not be asked"]
+    if heard_count < song_count:
+        return [
+            f"the words are of {heard_count} of the {song_count} songs: the others were heard before, and no sound was at hand"
+        ]
+    return []
 
 
 def put_words(character: steering_pb2.TasteCharacter) -> None:

@@ -87,20 +87,25 @@ def _plain(text: str) -> str:
 
 def _applied(now: Mapping[str, float], moves: Sequence[Move], unheard: tuple[str, ...]) -> Refinement:
     after, words, notes = dict(now), dict[str, str](), list[str]()
+    turned: set[str] = set()
     for move in moves:
         before = after[move.slider]
         after[move.slider] = _held(_reached(move, before))
         words[move.slider] = f"{words[move.slider]}; {move.words}" if move.slider in words else move.words
         if after[move.slider] == before:
             notes.append(_why_not(move, before))
+        else:
+            turned.add(move.slider)
     changes = changes_between(now, after, words)
+    still = {move.slider for move in moves} - {change.slider for change in changes}
+    notes += [_cancelled(name, now[name], words[name]) for name in SLIDER_NAMES if name in still & turned]
     return Refinement(
         sliders=after, changes=tuple(changes), notes=tuple(dict.fromkeys(notes)), not_understood=unheard, source=SOURCE
     )
 
 
 def _reached(move: Move, before: float) -> float:
-    if move.how == "keep":
+    if move.how in {"keep", "liked"}:
         return before
     if move.how == "set":
         return move.value
@@ -118,9 +123,15 @@ def _why_not(move: Move, before: float) -> str:
     label = LABELS[move.slider]
     if move.how == "keep":
         return f"The {label} slider stays at {before:g}, as you asked."
+    if move.how == "liked":
+        return f"The {label} slider stays at {before:g}, for you like it as it is; “more {label}” or “less {label}” would move it."
     if abs(before) == 1 and move.how != "set":
         return f"The {label} slider is at its {'upper' if before > 0 else 'lower'} end already and cannot go further."
     return f"The {label} slider is at {before:g} already."
+
+
+def _cancelled(slider: str, position: float, words: str) -> str:
+    return f"The {LABELS[slider]} slider stays at {position:g}: what you asked for cancels out ({words})."
 
 
 def _held(value: float) -> float:

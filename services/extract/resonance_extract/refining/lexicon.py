@@ -23,6 +23,7 @@ class Kind(Enum):
     EXTREME = auto()  # to the very end: "max"
     MIDDLE = auto()  # to zero: "neutral"
     KEEP = auto()
+    PRAISE = auto()  # likes it as it is, where nothing else says how
     FILLER = auto()
 
 
@@ -179,13 +180,16 @@ _KINDS = {
         "medium, back to normal, to the middle, back to the middle, center, centre"
     ),
     Kind.KEEP: (
-        "keep, keeping, changing, touching, affecting, leave, same, the same, unchanged, stay, fine, great, love, "
-        "okay, good, ok, as is, "
+        "keep, keeping, changing, touching, affecting, leave, same, the same, unchanged, stay, as is, "
         "as it is, don't change, don't touch, dont change, hold, "
-        "perfect, maintain, do not change, do not touch"
+        "maintain, do not change, do not touch"
+    ),
+    Kind.PRAISE: (
+        "fine, great, okay, good, ok, perfect, love, loving, adore, enjoy, enjoying, i like, we like, i really like, "
+        "we really like, i also like, i still like, i do like, i quite like"
     ),
     Kind.FILLER: (
-        "please, make, make it, the, a, an, i, i'd, want, would, like, could, can, you, it, sound, sounds, music, "
+        "please, make, make it, the, a, an, i, i'd, we'd, want, would, like, could, can, you, it, sound, sounds, music, "
         "song, track, be, to, "
         "feel, of, just, this, that, that's, let's, me, give, something, is, are, it's, its, so, even, bit more, "
         "thanks, should, in, on, at, by, "

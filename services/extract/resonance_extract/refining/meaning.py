@@ -10,8 +10,12 @@ from resonance_extract.refining.lexicon import Kind, Sense
 from resonance_extract.refining.reading import PARTICLES, Clause, Item
 
 STEP = 0.3
+# With these what is liked is not there yet: "I'd love more bass", "a choir would be great".
+_WISHING = frozenset({"i'd", "we'd", "would"})
 # Words that can turn a wish round, alone or with their verb: where nobody knows what they do here, nothing is guessed.
 _TURNING = PARTICLES | {"nothing", "nowhere", "nobody", "minus", "wont", "cant", "unless", "except", "instead"}
+_PRAISE = frozenset({Kind.PRAISE})
+_IDLE = frozenset({Kind.PRAISE, Kind.FILLER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Move:
     """What a clause does to one slider."""
 
     slider: str
-    how: str  # shift, set, half, rise, double, keep
+    how: str  # shift, set, half, rise, double, keep, liked
     value: float
     words: str
 
@@ -34,9 +38,9 @@ def moves_of(clauses: Sequence[Clause]) -> tuple[list[Move], tuple[str, ...]]:
     unheard: list[str] = []
     waiting: list[Clause] = []
     last: Clause | None = None
-    for clause in clauses:
-        if clause.is_empty:
-            continue
+    for clause in map(_without_idle_praise, clauses):
+        if clause.is_empty or all(item.is_of(_IDLE) for item in clause.items):
+            continue  # "please", "I love it"
         if not _is_readable(clause):
             unheard.append(clause.words)
             continue
@@ -53,11 +57,27 @@ def moves_of(clauses: Sequence[Clause]) -> tuple[list[Move], tuple[str, ...]]:
     return moves + [move for early in waiting for move in _of_clause(early)], tuple(unheard)
 
 
+def _without_idle_praise(clause: Clause) -> Clause:
+    """Praise says that nothing shall move; beside a wish it says nothing: "I like it calmer", "louder is fine"."""
+    is_wished = not _WISHING.isdisjoint(item.phrase for item in clause.items)
+    if not is_wished and (clause.has(Kind.NEGATION) or not _asks(clause)):
+        return clause
+    items = (Item(item.phrase, Sense(Kind.FILLER)) if item.is_of(_PRAISE) else item for item in clause.items)
+    return Clause(tuple(items), said=clause.said)
+
+
+def _asks(clause: Clause) -> bool:
+    """Whether it asks for a change whatever else it says."""
+    leans = any(sense.is_change or sense.is_excess for sense in clause.of(Kind.LEAN) + clause.of(Kind.SENSE))
+    kinds = (Kind.EXCESS, Kind.ABSENCE, Kind.HALF, Kind.DOUBLE)
+    return leans or clause.number is not None or any(clause.has(kind) for kind in kinds)
+
+
 def _is_readable(clause: Clause) -> bool:
     if not (clause.sliders or clause.has(Kind.SENSE) or any(sense.is_loose for _, sense in clause.senses)):
         return False
-    if clause.has(Kind.KEEP) and clause.has(Kind.NEGATION):
-        return False  # "not the same bass": which way?
+    if (clause.has(Kind.KEEP) or clause.has(Kind.PRAISE)) and clause.has(Kind.NEGATION):
+        return False  # "not the same bass", "the bass is not great": which way?
     strong = [item for item in clause.items if item.says_how and not _is_faint(item)]
     signs = {sense.sign for sense in clause.of(Kind.LEAN) if not sense.is_faint}
     if clause.unknown and not signs and (_is_ruled_out(clause) or not (strong or clause.has(Kind.SENSE))):
@@ -207,6 +227,8 @@ def _special(clause: Clause, slider: str, named: int, lean: int) -> Move | None:
     sign = named * (lean or 1)
     if clause.has(Kind.KEEP):
         return Move(slider, "keep", 0.0, clause.words)
+    if clause.has(Kind.PRAISE):
+        return Move(slider, "liked", 0.0, clause.words)
     if clause.number is not None:
         return _numbered(clause, slider, sign)
     if clause.has(Kind.MIDDLE):

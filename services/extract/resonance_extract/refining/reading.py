@@ -25,11 +25,13 @@ _WITHOUT = frozenset({Kind.WITHOUT})
 _HOW = frozenset(
     {
         *(Kind.LEAN, Kind.NEGATION, Kind.ABSENCE, Kind.WITHOUT, Kind.HALF, Kind.DOUBLE),
-        *(Kind.EXTREME, Kind.MIDDLE, Kind.KEEP),
+        *(Kind.EXTREME, Kind.MIDDLE, Kind.KEEP, Kind.PRAISE),
     }
 )
 _LESS = Sense(Kind.LEAN, sign=-1)
 _FILLER = Sense(Kind.FILLER)
+_KEEP = Sense(Kind.KEEP)  # "no more bass than now": as it is
+_WANTED = frozenset({"like", "want", "wanted", "need", "needed", "love"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,9 @@ def _items_of(words: list[str]) -> list[Item]:
         if place in particles:
             items.append(Item(words[place], _FILLER))
             place += 1
-        elif words[place] == "than":  # what it is compared with is no wish
-            items.append(Item(" ".join(words[place:]), _FILLER if _is_filling(words[place + 1 :]) else None))
+        elif words[place] == "than":
+            items = [Item(item.phrase, _KEEP) if item.phrase == "no more" else item for item in items]
+            items.append(Item(" ".join(words[place:]), _compared(words[place + 1 :])))
             place = len(words)
         elif number := _number_at(words, place):
             items.append(Item(words[place], number))
@@ -175,6 +178,14 @@ def _verb_at(words: Sequence[str], place: int) -> tuple[Sense, int] | None:
 
 def _is_degree(word: str) -> bool:
     return word in LEXICON and LEXICON[word].kind is Kind.DEGREE
+
+
+def _compared(words: Sequence[str]) -> Sense | None:
+    """What stands after "than" is no wish: "more than before". Of "more than I'd like" it is the complaint: "too much"."""
+    rest = [word for word in words if word not in _WANTED]
+    if not _is_filling(rest):
+        return None
+    return _FILLER if rest == list(words) else Sense(Kind.EXCESS)
 
 
 def _is_filling(words: Sequence[str]) -> bool:

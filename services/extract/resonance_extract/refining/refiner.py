@@ -33,7 +33,7 @@ class Refiner:
         except Unavailable as failure:
             _log.warning("the language model did not help; the grammar reads the words", message=failure.message)
         found = _by_grammar(text, sliders, previous)
-        note = f"{self._gemini.model} could not be asked just now, so the built-in grammar read your words."
+        note = f"{self._gemini.model} could not be asked just now, or moved nothing, so the built-in grammar read your words."
         return replace(found, notes=(*found.notes, note))
 
 
