@@ -25,7 +25,7 @@ from resonance_model.info import format_of
 
 CHUNK_S = 0.2
 # Each chunk is begun so late that it is done this long before the one in hand has been played. A control is heard after that, the rest of
-# the chunk in hand, and what the codebooks' delay and the codec hold back: docs/steering.md has the figures.
+# the chunk in hand, and what the codebooks' delay and the codec hold back: docs/decisions/live-chunks-late.md.
 LEAD_S = 0.12
 # Chunks and answers that wait for the transport. A chunk may last 2.5 s: more of them would keep a listener who reads nothing too long.
 ANSWERS_WAITING_MAX = 8
