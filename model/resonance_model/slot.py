@@ -108,6 +108,11 @@ class Slot:
             cache[:, :, :, : other.length] = known[:, :, :, : other.length]
         self.length = other.length
 
+    def take_back(self, step_count: int) -> None:
+        """Forgets the last positions of the music."""
+        assert step_count <= self.music_length
+        self.length -= step_count
+
     def forget(self) -> None:
         """Empties the cache, its prefix too; conditions, steering and listener stay."""
         self.length = 0

@@ -62,6 +62,9 @@ class Voice:
         self._open_steps = 0
         self._unread = torch.empty(0, 0)
         self._next: Slot | None = None
+        # Frames before this one stand although steps were taken back; and what those steps said of them, -1 elsewhere.
+        self._standing_frames = 0
+        self._standing = np.empty((decoder.shape.codebook_count, 0), np.int64)
 
     def begin_from(self, given: NDArray[np.int64]) -> None:
         """Starts from tokens that stand already, before the first step.
@@ -113,7 +116,7 @@ class Voice:
     @property
     def frames_ready(self) -> int:
         """Frames that all codebooks have spoken of."""
-        ready = max(0, self.step - self._shape.delay_max)
+        ready = max(0, self.step - self._shape.delay_max, self._standing_frames)
         return ready if self.frame_count is None else min(ready, self.frame_count)
 
     def frames(self, start: int, end: int) -> Tensor:
@@ -141,6 +144,9 @@ class Voice:
         if self._forced is not None:
             forced = self._forced[:, self.step]
             said = np.where(forced >= 0, forced, said)
+        again = self.step - self._standing_frames
+        if 0 <= again < self._standing.shape[1]:
+            said = np.where(self._standing[:, again] >= 0, self._standing[:, again], said)
         self._said[:, self.step] = said
         self.step += 1
         if self._forced is not None and self.step >= self._open_steps:
@@ -189,6 +195,24 @@ class Voice:
         self._unread = self._inputs_from(first)
         self.slot.forget()
         self._next = None
+
+    def take_back(self) -> int:
+        """Takes back what was said of frames that are not ready yet, so that they are said again under what is in force now.
+
+        Returns how many steps that costs: none where the take's length is known, after a beginning, or while something is unread.
+        """
+        first, count = self.frames_ready, self.step - self.frames_ready
+        if self.frame_count is not None or self.is_priming or self.slot.music_length <= 2 * self._shape.delay_max:
+            return 0
+        standing = self._said[:, first : first + self._shape.delay_max].copy()
+        for codebook, delay in enumerate(self._delays):
+            standing[codebook, delay:] = -1  # from frame `first` on
+        self._standing, self._standing_frames = standing, first
+        self.step = first
+        self.slot.take_back(count)
+        if self._next is not None:
+            self._next.take_back(min(count, self._next.music_length))
+        return count
 
     def reset(self) -> None:
         """Forgets what was said before now, as if the take began here; frames already said stay readable.

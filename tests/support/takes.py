@@ -40,7 +40,7 @@ def voice_of(
     model: LoadedModel,
     prompt: str,
     *,
-    frame_count: int,
+    frame_count: int | None,
     temperature: float = 0.0,
     seed: int = 1,
     steering: Tensor | None = None,

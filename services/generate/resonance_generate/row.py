@@ -58,6 +58,7 @@ class Row:
         self._begun_s: float | None = None  # since when the next chunk is being made
         self._making_s = self._chunk_s
         self._kept_steps = 0
+        self._owed_steps = 0  # taken back, to be made again at once
         self.stalled_since_s: float | None = None
         self.is_stopping = False
         self._is_told = False
@@ -76,7 +77,7 @@ class Row:
 
     def _may_wait(self, now_s: float) -> bool:
         """Whether a performance's next chunk, begun later and made as slowly as the slowest of late, would still be `lead_s` early."""
-        if self.job.lead_s is None or self._begun_s is not None:
+        if self.job.lead_s is None or self._begun_s is not None or self._owed_steps:
             return False
         return self.slack_s(now_s) - self._making_s > self.job.lead_s
 
@@ -100,7 +101,10 @@ class Row:
 
     def before_step(self) -> None:
         """Moves a running change of steering one frame on, or the reading of given tokens one slice."""
-        self._begun_s = self._clock() if self._begun_s is None else self._begun_s
+        if self._owed_steps:
+            self._owed_steps -= 1
+        elif self._begun_s is None:
+            self._begun_s = self._clock()
         if self.voice.is_priming:
             self.voice.prime(PRIMING_STEPS)
         if self._ramp is None:
@@ -136,7 +140,12 @@ class Row:
             self._send(self._codec.push(codes), codes)
 
     def update(self, score: Score) -> int:
-        """Changes the score from the next step on; returns the first sample that it shapes. Steering is ramped."""
+        """Changes the score from the next step on; returns the first sample that it shapes. Steering is ramped.
+
+        While a performance has time, the frames that not all codebooks have spoken of are said once more under the new score.
+        """
+        if self.job.lead_s is not None and self.slack_s(self._clock()) > self.job.lead_s:
+            self._owed_steps += self.voice.take_back()
         if score.prompts != self._score.prompts or score.melody is not self._score.melody:
             self.voice.take_up(self._conditioning(score))
         if not _is_steered_alike(score, self._score):

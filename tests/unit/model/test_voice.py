@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,58 @@ def test_a_reset_while_the_next_window_is_read_forgets_it(tiny: LoadedModel) -> 
     with torch.inference_mode():
         tiny.decoder.read(fresh.slot, voice._inputs_from(voice.step - 24)[:, :23])
     torch.testing.assert_close(kept, fresh.slot.caches[0][:, :, :, :23])
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, 17])
+def test_what_is_taken_back_is_said_again_alike(tiny: LoadedModel, every: int) -> None:
+    """Nothing has changed, so nothing may: frames that were ready stand, the others are drawn with the same noise."""
+    options: dict[str, Any] = {"temperature": 1.0}
+    plain = voice_of(tiny, PROMPTS[0], frame_count=None, **options)
+    run_steps(tiny, plain, 103)
+    voice = voice_of(tiny, PROMPTS[0], frame_count=None, **options)
+    costs = []
+    while voice.frames_ready < 100:
+        run_steps(tiny, voice, 1)
+        if len(costs) < 100 and voice.step % every == 0 and voice.frames_ready > (costs[-1][0] if costs else 0):
+            ready = voice.frames_ready
+            costs.append((ready, voice.take_back()))
+            assert voice.step == voice.frames_ready == ready or not costs[-1][1]
+            run_steps(tiny, voice, 1)
+            voice.take_back()  # and once more, in the middle of saying it again
+            assert voice.frames_ready == ready or not costs[-1][1]
+    assert {cost for _, cost in costs[-3:]} == {3}
+    assert torch.equal(voice.frames(0, 100), plain.frames(0, 100))
+
+
+def test_taking_back_near_a_windows_move_leaves_caches_as_a_fresh_reading_has_them(tiny: LoadedModel) -> None:
+    voice = voice_of(tiny, PROMPTS[0], frame_count=None, temperature=1.0, window_steps=40, context_frames=20)
+    for turn in range(60):
+        run_steps(tiny, voice, 3 + turn % 5)
+        voice.take_back()
+        run_steps(tiny, voice, turn % 3)
+        fresh = voice_of(tiny, PROMPTS[0], frame_count=None)
+        count = voice.slot.music_length
+        with torch.inference_mode():
+            tiny.decoder.read(fresh.slot, voice._inputs_from(voice.step - count))
+        held, expected = voice.slot.caches[0], fresh.slot.caches[0]
+        torch.testing.assert_close(held[:, :, :, :count], expected[:, :, :, :count])
+
+
+def test_what_is_taken_back_obeys_what_is_in_force_now(tiny: LoadedModel) -> None:
+    voice = voice_of(tiny, PROMPTS[0], frame_count=None, temperature=1.0)
+    run_steps(tiny, voice, 40)
+    old, ready = voice._said[:, 37:40].copy(), voice.frames_ready
+    voice.sampling = replace(voice.sampling, seed=5, temperature=50.0)
+    assert voice.take_back() == 3
+    before = voice.frames(0, ready)
+    run_steps(tiny, voice, 3)
+    assert torch.equal(voice.frames(0, ready), before)
+    assert np.array_equal(voice._said[3], np.concatenate([voice._said[3, :37], old[3], voice._said[3, 40:]]))
+    assert not np.array_equal(voice._said[:, 37:40], old)
+
+
+def test_a_take_of_known_length_takes_nothing_back(tiny: LoadedModel) -> None:
+    voice = voice_of(tiny, PROMPTS[0], frame_count=30)
+    run_steps(tiny, voice, 12)
+    assert voice.take_back() == 0
+    assert voice.step == 12
