@@ -86,13 +86,18 @@ def _plain(text: str) -> str:
 
 
 def _applied(now: Mapping[str, float], moves: Sequence[Move], unheard: tuple[str, ...]) -> Refinement:
-    after, words, notes = dict(now), dict[str, str](), list[str]()
+    after, words, notes, moved = dict(now), dict[str, str](), list[str](), set[str]()
     for move in moves:
         before = after[move.slider]
         after[move.slider] = _held(_reached(move, before))
         words[move.slider] = f"{words[move.slider]}; {move.words}" if move.slider in words else move.words
         if after[move.slider] == before:
             notes.append(_why_not(move, before))
+        else:
+            moved.add(move.slider)
+    notes += [
+        _back_again(name, words[name], now[name]) for name in SLIDER_NAMES if name in moved and after[name] == now[name]
+    ]
     changes = changes_between(now, after, words)
     return Refinement(
         sliders=after, changes=tuple(changes), notes=tuple(dict.fromkeys(notes)), not_understood=unheard, source=SOURCE
@@ -121,6 +126,10 @@ def _why_not(move: Move, before: float) -> str:
     if abs(before) == 1 and move.how != "set":
         return f"The {label} slider is at its {'upper' if before > 0 else 'lower'} end already and cannot go further."
     return f"The {label} slider is at {before:g} already."
+
+
+def _back_again(slider: str, words: str, position: float) -> str:
+    return f"What you said of {LABELS[slider]} ({words}) cancels out: the slider stays at {position:g}."
 
 
 def _held(value: float) -> float:
