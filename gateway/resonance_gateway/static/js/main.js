@@ -31,7 +31,7 @@ const player = new Player();
 const transport = new Transport(player);
 const taste = new TasteStep();
 const library = new Library({ open: openRecord, forget: (id) => studio.versions.remove(id) });
-const studio = new Studio({ player, onWhole: () => library.refresh() });
+const studio = new Studio({ player, onWhole: () => library.refresh(), onRestored: (body) => taste.reuse(body) });
 studio.versions = new Versions({ open: (version) => studio.open(version), swap: (other) => studio.swap(other) });
 
 new Live({ player, tune: new Tune() });

@@ -47,6 +47,12 @@ export class Strength {
     this._build();
   }
 
+  /** Moves the slider, as far as it goes. */
+  set(strength) {
+    draft.tasteStrength = strength;
+    this._build(this._max);
+  }
+
   /** Learns the range in force: the slider ends there, and once it was measured the page says so. */
   async _fit() {
     const id = this._id;
@@ -156,12 +162,13 @@ export class Strength {
   }
 
   _build(max = STRENGTH_MAX) {
+    this._max = max;
     const step = max >= 1 ? 0.25 : max / 4 || 1;
     draft.tasteStrength = Math.min(draft.tasteStrength, max);
     saveDraft();
     const [off] = t("strength.words");
     const row = sliderRow({
-      id: "taste-strength", title: t("taste.strength"), name: t("taste.title").toLowerCase(),
+      id: "taste-strength", title: t("taste.strength"), labels: [t("taste.less"), t("taste.more"), t("taste.usual")],
       low: off, high: inWords(max), min: 0, max, step, big: step, neutral: Math.min(1, max), value: draft.tasteStrength,
       say: inWords,
       onChange: (value) => {

@@ -13,6 +13,9 @@ import { Strength } from "./strength.js";
 import { count, t } from "./strings.js";
 import { failureOf, fillTracks, isHeard, tasteName } from "./tracks.js";
 
+// What people copy without its https://.
+const HOST = /^[\w-]+(\.[\w-]+)+([/?#]\S*)?$/;
+
 export class TasteStep {
   constructor() {
     this._stop = () => {};
@@ -68,10 +71,10 @@ export class TasteStep {
 
   async _openLink(event) {
     event.preventDefault();
-    const url = byId("link").value.trim();
-    if (!url) {
-      const error = Object.assign(new Error(), { words: t("taste.linkEmpty") });
-      showProblem(byId("taste-error"), error, { kept: "", next: " " });
+    const written = byId("link").value.trim();
+    const url = HOST.test(written) ? `https://${written}` : written;
+    if (!URL.canParse(url) || /\s/.test(url)) {
+      showProblem(byId("taste-error"), { words: t(written ? "taste.noLink" : "taste.linkEmpty") }, { kept: "", next: " " });
       byId("link").focus();
       return;
     }
@@ -224,6 +227,13 @@ export class TasteStep {
     show(byId("taste-sources"), true);
     show(byId("taste-work"), false, byId("files"));
     show(byId("taste-done"), false, byId("files"));
+  }
+
+  /** Brings back how much of the taste a version had, where it is of the taste that is open. */
+  reuse(body) {
+    if (!draft.tasteId || body.taste_id !== draft.tasteId) return;
+    byId("taste-in-words").checked = draft.tasteInWords = Boolean(body.taste_in_words);
+    this._strength.set(body.taste_strength);
   }
 
   _buildWords() {
