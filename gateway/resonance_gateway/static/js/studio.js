@@ -224,6 +224,7 @@ export class Studio {
     this._aborter = isBusy ? new AbortController() : null;
     enable(byId("make"), !isBusy);
     enable(byId("again"), !isBusy);
+    enable(byId("live"), !isBusy);
     show(byId("stop"), isBusy, byId("make"));
   }
 
