@@ -86,6 +86,20 @@ async def test_everything_that_is_pressed_is_44_pixels(visit: Visit) -> None:
     assert small == []
 
 
+@pytest.mark.parametrize("context_options", [pytest.param({"viewport": {"width": 320, "height": 640}}, id="320px")])
+async def test_letters_twice_as_big_fit_on_a_phone(visit: Visit) -> None:
+    await visit.open()
+    await visit.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    await visit.page.set_input_files("#files", [_song("one.mp3")])
+    await visit.page.wait_for_selector("#taste-done:not([hidden])")
+    await visit.page.click("#songs-more summary")
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await visit.page.click("#share")
+    await visit.page.wait_for_selector("#shared:not([hidden])")
+    assert await visit.page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 async def test_right_to_left_fits_as_well(visit: Visit) -> None:
     visit.script.follows_tunes = True
     await visit.open()
