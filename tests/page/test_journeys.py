@@ -308,6 +308,10 @@ async def test_shortcuts_can_be_switched_off(visit: Visit) -> None:
     await page.keyboard.press("Space")
     await asyncio.sleep(0.1)
     assert await page.get_attribute("#play", "aria-label") == label
+    await page.click("#again")
+    await page.wait_for_selector("#version-list li:nth-child(2)")
+    await visit.wait_for_text("#make-status", "Ready. 10 seconds.")
+    assert "space" not in await visit.text("#make-status"), "the key does nothing now"
 
 
 async def test_the_library_opens_and_deletes(visit: Visit) -> None:

@@ -115,6 +115,7 @@ export const STRINGS = {
   "make.made": "{made} of {total} made",
   "make.ready": "Ready. {length}. Press space to play.",
   "make.readyPlaying": "Ready. {length}. It is playing; press space to pause.",
+  "make.readyPlain": "Ready. {length}.",
   "make.stopped": "Stopped. Your words are still here.",
   "make.resuming": "The line broke at {made}. Picking it up again.",
   "make.again": "Back where you were. Getting your music again.",

@@ -166,7 +166,8 @@ export class Studio {
     if (!isOld) {
       clearPending();
       const length = count("second", Math.round(take.durationS));
-      const text = t(this._player.isPlaying ? "make.readyPlaying" : "make.ready", { length });
+      const withKey = this._player.isPlaying ? "make.readyPlaying" : "make.ready";
+      const text = t(settings.shortcuts ? withKey : "make.readyPlain", { length });
       this._status(text);
       sayNow(text);
       this._onWhole();
