@@ -42,7 +42,7 @@ async def test_what_is_changed_about_a_live_wish_is_said_beside_the_music(visit:
     assert not await page.is_visible("#notices")
     script.notices = ("the slider energy does nothing below 0",)
     await page.fill("#prompt", "fast drums")
-    await visit.wait_for_text("#notices", "the slider energy does nothing below 0.")
+    await visit.wait_for_text("#notices", "The slider energy does nothing below 0.")
     assert await page.is_visible("#notices")
     script.notices = ()
     await page.fill("#prompt", "slow drums")

@@ -151,6 +151,20 @@ async def test_stopping_the_second_listening_keeps_the_taste(visit: Visit) -> No
     assert visit.script.generate_requests[-1].recipe.tastes[0].taste_id == first
 
 
+async def test_tastes_of_one_name_are_told_apart_by_their_time(visit: Visit) -> None:
+    await taste_of(visit, "one.mp3")
+    for name in ("one.mp3", "two.mp3"):
+        await visit.page.click("#taste-drop")
+        await visit.page.set_input_files("#files", files(name))
+        await visit.page.wait_for_selector("#taste-done:not([hidden])")
+    await visit.page.click("#taste-drop")
+    await visit.page.wait_for_selector("#earlier:not([hidden])")
+    none, two, one, other = await visit.page.locator("#earlier-tastes option").all_text_contents()
+    assert (none, two) == ("No taste", "two.mp3"), "a name that is the only one needs nothing more"
+    assert one.startswith("one.mp3, ")
+    assert other.startswith("one.mp3, ")
+
+
 async def test_a_taste_says_how_many_songs_it_is_of(visit: Visit) -> None:
     await taste_of(visit, "one.mp3", "two.mp3", "three.mp3")
     (job,) = visit.script.jobs.values()

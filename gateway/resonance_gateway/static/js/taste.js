@@ -11,7 +11,7 @@ import { Songs } from "./songs.js";
 import { draft, saveDraft } from "./store.js";
 import { Strength } from "./strength.js";
 import { count, t } from "./strings.js";
-import { failureOf, fillTracks, isHeard, tasteName } from "./tracks.js";
+import { failureOf, fillTracks, isHeard, namesOf, tasteName } from "./tracks.js";
 
 // What people copy without its https://.
 const HOST = /^[\w-]+(\.[\w-]+)+([/?#]\S*)?$/;
@@ -44,7 +44,8 @@ export class TasteStep {
   async offerEarlier() {
     const tastes = await api.listTastes().catch(() => []);
     const done = tastes.filter((taste) => taste.state === "completed");
-    const options = done.map((taste) => el("option", { value: taste.id }, tasteName(taste)));
+    const names = namesOf(done);
+    const options = done.map((taste, i) => el("option", { value: taste.id }, names[i]));
     byId("earlier-tastes").replaceChildren(el("option", { value: "" }, t("taste.none")), ...options);
     byId("earlier-tastes").value = draft.tasteId || "";
     show(byId("earlier"), done.length > 0 && byId("taste-done").hidden, byId("files"));

@@ -19,6 +19,13 @@ export function tasteName(taste) {
   return isNamedAfterFile ? t("taste.andMore", { title: taste.title, count: others.length }) : taste.title;
 }
 
+/** What to call tastes in a list; those of one name say when they were made. */
+export function namesOf(tastes) {
+  const names = tastes.map(tasteName);
+  const isShared = (name) => names.indexOf(name) !== names.lastIndexOf(name);
+  return names.map((name, i) => (isShared(name) ? t("taste.of", { name, time: timeOf(tastes[i]) }) : name));
+}
+
 /** The fault of a taste that failed, with what its songs say beside it. */
 export function failureOf(taste) {
   const fault = taste.error || { message: t("state.failed"), reason: "FAILED" };
@@ -37,5 +44,8 @@ function stateOf(track) {
   const isUnderWay = track.state === "extracting" && track.clips_total;
   return isUnderWay ? `${state} · ${t("state.clips", { done: track.clips_done, total: track.clips_total })}` : state;
 }
+
+const timeOf = (taste) =>
+  new Date(taste.create_time).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
 
 const bare = (sentence) => sentence.replace(/[.\s]+$/, "");
