@@ -160,9 +160,28 @@ async def test_tastes_of_one_name_are_told_apart_by_their_time(visit: Visit) -> 
     await visit.page.click("#taste-drop")
     await visit.page.wait_for_selector("#earlier:not([hidden])")
     none, two, one, other = await visit.page.locator("#earlier-tastes option").all_text_contents()
-    assert (none, two) == ("No taste", "two.mp3"), "a name that is the only one needs nothing more"
+    assert (none, two) == ("Choose one", "two.mp3"), "a name that is the only one needs nothing more"
     assert one.startswith("one.mp3, ")
     assert other.startswith("one.mp3, ")
+
+
+async def test_an_earlier_taste_is_taken_by_a_press_and_not_by_looking_through_the_list(visit: Visit) -> None:
+    """Arrow keys change a closed list at once: whoever has no mouse must get past its first taste."""
+    await taste_of(visit, "one.mp3")
+    for name in ("two.mp3", "three.mp3"):
+        await visit.page.click("#taste-drop")
+        await visit.page.set_input_files("#files", files(name))
+        await visit.page.wait_for_selector("#taste-done:not([hidden])")
+    await visit.page.click("#taste-drop")
+    await visit.page.wait_for_selector("#earlier:not([hidden])")
+    await visit.page.focus("#earlier-tastes")
+    for _ in range(2):
+        await visit.page.keyboard.press("ArrowDown")
+    assert await visit.page.is_hidden("#taste-done")
+    await visit.page.keyboard.press("Tab")
+    await visit.page.keyboard.press("Enter")
+    await visit.wait_for_text("#taste-name", "“two.mp3” is ready")
+    assert await visit.page.evaluate("document.activeElement.id") == "taste-name"
 
 
 async def test_a_taste_says_how_many_songs_it_is_of(visit: Visit) -> None:

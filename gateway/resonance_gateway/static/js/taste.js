@@ -25,7 +25,7 @@ export class TasteStep {
     this._songs = new Songs({ again: (taste, options, files) => this._again(taste, options, files) });
     byId("files").addEventListener("change", (event) => this._upload([...event.target.files]));
     byId("link-form").addEventListener("submit", (event) => this._openLink(event));
-    byId("earlier-tastes").addEventListener("change", (event) => this._choose(event.target.value));
+    byId("earlier-go").addEventListener("click", () => this._chooseEarlier());
     byId("taste-cancel").addEventListener("click", () => this._cancel());
     byId("taste-drop").addEventListener("click", () => this._forget());
     byId("taste-retry").addEventListener("click", () => this._retry(this._retryId));
@@ -106,8 +106,15 @@ export class TasteStep {
     }
   }
 
+  /** On a press only: arrow keys go through a closed list and would take its first taste. */
+  _chooseEarlier() {
+    const { value } = byId("earlier-tastes");
+    if (value) this._choose(value);
+    else byId("earlier-tastes").focus();
+  }
+
   _choose(id) {
-    if (id) this._follow(id, (error) => this._fail(error));
+    this._follow(id, (error) => this._fail(error));
   }
 
   /** Shows a taste and whatever becomes of it; `known` is the taste where it has just been made. */
