@@ -184,6 +184,19 @@ async def test_an_earlier_taste_is_taken_by_a_press_and_not_by_looking_through_t
     assert await visit.page.evaluate("document.activeElement.id") == "taste-name"
 
 
+async def test_an_earlier_taste_that_does_not_come_is_waited_for_in_sight(visit: Visit) -> None:
+    await taste_of(visit, "one.mp3")
+    page = visit.page
+    await page.click("#taste-drop")
+    await page.wait_for_selector("#earlier:not([hidden])")
+    await page.route("**/v1/tastes/t-*", lambda route: route.abort())
+    await page.select_option("#earlier-tastes", index=1)
+    await page.click("#earlier-go")
+    await visit.wait_for_text("#taste-stage", "Opening your taste")
+    await page.unroute("**/v1/tastes/t-*")
+    await page.wait_for_selector("#taste-done:not([hidden])")
+
+
 async def test_a_taste_says_how_many_songs_it_is_of(visit: Visit) -> None:
     await taste_of(visit, "one.mp3", "two.mp3", "three.mp3")
     (job,) = visit.script.jobs.values()

@@ -4,7 +4,8 @@ import { sayNow } from "./announce.js";
 import { el } from "./dom.js";
 
 /**
- * Builds the row. `labels` are those of its buttons: less, more, reset. `say(value)` gives the value in words; `onChange(value)` hears every change by the user.
+ * Builds the row. `labels` are those of its buttons: less, more, reset. `say(value)`
+ * gives the value in words; `onChange(value)` hears every change by the user.
  * Returns {node, get(), set(value)}.
  */
 export function sliderRow({ id, title, labels: [less, more, one], low, high, min, max, step, big, neutral, value, say, onChange }) {

@@ -34,6 +34,7 @@ export const STRINGS = {
   "taste.plain": "{clips} short clips from {tracks} were heard.",
   "taste.sending": "Sending your songs",
   "taste.asking": "Opening the link",
+  "taste.opening": "Opening your taste",
   "taste.progress": "{stage}, {percent} percent",
   "taste.readySaid": "Your taste is ready. {tracks} heard.",
   "taste.someFailed": "{failed} could not be used.",

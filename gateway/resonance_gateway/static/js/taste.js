@@ -114,6 +114,7 @@ export class TasteStep {
   }
 
   _choose(id) {
+    this._working({ stage: t("taste.opening"), progress: null, tracks: [] });
     this._follow(id, (error) => this._fail(error));
   }
 
