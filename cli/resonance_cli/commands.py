@@ -233,7 +233,8 @@ def _tell_taste(job: jobs_pb2.Job, as_json: bool) -> None:
         print(json_format.MessageToJson(job, preserving_proto_field_name=True))
         return
     for track in job.tracks:
-        console.print(f"  {track.title}: {track.error.message or f'{track.clips_done} clips'}")
+        heard = f"{track.clips_done} clips" if track.clips_total else "not chosen"
+        console.print(f"  {track.title}: {track.error.message or heard}")
     if job.notice:
         console.print(f"  {job.notice}")
     print(job.job_id)

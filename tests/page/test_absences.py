@@ -68,7 +68,7 @@ async def test_live_music_that_is_refused_says_why_and_can_be_tried_again(visit:
 async def test_live_music_that_is_stopped_before_its_player_stands_is_no_fault(visit: Visit) -> None:
     """A context that is closed while its module loads may refuse the module."""
     await visit.page.add_init_script(
-        "AudioWorklet.prototype.addModule = () => new Promise((_, refuse) => setTimeout(refuse, 300))"
+        "AudioWorklet.prototype.addModule = () => new Promise((_, refuse) => { window.refuse = refuse; })"
     )
     await visit.open()
     await visit.page.fill("#prompt", "calm piano")
@@ -76,7 +76,8 @@ async def test_live_music_that_is_stopped_before_its_player_stands_is_no_fault(v
     await visit.wait_for_text("#make-status", "Playing live")
     await visit.page.click("#live")
     await visit.wait_for_text("#make-status", "The live music has ended")
-    await asyncio.sleep(0.5)
+    await visit.page.evaluate("window.refuse()")
+    await asyncio.sleep(0.2)
     assert await visit.page.is_hidden("#make-error")
 
 

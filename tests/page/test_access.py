@@ -19,6 +19,7 @@ MODES = [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"color_scheme": "
 async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
     page = visit.page
     visit.script.follows_tunes = True
+    visit.script.is_calibrated = False
     await visit.open()
     await page.click("#taste-more summary")
     await _check(visit, "start")
@@ -29,8 +30,17 @@ async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
     await visit.wait_for_text("#taste-tracks", "one.mp3")
     await _check(visit, "listening to songs")
     await page.wait_for_selector("#taste-done:not([hidden])")
-    await page.click("#taste-done summary")
+    for summary in await page.locator("#taste-done summary").all():
+        await summary.click()
+    await page.fill("#part-from-0", "-1")
+    await page.click("#songs-again")
     await _check(visit, "taste")
+    visit.script.study_wait_s = 60
+    await page.click("#range-go")
+    await visit.wait_for_text("#range-stage", "0 percent")
+    await _check(visit, "trying out a taste")
+    await page.click("#range-stop")
+    await page.fill("#part-from-0", "")
     visit.script.chunk_wait_s = 0.15
     await visit.make()
     await visit.wait_for_text("#make-status", "made")
@@ -57,10 +67,15 @@ async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
 @pytest.mark.parametrize("context_options", [pytest.param({"viewport": {"width": 320, "height": 640}}, id="320px")])
 async def test_everything_that_is_pressed_is_44_pixels(visit: Visit) -> None:
     visit.script.follows_tunes = True
+    visit.script.is_calibrated = False
     await visit.open()
     await visit.page.click("#taste-more summary")
+    await visit.page.set_input_files("#files", [_song("one.mp3"), _song("a" * 80 + ".mp3")])
+    await visit.page.wait_for_selector("#taste-done:not([hidden])")
+    await visit.page.click("#songs-more summary")
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
+    assert await visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     small = await visit.page.evaluate(
         """[...document.querySelectorAll('button, select, input, summary, a')]
           .filter((node) => node.checkVisibility() && !node.closest('label') && !node.matches('.skip'))
@@ -69,6 +84,20 @@ async def test_everything_that_is_pressed_is_44_pixels(visit: Visit) -> None:
           .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)"""
     )
     assert small == []
+
+
+@pytest.mark.parametrize("context_options", [pytest.param({"viewport": {"width": 320, "height": 640}}, id="320px")])
+async def test_letters_twice_as_big_fit_on_a_phone(visit: Visit) -> None:
+    await visit.open()
+    await visit.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    await visit.page.set_input_files("#files", [_song("one.mp3")])
+    await visit.page.wait_for_selector("#taste-done:not([hidden])")
+    await visit.page.click("#songs-more summary")
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await visit.page.click("#share")
+    await visit.page.wait_for_selector("#shared:not([hidden])")
+    assert await visit.page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 async def test_right_to_left_fits_as_well(visit: Visit) -> None:

@@ -40,11 +40,11 @@ async def test_the_whole_task_by_keyboard_alone(visit: Visit) -> None:
     await page.wait_for_function("() => document.querySelector('#play').getAttribute('aria-label') === 'Pause'")
     await _tab_to(visit, "slider-bass_resonance")
     await page.keyboard.press("ArrowRight")
-    assert await page.get_attribute("#slider-bass_resonance", "aria-valuetext") == "a little more bass"
+    assert await page.get_attribute("#slider-bass_resonance", "aria-valuetext") == "slightly more bass"
     await _tab_to(visit, "again")
     await page.keyboard.press("Enter")
     await page.wait_for_selector("#versions:not([hidden])")
-    await visit.wait_for_text("#version-list", "bass: a little more bass")
+    await visit.wait_for_text("#version-list", "bass: slightly more bass")
     last = visit.script.generate_requests[-1]
     assert last.recipe.sliders.bass_resonance == pytest.approx(0.1)
     assert last.HasField("seed")
@@ -308,6 +308,10 @@ async def test_shortcuts_can_be_switched_off(visit: Visit) -> None:
     await page.keyboard.press("Space")
     await asyncio.sleep(0.1)
     assert await page.get_attribute("#play", "aria-label") == label
+    await page.click("#again")
+    await page.wait_for_selector("#version-list li:nth-child(2)")
+    await visit.wait_for_text("#make-status", "Ready. 10 seconds.")
+    assert "space" not in await visit.text("#make-status"), "the key does nothing now"
 
 
 async def test_the_library_opens_and_deletes(visit: Visit) -> None:

@@ -42,12 +42,57 @@ async def test_what_is_changed_about_a_live_wish_is_said_beside_the_music(visit:
     assert not await page.is_visible("#notices")
     script.notices = ("the slider energy does nothing below 0",)
     await page.fill("#prompt", "fast drums")
-    await visit.wait_for_text("#notices", "the slider energy does nothing below 0.")
+    await visit.wait_for_text("#notices", "The slider energy does nothing below 0.")
+    assert await page.is_visible("#notices")
     script.notices = ()
     await page.fill("#prompt", "slow drums")
     await visit.wait_for_text("#make-status", "You hear: slow drums")
     assert not await page.is_visible("#notices")
     await page.click("#live")
+
+
+async def test_live_music_can_be_made_quieter(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await page.fill("#prompt", "calm piano")
+    await page.evaluate(
+        "() => { const plain = window.GainNode; window.gains = [];"
+        " window.GainNode = function (...given) { const made = new plain(...given); window.gains.push(made); return made; }; }"
+    )
+    await page.click("#live")
+    await visit.wait_for_text("#make-status", "Playing live")
+    assert not await page.is_visible("#seek"), "there is no take to seek in"
+    await page.focus("#volume")
+    for _ in range(10):
+        await page.keyboard.press("ArrowLeft")
+    await page.wait_for_function("() => Math.abs(window.gains.at(-1).gain.value - 0.4) < 0.02")
+    await page.click("#live")
+
+
+async def test_a_single_key_starts_no_old_music_over_live_music(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await page.click("#live")
+    await visit.wait_for_text("#make-status", "Playing live")
+    await page.evaluate("document.activeElement.blur()")
+    await page.keyboard.press("Space")
+    await asyncio.sleep(0.3)
+    assert await page.get_attribute("#play", "aria-label") == "Play"
+    assert not await page.is_visible("#refine-hint"), "there is nothing to make again"
+    await page.click("#live")
+
+
+async def test_live_music_waits_until_a_take_is_made(visit: Visit) -> None:
+    visit.script.chunk_wait_s = 0.2
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "made")
+    assert await visit.page.is_disabled("#live")
+    await visit.page.click("#stop")
+    await visit.wait_for_text("#make-status", "Stopped")
+    assert await visit.page.is_enabled("#live")
 
 
 async def test_no_words_no_live_music(visit: Visit) -> None:

@@ -120,7 +120,10 @@ class TakeLibrary:
         return False
 
     async def save(self, take: generate_pb2.Take, pcm: bytes, codes: Codes) -> None:
-        """Stores a finished take; its tempo is heard afterwards and added."""
+        """Stores a finished take; its tempo is heard afterwards and added.
+
+        One that another call of the same request has stored already keeps its place in the list.
+        """
         document = codes_document(codes, "")
         take.codes_key, take.codes_sha256 = take_codes_key(take.request_id), sha256_hex(document)
         await self._store.put(take.codes_key, document)
@@ -128,8 +131,11 @@ class TakeLibrary:
         take.audio_key = take_audio_key(take.request_id)
         take.audio_sha256 = sha256_hex(header + pcm)
         take.create_time.GetCurrentTime()
+        with suppress(DataLoss):  # a damaged description is written anew
+            if earlier := await self.find(take.request_id):
+                take.create_time.CopyFrom(earlier.create_time)
         await self._store.put(take.audio_key, header + pcm)
-        await self._store.put(take_index_key(take.create_time.ToMilliseconds(), take.request_id), b"")
+        await self._store.put(_index_key_of(take), b"")
         await self._store.put(take_key(take.request_id), _document_of(take))
         await self._store.delete(journal_key(take.request_id))
         mono = pcm if take.format.channel_count == 1 else _first_channel(pcm, take.format.channel_count)
@@ -151,7 +157,8 @@ class TakeLibrary:
                     return takes, last
                 with suppress(DataLoss):  # `resonance store check` names it; the library goes on without it
                     take = await self.find(key.split("-", 2)[2])
-                    if take is not None:
+                    # Calls of one request that end at once each write an entry; the take names the one that counts.
+                    if take is not None and key == _index_key_of(take):
                         takes.append(take)
                 last = key
         return takes, ""
@@ -163,7 +170,7 @@ class TakeLibrary:
         await self._store.delete(take.audio_key)
         if take.codes_key:
             await self._store.delete(take.codes_key)
-        await self._store.delete(take_index_key(take.create_time.ToMilliseconds(), request_id))
+        await self._store.delete(_index_key_of(take))
         await self._store.delete(request_key(request_id))
 
     async def close(self) -> None:
@@ -191,6 +198,10 @@ class TakeLibrary:
         except Exception as failure:
             _log.warning("the tempo could not be heard", request_id=request_id, exc_info=failure)
         _log.debug("tempo heard", request_id=request_id, took_s=round(time.perf_counter() - started_s, 2))
+
+
+def _index_key_of(take: generate_pb2.Take) -> str:
+    return take_index_key(take.create_time.ToMilliseconds(), take.request_id)
 
 
 def _first_channel(pcm: bytes, channel_count: int) -> bytes:

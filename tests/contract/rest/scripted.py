@@ -261,6 +261,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             study_id="s-scripted", kind=request.kind or 1, concept=request.concept, taste_id=request.taste_id, state=1
         )
         study.progress.total = 2 + len(request.music)
+        self._script.studies.append("started")
         self._studies[study.study_id] = study
         return extract_pb2.StartStudyResponse(study=study)
 
@@ -272,11 +273,24 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
     async def WatchStudy(self, request, context):
         study = (await self.GetStudy(request, context)).study
         for done in range(3):
+            if study.state == extract_pb2.STUDY_STATE_CANCELLED:
+                break
             study.progress.done = done
             study.state = 2 if done == 2 else 1
+            if done == 2:
+                self._end(study)
             yield extract_pb2.WatchStudyResponse(study=study)
+            await asyncio.sleep(self._script.study_wait_s)
+
+    def _end(self, study: extract_pb2.Study) -> None:
+        if self._script.study_fault:
+            study.state = extract_pb2.STUDY_STATE_FAILED
+            study.error.CopyFrom(jobs_pb2.Fault(reason="UNAVAILABLE", message=self._script.study_fault))
+        else:
+            self._script.is_calibrated = True
 
     async def CancelStudy(self, request, context):
+        self._script.studies.append("cancelled")
         study = (await self.GetStudy(request, context)).study
         study.state = 4
         return extract_pb2.CancelStudyResponse(study=study)
@@ -301,6 +315,8 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
     async def GetCalibration(self, request, context):
         if request.taste_id == "t-none":
             raise NotFound("there is no taste t-none")
+        if not self._script.is_calibrated:
+            return extract_pb2.GetCalibrationResponse(taste_id=request.taste_id, strength_min=-1, strength_max=1)
         high = self._script.taste_strength_max
         found = extract_pb2.Calibration(strength_min=-1, strength_max=high, reason_max="at 3 the mean breaks (silence)")
         return extract_pb2.GetCalibrationResponse(

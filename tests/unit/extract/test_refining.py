@@ -356,3 +356,13 @@ def test_opposite_words_move_opposite_ways(words: tuple[str, str]) -> None:
         up, down = (refine(f"{word} {target}", {}).changes for word in words)
         assert len(up) == len(down) == 1
         assert up[0].after == -down[0].after > 0
+
+
+def test_moves_that_cancel_each_other_out_are_told_beside_what_moved() -> None:
+    found = refine("make it faster and slower", {})
+    assert found.changes == ()
+    assert "cancels out" in found.explanation
+    found = refine("more bass, faster, slower", {})
+    assert [change.slider for change in found.changes] == ["bass_resonance"]
+    assert "tempo" in found.explanation
+    assert "cancels out" in found.explanation

@@ -2,6 +2,7 @@
 
 const TASTES = "/v1/tastes";
 const TAKES = "/v1/takes";
+const STUDIES = "/v1/studies";
 
 /** A refusal of the server, or the lack of one. `problem` is the RFC 9457 document, or null. */
 export class ApiError extends Error {
@@ -26,6 +27,9 @@ export const getConcepts = async () => (await getJson("/v1/concepts")).concepts;
 export const listTastes = async () => (await getJson(`${TASTES}?page_size=50`)).tastes;
 export const getTaste = (id) => getJson(`${TASTES}/${id}`);
 export const getTasteRange = (id) => getJson(`${TASTES}/${id}/calibration`);
+export const findTasteRange = (id) => sendJson(`${TASTES}/${id}/calibration`, {});
+export const getStudy = (id) => getJson(`${STUDIES}/${id}`);
+export const cancelStudy = (id) => sendJson(`${STUDIES}/${id}/cancel`, {});
 export const cancelTaste = (id) => sendJson(`${TASTES}/${id}/cancel`, {});
 export const retryTaste = (id) => sendJson(`${TASTES}/${id}/retry`, {});
 export const submitLink = (url, options, requestId) => sendJson(TASTES, { url, options, request_id: requestId });
@@ -56,13 +60,16 @@ export async function uploadFiles(files, options, requestId, signal) {
   return (await ask(TASTES, { body: form, signal }, sendForm)).json();
 }
 
-/** Calls `onTaste` at every change until the state is final; returns a function that stops watching. */
-export function watchTaste(id, onTaste, onLost) {
-  const source = new EventSource(`${TASTES}/${id}/events`);
-  source.addEventListener("taste", (event) => {
-    const taste = JSON.parse(event.data);
-    if (isFinal(taste)) source.close();
-    onTaste(taste);
+/** Calls `onNews` with the taste or study at every change until it is final; returns a function that stops watching. */
+export const watchTaste = (id, onNews, onLost) => watch(`${TASTES}/${id}/events`, "taste", onNews, onLost);
+export const watchStudy = (id, onNews, onLost) => watch(`${STUDIES}/${id}/events`, "study", onNews, onLost);
+
+function watch(url, name, onNews, onLost) {
+  const source = new EventSource(url);
+  source.addEventListener(name, (event) => {
+    const news = JSON.parse(event.data);
+    if (isFinal(news)) source.close();
+    onNews(news);
   });
   source.addEventListener("problem", (event) => {
     source.close();
@@ -74,7 +81,7 @@ export function watchTaste(id, onTaste, onLost) {
   return () => source.close();
 }
 
-export const isFinal = (taste) => ["completed", "failed", "cancelled"].includes(taste.state);
+export const isFinal = ({ state }) => ["completed", "failed", "cancelled"].includes(state);
 
 /** Opens a take's stream: its headers at once, then its bytes. `signal` stops it at the server, too. */
 export async function openTake(body, signal) {

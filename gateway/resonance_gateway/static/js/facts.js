@@ -6,9 +6,11 @@ import { t } from "./strings.js";
 
 /** Says what was changed about a request, in whole sentences, where the sound is; nothing where nothing was. */
 export function showNotices(notices) {
-  byId("notices").textContent = notices.map((said) => (/[.!?]$/.test(said) ? said : `${said}.`)).join(" ");
+  byId("notices").textContent = notices.map(sentence).join(" ");
   show(byId("notices"), notices.length > 0);
 }
+
+const sentence = (said) => `${said.charAt(0).toUpperCase()}${said.slice(1)}${/[.!?]$/.test(said) ? "" : "."}`;
 
 /** Fills in the facts of a take; `model` and `record` (the stored take) may still be missing. */
 export function showFacts(take, model, record) {

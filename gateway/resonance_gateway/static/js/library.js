@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { sayNow } from "./announce.js";
 import { byId, clock, el, show } from "./dom.js";
+import { clearProblem, showProblem } from "./problem.js";
 import { t } from "./strings.js";
 
 /** `open(record)` puts a stored take into the player; `forget(id)` hears that one was deleted. */
@@ -47,20 +48,40 @@ export class Library {
     return row;
   }
 
-  /** Asks once, in place: the same button says "Really delete?". */
-  async _delete(button, row, record) {
-    if (!button.dataset.sure) {
-      button.dataset.sure = "yes";
-      button.removeAttribute("aria-label");
-      button.textContent = t("library.sure");
-      return;
+  /** Asks once, in place: the same button says "Really delete?" until something else is done. */
+  _delete(button, row, record) {
+    if (button.dataset.sure) this._remove(row, record);
+    else this._ask(button);
+  }
+
+  async _remove(row, record) {
+    clearProblem(byId("library-error"));
+    try {
+      await api.deleteTake(record.request_id);
+    } catch (error) {
+      if (error.status !== 404) {
+        showProblem(byId("library-error"), error, { kept: t("kept.all"), retry: () => this._remove(row, record) });
+        return;
+      }
     }
-    await api.deleteTake(record.request_id).catch((error) => error.status === 404 || Promise.reject(error));
     const next = row.nextElementSibling || row.previousElementSibling;
     (next ? next.querySelector("button") : byId("library-title")).focus();
     row.remove();
     sayNow(t("library.deleted"));
     show(byId("library-section"), byId("library").children.length > 0);
     this._forget(record.request_id);
+  }
+
+  _ask(button) {
+    const label = button.getAttribute("aria-label");
+    button.dataset.sure = "yes";
+    button.removeAttribute("aria-label");
+    button.textContent = t("library.sure");
+    const takeBack = () => {
+      delete button.dataset.sure;
+      button.setAttribute("aria-label", label);
+      button.textContent = t("library.deleteShort");
+    };
+    button.addEventListener("blur", takeBack, { once: true });
   }
 }

@@ -22,7 +22,12 @@ export class Live {
     this._timer = null;
     byId("live").addEventListener("click", () => (this._performance ? this.stop() : this.start()));
     onDraft(() => this._changed());
+    byId("volume").addEventListener("input", ({ target }) => this._gain?.gain.setTargetAtTime(Number(target.value), this._context.currentTime, 0.02));
     tune.onChange((melody) => this._performance?.send(melody ? { melody } : { without_melody: true }));
+  }
+
+  get isPlaying() {
+    return this._performance !== null;
   }
 
   /** Begins; must be called from a press, or the browser keeps the sound off. */
@@ -104,7 +109,8 @@ export class Live {
       if (this._context !== context) return;
       const options = { outputChannelCount: [2], processorOptions: { channelCount: format.channel_count || 1 } };
       const node = new AudioWorkletNode(context, "live-player", options);
-      node.connect(new GainNode(context, { gain: Number(byId("volume").value) })).connect(context.destination);
+      this._gain = new GainNode(context, { gain: Number(byId("volume").value) });
+      node.connect(this._gain).connect(context.destination);
       for (const samples of this._waiting) node.port.postMessage({ samples }, [samples.buffer]);
       this._sound = node;
     } catch {
@@ -132,7 +138,7 @@ export class Live {
   _silence() {
     clearTimeout(this._timer);
     this._context?.close();
-    this._context = this._sound = null;
+    this._context = this._sound = this._gain = null;
   }
 
   _show(isLive) {

@@ -31,12 +31,13 @@ const player = new Player();
 const transport = new Transport(player);
 const taste = new TasteStep();
 const library = new Library({ open: openRecord, forget: (id) => studio.versions.remove(id) });
-const studio = new Studio({ player, onWhole: () => library.refresh() });
+const studio = new Studio({ player, onWhole: () => library.refresh(), onRestored: (body) => taste.reuse(body) });
 studio.versions = new Versions({ open: (version) => studio.open(version), swap: (other) => studio.swap(other) });
 
-new Live({ player, tune: new Tune() });
+const live = new Live({ player, tune: new Tune() });
 
-listenForKeys({ toggle: () => player.toggle(), back: () => transport.jump(-5), forward: () => transport.jump(5) });
+const unlessLive = (act) => () => live.isPlaying || act(); // live music has no place to go to, and an old take would sound over it
+listenForKeys({ toggle: unlessLive(() => player.toggle()), back: unlessLive(() => transport.jump(-5)), forward: unlessLive(() => transport.jump(5)) });
 watchForms();
 start();
 

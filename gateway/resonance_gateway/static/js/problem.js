@@ -24,11 +24,17 @@ function whatHappened(error) {
   if (error.words) return error.words;
   if (!error.problem) return t("error.network");
   if (error.problem.reason === "KEY_REQUIRED") return t("error.key");
+  if (WORDS_BY_REASON[error.problem.reason]) return t(WORDS_BY_REASON[error.problem.reason]);
   const [fault, ...others] = error.problem.errors || [];
-  const isOfLink = fault?.field === "url" && !others.length; // nobody needs to hear which field the link went into
-  const text = (isOfLink ? fault.message : error.problem.detail).replace(/[.;\s]+$/, "");
+  const isPlain = FIELDS_ON_SIGHT.includes(fault?.field) && !others.length;
+  const text = (isPlain ? fault.message : error.problem.detail).replace(/[.;\s]+$/, "");
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
+
+// Of these one sees oneself which field is meant.
+const FIELDS_ON_SIGHT = ["url", "text", "tracks", "files", "melody"];
+// Refusals that are worded for programs.
+const WORDS_BY_REASON = { NOTHING_TO_UNDO: "refine.nothingToUndo" };
 
 // What helps depends on what is missing. The reasons are the services' own constants.
 const NEXT_BY_REASON = {

@@ -2,13 +2,13 @@
 
 import { sayNow } from "./announce.js";
 import { el } from "./dom.js";
-import { t } from "./strings.js";
 
 /**
- * Builds the row. `say(value)` gives the value in words; `onChange(value)` hears every change by the user.
+ * Builds the row. `labels` are those of its buttons: less, more, reset. `say(value)`
+ * gives the value in words; `onChange(value)` hears every change by the user.
  * Returns {node, get(), set(value)}.
  */
-export function sliderRow({ id, title, name, low, high, min, max, step, big, neutral, value, say, onChange }) {
+export function sliderRow({ id, title, labels: [less, more, one], low, high, min, max, step, big, neutral, value, say, onChange }) {
   const input = el("input", { type: "range", id, min, max, step, "aria-describedby": `${id}-ends` });
   const words = el("output", { class: "slider-words", for: id, "aria-hidden": "true" });
   const set = (next) => {
@@ -31,11 +31,11 @@ export function sliderRow({ id, title, name, low, high, min, max, step, big, neu
   const node = el("div", { class: "slider" },
     el("div", { class: "slider-top" }, el("label", { for: id }, title), words),
     el("div", { class: "slider-line" },
-      button(t("refine.less", { name }), "−", () => press(rounded(Number(input.value) - big))),
+      button(less, "−", () => press(rounded(Number(input.value) - big))),
       el("div", { class: "slider-track" }, input,
         el("div", { class: "slider-ends", id: `${id}-ends` }, el("span", {}, low), el("span", { class: "sr" }, " – "), el("span", {}, high))),
-      button(t("refine.more", { name }), "+", () => press(rounded(Number(input.value) + big))),
-      button(t("refine.one", { name }), "↺", () => press(neutral))));
+      button(more, "+", () => press(rounded(Number(input.value) + big))),
+      button(one, "↺", () => press(neutral))));
   set(value);
   return { node, get: () => Number(input.value), set };
 }

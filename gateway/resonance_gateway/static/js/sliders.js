@@ -44,18 +44,20 @@ export function movedSliders() {
   return Object.fromEntries(moved.map((name) => [name, draft.sliders[name]]));
 }
 
-/** A value in plain words: "a little more bass". */
+/** A value in plain words: "slightly more bass". */
 export function inWords(name, value) {
   const size = Math.abs(value);
   if (size < 0.05) return t("value.same");
   const degree = size <= 0.35 ? "value.little" : size <= 0.7 ? "value.some" : "value.much";
-  return t(degree, { way: t(value > 0 ? "value.more" : "value.less"), name: t(`slider.${name}`)[0] });
+  const [, , , down, up] = t(`slider.${name}`);
+  return t(degree, { change: value > 0 ? up : down });
 }
 
 function row(name) {
   const [label, low, high] = t(`slider.${name}`);
   return sliderRow({
-    id: `slider-${name}`, title: label.charAt(0).toUpperCase() + label.slice(1), name: label, low, high,
+    id: `slider-${name}`, title: label.charAt(0).toUpperCase() + label.slice(1), low, high,
+    labels: ["refine.less", "refine.more", "refine.one"].map((key) => t(key, { name: label })),
     min: -1, max: 1, step: 0.1, big: 0.2, neutral: 0, value: draft.sliders[name] || 0,
     say: (value) => inWords(name, value),
     onChange: (value) => {

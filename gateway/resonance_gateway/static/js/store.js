@@ -2,7 +2,9 @@
 
 const PREFIX = "resonance.";
 
-const EMPTY_DRAFT = { prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, mix: {}, sliders: {}, keepSeed: true };
+const EMPTY_DRAFT = {
+  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, mix: {}, songs: null, rangeStudy: null, sliders: {}, keepSeed: true,
+};
 
 const news = new EventTarget();
 

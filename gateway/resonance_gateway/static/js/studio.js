@@ -7,11 +7,11 @@ import { showFacts, showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { Share } from "./share.js";
 import { movedSliders, setSliders } from "./sliders.js";
-import { clearPending, draft, saveDraft, setPending, settings, tasteWish } from "./store.js";
+import { clearPending, draft, setPending, settings, tasteWish } from "./store.js";
 import { fetchTake, makeTake } from "./stream.js";
 import { count, t } from "./strings.js";
 import { wavBlob } from "./wav.js";
-import { setWords, showFault } from "./words.js";
+import { setLength, setWords, showFault } from "./words.js";
 
 const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
@@ -22,9 +22,10 @@ const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_
 const isSameWish = (wish, body) => WISHES.every((key) => JSON.stringify(wish[key]) === JSON.stringify(body[key]));
 
 export class Studio {
-  constructor({ player, onWhole }) {
+  constructor({ player, onWhole, onRestored }) {
     this._player = player;
     this._onWhole = onWhole;
+    this._onRestored = onRestored;
     this._takes = new Map();
     this._aborter = null;
     this._share = new Share();
@@ -165,7 +166,8 @@ export class Studio {
     if (!isOld) {
       clearPending();
       const length = count("second", Math.round(take.durationS));
-      const text = t(this._player.isPlaying ? "make.readyPlaying" : "make.ready", { length });
+      const withKey = this._player.isPlaying ? "make.readyPlaying" : "make.ready";
+      const text = t(settings.shortcuts ? withKey : "make.readyPlain", { length });
       this._status(text);
       sayNow(text);
       this._onWhole();
@@ -215,14 +217,15 @@ export class Studio {
   _restoreDraft(body) {
     setWords(body.prompt);
     setSliders(body.sliders || {});
-    draft.durationS = body.duration_s;
-    saveDraft();
+    setLength(body.duration_s);
+    this._onRestored(body);
   }
 
   _busy(isBusy) {
     this._aborter = isBusy ? new AbortController() : null;
     enable(byId("make"), !isBusy);
     enable(byId("again"), !isBusy);
+    enable(byId("live"), !isBusy);
     show(byId("stop"), isBusy, byId("make"));
   }
 

@@ -3,33 +3,33 @@
 import * as api from "./api.js";
 import { say, sayNow, startJob } from "./announce.js";
 import { byId, el, onDrop, show } from "./dom.js";
-import { clearProblem, showProblem } from "./problem.js";
-import { sliderRow } from "./slider.js";
-import { draft, saveDraft } from "./store.js";
-import { count, t } from "./strings.js";
+import { follow } from "./following.js";
 import { layerChart } from "./layers.js";
 import { buildMix } from "./mix.js";
+import { clearProblem, showProblem } from "./problem.js";
+import { Songs } from "./songs.js";
+import { draft, saveDraft } from "./store.js";
+import { Strength } from "./strength.js";
+import { count, t } from "./strings.js";
+import { failureOf, fillTracks, isHeard, namesOf, tasteName } from "./tracks.js";
 
-const ASK_AGAIN_MS = 2000;
-// Of a taste that nobody has calibrated.
-const STRENGTH_MAX = 1;
-const ASK_AGAIN_MS_MAX = 30_000;
-// A part that is full, restarting or slow says nothing about the taste, and neither does a line that broke (a reload breaks it, too).
-const PASSING = [0, 429, 503, 504];
+// What people copy without its https://.
+const HOST = /^[\w-]+(\.[\w-]+)+([/?#]\S*)?$/;
 
 export class TasteStep {
   constructor() {
     this._stop = () => {};
     this._lastState = "";
-    this._timesLost = 0;
+    this._before = null;
+    this._strength = new Strength();
+    this._songs = new Songs({ again: (taste, options, files) => this._again(taste, options, files) });
     byId("files").addEventListener("change", (event) => this._upload([...event.target.files]));
-    byId("link-form").addEventListener("submit", (event) => this._link(event));
-    byId("earlier-tastes").addEventListener("change", (event) => this._choose(event.target.value));
+    byId("link-form").addEventListener("submit", (event) => this._openLink(event));
+    byId("earlier-go").addEventListener("click", () => this._chooseEarlier());
     byId("taste-cancel").addEventListener("click", () => this._cancel());
     byId("taste-drop").addEventListener("click", () => this._forget());
-    byId("taste-retry").addEventListener("click", () => this._submit(t("taste.asking"), () => api.retryTaste(this._retryId)));
+    byId("taste-retry").addEventListener("click", () => this._retry(this._retryId));
     onDrop(byId("drop"), (files) => this._upload(files));
-    this._buildStrength();
     this._buildWords();
     buildMix(byId("mix"));
   }
@@ -37,14 +37,15 @@ export class TasteStep {
   /** Goes on with the taste of the last visit, and offers the earlier ones. */
   async restore() {
     const id = draft.tasteId;
-    if (id) await this._follow(id).catch((error) => (error.status === 404 ? this._forget() : this._lost(id, error)));
+    if (id) this._follow(id, (error) => (error.status === 404 ? this._forget() : this._fail(error)));
     await this.offerEarlier();
   }
 
   async offerEarlier() {
     const tastes = await api.listTastes().catch(() => []);
     const done = tastes.filter((taste) => taste.state === "completed");
-    const options = done.map((taste) => el("option", { value: taste.id }, taste.title || t("taste.unnamed")));
+    const names = namesOf(done);
+    const options = done.map((taste, i) => el("option", { value: taste.id }, names[i]));
     byId("earlier-tastes").replaceChildren(el("option", { value: "" }, t("taste.none")), ...options);
     byId("earlier-tastes").value = draft.tasteId || "";
     show(byId("earlier"), done.length > 0 && byId("taste-done").hidden, byId("files"));
@@ -52,29 +53,43 @@ export class TasteStep {
 
   async _upload(files) {
     if (!files.length) return;
-    await this._submit(t("taste.sending"), (signal) => api.uploadFiles(files, draft.mix, api.newRequestId(), signal));
+    const send = (signal) => api.uploadFiles(files, draft.mix, api.newRequestId(), signal);
+    await this._submit(t("taste.sending"), send, files);
     byId("files").value = "";
   }
 
-  async _link(event) {
+  /** The same songs with other stars or parts. Until they are heard, the taste that is open is what a stop or a fault comes back to. */
+  async _again(taste, options, files) {
+    const requestId = api.newRequestId();
+    const send = (signal) => (files ? api.uploadFiles(files, options, requestId, signal) : api.submitLink(taste.source_url, options, requestId));
+    this._before = taste.id;
+    await this._submit(t(files ? "taste.sending" : "taste.asking"), send, files);
+  }
+
+  async _retry(id) {
+    await this._submit(t("taste.asking"), () => api.retryTaste(id), this._songs.held(id));
+  }
+
+  async _openLink(event) {
     event.preventDefault();
-    const url = byId("link").value.trim();
-    if (!url) {
-      const error = Object.assign(new Error(), { words: t("taste.linkEmpty") });
-      showProblem(byId("taste-error"), error, { kept: "", next: " " });
+    const written = byId("link").value.trim();
+    const url = HOST.test(written) ? `https://${written}` : written;
+    if (!URL.canParse(url) || /\s/.test(url)) {
+      showProblem(byId("taste-error"), { words: t(written ? "taste.noLink" : "taste.linkEmpty") }, { kept: "", next: " " });
       byId("link").focus();
       return;
     }
     await this._submit(t("taste.asking"), () => api.submitLink(url, draft.mix, api.newRequestId()));
   }
 
-  /** `send(signal)` makes a taste; one that is made although it was stopped meanwhile is cancelled. */
-  async _submit(stage, send) {
+  /** `send(signal)` makes a taste of these files, if it is of files; one that is made although it was stopped meanwhile is cancelled. */
+  async _submit(stage, send, files = null) {
     startJob();
     clearProblem(byId("taste-error"));
     this._offerRetry(null);
     this._working({ stage, progress: null, tracks: [] });
     sayNow(stage);
+    this._stop();
     const stopping = new AbortController();
     const { signal } = stopping;
     this._stop = () => stopping.abort();
@@ -84,44 +99,42 @@ export class TasteStep {
         await api.cancelTaste(taste.id).catch(() => {});
         return;
       }
-      draft.tasteId = taste.id;
-      saveDraft();
-      this._show(taste);
-      this._watch(taste.id);
+      if (files) this._songs.hold(taste.id, files);
+      this._follow(taste.id, (error) => this._fail(error), taste);
     } catch (error) {
       if (!signal.aborted) this._fail(error);
     }
   }
 
-  async _choose(id) {
-    if (id) await this._follow(id).catch((error) => this._fail(error));
+  /** On a press only: arrow keys go through a closed list and would take its first taste. */
+  _chooseEarlier() {
+    const { value } = byId("earlier-tastes");
+    if (value) this._choose(value);
+    else byId("earlier-tastes").focus();
   }
 
-  async _follow(id) {
-    const taste = await api.getTaste(id);
+  _choose(id) {
+    this._working({ stage: t("taste.opening"), progress: null, tracks: [] });
+    this._follow(id, (error) => this._fail(error));
+  }
+
+  /** Shows a taste and whatever becomes of it; `known` is the taste where it has just been made. */
+  _follow(id, onRefused, known = null) {
+    this._stop();
     draft.tasteId = id;
     saveDraft();
-    this._lastState = taste.state;
-    this._timesLost = 0;
-    this._show(taste);
-    if (!api.isFinal(taste)) this._watch(id);
-  }
-
-  _watch(id) {
-    this._stop();
-    this._stop = api.watchTaste(id, (taste) => this._show(taste), (error) => this._lost(id, error));
-  }
-
-  /** Asks again, more and more seldom, until somebody answers; only a refusal is the end. */
-  _lost(id, error) {
-    if (!PASSING.includes(error.status)) {
-      this._fail(error);
-      return;
-    }
-    const waitMs = Math.min(ASK_AGAIN_MS * 2 ** this._timesLost, ASK_AGAIN_MS_MAX);
-    this._timesLost += 1;
-    const again = setTimeout(() => this._follow(id).catch((failure) => this._lost(id, failure)), waitMs);
-    this._stop = () => clearTimeout(again);
+    let isNew = Boolean(known);
+    this._stop = follow({
+      known,
+      ask: () => api.getTaste(id),
+      watch: (onNews, onLost) => api.watchTaste(id, onNews, onLost),
+      onNews: (taste) => {
+        if (!isNew) this._lastState = taste.state; // what one comes back to is no news
+        isNew = true;
+        this._show(taste);
+      },
+      onRefused,
+    });
   }
 
   _show(taste) {
@@ -147,18 +160,23 @@ export class TasteStep {
 
   _done(taste) {
     const failed = taste.tracks.filter((track) => track.state === "failed").length;
-    const heard = taste.tracks.filter((track) => track.state === "completed" && track.clips_total).length;
-    byId("taste-name").textContent = t("taste.ready", { title: taste.title || t("taste.unnamed") });
+    const heard = taste.tracks.filter(isHeard).length;
+    this._before = null;
+    clearProblem(byId("taste-error"));
+    byId("taste-name").textContent = t("taste.ready", { title: tasteName(taste) });
     const plain = t("taste.plain", { clips: taste.taste?.clip_count ?? 0, tracks: count("song", heard) });
     const notice = taste.notice ? ` ${taste.notice}` : "";
     const some = failed ? ` ${t("taste.someFailed", { failed: count("song", failed) })}` : "";
     byId("taste-description").textContent = `${taste.taste?.description || plain}${some}${notice}`;
     fillTracks(byId("taste-heard"), taste.tracks);
     byId("taste-layers").replaceChildren(layerChart(taste.taste?.layer_norms || []));
-    this._fitStrength(taste.id);
     // A taste in words alone has nothing to lean towards, and its words are always said.
     const leans = taste.options?.direction_kind !== "words";
+    if (leans) this._strength.offer(taste.id);
+    else this._strength.leave();
+    this._songs.offer(taste);
     show(byId("taste-strength-row"), leans);
+    show(byId("songs-more"), leans);
     show(byId("taste-in-words").closest("label"), leans);
     this._offerRetry(taste);
     show(byId("taste-done"), true);
@@ -168,7 +186,7 @@ export class TasteStep {
   }
 
   _fail(error, taste = null) {
-    this._reset();
+    this._goBack();
     if (taste) fillTracks(byId("taste-tracks"), taste.tracks);
     this._offerRetry(taste);
     const next = error.status === 429 || !error.problem ? null : t("next.other");
@@ -181,14 +199,17 @@ export class TasteStep {
     show(byId("taste-retry"), Boolean(this._retryId));
   }
 
-  async _cancel() {
-    if (draft.tasteId) await api.cancelTaste(draft.tasteId).catch(() => {});
+  _cancel() {
+    const id = draft.tasteId;
+    this._stop();
+    if (id && id !== this._before) api.cancelTaste(id).catch(() => {});
     this._cancelled();
   }
 
   _cancelled() {
-    this._reset();
-    sayNow(t("taste.cancelled"));
+    const isAgain = this._before;
+    this._goBack();
+    sayNow(t(isAgain ? "songs.stopped" : "taste.cancelled"));
   }
 
   _forget() {
@@ -197,39 +218,31 @@ export class TasteStep {
     this.offerEarlier();
   }
 
+  /** Back to the taste that was to be heard again, or to the choice of songs. */
+  _goBack() {
+    const before = this._before;
+    this._before = null;
+    if (before) this._choose(before);
+    else this._reset();
+  }
+
   _reset() {
     this._stop();
     this._lastState = "";
+    this._before = null;
     draft.tasteId = null;
     draft.tasteStrength = 1;
-    this._buildStrength();
+    this._strength.leave();
     show(byId("taste-sources"), true);
     show(byId("taste-work"), false, byId("files"));
     show(byId("taste-done"), false, byId("files"));
   }
 
-  /** The slider ends where the taste's safe range does. */
-  async _fitStrength(id) {
-    const range = await api.getTasteRange(id).catch(() => null);
-    if (range && id === draft.tasteId) this._buildStrength(range.strength_max);
-  }
-
-  _buildStrength(max = STRENGTH_MAX) {
-    const words = t("strength.words");
-    const inWords = (value) => words[value && Math.max(1, Math.min(Math.round(value * 4), words.length - 1))];
-    const step = max >= 1 ? 0.25 : max / 4 || 1;
-    draft.tasteStrength = Math.min(draft.tasteStrength, max);
-    saveDraft();
-    const row = sliderRow({
-      id: "taste-strength", title: t("taste.strength"), name: t("taste.title").toLowerCase(),
-      low: words[0], high: inWords(max), min: 0, max, step, big: step, neutral: Math.min(1, max), value: draft.tasteStrength,
-      say: inWords,
-      onChange: (value) => {
-        draft.tasteStrength = value;
-        saveDraft();
-      },
-    });
-    byId("taste-strength-row").replaceChildren(row.node);
+  /** Brings back how much of the taste a version had, where it is of the taste that is open. */
+  reuse(body) {
+    if (!draft.tasteId || body.taste_id !== draft.tasteId) return;
+    byId("taste-in-words").checked = draft.tasteInWords = Boolean(body.taste_in_words);
+    this._strength.set(body.taste_strength);
   }
 
   _buildWords() {
@@ -240,23 +253,4 @@ export class TasteStep {
       saveDraft();
     });
   }
-}
-
-function failureOf(taste) {
-  const fault = taste.error || { message: t("state.failed"), reason: "FAILED" };
-  const failed = taste.tracks.filter((track) => track.error && track.error.message !== fault.message);
-  const inner = failed.map((track) => `${track.title}: ${track.error.message.replace(/[.\s]+$/, "")}`);
-  const detail = [fault.message.replace(/[.\s]+$/, ""), ...inner].join(". ");
-  return new api.ApiError({ status: 422, reason: fault.reason, detail });
-}
-
-function fillTracks(list, tracks) {
-  list.replaceChildren(...tracks.map((track) => {
-    const clips = track.state === "extracting" && track.clips_total
-      ? ` · ${t("state.clips", { done: track.clips_done, total: track.clips_total })}` : "";
-    const isHeard = track.state !== "completed" || track.clips_total;
-    const state = !isHeard ? t("state.unchosen") : track.error ? `${t(`state.${track.state}`)}: ${track.error.message}` : t(`state.${track.state}`) + clips;
-    return el("li", { class: `track ${track.state}` },
-      el("span", { class: "track-title" }, track.title), el("span", { class: "track-state small" }, state));
-  }));
 }

@@ -33,6 +33,14 @@ export function buildLengths(mostS) {
   draft.durationS = Number(select.value);
 }
 
+/** Chooses a length; one that is not in the list leaves the choice as it is. */
+export function setLength(seconds) {
+  const select = byId("duration");
+  if ([...select.options].some((option) => Number(option.value) === seconds)) select.value = seconds;
+  draft.durationS = Number(select.value);
+  saveDraft();
+}
+
 /** Puts words into the field, as if they were written. */
 export function setWords(text) {
   byId("prompt").value = draft.prompt = text;

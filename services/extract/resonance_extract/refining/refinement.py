@@ -11,7 +11,7 @@ LABELS = {
     "energy": "energy",
     "tempo": "tempo",
     "bass_resonance": "bass",
-    "harmonic_complexity": "harmony",
+    "harmonic_complexity": "chords",
     "instrument_density": "instruments",
     "vocal_presence": "voices",
     "emotional_tension": "tension",
@@ -49,7 +49,7 @@ class Refinement:
         sentences += self.notes
         if self.not_understood:
             sentences.append("Nothing was done about: " + ", ".join(self.not_understood) + ".")
-        return " ".join(sentences)
+        return " ".join(sentences) or "All is as you asked already; nothing had to move."
 
 
 def whole(sliders: Mapping[str, float]) -> dict[str, float]:

@@ -32,7 +32,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     (
         r"name or service not known|failed to resolve|getaddrinfo|no address associated|name resolution",
         "UNKNOWN_HOST",
-        "There is no site of that name.",
+        f"The site cannot be found: the link has a wrong name in it, or this server has no internet. {_UPLOAD}",
     ),
     (
         r"unsupported url|no video formats|no suitable|requested format is not available|not found on",
