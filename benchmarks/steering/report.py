@@ -132,10 +132,14 @@ def _slider_goals(sides: list[tuple[str, str, dict[str, Any]]], chance: float) -
         yield f"size at the ends: {word}", f"+-{wanted:.0%}", told, _verdict(is_met)
     if not open_sides:
         return
-    worst = max(one["frechet"] for _, _, one in open_sides)
-    middle = np.median([one["frechet"] for _, _, one in open_sides])
-    good = sum(one["frechet"] <= 1.25 for _, _, one in open_sides)
-    told = f"{good} of {len(open_sides)} open (worst {worst:.2f}x, median {middle:.2f}x; by chance {chance:.2f}x)"
+    far = [one["frechet"] for _, _, one in open_sides if one["frechet"]]  # 0: too few clips to say
+    good = sum(ratio <= 1.25 for ratio in far)
+    told = f"{good} of {len(open_sides)} open"
+    told += (
+        f" (worst {max(far):.2f}x, median {np.median(far):.2f}x; by chance {chance:.2f}x)"
+        if far
+        else " (too few clips)"
+    )
     yield "Frechet distance at the ends", "<= 1.25x unsteered", told, _verdict(good == len(open_sides))
     failed, clips = sum(one["failed"] for _, _, one in open_sides), sum(one["clips"] for _, _, one in open_sides)
     yield "clips at the ends that fail a gate", "0", f"{failed} of {clips}", _verdict(failed == 0)
@@ -178,7 +182,7 @@ def _sliders(found: dict[str, Any]) -> str:
                     f"{one['spearman']:.2f}",
                     f"{one['own']:+.2f} +- {one['own_error']:.2f}",
                     f"{one['specificity']:.1f}x (at most {one['own'] / max(one['others_by_chance'], 1e-9):.1f}x)",
-                    f"{one['frechet']:.2f}x",
+                    f"{one['frechet']:.2f}x" if one["frechet"] else "",
                     f"{one['failed']}/{one['clips']}",
                     f"{one['loudness_db']:+.1f}",
                     f"{one['tempo']:+.0%} / {one['onsets']:+.0%} / {one['low_share']:+.0%}",

@@ -32,6 +32,14 @@ def test_a_goal_of_a_slider_that_was_not_rendered_yet_is_not_met_but_absent() ->
     assert not [goal for goal in goals if goal.startswith("size at the ends")]
 
 
+def test_a_distance_of_which_too_few_clips_say_nothing_is_not_met() -> None:
+    side = dict.fromkeys(("spearman", "spearman_all", "failed", "clips", "specificity", "frechet"), 0.0) | {
+        "closed": False
+    }
+    rows = {goal: rest for goal, *rest in report._slider_goals([("energy", "up", side)], 0.0)}
+    assert rows["Frechet distance at the ends"][1:] == ["0 of 1 open (too few clips)", "**missed**"]
+
+
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 def test_every_steered_clip_has_its_unsteered_twin_and_keys_are_unique(size: Size) -> None:
     ends = (-2.0, 3.0)
