@@ -57,6 +57,7 @@ class Voice:
         self._window_steps = window_steps
         self._context_frames = context_frames
         self._said = np.empty((decoder.shape.codebook_count, _BLOCK_STEPS), np.int64)
+        self._said_from = 0
         self._first_frame = 0
         self._forced: NDArray[np.int64] | None = None
         self._open_steps = 0
@@ -117,8 +118,9 @@ class Voice:
         return ready if self.frame_count is None else min(ready, self.frame_count)
 
     def frames(self, start: int, end: int) -> Tensor:
-        """Codes `[codebooks, end - start]` of ready frames."""
-        assert 0 <= start <= end <= self.frames_ready
+        """Codes `[codebooks, end - start]` of ready frames. A performance has those of its window and of a few seconds before it."""
+        assert self._said_from <= start <= end <= self.frames_ready
+        start, end = start - self._said_from, end - self._said_from
         parts = [row[start + delay : end + delay] for row, delay in zip(self._said, self._delays, strict=True)]
         return torch.from_numpy(np.stack(parts))
 
@@ -130,18 +132,18 @@ class Voice:
         # Delays in [first, last) have a frame to tell; a channel's books share them.
         first, last = first * self._shape.channel_count, min(self._codebook_count, last * self._shape.channel_count)
         if first < last:
-            tokens[first:last] = self._said[first:last, self.step - 1]
+            tokens[first:last] = self._said[first:last, self.step - 1 - self._said_from]
         return torch.from_numpy(tokens)
 
     def accept(self, tokens: Tensor) -> None:
         """Takes the step's tokens `[codebooks]`."""
-        if self.step >= self._said.shape[1]:
-            self._said = np.concatenate([self._said, np.empty_like(self._said)], axis=1)
+        if self.step - self._said_from >= self._said.shape[1]:
+            self._make_room_to_say()
         said = tokens.numpy()
         if self._forced is not None:
             forced = self._forced[:, self.step]
             said = np.where(forced >= 0, forced, said)
-        self._said[:, self.step] = said
+        self._said[:, self.step - self._said_from] = said
         self.step += 1
         if self._forced is not None and self.step >= self._open_steps:
             self._say_the_rest()
@@ -158,6 +160,15 @@ class Voice:
         ahead.conditioning, ahead.steering = self.slot.conditioning, self.slot.steering
         ahead.monitor = None if self.slot.monitor is None else self.slot.monitor.fork()
         first = self.step + left - kept
+    def _make_room_to_say(self) -> None:
+        """A take keeps all that it says; a performance, which may last for hours, a window and the longest chunk."""
+        kept, known = self._window_steps + _BLOCK_STEPS, self._said.shape[1]
+        if self.frame_count is None and known >= 2 * kept:
+            self._said_from += known - kept
+            self._said[:, :kept] = self._said[:, known - kept :].copy()
+        else:
+            self._said = np.concatenate([self._said, np.empty_like(self._said)], axis=1)
+
         if left > 0:
             self._read_ahead(ahead, first)
         else:
@@ -236,9 +247,9 @@ class Voice:
 
     def _kept_codes(self, first: int, count: int) -> Tensor:
         """Codes `[codebooks, count]` from frame `first` on; later codebooks know fewer frames, and the rest is never read."""
-        codes = torch.full((self._codebook_count, count), self._decoder.shape.start_token)
+        codes, first = torch.full((self._codebook_count, count), self._shape.start_token), first - self._said_from
         for codebook in range(self._codebook_count):
-            known = self._said[codebook, first + self._delays[codebook] : self.step]
+            known = self._said[codebook, first + self._delays[codebook] : self.step - self._said_from]
             codes[codebook, : known.shape[0]] = torch.from_numpy(known)
         return codes
 
