@@ -63,6 +63,7 @@ class Voice:
         self._open_steps = 0
         self._unread = torch.empty(0, 0)
         self._next: Slot | None = None
+        self._reserve(slot)
 
     def begin_from(self, given: NDArray[np.int64]) -> None:
         """Starts from tokens that stand already, before the first step.
@@ -94,13 +95,24 @@ class Voice:
 
     @property
     def is_priming(self) -> bool:
-        """Whether there is something to read before the next step: conditions that stand before the music, or given tokens."""
-        return self._unread.shape[1] > 0 or self.slot.prefix_left > 0
+        """Whether there is something to read before the next step: conditions that stand before the music, given tokens, or what those
+        leave of the next window."""
+        return self._unread.shape[1] > 0 or self.slot.prefix_left > 0 or self._is_behind
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether a voice that had come here by itself would have read more of the next window."""
+        return self._ahead_length < self._ahead_due(self._steps_left + 1)
 
     def prime(self, step_count: int) -> None:
         """Reads so many of those positions; in slices, so that others need not wait for all of them."""
         if self.slot.prefix_left:
             self._decoder.read_prefix(self.slot, step_count)
+            return
+        if self._unread.shape[1] == 0:
+            for _ in range(max(1, step_count // _SLICE_POSITIONS)):
+                if self._is_behind:
+                    self._read_ahead()
             return
         self.slot.make_room(min(step_count, self._unread.shape[1]))
         self._decoder.read(self.slot, self._unread[:, :step_count].to(self._decoder.device))
@@ -148,18 +160,6 @@ class Voice:
         if self._forced is not None and self.step >= self._open_steps:
             self._say_the_rest()
 
-    def make_room(self) -> None:
-        """Moves the window on where the next step would not fit; while that is near, reads a slice of what the moved one will hold."""
-        kept = self._shape.delay_max + self._context_frames
-        left = self._window_steps - self.slot.music_length
-        ahead_steps = min(_AHEAD_STEPS, self._window_steps - kept, kept - 1)
-        period_steps = max(1, ahead_steps // (kept // _SLICE_POSITIONS + 2))
-        if left > 0 and (left > ahead_steps or left % period_steps):
-            return
-        ahead = self._next = self._next or Slot(self._shape, self.slot.conditioning)
-        ahead.conditioning, ahead.steering = self.slot.conditioning, self.slot.steering
-        ahead.monitor = None if self.slot.monitor is None else self.slot.monitor.fork()
-        first = self.step + left - kept
     def _make_room_to_say(self) -> None:
         """A take keeps all that it says; a performance, which may last for hours, a window and the longest chunk."""
         kept, known = self._window_steps + _BLOCK_STEPS, self._said.shape[1]
@@ -169,23 +169,72 @@ class Voice:
         else:
             self._said = np.concatenate([self._said, np.empty_like(self._said)], axis=1)
 
-        if left > 0:
-            self._read_ahead(ahead, first)
-        else:
-            while ahead.prefix_left or ahead.music_length < kept:
-                self._read_ahead(ahead, first, least=1)
-            self.slot.take_over(ahead)
-            self._next = None
+    def make_room(self) -> None:
+        """Moves the window on where the next step would not fit; while that is near, reads a slice of what the moved one will hold."""
+        left = self._steps_left
+        while self._ahead_length < self._ahead_due(left):
+            self._read_ahead()
+        if left == 0:
+            assert self._next is not None
+            self.slot.take_over(self._next)
+            self._next.forget()
 
-    def _read_ahead(self, ahead: Slot, first: int, *, least: int = _SLICE_POSITIONS) -> None:
-        """Reads a slice of what a window that begins with step `first` holds, where at least so many of its positions are known. Slices
-        begin at fixed places, whenever they are read: the caches are the same bits."""
+    @property
+    def _end_step(self) -> int | None:
+        """Before which step the last one lies that chooses anything; None for a performance."""
+        if self.frame_count is None:
+            return None
+        return self.frame_count + self._shape.delay_max if self._forced is None else self._open_steps
+
+    @property
+    def _steps_left(self) -> int:
+        """Steps that still fit into the window."""
+        return self._window_steps - self.slot.music_length
+
+    @property
+    def _kept_steps(self) -> int:
+        """Positions of music that a moved window begins with."""
+        return self._shape.delay_max + self._context_frames
+
+    @property
+    def _ahead_length(self) -> int:
+        return 0 if self._next is None else self._next.length
+
+    def _ahead_due(self, left: int) -> int:
+        """How much of the next window, conditions included, is read before the step after which `left` - 1 still fit. Slices come evenly,
+        none is due before its positions are known, and none at all where the take ends in this window."""
+        kept, before = self._kept_steps, self.slot.conditioning.prefix_count
+        ahead_steps = min(_AHEAD_STEPS, self._window_steps - kept, kept - 1)
+        if self._end_step is not None and self.step + self._steps_left >= self._end_step:
+            return 0
+        if left == 0:
+            return before + kept
+        slices_before = -(-before // _SLICE_POSITIONS)
+        slices = (slices_before + kept // _SLICE_POSITIONS) * max(0, ahead_steps - left) // ahead_steps
+        return min(before, slices * _SLICE_POSITIONS) + max(0, slices - slices_before) * _SLICE_POSITIONS
+
+    def _fresh_slot(self) -> Slot:
+        slot = Slot(self._shape, self.slot.conditioning)
+        self._reserve(slot)
+        return slot
+
+    def _reserve(self, slot: Slot) -> None:
+        """Has the slot take room for a whole window at once where that costs nothing; else it takes what it needs."""
+        if self._decoder.device.type == "cpu":
+            steps = self._window_steps if self._end_step is None else min(self._window_steps, self._end_step)
+            slot.reserve(slot.conditioning.prefix_count + steps)
+
+    def _read_ahead(self) -> None:
+        """Reads a slice of the next window. Slices begin at fixed places, whenever they are read: the caches are the same bits."""
+        ahead = self._next = self._next or self._fresh_slot()
+        ahead.conditioning, ahead.steering = self.slot.conditioning, self.slot.steering
+        ahead.monitor = None if self.slot.monitor is None else self.slot.monitor.fork()
         if ahead.prefix_left:
             self._decoder.read_prefix(ahead, _SLICE_POSITIONS)
             return
-        unread = self._inputs_from(first)[:, ahead.music_length :]
-        if unread.shape[1] >= least:
-            self._decoder.read(ahead, unread[:, :_SLICE_POSITIONS].to(self._decoder.device))
+        first, start = self.step + self._steps_left - self._kept_steps, ahead.music_length
+        inputs = self._inputs_from(first)[:, start : start + _SLICE_POSITIONS]
+        self._decoder.read(ahead, inputs.to(self._decoder.device))
 
     def take_up(self, conditioning: Conditioning) -> None:
         """Goes on under other conditions. Where they stand before the music, what the cache holds of the music (at most the frames that
@@ -198,17 +247,21 @@ class Voice:
         if held > self._context_frames + self._shape.delay_max:
             first = self.frames_ready - self._context_frames
         self._unread = self._inputs_from(first)
-        self.slot.forget()
-        self._next = None
+        self._forget()
 
     def reset(self) -> None:
         """Forgets what was said before now, as if the take began here; frames already said stay readable.
 
         The later codebooks finish the last few frames without having heard them.
         """
-        self.slot.forget()
-        self._next = None
+        self._unread = self._unread[:, :0]
+        self._forget()
         self._first_frame = self.step
+
+    def _forget(self) -> None:
+        self.slot.forget()
+        if self._next is not None:
+            self._next.forget()
 
     def _say_the_rest(self) -> None:
         """From here on everything was given: there is nothing to choose."""
