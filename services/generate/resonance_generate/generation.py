@@ -100,11 +100,11 @@ class Generation:
         async with aclosing(job.stream):
             self._player.submit(job)
             yield self._started(take, self._sample_count(request))
-            pcm, sequence = bytearray(), 0
+            sounds, sequence = _Sounds(), 0
             codes: list[Codes] = []
             said_frames = written_frames = 0
             async for piece in job.stream:
-                pcm += piece.pcm
+                sounds.add(piece.pcm)
                 codes.append(piece.codes)
                 said_frames += piece.codes.shape[1]
                 if has_journal and said_frames - written_frames >= JOURNAL_S * self._info.frame_rate_hz:
@@ -114,12 +114,13 @@ class Generation:
                 if chunk is not None:
                     sequence += 1
                     yield generate_pb2.GenerateResponse(chunk=chunk)
-        if len(pcm) != 2 * take.format.channel_count * self._sample_count(request):
+        end = sounds.end_of(take)
+        if end.sample_count_total != self._sample_count(request):
             raise ResonanceError(f"take {request_id} ended before its last sample; ask again", reason="TAKE_CUT")
         if not request.is_transient:
             # A listener who leaves now still finds the take in the library, whole.
-            await asyncio.shield(self._takes.save(take, bytes(pcm), np.concatenate(codes, axis=1)))
-        yield _finished(take, bytes(pcm))
+            await asyncio.shield(self._takes.save(take, sounds.parts, np.concatenate(codes, axis=1)))
+        yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
     async def replay(
         self, take: generate_pb2.Take, sample_offset: int, chunk_s: float = CHUNK_S
@@ -141,7 +142,9 @@ class Generation:
                 recipe_id=take.recipe_id,
             )
             yield generate_pb2.GenerateResponse(chunk=chunk)
-        yield _finished(take, pcm)
+        sha256 = await asyncio.to_thread(sha256_hex, pcm)
+        end = audio_pb2.StreamEnd(sample_count_total=total, sha256=bytes.fromhex(sha256))
+        yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
     async def _pcm_of(self, take: generate_pb2.Take) -> bytes:
         """The take's samples; where what is stored is damaged or gone they are made again, and must be the same."""
@@ -167,7 +170,8 @@ class Generation:
             )
             async with aclosing(job.stream):
                 self._player.submit(job)
-                pcm = b"".join([piece.pcm async for piece in job.stream])
+                parts = [piece.pcm async for piece in job.stream]
+            pcm = await asyncio.to_thread(b"".join, parts)
             if not await self._takes.restore(take, pcm):
                 raise damage
             return pcm
@@ -246,6 +250,26 @@ class Generation:
         )
 
 
+class _Sounds:
+    """The samples of a take in the making, and their digest so far: at the end of a long one nobody waits for either."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._digest = hashlib.sha256()
+        self._byte_count = 0
+
+    def add(self, pcm: bytes) -> None:
+        """Takes in what comes next."""
+        self.parts.append(pcm)
+        self._digest.update(pcm)
+        self._byte_count += len(pcm)
+
+    def end_of(self, take: generate_pb2.Take) -> audio_pb2.StreamEnd:
+        """The end mark."""
+        total = self._byte_count // (2 * take.format.channel_count)
+        return audio_pb2.StreamEnd(sample_count_total=total, sha256=self._digest.digest())
+
+
 def _with_said(given: Codes | None, said: Codes, frame_count: int) -> Codes:
     """What an earlier try has said goes before; what the origin gives stays behind it."""
     known = given_of(said, start=said.shape[1], end=None, frame_count=frame_count)
@@ -265,12 +289,6 @@ def _chunk_of(piece: Piece, sequence: int, resume_offset: int, channel_count: in
         recipe_id=piece.recipe_id,
         headroom_s=piece.headroom_s,
     )
-
-
-def _finished(take: generate_pb2.Take, pcm: bytes) -> generate_pb2.GenerateResponse:
-    total = len(pcm) // (2 * take.format.channel_count)
-    end = audio_pb2.StreamEnd(sample_count_total=total, sha256=bytes.fromhex(sha256_hex(pcm)))
-    return generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
 
 def _chunk_s_of(request: generate_pb2.GenerateRequest) -> float:

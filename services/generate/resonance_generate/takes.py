@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 
 import numpy as np
@@ -20,9 +20,9 @@ from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, R
 from resonance.ids import sha256_hex
 from resonance.keys import journal_key, request_key, take_audio_key, take_codes_key, take_index_key, take_key
 from resonance.store import ObjectStore
-from resonance.v1 import generate_pb2
+from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.journals import now_ms
-from resonance_generate.tempo import hear_tempo
+from resonance_generate.tempo import SECONDS_HEARD, hear_tempo
 
 _log = structlog.get_logger("takes")
 _PAGE = 50
@@ -76,7 +76,7 @@ class TakeLibrary:
         stored = await self._store.get(take.audio_key)
         if stored.sha256 != take.audio_sha256:
             raise DataLoss(f"the sound of take {take.request_id} is damaged; make it again", reason="TAKE_DAMAGED")
-        return pcm_in(stored.data)
+        return await asyncio.to_thread(pcm_in, stored.data)
 
     async def codes(self, take: generate_pb2.Take) -> Codes:
         """The take's tokens, `[codebooks, frames]`.
@@ -113,26 +113,25 @@ class TakeLibrary:
         """Stores the sound of a take once more. False, and nothing stored, where it is not the sound that the take had."""
         # Takes of older versions have a header that says nothing.
         for info in (provenance_of(take), {}):
-            data = _header_of(take, pcm, info) + pcm
-            if sha256_hex(data) == take.audio_sha256:
+            data, sha256 = await asyncio.to_thread(_file_of, take, [pcm], info)
+            if sha256 == take.audio_sha256:
                 await self._store.put(take.audio_key, data)
                 return True
         return False
 
-    async def save(self, take: generate_pb2.Take, pcm: bytes, codes: Codes) -> None:
-        """Stores a finished take; its tempo is heard afterwards and added."""
+    async def save(self, take: generate_pb2.Take, pcm: Sequence[bytes], codes: Codes) -> None:
+        """Stores a finished take, whose samples come in parts; its tempo is heard afterwards and added."""
         document = codes_document(codes, "")
         take.codes_key, take.codes_sha256 = take_codes_key(take.request_id), sha256_hex(document)
         await self._store.put(take.codes_key, document)
-        header = _header_of(take, pcm, provenance_of(take))
-        take.audio_key = take_audio_key(take.request_id)
-        take.audio_sha256 = sha256_hex(header + pcm)
+        file, sha256 = await asyncio.to_thread(_file_of, take, pcm, provenance_of(take))
+        take.audio_key, take.audio_sha256 = take_audio_key(take.request_id), sha256
         take.create_time.GetCurrentTime()
-        await self._store.put(take.audio_key, header + pcm)
+        await self._store.put(take.audio_key, file)
         await self._store.put(take_index_key(take.create_time.ToMilliseconds(), take.request_id), b"")
         await self._store.put(take_key(take.request_id), _document_of(take))
         await self._store.delete(journal_key(take.request_id))
-        mono = pcm if take.format.channel_count == 1 else _first_channel(pcm, take.format.channel_count)
+        mono = await asyncio.to_thread(_first_channel, pcm, take.format)
         followup = asyncio.create_task(self._add_tempo(take.request_id, mono, take.format.sample_rate_hz))
         self._followups.add(followup)
         followup.add_done_callback(self._followups.discard)
@@ -193,17 +192,26 @@ class TakeLibrary:
         _log.debug("tempo heard", request_id=request_id, took_s=round(time.perf_counter() - started_s, 2))
 
 
-def _first_channel(pcm: bytes, channel_count: int) -> bytes:
-    return np.frombuffer(pcm, "<i2")[::channel_count].tobytes()
+def _first_channel(pcm: Sequence[bytes], form: audio_pb2.AudioFormat) -> bytes:
+    """As much of it as the tempo is heard in."""
+    heard, wanted = bytearray(), 2 * form.channel_count * round(SECONDS_HEARD * form.sample_rate_hz)
+    for part in pcm:
+        if len(heard) >= wanted:
+            break
+        heard += part[: wanted - len(heard)]
+    return np.frombuffer(heard, "<i2")[:: form.channel_count].tobytes()
 
 
-def _header_of(take: generate_pb2.Take, pcm: bytes, info: Mapping[str, str]) -> bytes:
-    return wav_header(
+def _file_of(take: generate_pb2.Take, pcm: Sequence[bytes], info: Mapping[str, str]) -> tuple[bytes, str]:
+    """The take as a WAV file, and the file's SHA-256. Long takes have tens of megabytes: never call it on the event loop."""
+    header = wav_header(
         sample_rate_hz=take.format.sample_rate_hz,
         channel_count=take.format.channel_count,
-        sample_count=len(pcm) // 2 // take.format.channel_count,
+        sample_count=sum(map(len, pcm)) // 2 // take.format.channel_count,
         info=info,
     )
+    file = b"".join([header, *pcm])
+    return file, sha256_hex(file)
 
 
 def _document_of(take: generate_pb2.Take) -> bytes:

@@ -18,7 +18,7 @@ async def test_the_library_goes_on_without_a_damaged_take(tmp_path: Path) -> Non
     for name in ("one", "two", "three"):
         take = generate_pb2.Take(request_id=name)
         take.format.sample_rate_hz, take.format.channel_count = 16_000, 1
-        await library.save(take, bytes(200), CODES)
+        await library.save(take, [bytes(200)], CODES)
     (described,) = [path for path in tmp_path.rglob("*two*.json*") if "takes" in path.parts and path.is_file()]
     data = bytearray(described.read_bytes())
     data[len(data) // 2] ^= 1
