@@ -17,7 +17,7 @@ from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceEr
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.codes import given_of
-from resonance_generate.job import Job
+from resonance_generate.job import Job, SteeringRule
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved, naming
 from resonance_generate.stream import Piece
@@ -61,7 +61,7 @@ class Generation:
         self._check_offset(request.resume_sample_offset, self._sample_count(request))
         given = await self._given_by_origin(request) if request.HasField("origin") else None
         melody = await self._tunes.hear(tune_in(request))
-        if request.request_id and await self._takes.claim(request_id, digest):
+        if request.request_id and await self._takes.claim(request_id, digest) and _is_in_its_tokens(resolved):
             said = await self._takes.read_journal(request_id, digest)
             if said is not None:
                 given = _with_said(given, said, self._frame_count(request))
@@ -96,7 +96,7 @@ class Generation:
             given=given,
         )
         # Without an id of the caller's nobody can ask again, and a journal would help nobody.
-        has_journal = bool(request.request_id) and not request.is_transient
+        has_journal = bool(request.request_id) and not request.is_transient and _is_in_its_tokens(resolved)
         async with aclosing(job.stream):
             self._player.submit(job)
             yield self._started(take, self._sample_count(request))
@@ -268,6 +268,12 @@ class _Sounds:
         """The end mark."""
         total = self._byte_count // (2 * take.format.channel_count)
         return audio_pb2.StreamEnd(sample_count_total=total, sha256=self._digest.digest())
+
+
+def _is_in_its_tokens(resolved: Resolved) -> bool:
+    """Whether a take can go on from its tokens alone as if it had never been cut. How far a push has eased off is not in them: such a
+    take is made again from its beginning, and is the same."""
+    return resolved.score.rule is not SteeringRule.EASE
 
 
 def _with_said(given: Codes | None, said: Codes, frame_count: int) -> Codes:

@@ -1,0 +1,78 @@
+"""A take that was cut and is asked for again sounds as if it had never been cut, whatever rule steers it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+import torch
+
+from resonance.settings import Settings
+from resonance.store import MemoryStore
+from resonance.v1 import generate_pb2, steering_pb2
+from resonance_generate.engine import Engine
+from resonance_generate.generation import Generation
+from resonance_generate.job import SteeringRule
+from resonance_generate.player import Player
+from resonance_generate.recipes import RecipeBook, Resolved
+from resonance_generate.takes import TakeLibrary
+from resonance_generate.tunes import Tunes
+from resonance_generate.vectors import Vectors
+from resonance_model.info import info_of
+from resonance_model.loaded import LoadedModel
+
+SECONDS = 8.0
+
+
+class SteeringBook(RecipeBook):
+    """The real book, whose recipes are all steered by one push under one rule."""
+
+    rule = SteeringRule.ADD
+
+    async def resolve(self, recipe: steering_pb2.Recipe) -> Resolved:
+        resolved, shape = await super().resolve(recipe), self._model.shape
+        torch.manual_seed(3)
+        push = torch.randn(shape.layer_count, 2, shape.hidden_size) * 0.3
+        score = replace(resolved.score, steering=push, baselines=torch.zeros(shape.layer_count), rule=self.rule)
+        return replace(resolved, score=score)
+
+
+@pytest.fixture
+async def engine(tiny: LoadedModel) -> AsyncIterator[Engine]:
+    engine = Engine(tiny, slot_count=1, queue_places=1, stall_s_max=5)
+    engine.start()
+    yield engine
+    await asyncio.to_thread(engine.stop)
+
+
+def request_of(request_id: str) -> generate_pb2.GenerateRequest:
+    recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz", weight=1.0)])
+    return generate_pb2.GenerateRequest(request_id=request_id, recipe=recipe, duration_s=SECONDS, seed=7)
+
+
+async def heard(generation: Generation, request_id: str, *, until_s: float = SECONDS) -> bytes:
+    """The take's samples; the listener leaves after so many seconds."""
+    pcm = b""
+    async with aclosing(generation.run(request_of(request_id))) as responses:
+        async for response in responses:
+            pcm += response.chunk.data
+            if len(pcm) >= 2 * until_s * 16_000 and until_s < SECONDS:
+                break
+    return pcm
+
+
+@pytest.mark.parametrize("rule", list(SteeringRule))
+async def test_a_cut_take_goes_on_with_the_same_sound(tiny: LoadedModel, engine: Engine, rule: SteeringRule) -> None:
+    store, info = MemoryStore(), info_of(tiny, Settings())
+    book = SteeringBook(tiny, Vectors(store, model_digest="", item_max=1))
+    book.rule = rule
+    takes = TakeLibrary(store)
+    generation = Generation(Player(engine, lead_s_max=1.0), book, Tunes(tiny, Settings()), takes, info)
+    whole = await heard(generation, "whole")
+    begun = await heard(generation, "cut", until_s=6.5)
+    assert begun == whole[: len(begun)]
+    assert await heard(generation, "cut") == whole
+    await takes.close()
