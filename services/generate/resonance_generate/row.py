@@ -81,9 +81,10 @@ class Row:
         return self.slack_s(now_s) - self._making_s > self.job.lead_s
 
     def slack_s(self, now_s: float) -> float:
-        """Seconds sent beyond what has been played; minus infinity before the first chunk."""
+        """Seconds sent beyond what has been played; minus infinity before the first chunk. Nothing is played in a pause."""
         if self._first_put_s is None:
             return float("-inf")
+        now_s = now_s if self.paused_since_s is None else self.paused_since_s
         return self._sent_frames * self._hop / self._rate - (now_s - self._first_put_s)
 
     @property
@@ -186,7 +187,10 @@ class Row:
 
     @property
     def _chunk_frames(self) -> int:
-        return min(FIRST_CHUNK_FRAMES, self.job.chunk_frames) if self._sent_frames == 0 else self.job.chunk_frames
+        """The first chunk is short. Live ones grow from it to what was asked for, so that each is made while those before it play; a
+        take's do not: the last bits of its samples depend on where its chunks end."""
+        known = self._sent_frames if self.is_live or self._sent_frames == 0 else self.job.chunk_frames
+        return min(FIRST_CHUNK_FRAMES + known, self.job.chunk_frames)
 
     @property
     def _due_frames(self) -> int:
