@@ -155,6 +155,9 @@ class Engine:
             self._stage.seat([row.voice.slot for row in self._rows])
         for row in moving:
             row.before_step()
+        reading = [row for row in moving if row.voice.is_priming]
+        if reading:  # one a step: a slice of each at once would be a gap in somebody's live music
+            min(reading, key=lambda row: (not row.is_live, row.slack_s(started_s))).read_slice()
         stepping = [row.voice for row in moving if row.needs_step]
         if stepping:
             advance(self.model.decoder, stepping, self._stage)

@@ -100,10 +100,8 @@ class Row:
     # --- what the engine does
 
     def before_step(self) -> None:
-        """Moves a running change of steering one frame on, or the reading of given tokens one slice."""
+        """Moves a running change of steering one frame on."""
         self._begun_s = self._clock() if self._begun_s is None else self._begun_s
-        if self.voice.is_priming:
-            self.voice.prime(PRIMING_STEPS)
         if self._ramp is None:
             return
         start, target, done = self._ramp
@@ -112,6 +110,10 @@ class Row:
         if self.voice.slot.monitor is not None:
             self.voice.slot.monitor.fade(max(0.0, 1 - done / RAMP_FRAMES))
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
+
+    def read_slice(self) -> None:
+        """Reads a slice of what stands before the next step."""
+        self.voice.prime(PRIMING_STEPS)
 
     @property
     def is_chunk_due(self) -> bool:
