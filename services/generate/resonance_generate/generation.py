@@ -18,6 +18,7 @@ from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.codes import given_of
 from resonance_generate.job import Job, SteeringRule
+from resonance_generate.journal import Journal
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved, naming
 from resonance_generate.stream import Piece
@@ -26,8 +27,6 @@ from resonance_generate.tunes import Tunes, tune_in
 from resonance_model.info import format_of
 
 CHUNK_S = 0.5
-# A cut take is picked up again from at most so far back.
-JOURNAL_S = 5.0
 
 
 class Generation:
@@ -102,14 +101,12 @@ class Generation:
             yield self._started(take, self._sample_count(request))
             sounds, sequence = _Sounds(), 0
             codes: list[Codes] = []
-            said_frames = written_frames = 0
+            journal = Journal(self._takes, request_id, digest, frame_rate_hz=self._info.frame_rate_hz)
             async for piece in job.stream:
                 sounds.add(piece.pcm)
                 codes.append(piece.codes)
-                said_frames += piece.codes.shape[1]
-                if has_journal and said_frames - written_frames >= JOURNAL_S * self._info.frame_rate_hz:
-                    await self._takes.write_journal(request_id, digest, np.concatenate(codes, axis=1))
-                    written_frames = said_frames
+                if has_journal:
+                    journal.note(piece.codes)
                 chunk = _chunk_of(piece, sequence, request.resume_sample_offset, take.format.channel_count)
                 if chunk is not None:
                     sequence += 1
@@ -119,8 +116,12 @@ class Generation:
             raise ResonanceError(f"take {request_id} ended before its last sample; ask again", reason="TAKE_CUT")
         if not request.is_transient:
             # A listener who leaves now still finds the take in the library, whole.
-            await asyncio.shield(self._takes.save(take, sounds.parts, np.concatenate(codes, axis=1)))
+            await asyncio.shield(self._keep(journal, take, sounds, codes))
         yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
+
+    async def _keep(self, journal: Journal, take: generate_pb2.Take, sounds: _Sounds, codes: list[Codes]) -> None:
+        await journal.settle()
+        await self._takes.save(take, sounds.parts, np.concatenate(codes, axis=1))
 
     async def replay(
         self, take: generate_pb2.Take, sample_offset: int, chunk_s: float = CHUNK_S

@@ -6,8 +6,9 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
+from typing import Any
 
 import numpy as np
 import structlog
@@ -132,9 +133,14 @@ class TakeLibrary:
         await self._store.put(take_key(take.request_id), _document_of(take))
         await self._store.delete(journal_key(take.request_id))
         mono = await asyncio.to_thread(_first_channel, pcm, take.format)
-        followup = asyncio.create_task(self._add_tempo(take.request_id, mono, take.format.sample_rate_hz))
+        self.follow_up(self._add_tempo(take.request_id, mono, take.format.sample_rate_hz))
+
+    def follow_up(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Has work done that nobody waits for, and that the end of the process gives up."""
+        followup = asyncio.create_task(work)
         self._followups.add(followup)
         followup.add_done_callback(self._followups.discard)
+        return followup
 
     async def page(self, page_size: int, page_token: str) -> tuple[list[generate_pb2.Take], str]:
         """A page of takes, newest first, and the token of the next page (empty at the end)."""
@@ -166,10 +172,11 @@ class TakeLibrary:
         await self._store.delete(request_key(request_id))
 
     async def close(self) -> None:
-        """Gives up tempo that is still being heard."""
-        for followup in self._followups:
+        """Gives up journals that are being written and tempo that is still being heard."""
+        followups = list(self._followups)
+        for followup in followups:
             followup.cancel()
-        await asyncio.gather(*self._followups, return_exceptions=True)
+        await asyncio.gather(*followups, return_exceptions=True)
 
     async def _index(self) -> AsyncGenerator[str, None]:
         async for key in self._store.keys("take-index/"):

@@ -76,3 +76,24 @@ async def test_a_cut_take_goes_on_with_the_same_sound(tiny: LoadedModel, engine:
     assert begun == whole[: len(begun)]
     assert await heard(generation, "cut") == whole
     await takes.close()
+
+
+class DeafStore(MemoryStore):
+    """Never answers where a journal is to be written."""
+
+    async def put(self, key: str, data: bytes) -> str:
+        if key.startswith("journals/"):
+            await asyncio.sleep(3600)
+        return await super().put(key, data)
+
+
+async def test_a_store_that_answers_no_more_costs_the_journal_and_not_the_music(
+    tiny: LoadedModel, engine: Engine
+) -> None:
+    store, info = DeafStore(), info_of(tiny, Settings())
+    book = SteeringBook(tiny, Vectors(store, model_digest="", item_max=1))
+    takes = TakeLibrary(store)
+    generation = Generation(Player(engine, lead_s_max=1.0), book, Tunes(tiny, Settings()), takes, info)
+    async with asyncio.timeout(20):
+        assert len(await heard(generation, "deaf", until_s=7.5)) >= 7.5 * 32_000
+    await takes.close()
