@@ -10,17 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import torch
 from prometheus_client import REGISTRY
-from support.takes import sizes_read
 from support.tape import Taping
 
 from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance_generate.engine import Engine
 from resonance_generate.job import Job, Score
-from resonance_generate.row import PRIMING_STEPS
 from resonance_generate.stream import ChunkStream
 from resonance_model.loaded import LoadedModel
 from resonance_model.stage import Stage
@@ -385,23 +381,3 @@ async def test_a_failed_step_ends_also_those_who_have_no_row_yet(
     finally:
         await asyncio.to_thread(engine.stop)
     assert len(begun) == 1
-
-
-async def test_takes_that_go_on_together_are_read_one_slice_a_step(
-    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a restart all that were cut come back at once: a slice of each in every step is a gap in the live music beside them."""
-    engine = Engine(tiny, slot_count=8, queue_places=0, stall_s_max=5)
-    given = np.full((4, 300), -1)
-    given[:, :250] = 5
-    for place in range(8):
-        engine.submit(replace(job(str(place), seconds=6, seed=place), given=given))
-    sizes = sizes_read(tiny, monkeypatch)
-    read_by_step = []
-    with torch.inference_mode():
-        while engine.running_count < 8 or any(row.voice.is_priming for row in engine._rows):
-            sizes.clear()
-            engine._tick()
-            read_by_step.append(sum(sizes))
-    assert sum(read_by_step) == 8 * 250
-    assert max(read_by_step) <= PRIMING_STEPS

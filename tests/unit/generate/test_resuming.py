@@ -7,17 +7,22 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from support.takes import sizes_read
 
+from resonance.codes import Codes
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import generate_pb2, steering_pb2
 from resonance_generate.engine import Engine
 from resonance_generate.generation import Generation
-from resonance_generate.job import SteeringRule
+from resonance_generate.job import Job, Score, SteeringRule
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved
+from resonance_generate.row import PRIMING_STEPS
+from resonance_generate.stream import ChunkStream
 from resonance_generate.takes import TakeLibrary
 from resonance_generate.tunes import Tunes
 from resonance_generate.vectors import Vectors
@@ -97,3 +102,37 @@ async def test_a_store_that_answers_no_more_costs_the_journal_and_not_the_music(
     async with asyncio.timeout(20):
         assert len(await heard(generation, "deaf", until_s=7.5)) >= 7.5 * 32_000
     await takes.close()
+
+
+def job_of(seed: int, given: Codes) -> Job:
+    score = Score(recipe_id="", prompts=(("jazz", 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50)
+    stream = ChunkStream(asyncio.get_running_loop(), samples_max=10**7)
+    return Job(
+        request_id=str(seed),
+        score=score,
+        seed=seed,
+        frame_count=given.shape[1],
+        chunk_frames=25,
+        stream=stream,
+        given=given,
+    )
+
+
+async def test_takes_that_go_on_together_are_read_one_slice_a_step(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart all that were cut come back at once: a slice of each in every step is a gap in the live music beside them."""
+    engine = Engine(tiny, slot_count=8, queue_places=0, stall_s_max=5)
+    given = np.full((4, 300), -1)
+    given[:, :250] = 5
+    for place in range(8):
+        engine.submit(job_of(place, given))
+    sizes = sizes_read(tiny, monkeypatch)
+    read_by_step = []
+    with torch.inference_mode():
+        while engine.running_count < 8 or any(row.voice.is_priming for row in engine._rows):
+            sizes.clear()
+            engine._tick()
+            read_by_step.append(sum(sizes))
+    assert sum(read_by_step) == 8 * 250
+    assert max(read_by_step) <= PRIMING_STEPS
