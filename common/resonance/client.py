@@ -194,13 +194,14 @@ class AsyncClient:
         self, request: generate_pb2.GenerateRequest
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         """One take's messages while it is made. A stream that is cut is resumed where it ended, at most three times."""
-        received = request.resume_sample_offset
+        received, is_started = request.resume_sample_offset, False
         for attempt in range(_RESUMES_MAX + 1):
             request.resume_sample_offset = received
             try:
                 async for response in told_stream(self.generate.Generate(request)):
-                    if response.HasField("started") and attempt:
+                    if response.HasField("started") and is_started:
                         continue
+                    is_started = True
                     received += response.chunk.sample_count
                     yield response
                     if response.HasField("finished"):

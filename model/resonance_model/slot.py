@@ -62,6 +62,8 @@ class Slot:
         self._shape = shape
         self.room = 0
         self.caches: list[Tensor] = []
+        self._room_least = 0
+        self._is_seated = False
 
     @property
     def music_length(self) -> int:
@@ -85,12 +87,17 @@ class Slot:
         if self.length + step_count > self.room:
             self._grow(self.length + step_count)
 
+    def reserve(self, position_count: int) -> None:
+        """Has the first caches be made for so many positions. A CPU's memory is taken as it is written, so that room costs nothing, and
+        caches that grow are copied whole: a third of a second at musicgen-small's size."""
+        self._room_least = position_count
+
     def move_into(self, caches: list[Tensor], room: int) -> None:
         """Goes on in other caches, of `room` positions; what was read so far is copied there."""
         assert self.length <= room
         for cache, known in zip(caches, self.caches, strict=False):
             cache[:, :, :, : self.length] = known[:, :, :, : self.length]
-        self.caches, self.room = caches, room
+        self.caches, self.room, self._is_seated = caches, room, True
 
     def extend(self, layer: int, fresh: Tensor) -> tuple[Tensor, Tensor]:
         """Appends keys and values `[2, rows, heads, steps, head_size]` at `length`.
@@ -102,10 +109,15 @@ class Slot:
         return cache.narrow(3, 0, self.length + count).unbind(0)  # type: ignore[return-value]
 
     def take_over(self, other: Slot) -> None:
-        """Holds what another slot of the same model and number of rows holds, and nothing else."""
-        assert other.length <= self.room
-        for cache, known in zip(self.caches, other.caches, strict=True):
-            cache[:, :, :, : other.length] = known[:, :, :, : other.length]
+        """Holds what another slot of the same model and number of rows holds, and nothing else. The two trade caches, so that nothing is
+        copied, where these are not a stage's; the other's may then be written again."""
+        if self._is_seated:
+            assert other.length <= self.room
+            for cache, known in zip(self.caches, other.caches, strict=True):
+                cache[:, :, :, : other.length] = known[:, :, :, : other.length]
+        else:
+            self.caches, other.caches = other.caches, self.caches
+            self.room, other.room = other.room, self.room
         self.length = other.length
 
     def take_back(self, step_count: int) -> None:
@@ -122,9 +134,9 @@ class Slot:
             self._shape,
             self.conditioning.keys[0] if self.conditioning.prefix is None else self.conditioning.prefix,
         )
-        room = -(-length // _GROWTH) * _GROWTH
+        room = -(-max(length, self._room_least) // _GROWTH) * _GROWTH
         size = (2, self.row_count, shape.head_count, room, shape.head_size)
         caches = [like.new_empty(size) for _ in range(shape.layer_count)]
         for cache, known in zip(caches, self.caches, strict=False):
-            cache[:, :, :, : self.room] = known
-        self.caches, self.room = caches, room
+            cache[:, :, :, : self.length] = known[:, :, :, : self.length]
+        self.caches, self.room, self._is_seated = caches, room, False

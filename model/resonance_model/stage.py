@@ -106,8 +106,10 @@ class Stage:
                 self._sit(self._seats.index(None), slot)
 
     def can_step(self, slot: Slot) -> bool:
-        """Whether the slot sits here, and nobody watches what its layers say: monitors and listeners are no part of a recorded step."""
-        return self._seat_of(slot) is not None and slot.monitor is None and slot.listener is None
+        """Whether the slot sits here, with room for one more position, and nobody watches what its layers say: monitors and listeners
+        are no part of a recorded step."""
+        has_room = slot.length + slot.prefix_left < self._room
+        return self._seat_of(slot) is not None and has_room and slot.monitor is None and slot.listener is None
 
     def step(
         self, slots: Sequence[Slot], tokens: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]

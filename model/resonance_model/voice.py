@@ -57,6 +57,7 @@ class Voice:
         self._window_steps = window_steps
         self._context_frames = context_frames
         self._said = np.empty((decoder.shape.codebook_count, _BLOCK_STEPS), np.int64)
+        self._said_from = 0
         self._first_frame = 0
         self._forced: NDArray[np.int64] | None = None
         self._open_steps = 0
@@ -65,6 +66,7 @@ class Voice:
         # Frames before this one stand although steps were taken back; and what those steps said of them, -1 elsewhere.
         self._standing_frames = 0
         self._standing = np.empty((decoder.shape.codebook_count, 0), np.int64)
+        self._reserve(slot)
 
     def begin_from(self, given: NDArray[np.int64]) -> None:
         """Starts from tokens that stand already, before the first step.
@@ -96,13 +98,24 @@ class Voice:
 
     @property
     def is_priming(self) -> bool:
-        """Whether there is something to read before the next step: conditions that stand before the music, or given tokens."""
-        return self._unread.shape[1] > 0 or self.slot.prefix_left > 0
+        """Whether there is something to read before the next step: conditions that stand before the music, given tokens, or what those
+        leave of the next window."""
+        return self._unread.shape[1] > 0 or self.slot.prefix_left > 0 or self._is_behind
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether a voice that had come here by itself would have read more of the next window."""
+        return self._ahead_length < self._ahead_due(self._steps_left + 1)
 
     def prime(self, step_count: int) -> None:
         """Reads so many of those positions; in slices, so that others need not wait for all of them."""
         if self.slot.prefix_left:
             self._decoder.read_prefix(self.slot, step_count)
+            return
+        if self._unread.shape[1] == 0:
+            for _ in range(max(1, step_count // _SLICE_POSITIONS)):
+                if self._is_behind:
+                    self._read_ahead()
             return
         self.slot.make_room(min(step_count, self._unread.shape[1]))
         self._decoder.read(self.slot, self._unread[:, :step_count].to(self._decoder.device))
@@ -120,8 +133,9 @@ class Voice:
         return ready if self.frame_count is None else min(ready, self.frame_count)
 
     def frames(self, start: int, end: int) -> Tensor:
-        """Codes `[codebooks, end - start]` of ready frames."""
-        assert 0 <= start <= end <= self.frames_ready
+        """Codes `[codebooks, end - start]` of ready frames. A performance has those of its window and of a few seconds before it."""
+        assert self._said_from <= start <= end <= self.frames_ready
+        start, end = start - self._said_from, end - self._said_from
         parts = [row[start + delay : end + delay] for row, delay in zip(self._said, self._delays, strict=True)]
         return torch.from_numpy(np.stack(parts))
 
@@ -133,13 +147,13 @@ class Voice:
         # Delays in [first, last) have a frame to tell; a channel's books share them.
         first, last = first * self._shape.channel_count, min(self._codebook_count, last * self._shape.channel_count)
         if first < last:
-            tokens[first:last] = self._said[first:last, self.step - 1]
+            tokens[first:last] = self._said[first:last, self.step - 1 - self._said_from]
         return torch.from_numpy(tokens)
 
     def accept(self, tokens: Tensor) -> None:
         """Takes the step's tokens `[codebooks]`."""
-        if self.step >= self._said.shape[1]:
-            self._said = np.concatenate([self._said, np.empty_like(self._said)], axis=1)
+        if self.step - self._said_from >= self._said.shape[1]:
+            self._make_room_to_say()
         said = tokens.numpy()
         if self._forced is not None:
             forced = self._forced[:, self.step]
@@ -147,40 +161,86 @@ class Voice:
         again = self.step - self._standing_frames
         if 0 <= again < self._standing.shape[1]:
             said = np.where(self._standing[:, again] >= 0, self._standing[:, again], said)
-        self._said[:, self.step] = said
+        self._said[:, self.step - self._said_from] = said
         self.step += 1
         if self._forced is not None and self.step >= self._open_steps:
             self._say_the_rest()
 
+    def _make_room_to_say(self) -> None:
+        """A take keeps all that it says; a performance, which may last for hours, a window and the longest chunk."""
+        kept, known = self._window_steps + _BLOCK_STEPS, self._said.shape[1]
+        if self.frame_count is None and known >= 2 * kept:
+            self._said_from += known - kept
+            self._said[:, :kept] = self._said[:, known - kept :].copy()
+        else:
+            self._said = np.concatenate([self._said, np.empty_like(self._said)], axis=1)
+
     def make_room(self) -> None:
         """Moves the window on where the next step would not fit; while that is near, reads a slice of what the moved one will hold."""
-        kept = self._shape.delay_max + self._context_frames
-        left = self._window_steps - self.slot.music_length
+        left = self._steps_left
+        while self._ahead_length < self._ahead_due(left):
+            self._read_ahead()
+        if left == 0:
+            assert self._next is not None
+            self.slot.take_over(self._next)
+            self._next.forget()
+
+    @property
+    def _end_step(self) -> int | None:
+        """Before which step the last one lies that chooses anything; None for a performance."""
+        if self.frame_count is None:
+            return None
+        return self.frame_count + self._shape.delay_max if self._forced is None else self._open_steps
+
+    @property
+    def _steps_left(self) -> int:
+        """Steps that still fit into the window."""
+        return self._window_steps - self.slot.music_length
+
+    @property
+    def _kept_steps(self) -> int:
+        """Positions of music that a moved window begins with."""
+        return self._shape.delay_max + self._context_frames
+
+    @property
+    def _ahead_length(self) -> int:
+        return 0 if self._next is None else self._next.length
+
+    def _ahead_due(self, left: int) -> int:
+        """How much of the next window, conditions included, is read before the step after which `left` - 1 still fit. Slices come evenly,
+        none is due before its positions are known, and none at all where the take ends in this window."""
+        kept, before = self._kept_steps, self.slot.conditioning.prefix_count
         ahead_steps = min(_AHEAD_STEPS, self._window_steps - kept, kept - 1)
-        period_steps = max(1, ahead_steps // (kept // _SLICE_POSITIONS + 2))
-        if left > 0 and (left > ahead_steps or left % period_steps):
-            return
-        ahead = self._next = self._next or Slot(self._shape, self.slot.conditioning)
+        if self._end_step is not None and self.step + self._steps_left >= self._end_step:
+            return 0
+        if left == 0:
+            return before + kept
+        slices_before = -(-before // _SLICE_POSITIONS)
+        slices = (slices_before + kept // _SLICE_POSITIONS) * max(0, ahead_steps - left) // ahead_steps
+        return min(before, slices * _SLICE_POSITIONS) + max(0, slices - slices_before) * _SLICE_POSITIONS
+
+    def _fresh_slot(self) -> Slot:
+        slot = Slot(self._shape, self.slot.conditioning)
+        self._reserve(slot)
+        return slot
+
+    def _reserve(self, slot: Slot) -> None:
+        """Has the slot take room for a whole window at once where that costs nothing; else it takes what it needs."""
+        if self._decoder.device.type == "cpu":
+            steps = self._window_steps if self._end_step is None else min(self._window_steps, self._end_step)
+            slot.reserve(slot.conditioning.prefix_count + steps)
+
+    def _read_ahead(self) -> None:
+        """Reads a slice of the next window. Slices begin at fixed places, whenever they are read: the caches are the same bits."""
+        ahead = self._next = self._next or self._fresh_slot()
         ahead.conditioning, ahead.steering = self.slot.conditioning, self.slot.steering
         ahead.monitor = None if self.slot.monitor is None else self.slot.monitor.fork()
-        first = self.step + left - kept
-        if left > 0:
-            self._read_ahead(ahead, first)
-        else:
-            while ahead.prefix_left or ahead.music_length < kept:
-                self._read_ahead(ahead, first, least=1)
-            self.slot.take_over(ahead)
-            self._next = None
-
-    def _read_ahead(self, ahead: Slot, first: int, *, least: int = _SLICE_POSITIONS) -> None:
-        """Reads a slice of what a window that begins with step `first` holds, where at least so many of its positions are known. Slices
-        begin at fixed places, whenever they are read: the caches are the same bits."""
         if ahead.prefix_left:
             self._decoder.read_prefix(ahead, _SLICE_POSITIONS)
             return
-        unread = self._inputs_from(first)[:, ahead.music_length :]
-        if unread.shape[1] >= least:
-            self._decoder.read(ahead, unread[:, :_SLICE_POSITIONS].to(self._decoder.device))
+        first, start = self.step + self._steps_left - self._kept_steps, ahead.music_length
+        inputs = self._inputs_from(first)[:, start : start + _SLICE_POSITIONS]
+        self._decoder.read(ahead, inputs.to(self._decoder.device))
 
     def take_up(self, conditioning: Conditioning) -> None:
         """Goes on under other conditions. Where they stand before the music, what the cache holds of the music (at most the frames that
@@ -193,8 +253,7 @@ class Voice:
         if held > self._context_frames + self._shape.delay_max:
             first = self.frames_ready - self._context_frames
         self._unread = self._inputs_from(first)
-        self.slot.forget()
-        self._next = None
+        self._forget()
 
     def take_back(self) -> int:
         """Takes back what was said of frames that are not ready yet, so that they are said again under what is in force now.
@@ -204,14 +263,16 @@ class Voice:
         first, count = self.frames_ready, self.step - self.frames_ready
         if self.frame_count is not None or self.is_priming or self.slot.music_length <= 2 * self._shape.delay_max:
             return 0
-        standing = self._said[:, first : first + self._shape.delay_max].copy()
+        at = first - self._said_from
+        standing = self._said[:, at : at + self._shape.delay_max].copy()
         for codebook, delay in enumerate(self._delays):
             standing[codebook, delay:] = -1  # from frame `first` on
         self._standing, self._standing_frames = standing, first
         self.step = first
         self.slot.take_back(count)
-        if self._next is not None:
-            self._next.take_back(min(count, self._next.music_length))
+        if self._next is not None:  # it holds no more than what is known now
+            known = max(0, self._kept_steps - self._steps_left)
+            self._next.take_back(max(0, self._next.music_length - known))
         return count
 
     def reset(self) -> None:
@@ -219,9 +280,14 @@ class Voice:
 
         The later codebooks finish the last few frames without having heard them.
         """
-        self.slot.forget()
-        self._next = None
+        self._unread = self._unread[:, :0]
+        self._forget()
         self._first_frame = self.step
+
+    def _forget(self) -> None:
+        self.slot.forget()
+        if self._next is not None:
+            self._next.forget()
 
     def _say_the_rest(self) -> None:
         """From here on everything was given: there is nothing to choose."""
@@ -260,9 +326,9 @@ class Voice:
 
     def _kept_codes(self, first: int, count: int) -> Tensor:
         """Codes `[codebooks, count]` from frame `first` on; later codebooks know fewer frames, and the rest is never read."""
-        codes = torch.full((self._codebook_count, count), self._decoder.shape.start_token)
+        codes, first = torch.full((self._codebook_count, count), self._shape.start_token), first - self._said_from
         for codebook in range(self._codebook_count):
-            known = self._said[codebook, first + self._delays[codebook] : self.step]
+            known = self._said[codebook, first + self._delays[codebook] : self.step - self._said_from]
             codes[codebook, : known.shape[0]] = torch.from_numpy(known)
         return codes
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -59,6 +60,18 @@ def voice_of(
         window_steps=window_steps,
         context_frames=context_frames,
     )
+
+
+def sizes_read(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many positions each later reading of the decoder takes, in order; conditions that stand before the music count too."""
+    read, sizes = model.decoder._read_hidden, []
+
+    def counted(slot: Slot, embedded: Tensor, **options: Any) -> Tensor:
+        sizes.append(embedded.shape[1])
+        return read(slot, embedded, **options)
+
+    monkeypatch.setattr(model.decoder, "_read_hidden", counted)
+    return sizes
 
 
 def codes_alone(model: LoadedModel, prompt: str, **options: Any) -> Tensor:

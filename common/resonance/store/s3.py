@@ -68,14 +68,11 @@ class S3Store:
 
     async def put(self, key: str, data: bytes) -> str:
         check_key(key)
-        sealed = seal(data)
-        await self._run(lambda: self._client.put_object(self._bucket, key, io.BytesIO(sealed), len(sealed)))
-        return sha256_hex(data)
+        return await self._run(lambda: self._put(key, data))
 
     async def create(self, key: str, data: bytes) -> str:
         check_key(key)
-        await self._run(lambda: self._put_if(key, data, {"If-None-Match": "*"}))
-        return sha256_hex(data)
+        return await self._run(lambda: self._create(key, data))
 
     async def replace(self, key: str, data: bytes, *, version: str) -> str:
         check_key(key)
@@ -132,6 +129,15 @@ class S3Store:
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._http.clear()
+
+    def _put(self, key: str, data: bytes) -> str:
+        sealed = seal(data)
+        self._client.put_object(self._bucket, key, io.BytesIO(sealed), len(sealed))
+        return sha256_hex(data)
+
+    def _create(self, key: str, data: bytes) -> str:
+        self._put_if(key, data, {"If-None-Match": "*"})
+        return sha256_hex(data)
 
     def _put_if(self, key: str, data: bytes, condition: dict[str, str]) -> str:
         """The one place that writes under a condition; returns the new ETag.

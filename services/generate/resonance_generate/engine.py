@@ -155,6 +155,9 @@ class Engine:
             self._stage.seat([row.voice.slot for row in self._rows])
         for row in moving:
             row.before_step()
+        reading = [row for row in moving if row.voice.is_priming]
+        if reading:  # one a step: a slice of each at once would be a gap in somebody's live music
+            min(reading, key=lambda row: (not row.is_live, row.slack_s(started_s))).read_slice()
         stepping = [row.voice for row in moving if row.needs_step]
         if stepping:
             advance(self.model.decoder, stepping, self._stage)
@@ -221,10 +224,11 @@ class Engine:
         self._keep_for_later(early)
 
     def _keep_for_later(self, early: list[tuple[Job, Callable[[Row], None]]]) -> None:
-        """Orders for jobs that still wait are kept until they have their rows, before those that came since; those for jobs that have ended
+        """Orders for jobs that have no rows yet are kept until they have them, before those that came since; those for jobs that have ended
         are forgotten."""
         with self._wakeup:
-            kept = [one for one in early if any(waiting is one[0] for waiting in self._queue)]
+            waiting = [*self._queue, *self._joining]
+            kept = [one for one in early if any(job is one[0] for job in waiting)]
             self._orders.extendleft(reversed(kept))
 
     def _drop_stalled(self, now_s: float) -> None:
@@ -248,8 +252,9 @@ class Engine:
 
     def _end_all(self, error: ResonanceError) -> None:
         with self._wakeup:
-            waiting, self._queue = list(self._queue), deque()
-        for job in [*waiting, *self._joining, *(row.job for row in self._rows)]:
+            waiting = [*self._queue, *self._joining]
+            self._queue, self._joining = deque(), deque()
+        for job in [*waiting, *(row.job for row in self._rows)]:
             job.stream.end(error)
         self._rows = []
 

@@ -17,7 +17,8 @@ from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceEr
 from resonance.ids import digest_of, new_request_id, sha256_hex
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.codes import given_of
-from resonance_generate.job import Job
+from resonance_generate.job import Job, SteeringRule
+from resonance_generate.journal import Journal
 from resonance_generate.player import Player
 from resonance_generate.recipes import RecipeBook, Resolved, naming
 from resonance_generate.stream import Piece
@@ -26,8 +27,6 @@ from resonance_generate.tunes import Tunes, tune_in
 from resonance_model.info import format_of
 
 CHUNK_S = 0.5
-# A cut take is picked up again from at most so far back.
-JOURNAL_S = 5.0
 
 
 class Generation:
@@ -61,7 +60,7 @@ class Generation:
         self._check_offset(request.resume_sample_offset, self._sample_count(request))
         given = await self._given_by_origin(request) if request.HasField("origin") else None
         melody = await self._tunes.hear(tune_in(request))
-        if request.request_id and await self._takes.claim(request_id, digest):
+        if request.request_id and await self._takes.claim(request_id, digest) and _is_in_its_tokens(resolved):
             said = await self._takes.read_journal(request_id, digest)
             if said is not None:
                 given = _with_said(given, said, self._frame_count(request))
@@ -96,30 +95,33 @@ class Generation:
             given=given,
         )
         # Without an id of the caller's nobody can ask again, and a journal would help nobody.
-        has_journal = bool(request.request_id) and not request.is_transient
+        has_journal = bool(request.request_id) and not request.is_transient and _is_in_its_tokens(resolved)
         async with aclosing(job.stream):
             self._player.submit(job)
             yield self._started(take, self._sample_count(request))
-            pcm, sequence = bytearray(), 0
+            sounds, sequence = _Sounds(), 0
             codes: list[Codes] = []
-            said_frames = written_frames = 0
+            journal = Journal(self._takes, request_id, digest, frame_rate_hz=self._info.frame_rate_hz)
             async for piece in job.stream:
-                pcm += piece.pcm
+                sounds.add(piece.pcm)
                 codes.append(piece.codes)
-                said_frames += piece.codes.shape[1]
-                if has_journal and said_frames - written_frames >= JOURNAL_S * self._info.frame_rate_hz:
-                    await self._takes.write_journal(request_id, digest, np.concatenate(codes, axis=1))
-                    written_frames = said_frames
+                if has_journal:
+                    journal.note(piece.codes)
                 chunk = _chunk_of(piece, sequence, request.resume_sample_offset, take.format.channel_count)
                 if chunk is not None:
                     sequence += 1
                     yield generate_pb2.GenerateResponse(chunk=chunk)
-        if len(pcm) != 2 * take.format.channel_count * self._sample_count(request):
+        end = sounds.end_of(take)
+        if end.sample_count_total != self._sample_count(request):
             raise ResonanceError(f"take {request_id} ended before its last sample; ask again", reason="TAKE_CUT")
         if not request.is_transient:
             # A listener who leaves now still finds the take in the library, whole.
-            await asyncio.shield(self._takes.save(take, bytes(pcm), np.concatenate(codes, axis=1)))
-        yield _finished(take, bytes(pcm))
+            await asyncio.shield(self._keep(journal, take, sounds, codes))
+        yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
+
+    async def _keep(self, journal: Journal, take: generate_pb2.Take, sounds: _Sounds, codes: list[Codes]) -> None:
+        await journal.settle()
+        await self._takes.save(take, sounds.parts, np.concatenate(codes, axis=1))
 
     async def replay(
         self, take: generate_pb2.Take, sample_offset: int, chunk_s: float = CHUNK_S
@@ -141,7 +143,9 @@ class Generation:
                 recipe_id=take.recipe_id,
             )
             yield generate_pb2.GenerateResponse(chunk=chunk)
-        yield _finished(take, pcm)
+        sha256 = await asyncio.to_thread(sha256_hex, pcm)
+        end = audio_pb2.StreamEnd(sample_count_total=total, sha256=bytes.fromhex(sha256))
+        yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
     async def _pcm_of(self, take: generate_pb2.Take) -> bytes:
         """The take's samples; where what is stored is damaged or gone they are made again, and must be the same."""
@@ -167,7 +171,8 @@ class Generation:
             )
             async with aclosing(job.stream):
                 self._player.submit(job)
-                pcm = b"".join([piece.pcm async for piece in job.stream])
+                parts = [piece.pcm async for piece in job.stream]
+            pcm = await asyncio.to_thread(b"".join, parts)
             if not await self._takes.restore(take, pcm):
                 raise damage
             return pcm
@@ -246,6 +251,32 @@ class Generation:
         )
 
 
+class _Sounds:
+    """The samples of a take in the making, and their digest so far: at the end of a long one nobody waits for either."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._digest = hashlib.sha256()
+        self._byte_count = 0
+
+    def add(self, pcm: bytes) -> None:
+        """Takes in what comes next."""
+        self.parts.append(pcm)
+        self._digest.update(pcm)
+        self._byte_count += len(pcm)
+
+    def end_of(self, take: generate_pb2.Take) -> audio_pb2.StreamEnd:
+        """The end mark."""
+        total = self._byte_count // (2 * take.format.channel_count)
+        return audio_pb2.StreamEnd(sample_count_total=total, sha256=self._digest.digest())
+
+
+def _is_in_its_tokens(resolved: Resolved) -> bool:
+    """Whether a take can go on from its tokens alone as if it had never been cut. How far a push has eased off is not in them: such a
+    take is made again from its beginning, and is the same."""
+    return resolved.score.rule is not SteeringRule.EASE
+
+
 def _with_said(given: Codes | None, said: Codes, frame_count: int) -> Codes:
     """What an earlier try has said goes before; what the origin gives stays behind it."""
     known = given_of(said, start=said.shape[1], end=None, frame_count=frame_count)
@@ -265,12 +296,6 @@ def _chunk_of(piece: Piece, sequence: int, resume_offset: int, channel_count: in
         recipe_id=piece.recipe_id,
         headroom_s=piece.headroom_s,
     )
-
-
-def _finished(take: generate_pb2.Take, pcm: bytes) -> generate_pb2.GenerateResponse:
-    total = len(pcm) // (2 * take.format.channel_count)
-    end = audio_pb2.StreamEnd(sample_count_total=total, sha256=bytes.fromhex(sha256_hex(pcm)))
-    return generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
 
 def _chunk_s_of(request: generate_pb2.GenerateRequest) -> float:

@@ -82,9 +82,10 @@ class Row:
         return self.slack_s(now_s) - self._making_s > self.job.lead_s
 
     def slack_s(self, now_s: float) -> float:
-        """Seconds sent beyond what has been played; minus infinity before the first chunk."""
+        """Seconds sent beyond what has been played; minus infinity before the first chunk. Nothing is played in a pause."""
         if self._first_put_s is None:
             return float("-inf")
+        now_s = now_s if self.paused_since_s is None else self.paused_since_s
         return self._sent_frames * self._hop / self._rate - (now_s - self._first_put_s)
 
     @property
@@ -100,13 +101,11 @@ class Row:
     # --- what the engine does
 
     def before_step(self) -> None:
-        """Moves a running change of steering one frame on, or the reading of given tokens one slice."""
+        """Moves a running change of steering one frame on."""
         if self._owed_steps:
             self._owed_steps -= 1
         elif self._begun_s is None:
             self._begun_s = self._clock()
-        if self.voice.is_priming:
-            self.voice.prime(PRIMING_STEPS)
         if self._ramp is None:
             return
         start, target, done = self._ramp
@@ -115,6 +114,10 @@ class Row:
         if self.voice.slot.monitor is not None:
             self.voice.slot.monitor.fade(max(0.0, 1 - done / RAMP_FRAMES))
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
+
+    def read_slice(self) -> None:
+        """Reads a slice of what stands before the next step."""
+        self.voice.prime(PRIMING_STEPS)
 
     @property
     def is_chunk_due(self) -> bool:
@@ -195,7 +198,10 @@ class Row:
 
     @property
     def _chunk_frames(self) -> int:
-        return min(FIRST_CHUNK_FRAMES, self.job.chunk_frames) if self._sent_frames == 0 else self.job.chunk_frames
+        """The first chunk is short. Live ones grow from it to what was asked for, so that each is made while those before it play; a
+        take's do not: the last bits of its samples depend on where its chunks end."""
+        known = self._sent_frames if self.is_live or self._sent_frames == 0 else self.job.chunk_frames
+        return min(FIRST_CHUNK_FRAMES + known, self.job.chunk_frames)
 
     @property
     def _due_frames(self) -> int:

@@ -6,8 +6,9 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
+from typing import Any
 
 import numpy as np
 import structlog
@@ -20,9 +21,9 @@ from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, R
 from resonance.ids import sha256_hex
 from resonance.keys import journal_key, request_key, take_audio_key, take_codes_key, take_index_key, take_key
 from resonance.store import ObjectStore
-from resonance.v1 import generate_pb2
+from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.journals import now_ms
-from resonance_generate.tempo import hear_tempo
+from resonance_generate.tempo import SECONDS_HEARD, hear_tempo
 
 _log = structlog.get_logger("takes")
 _PAGE = 50
@@ -76,7 +77,7 @@ class TakeLibrary:
         stored = await self._store.get(take.audio_key)
         if stored.sha256 != take.audio_sha256:
             raise DataLoss(f"the sound of take {take.request_id} is damaged; make it again", reason="TAKE_DAMAGED")
-        return pcm_in(stored.data)
+        return await asyncio.to_thread(pcm_in, stored.data)
 
     async def codes(self, take: generate_pb2.Take) -> Codes:
         """The take's tokens, `[codebooks, frames]`.
@@ -113,35 +114,39 @@ class TakeLibrary:
         """Stores the sound of a take once more. False, and nothing stored, where it is not the sound that the take had."""
         # Takes of older versions have a header that says nothing.
         for info in (provenance_of(take), {}):
-            data = _header_of(take, pcm, info) + pcm
-            if sha256_hex(data) == take.audio_sha256:
+            data, sha256 = await asyncio.to_thread(_file_of, take, [pcm], info)
+            if sha256 == take.audio_sha256:
                 await self._store.put(take.audio_key, data)
                 return True
         return False
 
-    async def save(self, take: generate_pb2.Take, pcm: bytes, codes: Codes) -> None:
-        """Stores a finished take; its tempo is heard afterwards and added.
+    async def save(self, take: generate_pb2.Take, pcm: Sequence[bytes], codes: Codes) -> None:
+        """Stores a finished take, whose samples come in parts; its tempo is heard afterwards and added.
 
         One that another call of the same request has stored already keeps its place in the list.
         """
         document = codes_document(codes, "")
         take.codes_key, take.codes_sha256 = take_codes_key(take.request_id), sha256_hex(document)
         await self._store.put(take.codes_key, document)
-        header = _header_of(take, pcm, provenance_of(take))
-        take.audio_key = take_audio_key(take.request_id)
-        take.audio_sha256 = sha256_hex(header + pcm)
+        file, sha256 = await asyncio.to_thread(_file_of, take, pcm, provenance_of(take))
+        take.audio_key, take.audio_sha256 = take_audio_key(take.request_id), sha256
         take.create_time.GetCurrentTime()
         with suppress(DataLoss):  # a damaged description is written anew
             if earlier := await self.find(take.request_id):
                 take.create_time.CopyFrom(earlier.create_time)
-        await self._store.put(take.audio_key, header + pcm)
+        await self._store.put(take.audio_key, file)
         await self._store.put(_index_key_of(take), b"")
         await self._store.put(take_key(take.request_id), _document_of(take))
         await self._store.delete(journal_key(take.request_id))
-        mono = pcm if take.format.channel_count == 1 else _first_channel(pcm, take.format.channel_count)
-        followup = asyncio.create_task(self._add_tempo(take.request_id, mono, take.format.sample_rate_hz))
+        mono = await asyncio.to_thread(_first_channel, pcm, take.format)
+        self.follow_up(self._add_tempo(take.request_id, mono, take.format.sample_rate_hz))
+
+    def follow_up(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Has work done that nobody waits for, and that the end of the process gives up."""
+        followup = asyncio.create_task(work)
         self._followups.add(followup)
         followup.add_done_callback(self._followups.discard)
+        return followup
 
     async def page(self, page_size: int, page_token: str) -> tuple[list[generate_pb2.Take], str]:
         """A page of takes, newest first, and the token of the next page (empty at the end)."""
@@ -174,10 +179,11 @@ class TakeLibrary:
         await self._store.delete(request_key(request_id))
 
     async def close(self) -> None:
-        """Gives up tempo that is still being heard."""
-        for followup in self._followups:
+        """Gives up journals that are being written and tempo that is still being heard."""
+        followups = list(self._followups)
+        for followup in followups:
             followup.cancel()
-        await asyncio.gather(*self._followups, return_exceptions=True)
+        await asyncio.gather(*followups, return_exceptions=True)
 
     async def _index(self) -> AsyncGenerator[str, None]:
         async for key in self._store.keys("take-index/"):
@@ -204,17 +210,26 @@ def _index_key_of(take: generate_pb2.Take) -> str:
     return take_index_key(take.create_time.ToMilliseconds(), take.request_id)
 
 
-def _first_channel(pcm: bytes, channel_count: int) -> bytes:
-    return np.frombuffer(pcm, "<i2")[::channel_count].tobytes()
+def _first_channel(pcm: Sequence[bytes], form: audio_pb2.AudioFormat) -> bytes:
+    """As much of it as the tempo is heard in."""
+    heard, wanted = bytearray(), 2 * form.channel_count * round(SECONDS_HEARD * form.sample_rate_hz)
+    for part in pcm:
+        if len(heard) >= wanted:
+            break
+        heard += part[: wanted - len(heard)]
+    return np.frombuffer(heard, "<i2")[:: form.channel_count].tobytes()
 
 
-def _header_of(take: generate_pb2.Take, pcm: bytes, info: Mapping[str, str]) -> bytes:
-    return wav_header(
+def _file_of(take: generate_pb2.Take, pcm: Sequence[bytes], info: Mapping[str, str]) -> tuple[bytes, str]:
+    """The take as a WAV file, and the file's SHA-256. Long takes have tens of megabytes: never call it on the event loop."""
+    header = wav_header(
         sample_rate_hz=take.format.sample_rate_hz,
         channel_count=take.format.channel_count,
-        sample_count=len(pcm) // 2 // take.format.channel_count,
+        sample_count=sum(map(len, pcm)) // 2 // take.format.channel_count,
         info=info,
     )
+    file = b"".join([header, *pcm])
+    return file, sha256_hex(file)
 
 
 def _document_of(take: generate_pb2.Take) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 _SECONDS_MIN = 3.0
-_SECONDS_HEARD = 60.0
+SECONDS_HEARD = 60.0
 _WAIT_S_MAX = 120.0
 _PULSE_MIN = 0.1
 
@@ -28,7 +28,7 @@ async def hear_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
     Raises:
         OSError: the child process failed or took too long.
     """
-    heard = pcm[: 2 * int(_SECONDS_HEARD * sample_rate_hz)]
+    heard = pcm[: 2 * int(SECONDS_HEARD * sample_rate_hz)]
     if len(heard) < 2 * _SECONDS_MIN * sample_rate_hz:
         return None
     child = await asyncio.create_subprocess_exec(

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import REGISTRY
 from support.tape import Taping
 
-from resonance.errors import DeadlineExceeded, NotFound, Overloaded, Unavailable
+from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance_generate.engine import Engine
 from resonance_generate.job import Job, Score
 from resonance_generate.stream import ChunkStream
@@ -334,3 +334,50 @@ async def test_orders_for_a_performance_that_waits_are_obeyed_as_they_came(
         each.stream.close()
     await pcm_of(waiting)
     assert obeyed == ["", "first", "second"]
+
+
+async def test_an_order_for_a_job_that_has_its_slot_but_no_row_yet_is_kept(tiny: LoadedModel) -> None:
+    """Jobs that come together get their rows one a tick: who comes third is obeyed like who comes first."""
+    engine = Engine(tiny, slot_count=3, queue_places=0, stall_s_max=5)
+    playing = [performance(str(place)) for place in range(3)]
+    changes = []
+    for each in playing:
+        engine.submit(each)
+        changes.append(asyncio.create_task(changed(engine, each, replace(each.score, recipe_id="new"))))
+    await asyncio.sleep(0)  # every order is given before the engine has begun anything
+    engine.start()
+    try:
+        assert await asyncio.gather(*changes) == [0, 0, 0]
+    finally:
+        await asyncio.to_thread(engine.stop)
+
+
+async def test_a_failed_step_ends_also_those_who_have_no_row_yet(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: a job that was told of its end is not begun afterwards."""
+    engine = Engine(tiny, slot_count=3, queue_places=0, stall_s_max=5)
+    waiting = [job(str(place)) for place in range(3)]
+    for each in waiting:
+        engine.submit(each)
+    begun: list[Job] = []
+    begin = Engine._begin
+
+    def counted(self: Engine, one: Job) -> object:
+        begun.append(one)
+        return begin(self, one)
+
+    def fail(self: Engine, moving: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(Engine, "_begin", counted)
+    monkeypatch.setattr(Engine, "_step", fail)
+    engine.start()
+    try:
+        for each in waiting:
+            with pytest.raises(ResonanceError, match="the engine failed"):
+                await anext(each.stream)
+        await asyncio.sleep(0.1)
+    finally:
+        await asyncio.to_thread(engine.stop)
+    assert len(begun) == 1

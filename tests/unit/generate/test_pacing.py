@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from prometheus_client import REGISTRY
 
 from resonance_generate.job import Job, Score
 from resonance_generate.performance import LEAD_S
@@ -23,7 +24,7 @@ _SCORE = Score(recipe_id="", prompts=(("jazz", 1.0),), steering=None, guidance_s
 class Stage:
     """One performance and a clock that only moves when it is told to."""
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, chunk_s: float = CHUNK_S) -> None:
         self.model = model
         self.now_s = 0.0
         job = Job(
@@ -31,7 +32,7 @@ class Stage:
             score=_SCORE,
             seed=1,
             frame_count=None,
-            chunk_frames=round(CHUNK_S * 50),
+            chunk_frames=round(chunk_s * 50),
             stream=ChunkStream(asyncio.get_running_loop(), samples_max=10**9),
             lead_s=LEAD_S,
         )
@@ -121,6 +122,30 @@ async def test_what_came_too_late_is_not_made_up_for(stage: Stage) -> None:
         stage.play(4.0)
     assert stage.row.voice.frames_ready / 50 - made_s < 4.5
     assert min(stage.spare_s[-5:]) >= LEAD_S - STEP_S - TICK_S
+
+
+@pytest.mark.parametrize("chunk_s", [0.2, 0.5, 1.0, 2.5])
+async def test_chunks_of_any_length_begin_without_a_gap(tiny: LoadedModel, chunk_s: float) -> None:
+    """Sound that is made three times as fast as it is played never runs out, though a chunk of 2.5 s takes longer than the first lasts."""
+    stage = Stage(tiny, chunk_s)
+    dry = REGISTRY.get_sample_value("resonance_engine_underruns_total") or 0
+    with torch.inference_mode():
+        stage.play(8.0, step_s=0.006)
+    assert (REGISTRY.get_sample_value("resonance_engine_underruns_total") or 0) == dry
+    counts = [piece.sample_count for piece in stage.row.job.stream._pieces]
+    assert counts[0] == 3200
+    assert counts[-1] == chunk_s * 16_000
+
+
+async def test_nobody_runs_dry_in_a_pause(stage: Stage) -> None:
+    with torch.inference_mode():
+        stage.play(2.0)
+        stage.row.pause(stage.now_s)
+        before_s = stage.row.slack_s(stage.now_s)
+        assert stage.row.slack_s(stage.now_s + 30.0) == before_s
+        stage.now_s += 30.0
+        stage.row.play(stage.now_s)
+    assert stage.row.slack_s(stage.now_s) == pytest.approx(before_s)
 
 
 class Other:

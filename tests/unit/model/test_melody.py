@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from benchmarks.checkpoints import TINY_MELODY, make_checkpoint
-from support.takes import PROMPTS, codes_alone, run, voice_of
+from support.takes import PROMPTS, codes_alone, run, sizes_read, voice_of
 from torch import Tensor
 from transformers.audio_utils import chroma_filter_bank
 
@@ -225,6 +225,36 @@ def test_after_a_change_no_more_is_read_again_than_a_moved_window_keeps(melody: 
     assert voice.slot.music_length == 20 + melody.shape.delay_max
     run(melody, [voice])
     assert voice.is_finished
+
+
+def test_a_reset_forgets_the_music_that_was_to_be_read_again_behind_new_conditions(melody: LoadedModel) -> None:
+    """One control may bring another tune and a reset."""
+    voice = voice_of(melody, PROMPTS[0], frame_count=60, temperature=1.0, melody=tune_of(0, 7))
+    with torch.inference_mode():
+        for _ in range(30):
+            advance(melody.decoder, [voice])
+    voice.take_up(melody.decoder.condition([(melody.encode_text([PROMPTS[0]])[0], 1.0)], tune_of(4)))
+    voice.reset()
+    prime_all(voice)
+    assert voice.slot.music_length == 0
+
+
+def test_a_moving_window_reads_its_conditions_in_slices_too(
+    melody: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = sizes_read(melody, monkeypatch)
+    voice = voice_of(melody, PROMPTS[1], frame_count=400, melody=tune_of(0), window_steps=200, context_frames=100)
+    states = melody.encode_text([PROMPTS[1]])[0].repeat(8, 1)  # as long a prefix as a real checkpoint's
+    voice.slot.conditioning = melody.decoder.condition([(states, 1.0)], tune_of(0))
+    assert voice.slot.conditioning.prefix_count > 64
+    prime_all(voice)
+    read_by_step = []
+    with torch.inference_mode():
+        while not voice.is_finished:
+            sizes.clear()
+            advance(melody.decoder, [voice])
+            read_by_step.append(sum(sizes))
+    assert max(read_by_step) <= 2 * 16
 
 
 def test_two_texts_of_which_one_weighs_nothing_sound_like_the_other(melody: LoadedModel) -> None:

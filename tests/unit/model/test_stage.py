@@ -159,6 +159,14 @@ def test_more_slots_than_places_and_watched_ones_step_as_ever(tiny: LoadedModel,
     assert all(torch.equal(one.frames(0, 16), other.frames(0, 16)) for one, other in zip(staged, free, strict=True))
 
 
+def test_a_slot_that_outgrows_its_place_goes_on_beside_the_stage(tiny: LoadedModel, capture: Capture) -> None:
+    """Several long texts before the music can need more positions than a place has: nobody else's music may end for it."""
+    long, short = (voice_of(tiny, PROMPTS[0], frame_count=frames, temperature=1.0) for frames in (280, 40))
+    run(tiny, [long, short], stage=stage_of(tiny, capture, places=2, positions=100))
+    assert torch.equal(long.frames(0, 280), codes_alone(tiny, PROMPTS[0], frame_count=280, temperature=1.0))
+    assert torch.equal(short.frames(0, 40), codes_alone(tiny, PROMPTS[0], frame_count=40, temperature=1.0))
+
+
 def test_a_place_whose_last_slot_left_no_numbers_is_clean(tiny: LoadedModel, capture: Capture) -> None:
     stage = stage_of(tiny, capture, places=1)
     first = voice_of(tiny, PROMPTS[0], frame_count=30)

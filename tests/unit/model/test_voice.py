@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.takes import PROMPTS, codes_alone, run, voice_of
+from support.takes import PROMPTS, codes_alone, run, sizes_read, voice_of
 
 from resonance_model.delays import delayed_inputs, step_count_of, undelayed
 from resonance_model.loaded import LoadedModel
@@ -143,26 +143,66 @@ def prime_all(voice: Voice, slice_steps: int) -> None:
             voice.prime(slice_steps)
 
 
-def test_a_window_moves_without_a_step_that_reads_it_all(tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step that reads hundreds of positions is a gap in everybody's live music."""
-    read, sizes = tiny.decoder.read, []
+@pytest.fixture
+def read_sizes(tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many positions each reading takes, in order."""
+    return sizes_read(tiny, monkeypatch)
 
-    def counted(slot: Any, tokens: torch.Tensor, **options: Any) -> Any:
-        sizes.append(tokens.shape[1])
-        return read(slot, tokens, **options)
 
-    monkeypatch.setattr(tiny.decoder, "read", counted)
-    voice = voice_of(tiny, PROMPTS[0], frame_count=900, window_steps=400, context_frames=200)
-    read_by_step: list[int] = []
+def steps_read(model: LoadedModel, voice: Voice, sizes: list[int]) -> list[int]:
+    """Runs a voice to its end; how many positions were read in each step, and in each slice before it."""
+    read_by_step = []
     with torch.inference_mode():
         while not voice.is_finished:
             sizes.clear()
-            advance(tiny.decoder, [voice])
+            if voice.is_priming:
+                voice.prime(64)
+            else:
+                advance(model.decoder, [voice])
             read_by_step.append(sum(sizes))
+    return read_by_step
+
+
+def test_a_window_moves_without_a_step_that_reads_it_all(tiny: LoadedModel, read_sizes: list[int]) -> None:
+    """A step that reads hundreds of positions is a gap in everybody's live music."""
+    voice = voice_of(tiny, PROMPTS[0], frame_count=900, window_steps=400, context_frames=200)
+    read_by_step = steps_read(tiny, voice, read_sizes)
     moves = 1 + (903 - 400) // (400 - 203)
-    assert sum(read_by_step) >= moves * 203
+    assert sum(read_by_step) == moves * 203, "and nothing is read for a window that nobody needs"
     assert max(read_by_step) <= 2 * 16
     assert max(sum(read_by_step[step : step + 10]) for step in range(900)) <= 3 * 16, "and slices are spread"
+
+
+@pytest.mark.parametrize("prefix", [380, 399, 400, 401, 590])
+def test_a_take_that_goes_on_just_before_its_window_moves_reads_it_in_slices_too(
+    tiny: LoadedModel, read_sizes: list[int], prefix: int
+) -> None:
+    """One that is picked up from its journal, or made longer: its next window was not read beforehand."""
+    options: dict[str, Any] = {"frame_count": 640, "temperature": 1.0, "window_steps": 400, "context_frames": 200}
+    whole = codes_alone(tiny, PROMPTS[0], **options)
+    given = np.full((4, 640), -1)
+    given[:, :prefix] = whole[:, :prefix]
+    voice = voice_of(tiny, PROMPTS[0], **options)
+    voice.begin_from(given)
+    assert max(steps_read(tiny, voice, read_sizes)) <= 64
+    assert torch.equal(voice.frames(0, 640), whole)
+
+
+def test_a_performance_keeps_the_tokens_that_it_can_still_be_asked_for(tiny: LoadedModel) -> None:
+    """And no others: it may last for six hours."""
+    options: dict[str, Any] = {"temperature": 1.0, "window_steps": 40, "context_frames": 20}
+    take = voice_of(tiny, PROMPTS[0], frame_count=2300, **options)
+    live = voice_of(tiny, PROMPTS[0], frame_count=None, **options)
+    held, read = [], 0
+    with torch.inference_mode():
+        while not take.is_finished:
+            advance(tiny.decoder, [take, live])
+            held.append(live._said.nbytes)
+            if read + 125 <= live.frames_ready <= 2290:  # the longest chunk
+                assert torch.equal(live.frames(read, read + 125), take.frames(read, read + 125))
+                read += 125
+    assert read > 2000
+    assert held[-1] == held[1100]
 
 
 def test_a_reset_while_the_next_window_is_read_forgets_it(tiny: LoadedModel) -> None:
@@ -232,3 +272,16 @@ def test_a_take_of_known_length_takes_nothing_back(tiny: LoadedModel) -> None:
     run_steps(tiny, voice, 12)
     assert voice.take_back() == 0
     assert voice.step == 12
+
+
+def test_caches_are_made_once_and_traded_when_the_window_moves(tiny: LoadedModel) -> None:
+    """Copying them whole, as they grow or as the window moves, is a gap of its own in a large model's music."""
+    voice = voice_of(tiny, PROMPTS[0], frame_count=None, window_steps=560, context_frames=30)
+    places, rooms = set(), set()
+    with torch.inference_mode():
+        for _ in range(1100):
+            advance(tiny.decoder, [voice])
+            places.add(voice.slot.caches[0].data_ptr())
+            rooms.add(voice.slot.room)
+    assert len(rooms) == 1
+    assert len(places) == 2

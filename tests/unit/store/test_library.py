@@ -20,7 +20,7 @@ async def test_the_library_goes_on_without_a_damaged_take(tmp_path: Path) -> Non
     for name in ("one", "two", "three"):
         take = generate_pb2.Take(request_id=name)
         take.format.sample_rate_hz, take.format.channel_count = 16_000, 1
-        await library.save(take, bytes(200), CODES)
+        await library.save(take, [bytes(200)], CODES)
     (described,) = [path for path in tmp_path.rglob("*two*.json*") if "takes" in path.parts and path.is_file()]
     data = bytearray(described.read_bytes())
     data[len(data) // 2] ^= 1
@@ -37,7 +37,7 @@ async def test_a_take_that_two_calls_finished_is_listed_once(tmp_path: Path) -> 
     for name in ("one", "two", "one"):
         take = generate_pb2.Take(request_id=name)
         take.format.sample_rate_hz, take.format.channel_count = 16_000, 1
-        await library.save(take, bytes(200), CODES)
+        await library.save(take, [bytes(200)], CODES)
         await asyncio.sleep(0.01)
     takes, _ = await library.page(5, "")
     assert [take.request_id for take in takes] == ["two", "one"]
@@ -52,7 +52,7 @@ async def test_an_entry_of_the_list_that_its_take_does_not_know_is_passed_over(t
     library = TakeLibrary(store)
     take = generate_pb2.Take(request_id="one")
     take.format.sample_rate_hz, take.format.channel_count = 16_000, 1
-    await library.save(take, bytes(200), CODES)
+    await library.save(take, [bytes(200)], CODES)
     await store.put(take_index_key(take.create_time.ToMilliseconds() - 700, "one"), b"")
     assert [take.request_id for take in (await library.page(5, ""))[0]] == ["one"]
     await library.close()

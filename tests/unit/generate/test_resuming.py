@@ -1,0 +1,138 @@
+"""A take that was cut and is asked for again sounds as if it had never been cut, whatever rule steers it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from support.takes import sizes_read
+
+from resonance.codes import Codes
+from resonance.settings import Settings
+from resonance.store import MemoryStore
+from resonance.v1 import generate_pb2, steering_pb2
+from resonance_generate.engine import Engine
+from resonance_generate.generation import Generation
+from resonance_generate.job import Job, Score, SteeringRule
+from resonance_generate.player import Player
+from resonance_generate.recipes import RecipeBook, Resolved
+from resonance_generate.row import PRIMING_STEPS
+from resonance_generate.stream import ChunkStream
+from resonance_generate.takes import TakeLibrary
+from resonance_generate.tunes import Tunes
+from resonance_generate.vectors import Vectors
+from resonance_model.info import info_of
+from resonance_model.loaded import LoadedModel
+
+SECONDS = 8.0
+
+
+class SteeringBook(RecipeBook):
+    """The real book, whose recipes are all steered by one push under one rule."""
+
+    rule = SteeringRule.ADD
+
+    async def resolve(self, recipe: steering_pb2.Recipe) -> Resolved:
+        resolved, shape = await super().resolve(recipe), self._model.shape
+        torch.manual_seed(3)
+        push = torch.randn(shape.layer_count, 2, shape.hidden_size) * 0.3
+        score = replace(resolved.score, steering=push, baselines=torch.zeros(shape.layer_count), rule=self.rule)
+        return replace(resolved, score=score)
+
+
+@pytest.fixture
+async def engine(tiny: LoadedModel) -> AsyncIterator[Engine]:
+    engine = Engine(tiny, slot_count=1, queue_places=1, stall_s_max=5)
+    engine.start()
+    yield engine
+    await asyncio.to_thread(engine.stop)
+
+
+def request_of(request_id: str) -> generate_pb2.GenerateRequest:
+    recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz", weight=1.0)])
+    return generate_pb2.GenerateRequest(request_id=request_id, recipe=recipe, duration_s=SECONDS, seed=7)
+
+
+async def heard(generation: Generation, request_id: str, *, until_s: float = SECONDS) -> bytes:
+    """The take's samples; the listener leaves after so many seconds."""
+    pcm = b""
+    async with aclosing(generation.run(request_of(request_id))) as responses:
+        async for response in responses:
+            pcm += response.chunk.data
+            if len(pcm) >= 2 * until_s * 16_000 and until_s < SECONDS:
+                break
+    return pcm
+
+
+@pytest.mark.parametrize("rule", list(SteeringRule))
+async def test_a_cut_take_goes_on_with_the_same_sound(tiny: LoadedModel, engine: Engine, rule: SteeringRule) -> None:
+    store, info = MemoryStore(), info_of(tiny, Settings())
+    book = SteeringBook(tiny, Vectors(store, model_digest="", item_max=1))
+    book.rule = rule
+    takes = TakeLibrary(store)
+    generation = Generation(Player(engine, lead_s_max=1.0), book, Tunes(tiny, Settings()), takes, info)
+    whole = await heard(generation, "whole")
+    begun = await heard(generation, "cut", until_s=6.5)
+    assert begun == whole[: len(begun)]
+    assert await heard(generation, "cut") == whole
+    await takes.close()
+
+
+class DeafStore(MemoryStore):
+    """Never answers where a journal is to be written."""
+
+    async def put(self, key: str, data: bytes) -> str:
+        if key.startswith("journals/"):
+            await asyncio.sleep(3600)
+        return await super().put(key, data)
+
+
+async def test_a_store_that_answers_no_more_costs_the_journal_and_not_the_music(
+    tiny: LoadedModel, engine: Engine
+) -> None:
+    store, info = DeafStore(), info_of(tiny, Settings())
+    book = SteeringBook(tiny, Vectors(store, model_digest="", item_max=1))
+    takes = TakeLibrary(store)
+    generation = Generation(Player(engine, lead_s_max=1.0), book, Tunes(tiny, Settings()), takes, info)
+    async with asyncio.timeout(20):
+        assert len(await heard(generation, "deaf", until_s=7.5)) >= 7.5 * 32_000
+    await takes.close()
+
+
+def job_of(seed: int, given: Codes) -> Job:
+    score = Score(recipe_id="", prompts=(("jazz", 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50)
+    stream = ChunkStream(asyncio.get_running_loop(), samples_max=10**7)
+    return Job(
+        request_id=str(seed),
+        score=score,
+        seed=seed,
+        frame_count=given.shape[1],
+        chunk_frames=25,
+        stream=stream,
+        given=given,
+    )
+
+
+async def test_takes_that_go_on_together_are_read_one_slice_a_step(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart all that were cut come back at once: a slice of each in every step is a gap in the live music beside them."""
+    engine = Engine(tiny, slot_count=8, queue_places=0, stall_s_max=5)
+    given = np.full((4, 300), -1)
+    given[:, :250] = 5
+    for place in range(8):
+        engine.submit(job_of(place, given))
+    sizes = sizes_read(tiny, monkeypatch)
+    read_by_step = []
+    with torch.inference_mode():
+        while engine.running_count < 8 or any(row.voice.is_priming for row in engine._rows):
+            sizes.clear()
+            engine._tick()
+            read_by_step.append(sum(sizes))
+    assert sum(read_by_step) == 8 * 250
+    assert max(read_by_step) <= PRIMING_STEPS
