@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from benchmarks.steering import report
+from benchmarks.steering import goals
 from benchmarks.steering.cells import SAID, Cell, said_cells, slider_cells, stack_cells, twins
 from benchmarks.steering.latency import _Listener
 from benchmarks.steering.sizes import PROMPTS, SIZES, Size
@@ -28,15 +28,15 @@ def test_no_prompt_of_the_bench_made_or_calibrated_a_direction() -> None:
 
 def test_a_goal_of_a_slider_that_was_not_rendered_yet_is_not_met_but_absent() -> None:
     closed = {"closed": True, "spearman_all": 0.0}
-    goals = [goal for goal, *_ in report._slider_goals([("energy", side, closed) for side in ("up", "down")], 1.0)]
-    assert not [goal for goal in goals if goal.startswith("size at the ends")]
+    found = [goal for goal, *_ in goals.slider_goals([("energy", side, closed) for side in ("up", "down")], 1.0)]
+    assert not [goal for goal in found if goal.startswith("size at the ends")]
 
 
 def test_a_distance_of_which_too_few_clips_say_nothing_is_not_met() -> None:
     side = dict.fromkeys(("spearman", "spearman_all", "failed", "clips", "specificity", "frechet"), 0.0) | {
         "closed": False
     }
-    rows = {goal: rest for goal, *rest in report._slider_goals([("energy", "up", side)], 0.0)}
+    rows = {goal: rest for goal, *rest in goals.slider_goals([("energy", "up", side)], 0.0)}
     assert rows["Frechet distance at the ends"][1:] == ["0 of 1 open (too few clips)", "**missed**"]
 
 
@@ -144,7 +144,7 @@ def test_the_split_half_row_is_that_of_the_taste_that_ships() -> None:
         "real_tracks": 0.5,
         "split_half": {"mean": {"2": 0.3, "6": 0.5}, "contrast": {"2": 0.7, "6": 0.95}},
     }
-    rows = {row[0]: row for row in report._taste_goals(tastes)}
+    rows = {row[0]: row for row in goals.taste_goals(tastes)}
     (row,) = (row for name, row in rows.items() if name.startswith("split-half"))
     assert row[2].startswith("0.95")
     assert row[3] == "met"
