@@ -128,6 +128,26 @@ def test_changes_in_mid_take_are_heard_from_the_same_step_on(model: LoadedModel,
     assert torch.equal(played(stage_of(model, capture, places=2)), played(None))
 
 
+def test_what_is_taken_back_is_said_again_on_the_stage_too(model: LoadedModel, capture: Capture) -> None:
+    """In text, stereo and melody models, beside another take, with another push from there on."""
+
+    def played(stage: Stage | None) -> list[Tensor]:
+        live = voice_of(model, PROMPTS[0], frame_count=None, temperature=1.0)
+        other = voice_of(model, PROMPTS[1], frame_count=None, temperature=1.0, seed=2)
+        if stage is not None:
+            stage.seat([live.slot, other.slot])
+        with torch.inference_mode():
+            for step in range(60):
+                advance(model.decoder, [live, other], stage)
+                if step % 7 == 6:
+                    live.slot.steering = steering_of(model, step)
+                    assert live.take_back() == model.shape.delay_max or step == 6
+        return [live.frames(0, live.frames_ready), other.frames(0, other.frames_ready)]
+
+    for free, staged in zip(played(None), played(stage_of(model, capture, places=2)), strict=True):
+        assert torch.equal(free, staged)
+
+
 def test_whoever_rests_is_not_disturbed(tiny: LoadedModel, capture: Capture) -> None:
     stage = stage_of(tiny, capture, places=4)
     voices = [voice_of(tiny, prompt, frame_count=20, temperature=1.0) for prompt in PROMPTS]
