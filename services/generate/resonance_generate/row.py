@@ -200,8 +200,9 @@ class Row:
     def _chunk_frames(self) -> int:
         """The first chunk is short. Live ones grow from it to what was asked for, so that each is made while those before it play; a
         take's do not: the last bits of its samples depend on where its chunks end."""
-        known = self._sent_frames if self.is_live or self._sent_frames == 0 else self.job.chunk_frames
-        return min(FIRST_CHUNK_FRAMES + known, self.job.chunk_frames)
+        if self.is_live or self._sent_frames == 0:
+            return min(FIRST_CHUNK_FRAMES + self._sent_frames, self.job.chunk_frames)
+        return self.job.chunk_frames
 
     @property
     def _due_frames(self) -> int:
@@ -228,9 +229,8 @@ class Row:
         elif (missing_s := samples.shape[1] / self._rate - self.slack_s(now_s)) > 0:
             metrics.UNDERRUNS.inc()  # before this chunk there was nothing left
             if self.is_live:
-                self._first_put_s += (
-                    missing_s  # a listener has waited so long, and does not get it back: made up for, it would be delay
-                )
+                # A listener has waited so long, and does not get it back: made up for, it would be delay.
+                self._first_put_s += missing_s
         spoken = codes.numpy()
         bounds = [0, *((frame - first) * self._hop for frame, _ in self._labels_within(first)), samples.shape[1]]
         for number, (start, end) in enumerate(pairwise(bounds)):
