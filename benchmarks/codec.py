@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.arms import interleaved, ratio
-from resonance_model.loaded import LoadedModel
+from resonance_model.loaded_model import LoadedModel
 
 SECONDS, CHUNK_FRAMES = 30, 25
 _EVERY = 5
@@ -19,8 +19,8 @@ def measure(model: LoadedModel, shape: str, *, rounds: int) -> dict[str, Any]:
     alone. Work on the prefix is the sum over its chunks; it is timed at every fifth chunk, for it grows in a straight line."""
     from transformers import EncodecModel
 
-    frames = SECONDS * model.facts.frame_rate_hz
-    codes = torch.randint(0, model.shape.vocabulary_size, (model.shape.codebook_count, frames))
+    frames = SECONDS * model.description.frame_rate_hz
+    codes = torch.randint(0, model.config.vocabulary_size, (model.config.codebook_count, frames))
     published = EncodecModel(model.library.config.audio_encoder).eval()
     timings = interleaved(
         {

@@ -7,21 +7,21 @@ from typing import Any
 import torch
 
 from benchmarks.arms import interleaved, ratio
-from resonance_model.delays import delayed_inputs, step_count_of
-from resonance_model.listen import NEUTRAL_PROMPT, hear_codes
-from resonance_model.listening import Listener, forward_hooks
-from resonance_model.loaded import LoadedModel
+from resonance_model.activations import NEUTRAL_PROMPT, read_codes
+from resonance_model.delays import count_steps, delayed_inputs
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.steering.recorder import ActivationRecorder, forward_hooks
 
 SECONDS = 10
 
 
 def measure(model: LoadedModel, *, rounds: int) -> dict[str, Any]:
     """A clip of ten seconds."""
-    frames = SECONDS * model.facts.frame_rate_hz
-    codes = torch.randint(0, model.shape.vocabulary_size, (model.shape.codebook_count, frames))
+    frames = SECONDS * model.description.frame_rate_hz
+    codes = torch.randint(0, model.config.vocabulary_size, (model.config.codebook_count, frames))
     timings = interleaved(
         {
-            "extraction_ours": lambda: hear_codes(model, codes),
+            "extraction_ours": lambda: read_codes(model, codes),
             "extraction_bare_forward": lambda: _bare(model, codes),
         },
         rounds=rounds,
@@ -42,8 +42,8 @@ def measure(model: LoadedModel, *, rounds: int) -> dict[str, Any]:
 @torch.inference_mode()
 def _bare(model: LoadedModel, codes: torch.Tensor) -> None:
     """The library's decoder over the same inputs, without its heads and without listening."""
-    steps = step_count_of(codes.shape[1], model.shape.codebook_count)
-    inputs = delayed_inputs(codes, start_token=model.shape.start_token, step_count=steps)
+    steps = count_steps(codes.shape[1], model.config.codebook_count)
+    inputs = delayed_inputs(codes, start_token=model.config.start_token, step_count=steps)
     states = model.library.enc_to_dec_proj(model.encode_text([NEUTRAL_PROMPT])[0][None])
     model.library.decoder.model(input_ids=inputs, encoder_hidden_states=states, use_cache=False)
 
@@ -52,6 +52,6 @@ def _bare(model: LoadedModel, codes: torch.Tensor) -> None:
 def _hooks_while_generating(model: LoadedModel, frames: int) -> None:
     """The first prototype's way: generate the clip's length with hooks on every layer."""
     tokens = model.encode_text._tokenizer([NEUTRAL_PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
-    listener = Listener(model.shape.layer_count, model.shape.hidden_size)
+    listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
     with forward_hooks(model.library.decoder.model.decoder.layers, listener):
         model.library.generate(**tokens, guidance_scale=3.0, max_new_tokens=frames + 3)

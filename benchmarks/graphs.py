@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tests.support.checkpoints import CheckpointPlan, make_checkpoint
 
 from benchmarks.arms import Arm, interleaved, ratio
-from benchmarks.checkpoints import CheckpointPlan, make_checkpoint
 from benchmarks.models import SMALL
 from benchmarks.steps import PROMPT, generate_by_library
 from resonance.settings import Settings
-from resonance_model.loaded import LoadedModel
+from resonance_model.config import DecoderConfig
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.static_batch import StaticBatch, open_static_batch
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
-from resonance_model.sampling import Sampling
-from resonance_model.shape import DecoderShape
-from resonance_model.slot import Slot
-from resonance_model.stage import Stage, open_stage
-from resonance_model.voice import Voice, advance
 
 # facebook/musicgen-large: 48 layers of 2048 with 32 heads; text and codec as small's.
 LARGE = replace(SMALL, name="musicgen-large-shape-1", hidden_size=2048, layer_count=48, head_count=32)
@@ -59,8 +59,8 @@ def _measure(
     model.library.decoder.half().cuda()
     model.library.enc_to_dec_proj.half().cuda()
     model.library.text_encoder.half()
-    steps = frames + model.shape.delay_max
-    stage = open_stage(model.decoder, place_count=_PLACES)
+    steps = frames + model.config.delay_max
+    stage = open_static_batch(model.decoder, place_count=_PLACES)
     assert stage is not None
     source = torch.empty(_COPIED_BYTES, dtype=torch.uint8, device="cuda")
     arms: dict[str, Arm] = {
@@ -72,7 +72,7 @@ def _measure(
         "copy": partial(_copy, source, torch.empty_like(source)),
     }
     timings = interleaved(arms, rounds=rounds)
-    weights_s = steps * weight_bytes(model.shape) / (2 * _COPIED_BYTES / timings["copy"].median_s)
+    weights_s = steps * weight_bytes(model.config) / (2 * _COPIED_BYTES / timings["copy"].median_s)
     ratios = {
         "graph_vs_hf": ratio(timings["hf_generate"], timings["graphs"]),
         "graph_vs_hf_static_cache": ratio(timings["hf_generate_static_cache"], timings["graphs"]),
@@ -84,11 +84,13 @@ def _measure(
     return named, {f"cuda_{shape}_{name}": timing.as_json() for name, timing in timings.items()}
 
 
-def weight_bytes(shape: DecoderShape) -> int:
+def weight_bytes(config: DecoderConfig) -> int:
     """Bytes of fp16 weights that a step reads: products of the layers and the heads. (Caches and norms are left out.)"""
-    hidden = shape.hidden_size
-    layer = 6 * hidden * hidden + 2 * hidden * shape.feed_forward_size  # fused QKV, output, the text's query and output
-    return 2 * (shape.layer_count * layer + shape.codebook_count * shape.vocabulary_size * hidden)
+    hidden = config.hidden_size
+    layer = (
+        6 * hidden * hidden + 2 * hidden * config.feed_forward_size
+    )  # fused QKV, output, the text's query and output
+    return 2 * (config.layer_count * layer + config.codebook_count * config.vocabulary_size * hidden)
 
 
 def _copy(source: torch.Tensor, target: torch.Tensor) -> None:
@@ -97,12 +99,12 @@ def _copy(source: torch.Tensor, target: torch.Tensor) -> None:
 
 
 @torch.inference_mode()
-def _play(model: LoadedModel, stage: Stage | None, frames: int, count: int) -> None:
+def _play(model: LoadedModel, stage: StaticBatch | None, frames: int, count: int) -> None:
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
     voices = [
-        Voice(
+        TokenSequence(
             model.decoder,
-            Slot(model.shape, conditioning),
+            CacheSlot(model.config, conditioning),
             Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=seed),
             frame_count=frames,
             window_steps=1504,

@@ -14,10 +14,10 @@ from benchmarks.serving import bare_job
 from resonance.rpc import RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore
-from resonance_cli.load import Plan, bombard, summary
+from resonance_cli.load_test import LoadPlan, bombard, summary
 from resonance_generate.build import open_generate
-from resonance_generate.engine import Engine
-from resonance_model.loaded import LoadedModel
+from resonance_generate.engine.engine import Engine
+from resonance_model.loaded_model import LoadedModel
 
 SLOTS, PLACES, TAKE_S, SHARE = 8, 64, 10.0, 0.8
 
@@ -36,7 +36,7 @@ async def _measure(model: LoadedModel, duration_s: float) -> dict[str, Any]:
             parts.add_to(server)
             await server.start()
             capacity = await _capacity(parts.engine)
-            plan = Plan(rate_hz=SHARE * capacity / TAKE_S, duration_s=duration_s, take_s=TAKE_S)
+            plan = LoadPlan(rate_hz=SHARE * capacity / TAKE_S, duration_s=duration_s, take_s=TAKE_S)
             figures = summary(plan, await bombard(server.address, plan, lambda _done_s: None))
             await server.stop(0)
     return {

@@ -8,19 +8,19 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from tests.support.checkpoints import make_checkpoint
 from torch import Tensor
 
 from benchmarks.arms import Arm, interleaved, ratio
-from benchmarks.checkpoints import make_checkpoint
 from benchmarks.models import SMALL
 from benchmarks.steps import PROMPT, without_decoding
 from resonance.settings import Settings
 from resonance_model.chroma import CLASS_COUNT
-from resonance_model.loaded import LoadedModel
+from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
-from resonance_model.sampling import Sampling
-from resonance_model.slot import Conditioning, Slot
-from resonance_model.voice import Voice, advance
 
 # facebook/musicgen-melody puts 235 frames of tune before the music. Its own decoder is medium's; here it has small's shape, to be
 # compared with the text model's figures.
@@ -37,7 +37,7 @@ def measure(folder: Path, text_model: LoadedModel, *, rounds: int, frames: int) 
         make_checkpoint(path, MELODY)
     model = load_model(Settings(model=str(path)), keep_library=True)
     tune = F.one_hot(torch.randint(0, CLASS_COUNT, (MELODY.melody_frames,)), CLASS_COUNT).float()
-    steps = frames + model.shape.delay_max
+    steps = frames + model.config.delay_max
     begun, text_begun, held = _begun(model, tune), _begun(text_model, None), _begun(model, tune, _HELD)
     arms: dict[str, Arm] = {
         "hf_generate": lambda: _library(model, tune, steps),
@@ -65,11 +65,11 @@ def _conditioning(model: LoadedModel, tune: Tensor | None) -> Conditioning:
 
 
 @torch.inference_mode()
-def _begun(model: LoadedModel, tune: Tensor | None, held: int = 0) -> Voice:
+def _begun(model: LoadedModel, tune: Tensor | None, held: int = 0) -> TokenSequence:
     """A voice whose prefix is read, and that has said so many frames."""
     sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=1)
-    slot = Slot(model.shape, _conditioning(model, tune))
-    voice = Voice(model.decoder, slot, sampling, frame_count=None, window_steps=1504, context_frames=750)
+    slot = CacheSlot(model.config, _conditioning(model, tune))
+    voice = TokenSequence(model.decoder, slot, sampling, frame_count=None, window_steps=1504, context_frames=750)
     _prime(voice)
     for _ in range(held):
         advance(model.decoder, [voice])
@@ -77,20 +77,20 @@ def _begun(model: LoadedModel, tune: Tensor | None, held: int = 0) -> Voice:
 
 
 @torch.inference_mode()
-def _steps(voice: Voice, model: LoadedModel, steps: int) -> None:
+def _steps(voice: TokenSequence, model: LoadedModel, steps: int) -> None:
     for _ in range(steps):
         advance(model.decoder, [voice])
 
 
 @torch.inference_mode()
-def _change(voice: Voice, model: LoadedModel, tune: Tensor) -> None:
+def _change(voice: TokenSequence, model: LoadedModel, tune: Tensor) -> None:
     """Another tune under way: conditions anew, and the music so far read again behind them."""
     voice.take_up(_conditioning(model, tune.roll(1, dims=1)))
     _prime(voice)
 
 
 @torch.inference_mode()
-def _prime(voice: Voice) -> None:
+def _prime(voice: TokenSequence) -> None:
     while voice.is_priming:
         voice.prime(_SLICE)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.checkpoints import CheckpointPlan, make_checkpoint
+from tests.support.checkpoints import CheckpointPlan, make_checkpoint
+
 from resonance.settings import Settings
-from resonance_model.loaded import LoadedModel
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
 
 # facebook/musicgen-small: 24 layers of 1024 with 16 heads, T5-base's width, EnCodec at 32 kHz with 64 filters.

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.steering.sizes import PROMPTS
-from resonance_extract.frechet import frechet_ratio
-from resonance_model.listen import judge_codes, render_and_hear
-from resonance_model.loaded import LoadedModel
+from resonance_extract.calibration.frechet import frechet_ratio
+from resonance_model.activations import generate_and_read, score_codes
+from resonance_model.loaded_model import LoadedModel
 
 CLIP_S, PER_BATCH = 5.0, 8
 SEEDS = (0, 10_000, 20_000)
@@ -33,7 +33,7 @@ def measure(exact: LoadedModel, int8: LoadedModel, *, batches: int) -> dict[str,
     clips = {seed: _clips(exact, found) for seed, found in takes.items()}
     coarse = {seed: _clips(exact, _takes(int8, batches, seed=seed)) for seed in SEEDS[:2]}
     likelihoods = {
-        name: np.array([judge_codes(model, codes, prompt=prompt)[1] for prompt, codes in takes[SEEDS[0]]])
+        name: np.array([score_codes(model, codes, prompt=prompt)[1] for prompt, codes in takes[SEEDS[0]]])
         for name, model in (("fp32", exact), ("int8", int8))
     }
     ratios = [
@@ -63,11 +63,11 @@ def measure(exact: LoadedModel, int8: LoadedModel, *, batches: int) -> dict[str,
 
 
 def _takes(model: LoadedModel, batches: int, *, seed: int) -> Takes:
-    frames = round(CLIP_S * model.facts.frame_rate_hz)
+    frames = round(CLIP_S * model.description.frame_rate_hz)
     takes: Takes = []
     for batch in range(batches):
         prompts = [PROMPTS[(batch * PER_BATCH + place) % len(PROMPTS)] for place in range(PER_BATCH)]
-        made = render_and_hear(model, prompts, frame_count=frames, seed=seed + batch * PER_BATCH)
+        made = generate_and_read(model, prompts, frame_count=frames, seed=seed + batch * PER_BATCH)
         takes += [(prompt, codes) for prompt, (codes, _) in zip(prompts, made, strict=True)]
     return takes
 

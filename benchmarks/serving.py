@@ -13,20 +13,20 @@ from typing import Any
 import torch
 
 from benchmarks.arms import Timing, ratio
-from resonance.client import AsyncClient
-from resonance.requests import request_of
+from resonance.client.client import AsyncClient
+from resonance.client.requests import build_request
 from resonance.rpc import RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance_generate.build import open_generate
-from resonance_generate.engine import Engine
-from resonance_generate.job import Job, Score
-from resonance_generate.row import FIRST_CHUNK_FRAMES
-from resonance_generate.stream import ChunkStream
-from resonance_model.loaded import LoadedModel
-from resonance_model.sampling import Sampling
-from resonance_model.slot import Slot
-from resonance_model.voice import Voice, advance
+from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.engine import Engine
+from resonance_generate.engine.request import EngineRequest, GenerationParams
+from resonance_generate.engine.running_request import FIRST_CHUNK_FRAMES
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.loaded_model import LoadedModel
 
 SECONDS = 10.0
 PROMPT = "calm piano music"
@@ -71,7 +71,7 @@ async def _measure(model: LoadedModel, rounds: int) -> dict[str, Any]:
 
 
 async def _served(client: AsyncClient, seed: int) -> tuple[float, float]:
-    request = request_of(PROMPT, duration_s=SECONDS, seed=seed)
+    request = build_request(PROMPT, duration_s=SECONDS, seed=seed)
     request.is_transient = True
     started_s, first_s = time.perf_counter(), 0.0
     async for response in client.stream(request):
@@ -80,10 +80,10 @@ async def _served(client: AsyncClient, seed: int) -> tuple[float, float]:
     return first_s, time.perf_counter() - started_s
 
 
-def bare_job(engine: Engine, seed: int, duration_s: float) -> Job:
+def bare_job(engine: Engine, seed: int, duration_s: float) -> EngineRequest:
     """A job for the engine itself, sampled as its model's makers do."""
-    sampling = engine.model.facts.sampling
-    score = Score(
+    sampling = engine.model.description.sampling
+    score = GenerationParams(
         recipe_id="",
         prompts=((PROMPT, 1.0),),
         steering=None,
@@ -92,8 +92,8 @@ def bare_job(engine: Engine, seed: int, duration_s: float) -> Job:
         top_k=sampling.top_k,
     )
     stream = ChunkStream(asyncio.get_running_loop(), samples_max=10**9)
-    frames = round(duration_s * engine.model.facts.frame_rate_hz)
-    return Job(request_id="bare", score=score, seed=seed, frame_count=frames, chunk_frames=25, stream=stream)
+    frames = round(duration_s * engine.model.description.frame_rate_hz)
+    return EngineRequest(request_id="bare", params=score, seed=seed, frame_count=frames, chunk_frames=25, stream=stream)
 
 
 async def _bare(engine: Engine, seed: int, duration_s: float = SECONDS) -> float:
@@ -129,11 +129,11 @@ def _structural(model: LoadedModel) -> float:
     """What the first audio cannot do without: the text, the first chunk's steps with the delay's and the codec's lag, one decode."""
     started_s = time.perf_counter()
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
-    sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=model.facts.sampling.top_k, seed=1)
+    sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=model.description.sampling.top_k, seed=1)
     frames = FIRST_CHUNK_FRAMES + 4
-    voice = Voice(
+    voice = TokenSequence(
         model.decoder,
-        Slot(model.shape, conditioning),
+        CacheSlot(model.config, conditioning),
         sampling,
         frame_count=frames,
         window_steps=1504,

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from benchmarks.steps import PROMPT
-from resonance_generate.scheduler import plan
-from resonance_model.loaded import LoadedModel
-from resonance_model.sampling import Sampling
-from resonance_model.slot import Slot
-from resonance_model.voice import Voice, advance
+from resonance_generate.engine.scheduler import plan
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.loaded_model import LoadedModel
 
 FRAME_S, FIRST_FRAMES, CHUNK_FRAMES, LAG_FRAMES, DELAY_FRAMES = 0.02, 10, 25, 4, 3
 
@@ -110,9 +110,9 @@ def measured_law(model: LoadedModel, slots: int, steps: int = 60) -> tuple[StepL
     for _ in range(3):
         for count in counts:
             voices = [
-                Voice(
+                TokenSequence(
                     model.decoder,
-                    Slot(model.shape, conditioning),
+                    CacheSlot(model.config, conditioning),
                     Sampling(guidance_scale=3.0, temperature=1.0, top_k=50, seed=seed),
                     frame_count=None,
                     window_steps=1504,

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.arms import Arm, interleaved, ratio
-from resonance_model.loaded import LoadedModel
-from resonance_model.sampling import Sampling
-from resonance_model.slot import Slot
-from resonance_model.voice import Voice, advance
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.loaded_model import LoadedModel
 
 PROMPT = "calm piano music with drums and bass"
 
@@ -23,7 +23,7 @@ def measure(model: LoadedModel, eighth: LoadedModel, shape: str, *, rounds: int,
 
     `eighth` is the same model in int8.
     """
-    steps = frames + model.shape.codebook_count - 1
+    steps = frames + model.config.codebook_count - 1
     arms: dict[str, Arm] = {
         "hf_generate": lambda: generate_by_library(model, steps),
         "hf_generate_static_cache": lambda: generate_by_library(model, steps, cache_implementation="static"),
@@ -89,12 +89,14 @@ class _Decoded:
 @torch.inference_mode()
 def _ours(model: LoadedModel, frames: int, *, count: int, is_steered: bool = False) -> None:
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
-    shape, voices = model.shape, []
+    config, voices = model.config, []
     for seed in range(count):
-        steering = torch.randn(shape.layer_count, 2, shape.hidden_size) * 0.01 if is_steered else None
+        steering = torch.randn(config.layer_count, 2, config.hidden_size) * 0.01 if is_steered else None
         sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=seed)
-        slot = Slot(shape, conditioning, steering=steering)
-        voices.append(Voice(model.decoder, slot, sampling, frame_count=frames, window_steps=1504, context_frames=750))
+        slot = CacheSlot(config, conditioning, steering=steering)
+        voices.append(
+            TokenSequence(model.decoder, slot, sampling, frame_count=frames, window_steps=1504, context_frames=750)
+        )
     while not voices[0].is_finished:
         advance(model.decoder, voices)
 
@@ -103,8 +105,8 @@ def _ours(model: LoadedModel, frames: int, *, count: int, is_steered: bool = Fal
 def _floor(model: LoadedModel, steps: int, *, rows: int) -> None:
     """The matrix products of so many steps and nothing else: no attention, no norms, no sampling."""
     weights = model.decoder.weights
-    hidden = torch.randn(rows, model.shape.hidden_size)
-    inner = torch.randn(rows, model.shape.feed_forward_size)
+    hidden = torch.randn(rows, model.config.hidden_size)
+    inner = torch.randn(rows, model.config.feed_forward_size)
     for _ in range(steps):
         for layer in weights.layers:
             for product in (layer.self_qkv, layer.self_out, layer.cross.query, layer.cross.out, layer.feed_in):

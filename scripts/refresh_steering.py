@@ -10,8 +10,8 @@ from __future__ import annotations
 from google.protobuf import json_format
 
 from resonance.v1 import extract_pb2
-from resonance_extract.calibration import PROTOTYPE_UPPER, remap_from
-from resonance_extract.shipped import FOLDER, digests_so_far, write_superseded
+from resonance_extract.calibration.safe_range import PROTOTYPE_UPPER, remap_from
+from resonance_extract.concepts.shipped import FOLDER, digests_so_far, write_superseded
 
 
 def main() -> None:

@@ -17,14 +17,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from resonance.client import AsyncClient
+from resonance.client.client import AsyncClient
 from resonance.errors import FailedPrecondition
 from resonance.settings import Settings
-from resonance.sliders import SLIDER_NAMES
+from resonance.steering.sliders import SLIDER_NAMES
 from resonance.store import ObjectStore, open_store
 from resonance.v1 import extract_pb2, jobs_pb2
-from resonance_cli.all_in_one import all_in_one
-from resonance_extract.shipped import FOLDER, digests_so_far, write_superseded
+from resonance_app.all_in_one import all_in_one
+from resonance_extract.concepts.shipped import FOLDER, digests_so_far, write_superseded
 
 KEPT = ("calibrations/", "concepts/", "job-list/", "jobs/", "reference/", "tastes/", "vectors/")
 
@@ -82,7 +82,7 @@ async def _copy(settings: Settings, prefixes: tuple[str, ...]) -> None:
 
 async def _calibrate_taste(client: AsyncClient, taste_id: str, at_once: asyncio.Semaphore) -> None:
     async with at_once:
-        limits = (await client.study(extract_pb2.StartStudyRequest(taste_id=taste_id))).calibration
+        limits = (await client.calibration_job(extract_pb2.StartCalibrationJobRequest(taste_id=taste_id))).calibration
     print(f"{taste_id}: safe from {limits.strength_min:g} to {limits.strength_max:g}", flush=True)
 
 

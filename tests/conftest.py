@@ -10,7 +10,7 @@ import pytest
 from support.s3 import s3_server, s3_settings  # noqa: F401  (fixtures)
 
 if TYPE_CHECKING:
-    from resonance_model.loaded import LoadedModel
+    from resonance_model.loaded_model import LoadedModel
 
 # Two OpenMP threads on a busy two-core machine run many times slower than one. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,7 +24,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A MusicGen checkpoint with three small layers and random weights, in transformers' layout."""
-    from benchmarks.checkpoints import TINY, make_checkpoint
+    from support.checkpoints import TINY, make_checkpoint
 
     return make_checkpoint(tmp_path_factory.mktemp("models") / "tiny", TINY)
 

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.arms import setting
 from resonance.settings import Settings
-from resonance_model.loaded import LoadedModel
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
 
 from .analysis import Analysis
@@ -44,7 +44,7 @@ def main() -> None:
     model = load_model(
         Settings(model=arguments.model, precision=arguments.precision, data_dir=arguments.cache.absolute())
     )
-    folder = arguments.cache / model.facts.digest[:16]
+    folder = arguments.cache / model.description.digest[:16]
     folder.mkdir(parents=True, exist_ok=True)
     if parts == ["live"]:
         print(_renew_live(model, folder, arguments.out))
@@ -74,7 +74,11 @@ def main() -> None:
     found = setting() | {
         "size": arguments.size,
         "conditions": asdict(size),
-        "model": {"id": model.facts.model_id, "digest": model.facts.digest, "precision": model.facts.precision},
+        "model": {
+            "id": model.description.model_id,
+            "digest": model.description.digest,
+            "precision": model.description.precision,
+        },
         "judges": {} if judges is None else judges.figures,
         "sliders": analysis.sliders(),
         "said": analysis.said(),
@@ -105,7 +109,7 @@ def _live(model: LoadedModel, folder: Path) -> dict[str, Any]:
 def _renew_live(model: LoadedModel, folder: Path, out: Path) -> str:
     """The report that stands, with knob to ear measured anew: it needs no clips. Raises SystemExit where the report is of another model."""
     found = json.loads((out / "steering.json").read_text())
-    if found["model"]["digest"] != model.facts.digest:
+    if found["model"]["digest"] != model.description.digest:
         raise SystemExit("the report is of another model: run all parts")
     open_workshop(model, folder, {})
     return _write(found | {"knob_to_ear": _live(model, folder)}, out)

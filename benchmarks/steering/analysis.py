@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from resonance.sliders import SLIDER_NAMES
-from resonance_extract.frechet import frechet_ratio
-from resonance_extract.quality import Quality, failed_gates
+from resonance.steering.sliders import SLIDER_NAMES
+from resonance_extract.calibration.frechet import frechet_ratio
+from resonance_extract.calibration.quality import Quality, failed_gates
 
 from .cells import (
     TASTE_KINDS,

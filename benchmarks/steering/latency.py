@@ -17,7 +17,7 @@ from resonance.settings import Settings
 from resonance.store import open_store
 from resonance.v1 import generate_pb2, generate_pb2_grpc, steering_pb2
 from resonance_generate.build import open_generate
-from resonance_model.loaded import LoadedModel
+from resonance_model.loaded_model import LoadedModel
 
 TURNS = 36
 COMPANY = 3

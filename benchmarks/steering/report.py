@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from resonance.sliders import SLIDER_NAMES
+from resonance.steering.sliders import SLIDER_NAMES
 
 from .goals import SIDES, goals_of
 

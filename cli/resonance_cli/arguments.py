@@ -6,18 +6,18 @@ import re
 from pathlib import Path
 
 from resonance.errors import NotFound, invalid_field
-from resonance.sliders import SLIDER_NAMES
+from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import extract_pb2
 
 
-def melody_in(path: Path) -> bytes:
+def read_melody(path: Path) -> bytes:
     """The file's bytes."""
     if not path.is_file():
         raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
     return path.read_bytes()
 
 
-def sliders_of(texts: list[str]) -> dict[str, float]:
+def parse_sliders(texts: list[str]) -> dict[str, float]:
     """`NAME=POSITION` of the seven sliders."""
     positions: dict[str, float] = {}
     for text in texts:
@@ -31,7 +31,7 @@ def sliders_of(texts: list[str]) -> dict[str, float]:
     return positions
 
 
-def numbers_of(option: str, texts: list[str]) -> dict[str, float]:
+def parse_numbers(option: str, texts: list[str]) -> dict[str, float]:
     """`NAME=NUMBER`."""
     numbers: dict[str, float] = {}
     for text in texts:
@@ -43,9 +43,9 @@ def numbers_of(option: str, texts: list[str]) -> dict[str, float]:
     return numbers
 
 
-def gains_of(option: str, texts: list[str]) -> dict[int, float]:
+def parse_gains(option: str, texts: list[str]) -> dict[int, float]:
     """`LAYER=GAIN`."""
-    numbers = numbers_of(option, texts)
+    numbers = parse_numbers(option, texts)
     if not all(name.isdigit() for name in numbers):
         raise invalid_field(option, "MALFORMED", "is LAYER=GAIN with a layer's number")
     return {int(name): gain for name, gain in numbers.items()}
@@ -58,7 +58,7 @@ def paired(option: str, more: list[str], less: list[str]) -> list[tuple[str, str
     return list(zip(more, less, strict=True))
 
 
-def music_of(text: str) -> extract_pb2.MusicSource:
+def parse_music(text: str) -> extract_pb2.MusicSource:
     """`t-...` is a taste, `t-...:0,2` two of its tracks, `take:ID` a take."""
     if text.startswith("take:"):
         return extract_pb2.MusicSource(take_id=text.removeprefix("take:"))
@@ -69,7 +69,7 @@ def music_of(text: str) -> extract_pb2.MusicSource:
     return extract_pb2.MusicSource(taste_id=taste_id, track_indices=[int(number) for number in numbers])
 
 
-def range_of(text: str) -> tuple[int, float, float]:
+def parse_track_range(text: str) -> tuple[int, float, float]:
     """`TRACK:START-END`: a track counted from 0, and seconds."""
     found = re.fullmatch(r"(\d+):(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", text)
     if found is None:
@@ -77,7 +77,7 @@ def range_of(text: str) -> tuple[int, float, float]:
     return int(found[1]), float(found[2]), float(found[3])
 
 
-def stars_of(text: str) -> list[int]:
+def parse_stars(text: str) -> list[int]:
     """`5,0,3`: the tracks' stars in order."""
     numbers = text.split(",") if text else []
     if not all(number.strip().isdigit() for number in numbers):
@@ -85,7 +85,7 @@ def stars_of(text: str) -> list[int]:
     return [int(number) for number in numbers]
 
 
-def files_of(sources: list[str]) -> list[Path]:
+def expand_files(sources: list[str]) -> list[Path]:
     """Files as they are given; a folder stands for its files in order of name."""
     files: list[Path] = []
     for source in map(Path, sources):

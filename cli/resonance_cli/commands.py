@@ -13,18 +13,26 @@ import typer
 from google.protobuf import json_format
 from rich.progress import Progress
 
-from resonance.client import DEFAULT_ADDRESS, AsyncClient, Client
+from resonance.client.client import DEFAULT_ADDRESS, AsyncClient, Client
+from resonance.client.requests import build_request, build_taste_options
 from resonance.process import run_process
-from resonance.requests import request_of, taste_options_of
 from resonance.settings import Settings, read_settings
-from resonance.sliders import SLIDER_NAMES
+from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
 from resonance_cli import steering_commands
-from resonance_cli.arguments import files_of, gains_of, melody_in, numbers_of, range_of, sliders_of, stars_of
+from resonance_cli.arguments import (
+    expand_files,
+    parse_gains,
+    parse_numbers,
+    parse_sliders,
+    parse_stars,
+    parse_track_range,
+    read_melody,
+)
 from resonance_cli.operator_commands import bench_app, keys_app, store_app
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
-from resonance_cli.terminal import Address, AsJson, console, open_client, progress_bar, say, told_errors, warn
+from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
 
 Unclamped = Annotated[bool, typer.Option("--unclamped", help="Takes strengths beyond their safe ranges as they are.")]
 app = typer.Typer(
@@ -42,7 +50,7 @@ app.add_typer(keys_app, name="keys")
 @app.command()
 def up() -> None:
     """Starts everything in one process; settings are RESONANCE_* variables; ends on SIGTERM or Ctrl-C."""
-    from resonance_cli.all_in_one import all_in_one, quiet_libraries
+    from resonance_app.all_in_one import all_in_one, quiet_libraries
 
     quiet_libraries()
 
@@ -77,23 +85,23 @@ def make(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a song and writes it while it is made."""
-    with told_errors(), open_client(address) as client, progress_bar(as_json) as progress:
-        request = request_of(
+    with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
+        request = build_request(
             prompt,
             duration_s=duration_s,
             taste_id=_taste_id_of(taste or [], client, progress),
             taste_strength=taste_strength,
             taste_in_words=taste_in_words,
-            taste_gains=gains_of("taste-gain", taste_gain or []),
-            sliders=sliders_of(slider or []),
-            concepts=numbers_of("concept", concept or []),
-            concept_gains=gains_of("concept-gain", concept_gain or []),
+            taste_gains=parse_gains("taste-gain", taste_gain or []),
+            sliders=parse_sliders(slider or []),
+            concepts=parse_numbers("concept", concept or []),
+            concept_gains=parse_gains("concept-gain", concept_gain or []),
             unclamped=unclamped,
             seed=seed,
             origin=origin,
             start_s=start_s,
             end_s=end_s,
-            melody=melody_in(melody) if melody is not None else b"",
+            melody=read_melody(melody) if melody is not None else b"",
         )
         take = write_song(out, client.stream(request), progress, warn)
     if as_json:
@@ -124,11 +132,11 @@ def perform(
             performing = Performing(opening, say, warn, is_unclamped=unclamped)
             await performing.play(client, out, sys.stdin, duration_s=duration_s)
 
-    with told_errors():
-        for name, strength in numbers_of("concept", concept or []).items():
+    with exit_on_error():
+        for name, strength in parse_numbers("concept", concept or []).items():
             opening.recipe.concepts.add(name=name, strength=strength, unclamped=unclamped)
         if melody is not None:
-            opening.melody.wav = melody_in(melody)
+            opening.melody.wav = read_melody(melody)
         asyncio.run(play())
         console.print(f"{out}: written")
 
@@ -155,14 +163,14 @@ def taste(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a taste of songs and prints its id."""
-    with told_errors(), open_client(address) as client, progress_bar(as_json) as progress:
-        options = taste_options_of(
+    with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
+        options = build_taste_options(
             mix_mode=mix_mode,
-            ranges=[range_of(text) for text in chosen or []],
+            ranges=[parse_track_range(text) for text in chosen or []],
             temperature=temperature,
             direction=direction,
             whitening=whitening,
-            stars=stars_of(stars),
+            stars=parse_stars(stars),
         )
         job = _taste_of(sources, client, progress, options)
     _tell_taste(job, as_json)
@@ -175,7 +183,7 @@ def retry(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Goes on with the failed tracks of a taste, as a new taste, and prints its id. What was heard is not heard again."""
-    with told_errors(), open_client(address) as client, progress_bar(as_json) as progress:
+    with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         _tell_taste(client.retry(taste_id, on_change=_shown(progress)), as_json)
 
 
@@ -190,9 +198,9 @@ def refine(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Turns words into slider positions: prints the options for `make`, and why on the other stream."""
-    with told_errors(), open_client(address) as client:
-        before = sliders_of(previous) if previous else None
-        found = client.refine(text, sliders_of(slider or []), previous=before)
+    with exit_on_error(), open_client(address) as client:
+        before = parse_sliders(previous) if previous else None
+        found = client.refine(text, parse_sliders(slider or []), previous=before)
     if as_json:
         print(json_format.MessageToJson(found, preserving_proto_field_name=True))
         return
@@ -204,7 +212,7 @@ def refine(
 @app.command()
 def models(address: Address = DEFAULT_ADDRESS) -> None:
     """Says which model is loaded and what it can do."""
-    with told_errors(), open_client(address) as client:
+    with exit_on_error(), open_client(address) as client:
         print(client.model())
 
 
@@ -214,7 +222,7 @@ def _taste_of(
     show = _shown(progress)
     if len(sources) == 1 and "://" in sources[0]:
         return client.taste_from_url(sources[0], options=options, on_change=show)
-    return client.taste_from_files(files_of(sources), options=options, on_change=show)
+    return client.taste_from_files(expand_files(sources), options=options, on_change=show)
 
 
 def _shown(progress: Progress) -> Callable[[jobs_pb2.Job], None]:

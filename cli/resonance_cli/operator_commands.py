@@ -13,12 +13,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from resonance.api_keys import ApiKey, ApiKeys
-from resonance.client import DEFAULT_ADDRESS
+from resonance.client.client import DEFAULT_ADDRESS
 from resonance.settings import read_settings
 from resonance.store import open_store
 from resonance.store.check import check_store
-from resonance_cli.load import Plan, bombard, summary
-from resonance_cli.terminal import Address, console, progress_bar, told_errors
+from resonance_cli.load_test import LoadPlan, bombard, summary
+from resonance_cli.terminal import Address, console, exit_on_error, progress_bar
 
 store_app = typer.Typer(help="Looks after the object store.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measures a system that runs.", no_args_is_help=True)
@@ -36,8 +36,8 @@ def bench_load(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Sends listeners who come at random and play at once; prints first sound, gaps, underruns and goodput as JSON."""
-    plan = Plan(rate_hz=rate_hz, duration_s=duration_s, take_s=take_s, seed=seed)
-    with told_errors(), progress_bar(as_json=False) as progress:
+    plan = LoadPlan(rate_hz=rate_hz, duration_s=duration_s, take_s=take_s, seed=seed)
+    with exit_on_error(), progress_bar(as_json=False) as progress:
         task = progress.add_task("listeners arrive", total=duration_s)
         api_key = read_settings().api_key
         load = bombard(address, plan, lambda done_s: progress.update(task, completed=done_s), api_key=api_key)
@@ -84,7 +84,7 @@ def _with_keys(work: Callable[[ApiKeys], Coroutine[Any, Any, Result]]) -> Result
         finally:
             await store.close()
 
-    with told_errors():
+    with exit_on_error():
         return asyncio.run(run())
     raise AssertionError("errors end the process")
 
@@ -94,7 +94,7 @@ def check_objects(
     prefix: Annotated[str, typer.Argument(help="Only keys that begin so.")] = "",
 ) -> None:
     """Reads every stored object and names what is damaged; ends with 1 where something is. Settings are RESONANCE_* variables."""
-    with told_errors():
+    with exit_on_error():
         damaged = asyncio.run(_check_objects(prefix))
     if damaged:
         raise typer.Exit(1)

@@ -11,12 +11,12 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO
 
-from resonance.audio.provenance import provenance_of
+from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
-from resonance.client import AsyncClient
+from resonance.client.client import AsyncClient
 from resonance.errors import DataLoss, InvalidInput, ResonanceError
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
-from resonance_cli.arguments import melody_in, numbers_of, sliders_of
+from resonance_cli.arguments import parse_numbers, parse_sliders, read_melody
 
 LINES_MEANT = (
     "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop"
@@ -68,7 +68,7 @@ class Performing:
         finally:
             partial.unlink(missing_ok=True)
 
-    def control_of(self, line: str) -> generate_pb2.PerformControl:
+    def parse_control(self, line: str) -> generate_pb2.PerformControl:
         """What a line asks for. Raises InvalidInput where it is none of LINES_MEANT, NotFound where there is no such file."""
         word, _, rest = line.strip().partition(" ")
         if line.strip() == "no melody":
@@ -76,14 +76,14 @@ class Performing:
         if word in _COMMANDS and not rest:
             return generate_pb2.PerformControl(command=_COMMANDS[word])
         if word == "melody" and rest:
-            return generate_pb2.PerformControl(melody=generate_pb2.Melody(wav=melody_in(Path(rest))))
+            return generate_pb2.PerformControl(melody=generate_pb2.Melody(wav=read_melody(Path(rest))))
         if word == "prompt" and rest:
             self._recipe.prompts[0].text = rest
         elif word == "slider" and rest:
-            for name, position in sliders_of([rest]).items():
+            for name, position in parse_sliders([rest]).items():
                 setattr(self._recipe.sliders, name, position)
         elif word == "concept" and rest:
-            self._set_concepts(numbers_of("concept", [rest]))
+            self._set_concepts(parse_numbers("concept", [rest]))
         else:
             raise InvalidInput(f"{line.strip()!r} is none of: {LINES_MEANT}", reason="UNKNOWN_LINE")
         return generate_pb2.PerformControl(recipe=self._recipe)
@@ -111,7 +111,7 @@ class Performing:
 
     def _take(self, line: str) -> None:
         try:
-            self._controls.put_nowait(self.control_of(line))
+            self._controls.put_nowait(self.parse_control(line))
         except ResonanceError as refusal:
             self._tell(refusal.message)
 
@@ -157,5 +157,5 @@ def _header(started: generate_pb2.GenerationStarted, count: int) -> bytes:
         sample_rate_hz=started.format.sample_rate_hz,
         channel_count=started.format.channel_count,
         sample_count=count,
-        info=provenance_of(started, is_live=True),
+        info=provenance_texts(started, is_live=True),
     )

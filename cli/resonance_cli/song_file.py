@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from resonance.audio.provenance import provenance_of
+from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
 from resonance.errors import DataLoss
 from resonance.v1 import generate_pb2
@@ -57,5 +57,5 @@ def _header_of(started: generate_pb2.GenerationStarted) -> bytes:
         sample_rate_hz=started.format.sample_rate_hz,
         channel_count=started.format.channel_count,
         sample_count=started.sample_count_total,
-        info=provenance_of(started),
+        info=provenance_texts(started),
     )

@@ -9,10 +9,10 @@ from google.protobuf import json_format
 from rich.console import Console
 from rich.table import Table
 
-from resonance.client import DEFAULT_ADDRESS
+from resonance.client.client import DEFAULT_ADDRESS
 from resonance.v1 import extract_pb2
-from resonance_cli.arguments import music_of, paired
-from resonance_cli.terminal import Address, AsJson, console, open_client, progress_bar, told_errors
+from resonance_cli.arguments import paired, parse_music
+from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar
 
 app = typer.Typer()
 
@@ -20,7 +20,7 @@ app = typer.Typer()
 @app.command()
 def concepts(address: Address = DEFAULT_ADDRESS) -> None:
     """Lists the concepts of the loaded model."""
-    with told_errors(), open_client(address) as client:
+    with exit_on_error(), open_client(address) as client:
         table = Table("concept", "ready", "safe range", "best layer (AUC)", "acts on layers")
         for concept in client.concepts():
             best = max(concept.layers, key=lambda layer: layer.auc, default=None)
@@ -51,10 +51,11 @@ def make_concept(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Makes a concept from pairs of prompts, from pairs of stored music, or from both, and says how well it separates."""
-    with told_errors():
+    with exit_on_error():
         words = paired("less", more or [], less or [])
         music = [
-            (music_of(one), music_of(two)) for one, two in paired("less-music", more_music or [], less_music or [])
+            (parse_music(one), parse_music(two))
+            for one, two in paired("less-music", more_music or [], less_music or [])
         ]
         with open_client(address) as client:
             concept = client.compute_concept(name, words, music)
@@ -75,19 +76,19 @@ def reference(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Shows what tastes are taken against, or computes it anew from varied music. Stopped, it goes on in the service."""
-    with told_errors(), open_client(address) as client, progress_bar(as_json) as progress:
+    with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         if music or prompt or compute:
-            request = extract_pb2.StartStudyRequest(
-                kind=extract_pb2.STUDY_KIND_REFERENCE,
-                music=[music_of(one) for one in music or []],
+            request = extract_pb2.StartCalibrationJobRequest(
+                kind=extract_pb2.CALIBRATION_JOB_KIND_REFERENCE,
+                music=[parse_music(one) for one in music or []],
                 prompts=prompt or [],
             )
             bar = progress.add_task("listening", total=1.0)
 
-            def show(study: extract_pb2.Study) -> None:
-                progress.update(bar, completed=study.progress.done, total=study.progress.total)
+            def show(calibration_job: extract_pb2.CalibrationJob) -> None:
+                progress.update(bar, completed=calibration_job.progress.done, total=calibration_job.progress.total)
 
-            client.study(request, on_change=show)
+            client.calibration_job(request, on_change=show)
         found = client.reference()
     if as_json:
         print(json_format.MessageToJson(found, preserving_proto_field_name=True))
@@ -104,29 +105,29 @@ def calibrate(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Measures a concept's or a taste's safe range. Stopped, it goes on in the service; asked again, it shows where it is."""
-    kind = extract_pb2.STUDY_KIND_LAYER_SCAN if scan else extract_pb2.STUDY_KIND_CALIBRATION
-    request = extract_pb2.StartStudyRequest(kind=kind, concept=concept, taste_id=taste)
-    with told_errors(), open_client(address) as client, progress_bar(as_json) as progress:
+    kind = extract_pb2.CALIBRATION_JOB_KIND_LAYERS if scan else extract_pb2.CALIBRATION_JOB_KIND_RANGE
+    request = extract_pb2.StartCalibrationJobRequest(kind=kind, concept=concept, taste_id=taste)
+    with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         bar = progress.add_task("rendering", total=1.0)
 
-        def show(study: extract_pb2.Study) -> None:
-            progress.update(bar, completed=study.progress.done, total=study.progress.total)
+        def show(calibration_job: extract_pb2.CalibrationJob) -> None:
+            progress.update(bar, completed=calibration_job.progress.done, total=calibration_job.progress.total)
 
-        study = client.study(request, on_change=show)
+        calibration_job = client.calibration_job(request, on_change=show)
     if as_json:
-        print(json_format.MessageToJson(study, preserving_proto_field_name=True))
+        print(json_format.MessageToJson(calibration_job, preserving_proto_field_name=True))
     elif scan:
-        print(f"layers by {study.layer_basis}:")
-        is_held_out = not study.layer_basis.startswith("norms")
-        for layer in study.layers:
+        print(f"layers by {calibration_job.layer_basis}:")
+        is_held_out = not calibration_job.layer_basis.startswith("norms")
+        for layer in calibration_job.layers:
             told = f"AUC {layer.auc:.2f}, separation {layer.separation:+.1f}, " if is_held_out else ""
             print(f"  layer {layer.layer}: {told}norm {layer.norm:.2f}")
-        for one in study.renderings:
+        for one in calibration_job.renderings:
             print(
                 f"{one.label}: {one.effect_down:+.2f} to {one.effect_up:+.2f}{'' if one.passed else ', fails a gate'}"
             )
     else:
-        limits = study.calibration
+        limits = calibration_job.calibration
         print(
             f"safe from {limits.strength_min:g} ({limits.reason_min}) to {limits.strength_max:g} ({limits.reason_max})"
         )

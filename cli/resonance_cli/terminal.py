@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from resonance.client import Client
+from resonance.client.client import Client
 from resonance.errors import ResonanceError
 from resonance.settings import read_settings
 
@@ -41,7 +41,7 @@ def warn(text: str) -> None:
 
 
 @contextmanager
-def told_errors() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """Ends with the error's sentence and code 1, without a traceback."""
     try:
         yield

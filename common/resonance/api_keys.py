@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from resonance.errors import DataLoss, NotFound
 from resonance.ids import sha256_hex
-from resonance.store.objects import ObjectStore
+from resonance.store.protocol import ObjectStore
 
 _PREFIX = "rk-"
 _BITS_TEXT = 52  # 256 bits in base 32

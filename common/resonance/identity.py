@@ -24,7 +24,7 @@ def set_owner(owner: str, *, is_vouched_for: bool = True) -> None:
     _is_vouched_for.set(is_vouched_for)
 
 
-def word_of() -> str:
+def trust_scope() -> str:
     """Whose word it is that what comes in is what it says it is: empty for this installation's own, else the owner's.
 
     What follows from an owner's word must not be shared with others.

@@ -22,7 +22,7 @@ def is_request_id(text: str) -> bool:
     return _REQUEST_ID.fullmatch(text) is not None
 
 
-def job_id_of(request_id: str, owner: str = "") -> str:
+def derive_job_id(request_id: str, owner: str = "") -> str:
     """The job (and taste) id that belongs to a request id of one owner: the same request is the same job.
 
     The id is a digest, so that knowing somebody's job id does not tell their request id.
@@ -31,7 +31,7 @@ def job_id_of(request_id: str, owner: str = "") -> str:
     return "t-" + _base32(hashlib.sha256(b"job:" + asked.encode()).digest()[:16])
 
 
-def digest_of(value: Any) -> str:
+def canonical_digest(value: Any) -> str:
     """Hexadecimal SHA-256 of a JSON value in canonical form (sorted keys, no spaces, no NaN)."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

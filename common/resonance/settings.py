@@ -79,9 +79,9 @@ class Settings:
     jobs_running_max: int = 2
     jobs_queued_max: int = 32
     job_lease_s: float = 8.0
-    job_patience_s: float = 120.0
+    job_wait_s_max: float = 120.0
     job_retention_s: float = 30 * 86_400.0
-    journal_retention_s: float = 7 * 86_400.0
+    checkpoint_retention_s: float = 7 * 86_400.0
     source_hosts: str = "youtube.com,youtu.be,music.youtube.com"
     allow_generic_sources: bool = False
     allow_private_addresses: bool = False
@@ -121,7 +121,7 @@ class Settings:
             message = "must be set, the same for all services, where API keys are asked for (RESONANCE_AUTH=off asks for none)"
             raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
 
-    def address_of(self, service: str) -> str:
+    def service_address(self, service: str) -> str:
         """Where a service (`ingest`, `extract`, `generate`) is found; by default this process's own gRPC address."""
         return cast(str, getattr(self, f"{service}_addr")) or self.grpc_addr
 

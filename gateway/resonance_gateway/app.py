@@ -10,36 +10,36 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from resonance.settings import Settings
-from resonance_gateway.backends import Backends
 from resonance_gateway.bodies import MELODY_TEXT_MAX
-from resonance_gateway.middleware import BodyLimit, CallerKey, OwnPagesOnly, RequestLog, SecurityHeaders
-from resonance_gateway.openapi import openapi
-from resonance_gateway.problems import HANDLERS
+from resonance_gateway.http.middleware import BodyLimit, CallerKey, OwnPagesOnly, RequestLog, SecurityHeaders
+from resonance_gateway.http.problems import HANDLERS
 from resonance_gateway.routes import (
+    calibration_jobs,
     concepts,
     generations,
     health,
-    links,
     models,
     page,
     performances,
     refinements,
     session,
-    studies,
+    share_links,
     takes,
     tastes,
     uploads,
 )
+from resonance_gateway.schema.openapi import openapi
+from resonance_gateway.services.services import Services
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
 
 def build_app(settings: Settings) -> Starlette:
-    """The gateway for these settings. Backends are opened when it starts and closed when it ends."""
+    """The gateway for these settings. Services are opened when it starts and closed when it ends."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.backends = Backends(settings)
+        app.state.backends = Services(settings)
         app.state.settings = settings
         try:
             yield
@@ -67,12 +67,12 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/tastes/{taste_id}/events", tastes.TasteEvents),
         Route("/v1/uploads", uploads.Uploads),
         Route("/v1/uploads/{upload_id}", uploads.Upload),
-        Route("/v1/tastes/{taste_id}/calibration", studies.TasteCalibration),
-        Route("/v1/tastes/{taste_id}/layers", studies.TasteLayers),
-        Route("/v1/reference", studies.Reference),
-        Route("/v1/studies/{study_id}", studies.Study),
-        Route("/v1/studies/{study_id}/cancel", studies.StudyCancel),
-        Route("/v1/studies/{study_id}/events", studies.StudyEvents),
+        Route("/v1/tastes/{taste_id}/calibration", calibration_jobs.TasteCalibration),
+        Route("/v1/tastes/{taste_id}/layers", calibration_jobs.TasteLayers),
+        Route("/v1/reference", calibration_jobs.Reference),
+        Route("/v1/calibration-jobs/{calibration_job_id}", calibration_jobs.CalibrationJob),
+        Route("/v1/calibration-jobs/{calibration_job_id}/cancel", calibration_jobs.CalibrationJobCancel),
+        Route("/v1/calibration-jobs/{calibration_job_id}/events", calibration_jobs.CalibrationJobEvents),
         Route("/v1/concepts", concepts.Concepts),
         Route("/v1/concepts/{name}/calibration", concepts.ConceptCalibration),
         Route("/v1/concepts/{name}/layers", concepts.ConceptLayers),
@@ -82,9 +82,9 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/takes", takes.Takes),
         Route("/v1/takes/{request_id}", takes.Take),
         Route("/v1/takes/{request_id}/audio", takes.TakeAudio),
-        Route("/v1/takes/{request_id}/link", links.TakeLink),
-        Route("/v1/links/{link_id}", links.Link),
-        Route("/shared/{token}", links.Shared),
+        Route("/v1/takes/{request_id}/link", share_links.TakeLink),
+        Route("/v1/links/{link_id}", share_links.Link),
+        Route("/shared/{token}", share_links.Shared),
     ]
 
 

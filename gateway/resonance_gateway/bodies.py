@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from resonance.errors import FieldViolation, InvalidInput
-from resonance_gateway.rules import NOT_BLANK, bytes_max, items, rule
+from resonance_gateway.schema.limits_from_protos import NOT_BLANK, bytes_max, items, rule
 
 LayerMode = Literal["per_layer", "one_to_all"]
 Gain = Annotated[float, rule("TasteWeight.layer_gains")]
@@ -153,12 +153,12 @@ class ConceptBody(Body):
 class ReferenceBody(Body):
     """Varied music that becomes the model's reference; where nothing is named, takes of twelve genres."""
 
-    music: Annotated[list[MusicBody], items("StartStudyRequest.music")] = []
+    music: Annotated[list[MusicBody], items("StartCalibrationJobRequest.music")] = []
     prompts: Annotated[
-        list[Annotated[str, rule("StartStudyRequest.prompts", min_length=1, pattern=NOT_BLANK)]],
-        items("StartStudyRequest.prompts"),
+        list[Annotated[str, rule("StartCalibrationJobRequest.prompts", min_length=1, pattern=NOT_BLANK)]],
+        items("StartCalibrationJobRequest.prompts"),
     ] = []
-    clip_s: Annotated[float, rule("StartStudyRequest.clip_s")] = 0.0
+    clip_s: Annotated[float, rule("StartCalibrationJobRequest.clip_s")] = 0.0
 
 
 class CalibrationBody(Body):

@@ -24,13 +24,13 @@ from resonance_gateway.bodies import (
     TasteUse,
     UploadFields,
 )
-from resonance_gateway.wire import json_of, number_of
+from resonance_gateway.schema.proto_json import enum_number, to_json
 
 _MIX_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["MixMode"]
 _LAYER_MODE = steering_pb2.DESCRIPTOR.enum_types_by_name["LayerMode"]
 _COMMAND = generate_pb2.DESCRIPTOR.enum_types_by_name["PlaybackCommand"]
 _TARGET = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringTarget"]
-_STUDY_KIND = extract_pb2.DESCRIPTOR.enum_types_by_name["StudyKind"]
+_CALIBRATION_JOB_KIND = extract_pb2.DESCRIPTOR.enum_types_by_name["CalibrationJobKind"]
 _STACKING = steering_pb2.DESCRIPTOR.enum_types_by_name["Stacking"]
 _RULE = steering_pb2.DESCRIPTOR.enum_types_by_name["SteeringRule"]
 _KIND = steering_pb2.DESCRIPTOR.enum_types_by_name["DirectionKind"]
@@ -101,10 +101,10 @@ def concept_request(body: ConceptBody) -> extract_pb2.ComputeConceptRequest:
     )
 
 
-def reference_request(body: ReferenceBody) -> extract_pb2.StartStudyRequest:
-    """A reference study."""
-    return extract_pb2.StartStudyRequest(
-        kind=extract_pb2.STUDY_KIND_REFERENCE,
+def reference_request(body: ReferenceBody) -> extract_pb2.StartCalibrationJobRequest:
+    """A reference calibration job."""
+    return extract_pb2.StartCalibrationJobRequest(
+        kind=extract_pb2.CALIBRATION_JOB_KIND_REFERENCE,
         music=[_music(one) for one in body.music],
         prompts=body.prompts,
         clip_s=body.clip_s,
@@ -122,10 +122,12 @@ def calibration_request(name: str, body: CalibrationBody) -> extract_pb2.Calibra
     )
 
 
-def study_request(body: CalibrationBody, *, kind: str, concept: str, taste_id: str) -> extract_pb2.StartStudyRequest:
-    """A study of a concept or of a taste."""
-    return extract_pb2.StartStudyRequest(
-        kind=number_of(_STUDY_KIND, kind),  # type: ignore[arg-type]
+def calibration_job_request(
+    body: CalibrationBody, *, kind: str, concept: str, taste_id: str
+) -> extract_pb2.StartCalibrationJobRequest:
+    """A calibration job of a concept or of a taste."""
+    return extract_pb2.StartCalibrationJobRequest(
+        kind=enum_number(_CALIBRATION_JOB_KIND, kind),  # type: ignore[arg-type]
         concept=concept,
         taste_id=taste_id,
         strengths=body.strengths,
@@ -183,7 +185,7 @@ def control_request(body: ControlBody) -> generate_pb2.PerformRequest:
     if body.recipe is not None:
         control.recipe.CopyFrom(_recipe(body.recipe))
     if body.command is not None:
-        control.command = number_of(_COMMAND, body.command)  # type: ignore[assignment]
+        control.command = enum_number(_COMMAND, body.command)  # type: ignore[assignment]
     if body.melody is not None:
         control.melody.wav = body.melody
     control.without_melody = body.without_melody
@@ -192,7 +194,7 @@ def control_request(body: ControlBody) -> generate_pb2.PerformRequest:
 
 def taste_json(job: jobs_pb2.Job) -> dict[str, Any]:
     """A job as the taste that it becomes: REST knows one thing with one id."""
-    fields = json_of(job)
+    fields = to_json(job)
     return {"id": fields.pop("job_id"), **fields}
 
 
@@ -207,7 +209,7 @@ def chunk_json(chunk: audio_pb2.AudioChunk) -> dict[str, Any]:
     }
 
 
-def in_rest_names(error: ResonanceError) -> ResonanceError:
+def to_rest_violations(error: ResonanceError) -> ResonanceError:
     """The error with `recipe.prompts[0].text` told as `prompt`, and so on."""
     error.violations = tuple(
         FieldViolation(field=rest_field(fault.field), reason=fault.reason, message=fault.message)
@@ -226,12 +228,12 @@ def rest_field(path: str) -> str:
 
 
 def _options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
-    options = steering_pb2.TasteOptions(mix_mode=number_of(_MIX_MODE, body.mix_mode))  # type: ignore[arg-type]
+    options = steering_pb2.TasteOptions(mix_mode=enum_number(_MIX_MODE, body.mix_mode))  # type: ignore[arg-type]
     # Defaults stay unsaid, so that options of before the fields existed keep their digests.
     if body.direction_kind != "contrast":
-        options.direction_kind = number_of(_KIND, body.direction_kind)  # type: ignore[assignment]
+        options.direction_kind = enum_number(_KIND, body.direction_kind)  # type: ignore[assignment]
     if body.whitening != "none":
-        options.whitening = number_of(_WHITENING, body.whitening)  # type: ignore[assignment]
+        options.whitening = enum_number(_WHITENING, body.whitening)  # type: ignore[assignment]
     for item in body.ranges:
         options.ranges.add(track_index=item.track_index, start_s=item.start_s, end_s=item.end_s)
     if body.attention_temperature is not None:
@@ -246,12 +248,12 @@ def _recipe(body: RecipeBody) -> steering_pb2.Recipe:
             steering_pb2.WeightedPrompt(text=body.prompt, weight=body.prompt_weight),
             *(steering_pb2.WeightedPrompt(text=use.text, weight=use.weight) for use in body.prompts),
         ],
-        tastes=[_taste_weight(use) for use in tastes_of(body)],
+        tastes=[_taste_weight(use) for use in listed_tastes(body)],
         concepts=[_concept_weight(use) for use in body.concepts],
         sliders=_sliders(body.sliders),
-        steering_target=number_of(_TARGET, body.steering_target),  # type: ignore[arg-type]
-        stacking=number_of(_STACKING, body.stacking),  # type: ignore[arg-type]
-        steering_rule=number_of(_RULE, body.steering_rule),  # type: ignore[arg-type]
+        steering_target=enum_number(_TARGET, body.steering_target),  # type: ignore[arg-type]
+        stacking=enum_number(_STACKING, body.stacking),  # type: ignore[arg-type]
+        steering_rule=enum_number(_RULE, body.steering_rule),  # type: ignore[arg-type]
     )
     for name in ("guidance_scale", "temperature", "top_k"):
         if (value := getattr(body, name)) is not None:
@@ -263,7 +265,7 @@ def _sliders(body: SlidersBody) -> steering_pb2.Sliders:
     return steering_pb2.Sliders(**body.model_dump())
 
 
-def tastes_of(body: RecipeBody) -> list[TasteUse]:
+def listed_tastes(body: RecipeBody) -> list[TasteUse]:
     """All tastes of the body; `taste_id`, `taste_strength` and `taste_in_words` are the short form of one, which comes last."""
     if body.taste_id is None:
         return list(body.tastes)
@@ -274,7 +276,7 @@ def _taste_weight(use: TasteUse) -> steering_pb2.TasteWeight:
     return steering_pb2.TasteWeight(
         taste_id=use.taste_id,
         strength=use.strength,
-        layer_mode=number_of(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
+        layer_mode=enum_number(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
         layer_gains=use.layer_gains,
         in_words=use.in_words,
         unclamped=use.unclamped,
@@ -286,6 +288,6 @@ def _concept_weight(use: ConceptUse) -> steering_pb2.ConceptWeight:
         name=use.name,
         strength=use.strength,
         unclamped=use.unclamped,
-        layer_mode=number_of(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
+        layer_mode=enum_number(_LAYER_MODE, use.layer_mode),  # type: ignore[arg-type]
         layer_gains=use.layer_gains,
     )

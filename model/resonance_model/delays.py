@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 
-def delay_of(codebook: int, channel_count: int) -> int:
+def codebook_delay(codebook: int, channel_count: int) -> int:
     """Steps by which a codebook lags the first one."""
     return codebook // channel_count
 
 
-def step_count_of(frame_count: int, codebook_count: int, channel_count: int = 1) -> int:
+def count_steps(frame_count: int, codebook_count: int, channel_count: int = 1) -> int:
     """Decoder steps that make so many whole frames: the last codebook ends its delay later than the first."""
-    return frame_count + delay_of(codebook_count - 1, channel_count)
+    return frame_count + codebook_delay(codebook_count - 1, channel_count)
 
 
 def delayed_inputs(codes: Tensor, *, start_token: int, step_count: int, channel_count: int = 1) -> Tensor:
@@ -34,7 +34,7 @@ def delayed_inputs(codes: Tensor, *, start_token: int, step_count: int, channel_
     codebook_count, frame_count = codes.shape
     inputs = torch.full((codebook_count, step_count), start_token, dtype=codes.dtype, device=codes.device)
     for codebook in range(codebook_count):
-        first = 1 + delay_of(codebook, channel_count)
+        first = 1 + codebook_delay(codebook, channel_count)
         count = max(0, min(frame_count, step_count - first))
         inputs[codebook, first : first + count] = codes[codebook, :count]
     return inputs
@@ -42,5 +42,5 @@ def delayed_inputs(codes: Tensor, *, start_token: int, step_count: int, channel_
 
 def undelayed(steps: Tensor, *, frame_count: int, channel_count: int = 1) -> Tensor:
     """The frames said in `steps` `[codebooks, steps]`, where column p is the output of step p: `[codebooks, frames]`."""
-    delays = [delay_of(codebook, channel_count) for codebook in range(steps.shape[0])]
+    delays = [codebook_delay(codebook, channel_count) for codebook in range(steps.shape[0])]
     return torch.stack([row[delay : delay + frame_count] for row, delay in zip(steps, delays, strict=True)])

@@ -19,7 +19,7 @@ from transformers import (
     T5EncoderModel,
 )
 
-from . import codec, corpus, player, text
+from . import codec, corpus, language_model, text
 from .tokenise import WEIGHTS, frozen_codec
 from .train_codec import FOLDER as CODEC_FOLDER
 
@@ -36,9 +36,11 @@ GENERATION: Final[dict[str, Any]] = {
 def assemble(checkpoint: Path, kind: str = "player") -> MusicgenForConditionalGeneration:
     """The whole model in fp32, in transformers' own classes; `kind` "smooth" takes the averaged weights."""
     encoder = T5EncoderModel.from_pretrained(text.FOLDER, dtype=torch.float32)
-    settings = MusicgenConfig(text_encoder=encoder.config, audio_encoder=codec.config(), decoder=player.config())
+    settings = MusicgenConfig(
+        text_encoder=encoder.config, audio_encoder=codec.config(), decoder=language_model.config()
+    )
     model = MusicgenForConditionalGeneration(settings)
-    parts = player.Player(encoder)
+    parts = language_model.Player(encoder)
     parts.load_state_dict(torch.load(checkpoint, weights_only=True)[kind])
     model.text_encoder.load_state_dict(parts.text_encoder.state_dict())
     model.decoder.load_state_dict(parts.decoder.state_dict())

@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from . import player, text
+from . import language_model, text
 from .captions import CHORDAL
 
 GUIDED_LAYERS: Final = (1, 3)
@@ -43,9 +43,9 @@ class Guides(nn.Module):
 
     def __init__(self, layers: nn.ModuleList) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(player.WIDTH) for _ in GUIDED_LAYERS)
-        self.tempo = nn.ModuleList(nn.Linear(player.WIDTH, 13) for _ in GUIDED_LAYERS)
-        self.phase = nn.ModuleList(nn.Linear(player.WIDTH, 48) for _ in GUIDED_LAYERS)
+        self.norms = nn.ModuleList(nn.LayerNorm(language_model.WIDTH) for _ in GUIDED_LAYERS)
+        self.tempo = nn.ModuleList(nn.Linear(language_model.WIDTH, 13) for _ in GUIDED_LAYERS)
+        self.phase = nn.ModuleList(nn.Linear(language_model.WIDTH, 48) for _ in GUIDED_LAYERS)
         self.states: dict[int, Tensor] = {}
         for place, index in enumerate(GUIDED_LAYERS):
             layers[index].register_forward_hook(partial(self._keep, place))
@@ -75,8 +75,8 @@ class Traits(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(player.WIDTH) for _ in GUIDED_LAYERS)
-        self.heads = nn.ModuleList(nn.Linear(player.WIDTH, sum(TRAITS.values())) for _ in GUIDED_LAYERS)
+        self.norms = nn.ModuleList(nn.LayerNorm(language_model.WIDTH) for _ in GUIDED_LAYERS)
+        self.heads = nn.ModuleList(nn.Linear(language_model.WIDTH, sum(TRAITS.values())) for _ in GUIDED_LAYERS)
 
     def losses(self, states: dict[int, Tensor], pieces: list[dict[str, Any]]) -> Tensor:
         """Cross-entropy of every trait over the first frames, [traits]."""
@@ -113,8 +113,8 @@ class Players(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(player.WIDTH) for _ in GUIDED_LAYERS)
-        self.heads = nn.ModuleList(nn.Linear(player.WIDTH, len(text.INSTRUMENTS)) for _ in GUIDED_LAYERS)
+        self.norms = nn.ModuleList(nn.LayerNorm(language_model.WIDTH) for _ in GUIDED_LAYERS)
+        self.heads = nn.ModuleList(nn.Linear(language_model.WIDTH, len(text.INSTRUMENTS)) for _ in GUIDED_LAYERS)
 
     def loss(self, states: dict[int, Tensor], pieces: list[dict[str, Any]]) -> Tensor:
         """Binary cross-entropy over the first frames, summed over the instruments."""

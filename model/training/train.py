@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
-from . import corpus, player, text
+from . import corpus, language_model, text
 from .readers import GUIDE_WEIGHT, PLAYERS_WEIGHT, TRAITS, Guides, Players, Traits, trait_weights
 from .stopping import STOPPED, Stop
 from .windows import IGNORED, SPOILT_SHARE, Corpus, Window, delayed, spoilt, words
@@ -42,8 +42,8 @@ class Trainer:
         self._arguments = arguments
         self._stop = Stop()
         torch.manual_seed(5)
-        self.player = player.Player(T5EncoderModel.from_pretrained(text.FOLDER, dtype=torch.float32))
-        player.start(self.player)
+        self.player = language_model.Player(T5EncoderModel.from_pretrained(text.FOLDER, dtype=torch.float32))
+        language_model.start(self.player)
         self._tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(text.FOLDER)
         self._guides = Guides(self.player.decoder.model.decoder.layers)
         self._traits = Traits()
@@ -97,9 +97,9 @@ class Trainer:
                 forget_after(FOLDER / "log.jsonl", self.step)
             self._warm_from = state.get("warm_from", 0)
             if self._arguments.graft_copying:
-                player.teach_copying(self.player)
+                language_model.teach_copying(self.player)
             if self._arguments.graft_metre:
-                player.teach_metre(self.player)
+                language_model.teach_metre(self.player)
             if self._arguments.graft_copying or self._arguments.fresh_optimiser:
                 self._warm_from = self.step
                 return

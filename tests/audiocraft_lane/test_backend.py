@@ -31,12 +31,12 @@ from torch import Tensor  # noqa: E402
 
 from resonance.errors import Unsupported  # noqa: E402
 from resonance.settings import Settings  # noqa: E402
+from resonance_model.activations import read_codes  # noqa: E402
 from resonance_model.chroma import Chroma, ChromaPlan  # noqa: E402
-from resonance_model.delays import delayed_inputs, step_count_of  # noqa: E402
-from resonance_model.listen import hear_codes  # noqa: E402
-from resonance_model.listening import Listener, forward_hooks  # noqa: E402
-from resonance_model.loaded import LoadedModel  # noqa: E402
+from resonance_model.delays import count_steps, delayed_inputs  # noqa: E402
+from resonance_model.loaded_model import LoadedModel  # noqa: E402
 from resonance_model.loaders.audiocraft import decoder_layers, take_apart  # noqa: E402
+from resonance_model.steering.recorder import ActivationRecorder, forward_hooks  # noqa: E402
 
 PROMPT = "calm piano music"
 
@@ -233,13 +233,13 @@ def test_a_sound_gives_the_tune_and_the_tokens_that_it_gives_audiocraft(monkeypa
     monkeypatch.setattr(apply, "apply_model", partial(apply.apply_model, shifts=0))
     model = take_apart(tiny_library(is_melody=True), "tiny", Settings(), keep_library=True)
     sound, library = a_sound(), model.library
-    assert model.hear_melody is not None
+    assert model.melody_chroma is not None
     tune = library.lm.condition_provider.conditioners["self_wav"]
     with torch.inference_mode():
         theirs = tune._compute_wav_embedding(sound[None, None], 16_000)[0]
         attributes, _ = library._prepare_tokens_and_attributes([PROMPT], None, [sound[None]])
         codes = library.lm.generate(None, attributes, max_gen_len=20, use_sampling=False, cfg_coef=3.0)[0]
-    ours = model.hear_melody.classes(sound)
+    ours = model.melody_chroma.classes(sound)
     assert torch.equal(ours, theirs)
     assert ours.argmax(1).unique().numel() > 2, "a tune, not one note"
     assert torch.equal(codes_alone(model, PROMPT, frame_count=20, melody=ours), codes)
@@ -264,13 +264,11 @@ def test_our_chroma_is_transformers_and_audiocrafts(sample_count: int) -> None:
 def test_our_pass_hears_what_hooks_on_lm_transformer_layers_hear(model: LoadedModel) -> None:
     from audiocraft.modules.conditioners import ConditioningAttributes, WavCondition
 
-    lm, books = model.library.lm, model.shape.codebook_count
+    lm, books = model.library.lm, model.config.codebook_count
     codes = torch.randint(0, 64, (books, 40))
-    channels = model.shape.channel_count
-    listener = Listener(model.shape.layer_count, model.shape.hidden_size)
-    inputs = delayed_inputs(
-        codes, start_token=64, step_count=step_count_of(40, books, channels), channel_count=channels
-    )
+    channels = model.config.channel_count
+    listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+    inputs = delayed_inputs(codes, start_token=64, step_count=count_steps(40, books, channels), channel_count=channels)
     attributes = [ConditioningAttributes(text={"description": PROMPT})]
     attributes[0].wav["self_wav"] = WavCondition(torch.zeros(1, 1, 1), torch.tensor([0]), [16_000], [None])
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
@@ -278,7 +276,7 @@ def test_our_pass_hears_what_hooks_on_lm_transformer_layers_hear(model: LoadedMo
     with torch.inference_mode(), hooks:
         conditions = lm.condition_provider(lm.condition_provider.tokenize(attributes))
         lm(inputs[None], [], conditions)
-    ours, theirs = hear_codes(model, codes, prompt=PROMPT), listener.heard()
+    ours, theirs = read_codes(model, codes, prompt=PROMPT), listener.heard()
     torch.testing.assert_close(ours.mean, theirs.mean, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(ours.variance, theirs.variance, atol=1e-4, rtol=1e-3)
 
@@ -289,7 +287,7 @@ def test_the_debug_model_generates_with_hooks_and_is_refused_with_its_reasons() 
 
     library = MusicGen.get_pretrained("debug", device="cpu")
     library.set_generation_params(duration=1.0, use_sampling=False)
-    listener = Listener(2, 16)
+    listener = ActivationRecorder(2, 16)
     with forward_hooks(decoder_layers(library), listener):
         sound = library.generate(["drums"])
     assert sound.shape[-1] > 0

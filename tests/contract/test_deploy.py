@@ -54,7 +54,7 @@ def test_manifests_are_valid_against_the_schemas(rendered: str, tmp_path: Path) 
 def test_every_setting_in_the_cluster_is_one_that_we_read(manifests: list[dict[str, Any]]) -> None:
     chosen = next(each["data"] for each in manifests if each["kind"] == "ConfigMap")
     settings = read_settings(chosen)
-    assert settings.address_of("extract") == "dns:///extract:50051"
+    assert settings.service_address("extract") == "dns:///extract:50051"
     assert settings.store_url == "s3+http://store:8333/resonance"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
-from resonance.rpc.validation import rules_of
+from resonance.rpc.validation import read_rules
 from resonance.v1 import audio_pb2, extract_pb2, generate_pb2, ingest_pb2, jobs_pb2, steering_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def fields() -> list[FieldDescriptor]:
 
 @pytest.mark.parametrize("field", fields(), ids=lambda field: field.full_name)
 def test_rules_fit_the_field_they_stand_on(field: FieldDescriptor) -> None:
-    rules = rules_of(field)
+    rules = read_rules(field)
     is_text = field.cpp_type == FieldDescriptor.CPPTYPE_STRING
     is_bytes = field.type == FieldDescriptor.TYPE_BYTES
     if rules.HasField("pattern"):
@@ -65,4 +65,4 @@ def test_rules_fit_the_field_they_stand_on(field: FieldDescriptor) -> None:
 )
 def test_every_text_of_a_request_has_a_limit(request_type: object) -> None:
     texts = [field for field in request_type.fields if field.cpp_type == FieldDescriptor.CPPTYPE_STRING]  # type: ignore[attr-defined]
-    assert all(rules_of(field).HasField("max_length") for field in texts), [field.full_name for field in texts]
+    assert all(read_rules(field).HasField("max_length") for field in texts), [field.full_name for field in texts]

@@ -14,12 +14,12 @@ from support.takes import PROMPTS, codes_alone, run, voice_of
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
-from resonance_generate.engine import Engine
-from resonance_generate.job import Job, Score
-from resonance_generate.stream import ChunkStream
-from resonance_model.loaded import LoadedModel
+from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.engine import Engine
+from resonance_generate.engine.request import EngineRequest, GenerationParams
+from resonance_model.decoder.static_batch import LENGTH_BLOCK, StaticBatch, open_static_batch
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
-from resonance_model.stage import LENGTH_BLOCK, Stage, open_stage
 
 pytestmark = [
     pytest.mark.cuda,
@@ -36,8 +36,8 @@ def exact(tiny_folder: Path) -> LoadedModel:
     return loaded(tiny_folder, "fp32")
 
 
-def stage_of(model: LoadedModel, places: int = 8) -> Stage:
-    stage = open_stage(model.decoder, place_count=places)
+def stage_of(model: LoadedModel, places: int = 8) -> StaticBatch:
+    stage = open_static_batch(model.decoder, place_count=places)
     assert stage is not None
     return stage
 
@@ -95,7 +95,7 @@ def test_a_launched_step_waits_for_nothing(exact: LoadedModel) -> None:
 
 
 def test_streamed_sound_is_the_cpus_within_a_ten_thousandth(exact: LoadedModel, tiny: LoadedModel) -> None:
-    codes = torch.randint(0, tiny.shape.vocabulary_size, (tiny.shape.codebook_count, 60))
+    codes = torch.randint(0, tiny.config.vocabulary_size, (tiny.config.codebook_count, 60))
     heard = []
     for model in (exact, tiny):
         stream = model.codec.open_stream()
@@ -112,16 +112,18 @@ async def test_the_engine_plays_on_the_gpu(exact: LoadedModel) -> None:
     finally:
         await asyncio.to_thread(engine.stop)
     assert first == again
-    assert len(first) == 2 * exact.facts.sample_rate_hz
+    assert len(first) == 2 * exact.description.sample_rate_hz
 
 
 async def _heard(engine: Engine) -> bytes:
-    score = Score(recipe_id="r", prompts=(("jazz", 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50)
-    job = Job(
+    score = GenerationParams(
+        recipe_id="r", prompts=(("jazz", 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50
+    )
+    job = EngineRequest(
         request_id="a",
-        score=score,
+        params=score,
         seed=1,
-        frame_count=engine.model.facts.frame_rate_hz,
+        frame_count=engine.model.description.frame_rate_hz,
         chunk_frames=25,
         stream=ChunkStream(asyncio.get_running_loop(), samples_max=10_000_000),
     )

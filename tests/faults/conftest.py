@@ -16,7 +16,7 @@ from typing import Any
 
 import grpc
 import pytest
-from support.listening import ScriptedExtract
+from support.scripted_extract import ScriptedExtract
 
 from resonance.rpc import RpcServer, open_channel
 from resonance.v1 import extract_pb2, extract_pb2_grpc, ingest_pb2, ingest_pb2_grpc, jobs_pb2

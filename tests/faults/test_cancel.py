@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support import sounds
-from support.listening import ScriptedExtract
+from support.scripted_extract import ScriptedExtract
 from support.site import Site, serve_site
 from tests.contract.ingest.conftest import open_system  # noqa: F401  (a fixture)
 

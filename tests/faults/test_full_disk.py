@@ -11,7 +11,7 @@ import pytest
 from resonance.errors import Unavailable
 from resonance.settings import Settings
 from resonance.store.files import FileStore
-from resonance_ingest.sources.resumable import ResumableUploads
+from resonance_ingest.sources.upload_sessions import UploadSessions
 from resonance_ingest.sources.uploads import UploadSpool
 
 MB = 2**20
@@ -64,7 +64,7 @@ async def test_an_upload_that_fills_the_disk_is_refused_and_leaves_nothing(small
 
 async def test_a_resumable_upload_waits_for_room(small_disk: Path) -> None:
     store = FileStore(small_disk)
-    uploads = ResumableUploads(store, Settings())
+    uploads = UploadSessions(store, Settings())
 
     async def megabytes(count: int):  # type: ignore[no-untyped-def]
         for _ in range(count):

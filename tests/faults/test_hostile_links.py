@@ -14,10 +14,10 @@ from support import robust
 from support.site import Site, serve_site
 
 from resonance.audio.decode import DecodeLimits, decode_file
-from resonance.audio.jail import run_child
+from resonance.audio.sandbox import run_child
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
 from resonance.settings import Settings
-from resonance_ingest.sources.guard import check_link
+from resonance_ingest.sources.url_policy import check_url
 
 SEED = int(os.environ.get("SEED", "1"))
 OPEN_TO_ALL = Settings(allow_generic_sources=True)
@@ -92,7 +92,7 @@ def wrapped(chooser: random.Random, url: str) -> str:
 
 def refused_at_the_door(url: str, settings: Settings) -> bool:
     try:
-        check_link(url, settings)
+        check_url(url, settings)
     except InvalidInput as refusal:
         assert refusal.violations[0].field == "url"
         return True
@@ -127,7 +127,7 @@ async def ask_for_real(url: str, folder: Path) -> None:
     }  # fmt: skip
     started_s = time.monotonic()
     result = await run_child(
-        "resonance_ingest.sources.links_child", [json.dumps(request)], folder=folder, timeout_s=9.0
+        "resonance_ingest.sources.links_worker", [json.dumps(request)], folder=folder, timeout_s=9.0
     )
     assert time.monotonic() - started_s < 10.0, url
     if result.lines:

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support import robust, sounds
-from support.listening import ScriptedExtract
+from support.scripted_extract import ScriptedExtract
 from support.stores import each_store
 
 from resonance.rpc import RpcServer

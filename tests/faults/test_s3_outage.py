@@ -12,8 +12,8 @@ import pytest
 from support.s3 import S3Server, open_s3, running_s3
 
 from resonance.errors import Unavailable
-from resonance_ingest.job_store import JobStore
-from resonance_ingest.jobs import Job, JobState
+from resonance_ingest.jobs.job import Job, JobState
+from resonance_ingest.jobs.job_store import JobStore
 
 
 @pytest.fixture

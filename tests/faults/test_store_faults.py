@@ -12,12 +12,12 @@ from support.faulty_store import FaultKind, FaultyStore
 from resonance.errors import ResonanceError
 from resonance.settings import Settings
 from resonance.store import MemoryStore, ObjectStore
-from resonance_ingest.clips import ClipShape
-from resonance_ingest.job_store import JobStore
-from resonance_ingest.jobs import Job, JobState
-from resonance_ingest.runner import Runner
+from resonance_ingest.jobs.job import Job, JobState
+from resonance_ingest.jobs.job_store import JobStore
+from resonance_ingest.pipeline.clips import ClipShape
+from resonance_ingest.pipeline.runner import Runner
+from resonance_ingest.pipeline.workspace import Workspace
 from resonance_ingest.sources.uploads import UploadSpool
-from resonance_ingest.workspace import Workspace
 
 REASONS = ("STORE_UNAVAILABLE", "OBJECT_DAMAGED")
 
@@ -41,7 +41,7 @@ class QuickExtractor:
 
 async def attempt(store: ObjectStore, data_dir: Path, data: bytes) -> Job:
     """One client: uploads a file and waits for its job's end."""
-    settings = Settings(data_dir=data_dir, job_lease_s=0.6, job_patience_s=5.0)
+    settings = Settings(data_dir=data_dir, job_lease_s=0.6, job_wait_s_max=5.0)
     workspace, jobs = await asyncio.to_thread(Workspace, data_dir), JobStore(store)
     runner = Runner(jobs, store, QuickExtractor(), workspace, settings)
     running = asyncio.create_task(runner.run())

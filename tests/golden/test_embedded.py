@@ -11,13 +11,13 @@ from support.takes import run
 
 from resonance.errors import DataLoss, NotFound
 from resonance.settings import Settings
-from resonance_model.loaded import LoadedModel
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import embedded as embedded_loader
 from resonance_model.loaders import load_model
 from resonance_model.loaders.embedded import WEIGHTS, check_weights
-from resonance_model.sampling import Sampling
-from resonance_model.slot import Slot
-from resonance_model.voice import Voice
 
 GOLDEN = json.loads((WEIGHTS / "golden.json").read_text())
 
@@ -31,9 +31,9 @@ def test_the_golden_prompt_gives_the_golden_tokens(embedded: LoadedModel) -> Non
     expected = torch.tensor(GOLDEN["codes"])
     conditioning = embedded.decoder.condition([(embedded.encode_text([GOLDEN["prompt"]])[0], 1.0)])
     sampling = Sampling(guidance_scale=GOLDEN["guidance_scale"], temperature=0.0, top_k=0, seed=0)
-    voice = Voice(
+    voice = TokenSequence(
         embedded.decoder,
-        Slot(embedded.shape, conditioning),
+        CacheSlot(embedded.config, conditioning),
         sampling,
         frame_count=expected.shape[1],
         window_steps=1504,
@@ -67,4 +67,4 @@ def test_the_weights_fit_in_the_package() -> None:
 
 def test_what_is_shipped_for_steering_belongs_to_these_weights(embedded: LoadedModel) -> None:
     made_for = json.loads((WEIGHTS / "steering" / "made_for.json").read_text())
-    assert made_for["model_digest"] == embedded.facts.digest, "run scripts/ship_steering.py"
+    assert made_for["model_digest"] == embedded.description.digest, "run scripts/ship_steering.py"

@@ -35,7 +35,7 @@ async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
     await page.fill("#part-from-0", "-1")
     await page.click("#songs-again")
     await _check(visit, "taste")
-    visit.script.study_wait_s = 60
+    visit.script.calibration_job_wait_s = 60
     await page.click("#range-go")
     await visit.wait_for_text("#range-stage", "0 percent")
     await _check(visit, "trying out a taste")

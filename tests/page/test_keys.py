@@ -14,7 +14,7 @@ from tests.contract.rest.scripted import start_services
 from tests.page.conftest import Visit
 
 from resonance.api_keys import ApiKeys
-from resonance.rpc.door import Door
+from resonance.rpc.auth import Authenticator
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance_gateway.build import open_gateway
@@ -35,7 +35,7 @@ async def visit(browser: Browser) -> AsyncIterator[KeyedVisit]:
     script, store = Script(), MemoryStore()
     settings = Settings(http_addr="127.0.0.1:0", auth="on", service_key="x" * 32)
     key, _ = await ApiKeys(store).issue("anna")
-    services = await start_services(script, door=Door(store, settings))
+    services = await start_services(script, door=Authenticator(store, settings))
     async with open_gateway(replace(settings, grpc_addr=services.address)) as url:
         context = await browser.new_context(viewport={"width": 1100, "height": 800})
         page = await context.new_page()

@@ -1,4 +1,4 @@
-"""The real extract and generate services round the tiny model, for tests of studies, concepts and tastes."""
+"""The real extract and generate services round the tiny model, for tests of calibration jobs, concepts and tastes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import numpy as np
 from google.protobuf import json_format
 
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError
-from resonance.keys import (
+from resonance.steering.track_ranges import is_chosen, select_stretches
+from resonance.store import ObjectStore
+from resonance.store.keys import (
     taste_key,
 )
-from resonance.selection import is_chosen, stretches_of
-from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2, steering_pb2
-from resonance_extract.concepts import ConceptShelf
-from resonance_extract.describing.describer import Describer, MeterDescriber
-from resonance_extract.describing.meters import COLUMN_COUNT
-from resonance_extract.ear import Ear
-from resonance_extract.extraction import Extraction
-from resonance_extract.plans import Planner
-from resonance_extract.reference import ReferenceShelf
-from resonance_extract.renderings import Condition, Measured, Renderer, Subject
-from resonance_extract.statistics import TrackStatistics
-from resonance_extract.studies import Studies
-from resonance_extract.tastes import TasteShelf
-from resonance_extract.tracks import TrackCache
-from resonance_ingest.clips import Clip, ClipShape, cut_stretches
+from resonance_extract.activations.audio_features import COLUMN_COUNT
+from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.statistics import TrackStatistics
+from resonance_extract.activations.tracks import TrackCache
+from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.calibration.jobs import CalibrationJobs
+from resonance_extract.calibration.plans import MeasurementPlanner
+from resonance_extract.calibration.renderings import Condition, Measured, Renderer, Subject
+from resonance_extract.concepts.store import ConceptStore
+from resonance_extract.tastes.describer import Describer, MeterDescriber
+from resonance_extract.tastes.extraction import Extraction
+from resonance_extract.tastes.store import TasteStore
+from resonance_ingest.pipeline.clips import Clip, ClipShape, cut_stretches
 
 RUNNING, COMPLETED, FAILED, CANCELLED = range(1, 5)
 
@@ -62,26 +62,26 @@ class CountingRenderer(Renderer):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Running services, and what studies need."""
+    """Running services, and what calibration jobs need."""
 
     store: ObjectStore
-    concepts: ConceptShelf
-    tastes: TasteShelf
+    concepts: ConceptStore
+    tastes: TasteStore
     renderer: CountingRenderer
-    ear: Ear
-    shelf: ReferenceShelf
+    ear: ActivationWorker
+    shelf: ReferenceStore
     digest: str
 
-    def studies(self, lease_s: float = 30.0, patience_s: float = 60.0) -> Studies:
-        planner = Planner(self.store, self.concepts, self.tastes, self.shelf, self.ear, self.renderer)
-        return Studies(self.store, planner, model_digest=self.digest, lease_s=lease_s, patience_s=patience_s)
+    def calibration_jobs(self, lease_s: float = 30.0, patience_s: float = 60.0) -> CalibrationJobs:
+        planner = MeasurementPlanner(self.store, self.concepts, self.tastes, self.shelf, self.ear, self.renderer)
+        return CalibrationJobs(self.store, planner, model_digest=self.digest, lease_s=lease_s, patience_s=patience_s)
 
 
 def noise(length_s: float, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
     return (0.1 * np.random.default_rng(seed).normal(size=round(length_s * 16_000))).astype(np.float32)
 
 
-def asked(**fields: object) -> extract_pb2.StartStudyRequest:
+def asked(**fields: object) -> extract_pb2.StartCalibrationJobRequest:
     """A small calibration that is put in force."""
     values = {
         "concept": "rush",
@@ -90,18 +90,18 @@ def asked(**fields: object) -> extract_pb2.StartStudyRequest:
         "clip_s": 1.0,
         "apply": True,
     } | fields
-    return extract_pb2.StartStudyRequest(**values)  # type: ignore[arg-type]
+    return extract_pb2.StartCalibrationJobRequest(**values)  # type: ignore[arg-type]
 
 
-async def finished(studies: Studies, study_id: str) -> extract_pb2.Study:
+async def finished(calibration_jobs: CalibrationJobs, calibration_job_id: str) -> extract_pb2.CalibrationJob:
     async with asyncio.timeout(60):
-        return [study async for study in studies.watch(study_id)][-1]
+        return [calibration_job async for calibration_job in calibration_jobs.watch(calibration_job_id)][-1]
 
 
-async def until(studies: Studies, study_id: str, done: int) -> None:
+async def until(calibration_jobs: CalibrationJobs, calibration_job_id: str, done: int) -> None:
     async with asyncio.timeout(60):
-        async for study in studies.watch(study_id):
-            if study.progress.done >= done:
+        async for calibration_job in calibration_jobs.watch(calibration_job_id):
+            if calibration_job.progress.done >= done:
                 return
 
 
@@ -188,6 +188,6 @@ async def make_taste(
 def _clips_of(index: int, samples: np.ndarray, options: steering_pb2.TasteOptions) -> tuple[Clip, ...]:  # type: ignore[type-arg]
     if not is_chosen(options, index):
         return ()
-    stretches = stretches_of(options, index, sample_count=len(samples), sample_rate_hz=16_000, least_s=1.0)
+    stretches = select_stretches(options, index, sample_count=len(samples), sample_rate_hz=16_000, least_s=1.0)
     shape = ClipShape(sample_rate_hz=16_000, clip_s=10.0, hop_s=8.0, clip_min_s=1.0)
     return cut_stretches(stretches, shape) or (Clip(index=0, start=0, sample_count=len(samples)),)

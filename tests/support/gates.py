@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resonance_model.loaded import LoadedModel
-from resonance_model.sampling import choose
-from resonance_model.voice import Voice
+from resonance_model.decoder.sampling import choose
+from resonance_model.decoder.sequence import TokenSequence
+from resonance_model.loaded_model import LoadedModel
 from support.takes import codes_alone, run, voice_of
 
 ROWS = (1, 3, 8)
@@ -47,7 +47,7 @@ def wishes_of(model: LoadedModel, count: int) -> list[Wish]:
     for place in range(count):
         words = [_WORDS[(place + index) % len(_WORDS)] for index in range(_WORD_COUNTS[place])]
         tune = F.one_hot(torch.randint(0, 12, (5 + 9 * place,), generator=dice), 12).float()
-        has_tune = model.hear_melody is not None and place % 2 == 0
+        has_tune = model.melody_chroma is not None and place % 2 == 0
         wishes.append(
             Wish(prompt=" ".join(words), frame_count=_FRAMES[place], seed=place, melody=tune if has_tune else None)
         )
@@ -56,7 +56,7 @@ def wishes_of(model: LoadedModel, count: int) -> list[Wish]:
 
 def joins_of(model: LoadedModel, moment: str, count: int) -> list[int]:
     """The steps at which rows join: all at once, one step apart, around the first row's first whole frame, and around its end."""
-    delay, first_end = model.shape.delay_max, _FRAMES[0] + model.shape.delay_max
+    delay, first_end = model.config.delay_max, _FRAMES[0] + model.config.delay_max
     later = {
         "together": [0],
         "one step apart": list(range(1, count)),
@@ -82,14 +82,14 @@ def check_tokens_in_company(model: LoadedModel, rows: int, moment: str, library_
 
 def check_bits_in_company(model: LoadedModel, rows: int, moment: str) -> None:
     """Gate 2: whoever joins or leaves changes no bit of another row's logits, steered or not, sampled or not."""
-    steerings = [None, *(torch.randn(model.shape.layer_count, 2, model.shape.hidden_size) * 0.2 for _ in range(rows))]
+    steerings = [None, *(torch.randn(model.config.layer_count, 2, model.config.hidden_size) * 0.2 for _ in range(rows))]
     options = [
         wish.options(temperature=float(place % 2), steering=steerings[place % 3 if place else 0])
         for place, wish in enumerate(wishes_of(model, rows))
     ]
     prompts = [wish.prompt for wish in wishes_of(model, rows)]
 
-    def voices() -> list[Voice]:
+    def voices() -> list[TokenSequence]:
         return [voice_of(model, prompt, **each) for prompt, each in zip(prompts, options, strict=True)]
 
     together = _logits_of(model, voices(), joins_of(model, moment, rows))
@@ -101,7 +101,7 @@ def check_bits_in_company(model: LoadedModel, rows: int, moment: str) -> None:
 
 def check_streamed_audio(model: LoadedModel, one_shot: Callable[[Tensor], Tensor]) -> None:
     """Gate 3: audio streamed in chunks of any size is the library's one decode of the same tokens, within 1e-5."""
-    codes = torch.randint(0, model.shape.vocabulary_size, (model.shape.codebook_count, 60))
+    codes = torch.randint(0, model.config.vocabulary_size, (model.config.codebook_count, 60))
     whole = one_shot(codes)
     for cuts in ([0, 60], [0, 1, 2, 9, 30, 59, 60], list(range(0, 61, 5))):
         stream = model.codec.open_stream()
@@ -112,7 +112,7 @@ def check_streamed_audio(model: LoadedModel, one_shot: Callable[[Tensor], Tensor
 def check_strength_zero_and_resuming(model: LoadedModel, prefix: int) -> None:
     """Gate 4: strength 0 is bitwise no steering, and a take that is resumed says what it would have said."""
     wish = wishes_of(model, 3)[2]
-    zero = torch.zeros(model.shape.layer_count, 2, model.shape.hidden_size)
+    zero = torch.zeros(model.config.layer_count, 2, model.config.hidden_size)
     plain, unmoved = (
         _logits_of(model, [voice_of(model, wish.prompt, **wish.options(temperature=1.0, steering=steering))], [0])[0]
         for steering in (None, zero)
@@ -130,7 +130,7 @@ def check_strength_zero_and_resuming(model: LoadedModel, prefix: int) -> None:
     assert torch.equal(voice.frames(0, wish.frame_count), whole)
 
 
-def _logits_of(model: LoadedModel, voices: list[Voice], joins: list[int]) -> list[list[Tensor]]:
+def _logits_of(model: LoadedModel, voices: list[TokenSequence], joins: list[int]) -> list[list[Tensor]]:
     """Each voice's logits, step by step, while they run together."""
     heard: list[list[Tensor]] = [[] for _ in voices]
     step = 0

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from resonance_model.decoder import Decoder
-from resonance_model.loaded import LoadedModel
-from resonance_model.products import FloatProduct
+from resonance_model.decoder.decoder import Decoder
+from resonance_model.linear import FloatLinear
+from resonance_model.loaded_model import LoadedModel
 
 PLANTED_LAYER = 1
 LOUD_TOKEN = 7  # what the direction makes likelier, in every codebook
@@ -32,43 +32,43 @@ def plant(tiny: LoadedModel, seed: int = 11) -> Planted:
 
     Everything else - attention, caches, guidance, sampling - is the product's own code on the tiny model's random weights.
     """
-    shape, weights = tiny.shape, tiny.decoder.weights
+    config, weights = tiny.config, tiny.decoder.weights
     chance = torch.Generator().manual_seed(seed)
-    truth = torch.randn(shape.hidden_size, generator=chance)
+    truth = torch.randn(config.hidden_size, generator=chance)
     truth -= truth.mean()  # a layer norm takes the mean away
     truth /= truth.norm()
-    value = torch.zeros(2 * shape.hidden_size, shape.hidden_size)
-    value[shape.hidden_size, 0] = (
+    value = torch.zeros(2 * config.hidden_size, config.hidden_size)
+    value[config.hidden_size, 0] = (
         1.0  # the value's first coordinate is the text's first; keys are zero: attention is even
     )
     layers = []
     for index, layer in enumerate(weights.layers):
-        out = torch.zeros(shape.hidden_size, shape.hidden_size)
+        out = torch.zeros(config.hidden_size, config.hidden_size)
         out[:, 0] = float(index == PLANTED_LAYER) * WRITTEN * truth
-        layers.append(replace(layer, cross=replace(layer.cross, key_value=FloatProduct(value), out=FloatProduct(out))))
-    text_weight = torch.zeros(shape.hidden_size, weights.text_weight.shape[1])
+        layers.append(replace(layer, cross=replace(layer.cross, key_value=FloatLinear(value), out=FloatLinear(out))))
+    text_weight = torch.zeros(config.hidden_size, weights.text_weight.shape[1])
     text_weight[0, 0] = 1.0
-    heads = 0.5 * torch.randn(shape.codebook_count, shape.vocabulary_size, shape.hidden_size, generator=chance)
+    heads = 0.5 * torch.randn(config.codebook_count, config.vocabulary_size, config.hidden_size, generator=chance)
     heads[:, LOUD_TOKEN] = READ * truth
     planted = replace(
         weights,
         layers=tuple(layers),
         text_weight=text_weight,
-        text_bias=torch.zeros(shape.hidden_size),
-        heads=FloatProduct(heads.flatten(0, 1)),
+        text_bias=torch.zeros(config.hidden_size),
+        heads=FloatLinear(heads.flatten(0, 1)),
     )
 
     def encode(texts: Sequence[str]) -> list[Tensor]:
         return [_states(text, weights.text_weight.shape[1]) for text in texts]
 
-    facts = replace(tiny.facts, digest="9" * 64)
+    facts = replace(tiny.description, digest="9" * 64)
     return Planted(
         model=replace(
             tiny,
-            facts=facts,
-            decoder=Decoder(planted, shape),
+            description=facts,
+            decoder=Decoder(planted, tiny.config),
             encode_text=encode,
-            codec=ToneCodec(facts.hop_samples, shape.codebook_count),
+            codec=ToneCodec(facts.hop_samples, config.codebook_count),
             library=None,
         ),
         truth=truth,

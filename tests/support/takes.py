@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from resonance_model.loaded import LoadedModel
-from resonance_model.sampling import Sampling
-from resonance_model.slot import Slot
-from resonance_model.stage import Stage
-from resonance_model.voice import Voice, advance
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.static_batch import StaticBatch
+from resonance_model.loaded_model import LoadedModel
 
 PROMPTS = ("calm piano music", "fast energetic rock with drums and deep bass", "jazz", "ambient synth for sleep")
 
@@ -48,13 +48,13 @@ def voice_of(
     window_steps: int = 1504,
     context_frames: int = 750,
     melody: Tensor | None = None,
-) -> Voice:
+) -> TokenSequence:
     """A voice with MusicGen's usual guidance; greedy unless a temperature is given."""
     conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)], melody)
     sampling = Sampling(guidance_scale=3.0, temperature=temperature, top_k=20, seed=seed)
-    return Voice(
+    return TokenSequence(
         model.decoder,
-        Slot(model.shape, conditioning, steering=steering),
+        CacheSlot(model.config, conditioning, steering=steering),
         sampling,
         frame_count=frame_count,
         window_steps=window_steps,
@@ -66,7 +66,7 @@ def sizes_read(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]
     """How many positions each later reading of the decoder takes, in order; conditions that stand before the music count too."""
     read, sizes = model.decoder._read_hidden, []
 
-    def counted(slot: Slot, embedded: Tensor, **options: Any) -> Tensor:
+    def counted(slot: CacheSlot, embedded: Tensor, **options: Any) -> Tensor:
         sizes.append(embedded.shape[1])
         return read(slot, embedded, **options)
 
@@ -82,7 +82,10 @@ def codes_alone(model: LoadedModel, prompt: str, **options: Any) -> Tensor:
 
 
 def run(
-    model: LoadedModel, voices: Sequence[Voice], joins: Sequence[int] | None = None, stage: Stage | None = None
+    model: LoadedModel,
+    voices: Sequence[TokenSequence],
+    joins: Sequence[int] | None = None,
+    stage: StaticBatch | None = None,
 ) -> None:
     """Runs voices together, on a stage where there is one; voice i joins at step joins[i] and leaves when it is finished."""
     joins = joins or [0] * len(voices)

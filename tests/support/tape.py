@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from resonance_model.capture import Work
+from resonance_model.decoder.cuda_graphs import Work
 
 
 class Tape(TorchDispatchMode):
@@ -44,7 +44,7 @@ class Tape(TorchDispatchMode):
 
 
 class Taping:
-    """A `Capture` by tapes; counts how many it made, and how often they were played."""
+    """A `GraphRecorder` by tapes; counts how many it made, and how often they were played."""
 
     def __init__(self) -> None:
         self.tape_count = 0

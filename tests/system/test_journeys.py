@@ -15,9 +15,9 @@ import pytest
 from tests.system.conftest import System
 
 from resonance.audio.wav import pcm_in
-from resonance.client import AsyncClient, Client
+from resonance.client.client import AsyncClient, Client
+from resonance.client.requests import build_request
 from resonance.errors import ResonanceError
-from resonance.requests import request_of
 from resonance.v1 import generate_pb2, jobs_pb2
 
 pytestmark = pytest.mark.slow
@@ -76,7 +76,7 @@ def test_a_track_that_two_playlists_share_is_heard_once(system: System, songs: l
 async def test_chunks_arrive_while_the_music_is_made(system: System) -> None:
     arrivals_s: list[float] = []
     async with AsyncClient(system.grpc) as client:
-        async for response in client.stream(request_of("jazz", duration_s=8, seed=1)):
+        async for response in client.stream(build_request("jazz", duration_s=8, seed=1)):
             if response.HasField("chunk"):
                 arrivals_s.append(time.monotonic())
     assert len(arrivals_s) > 10
@@ -174,7 +174,7 @@ async def test_a_performer_who_stops_reading_and_leaves_is_let_go(system: System
     async with AsyncClient(system.grpc) as client:
         for _ in range(6):
             call = client.generate.Perform()
-            opening = generate_pb2.PerformOpening(recipe=request_of("jazz").recipe, seed=1)
+            opening = generate_pb2.PerformOpening(recipe=build_request("jazz").recipe, seed=1)
             await call.write(generate_pb2.PerformRequest(opening=opening))
             await call.read()
             await asyncio.sleep(0.3)
@@ -224,7 +224,7 @@ async def test_a_stream_resumes_at_any_sample(system: System) -> None:
     async with AsyncClient(system.grpc) as client:
         whole = pcm_in((await client.make("folk guitar", duration_s=2, seed=3, request_id="resume-me")).wav)
         for offset in (0, 1, 12_345, 31_999, 32_000):
-            request = request_of("folk guitar", duration_s=2, seed=3, request_id="resume-me")
+            request = build_request("folk guitar", duration_s=2, seed=3, request_id="resume-me")
             request.resume_sample_offset = offset
             rest = b"".join([response.chunk.data async for response in client.stream(request)])
             assert rest == whole[2 * offset :]
@@ -233,7 +233,7 @@ async def test_a_stream_resumes_at_any_sample(system: System) -> None:
 async def test_a_listener_who_leaves_frees_the_slot(system: System) -> None:
     async with AsyncClient(system.grpc) as client:
         for _ in range(3):
-            calls = [client.generate.Generate(request_of("rock", duration_s=100, seed=1)) for _ in range(4)]
+            calls = [client.generate.Generate(build_request("rock", duration_s=100, seed=1)) for _ in range(4)]
             for call in calls:
                 await call.read()
             for call in calls:
@@ -244,7 +244,7 @@ async def test_a_listener_who_leaves_frees_the_slot(system: System) -> None:
 
 async def test_overload_is_refused_with_a_time_to_retry(system: System) -> None:
     async with AsyncClient(system.grpc) as client:
-        calls = [client.generate.Generate(request_of("rock", duration_s=300, seed=seed)) for seed in range(30)]
+        calls = [client.generate.Generate(build_request("rock", duration_s=300, seed=seed)) for seed in range(30)]
         first = await asyncio.gather(*(call.read() for call in calls), return_exceptions=True)
         refused = [one for one in first if isinstance(one, Exception)]
         for call in calls:
@@ -256,11 +256,11 @@ async def test_overload_is_refused_with_a_time_to_retry(system: System) -> None:
 async def test_a_performance_obeys_while_it_plays(system: System, taste_id: str) -> None:
     async with AsyncClient(system.grpc) as client:
         call = client.generate.Perform()
-        opening = request_of("calm piano")
+        opening = build_request("calm piano")
         await call.write(
             generate_pb2.PerformRequest(opening=generate_pb2.PerformOpening(recipe=opening.recipe, seed=1))
         )
-        changed = request_of("fast energetic rock", taste_id=taste_id).recipe
+        changed = build_request("fast energetic rock", taste_id=taste_id).recipe
         recipes, in_force = set(), None
         for index in range(40):
             response = await asyncio.wait_for(call.read(), 10)

@@ -16,16 +16,16 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from benchmarks.checkpoints import TINY_MELODY, make_checkpoint
+from support.checkpoints import TINY_MELODY, make_checkpoint
 from support.sounds import write_sound
 from tests.system.conftest import System, start, stop
 from tests.system.test_performances import opened, until
 
 from resonance.audio.wav import pcm_in
-from resonance.client import AsyncClient
+from resonance.client.client import AsyncClient
+from resonance.client.requests import build_request
 from resonance.errors import InvalidInput, ResonanceError, Unsupported
 from resonance.ids import sha256_hex
-from resonance.requests import request_of
 from resonance.v1 import generate_pb2
 
 
@@ -84,7 +84,7 @@ async def test_a_take_with_a_tune_is_kept_resumed_and_told_from_another(
     async with AsyncClient(melodic.grpc) as client:
         song = await client.make("jazz", duration_s=2.0, seed=1, request_id="tune-one", melody=sound)
         assert len(song.take.melody_sha256) == 64
-        request = request_of("jazz", duration_s=2.0, seed=1, request_id="tune-one", melody=sound)
+        request = build_request("jazz", duration_s=2.0, seed=1, request_id="tune-one", melody=sound)
         request.resume_sample_offset = 1_000
         rest = b"".join([event.chunk.data async for event in client.stream(request)])
         assert song.wav.endswith(rest)
@@ -255,7 +255,7 @@ async def test_somebody_who_leaves_while_a_tune_is_decoded_leaves_nothing_behind
     melodic: System, tunes: dict[str, Path]
 ) -> None:
     async with AsyncClient(melodic.grpc) as client:
-        request = request_of("jazz", duration_s=60.0, melody=tunes["e"].read_bytes())
+        request = build_request("jazz", duration_s=60.0, melody=tunes["e"].read_bytes())
         for wait_s in (0.01, 0.1, 0.3):
             leaving = asyncio.ensure_future(anext(client.stream(request)))
             await asyncio.sleep(wait_s)

@@ -1,4 +1,4 @@
-"""`/v1/performances`: the live twin of `Perform` on a WebSocket, through the whole system."""
+"""`/v1/performances`: the live baseline of `Perform` on a WebSocket, through the whole system."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from support import sounds
 from tests.system.conftest import System, start, stop
 
-from resonance.client import Client
+from resonance.client.client import Client
 from resonance.v1 import steering_pb2
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,8 @@ import pytest
 from tests.system.conftest import System, start, stop
 
 from resonance.audio.wav import pcm_in
-from resonance.client import AsyncClient
-from resonance.requests import request_of
+from resonance.client.client import AsyncClient
+from resonance.client.requests import build_request
 
 RATE_HZ = 16_000
 
@@ -72,20 +72,20 @@ def test_a_bad_origin_names_its_field(http: httpx.Client, origin: dict[str, Any]
 async def test_a_cut_take_goes_on_in_a_fresh_process(tmp_path: Path, tiny_folder: Path) -> None:
     """kill -9 in the middle; another process with the same store gives exactly the rest of the music."""
     first = start(tmp_path, tiny_folder)
-    request = request_of("folk guitar", duration_s=20, seed=3, request_id="cut-me")
+    request = build_request("folk guitar", duration_s=20, seed=3, request_id="cut-me")
     heard = b""
     async with AsyncClient(first.grpc) as client:
         async for response in client.stream(request):
             heard += response.chunk.data
             if len(heard) > 2 * 8 * RATE_HZ:
                 break
-    journal = list(tmp_path.rglob("r-cut-me.safetensors*"))
+    checkpoint = list(tmp_path.rglob("r-cut-me.safetensors*"))
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
     first.drain.join()
     assert first.process.stdout is not None
     first.process.stdout.close()
-    assert journal, "no journal was written"
+    assert checkpoint, "no checkpoint was written"
     second = start(tmp_path, tiny_folder)
     try:
         async with AsyncClient(second.grpc) as client:
@@ -93,6 +93,6 @@ async def test_a_cut_take_goes_on_in_a_fresh_process(tmp_path: Path, tiny_folder
             rest = b"".join([response.chunk.data async for response in client.stream(request)])
             whole = pcm_in((await client.make("folk guitar", duration_s=20, seed=3, request_id="never-cut")).wav)
         assert heard + rest == whole
-        assert not list((tmp_path).rglob("*journals/r-cut-me*")), "the journal outlived its take"
+        assert not list((tmp_path).rglob("*checkpoints/r-cut-me*")), "the checkpoint outlived its take"
     finally:
         assert stop(second) == 0

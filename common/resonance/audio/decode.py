@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance.audio.jail import ChildResult, run_child
+from resonance.audio.sandbox import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError, Unavailable
 from resonance.settings import Settings
 
@@ -81,7 +81,7 @@ async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits
     try:
         request = _request(source, folder, sample_rate_hz, limits)
         result = await run_child(
-            "resonance.audio.decode_child", [json.dumps(request)], folder=folder, timeout_s=limits.decode_s_max
+            "resonance.audio.decode_worker", [json.dumps(request)], folder=folder, timeout_s=limits.decode_s_max
         )
         answer = _answer_of(result, limits)
         return await asyncio.to_thread(_accept, folder / "pcm", target, sample_rate_hz, answer)

@@ -13,7 +13,7 @@ ARTIST = "Resonance: made by a machine"
 TITLE_MAX = 200
 
 
-def provenance_of(
+def provenance_texts(
     music: generate_pb2.GenerationStarted | generate_pb2.Take, *, is_live: bool = False
 ) -> dict[str, str]:
     """The texts for `wav_header`, by INFO chunk.

@@ -4,10 +4,10 @@ from typing import Any
 
 import grpc
 
+from resonance.rpc.auth import Authenticator
 from resonance.rpc.channel import open_channel
-from resonance.rpc.door import Door
 from resonance.rpc.server import STREAM_S_MAX, RpcServer
-from resonance.rpc.status import error_of, http_status_of, rpc_code_of
+from resonance.rpc.status import to_domain_error, to_http_status, to_rpc_code
 from resonance.rpc.validation import validate
 
 # The context of any handler: gRPC parametrises it by messages that no handler of ours needs to name.
@@ -15,12 +15,12 @@ ServerContext = grpc.aio.ServicerContext[Any, Any]
 
 __all__ = [
     "STREAM_S_MAX",
-    "Door",
+    "Authenticator",
     "RpcServer",
     "ServerContext",
-    "error_of",
-    "http_status_of",
     "open_channel",
-    "rpc_code_of",
+    "to_domain_error",
+    "to_http_status",
+    "to_rpc_code",
     "validate",
 ]

@@ -9,7 +9,7 @@ from typing import Any, cast
 import grpc
 
 from resonance.identity import caller_key, current_owner
-from resonance.rpc.door import KEY_HEADER, MUST_CHECK_HEADER, OWNER_HEADER, SERVICE_HEADER
+from resonance.rpc.auth import KEY_HEADER, MUST_CHECK_HEADER, OWNER_HEADER, SERVICE_HEADER
 from resonance.rpc.server import MESSAGE_BYTES_MAX
 
 # Only calls that change nothing, or that carry an id of the caller's making, are tried again by themselves.

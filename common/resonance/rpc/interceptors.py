@@ -15,12 +15,12 @@ from google.protobuf.message import Message
 from resonance.errors import ResonanceError
 from resonance.identity import set_owner
 from resonance.rpc import status
-from resonance.rpc.door import Door
+from resonance.rpc.auth import Authenticator
 from resonance.rpc.validation import validate
 from resonance.telemetry.metrics import RPC_SECONDS
 
 # Here a link's token is all that is asked for.
-_PUBLIC = frozenset({"/resonance.v1.HandoutService/ReadHandout"})
+_PUBLIC = frozenset({"/resonance.v1.ShareService/ReadShareLink"})
 _log = structlog.get_logger("rpc")
 
 
@@ -30,7 +30,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     A streaming handler is rebuilt and iterated inside our own `try`, because gRPC calls it once and iterates it later.
     """
 
-    def __init__(self, door: Door | None = None) -> None:
+    def __init__(self, door: Authenticator | None = None) -> None:
         self._door = door
 
     async def intercept_service(
@@ -60,7 +60,7 @@ def _kind_of(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[str, Callable[..
 
 
 def _wrap_unary(
-    inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, door: Door | None
+    inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, door: Authenticator | None
 ) -> Callable[..., Awaitable[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         started_s = time.perf_counter()
@@ -78,7 +78,7 @@ def _wrap_unary(
 
 
 def _wrap_stream(
-    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, door: Door | None
+    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, door: Authenticator | None
 ) -> Callable[..., AsyncIterator[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         started_s = time.perf_counter()
@@ -96,10 +96,10 @@ def _wrap_stream(
     return handle
 
 
-async def _enter(door: Door | None, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+async def _enter(door: Authenticator | None, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
     """Every call is a task of its own, so that the owner need not be unset."""
     if door is not None and method not in _PUBLIC:
-        caller = await door.caller_of(context.invocation_metadata() or ())
+        caller = await door.authenticate(context.invocation_metadata() or ())
         set_owner(caller.owner, is_vouched_for=caller.is_service)
 
 
@@ -118,11 +118,11 @@ async def _fail(
     if isinstance(failure, grpc.aio.AbortError):
         return
     if isinstance(failure, grpc.aio.AioRpcError):
-        failure = status.error_of(failure)  # a failure of the service behind us is told as it was told to us
+        failure = status.to_domain_error(failure)  # a failure of the service behind us is told as it was told to us
     if not isinstance(failure, ResonanceError):
         _log.error("unexpected error", method=method, exc_info=failure)
         failure = ResonanceError("something broke inside; the log of the service says what", reason="INTERNAL")
-    _record(method, status.rpc_code_of(failure).name, started_s, reason=failure.reason)
+    _record(method, status.to_rpc_code(failure).name, started_s, reason=failure.reason)
     await status.abort(context, failure)
 
 

@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from resonance.rpc.door import Door
+from resonance.rpc.auth import Authenticator
 from resonance.rpc.interceptors import CallInterceptor
 
 MESSAGE_BYTES_MAX = 20 * 1024 * 1024
@@ -37,7 +37,7 @@ class RpcServer:
     >>> await server.start()  # server.address now has the real port
     """
 
-    def __init__(self, address: str, door: Door | None = None) -> None:
+    def __init__(self, address: str, door: Authenticator | None = None) -> None:
         """Without a door every call is the installation's own."""
         self.address = address
         self._server = grpc.aio.server(interceptors=[CallInterceptor(door)], options=_OPTIONS)

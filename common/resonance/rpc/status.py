@@ -41,19 +41,19 @@ _TABLE = (
 )
 
 
-def rpc_code_of(error: ResonanceError) -> grpc.StatusCode:
+def to_rpc_code(error: ResonanceError) -> grpc.StatusCode:
     """The gRPC code of a domain error."""
     return _row_of(error).rpc
 
 
-def http_status_of(error: ResonanceError) -> int:
+def to_http_status(error: ResonanceError) -> int:
     """The HTTP status of a domain error."""
     return _row_of(error).http
 
 
-def status_of(error: ResonanceError) -> status_pb2.Status:
+def to_status(error: ResonanceError) -> status_pb2.Status:
     """The error as google.rpc.Status with ErrorInfo, and BadRequest and RetryInfo where they apply."""
-    status = status_pb2.Status(code=_number_of(rpc_code_of(error)), message=error.message)
+    status = status_pb2.Status(code=_number_of(to_rpc_code(error)), message=error.message)
     _pack(status, error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))
     if error.violations:
         bad = error_details_pb2.BadRequest()
@@ -69,10 +69,10 @@ def status_of(error: ResonanceError) -> status_pb2.Status:
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ResonanceError) -> None:
     """Ends the call with the error's status and details."""
-    await context.abort_with_status(rpc_status.to_status(status_of(error)))
+    await context.abort_with_status(rpc_status.to_status(to_status(error)))
 
 
-def error_of(failure: grpc.aio.AioRpcError) -> ResonanceError:
+def to_domain_error(failure: grpc.aio.AioRpcError) -> ResonanceError:
     """The domain error that a failed call carries; what carries none becomes the row of its code."""
     row = next((row for row in _TABLE if row.rpc == failure.code()), _TABLE[-1])
     message = failure.details() or f"the call failed with {failure.code().name}"

@@ -41,7 +41,7 @@ def validate(message: Message) -> None:
 
 
 @cache
-def rules_of(field: Field) -> rules_pb2.Rules:
+def read_rules(field: Field) -> rules_pb2.Rules:
     """The rules that the .proto declares for the field; empty where it declares none."""
     return field.GetOptions().Extensions[rules_pb2.rules]
 
@@ -58,7 +58,7 @@ def is_map(field: Field) -> bool:
 
 def _faults_of(message: Message, path: str) -> Iterator[FieldViolation]:
     for field in message.DESCRIPTOR.fields:
-        name, rules, value = path + field.name, rules_of(field), getattr(message, field.name)
+        name, rules, value = path + field.name, read_rules(field), getattr(message, field.name)
         if is_map(field):
             yield from _count_faults(name, len(value), rules)
             yield from _map_faults(field, name, value, rules)

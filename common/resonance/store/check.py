@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from resonance.errors import DataLoss, NotFound
-from resonance.store.objects import ObjectStore
+from resonance.store.protocol import ObjectStore
 from resonance.store.quarantine import PREFIX
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from resonance.errors import Conflict, NotFound, ResonanceError, Unavailable
 from resonance.ids import sha256_hex
-from resonance.store.objects import StoredObject, check_key
-from resonance.store.sealed import seal, unseal
+from resonance.store.checksummed import seal, unseal
+from resonance.store.protocol import StoredObject, check_key
 
 # A key may be another key's folder (`jobs/a` and `jobs/a/b`). The comma cannot occur in a key, so that the file of the
 # one never takes the name of the other's folder; the number is the version of the footer behind the data.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from resonance.errors import Conflict, DataLoss, NotFound
 from resonance.ids import sha256_hex
-from resonance.store.objects import StoredObject, check_key
+from resonance.store.protocol import StoredObject, check_key
 
 
 class MemoryStore:

@@ -10,9 +10,9 @@ from resonance.errors import invalid_field
 from resonance.settings import Settings
 from resonance.store.files import FileStore
 from resonance.store.memory import MemoryStore
-from resonance.store.objects import ObjectStore
 from resonance.store.owned import OwnedStore
 from resonance.store.probe import probe
+from resonance.store.protocol import ObjectStore
 from resonance.store.quarantine import Quarantine
 from resonance.store.s3 import S3Store
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from resonance.errors import NotFound
 from resonance.identity import current_owner
-from resonance.store.objects import ObjectStore, StoredObject
+from resonance.store.protocol import ObjectStore, StoredObject
 
 # What belongs to whoever made it. All else is content-addressed: it has no name that a user could choose or guess.
 OWNED = (
@@ -16,10 +16,10 @@ OWNED = (
     "takes/",
     "take-index/",
     "requests/",
-    "journals/",
+    "checkpoints/",
     "uploads/",
     "concepts/",
-    "studies/",
+    "calibration_jobs/",
     "calibrations/",
     "given-references/",
 )

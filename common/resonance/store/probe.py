@@ -6,7 +6,7 @@ import asyncio
 import secrets
 
 from resonance.errors import Conflict, FailedPrecondition
-from resonance.store.objects import ObjectStore
+from resonance.store.protocol import ObjectStore
 
 _RACERS = 8
 

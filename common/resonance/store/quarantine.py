@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import structlog
 
 from resonance.errors import DataLoss
-from resonance.store.objects import ObjectStore, StoredObject
+from resonance.store.protocol import ObjectStore, StoredObject
 
 # What these hold follows from something else. Documents that nothing follows from stay where they are, and are refused.
 RECOMPUTED = ("sounds/", "lists/", "tracks/", "clips/", "reference/", "vectors/", "concepts/", "calibrations/")

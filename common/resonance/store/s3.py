@@ -17,8 +17,8 @@ from minio.error import MinioException, S3Error
 
 from resonance.errors import Conflict, FailedPrecondition, NotFound, ResonanceError, Unavailable
 from resonance.ids import sha256_hex
-from resonance.store.objects import StoredObject, check_key
-from resonance.store.sealed import seal, unseal
+from resonance.store.checksummed import seal, unseal
+from resonance.store.protocol import StoredObject, check_key
 
 _THREADS = 16
 _CONNECT_S_MAX = 3.0

@@ -16,29 +16,29 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class StudyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+class CalibrationJobKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
-    STUDY_KIND_UNSPECIFIED: _ClassVar[StudyKind]
-    STUDY_KIND_CALIBRATION: _ClassVar[StudyKind]
-    STUDY_KIND_LAYER_SCAN: _ClassVar[StudyKind]
-    STUDY_KIND_REFERENCE: _ClassVar[StudyKind]
+    CALIBRATION_JOB_KIND_UNSPECIFIED: _ClassVar[CalibrationJobKind]
+    CALIBRATION_JOB_KIND_RANGE: _ClassVar[CalibrationJobKind]
+    CALIBRATION_JOB_KIND_LAYERS: _ClassVar[CalibrationJobKind]
+    CALIBRATION_JOB_KIND_REFERENCE: _ClassVar[CalibrationJobKind]
 
-class StudyState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+class CalibrationJobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
-    STUDY_STATE_UNSPECIFIED: _ClassVar[StudyState]
-    STUDY_STATE_RUNNING: _ClassVar[StudyState]
-    STUDY_STATE_COMPLETED: _ClassVar[StudyState]
-    STUDY_STATE_FAILED: _ClassVar[StudyState]
-    STUDY_STATE_CANCELLED: _ClassVar[StudyState]
-STUDY_KIND_UNSPECIFIED: StudyKind
-STUDY_KIND_CALIBRATION: StudyKind
-STUDY_KIND_LAYER_SCAN: StudyKind
-STUDY_KIND_REFERENCE: StudyKind
-STUDY_STATE_UNSPECIFIED: StudyState
-STUDY_STATE_RUNNING: StudyState
-STUDY_STATE_COMPLETED: StudyState
-STUDY_STATE_FAILED: StudyState
-STUDY_STATE_CANCELLED: StudyState
+    CALIBRATION_JOB_STATE_UNSPECIFIED: _ClassVar[CalibrationJobState]
+    CALIBRATION_JOB_STATE_RUNNING: _ClassVar[CalibrationJobState]
+    CALIBRATION_JOB_STATE_COMPLETED: _ClassVar[CalibrationJobState]
+    CALIBRATION_JOB_STATE_FAILED: _ClassVar[CalibrationJobState]
+    CALIBRATION_JOB_STATE_CANCELLED: _ClassVar[CalibrationJobState]
+CALIBRATION_JOB_KIND_UNSPECIFIED: CalibrationJobKind
+CALIBRATION_JOB_KIND_RANGE: CalibrationJobKind
+CALIBRATION_JOB_KIND_LAYERS: CalibrationJobKind
+CALIBRATION_JOB_KIND_REFERENCE: CalibrationJobKind
+CALIBRATION_JOB_STATE_UNSPECIFIED: CalibrationJobState
+CALIBRATION_JOB_STATE_RUNNING: CalibrationJobState
+CALIBRATION_JOB_STATE_COMPLETED: CalibrationJobState
+CALIBRATION_JOB_STATE_FAILED: CalibrationJobState
+CALIBRATION_JOB_STATE_CANCELLED: CalibrationJobState
 
 class GetExtractorRequest(_message.Message):
     __slots__ = ()
@@ -403,9 +403,9 @@ class LayerRendering(_message.Message):
     passed: bool
     def __init__(self, label: _Optional[str] = ..., effect_up: _Optional[float] = ..., effect_down: _Optional[float] = ..., passed: _Optional[bool] = ...) -> None: ...
 
-class Study(_message.Message):
-    __slots__ = ("study_id", "kind", "concept", "taste_id", "state", "progress", "calibration", "renderings", "error", "create_time", "update_time", "reused", "reference", "layers", "layer_basis")
-    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+class CalibrationJob(_message.Message):
+    __slots__ = ("calibration_job_id", "kind", "concept", "taste_id", "state", "progress", "calibration", "renderings", "error", "create_time", "update_time", "reused", "reference", "layers", "layer_basis")
+    CALIBRATION_JOB_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
     TASTE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -420,11 +420,11 @@ class Study(_message.Message):
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
     LAYER_BASIS_FIELD_NUMBER: _ClassVar[int]
-    study_id: str
-    kind: StudyKind
+    calibration_job_id: str
+    kind: CalibrationJobKind
     concept: str
     taste_id: str
-    state: StudyState
+    state: CalibrationJobState
     progress: Progress
     calibration: Calibration
     renderings: _containers.RepeatedCompositeFieldContainer[LayerRendering]
@@ -435,25 +435,25 @@ class Study(_message.Message):
     reference: ReferenceSummary
     layers: _containers.RepeatedCompositeFieldContainer[LayerScore]
     layer_basis: str
-    def __init__(self, study_id: _Optional[str] = ..., kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., state: _Optional[_Union[StudyState, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., renderings: _Optional[_Iterable[_Union[LayerRendering, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reused: _Optional[int] = ..., reference: _Optional[_Union[ReferenceSummary, _Mapping]] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., layer_basis: _Optional[str] = ...) -> None: ...
+    def __init__(self, calibration_job_id: _Optional[str] = ..., kind: _Optional[_Union[CalibrationJobKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., state: _Optional[_Union[CalibrationJobState, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., renderings: _Optional[_Iterable[_Union[LayerRendering, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reused: _Optional[int] = ..., reference: _Optional[_Union[ReferenceSummary, _Mapping]] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., layer_basis: _Optional[str] = ...) -> None: ...
 
 class ReferenceSummary(_message.Message):
-    __slots__ = ("model_digest", "source", "piece_count", "object_key", "object_sha256", "study_id", "create_time")
+    __slots__ = ("model_digest", "source", "piece_count", "object_key", "object_sha256", "calibration_job_id", "create_time")
     MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     PIECE_COUNT_FIELD_NUMBER: _ClassVar[int]
     OBJECT_KEY_FIELD_NUMBER: _ClassVar[int]
     OBJECT_SHA256_FIELD_NUMBER: _ClassVar[int]
-    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_JOB_ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     model_digest: str
     source: str
     piece_count: int
     object_key: str
     object_sha256: str
-    study_id: str
+    calibration_job_id: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, model_digest: _Optional[str] = ..., source: _Optional[str] = ..., piece_count: _Optional[int] = ..., object_key: _Optional[str] = ..., object_sha256: _Optional[str] = ..., study_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, model_digest: _Optional[str] = ..., source: _Optional[str] = ..., piece_count: _Optional[int] = ..., object_key: _Optional[str] = ..., object_sha256: _Optional[str] = ..., calibration_job_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetReferenceRequest(_message.Message):
     __slots__ = ()
@@ -487,7 +487,7 @@ class GetCalibrationResponse(_message.Message):
     strength_max: float
     def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ...) -> None: ...
 
-class StartStudyRequest(_message.Message):
+class StartCalibrationJobRequest(_message.Message):
     __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music", "apply")
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
@@ -497,7 +497,7 @@ class StartStudyRequest(_message.Message):
     CLIP_S_FIELD_NUMBER: _ClassVar[int]
     MUSIC_FIELD_NUMBER: _ClassVar[int]
     APPLY_FIELD_NUMBER: _ClassVar[int]
-    kind: StudyKind
+    kind: CalibrationJobKind
     concept: str
     taste_id: str
     strengths: _containers.RepeatedScalarFieldContainer[float]
@@ -505,49 +505,49 @@ class StartStudyRequest(_message.Message):
     clip_s: float
     music: _containers.RepeatedCompositeFieldContainer[MusicSource]
     apply: bool
-    def __init__(self, kind: _Optional[_Union[StudyKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ..., apply: _Optional[bool] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[CalibrationJobKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ..., apply: _Optional[bool] = ...) -> None: ...
 
-class StartStudyResponse(_message.Message):
-    __slots__ = ("study",)
-    STUDY_FIELD_NUMBER: _ClassVar[int]
-    study: Study
-    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ...) -> None: ...
+class StartCalibrationJobResponse(_message.Message):
+    __slots__ = ("calibration_job",)
+    CALIBRATION_JOB_FIELD_NUMBER: _ClassVar[int]
+    calibration_job: CalibrationJob
+    def __init__(self, calibration_job: _Optional[_Union[CalibrationJob, _Mapping]] = ...) -> None: ...
 
-class GetStudyRequest(_message.Message):
-    __slots__ = ("study_id",)
-    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
-    study_id: str
-    def __init__(self, study_id: _Optional[str] = ...) -> None: ...
+class GetCalibrationJobRequest(_message.Message):
+    __slots__ = ("calibration_job_id",)
+    CALIBRATION_JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    calibration_job_id: str
+    def __init__(self, calibration_job_id: _Optional[str] = ...) -> None: ...
 
-class GetStudyResponse(_message.Message):
-    __slots__ = ("study",)
-    STUDY_FIELD_NUMBER: _ClassVar[int]
-    study: Study
-    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ...) -> None: ...
+class GetCalibrationJobResponse(_message.Message):
+    __slots__ = ("calibration_job",)
+    CALIBRATION_JOB_FIELD_NUMBER: _ClassVar[int]
+    calibration_job: CalibrationJob
+    def __init__(self, calibration_job: _Optional[_Union[CalibrationJob, _Mapping]] = ...) -> None: ...
 
-class WatchStudyRequest(_message.Message):
-    __slots__ = ("study_id",)
-    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
-    study_id: str
-    def __init__(self, study_id: _Optional[str] = ...) -> None: ...
+class WatchCalibrationJobRequest(_message.Message):
+    __slots__ = ("calibration_job_id",)
+    CALIBRATION_JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    calibration_job_id: str
+    def __init__(self, calibration_job_id: _Optional[str] = ...) -> None: ...
 
-class WatchStudyResponse(_message.Message):
-    __slots__ = ("study",)
-    STUDY_FIELD_NUMBER: _ClassVar[int]
-    study: Study
-    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ...) -> None: ...
+class WatchCalibrationJobResponse(_message.Message):
+    __slots__ = ("calibration_job",)
+    CALIBRATION_JOB_FIELD_NUMBER: _ClassVar[int]
+    calibration_job: CalibrationJob
+    def __init__(self, calibration_job: _Optional[_Union[CalibrationJob, _Mapping]] = ...) -> None: ...
 
-class CancelStudyRequest(_message.Message):
-    __slots__ = ("study_id",)
-    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
-    study_id: str
-    def __init__(self, study_id: _Optional[str] = ...) -> None: ...
+class CancelCalibrationJobRequest(_message.Message):
+    __slots__ = ("calibration_job_id",)
+    CALIBRATION_JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    calibration_job_id: str
+    def __init__(self, calibration_job_id: _Optional[str] = ...) -> None: ...
 
-class CancelStudyResponse(_message.Message):
-    __slots__ = ("study",)
-    STUDY_FIELD_NUMBER: _ClassVar[int]
-    study: Study
-    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ...) -> None: ...
+class CancelCalibrationJobResponse(_message.Message):
+    __slots__ = ("calibration_job",)
+    CALIBRATION_JOB_FIELD_NUMBER: _ClassVar[int]
+    calibration_job: CalibrationJob
+    def __init__(self, calibration_job: _Optional[_Union[CalibrationJob, _Mapping]] = ...) -> None: ...
 
 class RefineRequest(_message.Message):
     __slots__ = ("text", "sliders", "previous")

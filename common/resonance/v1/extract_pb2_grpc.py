@@ -75,25 +75,25 @@ class ExtractServiceStub:
                 request_serializer=resonance_dot_v1_dot_extract__pb2.ScanLayersRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_extract__pb2.ScanLayersResponse.FromString,
                 _registered_method=True)
-        self.StartStudy = channel.unary_unary(
-                '/resonance.v1.ExtractService/StartStudy',
-                request_serializer=resonance_dot_v1_dot_extract__pb2.StartStudyRequest.SerializeToString,
-                response_deserializer=resonance_dot_v1_dot_extract__pb2.StartStudyResponse.FromString,
+        self.StartCalibrationJob = channel.unary_unary(
+                '/resonance.v1.ExtractService/StartCalibrationJob',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.StartCalibrationJobRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.StartCalibrationJobResponse.FromString,
                 _registered_method=True)
-        self.GetStudy = channel.unary_unary(
-                '/resonance.v1.ExtractService/GetStudy',
-                request_serializer=resonance_dot_v1_dot_extract__pb2.GetStudyRequest.SerializeToString,
-                response_deserializer=resonance_dot_v1_dot_extract__pb2.GetStudyResponse.FromString,
+        self.GetCalibrationJob = channel.unary_unary(
+                '/resonance.v1.ExtractService/GetCalibrationJob',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.GetCalibrationJobRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.GetCalibrationJobResponse.FromString,
                 _registered_method=True)
-        self.WatchStudy = channel.unary_stream(
-                '/resonance.v1.ExtractService/WatchStudy',
-                request_serializer=resonance_dot_v1_dot_extract__pb2.WatchStudyRequest.SerializeToString,
-                response_deserializer=resonance_dot_v1_dot_extract__pb2.WatchStudyResponse.FromString,
+        self.WatchCalibrationJob = channel.unary_stream(
+                '/resonance.v1.ExtractService/WatchCalibrationJob',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.WatchCalibrationJobRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.WatchCalibrationJobResponse.FromString,
                 _registered_method=True)
-        self.CancelStudy = channel.unary_unary(
-                '/resonance.v1.ExtractService/CancelStudy',
-                request_serializer=resonance_dot_v1_dot_extract__pb2.CancelStudyRequest.SerializeToString,
-                response_deserializer=resonance_dot_v1_dot_extract__pb2.CancelStudyResponse.FromString,
+        self.CancelCalibrationJob = channel.unary_unary(
+                '/resonance.v1.ExtractService/CancelCalibrationJob',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.CancelCalibrationJobRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.CancelCalibrationJobResponse.FromString,
                 _registered_method=True)
         self.GetCalibration = channel.unary_unary(
                 '/resonance.v1.ExtractService/GetCalibration',
@@ -174,30 +174,30 @@ class ExtractServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def StartStudy(self, request, context):
-        """StartStudy begins a calibration or a layer scan, or goes on with one that was cancelled or cut off: what was measured is not
+    def StartCalibrationJob(self, request, context):
+        """StartCalibrationJob begins a calibration or a layer scan, or goes on with one that was cancelled or cut off: what was measured is not
         measured again. It runs on without the caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetStudy(self, request, context):
-        """GetStudy describes a study.
+    def GetCalibrationJob(self, request, context):
+        """GetCalibrationJob describes a calibration job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def WatchStudy(self, request, context):
-        """WatchStudy sends the study now and at every change, until it is final.
+    def WatchCalibrationJob(self, request, context):
+        """WatchCalibrationJob sends the calibration job now and at every change, until it is final.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CancelStudy(self, request, context):
-        """CancelStudy stops a study after the rendering in hand; StartStudy with the same request resumes it.
+    def CancelCalibrationJob(self, request, context):
+        """CancelCalibrationJob stops a calibration job after the rendering in hand; StartCalibrationJob with the same request resumes it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -267,25 +267,25 @@ def add_ExtractServiceServicer_to_server(servicer, server):
                     request_deserializer=resonance_dot_v1_dot_extract__pb2.ScanLayersRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_extract__pb2.ScanLayersResponse.SerializeToString,
             ),
-            'StartStudy': grpc.unary_unary_rpc_method_handler(
-                    servicer.StartStudy,
-                    request_deserializer=resonance_dot_v1_dot_extract__pb2.StartStudyRequest.FromString,
-                    response_serializer=resonance_dot_v1_dot_extract__pb2.StartStudyResponse.SerializeToString,
+            'StartCalibrationJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartCalibrationJob,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.StartCalibrationJobRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.StartCalibrationJobResponse.SerializeToString,
             ),
-            'GetStudy': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetStudy,
-                    request_deserializer=resonance_dot_v1_dot_extract__pb2.GetStudyRequest.FromString,
-                    response_serializer=resonance_dot_v1_dot_extract__pb2.GetStudyResponse.SerializeToString,
+            'GetCalibrationJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCalibrationJob,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.GetCalibrationJobRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.GetCalibrationJobResponse.SerializeToString,
             ),
-            'WatchStudy': grpc.unary_stream_rpc_method_handler(
-                    servicer.WatchStudy,
-                    request_deserializer=resonance_dot_v1_dot_extract__pb2.WatchStudyRequest.FromString,
-                    response_serializer=resonance_dot_v1_dot_extract__pb2.WatchStudyResponse.SerializeToString,
+            'WatchCalibrationJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchCalibrationJob,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.WatchCalibrationJobRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.WatchCalibrationJobResponse.SerializeToString,
             ),
-            'CancelStudy': grpc.unary_unary_rpc_method_handler(
-                    servicer.CancelStudy,
-                    request_deserializer=resonance_dot_v1_dot_extract__pb2.CancelStudyRequest.FromString,
-                    response_serializer=resonance_dot_v1_dot_extract__pb2.CancelStudyResponse.SerializeToString,
+            'CancelCalibrationJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelCalibrationJob,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.CancelCalibrationJobRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.CancelCalibrationJobResponse.SerializeToString,
             ),
             'GetCalibration': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCalibration,
@@ -531,7 +531,7 @@ class ExtractService:
             _registered_method=True)
 
     @staticmethod
-    def StartStudy(request,
+    def StartCalibrationJob(request,
             target,
             options=(),
             channel_credentials=None,
@@ -544,9 +544,9 @@ class ExtractService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/resonance.v1.ExtractService/StartStudy',
-            resonance_dot_v1_dot_extract__pb2.StartStudyRequest.SerializeToString,
-            resonance_dot_v1_dot_extract__pb2.StartStudyResponse.FromString,
+            '/resonance.v1.ExtractService/StartCalibrationJob',
+            resonance_dot_v1_dot_extract__pb2.StartCalibrationJobRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.StartCalibrationJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -558,7 +558,7 @@ class ExtractService:
             _registered_method=True)
 
     @staticmethod
-    def GetStudy(request,
+    def GetCalibrationJob(request,
             target,
             options=(),
             channel_credentials=None,
@@ -571,9 +571,9 @@ class ExtractService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/resonance.v1.ExtractService/GetStudy',
-            resonance_dot_v1_dot_extract__pb2.GetStudyRequest.SerializeToString,
-            resonance_dot_v1_dot_extract__pb2.GetStudyResponse.FromString,
+            '/resonance.v1.ExtractService/GetCalibrationJob',
+            resonance_dot_v1_dot_extract__pb2.GetCalibrationJobRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.GetCalibrationJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -585,7 +585,7 @@ class ExtractService:
             _registered_method=True)
 
     @staticmethod
-    def WatchStudy(request,
+    def WatchCalibrationJob(request,
             target,
             options=(),
             channel_credentials=None,
@@ -598,9 +598,9 @@ class ExtractService:
         return grpc.experimental.unary_stream(
             request,
             target,
-            '/resonance.v1.ExtractService/WatchStudy',
-            resonance_dot_v1_dot_extract__pb2.WatchStudyRequest.SerializeToString,
-            resonance_dot_v1_dot_extract__pb2.WatchStudyResponse.FromString,
+            '/resonance.v1.ExtractService/WatchCalibrationJob',
+            resonance_dot_v1_dot_extract__pb2.WatchCalibrationJobRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.WatchCalibrationJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -612,7 +612,7 @@ class ExtractService:
             _registered_method=True)
 
     @staticmethod
-    def CancelStudy(request,
+    def CancelCalibrationJob(request,
             target,
             options=(),
             channel_credentials=None,
@@ -625,9 +625,9 @@ class ExtractService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/resonance.v1.ExtractService/CancelStudy',
-            resonance_dot_v1_dot_extract__pb2.CancelStudyRequest.SerializeToString,
-            resonance_dot_v1_dot_extract__pb2.CancelStudyResponse.FromString,
+            '/resonance.v1.ExtractService/CancelCalibrationJob',
+            resonance_dot_v1_dot_extract__pb2.CancelCalibrationJobRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.CancelCalibrationJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

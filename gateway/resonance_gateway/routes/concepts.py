@@ -12,11 +12,15 @@ from starlette.responses import JSONResponse, Response
 
 from resonance.errors import NotFound, Unavailable
 from resonance_gateway.bodies import CalibrationBody, ConceptBody
-from resonance_gateway.operations import json_response, message_schema, operation
-from resonance_gateway.presence import while_present
-from resonance_gateway.requests import backends_of, concept_name_in_path, read_json
-from resonance_gateway.routes.studies import STUDY_SCHEMA, start_concept_study, wants_to_wait
-from resonance_gateway.sse import Event, event_stream
+from resonance_gateway.http.disconnect import cancel_on_disconnect
+from resonance_gateway.http.requests import concept_name_in_path, open_services, read_json
+from resonance_gateway.http.sse import Event, event_stream
+from resonance_gateway.routes.calibration_jobs import (
+    CALIBRATION_JOB_SCHEMA,
+    start_concept_calibration_job,
+    wants_to_wait,
+)
+from resonance_gateway.schema.operations import json_response, message_schema, operation
 
 Events = AsyncGenerator[tuple[str, dict[str, Any]], None]
 
@@ -39,7 +43,7 @@ class Concepts(HTTPEndpoint):
         faults=(503,),
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse({"concepts": await backends_of(request).concepts()})
+        return JSONResponse({"concepts": await open_services(request).concepts()})
 
     @operation(
         summary="Make a concept from pairs of prompts or of music; with Accept: text/event-stream its progress is told",
@@ -51,7 +55,7 @@ class Concepts(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, ConceptBody)
-        events = backends_of(request).compute_concept(body)
+        events = open_services(request).compute_concept(body)
         return await _answer(request, events, status=201, location=f"/v1/concepts/{body.name}/calibration")
 
 
@@ -66,7 +70,7 @@ class ConceptCalibration(HTTPEndpoint):
     )
     async def get(self, request: Request) -> Response:
         name = concept_name_in_path(request)
-        for concept in await backends_of(request).concepts():
+        for concept in await open_services(request).concepts():
             if concept["name"] == name:
                 return JSONResponse(concept)
         raise NotFound(f"there is no concept {name}; GET /v1/concepts lists them")
@@ -77,15 +81,17 @@ class ConceptCalibration(HTTPEndpoint):
         body=CalibrationBody,
         responses={
             200: json_response("The concept with its calibration", _CONCEPT),
-            202: json_response("With Prefer: respond-async: the study, to follow under Location", STUDY_SCHEMA),
+            202: json_response(
+                "With Prefer: respond-async: the calibration job, to follow under Location", CALIBRATION_JOB_SCHEMA
+            ),
         },
         faults=_FAULTS,
     )
     async def post(self, request: Request) -> Response:
         if not wants_to_wait(request):
-            return await start_concept_study(request, kind="calibration")
+            return await start_concept_calibration_job(request, kind="range")
         name, body = concept_name_in_path(request), await read_json(request, CalibrationBody)
-        return await _answer(request, backends_of(request).calibrate_concept(name, body), status=200)
+        return await _answer(request, open_services(request).calibrate_concept(name, body), status=200)
 
 
 class ConceptLayers(HTTPEndpoint):
@@ -99,26 +105,26 @@ class ConceptLayers(HTTPEndpoint):
     )
     async def get(self, request: Request) -> Response:
         name = concept_name_in_path(request)
-        return JSONResponse(await while_present(request, backends_of(request).scan_layers(name)))
+        return JSONResponse(await cancel_on_disconnect(request, open_services(request).scan_layers(name)))
 
     @operation(
         summary="Render a concept at its three best layers, at all, and with the one reduced direction, in the background",
-        tag="studies",
+        tag="calibration_jobs",
         body=CalibrationBody,
-        responses={202: json_response("It runs; follow it under Location", STUDY_SCHEMA)},
-        headers={"Location": "Where the study is."},
+        responses={202: json_response("It runs; follow it under Location", CALIBRATION_JOB_SCHEMA)},
+        headers={"Location": "Where the calibration job is."},
         faults=_FAULTS,
     )
     async def post(self, request: Request) -> Response:
-        return await start_concept_study(request, kind="layer_scan")
+        return await start_concept_calibration_job(request, kind="layers")
 
 
 async def _answer(request: Request, events: Events, *, status: int, location: str | None = None) -> Response:
     """The last event as JSON, or all of them as they come for a caller who accepts an event stream."""
     if "text/event-stream" in request.headers.get("accept", ""):
         told = _told(events)
-        return event_stream(await while_present(request, _first(told)), told)
-    concept = await while_present(request, _last(events))
+        return event_stream(await cancel_on_disconnect(request, _first(told)), told)
+    concept = await cancel_on_disconnect(request, _last(events))
     return JSONResponse(concept, status_code=status, headers={"Location": location} if location else None)
 
 

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resonance_gateway.bodies import GenerationBody
-from resonance_gateway.operations import operation
-from resonance_gateway.presence import while_present
-from resonance_gateway.requests import backends_of, read_json, request_id_of
-from resonance_gateway.take_response import HEADERS, RAW_TYPE, take_response
+from resonance_gateway.http.disconnect import cancel_on_disconnect
+from resonance_gateway.http.requests import open_services, read_json, resolve_request_id
+from resonance_gateway.http.take_response import HEADERS, RAW_TYPE, take_response
+from resonance_gateway.schema.operations import operation
 
 
 class Generations(HTTPEndpoint):
@@ -33,5 +33,5 @@ class Generations(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, GenerationBody)
-        request_id = request_id_of(request, body.request_id)
-        return take_response(await while_present(request, backends_of(request).generate(body, request_id)))
+        request_id = resolve_request_id(request, body.request_id)
+        return take_response(await cancel_on_disconnect(request, open_services(request).generate(body, request_id)))

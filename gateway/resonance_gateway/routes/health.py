@@ -6,8 +6,8 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from resonance_gateway.operations import json_response, operation
-from resonance_gateway.requests import backends_of
+from resonance_gateway.http.requests import open_services
+from resonance_gateway.schema.operations import json_response, operation
 
 _STATE = {"type": "string", "enum": ["ok", "not_serving", "unreachable"]}
 _HEALTH = {
@@ -29,7 +29,7 @@ class Health(HTTPEndpoint):
         responses={200: json_response("Everything serves", _HEALTH), 503: json_response("Something does not", _HEALTH)},
     )
     async def get(self, request: Request) -> Response:
-        services = await backends_of(request).health()
+        services = await open_services(request).health()
         is_well = all(state == "ok" for state in services.values())
         body = {"status": "ok" if is_well else "degraded", "services": services}
         return JSONResponse(body, status_code=200 if is_well else 503)

@@ -6,8 +6,8 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from resonance_gateway.operations import json_response, message_schema, operation
-from resonance_gateway.requests import backends_of
+from resonance_gateway.http.requests import open_services
+from resonance_gateway.schema.operations import json_response, message_schema, operation
 
 _MODELS = {
     "type": "object",
@@ -23,4 +23,4 @@ class Models(HTTPEndpoint):
         summary="The loaded models", tag="models", responses={200: json_response("The models", _MODELS)}, faults=(503,)
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse({"models": [await backends_of(request).model()]})
+        return JSONResponse({"models": [await open_services(request).model()]})

@@ -10,10 +10,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
 from resonance.ids import new_request_id
-from resonance_gateway.backends import Backends
 from resonance_gateway.bodies import MELODY_TEXT_MAX, ControlBody, MalformedError, PerformanceBody, parse
-from resonance_gateway.live_performance import LivePerformance
-from resonance_gateway.problems import problem_fields
+from resonance_gateway.http.problems import problem_fields
+from resonance_gateway.services.live_performance import LivePerformance
+from resonance_gateway.services.services import Services
 
 OPENING_S_MAX = 30.0
 # RFC 6455, section 7.4.1, and the registry of close codes.
@@ -29,7 +29,7 @@ async def performances(websocket: WebSocket) -> None:
     closed: 1000 when finished, 1008 for the caller's faults, 1013 when another time is better, 1011 for ours.
     """
     await websocket.accept()
-    backends: Backends = websocket.app.state.backends
+    backends: Services = websocket.app.state.backends
     try:
         with suppress(WebSocketDisconnect):
             await _perform(websocket, backends)
@@ -40,7 +40,7 @@ async def performances(websocket: WebSocket) -> None:
             await websocket.close(_close_code(error))
 
 
-async def _perform(websocket: WebSocket, backends: Backends) -> None:
+async def _perform(websocket: WebSocket, backends: Services) -> None:
     opening = await _opening_of(websocket)
     live = backends.perform(opening, opening.request_id or new_request_id())
     tasks = [asyncio.create_task(_tell(websocket, live)), asyncio.create_task(_obey(websocket, live))]

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from resonance_gateway.bodies import RefinementBody
-from resonance_gateway.operations import json_response, message_schema, operation
-from resonance_gateway.presence import while_present
-from resonance_gateway.requests import backends_of, read_json
+from resonance_gateway.http.disconnect import cancel_on_disconnect
+from resonance_gateway.http.requests import open_services, read_json
+from resonance_gateway.schema.operations import json_response, message_schema, operation
 
 
 class Refinements(HTTPEndpoint):
@@ -24,4 +24,4 @@ class Refinements(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, RefinementBody)
-        return JSONResponse(await while_present(request, backends_of(request).refine(body)))
+        return JSONResponse(await cancel_on_disconnect(request, open_services(request).refine(body)))

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from resonance.identity import set_caller_key
 from resonance_gateway.bodies import Body
-from resonance_gateway.middleware import KEY_COOKIE
-from resonance_gateway.operations import operation
-from resonance_gateway.requests import backends_of, read_json
+from resonance_gateway.http.middleware import KEY_COOKIE
+from resonance_gateway.http.requests import open_services, read_json
+from resonance_gateway.schema.operations import operation
 
 _KEPT_S = 30 * 86_400
 
@@ -37,7 +37,7 @@ class Session(HTTPEndpoint):
     async def post(self, request: Request) -> Response:
         body = await read_json(request, SessionBody)
         set_caller_key(body.key)
-        await backends_of(request).model()  # whoever answers has looked at the key
+        await open_services(request).model()  # whoever answers has looked at the key
         answer = Response(status_code=204)
         answer.set_cookie(
             KEY_COOKIE,

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from resonance_gateway.bodies import PageQuery
-from resonance_gateway.operations import json_response, message_schema, operation, page_schema
-from resonance_gateway.presence import while_present
-from resonance_gateway.requests import backends_of, name_in_path, read_query
-from resonance_gateway.take_response import HEADERS, header_of, paced, take_headers
+from resonance_gateway.http.disconnect import cancel_on_disconnect
+from resonance_gateway.http.requests import name_in_path, open_services, read_query
+from resonance_gateway.http.take_response import HEADERS, build_wav_header, paced, take_headers
+from resonance_gateway.schema.operations import json_response, message_schema, operation, page_schema
 
 _TAKE = message_schema("Take")
 _WAV = {"type": "string", "format": "binary"}
@@ -33,7 +33,7 @@ class Takes(HTTPEndpoint):
         faults=(422, 503),
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse(await backends_of(request).takes(read_query(request, PageQuery)))
+        return JSONResponse(await open_services(request).takes(read_query(request, PageQuery)))
 
 
 class Take(HTTPEndpoint):
@@ -43,13 +43,13 @@ class Take(HTTPEndpoint):
         summary="One finished take", tag="takes", responses={200: json_response("The take", _TAKE)}, faults=(404, 503)
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse(await backends_of(request).take(name_in_path(request, "request_id", "take")))
+        return JSONResponse(await open_services(request).take(name_in_path(request, "request_id", "take")))
 
     @operation(
         summary="Remove a take and its audio", tag="takes", responses={204: ("Removed", "", {})}, faults=(404, 503)
     )
     async def delete(self, request: Request) -> Response:
-        await backends_of(request).delete_take(name_in_path(request, "request_id", "take"))
+        await open_services(request).delete_take(name_in_path(request, "request_id", "take"))
         return Response(status_code=204)
 
 
@@ -65,16 +65,16 @@ class TakeAudio(HTTPEndpoint):
     )
     async def get(self, request: Request) -> Response:
         request_id = name_in_path(request, "request_id", "take")
-        return await while_present(request, _audio(request, request_id))
+        return await cancel_on_disconnect(request, _audio(request, request_id))
 
 
 async def _audio(request: Request, request_id: str) -> Response:
-    take = await backends_of(request).replay(request_id)
-    header = header_of(take.opening)
+    take = await open_services(request).replay(request_id)
+    header = build_wav_header(take.opening)
     size = len(header) + take.byte_count
     headers = take_headers(take.opening) | {"Accept-Ranges": "bytes", "X-Request-Id": request_id}
     headers["Content-Disposition"] = f'attachment; filename="resonance-{request_id}.wav"'
-    span = span_of(request.headers.get("range", ""), size)
+    span = parse_byte_range(request.headers.get("range", ""), size)
     if request.method == "HEAD" or span is None:
         await take.close()
         if span is None:
@@ -89,7 +89,7 @@ async def _audio(request: Request, request_id: str) -> Response:
     return StreamingResponse(pieces, status_code=200 if whole else 206, media_type="audio/wav", headers=headers)
 
 
-def span_of(header: str, size: int) -> tuple[int, int] | None:
+def parse_byte_range(header: str, size: int) -> tuple[int, int] | None:
     """The asked bytes as [start, end); everything where no readable range was asked; None where none exists."""
     asked = _RANGE.fullmatch(header.strip())
     if not asked:

@@ -11,18 +11,18 @@ from starlette.responses import JSONResponse, Response
 
 from resonance.errors import ResonanceError
 from resonance_gateway.bodies import MalformedError, PageQuery, TasteBody, UploadFields
-from resonance_gateway.incoming import Incoming
-from resonance_gateway.operations import json_response, message_schema, operation, page_schema
-from resonance_gateway.requests import (
-    backends_of,
-    media_type_of,
+from resonance_gateway.http.body_stream import BodyStream
+from resonance_gateway.http.multipart import MultipartUpload
+from resonance_gateway.http.requests import (
+    media_type,
+    open_services,
     read_json,
     read_query,
-    request_id_of,
+    resolve_request_id,
     taste_id_in_path,
 )
-from resonance_gateway.sse import Event, event_stream
-from resonance_gateway.uploads import Upload
+from resonance_gateway.http.sse import Event, event_stream
+from resonance_gateway.schema.operations import json_response, message_schema, operation, page_schema
 
 _FINAL = {"completed", "failed", "cancelled"}
 _JOB = message_schema("Job")
@@ -44,7 +44,7 @@ class Tastes(HTTPEndpoint):
         faults=(422, 503),
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse(await backends_of(request).tastes(read_query(request, PageQuery)))
+        return JSONResponse(await open_services(request).tastes(read_query(request, PageQuery)))
 
     @operation(
         summary="Submit a playlist, by link or by files",
@@ -56,11 +56,11 @@ class Tastes(HTTPEndpoint):
         faults=(400, 409, 413, 415, 422, 429, 503),
     )
     async def post(self, request: Request) -> Response:
-        if media_type_of(request) == "multipart/form-data":
+        if media_type(request) == "multipart/form-data":
             taste = await _upload(request)
         else:
             body = await read_json(request, TasteBody)
-            request_id, backends = request_id_of(request, body.request_id), backends_of(request)
+            request_id, backends = resolve_request_id(request, body.request_id), open_services(request)
             taste = await (backends.submit if body.url else backends.submit_uploads)(body, request_id)
         return JSONResponse(taste, status_code=202, headers={"Location": f"/v1/tastes/{taste['id']}"})
 
@@ -72,7 +72,7 @@ class Taste(HTTPEndpoint):
         summary="One taste", tag="tastes", responses={200: json_response("The taste", TASTE_SCHEMA)}, faults=(404, 503)
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse(await backends_of(request).taste(taste_id_in_path(request)))
+        return JSONResponse(await open_services(request).taste(taste_id_in_path(request)))
 
     @operation(
         summary="Remove a taste; a running one is stopped first",
@@ -81,7 +81,7 @@ class Taste(HTTPEndpoint):
         faults=(404, 503),
     )
     async def delete(self, request: Request) -> Response:
-        await backends_of(request).delete_taste(taste_id_in_path(request))
+        await open_services(request).delete_taste(taste_id_in_path(request))
         return Response(status_code=204)
 
 
@@ -95,7 +95,7 @@ class TasteCancel(HTTPEndpoint):
         faults=(404, 503),
     )
     async def post(self, request: Request) -> Response:
-        return JSONResponse(await backends_of(request).cancel_taste(taste_id_in_path(request)))
+        return JSONResponse(await open_services(request).cancel_taste(taste_id_in_path(request)))
 
 
 class TasteRetry(HTTPEndpoint):
@@ -109,7 +109,7 @@ class TasteRetry(HTTPEndpoint):
         faults=(404, 409, 429, 503),
     )
     async def post(self, request: Request) -> Response:
-        taste = await backends_of(request).retry_taste(taste_id_in_path(request))
+        taste = await open_services(request).retry_taste(taste_id_in_path(request))
         return JSONResponse(taste, status_code=202, headers={"Location": f"/v1/tastes/{taste['id']}"})
 
 
@@ -127,7 +127,7 @@ class TasteEvents(HTTPEndpoint):
     )
     async def get(self, request: Request) -> Response:
         taste_id, after = taste_id_in_path(request), _last_event_id(request)
-        backends = backends_of(request)
+        backends = open_services(request)
         taste = await backends.taste(taste_id)
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
@@ -142,13 +142,13 @@ class TasteEvents(HTTPEndpoint):
 
 async def _upload(request: Request) -> dict[str, object]:
     """Files are passed on as they come."""
-    incoming = Incoming(request)
-    upload = Upload(request.headers["content-type"], incoming.chunks())
+    incoming = BodyStream(request)
+    upload = MultipartUpload(request.headers["content-type"], incoming.chunks())
     try:
         fields = await upload.fields()
-        request_id = request_id_of(request, fields.request_id)
+        request_id = resolve_request_id(request, fields.request_id)
         async with aclosing(upload.files()) as files:
-            return await backends_of(request).upload(fields, request_id, files)
+            return await open_services(request).upload(fields, request_id, files)
     except (ResonanceError, MalformedError):
         await incoming.drain()
         raise

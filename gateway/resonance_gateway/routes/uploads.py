@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response
 
 from resonance.errors import ResonanceError, invalid_field
 from resonance_gateway.bodies import Body, check
-from resonance_gateway.incoming import Incoming
-from resonance_gateway.operations import json_response, message_schema, operation
-from resonance_gateway.requests import backends_of, media_type_of, name_in_path, read_json
-from resonance_gateway.rules import rule
+from resonance_gateway.http.body_stream import BodyStream
+from resonance_gateway.http.requests import media_type, name_in_path, open_services, read_json
+from resonance_gateway.schema.limits_from_protos import rule
+from resonance_gateway.schema.operations import json_response, message_schema, operation
 
 TUS = "1.0.0"
 _BYTES_TYPE = "application/offset+octet-stream"
@@ -52,7 +52,7 @@ class Uploads(HTTPEndpoint):
     async def post(self, request: Request) -> Response:
         _check_version(request)
         opening = await _opening_of(request)
-        upload = await backends_of(request).open_upload(opening.filename, opening.byte_count)
+        upload = await open_services(request).open_upload(opening.filename, opening.byte_count)
         location = f"/v1/uploads/{upload['upload_id']}"
         return JSONResponse(upload, status_code=201, headers=_headers_of(upload) | {"Location": location})
 
@@ -75,7 +75,7 @@ class Upload(HTTPEndpoint):
     )
     async def get(self, request: Request) -> Response:
         _check_version(request)
-        upload = await backends_of(request).get_upload(_upload_id_in_path(request))
+        upload = await open_services(request).get_upload(_upload_id_in_path(request))
         return JSONResponse(upload, headers=_headers_of(upload))
 
     @operation(
@@ -89,12 +89,12 @@ class Upload(HTTPEndpoint):
     )
     async def patch(self, request: Request) -> Response:
         _check_version(request)
-        if media_type_of(request) != _BYTES_TYPE:
+        if media_type(request) != _BYTES_TYPE:
             raise HTTPException(415, f"send the bytes with Content-Type: {_BYTES_TYPE}")
         upload_id, offset = _upload_id_in_path(request), _count_in(request, "Upload-Offset")
-        incoming = Incoming(request)
+        incoming = BodyStream(request)
         try:
-            upload = await backends_of(request).write_upload(upload_id, offset, incoming.chunks())
+            upload = await open_services(request).write_upload(upload_id, offset, incoming.chunks())
         except ResonanceError:
             await incoming.drain()
             raise
@@ -108,7 +108,7 @@ class Upload(HTTPEndpoint):
     )
     async def delete(self, request: Request) -> Response:
         _check_version(request)
-        await backends_of(request).delete_upload(_upload_id_in_path(request))
+        await open_services(request).delete_upload(_upload_id_in_path(request))
         return Response(status_code=204, headers={"Tus-Resumable": TUS})
 
 

@@ -10,7 +10,7 @@ import torch
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
-from resonance_model.loaded import LoadedModel
+from resonance_model.loaded_model import LoadedModel
 
 _log = structlog.get_logger("model")
 
@@ -36,7 +36,7 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
         from resonance_model.loaders.transformers import load_transformers
 
         loaded = load_transformers(name, settings, keep_library=keep_library)
-    _log.info("model ready", model=name, backend=loaded.facts.backend, digest=loaded.facts.digest[:12])
+    _log.info("model ready", model=name, backend=loaded.description.backend, digest=loaded.description.digest[:12])
     return loaded
 
 

@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from resonance.errors import NotFound, Unsupported
 from resonance.settings import Settings
 from resonance_model.chroma import CLASS_COUNT, Chroma, ChromaPlan
-from resonance_model.codec import Codec, CodecParts
-from resonance_model.decoder import CrossWeights, Decoder, DecoderWeights, LayerWeights, MelodyWeights
-from resonance_model.delays import delay_of
-from resonance_model.geometry import geometry_of
-from resonance_model.loaded import LoadedModel, MelodyEar, digest_of_state
-from resonance_model.loaders.cards import card_of
-from resonance_model.products import DTYPES, Product, product_of
-from resonance_model.recurrence import recurrence_of
-from resonance_model.shape import DecoderShape, ModelFacts, SamplingDefaults
-from resonance_model.text import EncodeText, T5Text
+from resonance_model.codec.lstm import build_lstm
+from resonance_model.codec.receptive_field import derive_receptive_field
+from resonance_model.codec.stream import Codec, CodecParts
+from resonance_model.config import DecoderConfig, ModelDescription, SamplingDefaults
+from resonance_model.decoder.decoder import CrossWeights, Decoder, DecoderWeights, LayerWeights, MelodyWeights
+from resonance_model.delays import codebook_delay
+from resonance_model.linear import DTYPES, Linear, build_linear
+from resonance_model.loaded_model import ChromaExtractor, LoadedModel, digest_of_state
+from resonance_model.loaders.cards import load_card
+from resonance_model.text_encoder import EncodeText, T5Text
 
 _POSITIONS = 2048
 
@@ -51,9 +51,9 @@ def take_apart(library: Any, name: str, settings: Settings, *, keep_library: boo
     _check(lm, name, channel_count)
     conditioner = lm.condition_provider.conditioners["description"]
     tune = _tune_of(lm)
-    shape = _shape_of(lm, conditioner, channel_count)
-    card = card_of(name, Path(name))
-    facts = ModelFacts(
+    decoder_config = _read_config(lm, conditioner, channel_count)
+    card = load_card(name, Path(name))
+    facts = ModelDescription(
         model_id=name,
         digest=digest_of_state({**lm.state_dict(), **_prefixed(compression)}, {"delays": lm.pattern_provider.delays}),
         backend="audiocraft",
@@ -67,12 +67,12 @@ def take_apart(library: Any, name: str, settings: Settings, *, keep_library: boo
         limits_note=card.limits_note,
     )
     return LoadedModel(
-        facts=facts,
-        shape=shape,
-        decoder=Decoder(_weights_of(lm, conditioner, tune, settings), shape),
+        description=facts,
+        config=decoder_config,
+        decoder=Decoder(_weights_of(lm, conditioner, tune, settings), decoder_config),
         encode_text=_text_of(conditioner),
         codec=Codec(codec_parts(coder), channel_count),
-        hear_melody=_melody_ear_of(tune) if tune is not None else None,
+        melody_chroma=_build_chroma_extractor(tune) if tune is not None else None,
         library=library if keep_library else None,
     )
 
@@ -83,7 +83,7 @@ def _tune_of(lm: Any) -> Any:
     return dict(conditioners.items()).get("self_wav")
 
 
-def _melody_ear_of(tune: Any) -> MelodyEar:
+def _build_chroma_extractor(tune: Any) -> ChromaExtractor:
     """The library's own Demucs takes drums and bass out of the tune, as in training; the pitch classes are ours.
 
     AudioCraft has Demucs listen at a random shift; here the same tune always gives the same classes.
@@ -103,7 +103,7 @@ def _melody_ear_of(tune: Any) -> MelodyEar:
         stems = apply_model(separator, sound, device=tune.device, shifts=0)[:, tune.stem_indices]
         return chroma(convert_audio(stems.sum(1), separator.samplerate, plan.sample_rate_hz, 1)[0, 0].cpu())
 
-    return MelodyEar(sample_rate_hz=plan.sample_rate_hz, classes=classes)
+    return ChromaExtractor(sample_rate_hz=plan.sample_rate_hz, classes=classes)
 
 
 def decoder_layers(library: Any) -> Sequence[nn.Module]:
@@ -122,7 +122,8 @@ def _check(lm: Any, name: str, channel_count: int) -> None:
         (layer.activation is not nn.functional.gelu, "has another activation than GELU"),
         ((layer.cross_attention is None) != (tune is not None), "has no cross-attention, or has it beside a tune"),
         (
-            list(lm.pattern_provider.delays) != [delay_of(book, channel_count) for book in range(lm.num_codebooks)],
+            list(lm.pattern_provider.delays)
+            != [codebook_delay(book, channel_count) for book in range(lm.num_codebooks)],
             "has another delay pattern",
         ),
         (
@@ -152,9 +153,9 @@ def _hears_as_published(tune: Any) -> bool:
     )
 
 
-def _shape_of(lm: Any, conditioner: Any, channel_count: int) -> DecoderShape:
+def _read_config(lm: Any, conditioner: Any, channel_count: int) -> DecoderConfig:
     layer = lm.transformer.layers[0]
-    return DecoderShape(
+    return DecoderConfig(
         layer_count=len(lm.transformer.layers),
         hidden_size=lm.dim,
         head_count=layer.self_attn.num_heads,
@@ -171,8 +172,8 @@ def _weights_of(lm: Any, conditioner: Any, tune: Any, settings: Settings) -> Dec
     def cast(tensor: Tensor) -> Tensor:
         return tensor.detach().to(settings.device, DTYPES[settings.precision]).contiguous()
 
-    def matrix(*parts: Tensor) -> Product:
-        return product_of(torch.cat(parts).detach().to(settings.device), settings.precision)
+    def matrix(*parts: Tensor) -> Linear:
+        return build_linear(torch.cat(parts).detach().to(settings.device), settings.precision)
 
     bridge = conditioner.output_proj
     is_linear = isinstance(bridge, nn.Linear)
@@ -194,7 +195,7 @@ def _weights_of(lm: Any, conditioner: Any, tune: Any, settings: Settings) -> Dec
     )
 
 
-def _layer_of(layer: Any, cast: Callable[[Tensor], Tensor], matrix: Callable[..., Product]) -> LayerWeights:
+def _layer_of(layer: Any, cast: Callable[[Tensor], Tensor], matrix: Callable[..., Linear]) -> LayerWeights:
     """AudioCraft keeps query, key and value in one matrix, for cross-attention too."""
     cross = None
     if layer.cross_attention is not None:
@@ -255,9 +256,9 @@ def codec_parts(compression: Any) -> CodecParts:
         embed=lambda codes: compression.decode_latent(codes.transpose(0, 1)),
         first=convolution,
         first_pad_mode=first.pad_mode,
-        lstm=None if lstm is None else recurrence_of(lstm),
+        lstm=None if lstm is None else build_lstm(lstm),
         upsample=nn.Sequential(*rest),
-        geometry=geometry_of(
+        geometry=derive_receptive_field(
             kernel=convolution.kernel_size[0],
             last_kernel=last.conv.conv.kernel_size[0],
             residual_kernel=max(layer.kernel_size[0] for layer in inner),

@@ -37,7 +37,7 @@ _UNKNOWN = Card(
 )
 
 
-def card_of(name: str, folder: Path) -> Card:
+def load_card(name: str, folder: Path) -> Card:
     """The card beside the weights (`resonance_card.json`), ours and Meta's own, else an honest unknown."""
     path = folder / "resonance_card.json"
     if path.is_file():

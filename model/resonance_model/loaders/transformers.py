@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from resonance.errors import NotFound, Unsupported
 from resonance.settings import Settings
 from resonance_model.chroma import CLASS_COUNT, Chroma, ChromaPlan
-from resonance_model.codec import Codec, CodecParts
-from resonance_model.decoder import CrossWeights, Decoder, DecoderWeights, LayerWeights, MelodyWeights, Norm
-from resonance_model.geometry import geometry_of
-from resonance_model.loaded import LoadedModel, MelodyEar, digest_of_state
-from resonance_model.loaders.cards import card_of
+from resonance_model.codec.lstm import build_lstm
+from resonance_model.codec.receptive_field import derive_receptive_field
+from resonance_model.codec.stream import Codec, CodecParts
+from resonance_model.config import DecoderConfig, ModelDescription, SamplingDefaults
+from resonance_model.decoder.decoder import CrossWeights, Decoder, DecoderWeights, LayerWeights, MelodyWeights, Norm
+from resonance_model.linear import DTYPES, Linear, build_linear
+from resonance_model.loaded_model import ChromaExtractor, LoadedModel, digest_of_state
+from resonance_model.loaders.cards import load_card
 from resonance_model.loaders.embedded import embedded_folder
-from resonance_model.products import DTYPES, Product, product_of
-from resonance_model.recurrence import recurrence_of
-from resonance_model.shape import DecoderShape, ModelFacts, SamplingDefaults
-from resonance_model.text import T5Text
+from resonance_model.text_encoder import T5Text
 
 
 def load_transformers(name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
@@ -29,20 +29,20 @@ def load_transformers(name: str, settings: Settings, *, keep_library: bool = Fal
     source = str(embedded_folder()) if name == "embedded" else name
     library, tokenizer = _read(source, name)
     config = library.config
-    shape = _shape_of(config)
-    decoder = Decoder(_weights_of(library, settings), shape)
+    decoder_config = _read_config(config)
+    decoder = Decoder(_weights_of(library, settings), decoder_config)
     facts = _facts_of(name, library, settings.precision)
     # The text encoder and the codec stay the library's own, in fp32; its decoder is not needed there.
     for module in (library.text_encoder, library.audio_encoder):
         module.to(settings.device)
     pad_by_the_host(library.audio_encoder)
     return LoadedModel(
-        facts=facts,
-        shape=shape,
+        description=facts,
+        config=decoder_config,
         decoder=decoder,
         encode_text=T5Text(tokenizer, library.text_encoder),
-        codec=Codec(codec_parts(library.audio_encoder), shape.channel_count),
-        hear_melody=_melody_ear_of(source, config) if is_melody(config) else None,
+        codec=Codec(codec_parts(library.audio_encoder), decoder_config.channel_count),
+        melody_chroma=_build_chroma_extractor(source, config) if is_melody(config) else None,
         library=library if keep_library else None,
     )
 
@@ -52,7 +52,7 @@ def is_melody(config: Any) -> bool:
     return bool(config.model_type == "musicgen_melody")
 
 
-def _melody_ear_of(source: str, config: Any) -> MelodyEar:
+def _build_chroma_extractor(source: str, config: Any) -> ChromaExtractor:
     """The checkpoint's extractor, by its own preprocessor configuration."""
     from transformers import FeatureExtractionMixin
 
@@ -68,7 +68,7 @@ def _melody_ear_of(source: str, config: Any) -> MelodyEar:
         window_samples=int(told.get("n_fft", published.window_samples)),
         hop_samples=int(told.get("hop_length", published.hop_samples)),
     )
-    return MelodyEar(sample_rate_hz=plan.sample_rate_hz, classes=Chroma(plan))
+    return ChromaExtractor(sample_rate_hz=plan.sample_rate_hz, classes=Chroma(plan))
 
 
 def _read(source: str, name: str) -> tuple[Any, Any]:
@@ -97,9 +97,9 @@ def _read(source: str, name: str) -> tuple[Any, Any]:
     return library, AutoTokenizer.from_pretrained(source)
 
 
-def _shape_of(config: Any) -> DecoderShape:
+def _read_config(config: Any) -> DecoderConfig:
     decoder = config.decoder
-    return DecoderShape(
+    return DecoderConfig(
         layer_count=decoder.num_hidden_layers,
         hidden_size=decoder.hidden_size,
         head_count=decoder.num_attention_heads,
@@ -120,8 +120,8 @@ def _weights_of(library: Any, settings: Settings) -> DecoderWeights:
     def cast(tensor: Tensor) -> Tensor:
         return tensor.detach().to(settings.device, DTYPES[settings.precision]).contiguous()
 
-    def matrix(*parts: Tensor) -> Product:
-        return product_of(torch.cat(parts).detach().to(settings.device), settings.precision)
+    def matrix(*parts: Tensor) -> Linear:
+        return build_linear(torch.cat(parts).detach().to(settings.device), settings.precision)
 
     scale = hidden**0.5 if decoder.config.scale_embedding else 1.0
     bridge = getattr(library, "enc_to_dec_proj", None)
@@ -171,10 +171,10 @@ def _norm_of(norm: nn.LayerNorm, cast: Callable[[Tensor], Tensor]) -> Norm:
     return cast(norm.weight), cast(norm.bias)
 
 
-def _facts_of(name: str, library: Any, precision: str) -> ModelFacts:
+def _facts_of(name: str, library: Any, precision: str) -> ModelDescription:
     config, generation = library.config, library.generation_config
-    card = card_of(name, Path(library.name_or_path))
-    return ModelFacts(
+    card = load_card(name, Path(library.name_or_path))
+    return ModelDescription(
         model_id=name,
         digest=digest_of_state(library.state_dict(), config.decoder.to_dict()),
         backend="transformers",
@@ -217,9 +217,9 @@ def codec_parts(codec: Any) -> CodecParts:
         embed=lambda codes: codec.quantizer.decode(codes),
         first=first.conv,
         first_pad_mode=config.pad_mode,
-        lstm=recurrence_of(lstm.lstm),
+        lstm=build_lstm(lstm.lstm),
         upsample=nn.Sequential(*rest),
-        geometry=geometry_of(
+        geometry=derive_receptive_field(
             kernel=config.kernel_size,
             last_kernel=config.last_kernel_size,
             residual_kernel=config.residual_kernel_size,

@@ -15,21 +15,21 @@ from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
-from resonance_extract.concepts import ConceptShelf
-from resonance_extract.describing.describer import CarefulDescriber, Describer, MeterDescriber
-from resonance_extract.ear import Ear
-from resonance_extract.extraction import Extraction
+from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.calibration.jobs import CalibrationJobs
+from resonance_extract.calibration.plans import MeasurementPlanner
+from resonance_extract.calibration.renderings import Renderer
+from resonance_extract.concepts.shipped import put_shipped
+from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.gemini import Gemini, open_gemini
-from resonance_extract.plans import Planner
-from resonance_extract.reference import ReferenceShelf
-from resonance_extract.refining.refiner import Refiner
-from resonance_extract.renderings import Renderer
+from resonance_extract.refiner import Refiner
 from resonance_extract.service import ExtractService
-from resonance_extract.shipped import put_shipped
-from resonance_extract.studies import Studies
-from resonance_extract.tastes import TasteShelf
-from resonance_model.info import info_of
-from resonance_model.loaded import LoadedModel
+from resonance_extract.tastes.describer import CarefulDescriber, Describer, MeterDescriber
+from resonance_extract.tastes.extraction import Extraction
+from resonance_extract.tastes.store import TasteStore
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.model_info import to_model_info
 
 _MEND_EVERY_S = 60.0
 _log = structlog.get_logger("extract")
@@ -41,7 +41,7 @@ class ExtractParts:
     """The running parts of the service."""
 
     service: ExtractService
-    concepts: ConceptShelf
+    concepts: ConceptStore
 
     def add_to(self, server: RpcServer) -> None:
         """Adds the service to a server."""
@@ -53,29 +53,31 @@ async def open_extract(
     settings: Settings, store: ObjectStore, model: LoadedModel, *, prepares_sliders: bool = True
 ) -> AsyncIterator[ExtractParts]:
     """The service; with `prepares_sliders` the sliders' concepts are computed in the background where they are missing."""
-    await put_shipped(store, model_digest=model.facts.digest)
-    ear = Ear(model)
-    shelf = ReferenceShelf(ear, store)
-    concepts = ConceptShelf(ear, store, shelf)
-    tastes = TasteShelf(ear, store, shelf)
+    await put_shipped(store, model_digest=model.description.digest)
+    ear = ActivationWorker(model)
+    shelf = ReferenceStore(ear, store)
+    concepts = ConceptStore(ear, store, shelf)
+    tastes = TasteStore(ear, store, shelf)
     gemini = open_gemini(settings)
-    async with open_channel(settings.address_of("generate"), service_key=settings.service_key) as channel:
+    async with open_channel(settings.service_address("generate"), service_key=settings.service_key) as channel:
         renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear)
-        planner = Planner(store, concepts, tastes, shelf, ear, renderer)
-        studies = Studies(store, planner, model_digest=model.facts.digest, lease_s=settings.job_lease_s)
+        planner = MeasurementPlanner(store, concepts, tastes, shelf, ear, renderer)
+        calibration_jobs = CalibrationJobs(
+            store, planner, model_digest=model.description.digest, lease_s=settings.job_lease_s
+        )
         service = ExtractService(
             extraction=Extraction(
                 ear, store, shelf, running_max=settings.extractions_max, describer=_describer_of(gemini)
             ),
             tastes=tastes,
             concepts=concepts,
-            studies=studies,
+            calibration_jobs=calibration_jobs,
             reference=shelf,
             refiner=Refiner(gemini),
-            info=info_of(model, settings),
+            info=to_model_info(model, settings),
         )
         preparation = asyncio.create_task(_keep_ready(store, concepts, model) if prepares_sliders else asyncio.sleep(0))
-        patrol = asyncio.create_task(studies.patrol())
+        patrol = asyncio.create_task(calibration_jobs.patrol())
         try:
             yield ExtractParts(service=service, concepts=concepts)
         finally:
@@ -83,19 +85,19 @@ async def open_extract(
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-            await studies.close()
+            await calibration_jobs.close()
             if gemini is not None:
                 await gemini.close()
             await asyncio.to_thread(ear.close)
 
 
-async def _keep_ready(store: ObjectStore, concepts: ConceptShelf, model: LoadedModel) -> None:
+async def _keep_ready(store: ObjectStore, concepts: ConceptStore, model: LoadedModel) -> None:
     """Computes the sliders' concepts where they are missing, at start and whenever a damaged one was set aside."""
     while True:
         await concepts.prepare_sliders()
         await asyncio.sleep(_MEND_EVERY_S)
         try:
-            await put_shipped(store, model_digest=model.facts.digest)
+            await put_shipped(store, model_digest=model.description.digest)
         except ResonanceError as failure:
             _log.warning("what the model brings along cannot be looked after at the moment", why=failure.message)
 
@@ -103,6 +105,6 @@ async def _keep_ready(store: ObjectStore, concepts: ConceptShelf, model: LoadedM
 def _describer_of(gemini: Gemini | None) -> Describer:
     if gemini is None:
         return MeterDescriber()
-    from resonance_extract.describing.gemini import GeminiDescriber
+    from resonance_extract.tastes.gemini_describer import GeminiDescriber
 
     return CarefulDescriber(GeminiDescriber(gemini))

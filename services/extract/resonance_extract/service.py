@@ -6,18 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from resonance.errors import invalid_field
-from resonance.ranges import UNCALIBRATED_TASTE_MAX, uncalibrated_max
 from resonance.rpc import ServerContext
-from resonance.sliders import SLIDER_NAMES
+from resonance.steering.ranges import UNCALIBRATED_TASTE_MAX, uncalibrated_max
+from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, steering_pb2
-from resonance_extract.concepts import ConceptShelf
-from resonance_extract.configuration import CONFIGURATION
-from resonance_extract.extraction import Extraction
-from resonance_extract.layers import best_layers
-from resonance_extract.reference import ReferenceShelf
-from resonance_extract.refining.refiner import Refiner
-from resonance_extract.studies import Studies
-from resonance_extract.tastes import TasteShelf
+from resonance_extract.activations.configuration import CONFIGURATION
+from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.calibration.jobs import CalibrationJobs
+from resonance_extract.concepts.store import ConceptStore
+from resonance_extract.directions.layer_scores import best_layers
+from resonance_extract.refiner import Refiner
+from resonance_extract.tastes.extraction import Extraction
+from resonance_extract.tastes.store import TasteStore
 
 
 class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
@@ -27,17 +27,17 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         self,
         *,
         extraction: Extraction,
-        tastes: TasteShelf,
-        concepts: ConceptShelf,
-        studies: Studies,
-        reference: ReferenceShelf,
+        tastes: TasteStore,
+        concepts: ConceptStore,
+        calibration_jobs: CalibrationJobs,
+        reference: ReferenceStore,
         refiner: Refiner,
         info: generate_pb2.ModelInfo,
     ) -> None:
         self._extraction = extraction
         self._tastes = tastes
         self._concepts = concepts
-        self._studies = studies
+        self._calibration_jobs = calibration_jobs
         self._reference = reference
         self._refiner = refiner
         self._info = info
@@ -87,9 +87,9 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
     async def CalibrateConcept(  # noqa: N802
         self, request: extract_pb2.CalibrateConceptRequest, context: ServerContext
     ) -> AsyncIterator[extract_pb2.CalibrateConceptResponse]:
-        """A study that its caller waits for: leaving cancels it, and asking again resumes it."""
-        wanted = extract_pb2.StartStudyRequest(
-            kind=extract_pb2.STUDY_KIND_CALIBRATION,
+        """A calibration job that its caller waits for: leaving cancels it, and asking again resumes it."""
+        wanted = extract_pb2.StartCalibrationJobRequest(
+            kind=extract_pb2.CALIBRATION_JOB_KIND_RANGE,
             concept=request.name,
             strengths=request.strengths,
             prompts=request.prompts,
@@ -97,36 +97,40 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
             apply=request.apply,
         )
         found = extract_pb2.Calibration()
-        async with aclosing(self._studies.follow(wanted)) as changes:
-            async for study in changes:
-                found = study.calibration
-                yield extract_pb2.CalibrateConceptResponse(progress=study.progress)
+        async with aclosing(self._calibration_jobs.follow(wanted)) as changes:
+            async for calibration_job in changes:
+                found = calibration_job.calibration
+                yield extract_pb2.CalibrateConceptResponse(progress=calibration_job.progress)
         concept = await self._concepts.get(request.name)
         if found.is_trial:
             concept.calibration.CopyFrom(found)
         yield extract_pb2.CalibrateConceptResponse(concept=concept)
 
-    async def StartStudy(  # noqa: N802
-        self, request: extract_pb2.StartStudyRequest, context: ServerContext
-    ) -> extract_pb2.StartStudyResponse:
-        return extract_pb2.StartStudyResponse(study=await self._studies.start(request))
+    async def StartCalibrationJob(  # noqa: N802
+        self, request: extract_pb2.StartCalibrationJobRequest, context: ServerContext
+    ) -> extract_pb2.StartCalibrationJobResponse:
+        return extract_pb2.StartCalibrationJobResponse(calibration_job=await self._calibration_jobs.start(request))
 
-    async def GetStudy(  # noqa: N802
-        self, request: extract_pb2.GetStudyRequest, context: ServerContext
-    ) -> extract_pb2.GetStudyResponse:
-        return extract_pb2.GetStudyResponse(study=await self._studies.get(request.study_id))
+    async def GetCalibrationJob(  # noqa: N802
+        self, request: extract_pb2.GetCalibrationJobRequest, context: ServerContext
+    ) -> extract_pb2.GetCalibrationJobResponse:
+        return extract_pb2.GetCalibrationJobResponse(
+            calibration_job=await self._calibration_jobs.get(request.calibration_job_id)
+        )
 
-    async def WatchStudy(  # noqa: N802
-        self, request: extract_pb2.WatchStudyRequest, context: ServerContext
-    ) -> AsyncIterator[extract_pb2.WatchStudyResponse]:
-        async with aclosing(self._studies.watch(request.study_id)) as changes:
-            async for study in changes:
-                yield extract_pb2.WatchStudyResponse(study=study)
+    async def WatchCalibrationJob(  # noqa: N802
+        self, request: extract_pb2.WatchCalibrationJobRequest, context: ServerContext
+    ) -> AsyncIterator[extract_pb2.WatchCalibrationJobResponse]:
+        async with aclosing(self._calibration_jobs.watch(request.calibration_job_id)) as changes:
+            async for calibration_job in changes:
+                yield extract_pb2.WatchCalibrationJobResponse(calibration_job=calibration_job)
 
-    async def CancelStudy(  # noqa: N802
-        self, request: extract_pb2.CancelStudyRequest, context: ServerContext
-    ) -> extract_pb2.CancelStudyResponse:
-        return extract_pb2.CancelStudyResponse(study=await self._studies.cancel(request.study_id))
+    async def CancelCalibrationJob(  # noqa: N802
+        self, request: extract_pb2.CancelCalibrationJobRequest, context: ServerContext
+    ) -> extract_pb2.CancelCalibrationJobResponse:
+        return extract_pb2.CancelCalibrationJobResponse(
+            calibration_job=await self._calibration_jobs.cancel(request.calibration_job_id)
+        )
 
     async def GetCalibration(  # noqa: N802
         self, request: extract_pb2.GetCalibrationRequest, context: ServerContext

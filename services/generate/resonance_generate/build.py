@@ -11,19 +11,19 @@ from resonance.rpc.server import RpcServer
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2_grpc
-from resonance_generate.engine import Engine
+from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.recipes import RecipeBook
+from resonance_generate.conditions.vectors import Vectors
+from resonance_generate.engine.async_engine import AsyncEngine
+from resonance_generate.engine.engine import Engine
 from resonance_generate.generation import Generation
-from resonance_generate.journals import JournalSweeper
 from resonance_generate.performance import Performance
-from resonance_generate.player import Player
-from resonance_generate.recipes import RecipeBook
 from resonance_generate.service import GenerateService
-from resonance_generate.takes import TakeLibrary
-from resonance_generate.tunes import Tunes
-from resonance_generate.vectors import Vectors
-from resonance_model.info import info_of
-from resonance_model.loaded import LoadedModel
-from resonance_model.stage import open_stage
+from resonance_generate.takes.checkpoint_sweeper import TakeCheckpointSweeper
+from resonance_generate.takes.library import TakeLibrary
+from resonance_model.decoder.static_batch import open_static_batch
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.model_info import to_model_info
 
 FULL_NAME = "resonance.v1.GenerateService"
 
@@ -45,9 +45,9 @@ class GenerateParts:
 @asynccontextmanager
 async def open_generate(settings: Settings, store: ObjectStore, model: LoadedModel) -> AsyncIterator[GenerateParts]:
     """The service with its engine running; both end when the context does."""
-    info = info_of(model, settings)
+    info = to_model_info(model, settings)
     # Recording graphs takes seconds: the loop goes on meanwhile.
-    stage = await asyncio.to_thread(open_stage, model.decoder, place_count=settings.slots)
+    stage = await asyncio.to_thread(open_static_batch, model.decoder, place_count=settings.slots)
     engine = Engine(
         model,
         slot_count=settings.slots,
@@ -55,13 +55,13 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
         stall_s_max=settings.stream_stall_s_max,
         stage=stage,
     )
-    player = Player(engine, lead_s_max=settings.lead_s_max)
-    vectors = Vectors(store, model_digest=model.facts.digest, item_max=settings.vector_cache_items)
-    book, takes, tunes = RecipeBook(model, vectors), TakeLibrary(store), Tunes(model, settings)
+    player = AsyncEngine(engine, lead_s_max=settings.lead_s_max)
+    vectors = Vectors(store, model_digest=model.description.digest, item_max=settings.vector_cache_items)
+    book, takes, tunes = RecipeBook(model, vectors), TakeLibrary(store), MelodyReader(model, settings)
     generation, performance = Generation(player, book, tunes, takes, info), Performance(player, book, tunes, info)
     service = GenerateService(generation, performance, takes, info)
     engine.start()
-    sweeping = asyncio.create_task(JournalSweeper(store, settings).run())
+    sweeping = asyncio.create_task(TakeCheckpointSweeper(store, settings).run())
     try:
         yield GenerateParts(service=service, engine=engine)
     finally:

@@ -12,19 +12,19 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from resonance.codes import Codes
 from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
-from resonance.ids import digest_of, new_request_id, sha256_hex
+from resonance.ids import canonical_digest, new_request_id, sha256_hex
+from resonance.store.token_document import Codes
 from resonance.v1 import audio_pb2, generate_pb2
-from resonance_generate.codes import given_of
-from resonance_generate.job import Job, SteeringRule
-from resonance_generate.journal import Journal
-from resonance_generate.player import Player
-from resonance_generate.recipes import RecipeBook, Resolved, naming
-from resonance_generate.stream import Piece
-from resonance_generate.takes import TakeLibrary
-from resonance_generate.tunes import Tunes, tune_in
-from resonance_model.info import format_of
+from resonance_generate.conditions.melody import MelodyReader, requested_melody
+from resonance_generate.conditions.recipes import RecipeBook, Resolved, naming
+from resonance_generate.engine.async_engine import AsyncEngine
+from resonance_generate.engine.chunk_stream import PcmBlock
+from resonance_generate.engine.request import EngineRequest, SteeringRule
+from resonance_generate.takes.checkpoint import TakeCheckpoint
+from resonance_generate.takes.continuation import continuation_tokens
+from resonance_generate.takes.library import TakeLibrary
+from resonance_model.model_info import to_audio_format
 
 CHUNK_S = 0.5
 
@@ -33,7 +33,12 @@ class Generation:
     """What one `Generate` call does. Yields the call's messages: started, chunks, finished."""
 
     def __init__(
-        self, player: Player, book: RecipeBook, tunes: Tunes, takes: TakeLibrary, info: generate_pb2.ModelInfo
+        self,
+        player: AsyncEngine,
+        book: RecipeBook,
+        tunes: MelodyReader,
+        takes: TakeLibrary,
+        info: generate_pb2.ModelInfo,
     ) -> None:
         self._player = player
         self._book = book
@@ -59,9 +64,9 @@ class Generation:
         resolved = await self._book.resolve(request.recipe)
         self._check_offset(request.resume_sample_offset, self._sample_count(request))
         given = await self._given_by_origin(request) if request.HasField("origin") else None
-        melody = await self._tunes.hear(tune_in(request))
+        melody = await self._tunes.hear(requested_melody(request))
         if request.request_id and await self._takes.claim(request_id, digest) and _is_in_its_tokens(resolved):
-            said = await self._takes.read_journal(request_id, digest)
+            said = await self._takes.read_checkpoint(request_id, digest)
             if said is not None:
                 given = _with_said(given, said, self._frame_count(request))
         async with aclosing(self._make(request, request_id, seed, resolved, digest, given, melody)) as responses:
@@ -85,28 +90,28 @@ class Generation:
             take.origin.CopyFrom(request.origin)
         if melody is not None:
             take.melody_sha256 = sha256_hex(request.melody.wav)
-        job = Job(
+        job = EngineRequest(
             request_id=request_id,
-            score=replace(resolved.score, melody=melody),
+            params=replace(resolved.params, melody=melody),
             seed=seed,
             frame_count=frame_count,
             chunk_frames=round(_chunk_s_of(request) * self._info.frame_rate_hz),
             stream=self._player.open_stream(),
             given=given,
         )
-        # Without an id of the caller's nobody can ask again, and a journal would help nobody.
-        has_journal = bool(request.request_id) and not request.is_transient and _is_in_its_tokens(resolved)
+        # Without an id of the caller's nobody can ask again, and a checkpoint would help nobody.
+        has_checkpoint = bool(request.request_id) and not request.is_transient and _is_in_its_tokens(resolved)
         async with aclosing(job.stream):
             self._player.submit(job)
             yield self._started(take, self._sample_count(request))
             sounds, sequence = _Sounds(), 0
             codes: list[Codes] = []
-            journal = Journal(self._takes, request_id, digest, frame_rate_hz=self._info.frame_rate_hz)
+            checkpoint = TakeCheckpoint(self._takes, request_id, digest, frame_rate_hz=self._info.frame_rate_hz)
             async for piece in job.stream:
                 sounds.add(piece.pcm)
                 codes.append(piece.codes)
-                if has_journal:
-                    journal.note(piece.codes)
+                if has_checkpoint:
+                    checkpoint.note(piece.codes)
                 chunk = _chunk_of(piece, sequence, request.resume_sample_offset, take.format.channel_count)
                 if chunk is not None:
                     sequence += 1
@@ -116,11 +121,13 @@ class Generation:
             raise ResonanceError(f"take {request_id} ended before its last sample; ask again", reason="TAKE_CUT")
         if not request.is_transient:
             # A listener who leaves now still finds the take in the library, whole.
-            await asyncio.shield(self._keep(journal, take, sounds, codes))
+            await asyncio.shield(self._keep(checkpoint, take, sounds, codes))
         yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
-    async def _keep(self, journal: Journal, take: generate_pb2.Take, sounds: _Sounds, codes: list[Codes]) -> None:
-        await journal.settle()
+    async def _keep(
+        self, checkpoint: TakeCheckpoint, take: generate_pb2.Take, sounds: _Sounds, codes: list[Codes]
+    ) -> None:
+        await checkpoint.settle()
         await self._takes.save(take, sounds.parts, np.concatenate(codes, axis=1))
 
     async def replay(
@@ -160,9 +167,9 @@ class Generation:
                 given = await self._takes.codes(take)
             if given is None and (take.HasField("origin") or take.melody_sha256):
                 raise
-            job = Job(
+            job = EngineRequest(
                 request_id=take.request_id,
-                score=resolved.score,
+                params=resolved.params,
                 seed=take.seed,
                 frame_count=round(take.duration_s * self._info.frame_rate_hz),
                 chunk_frames=round((take.chunk_s or CHUNK_S) * self._info.frame_rate_hz),
@@ -178,7 +185,7 @@ class Generation:
             return pcm
 
     def _check(self, request: generate_pb2.GenerateRequest) -> None:
-        self._tunes.check(tune_in(request))
+        self._tunes.check(requested_melody(request))
         if request.duration_s > self._info.take_duration_s_max:
             limit = f"must be at most {self._info.take_duration_s_max:g}, not {request.duration_s:g}"
             raise invalid_field("duration_s", "TOO_LARGE", limit)
@@ -206,7 +213,9 @@ class Generation:
                 )
                 raise invalid_field("origin.end_s", "EMPTY_RANGE", told)
             end = self._frames_in(origin.end_s)
-        return given_of(known, start=self._frames_in(start_s), end=end, frame_count=self._frame_count(request))
+        return continuation_tokens(
+            known, start=self._frames_in(start_s), end=end, frame_count=self._frame_count(request)
+        )
 
     def _frames_in(self, duration_s: float) -> int:
         return round(duration_s * self._info.frame_rate_hz)
@@ -227,7 +236,7 @@ class Generation:
             request_id=request_id,
             recipe=resolved.recipe,
             seed=seed,
-            format=format_of(self._info),
+            format=to_audio_format(self._info),
             duration_s=frame_count / self._info.frame_rate_hz,
             model=self._info,
             recipe_id=resolved.recipe_id,
@@ -274,16 +283,16 @@ class _Sounds:
 def _is_in_its_tokens(resolved: Resolved) -> bool:
     """Whether a take can go on from its tokens alone as if it had never been cut. How far a push has eased off is not in them: such a
     take is made again from its beginning, and is the same."""
-    return resolved.score.rule is not SteeringRule.EASE
+    return resolved.params.rule is not SteeringRule.EASE
 
 
 def _with_said(given: Codes | None, said: Codes, frame_count: int) -> Codes:
     """What an earlier try has said goes before; what the origin gives stays behind it."""
-    known = given_of(said, start=said.shape[1], end=None, frame_count=frame_count)
+    known = continuation_tokens(said, start=said.shape[1], end=None, frame_count=frame_count)
     return known if given is None else np.where(known >= 0, known, given)
 
 
-def _chunk_of(piece: Piece, sequence: int, resume_offset: int, channel_count: int) -> audio_pb2.AudioChunk | None:
+def _chunk_of(piece: PcmBlock, sequence: int, resume_offset: int, channel_count: int) -> audio_pb2.AudioChunk | None:
     """The piece as a chunk, without what lies before the offset; None where nothing is left."""
     skipped = min(piece.sample_count, max(0, resume_offset - piece.sample_offset))
     if skipped == piece.sample_count:
@@ -314,4 +323,4 @@ def _digest_of(request: generate_pb2.GenerateRequest, model_digest: str) -> str:
     bare.request_id, bare.resume_sample_offset = "", 0
     if bare.HasField("melody"):
         bare.melody.wav = bytes.fromhex(sha256_hex(request.melody.wav))  # a file would be long in hexadecimal
-    return digest_of([bare.SerializeToString(deterministic=True).hex(), model_digest])
+    return canonical_digest([bare.SerializeToString(deterministic=True).hex(), model_digest])

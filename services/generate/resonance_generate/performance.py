@@ -15,13 +15,13 @@ from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
 from resonance.ids import new_request_id, sha256_hex
 from resonance.rpc.validation import validate
 from resonance.v1 import audio_pb2, generate_pb2
-from resonance_generate.engine import Engine
-from resonance_generate.job import Job
-from resonance_generate.player import Player
-from resonance_generate.recipes import RecipeBook, Resolved
-from resonance_generate.stream import ChunkStream
-from resonance_generate.tunes import Tunes, tune_in
-from resonance_model.info import format_of
+from resonance_generate.conditions.melody import MelodyReader, requested_melody
+from resonance_generate.conditions.recipes import RecipeBook, Resolved
+from resonance_generate.engine.async_engine import AsyncEngine
+from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.engine import Engine
+from resonance_generate.engine.request import EngineRequest
+from resonance_model.model_info import to_audio_format
 
 CHUNK_S = 0.2
 # Each chunk is begun so late that it is done this long before the one in hand has been played. A control is heard after that, the rest of
@@ -45,7 +45,7 @@ class _Tune:
 class _Playing:
     """What a performance plays now; controls change it."""
 
-    job: Job
+    job: EngineRequest
     resolved: Resolved
     tune: _Tune
 
@@ -57,7 +57,9 @@ class Performance:
     half-closes sends no more controls; the music plays on until it stops or leaves.
     """
 
-    def __init__(self, player: Player, book: RecipeBook, tunes: Tunes, info: generate_pb2.ModelInfo) -> None:
+    def __init__(
+        self, player: AsyncEngine, book: RecipeBook, tunes: MelodyReader, info: generate_pb2.ModelInfo
+    ) -> None:
         self._player = player
         self._book = book
         self._tunes = tunes
@@ -66,11 +68,11 @@ class Performance:
     async def run(
         self, requests: AsyncIterator[generate_pb2.PerformRequest]
     ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
-        """Plays until the client stops it or leaves. Raises what `RecipeBook.resolve`, `Tunes.hear` and `Player.submit` raise."""
+        """Plays until the client stops it or leaves. Raises what `RecipeBook.resolve`, `MelodyReader.hear` and `AsyncEngine.submit` raise."""
         opening = await _opening_of(requests)
-        self._tunes.check(tune_in(opening))
+        self._tunes.check(requested_melody(opening))
         resolved = await self._book.resolve(opening.recipe)
-        tune = await self._tune_of(tune_in(opening))
+        tune = await self._tune_of(requested_melody(opening))
         playing = _Playing(job=self._job_of(opening, resolved, tune), resolved=resolved, tune=tune)
         job = playing.job
         answers: _Answers = asyncio.Queue(ANSWERS_WAITING_MAX)
@@ -114,7 +116,7 @@ class Performance:
             raise InvalidInput("a performance is opened once; send controls", reason="OPENED_TWICE")
         control = request.control
         _check_consistent(control)
-        self._tunes.check(tune_in(control))
+        self._tunes.check(requested_melody(control))
         if _changes_music(control):
             await answers.put(generate_pb2.PerformResponse(recipe=await self._change(control, playing)))
         return self._command(control.command, playing.job)
@@ -124,9 +126,9 @@ class Performance:
         resolved = await self._book.resolve(control.recipe) if control.HasField("recipe") else playing.resolved
         tune = playing.tune
         if control.without_melody or control.HasField("melody"):
-            tune = await self._tune_of(tune_in(control))
-        score = replace(resolved.score, melody=tune.classes)
-        sample_offset = await self._player.update(playing.job, score)
+            tune = await self._tune_of(requested_melody(control))
+        params = replace(resolved.params, melody=tune.classes)
+        sample_offset = await self._player.update(playing.job, params)
         playing.resolved, playing.tune = resolved, tune
         return generate_pb2.RecipeInForce(
             recipe_id=resolved.recipe_id,
@@ -141,7 +143,7 @@ class Performance:
         classes = await self._tunes.hear(melody)
         return _Tune(classes=classes, sha256="" if melody is None else sha256_hex(melody.wav))
 
-    def _command(self, command: generate_pb2.PlaybackCommand, job: Job) -> bool:
+    def _command(self, command: generate_pb2.PlaybackCommand, job: EngineRequest) -> bool:
         orders = {
             generate_pb2.PLAYBACK_COMMAND_PLAY: Engine.play,
             generate_pb2.PLAYBACK_COMMAND_PAUSE: Engine.pause,
@@ -152,13 +154,13 @@ class Performance:
             self._player.order(lambda engine: orders[command](engine, job))
         return command == generate_pb2.PLAYBACK_COMMAND_STOP
 
-    def _job_of(self, opening: generate_pb2.PerformOpening, resolved: Resolved, tune: _Tune) -> Job:
+    def _job_of(self, opening: generate_pb2.PerformOpening, resolved: Resolved, tune: _Tune) -> EngineRequest:
         request_id = opening.request_id or new_request_id()
         chunk_s = opening.chunk_s if opening.HasField("chunk_s") else CHUNK_S
         drawn = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:6], "big")
-        return Job(
+        return EngineRequest(
             request_id=request_id,
-            score=replace(resolved.score, melody=tune.classes),
+            params=replace(resolved.params, melody=tune.classes),
             seed=opening.seed if opening.HasField("seed") else drawn,
             frame_count=None,
             chunk_frames=round(chunk_s * self._info.frame_rate_hz),
@@ -166,11 +168,11 @@ class Performance:
             lead_s=LEAD_S,
         )
 
-    def _started(self, job: Job, resolved: Resolved) -> generate_pb2.PerformResponse:
+    def _started(self, job: EngineRequest, resolved: Resolved) -> generate_pb2.PerformResponse:
         return generate_pb2.PerformResponse(
             started=generate_pb2.GenerationStarted(
                 request_id=job.request_id,
-                format=format_of(self._info),
+                format=to_audio_format(self._info),
                 seed=job.seed,
                 recipe_id=resolved.recipe_id,
                 recipe=resolved.recipe,

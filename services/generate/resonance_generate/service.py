@@ -9,7 +9,7 @@ from resonance.rpc import ServerContext
 from resonance.v1 import generate_pb2, generate_pb2_grpc
 from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
-from resonance_generate.takes import TakeLibrary
+from resonance_generate.takes.library import TakeLibrary
 
 
 class GenerateService(generate_pb2_grpc.GenerateServiceServicer):

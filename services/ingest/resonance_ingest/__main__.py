@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from resonance.process import run_process
-from resonance.rpc import Door, RpcServer
+from resonance.rpc import Authenticator, RpcServer
 from resonance.settings import Settings
 from resonance.store import open_store
 from resonance_ingest.build import open_ingest
@@ -16,7 +16,7 @@ async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
     store = await open_store(settings)
     stack.push_async_callback(store.close)
     ingest = await stack.enter_async_context(open_ingest(settings, store))
-    server = RpcServer(settings.grpc_addr, Door(store, settings))
+    server = RpcServer(settings.grpc_addr, Authenticator(store, settings))
     ingest.add_to(server)
     await server.start()
     stack.push_async_callback(server.stop, settings.drain_s_max)

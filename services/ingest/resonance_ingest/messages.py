@@ -8,11 +8,11 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from resonance.v1 import ingest_pb2, jobs_pb2, steering_pb2
-from resonance_ingest.jobs import Fault, Job, JobState, JobTrack, StateChange
-from resonance_ingest.sources.resumable import Session
+from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack, StateChange
+from resonance_ingest.sources.upload_sessions import UploadSession
 
 
-def message_of(job: Job) -> jobs_pb2.Job:
+def to_job_message(job: Job) -> jobs_pb2.Job:
     """The job as a message."""
     message = jobs_pb2.Job(
         job_id=job.job_id,
@@ -60,7 +60,7 @@ def _change_message(change: StateChange) -> jobs_pb2.JobStateChange:
     return jobs_pb2.JobStateChange(state=_state_of(change.state), time=_time_message(change.at_ms))
 
 
-def upload_message(session: Session) -> ingest_pb2.ResumableUpload:
+def upload_message(session: UploadSession) -> ingest_pb2.ResumableUpload:
     """A resumable upload as a message."""
     return ingest_pb2.ResumableUpload(
         upload_id=session.upload_id,

@@ -12,27 +12,27 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from resonance.beats import with_beats
+from resonance.completion import run_to_completion
 from resonance.errors import NotFound, Overloaded, ResonanceError, invalid_field
 from resonance.identity import current_owner
-from resonance.ids import digest_of, job_id_of, new_request_id
+from resonance.ids import canonical_digest, derive_job_id, new_request_id
 from resonance.rpc import ServerContext, validate
+from resonance.rpc.heartbeats import with_heartbeats
 from resonance.settings import Settings
+from resonance.steering.taste_options import check_taste_options
 from resonance.store import ObjectStore
-from resonance.taste_options import check_taste_options
 from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
-from resonance_ingest.clips import read_chunks
-from resonance_ingest.endings import to_its_end
-from resonance_ingest.job_store import JobStore, same_request
-from resonance_ingest.jobs import Job, Upload
-from resonance_ingest.messages import message_of, upload_message
-from resonance_ingest.preparation import PreparedTrack
-from resonance_ingest.receiving import data_of, first_of, header_of, received, within
-from resonance_ingest.runner import Runner
-from resonance_ingest.sources.guard import check_link
-from resonance_ingest.sources.resolvers import resolver_for
-from resonance_ingest.sources.resumable import ResumableUploads, Session
+from resonance_ingest.jobs.job import Job, UploadedFile
+from resonance_ingest.jobs.job_store import JobStore, same_request
+from resonance_ingest.messages import to_job_message, upload_message
+from resonance_ingest.pipeline.clips import read_chunks
+from resonance_ingest.pipeline.preparation import PreparedTrack
+from resonance_ingest.pipeline.runner import Runner
+from resonance_ingest.sources.playlists import find_resolver
+from resonance_ingest.sources.upload_sessions import UploadSession, UploadSessions
 from resonance_ingest.sources.uploads import UploadSpool
+from resonance_ingest.sources.url_policy import check_url
+from resonance_ingest.upload_stream import read_first, read_upload_data, read_upload_header, received, within
 
 _BEAT_S = 1.5  # a watcher hears something at least every two seconds
 
@@ -45,7 +45,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self._runner = runner
         self._store = store
         self._settings = settings
-        self._resumable = ResumableUploads(store, settings)
+        self._resumable = UploadSessions(store, settings)
         self._claiming = asyncio.Lock()
         self._uploads_open = 0
 
@@ -53,24 +53,24 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self, request: ingest_pb2.SubmitPlaylistRequest, context: ServerContext
     ) -> ingest_pb2.SubmitPlaylistResponse:
         check_taste_options(request.options)
-        if (resolver := resolver_for(request.url, self._settings)) is not None:
+        if (resolver := find_resolver(request.url, self._settings)) is not None:
             resolver.check(request.url)
         else:
-            check_link(request.url, self._settings)
+            check_url(request.url, self._settings)
         options = _options_of(request.options)
         job = self._new_job(
             request.request_id,
-            digest_of({"url": request.url, "options": options, "title": request.title}),
+            canonical_digest({"url": request.url, "options": options, "title": request.title}),
             title=request.title,
             options=options,
             source_url=request.url,
         )
-        return ingest_pb2.SubmitPlaylistResponse(job=message_of(await self._runner.submit(job)))
+        return ingest_pb2.SubmitPlaylistResponse(job=to_job_message(await self._runner.submit(job)))
 
     async def UploadPlaylist(  # noqa: N802
         self, requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], context: ServerContext
     ) -> ingest_pb2.UploadPlaylistResponse:
-        header = await header_of(requests, self._settings.upload_header_s_max)
+        header = await read_upload_header(requests, self._settings.upload_header_s_max)
         check_taste_options(header.options, "header.options")
         async with self._place(header.request_id), UploadSpool(self._store, self._settings) as spool:
             uploads = await received(requests, spool, self._settings.upload_stall_s_max, header)
@@ -79,43 +79,45 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
             content = [[upload.filename, upload.sha256] for upload in uploads]
             job = self._new_job(
                 header.request_id,
-                digest_of({"files": content, "options": options, "title": header.title}),
+                canonical_digest({"files": content, "options": options, "title": header.title}),
                 title=header.title,
                 options=options,
                 uploads=uploads,
             )
             accepted = await self._accept(job, spool)
-        return ingest_pb2.UploadPlaylistResponse(job=message_of(accepted))
+        return ingest_pb2.UploadPlaylistResponse(job=to_job_message(accepted))
 
     async def GetJob(  # noqa: N802
         self, request: ingest_pb2.GetJobRequest, context: ServerContext
     ) -> ingest_pb2.GetJobResponse:
-        return ingest_pb2.GetJobResponse(job=message_of(await self._jobs.get(request.job_id)))
+        return ingest_pb2.GetJobResponse(job=to_job_message(await self._jobs.get(request.job_id)))
 
     async def WatchJob(  # noqa: N802
         self, request: ingest_pb2.WatchJobRequest, context: ServerContext
     ) -> AsyncIterator[ingest_pb2.WatchJobResponse]:
         after = request.after_revision if request.HasField("after_revision") else None
         async with aclosing(self._jobs.watch(request.job_id, after)) as states:
-            async for job in with_beats(states, _BEAT_S):
+            async for job in with_heartbeats(states, _BEAT_S):
                 is_unchanged, job = job is None, job or await self._jobs.get(request.job_id)
-                yield ingest_pb2.WatchJobResponse(job=message_of(job), is_unchanged=is_unchanged)
+                yield ingest_pb2.WatchJobResponse(job=to_job_message(job), is_unchanged=is_unchanged)
 
     async def ListJobs(  # noqa: N802
         self, request: ingest_pb2.ListJobsRequest, context: ServerContext
     ) -> ingest_pb2.ListJobsResponse:
         page = await self._jobs.page(request.page_size, request.page_token)
-        return ingest_pb2.ListJobsResponse(jobs=[message_of(job) for job in page.jobs], next_page_token=page.next_token)
+        return ingest_pb2.ListJobsResponse(
+            jobs=[to_job_message(job) for job in page.jobs], next_page_token=page.next_token
+        )
 
     async def CancelJob(  # noqa: N802
         self, request: ingest_pb2.CancelJobRequest, context: ServerContext
     ) -> ingest_pb2.CancelJobResponse:
-        return ingest_pb2.CancelJobResponse(job=message_of(await self._runner.cancel(request.job_id)))
+        return ingest_pb2.CancelJobResponse(job=to_job_message(await self._runner.cancel(request.job_id)))
 
     async def RetryJob(  # noqa: N802
         self, request: ingest_pb2.RetryJobRequest, context: ServerContext
     ) -> ingest_pb2.RetryJobResponse:
-        return ingest_pb2.RetryJobResponse(job=message_of(await self._runner.retry(request.job_id)))
+        return ingest_pb2.RetryJobResponse(job=to_job_message(await self._runner.retry(request.job_id)))
 
     async def DeleteJob(  # noqa: N802
         self, request: ingest_pb2.DeleteJobRequest, context: ServerContext
@@ -143,12 +145,12 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def WriteUpload(  # noqa: N802
         self, requests: AsyncIterator[ingest_pb2.WriteUploadRequest], context: ServerContext
     ) -> ingest_pb2.WriteUploadResponse:
-        first = await first_of(requests, self._settings.upload_header_s_max)
+        first = await read_first(requests, self._settings.upload_header_s_max)
         if first is None or not first.HasField("position"):
             raise invalid_field("position", "REQUIRED", "the bytes of an upload begin with their position")
         validate(first)
         with self._one_more_upload():
-            data = data_of(within(requests, self._settings.upload_stall_s_max))
+            data = read_upload_data(within(requests, self._settings.upload_stall_s_max))
             session = await self._resumable.write(first.position.upload_id, first.position.offset, data)
         return ingest_pb2.WriteUploadResponse(upload=upload_message(session))
 
@@ -169,14 +171,14 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         check_taste_options(request.options, track_count=len(request.upload_ids))
         options = _options_of(request.options)
         content = {"uploads": list(request.upload_ids), "options": options, "title": request.title}
-        job = self._new_job(request.request_id, digest_of(content), title=request.title, options=options)
+        job = self._new_job(request.request_id, canonical_digest(content), title=request.title, options=options)
         there = await self._jobs.find(job.job_id)
         if there is not None:
-            return ingest_pb2.SubmitUploadsResponse(job=message_of(same_request(there, job.request_digest)))
+            return ingest_pb2.SubmitUploadsResponse(job=to_job_message(same_request(there, job.request_digest)))
         await self._runner.check_room()
         sessions = await self._resumable.ready(request.upload_ids, job.job_id)
-        accepted = await to_its_end(self._accept_sessions(job, sessions))
-        return ingest_pb2.SubmitUploadsResponse(job=message_of(accepted))
+        accepted = await run_to_completion(self._accept_sessions(job, sessions))
+        return ingest_pb2.SubmitUploadsResponse(job=to_job_message(accepted))
 
     async def _accept(self, job: Job, spool: UploadSpool) -> Job:
         """Hands the parts to the job. A caller who leaves just now may have a job or not: then the sweep decides."""
@@ -190,8 +192,8 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
             spool.drop()
         return accepted
 
-    async def _accept_sessions(self, job: Job, sessions: Sequence[Session]) -> Job:
-        """Claims the uploads and submits the job. Where no job comes of it, the uploads are free again."""
+    async def _accept_sessions(self, job: Job, sessions: Sequence[UploadSession]) -> Job:
+        """TrackLocks the uploads and submits the job. Where no job comes of it, the uploads are free again."""
         async with self._claiming:  # of two tries of one request, the one that fails gives back nothing of the other's
             try:
                 uploads = await self._resumable.claim(sessions, job.job_id)
@@ -201,7 +203,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
                     await self._release(job, sessions)
                 raise
 
-    async def _release(self, job: Job, sessions: Sequence[Session]) -> None:
+    async def _release(self, job: Job, sessions: Sequence[UploadSession]) -> None:
         there = await self._jobs.find(job.job_id)
         used = {upload.upload_id for upload in there.uploads} if there else set()
         unused = [session for session in sessions if session.upload_id not in used]
@@ -210,7 +212,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     @asynccontextmanager
     async def _place(self, request_id: str) -> AsyncIterator[None]:
         """A place for an upload. It is refused before its bytes come, unless it repeats a request that has a job."""
-        if not request_id or await self._jobs.find(job_id_of(request_id, current_owner())) is None:
+        if not request_id or await self._jobs.find(derive_job_id(request_id, current_owner())) is None:
             await self._runner.check_room()
         with self._one_more_upload():
             yield
@@ -234,11 +236,11 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         title: str,
         options: dict[str, Any],
         source_url: str = "",
-        uploads: tuple[Upload, ...] = (),
+        uploads: tuple[UploadedFile, ...] = (),
     ) -> Job:
         now_ms = self._jobs.now_ms()
         return Job(
-            job_id=job_id_of(request_id or new_request_id(), current_owner()),
+            job_id=derive_job_id(request_id or new_request_id(), current_owner()),
             request_digest=request_digest,
             owner=current_owner(),
             created_ms=now_ms,

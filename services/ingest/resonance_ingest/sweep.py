@@ -11,12 +11,12 @@ import structlog
 from resonance.api_keys import ApiKeys
 from resonance.errors import DataLoss, NotFound, ResonanceError
 from resonance.identity import acting_as, current_owner
-from resonance.keys import taste_key
 from resonance.settings import Settings
 from resonance.store import ObjectStore
-from resonance_ingest.handouts import Handouts
-from resonance_ingest.job_store import JobStore
-from resonance_ingest.jobs import Job, JobState
+from resonance.store.keys import taste_key
+from resonance_ingest.jobs.job import Job, JobState
+from resonance_ingest.jobs.job_store import JobStore
+from resonance_ingest.shares import ShareLinks
 from resonance_ingest.sources.uploads import remove_parts, upload_started_s
 
 _EVERY_S = 3600.0
@@ -29,9 +29,9 @@ class Sweeper:
     """Goes through uploads and jobs now and then. Running it twice, or on every replica, does no harm."""
 
     def __init__(
-        self, store: ObjectStore, jobs: JobStore, settings: Settings, handouts: Handouts | None = None
+        self, store: ObjectStore, jobs: JobStore, settings: Settings, shares: ShareLinks | None = None
     ) -> None:
-        self._handouts = handouts or Handouts(store, jobs.now_ms)
+        self._shares = shares or ShareLinks(store, jobs.now_ms)
         self._keys = ApiKeys(store)
         self._store = store
         self._jobs = jobs
@@ -53,7 +53,7 @@ class Sweeper:
                 await _go_on(self._jobs_of_owner())  # first: what is in the queue keeps its uploads
                 await _go_on(self._abandoned_uploads())
                 await _go_on(self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S)))
-        await _go_on(self._handouts.forget_expired())
+        await _go_on(self._shares.forget_expired())
 
     async def _abandoned_uploads(self) -> None:
         """Uploads that broke off with their process, and those of jobs that ended while the store was away."""

@@ -13,11 +13,11 @@ import pytest
 from support.stores import each_store
 
 from resonance.ids import sha256_hex
-from resonance.rpc import RpcServer, error_of, open_channel
+from resonance.rpc import RpcServer, open_channel, to_domain_error
 from resonance.settings import Settings
 from resonance.v1 import audio_pb2, extract_pb2, extract_pb2_grpc, ingest_pb2
+from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.build import open_extract
-from resonance_extract.ear import Ear
 
 store = each_store
 Request = extract_pb2.ExtractTasteRequest
@@ -27,14 +27,14 @@ Request = extract_pb2.ExtractTasteRequest
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Digests of the clips that went through the model, in order. The model itself is the real one."""
     clips: list[str] = []
-    listen = Ear.clip
+    listen = ActivationWorker.clip
 
-    async def counted(self: Ear, samples: Any) -> Any:
+    async def counted(self: ActivationWorker, samples: Any) -> Any:
         found = await listen(self, samples)
         clips.append(sha256_hex(samples.tobytes()))
         return found
 
-    monkeypatch.setattr(Ear, "clip", counted)
+    monkeypatch.setattr(ActivationWorker, "clip", counted)
     return clips
 
 
@@ -52,7 +52,7 @@ async def serving(tiny, store, **settings: Any) -> AsyncIterator[Any]:
 
 def track(tiny, seed: int, clip_count: int) -> list[np.ndarray]:
     """Clips of one second of noise."""
-    rate = tiny.facts.sample_rate_hz
+    rate = tiny.description.sample_rate_hz
     noise = np.random.default_rng(seed).standard_normal((clip_count, rate)).astype(np.float32)
     return [0.1 * np.clip(clip, -3, 3) for clip in noise]
 
@@ -146,7 +146,7 @@ async def test_clips_that_leave_one_out_spoil_their_track_and_nothing_is_kept_un
         left_out = [*clips[:1], None, *clips[2:]]
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await extract(stub, "t-b", [left_out], sha256=sha_of(clips))
-        assert error_of(caught.value).reason == "NO_USABLE_TRACK"
+        assert to_domain_error(caught.value).reason == "NO_USABLE_TRACK"
         plan, again = await extract(stub, "t-b", [clips])
     assert list(plan.clips_known) == [1]
     assert again.vector_sha256 == whole.vector_sha256
@@ -173,6 +173,6 @@ async def test_more_extractions_than_may_be_are_refused(tiny, store) -> None:
     async with serving(tiny, store, extractions_max=1) as stub:
         calls = [extract(stub, f"t-{at}", [track(tiny, at, 3)]) for at in range(4)]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        reasons = [error_of(each).reason for each in outcomes if isinstance(each, grpc.aio.AioRpcError)]
+        reasons = [to_domain_error(each).reason for each in outcomes if isinstance(each, grpc.aio.AioRpcError)]
         assert reasons == ["TOO_MANY_EXTRACTIONS"] * 3
         assert (await extract(stub, "t-9", [track(tiny, 9, 3)]))[1].taste_id == "t-9"

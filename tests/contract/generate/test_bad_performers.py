@@ -17,16 +17,16 @@ import pytest_asyncio
 from google.protobuf import json_format
 from websockets.asyncio.client import ClientConnection, connect
 
-from resonance.client import AsyncClient
-from resonance.requests import request_of
-from resonance.rpc import Door, RpcServer
+from resonance.client.client import AsyncClient
+from resonance.client.requests import build_request
+from resonance.rpc import Authenticator, RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import generate_pb2
 from resonance_gateway.build import PING_S, PONG_S_MAX, open_gateway
 from resonance_generate.build import open_generate
-from resonance_generate.engine import Engine
-from resonance_model.loaded import LoadedModel
+from resonance_generate.engine.engine import Engine
+from resonance_model.loaded_model import LoadedModel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,7 +35,7 @@ TRIES = 3  # on a machine that does other things too, the quickest of three is t
 
 
 @dataclass(frozen=True)
-class Stage:
+class StaticBatch:
     """A generate service with two slots, and a gateway before it, in this process, on real sockets."""
 
     grpc: str
@@ -44,19 +44,19 @@ class Stage:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(tiny: LoadedModel) -> AsyncIterator[Stage]:
+async def stage(tiny: LoadedModel) -> AsyncIterator[StaticBatch]:
     async with AsyncExitStack() as stack:
         settings = Settings(slots=2, queue_places=0, lead_s_max=1.0, stream_stall_s_max=5)
         store = MemoryStore()
         parts = await stack.enter_async_context(open_generate(settings, store, tiny))
-        server = RpcServer("127.0.0.1:0", Door(store, settings))
+        server = RpcServer("127.0.0.1:0", Authenticator(store, settings))
         parts.add_to(server)
         await server.start()
         stack.push_async_callback(server.stop, 0.5)
         http = await stack.enter_async_context(
             open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=server.address))
         )
-        yield Stage(grpc=server.address, http=http, engine=parts.engine)
+        yield StaticBatch(grpc=server.address, http=http, engine=parts.engine)
 
 
 class Performer(Protocol):
@@ -125,16 +125,16 @@ class SocketPerformer:
         self._socket.transport.abort()
 
 
-Opener = Callable[[Stage], Any]
+Opener = Callable[[StaticBatch], Any]
 
 
-async def through_grpc(stage: Stage) -> Performer:
+async def through_grpc(stage: StaticBatch) -> Performer:
     performer = GrpcPerformer(AsyncClient(stage.grpc))
     await performer.open()
     return performer
 
 
-async def through_the_socket(stage: Stage) -> Performer:
+async def through_the_socket(stage: StaticBatch) -> Performer:
     socket = await connect(stage.http.replace("http://", "ws://") + "/v1/performances", max_size=None)
     await socket.send(json.dumps({"prompt": "jazz", "seed": 1}))
     return SocketPerformer(socket)
@@ -203,7 +203,7 @@ CASES: dict[str, tuple[Any, Any, str]] = {
 @DOORS
 @pytest.mark.parametrize("case", CASES)
 async def test_a_control_that_cannot_be_obeyed_is_answered_and_the_music_goes_on(
-    stage: Stage, door: Opener, is_grpc: bool, case: str
+    stage: StaticBatch, door: Opener, is_grpc: bool, case: str
 ) -> None:
     over_grpc, over_socket, told = CASES[case]
     performer = await door(stage)
@@ -218,7 +218,9 @@ async def test_a_control_that_cannot_be_obeyed_is_answered_and_the_music_goes_on
 
 
 @DOORS
-async def test_a_recipe_and_a_pause_in_one_control_are_both_obeyed(stage: Stage, door: Opener, is_grpc: bool) -> None:
+async def test_a_recipe_and_a_pause_in_one_control_are_both_obeyed(
+    stage: StaticBatch, door: Opener, is_grpc: bool
+) -> None:
     """They do not contradict each other: the recipe is in force, and sounds once the music goes on."""
     pause, play = ("PLAYBACK_COMMAND_PAUSE", "PLAYBACK_COMMAND_PLAY") if is_grpc else ("pause", "play")
     performer = await door(stage)
@@ -239,7 +241,7 @@ async def test_a_recipe_and_a_pause_in_one_control_are_both_obeyed(stage: Stage,
 
 @DOORS
 async def test_controls_after_a_stop_are_refused_and_the_end_comes_whole(
-    stage: Stage, door: Opener, is_grpc: bool
+    stage: StaticBatch, door: Opener, is_grpc: bool
 ) -> None:
     stop, play = ("PLAYBACK_COMMAND_STOP", "PLAYBACK_COMMAND_PLAY") if is_grpc else ("stop", "play")
     performer = await door(stage)
@@ -261,11 +263,11 @@ async def test_controls_after_a_stop_are_refused_and_the_end_comes_whole(
 
 @DOORS
 async def test_who_sends_faster_than_he_may_is_told_and_nobody_else_hears_it(
-    stage: Stage, door: Opener, is_grpc: bool, monkeypatch: pytest.MonkeyPatch
+    stage: StaticBatch, door: Opener, is_grpc: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """300 commands at once; another listener's take is what it is when nobody else is there. Few may wait here, for an engine with
     nothing else to do keeps up with 300 now and then, and the refusal would be waited for for ever."""
-    monkeypatch.setattr("resonance_generate.engine.ORDERS_WAITING_MAX", 4)
+    monkeypatch.setattr("resonance_generate.engine.engine.ORDERS_WAITING_MAX", 4)
     async with AsyncClient(stage.grpc) as client:
         alone = await client.make("rock", duration_s=2.0, seed=7)
         performer = await door(stage)
@@ -291,7 +293,7 @@ async def _all_said(performer: Performer, controls: list[Any]) -> None:
 
 @DOORS
 async def test_who_dies_gives_the_slot_back_within_a_quarter_of_a_second(
-    stage: Stage, door: Opener, is_grpc: bool
+    stage: StaticBatch, door: Opener, is_grpc: bool
 ) -> None:
     times_s = []
     for _ in range(TRIES):
@@ -304,11 +306,11 @@ async def test_who_dies_gives_the_slot_back_within_a_quarter_of_a_second(
 
 
 @pytest.mark.slow
-async def test_who_never_reads_loses_the_slot_and_nobody_else_hears_it(stage: Stage) -> None:
+async def test_who_never_reads_loses_the_slot_and_nobody_else_hears_it(stage: StaticBatch) -> None:
     """A take, which is made as fast as it can be: gRPC's receiver takes about 4 MiB by itself, which a performance fills in two minutes."""
     async with AsyncClient(stage.grpc) as client, AsyncClient(stage.grpc) as asleep:
         alone = await client.make("rock", duration_s=2.0, seed=8)
-        call: Any = asleep.generate.Generate(request_of("jazz", duration_s=300.0))
+        call: Any = asleep.generate.Generate(build_request("jazz", duration_s=300.0))
         await call.read()
         assert (await client.make("rock", duration_s=2.0, seed=8)).wav == alone.wav
         await slots_free(stage, patience_s=150)
@@ -321,7 +323,7 @@ async def test_who_never_reads_loses_the_slot_and_nobody_else_hears_it(stage: St
 
 
 @pytest.mark.slow
-async def test_a_socket_that_is_never_read_loses_the_slot_in_the_stated_time(stage: Stage) -> None:
+async def test_a_socket_that_is_never_read_loses_the_slot_in_the_stated_time(stage: StaticBatch) -> None:
     """It answers no ping, however much its buffers could still take; nobody else hears it."""
     async with AsyncClient(stage.grpc) as client:
         alone = await client.make("rock", duration_s=2.0, seed=9)
@@ -350,7 +352,7 @@ async def until(performer: Performer, kind: str) -> str:
     raise AssertionError(f"no {kind} came")
 
 
-async def slots_free(stage: Stage, patience_s: float = 5.0) -> float:
+async def slots_free(stage: StaticBatch, patience_s: float = 5.0) -> float:
     """How long it takes until nobody has a slot."""
     started_s = time.monotonic()
     while stage.engine.running_count:

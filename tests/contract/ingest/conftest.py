@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.listening import ScriptedExtract
+from support.scripted_extract import ScriptedExtract
 
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings

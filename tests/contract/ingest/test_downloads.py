@@ -83,9 +83,9 @@ import socket, sys, urllib.request
 known = socket.getaddrinfo
 names = {"public.example": "93.184.215.14"}
 socket.getaddrinfo = lambda host, *rest, **named: known(names.get(host, host), *rest, **named)
-from resonance_ingest.sources import guard
+from resonance_ingest.sources import url_policy
 proxy, url = sys.argv[1:]
-guard.guard_process(allow_private=False, proxy=proxy)
+url_policy.guard_process(allow_private=False, proxy=proxy)
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
 try:
     print("read", len(opener.open(url, timeout=5).read()))

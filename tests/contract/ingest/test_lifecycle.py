@@ -12,10 +12,10 @@ import grpc
 import numpy as np
 import pytest
 from support import sounds
-from support.listening import ScriptedExtract
+from support.scripted_extract import ScriptedExtract
 
 from resonance.errors import InvalidInput, ResonanceError, Unavailable
-from resonance.rpc import error_of
+from resonance.rpc import to_domain_error
 from resonance.v1 import ingest_pb2, jobs_pb2, steering_pb2
 
 STATE = jobs_pb2.JobState
@@ -34,7 +34,7 @@ def long_song(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 async def failure_of(call: Any) -> ResonanceError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    return error_of(caught.value)
+    return to_domain_error(caught.value)
 
 
 async def until(job_id: str, system: Any, state: int) -> jobs_pb2.Job:
@@ -159,7 +159,7 @@ async def test_an_extractor_that_is_away_for_a_while_is_waited_for(open_system, 
 
 
 async def test_an_extractor_that_stays_away_fails_the_job_with_a_sentence(open_system, song: bytes) -> None:
-    async with open_system(extract_addr="127.0.0.1:9", job_patience_s=1.0) as system:
+    async with open_system(extract_addr="127.0.0.1:9", job_wait_s_max=1.0) as system:
         job = await system.done(await system.upload({"a.flac": song}))
         assert job.state == STATE.JOB_STATE_FAILED
         assert job.error.message

@@ -10,7 +10,7 @@ import pytest
 from support import one_now_all_later, sounds
 from support.site import Site, serve_site
 
-from resonance.rpc import error_of
+from resonance.rpc import to_domain_error
 from resonance.v1 import jobs_pb2
 
 STATE = jobs_pb2.JobState
@@ -136,7 +136,7 @@ async def test_a_manifest_cannot_reach_files_of_this_machine(generic, site: Site
 async def test_a_link_that_is_not_allowed_is_refused_at_the_door(system, url: str, reason: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await system.submit(url)
-    error = error_of(caught.value)
+    error = to_domain_error(caught.value)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert [(fault.field, fault.reason) for fault in error.violations] == [("url", reason)]
     assert [key async for key in system.store.keys("")] == []

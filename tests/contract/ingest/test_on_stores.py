@@ -12,8 +12,8 @@ from support.s3 import open_s3
 from resonance.store import ObjectStore
 from resonance.store.files import FileStore
 from resonance.v1 import ingest_pb2, jobs_pb2
-from resonance_ingest.job_store import JobStore, LeaseLost
-from resonance_ingest.jobs import Job, JobState
+from resonance_ingest.jobs.job import Job, JobState
+from resonance_ingest.jobs.job_store import JobStore, LeaseLost
 
 
 @pytest.fixture(params=["files", "s3"])

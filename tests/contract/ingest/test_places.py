@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from resonance.errors import Unavailable
-from resonance.rpc import error_of
+from resonance.rpc import to_domain_error
 from resonance.store import MemoryStore
-from resonance_ingest import runner
+from resonance_ingest.pipeline.pipeline import runner
 
 URL = "https://www.youtube.com/watch?v=aaaaaaaaaaa"
 
@@ -44,7 +44,7 @@ async def test_places_are_free_again_when_the_store_is_back(open_system) -> None
         for _ in range(4):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await system.submit(URL, request_id="same")
-            assert error_of(caught.value).reason == "STORE_UNAVAILABLE"
+            assert to_domain_error(caught.value).reason == "STORE_UNAVAILABLE"
         assert await store.listed("job-") == []
         store.is_away = False
         assert (await system.submit(URL, request_id="same")).job_id

@@ -13,7 +13,7 @@ from support import sounds
 from support.site import serve_site
 
 from resonance.errors import InvalidInput
-from resonance.rpc import error_of
+from resonance.rpc import to_domain_error
 from resonance.v1 import jobs_pb2, steering_pb2
 
 STATE = jobs_pb2
@@ -77,7 +77,9 @@ async def test_a_range_past_one_track_s_end_spoils_that_track_alone(system, tmp_
 async def test_a_range_of_a_track_that_is_not_there_is_named(system, tmp_path: Path) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await system.upload({"a.wav": song(tmp_path, 4.0)[1]}, options=chosen((0, 0, 4), (1, 0, 4)))
-    assert [fault.field for fault in error_of(caught.value).violations] == ["header.options.ranges[1].track_index"]
+    assert [fault.field for fault in to_domain_error(caught.value).violations] == [
+        "header.options.ranges[1].track_index"
+    ]
 
 
 async def test_a_link_with_fewer_tracks_than_a_range_names_says_so(open_system, tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ async def test_a_link_with_fewer_tracks_than_a_range_names_says_so(open_system, 
 async def test_too_few_chosen_seconds_are_refused_at_the_door(system, tmp_path: Path) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await system.upload({"a.wav": song(tmp_path, 8.0)[1]}, options=chosen((0, 0.5, 0.6)))
-    error = error_of(caught.value)
+    error = to_domain_error(caught.value)
     assert isinstance(error, InvalidInput)
     assert (error.reason, error.message) == (
         "TOO_LITTLE_MUSIC",

@@ -10,12 +10,12 @@ from pathlib import Path
 import grpc
 import pytest
 from support import sounds
-from support.listening import ScriptedExtract
+from support.scripted_extract import ScriptedExtract
 from support.site import Site, serve_site
 from support.stores import each_store
 
 from resonance.errors import InvalidInput, ResonanceError
-from resonance.rpc import error_of
+from resonance.rpc import to_domain_error
 from resonance.v1 import ingest_pb2, jobs_pb2
 
 STATE = jobs_pb2.JobState
@@ -35,7 +35,7 @@ async def retry(system, job_id: str) -> jobs_pb2.Job:
 async def refusal_of_retry(system, job_id: str) -> ResonanceError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await retry(system, job_id)
-    return error_of(caught.value)
+    return to_domain_error(caught.value)
 
 
 async def test_only_the_track_that_failed_is_fetched_and_heard_again(

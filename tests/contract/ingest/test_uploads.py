@@ -59,7 +59,7 @@ async def test_when_every_file_is_bad_the_job_says_so(system) -> None:
 
 
 async def test_a_track_that_the_extractor_refuses_fails_alone(open_system, tmp_path: Path) -> None:
-    from support.listening import ScriptedExtract
+    from support.scripted_extract import ScriptedExtract
 
     async with open_system(extract=ScriptedExtract(refused_tracks=frozenset({0}))) as system:
         good = sounds.sound_bytes("flac", tmp_path)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from resonance.settings import Settings
-from resonance_cli.all_in_one import all_in_one
+from resonance_app.all_in_one import all_in_one
 
 _STARTS_WITHIN_S = 60.0
 

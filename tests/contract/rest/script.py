@@ -52,10 +52,10 @@ class Script:
     performed: list[steering_pb2.Recipe] = field(default_factory=list)
     follows_tunes: bool = False
     taste_strength_max: float = 2.0  # where every taste's calibrated range ends
-    is_calibrated: bool = True  # whether every taste's range has been measured; a study that ends measures it
-    study_wait_s: float = 0.0  # between a study's steps
-    study_fault: str = ""  # what the next study ends with
-    studies: list[str] = field(default_factory=list)  # what became of them: started, cancelled
+    is_calibrated: bool = True  # whether every taste's range has been measured; a calibration job that ends measures it
+    calibration_job_wait_s: float = 0.0  # between a calibration job's steps
+    calibration_job_fault: str = ""  # what the next calibration job ends with
+    calibration_jobs: list[str] = field(default_factory=list)  # what became of them: started, cancelled
     tunes: list[bytes] = field(default_factory=list)  # each performance's first, and every change; empty for none
     uploads: list[tuple[str, int]] = field(default_factory=list)
     upload_headers: list[ingest_pb2.UploadHeader] = field(default_factory=list)

@@ -9,8 +9,8 @@ from tests.contract.rest.script import Script
 from tests.contract.rest.scripted_music import ScriptedGenerate
 
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound
-from resonance.ids import job_id_of
-from resonance.rpc.door import Door
+from resonance.ids import derive_job_id
+from resonance.rpc.auth import Authenticator
 from resonance.rpc.server import RpcServer
 from resonance.settings import Settings
 from resonance.store import MemoryStore
@@ -18,40 +18,42 @@ from resonance.v1 import (
     extract_pb2,
     extract_pb2_grpc,
     generate_pb2_grpc,
-    handouts_pb2,
-    handouts_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
+    shares_pb2,
+    shares_pb2_grpc,
     steering_pb2,
 )
-from resonance_extract.refining.grammar import refine
+from resonance.wishes.grammar import refine
 from resonance_ingest.messages import upload_message
-from resonance_ingest.sources.resumable import ResumableUploads
+from resonance_ingest.sources.upload_sessions import UploadSessions
 
 
-class ScriptedHandouts(handouts_pb2_grpc.HandoutServiceServicer):
-    """HandoutService over what was hummed."""
+class ScriptedShareLinks(shares_pb2_grpc.ShareServiceServicer):
+    """ShareService over what was hummed."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
 
-    async def CreateHandout(self, request, context):
+    async def CreateShareLink(self, request, context):
         if request.request_id not in self._script.takes:
             raise NotFound(f"there is no take {request.request_id}")
-        handout = handouts_pb2.Handout(handout_id="0" * 64, token=request.request_id.replace("-", ""), byte_count=4)
-        handout.expire_time.FromSeconds(int(time.time() + (request.expire_s or 3600)))
-        return handouts_pb2.CreateHandoutResponse(handout=handout)
+        share_link = shares_pb2.ShareLink(
+            share_link_id="0" * 64, token=request.request_id.replace("-", ""), byte_count=4
+        )
+        share_link.expire_time.FromSeconds(int(time.time() + (request.expire_s or 3600)))
+        return shares_pb2.CreateShareLinkResponse(share_link=share_link)
 
-    async def ReadHandout(self, request, context):
+    async def ReadShareLink(self, request, context):
         if not self._script.takes:
             raise NotFound("there is no such link", reason="NO_SUCH_LINK")
-        yield handouts_pb2.ReadHandoutResponse(handout=handouts_pb2.Handout(byte_count=4))
-        yield handouts_pb2.ReadHandoutResponse(data=b"RIFF")
+        yield shares_pb2.ReadShareLinkResponse(share_link=shares_pb2.ShareLink(byte_count=4))
+        yield shares_pb2.ReadShareLinkResponse(data=b"RIFF")
 
-    async def RevokeHandout(self, request, context):
-        self._script.revoked.append(request.handout_id)
-        return handouts_pb2.RevokeHandoutResponse()
+    async def RevokeShareLink(self, request, context):
+        self._script.revoked.append(request.share_link_id)
+        return shares_pb2.RevokeShareLinkResponse()
 
 
 class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
@@ -59,7 +61,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._resumable = ResumableUploads(MemoryStore(), Settings())
+        self._resumable = UploadSessions(MemoryStore(), Settings())
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -115,8 +117,8 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
         return ingest_pb2.DeleteUploadResponse()
 
     async def SubmitUploads(self, request, context):
-        sessions = await self._resumable.ready(request.upload_ids, job_id_of(request.request_id))
-        uploads = await self._resumable.claim(sessions, job_id_of(request.request_id))
+        sessions = await self._resumable.ready(request.upload_ids, derive_job_id(request.request_id))
+        uploads = await self._resumable.claim(sessions, derive_job_id(request.request_id))
         names = [upload.filename for upload in uploads]
         job = self._accept(request.request_id, request.title or names[0], request.options, names)
         return ingest_pb2.SubmitUploadsResponse(job=job)
@@ -162,7 +164,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
         return self._script.jobs[job_id]
 
     def _accept(self, request_id, title, options, titles) -> jobs_pb2.Job:
-        job_id = job_id_of(request_id)
+        job_id = derive_job_id(request_id)
         if job_id not in self._script.jobs:
             tracks = [
                 jobs_pb2.JobTrack(index=index, title=name, state=jobs_pb2.JOB_STATE_QUEUED)
@@ -234,7 +236,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
     def __init__(self, script: Script) -> None:
         self._script = script
         self._concepts = {name: extract_pb2.Concept(name=name, built_in=True, ready=True) for name in SLIDER_NAMES}
-        self._studies: dict[str, extract_pb2.Study] = {}
+        self._calibration_jobs: dict[str, extract_pb2.CalibrationJob] = {}
 
     async def ListConcepts(self, request, context):
         return extract_pb2.ListConceptsResponse(concepts=self._concepts.values())
@@ -254,46 +256,52 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         concept.calibration.CopyFrom(extract_pb2.Calibration(strength_min=-2, strength_max=3))
         yield extract_pb2.CalibrateConceptResponse(concept=concept)
 
-    async def StartStudy(self, request, context):
+    async def StartCalibrationJob(self, request, context):
         if request.concept:
             self._concept(request.concept)
-        study = extract_pb2.Study(
-            study_id="s-scripted", kind=request.kind or 1, concept=request.concept, taste_id=request.taste_id, state=1
+        calibration_job = extract_pb2.CalibrationJob(
+            calibration_job_id="s-scripted",
+            kind=request.kind or 1,
+            concept=request.concept,
+            taste_id=request.taste_id,
+            state=1,
         )
-        study.progress.total = 2 + len(request.music)
-        self._script.studies.append("started")
-        self._studies[study.study_id] = study
-        return extract_pb2.StartStudyResponse(study=study)
+        calibration_job.progress.total = 2 + len(request.music)
+        self._script.calibration_jobs.append("started")
+        self._calibration_jobs[calibration_job.calibration_job_id] = calibration_job
+        return extract_pb2.StartCalibrationJobResponse(calibration_job=calibration_job)
 
-    async def GetStudy(self, request, context):
-        if request.study_id not in self._studies:
-            raise NotFound(f"there is no study {request.study_id}", reason="NO_SUCH_STUDY")
-        return extract_pb2.GetStudyResponse(study=self._studies[request.study_id])
+    async def GetCalibrationJob(self, request, context):
+        if request.calibration_job_id not in self._calibration_jobs:
+            raise NotFound(f"there is no calibration job {request.calibration_job_id}", reason="NO_SUCH_STUDY")
+        return extract_pb2.GetCalibrationJobResponse(calibration_job=self._calibration_jobs[request.calibration_job_id])
 
-    async def WatchStudy(self, request, context):
-        study = (await self.GetStudy(request, context)).study
+    async def WatchCalibrationJob(self, request, context):
+        calibration_job = (await self.GetCalibrationJob(request, context)).calibration_job
         for done in range(3):
-            if study.state == extract_pb2.STUDY_STATE_CANCELLED:
+            if calibration_job.state == extract_pb2.CALIBRATION_JOB_STATE_CANCELLED:
                 break
-            study.progress.done = done
-            study.state = 2 if done == 2 else 1
+            calibration_job.progress.done = done
+            calibration_job.state = 2 if done == 2 else 1
             if done == 2:
-                self._end(study)
-            yield extract_pb2.WatchStudyResponse(study=study)
-            await asyncio.sleep(self._script.study_wait_s)
+                self._end(calibration_job)
+            yield extract_pb2.WatchCalibrationJobResponse(calibration_job=calibration_job)
+            await asyncio.sleep(self._script.calibration_job_wait_s)
 
-    def _end(self, study: extract_pb2.Study) -> None:
-        if self._script.study_fault:
-            study.state = extract_pb2.STUDY_STATE_FAILED
-            study.error.CopyFrom(jobs_pb2.Fault(reason="UNAVAILABLE", message=self._script.study_fault))
+    def _end(self, calibration_job: extract_pb2.CalibrationJob) -> None:
+        if self._script.calibration_job_fault:
+            calibration_job.state = extract_pb2.CALIBRATION_JOB_STATE_FAILED
+            calibration_job.error.CopyFrom(
+                jobs_pb2.Fault(reason="UNAVAILABLE", message=self._script.calibration_job_fault)
+            )
         else:
             self._script.is_calibrated = True
 
-    async def CancelStudy(self, request, context):
-        self._script.studies.append("cancelled")
-        study = (await self.GetStudy(request, context)).study
-        study.state = 4
-        return extract_pb2.CancelStudyResponse(study=study)
+    async def CancelCalibrationJob(self, request, context):
+        self._script.calibration_jobs.append("cancelled")
+        calibration_job = (await self.GetCalibrationJob(request, context)).calibration_job
+        calibration_job.state = 4
+        return extract_pb2.CancelCalibrationJobResponse(calibration_job=calibration_job)
 
     async def Refine(self, request, context):
         """The real grammar: it needs no model."""
@@ -339,17 +347,17 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         return self._concepts[name]
 
 
-async def start_services(script: Script, address: str = "127.0.0.1:0", *, door: Door | None = None) -> RpcServer:
+async def start_services(
+    script: Script, address: str = "127.0.0.1:0", *, door: Authenticator | None = None
+) -> RpcServer:
     """All three services on one real server. The caller stops it."""
     server = RpcServer(address, door)
     generate, ingest, extract = ScriptedGenerate(script), ScriptedIngest(script), ScriptedExtract(script)
     server.add(
         "resonance.v1.GenerateService", lambda s: generate_pb2_grpc.add_GenerateServiceServicer_to_server(generate, s)
     )
-    handouts = ScriptedHandouts(script)
-    server.add(
-        "resonance.v1.HandoutService", lambda s: handouts_pb2_grpc.add_HandoutServiceServicer_to_server(handouts, s)
-    )
+    shares = ScriptedShareLinks(script)
+    server.add("resonance.v1.ShareService", lambda s: shares_pb2_grpc.add_ShareServiceServicer_to_server(shares, s))
     server.add("resonance.v1.IngestService", lambda s: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest, s))
     server.add(
         "resonance.v1.ExtractService", lambda s: extract_pb2_grpc.add_ExtractServiceServicer_to_server(extract, s)

@@ -11,7 +11,7 @@ from tests.contract.rest.script import MODEL, RATE_HZ, Script
 
 from resonance.audio.wav import pcm16
 from resonance.errors import FailedPrecondition, NotFound, Overloaded
-from resonance.ids import digest_of, new_request_id, sha256_hex
+from resonance.ids import canonical_digest, new_request_id, sha256_hex
 from resonance.v1 import (
     audio_pb2,
     generate_pb2,
@@ -64,7 +64,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         if not request.request_id:
             request.request_id = new_request_id()
         if not request.HasField("seed"):
-            request.seed = int(digest_of(request.request_id)[:8], 16)
+            request.seed = int(canonical_digest(request.request_id)[:8], 16)
         script.streams_open += 1
         try:
             async for event in self._events(request):
@@ -124,7 +124,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         script, samples = self._script, hum(request)
         cut_after = script.cuts.pop(0) if script.cuts else None
         total = len(samples) // 2
-        recipe_id = digest_of(request.recipe.SerializeToString(deterministic=True).hex())
+        recipe_id = canonical_digest(request.recipe.SerializeToString(deterministic=True).hex())
         audio_format = audio_pb2.AudioFormat(
             sample_rate_hz=RATE_HZ, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE
         )

@@ -14,7 +14,7 @@ from tests.contract.rest.script import Script
 from tests.contract.rest.scripted import start_services
 
 from resonance.api_keys import ApiKeys
-from resonance.rpc import Door
+from resonance.rpc import Authenticator
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 
@@ -26,7 +26,7 @@ async def keyed() -> AsyncIterator[dict[str, str]]:
     """An environment for commands, with a key that the services know."""
     store = MemoryStore()
     key, _ = await ApiKeys(store).issue("anna")
-    services = await start_services(Script(), door=Door(store, Settings(auth="on")))
+    services = await start_services(Script(), door=Authenticator(store, Settings(auth="on")))
     yield os.environ | {"RESONANCE_API_KEY": key, "RESONANCE_GRPC_ADDR": services.address}
     await services.stop(0)
 

@@ -13,7 +13,7 @@ from tests.contract.rest.conftest import Gateway
 
 from resonance.settings import Settings
 from resonance_gateway.app import build_app
-from resonance_gateway.openapi import document_of
+from resonance_gateway.schema.openapi import build_document
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,10 +36,10 @@ async def test_every_route_is_shown() -> None:
         .replace("$L", "{token}")
         .replace("$K", "{link_id}")
         .replace("$ID", "{request_id}")
-        .replace("$S", "{study_id}")
+        .replace("$S", "{calibration_job_id}")
         .replace("rain", "{name}")
     )
-    paths = document_of(build_app(Settings()).routes)["paths"]
+    paths = build_document(build_app(Settings()).routes)["paths"]
     assert [path for path in paths if not re.search(re.escape(path) + r"(?![\w/])", shown)] == []
 
 

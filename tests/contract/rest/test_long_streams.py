@@ -9,13 +9,13 @@ import pytest
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted import ScriptedExtract, start_services
 
-from resonance.client import AsyncClient
+from resonance.client.client import AsyncClient
 from resonance.errors import Unavailable
 from resonance.rpc import server
 from resonance.settings import Settings
 from resonance.v1 import extract_pb2
-from resonance_gateway.backends import Backends
 from resonance_gateway.bodies import PerformanceBody
+from resonance_gateway.services.services import Services
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 AGE, GRACE = "grpc.max_connection_age_ms", "grpc.max_connection_age_grace_ms"
@@ -31,7 +31,7 @@ async def test_a_performance_outlives_its_connections_age(monkeypatch: pytest.Mo
     configured = dict(server._OPTIONS)
     with_ages(monkeypatch, configured[AGE] // 3600, configured[GRACE] // 3600)
     services = await start_services(Script())
-    backends = Backends(Settings(grpc_addr=services.address))
+    backends = Services(Settings(grpc_addr=services.address))
     live = backends.perform(PerformanceBody.model_validate({"prompt": "calm"}), "long")
     seconds = 0.0
     async with aclosing(live.events()) as events:
@@ -56,9 +56,11 @@ async def test_who_waits_for_a_taste_goes_on_waiting_where_the_line_breaks(monke
     assert states == sorted(states)
 
 
-async def test_who_waits_for_a_study_or_a_calibration_outlives_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_waits_for_a_calibration_job_or_a_calibration_outlives_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     breaks = [Unavailable("this service is stopping; another replica will answer")] * 4
-    watch, calibrate = ScriptedExtract.WatchStudy, ScriptedExtract.CalibrateConcept
+    watch, calibrate = ScriptedExtract.WatchCalibrationJob, ScriptedExtract.CalibrateConcept
 
     def broken(whole):
         async def stream(self, request, context):
@@ -69,12 +71,12 @@ async def test_who_waits_for_a_study_or_a_calibration_outlives_a_restart(monkeyp
 
         return stream
 
-    monkeypatch.setattr(ScriptedExtract, "WatchStudy", broken(watch))
+    monkeypatch.setattr(ScriptedExtract, "WatchCalibrationJob", broken(watch))
     monkeypatch.setattr(ScriptedExtract, "CalibrateConcept", broken(calibrate))
     services = await start_services(Script())
     async with AsyncClient(services.address) as client:
-        study = await client.study(extract_pb2.StartStudyRequest(concept="energy"))
-        assert (study.state, breaks) == (extract_pb2.STUDY_STATE_COMPLETED, [])
+        calibration_job = await client.calibration_job(extract_pb2.StartCalibrationJobRequest(concept="energy"))
+        assert (calibration_job.state, breaks) == (extract_pb2.CALIBRATION_JOB_STATE_COMPLETED, [])
         breaks.append(Unavailable("this service is stopping; another replica will answer"))
         assert (await client.calibrate_concept("energy")).calibration.strength_max == 3
     await services.stop(0)

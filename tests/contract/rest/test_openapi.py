@@ -18,9 +18,9 @@ from tests.contract.rest.scripted import start_services
 from resonance.settings import Settings
 from resonance_gateway.app import build_app
 from resonance_gateway.build import open_gateway
-from resonance_gateway.openapi import document_of
+from resonance_gateway.schema.openapi import build_document
 
-DOCUMENT = document_of(build_app(Settings()).routes)
+DOCUMENT = build_document(build_app(Settings()).routes)
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 

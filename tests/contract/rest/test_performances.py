@@ -17,9 +17,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from resonance.errors import Unavailable
 from resonance.settings import Settings
-from resonance_gateway import live_performance
-from resonance_gateway.backends import Backends
 from resonance_gateway.bodies import ControlBody, PerformanceBody
+from resonance_gateway.services import live_performance
+from resonance_gateway.services.services import Services
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CALM = PerformanceBody.model_validate({"prompt": "calm"})
@@ -27,9 +27,9 @@ FAST = ControlBody.model_validate({"recipe": {"prompt": "fast"}})
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def backends() -> AsyncIterator[Backends]:
+async def backends() -> AsyncIterator[Services]:
     services = await start_services(Script())
-    backends = Backends(Settings(grpc_addr=services.address))
+    backends = Services(Settings(grpc_addr=services.address))
     yield backends
     await backends.close()
     await services.stop(0)
@@ -55,7 +55,7 @@ async def test_controls_on_the_heels_of_the_opening_are_obeyed(gateway: Gateway)
 
 
 async def test_a_performance_that_can_hear_nothing_any_more_says_so(
-    backends: Backends, monkeypatch: pytest.MonkeyPatch
+    backends: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_performance, "_ANSWER_S_MAX", 0.2)
     live = backends.perform(CALM, "deaf")
@@ -66,7 +66,7 @@ async def test_a_performance_that_can_hear_nothing_any_more_says_so(
             await live.control(FAST)
 
 
-async def test_a_control_after_the_end_is_dropped(backends: Backends) -> None:
+async def test_a_control_after_the_end_is_dropped(backends: Services) -> None:
     live = backends.perform(CALM, "ended")
     async with aclosing(live.events()) as events:
         await anext(events)

@@ -109,13 +109,13 @@ async def test_a_file_cut_anywhere_gives_what_is_left_or_a_sentence(kind: str, t
     for tenths in (1, 5, 8):
         source = tmp_path / f"cut.{kind}"
         source.write_bytes(whole[: len(whole) * tenths // 10])
-        kept_s = await kept_of(source)
+        kept_s = await kept_count(source)
         assert kept_s <= 4.0 * tenths / 10 + 0.3
         if kind != "m4a" and tenths >= 5:  # an M4A without its index has nothing left
             assert kept_s >= 4.0 * tenths / 10 - 0.5
 
 
-async def kept_of(source: Path) -> float:
+async def kept_count(source: Path) -> float:
     """What is left of a damaged file, in seconds; 0 where it was refused in a sentence."""
     try:
         return (await decoded(source)).duration_s
@@ -167,7 +167,7 @@ async def test_a_bomb_is_stopped_at_the_byte_limit(tmp_path: Path) -> None:
 async def test_insane_headers_end_in_a_sentence(header: bytes, tmp_path: Path) -> None:
     source = tmp_path / "insane"
     source.write_bytes(header + bytes(8192))
-    assert await kept_of(source) <= LIMITS.duration_s_max
+    assert await kept_count(source) <= LIMITS.duration_s_max
 
 
 @pytest.mark.parametrize("name", one_now_all_later(["song.mp3", "song.m3u8"]))
@@ -195,7 +195,7 @@ async def test_a_track_reference_inside_mov_is_not_followed(tmp_path: Path) -> N
     whole[at + 7] = 0  # now the samples live elsewhere, at an address that is not given
     source = tmp_path / "reference.m4a"
     source.write_bytes(whole)
-    await kept_of(source)
+    await kept_count(source)
 
 
 async def test_a_deadline_kills_the_child(tmp_path: Path) -> None:

@@ -7,16 +7,16 @@ import time
 import numpy as np
 import pytest
 from benchmarks.steering import goals
-from benchmarks.steering.cells import SAID, Cell, said_cells, slider_cells, stack_cells, twins
+from benchmarks.steering.grid import SAID, Cell, said_cells, slider_cells, stack_cells, twins
 from benchmarks.steering.latency import _Listener
+from benchmarks.steering.renderer import WHOLE, Share
 from benchmarks.steering.sizes import PROMPTS, SIZES, Size
-from benchmarks.steering.studio import WHOLE, Share
 
-from resonance.sliders import SLIDER_NAMES, SLIDER_PAIRS
+from resonance.steering.sliders import SLIDER_NAMES, SLIDER_PAIRS
 from resonance.v1 import generate_pb2, steering_pb2
-from resonance_extract.frechet import frechet, frechet_ratio
-from resonance_extract.plans import PROMPTS as CALIBRATION_PROMPTS
-from resonance_extract.reference import PROMPTS as REFERENCE_PROMPTS
+from resonance_extract.activations.reference import PROMPTS as REFERENCE_PROMPTS
+from resonance_extract.calibration.frechet import frechet, frechet_ratio
+from resonance_extract.calibration.plans import PROMPTS as CALIBRATION_PROMPTS
 
 
 def test_no_prompt_of_the_bench_made_or_calibrated_a_direction() -> None:
@@ -45,9 +45,9 @@ def test_every_steered_clip_has_its_unsteered_twin_and_keys_are_unique(size: Siz
     ends = (-2.0, 3.0)
     grid = slider_cells(size, dict.fromkeys(SLIDER_NAMES, ends))
     plain = {cell.key for cell in twins(size)}
-    more = {cell.twin.key for (_, strength), cells in grid.items() if strength in ends for cell in cells} - plain
+    more = {cell.baseline.key for (_, strength), cells in grid.items() if strength in ends for cell in cells} - plain
     steered = [cell for cells in grid.values() for cell in cells]
-    assert {cell.twin.key for cell in steered} <= plain | more
+    assert {cell.baseline.key for cell in steered} <= plain | more
     assert len(more) == size.prompts * (size.end_seeds - size.seeds)  # the studio makes them with the ends
     assert len({cell.key for cell in steered}) == len(steered)
 

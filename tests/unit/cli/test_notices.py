@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from rich.progress import Progress
 
-from resonance.requests import request_of
+from resonance.client.requests import build_request
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
@@ -57,12 +57,12 @@ async def test_a_live_change_that_was_held_back_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_unclamped", [False, True])
 def test_strengths_may_be_taken_as_they_are(is_unclamped: bool) -> None:
-    request = request_of("jazz", taste_id="t-1", concepts={"tempo": 8.0}, unclamped=is_unclamped)
+    request = build_request("jazz", taste_id="t-1", concepts={"tempo": 8.0}, unclamped=is_unclamped)
     assert request.recipe.concepts[0].unclamped is request.recipe.tastes[0].unclamped is is_unclamped
     opening = generate_pb2.PerformOpening()
     opening.recipe.prompts.add(text="jazz")
     performing = Performing(opening, print, print, is_unclamped=is_unclamped)
-    (use,) = performing.control_of("concept tempo=8").recipe.concepts
+    (use,) = performing.parse_control("concept tempo=8").recipe.concepts
     assert (use.name, use.strength, use.unclamped) == ("tempo", 8.0, is_unclamped)
-    (again,) = performing.control_of("concept tempo=-1").recipe.concepts
+    (again,) = performing.parse_control("concept tempo=-1").recipe.concepts
     assert again.strength == -1

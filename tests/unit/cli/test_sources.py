@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from resonance.client.requests import build_taste_options
 from resonance.errors import InvalidInput
-from resonance.requests import taste_options_of
 from resonance.v1 import steering_pb2
-from resonance_cli.arguments import music_of, paired, range_of, stars_of
+from resonance_cli.arguments import paired, parse_music, parse_stars, parse_track_range
 
 
 def test_music_is_a_taste_some_of_its_tracks_or_a_take() -> None:
-    assert music_of("t-abc").taste_id == "t-abc"
-    some = music_of("t-abc:0,2")
+    assert parse_music("t-abc").taste_id == "t-abc"
+    some = parse_music("t-abc:0,2")
     assert (some.taste_id, list(some.track_indices), some.take_id) == ("t-abc", [0, 2], "")
-    take = music_of("take:mine_1")
+    take = parse_music("take:mine_1")
     assert (take.taste_id, take.take_id) == ("", "mine_1")
 
 
 def test_what_is_no_track_is_refused() -> None:
     with pytest.raises(InvalidInput, match="is not TASTE"):
-        music_of("t-abc:first")
+        parse_music("t-abc:first")
 
 
 def test_sides_of_unequal_number_are_no_pairs() -> None:
@@ -30,19 +30,19 @@ def test_sides_of_unequal_number_are_no_pairs() -> None:
 
 
 def test_ranges_and_stars_are_read_or_named() -> None:
-    assert range_of("2:30-75.5") == (2, 30.0, 75.5)
-    assert stars_of("5,0,3") == [5, 0, 3]
-    assert stars_of("") == []
+    assert parse_track_range("2:30-75.5") == (2, 30.0, 75.5)
+    assert parse_stars("5,0,3") == [5, 0, 3]
+    assert parse_stars("") == []
     with pytest.raises(InvalidInput, match="is not TRACK:START-END"):
-        range_of("30-75")
+        parse_track_range("30-75")
     with pytest.raises(InvalidInput, match="such as 5,0,3"):
-        stars_of("5,many")
+        parse_stars("5,many")
 
 
 def test_options_of_a_taste_are_plain_words_and_what_is_left_out_is_not_said() -> None:
-    assert taste_options_of() == steering_pb2.TasteOptions()
-    assert taste_options_of(ranges=[(0, 1.0, 5.0)]).mix_mode == steering_pb2.MIX_MODE_TIME_SELECT
-    options = taste_options_of(
+    assert build_taste_options() == steering_pb2.TasteOptions()
+    assert build_taste_options(ranges=[(0, 1.0, 5.0)]).mix_mode == steering_pb2.MIX_MODE_TIME_SELECT
+    options = build_taste_options(
         mix_mode="attention_weighted", temperature=0.5, direction="mean", whitening="shrunk", stars=[5]
     )
     assert (options.mix_mode, options.attention_temperature) == (steering_pb2.MIX_MODE_ATTENTION_WEIGHTED, 0.5)
@@ -51,4 +51,4 @@ def test_options_of_a_taste_are_plain_words_and_what_is_left_out_is_not_said() -
         steering_pb2.WHITENING_SHRUNK,
     )
     with pytest.raises(InvalidInput, match="loudest is none of mean, time_select, attention_weighted"):
-        taste_options_of(mix_mode="loudest")
+        build_taste_options(mix_mode="loudest")

@@ -13,10 +13,10 @@ import pytest
 import soundfile
 
 from resonance.audio import Waveform
-from resonance.audio.provenance import provenance_of
+from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import pcm16, pcm_in, wav_header
 from resonance.errors import DataLoss
-from resonance.ids import digest_of, is_request_id, job_id_of, new_request_id
+from resonance.ids import canonical_digest, derive_job_id, is_request_id, new_request_id
 from resonance.v1 import generate_pb2
 
 
@@ -54,7 +54,7 @@ def test_the_longest_recipe_leaves_the_file_whole() -> None:
     take = generate_pb2.Take(seed=1)
     for _ in range(4):
         take.recipe.prompts.add(text="ü" * 2000)
-    wav = wav_header(sample_rate_hz=8000, channel_count=1, sample_count=1, info=provenance_of(take)) + b"\1\2"
+    wav = wav_header(sample_rate_hz=8000, channel_count=1, sample_count=1, info=provenance_texts(take)) + b"\1\2"
     with soundfile.SoundFile(io.BytesIO(wav)) as song:
         assert "machine" in song.copy_metadata()["artist"]
         assert song.frames == 1
@@ -91,9 +91,13 @@ def test_what_is_not_a_waveform_is_refused(samples: np.ndarray) -> None:  # type
 def test_ids_are_ids() -> None:
     assert is_request_id(new_request_id())
     assert len({new_request_id() for _ in range(100)}) == 100
-    assert job_id_of("a") == job_id_of("a") != job_id_of("b")
+    assert derive_job_id("a") == derive_job_id("a") != derive_job_id("b")
     assert not is_request_id("a/b")
 
 
 def test_digests_do_not_depend_on_the_order_of_keys() -> None:
-    assert digest_of({"a": 1, "b": 2.5}) == digest_of({"b": 2.5, "a": 1}) != digest_of({"a": 1, "b": 2})
+    assert (
+        canonical_digest({"a": 1, "b": 2.5})
+        == canonical_digest({"b": 2.5, "a": 1})
+        != canonical_digest({"a": 1, "b": 2})
+    )

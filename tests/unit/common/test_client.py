@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
-from resonance.client import AsyncClient
+from resonance.client.client import AsyncClient
 from resonance.errors import Unavailable
 from resonance.v1 import audio_pb2, generate_pb2
 

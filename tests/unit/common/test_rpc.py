@@ -11,7 +11,7 @@ import pytest
 
 from resonance import errors
 from resonance.errors import FieldViolation, InvalidInput, ResonanceError
-from resonance.rpc import RpcServer, error_of, http_status_of, open_channel, validate
+from resonance.rpc import RpcServer, open_channel, to_domain_error, to_http_status, validate
 from resonance.v1 import generate_pb2, generate_pb2_grpc, steering_pb2
 
 ALL = [
@@ -68,11 +68,11 @@ async def test_an_error_crosses_the_wire_whole(failing: Any, kind: type[Resonanc
     servicer.failure = kind("a sentence", reason="A_REASON", violations=(fault,), retry_after_s=2.5)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await (drained(stub) if is_stream else stub.GetModel(generate_pb2.GetModelRequest(), timeout=5))
-    back = error_of(caught.value)
+    back = to_domain_error(caught.value)
     assert type(back) is kind
     assert (back.message, back.reason, back.violations) == ("a sentence", "A_REASON", (fault,))
     assert back.retry_after_s == 2.5
-    assert 400 <= http_status_of(back) < 600
+    assert 400 <= to_http_status(back) < 600
 
 
 async def test_what_nobody_expected_says_nothing_of_the_inside(failing: Any) -> None:
@@ -89,7 +89,7 @@ async def test_a_request_against_the_rules_never_reaches_the_handler(failing: An
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         async for _ in stub.StreamTake(generate_pb2.StreamTakeRequest(request_id="not an id!")):
             pass
-    assert error_of(caught.value).violations[0].field == "request_id"
+    assert to_domain_error(caught.value).violations[0].field == "request_id"
 
 
 def faults_of(message: Any) -> dict[str, str]:

@@ -15,7 +15,7 @@ def test_defaults_are_a_laptop() -> None:
     assert settings.http_addr == "127.0.0.1:8000"
     assert settings.grpc_addr == "127.0.0.1:50051"
     assert settings.store_url.startswith("file:")
-    assert settings.address_of("extract") == settings.grpc_addr
+    assert settings.service_address("extract") == settings.grpc_addr
 
 
 def test_variables_become_typed_values() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resonance.errors import InvalidInput
-from resonance.taste_options import check_taste_options
+from resonance.steering.taste_options import check_taste_options
 from resonance.v1 import steering_pb2 as pb
 
 

@@ -1,4 +1,4 @@
-"""Running services for the tests of studies, concepts and tastes."""
+"""Running services for the tests of calibration jobs, concepts and tastes."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ import torch
 from google.protobuf import json_format
 from support.extracting import Bench, CountingRenderer, noise
 
-from resonance.keys import (
+from resonance.rpc import RpcServer, open_channel
+from resonance.settings import Settings
+from resonance.store import MemoryStore
+from resonance.store.keys import (
     concept_key,
     reference_key,
     vector_key,
 )
-from resonance.rpc import RpcServer, open_channel
-from resonance.settings import Settings
-from resonance.store import MemoryStore
 from resonance.v1 import extract_pb2, generate_pb2_grpc
-from resonance_extract.concepts import ConceptShelf
-from resonance_extract.configuration import reference_digest
-from resonance_extract.directions import direction_of
-from resonance_extract.ear import Ear
-from resonance_extract.reference import ReferenceShelf
-from resonance_extract.renderings import Renderer
-from resonance_extract.statistics import Reference
-from resonance_extract.tastes import TasteShelf
+from resonance_extract.activations.configuration import reference_digest
+from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.statistics import Reference
+from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.calibration.renderings import Renderer
+from resonance_extract.concepts.store import ConceptStore
+from resonance_extract.directions.scaling import build_direction
+from resonance_extract.tastes.store import TasteStore
 from resonance_generate.build import open_generate
-from resonance_model.listen import hear_clip
-from resonance_model.loaded import LoadedModel
+from resonance_model.activations import read_clip
+from resonance_model.loaded_model import LoadedModel
 
 
 @pytest.fixture(scope="session")
 def computed(tiny: LoadedModel) -> dict[str, bytes]:
     """A reference that was heard from noise, and a concept of a random direction: how they are made is not what is tested here."""
-    heard = hear_clip(tiny, torch.from_numpy(noise(2.0)))
+    heard = read_clip(tiny, torch.from_numpy(noise(2.0)))
     reference = Reference(
         mean=heard.mean.numpy().astype(np.float32), variance=heard.variance.numpy().astype(np.float32) + 1e-4
     )
     difference = np.random.default_rng(3).normal(size=reference.mean.shape).astype(np.float32)
-    digest = tiny.facts.digest
-    vector = direction_of(difference, reference, model_digest=digest).to_bytes()
-    scores = [extract_pb2.LayerScore(layer=layer, auc=0.9, norm=0.5) for layer in range(tiny.shape.layer_count)]
+    digest = tiny.description.digest
+    vector = build_direction(difference, reference, model_digest=digest).to_bytes()
+    scores = [extract_pb2.LayerScore(layer=layer, auc=0.9, norm=0.5) for layer in range(tiny.config.layer_count)]
     concept = extract_pb2.Concept(
         name="rush",
         model_digest=digest,
@@ -74,9 +74,9 @@ async def bench(tiny: LoadedModel, computed: dict[str, bytes]) -> AsyncIterator[
         await server.start()
         stack.push_async_callback(server.stop, 0)
         channel = await stack.enter_async_context(open_channel(settings.grpc_addr))
-        ear = Ear(tiny)
+        ear = ActivationWorker(tiny)
         stack.callback(ear.close)
-        shelf = ReferenceShelf(ear, store)
-        concepts = ConceptShelf(ear, store, shelf)
+        shelf = ReferenceStore(ear, store)
+        concepts = ConceptStore(ear, store, shelf)
         renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear))
-        yield Bench(store, concepts, TasteShelf(ear, store, shelf), renderer, ear, shelf, tiny.facts.digest)
+        yield Bench(store, concepts, TasteStore(ear, store, shelf), renderer, ear, shelf, tiny.description.digest)

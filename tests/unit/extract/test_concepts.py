@@ -10,18 +10,18 @@ import torch
 from google.protobuf import json_format
 from support.extracting import Bench, asked, keep_taste, make_taste, noise
 
-from resonance.codes import codes_document
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound
-from resonance.keys import (
+from resonance.steering.direction import Direction
+from resonance.store.keys import (
     take_codes_key,
     take_key,
 )
-from resonance.taste import Direction
+from resonance.store.token_document import codes_document
 from resonance.v1 import extract_pb2, generate_pb2
-from resonance_extract.music import MusicShelf
-from resonance_extract.tracks import TrackCache
-from resonance_model.listen import hear_codes
-from resonance_model.loaded import LoadedModel
+from resonance_extract.activations.stored_music import StoredMusic
+from resonance_extract.activations.tracks import TrackCache
+from resonance_model.activations import read_codes
+from resonance_model.loaded_model import LoadedModel
 
 
 async def concept_of(bench: Bench, **fields: object) -> extract_pb2.Concept:
@@ -31,7 +31,7 @@ async def concept_of(bench: Bench, **fields: object) -> extract_pb2.Concept:
 
 async def test_a_concept_is_made_of_two_playlists(bench: Bench, tiny: LoadedModel) -> None:
     chance = np.random.default_rng(0)
-    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    shape = (tiny.config.layer_count, tiny.config.hidden_size)
     truth = np.zeros(shape)
     truth[1] = chance.normal(size=shape[1])  # only layer 1 knows it
     high = await keep_taste(bench, "t-high", chance.normal(size=(5, *shape)) + 2 * truth)
@@ -56,7 +56,7 @@ async def test_a_concept_is_made_of_two_playlists(bench: Bench, tiny: LoadedMode
 
 async def test_of_one_piece_against_one_nothing_can_be_told_and_it_says_so(bench: Bench, tiny: LoadedModel) -> None:
     chance = np.random.default_rng(1)
-    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    shape = (tiny.config.layer_count, tiny.config.hidden_size)
     sides = [await keep_taste(bench, name, chance.normal(size=(1, *shape))) for name in ("t-one", "t-two")]
     concept = await concept_of(bench, music_pairs=[extract_pb2.MusicPair(positive=sides[0], negative=sides[1])])
     assert not concept.unusable_reason
@@ -66,7 +66,7 @@ async def test_of_one_piece_against_one_nothing_can_be_told_and_it_says_so(bench
 
 async def test_music_that_does_not_differ_is_unusable(bench: Bench, tiny: LoadedModel) -> None:
     chance = np.random.default_rng(2)
-    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    shape = (tiny.config.layer_count, tiny.config.hidden_size)
     sides = [await keep_taste(bench, name, chance.normal(size=(8, *shape))) for name in ("t-one", "t-two")]
     concept = await concept_of(bench, music_pairs=[extract_pb2.MusicPair(positive=sides[0], negative=sides[1])])
     assert concept.separation.part_count == 8
@@ -75,9 +75,9 @@ async def test_music_that_does_not_differ_is_unusable(bench: Bench, tiny: Loaded
 
 
 async def test_tracks_of_an_older_version_must_be_heard_again(bench: Bench, tiny: LoadedModel) -> None:
-    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    shape = (tiny.config.layer_count, tiny.config.hidden_size)
     source = await keep_taste(bench, "t-old", np.ones((1, *shape)))
-    shelf = MusicShelf(bench.ear, bench.store)
+    shelf = StoredMusic(bench.ear, bench.store)
     (piece,) = await shelf.pieces(source)
     cache = TrackCache(bench.store, model_digest=bench.digest)
     known = await cache.find(piece.key)
@@ -88,7 +88,7 @@ async def test_tracks_of_an_older_version_must_be_heard_again(bench: Bench, tiny
 
 
 async def test_a_concept_may_have_words_and_music(bench: Bench, tiny: LoadedModel) -> None:
-    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    shape = (tiny.config.layer_count, tiny.config.hidden_size)
     taste = await keep_taste(bench, "t-mine", np.random.default_rng(0).normal(size=(2, *shape)))
     sides = [extract_pb2.MusicSource(taste_id=taste.taste_id, track_indices=[i]) for i in (0, 1)]
     concept = await concept_of(
@@ -130,13 +130,13 @@ async def test_music_pairs_that_cannot_be_used_are_refused_by_name(bench: Bench)
 
 async def test_a_take_is_a_piece(bench: Bench, tiny: LoadedModel) -> None:
     """Its tokens are read as `generate` writes them."""
-    codes = np.random.default_rng(1).integers(0, 50, size=(tiny.shape.codebook_count, 60))
+    codes = np.random.default_rng(1).integers(0, 50, size=(tiny.config.codebook_count, 60))
     await bench.store.put(take_codes_key("mine"), codes_document(codes, ""))
     take = generate_pb2.Take(request_id="mine", model=generate_pb2.ModelInfo(digest=bench.digest))
     await bench.store.put(take_key("mine"), json_format.MessageToJson(take).encode())
-    shelf = MusicShelf(bench.ear, bench.store)
+    shelf = StoredMusic(bench.ear, bench.store)
     (piece,) = await shelf.pieces(extract_pb2.MusicSource(take_id="mine"))
-    heard = hear_codes(tiny, torch.from_numpy(codes))
+    heard = read_codes(tiny, torch.from_numpy(codes))
     assert (await shelf.hear(piece)).mean == pytest.approx(heard.mean.numpy().astype(np.float32), rel=1e-5)
 
 
@@ -154,7 +154,7 @@ async def test_a_concept_that_does_not_separate_is_stored_as_unusable_with_its_f
     assert best < 0.6
     assert f"{best:.2f}" in stored.unusable_reason
     with pytest.raises(FailedPrecondition, match="do not separate"):
-        await bench.studies().start(asked(concept="muddle"))
+        await bench.calibration_jobs().start(asked(concept="muddle"))
 
 
 async def test_two_sides_of_the_same_words_are_refused(bench: Bench) -> None:

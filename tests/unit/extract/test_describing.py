@@ -12,10 +12,10 @@ from support.gemini import KEY, gemini_server
 
 from resonance.settings import Settings
 from resonance.v1 import steering_pb2
-from resonance_extract.describing.describer import CarefulDescriber, MeterDescriber, PlaylistSound, sentence_of
-from resonance_extract.describing.gemini import GeminiDescriber
-from resonance_extract.describing.meters import COLUMN_COUNT, COLUMNS, minor_margin, read_meters
+from resonance_extract.activations.audio_features import COLUMN_COUNT, COLUMNS, minor_margin, read_meters
 from resonance_extract.gemini import open_gemini
+from resonance_extract.tastes.describer import CarefulDescriber, MeterDescriber, PlaylistSound, to_sentence
+from resonance_extract.tastes.gemini_describer import GeminiDescriber
 
 RATE = 16_000
 
@@ -82,7 +82,7 @@ async def test_words_follow_the_meters() -> None:
     assert {"slow", "calm"} <= set(slow.words)
     assert "fast" in fast.words
     assert slow.source == "meters"
-    assert "60 beats a minute" in sentence_of(slow)
+    assert "60 beats a minute" in to_sentence(slow)
 
 
 async def test_clips_that_weigh_nothing_say_nothing() -> None:

@@ -14,29 +14,29 @@ import torch
 from google.protobuf import json_format
 from support.planted import LOUD_TOKEN, PLANTED_LAYER, Planted, plant
 
-from resonance.keys import concept_key, reference_key
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
+from resonance.steering.direction import Direction
 from resonance.store import MemoryStore
-from resonance.taste import Direction
+from resonance.store.keys import concept_key, reference_key
 from resonance.v1 import extract_pb2, generate_pb2_grpc
-from resonance_extract.concepts import ConceptShelf
-from resonance_extract.configuration import reference_digest
-from resonance_extract.ear import Ear
-from resonance_extract.layers import best_layers
-from resonance_extract.plans import Planner
-from resonance_extract.reference import ReferenceShelf
-from resonance_extract.renderings import Renderer
-from resonance_extract.statistics import Reference
-from resonance_extract.studies import Studies
-from resonance_extract.tastes import TasteShelf
+from resonance_extract.activations.configuration import reference_digest
+from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.statistics import Reference
+from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.calibration.jobs import CalibrationJobs
+from resonance_extract.calibration.plans import MeasurementPlanner
+from resonance_extract.calibration.renderings import Renderer
+from resonance_extract.concepts.store import ConceptStore
+from resonance_extract.directions.layer_scores import best_layers
+from resonance_extract.tastes.store import TasteStore
 from resonance_generate.build import open_generate
-from resonance_model.listen import hear_codes
-from resonance_model.loaded import LoadedModel
-from resonance_model.sampling import Sampling
-from resonance_model.slot import Slot
-from resonance_model.steering import Push, stack
-from resonance_model.voice import Voice, advance
+from resonance_model.activations import read_codes
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.steering.stacking import WeightedDirection, stack
 
 PAIRS = [extract_pb2.PromptPair(positive=f"more {what}", negative=f"less {what}") for what in ("rain", "wind")]
 STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -52,15 +52,15 @@ def found(planted: Planted) -> tuple[dict[str, bytes], extract_pb2.Concept]:
     """What the pipeline makes of the prompt pairs: the store's objects and the concept."""
 
     async def compute() -> tuple[dict[str, bytes], extract_pb2.Concept]:
-        store, ear = MemoryStore(), Ear(planted.model)
+        store, ear = MemoryStore(), ActivationWorker(planted.model)
         codes = torch.randint(0, 64, (4, 100), generator=torch.Generator().manual_seed(1))
-        heard = hear_codes(planted.model, codes)
+        heard = read_codes(planted.model, codes)
         reference = Reference(
             mean=heard.mean.numpy().astype(np.float32), variance=heard.variance.numpy().astype(np.float32)
         )
-        await store.put(reference_key(reference_digest(planted.model.facts.digest)), reference.to_bytes())
-        shelf = ReferenceShelf(ear, store)
-        concepts = ConceptShelf(ear, store, shelf)
+        await store.put(reference_key(reference_digest(planted.model.description.digest)), reference.to_bytes())
+        shelf = ReferenceStore(ear, store)
+        concepts = ConceptStore(ear, store, shelf)
         async for response in concepts.compute(extract_pb2.ComputeConceptRequest(name="truth", pairs=PAIRS)):
             concept = response.concept
         objects = {key: (await store.get(key)).data async for key in store.keys("")}
@@ -96,15 +96,15 @@ def test_the_scan_finds_the_layer(found: tuple[dict[str, bytes], extract_pb2.Con
 def say(planted: Planted, direction: Direction, strengths: list[float]) -> list[torch.Tensor]:
     """Tokens of one voice per strength, at the planted layer alone, all in one batch."""
     model = planted.model
-    gains = {layer: float(layer == PLANTED_LAYER) for layer in range(model.shape.layer_count)}
+    gains = {layer: float(layer == PLANTED_LAYER) for layer in range(model.config.layer_count)}
     voices = []
     for strength in strengths:
-        push = Push(direction=direction, strength=strength, layer_gains=gains)
-        stacked = stack([push], model.shape, digest=model.facts.digest, both_rows=False, is_joint=True)
-        slot = Slot(model.shape, model.decoder.condition([(model.encode_text(["music"])[0], 1.0)]))
+        push = WeightedDirection(direction=direction, strength=strength, layer_gains=gains)
+        stacked = stack([push], model.config, digest=model.description.digest, both_rows=False, is_joint=True)
+        slot = CacheSlot(model.config, model.decoder.condition([(model.encode_text(["music"])[0], 1.0)]))
         slot.steering = None if stacked is None else stacked.steering
         sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=0, seed=21)
-        voices.append(Voice(model.decoder, slot, sampling, frame_count=60, window_steps=200, context_frames=50))
+        voices.append(TokenSequence(model.decoder, slot, sampling, frame_count=60, window_steps=200, context_frames=50))
     while not voices[0].is_finished:
         advance(model.decoder, voices)
     return [voice.frames(0, 60) for voice in voices]
@@ -127,7 +127,7 @@ def test_a_steered_row_leaks_nothing_into_its_neighbours(planted: Planted, direc
 
 
 @asynccontextmanager
-async def studies_of(planted: Planted, objects: dict[str, bytes]) -> AsyncIterator[Studies]:
+async def calibration_jobs_of(planted: Planted, objects: dict[str, bytes]) -> AsyncIterator[CalibrationJobs]:
     store = MemoryStore()
     for key, data in objects.items():
         await store.put(key, data)
@@ -139,13 +139,13 @@ async def studies_of(planted: Planted, objects: dict[str, bytes]) -> AsyncIterat
         await server.start()
         stack_.push_async_callback(server.stop, 0)
         channel = await stack_.enter_async_context(open_channel(settings.grpc_addr))
-        ear = Ear(planted.model)
+        ear = ActivationWorker(planted.model)
         stack_.callback(ear.close)
-        shelf = ReferenceShelf(ear, store)
-        concepts = ConceptShelf(ear, store, shelf)
+        shelf = ReferenceStore(ear, store)
+        concepts = ConceptStore(ear, store, shelf)
         renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear)
-        planner = Planner(store, concepts, TasteShelf(ear, store, shelf), shelf, ear, renderer)
-        yield Studies(store, planner, model_digest=planted.model.facts.digest)
+        planner = MeasurementPlanner(store, concepts, TasteStore(ear, store, shelf), shelf, ear, renderer)
+        yield CalibrationJobs(store, planner, model_digest=planted.model.description.digest)
 
 
 def at_the_layer_alone(objects: dict[str, bytes], concept: extract_pb2.Concept) -> dict[str, bytes]:
@@ -166,12 +166,14 @@ async def test_calibration_finds_the_knee(
     planted: Planted, direction: Direction, found: tuple[dict[str, bytes], extract_pb2.Concept]
 ) -> None:
     """Past some strength the model says one token for ever. Where that is, the tokens say; calibration hears it in the sound."""
-    request = extract_pb2.StartStudyRequest(concept="truth", strengths=STRENGTHS, prompts=["music"], clip_s=1.2)
-    async with studies_of(planted, at_the_layer_alone(*found)) as studies:
-        started = await studies.start(request)
-        study = [one async for one in studies.watch(started.study_id)][-1]
-    assert study.state == extract_pb2.STUDY_STATE_COMPLETED
-    calibration = study.calibration
+    request = extract_pb2.StartCalibrationJobRequest(
+        concept="truth", strengths=STRENGTHS, prompts=["music"], clip_s=1.2
+    )
+    async with calibration_jobs_of(planted, at_the_layer_alone(*found)) as calibration_jobs:
+        started = await calibration_jobs.start(request)
+        calibration_job = [one async for one in calibration_jobs.watch(started.calibration_job_id)][-1]
+    assert calibration_job.state == extract_pb2.CALIBRATION_JOB_STATE_COMPLETED
+    calibration = calibration_job.calibration
     stuck = [
         strength
         for strength, codes in zip(STRENGTHS, say(planted, direction, list(STRENGTHS)), strict=True)

@@ -8,16 +8,16 @@ import torch
 
 from resonance.errors import InvalidInput
 from resonance.rpc.validation import validate
-from resonance.taste_options import check_taste_options
+from resonance.steering.taste_options import check_taste_options
 from resonance.v1 import extract_pb2, steering_pb2
-from resonance_extract.contrasts import Contrast, difference_of, natural_sizes, same_music
-from resonance_extract.describing.meters import COLUMN_COUNT
-from resonance_extract.directions import direction_of
-from resonance_extract.layers import auc_of, best_layers, layer_gains, layer_scores
-from resonance_extract.mixing import IndexedTrack, clip_weights, novelty_of
-from resonance_extract.quality import failed_gates, measure
-from resonance_extract.statistics import Reference, TrackStatistics
-from resonance_model.steering import Push, stack
+from resonance_extract.activations.audio_features import COLUMN_COUNT
+from resonance_extract.activations.statistics import Reference, TrackStatistics
+from resonance_extract.calibration.quality import failed_gates, measure
+from resonance_extract.directions.contrasts import Contrast, mean_difference, natural_sizes, same_music
+from resonance_extract.directions.layer_scores import best_layers, layer_gains, layer_scores, roc_auc
+from resonance_extract.directions.mixing import IndexedTrack, clip_weights, novelty_curve
+from resonance_extract.directions.scaling import build_direction
+from resonance_model.steering.stacking import WeightedDirection, stack
 
 LAYERS, HIDDEN, PLANTED = 6, 64, 3
 
@@ -46,7 +46,7 @@ def reference(scale: float = 1.0) -> Reference:
 
 def test_diffmean_recovers_the_planted_direction_and_its_sign() -> None:
     more, less, truth = planted()
-    direction = direction_of(more.mean(0) - less.mean(0), reference(), model_digest="m")
+    direction = build_direction(more.mean(0) - less.mean(0), reference(), model_digest="m")
     found = direction.per_layer[PLANTED]
     assert found @ truth / np.linalg.norm(found) >= 0.95
 
@@ -82,9 +82,9 @@ def test_only_layers_that_know_the_concept_act_and_each_in_proportion() -> None:
     more[:, PLANTED + 1] += 3.0 * np.eye(HIDDEN)[0]
     contrasts = in_pairs(more, less, 10)
     scores = layer_scores(contrasts, reference())
-    difference = difference_of(contrasts)
+    difference = mean_difference(contrasts)
     gains = layer_gains(
-        natural_sizes(difference, direction_of(difference, reference(), model_digest="m").per_layer), scores
+        natural_sizes(difference, build_direction(difference, reference(), model_digest="m").per_layer), scores
     )
     assert gains[PLANTED] == 1.0
     assert gains[PLANTED + 1] == pytest.approx(0.5, abs=0.1)
@@ -108,34 +108,34 @@ def test_the_same_music_under_two_texts_differs_by_the_texts_alone() -> None:
 def test_a_unit_of_strength_is_one_standard_deviation_of_the_residual() -> None:
     more, less, _ = planted()
     for scale in (0.1, 1.0, 30.0):
-        direction = direction_of(more.mean(0) - less.mean(0), reference(scale), model_digest="m")
+        direction = build_direction(more.mean(0) - less.mean(0), reference(scale), model_digest="m")
         np.testing.assert_allclose(np.linalg.norm(direction.per_layer, axis=1), scale, rtol=1e-5)
         np.testing.assert_allclose(np.linalg.norm(direction.one_to_all, axis=1), scale, rtol=1e-5)
 
 
 def test_two_equal_sets_have_no_direction() -> None:
     with pytest.raises(InvalidInput, match="nothing to steer by"):
-        direction_of(np.zeros((LAYERS, HIDDEN), dtype=np.float32), reference(), model_digest="m")
+        build_direction(np.zeros((LAYERS, HIDDEN), dtype=np.float32), reference(), model_digest="m")
 
 
 def test_steering_touches_the_conditional_row_alone_unless_told(tiny: object) -> None:
-    from resonance_model.loaded import LoadedModel
+    from resonance_model.loaded_model import LoadedModel
 
     assert isinstance(tiny, LoadedModel)
-    array = np.ones((tiny.shape.layer_count, tiny.shape.hidden_size), dtype=np.float32)
-    from resonance.taste import Direction
+    array = np.ones((tiny.config.layer_count, tiny.config.hidden_size), dtype=np.float32)
+    from resonance.steering.direction import Direction
 
     direction = Direction(model_digest="m", per_layer=array, one_to_all=2 * array)
-    push = Push(direction=direction, strength=2.0, layer_gains={1: 0.5})
-    one = stack([push], tiny.shape, digest="m", both_rows=False, is_joint=False)
-    both = stack([push, push], tiny.shape, digest="m", both_rows=True, is_joint=False)
+    push = WeightedDirection(direction=direction, strength=2.0, layer_gains={1: 0.5})
+    one = stack([push], tiny.config, digest="m", both_rows=False, is_joint=False)
+    both = stack([push, push], tiny.config, digest="m", both_rows=True, is_joint=False)
     assert one is not None
     assert both is not None
     assert torch.equal(one.steering[:, 0, 0], torch.tensor([2.0, 1.0, 2.0]))
     assert not one.steering[:, 1].any()
     assert torch.equal(both.steering[:, 0], both.steering[:, 1])
-    nothing = Push(direction=direction, strength=0.0)
-    assert stack([nothing], tiny.shape, digest="m", both_rows=True, is_joint=False) is None
+    nothing = WeightedDirection(direction=direction, strength=0.0)
+    assert stack([nothing], tiny.config, digest="m", both_rows=True, is_joint=False) is None
 
 
 # --- mixing
@@ -190,7 +190,7 @@ def test_novelty_is_highest_where_another_section_begins() -> None:
     states = np.stack([verse] * 4 + [chorus] * 3)
     states = states - states.mean(axis=0)
     states /= np.linalg.norm(states, axis=1, keepdims=True)
-    novelty = novelty_of(np.where(np.eye(7, dtype=bool), 0.0, states @ states.T))
+    novelty = novelty_curve(np.where(np.eye(7, dtype=bool), 0.0, states @ states.T))
     assert int(novelty.argmax()) == 4
     assert novelty[4] == pytest.approx(2), "each side is like itself, and the two are opposites"
     assert novelty[[1, 2, 6]] == pytest.approx(0), "nothing begins in the middle of a section, or at the track's end"
@@ -253,5 +253,5 @@ def test_broken_music_fails_its_gate_and_noise_no_longer_passes(broken: np.ndarr
 
 
 def test_auc_of_a_known_case() -> None:
-    assert auc_of(np.array([2.0, 3.0]), np.array([1.0, 2.0])) == 0.875
+    assert roc_auc(np.array([2.0, 3.0]), np.array([1.0, 2.0])) == 0.875
     assert best_layers([extract_pb2.LayerScore(layer=0, auc=0.7), extract_pb2.LayerScore(layer=1, auc=0.9)], 1) == [1]

@@ -8,8 +8,8 @@ from support.extracting import Bench, make_taste, noise
 
 from resonance.errors import InvalidInput, Unavailable
 from resonance.v1 import steering_pb2
-from resonance_extract.ear import Ear
-from resonance_model.listening import Heard
+from resonance_extract.activations.worker import ActivationWorker
+from resonance_model.steering.recorder import ActivationStats
 
 RATE = 16_000
 
@@ -29,13 +29,13 @@ def chosen(*ranges: tuple[float, float], track_index: int = 0) -> dict[str, obje
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The clips that went through the model, in order: the tiny model's codec is deaf, and its vectors say little."""
     clips: list[bytes] = []
-    listen = Ear.clip
+    listen = ActivationWorker.clip
 
-    async def counted(self: Ear, samples: np.ndarray) -> Heard:  # type: ignore[type-arg]
+    async def counted(self: ActivationWorker, samples: np.ndarray) -> ActivationStats:  # type: ignore[type-arg]
         clips.append(samples.tobytes())
         return await listen(self, samples)
 
-    monkeypatch.setattr(Ear, "clip", counted)
+    monkeypatch.setattr(ActivationWorker, "clip", counted)
     return clips
 
 
@@ -104,16 +104,16 @@ async def test_a_range_that_cannot_be_heard_is_named(bench: Bench, bounds: tuple
 async def test_a_break_costs_no_more_of_a_range_than_the_clip_in_hand(
     bench: Bench, heard: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counting = Ear.clip
+    counting = ActivationWorker.clip
 
-    async def broken(self: Ear, samples: np.ndarray) -> Heard:  # type: ignore[type-arg]
+    async def broken(self: ActivationWorker, samples: np.ndarray) -> ActivationStats:  # type: ignore[type-arg]
         if len(heard) == 2:
             raise Unavailable("the test says so")
         return await counting(self, samples)
 
     ranges = chosen((2, 14), (22, 25))
     with monkeypatch.context() as patch:
-        patch.setattr(Ear, "clip", broken)
+        patch.setattr(ActivationWorker, "clip", broken)
         with pytest.raises(Unavailable):
             await make_taste(bench, {0: SONG}, **ranges)
     taste = await make_taste(bench, {0: SONG}, **ranges)

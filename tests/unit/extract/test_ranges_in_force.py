@@ -9,15 +9,14 @@ import pytest
 from google.protobuf import json_format
 from support.extracting import COMPLETED, Bench, asked, finished, make_taste, noise
 
-from resonance.keys import taste_calibration_key
 from resonance.store import MemoryStore
-from resonance.store.objects import StoredObject
+from resonance.store.keys import taste_calibration_key
+from resonance.store.protocol import StoredObject
 from resonance.v1 import extract_pb2
-from resonance_extract import plans
-from resonance_extract.calibration import calibration_of
-from resonance_extract.quality import Levels
-from resonance_extract.ranges import RangeShelf, merged
-from resonance_extract.renderings import Condition, Measured, Subject
+from resonance_extract.calibration.quality import Levels
+from resonance_extract.calibration.range_store import RangeStore, merged
+from resonance_extract.calibration.renderings import Condition, Measured, Subject
+from resonance_extract.calibration.safe_range import fit_safe_range, plans
 
 
 def one_sided(strength: float) -> extract_pb2.Calibration:
@@ -40,7 +39,7 @@ def slowly(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("slowly")
 async def test_two_sides_that_are_measured_at_once_are_both_in_force(bench: Bench) -> None:
-    shelf, concept = RangeShelf(bench.concepts, bench.store), await bench.concepts.get("rush")
+    shelf, concept = RangeStore(bench.concepts, bench.store), await bench.concepts.get("rush")
     subject = subject_of(concept="rush", vector_sha256=concept.vector_sha256)
     await asyncio.gather(shelf.put(subject, one_sided(-0.3)), shelf.put(subject, one_sided(0.4)))
     found = (await bench.concepts.get("rush")).calibration
@@ -67,13 +66,13 @@ async def test_a_damaged_range_of_a_taste_is_measured_anew(bench: Bench) -> None
     assert isinstance(bench.store, MemoryStore)
     bench.store._objects[key] = (b"damaged", bench.store._objects[key][1])
     assert await bench.tastes.calibration(taste.taste_id) is None
-    studies = bench.studies()
+    calibration_jobs = bench.calibration_jobs()
     wanted = asked(concept="", taste_id=taste.taste_id, prompts=["jazz"])
-    study = await finished(studies, (await studies.start(wanted)).study_id)
-    assert study.state == COMPLETED
+    calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
+    assert calibration_job.state == COMPLETED
     found = await bench.tastes.calibration(taste.taste_id)
     assert found is not None
-    assert found.strength_max == study.calibration.strength_max
+    assert found.strength_max == calibration_job.calibration.strength_max
 
 
 async def test_a_taste_is_calibrated_with_the_levels_of_its_own_music(
@@ -83,15 +82,17 @@ async def test_a_taste_is_calibrated_with_the_levels_of_its_own_music(
 
     def calibrated(measured: Mapping[Condition, Measured], *, own: Levels | None = None) -> extract_pb2.Calibration:
         told.append(own)
-        return calibration_of(measured, own=own)
+        return fit_safe_range(measured, own=own)
 
-    monkeypatch.setattr(plans, "calibration_of", calibrated)
+    monkeypatch.setattr(plans, "fit_safe_range", calibrated)
     tracks = {0: 0.01 * noise(4.0, 1), 1: 2 * noise(4.0, 2), 2: noise(4.0, 3)}
     taste = await make_taste(bench, tracks)
-    studies = bench.studies()
+    calibration_jobs = bench.calibration_jobs()
     for subject in ({"concept": "", "taste_id": taste.taste_id}, {}):
         wanted = asked(**subject, prompts=["jazz"], strengths=[0.5])
-        assert (await finished(studies, (await studies.start(wanted)).study_id)).state == COMPLETED
+        assert (
+            await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
+        ).state == COMPLETED
     own, of_concept = told
     assert own is not None
     assert (own.quietest, own.loudest) == (pytest.approx(0.001, rel=0.05), pytest.approx(0.2, rel=0.05))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from resonance_extract.contrasts import Contrast
-from resonance_extract.layers import AUC_MIN, layer_scores
-from resonance_extract.separation import Separation, separation_of
-from resonance_extract.statistics import Reference
+from resonance_extract.activations.statistics import Reference
+from resonance_extract.directions.contrasts import Contrast
+from resonance_extract.directions.layer_scores import AUC_MIN, layer_scores
+from resonance_extract.directions.separation import Separation, held_out_separation
 
 LAYERS, HIDDEN, TAKES = 6, 64, 4
 
@@ -27,7 +27,7 @@ def is_accepted(found: Separation) -> bool:
 
 def test_pairs_with_a_common_direction_in_one_layer_separate() -> None:
     for count in (4, 6, 12):
-        found = separation_of(pairs_of(np.random.default_rng(count), count, truth=20.0))
+        found = held_out_separation(pairs_of(np.random.default_rng(count), count, truth=20.0))
         assert (found.part_count, found.auc) == (count, 1.0)
         assert found.chance == pytest.approx(max(0.5 ** (count - 1), 1 / 512), abs=1e-9)
         assert is_accepted(found)
@@ -42,12 +42,12 @@ def test_pairs_with_nothing_in_common_are_mostly_refused_though_their_best_layer
     tried = [pairs_of(chance, count) for _ in range(100)]
     best_layers = [max(score.auc for score in layer_scores(pairs, reference)) for pairs in tried]
     assert np.mean([auc >= AUC_MIN for auc in best_layers]) > 0.6
-    assert np.mean([is_accepted(separation_of(pairs)) for pairs in tried]) <= accepted_max
+    assert np.mean([is_accepted(held_out_separation(pairs)) for pairs in tried]) <= accepted_max
 
 
 def test_takes_of_one_pair_of_words_are_one_piece_of_evidence() -> None:
     for count in (1, 3):
-        found = separation_of(pairs_of(np.random.default_rng(0), count, truth=20.0))
+        found = held_out_separation(pairs_of(np.random.default_rng(0), count, truth=20.0))
         assert found == Separation(part_count=count)
         assert not found.is_told
 
@@ -55,8 +55,8 @@ def test_takes_of_one_pair_of_words_are_one_piece_of_evidence() -> None:
 def test_pieces_of_music_are_evidence_each() -> None:
     chance = np.random.default_rng(1)
     more, less = chance.normal(size=(2, 7, LAYERS, HIDDEN)).astype(np.float32)
-    assert not is_accepted(separation_of([Contrast(more=more, less=less)]))
+    assert not is_accepted(held_out_separation([Contrast(more=more, less=less)]))
     more[:, 2, 5] += 20.0
-    found = separation_of([Contrast(more=more, less=less[:5])])
+    found = held_out_separation([Contrast(more=more, less=less[:5])])
     assert (found.part_count, found.auc) == (5, 1.0)
     assert is_accepted(found)

@@ -9,9 +9,9 @@ import pytest
 from support.stores import each_store
 
 from resonance.ids import sha256_hex
-from resonance.keys import taste_key
 from resonance.store import ObjectStore
-from resonance_extract.shipped import FOLDER, digests_so_far, put_shipped, write_superseded
+from resonance.store.keys import taste_key
+from resonance_extract.concepts.shipped import FOLDER, digests_so_far, put_shipped, write_superseded
 
 store = each_store
 DIGEST = "d" * 64

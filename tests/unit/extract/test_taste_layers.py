@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from support.extracting import COMPLETED, Bench, finished, keep_taste, make_taste, noise
 
-from resonance.keys import given_reference_key, reference_key, taste_key
+from resonance.store.keys import given_reference_key, reference_key, taste_key
 from resonance.v1 import extract_pb2, steering_pb2
-from resonance_extract.configuration import reference_digest
-from resonance_extract.statistics import Reference
-from resonance_extract.taste_layers import Song, TasteLayers, held_out
+from resonance_extract.activations.configuration import reference_digest
+from resonance_extract.activations.statistics import Reference
+from resonance_extract.tastes.layer_scan import Song, TasteLayers, held_out
 
 LAYERS, HIDDEN, TELLING = 4, 24, 2
 
@@ -88,26 +88,28 @@ async def test_the_same_song_twice_is_one_song(bench: Bench) -> None:
     assert "a taste of one song" in scanned.basis
 
 
-async def test_a_study_of_a_taste_tells_every_layer_and_renders_the_best(bench: Bench) -> None:
+async def test_a_calibration_job_of_a_taste_tells_every_layer_and_renders_the_best(bench: Bench) -> None:
     tracks = {index: noise(3.5, index) for index in range(3)}
     taste = await make_taste(bench, tracks)
-    studies = bench.studies()
-    wanted = extract_pb2.StartStudyRequest(
-        kind=extract_pb2.STUDY_KIND_LAYER_SCAN, taste_id=taste.taste_id, prompts=["jazz"], clip_s=1.0
+    calibration_jobs = bench.calibration_jobs()
+    wanted = extract_pb2.StartCalibrationJobRequest(
+        kind=extract_pb2.CALIBRATION_JOB_KIND_LAYERS, taste_id=taste.taste_id, prompts=["jazz"], clip_s=1.0
     )
-    first = await finished(studies, (await studies.start(wanted)).study_id)
+    first = await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
     assert first.state == COMPLETED
     assert "the reference keeps no pieces" in first.layer_basis
-    reference = extract_pb2.StartStudyRequest(
-        kind=extract_pb2.STUDY_KIND_REFERENCE, prompts=["jazz", "rock", "choir", "drums"], clip_s=1.0
+    reference = extract_pb2.StartCalibrationJobRequest(
+        kind=extract_pb2.CALIBRATION_JOB_KIND_REFERENCE, prompts=["jazz", "rock", "choir", "drums"], clip_s=1.0
     )
-    await finished(studies, (await studies.start(reference)).study_id)
+    await finished(calibration_jobs, (await calibration_jobs.start(reference)).calibration_job_id)
     assert await bench.store.exists(given_reference_key(bench.digest))
-    study = await finished(studies, (await studies.start(wanted)).study_id)
-    assert study.study_id != first.study_id, "another reference is another study"
-    assert study.layer_basis == "held-out AUC of 3 songs against 4 pieces of the reference"
-    assert [score.layer for score in study.layers] == list(range(len(taste.layer_norms)))
-    assert [score.norm for score in study.layers] == pytest.approx(list(taste.layer_norms), rel=1e-5)
-    ranked = sorted(study.layers, key=lambda score: (-score.auc, -score.separation, -score.norm))
-    assert [one.label for one in study.renderings[:3]] == [str(score.layer) for score in ranked[:3]]
+    calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
+    assert calibration_job.calibration_job_id != first.calibration_job_id, (
+        "another reference is another calibration job"
+    )
+    assert calibration_job.layer_basis == "held-out AUC of 3 songs against 4 pieces of the reference"
+    assert [score.layer for score in calibration_job.layers] == list(range(len(taste.layer_norms)))
+    assert [score.norm for score in calibration_job.layers] == pytest.approx(list(taste.layer_norms), rel=1e-5)
+    ranked = sorted(calibration_job.layers, key=lambda score: (-score.auc, -score.separation, -score.norm))
+    assert [one.label for one in calibration_job.renderings[:3]] == [str(score.layer) for score in ranked[:3]]
     assert await bench.store.exists(taste_key(taste.taste_id))

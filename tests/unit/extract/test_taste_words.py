@@ -8,7 +8,7 @@ from support.extracting import Bench, make_taste, noise
 
 from resonance.errors import Unavailable
 from resonance.v1 import steering_pb2
-from resonance_extract.describing.describer import CarefulDescriber, PlaylistSound
+from resonance_extract.tastes.describer import CarefulDescriber, PlaylistSound
 
 WORDS = steering_pb2.DIRECTION_KIND_WORDS
 

@@ -7,12 +7,12 @@ import pytest
 from support.extracting import Bench, asked, make_taste, noise
 
 from resonance.errors import FailedPrecondition, InvalidInput
-from resonance.keys import taste_key
+from resonance.store.keys import taste_key
 from resonance.v1 import steering_pb2
 
 
 async def test_shrunk_whitening_needs_a_reference_that_keeps_its_pieces(bench: Bench) -> None:
-    with pytest.raises(FailedPrecondition, match="reference study"):
+    with pytest.raises(FailedPrecondition, match="reference calibration job"):
         await make_taste(bench, {0: noise(3.5)}, whitening=steering_pb2.WHITENING_SHRUNK)
 
 
@@ -81,7 +81,7 @@ async def test_a_taste_in_words_alone_runs_nothing_through_the_model(bench: Benc
     assert {key async for key in bench.store.keys("")} - before == {taste_key("t-test")}, "no track, no vector"
     assert (await bench.tastes.whole("t-test")).character == taste.character
     with pytest.raises(FailedPrecondition) as caught:
-        await bench.studies().start(asked(concept="", taste_id="t-test"))
+        await bench.calibration_jobs().start(asked(concept="", taste_id="t-test"))
     assert caught.value.reason == "TASTE_IS_WORDS"
 
 

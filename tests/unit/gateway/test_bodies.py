@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from resonance.errors import FieldViolation, InvalidInput
 from resonance.rpc.validation import validate
 from resonance_gateway.bodies import ConceptBody, GenerationBody, MalformedError, TasteBody, parse
-from resonance_gateway.messages import generate_request, rest_field, submit_request, tastes_of
+from resonance_gateway.messages import generate_request, listed_tastes, rest_field, submit_request
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -88,7 +88,7 @@ def test_a_concept_needs_a_pair() -> None:
 
 def test_the_short_form_of_one_taste_comes_after_the_list() -> None:
     body = parse(GenerationBody, b'{"prompt": "x", "tastes": [{"taste_id": "a"}], "taste_id": "b"}')
-    assert [(use.taste_id, use.strength) for use in tastes_of(body)] == [("a", 1.0), ("b", 1.0)]
+    assert [(use.taste_id, use.strength) for use in listed_tastes(body)] == [("a", 1.0), ("b", 1.0)]
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,17 @@ import pytest
 
 from resonance import errors
 from resonance.errors import FieldViolation, InvalidInput, Overloaded, ResonanceError
-from resonance.rpc import http_status_of
-from resonance_gateway.problems import on_unexpected, problem_of
+from resonance.rpc import to_http_status
+from resonance_gateway.http.problems import on_unexpected, to_problem
 
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ResonanceError)]
 
 
 @pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
 def test_every_domain_error_has_a_status_a_title_and_a_type(kind: type[ResonanceError]) -> None:
-    answer = problem_of(kind("a sentence"))
+    answer = to_problem(kind("a sentence"))
     told = json.loads(answer.body)
-    assert answer.status_code == told["status"] == http_status_of(kind("a sentence"))
+    assert answer.status_code == told["status"] == to_http_status(kind("a sentence"))
     assert answer.media_type == "application/problem+json"
     assert told["title"]
     assert told["detail"] == "a sentence"
@@ -27,13 +27,13 @@ def test_every_domain_error_has_a_status_a_title_and_a_type(kind: type[Resonance
 
 def test_faults_are_listed_as_they_were_found() -> None:
     fault = FieldViolation(field="prompt", reason="REQUIRED", message="must not be empty")
-    told = json.loads(problem_of(InvalidInput("x", violations=(fault,))).body)
+    told = json.loads(to_problem(InvalidInput("x", violations=(fault,))).body)
     assert told["errors"] == [{"field": "prompt", "reason": "REQUIRED", "message": "must not be empty"}]
 
 
 @pytest.mark.parametrize(("after_s", "header"), [(0.2, "1"), (2.1, "3"), (30, "30")])
 def test_the_time_to_come_back_is_whole_seconds_and_never_early(after_s: float, header: str) -> None:
-    assert problem_of(Overloaded("full", retry_after_s=after_s)).headers["retry-after"] == header
+    assert to_problem(Overloaded("full", retry_after_s=after_s)).headers["retry-after"] == header
 
 
 async def test_our_own_mistakes_are_not_told_in_detail() -> None:

@@ -10,26 +10,26 @@ import pytest
 import torch
 from torch import Tensor
 
-from resonance_generate.engine import Engine
-from resonance_generate.job import Job, Score, SteeringRule
-from resonance_generate.row import RAMP_FRAMES, Row
-from resonance_generate.stream import ChunkStream
-from resonance_model.loaded import LoadedModel
-from resonance_model.monitor import Monitor
-from resonance_model.voice import advance
+from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.engine import Engine
+from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
+from resonance_generate.engine.running_request import RAMP_FRAMES, RunningRequest
+from resonance_model.decoder.sequence import advance
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.steering.adaptive import AdaptiveSteering
 
 FRAMES = 120
 FAR = -1e6  # a baseline from which all music lies far beyond the target
 
 
-def score_of(model: LoadedModel, *, strength: float = 1.0, prompt: str = "jazz", base: float = FAR) -> Score:
-    steering = torch.zeros(model.shape.layer_count, 2, model.shape.hidden_size)
+def params_of(model: LoadedModel, *, strength: float = 1.0, prompt: str = "jazz", base: float = FAR) -> GenerationParams:
+    steering = torch.zeros(model.config.layer_count, 2, model.config.hidden_size)
     steering[:, 0] = strength
-    return Score(
+    return GenerationParams(
         recipe_id=f"{prompt}-{strength}",
         prompts=((prompt, 1.0),),
         steering=steering,
-        baselines=torch.full((model.shape.layer_count,), base),
+        baselines=torch.full((model.config.layer_count,), base),
         rule=SteeringRule.EASE,
         guidance_scale=3.0,
         temperature=1.0,
@@ -37,12 +37,12 @@ def score_of(model: LoadedModel, *, strength: float = 1.0, prompt: str = "jazz",
     )
 
 
-def job_of(score: Score) -> Job:
+def job_of(params: GenerationParams) -> EngineRequest:
     stream = ChunkStream(asyncio.get_running_loop(), samples_max=10_000_000)
-    return Job(request_id="r", score=score, seed=1, frame_count=None, chunk_frames=25, stream=stream)
+    return EngineRequest(request_id="r", params=params, seed=1, frame_count=None, chunk_frames=25, stream=stream)
 
 
-def added(row: Row) -> float:
+def added(row: RunningRequest) -> float:
     """The length of the push that the last step added, all layers together."""
     slot = row.voice.slot
     if slot.steering is None:
@@ -50,7 +50,7 @@ def added(row: Row) -> float:
     return float((slot.steering if slot.monitor is None else slot.monitor.in_force(slot.steering)).norm())
 
 
-def steps(row: Row, model: LoadedModel, count: int) -> list[float]:
+def steps(row: RunningRequest, model: LoadedModel, count: int) -> list[float]:
     found = []
     with torch.inference_mode():
         for _ in range(count):
@@ -61,46 +61,50 @@ def steps(row: Row, model: LoadedModel, count: int) -> list[float]:
 
 
 @pytest.fixture
-async def eased(tiny: LoadedModel) -> Row:
+async def eased(tiny: LoadedModel) -> RunningRequest:
     """A row whose music lies beyond its target: the push has eased off."""
-    row = Row(job_of(score_of(tiny)), tiny)
+    row = RunningRequest(job_of(params_of(tiny)), tiny)
     whole = steps(row, tiny, 1)[0]
     assert steps(row, tiny, FRAMES)[-1] < 0.02 * whole
     return row
 
 
-async def test_the_same_recipe_or_another_prompt_leaves_the_push_where_it_is(eased: Row, tiny: LoadedModel) -> None:
+async def test_the_same_recipe_or_another_prompt_leaves_the_push_where_it_is(
+    eased: RunningRequest, tiny: LoadedModel
+) -> None:
     before = added(eased)
     for prompt in ("jazz", "rock"):
-        eased.update(score_of(tiny, prompt=prompt))
+        eased.update(params_of(tiny, prompt=prompt))
         assert max(steps(eased, tiny, RAMP_FRAMES + 3)) <= before
 
 
-async def test_a_slider_that_is_released_adds_nothing(eased: Row, tiny: LoadedModel) -> None:
+async def test_a_slider_that_is_released_adds_nothing(eased: RunningRequest, tiny: LoadedModel) -> None:
     before = added(eased)
-    eased.update(replace(score_of(tiny), steering=None, baselines=None))
+    eased.update(replace(params_of(tiny), steering=None, baselines=None))
     after = steps(eased, tiny, RAMP_FRAMES + 1)
     assert max(after) <= before
     assert after[-1] == 0.0
 
 
-async def test_a_small_move_takes_a_small_step(eased: Row, tiny: LoadedModel) -> None:
-    whole = float(score_of(tiny, strength=1.1).steering.norm())  # type: ignore[union-attr]
-    eased.update(score_of(tiny, strength=1.1))
+async def test_a_small_move_takes_a_small_step(eased: RunningRequest, tiny: LoadedModel) -> None:
+    whole = float(params_of(tiny, strength=1.1).steering.norm())  # type: ignore[union-attr]
+    eased.update(params_of(tiny, strength=1.1))
     assert max(steps(eased, tiny, RAMP_FRAMES + 3)) < 0.12 * whole
 
 
-async def test_a_change_to_the_plain_sum_is_ramped_from_what_was_added(eased: Row, tiny: LoadedModel) -> None:
+async def test_a_change_to_the_plain_sum_is_ramped_from_what_was_added(
+    eased: RunningRequest, tiny: LoadedModel
+) -> None:
     before = added(eased)
-    eased.update(replace(score_of(tiny), rule=SteeringRule.ADD))
+    eased.update(replace(params_of(tiny), rule=SteeringRule.ADD))
     after = steps(eased, tiny, RAMP_FRAMES)
-    whole = float(score_of(tiny).steering.norm())  # type: ignore[union-attr]
+    whole = float(params_of(tiny).steering.norm())  # type: ignore[union-attr]
     assert after[0] == pytest.approx(before + (whole - before) / RAMP_FRAMES, rel=1e-3)
     assert after[-1] == pytest.approx(whole)
 
 
-async def test_changes_in_a_ramp_go_on_from_where_it_is(eased: Row, tiny: LoadedModel) -> None:
-    far = score_of(tiny, strength=-1.0, base=1e6)
+async def test_changes_in_a_ramp_go_on_from_where_it_is(eased: RunningRequest, tiny: LoadedModel) -> None:
+    far = params_of(tiny, strength=-1.0, base=1e6)
     eased.update(far)
     last = steps(eased, tiny, 5)[-1]
     eased.update(replace(far, steering=None, baselines=None))
@@ -108,15 +112,15 @@ async def test_changes_in_a_ramp_go_on_from_where_it_is(eased: Row, tiny: Loaded
 
 
 def test_what_a_monitor_says_is_added_is_what_it_adds(tiny: LoadedModel) -> None:
-    score = score_of(tiny, strength=0.5)
-    assert score.steering is not None
-    assert score.baselines is not None
-    monitor = Monitor(score.steering, score.baselines, is_clamp=False)
-    monitor.follow(2 * score.steering, torch.full((3,), 0.25), torch.full_like(score.steering, 3.0))
+    params = params_of(tiny, strength=0.5)
+    assert params.steering is not None
+    assert params.baselines is not None
+    monitor = AdaptiveSteering(params.steering, params.baselines, is_clamp=False)
+    monitor.follow(2 * params.steering, torch.full((3,), 0.25), torch.full_like(params.steering, 3.0))
     monitor.fade(0.5)
-    states = torch.randn(2, 1, tiny.shape.hidden_size)
-    heard: list[Tensor] = [monitor.pushed(layer, states, score.steering[layer])[:, 0] for layer in range(3)]
-    torch.testing.assert_close(torch.stack(heard), monitor.in_force(score.steering))
+    states = torch.randn(2, 1, tiny.config.hidden_size)
+    heard: list[Tensor] = [monitor.pushed(layer, states, params.steering[layer])[:, 0] for layer in range(3)]
+    torch.testing.assert_close(torch.stack(heard), monitor.in_force(params.steering))
 
 
 @pytest.fixture
@@ -131,22 +135,22 @@ async def test_the_engine_itself_adds_no_burst(
     tiny: LoadedModel, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pushes: list[float] = []
-    pushed = Monitor.pushed
+    pushed = AdaptiveSteering.pushed
 
-    def spy(self: Monitor, layer: int, states: Tensor, push: Tensor) -> Tensor:
+    def spy(self: AdaptiveSteering, layer: int, states: Tensor, push: Tensor) -> Tensor:
         found = pushed(self, layer, states, push)
         pushes.append(float(found.norm()))
         return found
 
-    monkeypatch.setattr(Monitor, "pushed", spy)
-    job = job_of(score_of(tiny))
+    monkeypatch.setattr(AdaptiveSteering, "pushed", spy)
+    job = job_of(params_of(tiny))
     engine.submit(job)
     while len(pushes) < 3 * FRAMES:
         await anext(job.stream)
     first = pushes[0]
     at = asyncio.get_running_loop().create_future()
     offset_of = asyncio.get_running_loop().call_soon_threadsafe
-    engine.update(job, score_of(tiny, prompt="rock"), lambda offset: offset_of(at.set_result, len(pushes)))
+    engine.update(job, params_of(tiny, prompt="rock"), lambda offset: offset_of(at.set_result, len(pushes)))
     changed = await at
     while len(pushes) < changed + 3 * RAMP_FRAMES:
         await anext(job.stream)

@@ -15,11 +15,11 @@ from prometheus_client import REGISTRY
 from support.tape import Taping
 
 from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceError, Unavailable
-from resonance_generate.engine import Engine
-from resonance_generate.job import Job, Score
-from resonance_generate.stream import ChunkStream
-from resonance_model.loaded import LoadedModel
-from resonance_model.stage import Stage
+from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.engine import Engine
+from resonance_generate.engine.request import EngineRequest, GenerationParams
+from resonance_model.decoder.static_batch import StaticBatch
+from resonance_model.loaded_model import LoadedModel
 
 SLOTS, PLACES = 2, 2
 _PROMPTS = ("jazz", "rock with drums", "piano", "calm strings")
@@ -33,13 +33,15 @@ async def engine(tiny: LoadedModel) -> AsyncIterator[Engine]:
     await asyncio.to_thread(engine.stop)
 
 
-def job(request_id: str, *, seconds: float = 1.0, room_s: float = 100.0, seed: int = 1, prompt: str = "jazz") -> Job:
-    score = Score(
+def job(
+    request_id: str, *, seconds: float = 1.0, room_s: float = 100.0, seed: int = 1, prompt: str = "jazz"
+) -> EngineRequest:
+    params = GenerationParams(
         recipe_id=prompt, prompts=((prompt, 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50
     )
-    return Job(
+    return EngineRequest(
         request_id=request_id,
-        score=score,
+        params=params,
         seed=seed,
         frame_count=round(seconds * 50),
         chunk_frames=25,
@@ -47,7 +49,7 @@ def job(request_id: str, *, seconds: float = 1.0, room_s: float = 100.0, seed: i
     )
 
 
-async def pcm_of(wanted: Job) -> bytes:
+async def pcm_of(wanted: EngineRequest) -> bytes:
     async with aclosing(wanted.stream):
         return b"".join([piece.pcm async for piece in wanted.stream])
 
@@ -90,7 +92,7 @@ async def test_on_a_stage_the_bytes_are_the_same(engine: Engine, tiny: LoadedMod
         await until_free(engine)
         return heard
 
-    stage = Stage(tiny.decoder, Taping(), place_count=SLOTS, position_count=1504)
+    stage = StaticBatch(tiny.decoder, Taping(), place_count=SLOTS, position_count=1504)
     staged = Engine(tiny, slot_count=SLOTS, queue_places=PLACES, stall_s_max=0.3, stage=stage)
     staged.start()
     try:
@@ -163,17 +165,17 @@ async def test_the_first_chunk_is_short_and_the_others_are_as_asked(engine: Engi
     assert sum(counts) == 48_000
 
 
-def performance(request_id: str, *, prompt: str = "jazz") -> Job:
+def performance(request_id: str, *, prompt: str = "jazz") -> EngineRequest:
     """A job without an end that makes sound in real time."""
     taken = job(request_id, prompt=prompt)
     return replace(taken, frame_count=None, chunk_frames=10, lead_s=0.2)
 
 
-async def changed(engine: Engine, playing: Job, score: Score) -> int:
-    """The first sample that the new score shapes."""
+async def changed(engine: Engine, playing: EngineRequest, params: GenerationParams) -> int:
+    """The first sample that the new params shapes."""
     loop = asyncio.get_running_loop()
     offset: asyncio.Future[int] = loop.create_future()
-    engine.update(playing, score, lambda sample: loop.call_soon_threadsafe(offset.set_result, sample))
+    engine.update(playing, params, lambda sample: loop.call_soon_threadsafe(offset.set_result, sample))
     return await asyncio.wait_for(offset, 5)
 
 
@@ -191,7 +193,7 @@ async def test_a_change_shapes_the_very_next_frames(engine: Engine) -> None:
     engine.submit(playing)
     pieces = [await anext(playing.stream) for _ in range(2)]
     heard_until = pieces[-1].sample_offset + pieces[-1].sample_count
-    offset = await changed(engine, playing, replace(playing.score, recipe_id="new", prompts=(("rock", 1.0),)))
+    offset = await changed(engine, playing, replace(playing.params, recipe_id="new", prompts=(("rock", 1.0),)))
     assert offset - heard_until <= (0.4 + 0.2 + 0.2) * 16_000
     while (piece := await anext(playing.stream)).recipe_id != "new":
         assert piece.sample_offset <= offset
@@ -204,7 +206,7 @@ async def test_a_chunk_is_cut_where_another_recipe_begins(engine: Engine) -> Non
     pieces = [await anext(playing.stream)]
     begins: dict[str, int] = {"jazz": 0}
     for name in ("one", "two", "three"):
-        begins[name] = await changed(engine, playing, replace(playing.score, recipe_id=name, temperature=0.9))
+        begins[name] = await changed(engine, playing, replace(playing.params, recipe_id=name, temperature=0.9))
         await asyncio.sleep(0.05)
     while pieces[-1].recipe_id != "three" or pieces[-1].sample_count < 100 * 320:
         pieces.append(await anext(playing.stream))
@@ -212,9 +214,9 @@ async def test_a_chunk_is_cut_where_another_recipe_begins(engine: Engine) -> Non
     for before, after in itertools.pairwise(pieces):
         assert after.sample_offset == before.sample_offset + before.sample_count
         assert len(after.pcm) == 2 * after.sample_count
-    first_of = {piece.recipe_id: piece.sample_offset for piece in reversed(pieces)}
-    assert first_of == {name: offset for name, offset in begins.items() if name in first_of}
-    assert {"jazz", "three"} <= first_of.keys()
+    read_first = {piece.recipe_id: piece.sample_offset for piece in reversed(pieces)}
+    assert read_first == {name: offset for name, offset in begins.items() if name in read_first}
+    assert {"jazz", "three"} <= read_first.keys()
     assert sum(piece.codes.shape[1] for piece in pieces) * 320 >= sum(piece.sample_count for piece in pieces)
 
 
@@ -239,7 +241,7 @@ async def test_an_order_for_a_job_that_still_waits_is_kept_until_it_plays(engine
         engine.submit(each)
     waiting = performance("waiting")
     engine.submit(waiting)
-    change = asyncio.create_task(changed(engine, waiting, replace(waiting.score, recipe_id="new")))
+    change = asyncio.create_task(changed(engine, waiting, replace(waiting.params, recipe_id="new")))
     await asyncio.sleep(0.2)
     assert not change.done()
     running[0].stream.close()
@@ -321,7 +323,7 @@ async def test_orders_for_a_performance_that_waits_are_obeyed_as_they_came(
     obeyed: list[str] = []
     keep = Engine._keep_for_later
 
-    def come_between(self: Engine, early: list[tuple[Job, object]]) -> None:
+    def come_between(self: Engine, early: list[tuple[EngineRequest, object]]) -> None:
         if early and not obeyed:
             obeyed.append("")
             engine._order(waiting, lambda row: obeyed.append("second"))
@@ -343,7 +345,7 @@ async def test_an_order_for_a_job_that_has_its_slot_but_no_row_yet_is_kept(tiny:
     changes = []
     for each in playing:
         engine.submit(each)
-        changes.append(asyncio.create_task(changed(engine, each, replace(each.score, recipe_id="new"))))
+        changes.append(asyncio.create_task(changed(engine, each, replace(each.params, recipe_id="new"))))
     await asyncio.sleep(0)  # every order is given before the engine has begun anything
     engine.start()
     try:
@@ -360,10 +362,10 @@ async def test_a_failed_step_ends_also_those_who_have_no_row_yet(
     waiting = [job(str(place)) for place in range(3)]
     for each in waiting:
         engine.submit(each)
-    begun: list[Job] = []
+    begun: list[EngineRequest] = []
     begin = Engine._begin
 
-    def counted(self: Engine, one: Job) -> object:
+    def counted(self: Engine, one: EngineRequest) -> object:
         begun.append(one)
         return begin(self, one)
 

@@ -12,16 +12,16 @@ from support.directions import put_concept
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
-from resonance_generate.engine import Engine
+from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.recipes import RecipeBook
+from resonance_generate.conditions.vectors import Vectors
+from resonance_generate.engine.async_engine import AsyncEngine
+from resonance_generate.engine.engine import Engine
 from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
-from resonance_generate.player import Player
-from resonance_generate.recipes import RecipeBook
-from resonance_generate.takes import TakeLibrary
-from resonance_generate.tunes import Tunes
-from resonance_generate.vectors import Vectors
-from resonance_model.info import info_of
-from resonance_model.loaded import LoadedModel
+from resonance_generate.takes.library import TakeLibrary
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.model_info import to_model_info
 
 PLAIN = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz")])
 BEYOND = steering_pb2.Recipe(
@@ -54,9 +54,9 @@ def check(notices: object, played: object) -> None:
 
 async def test_a_take_and_its_replay_say_what_was_played(tiny: LoadedModel, store: MemoryStore, engine: Engine) -> None:
     takes = TakeLibrary(store)
-    book = RecipeBook(tiny, Vectors(store, model_digest=tiny.facts.digest, item_max=1))
-    player, info = Player(engine, lead_s_max=10), info_of(tiny, Settings())
-    generation = Generation(player, book, Tunes(tiny, Settings()), takes, info)
+    book = RecipeBook(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
+    player, info = AsyncEngine(engine, lead_s_max=10), to_model_info(tiny, Settings())
+    generation = Generation(player, book, MelodyReader(tiny, Settings()), takes, info)
     request = generate_pb2.GenerateRequest(request_id="mine", recipe=BEYOND, duration_s=1, seed=1)
     for _ in ("made", "replayed"):
         async with aclosing(generation.run(request)) as responses:
@@ -76,8 +76,10 @@ async def test_a_live_control_beyond_the_range_is_answered_with_a_notice(
         yield generate_pb2.PerformRequest(control=generate_pb2.PerformControl(recipe=BEYOND))
         await asyncio.sleep(60)
 
-    book = RecipeBook(tiny, Vectors(store, model_digest=tiny.facts.digest, item_max=1))
-    performance = Performance(Player(engine, lead_s_max=10), book, Tunes(tiny, Settings()), info_of(tiny, Settings()))
+    book = RecipeBook(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
+    performance = Performance(
+        AsyncEngine(engine, lead_s_max=10), book, MelodyReader(tiny, Settings()), to_model_info(tiny, Settings())
+    )
     async with aclosing(performance.run(controls())) as events:
         async for event in events:
             if event.HasField("started"):

@@ -9,34 +9,36 @@ import pytest
 import torch
 from prometheus_client import REGISTRY
 
-from resonance_generate.job import Job, Score
+from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.request import EngineRequest, GenerationParams
+from resonance_generate.engine.running_request import RunningRequest
+from resonance_generate.engine.scheduler import plan
 from resonance_generate.performance import LEAD_S
-from resonance_generate.row import Row
-from resonance_generate.scheduler import plan
-from resonance_generate.stream import ChunkStream
-from resonance_model.loaded import LoadedModel
-from resonance_model.voice import advance
+from resonance_model.decoder.sequence import advance
+from resonance_model.loaded_model import LoadedModel
 
 CHUNK_S, STEP_S, TICK_S = 0.2, 0.005, 0.001
-_SCORE = Score(recipe_id="", prompts=(("jazz", 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50)
+_PARAMS = GenerationParams(
+    recipe_id="", prompts=(("jazz", 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50
+)
 
 
-class Stage:
+class StaticBatch:
     """One performance and a clock that only moves when it is told to."""
 
     def __init__(self, model: LoadedModel, chunk_s: float = CHUNK_S) -> None:
         self.model = model
         self.now_s = 0.0
-        job = Job(
+        job = EngineRequest(
             request_id="live",
-            score=_SCORE,
+            params=_PARAMS,
             seed=1,
             frame_count=None,
             chunk_frames=round(chunk_s * 50),
             stream=ChunkStream(asyncio.get_running_loop(), samples_max=10**9),
             lead_s=LEAD_S,
         )
-        self.row = Row(job, model, lambda: self.now_s)
+        self.row = RunningRequest(job, model, lambda: self.now_s)
         self.spare_s: list[float] = []  # what a listener had in hand when each chunk came
         self._sent = 0
 
@@ -59,18 +61,18 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(tiny: LoadedModel) -> Stage:
-    return Stage(tiny)
+async def stage(tiny: LoadedModel) -> StaticBatch:
+    return StaticBatch(tiny)
 
 
-async def test_a_chunk_comes_its_lead_before_it_is_needed_and_hardly_sooner(stage: Stage) -> None:
+async def test_a_chunk_comes_its_lead_before_it_is_needed_and_hardly_sooner(stage: StaticBatch) -> None:
     with torch.inference_mode():
         stage.play(12.0)
     assert min(stage.spare_s[1:]) >= LEAD_S - STEP_S - TICK_S
     assert max(stage.spare_s[-15:]) <= LEAD_S + STEP_S, "what is made too soon obeys too late"
 
 
-async def test_slow_company_is_met_by_beginning_sooner_and_forgotten(stage: Stage) -> None:
+async def test_slow_company_is_met_by_beginning_sooner_and_forgotten(stage: StaticBatch) -> None:
     with torch.inference_mode():
         stage.play(8.0)
         quiet = len(stage.spare_s)
@@ -82,7 +84,7 @@ async def test_slow_company_is_met_by_beginning_sooner_and_forgotten(stage: Stag
     assert max(stage.spare_s[-15:]) <= LEAD_S + STEP_S
 
 
-async def test_a_pause_is_no_slow_chunk(stage: Stage) -> None:
+async def test_a_pause_is_no_slow_chunk(stage: StaticBatch) -> None:
     with torch.inference_mode():
         stage.play(8.0)
         stage.row.pause(stage.now_s)
@@ -93,7 +95,7 @@ async def test_a_pause_is_no_slow_chunk(stage: Stage) -> None:
     assert max(stage.spare_s[-5:]) <= LEAD_S + STEP_S
 
 
-async def test_a_control_is_obeyed_by_what_nobody_has_heard_all_of(stage: Stage) -> None:
+async def test_a_control_is_obeyed_by_what_nobody_has_heard_all_of(stage: StaticBatch) -> None:
     """Between two chunks the codebooks' delay is taken back: it is said again at once, and the next chunk is later by
     those steps at most."""
     with torch.inference_mode():
@@ -103,7 +105,7 @@ async def test_a_control_is_obeyed_by_what_nobody_has_heard_all_of(stage: Stage)
         sent = len(stage.spare_s)
         for turn in range(8):
             step, ready = stage.row.voice.step, stage.row.voice.frames_ready
-            shaped = stage.row.update(replace(_SCORE, recipe_id=f"turn {turn}", temperature=0.5))
+            shaped = stage.row.update(replace(_PARAMS, recipe_id=f"turn {turn}", temperature=0.5))
             assert shaped == ready * 320 == (step - 3) * 320
             stage.play(2.5 * STEP_S)
             assert (stage.row.voice.step, stage.row.voice.frames_ready) == (step, ready)
@@ -113,7 +115,7 @@ async def test_a_control_is_obeyed_by_what_nobody_has_heard_all_of(stage: Stage)
     assert min(stage.spare_s[sent:]) >= LEAD_S - 4 * STEP_S - TICK_S
 
 
-async def test_what_came_too_late_is_not_made_up_for(stage: Stage) -> None:
+async def test_what_came_too_late_is_not_made_up_for(stage: StaticBatch) -> None:
     """A listener who had to wait plays on from there: sound made faster than it is played would lie between the knob and the ear."""
     with torch.inference_mode():
         stage.play(8.0)
@@ -127,7 +129,7 @@ async def test_what_came_too_late_is_not_made_up_for(stage: Stage) -> None:
 @pytest.mark.parametrize("chunk_s", [0.2, 0.5, 1.0, 2.5])
 async def test_chunks_of_any_length_begin_without_a_gap(tiny: LoadedModel, chunk_s: float) -> None:
     """Sound that is made three times as fast as it is played never runs out, though a chunk of 2.5 s takes longer than the first lasts."""
-    stage = Stage(tiny, chunk_s)
+    stage = StaticBatch(tiny, chunk_s)
     dry = REGISTRY.get_sample_value("resonance_engine_underruns_total") or 0
     with torch.inference_mode():
         stage.play(8.0, step_s=0.006)
@@ -137,7 +139,7 @@ async def test_chunks_of_any_length_begin_without_a_gap(tiny: LoadedModel, chunk
     assert counts[-1] == chunk_s * 16_000
 
 
-async def test_nobody_runs_dry_in_a_pause(stage: Stage) -> None:
+async def test_nobody_runs_dry_in_a_pause(stage: StaticBatch) -> None:
     with torch.inference_mode():
         stage.play(2.0)
         stage.row.pause(stage.now_s)

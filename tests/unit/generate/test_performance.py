@@ -11,14 +11,14 @@ import pytest
 from resonance.settings import Settings
 from resonance.store.memory import MemoryStore
 from resonance.v1 import generate_pb2, steering_pb2
-from resonance_generate.engine import Engine
+from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.recipes import RecipeBook, Resolved
+from resonance_generate.conditions.vectors import Vectors
+from resonance_generate.engine.async_engine import AsyncEngine
+from resonance_generate.engine.engine import Engine
 from resonance_generate.performance import Performance
-from resonance_generate.player import Player
-from resonance_generate.recipes import RecipeBook, Resolved
-from resonance_generate.tunes import Tunes
-from resonance_generate.vectors import Vectors
-from resonance_model.info import info_of
-from resonance_model.loaded import LoadedModel
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.model_info import to_model_info
 
 RECIPE = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz")])
 
@@ -52,10 +52,10 @@ async def test_an_unforeseen_failure_of_a_control_ends_the_performance(tiny: Loa
     engine.start()
     try:
         performance = Performance(
-            Player(engine, lead_s_max=10),
+            AsyncEngine(engine, lead_s_max=10),
             BreakingBook(tiny, Vectors(MemoryStore(), model_digest="", item_max=1)),
-            Tunes(tiny, Settings()),
-            info_of(tiny, Settings()),
+            MelodyReader(tiny, Settings()),
+            to_model_info(tiny, Settings()),
         )
         with pytest.raises(ZeroDivisionError):
             await asyncio.wait_for(hear(performance), 20)

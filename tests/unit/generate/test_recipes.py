@@ -7,13 +7,13 @@ from google.protobuf import json_format
 from support.directions import direction_for, put_concept, put_taste
 
 from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound
-from resonance.keys import taste_calibration_key, taste_key
-from resonance.ranges import UNCALIBRATED_SHARE
+from resonance.steering.ranges import UNCALIBRATED_SHARE
 from resonance.store import MemoryStore
+from resonance.store.keys import taste_calibration_key, taste_key
 from resonance.v1 import extract_pb2, steering_pb2
-from resonance_generate.recipes import RecipeBook
-from resonance_generate.vectors import Vectors
-from resonance_model.loaded import LoadedModel
+from resonance_generate.conditions.recipes import RecipeBook
+from resonance_generate.conditions.vectors import Vectors
+from resonance_model.loaded_model import LoadedModel
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def book(tiny: LoadedModel, store: MemoryStore) -> RecipeBook:
-    return RecipeBook(tiny, Vectors(store, model_digest=tiny.facts.digest, item_max=2))
+    return RecipeBook(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=2))
 
 
 def recipe(**fields: object) -> steering_pb2.Recipe:
@@ -34,7 +34,7 @@ async def test_defaults_are_filled_in_and_name_the_recipe(book: RecipeBook) -> N
     resolved = await book.resolve(recipe())
     assert resolved.recipe.guidance_scale == 3.0
     assert resolved.recipe.top_k == 250
-    assert resolved.score.steering is None
+    assert resolved.params.steering is None
     assert resolved.recipe_id == (await book.resolve(resolved.recipe)).recipe_id
     assert resolved.recipe_id != (await book.resolve(recipe(temperature=0.5))).recipe_id
 
@@ -43,8 +43,8 @@ async def test_a_taste_is_added_at_its_strength(book: RecipeBook, store: MemoryS
     await put_taste(store, tiny, "t-one")
     use = steering_pb2.TasteWeight(taste_id="t-one", strength=0.75, layer_gains={0: 0.0})
     resolved = await book.resolve(recipe(tastes=[use]))
-    assert resolved.score.steering is not None
-    assert resolved.score.steering[:, 0, 0].tolist() == [0.0, 0.75, 0.75]
+    assert resolved.params.steering is not None
+    assert resolved.params.steering[:, 0, 0].tolist() == [0.0, 0.75, 0.75]
     assert not resolved.notices
 
 
@@ -55,14 +55,14 @@ async def test_a_taste_that_nobody_has_calibrated_is_held_to_a_cautious_range(
     await put_taste(store, tiny, "t-one")
     use = steering_pb2.TasteWeight(taste_id="t-one", strength=asked)
     resolved = await book.resolve(recipe(tastes=[use]))
-    assert resolved.score.steering is not None
-    assert resolved.score.steering[0, 0, 0].item() == held
+    assert resolved.params.steering is not None
+    assert resolved.params.steering[0, 0, 0].item() == held
     said = f"the taste was held to {held:g}: its safe range goes from -1 to 1, not to {asked:g}"
     assert resolved.notices == (said,)
     use.unclamped = True
     free = await book.resolve(recipe(tastes=[use]))
-    assert free.score.steering is not None
-    assert (free.score.steering[0, 0, 0].item(), free.notices) == (asked, ())
+    assert free.params.steering is not None
+    assert (free.params.steering[0, 0, 0].item(), free.notices) == (asked, ())
 
 
 async def test_a_taste_of_another_model_is_refused_with_a_sentence(
@@ -100,13 +100,13 @@ async def test_a_strength_beyond_the_safe_range_is_held_to_it_and_said(
     await put_concept(store, tiny, "warm", calibration=calibration)
     use = steering_pb2.ConceptWeight(name="warm", strength=4)
     held = await book.resolve(recipe(concepts=[use]))
-    assert held.score.steering is not None
-    assert held.score.steering[0, 0, 0].item() == 1.25
+    assert held.params.steering is not None
+    assert held.params.steering[0, 0, 0].item() == 1.25
     assert "held to 1.25" in held.notices[0]
     use.unclamped = True
     free = await book.resolve(recipe(concepts=[use]))
-    assert free.score.steering is not None
-    assert free.score.steering[0, 0, 0].item() == 4
+    assert free.params.steering is not None
+    assert free.params.steering[0, 0, 0].item() == 4
     assert not free.notices
 
 
@@ -119,7 +119,7 @@ async def test_a_sliders_ends_are_the_safe_range(book: RecipeBook, store: Memory
         ({"energy": 0.5}, 1.5),
         ({"tempo": 1.0}, UNCALIBRATED_SHARE),
     ):
-        steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(**sliders)))).score.steering
+        steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(**sliders)))).params.steering
         assert steering is not None
         assert steering[0, 0, 0].item() == expected
 
@@ -138,7 +138,7 @@ async def test_a_remap_bends_the_way_between_the_ends(book: RecipeBook, store: M
     calibration = extract_pb2.Calibration(strength_min=-2, strength_max=3, remap=remap)
     await put_concept(store, tiny, "energy", calibration=calibration)
     for position, expected in ((0.5, 0.25), (1.0, 3.0), (0.75, 1.625), (-0.5, -1.0)):
-        steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=position)))).score.steering
+        steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=position)))).params.steering
         assert steering is not None
         assert steering[0, 0, 0].item() == pytest.approx(expected)
 
@@ -152,8 +152,8 @@ async def test_a_taste_in_words_is_merged_into_the_prompt_and_said(
     await store.put(taste_key("t-words"), json_format.MessageToJson(stored).encode())
     use = steering_pb2.TasteWeight(taste_id="t-words", strength=0.0, in_words=True)
     resolved = await book.resolve(recipe(tastes=[use]))
-    assert resolved.score.prompts == (("jazz, slow, warm", 1.0),)
-    assert resolved.score.steering is None
+    assert resolved.params.prompts == (("jazz, slow, warm", 1.0),)
+    assert resolved.params.steering is None
     assert resolved.notices == ("the taste was put into words: slow, warm",)
 
 
@@ -161,11 +161,11 @@ async def test_a_taste_that_is_words_alone_is_always_said(
     book: RecipeBook, store: MemoryStore, tiny: LoadedModel
 ) -> None:
     character = steering_pb2.TasteCharacter(words=["jazz", "slow"])
-    summary = steering_pb2.TasteSummary(taste_id="t-said", model_digest=tiny.facts.digest, character=character)
+    summary = steering_pb2.TasteSummary(taste_id="t-said", model_digest=tiny.description.digest, character=character)
     await store.put(taste_key("t-said"), json_format.MessageToJson(summary).encode())
     resolved = await book.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t-said", strength=1.0)]))
-    assert resolved.score.prompts == (("jazz, jazz, slow", 1.0),)
-    assert resolved.score.steering is None
+    assert resolved.params.prompts == (("jazz, jazz, slow", 1.0),)
+    assert resolved.params.steering is None
     assert resolved.notices == ("the taste was put into words: jazz, slow",)
 
 
@@ -178,11 +178,11 @@ async def test_a_calibrated_taste_is_held_to_its_range_unless_told_not_to(
     await store.put(taste_calibration_key("t-range", summary.vector_sha256), limits)
     use = steering_pb2.TasteWeight(taste_id="t-range", strength=4.0, layer_gains={0: 1.0})
     held = await book.resolve(recipe(tastes=[use]))
-    assert held.score.steering is not None
-    assert held.score.steering[0, 0, 0].item() == 1.5
+    assert held.params.steering is not None
+    assert held.params.steering[0, 0, 0].item() == 1.5
     assert "held to 1.5" in held.notices[0]
     use.unclamped = True
-    assert (await book.resolve(recipe(tastes=[use]))).score.steering[0, 0, 0].item() == 4.0  # type: ignore[index]
+    assert (await book.resolve(recipe(tastes=[use]))).params.steering[0, 0, 0].item() == 4.0  # type: ignore[index]
 
 
 async def test_self_monitoring_needs_to_know_where_music_lies(
@@ -200,18 +200,18 @@ async def test_a_concept_acts_on_its_own_layers_unless_the_recipe_names_others(
 ) -> None:
     await put_concept(store, tiny, "rush", layer_gains={0: 0.0, 1: 1.0, 2: 0.5})
     use = steering_pb2.ConceptWeight(name="rush", strength=0.4)
-    steering = (await book.resolve(recipe(concepts=[use]))).score.steering
+    steering = (await book.resolve(recipe(concepts=[use]))).params.steering
     assert steering is not None
     assert [float(row) for row in steering[:3, 0, 0]] == pytest.approx([0.0, 0.4, 0.2])
     use.layer_gains[1] = 2.0
-    named = (await book.resolve(recipe(concepts=[use]))).score.steering
+    named = (await book.resolve(recipe(concepts=[use]))).params.steering
     assert named is not None
     assert [float(row) for row in named[:3, 0, 0]] == pytest.approx([0.4, 0.8, 0.4])
 
 
 async def test_a_slider_acts_on_its_concepts_layers(book: RecipeBook, store: MemoryStore, tiny: LoadedModel) -> None:
     await put_concept(store, tiny, "energy", layer_gains={0: 0.0})
-    steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=1.0)))).score.steering
+    steering = (await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=1.0)))).params.steering
     assert steering is not None
     assert float(steering[0, 0, 0]) == 0.0
     assert float(steering[1, 0, 0]) == pytest.approx(UNCALIBRATED_SHARE)
@@ -232,7 +232,7 @@ async def test_a_side_that_calibration_closed_is_told_and_plays_as_zero(
     closed = extract_pb2.Calibration(strength_min=0, strength_max=1, remap=knots)
     await put_concept(store, tiny, "energy", calibration=closed)
     shut = await book.resolve(recipe(sliders=steering_pb2.Sliders(energy=-0.5)))
-    assert shut.score.steering is None
+    assert shut.params.steering is None
     assert "energy does nothing below 0" in shut.notices[0]
     assert "no strength there at which the music holds" in shut.notices[0], (
         "a side is closed by its gates, and by nothing else"

@@ -12,22 +12,22 @@ import pytest
 import torch
 from support.takes import sizes_read
 
-from resonance.codes import Codes
 from resonance.settings import Settings
 from resonance.store import MemoryStore
+from resonance.store.token_document import Codes
 from resonance.v1 import generate_pb2, steering_pb2
-from resonance_generate.engine import Engine
+from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.recipes import RecipeBook, Resolved
+from resonance_generate.conditions.vectors import Vectors
+from resonance_generate.engine.async_engine import AsyncEngine
+from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.engine import Engine
+from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
+from resonance_generate.engine.running_request import PRIMING_STEPS
 from resonance_generate.generation import Generation
-from resonance_generate.job import Job, Score, SteeringRule
-from resonance_generate.player import Player
-from resonance_generate.recipes import RecipeBook, Resolved
-from resonance_generate.row import PRIMING_STEPS
-from resonance_generate.stream import ChunkStream
-from resonance_generate.takes import TakeLibrary
-from resonance_generate.tunes import Tunes
-from resonance_generate.vectors import Vectors
-from resonance_model.info import info_of
-from resonance_model.loaded import LoadedModel
+from resonance_generate.takes.library import TakeLibrary
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.model_info import to_model_info
 
 SECONDS = 8.0
 
@@ -38,11 +38,11 @@ class SteeringBook(RecipeBook):
     rule = SteeringRule.ADD
 
     async def resolve(self, recipe: steering_pb2.Recipe) -> Resolved:
-        resolved, shape = await super().resolve(recipe), self._model.shape
+        resolved, config = await super().resolve(recipe), self._model.config
         torch.manual_seed(3)
-        push = torch.randn(shape.layer_count, 2, shape.hidden_size) * 0.3
-        score = replace(resolved.score, steering=push, baselines=torch.zeros(shape.layer_count), rule=self.rule)
-        return replace(resolved, score=score)
+        push = torch.randn(config.layer_count, 2, config.hidden_size) * 0.3
+        params = replace(resolved.params, steering=push, baselines=torch.zeros(config.layer_count), rule=self.rule)
+        return replace(resolved, params=params)
 
 
 @pytest.fixture
@@ -71,11 +71,11 @@ async def heard(generation: Generation, request_id: str, *, until_s: float = SEC
 
 @pytest.mark.parametrize("rule", list(SteeringRule))
 async def test_a_cut_take_goes_on_with_the_same_sound(tiny: LoadedModel, engine: Engine, rule: SteeringRule) -> None:
-    store, info = MemoryStore(), info_of(tiny, Settings())
+    store, info = MemoryStore(), to_model_info(tiny, Settings())
     book = SteeringBook(tiny, Vectors(store, model_digest="", item_max=1))
     book.rule = rule
     takes = TakeLibrary(store)
-    generation = Generation(Player(engine, lead_s_max=1.0), book, Tunes(tiny, Settings()), takes, info)
+    generation = Generation(AsyncEngine(engine, lead_s_max=1.0), book, MelodyReader(tiny, Settings()), takes, info)
     whole = await heard(generation, "whole")
     begun = await heard(generation, "cut", until_s=6.5)
     assert begun == whole[: len(begun)]
@@ -84,32 +84,34 @@ async def test_a_cut_take_goes_on_with_the_same_sound(tiny: LoadedModel, engine:
 
 
 class DeafStore(MemoryStore):
-    """Never answers where a journal is to be written."""
+    """Never answers where a checkpoint is to be written."""
 
     async def put(self, key: str, data: bytes) -> str:
-        if key.startswith("journals/"):
+        if key.startswith("checkpoints/"):
             await asyncio.sleep(3600)
         return await super().put(key, data)
 
 
-async def test_a_store_that_answers_no_more_costs_the_journal_and_not_the_music(
+async def test_a_store_that_answers_no_more_costs_the_checkpoint_and_not_the_music(
     tiny: LoadedModel, engine: Engine
 ) -> None:
-    store, info = DeafStore(), info_of(tiny, Settings())
+    store, info = DeafStore(), to_model_info(tiny, Settings())
     book = SteeringBook(tiny, Vectors(store, model_digest="", item_max=1))
     takes = TakeLibrary(store)
-    generation = Generation(Player(engine, lead_s_max=1.0), book, Tunes(tiny, Settings()), takes, info)
+    generation = Generation(AsyncEngine(engine, lead_s_max=1.0), book, MelodyReader(tiny, Settings()), takes, info)
     async with asyncio.timeout(20):
         assert len(await heard(generation, "deaf", until_s=7.5)) >= 7.5 * 32_000
     await takes.close()
 
 
-def job_of(seed: int, given: Codes) -> Job:
-    score = Score(recipe_id="", prompts=(("jazz", 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50)
+def job_of(seed: int, given: Codes) -> EngineRequest:
+    params = GenerationParams(
+        recipe_id="", prompts=(("jazz", 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50
+    )
     stream = ChunkStream(asyncio.get_running_loop(), samples_max=10**7)
-    return Job(
+    return EngineRequest(
         request_id=str(seed),
-        score=score,
+        params=params,
         seed=seed,
         frame_count=given.shape[1],
         chunk_frames=25,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resonance_generate.tempo import hear_tempo
+from resonance_generate.takes.tempo import hear_tempo
 
 RATE_HZ = 16_000
 

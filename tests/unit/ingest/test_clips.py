@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resonance_ingest.clips import ClipShape, cut
+from resonance_ingest.pipeline.clips import ClipShape, cut
 
 SHAPE = ClipShape(sample_rate_hz=100, clip_s=10.0, hop_s=8.0, clip_min_s=1.0)
 

@@ -10,9 +10,9 @@ import pytest
 
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
-from resonance_ingest.sources.guard import check_link, is_public
 from resonance_ingest.sources.links import read_link
-from resonance_ingest.sources.refusals import in_plain_words
+from resonance_ingest.sources.site_errors import in_plain_words
+from resonance_ingest.sources.url_policy import check_url, is_public
 
 ANYTHING = Settings(allow_generic_sources=True)
 
@@ -35,7 +35,7 @@ ANYTHING = Settings(allow_generic_sources=True)
     ],
 )
 def test_host_and_query_decide_between_a_playlist_and_a_single_track(url: str, is_playlist: bool) -> None:
-    check_link(url, Settings())
+    check_url(url, Settings())
     link = read_link(url)
     assert (link.is_youtube, link.is_playlist) == (True, is_playlist)
 
@@ -64,7 +64,7 @@ def test_host_and_query_decide_between_a_playlist_and_a_single_track(url: str, i
 )
 def test_links_that_lead_elsewhere_are_refused_by_name(url: str, reason: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        check_link(url, Settings())
+        check_url(url, Settings())
     (violation,) = caught.value.violations
     assert (violation.field, violation.reason) == ("url", reason)
 
@@ -100,12 +100,12 @@ def test_links_that_lead_elsewhere_are_refused_by_name(url: str, reason: str) ->
 )
 def test_private_addresses_are_refused_in_every_spelling(host: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        check_link(f"http://{host}/song.mp3", ANYTHING)
+        check_url(f"http://{host}/song.mp3", ANYTHING)
     assert caught.value.violations[0].reason == "PRIVATE_ADDRESS"
 
 
 def test_a_private_address_passes_where_the_operator_allows_it() -> None:
-    check_link("http://127.0.0.1:8080/x", Settings(allow_generic_sources=True, allow_private_addresses=True))
+    check_url("http://127.0.0.1:8080/x", Settings(allow_generic_sources=True, allow_private_addresses=True))
 
 
 @pytest.mark.parametrize(
@@ -118,11 +118,11 @@ def test_public_addresses_are_told_from_the_others(address: str, expected: bool)
 
 _GUARDED = """
 import socket, subprocess, sys
-from resonance_ingest.sources import guard
-guard.guard_process(allow_private=sys.argv[1] == "private")
+from resonance_ingest.sources import url_policy
+url_policy.guard_process(allow_private=sys.argv[1] == "private")
 try:
     {attempt}
-except (guard.AddressRefused, PermissionError) as refusal:
+except (url_policy.AddressRefused, PermissionError) as refusal:
     print("refused:", refusal)
 """
 

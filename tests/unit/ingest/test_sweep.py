@@ -12,9 +12,9 @@ from resonance.api_keys import ApiKeys
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.store.owned import OwnedStore
-from resonance_ingest.handouts import Handout
-from resonance_ingest.job_store import JobStore
-from resonance_ingest.jobs import Job, JobState, Upload
+from resonance_ingest.jobs.job import Job, JobState, UploadedFile
+from resonance_ingest.jobs.job_store import JobStore
+from resonance_ingest.shares import ShareLink
 from resonance_ingest.sweep import Sweeper
 
 DAY_S = 86_400
@@ -35,7 +35,7 @@ class World:
         return [key async for key in self.store.keys(prefix)]
 
     async def add_job(self, job_id: str, upload_id: str = "", state: JobState = JobState.QUEUED) -> Job:
-        upload = Upload(filename="a", upload_id=upload_id, number=0, part_count=1, byte_count=1, sha256="0")
+        upload = UploadedFile(filename="a", upload_id=upload_id, number=0, part_count=1, byte_count=1, sha256="0")
         stamp = self.now_s * 1000
         job = Job(job_id=job_id, request_digest="d", created_ms=stamp, updated_ms=stamp, uploads=(upload,))
         await self.jobs.add(job)
@@ -113,7 +113,7 @@ async def test_a_living_job_that_lost_its_marker_is_put_back_into_the_queue(worl
 
 
 STRANGE = {
-    "handouts/of-a-later-version": b'{"owner": "", "key": "takes/x", "expires_ms": 9, "kind": "new"}',
+    "shares/of-a-later-version": b'{"owner": "", "key": "takes/x", "expires_ms": 9, "kind": "new"}',
     "job-list/strange": b"",
     "jobs/t-9": b"[]",
     "job-list/00000000000001-t-9": b"",
@@ -123,8 +123,8 @@ STRANGE = {
 @pytest.mark.parametrize("key", STRANGE)
 async def test_one_strange_object_ends_neither_the_sweeper_nor_its_other_work(world: World, key: str) -> None:
     await world.add_job("t-1", state=JobState.FAILED)
-    expired = Handout(owner="", key="takes/x", byte_count=1, sha256="0", expires_ms=1)
-    await world.store.put("handouts/z", json.dumps(asdict(expired)).encode())
+    expired = ShareLink(owner="", key="takes/x", byte_count=1, sha256="0", expires_ms=1)
+    await world.store.put("shares/z", json.dumps(asdict(expired)).encode())
     await world.store.put(key, STRANGE[key])
     world.now_s += 31 * DAY_S
     sweeping = asyncio.create_task(world.sweeper.run())
@@ -132,4 +132,4 @@ async def test_one_strange_object_ends_neither_the_sweeper_nor_its_other_work(wo
     assert not sweeping.done()
     sweeping.cancel()
     assert await world.keys("jobs/t-1") == []
-    assert await world.keys("handouts/z") == []
+    assert await world.keys("shares/z") == []

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from benchmarks.checkpoints import TINY, CheckpointPlan, make_checkpoint
+from support.checkpoints import TINY, CheckpointPlan, make_checkpoint
 from torch import Tensor
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
-from resonance_model.geometry import geometry_of
-from resonance_model.loaded import LoadedModel
+from resonance_model.codec.receptive_field import derive_receptive_field
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
 
 
@@ -34,7 +34,7 @@ def at_once(model: LoadedModel, codes: Tensor) -> Tensor:
 
 
 def random_codes(model: LoadedModel, frame_count: int) -> Tensor:
-    return torch.randint(0, model.shape.vocabulary_size, (model.shape.codebook_count, frame_count))
+    return torch.randint(0, model.config.vocabulary_size, (model.config.codebook_count, frame_count))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -56,7 +56,7 @@ def test_a_lag_of_three_frames_would_be_wrong(tiny: LoadedModel) -> None:
     """The lag is the least that is exact: what comes 4 frames later still changes the frame's samples."""
     codes = random_codes(tiny, 30)
     other = codes.clone()
-    other[:, 13] = (other[:, 13] + 1) % tiny.shape.vocabulary_size
+    other[:, 13] = (other[:, 13] + 1) % tiny.config.vocabulary_size
     one, two = at_once(tiny, codes), at_once(tiny, other)
     changed = (one != two).nonzero()[:, 1].min().item() // 320
     assert 13 - changed == 4
@@ -78,7 +78,7 @@ def test_every_published_variant_streams_exactly(tmp_path: Path, plan: Checkpoin
 
 def test_a_codec_that_normalises_over_time_is_refused() -> None:
     with pytest.raises(Unsupported, match="normalises over time"):
-        geometry_of(
+        derive_receptive_field(
             kernel=7,
             last_kernel=7,
             residual_kernel=3,
@@ -93,7 +93,7 @@ def test_a_codec_that_normalises_over_time_is_refused() -> None:
 
 
 def test_the_published_musicgen_codec_looks_three_and_one_frames_ahead() -> None:
-    geometry = geometry_of(
+    geometry = derive_receptive_field(
         kernel=7,
         last_kernel=7,
         residual_kernel=3,

@@ -11,9 +11,9 @@ import torch
 from support.takes import PROMPTS, codes_alone, run, voice_of
 from torch import Tensor
 
-from resonance_model.loaded import LoadedModel
-from resonance_model.products import ROWS_MIN
-from resonance_model.sampling import choose
+from resonance_model.decoder.sampling import choose
+from resonance_model.linear import ROWS_MIN
+from resonance_model.loaded_model import LoadedModel
 
 FRAMES = 24
 
@@ -36,7 +36,7 @@ def library_codes(model: LoadedModel, prompt: str, frame_count: int) -> Tensor:
                 **tokens,
                 do_sample=False,
                 guidance_scale=3.0,
-                max_new_tokens=frame_count + model.shape.codebook_count - 1,
+                max_new_tokens=frame_count + model.config.codebook_count - 1,
             )
     finally:
         del codec.decode
@@ -65,7 +65,9 @@ def test_joining_and_leaving_changes_nobodys_tokens(
 
 
 def test_eight_differently_steered_rows_give_what_they_give_alone(tiny: LoadedModel) -> None:
-    steerings = [torch.randn(tiny.shape.layer_count, 2, tiny.shape.hidden_size) * 0.3 * (seed % 3) for seed in range(8)]
+    steerings = [
+        torch.randn(tiny.config.layer_count, 2, tiny.config.hidden_size) * 0.3 * (seed % 3) for seed in range(8)
+    ]
     options: list[dict[str, Any]] = [
         {"frame_count": 12 + 3 * seed, "seed": seed, "temperature": 1.0, "steering": steerings[seed]}
         for seed in range(8)
@@ -83,7 +85,7 @@ def test_two_threads_with_slots_of_their_own_do_not_meet(tiny: LoadedModel, monk
     def options(seed: int) -> dict[str, Any]:
         steering = (
             torch.randn(
-                tiny.shape.layer_count, 2, tiny.shape.hidden_size, generator=torch.Generator().manual_seed(seed)
+                tiny.config.layer_count, 2, tiny.config.hidden_size, generator=torch.Generator().manual_seed(seed)
             )
             * 0.3
         )
@@ -120,7 +122,7 @@ def test_a_rows_logits_are_the_same_bits_in_any_company(tiny: LoadedModel) -> No
 
 
 def test_zero_steering_is_bitwise_no_steering(tiny: LoadedModel) -> None:
-    zero = torch.zeros(tiny.shape.layer_count, 2, tiny.shape.hidden_size)
+    zero = torch.zeros(tiny.config.layer_count, 2, tiny.config.hidden_size)
     options: dict[str, Any] = {"frame_count": FRAMES, "temperature": 1.0}
     assert torch.equal(
         codes_alone(tiny, PROMPTS[0], steering=zero, **options), codes_alone(tiny, PROMPTS[0], **options)
@@ -128,7 +130,7 @@ def test_zero_steering_is_bitwise_no_steering(tiny: LoadedModel) -> None:
 
 
 def test_steering_changes_the_tokens(tiny: LoadedModel) -> None:
-    steering = torch.randn(tiny.shape.layer_count, 2, tiny.shape.hidden_size)
+    steering = torch.randn(tiny.config.layer_count, 2, tiny.config.hidden_size)
     assert not torch.equal(
         codes_alone(tiny, PROMPTS[0], steering=steering, frame_count=FRAMES),
         codes_alone(tiny, PROMPTS[0], frame_count=FRAMES),

@@ -12,9 +12,9 @@ import torch
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
-from resonance_model.loaded import LoadedModel
+from resonance_model.decoder.static_batch import open_static_batch
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
-from resonance_model.stage import open_stage
 
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 
@@ -58,4 +58,4 @@ def test_the_service_does_not_start_and_says_why(tmp_path: Path) -> None:
 
 
 def test_other_devices_step_without_a_stage(tiny: LoadedModel) -> None:
-    assert open_stage(tiny.decoder, place_count=2) is None
+    assert open_static_batch(tiny.decoder, place_count=2) is None

@@ -15,21 +15,21 @@ from support.fake_cuda import fake_cuda
 from support.waiting import Waits
 from torch import Tensor, nn
 
-from resonance_model.capture import plain
-from resonance_model.codec import Codec, CodecParts
-from resonance_model.decoder import CrossWeights, Decoder, DecoderWeights, LayerWeights, MelodyWeights
-from resonance_model.geometry import Geometry
-from resonance_model.listening import Listener
-from resonance_model.monitor import Monitor
-from resonance_model.products import DTYPES, FloatProduct, float_product_of
-from resonance_model.sampling import Sampling
-from resonance_model.shape import DecoderShape
-from resonance_model.slot import Slot
-from resonance_model.stage import LENGTH_BLOCK, Stage
-from resonance_model.voice import Voice
+from resonance_model.codec.receptive_field import ReceptiveField
+from resonance_model.codec.stream import Codec, CodecParts
+from resonance_model.config import DecoderConfig
+from resonance_model.decoder.cuda_graphs import run_eagerly
+from resonance_model.decoder.decoder import CrossWeights, Decoder, DecoderWeights, LayerWeights, MelodyWeights
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence
+from resonance_model.decoder.static_batch import LENGTH_BLOCK, StaticBatch
+from resonance_model.linear import DTYPES, FloatLinear, build_float_linear
+from resonance_model.steering.adaptive import AdaptiveSteering
+from resonance_model.steering.recorder import ActivationRecorder
 
 _Module = TypeVar("_Module", bound=nn.Module)
-SHAPE = DecoderShape(
+SHAPE = DecoderConfig(
     layer_count=3,
     hidden_size=32,
     head_count=2,
@@ -56,9 +56,9 @@ def decoder_of(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
     def tensor(*size: int) -> Tensor:
         return torch.zeros(size, dtype=dtype, device="cuda")
 
-    def product(size_out: int, size_in: int) -> FloatProduct:
-        made = float_product_of(tensor(size_out, size_in))
-        assert isinstance(made, FloatProduct)  # the packed ones are the CPU's
+    def product(size_out: int, size_in: int) -> FloatLinear:
+        made = build_float_linear(tensor(size_out, size_in))
+        assert isinstance(made, FloatLinear)  # the packed ones are the CPU's
         return made
 
     hidden, inner = SHAPE.hidden_size, SHAPE.feed_forward_size
@@ -88,17 +88,17 @@ def decoder_of(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
     return Decoder(weights, SHAPE)
 
 
-def voice_on(decoder: Decoder, *, tokens: int = 5, texts: int = 1) -> Voice:
+def voice_on(decoder: Decoder, *, tokens: int = 5, texts: int = 1) -> TokenSequence:
     """Text encodings and steering come from the CPU, as the text's projection and a recipe's sum do."""
     melody = torch.zeros(7, 12) if decoder.weights.melody is not None else None
     states = [(torch.zeros(tokens, SHAPE.text_size), 1.0 + place) for place in range(texts)]
-    slot = Slot(SHAPE, decoder.condition(states, melody))
+    slot = CacheSlot(SHAPE, decoder.condition(states, melody))
     slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
     sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=20, seed=1)
-    return Voice(decoder, slot, sampling, frame_count=600, window_steps=1504, context_frames=750)
+    return TokenSequence(decoder, slot, sampling, frame_count=600, window_steps=1504, context_frames=750)
 
 
-def launch(stage: Stage, voices: list[Voice]) -> None:
+def launch(stage: StaticBatch, voices: list[TokenSequence]) -> None:
     stage.seat([voice.slot for voice in voices])
     tokens = torch.zeros(len(voices), SHAPE.codebook_count, dtype=torch.long)
     stage.launch(
@@ -112,11 +112,11 @@ def launch(stage: Stage, voices: list[Voice]) -> None:
 @pytest.mark.parametrize("is_melody", [False, True])
 def test_a_launched_step_waits_for_nothing(dtype: torch.dtype, is_melody: bool) -> None:
     decoder = decoder_of(dtype, is_melody=is_melody)
-    stage = Stage(decoder, plain, place_count=4, position_count=1504 + 600)
+    stage = StaticBatch(decoder, run_eagerly, place_count=4, position_count=1504 + 600)
     stage.prepare()
     voices = [voice_on(decoder, tokens=5 + place, texts=1 + place) for place in range(3)]
     with Waits() as waits, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Stage, "_write", lambda *_: None)  # numpy on the host, which fakes cannot be
+        patched.setattr(StaticBatch, "_write", lambda *_: None)  # numpy on the host, which fakes cannot be
 
         launch(stage, voices[:1])
         launch(stage, voices)  # others join
@@ -136,7 +136,7 @@ def test_reading_and_free_steps_wait_for_nothing(dtype: torch.dtype) -> None:
     decoder = decoder_of(dtype)
     voice, other = voice_on(decoder), voice_on(decoder)
     with Waits() as waits:
-        other.slot.listener = Listener(SHAPE.layer_count, SHAPE.hidden_size)
+        other.slot.listener = ActivationRecorder(SHAPE.layer_count, SHAPE.hidden_size)
         decoder.read(voice.slot, torch.zeros(SHAPE.codebook_count, 30, dtype=torch.long).to("cuda"))
         logits = decoder.advance([voice.slot, other.slot], torch.zeros(2, SHAPE.codebook_count).long().to("cuda"))
     assert waits.found == []
@@ -145,7 +145,7 @@ def test_reading_and_free_steps_wait_for_nothing(dtype: torch.dtype) -> None:
 
 def test_the_monitors_arithmetic_waits_for_nothing(fake: None) -> None:
     """Its numbers are read when it is made, from the recipe's sum on the CPU; here they are given, since fakes have none."""
-    monitor = Monitor.__new__(Monitor)
+    monitor = AdaptiveSteering.__new__(AdaptiveSteering)
     monitor._push, monitor._shares = torch.zeros(3, 32), torch.ones(3)
     monitor._squares, monitor._baselines = [1.0] * 3, [0.0] * 3
     with Waits() as waits:
@@ -158,7 +158,7 @@ def test_the_monitors_arithmetic_waits_for_nothing(fake: None) -> None:
 
 def test_a_stream_of_the_codec_stays_on_the_device() -> None:
     """With small parts of our own: the library's convolutions read numbers from tensors, which fakes do not hold."""
-    geometry = Geometry(first_left=3, first_right=3, upsample_left=1, upsample_right=1, hop=2, channel_count=1)
+    geometry = ReceptiveField(first_left=3, first_right=3, upsample_left=1, upsample_right=1, hop=2, channel_count=1)
     parts = CodecParts(
         encode=lambda samples: samples,
         embed=lambda codes: torch.zeros(1, 8, codes.shape[2]).to(codes.device),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from benchmarks.checkpoints import TINY, TINY_MELODY, TINY_STEREO, make_checkpoint
+from support.checkpoints import TINY, TINY_MELODY, TINY_STEREO, make_checkpoint
 from support.gates import (
     MOMENTS,
     ROWS,
@@ -21,7 +21,7 @@ from support.takes import library_codes_said
 from torch import Tensor
 
 from resonance.settings import Settings
-from resonance_model.loaded import LoadedModel
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
 
 PLANS = {
@@ -57,7 +57,7 @@ def _generated(model: LoadedModel, wish: Wish) -> Tensor:
         inputs = dict(model.encode_text._tokenizer([wish.prompt], return_tensors="pt"))  # type: ignore[attr-defined]
         if wish.melody is not None:
             inputs["input_features"] = wish.melody[None]
-        steps = wish.frame_count + model.shape.delay_max
+        steps = wish.frame_count + model.config.delay_max
         with torch.inference_mode():
             model.library.generate(**inputs, do_sample=False, guidance_scale=3.0, max_new_tokens=steps)
     return torch.stack(said, dim=1).flatten(0, 1)  # the channels' codebooks take turns
@@ -78,7 +78,7 @@ def test_company_changes_no_bit(model: LoadedModel, rows: int, moment: str) -> N
 
 
 def test_streamed_audio_is_the_librarys_decode(model: LoadedModel) -> None:
-    channels, codec = model.shape.channel_count, model.library.audio_encoder
+    channels, codec = model.config.channel_count, model.library.audio_encoder
 
     def one_shot(codes: Tensor) -> Tensor:
         with torch.inference_mode():

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from benchmarks.checkpoints import TINY_MELODY, make_checkpoint
+from support.checkpoints import TINY_MELODY, make_checkpoint
 from support.takes import PROMPTS, codes_alone, run, sizes_read, voice_of
 from torch import Tensor
 from transformers.audio_utils import chroma_filter_bank
 
 from resonance.settings import Settings
+from resonance_model.activations import read_codes
 from resonance_model.chroma import Chroma, ChromaPlan, chroma_filters
-from resonance_model.delays import delayed_inputs, step_count_of
-from resonance_model.info import info_of
-from resonance_model.listen import hear_codes
-from resonance_model.listening import Listener, forward_hooks
-from resonance_model.loaded import LoadedModel
+from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.delays import count_steps, delayed_inputs
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
-from resonance_model.voice import Voice, advance
+from resonance_model.model_info import to_model_info
+from resonance_model.steering.recorder import ActivationRecorder, forward_hooks
 
 RATE = 16_000
 
@@ -76,11 +76,11 @@ def test_the_shortest_sounds_and_silence_have_classes_too(sample_count: int) -> 
 
 
 def test_a_checkpoint_says_whether_it_follows_a_tune(melody: LoadedModel, tiny: LoadedModel) -> None:
-    assert info_of(melody, Settings()).capabilities.melody
-    assert not info_of(tiny, Settings()).capabilities.melody
-    assert melody.hear_melody is not None
-    assert melody.hear_melody.sample_rate_hz == RATE
-    assert len(melody.hear_melody.classes(tones(60, 62))) == 2 * RATE // 2048 + 1
+    assert to_model_info(melody, Settings()).capabilities.melody
+    assert not to_model_info(tiny, Settings()).capabilities.melody
+    assert melody.melody_chroma is not None
+    assert melody.melody_chroma.sample_rate_hz == RATE
+    assert len(melody.melody_chroma.classes(tones(60, 62))) == 2 * RATE // 2048 + 1
 
 
 def test_another_tune_makes_other_music(melody: LoadedModel) -> None:
@@ -103,12 +103,12 @@ def test_a_short_tune_is_repeated_and_a_long_one_cut(melody: LoadedModel) -> Non
 def test_our_pass_hears_what_forward_hooks_hear_behind_the_conditions(melody: LoadedModel, tune: Tensor | None) -> None:
     """The library's layers return tuples, and read tune and text as positions of their own: those are no music, and are not heard."""
     library, frames = melody.library, TINY_MELODY.melody_frames
-    codes = torch.randint(0, melody.shape.vocabulary_size, (4, 40))
-    steps = step_count_of(40, 4)
-    inputs = delayed_inputs(codes, start_token=melody.shape.start_token, step_count=steps)
+    codes = torch.randint(0, melody.config.vocabulary_size, (4, 40))
+    steps = count_steps(40, 4)
+    inputs = delayed_inputs(codes, start_token=melody.config.start_token, step_count=steps)
     states = melody.encode_text([PROMPTS[0]])[0][None]
     classes = (tune_of(0) if tune is None else tune).repeat(frames, 1)[:frames]
-    listener = Listener(melody.shape.layer_count, melody.shape.hidden_size)
+    listener = ActivationRecorder(melody.config.layer_count, melody.config.hidden_size)
     first = frames + states.shape[1]
     layers = library.decoder.model.decoder.layers
     with torch.inference_mode(), forward_hooks(layers, listener, first_position=first):
@@ -116,10 +116,10 @@ def test_our_pass_hears_what_forward_hooks_hear_behind_the_conditions(melody: Lo
         library.decoder(input_ids=inputs, encoder_hidden_states=known)
     theirs = listener.heard()
     if tune is None:
-        ours = hear_codes(melody, codes, prompt=PROMPTS[0])
+        ours = read_codes(melody, codes, prompt=PROMPTS[0])
     else:
         voice = voice_of(melody, PROMPTS[0], frame_count=40, melody=tune)
-        voice.slot.listener = Listener(melody.shape.layer_count, melody.shape.hidden_size)
+        voice.slot.listener = ActivationRecorder(melody.config.layer_count, melody.config.hidden_size)
         with torch.inference_mode():
             melody.decoder.read(voice.slot, inputs)
         ours = voice.slot.listener.heard()
@@ -130,7 +130,7 @@ def test_our_pass_hears_what_forward_hooks_hear_behind_the_conditions(melody: Lo
 
 def test_steering_is_what_hooks_add_behind_the_conditions(melody: LoadedModel) -> None:
     torch.manual_seed(5)
-    steering = torch.randn(melody.shape.layer_count, 2, melody.shape.hidden_size) * 0.3
+    steering = torch.randn(melody.config.layer_count, 2, melody.config.hidden_size) * 0.3
     voice = voice_of(melody, PROMPTS[0], frame_count=12, steering=steering)
     inputs = torch.randint(0, 64, (4, 9))
     frames, library = TINY_MELODY.melody_frames, melody.library
@@ -222,7 +222,7 @@ def test_after_a_change_no_more_is_read_again_than_a_moved_window_keeps(melody: 
             advance(melody.decoder, [voice])
     voice.take_up(melody.decoder.condition([(melody.encode_text([PROMPTS[1]])[0], 1.0)]))
     prime_all(voice)
-    assert voice.slot.music_length == 20 + melody.shape.delay_max
+    assert voice.slot.music_length == 20 + melody.config.delay_max
     run(melody, [voice])
     assert voice.is_finished
 
@@ -275,7 +275,7 @@ def test_two_texts_of_which_one_weighs_nothing_sound_like_the_other(melody: Load
         assert not torch.allclose(both, melody.decoder.advance([even.slot], even.inputs()[None]), atol=1e-3)
 
 
-def prime_all(voice: Voice, slice_steps: int = 7) -> int:
+def prime_all(voice: TokenSequence, slice_steps: int = 7) -> int:
     """Reads what is to be read; returns in how many slices."""
     slices = 0
     with torch.inference_mode():

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from resonance_model.sampling import Sampling, choose, guided, noise_of
+from resonance_model.decoder.sampling import Sampling, choose, counter_noise, guided
 
 SAMPLING = Sampling(guidance_scale=3.0, temperature=1.0, top_k=0, seed=9)
 
 
 def test_noise_depends_on_seed_and_step_alone() -> None:
-    assert torch.equal(noise_of(3, 5, 4), noise_of(3, 5, 4))
-    assert not torch.equal(noise_of(3, 5, 4), noise_of(3, 6, 4))
-    assert not torch.equal(noise_of(3, 5, 4), noise_of(4, 5, 4))
+    assert torch.equal(counter_noise(3, 5, 4), counter_noise(3, 5, 4))
+    assert not torch.equal(counter_noise(3, 5, 4), counter_noise(3, 6, 4))
+    assert not torch.equal(counter_noise(3, 5, 4), counter_noise(4, 5, 4))
 
 
 def pair(logits: Tensor) -> Tensor:

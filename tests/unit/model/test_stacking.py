@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from resonance.taste import Direction
-from resonance_model.loaded import LoadedModel
-from resonance_model.monitor import EASE_FRAMES, Monitor
-from resonance_model.sampling import Sampling
-from resonance_model.slot import Slot
-from resonance_model.steering import Push, joint_weights, stack
-from resonance_model.voice import Voice, advance
+from resonance.steering.direction import Direction
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import Sampling
+from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.steering.adaptive import EASE_FRAMES, AdaptiveSteering
+from resonance_model.steering.stacking import WeightedDirection, joint_weights, stack
 
 
 def two_rows(cosine: float, seed: int = 0, size: int = 64) -> np.ndarray:  # type: ignore[type-arg]
@@ -42,7 +42,7 @@ def test_directions_that_nearly_cancel_are_not_fought_over_at_any_price() -> Non
 
 def direction(tiny: LoadedModel, seed: int) -> Direction:
     chance = np.random.default_rng(seed)
-    shape = (tiny.shape.layer_count, tiny.shape.hidden_size)
+    shape = (tiny.config.layer_count, tiny.config.hidden_size)
     rows, shared = chance.normal(size=(2, *shape)).astype(np.float32)
     mean = chance.normal(size=shape).astype(np.float32)
     baselines = np.stack([(mean * rows).sum(1), (mean * shared).sum(1)]).astype(np.float32)
@@ -50,9 +50,9 @@ def direction(tiny: LoadedModel, seed: int) -> Direction:
 
 
 def test_one_direction_alone_gives_the_same_bits_either_way(tiny: LoadedModel) -> None:
-    push = [Push(direction=direction(tiny, 1), strength=1.7, layer_gains={1: 0.3})]
-    joint = stack(push, tiny.shape, digest="m", both_rows=False, is_joint=True)
-    plain = stack(push, tiny.shape, digest="m", both_rows=False, is_joint=False)
+    push = [WeightedDirection(direction=direction(tiny, 1), strength=1.7, layer_gains={1: 0.3})]
+    joint = stack(push, tiny.config, digest="m", both_rows=False, is_joint=True)
+    plain = stack(push, tiny.config, digest="m", both_rows=False, is_joint=False)
     assert joint is not None
     assert plain is not None
     assert torch.equal(joint.steering, plain.steering)
@@ -60,8 +60,12 @@ def test_one_direction_alone_gives_the_same_bits_either_way(tiny: LoadedModel) -
 
 def test_the_same_direction_twice_is_one_ask(tiny: LoadedModel) -> None:
     one = direction(tiny, 1)
-    twice = stack([Push(direction=one, strength=1.0)] * 2, tiny.shape, digest="m", both_rows=False, is_joint=True)
-    double = stack([Push(direction=one, strength=2.0)], tiny.shape, digest="m", both_rows=False, is_joint=True)
+    twice = stack(
+        [WeightedDirection(direction=one, strength=1.0)] * 2, tiny.config, digest="m", both_rows=False, is_joint=True
+    )
+    double = stack(
+        [WeightedDirection(direction=one, strength=2.0)], tiny.config, digest="m", both_rows=False, is_joint=True
+    )
     assert twice is not None
     assert double is not None
     assert torch.allclose(twice.steering, double.steering)
@@ -70,23 +74,28 @@ def test_the_same_direction_twice_is_one_ask(tiny: LoadedModel) -> None:
 def test_a_layer_in_which_a_direction_says_nothing_is_the_other_ones_alone(tiny: LoadedModel) -> None:
     one, other = direction(tiny, 1), direction(tiny, 2)
     one.per_layer[1] = 0.0
-    both = [Push(direction=one, strength=1.0), Push(direction=other, strength=0.5)]
-    found = stack(both, tiny.shape, digest="m", both_rows=False, is_joint=True)
+    both = [WeightedDirection(direction=one, strength=1.0), WeightedDirection(direction=other, strength=0.5)]
+    found = stack(both, tiny.config, digest="m", both_rows=False, is_joint=True)
     assert found is not None
     assert found.steering[1, 0].numpy() == pytest.approx(0.5 * other.per_layer[1])
 
 
 def test_a_gain_of_zero_takes_a_direction_out_of_that_layer(tiny: LoadedModel) -> None:
     first, second = direction(tiny, 1), direction(tiny, 2)
-    pushes = [Push(direction=first, strength=1.0), Push(direction=second, strength=1.0, layer_gains={0: 0.0})]
-    stacked = stack(pushes, tiny.shape, digest="m", both_rows=False, is_joint=True)
+    pushes = [
+        WeightedDirection(direction=first, strength=1.0),
+        WeightedDirection(direction=second, strength=1.0, layer_gains={0: 0.0}),
+    ]
+    stacked = stack(pushes, tiny.config, digest="m", both_rows=False, is_joint=True)
     assert stacked is not None
     np.testing.assert_allclose(stacked.steering[0, 0].numpy(), first.per_layer[0], rtol=1e-5)
 
 
 def test_baselines_follow_the_push(tiny: LoadedModel) -> None:
     first = direction(tiny, 1)
-    stacked = stack([Push(direction=first, strength=3.0)], tiny.shape, digest="m", both_rows=False, is_joint=True)
+    stacked = stack(
+        [WeightedDirection(direction=first, strength=3.0)], tiny.config, digest="m", both_rows=False, is_joint=True
+    )
     assert stacked is not None
     assert stacked.baselines is not None
     assert first.baselines is not None
@@ -96,10 +105,10 @@ def test_baselines_follow_the_push(tiny: LoadedModel) -> None:
 # --- self-monitoring
 
 
-def monitor(*, is_clamp: bool) -> tuple[Monitor, torch.Tensor]:
+def monitor(*, is_clamp: bool) -> tuple[AdaptiveSteering, torch.Tensor]:
     steering = torch.zeros(1, 2, 4)
     steering[0, 0] = torch.tensor([3.0, 0.0, 0.0, 0.0])
-    return Monitor(steering, torch.tensor([6.0]), is_clamp=is_clamp), steering[0]
+    return AdaptiveSteering(steering, torch.tensor([6.0]), is_clamp=is_clamp), steering[0]
 
 
 def states_at(share: float) -> torch.Tensor:
@@ -135,8 +144,8 @@ def test_easing_keeps_the_push_while_it_is_needed_lets_go_at_the_target_and_neve
 def say(tiny: LoadedModel, rules: list[str | None]) -> list[torch.Tensor]:
     """Tokens of one voice per rule, all in one batch."""
     stacked = stack(
-        [Push(direction=direction(tiny, 4), strength=2.0)],
-        tiny.shape,
+        [WeightedDirection(direction=direction(tiny, 4), strength=2.0)],
+        tiny.config,
         digest="m",
         both_rows=False,
         is_joint=True,
@@ -145,13 +154,13 @@ def say(tiny: LoadedModel, rules: list[str | None]) -> list[torch.Tensor]:
     assert stacked.baselines is not None
     voices = []
     for rule in rules:
-        slot = Slot(tiny.shape, tiny.decoder.condition([(tiny.encode_text(["jazz"])[0], 1.0)]))
+        slot = CacheSlot(tiny.config, tiny.decoder.condition([(tiny.encode_text(["jazz"])[0], 1.0)]))
         if rule is not None:
             slot.steering = stacked.steering
         if rule in {"ease", "clamp"}:
-            slot.monitor = Monitor(stacked.steering, stacked.baselines, is_clamp=rule == "clamp")
+            slot.monitor = AdaptiveSteering(stacked.steering, stacked.baselines, is_clamp=rule == "clamp")
         sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=0, seed=5)
-        voices.append(Voice(tiny.decoder, slot, sampling, frame_count=20, window_steps=200, context_frames=50))
+        voices.append(TokenSequence(tiny.decoder, slot, sampling, frame_count=20, window_steps=200, context_frames=50))
     while not voices[0].is_finished:
         advance(tiny.decoder, voices)
     return [voice.frames(0, 20) for voice in voices]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from benchmarks.checkpoints import TINY_STEREO, make_checkpoint
+from support.checkpoints import TINY_STEREO, make_checkpoint
 from support.takes import PROMPTS, codes_alone, library_codes_said, run, voice_of
 from torch import Tensor
 
@@ -17,8 +17,8 @@ from resonance.settings import Settings
 from resonance.store.memory import MemoryStore
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_generate.build import open_generate
-from resonance_model.listen import hear_clip
-from resonance_model.loaded import LoadedModel
+from resonance_model.activations import read_clip
+from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
 
 FRAMES = 24
@@ -36,7 +36,7 @@ def library_take(model: LoadedModel, prompt: str, frame_count: int) -> tuple[Ten
         tokens = model.encode_text._tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
         with torch.inference_mode():
             samples = model.library.generate(
-                **tokens, do_sample=False, guidance_scale=3.0, max_new_tokens=frame_count + model.shape.delay_max
+                **tokens, do_sample=False, guidance_scale=3.0, max_new_tokens=frame_count + model.config.delay_max
             )
     left, right = said
     codes = torch.stack([left, right], dim=1).flatten(0, 1)
@@ -44,7 +44,7 @@ def library_take(model: LoadedModel, prompt: str, frame_count: int) -> tuple[Ten
 
 
 def test_the_shape_knows_its_channels(stereo: LoadedModel) -> None:
-    assert (stereo.shape.codebook_count, stereo.shape.channel_count, stereo.shape.delay_max) == (8, 2, 3)
+    assert (stereo.config.codebook_count, stereo.config.channel_count, stereo.config.delay_max) == (8, 2, 3)
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -76,7 +76,7 @@ def test_company_and_a_moved_window_change_nothing(stereo: LoadedModel) -> None:
 
 
 def test_a_mono_clip_is_heard_on_both_channels(stereo: LoadedModel) -> None:
-    heard = hear_clip(stereo, torch.randn(16_000) * 0.1)
+    heard = read_clip(stereo, torch.randn(16_000) * 0.1)
     assert heard.mean.shape == (3, 32)
     assert heard.count == 50 + 3
 

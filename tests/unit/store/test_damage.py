@@ -10,8 +10,8 @@ import pytest
 
 from resonance.errors import DataLoss
 from resonance.store import open_store
+from resonance.store.checksummed import FOOTER_BYTES, seal, unseal
 from resonance.store.files import FileStore
-from resonance.store.sealed import FOOTER_BYTES, seal, unseal
 
 
 def test_every_single_bit_flip_of_a_sealed_object_is_found() -> None:

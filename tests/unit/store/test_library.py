@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from resonance.keys import take_index_key
 from resonance.store.files import FileStore
+from resonance.store.keys import take_index_key
 from resonance.v1 import generate_pb2
-from resonance_generate.takes import TakeLibrary
+from resonance_generate.takes.library import TakeLibrary
 
 CODES = np.zeros((4, 1), np.int64)
 

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 import torch
-from model.training import player
+from model.training import language_model
 from model.training.readers import playing
 from model.training.text import INSTRUMENTS
 from model.training.windows import IGNORED, PAD, Window, arrange, delayed, spoilt, weight
@@ -32,7 +32,7 @@ def test_windows_from_inside_a_loop_start_on_a_bar_line() -> None:
 def test_the_delay_pattern_is_that_of_transformers() -> None:
     codes = CODES[:, :10]
     ids, labels = delayed([Window(codes, PIECE, True)])
-    model = MusicgenForCausalLM(player.config())
+    model = MusicgenForCausalLM(language_model.config())
     start = torch.full((4, 1), PAD)
     _, mask = model.build_delay_pattern_mask(start, pad_token_id=PAD, max_length=15)
     fixed = mask[:, : ids.shape[-1]] != -1

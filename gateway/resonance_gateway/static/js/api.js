@@ -2,7 +2,7 @@
 
 const TASTES = "/v1/tastes";
 const TAKES = "/v1/takes";
-const STUDIES = "/v1/studies";
+const CALIBRATION_JOBS = "/v1/calibration-jobs";
 
 /** A refusal of the server, or the lack of one. `problem` is the RFC 9457 document, or null. */
 export class ApiError extends Error {
@@ -28,8 +28,8 @@ export const listTastes = async () => (await getJson(`${TASTES}?page_size=50`)).
 export const getTaste = (id) => getJson(`${TASTES}/${id}`);
 export const getTasteRange = (id) => getJson(`${TASTES}/${id}/calibration`);
 export const findTasteRange = (id) => sendJson(`${TASTES}/${id}/calibration`, {});
-export const getStudy = (id) => getJson(`${STUDIES}/${id}`);
-export const cancelStudy = (id) => sendJson(`${STUDIES}/${id}/cancel`, {});
+export const getCalibrationJob = (id) => getJson(`${CALIBRATION_JOBS}/${id}`);
+export const cancelCalibrationJob = (id) => sendJson(`${CALIBRATION_JOBS}/${id}/cancel`, {});
 export const cancelTaste = (id) => sendJson(`${TASTES}/${id}/cancel`, {});
 export const retryTaste = (id) => sendJson(`${TASTES}/${id}/retry`, {});
 export const submitLink = (url, options, requestId) => sendJson(TASTES, { url, options, request_id: requestId });
@@ -60,9 +60,9 @@ export async function uploadFiles(files, options, requestId, signal) {
   return (await ask(TASTES, { body: form, signal }, sendForm)).json();
 }
 
-/** Calls `onNews` with the taste or study at every change until it is final; returns a function that stops watching. */
+/** Calls `onNews` with the taste or calibration job at every change until it is final; returns a function that stops watching. */
 export const watchTaste = (id, onNews, onLost) => watch(`${TASTES}/${id}/events`, "taste", onNews, onLost);
-export const watchStudy = (id, onNews, onLost) => watch(`${STUDIES}/${id}/events`, "study", onNews, onLost);
+export const watchCalibrationJob = (id, onNews, onLost) => watch(`${CALIBRATION_JOBS}/${id}/events`, "job", onNews, onLost);
 
 function watch(url, name, onNews, onLost) {
   const source = new EventSource(url);

@@ -3,7 +3,7 @@
 const PREFIX = "resonance.";
 
 const EMPTY_DRAFT = {
-  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, mix: {}, songs: null, rangeStudy: null, sliders: {}, keepSeed: true,
+  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, mix: {}, songs: null, rangeCalibrationJob: null, sliders: {}, keepSeed: true,
 };
 
 const news = new EventTarget();

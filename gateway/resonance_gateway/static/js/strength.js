@@ -28,16 +28,16 @@ export class Strength {
     this.leave();
     this._id = tasteId;
     show(byId("range"), true);
-    if (draft.rangeStudy?.tasteId === tasteId) this._follow(draft.rangeStudy.id);
+    if (draft.rangeCalibrationJob?.tasteId === tasteId) this._follow(draft.rangeCalibrationJob.id);
     else await this._fit();
   }
 
   /** The taste is no longer in use: nobody waits for its range any more. */
   leave() {
-    const study = draft.rangeStudy;
-    if (study && study.tasteId === this._id) {
-      api.cancelStudy(study.id).catch(() => {});
-      this._forgetStudy();
+    const job = draft.rangeCalibrationJob;
+    if (job && job.tasteId === this._id) {
+      api.cancelCalibrationJob(job.id).catch(() => {});
+      this._forgetCalibrationJob();
     }
     this._stop();
     this._id = null;
@@ -77,37 +77,37 @@ export class Strength {
     this._working({ done: 0, total: 0 });
     sayNow(t("range.asking"));
     try {
-      const study = await api.findTasteRange(id);
+      const job = await api.findTasteRange(id);
       if (isStopped) {
-        await api.cancelStudy(study.study_id).catch(() => {});
+        await api.cancelCalibrationJob(job.calibration_job_id).catch(() => {});
         return;
       }
-      draft.rangeStudy = { tasteId: id, id: study.study_id };
+      draft.rangeCalibrationJob = { tasteId: id, id: job.calibration_job_id };
       saveDraft();
-      this._follow(study.study_id, study);
+      this._follow(job.calibration_job_id, job);
     } catch (error) {
       if (!isStopped) this._failed(error);
     }
   }
 
-  _follow(studyId, known = null) {
+  _follow(jobId, known = null) {
     this._quarter = 0;
     this._working(known?.progress || { done: 0, total: 0 });
     this._stop();
     this._stop = follow({
       known,
-      ask: () => api.getStudy(studyId),
-      watch: (onNews, onLost) => api.watchStudy(studyId, onNews, onLost),
-      onNews: (study) => this._show(study),
+      ask: () => api.getCalibrationJob(jobId),
+      watch: (onNews, onLost) => api.watchCalibrationJob(jobId, onNews, onLost),
+      onNews: (job) => this._show(job),
       onRefused: (error) => this._failed(error),
     });
   }
 
-  _show(study) {
-    if (!api.isFinal(study)) this._working(study.progress);
-    else if (study.state === "completed") this._found();
-    else if (study.state === "cancelled") this._cancelled();
-    else this._failed(new api.ApiError({ status: 500, reason: study.error?.reason, detail: study.error?.message || t("state.failed") }));
+  _show(job) {
+    if (!api.isFinal(job)) this._working(job.progress);
+    else if (job.state === "completed") this._found();
+    else if (job.state === "cancelled") this._cancelled();
+    else this._failed(new api.ApiError({ status: 500, reason: job.error?.reason, detail: job.error?.message || t("state.failed") }));
   }
 
   _working(progress) {
@@ -128,22 +128,22 @@ export class Strength {
   }
 
   async _found() {
-    this._forgetStudy();
+    this._forgetCalibrationJob();
     this._working(null);
     const said = await this._fit();
     if (said) sayNow(said);
   }
 
   _cancel() {
-    const study = draft.rangeStudy;
+    const job = draft.rangeCalibrationJob;
     this._stop();
-    if (study) api.cancelStudy(study.id).catch(() => {});
+    if (job) api.cancelCalibrationJob(job.id).catch(() => {});
     this._cancelled();
   }
 
   _cancelled() {
     this._stop();
-    this._forgetStudy();
+    this._forgetCalibrationJob();
     this._working(null);
     byId("range-said").textContent = t("range.stopped");
     sayNow(t("range.stopped"));
@@ -151,13 +151,13 @@ export class Strength {
 
   _failed(error) {
     this._stop();
-    this._forgetStudy();
+    this._forgetCalibrationJob();
     this._working(null);
     showProblem(byId("range-error"), error, { kept: t("range.kept"), retry: () => this._find() });
   }
 
-  _forgetStudy() {
-    draft.rangeStudy = null;
+  _forgetCalibrationJob() {
+    draft.rangeCalibrationJob = null;
     saveDraft();
   }
 

@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from resonance.audio.jail import ChildResult, run_child
+from resonance.audio.sandbox import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, FailedPrecondition
 from resonance.ids import sha256_hex
 from resonance.settings import Settings
-from resonance_ingest.jobs import JobTrack
-from resonance_ingest.known_lists import KnownLists
-from resonance_ingest.sources.guard import check_link
-from resonance_ingest.sources.resolvers import SEARCH, resolver_for
+from resonance_ingest.jobs.job import JobTrack
+from resonance_ingest.sources.list_cache import ListCache
+from resonance_ingest.sources.playlists import SEARCH, find_resolver
 from resonance_ingest.sources.source import Playlist, SourceTrack
+from resonance_ingest.sources.url_policy import check_url
 
 _YOUTUBE = ("youtube.com", "youtu.be")
 _VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _FETCHES_MAX = 3
 _BROKEN = ("SITE_UNREACHABLE",)
-_CHILD = "resonance_ingest.sources.links_child"
+_CHILD = "resonance_ingest.sources.links_worker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def youtube_id(url: str) -> str:
 class LinkSource:
     """A link as a source. Each call is one child process in a folder of the job."""
 
-    def __init__(self, url: str, folder: Path, settings: Settings, lists: KnownLists) -> None:
+    def __init__(self, url: str, folder: Path, settings: Settings, lists: ListCache) -> None:
         self._link = read_link(url)
         self._folder = folder
         self._settings = settings
@@ -83,7 +83,7 @@ class LinkSource:
         return found
 
     async def _listed(self) -> Playlist:
-        if (resolver := resolver_for(self._link.url, self._settings)) is not None:
+        if (resolver := find_resolver(self._link.url, self._settings)) is not None:
             return await resolver.resolve(self._link.url, tracks_max=self._settings.tracks_max)
         answer = await self._ask({"do": "list", "url": self._link.url, "is_playlist": self._link.is_playlist})
         tracks = tuple(SourceTrack(title=each["title"], locator=each["url"]) for each in answer["tracks"])
@@ -100,7 +100,7 @@ class LinkSource:
         Raises as `playlist` does, and InvalidInput for an address that a list must not name.
         """
         if not track.locator.startswith(SEARCH):
-            check_link(track.locator, self._settings)
+            check_url(track.locator, self._settings)
         clock = asyncio.get_running_loop().time
         until_s = clock() + self._settings.download_s_max
         for attempt in range(_FETCHES_MAX):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from resonance_ingest.jobs import JobTrack
+from resonance_ingest.jobs.job import JobTrack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from types import TracebackType
 from resonance.errors import DataLoss, invalid_field
 from resonance.settings import Settings
 from resonance.store import ObjectStore
-from resonance_ingest.jobs import Job, JobTrack, Upload
+from resonance_ingest.jobs.job import Job, JobTrack, UploadedFile
 from resonance_ingest.sources.source import Playlist, SourceTrack
 
 PART_BYTES = 4 * 1024 * 1024
@@ -68,7 +68,7 @@ class UploadSpool:
         while len(file.waiting) >= PART_BYTES:
             await self._store_part(file, PART_BYTES)
 
-    async def finish(self, announced_files: int | None = None) -> tuple[Upload, ...]:
+    async def finish(self, announced_files: int | None = None) -> tuple[UploadedFile, ...]:
         """Closes the last file. An empty file is kept: its track will say that it is empty.
 
         Raises:
@@ -129,8 +129,8 @@ class _File:
             told = f"{self.filename} was cut after {self.byte_count} of {self.announced_bytes} bytes: send it again"
             raise invalid_field(f"tracks[{self.number}]", "UPLOAD_CUT", told)
 
-    def upload(self, upload_id: str) -> Upload:
-        return Upload(
+    def upload(self, upload_id: str) -> UploadedFile:
+        return UploadedFile(
             filename=self.filename,
             upload_id=upload_id,
             number=self.number,
@@ -197,7 +197,7 @@ def upload_started_s(upload_id: str) -> float:
     return float(text) if text.isdigit() else 0.0
 
 
-def _part_keys(upload: Upload) -> list[str]:
+def _part_keys(upload: UploadedFile) -> list[str]:
     if upload.parts:
         return [f"uploads/{upload.upload_id}/{name}" for name in upload.parts]
     return [_part_key(upload.upload_id, upload.number, part) for part in range(upload.part_count)]

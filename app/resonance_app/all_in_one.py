@@ -1,0 +1,70 @@
+"""Everything in one process: three services on one gRPC port over one loaded model, and the gateway before them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from resonance.rpc import Authenticator, RpcServer
+from resonance.settings import Settings
+from resonance.store import open_store
+from resonance_extract.build import open_extract
+from resonance_gateway.build import open_gateway
+from resonance_generate.build import open_generate
+from resonance_ingest.build import open_ingest
+from resonance_model.loaders import load_model
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Where the process really listens (a port 0 in the settings has become a real one)."""
+
+    http_url: str
+    grpc_address: str
+
+
+@asynccontextmanager
+async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIterator[Running]:
+    """Runs the whole system until the context ends; `say` is told what is being done.
+
+    Raises:
+        OSError: an address is taken.
+        ResonanceError: the model or the store cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        settings = replace(settings, service_key=settings.service_key or secrets.token_hex(32))
+        say(f"opening the object store {settings.store_url}")
+        store = await open_store(settings)
+        stack.push_async_callback(store.close)
+        asks_for_keys = settings.asks_for_keys
+        server = RpcServer(settings.grpc_addr, Authenticator(store, settings))
+        settings = replace(settings, grpc_addr=await server.bind(), auth="on" if asks_for_keys else "off")
+        say(f"loading the model {settings.model}")
+        model = await asyncio.to_thread(load_model, settings)
+        say(f"model ready: {model.description.model_id} through {model.description.backend}, {model.description.precision}")
+        for parts in (
+            await stack.enter_async_context(open_generate(settings, store, model)),
+            await stack.enter_async_context(open_extract(settings, store, model)),
+            await stack.enter_async_context(open_ingest(settings, store)),
+        ):
+            parts.add_to(server)
+        await server.start()
+        say(f"gRPC on {server.address}")
+        # Both doors close at once and share one time to drain: a take's stream runs through both.
+        stopping: list[asyncio.Task[None]] = []
+        stack.push_async_callback(lambda: asyncio.gather(*stopping))
+        http_url = await stack.enter_async_context(open_gateway(settings))
+        stack.callback(lambda: stopping.append(asyncio.create_task(server.stop(settings.drain_s_max))))
+        yield Running(http_url=http_url, grpc_address=server.address)
+
+
+def quiet_libraries() -> None:
+    """Keeps libraries of the model from printing progress of their own. Called before they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -1,0 +1,166 @@
+"""Where the bench's directions come from: the product's own shelves, with the shipped concepts where they fit the model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from resonance.ids import canonical_digest
+from resonance.settings import Settings
+from resonance.steering.direction import Direction
+from resonance.steering.sliders import SLIDER_NAMES
+from resonance.store import open_store
+from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.statistics import Reference
+from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.concepts.shipped import put_shipped
+from resonance_extract.concepts.store import ConceptStore
+from resonance_extract.directions.layer_scores import best_layers
+from resonance_extract.directions.scaling import build_direction
+from resonance_extract.directions.whitening import diagonal
+from resonance_model.activations import read_clip
+from resonance_model.loaded_model import LoadedModel
+
+from .kinds import NAMES
+from .playlists import TRACKS
+
+Array = NDArray[np.float32]
+Whiten = Callable[[Array, Reference], Array]
+HALVES = (1, 2, 4, 8, 12)  # tracks against as many others
+
+
+@dataclass(slots=True)
+class Workshop:
+    """Directions by name; `ends` are the sliders' safe ranges and `reasons` why they end there, `gains` their layers, `remaps` their knots
+    (slider position, strength), `aucs` the layers' separations, `halves` the tastes' split halves by name and the number of tracks on a
+    side. `tag` names the sliders' directions and gains together."""
+
+    directions: dict[str, Direction]
+    ends: dict[str, tuple[float, float]]
+    aucs: dict[str, list[float]]
+    best: dict[str, int]
+    unusable: dict[str, str]
+    halves: dict[tuple[str, int], float]
+    reference: Reference
+    gains: dict[str, dict[int, float]] = field(default_factory=dict)
+    reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    remaps: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    tag: str = ""
+
+
+def open_workshop(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]) -> Workshop:
+    """Computes what the model does not have yet, and keeps it below the folder."""
+    return asyncio.run(_open(model, folder, playlists))
+
+
+async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]) -> Workshop:
+    store = await open_store(Settings(data_dir=folder))
+    ear = ActivationWorker(model)
+    digest = model.description.digest
+    await put_shipped(store, model_digest=digest)
+    shelf = ReferenceStore(ear, store)
+    concepts = ConceptStore(ear, store, shelf)
+    await concepts.prepare_sliders()
+    reference = await shelf.get()
+    shop = Workshop({}, {}, {}, {}, {}, {}, reference)
+    for name in SLIDER_NAMES:
+        concept = await concepts.get(name)
+        direction = Direction.from_bytes((await store.get(concept.vector_key)).data)
+        shop.directions[name] = _with_baselines(direction, reference)
+        shop.directions[f"{name}:whitened"] = _whitened(direction, reference)
+        limits = concept.calibration
+        bold = concept.natural_strength or 2.0
+        is_known = concept.HasField("calibration")
+        low, high = (limits.strength_min, limits.strength_max) if is_known else (-bold, bold)
+        shop.ends[name] = (round(low, 4), round(high, 4))
+        shop.reasons[name] = (limits.reason_min, limits.reason_max)
+        shop.remaps[name] = tuple((knot.position, knot.strength) for knot in limits.remap)
+        shop.gains[name] = shop.gains[f"{name}:whitened"] = dict(concept.layer_gains)
+        shop.tag = canonical_digest([shop.tag, concept.vector_sha256, sorted(concept.layer_gains.items())])[:8]
+        shop.aucs[name] = [score.auc for score in concept.layers]
+        shop.best[name] = best_layers(concept.layers)[0]
+        shop.unusable[name] = concept.unusable_reason
+    await store.close()
+    await asyncio.to_thread(ear.close)
+    varied = varied_mean(model, folder) if playlists else reference.mean
+    for name, means in heard_playlists(model, folder, playlists).items():
+        _add_taste(shop, digest, name, means, varied)
+    return shop
+
+
+def varied_mean(model: LoadedModel, folder: Path) -> NDArray[np.float32]:
+    """The mean states of 32 pieces of our composer that are in no playlist, heard as a taste's tracks are, `[layers, hidden]`."""
+    path = folder / "varied.npy"
+    if not path.exists():
+        from model.training.compose import compose
+        from model.training.render import render_piece
+        from model.training.synth import Synth
+
+        synth = Synth()
+        pieces = [np.resize(render_piece(synth, compose(70_000_000 + index)), 160_000) for index in range(32)]
+        heard = [read_clip(model, torch.from_numpy(piece.astype(np.float32))).mean.numpy() for piece in pieces]
+        np.save(path, np.mean(heard, axis=0).astype(np.float32))
+    found: NDArray[np.float32] = np.load(path)
+    return found
+
+
+def heard_playlists(
+    model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """What the layers say of the tracks, `[2 * TRACKS, layers, hidden]` by name. Heard once below the folder."""
+    path = folder / f"heard-{2 * TRACKS}.npz"
+    if playlists and not path.exists():
+        heard = {
+            name: np.stack([read_clip(model, torch.from_numpy(track)).mean.numpy() for track in tracks])
+            for name, tracks in playlists.items()
+        }
+        np.savez(path, **{name: means.astype(np.float32) for name, means in heard.items()})
+    if not playlists:
+        return {}
+    stored = np.load(path)
+    return {name: stored[name] for name in NAMES}
+
+
+def _add_taste(shop: Workshop, digest: str, name: str, means: NDArray[np.float32], varied: NDArray[np.float32]) -> None:
+    reference = shop.reference
+    nothing = np.zeros_like(varied)
+    for kind, against, whiten in (
+        ("varied", varied, None),
+        ("contrast", reference.mean, None),
+        ("mean", nothing, None),
+        ("whitened", reference.mean, diagonal),
+    ):
+
+        def difference(tracks: NDArray[np.float32], against: Array = against, whiten: Whiten | None = whiten) -> Array:
+            found = tracks.mean(0) - against
+            return found if whiten is None else whiten(found, reference)
+
+        shop.directions[f"taste:{name}:{kind}"] = build_direction(
+            difference(means[:TRACKS]), reference, model_digest=digest
+        )
+        for count in HALVES:
+            half, other = means[: 2 * count : 2], means[1 : 2 * count : 2]
+            shop.halves[f"taste:{name}:{kind}", count] = cosine(difference(half), difference(other))
+
+
+def cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The mean over layers of the cosine between two `[layers, hidden]`."""
+    products = (one * other).sum(1) / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1) + 1e-12)
+    return float(products.mean())
+
+
+def _with_baselines(direction: Direction, reference: Reference) -> Direction:
+    forms = (direction.per_layer, direction.one_to_all)
+    return replace(direction, baselines=np.stack([(form * reference.mean).sum(1) for form in forms]).astype(np.float32))
+
+
+def _whitened(direction: Direction, reference: Reference) -> Direction:
+    """The same difference of means, whitened: a stored direction is parallel to it."""
+    whitened = diagonal(direction.per_layer, reference)
+    return build_direction(whitened, reference, model_digest=direction.model_digest)

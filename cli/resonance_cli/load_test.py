@@ -1,0 +1,130 @@
+"""A load generator: listeners who arrive at random, whether or not the system keeps up, and play what they get at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import grpc
+
+from resonance.client.client import AsyncClient
+from resonance.client.requests import build_request
+from resonance.errors import Overloaded
+from resonance.rpc import to_domain_error
+
+PROMPTS = ("calm piano", "fast drums and bass", "jazz guitar", "epic strings", "lo-fi beat", "happy folk guitar")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPlan:
+    """What to do: arrivals a second (Poisson) for so long, each wanting a take of so many seconds."""
+
+    rate_hz: float
+    duration_s: float
+    take_s: float
+    seed: int = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class LoadClient:
+    """One virtual player. Times are seconds since its request; `deficit_s` is the worst lack of one that plays at once.
+
+    `deficit_prebuffered_s` is the same for one that waits for its second chunk. `error` is empty for a whole take.
+    """
+
+    arrived_s: float
+    first_sound_s: float = float("nan")
+    deficit_s: float = 0.0
+    deficit_prebuffered_s: float = 0.0
+    heard_s: float = 0.0
+    gaps_s: list[float] = field(default_factory=list)
+    error: str = ""
+
+
+async def bombard(
+    address: str, plan: LoadPlan, on_progress: Callable[[float], None], *, api_key: str = ""
+) -> list[LoadClient]:
+    """Open-loop load: a late answer does not make the next listener come later. Returns every listener, arrivals in order."""
+    dice = random.Random(plan.seed)
+    listeners: list[LoadClient] = []
+    async with AsyncClient(address, api_key=api_key) as client, asyncio.TaskGroup() as group:
+        started_s, due_s = time.perf_counter(), 0.0
+        while (due_s := due_s + dice.expovariate(plan.rate_hz)) < plan.duration_s:
+            await asyncio.sleep(max(0.0, started_s + due_s - time.perf_counter()))
+            listener = LoadClient(arrived_s=round(time.perf_counter() - started_s, 3))
+            listeners.append(listener)
+            prompt, seed = dice.choice(PROMPTS), dice.randrange(2**31)
+            group.create_task(_listen(client, listener, prompt, seed, plan.take_s))
+            on_progress(due_s)
+    return listeners
+
+
+async def _listen(client: AsyncClient, listener: LoadClient, prompt: str, seed: int, take_s: float) -> None:
+    request = build_request(prompt, duration_s=take_s, seed=seed)
+    request.is_transient = True
+    asked_s = time.perf_counter()
+    played_from_s = prebuffered_from_s = last_s = float("nan")
+    chunk_count, kind = 0, None
+    try:
+        async for response in client.generate.Generate(request):
+            kind = response.WhichOneof("event")
+            if kind == "started":
+                rate_hz = response.started.format.sample_rate_hz
+            if kind != "chunk":
+                continue
+            now_s = time.perf_counter()
+            chunk_count += 1
+            if chunk_count == 1:
+                listener.first_sound_s, played_from_s = now_s - asked_s, now_s
+            else:
+                listener.gaps_s.append(round(now_s - last_s, 4))
+                listener.deficit_s = max(listener.deficit_s, now_s - played_from_s - listener.heard_s)
+            if chunk_count == 2:
+                prebuffered_from_s = now_s
+            elif chunk_count > 2:
+                late_s = now_s - prebuffered_from_s - listener.heard_s
+                listener.deficit_prebuffered_s = max(listener.deficit_prebuffered_s, late_s)
+            listener.heard_s += response.chunk.sample_count / rate_hz
+            last_s = now_s
+    except grpc.aio.AioRpcError as failure:
+        error = to_domain_error(failure)
+        listener.error = "refused" if isinstance(error, Overloaded) else error.reason
+    else:
+        # A stream that ends without its end mark was cut: missing music is a failure.
+        listener.error = "" if kind == "finished" else "CUT"
+
+
+def summary(plan: LoadPlan, listeners: list[LoadClient]) -> dict[str, Any]:
+    """The figures of a run: shares, percentiles in seconds, goodput in seconds of gapless music a second."""
+    whole = [one for one in listeners if not one.error]
+    refused = sum(one.error == "refused" for one in listeners)
+    smooth = [one for one in whole if one.deficit_prebuffered_s <= 0.0]
+    wall_s = max((one.arrived_s for one in listeners), default=0.0) + plan.take_s
+    gaps = sorted(gap for one in whole for gap in one.gaps_s)
+    return {
+        "plan": asdict(plan),
+        "arrivals": len(listeners),
+        "whole": len(whole),
+        "refused": refused,
+        "failed": len(listeners) - len(whole) - refused,
+        "first_sound_s": _percentiles(sorted(one.first_sound_s for one in whole)),
+        "chunk_gap_s": _percentiles(gaps),
+        "worst_deficit_s": round(max((one.deficit_s for one in whole), default=0.0), 3),
+        "worst_deficit_prebuffered_s": round(max((one.deficit_prebuffered_s for one in whole), default=0.0), 3),
+        "underruns_playing_at_once": sum(one.deficit_s > 0 for one in whole),
+        "underruns_one_chunk_prebuffer": len(whole) - len(smooth),
+        "goodput": round(sum(one.heard_s for one in smooth) / max(wall_s, 1e-9), 2),
+        "errors": sorted({one.error for one in listeners if one.error}),
+    }
+
+
+def _percentiles(ordered: list[float]) -> dict[str, float]:
+    if not ordered:
+        return {}
+    return {
+        f"p{share}": round(ordered[min(len(ordered) - 1, share * len(ordered) // 100)], 4) for share in (50, 95, 99)
+    }

@@ -1,0 +1,189 @@
+"""The child that decodes one stranger's file: `python -m resonance.audio.decode_worker REQUEST`.
+
+It reads one open file, writes one open file, prints one line of JSON, and can do nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from resonance.audio import confinement
+from resonance.audio.confinement import Refusal
+
+# Chosen by ffmpeg's own names. The demuxers that open other files (concat, hls, dash, image2, sdp ...) are not among
+# them; this list, and not a protocol whitelist, is what stops a playlist that is named `song.mp3`.
+FORMATS = "wav,mp3,flac,ogg,mov,mp4,m4a,matroska,webm,aac,aiff"
+CODECS = (
+    "mp3float,mp3,mp2float,mp2,aac,aac_fixed,flac,vorbis,libvorbis,opus,libopus,alac,pcm_s8,pcm_u8,pcm_s16le,pcm_s16be,"
+    "pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,adpcm_ms,"
+    "adpcm_ima_wav"
+)
+MEMORY_BYTES_MAX = 256 * 1024 * 1024
+KEPT_S_MIN = 1.0  # what is left of a damaged file is used from this length on
+_DAMAGES_MAX = 200
+
+
+def main() -> None:
+    request = json.loads(sys.argv[1])
+    os.nice(5)  # listening to a playlist steps back behind playing music
+    confinement.leave_network()
+    _import_codecs()
+    confinement.die_with_parent()
+    with open(request["source"], "rb") as source, open(request["target"], "wb") as target:
+        confinement.limit_resources(
+            cpu_s=request["cpu_s"], memory_bytes=MEMORY_BYTES_MAX, file_bytes=2 * request["decoded_bytes_max"]
+        )
+        confinement.forbid_files()
+        print(json.dumps(_answer(source, target, request)), flush=True)
+
+
+def _import_codecs() -> None:
+    """All that PyAV would import while it decodes: after the network is gone, and before files are forbidden."""
+    import logging  # noqa: F401
+
+    import av.audio.resampler
+    import av.audio.stream
+    import av.subtitles.stream
+    import av.video.stream
+    import numpy as np  # noqa: F401
+
+    av.logging.set_level(av.logging.PANIC)
+
+
+def _answer(source: BinaryIO, target: BinaryIO, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _Decoding(source, target, request).run()
+    except Refusal as refusal:
+        return {"reason": refusal.reason, "message": refusal.message}
+    except MemoryError:
+        return {"reason": "TOO_LARGE", "message": "The file needs more memory to decode than a song does."}
+    except OSError as failure:
+        return {"reason": "DISK_FULL", "message": f"The decoded track could not be written: {failure.strerror}."}
+
+
+class _Decoding:
+    """One pass over one file: packets, frames, float at the rate, mono, the target file."""
+
+    def __init__(self, source: BinaryIO, target: BinaryIO, request: dict[str, Any]) -> None:
+        self._source = source
+        self._target = target
+        self._rate_hz = int(request["sample_rate_hz"])
+        self._duration_s_max = float(request["duration_s_max"])
+        self._decoded_bytes_max = int(request["decoded_bytes_max"])
+        self._decoded_bytes = 0
+        self._sample_count = 0
+        self._damages = 0
+
+    def run(self) -> dict[str, Any]:
+        container = self._opened()
+        if not container.streams.audio:
+            raise Refusal("NO_SOUND", "The file has no sound: it holds no audio stream.")
+        for frame in self._resampled(container):
+            self._write(frame)
+        self._check_length()
+        return {"sample_count": self._sample_count, "is_damaged": self._damages > 0}
+
+    def _opened(self) -> Any:
+        import av
+
+        options = {"format_whitelist": FORMATS, "codec_whitelist": CODECS, "probesize": "5000000"}
+        try:
+            return av.open(self._source, "r", options=options, metadata_errors="replace")
+        except (av.error.FFmpegError, ValueError) as failure:
+            if isinstance(failure, MemoryError):
+                raise
+            self._source.seek(0)
+            if _begins_as_audio(self._source.read(16)):
+                message = "The file begins as audio, but it is cut off or damaged: no sound can be read from it."
+                raise Refusal("DAMAGED", message) from failure
+            raise Refusal("NOT_AUDIO", "The file is not audio in a format that can be read here.") from failure
+
+    def _resampled(self, container: Any) -> Iterator[Any]:
+        """Frames of float at the rate, channels apart. A file whose format changes half way gets a new resampler."""
+        import av
+
+        resampler, format_before = None, None
+        try:
+            for frame in self._frames(container):
+                found = (frame.format.name, frame.layout.name, frame.sample_rate)
+                if resampler is None or found != format_before:
+                    yield from resampler.resample(None) if resampler else ()
+                    resampler, format_before = av.AudioResampler("fltp", rate=self._rate_hz), found
+                frame.pts = None  # timestamps of strangers make the resampler insert silence
+                yield from resampler.resample(frame)
+            yield from resampler.resample(None) if resampler else ()
+        except (av.error.FFmpegError, ValueError) as failure:
+            if isinstance(failure, MemoryError):
+                raise
+            raise Refusal("DAMAGED", "The file's sound is in a form that makes no sense.") from failure
+
+    def _frames(self, container: Any) -> Iterator[Any]:
+        """Decoded frames; a packet that cannot be decoded is counted and left out."""
+        import av
+
+        stream = container.streams.audio[0]
+        stream.codec_context.thread_count = 1
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+                frames = packet.decode()
+            except StopIteration:
+                return
+            except av.error.EOFError:
+                return
+            except (av.error.FFmpegError, ValueError) as failure:
+                self._count_damage(failure)
+                continue
+            for frame in frames:
+                self._count_bytes(frame)
+                yield frame
+
+    def _count_damage(self, failure: Exception) -> None:
+        if isinstance(failure, MemoryError):
+            raise failure
+        self._damages += 1
+        if self._damages > _DAMAGES_MAX:
+            raise Refusal("DAMAGED", "The file is too damaged to be heard.")
+
+    def _count_bytes(self, frame: Any) -> None:
+        self._decoded_bytes += frame.samples * frame.layout.nb_channels * frame.format.bytes
+        if self._decoded_bytes > self._decoded_bytes_max:
+            limit_mb = self._decoded_bytes_max // 2**20
+            raise Refusal("TOO_LARGE", f"The track unpacks to more than {limit_mb} MB of sound.")
+
+    def _write(self, frame: Any) -> None:
+        import numpy as np
+
+        # The mean of the channels, and not ffmpeg's own mix to mono, which adds 3 dB to what both sides share: loud music
+        # would be clipped.
+        samples = frame.to_ndarray().mean(axis=0)
+        if not np.isfinite(samples).all():
+            raise Refusal("NOT_FINITE", "The file holds samples that are not numbers (NaN or infinite).")
+        self._sample_count += samples.size
+        if self._sample_count > self._duration_s_max * self._rate_hz:
+            raise Refusal("TOO_LONG", f"The track is longer than {self._duration_s_max / 60:g} minutes.")
+        self._target.write(np.clip(samples, -1.0, 1.0).astype("<f4").tobytes())
+
+    def _check_length(self) -> None:
+        if self._damages and self._sample_count < KEPT_S_MIN * self._rate_hz:
+            raise Refusal("DAMAGED", "The file is damaged or cut off: less than a second of it can be heard.")
+        if not self._sample_count:
+            raise Refusal("NO_SOUND", "The file has no sound: not one sample could be decoded.")
+
+
+def _begins_as_audio(head: bytes) -> bool:
+    """Whether the first bytes are those of a format that we read. An m4a keeps its index at its end: cut, it opens no more."""
+    if head[4:8] == b"ftyp":
+        return True
+    if head[:4] in (b"RIFF", b"FORM"):
+        return head[8:12] in (b"WAVE", b"AIFF", b"AIFC")
+    return head[:4] in (b"fLaC", b"OggS", b"\x1aE\xdf\xa3") or head[:3] == b"ID3"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,378 @@
+"""The Python client: `AsyncClient` for coroutines, `Client` for everybody else.
+
+>>> from resonance.client import Client
+>>> with Client() as resonance:
+...     taste = resonance.taste_from_files(["one.mp3", "two.flac", "three.m4a"])
+...     song = resonance.make("calm piano for studying", taste_id=taste.job_id, duration_s=10)
+...     Path("song.wav").write_bytes(song.wav)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from resonance.audio.provenance import provenance_texts
+from resonance.audio.wav import wav_header
+from resonance.client.requests import build_request
+from resonance.errors import DataLoss, NotFound, ResonanceError, Unavailable
+from resonance.ids import new_request_id
+from resonance.rpc.calls import stream_call, unary_call, watched
+from resonance.rpc.channel import open_channel
+from resonance.v1 import (
+    extract_pb2,
+    extract_pb2_grpc,
+    generate_pb2,
+    generate_pb2_grpc,
+    ingest_pb2,
+    ingest_pb2_grpc,
+    jobs_pb2,
+    steering_pb2,
+)
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+_PART_BYTES = 256 * 1024
+_RESUMES_MAX = 3
+Result = TypeVar("Result")
+OnJob = Callable[[jobs_pb2.Job], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Song:
+    """A whole take: a WAV file and everything that is known about it."""
+
+    wav: bytes
+    take: generate_pb2.Take
+
+
+class AsyncClient:
+    """Speaks gRPC with the services at one address each (the all-in-one process has all three at one).
+
+    Every method raises the domain errors of `resonance.errors`.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        ingest: str = "",
+        extract: str = "",
+        generate: str = "",
+        api_key: str = "",
+    ) -> None:
+        """`api_key` is needed where the services ask for one."""
+        self._channels = [open_channel(target or address, api_key=api_key) for target in (ingest, extract, generate)]
+        self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
+        self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
+        self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        for channel in self._channels:
+            await channel.close()
+
+    async def model(self) -> generate_pb2.ModelInfo:
+        """The loaded model."""
+        return (await unary_call(self.generate.GetModel(generate_pb2.GetModelRequest()))).model
+
+    async def concepts(self) -> list[extract_pb2.Concept]:
+        """The concepts of the loaded model, sliders first."""
+        return list((await unary_call(self.extract.ListConcepts(extract_pb2.ListConceptsRequest()))).concepts)
+
+    async def compute_concept(
+        self,
+        name: str,
+        pairs: Sequence[tuple[str, str]] = (),
+        music_pairs: Sequence[tuple[extract_pb2.MusicSource, extract_pb2.MusicSource]] = (),
+    ) -> extract_pb2.Concept:
+        """Computes a concept from (more, less) pairs of prompts, of stored music, or of both."""
+        request = extract_pb2.ComputeConceptRequest(
+            name=name,
+            pairs=[extract_pb2.PromptPair(positive=more, negative=less) for more, less in pairs],
+            music_pairs=[extract_pb2.MusicPair(positive=more, negative=less) for more, less in music_pairs],
+        )
+        return await _last_concept(stream_call(self.extract.ComputeConcept(request)))
+
+    async def reference(self) -> extract_pb2.ReferenceSummary:
+        """What the model's reference is."""
+        return (await unary_call(self.extract.GetReference(extract_pb2.GetReferenceRequest()))).reference
+
+    async def calibrate_concept(self, name: str) -> extract_pb2.Concept:
+        """Measures a concept's safe range."""
+        request = extract_pb2.CalibrateConceptRequest(name=name)
+        return await _last_concept(watched(lambda: self.extract.CalibrateConcept(request)))
+
+    async def refine(
+        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+    ) -> extract_pb2.RefineResponse:
+        """The sliders as the words want them; `previous` is what "undo" goes back to."""
+        request = extract_pb2.RefineRequest(text=text, sliders=steering_pb2.Sliders(**dict(sliders or {})))
+        if previous is not None:
+            request.previous.CopyFrom(steering_pb2.Sliders(**dict(previous)))
+        return await unary_call(self.extract.Refine(request))
+
+    async def calibration_job(
+        self,
+        request: extract_pb2.StartCalibrationJobRequest,
+        *,
+        on_change: Callable[[extract_pb2.CalibrationJob], None] | None = None,
+    ) -> extract_pb2.CalibrationJob:
+        """Starts or resumes a calibration job and waits for it; it goes on where nobody waits. Raises the fault of a failed one."""
+        calibration_job = (await unary_call(self.extract.StartCalibrationJob(request))).calibration_job
+        asked = extract_pb2.WatchCalibrationJobRequest(calibration_job_id=calibration_job.calibration_job_id)
+        async for response in watched(lambda: self.extract.WatchCalibrationJob(asked)):
+            calibration_job = response.calibration_job
+            if on_change is not None:
+                on_change(calibration_job)
+        if calibration_job.state != extract_pb2.CALIBRATION_JOB_STATE_COMPLETED:
+            raise ResonanceError(
+                calibration_job.error.message or "the calibration job was cancelled",
+                reason=calibration_job.error.reason or "CANCELLED",
+            )
+        return calibration_job
+
+    async def taste_from_url(
+        self,
+        url: str,
+        *,
+        options: steering_pb2.TasteOptions | None = None,
+        title: str = "",
+        on_change: OnJob | None = None,
+    ) -> jobs_pb2.Job:
+        """Makes a taste of a link and waits for it. `build_taste_options` makes options of plain values."""
+        request = ingest_pb2.SubmitPlaylistRequest(request_id=new_request_id(), url=url, options=options, title=title)
+        job = (await unary_call(self.ingest.SubmitPlaylist(request))).job
+        return await self.wait(job.job_id, on_change=on_change)
+
+    async def taste_from_files(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        options: steering_pb2.TasteOptions | None = None,
+        title: str = "",
+        on_change: OnJob | None = None,
+    ) -> jobs_pb2.Job:
+        """Uploads files, makes a taste of them and waits for it. `build_taste_options` makes options of plain values.
+
+        Raises NotFound for a path that is no file.
+        """
+        _check_files(paths)
+        header = ingest_pb2.UploadHeader(request_id=new_request_id(), options=options, title=title)
+        job = (await unary_call(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
+        return await self.wait(job.job_id, on_change=on_change)
+
+    async def retry(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
+        """Goes on with the failed tracks of a final job, as a new job, and waits for it."""
+        job = (await unary_call(self.ingest.RetryJob(ingest_pb2.RetryJobRequest(job_id=job_id)))).job
+        return await self.wait(job.job_id, on_change=on_change)
+
+    async def wait(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
+        """Watches a job until it is final.
+
+        Raises:
+            ResonanceError: the job failed, with its own reason, or was cancelled.
+        """
+        job, asked = jobs_pb2.Job(), ingest_pb2.WatchJobRequest(job_id=job_id)
+        async for response in watched(lambda: self.ingest.WatchJob(asked)):
+            job = response.job
+            if on_change is not None and not response.is_unchanged:
+                on_change(job)
+        if job.state != jobs_pb2.JOB_STATE_COMPLETED:
+            raise ResonanceError(job.error.message or "the job was cancelled", reason=job.error.reason or "CANCELLED")
+        return job
+
+    async def stream(
+        self, request: generate_pb2.GenerateRequest
+    ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
+        """One take's messages while it is made. A stream that is cut is resumed where it ended, at most three times."""
+        received, is_started = request.resume_sample_offset, False
+        for attempt in range(_RESUMES_MAX + 1):
+            request.resume_sample_offset = received
+            try:
+                async for response in stream_call(self.generate.Generate(request)):
+                    if response.HasField("started") and is_started:
+                        continue
+                    is_started = True
+                    received += response.chunk.sample_count
+                    yield response
+                    if response.HasField("finished"):
+                        return
+            except Unavailable:
+                if attempt == _RESUMES_MAX or not request.request_id:
+                    raise
+            await asyncio.sleep(0.2 * 2**attempt)
+        raise Unavailable(
+            "the stream was cut again and again; what has come is not the whole take", reason="STREAM_CUT"
+        )
+
+    async def perform(
+        self, requests: AsyncIterator[generate_pb2.PerformRequest]
+    ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
+        """A live performance: its opening and controls in, its events out, until a control stops it or the caller leaves."""
+        async with aclosing(stream_call(self.generate.Perform(requests))) as responses:
+            async for response in responses:
+                yield response
+
+    async def make(self, prompt: str, **options: Any) -> Song:
+        """A whole take, checked against its end mark. Options are those of `build_request`."""
+        pcm = bytearray()
+        finished = generate_pb2.GenerationFinished()
+        async for response in self.stream(build_request(prompt, **options)):
+            pcm += response.chunk.data
+            if response.HasField("finished"):
+                finished = response.finished
+        if hashlib.sha256(pcm).digest() != finished.end.sha256:
+            raise DataLoss("the take was not received as it was made; ask again", reason="STREAM_DAMAGED")
+        return Song(wav=_header_of(finished.take, len(pcm)) + bytes(pcm), take=finished.take)
+
+
+class Client:
+    """`AsyncClient` for code without an event loop: the same methods, each waiting for its answer."""
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, **addresses: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="resonance-client", daemon=True)
+        self._thread.start()
+        self._inner = self._wait(_opened(address, addresses))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the channels and the thread."""
+        self._wait(self._inner.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def model(self) -> generate_pb2.ModelInfo:
+        """The loaded model."""
+        return self._wait(self._inner.model())
+
+    def concepts(self) -> list[extract_pb2.Concept]:
+        """The concepts of the loaded model, sliders first."""
+        return self._wait(self._inner.concepts())
+
+    def compute_concept(
+        self,
+        name: str,
+        pairs: Sequence[tuple[str, str]] = (),
+        music_pairs: Sequence[tuple[extract_pb2.MusicSource, extract_pb2.MusicSource]] = (),
+    ) -> extract_pb2.Concept:
+        """Computes a concept from (more, less) pairs of prompts, of stored music, or of both."""
+        return self._wait(self._inner.compute_concept(name, pairs, music_pairs))
+
+    def reference(self) -> extract_pb2.ReferenceSummary:
+        """What the model's reference is."""
+        return self._wait(self._inner.reference())
+
+    def calibrate_concept(self, name: str) -> extract_pb2.Concept:
+        """Measures a concept's safe range."""
+        return self._wait(self._inner.calibrate_concept(name))
+
+    def refine(
+        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+    ) -> extract_pb2.RefineResponse:
+        """The sliders as the words want them; `previous` is what "undo" goes back to."""
+        return self._wait(self._inner.refine(text, sliders, previous=previous))
+
+    def calibration_job(
+        self, request: extract_pb2.StartCalibrationJobRequest, **options: Any
+    ) -> extract_pb2.CalibrationJob:
+        """Starts or resumes a calibration job and waits for it."""
+        return self._wait(self._inner.calibration_job(request, **options))
+
+    def taste_from_url(self, url: str, **options: Any) -> jobs_pb2.Job:
+        """Makes a taste of a link and waits for it."""
+        return self._wait(self._inner.taste_from_url(url, **options))
+
+    def taste_from_files(self, paths: Sequence[str | Path], **options: Any) -> jobs_pb2.Job:
+        """Uploads files, makes a taste of them and waits for it."""
+        return self._wait(self._inner.taste_from_files(paths, **options))
+
+    def retry(self, job_id: str, **options: Any) -> jobs_pb2.Job:
+        """Goes on with the failed tracks of a final job, as a new job, and waits for it."""
+        return self._wait(self._inner.retry(job_id, **options))
+
+    def stream(self, request: generate_pb2.GenerateRequest) -> Iterator[generate_pb2.GenerateResponse]:
+        """One take's messages while it is made."""
+        responses = self._inner.stream(request)
+        try:
+            while (response := self._wait(_next_of(responses))) is not None:
+                yield response
+        finally:
+            self._wait(_close(responses))
+
+    def make(self, prompt: str, **options: Any) -> Song:
+        """A whole take. Options are those of `build_request`."""
+        return self._wait(self._inner.make(prompt, **options))
+
+    def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _opened(address: str, addresses: Mapping[str, str]) -> AsyncClient:
+    return AsyncClient(address, **addresses)
+
+
+async def _last_concept(responses: AsyncIterator[Any]) -> extract_pb2.Concept:
+    concept = extract_pb2.Concept()
+    async for response in responses:
+        if response.HasField("concept"):
+            concept = response.concept
+    return concept
+
+
+def _check_files(paths: Sequence[str | Path]) -> None:
+    """Before the call: what goes wrong inside an upload's iterator, gRPC would tell as a bare cancellation."""
+    for path in map(Path, paths):
+        if not path.is_file():
+            raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
+
+
+async def _upload_parts(
+    header: ingest_pb2.UploadHeader, paths: Sequence[str | Path]
+) -> AsyncGenerator[ingest_pb2.UploadPlaylistRequest, None]:
+    header.track_count = len(paths)
+    yield ingest_pb2.UploadPlaylistRequest(header=header)
+    for path in map(Path, paths):
+        byte_count = (await asyncio.to_thread(path.stat)).st_size
+        yield ingest_pb2.UploadPlaylistRequest(track=ingest_pb2.UploadTrack(filename=path.name, byte_count=byte_count))
+        with path.open("rb") as file:
+            while part := await asyncio.to_thread(file.read, _PART_BYTES):
+                yield ingest_pb2.UploadPlaylistRequest(data=part)
+
+
+def _header_of(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
+    return wav_header(
+        sample_rate_hz=take.format.sample_rate_hz,
+        channel_count=take.format.channel_count,
+        sample_count=pcm_bytes // 2 // take.format.channel_count,
+        info=provenance_texts(take),
+    )
+
+
+async def _next_of(responses: AsyncIterator[Result]) -> Result | None:
+    return await anext(responses, None)
+
+
+async def _close(responses: Any) -> None:
+    await responses.aclose()

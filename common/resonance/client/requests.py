@@ -1,0 +1,96 @@
+"""Requests from plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resonance.errors import invalid_field
+from resonance.ids import new_request_id
+from resonance.v1 import generate_pb2, steering_pb2
+
+
+def build_request(
+    prompt: str,
+    *,
+    duration_s: float = 10.0,
+    taste_id: str = "",
+    taste_strength: float = 1.0,
+    taste_in_words: bool = False,
+    taste_gains: Mapping[int, float] | None = None,
+    sliders: Mapping[str, float] | None = None,
+    concepts: Mapping[str, float] | None = None,
+    concept_gains: Mapping[int, float] | None = None,
+    seed: int | None = None,
+    chunk_s: float | None = None,
+    request_id: str = "",
+    origin: str = "",
+    start_s: float | None = None,
+    end_s: float | None = None,
+    melody: bytes = b"",
+    unclamped: bool = False,
+) -> generate_pb2.GenerateRequest:
+    """A GenerateRequest from plain values; gains multiply a strength at single layers. Build the message yourself for anything that is
+    not here.
+
+    `origin` is a finished take to go on from: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take).
+    `melody` is a sound file of at most 30 s whose tune melody models follow. `unclamped` takes the strengths of the taste and the concepts
+    as they are; otherwise they are held to their safe ranges, and the answer's `notices` say so.
+    """
+    recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=prompt)])
+    if taste_id:
+        recipe.tastes.add(
+            taste_id=taste_id,
+            strength=taste_strength,
+            in_words=taste_in_words,
+            layer_gains=dict(taste_gains or {}),
+            unclamped=unclamped,
+        )
+    for name, strength in (concepts or {}).items():
+        recipe.concepts.add(name=name, strength=strength, layer_gains=dict(concept_gains or {}), unclamped=unclamped)
+    recipe.sliders.CopyFrom(steering_pb2.Sliders(**dict(sliders or {})))
+    request = generate_pb2.GenerateRequest(
+        request_id=request_id or new_request_id(), recipe=recipe, duration_s=duration_s, seed=seed, chunk_s=chunk_s
+    )
+    if origin:
+        request.origin.CopyFrom(generate_pb2.Origin(request_id=origin, start_s=start_s, end_s=end_s))
+    if melody:
+        request.melody.wav = melody
+    return request
+
+
+def build_taste_options(
+    *,
+    mix_mode: str = "",
+    ranges: Sequence[tuple[int, float, float]] = (),
+    temperature: float | None = None,
+    direction: str = "",
+    whitening: str = "",
+    stars: Sequence[int] = (),
+) -> steering_pb2.TasteOptions:
+    """TasteOptions from plain values; what is left out is the service's default.
+
+    `mix_mode` is `mean`, `time_select` or `attention_weighted`; `ranges` (track counted from 0, start and end in seconds) alone mean
+    `time_select`. `direction` is `contrast`, `mean` or `words`, `whitening` `none`, `diagonal` or `shrunk`; `stars` are from 1 to 5 in the
+    playlist's order, 0 where a track is not rated.
+
+    Raises:
+        InvalidInput: a word is none of these.
+    """
+    options = steering_pb2.TasteOptions(attention_temperature=temperature, stars=stars)
+    if mode := mix_mode or ("time_select" if ranges else ""):
+        options.mix_mode = _number_of("mix_mode", steering_pb2.MixMode, mode)
+    if direction:
+        options.direction_kind = _number_of("direction_kind", steering_pb2.DirectionKind, direction)
+    if whitening:
+        options.whitening = _number_of("whitening", steering_pb2.Whitening, whitening)
+    for track_index, start_s, end_s in ranges:
+        options.ranges.add(track_index=track_index, start_s=start_s, end_s=end_s)
+    return options
+
+
+def _number_of(field: str, kind: Any, word: str) -> Any:
+    names = {name.removeprefix(kind.Name(0).removesuffix("UNSPECIFIED")).lower(): name for name in kind.keys()[1:]}
+    if word not in names:
+        raise invalid_field(f"options.{field}", "UNKNOWN_VALUE", f"{word} is none of {', '.join(names)}")
+    return kind.Value(names[word])

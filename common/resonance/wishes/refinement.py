@@ -1,0 +1,66 @@
+"""What a refinement is: the sliders after it, each change with its words, and what was not understood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from resonance.steering.sliders import SLIDER_NAMES
+
+LABELS = {
+    "energy": "energy",
+    "tempo": "tempo",
+    "bass_resonance": "bass",
+    "harmonic_complexity": "chords",
+    "instrument_density": "instruments",
+    "vocal_presence": "voices",
+    "emotional_tension": "tension",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One slider that was moved, and the words that moved it."""
+
+    slider: str
+    before: float
+    after: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refinement:
+    """Positions in [-1, 1] by slider name, after the change. `notes` are sentences about what did not move and why."""
+
+    sliders: Mapping[str, float]
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...] = ()
+    not_understood: tuple[str, ...] = ()
+    source: str
+
+    @property
+    def explanation(self) -> str:
+        """What was done, in plain words."""
+        moved = [
+            f"{LABELS[change.slider]} from {change.before:g} to {change.after:g} ({change.words})"
+            for change in self.changes
+        ]
+        sentences = ["Moved " + "; ".join(moved) + "."] if moved else []
+        sentences += self.notes
+        if self.not_understood:
+            sentences.append("Nothing was done about: " + ", ".join(self.not_understood) + ".")
+        return " ".join(sentences) or "All is as you asked already; nothing had to move."
+
+
+def whole(sliders: Mapping[str, float]) -> dict[str, float]:
+    """All seven positions, 0 where none is given."""
+    return {name: float(sliders.get(name, 0.0)) for name in SLIDER_NAMES}
+
+
+def changes_between(before: Mapping[str, float], after: Mapping[str, float], words: Mapping[str, str]) -> list[Change]:
+    """The sliders that differ, in their own order."""
+    return [
+        Change(slider=name, before=before[name], after=after[name], words=words.get(name, ""))
+        for name in SLIDER_NAMES
+        if before[name] != after[name]
+    ]

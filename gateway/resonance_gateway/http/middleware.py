@@ -1,0 +1,258 @@
+"""What holds for every request: its id and log line, bounded bodies, who may ask, and the security headers."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from resonance.errors import Unauthenticated
+from resonance.identity import set_caller_key
+from resonance.ids import new_request_id
+from resonance_gateway.http.problems import http_exception_to_problem, to_problem
+from resonance_gateway.http.requests import media_type
+from resonance_gateway.services.take_stream import TakeCutError
+
+_log = structlog.get_logger("gateway")
+
+# No inline script, no inline style, nothing from elsewhere. The worklet and the page's modules are files of ours.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
+}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+KEY_COOKIE = "resonance_key"
+_SECRET = re.compile("(?<=/shared/).+", re.IGNORECASE | re.DOTALL)
+_KEY = re.compile(r"[!-~]{1,200}")
+# The two requests whose bodies are passed on as they come and never held: the limit of uploads is theirs alone.
+_UPLOADS = {
+    ("POST", "multipart/form-data"): re.compile("/v1/tastes"),
+    ("PATCH", "application/offset+octet-stream"): re.compile("/v1/uploads/[^/]+"),
+}
+# The one path whose JSON may carry a tune.
+_MELODY_PATH = "/v1/generations"
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+class RequestLog:
+    """The outermost layer: an id for every request, a line in the log, and a quiet end for streams that were cut."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._log_socket(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s, status, request_id = time.perf_counter(), 0, new_request_id()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).setdefault("X-Request-Id", request_id)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = 499
+        except TakeCutError as cut:
+            # Headers are out. Returning early makes the server close the connection short of Content-Length, which
+            # is how HTTP says that a body was cut.
+            _log.warning("take cut", detail=str(cut))
+        took_ms = round((time.perf_counter() - started_s) * 1000, 1)
+        _log.info("request", method=scope["method"], path=shown_path(scope), status=status, took_ms=took_ms)
+
+    async def _log_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started_s, code = time.perf_counter(), 1006
+
+        async def send_watched(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "websocket.close":
+                code = message.get("code", 1000)
+            await send(message)
+
+        async def receive_watched() -> Message:
+            nonlocal code
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                code = message.get("code", 1006)
+            return message
+
+        await self._app(scope, receive_watched, send_watched)
+        took_ms = round((time.perf_counter() - started_s) * 1000, 1)
+        _log.info("socket", path=shown_path(scope), close_code=code, took_ms=took_ms)
+
+
+def shown_path(scope: Scope) -> str:
+    """The path as a log may keep it: whoever has a shared link's token may hear what it stands for."""
+    return _SECRET.sub("...", scope["path"])
+
+
+class SecurityHeaders:
+    """Adds the headers that keep a stranger's page or script out of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class OwnPagesOnly:
+    """Refuses what a stranger's web page could make a browser send here.
+
+    A server on loopback answers to loopback names only (DNS rebinding), and a request that changes something must not
+    come from a page of another origin (forged forms). Programs send neither header and are not affected.
+    """
+
+    def __init__(self, app: ASGIApp, *, http_addr: str) -> None:
+        self._app = app
+        bound = http_addr.rpartition(":")[0].strip("[]")
+        self._hosts = _LOOPBACK | {bound} if bound in _LOOPBACK else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in {"http", "websocket"}:
+            headers = Headers(scope=scope)
+            host = headers.get("host", "")
+            if self._hosts is not None and _hostname(host) not in self._hosts:
+                return await _refuse(HTTPException(421), scope, receive, send)
+            if scope.get("method") not in _SAFE_METHODS and _is_foreign(headers, host):
+                refusal = HTTPException(403, "a page of another site may not do this")
+                return await _refuse(refusal, scope, receive, send)
+        return await self._app(scope, receive, send)
+
+
+class CallerKey:
+    """Takes the caller's API key from the request, for the services to look at: the gateway itself knows no keys.
+
+    Programs send `Authorization: Bearer KEY`; browsers, which cannot for events and sockets, the cookie of `/v1/session`.
+    """
+
+    def __init__(self, app: ASGIApp, *, asks: bool) -> None:
+        self._app = app
+        self._asks = asks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            key = read_api_key(HTTPConnection(scope))
+            if self._asks and not key and scope["type"] == "http" and _is_guarded(scope["path"]):
+                error = Unauthenticated("send your API key: Authorization: Bearer KEY", reason="KEY_REQUIRED")
+                return await to_problem(error)(scope, receive, send)
+            set_caller_key(key)
+        return await self._app(scope, receive, send)
+
+
+def read_api_key(connection: HTTPConnection) -> str:
+    """The API key that came with a request; empty where none did, or what no key can be (gRPC would not carry it either)."""
+    kind, _, text = connection.headers.get("authorization", "").partition(" ")
+    key = text.strip() if kind.lower() == "bearer" else connection.cookies.get(KEY_COOKIE, "")
+    return key if _KEY.fullmatch(key) else ""
+
+
+def _is_guarded(path: str) -> bool:
+    return path.startswith("/v1/") and path not in ("/v1/openapi.json", "/v1/session")
+
+
+class BodyLimit:
+    """Refuses bodies beyond the limit: at once by their declared length, else when the bytes come."""
+
+    def __init__(self, app: ASGIApp, *, json_bytes_max: int, melody_bytes_max: int, upload_bytes_max: int) -> None:
+        self._app = app
+        self._json_bytes_max, self._upload_bytes_max = json_bytes_max, upload_bytes_max
+        self._melody_bytes_max = melody_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        limit = self._limit_of(scope)
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            return await _refuse(_too_large(limit), scope, receive, send)
+        seen = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise _too_large(limit)
+            return message
+
+        return await self._app(scope, receive_bounded, send)
+
+    def _limit_of(self, scope: Scope) -> int:
+        asked = (scope["method"], media_type(HTTPConnection(scope)))
+        if any(asked == upload and place.fullmatch(scope["path"]) for upload, place in _UPLOADS.items()):
+            return self._upload_bytes_max
+        return self._json_bytes_max + (self._melody_bytes_max if scope["path"] == _MELODY_PATH else 0)
+
+
+async def _refuse(refusal: HTTPException, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        # A socket that is closed before it was accepted is answered with 403.
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail})
+        return
+    await http_exception_to_problem(refusal)(scope, receive, send)
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(413, f"the body may have at most {limit} bytes")
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_foreign(headers: Headers, host: str) -> bool:
+    if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return True
+    origin = headers.get("origin")
+    return origin is not None and _netloc(origin) != host
+
+
+def _netloc(url: str) -> str | None:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return None

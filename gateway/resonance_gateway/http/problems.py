@@ -1,0 +1,128 @@
+"""Every refusal as application/problem+json (RFC 9457): what happened, why, which fields, and when to try again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from resonance import errors
+from resonance.errors import FieldViolation, ResonanceError
+from resonance.rpc import to_http_status
+from resonance_gateway.bodies import MalformedError
+
+MEDIA_TYPE = "application/problem+json"
+
+_TITLES: dict[type[ResonanceError], str] = {
+    errors.InvalidInput: "The request has faults",
+    errors.NotFound: "There is no such thing",
+    errors.Conflict: "The name is taken",
+    errors.FailedPrecondition: "Not in the present state",
+    errors.Unsupported: "Not possible here",
+    errors.Overloaded: "Every place is taken",
+    errors.Unavailable: "A part that is needed cannot be reached",
+    errors.DeadlineExceeded: "It took too long",
+    errors.Cancelled: "Somebody asked to stop",
+    errors.PermissionDenied: "Not allowed",
+    errors.Unauthenticated: "Who are you?",
+    errors.DataLoss: "Stored bytes are damaged",
+}
+
+# HTTP's own refusals, before any service is asked: status -> (reason, sentence).
+_HTTP_REASONS: dict[int, tuple[str, str]] = {
+    400: ("MALFORMED_REQUEST", "the request cannot be read"),
+    403: ("FORBIDDEN", "this is not allowed from here"),
+    404: ("ROUTE_NOT_FOUND", "there is no such address; /v1/openapi.json lists what there is"),
+    405: ("METHOD_NOT_ALLOWED", "this address does not know the method; the Allow header says which it knows"),
+    413: ("BODY_TOO_LARGE", "the body is too large"),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "the body's content type is not one that this address reads"),
+    421: ("WRONG_HOST", "this server does not answer to that host name"),
+}
+
+
+class ProblemResponse(JSONResponse):
+    """A JSON response of the problem media type."""
+
+    media_type = MEDIA_TYPE
+
+
+def to_problem(error: ResonanceError, **more: Any) -> ProblemResponse:
+    """The response for a domain error."""
+    fields = problem_fields(error) | more
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.Unauthenticated) else None
+    return _respond(fields, retry_after_s=error.retry_after_s, headers=headers)
+
+
+def problem_fields(error: ResonanceError) -> dict[str, Any]:
+    """The members of the problem document."""
+    title = next((title for kind, title in _TITLES.items() if isinstance(error, kind)), "Something broke inside")
+    return _fields(
+        status=to_http_status(error), reason=error.reason, title=title, detail=error.message, faults=error.violations
+    )
+
+
+async def on_resonance_error(request: Request, error: Exception) -> ProblemResponse:
+    """Exception handler of domain errors."""
+    assert isinstance(error, ResonanceError)
+    return to_problem(error)
+
+
+async def on_malformed(request: Request, error: Exception) -> ProblemResponse:
+    """Exception handler of bodies that are not JSON or not multipart."""
+    fields = _fields(status=400, reason="MALFORMED_REQUEST", title="The body cannot be read", detail=str(error))
+    return _respond(fields)
+
+
+async def on_http_exception(request: Request, error: Exception) -> ProblemResponse:
+    """Exception handler of HTTP's own refusals: no such route, no such method, too large."""
+    assert isinstance(error, HTTPException)
+    return http_exception_to_problem(error)
+
+
+def http_exception_to_problem(error: HTTPException) -> ProblemResponse:
+    """The response for one of HTTP's own refusals; middleware answers with it, being outside the handlers."""
+    phrase = HTTPStatus(error.status_code).phrase
+    reason, sentence = _HTTP_REASONS.get(error.status_code, ("HTTP_ERROR", phrase))
+    detail = sentence if error.detail == phrase else error.detail
+    fields = _fields(status=error.status_code, reason=reason, title=phrase, detail=detail)
+    return _respond(fields, headers=error.headers)
+
+
+async def on_unexpected(request: Request, error: Exception) -> ProblemResponse:
+    """The last resort: our own mistake. The log has the traceback; the caller gets no detail of it."""
+    return to_problem(ResonanceError("something broke inside; the gateway's log says what", reason="INTERNAL"))
+
+
+HANDLERS: Mapping[Any, Any] = {
+    ResonanceError: on_resonance_error,
+    MalformedError: on_malformed,
+    HTTPException: on_http_exception,
+    Exception: on_unexpected,
+}
+
+
+def _fields(
+    *, status: int, reason: str, title: str, detail: str, faults: tuple[FieldViolation, ...] = ()
+) -> dict[str, Any]:
+    return {
+        "type": f"urn:resonance:problem:{reason.lower().replace('_', '-')}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "reason": reason,
+        "errors": [{"field": fault.field, "reason": fault.reason, "message": fault.message} for fault in faults],
+    }
+
+
+def _respond(
+    fields: dict[str, Any], *, retry_after_s: float | None = None, headers: Mapping[str, str] | None = None
+) -> ProblemResponse:
+    sent = dict(headers or {})
+    if retry_after_s is not None:
+        sent["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
+    return ProblemResponse(fields, status_code=fields["status"], headers=sent)

@@ -1,0 +1,149 @@
+"""OpenAPI 3.1 from the code that validates: the handlers' operations, the pydantic models, the protos' messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from resonance_gateway.schema.operations import Operation
+
+_REF = "#/components/schemas/{model}"
+_PROBLEM = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "reason": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {key: {"type": "string"} for key in ("field", "reason", "message")},
+                "required": ["field", "reason", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "reason", "errors"],
+}
+_ALWAYS = (403, 405, 421, 500)
+_METHODS = ("get", "post", "patch", "delete")
+
+
+async def openapi(request: Request) -> Response:
+    """`/v1/openapi.json`."""
+    return JSONResponse(build_document(request.app.routes))
+
+
+def build_document(routes: list[Any]) -> dict[str, Any]:
+    """The document of all routes whose handlers carry an Operation."""
+    found = list(_operations(routes))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Resonance",
+            "version": "1",
+            "summary": "Original music from a playlist and a sentence.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": _paths(found),
+        "components": {"schemas": _schemas(found)},
+    }
+
+
+def _operations(routes: list[Any]) -> Iterator[tuple[str, str, Operation]]:
+    for route in routes:
+        if isinstance(route, Route):
+            for method in _METHODS:
+                described = getattr(getattr(route.endpoint, method, None), "operation", None)
+                if described is not None:
+                    yield route.path, method, described
+
+
+def _paths(found: list[tuple[str, str, Operation]]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for path, method, described in found:
+        paths.setdefault(path, {})[method] = _operation(path, method, described)
+    return paths
+
+
+def _operation(path: str, method: str, described: Operation) -> dict[str, Any]:
+    spelled = {
+        "operationId": f"{method}{re.sub('[^A-Za-z0-9]+', '_', path)}".rstrip("_"),
+        "summary": described.summary,
+        "tags": [described.tag],
+        "parameters": [*_path_parameters(path), *_query_parameters(described), *_header_parameters(method, described)],
+        "responses": _responses(described),
+    }
+    content = _body_content(described)
+    if content:
+        spelled["requestBody"] = {"content": content, "required": True}
+    return spelled
+
+
+def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
+    for name in re.findall(r"{(\w+)}", path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _query_parameters(described: Operation) -> Iterator[dict[str, Any]]:
+    if described.query is not None:
+        for name, schema in described.query.model_json_schema()["properties"].items():
+            yield {"name": name, "in": "query", "required": False, "schema": schema}
+
+
+def _header_parameters(method: str, described: Operation) -> Iterator[dict[str, Any]]:
+    if described.body is not None and "request_id" in described.body.model_fields:
+        told = "Makes sending the request twice harmless; the same as request_id in the body."
+        schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
+        yield {"name": "Idempotency-Key", "in": "header", "required": False, "description": told, "schema": schema}
+    for name, told in described.asks.items():
+        yield {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}}
+
+
+def _body_content(described: Operation) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if described.body is not None:
+        content["application/json"] = {"schema": {"$ref": _REF.format(model=described.body.__name__)}}
+    if described.binary:
+        content[described.binary] = {"schema": {"type": "string", "format": "binary"}}
+    if described.upload is not None:
+        content["multipart/form-data"] = {"schema": _form_of(described.upload)}
+    return content
+
+
+def _form_of(fields: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(model=fields.__name__)}
+    files = {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+    properties = {name: {"$ref": f"{schema['$ref']}/properties/{name}"} for name in fields.model_fields}
+    return {"type": "object", "properties": {**properties, "files": files}, "required": ["files"]}
+
+
+def _responses(described: Operation) -> dict[str, Any]:
+    headers = {name: {"description": told, "schema": {"type": "string"}} for name, told in described.headers.items()}
+    told: dict[str, Any] = {}
+    for status, (description, media_types, schema) in described.responses.items():
+        told[str(status)] = {"description": description}
+        if media_types:
+            told[str(status)]["content"] = {kind: {"schema": schema} for kind in media_types.split(", ")}
+        if headers:
+            told[str(status)]["headers"] = headers
+    for status in (*described.faults, *_ALWAYS):
+        content = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}
+        told.setdefault(str(status), {"description": "A problem (RFC 9457)", "content": content})
+    return told
+
+
+def _schemas(found: list[tuple[str, str, Operation]]) -> dict[str, Any]:
+    models = {model for _, _, described in found for model in (described.body, described.upload) if model is not None}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, schemas = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF)
+    return {**schemas["$defs"], "Problem": _PROBLEM}

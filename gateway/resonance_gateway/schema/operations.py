@@ -1,0 +1,61 @@
+"""What a handler says about itself, beside its code: the OpenAPI document is made of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from google.protobuf import descriptor_pool
+from pydantic import BaseModel
+
+from resonance_gateway.schema.proto_json import to_json_schema
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path.
+
+    `binary` is the media type of a body of plain bytes, `asks` names headers that it needs. `responses` maps statuses to
+    (description, media types, schema).
+    """
+
+    summary: str
+    tag: str
+    body: type[BaseModel] | None = None
+    upload: type[BaseModel] | None = None
+    binary: str = ""
+    query: type[BaseModel] | None = None
+    responses: dict[int, tuple[str, str, Schema]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    asks: dict[str, str] = field(default_factory=dict)
+    faults: tuple[int, ...] = ()
+
+
+def operation(**fields: Any) -> Callable[[Handler], Handler]:
+    """Marks a handler with its Operation."""
+
+    def mark(handler: Handler) -> Handler:
+        handler.operation = Operation(**fields)  # type: ignore[attr-defined]
+        return handler
+
+    return mark
+
+
+def message_schema(name: str) -> Schema:
+    """The schema of a resonance.v1 message as JSON."""
+    return to_json_schema(descriptor_pool.Default().FindMessageTypeByName(f"resonance.v1.{name}"))
+
+
+def json_response(description: str, schema: Schema) -> tuple[str, str, Schema]:
+    """A JSON response."""
+    return description, "application/json", schema
+
+
+def page_schema(name: str, item: Schema) -> Schema:
+    """One page of a list."""
+    properties = {name: {"type": "array", "items": item}, "next_page_token": {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": list(properties)}

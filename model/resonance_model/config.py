@@ -1,0 +1,81 @@
+"""What a checkpoint is: the decoder's shape, and the facts that clients and logs are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resonance_model.delays import codebook_delay
+
+# The two rows of a slot.
+CONDITIONAL, UNCONDITIONAL = 0, 1
+# MusicGen was trained on stretches of 30 s at 50 frames a second.
+WINDOW_FRAMES = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderConfig:
+    """The sizes of a MusicGen decoder. `vocabulary_size` is one codebook's; its special token has that very number.
+
+    With two channels the codebooks of left and right take turns.
+    """
+
+    layer_count: int
+    hidden_size: int
+    head_count: int
+    feed_forward_size: int
+    codebook_count: int
+    vocabulary_size: int
+    text_size: int
+    position_count_max: int
+    channel_count: int = 1
+
+    @property
+    def delay_max(self) -> int:
+        """Steps by which the last codebook lags the first."""
+        return codebook_delay(self.codebook_count - 1, self.channel_count)
+
+    @property
+    def window_steps(self) -> int:
+        """Positions of music that a window holds: a trained stretch with its delay, as far as the checkpoint has positions."""
+        return min(WINDOW_FRAMES + self.delay_max + 1, self.position_count_max)
+
+    @property
+    def head_size(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.head_count
+
+    @property
+    def start_token(self) -> int:
+        """The token before the first frame, and in the delay pattern's empty corners."""
+        return self.vocabulary_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingDefaults:
+    """How the checkpoint's makers sample it, where a recipe does not say."""
+
+    guidance_scale: float = 3.0
+    temperature: float = 1.0
+    top_k: int = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDescription:
+    """What is told about a loaded model. `digest` covers every weight; directions belong to exactly one digest."""
+
+    model_id: str
+    digest: str
+    backend: str
+    sample_rate_hz: int
+    frame_rate_hz: int
+    channel_count: int
+    precision: str
+    sampling: SamplingDefaults
+    weights_license: str
+    training_data: str
+    limits_note: str
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples of one codec frame."""
+        return self.sample_rate_hz // self.frame_rate_hz

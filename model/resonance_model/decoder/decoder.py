@@ -1,0 +1,370 @@
+"""MusicGen's decoder as we run it: ragged slots that share each product, each with its own steering."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from resonance_model.config import CONDITIONAL, DecoderConfig
+from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
+from resonance_model.decoder.positions import sinusoidal_positions
+from resonance_model.linear import Linear
+from resonance_model.steering.recorder import ActivationRecorder
+from resonance_model.text_encoder import TOKENS_MAX
+
+Norm = tuple[Tensor, Tensor]
+# A recipe has so many prompts.
+TEXTS_MAX = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossWeights:
+    """What a layer attends to text with."""
+
+    norm: Norm
+    query: Linear
+    key_value: Linear
+    out: Linear
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerWeights:
+    """One decoder layer. Normalisations are (weight, bias), each `[hidden]`. No other biases exist.
+
+    `cross` is None in models whose conditions stand before the music.
+    """
+
+    self_norm: Norm
+    self_qkv: Linear
+    self_out: Linear
+    cross: CrossWeights | None
+    feed_norm: Norm
+    feed_in: Linear
+    feed_out: Linear
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MelodyWeights:
+    """How a tune is put before the text: `weight` `[hidden, classes]`, `bias` `[hidden]`.
+
+    `null` `[hidden]` stands for a frame of no tune. The prefix has `frame_count` frames of tune: a shorter one is repeated, a longer
+    one cut.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    null: Tensor
+    frame_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderWeights:
+    """A whole decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`; `heads` gives `codebooks * vocabulary`.
+
+    `melody` makes it a model whose conditions stand before the music; without, layers attend to text by `cross`.
+    """
+
+    embeddings: Tensor
+    layers: tuple[LayerWeights, ...]
+    final_norm: Norm
+    heads: Linear
+    text_weight: Tensor
+    text_bias: Tensor
+    melody: MelodyWeights | None = None
+
+
+class Decoder:
+    """The decoder over any set of slots.
+
+    A slot is a pair of rows, conditional and unconditional. `advance` gives each slot's next logits from one shared pass; attention
+    runs slot by slot over the slot's own length, so nothing is padded and no row sees another. Several threads may step slots
+    of their own through one decoder.
+    """
+
+    def __init__(self, weights: DecoderWeights, config: DecoderConfig) -> None:
+        self.weights = weights
+        self.config = config
+        self.dtype = weights.embeddings.dtype
+        self.device = weights.embeddings.device
+        offsets = torch.arange(config.codebook_count, device=self.device) * (config.vocabulary_size + 1)
+        self._embedding_offsets = offsets[:, None]
+        positions = config.position_count_max
+        if weights.melody is not None:
+            positions += weights.melody.frame_count + TEXTS_MAX * TOKENS_MAX
+        self.positions = sinusoidal_positions(positions, config.hidden_size).to(self.device, self.dtype)
+        self._normalised_shape = (config.hidden_size,)
+        self._laid_out: tuple[tuple[Tensor | None, ...], Tensor | None] = ((), None)
+
+    def condition(self, texts: Sequence[tuple[Tensor, float]], melody: Tensor | None = None) -> Conditioning:
+        """What weighted text encodings (`[tokens, text_size]`, weight > 0), and a tune, ask for.
+
+        Several texts stand side by side; the logarithm of a text's weight is added to its attention scores, so that a weight multiplies
+        the attention that the text attracts, and one text alone is attended to exactly as the library does.
+
+        Args:
+            texts: at most TEXTS_MAX.
+            melody: pitch classes `[frames, classes]`, for models that follow a tune.
+        """
+        assert 1 <= len(texts) <= TEXTS_MAX
+        heaviest = max(weight for _, weight in texts)
+        states = torch.cat([text.to(self.device, self.dtype) for text, _ in texts])
+        projected = F.linear(states, self.weights.text_weight, self.weights.text_bias)
+        parts = [torch.full((len(text),), weight / heaviest).log() for text, weight in texts]
+        bias = None if len(texts) == 1 else torch.cat(parts).to(self.device, self.dtype)[None, None, None]
+        if self.weights.melody is not None:
+            return self._before_the_music(projected, bias, melody, self.weights.melody)
+        assert melody is None, "this model follows no tune"
+        pairs = [self._heads(layer.cross.key_value(projected)) for layer in self.weights.layers if layer.cross]
+        keys, values = (tuple(pair[part] for pair in pairs) for part in (0, 1))
+        return Conditioning(keys=keys, values=values, bias=bias)
+
+    def read_prefix(self, slot: CacheSlot, position_count: int) -> None:
+        """Reads so many of the positions before the music that are left. They are neither steered nor heard: they are no music."""
+        count = min(position_count, slot.prefix_left)
+        if slot.conditioning.prefix is not None and count:
+            prefix = slot.conditioning.prefix[: slot.row_count, slot.length : slot.length + count]
+            self._read_hidden(slot, prefix, is_music=False)
+
+    def advance(self, slots: Sequence[CacheSlot], tokens: Tensor) -> Tensor:
+        """One step of every slot.
+
+        Args:
+            slots: the slots that move; their caches grow by one position.
+            tokens: `[slots, codebooks]`, each slot's inputs at its own position.
+
+        Returns:
+            Logits `[slots, rows, codebooks, vocabulary]` in float32; rows are conditional and unconditional.
+        """
+        for slot in slots:
+            self.read_prefix(slot, slot.prefix_left)
+        hidden = self._embed(tokens, slots)
+        biases = [slot.self_bias(slot.length + 1) for slot in slots]
+        steering = self._steering_of(slots)
+        watched = [(place, slot) for place, slot in enumerate(slots) if slot.monitor or slot.listener]
+        for slot in slots:
+            slot.make_room(1)
+        for index, layer in enumerate(self.weights.layers):
+            hidden = self._self_attention(index, layer, hidden, slots, biases).add_(hidden)
+            if layer.cross is not None:
+                self._cross_attention(index, layer.cross, hidden, slots)
+            hidden = self.feed_forward(layer, hidden).add_(hidden)
+            if steering is not None:
+                hidden.add_(steering[index])
+            for place, slot in watched:
+                _watch(index, hidden[2 * place : 2 * place + 2], slot)
+        for slot in slots:
+            slot.length += 1
+        return self.logits(hidden).unflatten(0, (len(slots), 2))
+
+    def read(self, slot: CacheSlot, tokens: Tensor, *, with_logits: bool = False) -> Tensor | None:
+        """Reads a stretch of inputs `[codebooks, steps]` at once (teacher forcing), as if by `steps` calls of `advance`.
+
+        Fills the slot's cache and its listener. Returns logits `[rows, steps, codebooks, vocabulary]` where wanted.
+        """
+        self.read_prefix(slot, slot.prefix_left)
+        hidden = self._read_hidden(slot, self.embedding(tokens).expand(slot.row_count, -1, -1), is_music=True)
+        return self.logits(hidden) if with_logits else None
+
+    def hear(self, conditioning: Conditioning, tokens: Tensor, listeners: Sequence[ActivationRecorder]) -> None:
+        """Reads several clips at once under one text, and tells each clip's states to its listener; no cache is kept.
+
+        A clip's statistics are those of `read`, to the last bits: the processor may add up larger products in another order.
+
+        Args:
+            conditioning: every clip is read under it, in the conditional row alone.
+            tokens: inputs `[clips, codebooks, steps]`.
+            listeners: one for each clip.
+        """
+        hidden = torch.stack([self.embedding(clip) for clip in tokens])
+        if conditioning.prefix is not None:
+            before = conditioning.prefix[CONDITIONAL].expand(len(tokens), -1, -1)
+            hidden = torch.cat([before, hidden], dim=1)
+        hidden = hidden + self.positions[: hidden.shape[1]]
+        heads = (self.config.head_count, self.config.head_size)
+        for index, layer in enumerate(self.weights.layers):
+            fused = layer.self_qkv(self.norm(hidden, layer.self_norm)).unflatten(-1, (3, *heads))
+            query, keys, values = fused.permute(2, 0, 3, 1, 4)
+            attended = F.scaled_dot_product_attention(query, keys, values, is_causal=True)
+            hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
+            if layer.cross is not None:
+                query = layer.cross.query(self.norm(hidden, layer.cross.norm)).unflatten(-1, heads).transpose(1, 2)
+                attended = self._attend_text(index, query, conditioning)
+                added = layer.cross.out(attended.transpose(1, 2).flatten(2))
+                hidden = hidden + added
+                for clip, listener in zip(added, listeners, strict=True):
+                    listener.hear_words(index, clip)
+            hidden = hidden + self.feed_forward(layer, hidden)
+            for clip, listener in zip(hidden, listeners, strict=True):
+                listener.hear(index, clip[conditioning.prefix_count :])
+
+    def _before_the_music(
+        self, texts: Tensor, bias: Tensor | None, tune: Tensor | None, weights: MelodyWeights
+    ) -> Conditioning:
+        """The prefix: a tune, then the text. The unconditional row has no tune and zeros for text, which attract attention all the same."""
+        nothing = weights.null.expand(weights.frame_count, -1)
+        frames = nothing
+        if tune is not None:
+            repeats = -(-weights.frame_count // len(tune))
+            known = F.linear(tune.to(self.device, self.dtype), weights.weight, weights.bias)
+            frames = known.repeat(repeats, 1)[: weights.frame_count]
+        rows = [torch.cat([frames, texts]), torch.cat([nothing, torch.zeros_like(texts)])]
+        return Conditioning(
+            keys=(),
+            values=(),
+            bias=None if bias is None else F.pad(bias, (weights.frame_count, 0)),
+            prefix=torch.stack(rows),
+        )
+
+    # --- one step over many slots: rows are slot 0 conditional, slot 0 unconditional, slot 1 conditional, ...
+
+    def _embed(self, tokens: Tensor, slots: Sequence[CacheSlot]) -> Tensor:
+        places = torch.tensor([slot.length for slot in slots], device=self.device)
+        embedded = self.embedding(tokens.T) + self.positions[places]
+        return embedded[:, None].expand(-1, 2, -1).reshape(2 * len(slots), -1)
+
+    def _steering_of(self, slots: Sequence[CacheSlot]) -> Tensor | None:
+        """What is added to all rows after each layer, `[layers, rows, hidden]`; kept until a slot's steering is replaced.
+
+        Rows of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
+        """
+        steerings = tuple(slot.steering if slot.monitor is None else None for slot in slots)
+        if all(steering is None for steering in steerings):
+            return None
+        # Read and written as one: other threads step other slots through this decoder.
+        known, laid_out = self._laid_out
+        if len(known) == len(steerings) and all(map(operator.is_, known, steerings)):
+            return laid_out
+        nothing = torch.full((), -0.0, device=self.device, dtype=self.dtype)
+        nothing = nothing.expand(self.config.layer_count, 2, self.config.hidden_size)
+        laid_out = torch.cat([nothing if one is None else one.to(self.device) for one in steerings], dim=1)
+        self._laid_out = steerings, laid_out
+        return laid_out
+
+    def embedding(self, tokens: Tensor) -> Tensor:
+        """Sum over codebooks of the embeddings of `[codebooks, n]`: `[n, hidden]`."""
+        return F.embedding(tokens + self._embedding_offsets, self.weights.embeddings).sum(dim=0)
+
+    def _self_attention(
+        self,
+        index: int,
+        layer: LayerWeights,
+        hidden: Tensor,
+        slots: Sequence[CacheSlot],
+        biases: Sequence[Tensor | None],
+    ) -> Tensor:
+        fused = layer.self_qkv(self.norm(hidden, layer.self_norm))
+        fused = fused.view(len(hidden), 3, self.config.head_count, 1, self.config.head_size).transpose(0, 1)
+        if len(slots) == 1:
+            keys, values = slots[0].extend(index, fused[1:])
+            attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=biases[0])
+        else:
+            query, fresh = fused[0], fused[1:]
+            parts = []
+            for place, slot in enumerate(slots):
+                keys, values = slot.extend(index, fresh.narrow(1, 2 * place, 2))
+                own = query.narrow(0, 2 * place, 2)
+                parts.append(F.scaled_dot_product_attention(own, keys, values, attn_mask=biases[place]))
+            attended = torch.cat(parts)
+        return layer.self_out(attended.view(len(hidden), self.config.hidden_size))
+
+    def _cross_attention(self, index: int, cross: CrossWeights, hidden: Tensor, slots: Sequence[CacheSlot]) -> None:
+        """Adds what the conditional rows find in the text. An unconditional row's text is zeros and nothing here has a bias, so that
+        its cross-attention is exactly zero and is not computed. (Where conditions stand before the music it is not zero.)"""
+        conditional = hidden[CONDITIONAL::2]
+        query = cross.query(self.norm(conditional, cross.norm))
+        query = query.view(len(slots), self.config.head_count, 1, self.config.head_size)
+        parts = [
+            self._attend_text(index, query.narrow(0, place, 1), slot.conditioning) for place, slot in enumerate(slots)
+        ]
+        attended = parts[0] if len(parts) == 1 else torch.cat(parts)
+        conditional += cross.out(attended.view(len(slots), self.config.hidden_size))
+
+    def _attend_text(self, index: int, query: Tensor, text: Conditioning) -> Tensor:
+        return F.scaled_dot_product_attention(query, text.keys[index], text.values[index], attn_mask=text.bias)
+
+    # --- a stretch of one slot: hidden is [rows, steps, hidden]
+
+    def _read_hidden(self, slot: CacheSlot, embedded: Tensor, *, is_music: bool) -> Tensor:
+        """Reads embeddings `[rows, steps, hidden]` behind what the slot holds; returns the last layer's states."""
+        count = embedded.shape[1]
+        hidden = embedded + self.positions[slot.length : slot.length + count]
+        slot.make_room(count)
+        mask = _mask_of(slot, count, hidden.device)
+        for index, layer in enumerate(self.weights.layers):
+            hidden = self._read_layer(index, layer, hidden, slot, mask)
+            if is_music:
+                hidden = self._steer_and_hear(index, hidden, slot)
+        slot.length += count
+        return hidden
+
+    def _read_layer(
+        self, index: int, layer: LayerWeights, hidden: Tensor, slot: CacheSlot, mask: Tensor | None
+    ) -> Tensor:
+        fused = layer.self_qkv(self.norm(hidden, layer.self_norm))
+        fused = fused.unflatten(-1, (3, self.config.head_count, self.config.head_size)).permute(2, 0, 3, 1, 4)
+        keys, values = slot.extend(index, fused[1:])
+        attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=mask, is_causal=mask is None)
+        hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
+        if layer.cross is not None:
+            query = layer.cross.query(self.norm(hidden[:1], layer.cross.norm))
+            query = query.unflatten(-1, (self.config.head_count, self.config.head_size)).transpose(1, 2)
+            attended = self._attend_text(index, query, slot.conditioning)
+            added = layer.cross.out(attended.transpose(1, 2).flatten(2))
+            hidden[:1] += added
+            if slot.listener is not None:
+                slot.listener.hear_words(index, added[CONDITIONAL])
+        return hidden + self.feed_forward(layer, hidden)
+
+    def _steer_and_hear(self, index: int, hidden: Tensor, slot: CacheSlot) -> Tensor:
+        if slot.steering is not None and slot.monitor is not None:
+            push = slot.steering[index, : slot.row_count].to(self.device)
+            hidden = hidden + slot.monitor.pushed(index, hidden, push)
+        elif slot.steering is not None:
+            hidden = hidden + slot.steering[index, : slot.row_count, None].to(self.device, hidden.dtype)
+        if slot.listener is not None:
+            slot.listener.hear(index, hidden[CONDITIONAL])
+        return hidden
+
+    # --- shared pieces
+
+    def feed_forward(self, layer: LayerWeights, hidden: Tensor) -> Tensor:
+        """What the layer's feed-forward part adds to the states `[..., hidden]`."""
+        return layer.feed_out(F.gelu(layer.feed_in(self.norm(hidden, layer.feed_norm))))
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Float32 `[..., codebooks, vocabulary]` of the last layer's states `[..., hidden]`."""
+        logits = self.weights.heads(self.norm(hidden, self.weights.final_norm))
+        return logits.float().unflatten(-1, (self.config.codebook_count, self.config.vocabulary_size))
+
+    def _heads(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+        """Fused keys and values `[n, 2 * hidden]` as two of `[1, heads, n, head_size]`."""
+        parts = fused.view(len(fused), 2, 1, self.config.head_count, self.config.head_size).permute(1, 2, 3, 0, 4)
+        return parts[0].contiguous(), parts[1].contiguous()
+
+    def norm(self, hidden: Tensor, norm: Norm) -> Tensor:
+        """The states `[..., hidden]`, normalised."""
+        return torch.layer_norm(hidden, self._normalised_shape, norm[0], norm[1])
+
+
+def _watch(index: int, rows: Tensor, slot: CacheSlot) -> None:
+    """What a slot with a monitor gets, added to its two rows in place; and what its listener hears of them."""
+    if slot.monitor is not None and slot.steering is not None:
+        push = slot.steering[index].to(rows.device)
+        rows += slot.monitor.pushed(index, rows[:, None], push)[:, 0]
+    if slot.listener is not None:
+        slot.listener.hear(index, rows[CONDITIONAL][None])
+
+
+def _mask_of(slot: CacheSlot, step_count: int, device: torch.device) -> Tensor | None:
+    """Step i may look at positions 0..past + i: `[steps, past + steps]`, boolean, or with the weights of several texts in it. None
+    where the kernel's own causal mask says the same."""
+    past, bias = slot.length, slot.self_bias(slot.length + step_count)
+    if past == 0 and bias is None:
+        return None
+    mask = torch.ones(step_count, past + step_count, dtype=torch.bool, device=device).tril(past)
+    return mask if bias is None else torch.where(mask, bias[0, 0], float("-inf"))

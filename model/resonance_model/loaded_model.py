@@ -1,0 +1,51 @@
+"""One loaded model: facts, decoder, text encoder, codec - whatever library the checkpoint came through."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from resonance_model.codec.stream import Codec
+from resonance_model.config import DecoderConfig, ModelDescription
+from resonance_model.decoder.decoder import Decoder
+from resonance_model.text_encoder import EncodeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChromaExtractor:
+    """What a melody checkpoint hears of a tune: `classes` makes `[frames, 12]` of mono samples `[samples]` at `sample_rate_hz`."""
+
+    sample_rate_hz: int
+    classes: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """Everything that listening and generating need. `library` is the library's own model, kept where a test asks for it.
+
+    `melody_chroma` is None for checkpoints that follow no tune.
+    """
+
+    description: ModelDescription
+    config: DecoderConfig
+    decoder: Decoder
+    encode_text: EncodeText
+    codec: Codec
+    melody_chroma: ChromaExtractor | None = None
+    library: Any = None
+
+
+def digest_of_state(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> str:
+    """Hexadecimal SHA-256 over names, shapes, types and bytes of all tensors, and the configuration, in sorted order."""
+    digest = hashlib.sha256(json.dumps(configuration, sort_keys=True, default=str).encode())
+    for name in sorted(state):
+        tensor = state[name].detach().to("cpu").contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,42 @@
+"""What clients are told about the loaded model."""
+
+from __future__ import annotations
+
+from resonance.settings import Settings
+from resonance.v1 import audio_pb2, generate_pb2
+from resonance_model.config import WINDOW_FRAMES
+from resonance_model.loaded_model import LoadedModel
+
+
+def to_model_info(model: LoadedModel, settings: Settings) -> generate_pb2.ModelInfo:
+    """The model's facts, shape and capabilities, and this deployment's limits."""
+    description, config = model.description, model.config
+    return generate_pb2.ModelInfo(
+        model_id=description.model_id,
+        digest=description.digest,
+        backend=description.backend,
+        sample_rate_hz=description.sample_rate_hz,
+        frame_rate_hz=description.frame_rate_hz,
+        codebook_count=config.codebook_count,
+        layer_count=config.layer_count,
+        hidden_size=config.hidden_size,
+        trained_duration_s=min(WINDOW_FRAMES, config.position_count_max) / description.frame_rate_hz,
+        take_duration_s_max=settings.take_duration_s_max,
+        capabilities=generate_pb2.ModelCapabilities(
+            melody=model.melody_chroma is not None, stereo=description.channel_count == 2, steering=True, live=True
+        ),
+        weights_license=description.weights_license,
+        training_data=description.training_data,
+        precision=description.precision,
+        slot_count=settings.slots,
+        limits_note=description.limits_note,
+    )
+
+
+def to_audio_format(info: generate_pb2.ModelInfo) -> audio_pb2.AudioFormat:
+    """The format of every take of the model."""
+    return audio_pb2.AudioFormat(
+        sample_rate_hz=info.sample_rate_hz,
+        channel_count=2 if info.capabilities.stereo else 1,
+        encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE,
+    )

@@ -1,0 +1,93 @@
+"""Listening: running per-layer statistics of hidden states, in our pass or through forward hooks on a library's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivationStats:
+    """What was heard: per-layer mean and variance over positions, `[layers, hidden]` float64 on the CPU.
+
+    `words` is the mean over positions of what a layer's attention to the text added to the residual, `[layers, hidden]`; None where no
+    layer attends to text, and where the music was generated instead of read.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    count: int
+    words: Tensor | None = None
+
+
+class ActivationRecorder:
+    """Sums and squares of hidden states per layer, in float64: a few kilobytes instead of every activation."""
+
+    def __init__(self, layer_count: int, hidden_size: int) -> None:
+        self._sum = torch.zeros(layer_count, hidden_size, dtype=torch.float64)
+        self._squares = torch.zeros(layer_count, hidden_size, dtype=torch.float64)
+        self._counts = torch.zeros(layer_count, dtype=torch.float64)
+        self._words = torch.zeros(layer_count, hidden_size, dtype=torch.float64)
+        self._word_counts = torch.zeros(layer_count, dtype=torch.float64)
+
+    def hear(self, layer: int, hidden: Tensor) -> None:
+        """Takes in the layer's output at some positions, `[positions, hidden]`."""
+        states = hidden.detach()
+        self._follow(states.device)
+        states = states.to(self._sum.device).double()
+        self._sum[layer] += states.sum(dim=0)
+        self._squares[layer] += states.square().sum(dim=0)
+        self._counts[layer] += len(states)
+
+    def hear_words(self, layer: int, added: Tensor) -> None:
+        """Takes in what the layer's attention to the text added at some positions, `[positions, hidden]`."""
+        self._words[layer] += added.detach().to("cpu", torch.float64).sum(dim=0)
+        self._word_counts[layer] += len(added)
+
+    def heard(self) -> ActivationStats:
+        """The statistics so far. Asserts that every layer heard the same number of positions, and at least one."""
+        self._follow(torch.device("cpu"))
+        count = int(self._counts[0])
+        assert count > 0, "nothing was heard"
+        assert bool((self._counts == count).all()), "the layers heard different positions"
+        mean = self._sum / count
+        return ActivationStats(
+            mean=mean,
+            variance=(self._squares / count - mean.square()).clamp_min(0.0),
+            count=count,
+            words=self._words / count if bool((self._word_counts == count).all()) else None,
+        )
+
+    def _follow(self, device: torch.device) -> None:
+        """The sums lie where the states are, so that nobody waits for a GPU before the end; Apple's has no float64."""
+        if self._sum.device != device and device.type != "mps":
+            self._sum, self._squares = self._sum.to(device), self._squares.to(device)
+
+
+@contextmanager
+def forward_hooks(
+    layers: Sequence[nn.Module], listener: ActivationRecorder, *, row: int = 0, first_position: int = 0
+) -> Iterator[ActivationRecorder]:
+    """Listens to a library's decoder layers by forward hooks; the reference that our own pass is tested against.
+
+    A layer returns a tensor in Musicgen (`model.decoder.layers`) and AudioCraft (`lm.transformer.layers`) and a tuple in MusicgenMelody;
+    `row` is the row of the batch that is heard, from `first_position` on: before it, melody models have their conditions.
+    """
+
+    def listen_to(index: int) -> Any:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            listener.hear(index, (output[0] if isinstance(output, tuple) else output)[row][first_position:])
+
+        return hook
+
+    handles = [layer.register_forward_hook(listen_to(index)) for index, layer in enumerate(layers)]
+    try:
+        yield listener
+    finally:
+        for handle in handles:
+            handle.remove()

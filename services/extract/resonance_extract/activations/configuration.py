@@ -1,0 +1,32 @@
+"""How clips are cut and heard: part of every cache key, so that another configuration never finds these results."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from resonance.ids import canonical_digest
+from resonance_model.activations import NEUTRAL_PROMPT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything besides model and music that a track's statistics depend on."""
+
+    clip_s: float = 10.0
+    hop_s: float = 8.0
+    clip_min_s: float = 1.0
+    prompt: str = NEUTRAL_PROMPT
+    form: int = 1
+
+
+CONFIGURATION = Configuration()
+
+
+def track_digest(model_digest: str, track_sha256: str) -> str:
+    """The cache key of one track's statistics."""
+    return canonical_digest(["track", asdict(CONFIGURATION), model_digest, track_sha256])
+
+
+def reference_digest(model_digest: str) -> str:
+    """The cache key of a model's reference statistics."""
+    return canonical_digest(["reference", asdict(CONFIGURATION), model_digest])

@@ -1,0 +1,258 @@
+"""One track: its clips heard one by one, its statistics cached under everything that they depend on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonance.errors import DataLoss, InvalidInput, NotFound
+from resonance.identity import current_owner, trust_scope
+from resonance.ids import canonical_digest
+from resonance.steering.track_ranges import Stretch, is_chosen, select_stretches
+from resonance.store import ObjectStore
+from resonance.store.keys import clip_key, track_key
+from resonance.v1 import extract_pb2, ingest_pb2, steering_pb2
+from resonance_extract.activations.audio_features import read_meters
+from resonance_extract.activations.configuration import CONFIGURATION, track_digest
+from resonance_extract.activations.statistics import TrackStatistics
+from resonance_extract.activations.worker import ActivationWorker
+
+SILENCE_RMS = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """A track as an extraction announces it. `stretches` are what is heard of it; empty means the whole track."""
+
+    index: int
+    title: str
+    sha256: str
+    duration_s: float
+    clip_count: int
+    sample_rate_hz: int
+    stretches: tuple[Stretch, ...] = ()
+
+    @property
+    def sound_id(self) -> str:
+        """What its statistics are cached by: the track's digest, and with chosen stretches a digest of both."""
+        return derive_sound_id(self.sha256, self.stretches)
+
+    def to_taste(self, clip_weights: NDArray[np.float64], *, from_cache: bool) -> steering_pb2.TasteTrack:
+        """The track as a taste tells it."""
+        rate = self.sample_rate_hz
+        heard = sum(one.end - one.start for one in self.stretches) / rate
+        return steering_pb2.TasteTrack(
+            title=self.title,
+            sha256=self.sha256,
+            clip_count=len(clip_weights),
+            duration_s=heard or self.duration_s,
+            from_cache=from_cache,
+            clip_weights=clip_weights.tolist(),
+            ranges=[
+                steering_pb2.TrackRange(track_index=self.index, start_s=one.start / rate, end_s=one.end / rate)
+                for one in self.stretches
+            ],
+        )
+
+
+def announced_in(start: extract_pb2.ExtractionStart, sample_rate_hz: int) -> list[Announced]:
+    """The tracks that shall be heard, each with its chosen stretches.
+
+    Raises:
+        InvalidInput: no track is chosen (NOTHING_SELECTED), or a range cannot be heard.
+    """
+    tracks = [
+        Announced(
+            index=track.index,
+            title=track.title,
+            sha256=track.sha256,
+            duration_s=track.duration_s,
+            clip_count=track.clip_count,
+            sample_rate_hz=sample_rate_hz,
+            stretches=select_stretches(
+                start.options,
+                track.index,
+                sample_count=round(track.duration_s * sample_rate_hz),
+                sample_rate_hz=sample_rate_hz,
+                least_s=CONFIGURATION.clip_min_s,
+            ),
+        )
+        for track in start.tracks
+        if is_chosen(start.options, track.index)
+    ]
+    if not tracks:
+        raise InvalidInput("the chosen ranges name no track that could be prepared", reason="NOTHING_SELECTED")
+    return tracks
+
+
+def derive_sound_id(track_sha256: str, stretches: Sequence[Stretch]) -> str:
+    """The id of a track's sound, or of chosen stretches of it."""
+    if not stretches:
+        return track_sha256
+    return canonical_digest(["stretches", track_sha256, [[one.start, one.end] for one in stretches]])
+
+
+def parse_sound_id(track: steering_pb2.TasteTrack, sample_rate_hz: int) -> str:
+    """The id of what a stored taste heard of a track."""
+    stretches = [
+        Stretch(start=round(one.start_s * sample_rate_hz), end=round(one.end_s * sample_rate_hz))
+        for one in track.ranges
+    ]
+    return derive_sound_id(track.sha256, stretches)
+
+
+class TrackCache:
+    """Statistics of tracks, or of chosen stretches of them, that were heard before, by their sound ids.
+
+    Everybody shares them, but for what somebody sent under a digest that nobody but they vouch for: that is theirs alone.
+    """
+
+    def __init__(self, store: ObjectStore, *, model_digest: str) -> None:
+        self._store = store
+        self._model_digest = model_digest
+
+    async def find(self, sound_id: str) -> TrackStatistics | None:
+        """The track's statistics; None where it must be heard (again: damaged statistics are recomputed, not trusted)."""
+        for word in dict.fromkeys(("", current_owner())):
+            with suppress(NotFound, DataLoss):
+                stored = await self._store.get(self._key(sound_id, word))
+                return TrackStatistics.from_bytes(stored.data)
+        return None
+
+    async def keep(self, sound_id: str, statistics: TrackStatistics) -> None:
+        """Stores the track's statistics."""
+        await self._store.put(self._key(sound_id, trust_scope()), statistics.to_bytes())
+
+    async def find_clips(self, sound_id: str, clip_count: int) -> list[TrackStatistics]:
+        """The clips from the track's beginning that were heard before somebody broke off, each as a track of one clip."""
+        clips: list[TrackStatistics] = []
+        with suppress(NotFound, DataLoss):
+            while len(clips) < clip_count:
+                stored = await self._store.get(self._clip_key(sound_id, len(clips)))
+                clips.append(TrackStatistics.from_bytes(stored.data))
+        return clips
+
+    async def keep_clip(self, sound_id: str, clip_index: int, clip: TrackStatistics) -> None:
+        """Stores one clip, so that a crash costs no more than the clip in hand."""
+        await self._store.put(self._clip_key(sound_id, clip_index), clip.to_bytes())
+
+    async def forget_clips(self, sound_id: str, clip_count: int) -> None:
+        """Removes the clips of a track that is heard to its end."""
+        for clip_index in range(clip_count):
+            await self._store.delete(self._clip_key(sound_id, clip_index))
+
+    def _key(self, sound_id: str, word: str) -> str:
+        return track_key(track_digest(self._model_digest, word + sound_id))
+
+    def _clip_key(self, sound_id: str, clip_index: int) -> str:
+        return clip_key(track_digest(self._model_digest, trust_scope() + sound_id), clip_index)
+
+
+@dataclass(slots=True)
+class TrackReader:
+    """Hears one track clip by clip. A clip that cannot be heard spoils its track, and only its track.
+
+    `clips` begins with those that were heard before.
+    """
+
+    ear: ActivationWorker
+    cache: TrackCache
+    track: Announced
+    clips: list[TrackStatistics]
+    sample: NDArray[np.float32] | None = None  # the first clip heard, for whoever describes the playlist
+    _fault: InvalidInput | None = None
+
+    async def hear(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
+        """Takes in the next clip. One that is known already is passed over."""
+        self._fault = (
+            self._fault
+            or clip_fault(samples, self.track.sample_rate_hz)
+            or self._outside(opening)
+            or self._early(opening)
+        )
+        if self._fault is not None or opening.clip_index < len(self.clips):
+            return
+        rate = self.ear.model.description.sample_rate_hz
+        rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+        samples = np.clip(samples, -1.0, 1.0)
+        heard = await self.ear.clip(samples)
+        clip = TrackStatistics(
+            means=heard.mean.numpy()[None].astype(np.float32),
+            starts_s=np.asarray([opening.start_s], np.float32),
+            ends_s=np.asarray([opening.start_s + len(samples) / rate], np.float32),
+            rms=np.asarray([rms], np.float32),
+            meters=(await asyncio.to_thread(read_meters, samples, sample_rate_hz=rate))[None],
+            variances=heard.variance.numpy()[None].astype(np.float32),
+        )
+        self.sample = samples if self.sample is None else self.sample
+        await self.cache.keep_clip(self.track.sound_id, len(self.clips), clip)
+        self.clips.append(clip)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every clip that was announced has been heard."""
+        return self._fault is None and len(self.clips) == self.track.clip_count
+
+    def statistics(self) -> TrackStatistics:
+        """What was heard.
+
+        Raises:
+            InvalidInput: a clip could not be heard or is missing, or there was nothing but silence.
+        """
+        if self._fault is not None:
+            raise self._fault
+        if len(self.clips) != self.track.clip_count:
+            message = f"{self.track.clip_count} clips were announced and {len(self.clips)} came"
+            raise InvalidInput(message, reason="CLIPS_MISSING")
+        whole = TrackStatistics(
+            means=np.concatenate([clip.means for clip in self.clips]),
+            starts_s=np.concatenate([clip.starts_s for clip in self.clips]),
+            ends_s=np.concatenate([clip.ends_s for clip in self.clips]),
+            rms=np.concatenate([clip.rms for clip in self.clips]),
+            meters=np.concatenate([clip.meters for clip in self.clips]),
+            variances=_all_or_none([clip.variances for clip in self.clips]),
+        )
+        check_sound(whole)
+        return whole
+
+    def _outside(self, opening: ingest_pb2.ClipOpening) -> InvalidInput | None:
+        start = round(opening.start_s * self.ear.model.description.sample_rate_hz)
+        end = start + opening.sample_count
+        if not self.track.stretches or any(one.start <= start and end <= one.end for one in self.track.stretches):
+            return None
+        return InvalidInput("a clip reaches out of the chosen ranges", reason="CLIP_OUTSIDE_RANGES")
+
+    def _early(self, opening: ingest_pb2.ClipOpening) -> InvalidInput | None:
+        """What is heard is kept by its place, so that none may be left out."""
+        if opening.clip_index <= len(self.clips):
+            return None
+        return InvalidInput(
+            f"clip {opening.clip_index} came before clip {len(self.clips)}: a track's clips come in their order",
+            reason="CLIPS_MISSING",
+        )
+
+
+def clip_fault(samples: NDArray[np.float32], sample_rate_hz: int) -> InvalidInput | None:
+    """What is wrong with a clip `[samples]`; None where it can be heard."""
+    if not np.isfinite(samples).all():
+        return InvalidInput("the clip has samples that are not finite numbers", reason="NOT_FINITE")
+    if len(samples) < CONFIGURATION.clip_min_s * sample_rate_hz:
+        return InvalidInput(f"a clip must last at least {CONFIGURATION.clip_min_s:g} s", reason="CLIP_TOO_SHORT")
+    return None
+
+
+def check_sound(track: TrackStatistics) -> None:
+    """Raises InvalidInput where there is nothing but silence."""
+    if track.rms.max() < SILENCE_RMS:
+        raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")
+
+
+def _all_or_none(parts: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    """The parts as one, unless an older version heard some of them without."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None

@@ -1,0 +1,72 @@
+"""The ear: the one thread that runs the model for listening; coroutines await it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from resonance_model.activations import (
+    NEUTRAL_PROMPT,
+    RenderingScore,
+    generate_and_read,
+    read_clip,
+    read_codes,
+    score_rendering,
+)
+from resonance_model.loaded_model import LoadedModel
+from resonance_model.steering.recorder import ActivationStats
+
+Result = TypeVar("Result")
+
+
+class ActivationWorker:
+    """Listening as coroutines. Work waits its turn in a queue of one thread; a cancelled wait leaves at most the step in hand."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.model = model
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ear", initializer=_step_back)
+
+    async def clip(self, samples: NDArray[np.float32]) -> ActivationStats:
+        """What the layers say of a clip: mono `[samples]` at the model's rate."""
+        return await self._run(lambda: read_clip(self.model, torch.from_numpy(samples)))
+
+    async def codes(self, codes: torch.Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
+        """What the layers say of codec tokens `[codebooks, frames]` under a prompt."""
+        return await self._run(lambda: read_codes(self.model, codes, prompt=prompt))
+
+    async def again(
+        self, samples: NDArray[np.float32], prompt: str, *, pairs: Sequence[tuple[str, str]] = ()
+    ) -> RenderingScore:
+        """What the unsteered model makes of a rendering."""
+        return await self._run(
+            lambda: score_rendering(self.model, torch.from_numpy(samples), prompt=prompt, pairs=pairs)
+        )
+
+    async def render(
+        self, prompts: list[str], *, duration_s: float, seed: int
+    ) -> list[tuple[torch.Tensor, ActivationStats]]:
+        """Short takes of the prompts, and what the layers said while they were made."""
+        frames = round(duration_s * self.model.description.frame_rate_hz)
+        return await self._run(lambda: generate_and_read(self.model, prompts, frame_count=frames, seed=seed))
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def close(self) -> None:
+        """Ends the thread after the step in hand."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _step_back() -> None:
+    """Listening can wait, playing cannot: where both share a machine, the ear's thread has the lower priority (Linux has it per thread)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -1,0 +1,54 @@
+"""From differences of means to directions: unit vectors times the residual's standard deviation along them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonance.errors import InvalidInput
+from resonance.steering.direction import Direction
+from resonance_extract.activations.statistics import Reference
+
+Array = NDArray[np.float32]
+_NORM_MIN = 1e-6
+
+
+def build_direction(difference: Array, reference: Reference, *, model_digest: str) -> Direction:
+    """The direction of a difference of means `[layers, hidden]`, whitened before (`whitening.py`) or not.
+
+    Per layer l with unit vector u = d / |d|, one unit of strength adds s u, where s = sqrt(sum_i u_i^2 var_i) is the standard deviation of
+    the residual along u if its coordinates were independent. `one_to_all` uses at every layer the same u, the normalised mean of the
+    layers' unit vectors, with each layer's own s.
+
+    Raises:
+        InvalidInput: the two means do not differ, as with two equal sets of prompts.
+    """
+    norms = np.linalg.norm(difference, axis=1, keepdims=True)
+    if float(norms.max()) < _NORM_MIN:
+        raise InvalidInput(
+            "the two sets do not differ in the model: there is nothing to steer by", reason="NO_DIFFERENCE"
+        )
+    units = difference / np.maximum(norms, _NORM_MIN)
+    shared = units.mean(axis=0, keepdims=True)
+    shared = np.repeat(shared / max(float(np.linalg.norm(shared)), _NORM_MIN), len(units), axis=0)
+    per_layer, one_to_all = _scaled(units, reference), _scaled(shared, reference)
+    return Direction(
+        model_digest=model_digest,
+        per_layer=per_layer,
+        one_to_all=one_to_all,
+        baselines=np.stack([(form * reference.mean).sum(axis=1) for form in (per_layer, one_to_all)]).astype(
+            np.float32
+        ),
+    )
+
+
+def layer_norms(difference: Array, reference: Reference) -> Array:
+    """Per layer: the root mean square of the difference in residual standard deviations, `[layers]`."""
+    variance = np.maximum(reference.variance, 1e-12)
+    norms: Array = np.sqrt((np.square(difference) / variance).mean(axis=1)).astype(np.float32)
+    return norms
+
+
+def _scaled(units: Array, reference: Reference) -> Array:
+    sigma = np.sqrt((np.square(units) * reference.variance).sum(axis=1, keepdims=True))
+    return (units * sigma).astype(np.float32)

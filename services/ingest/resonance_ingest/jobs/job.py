@@ -1,0 +1,251 @@
+"""A job as a value: its states, its tracks, and how it may change. It knows neither the wire nor the store."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from resonance.errors import DataLoss, ResonanceError
+
+
+class JobState(StrEnum):
+    """Where a job or a track stands, by the names that the wire uses."""
+
+    QUEUED = "QUEUED"
+    DOWNLOADING = "DOWNLOADING"
+    PREPROCESSING = "PREPROCESSING"
+    EXTRACTING = "EXTRACTING"
+    UPLOADING = "UPLOADING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+    def or_later(self, wanted: JobState) -> JobState:
+        """The later of the two on the way to a taste: work that is done again after a crash does not look like less."""
+        return max(self, wanted, key=list(JobState).index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """An error that is part of a result: a constant reason and a sentence."""
+
+    reason: str
+    message: str
+
+    @classmethod
+    def of(cls, error: ResonanceError) -> Fault:
+        return cls(reason=error.reason, message=error.message)
+
+
+# What is wrong with a file itself: asking again gives the same answer.
+_VERDICTS = frozenset(
+    {"EMPTY_FILE", "NOT_AUDIO", "NO_SOUND", "DAMAGED", "NOT_FINITE", "TOO_LONG", "TOO_LARGE", "TOO_SHORT"}
+    | {"SILENT_TRACK", "UPLOAD_DAMAGED", "RANGE_OUTSIDE_TRACK", "RANGE_TOO_SHORT"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedFile:
+    """One uploaded file, kept as parts in the object store below `uploads/{upload_id}`.
+
+    `parts` names the parts of a resumable upload; without it they are `part_count` numbered ones below `number`.
+    """
+
+    filename: str
+    upload_id: str
+    number: int
+    part_count: int
+    byte_count: int
+    sha256: str
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """What a track was decoded to: enough for the extractor to know it again without its samples."""
+
+    sample_count: int
+    sample_rate_hz: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange:
+    """A state that the job came into, and when, in milliseconds since 1970."""
+
+    state: JobState
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobTrack:
+    """One track. `duration_s` and `clips_total` are 0 until it has been decoded; `locator` is the source's own name."""
+
+    index: int
+    title: str
+    locator: str = ""
+    state: JobState = JobState.QUEUED
+    error: Fault | None = None
+    duration_s: float = 0.0
+    clips_done: int = 0
+    clips_total: int = 0
+    sound: Sound | None = None
+
+    def may_succeed_again(self, *, is_upload: bool) -> bool:
+        """Whether another try could end otherwise. What is behind a link may change; an uploaded file is what it is."""
+        if self.state == JobState.COMPLETED:
+            return False
+        return not is_upload or self.error is None or self.error.reason not in _VERDICTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who works on the job. The token grows with every owner; `beat` grows while the owner lives.
+
+    An empty owner has given the lease back: the job is free, and the token still refuses whoever held it before.
+    """
+
+    owner: str
+    token: int
+    beat: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One playlist on its way to one taste.
+
+    `options` and `taste` are the JSON forms of the messages of the same name: ingest hands them on and reads of them
+    only which seconds are chosen. `revision` counts the changes that a watcher may see, which heartbeats are not.
+    `returns` counts the owners that gave the job back in good order; `retried_as` is the job that went on with the
+    tracks that failed here.
+    """
+
+    job_id: str
+    request_digest: str
+    created_ms: int
+    updated_ms: int
+    owner: str = ""
+    title: str = ""
+    source_url: str = ""
+    uploads: tuple[UploadedFile, ...] = ()
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    state: JobState = JobState.QUEUED
+    progress: float = 0.0
+    tracks: tuple[JobTrack, ...] = ()
+    error: Fault | None = None
+    taste: dict[str, Any] | None = None
+    lease: Lease | None = None
+    revision: int = 1
+    history: tuple[StateChange, ...] = ()
+    returns: int = 0
+    retried_as: str = ""
+    notice: str = ""
+
+    def moved(self, **changes: Any) -> Job:
+        """The job after a change: the laws hold whoever asks. A final job stays as it is; progress never falls."""
+        if self.state.is_final:
+            return self
+        changes["state"] = self.state.or_later(changes.get("state", self.state))
+        changes["progress"] = min(1.0, max(self.progress, changes.get("progress", 0.0)))
+        if changes["state"] in (JobState.CANCELLED, JobState.FAILED):
+            changes["tracks"] = tuple(_ended(track) for track in changes.get("tracks", self.tracks))
+        after = replace(self, **changes)
+        return self if after == self else replace(after, revision=self.revision + 1)
+
+    def with_track(self, index: int, **changes: Any) -> Job:
+        """The job after a change of one track. A track that has failed stays failed."""
+        track = self.tracks[index]
+        if track.state.is_final:
+            return self
+        changes["state"] = track.state.or_later(changes.get("state", track.state))
+        changes["clips_done"] = max(track.clips_done, changes.get("clips_done", 0))
+        changed = replace(track, **changes)
+        return self.moved(tracks=(*self.tracks[:index], changed, *self.tracks[index + 1 :]))
+
+    @property
+    def usable_tracks(self) -> tuple[JobTrack, ...]:
+        """The tracks that have not failed."""
+        return tuple(track for track in self.tracks if track.state != JobState.FAILED)
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether its tracks are uploaded files; what came from a link can be fetched again."""
+        return not self.source_url
+
+    @property
+    def could_end_otherwise(self) -> bool:
+        """Whether the job ended with something that another try could mend."""
+        if not self.state.is_final or self.retried_as:
+            return False
+        tracks = [track for track in self.tracks if track.may_succeed_again(is_upload=self.is_upload)]
+        return bool(tracks) or (self.state != JobState.COMPLETED and not self.tracks)
+
+    @property
+    def can_be_retried(self) -> bool:
+        """Whether another try could mend something and has what it needs: the files of a cancelled upload are not kept."""
+        keeps_files = bool(self.uploads) and self.state != JobState.CANCELLED
+        return self.could_end_otherwise and (keeps_files or not self.is_upload)
+
+    def tracks_for_retry(self) -> tuple[JobTrack, ...]:
+        """The tracks of the job that goes on: what was heard is known, what failed begins again, verdicts stand."""
+        return tuple(
+            replace(track, state=JobState.QUEUED, error=None, clips_done=0)
+            if track.state == JobState.COMPLETED or track.may_succeed_again(is_upload=self.is_upload)
+            else track
+            for track in self.tracks
+        )
+
+    def without_files(self) -> Job:
+        """The job after its uploaded files were removed."""
+        return replace(self, uploads=(), revision=self.revision + 1) if self.uploads else self
+
+
+def to_json(job: Job) -> bytes:
+    """The job as a document."""
+    return json.dumps(dataclasses.asdict(job), separators=(",", ":"), allow_nan=False).encode()
+
+
+def from_json(data: bytes) -> Job:
+    """The job that a document holds.
+
+    Raises:
+        DataLoss: the document is no job that this version can read.
+    """
+    try:
+        plain = json.loads(data)
+        plain["state"] = JobState(plain["state"])
+        plain["tracks"] = tuple(_track(track) for track in plain["tracks"])
+        plain["uploads"] = tuple(_upload(upload) for upload in plain["uploads"])
+        plain["history"] = tuple(_change(change) for change in plain.get("history", ()))
+        plain["error"] = Fault(**plain["error"]) if plain["error"] else None
+        plain["lease"] = Lease(**plain["lease"]) if plain["lease"] else None
+        return Job(**plain)
+    except (ValueError, KeyError, TypeError) as failure:
+        raise DataLoss("a job's document cannot be read by this version", reason="JOB_UNREADABLE") from failure
+
+
+def _ended(track: JobTrack) -> JobTrack:
+    """A track whose job ended before it was done."""
+    return track if track.state.is_final else replace(track, state=JobState.CANCELLED)
+
+
+def _upload(plain: dict[str, Any]) -> UploadedFile:
+    return UploadedFile(**{**plain, "parts": tuple(plain.get("parts", ()))})
+
+
+def _change(plain: dict[str, Any]) -> StateChange:
+    return StateChange(state=JobState(plain["state"]), at_ms=plain["at_ms"])
+
+
+def _track(plain: dict[str, Any]) -> JobTrack:
+    plain["state"] = JobState(plain["state"])
+    plain["sound"] = Sound(**plain["sound"]) if plain.get("sound") else None
+    plain["error"] = Fault(**plain["error"]) if plain["error"] else None
+    return JobTrack(**plain)

@@ -1,0 +1,310 @@
+"""Jobs as documents in the object store: every change is a compare-and-swap, every owner holds a lease."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import structlog
+
+from resonance.completion import run_to_completion
+from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
+from resonance.identity import acting_as
+from resonance.store import ObjectStore
+from resonance_ingest.jobs.job import Job, Lease, StateChange, from_json, to_json
+
+_SWAPS_MAX = 50
+_WATCH_POLL_S = 1.0
+_PAGE_SIZE = 50
+_FAR_FUTURE_MS = 10**14
+_WRITTEN_WITHIN_S = 20.0  # well below the time after which somebody drops a marker without a document
+_TOKEN = re.compile(r"\d{14}-[a-z0-9_-]{1,64}")
+_log = structlog.get_logger("ingest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """Jobs, newest first. `next_token` is empty on the last page."""
+
+    jobs: tuple[Job, ...]
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenMarker:
+    """Says that an owner's job is not final. The job may turn out to be final or gone, or not written yet."""
+
+    key: str
+    owner: str
+    job_id: str
+
+
+class LeaseLost(FailedPrecondition):
+    """Somebody else owns the job now, or it is final or gone: whoever hears this stops working on it."""
+
+    default_reason = "LEASE_LOST"
+
+
+class JobStore:
+    """The port between jobs and where they are kept; narrow, so that a workflow engine could stand behind it.
+
+    Beside each document `jobs/{id}` lie two empty markers: `job-list/{newest first}-{id}` for listing, and
+    `job-open/{oldest first}-{owner}.{id}` while the job is not final, so that looking for work reads no finished job.
+    Markers are written before the document and removed after it; a marker without a document means nothing, and takes no
+    place. Documents and lists belong to the owner of the work in hand (`resonance.identity`); the open markers are one queue for all.
+    """
+
+    def __init__(self, store: ObjectStore, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+        self._store = store
+        self._clock_ms = clock_ms
+        self._changed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def now_ms(self) -> int:
+        """The time that documents are stamped with. Leases never look at it."""
+        return self._clock_ms()
+
+    async def add(self, job: Job) -> Job:
+        """Stores a new job; the job that is there already, where the same request made one.
+
+        A job that has begun to be written is written to its end, also where the caller leaves meanwhile.
+
+        Raises:
+            Conflict: another request used the id (REQUEST_ID_REUSED).
+        """
+        return await run_to_completion(self._add(job))
+
+    async def _add(self, job: Job) -> Job:
+        try:
+            await self._write(job)
+        except Conflict:
+            await self._unmark_unless_there(job)
+            return same_request(await self.get(job.job_id), job.request_digest)
+        except Exception:
+            with suppress(ResonanceError):  # where the store is away the markers stay for a while, and mean nothing
+                await self._unmark_unless_there(job)
+            raise
+        return job
+
+    async def _write(self, job: Job) -> None:
+        began_s = time.monotonic()
+        await self._store.put(_list_key(job), b"")
+        await self.mark_open(job)
+        await self._store.create(_key(job.job_id), to_json(job))
+        if time.monotonic() - began_s > _WRITTEN_WITHIN_S:
+            await self.mark_open(job)
+
+    async def _unmark_unless_there(self, job: Job) -> None:
+        there = await self.find(job.job_id)
+        if there is None or there.created_ms != job.created_ms:
+            await self._store.delete(_open_key(job))
+            await self._store.delete(_list_key(job))
+
+    async def find(self, job_id: str) -> Job | None:
+        """The job, or None."""
+        with suppress(NotFound):
+            return await self.get(job_id)
+        return None
+
+    async def find_readable(self, job_id: str) -> Job | None:
+        """The job, or None where it is gone or damaged: one damaged job must not stand in the way of all others."""
+        try:
+            return await self.find(job_id)
+        except DataLoss as failure:
+            _log.error("a job is damaged", job=job_id, why=failure.message)
+            return None
+
+    async def get(self, job_id: str) -> Job:
+        """The job. Raises NotFound."""
+        return (await self._read(job_id))[0]
+
+    async def change(self, job_id: str, change: Callable[[Job], Job], *, token: int | None = None) -> Job:
+        """Applies a change to whatever the job is by now, until no other writer came between. Returns the new job.
+
+        With a token only the owner who holds it may change, and only while the job is not final.
+
+        Raises:
+            NotFound: there is no such job.
+            LeaseLost: the token is not the lease's any more.
+        """
+        for attempt in range(_SWAPS_MAX):
+            before, version = await self._read(job_id)
+            if token is not None and (before.state.is_final or before.lease is None or before.lease.token != token):
+                raise LeaseLost(f"job {job_id} is not ours any more")
+            after = change(before)
+            if after == before:
+                return before
+            after = _stamped(before, after, max(self._clock_ms(), before.updated_ms))
+            try:
+                await self._store.replace(_key(job_id), to_json(after), version=version)
+            except Conflict:
+                await asyncio.sleep(0.002 * attempt)
+                continue
+            await self._tell(after)
+            return after
+        raise Conflict(f"job {job_id} changes too fast", reason="JOB_CONTENDED")
+
+    async def claim(self, job_id: str, owner: str, seen: Lease | None) -> Job:
+        """Takes the job over, if its lease is still the one that was `seen`. Raises LeaseLost where it is not."""
+
+        def take(job: Job) -> Job:
+            if job.lease != seen or job.state.is_final:
+                raise LeaseLost(f"job {job_id} was taken by somebody else")
+            return replace(job, lease=Lease(owner=owner, token=(seen.token if seen else 0) + 1, beat=0))
+
+        return await self.change(job_id, take)
+
+    async def delete(self, job: Job) -> None:
+        """Removes the document and its markers."""
+        await self._store.delete(_key(job.job_id))
+        await self._store.delete(_open_key(job))
+        await self._store.delete(_list_key(job))
+        self._wake(job.job_id)
+
+    async def open_ids(self) -> list[str]:
+        """The ids of the jobs that are not final, oldest first. An id may turn out to be gone or final."""
+        return [marker.job_id for marker in await self.open_markers()]
+
+    async def open_markers(self) -> list[OpenMarker]:
+        """The markers of everybody's jobs that are not final, oldest first."""
+        return [_marker_of(key) async for key in self._store.keys("job-open/")]
+
+    async def open_count(self) -> int:
+        """How many markers have a document: each is looked up."""
+        return sum([await self._has_document(marker) for marker in await self.open_markers()])
+
+    async def mark_open(self, job: Job) -> None:
+        """Puts a job into the queue of those that are not final. It is safe to call twice."""
+        await self._store.put(_open_key(job), b"")
+
+    async def close_marker(self, marker: OpenMarker) -> None:
+        """Removes the marker of a job that is final."""
+        await self._store.delete(marker.key)
+
+    async def drop_marker(self, marker: OpenMarker) -> None:
+        """Removes a marker that waits in vain for its document; it is there again where the document came just now."""
+        if await self._has_document(marker):
+            return
+        await self._store.delete(marker.key)
+        if await self._has_document(marker):
+            await self._store.put(marker.key, b"")
+
+    async def page(self, size: int, token: str) -> JobPage:
+        """One page of jobs, newest first. Raises InvalidInput for a token that no page gave."""
+        if token and not _TOKEN.fullmatch(token):
+            raise invalid_field("page_token", "MALFORMED", "is not a token that this service gave")
+        size = size or _PAGE_SIZE
+        keys = [key async for key in self._store.keys("job-list/") if key > f"job-list/{token}"]
+        jobs = [job for key in keys[:size] if (job := await self.find_readable(_id_in(key))) is not None]
+        more = len(keys) > size
+        return JobPage(jobs=tuple(jobs), next_token=keys[size - 1].removeprefix("job-list/") if more else "")
+
+    async def all(self) -> AsyncGenerator[Job, None]:
+        """Every job that can be read, newest first."""
+        for key in [key async for key in self._store.keys("job-list/")]:
+            if (job := await self.find_readable(_id_in(key))) is not None:
+                yield job
+
+    async def drop_dangling_markers(self, *, older_than_ms: float) -> None:
+        """Removes the markers that a crash left without a document. Young ones may be waiting for theirs."""
+        for key in [key async for key in self._store.keys("job-list/")]:
+            if _created_ms_in(key) < older_than_ms and not await self._store.exists(_key(_id_in(key))):
+                await self._store.delete(key)
+        for marker in await self.open_markers():
+            if _created_ms_in(marker.key) < older_than_ms:
+                await self.drop_marker(marker)
+
+    async def watch(self, job_id: str, after_revision: int | None = None) -> AsyncGenerator[Job, None]:
+        """The job at once, or at its first revision after the given one, and at every change until it is final.
+
+        Changes made in this process arrive at once; those of other replicas within a second. Raises NotFound when the
+        job is deleted.
+        """
+        seen = -1 if after_revision is None else after_revision
+        while True:
+            changed = self._changed[job_id]
+            try:
+                job = await self.get(job_id)
+            except NotFound:
+                self._changed.pop(job_id, None)
+                raise
+            if job.revision > seen:
+                seen = job.revision
+                yield job
+            if job.state.is_final:
+                self._changed.pop(job_id, None)
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_WATCH_POLL_S):
+                    await changed.wait()
+
+    async def _read(self, job_id: str) -> tuple[Job, str]:
+        try:
+            found = await self._store.get(_key(job_id))
+        except NotFound:
+            raise NotFound(f"there is no job {job_id}", reason="NO_SUCH_JOB") from None
+        return from_json(found.data), found.version
+
+    async def _has_document(self, marker: OpenMarker) -> bool:
+        with acting_as(marker.owner):
+            return await self._store.exists(_key(marker.job_id))
+
+    async def _tell(self, job: Job) -> None:
+        self._wake(job.job_id)
+        if job.state.is_final:
+            await self._store.delete(_open_key(job))
+
+    def _wake(self, job_id: str) -> None:
+        if (changed := self._changed.pop(job_id, None)) is not None:
+            changed.set()
+
+
+def _stamped(before: Job, after: Job, now_ms: int) -> Job:
+    if after.state == before.state:
+        return replace(after, updated_ms=now_ms)
+    return replace(after, updated_ms=now_ms, history=(*after.history, StateChange(state=after.state, at_ms=now_ms)))
+
+
+def same_request(job: Job, request_digest: str) -> Job:
+    """The job, if it was made by the same request.
+
+    Raises:
+        Conflict: the request id was used for something else.
+    """
+    if job.request_digest != request_digest:
+        raise Conflict(
+            "this request_id was used for another request: choose a new one, or send the same request again",
+            reason="REQUEST_ID_REUSED",
+        )
+    return job
+
+
+def _key(job_id: str) -> str:
+    return f"jobs/{job_id}"
+
+
+def _list_key(job: Job) -> str:
+    return f"job-list/{_FAR_FUTURE_MS - job.created_ms:014d}-{job.job_id}"
+
+
+def _open_key(job: Job) -> str:
+    named = f"{job.owner}.{job.job_id}" if job.owner else job.job_id
+    return f"job-open/{job.created_ms:014d}-{named}"
+
+
+def _created_ms_in(key: str) -> int:
+    number = int(key.partition("/")[2].partition("-")[0])
+    return _FAR_FUTURE_MS - number if key.startswith("job-list/") else number
+
+
+def _id_in(key: str) -> str:
+    return _marker_of(key).job_id
+
+
+def _marker_of(key: str) -> OpenMarker:
+    owner, _, job_id = key.partition("/")[2].partition("-")[2].rpartition(".")
+    return OpenMarker(key=key, owner=owner, job_id=job_id)

@@ -1,0 +1,68 @@
+"""Where a track is cut: ten seconds long and eight apart, as the extractor says, and nothing shorter than it can use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from resonance.steering.track_ranges import Stretch
+
+SAMPLE_BYTES = 4
+CHUNK_SAMPLES = 16_000  # 64 kB of float32: large enough to be cheap, small enough to be stopped between two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipShape:
+    """What the extractor wants to hear, in seconds, at its model's rate."""
+
+    sample_rate_hz: int
+    clip_s: float
+    hop_s: float
+    clip_min_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A stretch of a track, in samples."""
+
+    index: int
+    start: int
+    sample_count: int
+
+
+def cut(sample_count: int, shape: ClipShape) -> tuple[Clip, ...]:
+    """The clips of a track of `sample_count` samples.
+
+    Whole clips, one hop apart; then the rest as a shorter last clip, if it is long enough to be used and holds anything
+    that the clip before it does not. A track shorter than a clip is one clip; one shorter than the least clip is none.
+    """
+    length, hop = round(shape.clip_s * shape.sample_rate_hz), round(shape.hop_s * shape.sample_rate_hz)
+    least = max(1, round(shape.clip_min_s * shape.sample_rate_hz))
+    clips: list[Clip] = []
+    start = heard = 0
+    while heard < sample_count and sample_count - start >= least:
+        taken = min(length, sample_count - start)
+        clips.append(Clip(index=len(clips), start=start, sample_count=taken))
+        heard, start = start + taken, start + hop
+    return tuple(clips)
+
+
+def cut_stretches(stretches: Iterable[Stretch], shape: ClipShape) -> tuple[Clip, ...]:
+    """The clips of chosen stretches alone: each is cut as a track of its own would be, and the clips are counted through."""
+    found = [
+        replace(clip, start=stretch.start + clip.start)
+        for stretch in stretches
+        for clip in cut(stretch.end - stretch.start, shape)
+    ]
+    return tuple(replace(clip, index=index) for index, clip in enumerate(found))
+
+
+def read_chunks(path: Path, clip: Clip) -> list[bytes]:
+    """The clip's samples from a file of float32 PCM, in chunks. A clip of ten seconds is 1.3 MB at 32 kHz."""
+    with path.open("rb") as file:
+        file.seek(clip.start * SAMPLE_BYTES)
+        data = file.read(clip.sample_count * SAMPLE_BYTES)
+    assert len(data) == clip.sample_count * SAMPLE_BYTES, "a prepared track is never cut short"
+    step = CHUNK_SAMPLES * SAMPLE_BYTES
+    return [data[at : at + step] for at in range(0, len(data), step)]

@@ -1,0 +1,184 @@
+"""The gRPC client of `extract`: messages on this side, values on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToDict, ParseDict
+from grpc_status import rpc_status
+
+from resonance.errors import NotFound, ResonanceError, Unavailable
+from resonance.rpc.status import to_domain_error
+from resonance.v1 import audio_pb2, extract_pb2, extract_pb2_grpc, ingest_pb2, steering_pb2
+from resonance_ingest.jobs.job import Fault
+from resonance_ingest.pipeline.clips import CHUNK_SAMPLES, ClipShape, read_chunks
+from resonance_ingest.pipeline.extractor import ClipsRead, Event, ExtractionRequest, Planned, TrackRefused
+from resonance_ingest.pipeline.preparation import PreparedTrack
+
+_UNARY_S_MAX = 10.0
+
+
+class ExtractBackend:
+    """An Extractor over gRPC. One that says nothing for `stall_s_max` seconds counts as away."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, stall_s_max: float) -> None:
+        self._stall_s_max = stall_s_max
+        self._stub = extract_pb2_grpc.ExtractServiceStub(channel)
+
+    async def shape(self) -> ClipShape:
+        try:
+            found = await self._stub.GetExtractor(extract_pb2.GetExtractorRequest(), timeout=_UNARY_S_MAX)
+        except grpc.aio.AioRpcError as failure:
+            raise to_domain_error(failure) from failure
+        return ClipShape(
+            sample_rate_hz=found.model.sample_rate_hz,
+            clip_s=found.clip_s,
+            hop_s=found.hop_s,
+            clip_min_s=found.clip_min_s,
+        )
+
+    async def delete_taste(self, taste_id: str) -> None:
+        try:
+            await self._stub.DeleteTaste(extract_pb2.DeleteTasteRequest(taste_id=taste_id), timeout=_UNARY_S_MAX)
+        except grpc.aio.AioRpcError as failure:
+            error = to_domain_error(failure)
+            if not isinstance(error, NotFound):
+                raise error from failure
+
+    async def extract(self, extraction: ExtractionRequest, on_event: Callable[[Event], None]) -> dict[str, Any]:
+        call = self._stub.ExtractTaste()
+        speaking: asyncio.Task[None] | None = None
+        try:
+            await _within(self._stall_s_max, call.write(extract_pb2.ExtractTasteRequest(start=_start_of(extraction))))
+            responses = aiter(call)
+            while (response := await _within(self._stall_s_max, anext(responses, None))) is not None:
+                kind = response.WhichOneof("event")
+                if kind == "taste":
+                    return MessageToDict(response.taste, preserving_proto_field_name=True)
+                event = _event_of(response)
+                if isinstance(event, Planned) and speaking is None:
+                    speaking = asyncio.create_task(_speak(call, extraction, event))
+                if event is not None:
+                    on_event(event)
+        except grpc.aio.AioRpcError as failure:
+            raise _error_of(failure) from failure
+        except (asyncio.InvalidStateError, asyncio.CancelledError) as failure:
+            await _tell_why(call, speaking, failure)
+            raise
+        finally:
+            call.cancel()
+            await _ended(speaking)
+        raise Unavailable("the extractor ended without a taste", reason="EXTRACT_ENDED_EARLY", retry_after_s=1.0)
+
+
+_CUT = (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED)
+
+
+def _error_of(failure: grpc.aio.AioRpcError) -> ResonanceError:
+    """What the extractor said. A call that broke without a word of ours says nothing of the work: another try may succeed."""
+    if failure.code() in _CUT and rpc_status.from_call(failure) is None:
+        return Unavailable(
+            f"the extractor's call broke: {failure.details()}", reason="EXTRACT_UNAVAILABLE", retry_after_s=1.0
+        )
+    return to_domain_error(failure)
+
+
+async def _within(seconds: float, step: Awaitable[Any]) -> Any:
+    """The step's result. Raises Unavailable where the extractor says nothing for so long: another try may find it awake."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await step
+    except TimeoutError:
+        message = f"the extractor said nothing for {seconds:.0f} s"
+        raise Unavailable(message, reason="EXTRACT_STALLED", retry_after_s=1.0) from None
+
+
+async def _speak(call: Any, extraction: ExtractionRequest, plan: Planned) -> None:
+    """Sends the clips of the wanted tracks. `write` waits while the extractor is behind, so nothing piles up here."""
+    try:
+        sequence = sample_offset = 0
+        for track in extraction.tracks:
+            if track.index not in plan.track_indices:
+                continue
+            async for request in _clips_of(track, plan.clips_known.get(track.index, 0)):
+                if request.HasField("chunk"):
+                    request.chunk.sequence, request.chunk.sample_offset = sequence, sample_offset
+                    sequence, sample_offset = sequence + 1, sample_offset + request.chunk.sample_count
+                await call.write(request)
+        await call.done_writing()
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        return  # the call is over; whoever reads it hears why
+    except OSError:
+        call.cancel()
+        raise
+
+
+async def _clips_of(track: PreparedTrack, clips_known: int) -> AsyncIterator[Any]:
+    assert track.path is not None, "the pipeline prepares what the plan wants"
+    for clip in track.clips[clips_known:]:
+        opening = ingest_pb2.ClipOpening(
+            track_index=track.index,
+            clip_index=clip.index,
+            start_s=clip.start / track.sample_rate_hz,
+            sample_count=clip.sample_count,
+        )
+        yield extract_pb2.ExtractTasteRequest(clip=opening)
+        # A clip is read at once, in a thread: 1.3 MB, and the disk never holds up the event loop.
+        for data in await asyncio.to_thread(read_chunks, track.path, clip):
+            chunk = audio_pb2.AudioChunk(sample_count=len(data) // 4, data=data)
+            assert chunk.sample_count <= CHUNK_SAMPLES
+            yield extract_pb2.ExtractTasteRequest(chunk=chunk)
+
+
+async def _tell_why(call: Any, speaking: asyncio.Task[None] | None, failure: BaseException) -> None:
+    """grpc.aio reports a call that ended under a write as InvalidStateError, and one we cancelled as CancelledError."""
+    if speaking is not None and speaking.done() and not speaking.cancelled():
+        reason = speaking.exception()
+        if isinstance(reason, OSError):
+            raise Unavailable(f"a prepared track cannot be read: {reason}", reason="DISK_FAILED") from reason
+    if isinstance(failure, asyncio.InvalidStateError):
+        message = await call.details() or "the extractor ended the call"
+        raise Unavailable(message, reason="EXTRACT_UNAVAILABLE", retry_after_s=1.0) from failure
+
+
+async def _ended(speaking: asyncio.Task[None] | None) -> None:
+    if speaking is not None:
+        speaking.cancel()
+        with suppress(asyncio.CancelledError, OSError):
+            await speaking
+
+
+def _start_of(extraction: ExtractionRequest) -> extract_pb2.ExtractionStart:
+    tracks = [
+        extract_pb2.ExtractionTrack(
+            title=track.title[:500],
+            sha256=track.sha256,
+            duration_s=track.duration_s,
+            clip_count=len(track.clips),
+            index=track.index,
+        )
+        for track in extraction.tracks
+    ]
+    options = ParseDict(extraction.options, steering_pb2.TasteOptions())
+    return extract_pb2.ExtractionStart(
+        taste_id=extraction.taste_id, tracks=tracks, options=options, title=extraction.title[:200]
+    )
+
+
+def _event_of(response: extract_pb2.ExtractTasteResponse) -> Event | None:
+    kind = response.WhichOneof("event")
+    if kind == "plan":
+        known = dict(zip(response.plan.track_indices, response.plan.clips_known, strict=False))
+        return Planned(track_indices=frozenset(response.plan.track_indices), clips_known=known)
+    if kind == "progress":
+        return ClipsRead(track_index=response.progress.track_index, clips_done=response.progress.clips_done)
+    if kind == "track_fault":
+        fault = response.track_fault.fault
+        return TrackRefused(
+            track_index=response.track_fault.track_index, fault=Fault(reason=fault.reason, message=fault.message)
+        )
+    return None  # an event of a later version

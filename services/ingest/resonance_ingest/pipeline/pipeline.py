@@ -1,0 +1,225 @@
+"""One job from its source to its taste: download, prepare, extract. Each step says where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, NotFound, ResonanceError, Unavailable
+from resonance.steering.track_ranges import is_chosen
+from resonance.v1 import steering_pb2
+from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack
+from resonance_ingest.jobs.lease_writer import LeaseWriter
+from resonance_ingest.pipeline.extractor import ClipsRead, Event, ExtractionRequest, Extractor, Planned, TrackRefused
+from resonance_ingest.pipeline.preparation import PreparedTrack, Preparer
+from resonance_ingest.sources import Source, plain_title
+
+# Where the bar stands when a step is done. Listening to clips is nearly all of the work.
+_DOWNLOADED, _PREPARED, _HEARD = 0.15, 0.3, 0.95
+
+
+class _NotPrepared(Exception):
+    """The extractor wants tracks whose samples are not here."""
+
+    def __init__(self, indices: frozenset[int]) -> None:
+        super().__init__(indices)
+        self.indices = indices
+
+
+class Pipeline:
+    """One attempt at one job."""
+
+    def __init__(
+        self,
+        lease_writer: LeaseWriter,
+        source: Source,
+        preparer: Preparer,
+        extractor: Extractor,
+        prepared: dict[int, PreparedTrack],
+        options: steering_pb2.TasteOptions,
+    ) -> None:
+        """`prepared` is filled as tracks are prepared, for whoever wants to hear them meanwhile.
+
+        Tracks of which `options` choose nothing are not even fetched.
+        """
+        self._ledger = lease_writer
+        self._source = source
+        self._preparer = preparer
+        self._extractor = extractor
+        self._prepared = prepared
+        self._options = options
+        self._wanted_clips = self._heard_clips = 0
+
+    async def run(self, *, tracks_max: int) -> None:
+        """Ends with the job COMPLETED.
+
+        Raises:
+            ResonanceError: why there is no taste; Unavailable where another attempt may succeed.
+        """
+        await self._list(tracks_max)
+        self._check_chosen()
+        await self._each_track(None, self._recall)
+        await self._prepare(frozenset(track.index for track in self._tracks) - self._prepared.keys())
+        while True:
+            try:
+                taste = await self._extract()
+                break
+            except _NotPrepared as missing:
+                await self._prepare(missing.indices)
+        await self._ledger.now(partial(_completed, taste=taste))
+
+    @property
+    def _job(self) -> Job:
+        return self._ledger.job
+
+    @property
+    def _tracks(self) -> list[JobTrack]:
+        """The tracks that shall be heard and have not failed."""
+        return [track for track in self._job.usable_tracks if is_chosen(self._options, track.index)]
+
+    def _check_chosen(self) -> None:
+        count = len(self._job.tracks)
+        for place, stretch in enumerate(self._options.ranges):
+            if stretch.track_index >= count and is_chosen(self._options, stretch.track_index):
+                message = (
+                    f"Range {place + 1} names track {stretch.track_index}; the playlist has {count}, counted from 0."
+                )
+                raise InvalidInput(message, reason="RANGE_OUTSIDE_PLAYLIST")
+
+    async def _list(self, tracks_max: int) -> None:
+        """Reads the source once: a job that was taken over keeps the tracks, and the failures, that it has."""
+        if self._job.tracks:
+            return
+        await self._ledger.now(partial(Job.moved, state=JobState.DOWNLOADING))
+        playlist = await self._source.playlist()
+        tracks = tuple(
+            JobTrack(index=index, title=plain_title(track.title), locator=track.locator)
+            for index, track in enumerate(playlist.tracks[:tracks_max])
+        )
+        if not tracks:
+            raise FailedPrecondition("There are no tracks behind this link.", reason="NO_TRACKS")
+        notice = _left_out(playlist.track_count, len(tracks))
+        await self._ledger.now(
+            lambda job: job.moved(tracks=tracks, title=job.title or plain_title(playlist.title), notice=notice)
+        )
+
+    async def _each_track(
+        self,
+        state: JobState | None,
+        step: Callable[[JobTrack], Awaitable[None]],
+        indices: frozenset[int] | None = None,
+        progress_after: float = 0.0,
+    ) -> None:
+        """Takes tracks through one step. A track that fails says why and is left behind."""
+        tracks = [track for track in self._tracks if indices is None or track.index in indices]
+        progress_before = self._job.progress
+        for number, track in enumerate(tracks, start=1):
+            if state is not None:
+                await self._ledger.now(partial(_begun, index=track.index, state=state))
+            try:
+                await step(track)
+            except ResonanceError as error:
+                if not _is_the_tracks_own(error):
+                    raise
+                await self._ledger.now(partial(_failed, index=track.index, fault=Fault.of(error)))
+            share = progress_before + (progress_after - progress_before) * number / len(tracks)
+            self._ledger.soon(partial(Job.moved, progress=share))
+        if not self._tracks:
+            raise _all_failed(self._job)
+
+    async def _recall(self, track: JobTrack) -> None:
+        if (known := await self._preparer.recall(track)) is not None:
+            self._keep(known)
+
+    async def _prepare(self, indices: frozenset[int]) -> None:
+        await self._each_track(JobState.DOWNLOADING, self._preparer.fetch, indices, _DOWNLOADED)
+        await self._each_track(JobState.PREPROCESSING, self._decode, indices, _PREPARED)
+
+    async def _decode(self, track: JobTrack) -> None:
+        self._prepared.pop(track.index, None)
+        self._keep(await self._preparer.decode(track))
+
+    def _keep(self, track: PreparedTrack) -> None:
+        self._prepared[track.index] = track
+        found = {"duration_s": track.duration_s, "clips_total": len(track.clips), "sound": track.sound}
+        self._ledger.soon(lambda job: job.with_track(track.index, **found))
+
+    async def _extract(self) -> dict[str, Any]:
+        job = await self._ledger.now(partial(_extracting, indices=[track.index for track in self._tracks]))
+        tracks = [self._prepared[track.index] for track in self._tracks]
+        extraction = ExtractionRequest(taste_id=job.job_id, title=job.title, options=job.options, tracks=tracks)
+        return await self._extractor.extract(extraction, self._hear)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Planned):
+            self._plan(event.track_indices, event.clips_known)
+        elif isinstance(event, ClipsRead):
+            self._heard_clips += 1
+            self._ledger.soon(self._clips_heard(event))
+        elif isinstance(event, TrackRefused):
+            self._ledger.soon(partial(_failed, index=event.track_index, fault=event.fault))
+
+    def _plan(self, wanted: frozenset[int], clips_known: Mapping[int, int]) -> None:
+        absent = frozenset(at for at in wanted if self._prepared[at].path is None)
+        if absent:
+            raise _NotPrepared(absent)
+        self._wanted_clips = sum(len(self._prepared[at].clips) for at in wanted)
+        self._heard_clips = sum(clips_known.values())
+        self._ledger.soon(partial(_heard_whole, indices=[at for at in self._prepared if at not in wanted]))
+
+    def _clips_heard(self, event: ClipsRead) -> Callable[[Job], Job]:
+        share = min(1.0, self._heard_clips / max(1, self._wanted_clips))
+        progress = _PREPARED + (_HEARD - _PREPARED) * share
+        state = JobState.UPLOADING if share == 1.0 else JobState.EXTRACTING
+        return lambda job: job.with_track(event.track_index, clips_done=event.clips_done).moved(
+            state=state, progress=progress
+        )
+
+
+def _left_out(there: int | None, taken: int) -> str:
+    """What a listener should know about a long playlist. The rule: the first tracks, in the playlist's own order."""
+    if there is None or there <= taken:
+        return ""
+    return f"The playlist has {there} tracks; the first {taken}, in its own order, were taken."
+
+
+def _is_the_tracks_own(error: ResonanceError) -> bool:
+    """Whether the error speaks of the track. What speaks of this system ends the attempt, not the track."""
+    return not isinstance(error, Unavailable | NotFound) and (
+        not isinstance(error, DataLoss) or error.reason == "UPLOAD_DAMAGED"
+    )
+
+
+def _all_failed(job: Job) -> ResonanceError:
+    faults = [track.error for track in job.tracks if track.error is not None]
+    first = faults[0]
+    if len(faults) == 1:
+        return FailedPrecondition(first.message, reason=first.reason)
+    message = f"None of the {len(faults)} tracks could be used. The first: {first.message}"
+    return FailedPrecondition(message, reason="NO_USABLE_TRACKS")
+
+
+def _begun(job: Job, index: int, state: JobState) -> Job:
+    return job.moved(state=state).with_track(index, state=state)
+
+
+def _failed(job: Job, index: int, fault: Fault) -> Job:
+    return job.with_track(index, state=JobState.FAILED, error=fault)
+
+
+def _extracting(job: Job, indices: list[int]) -> Job:
+    for index in indices:
+        job = job.with_track(index, state=JobState.EXTRACTING)
+    return job.moved(state=JobState.EXTRACTING)
+
+
+def _heard_whole(job: Job, indices: list[int]) -> Job:
+    for index in indices:
+        job = job.with_track(index, state=JobState.COMPLETED, clips_done=job.tracks[index].clips_total)
+    return job
+
+
+def _completed(job: Job, taste: dict[str, Any]) -> Job:
+    job = _heard_whole(job, [track.index for track in job.usable_tracks])
+    return job.moved(state=JobState.COMPLETED, progress=1.0, taste=taste)

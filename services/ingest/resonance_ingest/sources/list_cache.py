@@ -1,0 +1,50 @@
+"""What a link listed a moment ago, so that the same playlist sent twice is answered without asking the site again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from resonance.errors import DataLoss, NotFound
+from resonance.ids import canonical_digest
+from resonance.store import ObjectStore
+from resonance_ingest.sources.source import Playlist, SourceTrack
+
+
+class ListCache:
+    """A cache in the object store. A list is young for `keep_s` seconds by the clock that stamped it; 0 keeps none."""
+
+    def __init__(self, store: ObjectStore, *, keep_s: float, now_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._keep_ms = keep_s * 1000
+        self._now_ms = now_ms
+
+    async def find(self, url: str) -> Playlist | None:
+        """The list behind a link, where it was read a moment ago."""
+        if not self._keep_ms:
+            return None
+        try:
+            plain = json.loads((await self._store.get(_key(url))).data)
+            if not 0 <= self._now_ms() - plain["at_ms"] < self._keep_ms:
+                return None
+            tracks = tuple(SourceTrack(**track) for track in plain["tracks"])
+            return Playlist(title=plain["title"], tracks=tracks, track_count=plain["track_count"])
+        except (NotFound, DataLoss, ValueError, TypeError, KeyError):
+            return None
+
+    async def remember(self, url: str, playlist: Playlist) -> None:
+        """Notes what a link listed."""
+        if not self._keep_ms:
+            return
+        tracks = [{"title": track.title, "locator": track.locator} for track in playlist.tracks]
+        plain = {
+            "title": playlist.title,
+            "tracks": tracks,
+            "track_count": playlist.track_count,
+            "at_ms": self._now_ms(),
+        }
+        await self._store.put(_key(url), json.dumps(plain).encode())
+
+
+def _key(url: str) -> str:
+    return f"lists/{canonical_digest({'url': url.strip()})}"

@@ -1,0 +1,107 @@
+"""Words to sliders by Gemini, spoken to over its own protocol, and by the grammar where it fails."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.gemini import KEY, GeminiServer, gemini_server
+
+from resonance.errors import InvalidInput
+from resonance.settings import Settings
+from resonance.steering.sliders import SLIDER_NAMES
+from resonance_extract.gemini import open_gemini
+from resonance_extract.refiner import Refiner
+
+NOW = {"bass_resonance": 0.4, "emotional_tension": 0.2}
+BEFORE = {"energy": 0.5}
+B, E = "bass_resonance", "energy"
+
+
+def settings_for(server: GeminiServer, **fields: object) -> Settings:
+    return Settings(gemini_api_key=KEY, gemini_url=server.url, gemini_s_max=2.0, **fields)  # type: ignore[arg-type]
+
+
+async def test_gemini_is_asked_under_a_schema_and_its_positions_are_taken() -> None:
+    async with gemini_server() as server:
+        server.answers = [
+            {"understood": True, "positions": [{"slider": "bass_resonance", "position": 0.9, "words": "like a cellar"}]}
+        ]
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        found = await Refiner(gemini).refine("make it sound like a cellar", NOW, None)
+        await gemini.close()
+    assert [(change.slider, change.before, change.after) for change in found.changes] == [(B, 0.4, 0.9)]
+    assert found.source == "gemini-2.5-flash"
+    assert "like a cellar" in found.explanation
+    (asked,) = server.asked
+    config = asked["generationConfig"]
+    assert config["responseMimeType"] == "application/json"
+    schema = config["responseSchema"]
+    assert set(schema["required"]) == {"understood", "positions"}
+    names = schema["properties"]["positions"]["items"]["properties"]["slider"]["enum"]
+    assert names == list(SLIDER_NAMES)
+    wish = json.loads(asked["contents"][0]["parts"][0]["text"])
+    assert wish["wish"] == "make it sound like a cellar"
+    assert wish["sliders"][B] == 0.4
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        500,
+        429,
+        None,
+        "this is not JSON",
+        {"understood": True, "positions": [{"slider": "bass_resonance", "position": 7, "words": ""}]},
+        {"understood": True, "positions": [{"slider": "loudness", "position": 0, "words": ""}]},
+    ],
+    ids=["error", "quota", "silence", "prose", "out of range", "no such slider"],
+)
+async def test_where_gemini_fails_the_grammar_reads_the_words_and_says_so(answer: object) -> None:
+    async with gemini_server() as server:
+        server.answers = [answer] * 8  # type: ignore[list-item]
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        found = await Refiner(gemini).refine("more bass", NOW, None)
+        await gemini.close()
+    assert found.source == "grammar"
+    assert found.sliders[B] == 0.7
+    assert "could not be asked" in found.explanation
+    assert server.asked
+
+
+async def test_a_wrong_key_falls_back_too_and_never_shows_the_key() -> None:
+    async with gemini_server() as server:
+        settings = Settings(gemini_api_key="wrong", gemini_url=server.url)
+        assert "wrong" not in repr(settings)
+        gemini = open_gemini(settings)
+        assert gemini is not None
+        found = await Refiner(gemini).refine("less bass", NOW, None)
+        await gemini.close()
+    assert found.source == "grammar"
+
+
+async def test_gemini_may_say_that_it_did_not_understand() -> None:
+    async with gemini_server() as server:
+        server.answers = [{"understood": False, "positions": []}]
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        with pytest.raises(InvalidInput) as caught:
+            await Refiner(gemini).refine("what is the capital of France", NOW, None)
+        await gemini.close()
+    assert caught.value.reason == "NOT_UNDERSTOOD"
+
+
+async def test_going_back_asks_nobody() -> None:
+    async with gemini_server() as server:
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        found = await Refiner(gemini).refine("undo", NOW, BEFORE)
+        await gemini.close()
+    assert found.sliders[E] == 0.5
+    assert not server.asked
+
+
+def test_without_a_key_there_is_no_gemini() -> None:
+    assert open_gemini(Settings()) is None
