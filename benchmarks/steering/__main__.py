@@ -20,15 +20,15 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
 
 from .analysis import Analysis
-from .cells import Cell, held_cells, said_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
+from .bench_directions import Workshop, open_workshop
+from .grid import Cell, held_cells, said_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
 from .judges import teach
 from .kinds import NAMES
 from .latency import knob_to_ear
 from .playlists import marks, render_playlists
+from .renderer import WHOLE, Share, Studio
 from .report import write_report
 from .sizes import SIZES, Size
-from .studio import WHOLE, Share, Studio
-from .workshop import Workshop, open_workshop
 
 RESULTS = Path(__file__).parents[1] / "results"
 PARTS = ("sliders", "said", "live", "tastes", "stacking", "variants", "held")

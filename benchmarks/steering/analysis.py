@@ -14,7 +14,8 @@ from resonance.steering.sliders import SLIDER_NAMES
 from resonance_extract.calibration.frechet import frechet_ratio
 from resonance_extract.calibration.quality import Quality, failed_gates
 
-from .cells import (
+from .bench_directions import HALVES, Workshop, cosine
+from .grid import (
     TASTE_KINDS,
     Cell,
     held_cells,
@@ -27,11 +28,10 @@ from .cells import (
 )
 from .judges import Judges
 from .playlists import TRACKS
+from .renderer import Studio
 from .scorers import OWN
 from .sizes import Size
 from .steps import uneven
-from .studio import Studio
-from .workshop import HALVES, Workshop, cosine
 
 Array = NDArray[np.float64]
 HALF_NORMAL = float(np.sqrt(2 / np.pi))  # the mean absolute value of a standard normal variable

@@ -24,10 +24,10 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.adaptive import AdaptiveSteering
 from resonance_model.steering.stacking import Stacked, WeightedDirection, stack
 
-from .cells import Cell
+from .bench_directions import Workshop
+from .grid import Cell
 from .judges import Judges
 from .scorers import RATE_HZ, scores_of
-from .workshop import Workshop
 
 SLOTS = 8
 WINDOWS_S = 10.0

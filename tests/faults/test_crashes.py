@@ -28,7 +28,7 @@ def decode_children(data_dir: Path) -> list[str]:
             line = path.read_text().replace("\0", " ")
         except OSError:
             continue
-        if "decode_child" in line and str(data_dir) in line:
+        if "decode_worker" in line and str(data_dir) in line:
             found.append(line)
     return found
 

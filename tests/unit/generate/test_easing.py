@@ -22,7 +22,9 @@ FRAMES = 120
 FAR = -1e6  # a baseline from which all music lies far beyond the target
 
 
-def params_of(model: LoadedModel, *, strength: float = 1.0, prompt: str = "jazz", base: float = FAR) -> GenerationParams:
+def params_of(
+    model: LoadedModel, *, strength: float = 1.0, prompt: str = "jazz", base: float = FAR
+) -> GenerationParams:
     steering = torch.zeros(model.config.layer_count, 2, model.config.hidden_size)
     steering[:, 0] = strength
     return GenerationParams(

@@ -13,7 +13,8 @@ from support.faulty_store import FaultKind, FaultyStore
 
 from resonance.errors import Conflict, DataLoss, NotFound, Unavailable
 from resonance.store import MemoryStore
-from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack, UploadedFile, from_json, job_store, to_json
+from resonance_ingest.jobs import job_store
+from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack, UploadedFile, from_json, to_json
 from resonance_ingest.jobs.job_store import JobStore, LeaseLost
 
 

@@ -14,9 +14,9 @@ from resonance.store import ObjectStore
 from resonance.store.keys import checkpoint_key, request_key, take_key
 from resonance.store.owned import OwnedStore
 from resonance.store.token_document import codes_document
+from resonance_generate.takes import library as takes_module
 from resonance_generate.takes.checkpoint_sweeper import TakeCheckpointSweeper
 from resonance_generate.takes.library import TakeLibrary
-from resonance_generate.takes.library import library as takes_module
 
 DAY_MS = 86_400_000
 CODES = np.arange(8, dtype=np.int64).reshape(4, 2)
