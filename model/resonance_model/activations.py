@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -17,52 +16,12 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.recorder import ActivationRecorder, ActivationStats
 
 NEUTRAL_PROMPT = "music"
-# Clips that go through the model at once. More does not pay on a CPU: docs/decisions/clips-one-by-one.md has the figures.
-BATCH = 1
 
 
 @torch.inference_mode()
 def read_clip(model: LoadedModel, samples: Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
     """What the layers say of a clip, mono `[samples]` at the model's rate: a teacher-forced pass, nothing is generated."""
     return read_codes(model, model.codec.encode(samples), prompt=prompt)
-
-
-@torch.inference_mode()
-def read_clips(
-    model: LoadedModel, clips: Sequence[Tensor], *, prompt: str = NEUTRAL_PROMPT, batch: int = BATCH
-) -> list[ActivationStats]:
-    """What the layers say of several clips; neighbours of one length go through `batch` at a time.
-
-    With 1 it is exactly what `read_clip` says. With more, sums differ in their last bits (a relative 1e-5 at most, held by a test).
-    """
-    heard: list[ActivationStats] = []
-    for _, run in groupby(clips, len):
-        same = list(run)
-        for start in range(0, len(same), batch):
-            part = same[start : start + batch]
-            if len(part) == 1:
-                heard.append(read_clip(model, part[0], prompt=prompt))
-            else:
-                heard += _hear_together(model, torch.stack(part), prompt)
-    return heard
-
-
-def _hear_together(model: LoadedModel, clips: Tensor, prompt: str) -> list[ActivationStats]:
-    config = model.config
-    codes = model.codec.encode_all(clips).to(model.decoder.device)
-    inputs = [
-        delayed_inputs(
-            each,
-            start_token=config.start_token,
-            step_count=each.shape[1] + config.delay_max,
-            channel_count=config.channel_count,
-        )
-        for each in codes
-    ]
-    listeners = [ActivationRecorder(config.layer_count, config.hidden_size) for _ in inputs]
-    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
-    model.decoder.hear(conditioning, torch.stack(inputs), listeners)
-    return [listener.heard() for listener in listeners]
 
 
 @torch.inference_mode()

@@ -38,9 +38,3 @@ def delayed_inputs(codes: Tensor, *, start_token: int, step_count: int, channel_
         count = max(0, min(frame_count, step_count - first))
         inputs[codebook, first : first + count] = codes[codebook, :count]
     return inputs
-
-
-def undelayed(steps: Tensor, *, frame_count: int, channel_count: int = 1) -> Tensor:
-    """The frames said in `steps` `[codebooks, steps]`, where column p is the output of step p: `[codebooks, frames]`."""
-    delays = [codebook_delay(codebook, channel_count) for codebook in range(steps.shape[0])]
-    return torch.stack([row[delay : delay + frame_count] for row, delay in zip(steps, delays, strict=True)])

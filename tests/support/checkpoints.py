@@ -71,7 +71,7 @@ _WORDS = [
     "melody",
     "chords",
     "groove",
-    "calibration_jobing",
+    "studying",
     "sleep",
     "dance",
 ]

@@ -50,12 +50,9 @@ class Codec:
     @torch.inference_mode()
     def encode(self, samples: Tensor) -> Tensor:
         """Codes `[codebooks, frames]` of mono samples `[samples]` at the model's rate; both channels hear them alike."""
-        return self.encode_all(samples[None])[0]
-
-    @torch.inference_mode()
-    def encode_all(self, clips: Tensor) -> Tensor:
-        """Codes `[clips, codebooks, frames]` of clips of one length, `[clips, samples]`, in one pass."""
-        return self.parts.encode(clips[:, None].to(self.parts.device)).repeat_interleave(self.channel_count, dim=1)
+        return self.parts.encode(samples[None, None].to(self.parts.device)).repeat_interleave(
+            self.channel_count, dim=1
+        )[0]
 
     def open_stream(self) -> DecodeStream | ChannelStreams:
         """A fresh stream at frame 0."""

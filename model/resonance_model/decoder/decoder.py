@@ -14,7 +14,6 @@ from resonance_model.config import CONDITIONAL, DecoderConfig
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.positions import sinusoidal_positions
 from resonance_model.linear import Linear
-from resonance_model.steering.recorder import ActivationRecorder
 from resonance_model.text_encoder import TOKENS_MAX
 
 Norm = tuple[Tensor, Tensor]
@@ -169,38 +168,6 @@ class Decoder:
         self.read_prefix(slot, slot.prefix_left)
         hidden = self._read_hidden(slot, self.embedding(tokens).expand(slot.row_count, -1, -1), is_music=True)
         return self.logits(hidden) if with_logits else None
-
-    def hear(self, conditioning: Conditioning, tokens: Tensor, listeners: Sequence[ActivationRecorder]) -> None:
-        """Reads several clips at once under one text, and tells each clip's states to its listener; no cache is kept.
-
-        A clip's statistics are those of `read`, to the last bits: the processor may add up larger products in another order.
-
-        Args:
-            conditioning: every clip is read under it, in the conditional row alone.
-            tokens: inputs `[clips, codebooks, steps]`.
-            listeners: one for each clip.
-        """
-        hidden = torch.stack([self.embedding(clip) for clip in tokens])
-        if conditioning.prefix is not None:
-            before = conditioning.prefix[CONDITIONAL].expand(len(tokens), -1, -1)
-            hidden = torch.cat([before, hidden], dim=1)
-        hidden = hidden + self.positions[: hidden.shape[1]]
-        heads = (self.config.head_count, self.config.head_size)
-        for index, layer in enumerate(self.weights.layers):
-            fused = layer.self_qkv(self.norm(hidden, layer.self_norm)).unflatten(-1, (3, *heads))
-            query, keys, values = fused.permute(2, 0, 3, 1, 4)
-            attended = F.scaled_dot_product_attention(query, keys, values, is_causal=True)
-            hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
-            if layer.cross is not None:
-                query = layer.cross.query(self.norm(hidden, layer.cross.norm)).unflatten(-1, heads).transpose(1, 2)
-                attended = self._attend_text(index, query, conditioning)
-                added = layer.cross.out(attended.transpose(1, 2).flatten(2))
-                hidden = hidden + added
-                for clip, listener in zip(added, listeners, strict=True):
-                    listener.hear_words(index, clip)
-            hidden = hidden + self.feed_forward(layer, hidden)
-            for clip, listener in zip(hidden, listeners, strict=True):
-                listener.hear(index, clip[conditioning.prefix_count :])
 
     def _before_the_music(
         self, texts: Tensor, bias: Tensor | None, tune: Tensor | None, weights: MelodyWeights

@@ -11,15 +11,16 @@ import torch
 from support.takes import PROMPTS, codes_alone, run, sizes_read, voice_of
 
 from resonance_model.decoder.sequence import TokenSequence, advance
-from resonance_model.delays import count_steps, delayed_inputs, undelayed
+from resonance_model.delays import count_steps, delayed_inputs
 from resonance_model.loaded_model import LoadedModel
 
 
-def test_delaying_and_undelaying_is_the_identity() -> None:
+def test_each_codebook_is_read_one_step_and_its_delay_later() -> None:
     codes = torch.arange(4 * 7).view(4, 7)
     steps = count_steps(7, 4)
     inputs = delayed_inputs(codes, start_token=-1, step_count=steps + 1)
-    assert torch.equal(undelayed(inputs[:, 1:], frame_count=7), codes)
+    read = torch.stack([row[1 + delay : 8 + delay] for delay, row in enumerate(inputs)])
+    assert torch.equal(read, codes)
     assert inputs[:, 0].tolist() == [-1] * 4
     assert inputs[3, :4].tolist() == [-1] * 4
     assert inputs[0, -1].item() == -1
