@@ -60,15 +60,15 @@ def _measure(
     model.library.enc_to_dec_proj.half().cuda()
     model.library.text_encoder.half()
     steps = frames + model.config.delay_max
-    stage = open_static_batch(model.decoder, place_count=_PLACES)
-    assert stage is not None
+    static_batch = open_static_batch(model.decoder, place_count=_PLACES)
+    assert static_batch is not None
     source = torch.empty(_COPIED_BYTES, dtype=torch.uint8, device="cuda")
     arms: dict[str, Arm] = {
         "hf_generate": partial(generate_by_library, model, steps),
         "hf_generate_static_cache": partial(generate_by_library, model, steps, cache_implementation="static"),
         "eager": partial(_play, model, None, frames, 1),
-        "graphs": partial(_play, model, stage, frames, 1),
-        "graphs_8": partial(_play, model, stage, frames, _PLACES),
+        "graphs": partial(_play, model, static_batch, frames, 1),
+        "graphs_8": partial(_play, model, static_batch, frames, _PLACES),
         "copy": partial(_copy, source, torch.empty_like(source)),
     }
     timings = interleaved(arms, rounds=rounds)
@@ -99,9 +99,9 @@ def _copy(source: torch.Tensor, target: torch.Tensor) -> None:
 
 
 @torch.inference_mode()
-def _play(model: LoadedModel, stage: StaticBatch | None, frames: int, count: int) -> None:
+def _play(model: LoadedModel, static_batch: StaticBatch | None, frames: int, count: int) -> None:
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
-    voices = [
+    sequences = [
         TokenSequence(
             model.decoder,
             CacheSlot(model.config, conditioning),
@@ -112,7 +112,7 @@ def _play(model: LoadedModel, stage: StaticBatch | None, frames: int, count: int
         )
         for seed in range(count)
     ]
-    if stage is not None:
-        stage.seat([voice.slot for voice in voices])
-    while not voices[0].is_finished:
-        advance(model.decoder, voices, stage)
+    if static_batch is not None:
+        static_batch.assign([sequence.slot for sequence in sequences])
+    while not sequences[0].is_finished:
+        advance(model.decoder, sequences, static_batch)

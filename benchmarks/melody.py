@@ -66,33 +66,33 @@ def _conditioning(model: LoadedModel, tune: Tensor | None) -> Conditioning:
 
 @torch.inference_mode()
 def _begun(model: LoadedModel, tune: Tensor | None, held: int = 0) -> TokenSequence:
-    """A voice whose prefix is read, and that has said so many frames."""
+    """A sequence whose prefix is read, and that has said so many frames."""
     sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=1)
     slot = CacheSlot(model.config, _conditioning(model, tune))
-    voice = TokenSequence(model.decoder, slot, sampling, frame_count=None, window_steps=1504, context_frames=750)
-    _prime(voice)
+    sequence = TokenSequence(model.decoder, slot, sampling, frame_count=None, window_steps=1504, context_frames=750)
+    _prime(sequence)
     for _ in range(held):
-        advance(model.decoder, [voice])
-    return voice
+        advance(model.decoder, [sequence])
+    return sequence
 
 
 @torch.inference_mode()
-def _steps(voice: TokenSequence, model: LoadedModel, steps: int) -> None:
+def _steps(sequence: TokenSequence, model: LoadedModel, steps: int) -> None:
     for _ in range(steps):
-        advance(model.decoder, [voice])
+        advance(model.decoder, [sequence])
 
 
 @torch.inference_mode()
-def _change(voice: TokenSequence, model: LoadedModel, tune: Tensor) -> None:
+def _change(sequence: TokenSequence, model: LoadedModel, tune: Tensor) -> None:
     """Another tune under way: conditions anew, and the music so far read again behind them."""
-    voice.take_up(_conditioning(model, tune.roll(1, dims=1)))
-    _prime(voice)
+    sequence.set_conditioning(_conditioning(model, tune.roll(1, dims=1)))
+    _prime(sequence)
 
 
 @torch.inference_mode()
-def _prime(voice: TokenSequence) -> None:
-    while voice.is_priming:
-        voice.prime(_SLICE)
+def _prime(sequence: TokenSequence) -> None:
+    while sequence.needs_prefill:
+        sequence.prefill(_SLICE)
 
 
 @torch.inference_mode()

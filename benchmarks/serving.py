@@ -131,7 +131,7 @@ def _structural(model: LoadedModel) -> float:
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
     sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=model.description.sampling.top_k, seed=1)
     frames = FIRST_CHUNK_FRAMES + 4
-    voice = TokenSequence(
+    sequence = TokenSequence(
         model.decoder,
         CacheSlot(model.config, conditioning),
         sampling,
@@ -139,7 +139,7 @@ def _structural(model: LoadedModel) -> float:
         window_steps=1504,
         context_frames=750,
     )
-    while not voice.is_finished:
-        advance(model.decoder, [voice])
-    model.codec.open_stream().push(voice.frames(0, frames))
+    while not sequence.is_finished:
+        advance(model.decoder, [sequence])
+    model.codec.open_stream().push(sequence.frames(0, frames))
     return time.perf_counter() - started_s

@@ -109,7 +109,7 @@ def measured_law(model: LoadedModel, slots: int, steps: int = 60) -> tuple[StepL
     samples: dict[int, list[float]] = {count: [] for count in counts}
     for _ in range(3):
         for count in counts:
-            voices = [
+            sequences = [
                 TokenSequence(
                     model.decoder,
                     CacheSlot(model.config, conditioning),
@@ -122,7 +122,7 @@ def measured_law(model: LoadedModel, slots: int, steps: int = 60) -> tuple[StepL
             ]
             for step in range(250 + steps):
                 started_s = time.perf_counter()
-                advance(model.decoder, voices)
+                advance(model.decoder, sequences)
                 if step >= 250:
                     samples[count].append(time.perf_counter() - started_s)
     medians = {count: float(np.median(times)) for count, times in samples.items()}

@@ -89,16 +89,16 @@ class _Decoded:
 @torch.inference_mode()
 def _ours(model: LoadedModel, frames: int, *, count: int, is_steered: bool = False) -> None:
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
-    config, voices = model.config, []
+    config, sequences = model.config, []
     for seed in range(count):
         steering = torch.randn(config.layer_count, 2, config.hidden_size) * 0.01 if is_steered else None
         sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=seed)
         slot = CacheSlot(config, conditioning, steering=steering)
-        voices.append(
+        sequences.append(
             TokenSequence(model.decoder, slot, sampling, frame_count=frames, window_steps=1504, context_frames=750)
         )
-    while not voices[0].is_finished:
-        advance(model.decoder, voices)
+    while not sequences[0].is_finished:
+        advance(model.decoder, sequences)
 
 
 @torch.inference_mode()

@@ -27,9 +27,9 @@ def read_clip(model: LoadedModel, samples: Tensor, *, prompt: str = NEUTRAL_PROM
 @torch.inference_mode()
 def read_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
     """What the layers say of codes `[codebooks, frames]` under the prompt; the conditional row alone."""
-    listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+    recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
     conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
-    slot = CacheSlot(model.config, conditioning, listener=listener, row_count=1)
+    slot = CacheSlot(model.config, conditioning, recorder=recorder, branch_count=1)
     steps = codes.shape[1] + model.config.delay_max
     inputs = delayed_inputs(
         codes.to(model.decoder.device),
@@ -38,7 +38,7 @@ def read_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMP
         channel_count=model.config.channel_count,
     )
     model.decoder.read(slot, inputs)
-    return listener.heard()
+    return recorder.stats()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class RenderingScore:
     """What the unsteered model makes of a rendering: its layers' statistics, the mean log-probability (nats) of its tokens under its own
     prompt, and `ratio`, how much likelier (nats a token) the positive prompts of some pairs make them than the negative ones."""
 
-    heard: ActivationStats
+    stats: ActivationStats
     log_likelihood: float
     ratio: float
 
@@ -59,12 +59,12 @@ def score_rendering(
     pair: the model as a judge of its own words (a generative classifier, as in Li et al. 2023, "Your diffusion model is secretly a
     zero-shot classifier")."""
     codes = model.codec.encode(samples)
-    heard, log_likelihood = score_codes(model, codes, prompt=prompt)
+    stats, log_likelihood = score_codes(model, codes, prompt=prompt)
     ratios = [
         score_codes(model, codes, prompt=more)[1] - score_codes(model, codes, prompt=less)[1] for more, less in pairs
     ]
     ratio = sum(ratios) / len(ratios) if ratios else 0.0
-    return RenderingScore(heard=heard, log_likelihood=log_likelihood, ratio=ratio)
+    return RenderingScore(stats=stats, log_likelihood=log_likelihood, ratio=ratio)
 
 
 @torch.inference_mode()
@@ -72,9 +72,9 @@ def score_codes(model: LoadedModel, codes: Tensor, *, prompt: str) -> tuple[Acti
     """What the unsteered model makes of codes `[codebooks, frames]`: its layers' statistics, and the mean log-probability (nats) of the
     tokens under the prompt and without guidance."""
     codes = codes.to(model.decoder.device)
-    listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+    recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
     conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
-    slot = CacheSlot(model.config, conditioning, listener=listener, row_count=1)
+    slot = CacheSlot(model.config, conditioning, recorder=recorder, branch_count=1)
     books, frames = codes.shape
     config = model.config
     inputs = delayed_inputs(
@@ -90,7 +90,7 @@ def score_codes(model: LoadedModel, codes: Tensor, *, prompt: str) -> tuple[Acti
         scores[delay : delay + frames, book].gather(1, codes[book][:, None]).mean()
         for book, delay in enumerate(codebook_delay(book, config.channel_count) for book in range(books))
     ]
-    return listener.heard(), float(torch.stack(told).mean())
+    return recorder.stats(), float(torch.stack(told).mean())
 
 
 @torch.inference_mode()
@@ -98,10 +98,10 @@ def generate_and_read(
     model: LoadedModel, prompts: list[str], *, frame_count: int, seed: int
 ) -> list[tuple[Tensor, ActivationStats]]:
     """Generates one take per prompt in one batch; returns each take's codes and what its layers said meanwhile."""
-    voices, listeners = [], []
+    sequences, recorders = [], []
     for index, states in enumerate(model.encode_text(prompts)):
-        listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
-        slot = CacheSlot(model.config, model.decoder.condition([(states, 1.0)]), listener=listener)
+        recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+        slot = CacheSlot(model.config, model.decoder.condition([(states, 1.0)]), recorder=recorder)
         sampling = Sampling(
             guidance_scale=model.description.sampling.guidance_scale,
             temperature=model.description.sampling.temperature,
@@ -109,10 +109,13 @@ def generate_and_read(
             seed=seed + index,
         )
         steps = frame_count + model.config.delay_max
-        voices.append(
+        sequences.append(
             TokenSequence(model.decoder, slot, sampling, frame_count=frame_count, window_steps=steps, context_frames=0)
         )
-        listeners.append(listener)
-    while not voices[0].is_finished:
-        advance(model.decoder, voices)
-    return [(voice.frames(0, frame_count), listener.heard()) for voice, listener in zip(voices, listeners, strict=True)]
+        recorders.append(recorder)
+    while not sequences[0].is_finished:
+        advance(model.decoder, sequences)
+    return [
+        (sequence.frames(0, frame_count), recorder.stats())
+        for sequence, recorder in zip(sequences, recorders, strict=True)
+    ]

@@ -267,16 +267,16 @@ def test_our_pass_hears_what_hooks_on_lm_transformer_layers_hear(model: LoadedMo
     lm, books = model.library.lm, model.config.codebook_count
     codes = torch.randint(0, 64, (books, 40))
     channels = model.config.channel_count
-    listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+    recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
     inputs = delayed_inputs(codes, start_token=64, step_count=count_steps(40, books, channels), channel_count=channels)
     attributes = [ConditioningAttributes(text={"description": PROMPT})]
     attributes[0].wav["self_wav"] = WavCondition(torch.zeros(1, 1, 1), torch.tensor([0]), [16_000], [None])
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
-    hooks = forward_hooks(decoder_layers(model.library), listener, first_position=conditioning.prefix_count)
+    hooks = forward_hooks(decoder_layers(model.library), recorder, first_position=conditioning.prefix_count)
     with torch.inference_mode(), hooks:
         conditions = lm.condition_provider(lm.condition_provider.tokenize(attributes))
         lm(inputs[None], [], conditions)
-    ours, theirs = read_codes(model, codes, prompt=PROMPT), listener.heard()
+    ours, theirs = read_codes(model, codes, prompt=PROMPT), recorder.stats()
     torch.testing.assert_close(ours.mean, theirs.mean, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(ours.variance, theirs.variance, atol=1e-4, rtol=1e-3)
 
@@ -287,10 +287,10 @@ def test_the_debug_model_generates_with_hooks_and_is_refused_with_its_reasons() 
 
     library = MusicGen.get_pretrained("debug", device="cpu")
     library.set_generation_params(duration=1.0, use_sampling=False)
-    listener = ActivationRecorder(2, 16)
-    with forward_hooks(decoder_layers(library), listener):
+    recorder = ActivationRecorder(2, 16)
+    with forward_hooks(decoder_layers(library), recorder):
         sound = library.generate(["drums"])
     assert sound.shape[-1] > 0
-    assert listener.heard().count > 10
+    assert recorder.stats().count > 10
     with pytest.raises(Unsupported, match="normalises after"):
         take_apart(library, "debug", Settings())

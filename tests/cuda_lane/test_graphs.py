@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from support.gates import MOMENTS, ROWS, joins_of, wishes_of
-from support.takes import PROMPTS, codes_alone, run, voice_of
+from support.takes import PROMPTS, codes_alone, run, build_sequence
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
@@ -36,10 +36,10 @@ def exact(tiny_folder: Path) -> LoadedModel:
     return loaded(tiny_folder, "fp32")
 
 
-def stage_of(model: LoadedModel, places: int = 8) -> StaticBatch:
-    stage = open_static_batch(model.decoder, place_count=places)
-    assert stage is not None
-    return stage
+def build_static_batch(model: LoadedModel, places: int = 8) -> StaticBatch:
+    static_batch = open_static_batch(model.decoder, place_count=places)
+    assert static_batch is not None
+    return static_batch
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -48,24 +48,27 @@ def test_graphed_tokens_are_the_cpus(exact: LoadedModel, tiny: LoadedModel, rows
     """Also: who joins or leaves changes nobody, since the CPU's are those of each alone."""
     wishes = wishes_of(exact, rows)
     options: list[dict[str, Any]] = [wish.options(temperature=float(place % 2)) for place, wish in enumerate(wishes)]
-    voices = [voice_of(exact, wish.prompt, **each) for wish, each in zip(wishes, options, strict=True)]
-    run(exact, voices, joins_of(exact, moment, rows), stage=stage_of(exact))
-    for wish, each, voice in zip(wishes, options, voices, strict=True):
-        assert torch.equal(voice.frames(0, wish.frame_count), codes_alone(tiny, wish.prompt, **each))
+    sequences = [build_sequence(exact, wish.prompt, **each) for wish, each in zip(wishes, options, strict=True)]
+    run(exact, sequences, joins_of(exact, moment, rows), static_batch=build_static_batch(exact))
+    for wish, each, sequence in zip(wishes, options, sequences, strict=True):
+        assert torch.equal(sequence.frames(0, wish.frame_count), codes_alone(tiny, wish.prompt, **each))
 
 
 def test_graphed_tokens_stay_the_cpus_across_blocks(exact: LoadedModel, tiny: LoadedModel) -> None:
     frames = LENGTH_BLOCK + 20
-    voices = [voice_of(exact, PROMPTS[0], frame_count=frames), voice_of(exact, PROMPTS[1], frame_count=30)]
-    run(exact, voices, [0, LENGTH_BLOCK - 10], stage=stage_of(exact, 2))
-    assert torch.equal(voices[0].frames(0, frames), codes_alone(tiny, PROMPTS[0], frame_count=frames))
-    assert torch.equal(voices[1].frames(0, 30), codes_alone(tiny, PROMPTS[1], frame_count=30))
+    sequences = [
+        build_sequence(exact, PROMPTS[0], frame_count=frames),
+        build_sequence(exact, PROMPTS[1], frame_count=30),
+    ]
+    run(exact, sequences, [0, LENGTH_BLOCK - 10], static_batch=build_static_batch(exact, 2))
+    assert torch.equal(sequences[0].frames(0, frames), codes_alone(tiny, PROMPTS[0], frame_count=frames))
+    assert torch.equal(sequences[1].frames(0, 30), codes_alone(tiny, PROMPTS[1], frame_count=30))
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
 def test_half_precision_is_near(tiny_folder: Path, tiny: LoadedModel, precision: str) -> None:
     model = loaded(tiny_folder, precision)
-    half, whole = (voice_of(each, PROMPTS[0], frame_count=20) for each in (model, tiny))
+    half, whole = (build_sequence(each, PROMPTS[0], frame_count=20) for each in (model, tiny))
     with torch.inference_mode():
         for _ in range(10):
             tokens = whole.inputs()[None]
@@ -76,20 +79,20 @@ def test_half_precision_is_near(tiny_folder: Path, tiny: LoadedModel, precision:
 
 
 def test_a_launched_step_waits_for_nothing(exact: LoadedModel) -> None:
-    voices = [voice_of(exact, prompt, frame_count=20) for prompt in PROMPTS[:3]]
-    stage = stage_of(exact, 4)
+    sequences = [build_sequence(exact, prompt, frame_count=20) for prompt in PROMPTS[:3]]
+    static_batch = build_static_batch(exact, 4)
     told: Any = (
-        [voice.slot for voice in voices],
-        torch.stack([voice.inputs() for voice in voices]),
-        [voice.sampling for voice in voices],
+        [sequence.slot for sequence in sequences],
+        torch.stack([sequence.inputs() for sequence in sequences]),
+        [sequence.sampling for sequence in sequences],
         [0, 0, 0],
     )
     with torch.inference_mode():
-        stage.seat(told[0])
-        stage.launch(*told)
+        static_batch.assign(told[0])
+        static_batch.launch(*told)
         torch.cuda.set_sync_debug_mode("error")
         try:
-            stage.launch(*told)
+            static_batch.launch(*told)
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
@@ -105,7 +108,7 @@ def test_streamed_sound_is_the_cpus_within_a_ten_thousandth(exact: LoadedModel, 
 
 
 async def test_the_engine_plays_on_the_gpu(exact: LoadedModel) -> None:
-    engine = Engine(exact, slot_count=2, queue_places=2, stall_s_max=5, stage=stage_of(exact, 2))
+    engine = Engine(exact, slot_count=2, queue_places=2, stall_s_max=5, static_batch=build_static_batch(exact, 2))
     engine.start()
     try:
         first, again = await _heard(engine), await _heard(engine)

@@ -31,7 +31,7 @@ def test_the_golden_prompt_gives_the_golden_tokens(embedded: LoadedModel) -> Non
     expected = torch.tensor(GOLDEN["codes"])
     conditioning = embedded.decoder.condition([(embedded.encode_text([GOLDEN["prompt"]])[0], 1.0)])
     sampling = Sampling(guidance_scale=GOLDEN["guidance_scale"], temperature=0.0, top_k=0, seed=0)
-    voice = TokenSequence(
+    sequence = TokenSequence(
         embedded.decoder,
         CacheSlot(embedded.config, conditioning),
         sampling,
@@ -39,8 +39,8 @@ def test_the_golden_prompt_gives_the_golden_tokens(embedded: LoadedModel) -> Non
         window_steps=1504,
         context_frames=750,
     )
-    run(embedded, [voice])
-    said = voice.frames(0, expected.shape[1])
+    run(embedded, [sequence])
+    said = sequence.frames(0, expected.shape[1])
     # Greedy tokens of a trained model are far apart, but another processor adds in another order: a rare tie may fall otherwise.
     assert (said == expected).float().mean() > 0.95
     assert torch.equal(said[:, :8], expected[:, :8])

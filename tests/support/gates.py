@@ -15,7 +15,7 @@ from torch import Tensor
 from resonance_model.decoder.sampling import choose
 from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.loaded_model import LoadedModel
-from support.takes import codes_alone, run, voice_of
+from support.takes import codes_alone, run, build_sequence
 
 ROWS = (1, 3, 8)
 _WORDS = ("calm", "jazz", "with", "deep", "bass", "and", "fast", "drums")
@@ -33,7 +33,7 @@ class Wish:
     melody: Tensor | None
 
     def options(self, **more: Any) -> dict[str, Any]:
-        """As keywords of `voice_of`."""
+        """As keywords of `build_sequence`."""
         return {"frame_count": self.frame_count, "seed": self.seed, "melody": self.melody, **more}
 
 
@@ -72,10 +72,10 @@ MOMENTS = ("together", "one step apart", "at the delay's edge", "at the end")
 def check_tokens_in_company(model: LoadedModel, rows: int, moment: str, library_codes: LibraryCodes) -> None:
     """Gate 1: greedy tokens in a ragged batch are the tokens alone, and the library's own."""
     wishes = wishes_of(model, rows)
-    voices = [voice_of(model, wish.prompt, **wish.options()) for wish in wishes]
-    run(model, voices, joins_of(model, moment, rows))
-    for wish, voice in zip(wishes, voices, strict=True):
-        said = voice.frames(0, wish.frame_count)
+    sequences = [build_sequence(model, wish.prompt, **wish.options()) for wish in wishes]
+    run(model, sequences, joins_of(model, moment, rows))
+    for wish, sequence in zip(wishes, sequences, strict=True):
+        said = sequence.frames(0, wish.frame_count)
         assert torch.equal(said, codes_alone(model, wish.prompt, **wish.options()))
         assert torch.equal(said, library_codes(model, wish))
 
@@ -89,13 +89,13 @@ def check_bits_in_company(model: LoadedModel, rows: int, moment: str) -> None:
     ]
     prompts = [wish.prompt for wish in wishes_of(model, rows)]
 
-    def voices() -> list[TokenSequence]:
-        return [voice_of(model, prompt, **each) for prompt, each in zip(prompts, options, strict=True)]
+    def sequences() -> list[TokenSequence]:
+        return [build_sequence(model, prompt, **each) for prompt, each in zip(prompts, options, strict=True)]
 
-    together = _logits_of(model, voices(), joins_of(model, moment, rows))
-    for place, voice in enumerate(voices()):
-        (alone,) = _logits_of(model, [voice], [0])
-        assert len(alone) == len(together[place]) == voice.step
+    together = _logits_of(model, sequences(), joins_of(model, moment, rows))
+    for place, sequence in enumerate(sequences()):
+        (alone,) = _logits_of(model, [sequence], [0])
+        assert len(alone) == len(together[place]) == sequence.step
         assert all(torch.equal(one, other) for one, other in zip(alone, together[place], strict=True))
 
 
@@ -114,36 +114,42 @@ def check_strength_zero_and_resuming(model: LoadedModel, prefix: int) -> None:
     wish = wishes_of(model, 3)[2]
     zero = torch.zeros(model.config.layer_count, 2, model.config.hidden_size)
     plain, unmoved = (
-        _logits_of(model, [voice_of(model, wish.prompt, **wish.options(temperature=1.0, steering=steering))], [0])[0]
+        _logits_of(
+            model, [build_sequence(model, wish.prompt, **wish.options(temperature=1.0, steering=steering))], [0]
+        )[0]
         for steering in (None, zero)
     )
     assert all(torch.equal(one, other) for one, other in zip(plain, unmoved, strict=True))
     whole = codes_alone(model, wish.prompt, **wish.options(temperature=1.0))
     given = np.full(tuple(whole.shape), -1)
     given[:, :prefix] = whole[:, :prefix]
-    voice = voice_of(model, wish.prompt, **wish.options(temperature=1.0))
-    voice.begin_from(given)
+    sequence = build_sequence(model, wish.prompt, **wish.options(temperature=1.0))
+    sequence.start_from_tokens(given)
     with torch.inference_mode():
-        while voice.is_priming:
-            voice.prime(7)
-    run(model, [voice])
-    assert torch.equal(voice.frames(0, wish.frame_count), whole)
+        while sequence.needs_prefill:
+            sequence.prefill(7)
+    run(model, [sequence])
+    assert torch.equal(sequence.frames(0, wish.frame_count), whole)
 
 
-def _logits_of(model: LoadedModel, voices: list[TokenSequence], joins: list[int]) -> list[list[Tensor]]:
-    """Each voice's logits, step by step, while they run together."""
-    heard: list[list[Tensor]] = [[] for _ in voices]
+def _logits_of(model: LoadedModel, sequences: list[TokenSequence], joins: list[int]) -> list[list[Tensor]]:
+    """Each sequence's logits, step by step, while they run together."""
+    heard: list[list[Tensor]] = [[] for _ in sequences]
     step = 0
     with torch.inference_mode():
-        while not all(voice.is_finished for voice in voices):
-            places = [place for place, voice in enumerate(voices) if joins[place] <= step and not voice.is_finished]
-            present = [voices[place] for place in places]
+        while not all(sequence.is_finished for sequence in sequences):
+            places = [
+                place for place, sequence in enumerate(sequences) if joins[place] <= step and not sequence.is_finished
+            ]
+            present = [sequences[place] for place in places]
             if present:
-                tokens = torch.stack([voice.inputs() for voice in present])
-                logits = model.decoder.advance([voice.slot for voice in present], tokens)
-                chosen = choose(logits, [voice.sampling for voice in present], [voice.step for voice in present])
+                tokens = torch.stack([sequence.inputs() for sequence in present])
+                logits = model.decoder.advance([sequence.slot for sequence in present], tokens)
+                chosen = choose(
+                    logits, [sequence.sampling for sequence in present], [sequence.step for sequence in present]
+                )
                 for row, place in enumerate(places):
                     heard[place].append(logits[row])
-                    voices[place].accept(chosen[row])
+                    sequences[place].accept(chosen[row])
             step += 1
     return heard

@@ -1,4 +1,4 @@
-"""What the model's tests share: voices, and whole takes of them."""
+"""What the model's tests share: sequences, and whole takes of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def library_codes_said(model: LoadedModel) -> Iterator[list[Tensor]]:
         del codec.decode
 
 
-def voice_of(
+def build_sequence(
     model: LoadedModel,
     prompt: str,
     *,
@@ -49,7 +49,7 @@ def voice_of(
     context_frames: int = 750,
     melody: Tensor | None = None,
 ) -> TokenSequence:
-    """A voice with MusicGen's usual guidance; greedy unless a temperature is given."""
+    """A sequence with MusicGen's usual guidance; greedy unless a temperature is given."""
     conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)], melody)
     sampling = Sampling(guidance_scale=3.0, temperature=temperature, top_k=20, seed=seed)
     return TokenSequence(
@@ -76,27 +76,29 @@ def sizes_read(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]
 
 def codes_alone(model: LoadedModel, prompt: str, **options: Any) -> Tensor:
     """The take's codes when nobody else is there."""
-    voice = voice_of(model, prompt, **options)
-    run(model, [voice])
-    return voice.frames(0, options["frame_count"])
+    sequence = build_sequence(model, prompt, **options)
+    run(model, [sequence])
+    return sequence.frames(0, options["frame_count"])
 
 
 def run(
     model: LoadedModel,
-    voices: Sequence[TokenSequence],
+    sequences: Sequence[TokenSequence],
     joins: Sequence[int] | None = None,
-    stage: StaticBatch | None = None,
+    static_batch: StaticBatch | None = None,
 ) -> None:
-    """Runs voices together, on a stage where there is one; voice i joins at step joins[i] and leaves when it is finished."""
-    joins = joins or [0] * len(voices)
+    """Runs sequences together, on a static batch where there is one; sequence i joins at step joins[i] and leaves when it is finished."""
+    joins = joins or [0] * len(sequences)
     with torch.inference_mode():
         step = 0
-        while not all(voice.is_finished for voice in voices):
+        while not all(sequence.is_finished for sequence in sequences):
             present = [
-                voice for voice, join in zip(voices, joins, strict=True) if join <= step and not voice.is_finished
+                sequence
+                for sequence, join in zip(sequences, joins, strict=True)
+                if join <= step and not sequence.is_finished
             ]
-            if stage is not None:
-                stage.seat([voice.slot for voice in present])
+            if static_batch is not None:
+                static_batch.assign([sequence.slot for sequence in present])
             if present:
-                advance(model.decoder, present, stage)
+                advance(model.decoder, present, static_batch)
             step += 1

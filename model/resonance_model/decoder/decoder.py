@@ -126,7 +126,7 @@ class Decoder:
         """Reads so many of the positions before the music that are left. They are neither steered nor heard: they are no music."""
         count = min(position_count, slot.prefix_left)
         if slot.conditioning.prefix is not None and count:
-            prefix = slot.conditioning.prefix[: slot.row_count, slot.length : slot.length + count]
+            prefix = slot.conditioning.prefix[: slot.branch_count, slot.length : slot.length + count]
             self._read_hidden(slot, prefix, is_music=False)
 
     def advance(self, slots: Sequence[CacheSlot], tokens: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class Decoder:
         hidden = self._embed(tokens, slots)
         biases = [slot.self_bias(slot.length + 1) for slot in slots]
         steering = self._steering_of(slots)
-        watched = [(place, slot) for place, slot in enumerate(slots) if slot.monitor or slot.listener]
+        watched = [(place, slot) for place, slot in enumerate(slots) if slot.adaptive or slot.recorder]
         for slot in slots:
             slot.make_room(1)
         for index, layer in enumerate(self.weights.layers):
@@ -163,10 +163,10 @@ class Decoder:
     def read(self, slot: CacheSlot, tokens: Tensor, *, with_logits: bool = False) -> Tensor | None:
         """Reads a stretch of inputs `[codebooks, steps]` at once (teacher forcing), as if by `steps` calls of `advance`.
 
-        Fills the slot's cache and its listener. Returns logits `[rows, steps, codebooks, vocabulary]` where wanted.
+        Fills the slot's cache and its recorder. Returns logits `[rows, steps, codebooks, vocabulary]` where wanted.
         """
         self.read_prefix(slot, slot.prefix_left)
-        hidden = self._read_hidden(slot, self.embedding(tokens).expand(slot.row_count, -1, -1), is_music=True)
+        hidden = self._read_hidden(slot, self.embedding(tokens).expand(slot.branch_count, -1, -1), is_music=True)
         return self.logits(hidden) if with_logits else None
 
     def _before_the_music(
@@ -199,7 +199,7 @@ class Decoder:
 
         Rows of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
         """
-        steerings = tuple(slot.steering if slot.monitor is None else None for slot in slots)
+        steerings = tuple(slot.steering if slot.adaptive is None else None for slot in slots)
         if all(steering is None for steering in steerings):
             return None
         # Read and written as one: other threads step other slots through this decoder.
@@ -283,18 +283,18 @@ class Decoder:
             attended = self._attend_text(index, query, slot.conditioning)
             added = layer.cross.out(attended.transpose(1, 2).flatten(2))
             hidden[:1] += added
-            if slot.listener is not None:
-                slot.listener.hear_words(index, added[CONDITIONAL])
+            if slot.recorder is not None:
+                slot.recorder.record_text_attention(index, added[CONDITIONAL])
         return hidden + self.feed_forward(layer, hidden)
 
     def _steer_and_hear(self, index: int, hidden: Tensor, slot: CacheSlot) -> Tensor:
-        if slot.steering is not None and slot.monitor is not None:
-            push = slot.steering[index, : slot.row_count].to(self.device)
-            hidden = hidden + slot.monitor.pushed(index, hidden, push)
+        if slot.steering is not None and slot.adaptive is not None:
+            push = slot.steering[index, : slot.branch_count].to(self.device)
+            hidden = hidden + slot.adaptive.addition(index, hidden, push)
         elif slot.steering is not None:
-            hidden = hidden + slot.steering[index, : slot.row_count, None].to(self.device, hidden.dtype)
-        if slot.listener is not None:
-            slot.listener.hear(index, hidden[CONDITIONAL])
+            hidden = hidden + slot.steering[index, : slot.branch_count, None].to(self.device, hidden.dtype)
+        if slot.recorder is not None:
+            slot.recorder.record(index, hidden[CONDITIONAL])
         return hidden
 
     # --- shared pieces
@@ -319,12 +319,12 @@ class Decoder:
 
 
 def _watch(index: int, rows: Tensor, slot: CacheSlot) -> None:
-    """What a slot with a monitor gets, added to its two rows in place; and what its listener hears of them."""
-    if slot.monitor is not None and slot.steering is not None:
+    """What a slot with a monitor gets, added to its two rows in place; and what its recorder hears of them."""
+    if slot.adaptive is not None and slot.steering is not None:
         push = slot.steering[index].to(rows.device)
-        rows += slot.monitor.pushed(index, rows[:, None], push)[:, 0]
-    if slot.listener is not None:
-        slot.listener.hear(index, rows[CONDITIONAL][None])
+        rows += slot.adaptive.addition(index, rows[:, None], push)[:, 0]
+    if slot.recorder is not None:
+        slot.recorder.record(index, rows[CONDITIONAL][None])
 
 
 def _mask_of(slot: CacheSlot, step_count: int, device: torch.device) -> Tensor | None:

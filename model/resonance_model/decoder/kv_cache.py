@@ -1,4 +1,4 @@
-"""A slot: one take's place in the running batch, with its caches, text, steering and listener."""
+"""A slot: one take's place in the running batch, with its caches, text, steering and recorder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CacheSlot:
     """The state of one take.
 
     `steering` is what is added after each layer, `[layers, rows, hidden]`, or None for exactly nothing; with a `monitor`, the part of it
-    that is still missing. `length` counts the positions in the caches, those of the prefix too. `row_count` is 2 (conditional and
+    that is still missing. `length` counts the positions in the caches, those of the prefix too. `branch_count` is 2 (conditional and
     unconditional) or 1 for a slot that only reads. `caches` hold, per layer, keys and values `[2, rows, heads, room, head_size]`; they
     grow by whole blocks as the take gets longer, or lie on a `StaticBatch`. Whoever changes the steering puts another tensor in its place: the
     decoder keeps what it made of it for as long as the tensor is the same.
@@ -50,14 +50,14 @@ class CacheSlot:
         conditioning: Conditioning,
         *,
         steering: Tensor | None = None,
-        listener: ActivationRecorder | None = None,
-        row_count: int = 2,
+        recorder: ActivationRecorder | None = None,
+        branch_count: int = 2,
     ) -> None:
         self.conditioning = conditioning
         self.steering = steering
-        self.monitor: AdaptiveSteering | None = None
-        self.listener = listener
-        self.row_count = row_count
+        self.adaptive: AdaptiveSteering | None = None
+        self.recorder = recorder
+        self.branch_count = branch_count
         self.length = 0
         self._config = config
         self.room = 0
@@ -110,7 +110,7 @@ class CacheSlot:
 
     def take_over(self, other: CacheSlot) -> None:
         """Holds what another slot of the same model and number of rows holds, and nothing else. The two trade caches, so that nothing is
-        copied, where these are not a stage's; the other's may then be written again."""
+        copied, where these are not a static batch's; the other's may then be written again."""
         if self._is_seated:
             assert other.length <= self.room
             for cache, known in zip(self.caches, other.caches, strict=True):
@@ -120,13 +120,13 @@ class CacheSlot:
             self.room, other.room = other.room, self.room
         self.length = other.length
 
-    def take_back(self, step_count: int) -> None:
+    def drop_last(self, step_count: int) -> None:
         """Forgets the last positions of the music."""
         assert step_count <= self.music_length
         self.length -= step_count
 
     def forget(self) -> None:
-        """Empties the cache, its prefix too; conditions, steering and listener stay."""
+        """Empties the cache, its prefix too; conditions, steering and recorder stay."""
         self.length = 0
 
     def _grow(self, length: int) -> None:
@@ -135,7 +135,7 @@ class CacheSlot:
             self.conditioning.keys[0] if self.conditioning.prefix is None else self.conditioning.prefix,
         )
         room = -(-max(length, self._room_least) // _GROWTH) * _GROWTH
-        size = (2, self.row_count, config.head_count, room, config.head_size)
+        size = (2, self.branch_count, config.head_count, room, config.head_size)
         caches = [like.new_empty(size) for _ in range(config.layer_count)]
         for cache, known in zip(caches, self.caches, strict=False):
             cache[:, :, :, : self.length] = known[:, :, :, : self.length]

@@ -1,4 +1,4 @@
-"""A voice: one take in the making - its tokens so far, its next inputs, and its window past the trained length."""
+"""A sequence: one take in the making - its tokens so far, its next inputs, and its window past the trained length."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class TokenSequence:
         self._standing = np.empty((decoder.config.codebook_count, 0), np.int64)
         self._reserve(slot)
 
-    def begin_from(self, given: NDArray[np.int64]) -> None:
+    def start_from_tokens(self, given: NDArray[np.int64]) -> None:
         """Starts from tokens that stand already, before the first step.
 
         Args:
-            given: `[codebooks, frame_count]`, -1 where music is to be made. The frames before the first -1 are read at once (`prime`) and
+            given: `[codebooks, frame_count]`, -1 where music is to be made. The frames before the first -1 are read at once (`prefill`) and
                 not said again; later ones are put in the place of what would have been chosen.
         """
         assert self.frame_count is not None
@@ -99,17 +99,17 @@ class TokenSequence:
             self._unread = self._inputs_at(prefix)
 
     @property
-    def is_priming(self) -> bool:
+    def needs_prefill(self) -> bool:
         """Whether there is something to read before the next step: conditions that stand before the music, given tokens, or what those
         leave of the next window."""
         return self._unread.shape[1] > 0 or self.slot.prefix_left > 0 or self._is_behind
 
     @property
     def _is_behind(self) -> bool:
-        """Whether a voice that had come here by itself would have read more of the next window."""
+        """Whether a sequence that had come here by itself would have read more of the next window."""
         return self._ahead_length < self._ahead_due(self._steps_left + 1)
 
-    def prime(self, step_count: int) -> None:
+    def prefill(self, step_count: int) -> None:
         """Reads so many of those positions; in slices, so that others need not wait for all of them."""
         if self.slot.prefix_left:
             self._decoder.read_prefix(self.slot, step_count)
@@ -236,7 +236,7 @@ class TokenSequence:
         """Reads a slice of the next window. Slices begin at fixed places, whenever they are read: the caches are the same bits."""
         ahead = self._next = self._next or self._fresh_slot()
         ahead.conditioning, ahead.steering = self.slot.conditioning, self.slot.steering
-        ahead.monitor = None if self.slot.monitor is None else self.slot.monitor.fork()
+        ahead.adaptive = None if self.slot.adaptive is None else self.slot.adaptive.fork()
         if ahead.prefix_left:
             self._decoder.read_prefix(ahead, _SLICE_POSITIONS)
             return
@@ -244,9 +244,9 @@ class TokenSequence:
         inputs = self._inputs_from(first)[:, start : start + _SLICE_POSITIONS]
         self._decoder.read(ahead, inputs.to(self._decoder.device))
 
-    def take_up(self, conditioning: Conditioning) -> None:
+    def set_conditioning(self, conditioning: Conditioning) -> None:
         """Goes on under other conditions. Where they stand before the music, what the cache holds of the music (at most the frames that
-        a moved window keeps) must be read again behind them: `prime` does it in slices."""
+        a moved window keeps) must be read again behind them: `prefill` does it in slices."""
         self.slot.conditioning, old = conditioning, self.slot.conditioning
         if conditioning.prefix is None:
             return
@@ -257,13 +257,13 @@ class TokenSequence:
         self._unread = self._inputs_from(first)
         self._forget()
 
-    def take_back(self) -> int:
+    def rewind(self) -> int:
         """Takes back what was said of frames that are not ready yet, so that they are said again under what is in force now.
 
         Returns how many steps that costs: none where the take's length is known, after a beginning, or while something is unread.
         """
         first, count = self.frames_ready, self.step - self.frames_ready
-        if self.frame_count is not None or self.is_priming or self.slot.music_length <= 2 * self._config.delay_max:
+        if self.frame_count is not None or self.needs_prefill or self.slot.music_length <= 2 * self._config.delay_max:
             return 0
         at = first - self._said_from
         standing = self._said[:, at : at + self._config.delay_max].copy()
@@ -271,10 +271,10 @@ class TokenSequence:
             standing[codebook, delay:] = -1  # from frame `first` on
         self._standing, self._standing_frames = standing, first
         self.step = first
-        self.slot.take_back(count)
+        self.slot.drop_last(count)
         if self._next is not None:  # it holds no more than what is known now
             known = max(0, self._kept_steps - self._steps_left)
-            self._next.take_back(max(0, self._next.music_length - known))
+            self._next.drop_last(max(0, self._next.music_length - known))
         return count
 
     def reset(self) -> None:
@@ -298,7 +298,7 @@ class TokenSequence:
         self.step = self._forced.shape[1]
 
     def _inputs_from(self, first: int) -> Tensor:
-        """What the cache of a voice that began at step `first` holds by now: `[codebooks, positions]`."""
+        """What the cache of a sequence that began at step `first` holds by now: `[codebooks, positions]`."""
         count = self.step - first
         return delayed_inputs(
             self._kept_codes(first, count),
@@ -308,7 +308,7 @@ class TokenSequence:
         )
 
     def _inputs_at(self, step: int) -> Tensor:
-        """What the cache of a voice that came to `step` by itself would hold, with the moves of its window: `[codebooks, positions]`."""
+        """What the cache of a sequence that came to `step` by itself would hold, with the moves of its window: `[codebooks, positions]`."""
         first, length = 0, 0
         for position in range(step):
             if length >= self._window_steps:
@@ -335,33 +335,36 @@ class TokenSequence:
         return codes
 
 
-def advance(decoder: Decoder, voices: Sequence[TokenSequence], stage: StaticBatch | None = None) -> None:
-    """One shared step of all voices; those whose slots sit on the stage take theirs there."""
-    for voice in voices:
-        voice.make_room()
-    if stage is None:
-        _advance_freely(decoder, voices)
+def advance(decoder: Decoder, sequences: Sequence[TokenSequence], static_batch: StaticBatch | None = None) -> None:
+    """One shared step of all sequences; those whose slots sit on the static batch take theirs there."""
+    for sequence in sequences:
+        sequence.make_room()
+    if static_batch is None:
+        _advance_freely(decoder, sequences)
         return
-    staged = [voice for voice in voices if stage.can_step(voice.slot)]
-    free = [voice for voice in voices if not stage.can_step(voice.slot)]
+    staged = [sequence for sequence in sequences if static_batch.can_step(sequence.slot)]
+    free = [sequence for sequence in sequences if not static_batch.can_step(sequence.slot)]
     if staged:
-        chosen = stage.step(
-            [voice.slot for voice in staged],
-            torch.stack([voice.inputs() for voice in staged]),
-            [voice.sampling for voice in staged],
-            [voice.step for voice in staged],
+        chosen = static_batch.step(
+            [sequence.slot for sequence in staged],
+            torch.stack([sequence.inputs() for sequence in staged]),
+            [sequence.sampling for sequence in staged],
+            [sequence.step for sequence in staged],
         )
         _accept(staged, chosen)
     if free:
         _advance_freely(decoder, free)
 
 
-def _advance_freely(decoder: Decoder, voices: Sequence[TokenSequence]) -> None:
-    tokens = torch.stack([voice.inputs() for voice in voices])
-    logits = decoder.advance([voice.slot for voice in voices], tokens.to(decoder.device)).cpu()
-    _accept(voices, choose(logits, [voice.sampling for voice in voices], [voice.step for voice in voices]))
+def _advance_freely(decoder: Decoder, sequences: Sequence[TokenSequence]) -> None:
+    tokens = torch.stack([sequence.inputs() for sequence in sequences])
+    logits = decoder.advance([sequence.slot for sequence in sequences], tokens.to(decoder.device)).cpu()
+    _accept(
+        sequences,
+        choose(logits, [sequence.sampling for sequence in sequences], [sequence.step for sequence in sequences]),
+    )
 
 
-def _accept(voices: Sequence[TokenSequence], chosen: Tensor) -> None:
-    for voice, row in zip(voices, chosen, strict=True):
-        voice.accept(row)
+def _accept(sequences: Sequence[TokenSequence], chosen: Tensor) -> None:
+    for sequence, row in zip(sequences, chosen, strict=True):
+        sequence.accept(row)

@@ -1,4 +1,4 @@
-"""A stage: slots sit in buffers that never move, so that one step of all of them can be recorded once and replayed."""
+"""A static batch: slots sit in buffers that never move, so that one step of all of them can be recorded once and replayed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class StaticBatch:
     behind their own length and is written again before it is read.
 
     A device that adds in another order for another extent may give a row other last bits when its company changes the extent: see
-    docs/decisions/cuda-graphs.md. One thread may use a stage.
+    docs/decisions/cuda-graphs.md. One thread may use a static batch.
 
     Args:
         place_count: at most so many slots sit.
@@ -95,7 +95,7 @@ class StaticBatch:
             for length in range(LENGTH_BLOCK, self._room + 1, LENGTH_BLOCK):
                 self._replay_of(GraphShape(places, length, self._text_room))
 
-    def seat(self, slots: Sequence[CacheSlot]) -> None:
+    def assign(self, slots: Sequence[CacheSlot]) -> None:
         """Has these slots sit, as far as there is room. Who sat and is not among them has left for good: its caches are another's now."""
         present = {id(slot) for slot in slots}
         seats = [seat if seat is not None and id(seat.slot) in present else None for seat in self._seats]
@@ -106,10 +106,10 @@ class StaticBatch:
                 self._sit(self._seats.index(None), slot)
 
     def can_step(self, slot: CacheSlot) -> bool:
-        """Whether the slot sits here, with room for one more position, and nobody watches what its layers say: monitors and listeners
+        """Whether the slot sits here, with room for one more position, and nobody watches what its layers say: monitors and recorders
         are no part of a recorded step."""
         has_room = slot.length + slot.prefix_left < self._room
-        return self._seat_of(slot) is not None and has_room and slot.monitor is None and slot.listener is None
+        return self._seat_of(slot) is not None and has_room and slot.adaptive is None and slot.recorder is None
 
     def step(
         self, slots: Sequence[CacheSlot], tokens: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]
@@ -300,7 +300,7 @@ class StaticBatch:
 
 
 def open_static_batch(decoder: Decoder, *, place_count: int) -> StaticBatch | None:
-    """The stage of a decoder on a CUDA device, with its graphs recorded; None on other devices, which step without one.
+    """The static batch of a decoder on a CUDA device, with its graphs recorded; None on other devices, which step without one.
 
     Raises:
         FailedPrecondition: the device has too little memory for so many places.
@@ -310,15 +310,17 @@ def open_static_batch(decoder: Decoder, *, place_count: int) -> StaticBatch | No
     config, melody = decoder.config, decoder.weights.melody
     position_count = config.window_steps + (0 if melody is None else melody.frame_count + TOKENS_MAX)
     try:
-        stage = StaticBatch(decoder, CudaGraphs(decoder.device), place_count=place_count, position_count=position_count)
+        static_batch = StaticBatch(
+            decoder, CudaGraphs(decoder.device), place_count=place_count, position_count=position_count
+        )
         with torch.inference_mode():
-            stage.prepare()
+            static_batch.prepare()
     except torch.OutOfMemoryError as failure:
         raise FailedPrecondition(
             f"the GPU has too little memory for {place_count} slots of this model: choose fewer in RESONANCE_SLOTS, or fp16",
             reason="NO_DEVICE_MEMORY",
         ) from failure
-    return stage
+    return static_batch
 
 
 def _has_pinned(device: torch.device) -> bool:

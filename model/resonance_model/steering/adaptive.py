@@ -20,7 +20,7 @@ class AdaptiveSteering:
     1 is the target. With `is_clamp` the part added is 1 - c at every position, negative where the music is beyond the target; otherwise
     it is the average over about `EASE_FRAMES` positions of 1 - c held to [0, 1], so that steering eases off and never pushes back.
 
-    A change of steering is a new monitor that goes on from the old one (`follow`): what was added last fades while the new push comes.
+    A change of steering is a new monitor that goes on from the old one (`continue_from`): what was added last fades while the new push comes.
     """
 
     def __init__(self, steering: Tensor, baselines: Tensor, *, is_clamp: bool) -> None:
@@ -39,7 +39,7 @@ class AdaptiveSteering:
         """The part of the push that was last added, by layer `[layers]`."""
         return self._shares
 
-    def follow(self, whole: Tensor, shares: Tensor, in_force: Tensor) -> None:
+    def continue_from(self, whole: Tensor, shares: Tensor, in_force: Tensor) -> None:
         """Goes on from another push: `whole` `[layers, rows, hidden]`, of which the `shares` `[layers]` were added, `in_force` in all.
 
         Music to which only the share s of a push V was added lies (1 - s) V along it already, and so much of that as lies along the new
@@ -62,12 +62,12 @@ class AdaptiveSteering:
         if part == 0.0:
             self._fading = None
 
-    def in_force(self, steering: Tensor) -> Tensor:
+    def applied(self, steering: Tensor) -> Tensor:
         """What was last added of the steering `[layers, rows, hidden]`, with what still fades."""
         added = steering * self._shares[:, None, None].to(steering)
         return added if self._fading is None else added + self._fading.to(steering) * self._fading_part
 
-    def pushed(self, layer: int, states: Tensor, push: Tensor) -> Tensor:
+    def addition(self, layer: int, states: Tensor, push: Tensor) -> Tensor:
         """What to add to the states `[rows, positions, hidden]` in place of the whole push `[rows, hidden]`."""
         added = self._missing(layer, states, push)
         if self._fading is None:

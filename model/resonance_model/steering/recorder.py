@@ -35,7 +35,7 @@ class ActivationRecorder:
         self._words = torch.zeros(layer_count, hidden_size, dtype=torch.float64)
         self._word_counts = torch.zeros(layer_count, dtype=torch.float64)
 
-    def hear(self, layer: int, hidden: Tensor) -> None:
+    def record(self, layer: int, hidden: Tensor) -> None:
         """Takes in the layer's output at some positions, `[positions, hidden]`."""
         states = hidden.detach()
         self._follow(states.device)
@@ -44,12 +44,12 @@ class ActivationRecorder:
         self._squares[layer] += states.square().sum(dim=0)
         self._counts[layer] += len(states)
 
-    def hear_words(self, layer: int, added: Tensor) -> None:
+    def record_text_attention(self, layer: int, added: Tensor) -> None:
         """Takes in what the layer's attention to the text added at some positions, `[positions, hidden]`."""
         self._words[layer] += added.detach().to("cpu", torch.float64).sum(dim=0)
         self._word_counts[layer] += len(added)
 
-    def heard(self) -> ActivationStats:
+    def stats(self) -> ActivationStats:
         """The statistics so far. Asserts that every layer heard the same number of positions, and at least one."""
         self._follow(torch.device("cpu"))
         count = int(self._counts[0])
@@ -71,7 +71,7 @@ class ActivationRecorder:
 
 @contextmanager
 def forward_hooks(
-    layers: Sequence[nn.Module], listener: ActivationRecorder, *, row: int = 0, first_position: int = 0
+    layers: Sequence[nn.Module], recorder: ActivationRecorder, *, row: int = 0, first_position: int = 0
 ) -> Iterator[ActivationRecorder]:
     """Listens to a library's decoder layers by forward hooks; the reference that our own pass is tested against.
 
@@ -81,13 +81,13 @@ def forward_hooks(
 
     def listen_to(index: int) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            listener.hear(index, (output[0] if isinstance(output, tuple) else output)[row][first_position:])
+            recorder.record(index, (output[0] if isinstance(output, tuple) else output)[row][first_position:])
 
         return hook
 
     handles = [layer.register_forward_hook(listen_to(index)) for index, layer in enumerate(layers)]
     try:
-        yield listener
+        yield recorder
     finally:
         for handle in handles:
             handle.remove()

@@ -39,11 +39,11 @@ class Stacked:
 
 
 def stack(
-    pushes: Sequence[WeightedDirection], config: DecoderConfig, *, digest: str, both_rows: bool, is_joint: bool
+    pushes: Sequence[WeightedDirection], config: DecoderConfig, *, digest: str, both_branches: bool, is_joint: bool
 ) -> Stacked | None:
     """All pushes as one; None where it is exactly nothing.
 
-    Ten directions cost the decoder what one costs. Without `both_rows` the unconditional row gets zeros, so that guidance multiplies the
+    Ten directions cost the decoder what one costs. Without `both_branches` the unconditional row gets zeros, so that guidance multiplies the
     push. With `is_joint` each layer's push is the shortest one whose projection on every direction is what was asked of that direction
     (least squares with a ridge, never longer than the plain sum could be); otherwise directions are summed as they are. One direction
     alone gives the same bits either way.
@@ -72,7 +72,7 @@ def stack(
     if not total.any():
         return None
     steering = torch.zeros(config.layer_count, 2, config.hidden_size)
-    steering[:, : 2 if both_rows else 1] = torch.from_numpy(total)[:, None]
+    steering[:, : 2 if both_branches else 1] = torch.from_numpy(total)[:, None]
     has_baselines = all(push.direction.baselines is not None for push in pushes)
     return Stacked(steering=steering, baselines=torch.from_numpy(baselines) if has_baselines else None)
 

@@ -132,7 +132,7 @@ async def test_takes_that_go_on_together_are_read_one_slice_a_step(
     sizes = sizes_read(tiny, monkeypatch)
     read_by_step = []
     with torch.inference_mode():
-        while engine.running_count < 8 or any(row.voice.is_priming for row in engine._rows):
+        while engine.running_count < 8 or any(row.sequence.needs_prefill for row in engine._rows):
             sizes.clear()
             engine._tick()
             read_by_step.append(sum(sizes))

@@ -57,5 +57,5 @@ def test_the_service_does_not_start_and_says_why(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stdout + ended.stderr
 
 
-def test_other_devices_step_without_a_stage(tiny: LoadedModel) -> None:
+def test_other_devices_step_without_a_static_batch(tiny: LoadedModel) -> None:
     assert open_static_batch(tiny.decoder, place_count=2) is None

@@ -98,47 +98,47 @@ def voice_on(decoder: Decoder, *, tokens: int = 5, texts: int = 1) -> TokenSeque
     return TokenSequence(decoder, slot, sampling, frame_count=600, window_steps=1504, context_frames=750)
 
 
-def launch(stage: StaticBatch, voices: list[TokenSequence]) -> None:
-    stage.seat([voice.slot for voice in voices])
-    tokens = torch.zeros(len(voices), SHAPE.codebook_count, dtype=torch.long)
-    stage.launch(
-        [voice.slot for voice in voices],
+def launch(static_batch: StaticBatch, sequences: list[TokenSequence]) -> None:
+    static_batch.assign([sequence.slot for sequence in sequences])
+    tokens = torch.zeros(len(sequences), SHAPE.codebook_count, dtype=torch.long)
+    static_batch.launch(
+        [sequence.slot for sequence in sequences],
         tokens,
-        [voice.sampling for voice in voices],
-        [voice.step for voice in voices],
+        [sequence.sampling for sequence in sequences],
+        [sequence.step for sequence in sequences],
     )
 
 
 @pytest.mark.parametrize("is_melody", [False, True])
 def test_a_launched_step_waits_for_nothing(dtype: torch.dtype, is_melody: bool) -> None:
     decoder = decoder_of(dtype, is_melody=is_melody)
-    stage = StaticBatch(decoder, run_eagerly, place_count=4, position_count=1504 + 600)
-    stage.prepare()
-    voices = [voice_on(decoder, tokens=5 + place, texts=1 + place) for place in range(3)]
+    static_batch = StaticBatch(decoder, run_eagerly, place_count=4, position_count=1504 + 600)
+    static_batch.prepare()
+    sequences = [voice_on(decoder, tokens=5 + place, texts=1 + place) for place in range(3)]
     with Waits() as waits, pytest.MonkeyPatch.context() as patched:
         patched.setattr(StaticBatch, "_write", lambda *_: None)  # numpy on the host, which fakes cannot be
 
-        launch(stage, voices[:1])
-        launch(stage, voices)  # others join
-        voices[0].slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
-        voices[1].take_up(voice_on(decoder, tokens=100).slot.conditioning)
-        while voices[1].is_priming:
-            voices[1].prime(64)
-        voices[2].slot.steering = None
-        launch(stage, voices)
-        voices[0].slot.length = LENGTH_BLOCK + 1  # a longer extent
-        launch(stage, voices[:2])
+        launch(static_batch, sequences[:1])
+        launch(static_batch, sequences)  # others join
+        sequences[0].slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
+        sequences[1].set_conditioning(voice_on(decoder, tokens=100).slot.conditioning)
+        while sequences[1].needs_prefill:
+            sequences[1].prefill(64)
+        sequences[2].slot.steering = None
+        launch(static_batch, sequences)
+        sequences[0].slot.length = LENGTH_BLOCK + 1  # a longer extent
+        launch(static_batch, sequences[:2])
     assert waits.found == []
 
 
 def test_reading_and_free_steps_wait_for_nothing(dtype: torch.dtype) -> None:
-    """What is read at once, a step beside the stage, and listeners."""
+    """What is read at once, a step beside the static batch, and recorders."""
     decoder = decoder_of(dtype)
-    voice, other = voice_on(decoder), voice_on(decoder)
+    sequence, other = voice_on(decoder), voice_on(decoder)
     with Waits() as waits:
-        other.slot.listener = ActivationRecorder(SHAPE.layer_count, SHAPE.hidden_size)
-        decoder.read(voice.slot, torch.zeros(SHAPE.codebook_count, 30, dtype=torch.long).to("cuda"))
-        logits = decoder.advance([voice.slot, other.slot], torch.zeros(2, SHAPE.codebook_count).long().to("cuda"))
+        other.slot.recorder = ActivationRecorder(SHAPE.layer_count, SHAPE.hidden_size)
+        decoder.read(sequence.slot, torch.zeros(SHAPE.codebook_count, 30, dtype=torch.long).to("cuda"))
+        logits = decoder.advance([sequence.slot, other.slot], torch.zeros(2, SHAPE.codebook_count).long().to("cuda"))
     assert waits.found == []
     assert (logits.device.type, logits.dtype) == ("cuda", torch.float32)
 
@@ -151,7 +151,7 @@ def test_the_monitors_arithmetic_waits_for_nothing(fake: None) -> None:
     with Waits() as waits:
         for is_clamp, fading in itertools.product((False, True), (None, torch.zeros(3, 2, 32).to("cuda"))):
             monitor._is_clamp, monitor._fading, monitor._fading_part = is_clamp, fading, 0.5
-            pushed = monitor.pushed(1, torch.zeros(2, 1, 32).to("cuda"), torch.zeros(2, 32).to("cuda"))
+            pushed = monitor.addition(1, torch.zeros(2, 1, 32).to("cuda"), torch.zeros(2, 32).to("cuda"))
             assert pushed.device.type == "cuda"
     assert waits.found == []
 

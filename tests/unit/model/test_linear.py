@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.takes import PROMPTS, codes_alone, run, voice_of
+from support.takes import PROMPTS, codes_alone, run, build_sequence
 
 from resonance.settings import Settings
 from resonance_model.linear import (
@@ -78,8 +78,8 @@ def test_a_row_of_zeros_gives_zeros() -> None:
 
 
 def test_joining_and_leaving_changes_nobodys_tokens_in_int8(eighth: LoadedModel) -> None:
-    voices = [voice_of(eighth, PROMPTS[seed], frame_count=20, temperature=1.0, seed=seed) for seed in range(3)]
-    run(eighth, voices, joins=[0, 1, 7])
-    for seed, voice in enumerate(voices):
+    sequences = [build_sequence(eighth, PROMPTS[seed], frame_count=20, temperature=1.0, seed=seed) for seed in range(3)]
+    run(eighth, sequences, joins=[0, 1, 7])
+    for seed, sequence in enumerate(sequences):
         alone = codes_alone(eighth, PROMPTS[seed], frame_count=20, temperature=1.0, seed=seed)
-        assert torch.equal(voice.frames(0, 20), alone)
+        assert torch.equal(sequence.frames(0, 20), alone)

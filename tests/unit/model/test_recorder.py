@@ -13,16 +13,16 @@ PROMPT = "calm piano music"
 
 
 def heard_by_hooks(model: LoadedModel, codes: torch.Tensor) -> ActivationStats:
-    library, listener = model.library, ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+    library, recorder = model.library, ActivationRecorder(model.config.layer_count, model.config.hidden_size)
     steps = count_steps(codes.shape[1], model.config.codebook_count)
     inputs = delayed_inputs(codes, start_token=model.config.start_token, step_count=steps)
     states = model.encode_text([PROMPT])[0][None]
-    with torch.inference_mode(), forward_hooks(library.decoder.model.decoder.layers, listener):
+    with torch.inference_mode(), forward_hooks(library.decoder.model.decoder.layers, recorder):
         projected = library.enc_to_dec_proj(states)
         library.decoder(
             input_ids=inputs, encoder_hidden_states=projected, encoder_attention_mask=torch.ones(projected.shape[:2])
         )
-    return listener.heard()
+    return recorder.stats()
 
 
 def test_our_pass_hears_what_forward_hooks_hear(tiny: LoadedModel) -> None:

@@ -51,8 +51,8 @@ def direction(tiny: LoadedModel, seed: int) -> Direction:
 
 def test_one_direction_alone_gives_the_same_bits_either_way(tiny: LoadedModel) -> None:
     push = [WeightedDirection(direction=direction(tiny, 1), strength=1.7, layer_gains={1: 0.3})]
-    joint = stack(push, tiny.config, digest="m", both_rows=False, is_joint=True)
-    plain = stack(push, tiny.config, digest="m", both_rows=False, is_joint=False)
+    joint = stack(push, tiny.config, digest="m", both_branches=False, is_joint=True)
+    plain = stack(push, tiny.config, digest="m", both_branches=False, is_joint=False)
     assert joint is not None
     assert plain is not None
     assert torch.equal(joint.steering, plain.steering)
@@ -61,10 +61,14 @@ def test_one_direction_alone_gives_the_same_bits_either_way(tiny: LoadedModel) -
 def test_the_same_direction_twice_is_one_ask(tiny: LoadedModel) -> None:
     one = direction(tiny, 1)
     twice = stack(
-        [WeightedDirection(direction=one, strength=1.0)] * 2, tiny.config, digest="m", both_rows=False, is_joint=True
+        [WeightedDirection(direction=one, strength=1.0)] * 2,
+        tiny.config,
+        digest="m",
+        both_branches=False,
+        is_joint=True,
     )
     double = stack(
-        [WeightedDirection(direction=one, strength=2.0)], tiny.config, digest="m", both_rows=False, is_joint=True
+        [WeightedDirection(direction=one, strength=2.0)], tiny.config, digest="m", both_branches=False, is_joint=True
     )
     assert twice is not None
     assert double is not None
@@ -75,7 +79,7 @@ def test_a_layer_in_which_a_direction_says_nothing_is_the_other_ones_alone(tiny:
     one, other = direction(tiny, 1), direction(tiny, 2)
     one.per_layer[1] = 0.0
     both = [WeightedDirection(direction=one, strength=1.0), WeightedDirection(direction=other, strength=0.5)]
-    found = stack(both, tiny.config, digest="m", both_rows=False, is_joint=True)
+    found = stack(both, tiny.config, digest="m", both_branches=False, is_joint=True)
     assert found is not None
     assert found.steering[1, 0].numpy() == pytest.approx(0.5 * other.per_layer[1])
 
@@ -86,7 +90,7 @@ def test_a_gain_of_zero_takes_a_direction_out_of_that_layer(tiny: LoadedModel) -
         WeightedDirection(direction=first, strength=1.0),
         WeightedDirection(direction=second, strength=1.0, layer_gains={0: 0.0}),
     ]
-    stacked = stack(pushes, tiny.config, digest="m", both_rows=False, is_joint=True)
+    stacked = stack(pushes, tiny.config, digest="m", both_branches=False, is_joint=True)
     assert stacked is not None
     np.testing.assert_allclose(stacked.steering[0, 0].numpy(), first.per_layer[0], rtol=1e-5)
 
@@ -94,7 +98,7 @@ def test_a_gain_of_zero_takes_a_direction_out_of_that_layer(tiny: LoadedModel) -
 def test_baselines_follow_the_push(tiny: LoadedModel) -> None:
     first = direction(tiny, 1)
     stacked = stack(
-        [WeightedDirection(direction=first, strength=3.0)], tiny.config, digest="m", both_rows=False, is_joint=True
+        [WeightedDirection(direction=first, strength=3.0)], tiny.config, digest="m", both_branches=False, is_joint=True
     )
     assert stacked is not None
     assert stacked.baselines is not None
@@ -121,7 +125,7 @@ def states_at(share: float) -> torch.Tensor:
 def test_clamping_sets_the_projection_in_both_directions() -> None:
     for share in (-0.5, 0.3, 1.0, 2.5):
         watched, push = monitor(is_clamp=True)
-        after = states_at(share) + watched.pushed(0, states_at(share), push)
+        after = states_at(share) + watched.addition(0, states_at(share), push)
         assert after[0, 0, 0].item() == pytest.approx(5.0)
         assert not after[1].any()
 
@@ -129,41 +133,43 @@ def test_clamping_sets_the_projection_in_both_directions() -> None:
 def test_easing_keeps_the_push_while_it_is_needed_lets_go_at_the_target_and_never_pushes_back() -> None:
     watched, push = monitor(is_clamp=False)
     for _ in range(10 * EASE_FRAMES):
-        whole = watched.pushed(0, states_at(0.0), push)
+        whole = watched.addition(0, states_at(0.0), push)
     assert whole[0, 0, 0].item() == pytest.approx(3.0, rel=1e-3)
     for _ in range(10 * EASE_FRAMES):
-        eased = watched.pushed(0, states_at(2.0), push)
+        eased = watched.addition(0, states_at(2.0), push)
     assert 0 <= eased[0, 0, 0].item() < 0.01
     half, push = monitor(is_clamp=False)
     for _ in range(10 * EASE_FRAMES):
-        eased = half.pushed(0, states_at(0.5), push)
+        eased = half.addition(0, states_at(0.5), push)
     assert eased[0, 0, 0].item() == pytest.approx(1.5, rel=1e-2)
 
 
 @torch.inference_mode()
 def say(tiny: LoadedModel, rules: list[str | None]) -> list[torch.Tensor]:
-    """Tokens of one voice per rule, all in one batch."""
+    """Tokens of one sequence per rule, all in one batch."""
     stacked = stack(
         [WeightedDirection(direction=direction(tiny, 4), strength=2.0)],
         tiny.config,
         digest="m",
-        both_rows=False,
+        both_branches=False,
         is_joint=True,
     )
     assert stacked is not None
     assert stacked.baselines is not None
-    voices = []
+    sequences = []
     for rule in rules:
         slot = CacheSlot(tiny.config, tiny.decoder.condition([(tiny.encode_text(["jazz"])[0], 1.0)]))
         if rule is not None:
             slot.steering = stacked.steering
         if rule in {"ease", "clamp"}:
-            slot.monitor = AdaptiveSteering(stacked.steering, stacked.baselines, is_clamp=rule == "clamp")
+            slot.adaptive = AdaptiveSteering(stacked.steering, stacked.baselines, is_clamp=rule == "clamp")
         sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=0, seed=5)
-        voices.append(TokenSequence(tiny.decoder, slot, sampling, frame_count=20, window_steps=200, context_frames=50))
-    while not voices[0].is_finished:
-        advance(tiny.decoder, voices)
-    return [voice.frames(0, 20) for voice in voices]
+        sequences.append(
+            TokenSequence(tiny.decoder, slot, sampling, frame_count=20, window_steps=200, context_frames=50)
+        )
+    while not sequences[0].is_finished:
+        advance(tiny.decoder, sequences)
+    return [sequence.frames(0, 20) for sequence in sequences]
 
 
 def test_a_monitored_row_changes_nothing_for_its_neighbours(tiny: LoadedModel) -> None:
@@ -176,5 +182,5 @@ def test_a_monitored_row_changes_nothing_for_its_neighbours(tiny: LoadedModel) -
 def test_reading_a_stretch_is_clamped_as_step_by_step(tiny: LoadedModel) -> None:
     watched, push = monitor(is_clamp=True)
     stretch = torch.cat([states_at(share) for share in (0.0, 0.4, 3.0)], dim=1)
-    after = stretch + watched.pushed(0, stretch, push)
+    after = stretch + watched.addition(0, stretch, push)
     assert after[0, :, 0].tolist() == pytest.approx([5.0, 5.0, 5.0])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.checkpoints import TINY_STEREO, make_checkpoint
-from support.takes import PROMPTS, codes_alone, library_codes_said, run, voice_of
+from support.takes import PROMPTS, codes_alone, library_codes_said, run, build_sequence
 from torch import Tensor
 
 from resonance.settings import Settings
@@ -59,18 +59,18 @@ def test_tokens_and_samples_equal_the_librarys(stereo: LoadedModel, prompt: str)
 
 def test_company_and_a_moved_window_change_nothing(stereo: LoadedModel) -> None:
     options: dict[str, Any] = {"frame_count": 50, "temperature": 1.0, "window_steps": 40, "context_frames": 18}
-    voices = [voice_of(stereo, prompt, seed=seed, **options) for seed, prompt in enumerate(PROMPTS[:3])]
-    run(stereo, voices, joins=[0, 1, 9])
-    for seed, voice in enumerate(voices):
+    sequences = [build_sequence(stereo, prompt, seed=seed, **options) for seed, prompt in enumerate(PROMPTS[:3])]
+    run(stereo, sequences, joins=[0, 1, 9])
+    for seed, sequence in enumerate(sequences):
         alone = codes_alone(stereo, PROMPTS[seed], seed=seed, **options)
-        assert torch.equal(voice.frames(0, 50), alone)
-        begun = voice_of(stereo, PROMPTS[seed], seed=seed, **options)
+        assert torch.equal(sequence.frames(0, 50), alone)
+        begun = build_sequence(stereo, PROMPTS[seed], seed=seed, **options)
         given = np.full((8, 50), -1)
         given[:, :45] = alone[:, :45]
-        begun.begin_from(given)
+        begun.start_from_tokens(given)
         with torch.inference_mode():
-            while begun.is_priming:
-                begun.prime(16)
+            while begun.needs_prefill:
+                begun.prefill(16)
         run(stereo, [begun])
         assert torch.equal(begun.frames(0, 50), alone)
 
