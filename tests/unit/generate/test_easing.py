@@ -135,14 +135,14 @@ async def test_the_engine_itself_adds_no_burst(
     tiny: LoadedModel, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pushes: list[float] = []
-    pushed = AdaptiveSteering.pushed
+    addition = AdaptiveSteering.addition
 
     def spy(self: AdaptiveSteering, layer: int, states: Tensor, push: Tensor) -> Tensor:
-        found = pushed(self, layer, states, push)
+        found = addition(self, layer, states, push)
         pushes.append(float(found.norm()))
         return found
 
-    monkeypatch.setattr(AdaptiveSteering, "pushed", spy)
+    monkeypatch.setattr(AdaptiveSteering, "addition", spy)
     job = job_of(params_of(tiny))
     engine.submit(job)
     while len(pushes) < 3 * FRAMES:
