@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resonance_model.config import CONDITIONAL, DecoderConfig
+from resonance_model.decoder.attention import Attention, StepAttention, StretchAttention
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.positions import sinusoidal_positions
 from resonance_model.linear import Linear
+from resonance_model.steering.recorder import ActivationRecorder
 from resonance_model.text_encoder import TOKENS_MAX
 
 Norm = tuple[Tensor, Tensor]
@@ -141,21 +143,17 @@ class Decoder:
         """
         for slot in slots:
             self.read_prefix(slot, slot.prefix_left)
-        hidden = self._embed(tokens, slots)
-        biases = [slot.self_bias(slot.length + 1) for slot in slots]
-        steering = self._steering_of(slots)
-        watched = [(place, slot) for place, slot in enumerate(slots) if slot.adaptive or slot.recorder]
         for slot in slots:
             slot.make_room(1)
-        for index, layer in enumerate(self.weights.layers):
-            hidden = self._self_attention(index, layer, hidden, slots, biases).add_(hidden)
-            if layer.cross is not None:
-                self._cross_attention(index, layer.cross, hidden, slots)
-            hidden = self.feed_forward(layer, hidden).add_(hidden)
+        hidden, attention = self._embed_step(tokens, slots), StepAttention(self.config, slots)
+        steering = self._lay_out_steering(slots)
+        observed = [(index, slot) for index, slot in enumerate(slots) if slot.adaptive or slot.recorder]
+        for layer in range(self.config.layer_count):
+            hidden = self.run_layer(layer, hidden, attention)
             if steering is not None:
-                hidden.add_(steering[index])
-            for place, slot in watched:
-                _watch(index, hidden[2 * place : 2 * place + 2], slot)
+                hidden.add_(steering[layer])
+            for index, slot in observed:
+                _observe(layer, hidden[2 * index : 2 * index + 2, None], slot)
         for slot in slots:
             slot.length += 1
         return self.logits(hidden).unflatten(0, (len(slots), 2))
@@ -189,12 +187,12 @@ class Decoder:
 
     # --- one step over many slots: rows are slot 0 conditional, slot 0 unconditional, slot 1 conditional, ...
 
-    def _embed(self, tokens: Tensor, slots: Sequence[CacheSlot]) -> Tensor:
+    def _embed_step(self, tokens: Tensor, slots: Sequence[CacheSlot]) -> Tensor:
         places = torch.tensor([slot.length for slot in slots], device=self.device)
         embedded = self.embedding(tokens.T) + self.positions[places]
         return embedded[:, None].expand(-1, 2, -1).reshape(2 * len(slots), -1)
 
-    def _steering_of(self, slots: Sequence[CacheSlot]) -> Tensor | None:
+    def _lay_out_steering(self, slots: Sequence[CacheSlot]) -> Tensor | None:
         """What is added to all rows after each layer, `[layers, rows, hidden]`; kept until a slot's steering is replaced.
 
         Rows of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
@@ -216,44 +214,6 @@ class Decoder:
         """Sum over codebooks of the embeddings of `[codebooks, n]`: `[n, hidden]`."""
         return F.embedding(tokens + self._embedding_offsets, self.weights.embeddings).sum(dim=0)
 
-    def _self_attention(
-        self,
-        index: int,
-        layer: LayerWeights,
-        hidden: Tensor,
-        slots: Sequence[CacheSlot],
-        biases: Sequence[Tensor | None],
-    ) -> Tensor:
-        fused = layer.self_qkv(self.norm(hidden, layer.self_norm))
-        fused = fused.view(len(hidden), 3, self.config.head_count, 1, self.config.head_size).transpose(0, 1)
-        if len(slots) == 1:
-            keys, values = slots[0].extend(index, fused[1:])
-            attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=biases[0])
-        else:
-            query, fresh = fused[0], fused[1:]
-            parts = []
-            for place, slot in enumerate(slots):
-                keys, values = slot.extend(index, fresh.narrow(1, 2 * place, 2))
-                own = query.narrow(0, 2 * place, 2)
-                parts.append(F.scaled_dot_product_attention(own, keys, values, attn_mask=biases[place]))
-            attended = torch.cat(parts)
-        return layer.self_out(attended.view(len(hidden), self.config.hidden_size))
-
-    def _cross_attention(self, index: int, cross: CrossWeights, hidden: Tensor, slots: Sequence[CacheSlot]) -> None:
-        """Adds what the conditional rows find in the text. An unconditional row's text is zeros and nothing here has a bias, so that
-        its cross-attention is exactly zero and is not computed. (Where conditions stand before the music it is not zero.)"""
-        conditional = hidden[CONDITIONAL::2]
-        query = cross.query(self.norm(conditional, cross.norm))
-        query = query.view(len(slots), self.config.head_count, 1, self.config.head_size)
-        parts = [
-            self._attend_text(index, query.narrow(0, place, 1), slot.conditioning) for place, slot in enumerate(slots)
-        ]
-        attended = parts[0] if len(parts) == 1 else torch.cat(parts)
-        conditional += cross.out(attended.view(len(slots), self.config.hidden_size))
-
-    def _attend_text(self, index: int, query: Tensor, text: Conditioning) -> Tensor:
-        return F.scaled_dot_product_attention(query, text.keys[index], text.values[index], attn_mask=text.bias)
-
     # --- a stretch of one slot: hidden is [rows, steps, hidden]
 
     def _read_hidden(self, slot: CacheSlot, embedded: Tensor, *, is_music: bool) -> Tensor:
@@ -261,47 +221,50 @@ class Decoder:
         count = embedded.shape[1]
         hidden = embedded + self.positions[slot.length : slot.length + count]
         slot.make_room(count)
-        mask = _mask_of(slot, count, hidden.device)
-        for index, layer in enumerate(self.weights.layers):
-            hidden = self._read_layer(index, layer, hidden, slot, mask)
+        attention = StretchAttention(self.config, slot, count, self.device)
+        for layer in range(self.config.layer_count):
+            hidden = self.run_layer(layer, hidden, attention, slot.recorder if is_music else None)
             if is_music:
-                hidden = self._steer_and_hear(index, hidden, slot)
+                self._steer(layer, hidden, slot)
+                _observe(layer, hidden, slot)
         slot.length += count
         return hidden
 
-    def _read_layer(
-        self, index: int, layer: LayerWeights, hidden: Tensor, slot: CacheSlot, mask: Tensor | None
-    ) -> Tensor:
-        fused = layer.self_qkv(self.norm(hidden, layer.self_norm))
-        fused = fused.unflatten(-1, (3, self.config.head_count, self.config.head_size)).permute(2, 0, 3, 1, 4)
-        keys, values = slot.extend(index, fused[1:])
-        attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=mask, is_causal=mask is None)
-        hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
-        if layer.cross is not None:
-            query = layer.cross.query(self.norm(hidden[:1], layer.cross.norm))
-            query = query.unflatten(-1, (self.config.head_count, self.config.head_size)).transpose(1, 2)
-            attended = self._attend_text(index, query, slot.conditioning)
-            added = layer.cross.out(attended.transpose(1, 2).flatten(2))
-            hidden[:1] += added
-            if slot.recorder is not None:
-                slot.recorder.record_text_attention(index, added[CONDITIONAL])
-        return hidden + self.feed_forward(layer, hidden)
-
-    def _steer_and_hear(self, index: int, hidden: Tensor, slot: CacheSlot) -> Tensor:
-        if slot.steering is not None and slot.adaptive is not None:
-            push = slot.steering[index, : slot.branch_count].to(self.device)
-            hidden = hidden + slot.adaptive.addition(index, hidden, push)
-        elif slot.steering is not None:
-            hidden = hidden + slot.steering[index, : slot.branch_count, None].to(self.device, hidden.dtype)
-        if slot.recorder is not None:
-            slot.recorder.record(index, hidden[CONDITIONAL])
-        return hidden
+    def _steer(self, layer: int, hidden: Tensor, slot: CacheSlot) -> None:
+        if slot.steering is not None and slot.adaptive is None:
+            hidden += slot.steering[layer, : slot.branch_count, None].to(self.device, hidden.dtype)
 
     # --- shared pieces
 
-    def feed_forward(self, layer: LayerWeights, hidden: Tensor) -> Tensor:
-        """What the layer's feed-forward part adds to the states `[..., hidden]`."""
-        return layer.feed_out(F.gelu(layer.feed_in(self.norm(hidden, layer.feed_norm))))
+    def run_layer(
+        self, layer: int, hidden: Tensor, attention: Attention, text_recorder: ActivationRecorder | None = None
+    ) -> Tensor:
+        """One layer's arithmetic, the same for a step, a stretch and a CUDA graph; they differ in the attention.
+
+        An unconditional branch's text is zeros and nothing here has a bias, so that its cross-attention is exactly zero and is not
+        computed. Models whose conditions stand before the music have no cross-attention.
+
+        Args:
+            layer: index of the layer.
+            hidden: states `[branches, ..., hidden]`, conditional and unconditional in turn.
+            attention: what the branches attend to.
+            text_recorder: gets what cross-attention adds to the first branch.
+
+        Returns:
+            New states of the same shape.
+        """
+        weights = self.weights.layers[layer]
+        fused = weights.self_qkv(self.norm(hidden, weights.self_norm))
+        hidden = weights.self_out(attention.attend_music(layer, fused)).add_(hidden)
+        cross = weights.cross
+        if cross is not None:
+            conditional = hidden[CONDITIONAL::2]
+            added = cross.out(attention.attend_text(layer, cross.query(self.norm(conditional, cross.norm))))
+            conditional += added
+            if text_recorder is not None:
+                text_recorder.record_text_attention(layer, added[CONDITIONAL])
+        inner = F.gelu(weights.feed_in(self.norm(hidden, weights.feed_norm)))
+        return weights.feed_out(inner).add_(hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Float32 `[..., codebooks, vocabulary]` of the last layer's states `[..., hidden]`."""
@@ -318,20 +281,10 @@ class Decoder:
         return torch.layer_norm(hidden, self._normalised_shape, norm[0], norm[1])
 
 
-def _watch(index: int, rows: Tensor, slot: CacheSlot) -> None:
-    """What a slot with a monitor gets, added to its two rows in place; and what its recorder hears of them."""
+def _observe(layer: int, states: Tensor, slot: CacheSlot) -> None:
+    """Adds adaptive steering to the states `[branches, positions, hidden]` in place, and records the conditional branch."""
     if slot.adaptive is not None and slot.steering is not None:
-        push = slot.steering[index].to(rows.device)
-        rows += slot.adaptive.addition(index, rows[:, None], push)[:, 0]
+        steering = slot.steering[layer, : slot.branch_count].to(states.device)
+        states += slot.adaptive.addition(layer, states, steering)
     if slot.recorder is not None:
-        slot.recorder.record(index, rows[CONDITIONAL][None])
-
-
-def _mask_of(slot: CacheSlot, step_count: int, device: torch.device) -> Tensor | None:
-    """Step i may look at positions 0..past + i: `[steps, past + steps]`, boolean, or with the weights of several texts in it. None
-    where the kernel's own causal mask says the same."""
-    past, bias = slot.length, slot.self_bias(slot.length + step_count)
-    if past == 0 and bias is None:
-        return None
-    mask = torch.ones(step_count, past + step_count, dtype=torch.bool, device=device).tril(past)
-    return mask if bias is None else torch.where(mask, bias[0, 0], float("-inf"))
+        slot.recorder.record(layer, states[CONDITIONAL])

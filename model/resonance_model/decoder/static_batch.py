@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resonance.errors import FailedPrecondition
-from resonance_model.config import CONDITIONAL
 from resonance_model.decoder.cuda_graphs import CudaGraphs, GraphRecorder, Work
-from resonance_model.decoder.decoder import CrossWeights, Decoder, LayerWeights
+from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.sampling import FixedSampling, Sampling, choose_fixed, counter_noise
 from resonance_model.text_encoder import TOKENS_MAX
@@ -245,14 +244,16 @@ class StaticBatch:
         lengths = lengths.long()
         hidden = decoder.embedding(told[:, :books].long().T) + decoder.positions[lengths]
         hidden = hidden[:, None].expand(-1, 2, -1).reshape(2 * count, -1)
-        seen = self._seen(lengths, extent)
-        place = lengths.view(1, count, 1, 1, 1, 1).expand(2, count, 2, *self._heads[:1], 1, *self._heads[1:])
-        for index, layer in enumerate(decoder.weights.layers):
-            hidden = self._self_attention(index, layer, hidden, place, seen, extent).add_(hidden)
-            if layer.cross is not None:
-                self._cross_attention(index, layer.cross, hidden, extent)
-            hidden = decoder.feed_forward(layer, hidden).add_(hidden)
-            hidden.add_(self._steering[index, : 2 * count])
+        attention = _FixedAttention(
+            caches=[cache[:, :count] for cache in self._caches],
+            lengths=lengths,
+            bias=self._seen(lengths, extent),
+            texts=[text[:, :count, :, : extent.text] for text in self._texts],
+            text_bias=self._text_weights[:count, None, None, : extent.text],
+        )
+        for layer in range(decoder.config.layer_count):
+            hidden = decoder.run_layer(layer, hidden, attention)
+            hidden.add_(self._steering[layer, : 2 * count])
         sampling = FixedSampling(
             guidance_scales=guidance_scales.float(),
             temperatures=temperatures,
@@ -269,26 +270,6 @@ class StaticBatch:
             before = self._before[: extent.places, : extent.length]
         return before.masked_fill(is_hidden, _NEVER).repeat_interleave(2, dim=0)[:, None, None]
 
-    def _self_attention(
-        self, index: int, layer: LayerWeights, hidden: Tensor, place: Tensor, seen: Tensor, extent: GraphShape
-    ) -> Tensor:
-        fused = layer.self_qkv(self._decoder.norm(hidden, layer.self_norm))
-        fused = fused.view(extent.places, 2, 3, self._heads[0], 1, self._heads[1])
-        caches = self._caches[index][:, : extent.places]
-        caches.scatter_(4, place, fused[:, :, 1:].permute(2, 0, 1, 3, 4, 5))
-        keys, values = caches[:, :, :, :, : extent.length].flatten(1, 2)
-        attended = F.scaled_dot_product_attention(fused[:, :, 0].flatten(0, 1), keys, values, attn_mask=seen)
-        return layer.self_out(attended.view(len(hidden), -1))
-
-    def _cross_attention(self, index: int, cross: CrossWeights, hidden: Tensor, extent: GraphShape) -> None:
-        """As the decoder's: conditional rows alone, since the others' is exactly zero."""
-        conditional = hidden[CONDITIONAL::2]
-        query = cross.query(self._decoder.norm(conditional, cross.norm)).view(extent.places, self._heads[0], 1, -1)
-        keys, values = self._texts[index][:, : extent.places, :, : extent.text]
-        weights = self._text_weights[: extent.places, None, None, : extent.text]
-        attended = F.scaled_dot_product_attention(query, keys, values, attn_mask=weights)
-        conditional += cross.out(attended.view(extent.places, -1))
-
     def _places_for(self, count: int) -> int:
         """A power of two, or all places."""
         return min(self._place_count, 1 << (count - 1).bit_length())
@@ -297,6 +278,40 @@ class StaticBatch:
         if self._before is not None:
             return 0
         return _text_extent(max(slot.conditioning.keys[0].shape[2] for slot in slots))
+
+
+class _FixedAttention:
+    """Attention of one step over buffers of fixed shapes, masked behind each place's own length.
+
+    Args:
+        caches: per layer, keys and values `[2, places, branches, heads, positions, head_size]`.
+        lengths: positions of each place before this step, `[places]`, on the device.
+        bias: added to the attention scores, `[branches of all places, 1, 1, length]`.
+        texts: per layer, keys and values `[2, places, heads, tokens, head_size]`; empty for models without cross-attention.
+        text_bias: added to the attention to the text, `[places, 1, 1, tokens]`.
+    """
+
+    def __init__(
+        self, *, caches: list[Tensor], lengths: Tensor, bias: Tensor, texts: list[Tensor], text_bias: Tensor
+    ) -> None:
+        self._caches, self._bias = caches, bias
+        self._texts, self._text_bias = texts, text_bias
+        _, self._place_count, _, self._head_count, _, self._head_size = caches[0].shape
+        fresh = (2, self._place_count, 2, self._head_count, 1, self._head_size)
+        self._positions = lengths.view(1, -1, 1, 1, 1, 1).expand(fresh)
+
+    def attend_music(self, layer: int, fused: Tensor) -> Tensor:
+        fused = fused.view(self._place_count, 2, 3, self._head_count, 1, self._head_size)
+        cache = self._caches[layer]
+        cache.scatter_(4, self._positions, fused[:, :, 1:].permute(2, 0, 1, 3, 4, 5))
+        keys, values = cache[:, :, :, :, : self._bias.shape[-1]].flatten(1, 2)
+        query = fused[:, :, 0].flatten(0, 1)
+        return F.scaled_dot_product_attention(query, keys, values, attn_mask=self._bias).flatten(1)
+
+    def attend_text(self, layer: int, query: Tensor) -> Tensor:
+        query = query.view(self._place_count, self._head_count, 1, self._head_size)
+        keys, values = self._texts[layer]
+        return F.scaled_dot_product_attention(query, keys, values, attn_mask=self._text_bias).flatten(1)
 
 
 def open_static_batch(decoder: Decoder, *, place_count: int) -> StaticBatch | None:
