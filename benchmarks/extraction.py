@@ -51,7 +51,7 @@ def _bare(model: LoadedModel, codes: torch.Tensor) -> None:
 @torch.inference_mode()
 def _hooks_while_generating(model: LoadedModel, frames: int) -> None:
     """The first prototype's way: generate the clip's length with hooks on every layer."""
-    tokens = model.encode_text._tokenizer([NEUTRAL_PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
+    tokens = model.encode_text.tokenizer([NEUTRAL_PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
     recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
     with forward_hooks(model.library.decoder.model.decoder.layers, recorder):
         model.library.generate(**tokens, guidance_scale=3.0, max_new_tokens=frames + 3)

@@ -97,7 +97,7 @@ def _prime(sequence: TokenSequence) -> None:
 
 @torch.inference_mode()
 def _library(model: LoadedModel, tune: Tensor, steps: int) -> None:
-    tokens = model.encode_text._tokenizer([PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
+    tokens = model.encode_text.tokenizer([PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
     with without_decoding(model):
         model.library.generate(
             **tokens,

@@ -62,7 +62,7 @@ def measure(model: LoadedModel, eighth: LoadedModel, shape: str, *, rounds: int,
 @torch.inference_mode()
 def generate_by_library(model: LoadedModel, steps: int, **options: Any) -> None:
     """So many steps of transformers' `generate` for one prompt, on the device where its decoder is; nothing is decoded to sound."""
-    tokens = model.encode_text._tokenizer([PROMPT], return_tensors="pt").to(model.library.decoder.device)  # type: ignore[attr-defined]
+    tokens = model.encode_text.tokenizer([PROMPT], return_tensors="pt").to(model.library.decoder.device)  # type: ignore[attr-defined]
     with without_decoding(model):
         model.library.generate(**tokens, do_sample=True, top_k=250, guidance_scale=3.0, max_new_tokens=steps, **options)
 

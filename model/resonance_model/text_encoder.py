@@ -17,7 +17,7 @@ class T5Text:
     """A tokenizer and an encoder of transformers. Texts are encoded one by one, so that padding can never leak."""
 
     def __init__(self, tokenizer: Any, encoder: Any) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._encoder = encoder
 
     @torch.inference_mode()
@@ -26,7 +26,7 @@ class T5Text:
         return [self._encode(text) for text in texts]
 
     def _encode(self, text: str) -> Tensor:
-        tokens = self._tokenizer([text], return_tensors="pt", truncation=True, max_length=TOKENS_MAX)
+        tokens = self.tokenizer([text], return_tensors="pt", truncation=True, max_length=TOKENS_MAX)
         device, mask = self._encoder.device, tokens.get("attention_mask")
         states = self._encoder(
             input_ids=tokens["input_ids"].to(device), attention_mask=None if mask is None else mask.to(device)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from support.gates import MOMENTS, ROWS, joins_of, wishes_of
-from support.takes import PROMPTS, codes_alone, run, build_sequence
+from support.takes import PROMPTS, build_sequence, codes_alone, run
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings

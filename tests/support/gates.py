@@ -15,7 +15,7 @@ from torch import Tensor
 from resonance_model.decoder.sampling import choose
 from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.loaded_model import LoadedModel
-from support.takes import codes_alone, run, build_sequence
+from support.takes import build_sequence, codes_alone, run
 
 ROWS = (1, 3, 8)
 _WORDS = ("calm", "jazz", "with", "deep", "bass", "and", "fast", "drums")

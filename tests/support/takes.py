@@ -64,13 +64,13 @@ def build_sequence(
 
 def sizes_read(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many positions each later reading of the decoder takes, in order; conditions that stand before the music count too."""
-    read, sizes = model.decoder._read_hidden, []
+    read, sizes = model.decoder.read_states, []
 
     def counted(slot: CacheSlot, embedded: Tensor, **options: Any) -> Tensor:
         sizes.append(embedded.shape[1])
         return read(slot, embedded, **options)
 
-    monkeypatch.setattr(model.decoder, "_read_hidden", counted)
+    monkeypatch.setattr(model.decoder, "read_states", counted)
     return sizes
 
 

@@ -49,7 +49,7 @@ class StepAttention:
         attended = []
         for index, slot in enumerate(self._slots):
             own = fused.narrow(1, 2 * index, 2)
-            keys, values = slot.extend(layer, own[1:])
+            keys, values = slot.append(layer, own[1:])
             attended.append(F.scaled_dot_product_attention(own[0], keys, values, attn_mask=self._biases[index]))
         return _joined(attended)
 
@@ -73,7 +73,7 @@ class StretchAttention:
 
     def attend_music(self, layer: int, fused: Tensor) -> Tensor:
         fused = fused.unflatten(-1, (3, *self._heads)).permute(2, 0, 3, 1, 4)
-        keys, values = self._slot.extend(layer, fused[1:])
+        keys, values = self._slot.append(layer, fused[1:])
         mask = self._mask
         attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=mask, is_causal=mask is None)
         return attended.transpose(1, 2).flatten(2)

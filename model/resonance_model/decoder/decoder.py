@@ -1,4 +1,4 @@
-"""MusicGen's decoder as we run it: ragged slots that share each product, each with its own steering."""
+"""MusicGen's decoder over slots of different lengths: shared matrix products, attention and steering of each slot's own."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from resonance_model.steering.recorder import ActivationRecorder
 from resonance_model.text_encoder import TOKENS_MAX
 
 Norm = tuple[Tensor, Tensor]
-# A recipe has so many prompts.
+# Prompts of one recipe, at most.
 TEXTS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossWeights:
-    """What a layer attends to text with."""
+    """Cross-attention of a layer to the text."""
 
     norm: Norm
     query: Linear
@@ -35,7 +35,7 @@ class CrossWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerWeights:
-    """One decoder layer. Normalisations are (weight, bias), each `[hidden]`. No other biases exist.
+    """One decoder layer. Normalisations are (weight, bias), each `[hidden]`; MusicGen has no other biases.
 
     `cross` is None in models whose conditions stand before the music.
     """
@@ -51,10 +51,10 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MelodyWeights:
-    """How a tune is put before the text: `weight` `[hidden, classes]`, `bias` `[hidden]`.
+    """Projection of a melody into the prefix: `weight` `[hidden, classes]`, `bias` `[hidden]`.
 
-    `null` `[hidden]` stands for a frame of no tune. The prefix has `frame_count` frames of tune: a shorter one is repeated, a longer
-    one cut.
+    `null` `[hidden]` stands for a frame without melody. The prefix has `frame_count` frames of melody: a shorter melody is repeated,
+    a longer one is cut.
     """
 
     weight: Tensor
@@ -65,9 +65,9 @@ class MelodyWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderWeights:
-    """A whole decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`; `heads` gives `codebooks * vocabulary`.
+    """Weights of a decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`; `heads` gives `codebooks * vocabulary`.
 
-    `melody` makes it a model whose conditions stand before the music; without, layers attend to text by `cross`.
+    With `melody`, conditions stand before the music as a prefix. Without, layers attend to the text by `cross`.
     """
 
     embeddings: Tensor
@@ -80,11 +80,11 @@ class DecoderWeights:
 
 
 class Decoder:
-    """The decoder over any set of slots.
+    """Decoder passes over any set of cache slots.
 
-    A slot is a pair of rows, conditional and unconditional. `advance` gives each slot's next logits from one shared pass; attention
-    runs slot by slot over the slot's own length, so nothing is padded and no row sees another. Several threads may step slots
-    of their own through one decoder.
+    A slot has two branches for classifier-free guidance, conditional and unconditional. `advance` gives each slot's next logits from
+    one shared pass. Attention runs slot by slot over the slot's own length, so that nothing is padded and no slot sees another.
+    Several threads may use one decoder, each with slots of its own.
     """
 
     def __init__(self, weights: DecoderWeights, config: DecoderConfig) -> None:
@@ -99,17 +99,17 @@ class Decoder:
             positions += weights.melody.frame_count + TEXTS_MAX * TOKENS_MAX
         self.positions = sinusoidal_positions(positions, config.hidden_size).to(self.device, self.dtype)
         self._normalised_shape = (config.hidden_size,)
-        self._laid_out: tuple[tuple[Tensor | None, ...], Tensor | None] = ((), None)
+        self._steering_layout: tuple[tuple[Tensor | None, ...], Tensor | None] = ((), None)
 
     def condition(self, texts: Sequence[tuple[Tensor, float]], melody: Tensor | None = None) -> Conditioning:
-        """What weighted text encodings (`[tokens, text_size]`, weight > 0), and a tune, ask for.
+        """Conditioning of weighted texts and a melody, in the form in which the layers attend to it.
 
-        Several texts stand side by side; the logarithm of a text's weight is added to its attention scores, so that a weight multiplies
-        the attention that the text attracts, and one text alone is attended to exactly as the library does.
+        Several texts stand side by side. The logarithm of a text's weight is added to its attention scores, so that the weight
+        multiplies the attention that the text attracts. A single text gets no bias: the result is the library's own.
 
         Args:
-            texts: at most TEXTS_MAX.
-            melody: pitch classes `[frames, classes]`, for models that follow a tune.
+            texts: encodings `[tokens, text_size]` with weights above 0; at most TEXTS_MAX.
+            melody: pitch classes `[frames, classes]`, for models with a melody prefix.
         """
         assert 1 <= len(texts) <= TEXTS_MAX
         heaviest = max(weight for _, weight in texts)
@@ -118,33 +118,35 @@ class Decoder:
         parts = [torch.full((len(text),), weight / heaviest).log() for text, weight in texts]
         bias = None if len(texts) == 1 else torch.cat(parts).to(self.device, self.dtype)[None, None, None]
         if self.weights.melody is not None:
-            return self._before_the_music(projected, bias, melody, self.weights.melody)
-        assert melody is None, "this model follows no tune"
-        pairs = [self._heads(layer.cross.key_value(projected)) for layer in self.weights.layers if layer.cross]
+            return self._build_prefix(projected, bias, melody, self.weights.melody)
+        assert melody is None, "this model has no melody prefix"
+        pairs = [
+            self._split_keys_values(layer.cross.key_value(projected)) for layer in self.weights.layers if layer.cross
+        ]
         keys, values = (tuple(pair[part] for pair in pairs) for part in (0, 1))
         return Conditioning(keys=keys, values=values, bias=bias)
 
     def read_prefix(self, slot: CacheSlot, position_count: int) -> None:
-        """Reads so many of the positions before the music that are left. They are neither steered nor heard: they are no music."""
+        """Reads up to `position_count` positions of the prefix. They are neither steered nor recorded: they are no music."""
         count = min(position_count, slot.prefix_left)
         if slot.conditioning.prefix is not None and count:
             prefix = slot.conditioning.prefix[: slot.branch_count, slot.length : slot.length + count]
-            self._read_hidden(slot, prefix, is_music=False)
+            self.read_states(slot, prefix, is_music=False)
 
     def advance(self, slots: Sequence[CacheSlot], tokens: Tensor) -> Tensor:
         """One step of every slot.
 
         Args:
-            slots: the slots that move; their caches grow by one position.
+            slots: their caches grow by one position.
             tokens: `[slots, codebooks]`, each slot's inputs at its own position.
 
         Returns:
-            Logits `[slots, rows, codebooks, vocabulary]` in float32; rows are conditional and unconditional.
+            Logits `[slots, branches, codebooks, vocabulary]` in float32.
         """
         for slot in slots:
             self.read_prefix(slot, slot.prefix_left)
         for slot in slots:
-            slot.make_room(1)
+            slot.ensure_capacity(1)
         hidden, attention = self._embed_step(tokens, slots), StepAttention(self.config, slots)
         steering = self._lay_out_steering(slots)
         observed = [(index, slot) for index, slot in enumerate(slots) if slot.adaptive or slot.recorder]
@@ -159,68 +161,69 @@ class Decoder:
         return self.logits(hidden).unflatten(0, (len(slots), 2))
 
     def read(self, slot: CacheSlot, tokens: Tensor, *, with_logits: bool = False) -> Tensor | None:
-        """Reads a stretch of inputs `[codebooks, steps]` at once (teacher forcing), as if by `steps` calls of `advance`.
+        """Reads a stretch of inputs `[codebooks, steps]` in one pass (teacher forcing), as `steps` calls of `advance` would.
 
-        Fills the slot's cache and its recorder. Returns logits `[rows, steps, codebooks, vocabulary]` where wanted.
+        Fills the slot's cache and its recorder. Returns logits `[branches, steps, codebooks, vocabulary]` with `with_logits`.
         """
         self.read_prefix(slot, slot.prefix_left)
-        hidden = self._read_hidden(slot, self.embedding(tokens).expand(slot.branch_count, -1, -1), is_music=True)
+        hidden = self.read_states(slot, self.embedding(tokens).expand(slot.branch_count, -1, -1), is_music=True)
         return self.logits(hidden) if with_logits else None
 
-    def _before_the_music(
-        self, texts: Tensor, bias: Tensor | None, tune: Tensor | None, weights: MelodyWeights
+    def _build_prefix(
+        self, texts: Tensor, bias: Tensor | None, melody: Tensor | None, weights: MelodyWeights
     ) -> Conditioning:
-        """The prefix: a tune, then the text. The unconditional row has no tune and zeros for text, which attract attention all the same."""
-        nothing = weights.null.expand(weights.frame_count, -1)
-        frames = nothing
-        if tune is not None:
-            repeats = -(-weights.frame_count // len(tune))
-            known = F.linear(tune.to(self.device, self.dtype), weights.weight, weights.bias)
-            frames = known.repeat(repeats, 1)[: weights.frame_count]
-        rows = [torch.cat([frames, texts]), torch.cat([nothing, torch.zeros_like(texts)])]
+        """Prefix of both branches: melody, then text. The unconditional branch has no melody and zeros for text, which attract
+        attention nevertheless."""
+        no_melody = weights.null.expand(weights.frame_count, -1)
+        frames = no_melody
+        if melody is not None:
+            repeats = -(-weights.frame_count // len(melody))
+            projected = F.linear(melody.to(self.device, self.dtype), weights.weight, weights.bias)
+            frames = projected.repeat(repeats, 1)[: weights.frame_count]
+        branches = [torch.cat([frames, texts]), torch.cat([no_melody, torch.zeros_like(texts)])]
         return Conditioning(
             keys=(),
             values=(),
             bias=None if bias is None else F.pad(bias, (weights.frame_count, 0)),
-            prefix=torch.stack(rows),
+            prefix=torch.stack(branches),
         )
 
-    # --- one step over many slots: rows are slot 0 conditional, slot 0 unconditional, slot 1 conditional, ...
+    # --- one step of several slots: branches are slot 0 conditional, slot 0 unconditional, slot 1 conditional, ...
 
     def _embed_step(self, tokens: Tensor, slots: Sequence[CacheSlot]) -> Tensor:
-        places = torch.tensor([slot.length for slot in slots], device=self.device)
-        embedded = self.embedding(tokens.T) + self.positions[places]
+        lengths = torch.tensor([slot.length for slot in slots], device=self.device)
+        embedded = self.embedding(tokens.T) + self.positions[lengths]
         return embedded[:, None].expand(-1, 2, -1).reshape(2 * len(slots), -1)
 
     def _lay_out_steering(self, slots: Sequence[CacheSlot]) -> Tensor | None:
-        """What is added to all rows after each layer, `[layers, rows, hidden]`; kept until a slot's steering is replaced.
+        """Steering of all branches side by side, `[layers, branches, hidden]`; cached until a slot's tensor is replaced.
 
-        Rows of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
+        Branches of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
         """
         steerings = tuple(slot.steering if slot.adaptive is None else None for slot in slots)
         if all(steering is None for steering in steerings):
             return None
-        # Read and written as one: other threads step other slots through this decoder.
-        known, laid_out = self._laid_out
-        if len(known) == len(steerings) and all(map(operator.is_, known, steerings)):
-            return laid_out
-        nothing = torch.full((), -0.0, device=self.device, dtype=self.dtype)
-        nothing = nothing.expand(self.config.layer_count, 2, self.config.hidden_size)
-        laid_out = torch.cat([nothing if one is None else one.to(self.device) for one in steerings], dim=1)
-        self._laid_out = steerings, laid_out
-        return laid_out
+        # Key and value are read and written as one tuple: other threads step other slots through this decoder.
+        cached, layout = self._steering_layout
+        if len(cached) == len(steerings) and all(map(operator.is_, cached, steerings)):
+            return layout
+        zero = torch.full((), -0.0, device=self.device, dtype=self.dtype)
+        zero = zero.expand(self.config.layer_count, 2, self.config.hidden_size)
+        layout = torch.cat([zero if one is None else one.to(self.device) for one in steerings], dim=1)
+        self._steering_layout = steerings, layout
+        return layout
 
     def embedding(self, tokens: Tensor) -> Tensor:
         """Sum over codebooks of the embeddings of `[codebooks, n]`: `[n, hidden]`."""
         return F.embedding(tokens + self._embedding_offsets, self.weights.embeddings).sum(dim=0)
 
-    # --- a stretch of one slot: hidden is [rows, steps, hidden]
+    # --- a stretch of one slot: hidden is [branches, steps, hidden]
 
-    def _read_hidden(self, slot: CacheSlot, embedded: Tensor, *, is_music: bool) -> Tensor:
-        """Reads embeddings `[rows, steps, hidden]` behind what the slot holds; returns the last layer's states."""
+    def read_states(self, slot: CacheSlot, embedded: Tensor, *, is_music: bool) -> Tensor:
+        """Reads embeddings `[branches, steps, hidden]` behind the slot's positions; returns the last layer's states."""
         count = embedded.shape[1]
         hidden = embedded + self.positions[slot.length : slot.length + count]
-        slot.make_room(count)
+        slot.ensure_capacity(count)
         attention = StretchAttention(self.config, slot, count, self.device)
         for layer in range(self.config.layer_count):
             hidden = self.run_layer(layer, hidden, attention, slot.recorder if is_music else None)
@@ -239,16 +242,16 @@ class Decoder:
     def run_layer(
         self, layer: int, hidden: Tensor, attention: Attention, text_recorder: ActivationRecorder | None = None
     ) -> Tensor:
-        """One layer's arithmetic, the same for a step, a stretch and a CUDA graph; they differ in the attention.
+        """Arithmetic of one layer. A step, a stretch and a CUDA graph share it and differ in the attention.
 
-        An unconditional branch's text is zeros and nothing here has a bias, so that its cross-attention is exactly zero and is not
-        computed. Models whose conditions stand before the music have no cross-attention.
+        Cross-attention is computed for conditional branches alone: an unconditional branch's text is zeros and nothing has a bias, so
+        that its cross-attention is exactly zero. Models with a prefix have no cross-attention.
 
         Args:
             layer: index of the layer.
             hidden: states `[branches, ..., hidden]`, conditional and unconditional in turn.
             attention: what the branches attend to.
-            text_recorder: gets what cross-attention adds to the first branch.
+            text_recorder: records what cross-attention adds to the first branch.
 
         Returns:
             New states of the same shape.
@@ -267,17 +270,17 @@ class Decoder:
         return weights.feed_out(inner).add_(hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Float32 `[..., codebooks, vocabulary]` of the last layer's states `[..., hidden]`."""
+        """Logits `[..., codebooks, vocabulary]` in float32 of the last layer's states `[..., hidden]`."""
         logits = self.weights.heads(self.norm(hidden, self.weights.final_norm))
         return logits.float().unflatten(-1, (self.config.codebook_count, self.config.vocabulary_size))
 
-    def _heads(self, fused: Tensor) -> tuple[Tensor, Tensor]:
-        """Fused keys and values `[n, 2 * hidden]` as two of `[1, heads, n, head_size]`."""
+    def _split_keys_values(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values `[1, heads, n, head_size]` of both side by side, `[n, 2 * hidden]`."""
         parts = fused.view(len(fused), 2, 1, self.config.head_count, self.config.head_size).permute(1, 2, 3, 0, 4)
         return parts[0].contiguous(), parts[1].contiguous()
 
     def norm(self, hidden: Tensor, norm: Norm) -> Tensor:
-        """The states `[..., hidden]`, normalised."""
+        """Layer normalisation of states `[..., hidden]`."""
         return torch.layer_norm(hidden, self._normalised_shape, norm[0], norm[1])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.takes import PROMPTS, codes_alone, run, build_sequence
+from support.takes import PROMPTS, build_sequence, codes_alone, run
 from torch import Tensor
 
 from resonance_model.decoder.sampling import choose
@@ -30,7 +30,7 @@ def library_codes(model: LoadedModel, prompt: str, frame_count: int) -> Tensor:
 
     codec.decode = keep
     try:
-        tokens = model.encode_text._tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
+        tokens = model.encode_text.tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
         with torch.inference_mode():
             model.library.generate(
                 **tokens,

@@ -113,10 +113,10 @@ def launch(static_batch: StaticBatch, sequences: list[TokenSequence]) -> None:
 def test_a_launched_step_waits_for_nothing(dtype: torch.dtype, is_melody: bool) -> None:
     decoder = decoder_of(dtype, is_melody=is_melody)
     static_batch = StaticBatch(decoder, run_eagerly, place_count=4, position_count=1504 + 600)
-    static_batch.prepare()
+    static_batch.capture_graphs()
     sequences = [voice_on(decoder, tokens=5 + place, texts=1 + place) for place in range(3)]
     with Waits() as waits, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(StaticBatch, "_write", lambda *_: None)  # numpy on the host, which fakes cannot be
+        patched.setattr(StaticBatch, "_write_inputs", lambda *_: None)  # numpy on the host, which fakes cannot be
 
         launch(static_batch, sequences[:1])
         launch(static_batch, sequences)  # others join

@@ -54,7 +54,7 @@ def library_codes(model: LoadedModel) -> Any:
 def _generated(model: LoadedModel, wish: Wish) -> Tensor:
     """Codes `[codebooks, frames]` of transformers' own `generate`, greedily, with guidance 3."""
     with library_codes_said(model) as said:
-        inputs = dict(model.encode_text._tokenizer([wish.prompt], return_tensors="pt"))  # type: ignore[attr-defined]
+        inputs = dict(model.encode_text.tokenizer([wish.prompt], return_tensors="pt"))  # type: ignore[attr-defined]
         if wish.melody is not None:
             inputs["input_features"] = wish.melody[None]
         steps = wish.frame_count + model.config.delay_max

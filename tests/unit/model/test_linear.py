@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.takes import PROMPTS, codes_alone, run, build_sequence
+from support.takes import PROMPTS, build_sequence, codes_alone, run
 
 from resonance.settings import Settings
 from resonance_model.linear import (

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from support.checkpoints import TINY_MELODY, make_checkpoint
-from support.takes import PROMPTS, codes_alone, run, sizes_read, build_sequence
+from support.takes import PROMPTS, build_sequence, codes_alone, run, sizes_read
 from torch import Tensor
 from transformers.audio_utils import chroma_filter_bank
 

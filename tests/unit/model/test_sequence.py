@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.takes import PROMPTS, codes_alone, run, sizes_read, build_sequence
+from support.takes import PROMPTS, build_sequence, codes_alone, run, sizes_read
 
 from resonance_model.decoder.sequence import TokenSequence, advance
 from resonance_model.delays import count_steps, delayed_inputs
@@ -41,7 +41,7 @@ def test_after_a_window_moves_the_next_step_sees_the_kept_frames(tiny: LoadedMod
         while sequence.slot.length < 40:
             advance(tiny.decoder, [sequence])
         first = sequence.frames_ready - 20
-        sequence.make_room()
+        sequence.prepare_step()
         moved = tiny.decoder.advance([sequence.slot], sequence.inputs()[None])[0]
         fresh = build_sequence(tiny, PROMPTS[0], frame_count=60)
         said = [sequence.inputs() if step == sequence.step else None for step in range(first, sequence.step + 1)]
@@ -52,7 +52,7 @@ def test_after_a_window_moves_the_next_step_sees_the_kept_frames(tiny: LoadedMod
             for book in range(4):
                 frame = step - 1 - book
                 if frame >= 0:
-                    column[book] = int(sequence._said[book, first + frame + book])
+                    column[book] = int(sequence.tokens[book, first + frame + book])
             columns.append(column)
         expected = tiny.decoder.read(fresh.slot, torch.stack(columns, dim=1), with_logits=True)
     assert expected is not None
@@ -198,7 +198,7 @@ def test_a_performance_keeps_the_tokens_that_it_can_still_be_asked_for(tiny: Loa
     with torch.inference_mode():
         while not take.is_finished:
             advance(tiny.decoder, [take, live])
-            held.append(live._said.nbytes)
+            held.append(live.token_capacity)
             if read + 125 <= live.frames_ready <= 2290:  # the longest chunk
                 assert torch.equal(live.frames(read, read + 125), take.frames(read, read + 125))
                 read += 125
@@ -216,7 +216,7 @@ def test_a_reset_while_the_next_window_is_read_forgets_it(tiny: LoadedModel) -> 
     kept = sequence.slot.caches[0][:, :, :, :23].clone()
     fresh = build_sequence(tiny, PROMPTS[0], **options)
     with torch.inference_mode():
-        tiny.decoder.read(fresh.slot, sequence._inputs_from(sequence.step - 24)[:, :23])
+        tiny.decoder.read(fresh.slot, sequence.inputs_since(sequence.step - 24)[:, :23])
     torch.testing.assert_close(kept, fresh.slot.caches[0][:, :, :, :23])
 
 
@@ -250,7 +250,7 @@ def test_taking_back_near_a_windows_move_leaves_caches_as_a_fresh_reading_has_th
         fresh = build_sequence(tiny, PROMPTS[0], frame_count=None)
         count = sequence.slot.music_length
         with torch.inference_mode():
-            tiny.decoder.read(fresh.slot, sequence._inputs_from(sequence.step - count))
+            tiny.decoder.read(fresh.slot, sequence.inputs_since(sequence.step - count))
         held, expected = sequence.slot.caches[0], fresh.slot.caches[0]
         torch.testing.assert_close(held[:, :, :, :count], expected[:, :, :, :count])
 
@@ -258,14 +258,16 @@ def test_taking_back_near_a_windows_move_leaves_caches_as_a_fresh_reading_has_th
 def test_what_is_taken_back_obeys_what_is_in_force_now(tiny: LoadedModel) -> None:
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=None, temperature=1.0)
     run_steps(tiny, sequence, 40)
-    old, ready = sequence._said[:, 37:40].copy(), sequence.frames_ready
+    old, ready = sequence.tokens[:, 37:40].copy(), sequence.frames_ready
     sequence.sampling = replace(sequence.sampling, seed=5, temperature=50.0)
     assert sequence.rewind() == 3
     before = sequence.frames(0, ready)
     run_steps(tiny, sequence, 3)
     assert torch.equal(sequence.frames(0, ready), before)
-    assert np.array_equal(sequence._said[3], np.concatenate([sequence._said[3, :37], old[3], sequence._said[3, 40:]]))
-    assert not np.array_equal(sequence._said[:, 37:40], old)
+    assert np.array_equal(
+        sequence.tokens[3], np.concatenate([sequence.tokens[3, :37], old[3], sequence.tokens[3, 40:]])
+    )
+    assert not np.array_equal(sequence.tokens[:, 37:40], old)
 
 
 def test_a_take_of_known_length_takes_nothing_back(tiny: LoadedModel) -> None:
@@ -283,6 +285,6 @@ def test_caches_are_made_once_and_traded_when_the_window_moves(tiny: LoadedModel
         for _ in range(1100):
             advance(tiny.decoder, [sequence])
             places.add(sequence.slot.caches[0].data_ptr())
-            rooms.add(sequence.slot.room)
+            rooms.add(sequence.slot.capacity)
     assert len(rooms) == 1
     assert len(places) == 2

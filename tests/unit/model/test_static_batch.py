@@ -10,7 +10,7 @@ import pytest
 import torch
 from support.checkpoints import TINY, TINY_MELODY, TINY_STEREO, make_checkpoint
 from support.gates import MOMENTS, ROWS, joins_of, wishes_of
-from support.takes import PROMPTS, codes_alone, run, build_sequence
+from support.takes import PROMPTS, build_sequence, codes_alone, run
 from support.tape import Taping
 from torch import Tensor
 
@@ -18,7 +18,7 @@ from resonance.settings import Settings
 from resonance_model.decoder.cuda_graphs import GraphRecorder, run_eagerly
 from resonance_model.decoder.sampling import FixedSampling, Sampling, choose, choose_fixed, counter_noise
 from resonance_model.decoder.sequence import TokenSequence, advance
-from resonance_model.decoder.static_batch import LENGTH_BLOCK, TEXT_ROOM, StaticBatch
+from resonance_model.decoder.static_batch import LENGTH_BLOCK, TEXT_BLOCK, StaticBatch
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
 from resonance_model.steering.adaptive import AdaptiveSteering
@@ -57,7 +57,7 @@ def steering_of(model: LoadedModel, seed: int) -> Tensor | None:
 def test_tokens_are_the_free_steps(model: LoadedModel, capture: GraphRecorder, rows: int, moment: str) -> None:
     """1, 3 and 8 ragged rows, steered and not, greedy and sampled, prompts of 1 to 200 words, joining and leaving at awkward moments."""
     static_batch = build_static_batch(model, capture)
-    static_batch.prepare()
+    static_batch.capture_graphs()
     wishes = wishes_of(model, rows)
     options = [
         wish.options(temperature=float(place % 2), steering=steering_of(model, place))
@@ -86,7 +86,7 @@ def test_tokens_stay_the_same_across_blocks_of_attention(tiny: LoadedModel, capt
 def test_a_step_is_recorded_once_for_each_extent_and_then_played(tiny: LoadedModel) -> None:
     taping = Taping()
     static_batch = build_static_batch(tiny, taping, places=4, positions=2 * LENGTH_BLOCK - 1)
-    static_batch.prepare()
+    static_batch.capture_graphs()
     assert taping.tape_count == 3 * 2  # 1, 2 and 4 places; one block and two
     sequences = [build_sequence(tiny, prompt, frame_count=30) for prompt in PROMPTS]
     run(tiny, sequences, [0, 3, 9, 9], static_batch=static_batch)
@@ -112,7 +112,7 @@ def test_changes_in_mid_take_are_heard_from_the_same_step_on(model: LoadedModel,
                 if step == 8:
                     changed.slot.steering = steering_of(model, 1)
                 if step == 14:
-                    words = "deep bass " * TEXT_ROOM
+                    words = "deep bass " * TEXT_BLOCK
                     changed.set_conditioning(model.decoder.condition([(model.encode_text([words])[0], 1.0)]))
                 if step == 20:
                     changed.sampling = replace(changed.sampling, guidance_scale=1.5, temperature=0.7, top_k=0)

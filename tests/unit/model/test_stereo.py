@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.checkpoints import TINY_STEREO, make_checkpoint
-from support.takes import PROMPTS, codes_alone, library_codes_said, run, build_sequence
+from support.takes import PROMPTS, build_sequence, codes_alone, library_codes_said, run
 from torch import Tensor
 
 from resonance.settings import Settings
@@ -33,7 +33,7 @@ def stereo(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 def library_take(model: LoadedModel, prompt: str, frame_count: int) -> tuple[Tensor, Tensor]:
     """Codes `[codebooks, frames]` and samples `[channels, n]` of transformers' own `generate`, greedily, with guidance 3."""
     with library_codes_said(model) as said:
-        tokens = model.encode_text._tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
+        tokens = model.encode_text.tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
         with torch.inference_mode():
             samples = model.library.generate(
                 **tokens, do_sample=False, guidance_scale=3.0, max_new_tokens=frame_count + model.config.delay_max
