@@ -1,4 +1,4 @@
-"""Hearing a clip: codec tokens through the decoder at once, under one text, with per-layer statistics."""
+"""Activations of clips and takes: codec tokens through the decoder under one text, with statistics per layer."""
 
 from __future__ import annotations
 
@@ -20,31 +20,25 @@ NEUTRAL_PROMPT = "music"
 
 @torch.inference_mode()
 def read_clip(model: LoadedModel, samples: Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
-    """What the layers say of a clip, mono `[samples]` at the model's rate: a teacher-forced pass, nothing is generated."""
+    """Activation statistics of a clip, mono `[samples]` at the model's rate, in a teacher-forced pass."""
     return read_codes(model, model.codec.encode(samples), prompt=prompt)
 
 
 @torch.inference_mode()
 def read_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
-    """What the layers say of codes `[codebooks, frames]` under the prompt; the conditional row alone."""
-    recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
-    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
-    slot = CacheSlot(model.config, conditioning, recorder=recorder, branch_count=1)
-    steps = codes.shape[1] + model.config.delay_max
-    inputs = delayed_inputs(
-        codes.to(model.decoder.device),
-        start_token=model.config.start_token,
-        step_count=steps,
-        channel_count=model.config.channel_count,
-    )
-    model.decoder.read(slot, inputs)
+    """Activation statistics of codes `[codebooks, frames]` under the prompt, of the conditional branch alone."""
+    slot, recorder = _open_slot(model, prompt)
+    model.decoder.read(slot, _delay(model, codes.to(model.decoder.device)))
     return recorder.stats()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderingScore:
-    """What the unsteered model makes of a rendering: its layers' statistics, the mean log-probability (nats) of its tokens under its own
-    prompt, and `ratio`, how much likelier (nats a token) the positive prompts of some pairs make them than the negative ones."""
+    """Judgement of a rendering by the unsteered model.
+
+    `stats` are its layers' statistics and `log_likelihood` the mean log-probability (nats) of its tokens, both under its own prompt.
+    `ratio` is how much likelier (nats a token) the positive prompts of some pairs make the tokens than the negative ones.
+    """
 
     stats: ActivationStats
     log_likelihood: float
@@ -55,9 +49,10 @@ class RenderingScore:
 def score_rendering(
     model: LoadedModel, samples: Tensor, *, prompt: str, pairs: Sequence[tuple[str, str]] = ()
 ) -> RenderingScore:
-    """Encodes a rendering, mono `[samples]` at the model's rate, once more and reads it under its prompt, and under both prompts of each
-    pair: the model as a judge of its own words (a generative classifier, as in Li et al. 2023, "Your diffusion model is secretly a
-    zero-shot classifier")."""
+    """Encodes a rendering, mono `[samples]` at the model's rate, and reads it under its prompt and under both prompts of each pair.
+
+    The model serves as a generative classifier, as in Li et al. 2023, "Your diffusion model is secretly a zero-shot classifier".
+    """
     codes = model.codec.encode(samples)
     stats, log_likelihood = score_codes(model, codes, prompt=prompt)
     ratios = [
@@ -69,35 +64,27 @@ def score_rendering(
 
 @torch.inference_mode()
 def score_codes(model: LoadedModel, codes: Tensor, *, prompt: str) -> tuple[ActivationStats, float]:
-    """What the unsteered model makes of codes `[codebooks, frames]`: its layers' statistics, and the mean log-probability (nats) of the
-    tokens under the prompt and without guidance."""
+    """Activation statistics of codes `[codebooks, frames]`, and the mean log-probability (nats) of the tokens.
+
+    Both are the unsteered model's, under the prompt and without guidance.
+    """
     codes = codes.to(model.decoder.device)
-    recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
-    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
-    slot = CacheSlot(model.config, conditioning, recorder=recorder, branch_count=1)
-    books, frames = codes.shape
-    config = model.config
-    inputs = delayed_inputs(
-        codes,
-        start_token=config.start_token,
-        step_count=frames + config.delay_max,
-        channel_count=config.channel_count,
-    )
-    logits = model.decoder.read(slot, inputs, with_logits=True)
+    slot, recorder = _open_slot(model, prompt)
+    logits = model.decoder.read(slot, _delay(model, codes), with_logits=True)
     assert logits is not None
     scores = logits[0].log_softmax(dim=-1)  # [steps, codebooks, vocabulary]
-    told = [
-        scores[delay : delay + frames, book].gather(1, codes[book][:, None]).mean()
-        for book, delay in enumerate(codebook_delay(book, config.channel_count) for book in range(books))
-    ]
-    return recorder.stats(), float(torch.stack(told).mean())
+    means = []
+    for book, tokens in enumerate(codes):
+        delay = codebook_delay(book, model.config.channel_count)
+        means.append(scores[delay : delay + len(tokens), book].gather(1, tokens[:, None]).mean())
+    return recorder.stats(), float(torch.stack(means).mean())
 
 
 @torch.inference_mode()
 def generate_and_read(
     model: LoadedModel, prompts: list[str], *, frame_count: int, seed: int
 ) -> list[tuple[Tensor, ActivationStats]]:
-    """Generates one take per prompt in one batch; returns each take's codes and what its layers said meanwhile."""
+    """Generates one take per prompt in one batch; returns each take's codes and the activation statistics on the way."""
     sequences, recorders = [], []
     for index, states in enumerate(model.encode_text(prompts)):
         recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
@@ -119,3 +106,20 @@ def generate_and_read(
         (sequence.frames(0, frame_count), recorder.stats())
         for sequence, recorder in zip(sequences, recorders, strict=True)
     ]
+
+
+def _open_slot(model: LoadedModel, prompt: str) -> tuple[CacheSlot, ActivationRecorder]:
+    """A slot with the conditional branch alone, and its recorder."""
+    recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
+    return CacheSlot(model.config, conditioning, recorder=recorder, branch_count=1), recorder
+
+
+def _delay(model: LoadedModel, codes: Tensor) -> Tensor:
+    """Decoder inputs `[codebooks, steps]` of codes `[codebooks, frames]`."""
+    return delayed_inputs(
+        codes,
+        start_token=model.config.start_token,
+        step_count=codes.shape[1] + model.config.delay_max,
+        channel_count=model.config.channel_count,
+    )
