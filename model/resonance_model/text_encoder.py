@@ -1,4 +1,4 @@
-"""Words to encoder states: the library's own text encoder behind one small interface."""
+"""Text encoder: the library's own tokenizer and T5 behind one small interface."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 TOKENS_MAX = 512
-# An encoder's view of one text: `[tokens, text_size]`, without padding.
+# Encoder states of each text, `[tokens, text_size]`, without padding.
 EncodeText = Callable[[Sequence[str]], list[Tensor]]
 
 
 class T5Text:
-    """A tokenizer and an encoder of transformers. Texts are encoded one by one, so that padding can never leak."""
+    """Tokenizer and encoder of transformers. Texts are encoded one by one, so that no padding reaches the states."""
 
     def __init__(self, tokenizer: Any, encoder: Any) -> None:
         self.tokenizer = tokenizer
@@ -22,7 +22,7 @@ class T5Text:
 
     @torch.inference_mode()
     def __call__(self, texts: Sequence[str]) -> list[Tensor]:
-        """States `[tokens, text_size]` of each text; a text longer than TOKENS_MAX tokens is cut there."""
+        """Encoder states `[tokens, text_size]` of each text; a text longer than TOKENS_MAX tokens is cut there."""
         return [self._encode(text) for text in texts]
 
     def _encode(self, text: str) -> Tensor:

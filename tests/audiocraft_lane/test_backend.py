@@ -35,7 +35,7 @@ from resonance_model.activations import read_codes  # noqa: E402
 from resonance_model.chroma import Chroma, ChromaPlan  # noqa: E402
 from resonance_model.delays import count_steps, delayed_inputs  # noqa: E402
 from resonance_model.loaded_model import LoadedModel  # noqa: E402
-from resonance_model.loaders.audiocraft import decoder_layers, take_apart  # noqa: E402
+from resonance_model.loaders.audiocraft import decoder_layers, to_loaded_model  # noqa: E402
 from resonance_model.steering.recorder import ActivationRecorder, forward_hooks  # noqa: E402
 
 PROMPT = "calm piano music"
@@ -154,7 +154,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module", params=list(KINDS))
 def model(request: pytest.FixtureRequest) -> LoadedModel:
-    return take_apart(tiny_library(**KINDS[request.param]), "tiny", Settings(), keep_library=True)
+    return to_loaded_model(tiny_library(**KINDS[request.param]), "tiny", Settings(), keep_library=True)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def test_a_sound_gives_the_tune_and_the_tokens_that_it_gives_audiocraft(monkeypa
     from demucs import apply
 
     monkeypatch.setattr(apply, "apply_model", partial(apply.apply_model, shifts=0))
-    model = take_apart(tiny_library(is_melody=True), "tiny", Settings(), keep_library=True)
+    model = to_loaded_model(tiny_library(is_melody=True), "tiny", Settings(), keep_library=True)
     sound, library = a_sound(), model.library
     assert model.melody_chroma is not None
     tune = library.lm.condition_provider.conditioners["self_wav"]
@@ -293,4 +293,4 @@ def test_the_debug_model_generates_with_hooks_and_is_refused_with_its_reasons() 
     assert sound.shape[-1] > 0
     assert recorder.stats().count > 10
     with pytest.raises(Unsupported, match="normalises after"):
-        take_apart(library, "debug", Settings())
+        to_loaded_model(library, "debug", Settings())

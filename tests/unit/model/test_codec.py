@@ -93,7 +93,7 @@ def test_a_codec_that_normalises_over_time_is_refused() -> None:
 
 
 def test_the_published_musicgen_codec_looks_three_and_one_frames_ahead() -> None:
-    geometry = derive_receptive_field(
+    receptive_field = derive_receptive_field(
         kernel=7,
         last_kernel=7,
         residual_kernel=3,
@@ -105,7 +105,12 @@ def test_the_published_musicgen_codec_looks_three_and_one_frames_ahead() -> None
         norm="weight_norm",
         channel_count=1,
     )
-    assert (geometry.first_right, geometry.upsample_left, geometry.upsample_right, geometry.hop) == (3, 1, 1, 640)
+    assert (
+        receptive_field.first_right,
+        receptive_field.upsample_left,
+        receptive_field.upsample_right,
+        receptive_field.hop,
+    ) == (3, 1, 1, 640)
 
 
 def test_encoding_gives_one_frame_per_hop(tiny: LoadedModel) -> None:

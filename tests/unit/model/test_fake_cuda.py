@@ -5,7 +5,6 @@ They show that nothing mixes devices and that the host waits for nothing but the
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -143,22 +142,28 @@ def test_reading_and_free_steps_wait_for_nothing(dtype: torch.dtype) -> None:
     assert (logits.device.type, logits.dtype) == ("cuda", torch.float32)
 
 
-def test_the_monitors_arithmetic_waits_for_nothing(fake: None) -> None:
-    """Its numbers are read when it is made, from the recipe's sum on the CPU; here they are given, since fakes have none."""
-    monitor = AdaptiveSteering.__new__(AdaptiveSteering)
-    monitor._push, monitor._shares = torch.zeros(3, 32), torch.ones(3)
-    monitor._squares, monitor._baselines = [1.0] * 3, [0.0] * 3
+@pytest.mark.parametrize("is_clamp", [False, True])
+@pytest.mark.parametrize("is_fading", [False, True])
+def test_the_arithmetic_of_adaptive_steering_waits_for_nothing(is_clamp: bool, is_fading: bool) -> None:
+    """Its Python numbers are read when it is made, from a CPU tensor; fake tensors have none, so that they are given here."""
+    steering = torch.zeros(3, 2, 32)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Tensor, "tolist", lambda tensor: [1.0] * len(tensor))
+        adaptive = AdaptiveSteering(steering, torch.zeros(3), is_clamp=is_clamp)
+    if is_fading:
+        adaptive.continue_from(steering, torch.ones(3), steering.to("cuda"))
+        adaptive.fade(0.5)
     with Waits() as waits:
-        for is_clamp, fading in itertools.product((False, True), (None, torch.zeros(3, 2, 32).to("cuda"))):
-            monitor._is_clamp, monitor._fading, monitor._fading_part = is_clamp, fading, 0.5
-            pushed = monitor.addition(1, torch.zeros(2, 1, 32).to("cuda"), torch.zeros(2, 32).to("cuda"))
-            assert pushed.device.type == "cuda"
+        added = adaptive.addition(1, torch.zeros(2, 1, 32).to("cuda"), torch.zeros(2, 32).to("cuda"))
+    assert added.device.type == "cuda"
     assert waits.found == []
 
 
 def test_a_stream_of_the_codec_stays_on_the_device() -> None:
     """With small parts of our own: the library's convolutions read numbers from tensors, which fakes do not hold."""
-    geometry = ReceptiveField(first_left=3, first_right=3, upsample_left=1, upsample_right=1, hop=2, channel_count=1)
+    receptive_field = ReceptiveField(
+        first_left=3, first_right=3, upsample_left=1, upsample_right=1, hop=2, channel_count=1
+    )
     parts = CodecParts(
         encode=lambda samples: samples,
         embed=lambda codes: torch.zeros(1, 8, codes.shape[2]).to(codes.device),
@@ -166,7 +171,7 @@ def test_a_stream_of_the_codec_stays_on_the_device() -> None:
         first_pad_mode="reflect",
         lstm=lambda frames, _state: (frames, (frames[-1:], frames[-1:])),
         upsample=on_device(nn.ConvTranspose1d(8, 1, 2, stride=2)),
-        geometry=geometry,
+        receptive_field=receptive_field,
     )
     stream = Codec(parts).open_stream()
     with Waits() as waits:
@@ -174,7 +179,7 @@ def test_a_stream_of_the_codec_stays_on_the_device() -> None:
         pieces.append(stream.finish(torch.zeros(4, 3, dtype=torch.long)))
     assert waits.found == []
     assert all(piece.device.type == "cuda" for piece in pieces)
-    assert sum(piece.shape[1] for piece in pieces) == 40 * geometry.hop
+    assert sum(piece.shape[1] for piece in pieces) == 40 * receptive_field.hop
 
 
 def on_device(module: _Module) -> _Module:

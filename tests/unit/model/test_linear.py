@@ -12,11 +12,11 @@ from resonance.settings import Settings
 from resonance_model.linear import (
     FloatLinear,
     Int8Linear,
-    _is_packing_exact,
-    _packed,
-    _plain,
     build_float_linear,
     build_linear,
+    is_int8_packing_exact,
+    onednn_int8_product,
+    torch_int8_product,
 )
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
@@ -68,9 +68,9 @@ def test_both_kernels_sum_the_same_whole_numbers(shape: tuple[int, int]) -> None
     rows = torch.randint(-127, 128, (5, shape[0])).float()
     rows[0], rows[1] = 127, -127
     expected = rows.double() @ matrix.double().T
-    assert torch.equal(_plain(matrix)(rows.clone()).double(), expected)
-    if _is_packing_exact():
-        assert torch.equal(_packed(matrix)(rows.clone()).double(), expected.float().double())
+    assert torch.equal(torch_int8_product(matrix)(rows.clone()).double(), expected)
+    if is_int8_packing_exact():
+        assert torch.equal(onednn_int8_product(matrix)(rows.clone()).double(), expected.float().double())
 
 
 def test_a_row_of_zeros_gives_zeros() -> None:
