@@ -1,4 +1,4 @@
-"""What the model's tests share: sequences, and whole takes of them."""
+"""Token sequences and whole takes for the model's tests."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ PROMPTS = ("calm piano music", "fast energetic rock with drums and deep bass", "
 
 
 @contextmanager
-def library_codes_said(model: LoadedModel) -> Iterator[list[Tensor]]:
-    """Codes `[books, frames]` that transformers' `generate` hands its codec meanwhile, one for each channel."""
-    said: list[Tensor] = []
+def captured_library_codes(model: LoadedModel) -> Iterator[list[Tensor]]:
+    """Codes `[books, frames]` that transformers' `generate` passes to its codec, one entry per channel."""
+    found: list[Tensor] = []
     codec = model.library.audio_encoder
     decode = codec.decode
 
     def keep(audio_codes: Tensor, *args: Any, **kwargs: Any) -> Any:
-        said.append(audio_codes[0, 0])
+        found.append(audio_codes[0, 0])
         return decode(audio_codes, *args, **kwargs)
 
     codec.decode = keep
     try:
-        yield said
+        yield found
     finally:
         del codec.decode
 
@@ -62,8 +62,8 @@ def build_sequence(
     )
 
 
-def sizes_read(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many positions each later reading of the decoder takes, in order; conditions that stand before the music count too."""
+def record_read_sizes(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Position counts of the decoder's later readings, in order, the prefix included."""
     read, sizes = model.decoder.read_states, []
 
     def counted(slot: CacheSlot, embedded: Tensor, **options: Any) -> Tensor:
@@ -75,7 +75,7 @@ def sizes_read(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]
 
 
 def codes_alone(model: LoadedModel, prompt: str, **options: Any) -> Tensor:
-    """The take's codes when nobody else is there."""
+    """Codes of the take without other takes."""
     sequence = build_sequence(model, prompt, **options)
     run(model, [sequence])
     return sequence.frames(0, options["frame_count"])
@@ -87,7 +87,7 @@ def run(
     joins: Sequence[int] | None = None,
     static_batch: StaticBatch | None = None,
 ) -> None:
-    """Runs sequences together, on a static batch where there is one; sequence i joins at step joins[i] and leaves when it is finished."""
+    """Runs sequences together, in the static batch if given; sequence i joins at step joins[i] and leaves when it is finished."""
     joins = joins or [0] * len(sequences)
     with torch.inference_mode():
         step = 0

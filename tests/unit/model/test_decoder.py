@@ -1,4 +1,4 @@
-"""The exactness gates: alone, in company and through the library, a request gives the same tokens."""
+"""Exactness gates of the decoder: a request gives the same tokens alone, beside others and through the library."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FRAMES = 24
 
 
 def library_codes(model: LoadedModel, prompt: str, frame_count: int) -> Tensor:
-    """What transformers' own `generate` says, greedily, with guidance 3."""
-    said: list[Tensor] = []
+    """Codes of transformers' own `generate`, greedily, with guidance 3."""
+    found: list[Tensor] = []
     codec = model.library.audio_encoder
     decode = codec.decode
 
     def keep(audio_codes: Tensor, *args: Any, **kwargs: Any) -> Any:
-        said.append(audio_codes)
+        found.append(audio_codes)
         return decode(audio_codes, *args, **kwargs)
 
     codec.decode = keep
@@ -40,7 +40,7 @@ def library_codes(model: LoadedModel, prompt: str, frame_count: int) -> Tensor:
             )
     finally:
         del codec.decode
-    return said[0][0, 0]
+    return found[0][0, 0]
 
 
 @pytest.mark.parametrize("prompt", [*PROMPTS, "drums", "bass and " * 100])
@@ -50,7 +50,7 @@ def test_tokens_equal_the_librarys_generate(tiny: LoadedModel, prompt: str) -> N
 
 @pytest.mark.parametrize("joins", [(0, 1, 2), (0, 3, 4), (0, 0, 22), (5, 0, 26)])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_joining_and_leaving_changes_nobodys_tokens(
+def test_joining_and_leaving_changes_no_other_takes_tokens(
     tiny: LoadedModel, joins: tuple[int, ...], temperature: float
 ) -> None:
     frames = (FRAMES, 10, 31)
@@ -64,7 +64,7 @@ def test_joining_and_leaving_changes_nobodys_tokens(
         assert torch.equal(sequence.frames(0, count), alone)
 
 
-def test_eight_differently_steered_rows_give_what_they_give_alone(tiny: LoadedModel) -> None:
+def test_eight_differently_steered_takes_give_what_they_give_alone(tiny: LoadedModel) -> None:
     steerings = [
         torch.randn(tiny.config.layer_count, 2, tiny.config.hidden_size) * 0.3 * (seed % 3) for seed in range(8)
     ]
@@ -79,8 +79,10 @@ def test_eight_differently_steered_rows_give_what_they_give_alone(tiny: LoadedMo
         assert torch.equal(sequence.frames(0, alone.shape[1]), alone)
 
 
-def test_two_threads_with_slots_of_their_own_do_not_meet(tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The all-in-one process listens and plays through one decoder."""
+def test_two_threads_with_slots_of_their_own_do_not_disturb_each_other(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The all-in-one process extracts and generates through one decoder."""
 
     def options(seed: int) -> dict[str, Any]:
         steering = (
@@ -99,7 +101,7 @@ def test_two_threads_with_slots_of_their_own_do_not_meet(tiny: LoadedModel, monk
     join = torch.cat
 
     def slowly(*args: Any, **kwargs: Any) -> Tensor:
-        time.sleep(0.001)  # others get their turn in the middle of laying out the steering
+        time.sleep(0.001)  # other threads run in the middle of laying out the steering
         return join(*args, **kwargs)
 
     with monkeypatch.context() as patched, ThreadPoolExecutor(3) as pool:
@@ -109,9 +111,9 @@ def test_two_threads_with_slots_of_their_own_do_not_meet(tiny: LoadedModel, monk
         assert torch.equal(codes, codes_alone(tiny, PROMPTS[seed % 4], **options(seed)))
 
 
-def test_a_rows_logits_are_the_same_bits_in_any_company(tiny: LoadedModel) -> None:
+def test_a_slots_logits_are_the_same_bits_in_any_company(tiny: LoadedModel) -> None:
     def logits_with(count: int) -> Tensor:
-        sequences = [build_sequence(tiny, PROMPTS[place % 4], frame_count=9) for place in range(count)]
+        sequences = [build_sequence(tiny, PROMPTS[index % 4], frame_count=9) for index in range(count)]
         with torch.inference_mode():
             tokens = torch.stack([sequence.inputs() for sequence in sequences])
             return tiny.decoder.advance([sequence.slot for sequence in sequences], tokens)[0]
@@ -156,7 +158,7 @@ def test_reading_at_once_equals_stepping(tiny: LoadedModel) -> None:
     torch.testing.assert_close(whole, torch.stack(logits, dim=1), atol=1e-4, rtol=1e-4)
 
 
-def test_two_texts_of_which_one_weighs_nothing_sound_like_the_other(tiny: LoadedModel) -> None:
+def test_a_text_of_weight_zero_changes_nothing(tiny: LoadedModel) -> None:
     first, second = tiny.encode_text([PROMPTS[0], PROMPTS[1]])
     alone = tiny.decoder.condition([(first, 1.0)])
     both = tiny.decoder.condition([(first, 1.0), (second, 1e-30)])

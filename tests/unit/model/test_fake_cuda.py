@@ -1,6 +1,6 @@
-"""A GPU that is not there: the step, the reading and the codec's stream on fake CUDA tensors, which know shape, type and device alone.
+"""Steps, readings and the codec's stream on fake CUDA tensors, which know shape, type and device alone.
 
-They show that nothing mixes devices and that the host waits for nothing but the step's tokens. They say nothing of numbers or speed.
+They show that nothing mixes devices and that the host waits for nothing but the step's tokens. They show no numbers and no speed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def dtype(request: pytest.FixtureRequest) -> torch.dtype:
     return DTYPES[request.param]
 
 
-def decoder_of(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
+def build_decoder(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
     def tensor(*size: int) -> Tensor:
         return torch.zeros(size, dtype=dtype, device="cuda")
 
@@ -74,7 +74,7 @@ def decoder_of(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
         feed_in=product(inner, hidden),
         feed_out=product(hidden, inner),
     )
-    tune = MelodyWeights(weight=tensor(hidden, 12), bias=tensor(hidden), null=tensor(hidden), frame_count=20)
+    melody = MelodyWeights(weight=tensor(hidden, 12), bias=tensor(hidden), null=tensor(hidden), frame_count=20)
     weights = DecoderWeights(
         embeddings=tensor(SHAPE.codebook_count * (SHAPE.vocabulary_size + 1), hidden),
         layers=(layer,) * SHAPE.layer_count,
@@ -82,15 +82,15 @@ def decoder_of(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
         heads=product(SHAPE.codebook_count * SHAPE.vocabulary_size, hidden),
         text_weight=tensor(hidden, SHAPE.text_size),
         text_bias=tensor(hidden),
-        melody=tune if is_melody else None,
+        melody=melody if is_melody else None,
     )
     return Decoder(weights, SHAPE)
 
 
-def voice_on(decoder: Decoder, *, tokens: int = 5, texts: int = 1) -> TokenSequence:
-    """Text encodings and steering come from the CPU, as the text's projection and a recipe's sum do."""
+def build_sequence_on(decoder: Decoder, *, tokens: int = 5, texts: int = 1) -> TokenSequence:
+    """Text encodings and steering are made on the CPU, as in the product."""
     melody = torch.zeros(7, 12) if decoder.weights.melody is not None else None
-    states = [(torch.zeros(tokens, SHAPE.text_size), 1.0 + place) for place in range(texts)]
+    states = [(torch.zeros(tokens, SHAPE.text_size), 1.0 + index) for index in range(texts)]
     slot = CacheSlot(SHAPE, decoder.condition(states, melody))
     slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
     sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=20, seed=1)
@@ -110,30 +110,30 @@ def launch(static_batch: StaticBatch, sequences: list[TokenSequence]) -> None:
 
 @pytest.mark.parametrize("is_melody", [False, True])
 def test_a_launched_step_waits_for_nothing(dtype: torch.dtype, is_melody: bool) -> None:
-    decoder = decoder_of(dtype, is_melody=is_melody)
+    decoder = build_decoder(dtype, is_melody=is_melody)
     static_batch = StaticBatch(decoder, run_eagerly, place_count=4, position_count=1504 + 600)
     static_batch.capture_graphs()
-    sequences = [voice_on(decoder, tokens=5 + place, texts=1 + place) for place in range(3)]
+    sequences = [build_sequence_on(decoder, tokens=5 + index, texts=1 + index) for index in range(3)]
     with Waits() as waits, pytest.MonkeyPatch.context() as patched:
         patched.setattr(StaticBatch, "_write_inputs", lambda *_: None)  # numpy on the host, which fakes cannot be
 
         launch(static_batch, sequences[:1])
         launch(static_batch, sequences)  # others join
         sequences[0].slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
-        sequences[1].set_conditioning(voice_on(decoder, tokens=100).slot.conditioning)
+        sequences[1].set_conditioning(build_sequence_on(decoder, tokens=100).slot.conditioning)
         while sequences[1].needs_prefill:
             sequences[1].prefill(64)
         sequences[2].slot.steering = None
         launch(static_batch, sequences)
-        sequences[0].slot.length = LENGTH_BLOCK + 1  # a longer extent
+        sequences[0].slot.length = LENGTH_BLOCK + 1  # a longer shape
         launch(static_batch, sequences[:2])
     assert waits.found == []
 
 
-def test_reading_and_free_steps_wait_for_nothing(dtype: torch.dtype) -> None:
-    """What is read at once, a step beside the static batch, and recorders."""
-    decoder = decoder_of(dtype)
-    sequence, other = voice_on(decoder), voice_on(decoder)
+def test_reading_and_plain_steps_wait_for_nothing(dtype: torch.dtype) -> None:
+    """A stretch, a step outside of the static batch, and recorders."""
+    decoder = build_decoder(dtype)
+    sequence, other = build_sequence_on(decoder), build_sequence_on(decoder)
     with Waits() as waits:
         other.slot.recorder = ActivationRecorder(SHAPE.layer_count, SHAPE.hidden_size)
         decoder.read(sequence.slot, torch.zeros(SHAPE.codebook_count, 30, dtype=torch.long).to("cuda"))
@@ -160,7 +160,7 @@ def test_the_arithmetic_of_adaptive_steering_waits_for_nothing(is_clamp: bool, i
 
 
 def test_a_stream_of_the_codec_stays_on_the_device() -> None:
-    """With small parts of our own: the library's convolutions read numbers from tensors, which fakes do not hold."""
+    """With small parts of our own: the library's convolutions read numbers from tensors, which fake ones do not have."""
     receptive_field = ReceptiveField(
         first_left=3, first_right=3, upsample_left=1, upsample_right=1, hop=2, channel_count=1
     )
@@ -183,7 +183,7 @@ def test_a_stream_of_the_codec_stays_on_the_device() -> None:
 
 
 def on_device(module: _Module) -> _Module:
-    """As `Module.to`, which cannot do it with fakes."""
+    """`Module.to`, which cannot move fake tensors."""
     for name, parameter in module.named_parameters():
         module._parameters[name] = nn.Parameter(parameter.detach().to("cuda"))
     return module

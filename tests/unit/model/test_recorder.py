@@ -1,4 +1,4 @@
-"""Our listening pass hears what forward hooks on the library's own layers hear."""
+"""Activation statistics: our pass records what forward hooks on the library's own layers record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resonance_model.steering.recorder import ActivationRecorder, ActivationStat
 PROMPT = "calm piano music"
 
 
-def heard_by_hooks(model: LoadedModel, codes: torch.Tensor) -> ActivationStats:
+def stats_by_hooks(model: LoadedModel, codes: torch.Tensor) -> ActivationStats:
     library, recorder = model.library, ActivationRecorder(model.config.layer_count, model.config.hidden_size)
     steps = count_steps(codes.shape[1], model.config.codebook_count)
     inputs = delayed_inputs(codes, start_token=model.config.start_token, step_count=steps)
@@ -25,23 +25,23 @@ def heard_by_hooks(model: LoadedModel, codes: torch.Tensor) -> ActivationStats:
     return recorder.stats()
 
 
-def test_our_pass_hears_what_forward_hooks_hear(tiny: LoadedModel) -> None:
+def test_our_pass_records_what_forward_hooks_record(tiny: LoadedModel) -> None:
     codes = torch.randint(0, tiny.config.vocabulary_size, (4, 60))
-    ours, theirs = read_codes(tiny, codes, prompt=PROMPT), heard_by_hooks(tiny, codes)
+    ours, theirs = read_codes(tiny, codes, prompt=PROMPT), stats_by_hooks(tiny, codes)
     torch.testing.assert_close(ours.mean, theirs.mean, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(ours.variance, theirs.variance, atol=1e-5, rtol=1e-3)
     assert ours.count == theirs.count == 63
 
 
-def test_what_the_text_adds_is_what_the_librarys_cross_attention_gives(tiny: LoadedModel) -> None:
-    """Only music that is read has it: generation keeps no attention to the text."""
+def test_text_attention_is_what_the_librarys_cross_attention_adds(tiny: LoadedModel) -> None:
+    """Only music that is read has it: generation records no text attention."""
     codes = torch.randint(0, tiny.config.vocabulary_size, (4, 60))
     given: list[torch.Tensor] = []
     handles = [
         layer.encoder_attn.register_forward_hook(lambda _module, _inputs, output: given.append(output[0][0].double()))
         for layer in tiny.library.decoder.model.decoder.layers
     ]
-    heard_by_hooks(tiny, codes)
+    stats_by_hooks(tiny, codes)
     for handle in handles:
         handle.remove()
     theirs = torch.stack([added.mean(dim=0) for added in given])
@@ -52,19 +52,19 @@ def test_what_the_text_adds_is_what_the_librarys_cross_attention_gives(tiny: Loa
     assert generated.words is None
 
 
-def test_listening_while_generating_hears_what_reading_the_result_hears(tiny: LoadedModel) -> None:
+def test_recording_while_generating_equals_reading_the_result(tiny: LoadedModel) -> None:
     (codes, generated), *_ = generate_and_read(tiny, [PROMPT, "jazz"], frame_count=30, seed=5)
     read = read_codes(tiny, codes, prompt=PROMPT)
     torch.testing.assert_close(generated.mean, read.mean, atol=1e-5, rtol=1e-4)
 
 
-def test_hooks_are_gone_after_listening(tiny: LoadedModel) -> None:
+def test_hooks_are_removed_after_recording(tiny: LoadedModel) -> None:
     layers = tiny.library.decoder.model.decoder.layers
     with forward_hooks(layers, ActivationRecorder(3, 32)):
         assert all(layer._forward_hooks for layer in layers)
     assert not any(layer._forward_hooks for layer in layers)
 
 
-def test_a_clip_is_heard_the_same_twice(tiny: LoadedModel) -> None:
+def test_a_clip_gives_the_same_statistics_twice(tiny: LoadedModel) -> None:
     samples = torch.rand(16_000) - 0.5
     assert torch.equal(read_clip(tiny, samples).mean, read_clip(tiny, samples).mean)

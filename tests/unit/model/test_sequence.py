@@ -1,4 +1,4 @@
-"""Sequences past the trained length, and their bookkeeping of the delay pattern."""
+"""Token sequences: windows past the trained length, given tokens, rewinds and the delay pattern."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.takes import PROMPTS, build_sequence, codes_alone, run, sizes_read
+from support.takes import PROMPTS, build_sequence, codes_alone, record_read_sizes, run
 
 from resonance_model.decoder.sequence import TokenSequence, advance
 from resonance_model.delays import count_steps, delayed_inputs
@@ -35,7 +35,7 @@ def test_a_long_take_goes_on_past_its_window(tiny: LoadedModel) -> None:
 
 
 def test_after_a_window_moves_the_next_step_sees_the_kept_frames(tiny: LoadedModel) -> None:
-    """The moved window must hold exactly what a fresh reading of the kept frames holds."""
+    """The moved window must hold exactly what a fresh reading of its context holds."""
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=60, window_steps=40, context_frames=20)
     with torch.inference_mode():
         while sequence.slot.length < 40:
@@ -44,8 +44,8 @@ def test_after_a_window_moves_the_next_step_sees_the_kept_frames(tiny: LoadedMod
         sequence.prepare_step()
         moved = tiny.decoder.advance([sequence.slot], sequence.inputs()[None])[0]
         fresh = build_sequence(tiny, PROMPTS[0], frame_count=60)
-        said = [sequence.inputs() if step == sequence.step else None for step in range(first, sequence.step + 1)]
-        assert said[-1] is not None
+        inputs = [sequence.inputs() if step == sequence.step else None for step in range(first, sequence.step + 1)]
+        assert inputs[-1] is not None
         columns = []
         for step in range(sequence.step - first + 1):
             column = torch.full((4,), tiny.config.start_token)
@@ -69,7 +69,7 @@ def test_frames_ready_lag_the_steps_by_the_delay(tiny: LoadedModel) -> None:
     assert ready == [0, 0, 0, 1, 2, 3, 4, 5, 6]
 
 
-def test_a_reset_starts_from_silence_and_keeps_what_was_said(tiny: LoadedModel) -> None:
+def test_a_reset_starts_from_silence_and_keeps_ready_frames(tiny: LoadedModel) -> None:
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=30)
     run_steps(tiny, sequence, 12)
     before = sequence.frames(0, 9)
@@ -80,7 +80,7 @@ def test_a_reset_starts_from_silence_and_keeps_what_was_said(tiny: LoadedModel) 
 
 
 def run_steps(model: LoadedModel, sequence: object, count: int) -> None:
-    """So many steps of one sequence."""
+    """Steps one sequence `count` times."""
     from resonance_model.decoder.sequence import TokenSequence, advance
 
     assert isinstance(sequence, TokenSequence)
@@ -91,7 +91,7 @@ def run_steps(model: LoadedModel, sequence: object, count: int) -> None:
 
 @pytest.mark.parametrize("prefix", [1, 2, 3, 4, 17, 45, 59])
 @pytest.mark.parametrize("window_steps", [1504, 40])
-def test_a_voice_begun_from_its_own_tokens_goes_on_as_if_never_cut(
+def test_a_sequence_started_from_its_own_tokens_goes_on_as_if_never_cut(
     tiny: LoadedModel, prefix: int, window_steps: int
 ) -> None:
     options: dict[str, Any] = {
@@ -130,7 +130,7 @@ def test_a_section_made_anew_leaves_the_rest_as_it_was(tiny: LoadedModel) -> Non
     assert steps == 10 + 3, "what was given is not computed again"
 
 
-def test_nothing_to_make_costs_no_step(tiny: LoadedModel) -> None:
+def test_tokens_that_are_all_given_cost_no_step(tiny: LoadedModel) -> None:
     whole = codes_alone(tiny, PROMPTS[0], frame_count=12)
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=12)
     sequence.start_from_tokens(whole.numpy())
@@ -146,12 +146,12 @@ def prefill_all(sequence: TokenSequence, slice_steps: int) -> None:
 
 @pytest.fixture
 def read_sizes(tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many positions each reading takes, in order."""
-    return sizes_read(tiny, monkeypatch)
+    """Position counts of the decoder's readings, in order."""
+    return record_read_sizes(tiny, monkeypatch)
 
 
 def steps_read(model: LoadedModel, sequence: TokenSequence, sizes: list[int]) -> list[int]:
-    """Runs a sequence to its end; how many positions were read in each step, and in each slice before it."""
+    """Runs a sequence to its end; returns the positions read in each step and in each slice before it."""
     read_by_step = []
     with torch.inference_mode():
         while not sequence.is_finished:
@@ -165,20 +165,20 @@ def steps_read(model: LoadedModel, sequence: TokenSequence, sizes: list[int]) ->
 
 
 def test_a_window_moves_without_a_step_that_reads_it_all(tiny: LoadedModel, read_sizes: list[int]) -> None:
-    """A step that reads hundreds of positions is a gap in everybody's live music."""
+    """A step that reads hundreds of positions is a gap in every performance."""
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=900, window_steps=400, context_frames=200)
     read_by_step = steps_read(tiny, sequence, read_sizes)
     moves = 1 + (903 - 400) // (400 - 203)
-    assert sum(read_by_step) == moves * 203, "and nothing is read for a window that nobody needs"
+    assert sum(read_by_step) == moves * 203, "and nothing is read for a window that the take does not reach"
     assert max(read_by_step) <= 2 * 16
     assert max(sum(read_by_step[step : step + 10]) for step in range(900)) <= 3 * 16, "and slices are spread"
 
 
 @pytest.mark.parametrize("prefix", [380, 399, 400, 401, 590])
-def test_a_take_that_goes_on_just_before_its_window_moves_reads_it_in_slices_too(
+def test_a_take_that_resumes_just_before_its_window_moves_reads_it_in_slices_too(
     tiny: LoadedModel, read_sizes: list[int], prefix: int
 ) -> None:
-    """One that is picked up from its checkpoint, or made longer: its next window was not read beforehand."""
+    """A take from a checkpoint, or a longer one: its next window was not read beforehand."""
     options: dict[str, Any] = {"frame_count": 640, "temperature": 1.0, "window_steps": 400, "context_frames": 200}
     whole = codes_alone(tiny, PROMPTS[0], **options)
     given = np.full((4, 640), -1)
@@ -189,8 +189,8 @@ def test_a_take_that_goes_on_just_before_its_window_moves_reads_it_in_slices_too
     assert torch.equal(sequence.frames(0, 640), whole)
 
 
-def test_a_performance_keeps_the_tokens_that_it_can_still_be_asked_for(tiny: LoadedModel) -> None:
-    """And no others: it may last for six hours."""
+def test_a_performance_keeps_the_tokens_of_frames_that_can_still_be_read(tiny: LoadedModel) -> None:
+    """And no others: a performance may last for six hours."""
     options: dict[str, Any] = {"temperature": 1.0, "window_steps": 40, "context_frames": 20}
     take = build_sequence(tiny, PROMPTS[0], frame_count=2300, **options)
     live = build_sequence(tiny, PROMPTS[0], frame_count=None, **options)
@@ -206,7 +206,7 @@ def test_a_performance_keeps_the_tokens_that_it_can_still_be_asked_for(tiny: Loa
     assert held[-1] == held[1100]
 
 
-def test_a_reset_while_the_next_window_is_read_forgets_it(tiny: LoadedModel) -> None:
+def test_a_reset_while_the_next_window_is_read_clears_it(tiny: LoadedModel) -> None:
     options: dict[str, Any] = {"frame_count": 120, "temperature": 1.0, "window_steps": 40, "context_frames": 20}
     sequence = build_sequence(tiny, PROMPTS[0], **options)
     run_steps(tiny, sequence, 35)
@@ -221,8 +221,8 @@ def test_a_reset_while_the_next_window_is_read_forgets_it(tiny: LoadedModel) -> 
 
 
 @pytest.mark.parametrize("every", [1, 2, 5, 17])
-def test_what_is_taken_back_is_said_again_alike(tiny: LoadedModel, every: int) -> None:
-    """Nothing has changed, so nothing may: frames that were ready stand, the others are drawn with the same noise."""
+def test_rewound_steps_choose_the_same_tokens_again(tiny: LoadedModel, every: int) -> None:
+    """Under an unchanged recipe ready frames stay, and the others are sampled with the same noise."""
     options: dict[str, Any] = {"temperature": 1.0}
     plain = build_sequence(tiny, PROMPTS[0], frame_count=None, **options)
     run_steps(tiny, plain, 103)
@@ -235,13 +235,13 @@ def test_what_is_taken_back_is_said_again_alike(tiny: LoadedModel, every: int) -
             costs.append((ready, sequence.rewind()))
             assert sequence.step == sequence.frames_ready == ready or not costs[-1][1]
             run_steps(tiny, sequence, 1)
-            sequence.rewind()  # and once more, in the middle of saying it again
+            sequence.rewind()  # and once more, in the middle of the repeated steps
             assert sequence.frames_ready == ready or not costs[-1][1]
     assert {cost for _, cost in costs[-3:]} == {3}
     assert torch.equal(sequence.frames(0, 100), plain.frames(0, 100))
 
 
-def test_taking_back_near_a_windows_move_leaves_caches_as_a_fresh_reading_has_them(tiny: LoadedModel) -> None:
+def test_rewinding_near_a_windows_move_leaves_the_caches_of_a_fresh_reading(tiny: LoadedModel) -> None:
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=None, temperature=1.0, window_steps=40, context_frames=20)
     for turn in range(60):
         run_steps(tiny, sequence, 3 + turn % 5)
@@ -255,7 +255,7 @@ def test_taking_back_near_a_windows_move_leaves_caches_as_a_fresh_reading_has_th
         torch.testing.assert_close(held[:, :, :, :count], expected[:, :, :, :count])
 
 
-def test_what_is_taken_back_obeys_what_is_in_force_now(tiny: LoadedModel) -> None:
+def test_rewound_steps_follow_the_present_sampling(tiny: LoadedModel) -> None:
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=None, temperature=1.0)
     run_steps(tiny, sequence, 40)
     old, ready = sequence.tokens[:, 37:40].copy(), sequence.frames_ready
@@ -270,21 +270,21 @@ def test_what_is_taken_back_obeys_what_is_in_force_now(tiny: LoadedModel) -> Non
     assert not np.array_equal(sequence.tokens[:, 37:40], old)
 
 
-def test_a_take_of_known_length_takes_nothing_back(tiny: LoadedModel) -> None:
+def test_a_take_of_known_length_rewinds_nothing(tiny: LoadedModel) -> None:
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=30)
     run_steps(tiny, sequence, 12)
     assert sequence.rewind() == 0
     assert sequence.step == 12
 
 
-def test_caches_are_made_once_and_traded_when_the_window_moves(tiny: LoadedModel) -> None:
-    """Copying them whole, as they grow or as the window moves, is a gap of its own in a large model's music."""
+def test_caches_are_allocated_once_and_swapped_when_the_window_moves(tiny: LoadedModel) -> None:
+    """Copying whole caches, as they grow or as the window moves, is a gap in a large model's performance."""
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=None, window_steps=560, context_frames=30)
-    places, rooms = set(), set()
+    addresses, capacities = set(), set()
     with torch.inference_mode():
         for _ in range(1100):
             advance(tiny.decoder, [sequence])
-            places.add(sequence.slot.caches[0].data_ptr())
-            rooms.add(sequence.slot.capacity)
-    assert len(rooms) == 1
-    assert len(places) == 2
+            addresses.add(sequence.slot.caches[0].data_ptr())
+            capacities.add(sequence.slot.capacity)
+    assert len(capacities) == 1
+    assert len(addresses) == 2

@@ -1,4 +1,4 @@
-"""The static batch: steps in fixed buffers give the free step's tokens, taped and played again as a GPU would, whoever comes, goes or changes."""
+"""Static batch: steps in fixed buffers give the plain step's tokens, also when they are taped and replayed as on a GPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from support.checkpoints import TINY, TINY_MELODY, TINY_STEREO, make_checkpoint
-from support.gates import MOMENTS, ROWS, joins_of, wishes_of
+from support.gates import MOMENTS, SLOT_COUNTS, build_specs, join_steps
 from support.takes import PROMPTS, build_sequence, codes_alone, run
 from support.tape import Taping
 from torch import Tensor
@@ -45,36 +45,36 @@ def build_static_batch(
     return StaticBatch(model.decoder, capture, place_count=places, position_count=positions)
 
 
-def steering_of(model: LoadedModel, seed: int) -> Tensor | None:
-    """Every third is None."""
+def build_steering(model: LoadedModel, seed: int) -> Tensor | None:
+    """Random steering; None for every third seed."""
     dice = torch.Generator().manual_seed(seed)
     size = (model.config.layer_count, 2, model.config.hidden_size)
     return torch.randn(size, generator=dice) * 0.3 if seed % 3 else None
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("rows", ROWS)
-def test_tokens_are_the_free_steps(model: LoadedModel, capture: GraphRecorder, rows: int, moment: str) -> None:
-    """1, 3 and 8 ragged rows, steered and not, greedy and sampled, prompts of 1 to 200 words, joining and leaving at awkward moments."""
+@pytest.mark.parametrize("slot_count", SLOT_COUNTS)
+def test_tokens_are_the_plain_steps(model: LoadedModel, capture: GraphRecorder, slot_count: int, moment: str) -> None:
+    """1, 3 and 8 slots, steered and not, greedy and sampled, prompts of 1 to 200 words, joining and leaving at awkward moments."""
     static_batch = build_static_batch(model, capture)
     static_batch.capture_graphs()
-    wishes = wishes_of(model, rows)
+    specs = build_specs(model, slot_count)
     options = [
-        wish.options(temperature=float(place % 2), steering=steering_of(model, place))
-        for place, wish in enumerate(wishes)
+        spec.options(temperature=float(index % 2), steering=build_steering(model, index))
+        for index, spec in enumerate(specs)
     ]
-    sequences = [build_sequence(model, wish.prompt, **each) for wish, each in zip(wishes, options, strict=True)]
-    run(model, sequences, joins_of(model, moment, rows), static_batch=static_batch)
-    for wish, each, sequence in zip(wishes, options, sequences, strict=True):
-        assert torch.equal(sequence.frames(0, wish.frame_count), codes_alone(model, wish.prompt, **each))
+    sequences = [build_sequence(model, spec.prompt, **each) for spec, each in zip(specs, options, strict=True)]
+    run(model, sequences, join_steps(model, moment, slot_count), static_batch=static_batch)
+    for spec, each, sequence in zip(specs, options, sequences, strict=True):
+        assert torch.equal(sequence.frames(0, spec.frame_count), codes_alone(model, spec.prompt, **each))
 
 
 def test_tokens_stay_the_same_across_blocks_of_attention(tiny: LoadedModel, capture: GraphRecorder) -> None:
-    """A long take passes the block's edge while short ones come and go beside it; before it nobody, then one, then two."""
+    """A long take passes the block's edge while short ones join and leave: none before it, then one, then two."""
     static_batch = build_static_batch(tiny, capture, places=3)
     frames, joins = (LENGTH_BLOCK + 30, 20, 12, 40), (0, LENGTH_BLOCK - 12, LENGTH_BLOCK - 3, LENGTH_BLOCK + 12)
     options: list[dict[str, Any]] = [
-        {"frame_count": count, "temperature": 1.0, "seed": seed, "steering": steering_of(tiny, seed)}
+        {"frame_count": count, "temperature": 1.0, "seed": seed, "steering": build_steering(tiny, seed)}
         for seed, count in enumerate(frames)
     ]
     sequences = [build_sequence(tiny, PROMPTS[seed], **each) for seed, each in enumerate(options)]
@@ -83,7 +83,7 @@ def test_tokens_stay_the_same_across_blocks_of_attention(tiny: LoadedModel, capt
         assert torch.equal(sequence.frames(0, frames[seed]), codes_alone(tiny, PROMPTS[seed], **each))
 
 
-def test_a_step_is_recorded_once_for_each_extent_and_then_played(tiny: LoadedModel) -> None:
+def test_a_step_is_captured_once_for_each_shape_and_then_replayed(tiny: LoadedModel) -> None:
     taping = Taping()
     static_batch = build_static_batch(tiny, taping, places=4, positions=2 * LENGTH_BLOCK - 1)
     static_batch.capture_graphs()
@@ -94,14 +94,14 @@ def test_a_step_is_recorded_once_for_each_extent_and_then_played(tiny: LoadedMod
     assert taping.play_count == 30 + 3 + 9
 
 
-def test_a_window_that_moves_moves_on_the_stage_too(tiny: LoadedModel, capture: GraphRecorder) -> None:
+def test_a_window_moves_in_the_static_batch_too(tiny: LoadedModel, capture: GraphRecorder) -> None:
     options: dict[str, Any] = {"frame_count": 150, "temperature": 1.0, "window_steps": 60, "context_frames": 30}
     sequence, other = build_sequence(tiny, PROMPTS[0], **options), build_sequence(tiny, PROMPTS[1], frame_count=90)
     run(tiny, [sequence, other], [0, 17], static_batch=build_static_batch(tiny, capture, places=2, positions=60))
     assert torch.equal(sequence.frames(0, 150), codes_alone(tiny, PROMPTS[0], **options))
 
 
-def test_changes_in_mid_take_are_heard_from_the_same_step_on(model: LoadedModel, capture: GraphRecorder) -> None:
+def test_changes_in_mid_take_act_from_the_same_step_on(model: LoadedModel, capture: GraphRecorder) -> None:
     """Other steering, another prompt (a long one, for which the buffers must grow), guidance and temperature."""
 
     def played(static_batch: StaticBatch | None) -> Tensor:
@@ -110,7 +110,7 @@ def test_changes_in_mid_take_are_heard_from_the_same_step_on(model: LoadedModel,
         with torch.inference_mode():
             for step in range(40 + model.config.delay_max):
                 if step == 8:
-                    changed.slot.steering = steering_of(model, 1)
+                    changed.slot.steering = build_steering(model, 1)
                 if step == 14:
                     words = "deep bass " * TEXT_BLOCK
                     changed.set_conditioning(model.decoder.condition([(model.encode_text([words])[0], 1.0)]))
@@ -130,8 +130,8 @@ def test_changes_in_mid_take_are_heard_from_the_same_step_on(model: LoadedModel,
     assert torch.equal(played(build_static_batch(model, capture, places=2)), played(None))
 
 
-def test_what_is_taken_back_is_said_again_on_the_stage_too(model: LoadedModel, capture: GraphRecorder) -> None:
-    """In text, stereo and melody models, beside another take, with another push from there on."""
+def test_rewound_steps_are_repeated_in_the_static_batch_too(model: LoadedModel, capture: GraphRecorder) -> None:
+    """In text, stereo and melody models, beside another take, with other steering from there on."""
 
     def played(static_batch: StaticBatch | None) -> list[Tensor]:
         live = build_sequence(model, PROMPTS[0], frame_count=None, temperature=1.0)
@@ -142,15 +142,15 @@ def test_what_is_taken_back_is_said_again_on_the_stage_too(model: LoadedModel, c
             for step in range(60):
                 advance(model.decoder, [live, other], static_batch)
                 if step % 7 == 6:
-                    live.slot.steering = steering_of(model, step)
+                    live.slot.steering = build_steering(model, step)
                     assert live.rewind() == model.config.delay_max or step == 6
         return [live.frames(0, live.frames_ready), other.frames(0, other.frames_ready)]
 
-    for free, staged in zip(played(None), played(build_static_batch(model, capture, places=2)), strict=True):
-        assert torch.equal(free, staged)
+    for plain, fixed in zip(played(None), played(build_static_batch(model, capture, places=2)), strict=True):
+        assert torch.equal(plain, fixed)
 
 
-def test_whoever_rests_is_not_disturbed(tiny: LoadedModel, capture: GraphRecorder) -> None:
+def test_a_resting_take_is_not_disturbed(tiny: LoadedModel, capture: GraphRecorder) -> None:
     static_batch = build_static_batch(tiny, capture, places=4)
     sequences = [build_sequence(tiny, prompt, frame_count=20, temperature=1.0) for prompt in PROMPTS]
     with torch.inference_mode():
@@ -158,8 +158,8 @@ def test_whoever_rests_is_not_disturbed(tiny: LoadedModel, capture: GraphRecorde
         for step in range(200):
             moving = [
                 sequence
-                for place, sequence in enumerate(sequences)
-                if step % (place + 2) == 0 and not sequence.is_finished
+                for index, sequence in enumerate(sequences)
+                if step % (index + 2) == 0 and not sequence.is_finished
             ]
             if moving:
                 advance(tiny.decoder, moving, static_batch)
@@ -167,35 +167,33 @@ def test_whoever_rests_is_not_disturbed(tiny: LoadedModel, capture: GraphRecorde
         assert torch.equal(sequence.frames(0, 20), codes_alone(tiny, prompt, frame_count=20, temperature=1.0))
 
 
-def test_more_slots_than_places_and_watched_ones_step_as_ever(tiny: LoadedModel, capture: GraphRecorder) -> None:
+def test_slots_without_a_place_and_adaptive_ones_step_outside(tiny: LoadedModel, capture: GraphRecorder) -> None:
     def sequences() -> list[TokenSequence]:
         sequences = [build_sequence(tiny, prompt, frame_count=16, temperature=1.0) for prompt in PROMPTS]
-        push = steering_of(tiny, 1)
-        assert push is not None
-        sequences[1].slot.steering = push
-        sequences[1].slot.adaptive = AdaptiveSteering(push, torch.zeros(tiny.config.layer_count), is_clamp=False)
+        steering = build_steering(tiny, 1)
+        assert steering is not None
+        sequences[1].slot.steering = steering
+        sequences[1].slot.adaptive = AdaptiveSteering(steering, torch.zeros(tiny.config.layer_count), is_clamp=False)
         return sequences
 
-    staged, free = sequences(), sequences()
+    fixed, plain = sequences(), sequences()
     static_batch = build_static_batch(tiny, capture, places=3)
-    run(tiny, staged, static_batch=static_batch)
+    run(tiny, fixed, static_batch=static_batch)
     with torch.inference_mode():
-        while not free[0].is_finished:
-            advance(tiny.decoder, free)
-    assert all(torch.equal(one.frames(0, 16), other.frames(0, 16)) for one, other in zip(staged, free, strict=True))
+        while not plain[0].is_finished:
+            advance(tiny.decoder, plain)
+    assert all(torch.equal(one.frames(0, 16), other.frames(0, 16)) for one, other in zip(fixed, plain, strict=True))
 
 
-def test_a_slot_that_outgrows_its_place_goes_on_beside_the_static_batch(
-    tiny: LoadedModel, capture: GraphRecorder
-) -> None:
-    """Several long texts before the music can need more positions than a place has: nobody else's music may end for it."""
+def test_a_slot_that_outgrows_its_place_goes_on_outside(tiny: LoadedModel, capture: GraphRecorder) -> None:
+    """Several long texts in the prefix can need more positions than a place has: no other take may end for it."""
     long, short = (build_sequence(tiny, PROMPTS[0], frame_count=frames, temperature=1.0) for frames in (280, 40))
     run(tiny, [long, short], static_batch=build_static_batch(tiny, capture, places=2, positions=100))
     assert torch.equal(long.frames(0, 280), codes_alone(tiny, PROMPTS[0], frame_count=280, temperature=1.0))
     assert torch.equal(short.frames(0, 40), codes_alone(tiny, PROMPTS[0], frame_count=40, temperature=1.0))
 
 
-def test_a_place_whose_last_slot_left_no_numbers_is_clean(tiny: LoadedModel, capture: GraphRecorder) -> None:
+def test_a_place_whose_last_slot_left_nan_is_cleared(tiny: LoadedModel, capture: GraphRecorder) -> None:
     static_batch = build_static_batch(tiny, capture, places=1)
     first = build_sequence(tiny, PROMPTS[0], frame_count=30)
     run(tiny, [first], static_batch=static_batch)
@@ -206,7 +204,7 @@ def test_a_place_whose_last_slot_left_no_numbers_is_clean(tiny: LoadedModel, cap
     assert torch.equal(second.frames(0, 30), codes_alone(tiny, PROMPTS[1], frame_count=30))
 
 
-def test_zero_steering_is_bitwise_no_steering_on_the_static_batch(tiny: LoadedModel, capture: GraphRecorder) -> None:
+def test_zero_steering_is_bitwise_no_steering_in_the_static_batch(tiny: LoadedModel, capture: GraphRecorder) -> None:
     zero = torch.zeros(tiny.config.layer_count, 2, tiny.config.hidden_size)
     steered, plain_one = (
         build_sequence(tiny, PROMPTS[0], frame_count=24, temperature=1.0, steering=each) for each in (zero, None)
@@ -218,7 +216,7 @@ def test_zero_steering_is_bitwise_no_steering_on_the_static_batch(tiny: LoadedMo
 
 @pytest.mark.parametrize("top_k", [0, 1, 7, 50])
 @pytest.mark.parametrize("temperature", [0.0, 0.3, 1.0, 1.7])
-def test_fixed_choice_is_the_free_choice(top_k: int, temperature: float) -> None:
+def test_choose_fixed_equals_choose(top_k: int, temperature: float) -> None:
     logits = torch.randn(5, 2, 4, 64, generator=torch.Generator().manual_seed(1)) * 3
     samplings = [Sampling(guidance_scale=3.0, temperature=temperature, top_k=top_k, seed=seed) for seed in range(5)]
     for step in range(50):
@@ -232,7 +230,7 @@ def test_fixed_choice_is_the_free_choice(top_k: int, temperature: float) -> None
 
 
 def test_the_tape_freezes_what_a_graph_freezes() -> None:
-    """Otherwise the taped tests above would show nothing: buffers are read anew, Python's numbers and shapes are not."""
+    """Else the taped tests above show nothing: a replay reads buffers anew, but not Python's numbers and shapes."""
     source, target, number = torch.ones(3), torch.zeros(3), [2.0]
 
     def work() -> None:

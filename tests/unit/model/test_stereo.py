@@ -1,4 +1,4 @@
-"""Stereo checkpoints: two streams of codes whose codebooks take turns, as transformers' own `generate` says and decodes them."""
+"""Stereo checkpoints: two channels whose codebooks alternate, compared with transformers' own `generate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.checkpoints import TINY_STEREO, make_checkpoint
-from support.takes import PROMPTS, build_sequence, codes_alone, library_codes_said, run
+from support.takes import PROMPTS, build_sequence, captured_library_codes, codes_alone, run
 from torch import Tensor
 
 from resonance.settings import Settings
@@ -32,18 +32,18 @@ def stereo(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 def library_take(model: LoadedModel, prompt: str, frame_count: int) -> tuple[Tensor, Tensor]:
     """Codes `[codebooks, frames]` and samples `[channels, n]` of transformers' own `generate`, greedily, with guidance 3."""
-    with library_codes_said(model) as said:
+    with captured_library_codes(model) as captured:
         tokens = model.encode_text.tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
         with torch.inference_mode():
             samples = model.library.generate(
                 **tokens, do_sample=False, guidance_scale=3.0, max_new_tokens=frame_count + model.config.delay_max
             )
-    left, right = said
+    left, right = captured
     codes = torch.stack([left, right], dim=1).flatten(0, 1)
     return codes, samples[0]
 
 
-def test_the_shape_knows_its_channels(stereo: LoadedModel) -> None:
+def test_the_config_has_the_channel_count(stereo: LoadedModel) -> None:
     assert (stereo.config.codebook_count, stereo.config.channel_count, stereo.config.delay_max) == (8, 2, 3)
 
 
@@ -75,10 +75,10 @@ def test_company_and_a_moved_window_change_nothing(stereo: LoadedModel) -> None:
         assert torch.equal(begun.frames(0, 50), alone)
 
 
-def test_a_mono_clip_is_heard_on_both_channels(stereo: LoadedModel) -> None:
-    heard = read_clip(stereo, torch.randn(16_000) * 0.1)
-    assert heard.mean.shape == (3, 32)
-    assert heard.count == 50 + 3
+def test_a_mono_clip_is_encoded_on_both_channels(stereo: LoadedModel) -> None:
+    stats = read_clip(stereo, torch.randn(16_000) * 0.1)
+    assert stats.mean.shape == (3, 32)
+    assert stats.count == 50 + 3
 
 
 async def responses_of(parts: Any, request: generate_pb2.GenerateRequest) -> AsyncIterator[Any]:
