@@ -1,4 +1,4 @@
-"""Steps on a GPU: CUDA graphs against transformers' generate and against the memory's bandwidth; without a GPU, why they cannot run."""
+"""Steps on a GPU: CUDA graphs against transformers' generate and against the memory's bandwidth; skipped with the reason without one."""
 
 from __future__ import annotations
 
@@ -30,16 +30,20 @@ _PLACES = 8
 _COPIED_BYTES = 1 << 30
 
 
-def figures_of(shape: str) -> tuple[str, ...]:
-    """The names of what is measured at a shape."""
+def figure_names(shape: str) -> tuple[str, ...]:
+    """Names of the figures of a shape."""
     names = ("graph_vs_hf", "graph_vs_hf_static_cache", "graph_vs_eager", "bandwidth_share", "batch8_vs_1")
     return tuple(f"cuda_{shape}_{name}" for name in names)
 
 
 def measure(folder: Path, *, rounds: int, frames: int) -> dict[str, Any]:
-    """Every shape in fp16 with random weights, or, where there is no CUDA device, the names of all figures with the reason."""
+    """Figures of every shape in fp16 with random weights. Without a CUDA device: names of all figures with the reason."""
     if not torch.cuda.is_available():
-        return {"ratios": {}, "arms": {}, "absent": {name: NO_DEVICE for shape in SHAPES for name in figures_of(shape)}}
+        return {
+            "ratios": {},
+            "arms": {},
+            "absent": {name: NO_DEVICE for shape in SHAPES for name in figure_names(shape)},
+        }
     found: dict[str, Any] = {"ratios": {}, "arms": {"cuda_device": torch.cuda.get_device_name()}, "absent": {}}
     for shape, plan in SHAPES.items():
         ratios, arms = _measure(folder, shape, plan, rounds, frames)
@@ -85,7 +89,7 @@ def _measure(
 
 
 def weight_bytes(config: DecoderConfig) -> int:
-    """Bytes of fp16 weights that a step reads: products of the layers and the heads. (Caches and norms are left out.)"""
+    """Bytes of fp16 weights that a step reads: matrices of the layers and the heads, without caches and norms."""
     hidden = config.hidden_size
     layer = (
         6 * hidden * hidden + 2 * hidden * config.feed_forward_size

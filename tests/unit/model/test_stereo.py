@@ -81,7 +81,7 @@ def test_a_mono_clip_is_encoded_on_both_channels(stereo: LoadedModel) -> None:
     assert stats.count == 50 + 3
 
 
-async def responses_of(parts: Any, request: generate_pb2.GenerateRequest) -> AsyncIterator[Any]:
+async def generate(parts: Any, request: generate_pb2.GenerateRequest) -> AsyncIterator[Any]:
     async for response in parts.service.Generate(request, None):
         yield response
 
@@ -90,7 +90,7 @@ async def test_a_stereo_take_streams_resumes_and_replays_alike(stereo: LoadedMod
     recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz")])
     request = generate_pb2.GenerateRequest(request_id="wide", recipe=recipe, duration_s=2, seed=1)
     async with open_generate(Settings(), MemoryStore(), stereo) as parts:
-        events = [event async for event in responses_of(parts, request)]
+        events = [event async for event in generate(parts, request)]
         assert events[0].started.format.channel_count == 2
         assert events[0].started.sample_count_total == 32_000
         whole = b"".join(event.chunk.data for event in events)
@@ -102,5 +102,5 @@ async def test_a_stereo_take_streams_resumes_and_replays_alike(stereo: LoadedMod
         assert not np.array_equal(left, right)
         for offset in (1, 12_345):
             request.resume_sample_offset = offset
-            again = b"".join([event.chunk.data async for event in responses_of(parts, request)])
+            again = b"".join([event.chunk.data async for event in generate(parts, request)])
             assert again == whole[4 * offset :]
