@@ -61,14 +61,14 @@ def plant(tiny: LoadedModel, seed: int = 11) -> Planted:
     def encode(texts: Sequence[str]) -> list[Tensor]:
         return [_states(text, weights.text_weight.shape[1]) for text in texts]
 
-    facts = replace(tiny.description, digest="9" * 64)
+    description = replace(tiny.description, digest="9" * 64)
     return Planted(
         model=replace(
             tiny,
-            description=facts,
+            description=description,
             decoder=Decoder(planted, tiny.config),
             encode_text=encode,
-            codec=ToneCodec(facts.hop_samples, config.codebook_count),
+            codec=ToneCodec(description.hop_samples, config.codebook_count),
             library=None,
         ),
         truth=truth,

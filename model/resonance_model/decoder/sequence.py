@@ -313,13 +313,7 @@ class TokenSequence:
 
     def inputs_since(self, first: int) -> Tensor:
         """Inputs `[codebooks, positions]` in the cache of a sequence that began at step `first` and has stepped here."""
-        count = self.step - first
-        return delayed_inputs(
-            self._codes_since(first, count),
-            start_token=self._config.start_token,
-            step_count=count,
-            channel_count=self._config.channel_count,
-        )
+        return self._delayed_inputs(first, self.step - first)
 
     def _inputs_after_moves(self, step: int) -> Tensor:
         """Inputs `[codebooks, positions]` in the cache of a sequence that has stepped to `step`, its window's moves included."""
@@ -329,10 +323,13 @@ class TokenSequence:
                 first = position - self._config.delay_max - self._context_frames
                 length = position - first
             length += 1
+        return self._delayed_inputs(first, length)
+
+    def _delayed_inputs(self, first: int, count: int) -> Tensor:
         return delayed_inputs(
-            self._codes_since(first, length),
+            self._codes_since(first, count),
             start_token=self._config.start_token,
-            step_count=length,
+            step_count=count,
             channel_count=self._config.channel_count,
         )
 
@@ -342,10 +339,8 @@ class TokenSequence:
 
     def _codes_since(self, first: int, count: int) -> Tensor:
         """Codes `[codebooks, count]` from frame `first` on. Later codebooks have fewer frames; the rest is filled and never read."""
-        codes, first = (
-            torch.full((self._codebook_count, count), self._config.start_token),
-            first - self._first_kept_step,
-        )
+        codes = torch.full((self._codebook_count, count), self._config.start_token)
+        first -= self._first_kept_step
         for codebook in range(self._codebook_count):
             chosen = self._tokens[codebook, first + self._delays[codebook] : self.step - self._first_kept_step]
             codes[codebook, : chosen.shape[0]] = torch.from_numpy(chosen)
@@ -360,7 +355,7 @@ def advance(decoder: Decoder, sequences: Sequence[TokenSequence], static_batch: 
         _advance_slots(decoder, sequences)
         return
     fixed = [sequence for sequence in sequences if static_batch.can_step(sequence.slot)]
-    free = [sequence for sequence in sequences if not static_batch.can_step(sequence.slot)]
+    others = [sequence for sequence in sequences if not static_batch.can_step(sequence.slot)]
     if fixed:
         chosen = static_batch.step(
             [sequence.slot for sequence in fixed],
@@ -369,8 +364,8 @@ def advance(decoder: Decoder, sequences: Sequence[TokenSequence], static_batch: 
             [sequence.step for sequence in fixed],
         )
         _accept(fixed, chosen)
-    if free:
-        _advance_slots(decoder, free)
+    if others:
+        _advance_slots(decoder, others)
 
 
 def _advance_slots(decoder: Decoder, sequences: Sequence[TokenSequence]) -> None:
