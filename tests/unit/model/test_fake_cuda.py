@@ -148,7 +148,7 @@ def test_the_arithmetic_of_adaptive_steering_waits_for_nothing(is_clamp: bool, i
     """Its Python numbers are read when it is made, from a CPU tensor; fake tensors have none, so that they are given here."""
     steering = torch.zeros(3, 2, 32)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Tensor, "tolist", lambda tensor: [1.0] * len(tensor))
+        patched.setattr(type(steering), "tolist", lambda tensor: [1.0] * len(tensor))
         adaptive = AdaptiveSteering(steering, torch.zeros(3), is_clamp=is_clamp)
     if is_fading:
         adaptive.continue_from(steering, torch.ones(3), steering.to("cuda"))
