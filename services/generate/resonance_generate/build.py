@@ -47,13 +47,13 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
     """The service with its engine running; both end when the context does."""
     info = to_model_info(model, settings)
     # Recording graphs takes seconds: the loop goes on meanwhile.
-    stage = await asyncio.to_thread(open_static_batch, model.decoder, place_count=settings.slots)
+    static_batch = await asyncio.to_thread(open_static_batch, model.decoder, place_count=settings.slots)
     engine = Engine(
         model,
         slot_count=settings.slots,
         queue_places=settings.queue_places,
         stall_s_max=settings.stream_stall_s_max,
-        stage=stage,
+        static_batch=static_batch,
     )
     player = AsyncEngine(engine, lead_s_max=settings.lead_s_max)
     vectors = Vectors(store, model_digest=model.description.digest, item_max=settings.vector_cache_items)

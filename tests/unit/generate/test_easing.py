@@ -46,10 +46,10 @@ def job_of(params: GenerationParams) -> EngineRequest:
 
 def added(row: RunningRequest) -> float:
     """The length of the push that the last step added, all layers together."""
-    slot = row.voice.slot
+    slot = row.sequence.slot
     if slot.steering is None:
         return 0.0
-    return float((slot.steering if slot.monitor is None else slot.monitor.in_force(slot.steering)).norm())
+    return float((slot.steering if slot.adaptive is None else slot.adaptive.applied(slot.steering)).norm())
 
 
 def steps(row: RunningRequest, model: LoadedModel, count: int) -> list[float]:
@@ -57,7 +57,7 @@ def steps(row: RunningRequest, model: LoadedModel, count: int) -> list[float]:
     with torch.inference_mode():
         for _ in range(count):
             row.before_step()
-            advance(model.decoder, [row.voice], None)
+            advance(model.decoder, [row.sequence], None)
             found.append(added(row))
     return found
 
@@ -118,11 +118,11 @@ def test_what_a_monitor_says_is_added_is_what_it_adds(tiny: LoadedModel) -> None
     assert params.steering is not None
     assert params.baselines is not None
     monitor = AdaptiveSteering(params.steering, params.baselines, is_clamp=False)
-    monitor.follow(2 * params.steering, torch.full((3,), 0.25), torch.full_like(params.steering, 3.0))
+    monitor.continue_from(2 * params.steering, torch.full((3,), 0.25), torch.full_like(params.steering, 3.0))
     monitor.fade(0.5)
     states = torch.randn(2, 1, tiny.config.hidden_size)
-    heard: list[Tensor] = [monitor.pushed(layer, states, params.steering[layer])[:, 0] for layer in range(3)]
-    torch.testing.assert_close(torch.stack(heard), monitor.in_force(params.steering))
+    heard: list[Tensor] = [monitor.addition(layer, states, params.steering[layer])[:, 0] for layer in range(3)]
+    torch.testing.assert_close(torch.stack(heard), monitor.applied(params.steering))
 
 
 @pytest.fixture
@@ -137,14 +137,14 @@ async def test_the_engine_itself_adds_no_burst(
     tiny: LoadedModel, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pushes: list[float] = []
-    pushed = AdaptiveSteering.pushed
+    addition = AdaptiveSteering.addition
 
     def spy(self: AdaptiveSteering, layer: int, states: Tensor, push: Tensor) -> Tensor:
-        found = pushed(self, layer, states, push)
+        found = addition(self, layer, states, push)
         pushes.append(float(found.norm()))
         return found
 
-    monkeypatch.setattr(AdaptiveSteering, "pushed", spy)
+    monkeypatch.setattr(AdaptiveSteering, "addition", spy)
     job = job_of(params_of(tiny))
     engine.submit(job)
     while len(pushes) < 3 * FRAMES:

@@ -92,8 +92,8 @@ async def test_on_a_stage_the_bytes_are_the_same(engine: Engine, tiny: LoadedMod
         await until_free(engine)
         return heard
 
-    stage = StaticBatch(tiny.decoder, Taping(), place_count=SLOTS, position_count=1504)
-    staged = Engine(tiny, slot_count=SLOTS, queue_places=PLACES, stall_s_max=0.3, stage=stage)
+    static_batch = StaticBatch(tiny.decoder, Taping(), place_count=SLOTS, position_count=1504)
+    staged = Engine(tiny, slot_count=SLOTS, queue_places=PLACES, stall_s_max=0.3, static_batch=static_batch)
     staged.start()
     try:
         assert await played(staged) == await played(engine)

@@ -51,7 +51,7 @@ class StaticBatch:
                 continue
             before_s = self.row.slack_s(self.now_s)
             self.row.before_step()
-            advance(self.model.decoder, [self.row.voice])
+            advance(self.model.decoder, [self.row.sequence])
             self.now_s += step_s
             if self.row.is_chunk_due:
                 self.row.send_chunk()
@@ -104,11 +104,11 @@ async def test_a_control_is_obeyed_by_what_nobody_has_heard_all_of(stage: Static
             stage.play(STEP_S)
         sent = len(stage.spare_s)
         for turn in range(8):
-            step, ready = stage.row.voice.step, stage.row.voice.frames_ready
+            step, ready = stage.row.sequence.step, stage.row.sequence.frames_ready
             shaped = stage.row.update(replace(_PARAMS, recipe_id=f"turn {turn}", temperature=0.5))
             assert shaped == ready * 320 == (step - 3) * 320
             stage.play(2.5 * STEP_S)
-            assert (stage.row.voice.step, stage.row.voice.frames_ready) == (step, ready)
+            assert (stage.row.sequence.step, stage.row.sequence.frames_ready) == (step, ready)
             stage.play(0.5)
             while plan([stage.row], stage.now_s):
                 stage.play(STEP_S)
@@ -120,9 +120,9 @@ async def test_what_came_too_late_is_not_made_up_for(stage: StaticBatch) -> None
     with torch.inference_mode():
         stage.play(8.0)
         stage.now_s += 5.0
-        made_s = stage.row.voice.frames_ready / 50
+        made_s = stage.row.sequence.frames_ready / 50
         stage.play(4.0)
-    assert stage.row.voice.frames_ready / 50 - made_s < 4.5
+    assert stage.row.sequence.frames_ready / 50 - made_s < 4.5
     assert min(stage.spare_s[-5:]) >= LEAD_S - STEP_S - TICK_S
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from support.takes import sizes_read
+from support.takes import record_read_sizes
 
 from resonance.settings import Settings
 from resonance.store import MemoryStore
@@ -129,10 +129,10 @@ async def test_takes_that_go_on_together_are_read_one_slice_a_step(
     given[:, :250] = 5
     for place in range(8):
         engine.submit(job_of(place, given))
-    sizes = sizes_read(tiny, monkeypatch)
+    sizes = record_read_sizes(tiny, monkeypatch)
     read_by_step = []
     with torch.inference_mode():
-        while engine.running_count < 8 or any(row.voice.is_priming for row in engine._rows):
+        while engine.running_count < 8 or any(row.sequence.needs_prefill for row in engine._rows):
             sizes.clear()
             engine._tick()
             read_by_step.append(sum(sizes))

@@ -29,8 +29,8 @@ class Engine:
     """Admits jobs to slots, steps the rows of all slots together, and hands their sound to their streams.
 
     At most `slot_count` jobs run and `queue_places` wait; one more is refused with an estimate of when a place comes free. The thread is
-    the only one that touches slots and codec streams; the decoder's weights, which nobody changes, may be shared. With a `stage` the slots
-    step on it.
+    the only one that touches slots and codec streams; the decoder's weights, which nobody changes, may be shared. With a
+    `static_batch` the slots step on it.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Engine:
         slot_count: int,
         queue_places: int,
         stall_s_max: float,
-        stage: StaticBatch | None = None,
+        static_batch: StaticBatch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = model
-        self._stage = stage
+        self._static_batch = static_batch
         self._slot_count = slot_count
         self._queue_places = queue_places
         self._stall_s_max = stall_s_max
@@ -151,16 +151,16 @@ class Engine:
 
     def _step(self, moving: list[RunningRequest]) -> None:
         started_s = self._clock()
-        if self._stage is not None:
-            self._stage.seat([row.voice.slot for row in self._rows])
+        if self._static_batch is not None:
+            self._static_batch.assign([row.sequence.slot for row in self._rows])
         for row in moving:
             row.before_step()
-        reading = [row for row in moving if row.voice.is_priming]
+        reading = [row for row in moving if row.sequence.needs_prefill]
         if reading:  # one a step: a slice of each at once would be a gap in somebody's live music
             min(reading, key=lambda row: (not row.is_live, row.slack_s(started_s))).read_slice()
-        stepping = [row.voice for row in moving if row.needs_step]
+        stepping = [row.sequence for row in moving if row.needs_step]
         if stepping:
-            advance(self.model.decoder, stepping, self._stage)
+            advance(self.model.decoder, stepping, self._static_batch)
         now_s = self._clock()
         self._hand_over(moving, now_s)
         self._measure(self._clock() - started_s)
@@ -279,7 +279,7 @@ class Engine:
 
     def _wait_estimate_s(self) -> float:
         """When the first place comes free: the least that is left of any running take, at the present speed."""
-        left = [row.job.frame_count - row.voice.frames_ready for row in self._rows if row.job.frame_count is not None]
+        left = [row.job.frame_count - row.sequence.frames_ready for row in self._rows if row.job.frame_count is not None]
         return max(1.0, min(left, default=50) / self._steps_per_s)
 
 

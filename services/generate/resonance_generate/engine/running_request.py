@@ -42,10 +42,10 @@ class RunningRequest:
         self._hop = model.description.hop_samples
         self._rate = model.description.sample_rate_hz
         slot = CacheSlot(model.config, self._conditioning(job.params), steering=job.params.steering)
-        slot.monitor = _build_adaptive_steering(job.params)
-        self.voice = _build_sequence(job, model, slot)
+        slot.adaptive = _build_adaptive_steering(job.params)
+        self.sequence = _build_sequence(job, model, slot)
         if job.given is not None:
-            self.voice.begin_from(job.given)
+            self.sequence.start_from_tokens(job.given)
         self._codec = model.codec.open_stream()
         self._params = job.params
         self._labels = [
@@ -91,7 +91,7 @@ class RunningRequest:
     @property
     def needs_step(self) -> bool:
         """Whether the model has something to say for it: not while given tokens are read, and not once all is said."""
-        return not self.voice.is_finished and not self.voice.is_priming
+        return not self.sequence.is_finished and not self.sequence.needs_prefill
 
     @property
     def is_finished(self) -> bool:
@@ -110,19 +110,19 @@ class RunningRequest:
             return
         start, target, done = self._ramp
         done += 1
-        self.voice.slot.steering = target if done >= RAMP_FRAMES else _between(start, target, done / RAMP_FRAMES)
-        if self.voice.slot.monitor is not None:
-            self.voice.slot.monitor.fade(max(0.0, 1 - done / RAMP_FRAMES))
+        self.sequence.slot.steering = target if done >= RAMP_FRAMES else _between(start, target, done / RAMP_FRAMES)
+        if self.sequence.slot.adaptive is not None:
+            self.sequence.slot.adaptive.fade(max(0.0, 1 - done / RAMP_FRAMES))
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
 
     def read_slice(self) -> None:
         """Reads a slice of what stands before the next step."""
-        self.voice.prime(PRIMING_STEPS)
+        self.sequence.prefill(PRIMING_STEPS)
 
     @property
     def is_chunk_due(self) -> bool:
         """Whether a whole chunk can be decoded, or what is left of the take."""
-        return self.voice.is_finished or self.voice.frames_ready >= self._due_frames
+        return self.sequence.is_finished or self.sequence.frames_ready >= self._due_frames
 
     def keep_chunk(self) -> bool:
         """Whether a chunk that is due may wait for one more step, which then counts: others' are decoded in this one."""
@@ -134,8 +134,8 @@ class RunningRequest:
     def send_chunk(self) -> None:
         """Decodes and hands over a chunk; at most one, so that much that is ready holds up nobody. With `is_stopping` all that is left."""
         due, self._kept_steps = self._due_frames, 0
-        if self.is_stopping or (self.voice.is_finished and self.voice.frames_ready <= due):
-            codes = self._fresh_codes(self.voice.frames_ready)
+        if self.is_stopping or (self.sequence.is_finished and self.sequence.frames_ready <= due):
+            codes = self._fresh_codes(self.sequence.frames_ready)
             self._send(self._codec.finish(codes), codes)
             self._is_told = True
         else:
@@ -148,39 +148,39 @@ class RunningRequest:
         While a performance has time, the frames that not all codebooks have spoken of are said once more under the new params.
         """
         if self.job.lead_s is not None and self.slack_s(self._clock()) > self.job.lead_s:
-            self._owed_steps += self.voice.take_back()
+            self._owed_steps += self.sequence.rewind()
         if params.prompts != self._params.prompts or params.melody is not self._params.melody:
-            self.voice.take_up(self._conditioning(params))
+            self.sequence.set_conditioning(self._conditioning(params))
         if not _is_steered_alike(params, self._params):
             self._steer(params)
-        self.voice.sampling = replace(
-            self.voice.sampling,
+        self.sequence.sampling = replace(
+            self.sequence.sampling,
             guidance_scale=params.guidance_scale,
             temperature=params.temperature,
             top_k=params.top_k,
         )
         if params.recipe_id != self._params.recipe_id:
-            self._labels = [label for label in self._labels if label[0] < self.voice.step or label is self._labels[0]]
-            self._labels.append((self.voice.step, params.recipe_id))
+            self._labels = [label for label in self._labels if label[0] < self.sequence.step or label is self._labels[0]]
+            self._labels.append((self.sequence.step, params.recipe_id))
         self._params = params
-        return self.voice.step * self._hop
+        return self.sequence.step * self._hop
 
     def _steer(self, params: GenerationParams) -> None:
         """Begins a ramp from what is really added now, which under a monitor is a part of the steering, to the params's."""
-        slot, monitor = self.voice.slot, _build_adaptive_steering(params)
+        slot, monitor = self.sequence.slot, _build_adaptive_steering(params)
         in_force, shares = slot.steering, None
-        if slot.monitor is not None and slot.steering is not None:
-            in_force, shares = slot.monitor.in_force(slot.steering), slot.monitor.shares
+        if slot.adaptive is not None and slot.steering is not None:
+            in_force, shares = slot.adaptive.applied(slot.steering), slot.adaptive.shares
         if monitor is not None and in_force is not None:
             whole = in_force if self._params.steering is None else self._params.steering
-            monitor.follow(whole, torch.ones(len(whole)) if shares is None else shares, in_force)
+            monitor.continue_from(whole, torch.ones(len(whole)) if shares is None else shares, in_force)
         start = None if monitor is not None else in_force
-        slot.steering, slot.monitor = _between(start, params.steering, 0.0), monitor
+        slot.steering, slot.adaptive = _between(start, params.steering, 0.0), monitor
         self._ramp = (start, params.steering, 0)
 
     def reset(self) -> None:
         """Goes on from silence."""
-        self.voice.reset()
+        self.sequence.reset()
 
     def pause(self, now_s: float) -> None:
         """Holds the music."""
@@ -213,7 +213,7 @@ class RunningRequest:
         return self.job.chunk_frames * self._hop / self._rate
 
     def _fresh_codes(self, end: int) -> Tensor:
-        codes = self.voice.frames(self._pushed_frames, end)
+        codes = self.sequence.frames(self._pushed_frames, end)
         self._pushed_frames = end
         return codes
 
