@@ -75,11 +75,6 @@ class IngestServiceStub:
                 request_serializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobResponse.FromString,
                 _registered_method=True)
-        self.StreamClips = channel.unary_stream(
-                '/resonance.v1.IngestService/StreamClips',
-                request_serializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsRequest.SerializeToString,
-                response_deserializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsResponse.FromString,
-                _registered_method=True)
         self.OpenUpload = channel.unary_unary(
                 '/resonance.v1.IngestService/OpenUpload',
                 request_serializer=resonance_dot_v1_dot_ingest__pb2.OpenUploadRequest.SerializeToString,
@@ -168,13 +163,6 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def StreamClips(self, request, context):
-        """StreamClips sends the prepared clips of one track while its job prepares or extracts it.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def OpenUpload(self, request, context):
         """OpenUpload begins a resumable upload of one file. It is kept for a day.
         """
@@ -252,11 +240,6 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.DeleteJob,
                     request_deserializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobResponse.SerializeToString,
-            ),
-            'StreamClips': grpc.unary_stream_rpc_method_handler(
-                    servicer.StreamClips,
-                    request_deserializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsRequest.FromString,
-                    response_serializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsResponse.SerializeToString,
             ),
             'OpenUpload': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenUpload,
@@ -501,33 +484,6 @@ class IngestService:
             '/resonance.v1.IngestService/DeleteJob',
             resonance_dot_v1_dot_ingest__pb2.DeleteJobRequest.SerializeToString,
             resonance_dot_v1_dot_ingest__pb2.DeleteJobResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def StreamClips(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/resonance.v1.IngestService/StreamClips',
-            resonance_dot_v1_dot_ingest__pb2.StreamClipsRequest.SerializeToString,
-            resonance_dot_v1_dot_ingest__pb2.StreamClipsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
 from resonance.completion import run_to_completion
-from resonance.errors import NotFound, Overloaded, ResonanceError, invalid_field
+from resonance.errors import Overloaded, ResonanceError, invalid_field
 from resonance.identity import current_owner
 from resonance.ids import canonical_digest, derive_job_id, new_request_id
 from resonance.rpc import ServerContext, validate
@@ -21,12 +19,10 @@ from resonance.rpc.heartbeats import with_heartbeats
 from resonance.settings import Settings
 from resonance.steering.taste_options import check_taste_options
 from resonance.store import ObjectStore
-from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
+from resonance.v1 import ingest_pb2, ingest_pb2_grpc, steering_pb2
 from resonance_ingest.jobs.job import Job, UploadedFile
 from resonance_ingest.jobs.job_store import JobStore, same_request
 from resonance_ingest.messages import to_job_message, upload_message
-from resonance_ingest.pipeline.clips import read_chunks
-from resonance_ingest.pipeline.preparation import PreparedTrack
 from resonance_ingest.pipeline.runner import Runner
 from resonance_ingest.sources.playlists import find_resolver
 from resonance_ingest.sources.upload_sessions import UploadSession, UploadSessions
@@ -124,17 +120,6 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     ) -> ingest_pb2.DeleteJobResponse:
         await self._runner.delete(request.job_id)
         return ingest_pb2.DeleteJobResponse()
-
-    async def StreamClips(  # noqa: N802
-        self, request: ingest_pb2.StreamClipsRequest, context: ServerContext
-    ) -> AsyncIterator[ingest_pb2.StreamClipsResponse]:
-        await self._jobs.get(request.job_id)
-        track = self._runner.prepared(request.job_id, request.track_index)
-        if track is None or track.path is None:
-            message = "the track's clips exist only while its job prepares or extracts it, on the replica that does"
-            raise NotFound(message, reason="CLIPS_NOT_HERE")
-        async for part in _clip_parts(track, track.path):
-            yield part
 
     async def OpenUpload(  # noqa: N802
         self, request: ingest_pb2.OpenUploadRequest, context: ServerContext
@@ -254,31 +239,3 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
 
 def _options_of(options: steering_pb2.TasteOptions) -> dict[str, Any]:
     return MessageToDict(options, preserving_proto_field_name=True)
-
-
-async def _clip_parts(track: PreparedTrack, path: Path) -> AsyncIterator[ingest_pb2.StreamClipsResponse]:
-    rate_hz, digest, sequence, sample_offset = track.sample_rate_hz, hashlib.sha256(), 0, 0
-    encoding = audio_pb2.SAMPLE_ENCODING_PCM_F32LE
-    layout = audio_pb2.AudioFormat(sample_rate_hz=rate_hz, channel_count=1, encoding=encoding)
-    yield ingest_pb2.StreamClipsResponse(format=layout)
-    for clip in track.clips:
-        opening = ingest_pb2.ClipOpening(
-            track_index=track.index,
-            clip_index=clip.index,
-            start_s=clip.start / rate_hz,
-            sample_count=clip.sample_count,
-        )
-        yield ingest_pb2.StreamClipsResponse(clip=opening)
-        try:
-            pieces = await asyncio.to_thread(read_chunks, path, clip)
-        except FileNotFoundError:
-            raise NotFound("the job has ended, and its clips with it", reason="CLIPS_NOT_HERE") from None
-        for data in pieces:
-            digest.update(data)
-            chunk = audio_pb2.AudioChunk(
-                sequence=sequence, sample_offset=sample_offset, sample_count=len(data) // 4, data=data
-            )
-            sequence, sample_offset = sequence + 1, sample_offset + chunk.sample_count
-            yield ingest_pb2.StreamClipsResponse(chunk=chunk)
-    end = audio_pb2.StreamEnd(sample_count_total=sample_offset, sha256=digest.digest())
-    yield ingest_pb2.StreamClipsResponse(end=end)

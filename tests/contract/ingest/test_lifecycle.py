@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 from support import sounds
 from support.scripted_extract import ScriptedExtract
@@ -172,33 +170,12 @@ async def test_an_extractor_s_no_is_the_job_s_error(open_system, song: bytes) ->
         assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "EMPTY_SELECTION")
 
 
-async def test_the_clips_of_a_track_can_be_listened_to_while_they_exist(open_system, tmp_path: Path) -> None:
-    samples = sounds.tone(12.0, 16_000)
-    data = sounds.write_float_wav(tmp_path / "a.wav", samples, rate_hz=16_000).read_bytes()
-    async with open_system(extract=ScriptedExtract(pause_s=0.5)) as system:
-        job = await system.upload({"a.wav": data})
-        await asyncio.wait_for(system.extract.listening.wait(), 10)
-        request = ingest_pb2.StreamClipsRequest(job_id=job.job_id, track_index=0)
-        parts = [part async for part in system.stub.StreamClips(request)]
-        assert parts[0].format.sample_rate_hz == 16_000
-        assert [(part.clip.start_s, part.clip.sample_count) for part in parts if part.HasField("clip")] == [
-            (0.0, 160_000),
-            (8.0, 64_000),
-        ]
-        heard = b"".join(part.chunk.data for part in parts)
-        assert np.array_equal(np.frombuffer(heard, "<f4"), np.concatenate([samples[:160_000], samples[128_000:]]))
-        assert parts[-1].end.sha256 == hashlib.sha256(heard).digest()
-        await system.done(job)
-        assert (await failure_of(system.stub.StreamClips(request).read())).reason == "CLIPS_NOT_HERE"
-
-
 async def test_unknown_ids_are_not_found_everywhere(system) -> None:
     for call in (
         system.stub.GetJob(ingest_pb2.GetJobRequest(job_id="t-none")),
         system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id="t-none")),
         system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id="t-none")),
         system.stub.WatchJob(ingest_pb2.WatchJobRequest(job_id="t-none")).read(),
-        system.stub.StreamClips(ingest_pb2.StreamClipsRequest(job_id="t-none")).read(),
     ):
         assert (await failure_of(call)).reason == "NO_SUCH_JOB"
 

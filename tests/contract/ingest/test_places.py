@@ -11,7 +11,7 @@ import pytest
 from resonance.errors import Unavailable
 from resonance.rpc import to_domain_error
 from resonance.store import MemoryStore
-from resonance_ingest.pipeline.pipeline import runner
+from resonance_ingest.pipeline import runner
 
 URL = "https://www.youtube.com/watch?v=aaaaaaaaaaa"
 

@@ -1,4 +1,4 @@
-"""WAV headers that other programs read, PCM that does not wrap, waveforms that check themselves."""
+"""WAV headers that other programs read and PCM that does not wrap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from resonance.audio import Waveform
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import pcm16, pcm_in, wav_header
 from resonance.errors import DataLoss
@@ -71,21 +70,6 @@ def test_what_has_no_samples_is_told() -> None:
 
 def test_loud_samples_are_clipped_and_never_wrap() -> None:
     assert np.frombuffer(pcm16(np.array([[2.0, -2.0]], dtype=np.float32)), "<i2").tolist() == [32767, -32767]
-
-
-@pytest.mark.parametrize(
-    "samples",
-    [
-        np.zeros(4, dtype=np.float32),
-        np.zeros((3, 4), dtype=np.float32),
-        np.zeros((1, 4), dtype=np.float64),
-        np.full((1, 4), np.nan, dtype=np.float32),
-        np.full((1, 4), 1.5, dtype=np.float32),
-    ],
-)
-def test_what_is_not_a_waveform_is_refused(samples: np.ndarray) -> None:  # type: ignore[type-arg]
-    with pytest.raises(ValueError, match=r"samples|channels|finite"):
-        Waveform(samples=samples, sample_rate_hz=16_000)
 
 
 def test_ids_are_ids() -> None:

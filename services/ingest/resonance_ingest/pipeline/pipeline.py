@@ -36,18 +36,14 @@ class Pipeline:
         source: Source,
         preparer: Preparer,
         extractor: Extractor,
-        prepared: dict[int, PreparedTrack],
         options: steering_pb2.TasteOptions,
     ) -> None:
-        """`prepared` is filled as tracks are prepared, for whoever wants to hear them meanwhile.
-
-        Tracks of which `options` choose nothing are not even fetched.
-        """
+        """Tracks of which `options` choose nothing are not even fetched."""
         self._ledger = lease_writer
         self._source = source
         self._preparer = preparer
         self._extractor = extractor
-        self._prepared = prepared
+        self._prepared: dict[int, PreparedTrack] = {}
         self._options = options
         self._wanted_clips = self._heard_clips = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -23,7 +23,7 @@ from resonance_ingest.jobs.lease_writer import LeaseWriter, beside
 from resonance_ingest.pipeline.decode_cache import DecodeCache
 from resonance_ingest.pipeline.extractor import Extractor
 from resonance_ingest.pipeline.pipeline import Pipeline
-from resonance_ingest.pipeline.preparation import PreparedTrack, Preparer
+from resonance_ingest.pipeline.preparation import Preparer
 from resonance_ingest.pipeline.workspace import Workspace
 from resonance_ingest.sources import Source
 from resonance_ingest.sources.links import LinkSource
@@ -37,14 +37,6 @@ _MARKER_WAITS_S = 60.0  # a marker is written before its document; without one f
 _TYPICAL_JOB_S = 30.0
 _OWNERS_MAX = 20  # a job that takes its owner down with it must not take down every owner there will ever be
 _log = structlog.get_logger("ingest")
-
-
-@dataclass(slots=True, kw_only=True)
-class _Running:
-    """A job that this process works on."""
-
-    task: asyncio.Task[None]
-    prepared: dict[int, PreparedTrack] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +61,7 @@ class Runner:
         self._extractor = extractor
         self._workspace = workspace
         self._settings = settings
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._sightings: dict[str, _Sighting] = {}
         self._admission = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -151,11 +143,6 @@ class Runner:
         await remove_uploads(self._store, job)
         await self._jobs.delete(job)
 
-    def prepared(self, job_id: str, track_index: int) -> PreparedTrack | None:
-        """A track that is prepared here at the moment."""
-        running = self._running.get(job_id)
-        return running.prepared.get(track_index) if running else None
-
     async def run(self) -> None:
         """Looks for work until cancelled; then stops what runs and gives the leases back."""
         try:
@@ -213,7 +200,7 @@ class Runner:
     def _start(self, job: Job) -> None:
         _log.info("working", job=job.job_id, attempt=job.lease.token if job.lease else 0)
         task = asyncio.create_task(self._work(job), name=f"job {job.job_id}")
-        self._running[job.job_id] = _Running(task=task)
+        self._running[job.job_id] = task
         task.add_done_callback(lambda _: self._forget(job.job_id))
 
     def _forget(self, job_id: str) -> None:
@@ -221,9 +208,9 @@ class Runner:
         self._wake.set()
 
     async def _stop(self, job_id: str) -> None:
-        if (running := self._running.get(job_id)) is not None:
-            running.task.cancel()
-            await asyncio.wait({running.task}, timeout=_STOPS_WITHIN_S)
+        if (task := self._running.get(job_id)) is not None:
+            task.cancel()
+            await asyncio.wait({task}, timeout=_STOPS_WITHIN_S)
 
     async def _work(self, job: Job) -> None:
         lease_writer = LeaseWriter(self._jobs, job, heartbeat_s=self._settings.job_lease_s / 4)
@@ -269,17 +256,13 @@ class Runner:
             pause_s = min(2 * pause_s, _RETRY_S_MAX)
 
     async def _attempt(self, lease_writer: LeaseWriter, folder: Path) -> None:
-        prepared = self._running[lease_writer.job.job_id].prepared
         source = self._source_of(lease_writer.job, folder)
-        try:
-            shape = await self._extractor.shape()
-            limits, known = DecodeLimits.of(self._settings), DecodeCache(self._store)
-            options = ParseDict(lease_writer.job.options, steering_pb2.TasteOptions())
-            preparer = Preparer(source, folder, shape, limits, known, options)
-            pipeline = Pipeline(lease_writer, source, preparer, self._extractor, prepared, options)
-            await pipeline.run(tracks_max=self._settings.tracks_max)
-        finally:
-            prepared.clear()
+        shape = await self._extractor.shape()
+        limits, known = DecodeLimits.of(self._settings), DecodeCache(self._store)
+        options = ParseDict(lease_writer.job.options, steering_pb2.TasteOptions())
+        preparer = Preparer(source, folder, shape, limits, known, options)
+        pipeline = Pipeline(lease_writer, source, preparer, self._extractor, options)
+        await pipeline.run(tracks_max=self._settings.tracks_max)
 
     def _source_of(self, job: Job, folder: Path) -> Source:
         if job.uploads:
