@@ -11,8 +11,8 @@ import pytest
 from resonance.errors import Unavailable
 from resonance.settings import Settings
 from resonance.store.files import FileStore
+from resonance_ingest.sources.incoming_files import IncomingFiles
 from resonance_ingest.sources.upload_sessions import UploadSessions
-from resonance_ingest.sources.uploads import UploadSpool
 
 MB = 2**20
 
@@ -51,10 +51,10 @@ async def test_a_full_store_says_so_and_keeps_what_it_has(small_disk: Path) -> N
 
 async def test_an_upload_that_fills_the_disk_is_refused_and_leaves_nothing(small_disk: Path) -> None:
     async def upload() -> None:
-        async with UploadSpool(FileStore(small_disk), Settings()) as spool:
-            await spool.open("song.wav")
+        async with IncomingFiles(FileStore(small_disk), Settings(), "t-1") as files:
+            await files.open("song.wav")
             for _ in range(16):
-                await spool.write(b"x" * MB)
+                await files.write(b"x" * MB)
 
     with pytest.raises(Unavailable) as full:
         await upload()

@@ -17,7 +17,7 @@ from resonance_ingest.jobs.job_store import JobStore
 from resonance_ingest.pipeline.clips import ClipShape
 from resonance_ingest.pipeline.runner import Runner
 from resonance_ingest.pipeline.workspace import Workspace
-from resonance_ingest.sources.uploads import UploadSpool
+from resonance_ingest.sources.incoming_files import IncomingFiles
 
 REASONS = ("STORE_UNAVAILABLE", "OBJECT_DAMAGED")
 
@@ -47,12 +47,12 @@ async def attempt(store: ObjectStore, data_dir: Path, data: bytes) -> Job:
     running = asyncio.create_task(runner.run())
     try:
         async with asyncio.timeout(20):
-            async with UploadSpool(store, settings) as spool:
-                await spool.open("song.wav")
-                await spool.write(data)
-                uploads = await spool.finish()
+            async with IncomingFiles(store, settings, "t-1") as files:
+                await files.open("song.wav")
+                await files.write(data)
+                uploads = await files.finish()
                 job = Job(job_id="t-1", request_digest="d", created_ms=1, updated_ms=1, uploads=uploads)
-                spool.keep()
+                files.keep()
                 await runner.submit(job)
             return await final(jobs)
     finally:
@@ -73,7 +73,7 @@ async def final(jobs: JobStore) -> Job:
         await asyncio.sleep(0.01)
 
 
-CALLS = 42  # of a run without faults, its cleaning up included
+CALLS = 45  # of a run without faults, its cleaning up included
 
 
 @pytest.mark.parametrize("kind", FaultKind)

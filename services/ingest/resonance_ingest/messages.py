@@ -65,7 +65,7 @@ def upload_message(session: UploadSession) -> ingest_pb2.ResumableUpload:
     return ingest_pb2.ResumableUpload(
         upload_id=session.upload_id,
         filename=session.filename,
-        byte_count=session.byte_count,
+        byte_count=session.byte_count or 0,
         offset=session.offset,
         expire_time=_time_message(round(session.expires_s * 1000)),
         sha256=session.sha256,

@@ -17,7 +17,7 @@ from resonance.store.keys import taste_key
 from resonance_ingest.jobs.job import Job, JobState
 from resonance_ingest.jobs.job_store import JobStore
 from resonance_ingest.shares import ShareLinks
-from resonance_ingest.sources.uploads import remove_parts, upload_started_s
+from resonance_ingest.sources.upload_sessions import remove_upload, upload_started_s
 
 _EVERY_S = 3600.0
 # Wall clocks decide here, and replicas' clocks differ: a day is more than any clock is wrong, or any upload takes.
@@ -71,7 +71,7 @@ class Sweeper:
                 await self._jobs.change(job.job_id, Job.without_files)  # before they go: it cannot be retried any more
         for upload_id in sorted(old):
             _log.info("removing an abandoned upload", upload=upload_id)
-            await remove_parts(self._store, upload_id)
+            await remove_upload(self._store, upload_id)
 
     async def _jobs_of_owner(self) -> None:
         queued = set(await self._jobs.open_ids())

@@ -10,7 +10,7 @@ from resonance.errors import DeadlineExceeded, invalid_field
 from resonance.rpc import validate
 from resonance.v1 import ingest_pb2
 from resonance_ingest.jobs.job import UploadedFile
-from resonance_ingest.sources.uploads import UploadSpool
+from resonance_ingest.sources.incoming_files import IncomingFiles
 
 # grpc.aio ends the requests of a cancelled call as if the client had finished, and cancels the handler only then: up to
 # 6 ms later in 60 calls on two busy cores. Without this pause a cut upload would be taken for a whole one.
@@ -38,22 +38,22 @@ async def read_upload_header(
     return first.header
 
 
-async def received(
+async def receive_files(
     requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest],
-    spool: UploadSpool,
+    files: IncomingFiles,
     stall_s_max: float,
     header: ingest_pb2.UploadHeader,
 ) -> tuple[UploadedFile, ...]:
-    """The tracks that follow the header, spooled. Raises InvalidInput where they come out of order or are cut."""
+    """Stores the files that follow the header. Raises InvalidInput where they come out of order or are cut."""
     has_ended = False
     async for request in within(requests, stall_s_max):
         validate(request)
         kind = request.WhichOneof("part")
         if kind == "track":
             announced = request.track.byte_count if request.track.HasField("byte_count") else None
-            await spool.open(request.track.filename, announced)
+            await files.open(request.track.filename, announced)
         elif kind == "data":
-            await spool.write(request.data)
+            await files.write(request.data)
         elif kind == "end" and header.has_end and not has_ended:
             has_ended = True
         else:
@@ -61,7 +61,7 @@ async def received(
     await asyncio.sleep(_CUT_IS_TOLD_WITHIN_S)
     if header.has_end and not has_ended:
         raise invalid_field("tracks", "UPLOAD_CUT", "the upload was cut on the way: send it again")
-    return await spool.finish(header.track_count if header.HasField("track_count") else None)
+    return await files.finish(header.track_count if header.HasField("track_count") else None)
 
 
 async def read_upload_data(requests: AsyncIterator[ingest_pb2.WriteUploadRequest]) -> AsyncIterator[bytes]:

@@ -13,7 +13,8 @@ from support.faulty_store import FaultKind, FaultyStore
 
 from resonance.errors import Conflict, DataLoss, NotFound, Unavailable
 from resonance.store import MemoryStore
-from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack, UploadedFile, from_json, job_store, to_json
+from resonance_ingest.jobs import job_store
+from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack, UploadedFile, from_json, to_json
 from resonance_ingest.jobs.job_store import JobStore, LeaseLost
 
 
@@ -31,7 +32,7 @@ def test_a_job_is_read_back_as_it_was_written() -> None:
     job = a_job(
         title="Ünïcode ♫",
         tracks=(JobTrack(index=0, title="a", state=JobState.FAILED, error=Fault(reason="R", message="M.")),),
-        uploads=(UploadedFile(filename="a", upload_id="u", number=0, part_count=1, byte_count=2, sha256="0"),),
+        uploads=(UploadedFile(filename="a", upload_id="u", byte_count=2, sha256="0", parts=("part",)),),
         options={"mix_mode": "MIX_MODE_MEAN"},
         taste={"taste_id": "t-0"},
     )

@@ -35,7 +35,7 @@ class World:
         return [key async for key in self.store.keys(prefix)]
 
     async def add_job(self, job_id: str, upload_id: str = "", state: JobState = JobState.QUEUED) -> Job:
-        upload = UploadedFile(filename="a", upload_id=upload_id, number=0, part_count=1, byte_count=1, sha256="0")
+        upload = UploadedFile(filename="a", upload_id=upload_id, byte_count=1, sha256="0", parts=("part",))
         stamp = self.now_s * 1000
         job = Job(job_id=job_id, request_digest="d", created_ms=stamp, updated_ms=stamp, uploads=(upload,))
         await self.jobs.add(job)
@@ -50,15 +50,15 @@ def world() -> World:
 async def test_an_upload_that_no_open_job_wants_is_removed_after_a_day(world: World) -> None:
     old, young, wanted = (f"{world.now_s - age_s:011d}-x" for age_s in (2 * DAY_S, 3600, 3 * DAY_S))
     for upload_id in (old, young, wanted):
-        await world.store.put(f"uploads/{upload_id}/00/00000", b"part")
+        await world.store.put(f"uploads/{upload_id}/part", b"part")
     await world.add_job("t-1", wanted)
     await world.sweeper.sweep()
-    assert await world.keys("uploads/") == sorted(f"uploads/{each}/00/00000" for each in (young, wanted))
+    assert await world.keys("uploads/") == sorted(f"uploads/{each}/part" for each in (young, wanted))
 
 
 async def test_a_job_whose_kept_files_are_removed_cannot_be_retried_any_more(world: World) -> None:
     upload_id = f"{world.now_s:011d}-x"
-    await world.store.put(f"uploads/{upload_id}/00/00000", b"part")
+    await world.store.put(f"uploads/{upload_id}/part", b"part")
     await world.add_job("t-1", upload_id, state=JobState.FAILED)
     await world.sweeper.sweep()
     assert (await world.jobs.get("t-1")).can_be_retried

@@ -53,18 +53,13 @@ _VERDICTS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedFile:
-    """One uploaded file, kept as parts in the object store below `uploads/{upload_id}`.
-
-    `parts` names the parts of a resumable upload; without it they are `part_count` numbered ones below `number`.
-    """
+    """One uploaded file, kept as parts in the object store below `uploads/{upload_id}`; `parts` names them."""
 
     filename: str
     upload_id: str
-    number: int
-    part_count: int
     byte_count: int
     sha256: str
-    parts: tuple[str, ...] = ()
+    parts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +232,7 @@ def _ended(track: JobTrack) -> JobTrack:
 
 
 def _upload(plain: dict[str, Any]) -> UploadedFile:
-    return UploadedFile(**{**plain, "parts": tuple(plain.get("parts", ()))})
+    return UploadedFile(**{**plain, "parts": tuple(plain["parts"])})
 
 
 def _change(plain: dict[str, Any]) -> StateChange:

@@ -28,7 +28,7 @@ from resonance_ingest.pipeline.workspace import Workspace
 from resonance_ingest.sources import Source
 from resonance_ingest.sources.links import LinkSource
 from resonance_ingest.sources.list_cache import ListCache
-from resonance_ingest.sources.uploads import UploadSource, are_kept, remove_uploads
+from resonance_ingest.sources.uploads import UploadSource, has_uploads, remove_uploads
 
 _POLL_S = 2.0
 _RETRY_S_FIRST, _RETRY_S_MAX = 0.5, 8.0
@@ -125,7 +125,7 @@ class Runner:
         if not old.could_end_otherwise:
             message = "no track of this playlist could end otherwise; upload other files instead"
             raise FailedPrecondition(message, reason="NOTHING_TO_RETRY")
-        if not (old.can_be_retried and await are_kept(self._store, old)):
+        if not (old.can_be_retried and await has_uploads(self._store, old)):
             message = "the uploaded files are not kept any more: upload them again"
             raise FailedPrecondition(message, reason="UPLOADS_GONE")
         accepted = await self.submit(_retry_of(old, self._jobs.now_ms()))
