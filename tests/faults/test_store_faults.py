@@ -31,9 +31,9 @@ class QuickExtractor:
     async def shape(self) -> ClipShape:
         return ClipShape(sample_rate_hz=8_000, clip_s=10.0, hop_s=8.0, clip_min_s=1.0)
 
-    async def extract(self, extraction, on_event) -> dict:  # type: ignore[no-untyped-def, type-arg]
-        self.tastes.add(extraction.taste_id)
-        return {"taste_id": extraction.taste_id}
+    async def extract(self, job, tracks, observer) -> dict:  # type: ignore[no-untyped-def, type-arg]
+        self.tastes.add(job.job_id)
+        return {"taste_id": job.job_id}
 
     async def delete_taste(self, taste_id: str) -> None:
         self.tastes.discard(taste_id)

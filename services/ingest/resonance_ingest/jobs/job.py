@@ -64,11 +64,16 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """What a track was decoded to: enough for the extractor to know it again without its samples."""
+    """Length and digest of a track's decoded samples: the extractor recognises a track by them."""
 
     sample_count: int
     sample_rate_hz: int
     sha256: str
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.sample_count / self.sample_rate_hz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

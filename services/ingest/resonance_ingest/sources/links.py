@@ -17,7 +17,7 @@ from resonance.settings import Settings
 from resonance_ingest.jobs.job import JobTrack
 from resonance_ingest.sources.list_cache import ListCache
 from resonance_ingest.sources.playlists import SEARCH, find_resolver
-from resonance_ingest.sources.source import Playlist, SourceTrack
+from resonance_ingest.sources.source import Playlist, to_tracks
 from resonance_ingest.sources.url_policy import check_url
 
 _YOUTUBE = ("youtube.com", "youtu.be")
@@ -86,7 +86,7 @@ class LinkSource:
         if (resolver := find_resolver(self._link.url, self._settings)) is not None:
             return await resolver.resolve(self._link.url, tracks_max=self._settings.tracks_max)
         answer = await self._ask({"do": "list", "url": self._link.url, "is_playlist": self._link.is_playlist})
-        tracks = tuple(SourceTrack(title=each["title"], locator=each["url"]) for each in answer["tracks"])
+        tracks = to_tracks((found["title"], found["url"]) for found in answer["tracks"])
         return Playlist(title=answer["title"], tracks=tracks, track_count=answer["track_count"])
 
     def digest(self, track: JobTrack) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from resonance.errors import DataLoss, NotFound
 from resonance.ids import canonical_digest
 from resonance.store import ObjectStore
-from resonance_ingest.sources.source import Playlist, SourceTrack
+from resonance_ingest.sources.source import Playlist, to_tracks
 
 
 class ListCache:
@@ -27,7 +27,7 @@ class ListCache:
             plain = json.loads((await self._store.get(_key(url))).data)
             if not 0 <= self._now_ms() - plain["at_ms"] < self._keep_ms:
                 return None
-            tracks = tuple(SourceTrack(**track) for track in plain["tracks"])
+            tracks = to_tracks((track["title"], track["locator"]) for track in plain["tracks"])
             return Playlist(title=plain["title"], tracks=tracks, track_count=plain["track_count"])
         except (NotFound, DataLoss, ValueError, TypeError, KeyError):
             return None

@@ -15,7 +15,7 @@ import urllib3
 
 from resonance.errors import DeadlineExceeded, FailedPrecondition, ResonanceError
 from resonance.settings import Settings
-from resonance_ingest.sources.source import Playlist, SourceTrack, plain_title
+from resonance_ingest.sources.source import Playlist, plain_title, to_tracks
 
 SEARCH = "ytsearch1:"
 _UPLOAD = "You can upload the files instead."
@@ -140,7 +140,7 @@ def _playlist(title: Any, songs: list[_Song], total: Any) -> Playlist:
     if not songs:
         raise FailedPrecondition(f"There are no songs behind this link. {_UPLOAD}", reason="NO_TRACKS")
     named = [f"{song.artist} - {song.title}" if song.artist else song.title for song in songs]
-    tracks = tuple(SourceTrack(title=name, locator=SEARCH + plain_title(name)) for name in named)
+    tracks = to_tracks((name, SEARCH + plain_title(name)) for name in named)
     return Playlist(
         title=_text(title) or "Playlist", tracks=tracks, track_count=total if isinstance(total, int) else None
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from resonance.errors import DataLoss
 from resonance.store import ObjectStore
 from resonance_ingest.jobs.job import Job, JobTrack, UploadedFile
-from resonance_ingest.sources.source import Playlist, SourceTrack
+from resonance_ingest.sources.source import Playlist, to_tracks
 from resonance_ingest.sources.upload_sessions import part_key, remove_upload
 
 
@@ -22,7 +22,7 @@ class UploadSource:
         self._title = job.title
 
     async def playlist(self) -> Playlist:
-        tracks = tuple(SourceTrack(title=each.filename, locator=str(at)) for at, each in enumerate(self._uploads))
+        tracks = to_tracks((upload.filename, str(at)) for at, upload in enumerate(self._uploads))
         return Playlist(title=self._title or _stem(self._uploads[0].filename), tracks=tracks)
 
     def digest(self, track: JobTrack) -> str | None:
