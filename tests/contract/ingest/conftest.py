@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def open_system(tmp_path: Path) -> OpenSystem:
     ) -> AsyncIterator[System]:
         extract, store = extract or ScriptedExtract(), store or MemoryStore()
         async with _serving_extract(extract) as address:
-            chosen = replace(Settings(data_dir=tmp_path / "data", extract_addr=address), **settings)
+            chosen = Settings(**{"data_dir": tmp_path / "data", "extract_addr": address, **settings})
             async with open_ingest(chosen, store) as ingest:
                 server = RpcServer("127.0.0.1:0")
                 ingest.add_to(server)

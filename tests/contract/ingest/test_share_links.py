@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,10 @@ class Doors:
 
 @asynccontextmanager
 async def serving(store: ObjectStore, tmp_path: Path, **changes: Any) -> AsyncIterator[Doors]:
-    settings = replace(Settings(data_dir=tmp_path / "data", http_addr="127.0.0.1:0", service_key="s" * 32), **changes)
+    settings = Settings(data_dir=tmp_path / "data", http_addr="127.0.0.1:0", service_key="s" * 32, **changes)
     async with AsyncExitStack() as stack:
         server = RpcServer("127.0.0.1:0", Authenticator(store, settings))
-        settings = replace(settings, grpc_addr=await server.bind())
+        settings = settings.model_copy(update={"grpc_addr": await server.bind()})
         (await stack.enter_async_context(open_ingest(settings, store))).add_to(server)
         await server.start()
         stack.push_async_callback(server.stop, 0)
