@@ -148,5 +148,5 @@ def _page(title: str, data: dict[str, Any]) -> bytes:
 
 
 # Only the child that speaks to sites pays for importing yt-dlp.
-if any("links_child" in argument for argument in sys.orig_argv):
+if any("links_worker" in argument for argument in sys.orig_argv):
     _serve()
