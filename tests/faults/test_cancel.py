@@ -105,7 +105,7 @@ async def test_in_the_decoder_child(open_system, song: bytes) -> None:  # noqa: 
     async with open_system() as system:
         for _ in range(TRIES):
             job = await system.upload({"a.flac": song, "b.flac": song})
-            await until(lambda: any("decode_child" in line for line in children()))
+            await until(lambda: any("decode_worker" in line for line in children()))
             times_s.append(await cancelled_within(system, job))
     await at_the_quickest("decoding", times_s)
 

@@ -20,7 +20,7 @@ def files(tmp_path: Path) -> dict[str, bytes]:
     return {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, duration_s=30.0, pitch_hz=200.0 * n) for n in (1, 2)}
 
 
-def decode_children(data_dir: Path) -> list[str]:
+def decode_workers(data_dir: Path) -> list[str]:
     """Decoders anywhere on this machine that work below the folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -28,7 +28,7 @@ def decode_children(data_dir: Path) -> list[str]:
             line = path.read_text().replace("\0", " ")
         except OSError:
             continue
-        if "decode_child" in line and str(data_dir) in line:
+        if "decode_worker" in line and str(data_dir) in line:
             found.append(line)
     return found
 
@@ -46,7 +46,7 @@ async def test_after_kill_9_another_process_finishes_the_job(cluster, files: dic
     assert done.state == STATE.JOB_STATE_COMPLETED, done
     assert time.monotonic() - killed_s < 12
     await asyncio.sleep(0.3)
-    assert (cluster.leftovers(), decode_children(cluster.data_dir)) == ([], [])
+    assert (cluster.leftovers(), decode_workers(cluster.data_dir)) == ([], [])
 
 
 async def test_a_crash_costs_at_most_the_clip_in_hand(cluster, tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def _children_of(pid: int) -> list[str]:
     """Decoders that the process has started and that still live."""
     told = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     lines = [(child, Path(f"/proc/{child}/cmdline")) for child in told]
-    return [child for child, line in lines if line.exists() and b"decode_child" in line.read_bytes()]
+    return [child for child, line in lines if line.exists() and b"decode_worker" in line.read_bytes()]
 
 
 def test_the_command_line_performs_along_a_tune_and_obeys_lines(

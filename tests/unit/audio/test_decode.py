@@ -224,7 +224,7 @@ def children_of(pid: int) -> list[str]:
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
             found.append(Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "))
-    return [line for line in found if "decode_child" in line]
+    return [line for line in found if "decode_worker" in line]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in sounds.KINDS if kind not in ("mp3", "aac")])

@@ -14,6 +14,7 @@ from resonance.audio.decode import DecodeLimits
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError, Unavailable
 from resonance.identity import acting_as
 from resonance.ids import canonical_digest, derive_job_id
+from resonance.retry import Backoff
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import steering_pb2
@@ -213,55 +214,51 @@ class Runner:
             await asyncio.wait({task}, timeout=_STOPS_WITHIN_S)
 
     async def _work(self, job: Job) -> None:
-        lease_writer = LeaseWriter(self._jobs, job, heartbeat_s=self._settings.job_lease_s / 4)
+        writer = LeaseWriter(self._jobs, job, heartbeat_s=self._settings.job_lease_s / 4)
         started_s = asyncio.get_running_loop().time()
         try:
-            keeper = asyncio.create_task(lease_writer.keep())
+            keeper = asyncio.create_task(writer.keep())
             # One folder for all attempts: what is downloaded and decoded outlives an extractor that was away.
             with self._workspace.folder(job.job_id) as folder:
-                await beside(keeper, asyncio.create_task(self._attempt_until_done(lease_writer, folder)))
+                await beside(keeper, asyncio.create_task(self._attempt_until_done(writer, folder)))
             self._job_s = 0.7 * self._job_s + 0.3 * (asyncio.get_running_loop().time() - started_s)
         except LeaseLost:
             _log.info("let go", job=job.job_id)
         except ResonanceError as error:
-            await self._fail(lease_writer, Fault.of(error))
+            await self._fail(writer, Fault.of(error))
         except asyncio.CancelledError:
-            await self._give_back(lease_writer)
+            await self._give_back(writer)
             raise
         except Exception:
             _log.exception("unexpected error", job=job.job_id)
             message = "Something broke inside; the log of the service says what."
-            await self._fail(lease_writer, Fault(reason="INTERNAL", message=message))
+            await self._fail(writer, Fault(reason="INTERNAL", message=message))
         await self._clean_up_after(job)
 
-    async def _attempt_until_done(self, lease_writer: LeaseWriter, folder: Path) -> None:
+    async def _attempt_until_done(self, writer: LeaseWriter, folder: Path) -> None:
         """Tries again while a part that is needed is away, for as long as the settings have patience."""
         # Owners that gave the job back in good order are none that it took down.
-        if lease_writer.job.lease is not None and lease_writer.job.lease.token - lease_writer.job.returns > _OWNERS_MAX:
+        if writer.job.lease is not None and writer.job.lease.token - writer.job.returns > _OWNERS_MAX:
             message = "The work was cut short too many times. Try again with other files."
             raise FailedPrecondition(message, reason="TOO_MANY_ATTEMPTS")
-        clock = asyncio.get_running_loop().time
-        patient_until_s, pause_s = clock() + self._settings.job_wait_s_max, _RETRY_S_FIRST
+        backoff = Backoff(first_s=_RETRY_S_FIRST, longest_s=_RETRY_S_MAX, patience_s=self._settings.job_wait_s_max)
         while True:
             try:
-                await self._attempt(lease_writer, folder)
+                await self._attempt(writer, folder)
                 return
             except (Unavailable, Overloaded) as failure:
-                if isinstance(failure, Overloaded):  # whoever is full is there: this is a queue, and not an outage
-                    patient_until_s = clock() + self._settings.job_wait_s_max
-                if clock() + pause_s > patient_until_s:
-                    raise
-                _log.warning("trying again", job=lease_writer.job.job_id, why=failure.message, in_s=pause_s)
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _RETRY_S_MAX)
+                if isinstance(failure, Overloaded):  # a full service is there: this is a queue and no outage
+                    backoff.extend()
+                _log.warning("an attempt failed", job=writer.job.job_id, why=failure.message, in_s=backoff.next_s)
+                await backoff.pause(failure)
 
-    async def _attempt(self, lease_writer: LeaseWriter, folder: Path) -> None:
-        source = self._source_of(lease_writer.job, folder)
+    async def _attempt(self, writer: LeaseWriter, folder: Path) -> None:
+        source = self._source_of(writer.job, folder)
         shape = await self._extractor.shape()
         limits, known = DecodeLimits.of(self._settings), DecodeCache(self._store)
-        options = ParseDict(lease_writer.job.options, steering_pb2.TasteOptions())
+        options = ParseDict(writer.job.options, steering_pb2.TasteOptions())
         preparer = Preparer(source, folder, shape, limits, known, options)
-        pipeline = Pipeline(lease_writer, source, preparer, self._extractor, options)
+        pipeline = Pipeline(writer, source, preparer, self._extractor, options)
         await pipeline.run(tracks_max=self._settings.tracks_max)
 
     def _source_of(self, job: Job, folder: Path) -> Source:
@@ -270,15 +267,15 @@ class Runner:
         lists = ListCache(self._store, keep_s=self._settings.list_cache_s, now_ms=self._jobs.now_ms)
         return LinkSource(job.source_url, folder, self._settings, lists)
 
-    async def _fail(self, lease_writer: LeaseWriter, fault: Fault) -> None:
-        _log.info("failed", job=lease_writer.job.job_id, reason=fault.reason, why=fault.message)
+    async def _fail(self, writer: LeaseWriter, fault: Fault) -> None:
+        _log.info("failed", job=writer.job.job_id, reason=fault.reason, why=fault.message)
         with suppress(ResonanceError):  # where it cannot be stored the lease runs out, and the job is taken up again
-            await lease_writer.now(lambda job: job.moved(state=JobState.FAILED, error=fault))
+            await writer.now(lambda job: job.moved(state=JobState.FAILED, error=fault))
 
-    async def _give_back(self, lease_writer: LeaseWriter) -> None:
+    async def _give_back(self, writer: LeaseWriter) -> None:
         """Frees the lease when this process stops, so that the next one need not wait for it to run out."""
         with suppress(ResonanceError):
-            await lease_writer.release()
+            await writer.release()
 
     async def _clean_up_after(self, job: Job) -> None:
         """Removes what a finished job leaves: its uploads, and the taste of one that was stopped too late.

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from resonance.audio.sandbox import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, FailedPrecondition
 from resonance.ids import sha256_hex
+from resonance.retry import Backoff
 from resonance.settings import Settings
 from resonance_ingest.jobs.job import JobTrack
 from resonance_ingest.sources.list_cache import ListCache
@@ -103,14 +104,15 @@ class LinkSource:
             check_url(track.locator, self._settings)
         clock = asyncio.get_running_loop().time
         until_s = clock() + self._settings.download_s_max
-        for attempt in range(_FETCHES_MAX):
+        backoff = Backoff(first_s=0.5, longest_s=1.0, patience_s=self._settings.download_s_max, tries_max=_FETCHES_MAX)
+        while True:
             try:
                 await self._ask({"do": "fetch", "url": track.locator, "target": str(target)}, until_s - clock())
                 return
             except FailedPrecondition as failure:
-                if failure.reason not in _BROKEN or attempt == _FETCHES_MAX - 1 or clock() + 1.0 >= until_s:
+                if failure.reason not in _BROKEN:
                     raise
-            await asyncio.sleep(0.5 * (attempt + 1))
+                await backoff.pause(failure)
 
     async def _ask(self, request: dict[str, Any], timeout_s: float | None = None) -> dict[str, Any]:
         request |= {

@@ -1,0 +1,50 @@
+"""Exponential backoff: the one helper for work that is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+
+class Backoff:
+    """Pauses between tries, each twice as long as the one before, until `patience_s` seconds are over.
+
+    The clock is the event loop's. Tests pass their own clock and sleep.
+    """
+
+    def __init__(
+        self,
+        *,
+        first_s: float,
+        longest_s: float,
+        patience_s: float,
+        tries_max: int | None = None,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._patience_s = patience_s
+        self._tries_max = tries_max
+        self._clock = clock or asyncio.get_running_loop().time
+        self._sleep = sleep
+        self._tries = 1
+        self.next_s = first_s
+        self.extend()
+
+    def extend(self) -> None:
+        """Begins the patience anew: the other side is there, and only busy."""
+        self._until_s = self._clock() + self._patience_s
+
+    def reset(self) -> None:
+        """Begins everything anew: the other side did some of the work."""
+        self._tries, self.next_s = 1, self._first_s
+        self.extend()
+
+    async def pause(self, failure: Exception) -> None:
+        """Sleeps before the next try. Raises the failure where no try is left or the pause would outlast the patience."""
+        if self._tries == self._tries_max or self._clock() + self.next_s > self._until_s:
+            raise failure
+        pause_s = self.next_s
+        self._tries, self.next_s = self._tries + 1, min(2 * pause_s, self._longest_s)
+        await self._sleep(pause_s)
