@@ -6,10 +6,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 _SAID_BYTES_MAX = 1024 * 1024
 _LINE_BYTES_MAX = 256 * 1024
@@ -34,14 +35,16 @@ async def run_child(
     folder: Path,
     timeout_s: float,
     on_line: Callable[[bytes], None] | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> ChildResult:
     """Runs `python -m module arguments...` in `folder` and waits for its end.
 
-    Its lines on standard output go to `on_line` as they come, or else into the result. Whatever happens - the deadline,
-    cancellation, an error here - the child and everything it started is killed before this returns. If this process
-    dies without a word, the child's standard input ends and the child kills its own group (see `confinement`).
+    Its lines on standard output go to `on_line` as they come, or else into the result. `environment` is added to the
+    few variables that Python needs. Whatever happens - the deadline, cancellation, an error here - the child and
+    everything it started is killed before this returns. If this process is killed, the child's standard input ends and
+    the child kills its own group (see `confinement`).
     """
-    async with _started(module, arguments, folder) as process:
+    async with _started(module, arguments, folder, environment) as process:
         lines: list[bytes] = []
         timed_out, complaint = False, b""
         try:
@@ -58,8 +61,10 @@ async def run_child(
 
 
 @asynccontextmanager
-async def _started(module: str, arguments: Sequence[str], folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    starting = asyncio.ensure_future(_start(module, arguments, folder))
+async def _started(
+    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    starting = asyncio.ensure_future(_start(module, arguments, folder, environment))
     try:
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -78,7 +83,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await _reap(process)
 
 
-async def _start(module: str, arguments: Sequence[str], folder: Path) -> asyncio.subprocess.Process:
+async def _start(
+    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> asyncio.subprocess.Process:
     # -P: no module is ever imported from the folder that holds the stranger's file.
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -87,7 +94,7 @@ async def _start(module: str, arguments: Sequence[str], folder: Path) -> asyncio
         module,
         *arguments,
         cwd=folder,
-        env=_environment(folder),
+        env={**_environment(folder), **environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
