@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 from resonance.errors import DataLoss, NotFound
 from resonance.ids import sha256_hex
+from resonance.store.keys import API_KEYS, api_key_key
 from resonance.store.protocol import ObjectStore
 
 _PREFIX = "rk-"
@@ -38,7 +39,7 @@ class ApiKeys:
         text = _PREFIX + _random(32)
         digest = sha256_hex(text.encode())
         key = ApiKey(key_id=digest[:12], owner=owner or "u-" + _random(10), name=name[:100], created_s=int(time.time()))
-        await self._store.create(f"api-keys/{digest}", json.dumps(asdict(key)).encode())
+        await self._store.create(api_key_key(digest), json.dumps(asdict(key)).encode())
         return text, key
 
     async def find(self, text: str) -> ApiKey | None:
@@ -46,13 +47,13 @@ class ApiKeys:
         if not (text.startswith(_PREFIX) and len(text) == len(_PREFIX) + _BITS_TEXT and text.isascii()):
             return None
         try:
-            return ApiKey(**json.loads((await self._store.get(f"api-keys/{sha256_hex(text.encode())}")).data))
+            return ApiKey(**json.loads((await self._store.get(api_key_key(sha256_hex(text.encode())))).data))
         except (NotFound, DataLoss, ValueError, TypeError):
             return None
 
     async def all(self) -> AsyncIterator[ApiKey]:
         """Every key that is valid."""
-        async for where in self._store.keys("api-keys/"):
+        async for where in self._store.keys(API_KEYS):
             try:
                 yield ApiKey(**json.loads((await self._store.get(where)).data))
             except (NotFound, DataLoss):
@@ -60,7 +61,7 @@ class ApiKeys:
 
     async def revoke(self, key_id: str) -> None:
         """Makes a key worthless; what its owner has stays. Raises NotFound."""
-        found = [where async for where in self._store.keys(f"api-keys/{key_id}")]
+        found = [where async for where in self._store.keys(api_key_key(key_id))]
         if len(key_id) < 12 or not found:
             raise NotFound(f"there is no key {key_id}", reason="NO_SUCH_KEY")
         for where in found:

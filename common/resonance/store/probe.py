@@ -1,4 +1,4 @@
-"""Does the store keep its promises? A race of writers at start tells, before any job depends on it."""
+"""Probe of a store's conditional writes: a race of writers at start, before any job depends on them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import secrets
 
 from resonance.errors import Conflict, FailedPrecondition
+from resonance.store.keys import probe_key
 from resonance.store.protocol import ObjectStore
 
 _RACERS = 8
@@ -20,7 +21,7 @@ async def probe(store: ObjectStore, where: str) -> None:
         FailedPrecondition: the store lets two writers win, or does not read back what was written.
         Unavailable: the store cannot be reached.
     """
-    key = f"probe/{secrets.token_hex(8)}"
+    key = probe_key(secrets.token_hex(8))
     try:
         await _race_to_create(store, key, where)
         await _race_to_replace(store, key, where)

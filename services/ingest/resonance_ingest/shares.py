@@ -14,7 +14,7 @@ from resonance.errors import DataLoss, NotFound
 from resonance.identity import acting_as, current_owner
 from resonance.ids import sha256_hex
 from resonance.store import ObjectStore, StoredObject
-from resonance.store.keys import take_audio_key
+from resonance.store.keys import SHARES, share_key, take_audio_key
 from resonance.v1 import shares_pb2, shares_pb2_grpc
 
 _EXPIRE_S = 3600.0
@@ -58,7 +58,7 @@ class ShareLinks(shares_pb2_grpc.ShareServiceServicer):
             expires_ms=self._now_ms() + round(expire_s * 1000),
         )
         token = base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
-        await self._store.create(_key(_id_of(token)), json.dumps(asdict(share_link)).encode())
+        await self._store.create(share_key(_id_of(token)), json.dumps(asdict(share_link)).encode())
         message = _message(_id_of(token), share_link)
         message.token = token
         direct = await self._store.presigned_url(
@@ -86,12 +86,12 @@ class ShareLinks(shares_pb2_grpc.ShareServiceServicer):
         share_link = await self._find(request.share_link_id)
         if share_link.owner != current_owner():
             raise _none()
-        await self._store.delete(_key(request.share_link_id))
+        await self._store.delete(share_key(request.share_link_id))
         return shares_pb2.RevokeShareLinkResponse()
 
     async def forget_expired(self) -> None:
         """Removes the links that are worthless."""
-        for key in [key async for key in self._store.keys("shares/")]:
+        for key in [key async for key in self._store.keys(SHARES)]:
             try:
                 share_link = _share_link_in(await self._store.get(key))
             except NotFound:
@@ -105,7 +105,7 @@ class ShareLinks(shares_pb2_grpc.ShareServiceServicer):
     async def _find(self, share_link_id: str) -> ShareLink:
         """The link. One that has expired and one that never was are the same."""
         try:
-            share_link = _share_link_in(await self._store.get(_key(share_link_id)))
+            share_link = _share_link_in(await self._store.get(share_key(share_link_id)))
         except NotFound:
             raise _none() from None
         if share_link.expires_ms <= self._now_ms():
@@ -126,10 +126,6 @@ def _none() -> NotFound:
 
 def _id_of(token: str) -> str:
     return sha256_hex(token.encode())
-
-
-def _key(share_link_id: str) -> str:
-    return f"shares/{share_link_id}"
 
 
 def _message(share_link_id: str, share_link: ShareLink) -> shares_pb2.ShareLink:

@@ -16,12 +16,12 @@ from resonance.completion import run_to_completion
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
 from resonance.identity import acting_as
 from resonance.store import ObjectStore
+from resonance.store.keys import JOB_LIST, JOBS_OPEN, job_key, job_list_key, open_job_key
 from resonance_ingest.jobs.job import Job, Lease, StateChange, from_json, to_json
 
 _SWAPS_MAX = 50
 _WATCH_POLL_S = 1.0
 _PAGE_SIZE = 50
-_FAR_FUTURE_MS = 10**14
 _WRITTEN_WITHIN_S = 20.0  # well below the time after which somebody drops a marker without a document
 _TOKEN = re.compile(r"\d{14}-[a-z0-9_-]{1,64}")
 _log = structlog.get_logger("ingest")
@@ -94,7 +94,7 @@ class JobStore:
         began_s = time.monotonic()
         await self._store.put(_list_key(job), b"")
         await self.mark_open(job)
-        await self._store.create(_key(job.job_id), to_json(job))
+        await self._store.create(job_key(job.job_id), to_json(job))
         if time.monotonic() - began_s > _WRITTEN_WITHIN_S:
             await self.mark_open(job)
 
@@ -140,7 +140,7 @@ class JobStore:
                 return before
             after = _stamped(before, after, max(self._clock_ms(), before.updated_ms))
             try:
-                await self._store.replace(_key(job_id), to_json(after), version=version)
+                await self._store.replace(job_key(job_id), to_json(after), version=version)
             except Conflict:
                 await asyncio.sleep(0.002 * attempt)
                 continue
@@ -160,7 +160,7 @@ class JobStore:
 
     async def delete(self, job: Job) -> None:
         """Removes the document and its markers."""
-        await self._store.delete(_key(job.job_id))
+        await self._store.delete(job_key(job.job_id))
         await self._store.delete(_open_key(job))
         await self._store.delete(_list_key(job))
         self._wake(job.job_id)
@@ -171,7 +171,7 @@ class JobStore:
 
     async def open_markers(self) -> list[OpenMarker]:
         """The markers of everybody's jobs that are not final, oldest first."""
-        return [_marker_of(key) async for key in self._store.keys("job-open/")]
+        return [_marker_of(key) async for key in self._store.keys(JOBS_OPEN)]
 
     async def open_count(self) -> int:
         """How many markers have a document: each is looked up."""
@@ -198,21 +198,21 @@ class JobStore:
         if token and not _TOKEN.fullmatch(token):
             raise invalid_field("page_token", "MALFORMED", "is not a token that this service gave")
         size = size or _PAGE_SIZE
-        keys = [key async for key in self._store.keys("job-list/") if key > f"job-list/{token}"]
+        keys = [key async for key in self._store.keys(JOB_LIST) if key > f"{JOB_LIST}{token}"]
         jobs = [job for key in keys[:size] if (job := await self.find_readable(_id_in(key))) is not None]
         more = len(keys) > size
-        return JobPage(jobs=tuple(jobs), next_token=keys[size - 1].removeprefix("job-list/") if more else "")
+        return JobPage(jobs=tuple(jobs), next_token=keys[size - 1].removeprefix(JOB_LIST) if more else "")
 
     async def all(self) -> AsyncGenerator[Job, None]:
         """Every job that can be read, newest first."""
-        for key in [key async for key in self._store.keys("job-list/")]:
+        for key in [key async for key in self._store.keys(JOB_LIST)]:
             if (job := await self.find_readable(_id_in(key))) is not None:
                 yield job
 
     async def drop_dangling_markers(self, *, older_than_ms: float) -> None:
         """Removes the markers that a crash left without a document. Young ones may be waiting for theirs."""
-        for key in [key async for key in self._store.keys("job-list/")]:
-            if _created_ms_in(key) < older_than_ms and not await self._store.exists(_key(_id_in(key))):
+        for key in [key async for key in self._store.keys(JOB_LIST)]:
+            if _created_ms_in(key) < older_than_ms and not await self._store.exists(job_key(_id_in(key))):
                 await self._store.delete(key)
         for marker in await self.open_markers():
             if _created_ms_in(marker.key) < older_than_ms:
@@ -244,14 +244,14 @@ class JobStore:
 
     async def _read(self, job_id: str) -> tuple[Job, str]:
         try:
-            found = await self._store.get(_key(job_id))
+            found = await self._store.get(job_key(job_id))
         except NotFound:
             raise NotFound(f"there is no job {job_id}", reason="NO_SUCH_JOB") from None
         return from_json(found.data), found.version
 
     async def _has_document(self, marker: OpenMarker) -> bool:
         with acting_as(marker.owner):
-            return await self._store.exists(_key(marker.job_id))
+            return await self._store.exists(job_key(marker.job_id))
 
     async def _tell(self, job: Job) -> None:
         self._wake(job.job_id)
@@ -283,22 +283,17 @@ def same_request(job: Job, request_digest: str) -> Job:
     return job
 
 
-def _key(job_id: str) -> str:
-    return f"jobs/{job_id}"
-
-
 def _list_key(job: Job) -> str:
-    return f"job-list/{_FAR_FUTURE_MS - job.created_ms:014d}-{job.job_id}"
+    return job_list_key(job.created_ms, job.job_id)
 
 
 def _open_key(job: Job) -> str:
-    named = f"{job.owner}.{job.job_id}" if job.owner else job.job_id
-    return f"job-open/{job.created_ms:014d}-{named}"
+    return open_job_key(job.created_ms, job.owner, job.job_id)
 
 
 def _created_ms_in(key: str) -> int:
     number = int(key.partition("/")[2].partition("-")[0])
-    return _FAR_FUTURE_MS - number if key.startswith("job-list/") else number
+    return 10**14 - number if key.startswith(JOB_LIST) else number
 
 
 def _id_in(key: str) -> str:

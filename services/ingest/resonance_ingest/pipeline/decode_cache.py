@@ -8,6 +8,7 @@ from importlib.metadata import version
 from resonance.errors import DataLoss, NotFound
 from resonance.ids import canonical_digest
 from resonance.store import ObjectStore
+from resonance.store.keys import sound_key
 from resonance_ingest.jobs.job import Sound
 
 # A part of the key: another decoder may give other samples. The number is that of our own part in decoding.
@@ -35,4 +36,4 @@ class DecodeCache:
 
 
 def _key(source_sha256: str, sample_rate_hz: int) -> str:
-    return f"sounds/{canonical_digest({'source': source_sha256, 'rate': sample_rate_hz, 'decoder': _DECODER})}"
+    return sound_key(canonical_digest({"source": source_sha256, "rate": sample_rate_hz, "decoder": _DECODER}))

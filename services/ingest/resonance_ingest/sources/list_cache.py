@@ -8,6 +8,7 @@ from collections.abc import Callable
 from resonance.errors import DataLoss, NotFound
 from resonance.ids import canonical_digest
 from resonance.store import ObjectStore
+from resonance.store.keys import list_key
 from resonance_ingest.sources.source import Playlist, to_tracks
 
 
@@ -47,4 +48,4 @@ class ListCache:
 
 
 def _key(url: str) -> str:
-    return f"lists/{canonical_digest({'url': url.strip()})}"
+    return list_key(canonical_digest({"url": url.strip()}))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, invalid_field
 from resonance.settings import Settings
 from resonance.store import ObjectStore
+from resonance.store.keys import upload_part_key, upload_prefix, upload_session_key
 from resonance_ingest.jobs.job import UploadedFile
 
 PART_BYTES = 4 * 1024 * 1024
@@ -113,7 +114,7 @@ class UploadWriter:
         data = bytes(self._waiting)
         self._waiting.clear()
         name = f"{self.session.offset:012d}-{secrets.token_hex(4)}"
-        await self._store.put(part_key(self.session.upload_id, name), data)
+        await self._store.put(upload_part_key(self.session.upload_id, name), data)
         part = UploadPart(name=name, byte_count=len(data))
         await self._save(replace(self.session, parts=(*self.session.parts, part)))
 
@@ -136,7 +137,7 @@ class UploadWriter:
         if self._digest is not None and after.is_complete:
             after = replace(after, sha256=self._digest.hexdigest())
         try:
-            key = _key(after.upload_id)
+            key = upload_session_key(after.upload_id)
             self._version = await self._store.replace(key, _to_json(after), version=self._version)
         except (Conflict, NotFound):
             now, _ = await _read(self._store, after.upload_id)
@@ -162,14 +163,14 @@ class UploadSessions:
         """A new session. Raises InvalidInput where the file is larger than a track may be."""
         check_track_bytes(filename, byte_count, self._settings.track_bytes_max, "byte_count")
         session = new_session(filename, byte_count)
-        await self._store.create(_key(session.upload_id), _to_json(session))
+        await self._store.create(upload_session_key(session.upload_id), _to_json(session))
         return session
 
     async def open_writer(self, session: UploadSession, *, field: str) -> UploadWriter:
         """Stores a new session and returns its writer, for a file that comes whole in one call."""
         limit = self._settings.track_bytes_max
         check_track_bytes(session.filename, session.byte_count or 0, limit, field)
-        await self._store.create(_key(session.upload_id), _to_json(session))
+        await self._store.create(upload_session_key(session.upload_id), _to_json(session))
         _, version = await _read(self._store, session.upload_id)
         return UploadWriter(self._store, session, version, bytes_max=limit, field=field)
 
@@ -240,7 +241,7 @@ class UploadSessions:
             with suppress(Conflict, NotFound):
                 session, version = await _read(self._store, before.upload_id)
                 if session.job_id == job_id and not before.job_id:
-                    await self._store.replace(_key(session.upload_id), _to_json(before), version=version)
+                    await self._store.replace(upload_session_key(session.upload_id), _to_json(before), version=version)
 
     async def _take(self, upload_id: str, job_id: str) -> None:
         session, version = await _read(self._store, upload_id)
@@ -248,7 +249,9 @@ class UploadSessions:
         if session.job_id:
             return
         try:
-            await self._store.replace(_key(upload_id), _to_json(replace(session, job_id=job_id)), version=version)
+            await self._store.replace(
+                upload_session_key(upload_id), _to_json(replace(session, job_id=job_id)), version=version
+            )
         except Conflict:
             raise _in_use(session) from None
 
@@ -258,11 +261,11 @@ class UploadSessions:
             return session
         digest = hashlib.sha256()
         for part in session.parts:
-            digest.update((await self._store.get(part_key(session.upload_id, part.name))).data)
+            digest.update((await self._store.get(upload_part_key(session.upload_id, part.name))).data)
         now, version = await _read(self._store, session.upload_id)
         after = replace(now, sha256=digest.hexdigest())
         try:
-            await self._store.replace(_key(session.upload_id), _to_json(after), version=version)
+            await self._store.replace(upload_session_key(session.upload_id), _to_json(after), version=version)
         except Conflict:
             return await self.get(session.upload_id)  # another writer finished it; the digest is the same
         return after
@@ -284,7 +287,7 @@ def check_track_bytes(filename: str, byte_count: int, bytes_max: int, field: str
 
 async def remove_upload(store: ObjectStore, upload_id: str) -> None:
     """Removes a session and its parts. It is safe to call twice."""
-    for key in [key async for key in store.keys(f"uploads/{upload_id}/")]:
+    for key in [key async for key in store.keys(upload_prefix(upload_id))]:
         await store.delete(key)
 
 
@@ -294,14 +297,9 @@ def upload_started_s(upload_id: str) -> float:
     return float(text) if text.isdigit() else 0.0
 
 
-def part_key(upload_id: str, name: str) -> str:
-    """The key of one part."""
-    return f"uploads/{upload_id}/{name}"
-
-
 async def _read(store: ObjectStore, upload_id: str) -> tuple[UploadSession, str]:
     try:
-        found = await store.get(_key(upload_id))
+        found = await store.get(upload_session_key(upload_id))
     except NotFound:
         raise NotFound(f"there is no upload {upload_id}", reason="NO_SUCH_UPLOAD") from None
     return _from_json(found.data), found.version
@@ -330,10 +328,6 @@ def _check_free(session: UploadSession, job_id: str) -> None:
 
 def _in_use(session: UploadSession) -> FailedPrecondition:
     return FailedPrecondition(f"upload {session.upload_id} belongs to another job", reason="UPLOAD_IN_USE")
-
-
-def _key(upload_id: str) -> str:
-    return f"uploads/{upload_id}/session"
 
 
 def _to_json(session: UploadSession) -> bytes:

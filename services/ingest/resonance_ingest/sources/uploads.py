@@ -8,9 +8,10 @@ from pathlib import Path
 
 from resonance.errors import DataLoss
 from resonance.store import ObjectStore
+from resonance.store.keys import upload_part_key
 from resonance_ingest.jobs.job import Job, JobTrack, UploadedFile
 from resonance_ingest.sources.source import Playlist, to_tracks
-from resonance_ingest.sources.upload_sessions import part_key, remove_upload
+from resonance_ingest.sources.upload_sessions import remove_upload
 
 
 class UploadSource:
@@ -59,7 +60,7 @@ def _append(target: Path, data: bytes) -> None:
 
 
 def _part_keys(upload: UploadedFile) -> list[str]:
-    return [part_key(upload.upload_id, name) for name in upload.parts]
+    return [upload_part_key(upload.upload_id, name) for name in upload.parts]
 
 
 def _stem(filename: str) -> str:
