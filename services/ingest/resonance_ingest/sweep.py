@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable
 
 import structlog
 
 from resonance.api_keys import ApiKeys
-from resonance.errors import DataLoss, NotFound, ResonanceError
+from resonance.errors import ResonanceError
 from resonance.identity import acting_as, current_owner
 from resonance.settings import Settings
 from resonance.store import ObjectStore
-from resonance.store.keys import taste_key
+from resonance.store.keys import UPLOADS
 from resonance_ingest.jobs.job import Job, JobState
 from resonance_ingest.jobs.job_store import JobStore
 from resonance_ingest.shares import ShareLinks
@@ -57,7 +56,7 @@ class Sweeper:
 
     async def _abandoned_uploads(self) -> None:
         """Uploads that broke off with their process, and those of jobs that ended while the store was away."""
-        found = {key.split("/")[1] async for key in self._store.keys("uploads/")}
+        found = {key.split("/")[1] async for key in self._store.keys(UPLOADS)}
         old = {each for each in found if upload_started_s(each) * 1000 < self._before(_ABANDONED_S)}
         if not old:
             return
@@ -78,9 +77,7 @@ class Sweeper:
         async for job in self._jobs.all():
             if job.state in (JobState.FAILED, JobState.CANCELLED):
                 await self._forget_when_old(job)
-            elif job.state == JobState.COMPLETED:
-                await self._mend_taste(job)
-            elif job.job_id not in queued:
+            elif not job.state.is_final and job.job_id not in queued:
                 _log.warning("putting a job back into the queue", job=job.job_id)
                 await self._jobs.mark_open(job)
 
@@ -89,18 +86,6 @@ class Sweeper:
         if job.updated_ms < self._before(self._retention_s):
             _log.info("forgetting a job that ended without a taste", job=job.job_id)
             await self._jobs.delete(job)
-
-    async def _mend_taste(self, job: Job) -> None:
-        """Writes a taste's description again where it is damaged: the job that made it has its own copy."""
-        if job.taste is None:
-            return
-        try:
-            await self._store.get(taste_key(job.job_id))
-        except NotFound:
-            return
-        except DataLoss:
-            _log.warning("writing a damaged taste again", job=job.job_id)
-            await self._store.put(taste_key(job.job_id), json.dumps(job.taste).encode())
 
     def _before(self, seconds: float) -> float:
         return self._jobs.now_ms() - seconds * 1000
