@@ -60,7 +60,7 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
             parts.add_to(server)
         await server.start()
         say(f"gRPC on {server.address}")
-        # Both doors close at once and share one time to drain: a take's stream runs through both.
+        # Both servers stop at once and share one time to drain: the stream of a take runs through both.
         stopping: list[asyncio.Task[None]] = []
         stack.push_async_callback(lambda: asyncio.gather(*stopping))
         http_url = await stack.enter_async_context(open_gateway(settings))

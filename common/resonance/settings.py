@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     jobs_running_max: PositiveInt = 2
     jobs_queued_max: NonNegativeInt = 32
     job_lease_s: PositiveFloat = 8.0
-    job_wait_s_max: PositiveFloat = 120.0
+    job_retry_s_max: PositiveFloat = 120.0
     job_retention_s: PositiveFloat = 30 * 86_400.0
     checkpoint_retention_s: PositiveFloat = 7 * 86_400.0
     source_hosts: str = "youtube.com,youtu.be,music.youtube.com"

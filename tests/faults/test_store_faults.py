@@ -41,7 +41,7 @@ class QuickExtractor:
 
 async def attempt(store: ObjectStore, data_dir: Path, data: bytes) -> Job:
     """One client: uploads a file and waits for its job's end."""
-    settings = Settings(data_dir=data_dir, job_lease_s=0.6, job_wait_s_max=5.0)
+    settings = Settings(data_dir=data_dir, job_lease_s=0.6, job_retry_s_max=5.0)
     workspace, jobs = await asyncio.to_thread(Workspace, data_dir), JobStore(store)
     runner = Runner(jobs, store, QuickExtractor(), workspace, settings)
     running = asyncio.create_task(runner.run())

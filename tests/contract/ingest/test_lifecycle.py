@@ -157,7 +157,7 @@ async def test_an_extractor_that_is_away_for_a_while_is_waited_for(open_system, 
 
 
 async def test_an_extractor_that_stays_away_fails_the_job_with_a_sentence(open_system, song: bytes) -> None:
-    async with open_system(extract_addr="127.0.0.1:9", job_wait_s_max=1.0) as system:
+    async with open_system(extract_addr="127.0.0.1:9", job_retry_s_max=1.0) as system:
         job = await system.done(await system.upload({"a.flac": song}))
         assert job.state == STATE.JOB_STATE_FAILED
         assert job.error.message

@@ -241,7 +241,7 @@ class Runner:
         if writer.job.lease is not None and writer.job.lease.token - writer.job.returns > _OWNERS_MAX:
             message = "The work was cut short too many times. Try again with other files."
             raise FailedPrecondition(message, reason="TOO_MANY_ATTEMPTS")
-        backoff = Backoff(first_s=_RETRY_S_FIRST, longest_s=_RETRY_S_MAX, patience_s=self._settings.job_wait_s_max)
+        backoff = Backoff(first_s=_RETRY_S_FIRST, longest_s=_RETRY_S_MAX, patience_s=self._settings.job_retry_s_max)
         while True:
             try:
                 await self._attempt(writer, folder)
