@@ -184,7 +184,7 @@ class Settings(BaseSettings):
 
     @property
     def asks_for_keys(self) -> bool:
-        """Whether callers must send an API key."""
+        """True where callers must send an API key."""
         is_elsewhere = not (_is_loopback(self.http_addr) and _is_loopback(self.grpc_addr))
         return self.auth == "on" or (self.auth == "auto" and is_elsewhere)
 

@@ -22,7 +22,7 @@ async def check_store(store: ObjectStore, prefix: str = "") -> AsyncGenerator[Ch
     """Reads every object below the prefix, in order of key. Objects that are deleted meanwhile are skipped.
 
     Raises:
-        Unavailable: the store cannot be reached; that says nothing about its objects.
+        Unavailable: the store cannot be reached; its objects may be whole.
     """
     async for key in store.keys(prefix):
         if key.startswith(QUARANTINE):

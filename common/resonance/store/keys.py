@@ -114,17 +114,17 @@ def track_key(cache_key: str) -> str:
 
 
 def clip_key(cache_key: str, clip_index: int) -> str:
-    """One clip of a track that is not heard to its end yet, under the track's digest."""
+    """One clip of a track that is not whole yet, under the track's digest."""
     return f"clips/{cache_key}/{clip_index:05d}.safetensors"
 
 
 def claims_prefix(model_digest: str) -> str:
-    """Where the claims of calls that hear tracks with one model lie."""
+    """The locks of calls that read tracks with one model."""
     return f"claims/{model_digest[:16]}/"
 
 
 def claim_key(model_digest: str, name: str) -> str:
-    """Which tracks one call is hearing (JSON); gone when it ends."""
+    """The tracks that one call reads (JSON); removed when it ends."""
     return f"{claims_prefix(model_digest)}{name}.json"
 
 
@@ -134,12 +134,12 @@ def reference_key(cache_key: str) -> str:
 
 
 def given_reference_key(model_digest: str) -> str:
-    """Which statistics of given music are a model's reference (ReferenceSummary as JSON)."""
+    """The given music whose statistics are a model's reference (ReferenceSummary as JSON)."""
     return f"given-references/{model_digest[:16]}.json"
 
 
 def piece_key(cache_key: str) -> str:
-    """What a model's layers say of one piece of a reference calibration job (safetensors)."""
+    """A model's statistics of one piece of a reference calibration job (safetensors)."""
     return f"pieces/{cache_key}.safetensors"
 
 
@@ -162,7 +162,7 @@ def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:
 
 
 def examples_key(model_digest: str) -> str:
-    """Which examples a model has brought along once (JSON): what is not there any more was deleted."""
+    """The examples that were shipped with a model (JSON): a missing one was deleted by its owner."""
     return f"examples/{model_digest[:16]}.json"
 
 
@@ -172,7 +172,7 @@ def calibration_job_key(calibration_job_id: str) -> str:
 
 
 def request_key(request_id: str) -> str:
-    """Which request a request id was used for."""
+    """The request that used a request id."""
     return f"requests/r-{request_id}.json"
 
 

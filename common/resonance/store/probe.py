@@ -15,7 +15,7 @@ _RACERS = 8
 async def probe(store: ObjectStore, where: str) -> None:
     """Races several writers on one key, twice.
 
-    Some stores that speak S3 let more than one `If-None-Match: *` succeed. Job leases rest on the opposite.
+    Some S3 implementations let more than one `If-None-Match: *` succeed. Job leases require exactly one.
 
     Raises:
         FailedPrecondition: the store lets two writers win, or does not read back what was written.
@@ -39,13 +39,13 @@ async def _race_to_create(store: ObjectStore, key: str, where: str) -> None:
 async def _race_to_replace(store: ObjectStore, key: str, where: str) -> None:
     version = (await store.get(key)).version
     outcomes = await asyncio.gather(
-        *(store.replace(key, b"heir %d" % number, version=version) for number in range(_RACERS)),
+        *(store.replace(key, b"successor %d" % number, version=version) for number in range(_RACERS)),
         return_exceptions=True,
     )
     _check_one_winner(outcomes, where)
     winner = next(number for number, outcome in enumerate(outcomes) if isinstance(outcome, str))
-    if (await store.get(key)).data != b"heir %d" % winner:
-        raise _refusal(where, "reads back something else than what was written")
+    if (await store.get(key)).data != b"successor %d" % winner:
+        raise _refusal(where, "reads back other bytes than those that were written")
 
 
 def _check_one_winner(outcomes: list[str | BaseException], where: str) -> None:

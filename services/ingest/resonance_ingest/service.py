@@ -1,4 +1,4 @@
-"""IngestService: messages on this side, values on the other, and nothing else."""
+"""IngestService: the rpcs of playlists, jobs and uploads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from resonance.store import ObjectStore
 from resonance.v1 import ingest_pb2, ingest_pb2_grpc, steering_pb2
 from resonance_ingest.jobs.job import Job, UploadedFile
 from resonance_ingest.jobs.job_store import JobStore, same_request
-from resonance_ingest.messages import to_job_message, upload_message
+from resonance_ingest.messages import to_job_message, to_upload_message
 from resonance_ingest.pipeline.runner import Runner
 from resonance_ingest.sources.incoming_files import IncomingFiles
 from resonance_ingest.sources.playlists import find_resolver
@@ -30,11 +30,11 @@ from resonance_ingest.sources.upload_sessions import UploadSession, UploadSessio
 from resonance_ingest.sources.url_policy import check_url
 from resonance_ingest.upload_stream import read_first, read_upload_data, read_upload_header, receive_files, within
 
-_BEAT_S = 1.5  # a watcher hears something at least every two seconds
+_HEARTBEAT_S = 1.5  # a watcher receives a message at least every two seconds
 
 
 class IngestService(ingest_pb2_grpc.IngestServiceServicer):
-    """The servicer. Errors are domain errors: the server's interceptor turns them into statuses."""
+    """The servicer. It raises domain errors, which the server's interceptor maps to statuses."""
 
     def __init__(self, jobs: JobStore, runner: Runner, store: ObjectStore, settings: Settings) -> None:
         self._jobs = jobs
@@ -42,7 +42,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self._store = store
         self._settings = settings
         self._uploads = UploadSessions(store, settings)
-        self._claiming = asyncio.Lock()
+        self._claim_lock = asyncio.Lock()
         self._uploads_open = 0
 
     async def SubmitPlaylist(  # noqa: N802
@@ -53,7 +53,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
             resolver.check(request.url)
         else:
             check_url(request.url, self._settings)
-        options = _options_of(request.options)
+        options = _to_options(request.options)
         job = self._new_job(
             request.request_id or new_request_id(),
             canonical_digest({"url": request.url, "options": options, "title": request.title}),
@@ -73,7 +73,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         async with self._place(job_id), IncomingFiles(self._store, self._settings, job_id) as files:
             uploads = await receive_files(requests, files, self._settings.upload_stall_s_max, header)
             check_taste_options(header.options, "header.options", track_count=len(uploads))
-            options = _options_of(header.options)
+            options = _to_options(header.options)
             content = [[upload.filename, upload.sha256] for upload in uploads]
             job = self._new_job(
                 request_id,
@@ -95,7 +95,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     ) -> AsyncIterator[ingest_pb2.WatchJobResponse]:
         after = request.after_revision if request.HasField("after_revision") else None
         async with aclosing(self._jobs.watch(request.job_id, after)) as states:
-            async for job in with_heartbeats(states, _BEAT_S):
+            async for job in with_heartbeats(states, _HEARTBEAT_S):
                 is_unchanged, job = job is None, job or await self._jobs.get(request.job_id)
                 yield ingest_pb2.WatchJobResponse(job=to_job_message(job), is_unchanged=is_unchanged)
 
@@ -127,7 +127,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self, request: ingest_pb2.OpenUploadRequest, context: ServerContext
     ) -> ingest_pb2.OpenUploadResponse:
         session = await self._uploads.open(request.filename, request.byte_count)
-        return ingest_pb2.OpenUploadResponse(upload=upload_message(session))
+        return ingest_pb2.OpenUploadResponse(upload=to_upload_message(session))
 
     async def WriteUpload(  # noqa: N802
         self, requests: AsyncIterator[ingest_pb2.WriteUploadRequest], context: ServerContext
@@ -139,12 +139,12 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         with self._one_more_upload():
             data = read_upload_data(within(requests, self._settings.upload_stall_s_max))
             session = await self._uploads.write(first.position.upload_id, first.position.offset, data)
-        return ingest_pb2.WriteUploadResponse(upload=upload_message(session))
+        return ingest_pb2.WriteUploadResponse(upload=to_upload_message(session))
 
     async def GetUpload(  # noqa: N802
         self, request: ingest_pb2.GetUploadRequest, context: ServerContext
     ) -> ingest_pb2.GetUploadResponse:
-        return ingest_pb2.GetUploadResponse(upload=upload_message(await self._uploads.get(request.upload_id)))
+        return ingest_pb2.GetUploadResponse(upload=to_upload_message(await self._uploads.get(request.upload_id)))
 
     async def DeleteUpload(  # noqa: N802
         self, request: ingest_pb2.DeleteUploadRequest, context: ServerContext
@@ -156,7 +156,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self, request: ingest_pb2.SubmitUploadsRequest, context: ServerContext
     ) -> ingest_pb2.SubmitUploadsResponse:
         check_taste_options(request.options, track_count=len(request.upload_ids))
-        options = _options_of(request.options)
+        options = _to_options(request.options)
         content = {"uploads": list(request.upload_ids), "options": options, "title": request.title}
         request_id = request.request_id or new_request_id()
         job = self._new_job(request_id, canonical_digest(content), title=request.title, options=options)
@@ -169,7 +169,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         return ingest_pb2.SubmitUploadsResponse(job=to_job_message(accepted))
 
     async def _accept_files(self, job: Job, files: IncomingFiles) -> Job:
-        """Submits the job, and keeps its files where it uses them. Where the store is away, the sweep decides."""
+        """Submits the job and keeps the files that it uses. During an outage of the store they stay for the sweep."""
         files.keep()
         try:
             accepted = await self._runner.submit(job)
@@ -183,13 +183,15 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         return accepted
 
     async def _accept_sessions(self, job: Job, sessions: Sequence[UploadSession]) -> Job:
-        """Claims the uploads and submits the job. Where no job comes of it, the uploads are free again."""
-        async with self._claiming:  # of two tries of one request, the one that fails gives back nothing of the other's
+        """Claims the uploads and submits the job. Where the submission fails, the uploads are released."""
+        async with (
+            self._claim_lock
+        ):  # of two tries of one request, a failed one must not release the claims of the other
             try:
                 uploads = await self._uploads.claim(sessions, job.job_id)
                 return await self._runner.submit(replace(job, uploads=uploads))
             except ResonanceError:
-                with suppress(ResonanceError):  # where the store is away: the sweep removes them
+                with suppress(ResonanceError):  # during an outage of the store they stay for the sweep
                     await self._release(job, sessions)
                 raise
 
@@ -201,7 +203,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
 
     @asynccontextmanager
     async def _place(self, job_id: str) -> AsyncIterator[None]:
-        """A place for an upload. It is refused before its bytes come, unless it repeats a request that has a job."""
+        """A place for an upload. A full queue refuses it before its bytes come, unless the request has a job already."""
         if await self._jobs.find(job_id) is None:
             await self._runner.check_room()
         with self._one_more_upload():
@@ -242,7 +244,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         )
 
 
-def _options_of(options: steering_pb2.TasteOptions) -> dict[str, Any]:
+def _to_options(options: steering_pb2.TasteOptions) -> dict[str, Any]:
     return MessageToDict(options, preserving_proto_field_name=True)
 
 

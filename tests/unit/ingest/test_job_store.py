@@ -172,8 +172,8 @@ async def test_a_change_by_another_replica_reaches_the_watcher(jobs: JobStore) -
 async def test_heartbeats_are_no_revisions(jobs: JobStore) -> None:
     await jobs.add(a_job())
     claimed = await jobs.claim("t-0", "one", None)
-    beaten = await jobs.change("t-0", lambda job: replace(job, lease=replace(job.lease, beat=5)), token=1)
-    assert beaten.revision == claimed.revision == 1
+    changed = await jobs.change("t-0", lambda job: replace(job, lease=replace(job.lease, heartbeat=5)), token=1)
+    assert changed.revision == claimed.revision == 1
 
 
 async def test_a_deleted_job_is_gone_for_everybody(jobs: JobStore) -> None:

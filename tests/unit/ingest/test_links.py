@@ -11,7 +11,7 @@ import pytest
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance_ingest.sources.links import read_link
-from resonance_ingest.sources.site_errors import in_plain_words
+from resonance_ingest.sources.site_errors import explain_site_error
 from resonance_ingest.sources.url_policy import check_url, is_public
 
 ANYTHING = Settings(allow_generic_sources=True)
@@ -171,7 +171,7 @@ def test_a_guarded_process_starts_no_other_program() -> None:
         ("something that nobody has seen before", "SITE_FAILED"),
     ],
 )
-def test_a_site_s_no_is_told_in_plain_words(complaint: str, reason: str) -> None:
-    found, sentence = in_plain_words(complaint)
+def test_a_site_s_no_is_told_explain_site_error(complaint: str, reason: str) -> None:
+    found, sentence = explain_site_error(complaint)
     assert found == reason
     assert sentence.endswith(".")

@@ -1,4 +1,4 @@
-"""The gRPC client of `extract`: messages on this side, values on the other."""
+"""gRPC client of the extract service, behind the Extractor protocol."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from resonance_ingest.pipeline.preparation import PreparedTrack
 _UNARY_S_MAX = 10.0
 
 
-class ExtractBackend:
-    """An Extractor over gRPC. One that says nothing for `stall_s_max` seconds counts as away."""
+class ExtractClient:
+    """An Extractor over gRPC. A service that sends nothing for `stall_s_max` seconds counts as unavailable."""
 
     def __init__(self, channel: grpc.aio.Channel, *, stall_s_max: float) -> None:
         self._stall_s_max = stall_s_max
@@ -77,7 +77,7 @@ _CUT = (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCE
 
 
 def _to_error(failure: grpc.aio.AioRpcError) -> ResonanceError:
-    """What the extractor said. A call that broke without a word of ours says nothing of the work: another try may succeed."""
+    """The domain error of a failed call. A broken connection carries no status of ours: another try may succeed."""
     if failure.code() in _CUT and rpc_status.from_call(failure) is None:
         return Unavailable(
             f"the extractor's call broke: {failure.details()}", reason="EXTRACT_UNAVAILABLE", retry_after_s=1.0
@@ -86,17 +86,17 @@ def _to_error(failure: grpc.aio.AioRpcError) -> ResonanceError:
 
 
 async def _within(seconds: float, step: Awaitable[Any]) -> Any:
-    """The step's result. Raises Unavailable where the extractor says nothing for so long: another try may find it awake."""
+    """The step's result. Raises Unavailable where the extractor sends nothing for so long."""
     try:
         async with asyncio.timeout(seconds):
             return await step
     except TimeoutError:
-        message = f"the extractor said nothing for {seconds:.0f} s"
+        message = f"the extractor sent nothing for {seconds:.0f} s"
         raise Unavailable(message, reason="EXTRACT_STALLED", retry_after_s=1.0) from None
 
 
 async def _send_clips(call: Any, tracks: Sequence[PreparedTrack], clips_known: Mapping[int, int]) -> None:
-    """Sends the clips of the wanted tracks. `write` waits while the extractor is behind, so nothing piles up here."""
+    """Sends the clips of the wanted tracks. `write` waits while the extractor is behind, so that no samples pile up here."""
     try:
         sequence = sample_offset = 0
         for track in tracks:
@@ -109,7 +109,7 @@ async def _send_clips(call: Any, tracks: Sequence[PreparedTrack], clips_known: M
                 await call.write(request)
         await call.done_writing()
     except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-        return  # the call is over; whoever reads it hears why
+        return  # the call is over; its reader raises the reason
     except OSError:
         call.cancel()
         raise
@@ -125,7 +125,7 @@ async def _read_clips(track: PreparedTrack, clips_known: int) -> AsyncIterator[A
             sample_count=clip.sample_count,
         )
         yield extract_pb2.ExtractTasteRequest(clip=opening)
-        # A clip is read at once, in a thread: 1.3 MB, and the disk never holds up the event loop.
+        # A clip of 1.3 MB is read in a thread, so that the disk does not block the event loop.
         for data in await asyncio.to_thread(read_chunks, track.path, clip):
             chunk = audio_pb2.AudioChunk(sample_count=len(data) // 4, data=data)
             assert chunk.sample_count <= CHUNK_SAMPLES
@@ -133,7 +133,8 @@ async def _read_clips(track: PreparedTrack, clips_known: int) -> AsyncIterator[A
 
 
 async def _raise_reason(call: Any, sending: asyncio.Task[None] | None, failure: BaseException) -> None:
-    """grpc.aio reports a call that ended under a write as InvalidStateError, and one we cancelled as CancelledError."""
+    """Raises the reason of a broken stream. grpc.aio reports a call that ended under a write as InvalidStateError, and a
+    call that we cancelled as CancelledError."""
     if sending is not None and sending.done() and not sending.cancelled():
         reason = sending.exception()
         if isinstance(reason, OSError):

@@ -1,4 +1,4 @@
-"""One job from its source to its taste: download, prepare, extract. Each step says where it stands."""
+"""Pipeline of one job: list, download, decode, extract. Every step writes its progress into the job."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from resonance_ingest.pipeline.extractor import Extractor
 from resonance_ingest.pipeline.preparation import PreparedTrack, Preparer
 from resonance_ingest.sources import Source, plain_title
 
-# Where the bar stands when a step is done. Listening to clips is nearly all of the work.
+# Progress after each step. Extraction is nearly all of the work.
 _DOWNLOADED, _PREPARED, _EXTRACTED = 0.15, 0.3, 0.95
 
 
 class _NotPrepared(Exception):
-    """The extractor wants tracks whose samples are not here."""
+    """The extractor wants samples that this replica has not decoded."""
 
     def __init__(self, indices: frozenset[int]) -> None:
         super().__init__(indices)
@@ -38,7 +38,7 @@ class Pipeline:
         extractor: Extractor,
         options: steering_pb2.TasteOptions,
     ) -> None:
-        """Tracks of which `options` choose nothing are not even fetched."""
+        """Tracks of which `options` choose nothing are not fetched."""
         self._writer = writer
         self._source = source
         self._preparer = preparer
@@ -71,7 +71,7 @@ class Pipeline:
 
     @property
     def _tracks(self) -> list[JobTrack]:
-        """The tracks that shall be heard and have not failed."""
+        """The chosen tracks that have not failed."""
         return [track for track in self._job.usable_tracks if is_chosen(self._options, track.index)]
 
     def _check_chosen(self) -> None:
@@ -84,7 +84,7 @@ class Pipeline:
                 raise InvalidInput(message, reason="RANGE_OUTSIDE_PLAYLIST")
 
     async def _list(self, tracks_max: int) -> None:
-        """Reads the source once: a job that was taken over keeps the tracks, and the failures, that it has."""
+        """Reads the source once: a job that another replica began keeps its tracks and their failures."""
         if self._job.tracks:
             return
         await self._writer.now(partial(Job.moved, state=JobState.DOWNLOADING))
@@ -92,7 +92,7 @@ class Pipeline:
         tracks = playlist.tracks[:tracks_max]
         if not tracks:
             raise FailedPrecondition("There are no tracks behind this link.", reason="NO_TRACKS")
-        notice = _left_out(playlist.track_count, len(tracks))
+        notice = _build_notice(playlist.track_count, len(tracks))
         await self._writer.now(
             lambda job: job.moved(tracks=tracks, title=job.title or plain_title(playlist.title), notice=notice)
         )
@@ -104,7 +104,7 @@ class Pipeline:
         indices: frozenset[int] | None = None,
         progress_after: float = 0.0,
     ) -> None:
-        """Takes tracks through one step. A track that fails says why and is left behind."""
+        """Takes tracks through one step. A track that fails keeps the reason, and the others go on."""
         tracks = [track for track in self._tracks if indices is None or track.index in indices]
         progress_before = self._job.progress
         for number, track in enumerate(tracks, start=1):
@@ -113,7 +113,7 @@ class Pipeline:
             try:
                 await step(track)
             except ResonanceError as error:
-                if not _is_the_tracks_own(error):
+                if not _is_fault_of_track(error):
                     raise
                 await self._writer.now(partial(_failed, index=track.index, fault=Fault.of(error)))
             share = progress_before + (progress_after - progress_before) * number / len(tracks)
@@ -167,15 +167,15 @@ class Pipeline:
         self._writer.soon(partial(_failed, index=track_index, fault=fault))
 
 
-def _left_out(there: int | None, taken: int) -> str:
-    """What a listener should know about a long playlist. The rule: the first tracks, in the playlist's own order."""
-    if there is None or there <= taken:
+def _build_notice(track_count: int | None, taken: int) -> str:
+    """A notice about the tracks of a long playlist that were left out: all but the first ones, in the playlist's order."""
+    if track_count is None or track_count <= taken:
         return ""
-    return f"The playlist has {there} tracks; the first {taken}, in its own order, were taken."
+    return f"The playlist has {track_count} tracks; the first {taken}, in its own order, were taken."
 
 
-def _is_the_tracks_own(error: ResonanceError) -> bool:
-    """Whether the error speaks of the track. What speaks of this system ends the attempt, not the track."""
+def _is_fault_of_track(error: ResonanceError) -> bool:
+    """True for a fault of the track. An error of this system ends the attempt and not the track."""
     return not isinstance(error, Unavailable | NotFound) and (
         not isinstance(error, DataLoss) or error.reason == "UPLOAD_DAMAGED"
     )

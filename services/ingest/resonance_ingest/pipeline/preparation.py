@@ -51,7 +51,7 @@ class Preparer:
         self._options = options
 
     async def recall(self, track: JobTrack) -> PreparedTrack | None:
-        """The track without its samples, where it was decoded before: for this job, or the same file for another."""
+        """The track without decoding it, where it was decoded before: by an attempt at this job, or for another job."""
         if track.sound is not None and track.sound.sample_rate_hz == self._shape.sample_rate_hz:
             path = await asyncio.to_thread(self._kept_samples, track, track.sound)
             return self._prepared(track, track.sound, path)
@@ -67,7 +67,7 @@ class Preparer:
         """Decodes the fetched file, which is removed: it is not needed again.
 
         Raises:
-            InvalidInput, DeadlineExceeded: the file cannot be used; the sentence is for the track's listener.
+            InvalidInput, DeadlineExceeded: the file cannot be used; the message is for the user.
         """
         file, target = self._source_path(track), self._folder / f"{track.index}.pcm"
         found = await decode_file(file, target, sample_rate_hz=self._shape.sample_rate_hz, limits=self._limits)

@@ -1,4 +1,4 @@
-"""Tracks behind a link, read by yt-dlp in a child process that is killed with everything it started."""
+"""Link source: tracks behind a link, read by yt-dlp in a confined child process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CHILD = "resonance_ingest.sources.links_worker"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A link and what it means. Only YouTube leaves a choice: a video that is seen as part of a list."""
+    """A link, as a playlist or a single track. Only YouTube is ambiguous: a video seen as part of a list."""
 
     url: str
     is_playlist: bool
@@ -41,7 +41,7 @@ def read_link(url: str) -> Link:
     """Decides by host and query parameters whether a link means a playlist or a single track.
 
     A YouTube link with `list=` means the playlist, also where it shows one video of it; every other YouTube link with a
-    video means the video. Elsewhere whatever is found there is meant.
+    video means the video. On other sites a link means all tracks behind it.
     """
     parts = urlsplit(url.strip())
     host = (parts.hostname or "").rstrip(".")
@@ -74,7 +74,7 @@ class LinkSource:
         """The first tracks behind the link, in its own order.
 
         Raises:
-            FailedPrecondition: the site refuses, or there is nothing; the sentence says which.
+            FailedPrecondition: the site refuses, or there are no tracks; the message says which.
             DeadlineExceeded: the site took too long.
         """
         if (known := await self._lists.find(self._link.url)) is not None:
@@ -91,12 +91,12 @@ class LinkSource:
         return Playlist(title=answer["title"], tracks=tracks, track_count=answer["track_count"])
 
     def digest(self, track: JobTrack) -> str | None:
-        """What is behind an address may change; what a YouTube id stands for does not."""
+        """The digest of a YouTube id, whose video does not change; None for other addresses."""
         video_id = youtube_id(track.locator)
         return sha256_hex(f"youtube:{video_id}".encode()) if video_id else None
 
     async def fetch(self, track: JobTrack, target: Path) -> None:
-        """Downloads one track; a line that breaks is gone on with where it broke, a few times, within the time limit.
+        """Downloads one track. A broken download is resumed where it broke, a few times, within the time limit.
 
         Raises as `playlist` does, and InvalidInput for an address that a list must not name.
         """
@@ -130,10 +130,10 @@ class LinkSource:
             folder=self._folder,
             timeout_s=self._settings.download_s_max if timeout_s is None else timeout_s,
         )
-        return _answer_of(result, self._settings)
+        return _parse_answer(result, self._settings)
 
 
-def _answer_of(result: ChildResult, settings: Settings) -> dict[str, Any]:
+def _parse_answer(result: ChildResult, settings: Settings) -> dict[str, Any]:
     if result.timed_out:
         message = f"The site took longer than {settings.download_s_max:.0f} s. Try again, or upload the file instead."
         raise DeadlineExceeded(message, reason="DOWNLOAD_TIMEOUT")

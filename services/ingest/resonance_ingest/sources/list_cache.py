@@ -1,4 +1,4 @@
-"""What a link listed a moment ago, so that the same playlist sent twice is answered without asking the site again."""
+"""List cache: the tracks of a link, so that a playlist sent twice is listed once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from resonance_ingest.sources.source import Playlist, to_tracks
 
 
 class ListCache:
-    """A cache in the object store. A list is young for `keep_s` seconds by the clock that stamped it; 0 keeps none."""
+    """A cache in the object store. A list is valid for `keep_s` seconds by the wall clock; 0 keeps none."""
 
     def __init__(self, store: ObjectStore, *, keep_s: float, now_ms: Callable[[], int]) -> None:
         self._store = store
@@ -21,7 +21,7 @@ class ListCache:
         self._now_ms = now_ms
 
     async def find(self, url: str) -> Playlist | None:
-        """The list behind a link, where it was read a moment ago."""
+        """The playlist behind a link, where it was read within `keep_s`."""
         if not self._keep_ms:
             return None
         try:
@@ -34,7 +34,7 @@ class ListCache:
             return None
 
     async def remember(self, url: str, playlist: Playlist) -> None:
-        """Notes what a link listed."""
+        """Stores the playlist of a link."""
         if not self._keep_ms:
             return
         tracks = [{"title": track.title, "locator": track.locator} for track in playlist.tracks]

@@ -42,7 +42,7 @@ class UploadSource:
 
 
 async def has_uploads(store: ObjectStore, job: Job) -> bool:
-    """Whether the files of a job are still stored: those of a failed one are kept for a day."""
+    """True where the files of a job are still stored: those of a failed one are kept for a day."""
     keys = [key for upload in job.uploads for key in _part_keys(upload)[:1]]
     return all([await store.exists(key) for key in keys])
 
