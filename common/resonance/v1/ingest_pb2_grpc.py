@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IngestServiceStub:
-    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and has `extract` listen to them.
+    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and sends the clips to `extract`.
     """
 
     def __init__(self, channel):
@@ -103,7 +103,7 @@ class IngestServiceStub:
 
 
 class IngestServiceServicer:
-    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and has `extract` listen to them.
+    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and sends the clips to `extract`.
     """
 
     def SubmitPlaylist(self, request, context):
@@ -149,8 +149,8 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetryJob(self, request, context):
-        """RetryJob goes on with the tracks of a final job that did not become part of a taste, as a new job: the old one, and its taste, stay
-        as they are. What was heard before is not heard again. Asking twice gives the same new job.
+        """RetryJob continues with the failed tracks of a final job as a new job; the old job and its taste do not change. Extracted
+        tracks are not extracted again. Two requests give the same new job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,14 +164,14 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def OpenUpload(self, request, context):
-        """OpenUpload begins a resumable upload of one file. It is kept for a day.
+        """OpenUpload begins a resumable upload of one file, which is kept for a day.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WriteUpload(self, request_iterator, context):
-        """WriteUpload sends bytes from the offset on. What arrived before a break is kept: GetUpload says how much that is.
+        """WriteUpload sends bytes from the offset on. Bytes before a break are kept; GetUpload returns their number.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -185,14 +185,14 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteUpload(self, request, context):
-        """DeleteUpload removes a resumable upload that no job has taken.
+        """DeleteUpload removes a resumable upload that no job uses.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubmitUploads(self, request, context):
-        """SubmitUploads makes a playlist of resumable uploads that are whole. The same request_id gives the same job.
+        """SubmitUploads makes a playlist of complete resumable uploads. The same request_id gives the same job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,7 +275,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService:
-    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and has `extract` listen to them.
+    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and sends the clips to `extract`.
     """
 
     @staticmethod
