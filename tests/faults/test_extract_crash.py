@@ -1,4 +1,4 @@
-"""The extractor dies in the middle of a track, as a process with a real model: its successor goes on at the clip."""
+"""Crash of the extractor, as a process with a real model, within a track: a restarted one resumes at the clip."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def extractor(tiny_folder: Path, tmp_path: Path) -> Iterator[ExtractProcess]:
     process.kill()
 
 
-async def test_its_successor_goes_on_at_the_clip(cluster, extractor: ExtractProcess, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+async def test_a_restarted_extractor_resumes_at_the_clip(cluster, extractor: ExtractProcess, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     await extractor.ready()
     cluster.extract_address = extractor.address
     ingest = await cluster.start()

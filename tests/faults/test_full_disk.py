@@ -1,4 +1,4 @@
-"""A real disk that is full: it is said at the door, what was stored stays whole, and nothing half written is left."""
+"""Full disk: writes are refused, stored objects stay whole, and no partial file is left."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def files_in(folder: Path, part: str) -> list[Path]:
     return [path for path in (folder / part).rglob("*") if path.is_file()]
 
 
-async def test_a_full_store_says_so_and_keeps_what_it_has(small_disk: Path) -> None:
+async def test_a_full_store_refuses_writes_and_keeps_its_objects(small_disk: Path) -> None:
     store = FileStore(small_disk)
     await store.put("takes/a", b"a" * MB)
     with pytest.raises(Unavailable) as full:

@@ -126,7 +126,7 @@ async def test_a_cancelled_job_leaves_no_track_waiting(open_system, tmp_path: Pa
         assert cancelled.history[-1].state == STATE.JOB_STATE_CANCELLED
 
 
-async def test_a_job_s_history_tells_every_state_with_its_time(system, tmp_path: Path) -> None:
+async def test_a_job_s_history_has_every_state_with_its_time(system, tmp_path: Path) -> None:
     job = await system.done(await system.upload({"a.flac": sounds.sound_bytes("flac", tmp_path)}))
     states, times = [change.state for change in job.history], [change.time.ToMilliseconds() for change in job.history]
     assert states == sorted(set(states))

@@ -1,4 +1,4 @@
-"""Resumable uploads: what arrived before a break is kept, nothing cut is taken for whole, and memory stays small."""
+"""Upload sessions: bytes before a break are kept, and cut uploads make no job."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_uploads_in_pieces_become_a_taste_once(open_system, store, tmp_pat
         pytest.fail("the parts stay after the job")
 
 
-async def test_an_upload_that_breaks_off_again_and_again_is_gone_on_with(open_system, store) -> None:
+async def test_an_upload_that_breaks_often_is_resumed(open_system, store) -> None:
     chooser = random.Random(7)
     data = chooser.randbytes(6_000_000)
     async with open_system(store=store) as system:
@@ -94,7 +94,7 @@ async def test_an_upload_that_breaks_off_again_and_again_is_gone_on_with(open_sy
         assert whole.sha256 == hashlib.sha256(data).hexdigest()
 
 
-async def test_of_two_writers_at_one_offset_one_is_told(open_system, store) -> None:
+async def test_of_concurrent_writers_at_one_offset_one_succeeds(open_system, store) -> None:
     data = random.Random(1).randbytes(400_000)
     async with open_system(store=store) as system:
         upload_id = (await opened(system, data)).upload_id
@@ -107,7 +107,7 @@ async def test_of_two_writers_at_one_offset_one_is_told(open_system, store) -> N
         assert (await standing(system, upload_id)).sha256 == hashlib.sha256(data).hexdigest()
 
 
-async def test_what_is_not_whole_or_not_there_makes_no_job(system) -> None:
+async def test_incomplete_and_unknown_uploads_make_no_job(system) -> None:
     upload = await opened(system, b"x" * 1000)
     await system.stub.WriteUpload(iter(messages(upload.upload_id, 0, b"x" * 999)))
     for ids, reason in (([upload.upload_id], "UPLOAD_NOT_WHOLE"), (["none"], "NO_SUCH_UPLOAD")):
@@ -132,7 +132,7 @@ async def test_an_upload_belongs_to_one_job(system, tmp_path: Path) -> None:
 
 
 async def arrived(system, name: str) -> str:
-    """The id of a whole upload."""
+    """The id of a complete upload."""
     upload_id = (await opened(system, b"abc", name)).upload_id
     await system.stub.WriteUpload(iter(messages(upload_id, 0, b"abc")))
     return upload_id
@@ -153,7 +153,7 @@ async def test_a_refused_playlist_leaves_its_uploads_free(system) -> None:
 
 
 class WeakStore(MemoryStore):
-    """Refuses new jobs while it is away, and takes one upload away at the last moment."""
+    """A store that refuses new jobs while `is_away`, and changes of the upload `taken`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class WeakStore(MemoryStore):
 
     async def replace(self, key: str, data: bytes, *, version: str) -> str:
         if self.taken and self.taken in key:
-            raise Conflict("somebody else was faster", reason="VERSION_CHANGED")
+            raise Conflict("another writer was faster", reason="VERSION_CHANGED")
         return await super().replace(key, data, version=version)
 
 
@@ -190,7 +190,7 @@ async def test_uploads_of_which_another_was_taken_meanwhile_are_free(open_system
         await system.stub.DeleteUpload(ingest_pb2.DeleteUploadRequest(upload_id=first))
 
 
-async def test_an_upload_whose_line_broke_behind_its_last_byte_is_whole(open_system, store) -> None:
+async def test_an_upload_that_broke_after_its_last_byte_is_complete(open_system, store) -> None:
     async with open_system(store=store) as system:
         upload_id = (await opened(system, b"abc")).upload_id
         call = system.stub.WriteUpload()
@@ -212,7 +212,7 @@ async def test_a_file_that_is_too_large_is_refused_before_its_bytes(open_system)
         assert [fault.field for fault in error.violations] == ["byte_count"]
 
 
-async def test_who_opens_a_call_and_says_nothing_is_let_go(open_system) -> None:
+async def test_a_client_that_sends_nothing_is_refused_in_time(open_system) -> None:
     async def silent() -> Any:
         await asyncio.sleep(60)
         yield
@@ -234,7 +234,7 @@ HEADER, TRACK = ingest_pb2.UploadHeader, ingest_pb2.UploadTrack
         [HEADER(has_end=True), TRACK(filename="a"), b"x"],
     ],
 )
-async def test_an_upload_shorter_than_announced_is_never_taken_for_a_whole_one(system, parts: list) -> None:
+async def test_an_upload_shorter_than_announced_is_refused(system, parts: list) -> None:
     kinds = {HEADER: "header", TRACK: "track", bytes: "data"}
     sent = [ingest_pb2.UploadPlaylistRequest(**{kinds[type(part)]: part}) for part in parts]
     error = await failure_of(system.stub.UploadPlaylist(iter(sent)))

@@ -1,4 +1,4 @@
-"""Where tracks are cut: nothing is lost, nothing is heard for no reason, and every clip can be used."""
+"""Clips: they cover the track, overlap as configured, and are long enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links: what they mean, and which are refused before anything is fetched."""
+"""Links: playlist or track, and refusals before a download."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_private_address_passes_where_the_operator_allows_it() -> None:
     ("address", "expected"),
     [("8.8.8.8", True), ("2606:4700::1111", True), ("::ffff:8.8.8.8", True), ("fe80::1%eth0", False), ("name", False)],
 )
-def test_public_addresses_are_told_from_the_others(address: str, expected: bool) -> None:
+def test_public_addresses_are_distinguished(address: str, expected: bool) -> None:
     assert is_public(address) is expected
 
 
@@ -171,7 +171,7 @@ def test_a_guarded_process_starts_no_other_program() -> None:
         ("something that nobody has seen before", "SITE_FAILED"),
     ],
 )
-def test_a_site_s_no_is_told_explain_site_error(complaint: str, reason: str) -> None:
+def test_a_message_of_yt_dlp_becomes_a_reason_and_a_sentence(complaint: str, reason: str) -> None:
     found, sentence = explain_site_error(complaint)
     assert found == reason
     assert sentence.endswith(".")

@@ -1,4 +1,4 @@
-"""Opening a store: URLs are understood, and a store that breaks its promises is refused at the door."""
+"""Opening of stores: URLs are parsed, and a store without exclusive writes is refused."""
 
 from __future__ import annotations
 
