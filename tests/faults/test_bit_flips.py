@@ -56,7 +56,7 @@ def world(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     ):
         tastes, files = [], []
         for number in (1, 2):
-            song = sounds.sound_bytes("flac", folder, duration_s=1.5, pitch_hz=150.0 * number)
+            song = sounds.sound_bytes("flac", folder, duration_s=3.0, pitch_hz=150.0 * number)
             files.append(("files", (f"{number}.flac", song)))
             tastes.append(finished(http, [files[-1]])["id"])
         take = http.post("/v1/generations", json=PLAYED | {"request_id": "take-1", "is_transient": False})

@@ -129,9 +129,9 @@ def _arguments(folder: Path, ports: list[int]) -> list[str]:
 
 def ports_chosen(ports: list[int]) -> list[str]:
     """Arguments that give SeaweedFS's nine other servers these ports, so that several instances run on one machine."""
-    doors = ("master", "volume", "filer", "admin")
-    pairs = zip(doors, ports[0:8:2], ports[1:8:2], strict=True)
-    chosen = [f"-{door}.port={port} -{door}.port.grpc={grpc_port}" for door, port, grpc_port in pairs]
+    servers = ("master", "volume", "filer", "admin")
+    pairs = zip(servers, ports[0:8:2], ports[1:8:2], strict=True)
+    chosen = [f"-{server}.port={port} -{server}.port.grpc={grpc_port}" for server, port, grpc_port in pairs]
     return [*" ".join(chosen).split(), f"-s3.port.grpc={ports[8]}"]
 
 

@@ -23,21 +23,21 @@ def provenance_texts(
     """
     made = f"This music was made by a machine: {music.model.model_id} through {music.model.backend}"
     made += f", whose weights are under {music.model.weights_license}" if music.model.weights_license else ""
-    told = "It was played live and began with this recipe" if is_live else "Recipe"
+    label = "It was played live and began with this recipe" if is_live else "Recipe"
     title = ", ".join(prompt.text for prompt in music.recipe.prompts) or "untitled"
     # The long text comes last: libsndfile reads neither texts of 2 kB or more nor those after them.
     return {
         "IART": ARTIST,
         "ISFT": SOFTWARE,
         "INAM": title if len(title) <= TITLE_MAX else title[: TITLE_MAX - 1] + "…",
-        "ICMT": f"{made}. {told}: {_recipe_in_json(music)}",
+        "ICMT": f"{made}. {label}: {_to_recipe_json(music)}",
     }
 
 
-def _recipe_in_json(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> str:
-    said = {
+def _to_recipe_json(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> str:
+    recipe = {
         "recipe": json_format.MessageToDict(music.recipe, preserving_proto_field_name=True),
         "seed": music.seed,
         "played": [json_format.MessageToDict(use, preserving_proto_field_name=True) for use in music.played],
     }
-    return json.dumps({name: value for name, value in said.items() if value != []}, sort_keys=True)
+    return json.dumps({name: value for name, value in recipe.items() if value != []}, sort_keys=True)

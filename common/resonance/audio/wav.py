@@ -22,8 +22,8 @@ def wav_header(
     data_bytes = sample_count * channel_count * 2
     frame_bytes = channel_count * 2
     form = struct.pack("<HHIIHH", 1, channel_count, sample_rate_hz, sample_rate_hz * frame_bytes, frame_bytes, 16)
-    said = b"".join(_chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in (info or {}).items())
-    chunks = _chunk(b"fmt ", form) + (_chunk(b"LIST", b"INFO" + said) if said else b"")
+    texts = b"".join(_chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in (info or {}).items())
+    chunks = _chunk(b"fmt ", form) + (_chunk(b"LIST", b"INFO" + texts) if texts else b"")
     riff = struct.pack("<4sI4s", b"RIFF", 4 + len(chunks) + 8 + data_bytes, b"WAVE")
     return riff + chunks + struct.pack("<4sI", b"data", data_bytes)
 

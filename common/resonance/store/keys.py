@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-JOURNALS = "checkpoints/"
+CHECKPOINTS = "checkpoints/"
 TASTES = "tastes/"
 VECTORS = "vectors/"
 REFERENCE = "reference/"
@@ -73,7 +73,7 @@ PREFIXES = (
         is_owned=True,
     ),
     Prefix(name=TAKE_INDEX, writer="generate", kept="until the take is deleted", is_owned=True),
-    Prefix(name=JOURNALS, writer="generate", kept="RESONANCE_CHECKPOINT_RETENTION_S", is_owned=True),
+    Prefix(name=CHECKPOINTS, writer="generate", kept="RESONANCE_CHECKPOINT_RETENTION_S", is_owned=True),
     Prefix(
         name="jobs/",
         writer="ingest",
@@ -193,7 +193,7 @@ def take_codes_key(request_id: str) -> str:
 
 def checkpoint_key(request_id: str) -> str:
     """The tokens so far of a take in the making (safetensors)."""
-    return f"{JOURNALS}r-{request_id}.safetensors"
+    return f"{CHECKPOINTS}r-{request_id}.safetensors"
 
 
 def take_index_key(created_ms: int, request_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Token documents of takes and checkpoints: 400 bytes a second at four codebooks."""
+"""Tokens as objects: what takes and checkpoints keep, 400 bytes a second at four codebooks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Codes = NDArray[np.int64]
 def codes_document(codes: Codes, request_digest: str, *, written_ms: int | None = None) -> bytes:
     """Tokens `[codebooks, frames]` below 65,536 and the digest of the request that they answer, as safetensors.
 
-    Checkpoints have `written_ms`, the time at which they were written, so that they can age.
+    Checkpoints say with `written_ms` when they were written, so that they can age.
     """
     tensors = {"codes": codes.astype(np.uint16), "request_digest": np.frombuffer(request_digest.encode(), np.uint8)}
     if written_ms is not None:
@@ -26,14 +26,14 @@ def codes_document(codes: Codes, request_digest: str, *, written_ms: int | None 
 
 
 def written_ms_in(document: bytes) -> int | None:
-    """The time at which a checkpoint was written; None where it has none. Raises DataLoss for other documents."""
+    """When a checkpoint was written; None where it does not say. Raises DataLoss where it is no document of tokens."""
     codes_in(document)
     stamp = safetensors.load(document).get("written_ms")
     return None if stamp is None or stamp.shape != (1,) else int(stamp[0])
 
 
 def stamped(document: bytes, written_ms: int) -> bytes:
-    """The same tokens with another time of writing."""
+    """The same tokens, with the time that they count as written at."""
     codes, request_digest = codes_in(document)
     return codes_document(codes, request_digest, written_ms=written_ms)
 

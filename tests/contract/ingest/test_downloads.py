@@ -113,6 +113,6 @@ def test_the_address_guard_holds_behind_a_proxy_for_every_hop(site: Site, url: s
     with serve_proxy() as proxy:
         proxy.redirects["http://public.example/hop"] = f"http://127.0.0.1:{port}/canary"
         command = [sys.executable, "-c", _BEHIND_PROXY, proxy.url, url.format(port=port)]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
-    assert told.startswith("refused:"), told
+        output = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert output.startswith("refused:"), output
     assert site.asked == []

@@ -44,10 +44,10 @@ def test_an_open_file_can_still_be_read() -> None:
 
 
 def test_where_the_system_allows_it_there_is_no_network_at_all() -> None:
-    told = confined("print(left); socket.create_connection(('127.0.0.1', 9), 2)", limits="")
-    if told.startswith("False"):
+    output = confined("print(left); socket.create_connection(('127.0.0.1', 9), 2)", limits="")
+    if output.startswith("False"):
         pytest.skip("this system gives no network namespaces to ordinary programs")
-    assert "unreachable" in told
+    assert "unreachable" in output
 
 
 def test_memory_is_capped() -> None:
@@ -58,8 +58,8 @@ def test_memory_is_capped() -> None:
 def test_a_file_does_not_grow_beyond_its_cap(tmp_path: Path) -> None:
     limits = "confinement.limit_resources(cpu_s=10, memory_bytes=10**9, file_bytes=1000)"
     path = str(tmp_path / "file")
-    told = confined(f"[open({path!r}, 'ab', 0).write(bytes(600)) for _ in range(3)]", limits)
-    assert "File too large" in told
+    output = confined(f"[open({path!r}, 'ab', 0).write(bytes(600)) for _ in range(3)]", limits)
+    assert "File too large" in output
 
 
 def test_processor_time_is_capped() -> None:

@@ -59,9 +59,9 @@ async def test_the_environment_holds_no_secrets(module, tmp_path: Path, monkeypa
     monkeypatch.setenv("RESONANCE_S3_SECRET_KEY", "secret")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
     name = module("import os\nprint(sorted(os.environ))")
-    (told,) = (await run_child(name, [], folder=tmp_path, timeout_s=20)).lines
-    assert b"RESONANCE" not in told
-    assert b"PROXY" not in told
+    (line,) = (await run_child(name, [], folder=tmp_path, timeout_s=20)).lines
+    assert b"RESONANCE" not in line
+    assert b"PROXY" not in line
 
 
 @pytest.mark.parametrize("then", ["time.sleep(60)", "sys.exit(0)"])

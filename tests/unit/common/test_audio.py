@@ -38,11 +38,11 @@ def test_what_is_said_of_the_music_is_read_by_others(tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     path.write_bytes(wav)
     with soundfile.SoundFile(path) as song:
-        said = song.copy_metadata()
+        texts = song.copy_metadata()
         assert (song.frames, song.channels) == (100, 2)
     names = {"title": "INAM", "artist": "IART", "comment": "ICMT"}
-    assert {name: said[name] for name in names} == {name: info[chunk] for name, chunk in names.items()}
-    assert said["software"].startswith("even")
+    assert {name: texts[name] for name in names} == {name: info[chunk] for name, chunk in names.items()}
+    assert texts["software"].startswith("even")
     with av.open(str(path)) as song:
         assert {name: song.metadata[name] for name in names} == {name: info[chunk] for name, chunk in names.items()}
     with wave.open(io.BytesIO(wav)) as song:

@@ -142,8 +142,8 @@ def test_a_guarded_process_cannot_connect_to_this_machine() -> None:
             f"socket.socket().connect_ex(('127.0.0.1', {port}))",
             f"__import__('urllib.request').request.urlopen('http://127.0.0.1:{port}/')",
         ):
-            told = guarded(f"try:\n        {attempt}\n    except OSError as failure:\n        print(failure)")
-            assert "is not a public address" in told, attempt
+            output = guarded(f"try:\n        {attempt}\n    except OSError as failure:\n        print(failure)")
+            assert "is not a public address" in output, attempt
         assert guarded(f"print(socket.create_connection(('127.0.0.1', {port})).getpeername())", "private")
 
 
