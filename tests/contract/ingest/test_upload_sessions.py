@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from support import sounds
+from support.scripted_extract import ScriptedExtract
 from support.stores import each_store
 
 from resonance.errors import Conflict, InvalidInput, ResonanceError, Unavailable
@@ -220,6 +221,41 @@ async def test_a_client_that_sends_nothing_is_refused_in_time(open_system) -> No
     async with open_system(upload_header_s_max=0.2) as system:
         for call in (system.stub.WriteUpload(silent()), system.stub.UploadPlaylist(silent())):
             assert (await failure_of(call)).reason == "UPLOAD_STALLED"
+
+
+class LostResponseStore(MemoryStore):
+    """A store whose first write of a job succeeds and then reports a failure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_failed = False
+
+    async def create(self, key: str, data: bytes) -> str:
+        sha256 = await super().create(key, data)
+        if key.startswith("jobs/") and not self.has_failed:
+            self.has_failed = True
+            raise Unavailable("the response was lost", reason="STORE_UNAVAILABLE")
+        return sha256
+
+
+async def test_a_job_that_was_written_in_spite_of_an_error_keeps_its_files(open_system, tmp_path: Path) -> None:
+    song = sounds.sound_bytes("flac", tmp_path)
+    async with open_system(store=LostResponseStore()) as system:
+        assert (await failure_of(system.upload({"a.flac": song}, request_id="r"))).reason == "STORE_UNAVAILABLE"
+        job = await system.done(await system.upload({"a.flac": song}, request_id="r"))
+        assert job.state == STATE.JOB_STATE_COMPLETED, job
+        assert [key async for key in system.store.keys("uploads/")] == []
+
+
+async def test_a_file_of_a_multipart_upload_belongs_to_its_job_alone(open_system, tmp_path: Path) -> None:
+    song = sounds.sound_bytes("flac", tmp_path)
+    async with open_system(jobs_running_max=1, extract=ScriptedExtract(pause_s=60.0)) as system:
+        await system.upload({"a.flac": song})
+        (upload_id,) = {key.split("/")[1] async for key in system.store.keys("uploads/")}
+        assert (await standing(system, upload_id)).sha256 == hashlib.sha256(song).hexdigest()
+        delete = system.stub.DeleteUpload(ingest_pb2.DeleteUploadRequest(upload_id=upload_id))
+        assert (await failure_of(delete)).reason == "UPLOAD_IN_USE"
+        assert (await failure_of(system.stub.SubmitUploads(submission(upload_id)))).reason == "UPLOAD_IN_USE"
 
 
 HEADER, TRACK = ingest_pb2.UploadHeader, ingest_pb2.UploadTrack
