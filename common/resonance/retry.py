@@ -1,4 +1,4 @@
-"""Exponential backoff: the one helper for work that is tried again."""
+"""Retries with exponential backoff, a limit of patience and a limit of tries."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-class Backoff:
-    """Pauses between tries, each twice as long as the one before, until `patience_s` seconds are over.
+class Retries:
+    """Pauses between the tries of one piece of work, each twice as long as the one before.
 
-    The clock is the event loop's. Tests pass their own clock and sleep.
+    No pause outlasts `patience_s` seconds since the start, `extend` or `reset`. The clock is the event loop's; tests pass
+    their own clock and sleep.
     """
 
     def __init__(
@@ -33,11 +34,11 @@ class Backoff:
         self.extend()
 
     def extend(self) -> None:
-        """Begins the patience anew: the other side is there, and only busy."""
+        """Begins the patience anew: the other service is there, and only busy."""
         self._until_s = self._clock() + self._patience_s
 
     def reset(self) -> None:
-        """Begins everything anew: the other side did some of the work."""
+        """Begins patience, pauses and tries anew: some of the work succeeded."""
         self._tries, self.next_s = 1, self._first_s
         self.extend()
 

@@ -1,11 +1,11 @@
-"""Backoff: pauses double up to the longest, and end with the patience or with the tries."""
+"""Retries: pauses double up to the longest, and end with the patience or with the tries."""
 
 from __future__ import annotations
 
 import pytest
 
 from resonance.errors import Unavailable
-from resonance.retry import Backoff
+from resonance.retry import Retries
 
 FAILURE = Unavailable("away", reason="AWAY")
 
@@ -25,15 +25,15 @@ class Clock:
         self.now_s += seconds
 
 
-def backoff(clock: Clock, *, patience_s: float = 100.0, tries_max: int | None = None) -> Backoff:
-    return Backoff(
+def start(clock: Clock, *, patience_s: float = 100.0, tries_max: int | None = None) -> Retries:
+    return Retries(
         first_s=0.5, longest_s=4.0, patience_s=patience_s, tries_max=tries_max, clock=clock.time, sleep=clock.sleep
     )
 
 
 async def test_pauses_double_up_to_the_longest() -> None:
     clock = Clock()
-    retries = backoff(clock)
+    retries = start(clock)
     for _ in range(6):
         await retries.pause(FAILURE)
     assert clock.pauses_s == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
@@ -41,7 +41,7 @@ async def test_pauses_double_up_to_the_longest() -> None:
 
 async def test_a_pause_that_outlasts_the_patience_raises_the_failure() -> None:
     clock = Clock()
-    retries = backoff(clock, patience_s=3.0)
+    retries = start(clock, patience_s=3.0)
     await retries.pause(FAILURE)
     await retries.pause(FAILURE)
     with pytest.raises(Unavailable, match="away"):
@@ -54,7 +54,7 @@ async def test_a_pause_that_outlasts_the_patience_raises_the_failure() -> None:
 
 async def test_the_last_try_raises_its_failure_and_a_reset_begins_anew() -> None:
     clock = Clock()
-    retries = backoff(clock, tries_max=3)
+    retries = start(clock, tries_max=3)
     for _ in range(2):
         for _ in range(2):
             await retries.pause(FAILURE)

@@ -10,7 +10,7 @@ import pytest
 
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
-from resonance_ingest.sources.links import read_link
+from resonance_ingest.sources.links import parse_link
 from resonance_ingest.sources.site_errors import explain_site_error
 from resonance_ingest.sources.url_policy import check_url, is_public
 
@@ -36,7 +36,7 @@ ANYTHING = Settings(allow_generic_sources=True)
 )
 def test_host_and_query_decide_between_a_playlist_and_a_single_track(url: str, is_playlist: bool) -> None:
     check_url(url, Settings())
-    link = read_link(url)
+    link = parse_link(url)
     assert (link.is_youtube, link.is_playlist) == (True, is_playlist)
 
 

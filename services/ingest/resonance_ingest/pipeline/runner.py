@@ -14,7 +14,7 @@ from resonance.audio.decode import DecodeLimits
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError, Unavailable
 from resonance.identity import acting_as
 from resonance.ids import canonical_digest, derive_job_id
-from resonance.retry import Backoff
+from resonance.retry import Retries
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import steering_pb2
@@ -242,16 +242,16 @@ class Runner:
         if writer.job.lease is not None and writer.job.lease.token - writer.job.returns > _OWNERS_MAX:
             message = "The work was cut short too many times. Try again with other files."
             raise FailedPrecondition(message, reason="TOO_MANY_ATTEMPTS")
-        backoff = Backoff(first_s=_RETRY_S_FIRST, longest_s=_RETRY_S_MAX, patience_s=self._settings.job_retry_s_max)
+        retries = Retries(first_s=_RETRY_S_FIRST, longest_s=_RETRY_S_MAX, patience_s=self._settings.job_retry_s_max)
         while True:
             try:
                 await self._attempt(writer, folder)
                 return
             except (Unavailable, Overloaded) as failure:
                 if isinstance(failure, Overloaded):  # a full service is there: this is a queue and no outage
-                    backoff.extend()
-                _log.warning("an attempt failed", job=writer.job.job_id, why=failure.message, in_s=backoff.next_s)
-                await backoff.pause(failure)
+                    retries.extend()
+                _log.warning("an attempt failed", job=writer.job.job_id, why=failure.message, in_s=retries.next_s)
+                await retries.pause(failure)
 
     async def _attempt(self, writer: LeaseWriter, folder: Path) -> None:
         source = self._open_source(writer.job, folder)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from resonance.audio.sandbox import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, FailedPrecondition
 from resonance.ids import sha256_hex
-from resonance.retry import Backoff
+from resonance.retry import Retries
 from resonance.settings import Settings
 from resonance_ingest.jobs.job import JobTrack
 from resonance_ingest.sources.list_cache import ListCache
@@ -29,7 +29,7 @@ _CHILD = "resonance_ingest.sources.links_worker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class ParsedLink:
     """A link, as a playlist or a single track. Only YouTube is ambiguous: a video seen as part of a list."""
 
     url: str
@@ -37,7 +37,7 @@ class Link:
     is_youtube: bool
 
 
-def read_link(url: str) -> Link:
+def parse_link(url: str) -> ParsedLink:
     """Decides by host and query parameters whether a link means a playlist or a single track.
 
     A YouTube link with `list=` means the playlist, also where it shows one video of it; every other YouTube link with a
@@ -46,9 +46,9 @@ def read_link(url: str) -> Link:
     parts = urlsplit(url.strip())
     host = (parts.hostname or "").rstrip(".")
     if not any(host == each or host.endswith("." + each) for each in _YOUTUBE):
-        return Link(url=url, is_playlist=True, is_youtube=False)
+        return ParsedLink(url=url, is_playlist=True, is_youtube=False)
     has_video = host == "youtu.be" or parts.path.startswith(("/watch", "/shorts/", "/embed/", "/live/", "/v/"))
-    return Link(url=url, is_playlist="list" in parse_qs(parts.query) or not has_video, is_youtube=True)
+    return ParsedLink(url=url, is_playlist="list" in parse_qs(parts.query) or not has_video, is_youtube=True)
 
 
 def youtube_id(url: str) -> str:
@@ -65,7 +65,7 @@ class LinkSource:
     """A link as a source. Each call is one child process in a folder of the job."""
 
     def __init__(self, url: str, folder: Path, settings: Settings, lists: ListCache) -> None:
-        self._link = read_link(url)
+        self._link = parse_link(url)
         self._folder = folder
         self._settings = settings
         self._lists = lists
@@ -104,7 +104,7 @@ class LinkSource:
             check_url(track.locator, self._settings)
         clock = asyncio.get_running_loop().time
         until_s = clock() + self._settings.download_s_max
-        backoff = Backoff(first_s=0.5, longest_s=1.0, patience_s=self._settings.download_s_max, tries_max=_FETCHES_MAX)
+        retries = Retries(first_s=0.5, longest_s=1.0, patience_s=self._settings.download_s_max, tries_max=_FETCHES_MAX)
         while True:
             try:
                 await self._ask({"do": "fetch", "url": track.locator, "target": str(target)}, until_s - clock())
@@ -112,7 +112,7 @@ class LinkSource:
             except FailedPrecondition as failure:
                 if failure.reason not in _BROKEN:
                     raise
-                await backoff.pause(failure)
+                await retries.pause(failure)
 
     async def _ask(self, request: dict[str, Any], timeout_s: float | None = None) -> dict[str, Any]:
         request |= {
