@@ -14,7 +14,7 @@ from resonance.errors import Conflict, DataLoss, NotFound, ResonanceError
 from resonance.identity import acting_as
 from resonance.settings import Settings
 from resonance.store import ObjectStore
-from resonance.store.keys import JOURNALS, request_key, take_key
+from resonance.store.keys import CHECKPOINTS, request_key, take_key
 from resonance.store.token_document import stamped, written_ms_in
 
 _EVERY_S = 3600.0
@@ -51,13 +51,13 @@ class TakeCheckpointSweeper:
         """One round, through what belongs to the installation and to each of its users."""
         for owner in ("", *await self._keys.owners()):
             with acting_as(owner):
-                async with aclosing(self._store.keys(JOURNALS)) as found:  # type: ignore[type-var]
+                async with aclosing(self._store.keys(CHECKPOINTS)) as found:  # type: ignore[type-var]
                     checkpoints = [key async for key in found]
                 for key in checkpoints:
                     await self._look_at(key)
 
     async def _look_at(self, key: str) -> None:
-        request_id = key.removeprefix(f"{JOURNALS}r-").removesuffix(".safetensors")
+        request_id = key.removeprefix(f"{CHECKPOINTS}r-").removesuffix(".safetensors")
         try:
             stored = await self._store.get(key)
             written_ms = written_ms_in(stored.data)
