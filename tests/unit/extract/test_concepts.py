@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -15,11 +13,12 @@ from resonance.steering.direction import Direction
 from resonance.store.keys import (
     take_codes_key,
     take_key,
+    track_key,
 )
 from resonance.store.token_document import codes_document
 from resonance.v1 import extract_pb2, generate_pb2
+from resonance_extract.activations.configuration import track_digest
 from resonance_extract.activations.stored_music import StoredMusic
-from resonance_extract.activations.tracks import TrackCache
 from resonance_model.activations import read_codes
 from resonance_model.loaded_model import LoadedModel
 
@@ -74,15 +73,12 @@ async def test_music_that_does_not_differ_is_unusable(bench: Bench, tiny: Loaded
     assert not concept.notice
 
 
-async def test_tracks_of_an_older_version_must_be_heard_again(bench: Bench, tiny: LoadedModel) -> None:
+async def test_a_track_whose_statistics_are_gone_must_be_heard_again(bench: Bench, tiny: LoadedModel) -> None:
     shape = (tiny.config.layer_count, tiny.config.hidden_size)
-    source = await keep_taste(bench, "t-old", np.ones((1, *shape)))
+    source = await keep_taste(bench, "t-gone", np.ones((1, *shape)))
     shelf = StoredMusic(bench.ear, bench.store)
     (piece,) = await shelf.pieces(source)
-    cache = TrackCache(bench.store, model_digest=bench.digest)
-    known = await cache.find(piece.key)
-    assert known is not None
-    await cache.keep(piece.key, replace(known, variances=None))
+    await bench.store.delete(track_key(track_digest(bench.digest, piece.key)))
     with pytest.raises(FailedPrecondition, match="heard again"):
         await shelf.hear(piece)
 

@@ -55,9 +55,8 @@ def found(planted: Planted) -> tuple[dict[str, bytes], extract_pb2.Concept]:
         store, ear = MemoryStore(), ActivationWorker(planted.model)
         codes = torch.randint(0, 64, (4, 100), generator=torch.Generator().manual_seed(1))
         heard = read_codes(planted.model, codes)
-        reference = Reference(
-            mean=heard.mean.numpy().astype(np.float32), variance=heard.variance.numpy().astype(np.float32)
-        )
+        mean, variance = (one.numpy().astype(np.float32)[None] for one in (heard.mean, heard.variance))
+        reference = Reference.of_pieces(mean, variance)
         await store.put(reference_key(reference_digest(planted.model.description.digest)), reference.to_bytes())
         shelf = ReferenceStore(ear, store)
         concepts = ConceptStore(ear, store, shelf)

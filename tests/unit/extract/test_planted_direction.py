@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,7 @@ def reference(scale: float = 1.0) -> Reference:
     return Reference(
         mean=np.zeros((LAYERS, HIDDEN), dtype=np.float32),
         variance=np.full((LAYERS, HIDDEN), scale**2, dtype=np.float32),
+        pieces=np.zeros((0, LAYERS, HIDDEN), dtype=np.float32),
     )
 
 
@@ -62,7 +65,8 @@ def test_the_layer_scan_finds_the_planted_layer() -> None:
 def test_a_concept_that_is_nothing_scores_as_chance() -> None:
     chance = np.random.default_rng(5)
     more, less = chance.normal(size=(2, 200, 1, HIDDEN)).astype(np.float32)
-    one_layer = Reference(mean=reference().mean[:1], variance=reference().variance[:1])
+    whole = reference()
+    one_layer = replace(whole, mean=whole.mean[:1], variance=whole.variance[:1])
     (score,) = layer_scores(in_pairs(more, less, 50), one_layer)
     assert abs(score.auc - 0.5) < 0.12
     assert abs(score.separation) < 0.5
@@ -152,6 +156,7 @@ def track(index: int, means: np.ndarray, rms: list[float] | None = None) -> Inde
             ends_s=starts + 10,
             rms=np.asarray(rms or [0.1] * count, dtype=np.float32),
             meters=np.zeros((count, COLUMN_COUNT), dtype=np.float32),
+            variances=np.ones_like(means, dtype=np.float32),
         ),
     )
 

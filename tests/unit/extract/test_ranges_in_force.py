@@ -13,10 +13,11 @@ from resonance.store import MemoryStore
 from resonance.store.keys import taste_calibration_key
 from resonance.store.protocol import StoredObject
 from resonance.v1 import extract_pb2
+from resonance_extract.calibration import plans
 from resonance_extract.calibration.quality import Levels
 from resonance_extract.calibration.range_store import RangeStore, merged
 from resonance_extract.calibration.renderings import Condition, Measured, Subject
-from resonance_extract.calibration.safe_range import fit_safe_range, plans
+from resonance_extract.calibration.safe_range import fit_safe_range
 
 
 def one_sided(strength: float) -> extract_pb2.Calibration:

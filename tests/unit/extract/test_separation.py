@@ -38,7 +38,10 @@ def test_pairs_with_nothing_in_common_are_mostly_refused_though_their_best_layer
     count: int, accepted_max: float
 ) -> None:
     chance = np.random.default_rng(count)
-    reference = Reference(mean=np.zeros((LAYERS, HIDDEN), np.float32), variance=np.ones((LAYERS, HIDDEN), np.float32))
+    shape = (LAYERS, HIDDEN)
+    reference = Reference(
+        mean=np.zeros(shape, np.float32), variance=np.ones(shape, np.float32), pieces=np.zeros((0, *shape), np.float32)
+    )
     tried = [pairs_of(chance, count) for _ in range(100)]
     best_layers = [max(score.auc for score in layer_scores(pairs, reference)) for pairs in tried]
     assert np.mean([auc >= AUC_MIN for auc in best_layers]) > 0.6

@@ -11,7 +11,7 @@ from resonance.store.keys import taste_key
 from resonance.v1 import steering_pb2
 
 
-async def test_shrunk_whitening_needs_a_reference_that_keeps_its_pieces(bench: Bench) -> None:
+async def test_shrunk_whitening_needs_a_reference_of_several_pieces(bench: Bench) -> None:
     with pytest.raises(FailedPrecondition, match="reference calibration job"):
         await make_taste(bench, {0: noise(3.5)}, whitening=steering_pb2.WHITENING_SHRUNK)
 

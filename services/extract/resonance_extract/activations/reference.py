@@ -87,7 +87,7 @@ class ReferenceStore:
         summary = extract_pb2.ReferenceSummary(
             model_digest=self._digest,
             source="given",
-            piece_count=0 if reference.pieces is None else len(reference.pieces),
+            piece_count=len(reference.pieces),
             object_key=key,
             object_sha256=await self._store.put(key, data),
             calibration_job_id=calibration_job_id,

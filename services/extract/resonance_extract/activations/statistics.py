@@ -13,6 +13,7 @@ from resonance.errors import DataLoss
 from resonance_model.steering.recorder import ActivationStats
 
 Array = NDArray[np.float32]
+_TRACK_TENSORS = ("means", "starts_s", "ends_s", "rms", "meters", "variances")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,7 @@ class TrackStatistics:
     """Per clip: the layers' mean states `[clips, layers, hidden]`, where it begins and ends, its loudness (RMS), and its meters
     (`describing/meters.py`).
 
-    `variances` are the variances over each clip's positions, `[clips, layers, hidden]`, which a reference needs; None in tracks that an
-    older version heard.
+    `variances` are the variances over each clip's positions, `[clips, layers, hidden]`, which a reference needs.
     """
 
     means: Array
@@ -29,7 +29,7 @@ class TrackStatistics:
     ends_s: Array
     rms: Array
     meters: Array
-    variances: Array | None = None
+    variances: Array
 
     @property
     def covered_s(self) -> float:
@@ -39,21 +39,12 @@ class TrackStatistics:
 
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
-        tensors = {
-            "means": self.means,
-            "starts_s": self.starts_s,
-            "ends_s": self.ends_s,
-            "rms": self.rms,
-            "meters": self.meters,
-        }
-        if self.variances is not None:
-            tensors["variances"] = self.variances
-        return safetensors.numpy.save(tensors)
+        return safetensors.numpy.save({name: getattr(self, name) for name in _TRACK_TENSORS})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TrackStatistics:
         """Reads `to_bytes`. Raises DataLoss."""
-        return cls(**_tensors_of(data, ("means", "starts_s", "ends_s", "rms", "meters"), ("variances",)))
+        return cls(**_tensors_of(data, _TRACK_TENSORS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +73,13 @@ class HeardPiece:
 class Reference:
     """What varied music looks like inside the model: mean and variance over positions, `[layers, hidden]`.
 
-    `pieces` are the means of the pieces that were heard, `[pieces, layers, hidden]`, which shrunk whitening needs; None in references of
-    older versions. `tag` names the statistics where somebody has given the music, and is empty where it is the model's own: what is made
+    `pieces` are the means of the pieces that were heard, `[pieces, layers, hidden]`, which shrunk whitening needs. `tag` names the statistics where somebody has given the music, and is empty where it is the model's own: what is made
     against another reference has another name.
     """
 
     mean: Array
     variance: Array
-    pieces: Array | None = None
+    pieces: Array
     tag: str = ""
 
     @classmethod
@@ -107,22 +97,18 @@ class Reference:
 
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
-        tensors = {"mean": self.mean, "variance": self.variance}
-        if self.pieces is not None:
-            tensors["pieces"] = self.pieces
-        return safetensors.numpy.save(tensors)
+        return safetensors.numpy.save({"mean": self.mean, "variance": self.variance, "pieces": self.pieces})
 
     @classmethod
     def from_bytes(cls, data: bytes, *, tag: str = "") -> Reference:
         """Reads `to_bytes`. Raises DataLoss."""
-        return cls(**_tensors_of(data, ("mean", "variance"), ("pieces",)), tag=tag)
+        return cls(**_tensors_of(data, ("mean", "variance", "pieces")), tag=tag)
 
 
-def _tensors_of(data: bytes, names: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Array]:
+def _tensors_of(data: bytes, names: tuple[str, ...]) -> dict[str, Array]:
     try:
         tensors = safetensors.numpy.load(data)
-        wanted = [*names, *(name for name in optional if name in tensors)]
-        found = {name: tensors[name].astype(np.float32, copy=False) for name in wanted}
+        found = {name: tensors[name].astype(np.float32, copy=False) for name in names}
     except (safetensors.SafetensorError, KeyError) as failure:
         raise DataLoss(f"these are not stored statistics: {failure}", reason="STATISTICS_DAMAGED") from failure
     if not all(np.isfinite(tensor).all() for tensor in found.values()):

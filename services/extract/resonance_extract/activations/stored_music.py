@@ -55,12 +55,12 @@ class StoredMusic:
         """What the model says of a piece under the neutral prompt.
 
         Raises:
-            FailedPrecondition: the track was heard by a version that kept no variances, or its statistics are gone.
+            FailedPrecondition: the statistics of the track are gone.
         """
         if piece.codes is not None:
             return HeardPiece.of(await self._ear.codes(torch.from_numpy(piece.codes)))
         found = await self._tracks.find(piece.key)
-        if found is None or found.variances is None:
+        if found is None:
             raise FailedPrecondition(
                 f"{piece.title} must be heard again: upload it once more and make a taste of it",
                 reason="TRACK_NOT_HEARD",

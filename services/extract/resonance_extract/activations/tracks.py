@@ -215,7 +215,7 @@ class TrackReader:
             ends_s=np.concatenate([clip.ends_s for clip in self.clips]),
             rms=np.concatenate([clip.rms for clip in self.clips]),
             meters=np.concatenate([clip.meters for clip in self.clips]),
-            variances=_all_or_none([clip.variances for clip in self.clips]),
+            variances=np.concatenate([clip.variances for clip in self.clips]),
         )
         check_sound(whole)
         return whole
@@ -250,9 +250,3 @@ def check_sound(track: TrackStatistics) -> None:
     """Raises InvalidInput where there is nothing but silence."""
     if track.rms.max() < SILENCE_RMS:
         raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")
-
-
-def _all_or_none(parts: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
-    """The parts as one, unless an older version heard some of them without."""
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if len(known) == len(parts) else None

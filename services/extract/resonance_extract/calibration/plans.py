@@ -43,8 +43,6 @@ REFERENCE_CLIP_S = 4.0
 REFERENCE_PIECES_MIN = 4
 REFERENCE_PIECES_MAX = 1000
 _REFERENCE_SEED = 7
-# Part of the name of what is measured of a taste: older versions judged its level without regard to its own music's.
-_TASTE_FORM = "own levels"
 
 
 class MeasurementPlan(Protocol):
@@ -102,7 +100,6 @@ class RenderingPlan:
     def identity(self) -> list[Any]:
         subject = self._subject
         asked = [self._kind, subject.concept, subject.taste_id, subject.vector_sha256, sorted(self._conditions)]
-        asked += [_TASTE_FORM] if subject.taste_id else []
         is_scan = self._kind == extract_pb2.CALIBRATION_JOB_KIND_LAYERS
         return [*asked, subject.layer_basis, subject.layer_reference] if is_scan else asked
 
@@ -306,9 +303,7 @@ class MeasurementPlanner:
         if not taste.vector_key:
             message = f"taste {request.taste_id} is words alone: there is no direction to calibration job"
             raise FailedPrecondition(message, reason="TASTE_IS_WORDS")
-        scanned = (
-            await self._layers.scan(taste) if request.kind == extract_pb2.CALIBRATION_JOB_KIND_LAYERS else None
-        )
+        scanned = await self._layers.scan(taste) if request.kind == extract_pb2.CALIBRATION_JOB_KIND_LAYERS else None
         return Subject(
             concept="",
             taste_id=request.taste_id,

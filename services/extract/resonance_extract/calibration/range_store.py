@@ -63,7 +63,7 @@ def merged(
         if any(point.strength * sign > 0 for point in found.points):
             continue
         kept = before or _cautious(cautious)
-        for name in ("strength", "window", "faithful"):
+        for name in ("strength", "faithful"):
             setattr(whole, f"{name}_{end}", getattr(kept, f"{name}_{end}"))
         why = getattr(kept, f"reason_{end}").removesuffix(f"; {_KEPT}")
         setattr(whole, f"reason_{end}", f"{why}; {_KEPT}")

@@ -19,11 +19,8 @@ Array = NDArray[np.float64]
 FRECHET_RATIO_MAX = 1.25
 # The gate that names renderings that break while the mean holds.
 SINGLE_CLIPS = "single_clips"
-# The first prototype's upper end, min(4, max(1, 3.2 / norm)): its vectors were of norm 1.
-PROTOTYPE_UPPER = 3.2
 # A farther strength must have at least a tenth more effect to be worth what it costs.
 KNEE_GROWTH_MIN = 1.1
-PROTOTYPE_RMS_MIN, PROTOTYPE_RMS_MAX = 0.03, 0.35
 
 
 def fit_safe_range(measured: Mapping[Condition, Measured], *, own: Levels | None = None) -> extract_pb2.Calibration:
@@ -47,10 +44,7 @@ def _ranged(points: Sequence[extract_pb2.CalibrationPoint]) -> extract_pb2.Calib
         strength_min=low,
         strength_max=high,
         points=points,
-        prototype_upper=PROTOTYPE_UPPER,
         remap=remap_from(points, low=low, high=high),
-        window_min=_last_in_window(points, -1),
-        window_max=_last_in_window(points, 1),
         faithful_min=_last_faithful(points, low),
         faithful_max=_last_faithful(points, high),
         reason_min=why_low,
@@ -179,16 +173,6 @@ def _last_faithful(points: Sequence[extract_pb2.CalibrationPoint], end: float) -
     reached = 0.0
     for point in _outwards(points, 1 if end > 0 else -1) if end else ():
         if abs(point.strength) > abs(end) + 1e-9 or not 0.0 < point.frechet_ratio <= FRECHET_RATIO_MAX:
-            break
-        reached = point.strength
-    return reached
-
-
-def _last_in_window(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> float:
-    """How far at least the first prototype would have called it safe, as far as was tried: white noise at the right level passes."""
-    reached = 0.0
-    for point in _outwards(points, sign):
-        if not PROTOTYPE_RMS_MIN <= point.rms <= PROTOTYPE_RMS_MAX:
             break
         reached = point.strength
     return reached

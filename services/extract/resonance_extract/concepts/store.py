@@ -89,7 +89,7 @@ class ConceptStore:
             Conflict: the name is a slider's.
             InvalidInput: there is no pair, a pair's music is not named as it should be, or the two sides do not differ.
             NotFound: there is no such taste or take.
-            FailedPrecondition: music of another model, or of a version that must hear it again.
+            FailedPrecondition: music of another model, or whose statistics are gone.
         """
         if not request.pairs and not request.music_pairs:
             raise invalid_field(
@@ -116,15 +116,14 @@ class ConceptStore:
     async def _is_current(self, name: str) -> bool:
         """Whether a slider's concept need not be computed.
 
-        One that the model brings along may be made of music that is not here: then its words are not asked. One of an older version, which
-        does not say how it was made, stays until it is shipped anew, for its calibration goes with it.
+        One that the model brings along may be made of music that is not here: then its words are not asked.
         """
         try:
             concept = await self.get(name)
         except (NotFound, DataLoss):
             return False
         is_ours = bool(concept.music_pairs) or (
-            list(concept.pairs) == list(_slider_request(name).pairs) and concept.made_by in ("", self._words_heard)
+            list(concept.pairs) == list(_slider_request(name).pairs) and concept.made_by == self._words_heard
         )
         return is_ours and await self._store.exists(concept.vector_key)
 
@@ -135,7 +134,7 @@ class ConceptStore:
         music = [await self._pieces(pair) for pair in request.music_pairs]
         key = vector_key(canonical_digest(_parts(request, music, reference, self._made_by(request), self._digest)))
         before = await self._before(request.name, key)
-        if before is not None and before.HasField("separation") and await self._store.exists(key):
+        if before is not None and await self._store.exists(key):
             yield _Response(concept=before)
             return
         total = 2 * len(_SEEDS) * bool(request.pairs) + sum(len(side) for sides in music for side in sides)

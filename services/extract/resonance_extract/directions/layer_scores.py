@@ -32,7 +32,6 @@ def layer_scores(contrasts: Sequence[Contrast], reference: Reference) -> list[ex
             layer=layer,
             auc=roc_auc(positive[:, layer], negative[:, layer]) if len(positive) else 0.5,
             norm=float(norms[layer]),
-            prototype_score=prototype_score(norms, layer),
             separation=_separation(positive[:, layer], negative[:, layer]) if len(positive) else 0.0,
         )
         for layer in range(len(norms))
@@ -98,11 +97,3 @@ def _separation(positive: Array, negative: Array) -> float:
     """d': the distance of the means in pooled standard deviations (Green and Swets 1966); no more than 100, for sides without spread."""
     spread = float(np.sqrt((positive.var() + negative.var()) / 2))
     return float(np.clip((positive.mean() - negative.mean()) / max(spread, 1e-6), -100.0, 100.0))
-
-
-def prototype_score(norms: Array, layer: int) -> float:
-    """The first prototype's figure: the norm, less a tenth of it per layer away from the middle; outside the middle third, zero."""
-    middle = (len(norms) - 1) / 2
-    if abs(layer - middle) > len(norms) / 6 + 0.5:
-        return 0.0
-    return float(norms[layer] * (1 - 0.1 * abs(layer - middle)))

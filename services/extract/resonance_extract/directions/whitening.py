@@ -28,11 +28,11 @@ def shrunk(difference: Array, reference: Reference) -> Array:
     pieces.
 
     Raises:
-        FailedPrecondition: the reference does not keep its pieces, or has fewer than four.
+        FailedPrecondition: the reference has fewer than four pieces.
     """
-    if reference.pieces is None or len(reference.pieces) < PIECES_MIN:
+    if len(reference.pieces) < PIECES_MIN:
         raise FailedPrecondition(
-            f"shrunk whitening needs a reference of at least {PIECES_MIN} pieces that are kept; start a reference calibration job, or use diagonal",
+            f"shrunk whitening needs a reference of at least {PIECES_MIN} pieces; start a reference calibration job, or use diagonal",
             reason="REFERENCE_WITHOUT_PIECES",
         )
     rows = [_shrunk(row, pieces) for row, pieces in zip(difference, reference.pieces.transpose(1, 0, 2), strict=True)]

@@ -34,7 +34,6 @@ _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
 _BEAT_S = 1.0
-_ATTENTION_FORM = "novelty"  # part of the vector's key: older versions attended to repetition and loudness alone
 _WORDS = steering_pb2.DIRECTION_KIND_WORDS
 
 
@@ -323,8 +322,6 @@ def _taste_digest(
 ) -> str:
     options = json_format.MessageToDict(start.options)
     parts = ["taste", model_digest, options, [[track.index, track.sound_id] for track in tracks]]
-    if start.options.mix_mode == steering_pb2.MIX_MODE_ATTENTION_WEIGHTED:
-        parts.append(_ATTENTION_FORM)
     parts += [reference.tag] if reference.tag else []
     return canonical_digest([*parts, {"trust_scope": trust_scope()}] if trust_scope() else parts)
 

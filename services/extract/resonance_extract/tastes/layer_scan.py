@@ -14,7 +14,7 @@ from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.tracks import TrackCache, parse_sound_id
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.directions.layer_scores import best_layers, prototype_score
+from resonance_extract.directions.layer_scores import best_layers
 
 Array = NDArray[np.float64]
 TRACKS_MIN = 2
@@ -55,8 +55,8 @@ class TasteLayers:
             return by_norm(taste.layer_norms, "what its tracks gave is not kept any more")
         if len(songs) < TRACKS_MIN:
             return by_norm(taste.layer_norms, "a taste of one song leaves none to hold out")
-        if pieces is None or len(pieces) < PIECES_MIN:
-            return by_norm(taste.layer_norms, "the reference keeps no pieces to tell it from")
+        if len(pieces) < PIECES_MIN:
+            return by_norm(taste.layer_norms, "the reference has too few pieces to tell it from")
         is_contrast = taste.options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
         auc, separation = await asyncio.to_thread(held_out, songs, pieces.astype(np.float64), is_contrast=is_contrast)
         scores = _scores(taste.layer_norms, auc=auc, separation=separation)
@@ -128,13 +128,11 @@ def _scores(
     auc: Array | None = None,
     separation: Array | None = None,
 ) -> tuple[extract_pb2.LayerScore, ...]:
-    sizes = np.asarray(norms, dtype=np.float32)
     return tuple(
         extract_pb2.LayerScore(
             layer=layer,
             auc=0.5 if auc is None else float(auc[layer]),
             norm=float(norm),
-            prototype_score=prototype_score(sizes, layer),
             separation=0.0 if separation is None else float(separation[layer]),
         )
         for layer, norm in enumerate(norms)

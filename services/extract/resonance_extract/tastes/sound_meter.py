@@ -48,6 +48,7 @@ class SoundMeter:
         starts, ends, rms, meters = zip(*self._rows, strict=True)
         heard = TrackStatistics(
             means=np.zeros((len(starts), 0, 0), np.float32),
+            variances=np.zeros((len(starts), 0, 0), np.float32),
             starts_s=np.asarray(starts, np.float32),
             ends_s=np.asarray(ends, np.float32),
             rms=np.asarray(rms, np.float32),
