@@ -17,12 +17,12 @@ from resonance.steering.direction import Direction
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.store import open_store
 from resonance_extract.activations.reference import ReferenceStore
-from resonance_extract.activations.statistics import Reference
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.concepts.shipped import put_shipped
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.layer_scores import best_layers
 from resonance_extract.directions.scaling import build_direction
+from resonance_extract.directions.statistics import Reference
 from resonance_extract.directions.whitening import diagonal
 from resonance_model.activations import read_clip
 from resonance_model.loaded_model import LoadedModel

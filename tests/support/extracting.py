@@ -19,13 +19,14 @@ from resonance.store.keys import (
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.audio_features import COLUMN_COUNT
 from resonance_extract.activations.reference import ReferenceStore
-from resonance_extract.activations.statistics import TrackStatistics
 from resonance_extract.activations.tracks import TrackCache
 from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.calibration.conditions import Condition, Subject
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.calibration.plans import MeasurementPlanner
-from resonance_extract.calibration.renderings import Condition, Measured, Renderer, Subject
+from resonance_extract.calibration.renderings import Measured, Renderer
 from resonance_extract.concepts.store import ConceptStore
+from resonance_extract.directions.statistics import TrackStatistics
 from resonance_extract.tastes.describer import Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
 from resonance_extract.tastes.store import TasteStore
@@ -47,7 +48,7 @@ class CountingRenderer(Renderer):
     def __init__(self, inner: Renderer) -> None:
         self._inner, self.made, self.pause_s, self.fails, self.refusals, self.is_full = inner, [], 0.0, False, [], False
 
-    async def measured(self, condition: Condition, subject: Subject) -> Measured:
+    async def measure(self, condition: Condition, subject: Subject) -> Measured:
         await asyncio.sleep(self.pause_s)
         if self.fails:
             raise FailedPrecondition("the test says so", reason="TOLD_TO_FAIL")
@@ -55,7 +56,7 @@ class CountingRenderer(Renderer):
             raise Overloaded("every place is taken; try again in 46 s", reason="QUEUE_FULL", retry_after_s=46.0)
         if self.refusals:
             raise self.refusals.pop()
-        found = await self._inner.measured(condition, subject)
+        found = await self._inner.measure(condition, subject)
         self.made.append(condition)
         return found
 
@@ -68,13 +69,15 @@ class Bench:
     concepts: ConceptStore
     tastes: TasteStore
     renderer: CountingRenderer
-    ear: ActivationWorker
-    shelf: ReferenceStore
+    worker: ActivationWorker
+    references: ReferenceStore
     digest: str
 
-    def calibration_jobs(self, lease_s: float = 30.0, patience_s: float = 60.0) -> CalibrationJobs:
-        planner = MeasurementPlanner(self.store, self.concepts, self.tastes, self.shelf, self.ear, self.renderer)
-        return CalibrationJobs(self.store, planner, model_digest=self.digest, lease_s=lease_s, patience_s=patience_s)
+    def calibration_jobs(self, lease_s: float = 30.0, wait_s_max: float = 60.0) -> CalibrationJobs:
+        planner = MeasurementPlanner(
+            self.store, self.concepts, self.tastes, self.references, self.worker, self.renderer
+        )
+        return CalibrationJobs(self.store, planner, model_digest=self.digest, lease_s=lease_s, wait_s_max=wait_s_max)
 
 
 def noise(length_s: float, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
@@ -139,7 +142,7 @@ async def make_taste(
 
     plan: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
     chosen = steering_pb2.TasteOptions(**options)  # type: ignore[arg-type]
-    clips = {index: _clips_of(index, samples, chosen) for index, samples in tracks.items()}
+    clips = {index: _cut_clips(index, samples, chosen) for index, samples in tracks.items()}
     shas = {index: hashlib.sha256(samples.tobytes()).hexdigest() for index, samples in tracks.items()}
 
     async def requests() -> AsyncIterator[extract_pb2.ExtractTasteRequest]:
@@ -171,7 +174,9 @@ async def make_taste(
                     chunk = audio_pb2.AudioChunk(sample_count=len(part), data=part.astype("<f4").tobytes())
                     yield extract_pb2.ExtractTasteRequest(chunk=chunk)
 
-    extraction = Extraction(bench.ear, bench.store, bench.shelf, running_max=4, describer=describer or MeterDescriber())
+    extraction = Extraction(
+        bench.worker, bench.store, bench.references, running_max=4, describer=describer or MeterDescriber()
+    )
     faults: list[str] = []
     async for response in extraction.run(requests()):
         if response.HasField("plan"):
@@ -185,7 +190,7 @@ async def make_taste(
     raise AssertionError(faults)
 
 
-def _clips_of(index: int, samples: np.ndarray, options: steering_pb2.TasteOptions) -> tuple[Clip, ...]:  # type: ignore[type-arg]
+def _cut_clips(index: int, samples: np.ndarray, options: steering_pb2.TasteOptions) -> tuple[Clip, ...]:  # type: ignore[type-arg]
     if not is_chosen(options, index):
         return ()
     stretches = select_stretches(options, index, sample_count=len(samples), sample_rate_hz=16_000, least_s=1.0)

@@ -25,14 +25,14 @@ def clip_key(cache_key: str, clip_index: int) -> str:
     return f"clips/{cache_key}/{clip_index:05d}.safetensors"
 
 
-def claims_prefix(model_digest: str) -> str:
-    """Where the claims of calls that hear tracks with one model lie."""
-    return f"claims/{model_digest[:16]}/"
+def track_locks_prefix(model_digest: str) -> str:
+    """The prefix of one model's track locks."""
+    return f"track-locks/{model_digest[:16]}/"
 
 
-def claim_key(model_digest: str, name: str) -> str:
-    """Which tracks one call is hearing (JSON); gone when it ends."""
-    return f"{claims_prefix(model_digest)}{name}.json"
+def track_lock_key(model_digest: str, name: str) -> str:
+    """The lock of one call on the tracks that it reads (JSON); removed when the call ends."""
+    return f"{track_locks_prefix(model_digest)}{name}.json"
 
 
 def reference_key(cache_key: str) -> str:

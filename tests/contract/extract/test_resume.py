@@ -166,7 +166,7 @@ async def test_two_replicas_hear_a_song_once(tiny, store, heard: list[str]) -> N
         found = await asyncio.gather(extract(one, "t-a", [shared]), extract(other, "t-b", [shared]))
     assert len(heard) == len(set(heard)) == 4
     assert found[0][1].vector_sha256 == found[1][1].vector_sha256
-    assert not [key async for key in store.keys("claims/")]
+    assert not [key async for key in store.keys("track-locks/")]
 
 
 async def test_more_extractions_than_may_be_are_refused(tiny, store) -> None:

@@ -24,11 +24,11 @@ from resonance.store.keys import (
 from resonance.v1 import extract_pb2, generate_pb2_grpc
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
-from resonance_extract.activations.statistics import Reference
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.calibration.renderings import Renderer
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.scaling import build_direction
+from resonance_extract.directions.statistics import Reference
 from resonance_extract.tastes.store import TasteStore
 from resonance_generate.build import open_generate
 from resonance_model.activations import read_clip
@@ -73,9 +73,17 @@ async def bench(tiny: LoadedModel, computed: dict[str, bytes]) -> AsyncIterator[
         await server.start()
         stack.push_async_callback(server.stop, 0)
         channel = await stack.enter_async_context(open_channel(settings.grpc_addr))
-        ear = ActivationWorker(tiny)
-        stack.callback(ear.close)
-        shelf = ReferenceStore(ear, store)
-        concepts = ConceptStore(ear, store, shelf)
-        renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear))
-        yield Bench(store, concepts, TasteStore(ear, store, shelf), renderer, ear, shelf, tiny.description.digest)
+        worker = ActivationWorker(tiny)
+        stack.callback(worker.close)
+        references = ReferenceStore(worker, store)
+        concepts = ConceptStore(worker, store, references)
+        renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker))
+        yield Bench(
+            store,
+            concepts,
+            TasteStore(worker, store, references),
+            renderer,
+            worker,
+            references,
+            tiny.description.digest,
+        )

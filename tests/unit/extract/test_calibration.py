@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from resonance.store.keys import taste_calibration_key
 from resonance.v1 import extract_pb2, steering_pb2
-from resonance_extract.calibration.quality import Levels, Quality, failed_gates, measure
+from resonance_extract.calibration.conditions import SEED, Condition
+from resonance_extract.calibration.quality import Quality, failed_gates, measure
 from resonance_extract.calibration.remap import STEP_SHARE_MAX, EffectPoint, fit_remap, isotonic
-from resonance_extract.calibration.renderings import SEED, Condition, Measured
+from resonance_extract.calibration.renderings import Measured
 from resonance_extract.calibration.safe_range import fit_safe_range, remap_from
 from resonance_extract.concepts.shipped import FOLDER
+from resonance_extract.directions.statistics import Levels
 
 GOOD = Quality(
     rms=0.1, clipped_share=0.0, silent_share=0.0, flatness=0.01, distance_db=0.0, repetition=0.2, log_likelihood=-4.0

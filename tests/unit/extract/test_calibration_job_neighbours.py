@@ -16,7 +16,7 @@ from resonance.store.owned import OwnedStore
 from resonance.store.protocol import StoredObject
 from resonance_extract.calibration.backoff import Backoff
 from resonance_extract.calibration.job_document import CalibrationJobDocument
-from resonance_extract.calibration.jobs import STUDIES_RUNNING_MAX, CalibrationJobs
+from resonance_extract.calibration.jobs import CALIBRATION_JOBS_RUNNING_MAX, CalibrationJobs
 
 
 async def settled(calibration_jobs: CalibrationJobs, calibration_job_id: str, *, waiting: str) -> None:
@@ -57,7 +57,7 @@ async def test_a_calibration_job_waits_while_the_store_is_away(bench: Bench, mon
 
 
 async def test_patience_has_an_end_and_its_fault_is_the_refusal(bench: Bench) -> None:
-    calibration_jobs = bench.calibration_jobs(patience_s=0.3)
+    calibration_jobs = bench.calibration_jobs(wait_s_max=0.3)
     bench.renderer.is_full = True
     calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(asked())).calibration_job_id)
     assert (calibration_job.state, calibration_job.error.reason) == (FAILED, "QUEUE_FULL")
@@ -126,11 +126,11 @@ async def test_a_caller_who_started_it_and_leaves_does_not_end_what_somebody_els
 async def test_one_calibration_job_too_many_is_told_when_to_come_again(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     bench.renderer.pause_s = 60.0
-    for place in range(STUDIES_RUNNING_MAX):
+    for place in range(CALIBRATION_JOBS_RUNNING_MAX):
         await calibration_jobs.start(asked(strengths=[1.0 + place]))
     with pytest.raises(Overloaded) as caught:
         await calibration_jobs.start(asked(strengths=[7.0]))
-    assert (caught.value.reason, caught.value.retry_after_s) == ("TOO_MANY_STUDIES", 30.0)
+    assert (caught.value.reason, caught.value.retry_after_s) == ("TOO_MANY_CALIBRATION_JOBS", 30.0)
     await calibration_jobs.close()
 
 

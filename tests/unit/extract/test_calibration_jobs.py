@@ -19,7 +19,7 @@ from resonance.store.keys import (
 )
 from resonance.store.owned import OwnedStore
 from resonance.v1 import extract_pb2, steering_pb2
-from resonance_extract.calibration.jobs import STUDIES_RUNNING_MAX
+from resonance_extract.calibration.jobs import CALIBRATION_JOBS_RUNNING_MAX
 from resonance_extract.calibration.renderings import mono
 from resonance_generate.conditions.vectors import Vectors
 
@@ -213,7 +213,7 @@ async def test_a_calibration_job_that_cannot_be_read_does_not_keep_the_patrol_fr
 
 
 async def test_a_reference_is_made_of_the_music_it_is_given_and_is_in_force(bench: Bench) -> None:
-    before = await bench.shelf.get()
+    before = await bench.references.get()
     taste = await make_taste(bench, {index: noise(3.5, index) for index in range(3)})
     calibration_jobs = bench.calibration_jobs()
     wanted = extract_pb2.StartCalibrationJobRequest(
@@ -225,12 +225,12 @@ async def test_a_reference_is_made_of_the_music_it_is_given_and_is_in_force(benc
     calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
     assert (calibration_job.state, calibration_job.progress.done) == (COMPLETED, 5)
     assert (calibration_job.reference.source, calibration_job.reference.piece_count) == ("given", 5)
-    after = await bench.shelf.get()
+    after = await bench.references.get()
     assert after.pieces is not None
     assert after.pieces.shape[0] == 5
     assert after.mean == pytest.approx(after.pieces.mean(axis=0), rel=1e-4, abs=1e-4)
     assert not np.allclose(after.mean, before.mean)
-    assert (await bench.shelf.describe()).calibration_job_id == calibration_job.calibration_job_id
+    assert (await bench.references.describe()).calibration_job_id == calibration_job.calibration_job_id
     again = await make_taste(bench, {index: noise(3.5, index) for index in range(3)})
     assert again.vector_sha256 != taste.vector_sha256
     assert again.vector_key != taste.vector_key, "what was made before keeps its vector"
@@ -373,7 +373,7 @@ async def test_callers_at_once_start_no_more_calibration_jobs_than_may_run(bench
     wanted = [asked(prompts=[f"prompt {number % 6}"]) for number in range(12)]
     got = await asyncio.gather(*(calibration_jobs.start(each) for each in wanted), return_exceptions=True)
     begun = {one.calibration_job_id for one in got if isinstance(one, extract_pb2.CalibrationJob)}
-    assert len(begun) == STUDIES_RUNNING_MAX
+    assert len(begun) == CALIBRATION_JOBS_RUNNING_MAX
     assert all(isinstance(one, extract_pb2.CalibrationJob | Overloaded) for one in got)
     await calibration_jobs.close()
 

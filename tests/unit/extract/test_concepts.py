@@ -76,11 +76,11 @@ async def test_music_that_does_not_differ_is_unusable(bench: Bench, tiny: Loaded
 async def test_a_track_whose_statistics_are_gone_must_be_heard_again(bench: Bench, tiny: LoadedModel) -> None:
     shape = (tiny.config.layer_count, tiny.config.hidden_size)
     source = await keep_taste(bench, "t-gone", np.ones((1, *shape)))
-    shelf = StoredMusic(bench.ear, bench.store)
-    (piece,) = await shelf.pieces(source)
+    music = StoredMusic(bench.worker, bench.store)
+    (piece,) = await music.pieces(source)
     await bench.store.delete(track_key(track_digest(bench.digest, piece.key)))
     with pytest.raises(FailedPrecondition, match="heard again"):
-        await shelf.hear(piece)
+        await music.read(piece)
 
 
 async def test_a_concept_may_have_words_and_music(bench: Bench, tiny: LoadedModel) -> None:
@@ -130,10 +130,10 @@ async def test_a_take_is_a_piece(bench: Bench, tiny: LoadedModel) -> None:
     await bench.store.put(take_codes_key("mine"), codes_document(codes, ""))
     take = generate_pb2.Take(request_id="mine", model=generate_pb2.ModelInfo(digest=bench.digest))
     await bench.store.put(take_key("mine"), json_format.MessageToJson(take).encode())
-    shelf = StoredMusic(bench.ear, bench.store)
-    (piece,) = await shelf.pieces(extract_pb2.MusicSource(take_id="mine"))
+    music = StoredMusic(bench.worker, bench.store)
+    (piece,) = await music.pieces(extract_pb2.MusicSource(take_id="mine"))
     heard = read_codes(tiny, torch.from_numpy(codes))
-    assert (await shelf.hear(piece)).mean == pytest.approx(heard.mean.numpy().astype(np.float32), rel=1e-5)
+    assert (await music.read(piece)).mean == pytest.approx(heard.mean.numpy().astype(np.float32), rel=1e-5)
 
 
 async def test_a_concept_that_does_not_separate_is_stored_as_unusable_with_its_figure(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance_extract.gemini import open_gemini
-from resonance_extract.refiner import Refiner
+from resonance_extract.refining.refiner import Refiner
 
 NOW = {"bass_resonance": 0.4, "emotional_tension": 0.2}
 BEFORE = {"energy": 0.5}

@@ -13,12 +13,13 @@ from resonance.rpc.validation import validate
 from resonance.steering.taste_options import check_taste_options
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.audio_features import COLUMN_COUNT
-from resonance_extract.activations.statistics import Reference, TrackStatistics
 from resonance_extract.calibration.quality import failed_gates, measure
 from resonance_extract.directions.contrasts import Contrast, mean_difference, natural_sizes, same_music
 from resonance_extract.directions.layer_scores import best_layers, layer_gains, layer_scores, roc_auc
-from resonance_extract.directions.mixing import IndexedTrack, clip_weights, novelty_curve
+from resonance_extract.directions.mixing import IndexedTrack, Mix, clip_weights, novelty_curve
 from resonance_extract.directions.scaling import build_direction
+from resonance_extract.directions.statistics import Reference, TrackStatistics
+from resonance_extract.tastes.mixes import to_mix
 from resonance_model.steering.stacking import WeightedDirection, stack
 
 LAYERS, HIDDEN, PLANTED = 6, 64, 3
@@ -166,7 +167,7 @@ def song(seed: int, count: int) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def test_the_mean_counts_every_track_alike_however_long() -> None:
-    weights = clip_weights([track(0, song(0, 2)), track(1, song(1, 8))], steering_pb2.TasteOptions())
+    weights = clip_weights([track(0, song(0, 2)), track(1, song(1, 8))], Mix())
     assert [weight.sum() for weight in weights] == pytest.approx([0.5, 0.5])
 
 
@@ -174,7 +175,7 @@ def test_of_chosen_ranges_a_clip_counts_by_its_length() -> None:
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
     long, short = track(0, song(0, 2)), track(1, song(1, 2))
     short.statistics.ends_s[:] = [10, 10]  # the second clip is of a range of two seconds
-    weights = clip_weights([long, short], options)
+    weights = clip_weights([long, short], to_mix(options))
     assert [weight.tolist() for weight in weights] == [pytest.approx([0.25, 0.25]), pytest.approx([5 / 12, 1 / 12])]
 
 
@@ -182,11 +183,11 @@ def test_attention_counts_the_chorus_more_than_the_intro() -> None:
     verse, chorus = song(1, 1)[0], song(2, 1)[0]
     clips = np.stack([song(3, 1)[0], verse, chorus, song(4, 1)[0], chorus, chorus])
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED)
-    (weights,) = clip_weights([track(0, clips, [0.05, 0.1, 0.2, 0.1, 0.2, 0.2])], options)
+    (weights,) = clip_weights([track(0, clips, [0.05, 0.1, 0.2, 0.1, 0.2, 0.2])], to_mix(options))
     assert weights[[2, 4, 5]].sum() > 0.8
     assert weights.sum() == pytest.approx(1)
     options.attention_temperature = 100
-    (flat,) = clip_weights([track(0, clips)], options)
+    (flat,) = clip_weights([track(0, clips)], to_mix(options))
     assert flat.max() / flat.min() < 1.1
 
 
@@ -205,18 +206,18 @@ def test_attention_counts_the_beginning_of_something_new_more_than_its_middle() 
     near = 0.2 * song(3, 8)
     clips = np.concatenate([np.tile(song(1, 1), (4, 1, 1)), np.tile(song(2, 1), (4, 1, 1))]) + near
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED)
-    (weights,) = clip_weights([track(0, clips)], options)
+    (weights,) = clip_weights([track(0, clips)], to_mix(options))
     assert weights[4] > 2 * weights[[2, 6]].max()
 
 
 def test_stars_say_what_a_track_is_worth() -> None:
     tracks = [track(index, song(index, 2)) for index in range(3)]
     for mode in (steering_pb2.MIX_MODE_MEAN, steering_pb2.MIX_MODE_ATTENTION_WEIGHTED):
-        weights = clip_weights(tracks, steering_pb2.TasteOptions(mix_mode=mode, stars=[5, 1]))
+        weights = clip_weights(tracks, to_mix(steering_pb2.TasteOptions(mix_mode=mode, stars=[5, 1])))
         assert [one.sum() for one in weights] == pytest.approx([5 / 9, 1 / 9, 3 / 9]), (
             "a track without stars counts as 3"
         )
-    unrated = clip_weights(tracks, steering_pb2.TasteOptions())
+    unrated = clip_weights(tracks, to_mix(steering_pb2.TasteOptions()))
     assert [one.tolist() for one in unrated] == [[1 / 2 / 3] * 2] * 3
     with pytest.raises(InvalidInput, match=r"stars\[1\]: must be at most 5"):
         validate(steering_pb2.TasteOptions(stars=[3, 6]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from resonance_extract.activations.statistics import Reference
 from resonance_extract.directions.contrasts import Contrast
 from resonance_extract.directions.layer_scores import AUC_MIN, layer_scores
 from resonance_extract.directions.separation import Separation, held_out_separation
+from resonance_extract.directions.statistics import Reference
 
 LAYERS, HIDDEN, TAKES = 6, 64, 4
 
@@ -52,7 +52,7 @@ def test_takes_of_one_pair_of_words_are_one_piece_of_evidence() -> None:
     for count in (1, 3):
         found = held_out_separation(pairs_of(np.random.default_rng(0), count, truth=20.0))
         assert found == Separation(part_count=count)
-        assert not found.is_told
+        assert not found.has_enough_parts
 
 
 def test_pieces_of_music_are_evidence_each() -> None:

@@ -9,7 +9,7 @@ from support.extracting import COMPLETED, Bench, finished, keep_taste, make_tast
 from resonance.store.keys import given_reference_key, reference_key, taste_key
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.configuration import reference_digest
-from resonance_extract.activations.statistics import Reference
+from resonance_extract.directions.statistics import Reference
 from resonance_extract.tastes.layer_scan import Song, TasteLayers, held_out
 
 LAYERS, HIDDEN, TELLING = 4, 24, 2
@@ -49,12 +49,12 @@ def test_songs_that_are_other_music_are_chance_for_none_has_a_part_in_its_direct
 
 async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSummary:
     """A stored taste of `count` songs that differ from the reference's pieces at the middle layer alone."""
-    chance, layers = np.random.default_rng(3), (await bench.shelf.get()).mean.shape[0]
-    shape = (layers, (await bench.shelf.get()).mean.shape[1])
+    chance, layers = np.random.default_rng(3), (await bench.references.get()).mean.shape[0]
+    shape = (layers, (await bench.references.get()).mean.shape[1])
     pieces = chance.normal(size=(12, *shape)).astype(np.float32)
     reference = Reference.of_pieces(pieces, np.ones_like(pieces))
     await bench.store.put(reference_key(reference_digest(bench.digest)), reference.to_bytes())
-    bench.shelf._own = None
+    bench.references._own = None
     means = chance.normal(size=(count, *shape))
     means[:, 1, :2] += 4
     await keep_taste(bench, taste_id, means)
@@ -68,7 +68,7 @@ async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSum
 
 
 async def test_a_taste_is_scored_by_what_its_tracks_gave(bench: Bench) -> None:
-    scanned = await TasteLayers(bench.ear, bench.store, bench.shelf).scan(await kept(bench, 6, "t-six"))
+    scanned = await TasteLayers(bench.worker, bench.store, bench.references).scan(await kept(bench, 6, "t-six"))
     assert scanned.basis == "held-out AUC of 6 songs against 12 pieces of the reference"
     assert scanned.best[0] == 1
     assert scanned.scores[1].auc > 0.9
@@ -76,7 +76,7 @@ async def test_a_taste_is_scored_by_what_its_tracks_gave(bench: Bench) -> None:
 
 
 async def test_one_song_is_ranked_by_norms_and_says_so(bench: Bench) -> None:
-    scanned = await TasteLayers(bench.ear, bench.store, bench.shelf).scan(await kept(bench, 1, "t-one"))
+    scanned = await TasteLayers(bench.worker, bench.store, bench.references).scan(await kept(bench, 1, "t-one"))
     assert scanned.basis == "norms, for nothing could be held out: a taste of one song leaves none to hold out"
     assert scanned.best[0] == 0
     assert {score.auc for score in scanned.scores} == {0.5}
@@ -84,7 +84,7 @@ async def test_one_song_is_ranked_by_norms_and_says_so(bench: Bench) -> None:
 
 async def test_the_same_song_twice_is_one_song(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(3.5), 1: noise(3.5)})
-    scanned = await TasteLayers(bench.ear, bench.store, bench.shelf).scan(taste)
+    scanned = await TasteLayers(bench.worker, bench.store, bench.references).scan(taste)
     assert "a taste of one song" in scanned.basis
 
 

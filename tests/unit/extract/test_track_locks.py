@@ -34,7 +34,7 @@ async def test_what_is_new_to_nobody_costs_nothing() -> None:
     store = MemoryStore()
     async with TrackLocks(store, scope=SCOPE).open() as claim:
         assert await claim.take(set())
-        assert not [key async for key in store.keys("claims/")]
+        assert not [key async for key in store.keys("track-locks/")]
 
 
 async def test_other_models_hear_for_themselves(store: ObjectStore) -> None:

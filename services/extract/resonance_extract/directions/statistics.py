@@ -1,4 +1,4 @@
-"""Statistics as values with a file form: a track's clips, a piece, and a model's reference."""
+"""Activation statistics with a file form: of a track's clips, of a piece, and of a model's reference."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from resonance.errors import DataLoss
-from resonance_model.steering.recorder import ActivationStats
 
 Array = NDArray[np.float32]
 _TRACK_TENSORS = ("means", "starts_s", "ends_s", "rms", "meters", "variances")
+_PIECE_TENSORS = ("mean", "variance")
+_REFERENCE_TENSORS = ("mean", "variance", "pieces")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackStatistics:
-    """Per clip: the layers' mean states `[clips, layers, hidden]`, where it begins and ends, its loudness (RMS), and its meters
-    (`describing/meters.py`).
+    """Statistics of a track, clip by clip.
 
-    `variances` are the variances over each clip's positions, `[clips, layers, hidden]`, which a reference needs.
+    `means` are the layers' mean states over each clip's positions and `variances` their variances, both `[clips, layers, hidden]`; a
+    reference needs the variances. `starts_s` and `ends_s` say where each clip begins and ends, `rms` is its loudness, and `meters` are its
+    audio features (`activations/audio_features.py`), `[clips, COLUMN_COUNT]`.
     """
 
     means: Array
@@ -38,43 +40,46 @@ class TrackStatistics:
         return float(np.maximum(self.ends_s - np.maximum(self.starts_s, covered_until), 0.0).sum())
 
     def to_bytes(self) -> bytes:
-        """As a safetensors file."""
+        """The statistics as a safetensors file."""
         return safetensors.numpy.save({name: getattr(self, name) for name in _TRACK_TENSORS})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TrackStatistics:
         """Reads `to_bytes`. Raises DataLoss."""
-        return cls(**_tensors_of(data, _TRACK_TENSORS))
+        return cls(**_load_tensors(data, _TRACK_TENSORS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeardPiece:
-    """What the layers say of a piece: mean and variance over its positions, `[layers, hidden]`."""
+class Levels:
+    """The levels (RMS) of the quietest and the loudest track of a playlist. Music pushed towards it may be as quiet and as loud."""
+
+    quietest: float
+    loudest: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PieceStatistics:
+    """Mean and variance of the layers' states over a piece's positions, `[layers, hidden]`."""
 
     mean: Array
     variance: Array
 
-    @classmethod
-    def of(cls, heard: ActivationStats) -> HeardPiece:
-        """As plain arrays."""
-        return cls(mean=heard.mean.numpy().astype(np.float32), variance=heard.variance.numpy().astype(np.float32))
-
     def to_bytes(self) -> bytes:
-        """As a safetensors file."""
-        return safetensors.numpy.save({"mean": self.mean, "variance": self.variance})
+        """The statistics as a safetensors file."""
+        return safetensors.numpy.save({name: getattr(self, name) for name in _PIECE_TENSORS})
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> HeardPiece:
+    def from_bytes(cls, data: bytes) -> PieceStatistics:
         """Reads `to_bytes`. Raises DataLoss."""
-        return cls(**_tensors_of(data, ("mean", "variance")))
+        return cls(**_load_tensors(data, _PIECE_TENSORS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What varied music looks like inside the model: mean and variance over positions, `[layers, hidden]`.
+    """Statistics of varied music inside a model: mean and variance of the layers' states over positions, `[layers, hidden]`.
 
-    `pieces` are the means of the pieces that were heard, `[pieces, layers, hidden]`, which shrunk whitening needs. `tag` names the statistics where somebody has given the music, and is empty where it is the model's own: what is made
-    against another reference has another name.
+    `pieces` are the mean states of each piece, `[pieces, layers, hidden]`, which shrunk whitening needs. `tag` names the statistics where a
+    caller gave the music, and is empty where the music is the model's own. It is part of the digest of each vector made against them.
     """
 
     mean: Array
@@ -84,7 +89,7 @@ class Reference:
 
     @classmethod
     def of_pieces(cls, means: Array, variances: Array) -> Reference:
-        """From each piece's mean and variance over its positions, both `[pieces, layers, hidden]`.
+        """Builds it from each piece's mean and variance over its positions, both `[pieces, layers, hidden]`.
 
         The variance over all positions is the mean of the variances within pieces and the variance of the pieces' means.
         """
@@ -96,16 +101,16 @@ class Reference:
         )
 
     def to_bytes(self) -> bytes:
-        """As a safetensors file."""
-        return safetensors.numpy.save({"mean": self.mean, "variance": self.variance, "pieces": self.pieces})
+        """The statistics as a safetensors file."""
+        return safetensors.numpy.save({name: getattr(self, name) for name in _REFERENCE_TENSORS})
 
     @classmethod
     def from_bytes(cls, data: bytes, *, tag: str = "") -> Reference:
         """Reads `to_bytes`. Raises DataLoss."""
-        return cls(**_tensors_of(data, ("mean", "variance", "pieces")), tag=tag)
+        return cls(**_load_tensors(data, _REFERENCE_TENSORS), tag=tag)
 
 
-def _tensors_of(data: bytes, names: tuple[str, ...]) -> dict[str, Array]:
+def _load_tensors(data: bytes, names: tuple[str, ...]) -> dict[str, Array]:
     try:
         tensors = safetensors.numpy.load(data)
         found = {name: tensors[name].astype(np.float32, copy=False) for name in names}
