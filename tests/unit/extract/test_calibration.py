@@ -72,7 +72,7 @@ def test_an_effect_within_chance_is_said_to_be_none() -> None:
         cells[wavering] = replace(cells[wavering], reading=reading)
     found = fit_safe_range(cells)
     assert found.strength_max == 1.0
-    assert found.reason_max == "every strength that was tried holds; the model hears no effect"
+    assert found.reason_max == "every strength that was tried holds; no effect stands out from chance"
     assert found.reason_min == "every strength that was tried holds"
     (point,) = (one for one in found.points if one.strength == 1.0)
     assert point.effect_error == pytest.approx(1.95)
@@ -81,7 +81,9 @@ def test_an_effect_within_chance_is_said_to_be_none() -> None:
 def test_effects_that_turn_round_are_no_effect_and_no_fault() -> None:
     found = fit_safe_range(measured({0.5: 0.3, 1.0: -0.5, -0.5: -0.3, -1.0: 0.3}, {}))
     assert (found.strength_min, found.strength_max) == (-1.0, 1.0)
-    assert found.reason_min == found.reason_max == "every strength that was tried holds; the model hears no effect"
+    assert (
+        found.reason_min == found.reason_max == "every strength that was tried holds; no effect stands out from chance"
+    )
 
 
 def test_pushed_towards_a_quiet_playlist_music_may_be_as_quiet_as_its_tracks() -> None:

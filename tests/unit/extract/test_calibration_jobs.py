@@ -224,7 +224,7 @@ async def test_a_reference_is_made_of_the_music_it_is_given_and_is_in_force(benc
     )
     calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
     assert (calibration_job.state, calibration_job.progress.done) == (COMPLETED, 5)
-    assert (calibration_job.reference.source, calibration_job.reference.piece_count) == ("given", 5)
+    assert (calibration_job.reference.source, calibration_job.reference.piece_count) == ("chosen_music", 5)
     after = await bench.references.get()
     assert after.pieces is not None
     assert after.pieces.shape[0] == 5

@@ -73,13 +73,13 @@ async def test_music_that_does_not_differ_is_unusable(bench: Bench, tiny: Loaded
     assert not concept.notice
 
 
-async def test_a_track_whose_statistics_are_gone_must_be_heard_again(bench: Bench, tiny: LoadedModel) -> None:
+async def test_a_track_whose_statistics_are_gone_must_be_read_again(bench: Bench, tiny: LoadedModel) -> None:
     shape = (tiny.config.layer_count, tiny.config.hidden_size)
     source = await keep_taste(bench, "t-gone", np.ones((1, *shape)))
     music = StoredMusic(bench.worker, bench.store)
     (piece,) = await music.pieces(source)
     await bench.store.delete(track_key(track_digest(bench.digest, piece.key)))
-    with pytest.raises(FailedPrecondition, match="heard again"):
+    with pytest.raises(FailedPrecondition, match="read again"):
         await music.read(piece)
 
 

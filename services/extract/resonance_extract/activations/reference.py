@@ -76,7 +76,7 @@ class ReferenceStore:
             sha256 = await self._store.put(self._default_key, reference.to_bytes())
         return extract_pb2.ReferenceSummary(
             model_digest=self._digest,
-            source="own_takes",
+            source="model_takes",
             piece_count=len(PROMPTS),
             object_key=self._default_key,
             object_sha256=sha256,
@@ -88,7 +88,7 @@ class ReferenceStore:
         key = reference_key(sha256_hex(data))
         summary = extract_pb2.ReferenceSummary(
             model_digest=self._digest,
-            source="given",
+            source="chosen_music",
             piece_count=len(reference.pieces),
             object_key=key,
             object_sha256=await self._store.put(key, data),

@@ -65,7 +65,7 @@ class StoredMusic:
         found = await self._tracks.find(piece.key)
         if found is None:
             raise FailedPrecondition(
-                f"{piece.title} must be heard again: upload it once more and make a taste of it",
+                f"{piece.title} must be read again: upload it once more and make a taste of it",
                 reason="TRACK_NOT_HEARD",
             )
         means, variances = found.means, found.variances

@@ -153,7 +153,7 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
         return 0.0, f"closed: {why}" if why.startswith("at") else "closed: nothing was tried"
     rising = isotonic([point.effect * sign for point in inside])
     if rising[-1] <= 0 or not any(point.effect * sign > 2 * point.effect_error for point in inside):
-        return inside[-1].strength, f"{why}; the model hears no effect"
+        return inside[-1].strength, f"{why}; no effect stands out from chance"
     reached = next(
         point for point, effect in zip(inside, rising, strict=True) if effect >= rising[-1] / KNEE_GROWTH_MIN
     )

@@ -34,10 +34,8 @@ def shrunk(difference: Array, reference: Reference) -> Array:
             f"shrunk whitening needs a reference of at least {PIECES_MIN} pieces; start a reference calibration job, or use diagonal",
             reason="REFERENCE_WITHOUT_PIECES",
         )
-    rows = [
-        _whiten_layer(row, pieces) for row, pieces in zip(difference, reference.pieces.transpose(1, 0, 2), strict=True)
-    ]
-    return np.stack(rows).astype(np.float32)
+    layers = zip(difference, reference.pieces.transpose(1, 0, 2), strict=True)
+    return np.stack([_whiten_layer(one, pieces) for one, pieces in layers]).astype(np.float32)
 
 
 def estimate_shrinkage(pieces: NDArray[np.floating]) -> float:
@@ -58,14 +56,14 @@ def estimate_shrinkage(pieces: NDArray[np.floating]) -> float:
     return float(np.clip(variance / size, 0.0, 1.0)) if size > 1e-18 else 1.0
 
 
-def _whiten_layer(row: Array, pieces: Array) -> NDArray[np.float64]:
+def _whiten_layer(difference: Array, pieces: Array) -> NDArray[np.float64]:
     """Whitens one layer: d `[hidden]`, pieces `[pieces, hidden]`."""
     count, share = len(pieces), estimate_shrinkage(pieces)
     centred = pieces.astype(np.float64) - pieces.mean(axis=0)
     variance = np.square(centred).sum(axis=0) / (count - 1)
     bottom = np.maximum(share, 1e-3) * np.maximum(variance, _FLOOR_SHARE * variance.mean() + 1e-12)
     factor = centred * np.sqrt((1 - share) / (count - 1))
-    plain = row / bottom
+    plain = difference / bottom
     inner = np.eye(count) + (factor / bottom) @ factor.T
     found: NDArray[np.float64] = plain - (factor / bottom).T @ np.linalg.solve(inner, factor @ plain)
     return found
