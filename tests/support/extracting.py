@@ -1,4 +1,4 @@
-"""The real extract and generate services round the tiny model, for tests of calibration jobs, concepts and tastes."""
+"""The real extract and generate services with the tiny model, for tests of calibration jobs, concepts and tastes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from google.protobuf import json_format
 
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError
 from resonance.steering.track_ranges import is_chosen, select_stretches
 from resonance.store import ObjectStore
-from resonance.store.keys import (
-    taste_key,
-)
+from resonance.store.keys import reference_key, taste_key
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.audio_features import COLUMN_COUNT
+from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.tracks import TrackCache
 from resonance_extract.activations.worker import ActivationWorker
@@ -26,18 +26,20 @@ from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Measured, Renderer
 from resonance_extract.concepts.store import ConceptStore
-from resonance_extract.directions.statistics import TrackStatistics
+from resonance_extract.directions.statistics import Reference, TrackStatistics
 from resonance_extract.tastes.describer import Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
 from resonance_extract.tastes.store import TasteStore
 from resonance_ingest.pipeline.clips import Clip, ClipShape, cut_stretches
+from resonance_model.activations import read_clip
+from resonance_model.loaded_model import LoadedModel
 
 RUNNING, COMPLETED, FAILED, CANCELLED = range(1, 5)
 
 
 @dataclass
 class CountingRenderer(Renderer):
-    """The real renderer; it counts, and can be told to wait, to fail, or to refuse a few times or (`is_full`) always."""
+    """The real renderer, which counts renderings. A test can make it wait, fail, or refuse, a few times or (`is_full`) always."""
 
     made: list[Condition] = field(default_factory=list)
     pause_s: float = 0.0
@@ -51,7 +53,7 @@ class CountingRenderer(Renderer):
     async def measure(self, condition: Condition, subject: Subject) -> Measured:
         await asyncio.sleep(self.pause_s)
         if self.fails:
-            raise FailedPrecondition("the test says so", reason="TOLD_TO_FAIL")
+            raise FailedPrecondition("the test says so", reason="FAILED_BY_TEST")
         if self.is_full:
             raise Overloaded("every place is taken; try again in 46 s", reason="QUEUE_FULL", retry_after_s=46.0)
         if self.refusals:
@@ -63,7 +65,7 @@ class CountingRenderer(Renderer):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Running services, and what calibration jobs need."""
+    """Running services, and the parts that calibration jobs need."""
 
     store: ObjectStore
     concepts: ConceptStore
@@ -108,14 +110,22 @@ async def until(calibration_jobs: CalibrationJobs, calibration_job_id: str, done
                 return
 
 
+async def keep_reference(store: ObjectStore, model: LoadedModel) -> None:
+    """Puts reference statistics of noise into the store, so that a service need not compute its own."""
+    stats = read_clip(model, torch.from_numpy(noise(2.0)))
+    mean, variance = (one.numpy().astype(np.float32)[None] for one in (stats.mean, stats.variance))
+    reference = Reference.of_pieces(mean, variance + np.float32(1e-4))
+    await store.put(reference_key(reference_digest(model.description.digest)), reference.to_bytes())
+
+
 async def keep_taste(bench: Bench, taste_id: str, means: np.ndarray) -> extract_pb2.MusicSource:  # type: ignore[type-arg]
-    """A taste whose tracks of one clip were heard as `means` `[tracks, layers, hidden]`: the tiny codec is deaf to what music is."""
+    """A taste whose tracks of one clip have the given `means` `[tracks, layers, hidden]`: the tiny codec does not separate music."""
     cache, one = TrackCache(bench.store, model_digest=bench.digest), np.ones(1, np.float32)
     taste = steering_pb2.TasteSummary(taste_id=taste_id, model_digest=bench.digest)
     for index, mean in enumerate(means.astype(np.float32)):
         sha256 = hashlib.sha256(mean.tobytes()).hexdigest()
         taste.tracks.add(title=str(index), sha256=sha256, clip_count=1)
-        heard = TrackStatistics(
+        statistics = TrackStatistics(
             means=mean[None],
             starts_s=0 * one,
             ends_s=one,
@@ -123,7 +133,7 @@ async def keep_taste(bench: Bench, taste_id: str, means: np.ndarray) -> extract_
             meters=np.zeros((1, COLUMN_COUNT), np.float32),
             variances=np.ones_like(mean[None]),
         )
-        await cache.keep(sha256, heard)
+        await cache.keep(sha256, statistics)
     await bench.store.put(taste_key(taste_id), json_format.MessageToJson(taste).encode())
     return extract_pb2.MusicSource(taste_id=taste_id)
 

@@ -76,7 +76,7 @@ async def bench(tiny: LoadedModel, computed: dict[str, bytes]) -> AsyncIterator[
         worker = ActivationWorker(tiny)
         stack.callback(worker.close)
         references = ReferenceStore(worker, store)
-        concepts = ConceptStore(worker, store, references)
+        concepts = ConceptStore(worker, store, references, take_s=1.0)
         renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker))
         yield Bench(
             store,

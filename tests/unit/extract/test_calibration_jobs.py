@@ -281,7 +281,7 @@ async def test_a_failed_calibration_job_says_why_and_can_be_started_again(bench:
     calibration_jobs = bench.calibration_jobs()
     bench.renderer.fails = True
     calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(asked())).calibration_job_id)
-    assert (calibration_job.state, calibration_job.error.reason) == (FAILED, "TOLD_TO_FAIL")
+    assert (calibration_job.state, calibration_job.error.reason) == (FAILED, "FAILED_BY_TEST")
     bench.renderer.fails = False
     assert (
         await finished(calibration_jobs, (await calibration_jobs.start(asked())).calibration_job_id)

@@ -9,8 +9,9 @@ from support.extracting import COMPLETED, Bench, finished, keep_taste, make_tast
 from resonance.store.keys import given_reference_key, reference_key, taste_key
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.configuration import reference_digest
+from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.directions.statistics import Reference
-from resonance_extract.tastes.layer_scan import Song, TasteLayers, held_out
+from resonance_extract.tastes.layer_scan import ScannedLayers, Song, TasteLayers, held_out
 
 LAYERS, HIDDEN, TELLING = 4, 24, 2
 
@@ -47,6 +48,12 @@ def test_songs_that_are_other_music_are_chance_for_none_has_a_part_in_its_direct
     assert abs(separation[0]) < 0.6
 
 
+async def scan(bench: Bench, taste: steering_pb2.TasteSummary) -> ScannedLayers:
+    """Scans with a reference store of its own, which has no reference in memory yet."""
+    references = ReferenceStore(bench.worker, bench.store)
+    return await TasteLayers(bench.worker, bench.store, references).scan(taste)
+
+
 async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSummary:
     """A stored taste of `count` songs that differ from the reference's pieces at the middle layer alone."""
     chance, layers = np.random.default_rng(3), (await bench.references.get()).mean.shape[0]
@@ -54,7 +61,6 @@ async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSum
     pieces = chance.normal(size=(12, *shape)).astype(np.float32)
     reference = Reference.of_pieces(pieces, np.ones_like(pieces))
     await bench.store.put(reference_key(reference_digest(bench.digest)), reference.to_bytes())
-    bench.references._own = None
     means = chance.normal(size=(count, *shape))
     means[:, 1, :2] += 4
     await keep_taste(bench, taste_id, means)
@@ -68,7 +74,7 @@ async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSum
 
 
 async def test_a_taste_is_scored_by_what_its_tracks_gave(bench: Bench) -> None:
-    scanned = await TasteLayers(bench.worker, bench.store, bench.references).scan(await kept(bench, 6, "t-six"))
+    scanned = await scan(bench, await kept(bench, 6, "t-six"))
     assert scanned.basis == "held-out AUC of 6 songs against 12 pieces of the reference"
     assert scanned.best[0] == 1
     assert scanned.scores[1].auc > 0.9
@@ -76,7 +82,7 @@ async def test_a_taste_is_scored_by_what_its_tracks_gave(bench: Bench) -> None:
 
 
 async def test_one_song_is_ranked_by_norms_and_says_so(bench: Bench) -> None:
-    scanned = await TasteLayers(bench.worker, bench.store, bench.references).scan(await kept(bench, 1, "t-one"))
+    scanned = await scan(bench, await kept(bench, 1, "t-one"))
     assert scanned.basis == "norms, for nothing could be held out: a taste of one song leaves none to hold out"
     assert scanned.best[0] == 0
     assert {score.auc for score in scanned.scores} == {0.5}
@@ -84,7 +90,7 @@ async def test_one_song_is_ranked_by_norms_and_says_so(bench: Bench) -> None:
 
 async def test_the_same_song_twice_is_one_song(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(3.5), 1: noise(3.5)})
-    scanned = await TasteLayers(bench.worker, bench.store, bench.references).scan(taste)
+    scanned = await scan(bench, taste)
     assert "a taste of one song" in scanned.basis
 
 
@@ -93,7 +99,11 @@ async def test_a_calibration_job_of_a_taste_tells_every_layer_and_renders_the_be
     taste = await make_taste(bench, tracks)
     calibration_jobs = bench.calibration_jobs()
     wanted = extract_pb2.StartCalibrationJobRequest(
-        kind=extract_pb2.CALIBRATION_JOB_KIND_LAYERS, taste_id=taste.taste_id, prompts=["jazz"], clip_s=1.0
+        kind=extract_pb2.CALIBRATION_JOB_KIND_LAYERS,
+        taste_id=taste.taste_id,
+        prompts=["jazz"],
+        strengths=[1.0],
+        clip_s=1.0,
     )
     first = await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
     assert first.state == COMPLETED

@@ -42,7 +42,7 @@ Array = NDArray[np.float32]
 _Take = tuple[torch.Tensor, ActivationStats]  # codes, and the layers' statistics while they were made
 _Sides = tuple[Array, Array]  # with more and with less of the concept, `[layers, hidden]` each
 _Response = extract_pb2.ComputeConceptResponse
-_DURATION_S = 4.0
+TAKE_S = 4.0
 _SEEDS = (11, 1011)
 _log = structlog.get_logger("extract")
 
@@ -50,8 +50,12 @@ _log = structlog.get_logger("extract")
 class ConceptStore:
     """The concepts of one model in the object store."""
 
-    def __init__(self, worker: ActivationWorker, store: ObjectStore, references: ReferenceStore) -> None:
+    def __init__(
+        self, worker: ActivationWorker, store: ObjectStore, references: ReferenceStore, *, take_s: float = TAKE_S
+    ) -> None:
+        """`take_s` is the length of the takes on which the words of a pair are read."""
         self._worker = worker
+        self._take_s = take_s
         self._store = store
         self._references = references
         self._music = StoredMusic(worker, store)
@@ -142,7 +146,9 @@ class ConceptStore:
         reference = await self._references.get()
         music = [await self._find_pieces(pair) for pair in request.music_pairs]
         key = vector_key(
-            canonical_digest(_list_inputs(request, music, reference, self._made_by(request), self._digest))
+            canonical_digest(
+                _list_inputs(request, music, reference, self._made_by(request), self._digest, self._take_s)
+            )
         )
         before = await self._find_same(request.name, key)
         if before is not None and await self._store.exists(key):
@@ -154,7 +160,7 @@ class ConceptStore:
         for seed in _SEEDS if request.pairs else ():
             takes = []
             for prompts in ([pair.positive for pair in request.pairs], [pair.negative for pair in request.pairs]):
-                takes.append(await self._worker.generate(prompts, duration_s=_DURATION_S, seed=seed))
+                takes.append(await self._worker.generate(prompts, duration_s=self._take_s, seed=seed))
                 done += 1
                 yield _progress(done, total)
             for place, pair in enumerate(request.pairs):
@@ -297,8 +303,9 @@ def _list_inputs(
     reference: Reference,
     made_by: str,
     model_digest: str,
+    take_s: float,
 ) -> list[Any]:
     """All values that a concept's vector depends on."""
     words = [[pair.positive, pair.negative] for pair in request.pairs]
     sounds = [[[piece.key for piece in side] for side in sides] for sides in music]
-    return ["concept", model_digest, words, sounds, made_by, reference.tag, _SEEDS, _DURATION_S]
+    return ["concept", model_digest, words, sounds, made_by, reference.tag, _SEEDS, take_s]
