@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from resonance.ids import canonical_digest
 from resonance.steering.direction import Direction
-from resonance.v1 import extract_pb2, steering_pb2
+from resonance.v1 import extract_pb2
 
 SEED = 4242
 # The seed of the further unsteered renderings, by which a calibration estimates chance.
@@ -69,35 +69,28 @@ class Subject:
     layer_basis: str = ""
     layer_reference: str = ""
 
-    def add_to(self, recipe: steering_pb2.Recipe, condition: Condition) -> None:
-        """Adds the subject to the recipe at the condition's strength and layers."""
-        weight: steering_pb2.ConceptWeight | steering_pb2.TasteWeight
-        if self.concept:
-            weight = recipe.concepts.add(name=self.concept, strength=condition.strength, unclamped=True)
-        else:
-            weight = recipe.tastes.add(taste_id=self.taste_id, strength=condition.strength, unclamped=True)
-        if condition.form == "one_to_all":
-            weight.layer_mode = steering_pb2.LAYER_MODE_ONE_TO_ALL
-        elif condition.form != "all":
-            for layer in range(len(self.direction.per_layer)):
-                weight.layer_gains[layer] = float(layer == int(condition.form))
+
+def parse_conditions(
+    request: extract_pb2.StartCalibrationJobRequest, subject: Subject
+) -> tuple[dict[str, Condition], bool]:
+    """The renderings of a request by key, and whether they are the usual ones. A value that is empty or 0 takes its usual value."""
+    clip_s = max(1.0, request.clip_s) if request.clip_s else CLIP_S
+    prompts, strengths = request.prompts or PROMPTS, request.strengths or _usual_strengths(request.kind, subject)
+    found = _build(request.kind, subject, prompts, strengths, clip_s)
+    usual = _build(request.kind, subject, PROMPTS, _usual_strengths(request.kind, subject), CLIP_S)
+    return found, found.keys() == usual.keys()
 
 
-def build_conditions(
+def _build(
     kind: extract_pb2.CalibrationJobKind,
     subject: Subject,
-    *,
-    prompts: Sequence[str] = (),
-    strengths: Sequence[float] = (),
-    clip_s: float = 0.0,
+    prompts: Sequence[str],
+    strengths: Sequence[float],
+    clip_s: float,
 ) -> dict[str, Condition]:
-    """The renderings by key, each prompt's unsteered baseline first. What is empty or 0 takes its usual value.
-
-    A range job also renders each prompt unsteered with another seed.
-    """
-    prompts, clip_s = prompts or PROMPTS, max(1.0, clip_s) if clip_s else CLIP_S
+    """The renderings by key, each prompt's unsteered baseline first. A range job also renders each prompt unsteered with another seed."""
     forms = steering_forms(subject) if kind == _LAYERS else ["all"]
-    tried = sorted({*(strengths or _usual_strengths(kind, subject))} - {0.0})
+    tried = sorted({*strengths} - {0.0})
     steps = [("all", 0.0), *((form, strength) for form in forms for strength in tried)]
     found = [
         Condition(prompt=prompt, strength=strength, clip_s=clip_s, form=form)

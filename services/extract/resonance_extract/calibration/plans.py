@@ -11,7 +11,7 @@ from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2
 from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.calibration.conditions import Subject, build_conditions
+from resonance_extract.calibration.conditions import Subject, parse_conditions
 from resonance_extract.calibration.layer_renderings import summarise_renderings
 from resonance_extract.calibration.range_store import RangeStore
 from resonance_extract.calibration.reference_plan import plan_reference
@@ -80,11 +80,8 @@ class RenderingPlan:
         self._renderer = renderer
         self._ranges = ranges
         self._tastes = tastes
-        self._conditions = build_conditions(
-            request.kind, subject, prompts=request.prompts, strengths=request.strengths, clip_s=request.clip_s
-        )
+        self._conditions, self.is_usual = parse_conditions(request, subject)
         self.keys = list(self._conditions)
-        self.is_usual = self._conditions.keys() == build_conditions(request.kind, subject).keys()
         self._is_trial = not (self.is_usual or request.apply)
         self.identity: list[Any] = [request.kind, subject.concept, subject.taste_id, subject.vector_sha256]
         self.identity.append(sorted(self._conditions))
@@ -169,7 +166,7 @@ class MeasurementPlanner:
             taste_id="",
             direction=await self._load_direction(concept.vector_key),
             vector_sha256=concept.vector_sha256,
-            best_layers=tuple(best_layers(concept.layers)),
+            best_layers=tuple(best_layers(concept.layers)) if request.kind == _LAYERS else (),
             layer_scores=tuple(concept.layers),
             layer_basis="held-out AUC of its pairs",
             natural_strength=concept.natural_strength,

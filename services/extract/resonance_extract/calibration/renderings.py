@@ -70,7 +70,7 @@ class Renderer:
         """One take, mono float, and its sample rate. The take is transient, because no client asks for it again."""
         recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=condition.prompt)])
         if condition.strength:
-            subject.add_to(recipe, condition)
+            _steer(recipe, condition, subject)
         request = generate_pb2.GenerateRequest(
             recipe=recipe, duration_s=condition.clip_s, seed=condition.seed, is_transient=True
         )
@@ -90,6 +90,20 @@ class Renderer:
         finally:
             call.cancel()
         return mono(bytes(pcm), channel_count), rate
+
+
+def _steer(recipe: steering_pb2.Recipe, condition: Condition, subject: Subject) -> None:
+    """Adds the subject to the recipe at the condition's strength and layers."""
+    weight: steering_pb2.ConceptWeight | steering_pb2.TasteWeight
+    if subject.concept:
+        weight = recipe.concepts.add(name=subject.concept, strength=condition.strength, unclamped=True)
+    else:
+        weight = recipe.tastes.add(taste_id=subject.taste_id, strength=condition.strength, unclamped=True)
+    if condition.form == "one_to_all":
+        weight.layer_mode = steering_pb2.LAYER_MODE_ONE_TO_ALL
+    elif condition.form != "all":
+        for layer in range(len(subject.direction.per_layer)):
+            weight.layer_gains[layer] = float(layer == int(condition.form))
 
 
 def mono(pcm: bytes, channel_count: int) -> Array:
