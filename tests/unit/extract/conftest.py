@@ -37,9 +37,9 @@ from resonance_model.loaded_model import LoadedModel
 
 @pytest.fixture(scope="session")
 def computed(tiny: LoadedModel) -> dict[str, bytes]:
-    """A reference that was heard from noise, and a concept of a random direction: how they are made is not what is tested here."""
-    heard = read_clip(tiny, torch.from_numpy(noise(2.0)))
-    mean, variance = (one.numpy().astype(np.float32)[None] for one in (heard.mean, heard.variance))
+    """Stored objects: a reference of noise, and a concept of a random direction. These tests do not test how they are made."""
+    stats = read_clip(tiny, torch.from_numpy(noise(2.0)))
+    mean, variance = (one.numpy().astype(np.float32)[None] for one in (stats.mean, stats.variance))
     reference = Reference.of_pieces(mean, variance + np.float32(1e-4))
     difference = np.random.default_rng(3).normal(size=reference.mean.shape).astype(np.float32)
     digest = tiny.description.digest

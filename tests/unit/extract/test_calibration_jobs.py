@@ -1,4 +1,4 @@
-"""Calibration jobs on the real services with the tiny model: cancelled half-way and resumed, taken over after a crash, refused by name."""
+"""Calibration jobs on the real services with the tiny model: resumed, taken over after a crash, and refused by name."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ async def test_a_calibration_runs_by_itself_and_is_in_force_at_the_end(bench: Be
     assert len(bench.renderer.made) == 8
 
 
-async def test_nobody_sees_a_calibration_job_completed_before_it_is_in_force(
+async def test_a_calibration_job_is_not_completed_before_it_is_in_force(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calibration_jobs = bench.calibration_jobs(lease_s=0.1)
     put = bench.concepts.save
 
     async def slow(concept: extract_pb2.Concept) -> None:
-        await asyncio.sleep(0.3)  # longer than a beat
+        await asyncio.sleep(0.3)  # longer than a heartbeat
         await put(concept)
 
     monkeypatch.setattr(bench.concepts, "save", slow)
@@ -57,7 +57,7 @@ async def test_nobody_sees_a_calibration_job_completed_before_it_is_in_force(
     assert (await bench.concepts.get("rush")).HasField("calibration")
 
 
-async def test_a_trial_is_told_and_leaves_the_range_in_force(bench: Bench) -> None:
+async def test_a_trial_is_returned_and_leaves_the_range_in_force(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     await finished(calibration_jobs, (await calibration_jobs.start(asked())).calibration_job_id)
     before = (await bench.concepts.get("rush")).calibration
@@ -126,7 +126,7 @@ async def test_cancelled_half_way_and_resumed_it_makes_only_what_is_missing(benc
     assert 2 <= done < 8
     await asyncio.sleep(0.3)
     assert (await calibration_jobs.get(started.calibration_job_id)).progress.done == done, (
-        "a cancelled calibration job stands still"
+        "a cancelled calibration job makes no progress"
     )
     assert not (await bench.concepts.get("rush")).HasField("calibration")
     resumed = await calibration_jobs.start(asked())
@@ -149,7 +149,7 @@ async def test_what_was_resumed_is_what_an_uninterrupted_run_measures(bench: Ben
         assert one == other
 
 
-async def test_after_a_crash_somebody_else_goes_on(bench: Bench) -> None:
+async def test_after_a_crash_another_process_goes_on(bench: Bench) -> None:
     first = bench.calibration_jobs(lease_s=0.3)
     bench.renderer.pause_s = 0.1
     started = await first.start(asked())
@@ -164,7 +164,7 @@ async def test_after_a_crash_somebody_else_goes_on(bench: Bench) -> None:
     assert calibration_job.reused >= 2
 
 
-async def test_another_replicas_patrol_goes_on_with_anybodys_calibration_job_unasked(bench: Bench) -> None:
+async def test_another_replicas_patrol_takes_over_any_owners_calibration_job(bench: Bench) -> None:
     bench.renderer.pause_s = 0.1
     first = bench.calibration_jobs(lease_s=0.3)
     with acting_as("o-alice"):  # her concepts and calibration jobs lie below her own prefix
@@ -185,7 +185,7 @@ async def test_another_replicas_patrol_goes_on_with_anybodys_calibration_job_una
             assert calibration_job.state == COMPLETED
             assert calibration_job.reused >= 2
             assert not await store.exists(calibration_job_key("nothing"))
-        assert [key async for key in bench.store.keys("calibration_job-open/")] == [], "nobody need look at it again"
+        assert [key async for key in bench.store.keys("calibration_job-open/")] == [], "no patrol reads it again"
         with pytest.raises(NotFound):
             await living.get(started.calibration_job_id)
     finally:
@@ -212,7 +212,7 @@ async def test_a_calibration_job_that_cannot_be_read_does_not_keep_the_patrol_fr
 # --- reference calibration jobs
 
 
-async def test_a_reference_is_made_of_the_music_it_is_given_and_is_in_force(bench: Bench) -> None:
+async def test_a_reference_of_chosen_music_is_in_force(bench: Bench) -> None:
     before = await bench.references.get()
     taste = await make_taste(bench, {index: noise(3.5, index) for index in range(3)})
     calibration_jobs = bench.calibration_jobs()
@@ -239,7 +239,7 @@ async def test_a_reference_is_made_of_the_music_it_is_given_and_is_in_force(benc
     assert shrunk.vector_sha256 != plain.vector_sha256
 
 
-async def test_a_reference_calibration_job_is_resumed_and_hears_no_piece_twice(bench: Bench) -> None:
+async def test_a_reference_job_is_resumed_and_reads_no_piece_twice(bench: Bench) -> None:
     wanted = extract_pb2.StartCalibrationJobRequest(
         kind=extract_pb2.CALIBRATION_JOB_KIND_REFERENCE, prompts=[f"music {index}" for index in range(6)], clip_s=1.0
     )
@@ -273,7 +273,7 @@ async def test_a_reference_of_too_little_or_unknown_music_is_refused(bench: Benc
         )
     with pytest.raises(InvalidInput, match="names its music"):
         await calibration_jobs.start(extract_pb2.StartCalibrationJobRequest(kind=kind, concept="rush"))
-    with pytest.raises(InvalidInput, match="a reference calibration job hears"):
+    with pytest.raises(InvalidInput, match="only a reference calibration job reads music"):
         await calibration_jobs.start(asked(music=[extract_pb2.MusicSource(taste_id="t-none")]))
 
 
@@ -344,12 +344,12 @@ async def test_a_taste_side_that_was_never_tried_keeps_its_cautious_default(benc
     assert used.strength_min == -1.0
 
 
-async def test_subjects_that_cannot_be_studied_are_refused_by_name(bench: Bench) -> None:
+async def test_subjects_that_cannot_be_calibrated_are_refused_by_name(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     with pytest.raises(InvalidInput, match="and not both"):
         await calibration_jobs.start(extract_pb2.StartCalibrationJobRequest())
     with pytest.raises(NotFound):
-        await calibration_jobs.start(asked(concept="nobody"))
+        await calibration_jobs.start(asked(concept="unknown"))
     with pytest.raises(NotFound):
         await calibration_jobs.get("s-nothing")
     concept = await bench.concepts.get("rush")
@@ -378,7 +378,7 @@ async def test_callers_at_once_start_no_more_calibration_jobs_than_may_run(bench
     await calibration_jobs.close()
 
 
-def test_stereo_renderings_are_heard_as_the_mean_of_their_channels() -> None:
+def test_stereo_renderings_are_the_mean_of_their_channels() -> None:
     left, right = np.array([100, 200, 300], "<i2"), np.array([300, 0, 100], "<i2")
-    heard = mono(np.stack([left, right], axis=1).tobytes(), 2)
-    assert (32768 * heard).tolist() == [200, 100, 200]
+    mixed = mono(np.stack([left, right], axis=1).tobytes(), 2)
+    assert (32768 * mixed).tolist() == [200, 100, 200]

@@ -1,4 +1,4 @@
-"""Words to sliders by Gemini, spoken to over its own protocol, and by the grammar where it fails."""
+"""Refinement by Gemini over its own protocol, and by the grammar where it fails."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_gemini_may_say_that_it_did_not_understand() -> None:
     assert caught.value.reason == "NOT_UNDERSTOOD"
 
 
-async def test_going_back_asks_nobody() -> None:
+async def test_going_back_sends_no_request() -> None:
     async with gemini_server() as server:
         gemini = open_gemini(settings_for(server))
         assert gemini is not None

@@ -1,4 +1,4 @@
-"""The planted-direction bench on a real decoder: the pipeline finds what is hidden - vector, layer, sign, knee - and leaks nothing."""
+"""A direction planted in a real decoder: the pipeline finds its vector, layer, sign and knee, and leaks into no neighbour."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def found(planted: Planted) -> tuple[dict[str, bytes], extract_pb2.Concept]:
     async def compute() -> tuple[dict[str, bytes], extract_pb2.Concept]:
         store, worker = MemoryStore(), ActivationWorker(planted.model)
         codes = torch.randint(0, 64, (4, 100), generator=torch.Generator().manual_seed(1))
-        heard = read_codes(planted.model, codes)
-        mean, variance = (one.numpy().astype(np.float32)[None] for one in (heard.mean, heard.variance))
+        stats = read_codes(planted.model, codes)
+        mean, variance = (one.numpy().astype(np.float32)[None] for one in (stats.mean, stats.variance))
         reference = Reference.of_pieces(mean, variance)
         await store.put(reference_key(reference_digest(planted.model.description.digest)), reference.to_bytes())
         references = ReferenceStore(worker, store)
@@ -118,7 +118,7 @@ def test_steering_moves_the_output_both_ways_and_monotonously(planted: Planted, 
     assert down < still < up < further
 
 
-def test_a_steered_row_leaks_nothing_into_its_neighbours(planted: Planted, direction: Direction) -> None:
+def test_a_steered_request_leaks_nothing_into_its_neighbours(planted: Planted, direction: Direction) -> None:
     alone = say(planted, direction, [0.0])[0]
     among = say(planted, direction, [8.0, 0.0, -8.0, 3.0])
     assert torch.equal(alone, among[1])
@@ -150,7 +150,7 @@ async def calibration_jobs_of(planted: Planted, objects: dict[str, bytes]) -> As
 
 
 def at_the_layer_alone(objects: dict[str, bytes], concept: extract_pb2.Concept) -> dict[str, bytes]:
-    """The store with a direction that is nothing but at the layer that the scan found."""
+    """The store with a direction that is zero at all layers but the one that the scan found."""
     found = Direction.from_bytes(objects[concept.vector_key])
     mask = np.zeros((len(found.per_layer), 1), dtype=np.float32)
     mask[best_layers(concept.layers)[0]] = 1.0
@@ -166,7 +166,7 @@ def at_the_layer_alone(objects: dict[str, bytes], concept: extract_pb2.Concept) 
 async def test_calibration_finds_the_knee(
     planted: Planted, direction: Direction, found: tuple[dict[str, bytes], extract_pb2.Concept]
 ) -> None:
-    """Past some strength the model says one token for ever. Where that is, the tokens say; calibration hears it in the sound."""
+    """Beyond some strength the model repeats one token for ever. The tokens show where; calibration finds it in the sound."""
     request = extract_pb2.StartCalibrationJobRequest(
         concept="truth", strengths=STRENGTHS, prompts=["music"], clip_s=1.2
     )

@@ -1,4 +1,4 @@
-"""The planted-direction bench: what is hidden in a model's activations must be found - the direction, its sign, its layer."""
+"""Directions planted in activations: the direction, its sign and its layer are found."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ def test_the_same_music_under_two_texts_differs_by_the_texts_alone() -> None:
     chance = np.random.default_rng(3)
     music = 50 * chance.normal(size=(8, LAYERS, HIDDEN)).astype(np.float32)
     words = np.eye(HIDDEN, dtype=np.float32)[0]
-    heard = same_music(music + words, music)
-    assert heard.difference == pytest.approx(np.broadcast_to(words, (LAYERS, HIDDEN)), abs=1e-4)
-    assert float(np.abs(heard.more).max()) < 1, "what the music is has no part in it"
+    contrast = same_music(music + words, music)
+    assert contrast.difference == pytest.approx(np.broadcast_to(words, (LAYERS, HIDDEN)), abs=1e-4)
+    assert float(np.abs(contrast.more).max()) < 1, "the music itself is subtracted"
 
 
 def test_a_unit_of_strength_is_one_standard_deviation_of_the_residual() -> None:
@@ -123,7 +123,7 @@ def test_two_equal_sets_have_no_direction() -> None:
         build_direction(np.zeros((LAYERS, HIDDEN), dtype=np.float32), reference(), model_digest="m")
 
 
-def test_steering_touches_the_conditional_row_alone_unless_told(tiny: object) -> None:
+def test_steering_touches_the_conditional_branch_alone_by_default(tiny: object) -> None:
     from resonance_model.loaded_model import LoadedModel
 
     assert isinstance(tiny, LoadedModel)
@@ -210,7 +210,7 @@ def test_attention_counts_the_beginning_of_something_new_more_than_its_middle() 
     assert weights[4] > 2 * weights[[2, 6]].max()
 
 
-def test_stars_say_what_a_track_is_worth() -> None:
+def test_a_track_counts_in_proportion_to_its_stars() -> None:
     tracks = [track(index, song(index, 2)) for index in range(3)]
     for mode in (steering_pb2.MIX_MODE_MEAN, steering_pb2.MIX_MODE_ATTENTION_WEIGHTED):
         weights = clip_weights(tracks, to_mix(steering_pb2.TasteOptions(mix_mode=mode, stars=[5, 1])))
@@ -223,7 +223,7 @@ def test_stars_say_what_a_track_is_worth() -> None:
         validate(steering_pb2.TasteOptions(stars=[3, 6]))
 
 
-def test_ranges_of_less_than_a_taste_needs_are_refused_before_anything_is_heard() -> None:
+def test_ranges_of_less_than_a_taste_needs_are_refused_before_any_clip_is_read() -> None:
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
     options.ranges.add(track_index=0, start_s=0.5, end_s=2.5)
     options.ranges.add(track_index=0, start_s=1, end_s=3.4)
@@ -252,7 +252,7 @@ def hum(level: float) -> np.ndarray:  # type: ignore[type-arg]
     ("broken", "gate"),
     [(noise(0.1), "flatness"), (hum(0.2) * 0, "silence"), (np.clip(hum(20.0), -1, 1), "clipping"), (hum(0.001), "rms")],
 )
-def test_broken_music_fails_its_gate_and_noise_no_longer_passes(broken: np.ndarray, gate: str) -> None:  # type: ignore[type-arg]
+def test_broken_music_and_noise_fail_their_gates(broken: np.ndarray, gate: str) -> None:  # type: ignore[type-arg]
     unsteered = measure(hum(0.2), hum(0.2), sample_rate_hz=16_000)
     assert failed_gates(unsteered, unsteered) == []
     assert gate in failed_gates(measure(broken, hum(0.2), sample_rate_hz=16_000), unsteered)

@@ -1,4 +1,4 @@
-"""Ranges in force: calibrations that end at once both count, a damaged one is measured anew, and a taste is held against its own music."""
+"""Ranges in force: calibrations that end at once both count, and a damaged range is measured again."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_kept_side_of_an_older_version_without_a_remap_is_a_straight_line() ->
     assert [(knot.position, knot.strength) for knot in whole.remap] == [(-1.0, -0.6), (0.0, 0.0), (1.0, 0.4)]
 
 
-async def test_a_damaged_range_of_a_taste_is_measured_anew(bench: Bench) -> None:
+async def test_a_damaged_range_of_a_taste_is_measured_again(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(4.0)})
     key = taste_calibration_key(taste.taste_id, taste.vector_sha256)
     await bench.store.put(key, b"{}")
@@ -80,10 +80,10 @@ async def test_a_damaged_range_of_a_taste_is_measured_anew(bench: Bench) -> None
 async def test_a_taste_is_calibrated_with_the_levels_of_its_own_music(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Levels | None] = []
+    used: list[Levels | None] = []
 
     def calibrated(measured: Mapping[Condition, Measured], *, own: Levels | None = None) -> extract_pb2.Calibration:
-        told.append(own)
+        used.append(own)
         return fit_safe_range(measured, own=own)
 
     monkeypatch.setattr(plans, "fit_safe_range", calibrated)
@@ -95,7 +95,7 @@ async def test_a_taste_is_calibrated_with_the_levels_of_its_own_music(
         assert (
             await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
         ).state == COMPLETED
-    own, of_concept = told
+    own, of_concept = used
     assert own is not None
     assert (own.quietest, own.loudest) == (pytest.approx(0.001, rel=0.05), pytest.approx(0.2, rel=0.05))
     assert of_concept is None

@@ -1,4 +1,4 @@
-"""Whether pairs separate: what is planted is found, what is chance is refused, and too few pairs claim nothing."""
+"""Separation of pairs: planted directions are found, chance is refused, and too few pairs get no estimate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LAYERS, HIDDEN, TAKES = 6, 64, 4
 
 
 def pairs_of(chance: np.random.Generator, count: int, truth: float = 0.0) -> list[Contrast]:
-    """Pairs of words that have nothing in common but, at layer 3, `truth` times one direction; takes differ less than pairs do."""
+    """Pairs of words that share only `truth` times one direction, at layer 3. Takes differ less than pairs do."""
     apart = chance.normal(size=(count, 1, LAYERS, HIDDEN))
     apart[:, :, 3, 0] += truth
     halves = (apart + 0.3 * chance.normal(size=(count, TAKES, LAYERS, HIDDEN))).astype(np.float32)
@@ -34,7 +34,7 @@ def test_pairs_with_a_common_direction_in_one_layer_separate() -> None:
 
 
 @pytest.mark.parametrize(("count", "accepted_max"), [(4, 0.2), (6, 0.1), (12, 0.1)])
-def test_pairs_with_nothing_in_common_are_mostly_refused_though_their_best_layer_looks_well(
+def test_pairs_with_nothing_in_common_are_mostly_refused_though_their_best_layer_looks_good(
     count: int, accepted_max: float
 ) -> None:
     chance = np.random.default_rng(count)

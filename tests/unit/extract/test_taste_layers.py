@@ -1,4 +1,4 @@
-"""The layer scan of a taste: a layer that tells its songs from other music is found, whatever the others' norms."""
+"""The layer scan of a taste: the layer that separates its songs from other music is found, for any norms of other layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAYERS, HIDDEN, TELLING = 4, 24, 2
 
 
 def planted(song_count: int, clip_count: int = 3, piece_count: int = 16) -> tuple[list[Song], np.ndarray]:  # type: ignore[type-arg]
-    """Songs that share a direction at one layer. Another layer is ten times as large, and its songs share nothing."""
+    """Songs that share a direction at one layer, and none at another layer, which is ten times as large."""
     chance = np.random.default_rng(1)
     scales = np.ones((LAYERS, 1))
     scales[0] = 10.0
@@ -32,7 +32,7 @@ def planted(song_count: int, clip_count: int = 3, piece_count: int = 16) -> tupl
     return songs, pieces
 
 
-def test_the_layer_that_tells_songs_apart_is_found_and_the_large_one_is_chance() -> None:
+def test_the_layer_that_separates_songs_is_found_and_the_large_one_is_chance() -> None:
     songs, pieces = planted(8)
     auc, separation = held_out(songs, pieces, is_contrast=True)
     assert int(auc.argmax()) == int(separation.argmax()) == TELLING
@@ -40,7 +40,7 @@ def test_the_layer_that_tells_songs_apart_is_found_and_the_large_one_is_chance()
     assert auc[0] == pytest.approx(0.5, abs=0.2)
 
 
-def test_songs_that_are_other_music_are_chance_for_none_has_a_part_in_its_direction() -> None:
+def test_songs_of_other_music_score_as_chance() -> None:
     chance = np.random.default_rng(2)
     songs = [Song(means=chance.normal(size=(4, 1, HIDDEN)), weights=np.ones(4)) for _ in range(20)]
     auc, separation = held_out(songs, chance.normal(size=(40, 1, HIDDEN)), is_contrast=True)
@@ -73,7 +73,7 @@ async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSum
     return taste
 
 
-async def test_a_taste_is_scored_by_what_its_tracks_gave(bench: Bench) -> None:
+async def test_a_taste_is_scored_by_the_statistics_of_its_tracks(bench: Bench) -> None:
     scanned = await scan(bench, await kept(bench, 6, "t-six"))
     assert scanned.basis == "held-out AUC of 6 songs against 12 pieces of the reference"
     assert scanned.best[0] == 1
@@ -94,7 +94,7 @@ async def test_the_same_song_twice_is_one_song(bench: Bench) -> None:
     assert "a taste of one song" in scanned.basis
 
 
-async def test_a_calibration_job_of_a_taste_tells_every_layer_and_renders_the_best(bench: Bench) -> None:
+async def test_a_layer_scan_of_a_taste_scores_every_layer_and_renders_the_best(bench: Bench) -> None:
     tracks = {index: noise(3.5, index) for index in range(3)}
     taste = await make_taste(bench, tracks)
     calibration_jobs = bench.calibration_jobs()

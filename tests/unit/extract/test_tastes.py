@@ -85,13 +85,13 @@ async def test_a_taste_in_words_alone_runs_nothing_through_the_model(bench: Benc
     assert caught.value.reason == "TASTE_IS_WORDS"
 
 
-async def test_a_track_that_the_model_has_heard_has_its_meters_already(bench: Bench) -> None:
-    heard = await make_taste(bench, {0: noise(4.0)})
-    told = await make_taste(
+async def test_a_track_that_the_model_has_read_has_its_audio_features_already(bench: Bench) -> None:
+    read = await make_taste(bench, {0: noise(4.0)})
+    described = await make_taste(
         bench, {0: noise(4.0)}, taste_id="t-words", direction_kind=steering_pb2.DIRECTION_KIND_WORDS
     )
-    assert told.tracks[0].from_cache
-    assert told.character == heard.character
+    assert described.tracks[0].from_cache
+    assert described.character == read.character
 
 
 async def test_words_alone_count_all_clips_alike(bench: Bench) -> None:
