@@ -26,7 +26,7 @@ from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Measured, Renderer
 from resonance_extract.concepts.store import ConceptStore
-from resonance_extract.directions.statistics import Reference, TrackStatistics
+from resonance_extract.directions.statistics import ReferenceStatistics, TrackStatistics
 from resonance_extract.tastes.describer import Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
 from resonance_extract.tastes.store import TasteStore
@@ -114,7 +114,7 @@ async def keep_reference(store: ObjectStore, model: LoadedModel) -> None:
     """Puts reference statistics of noise into the store, so that a service need not compute its own."""
     stats = read_clip(model, torch.from_numpy(noise(2.0)))
     mean, variance = (one.numpy().astype(np.float32)[None] for one in (stats.mean, stats.variance))
-    reference = Reference.of_pieces(mean, variance + np.float32(1e-4))
+    reference = ReferenceStatistics.of_pieces(mean, variance + np.float32(1e-4))
     await store.put(reference_key(reference_digest(model.description.digest)), reference.to_bytes())
 
 

@@ -28,7 +28,7 @@ from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.calibration.renderings import Renderer
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.scaling import build_direction
-from resonance_extract.directions.statistics import Reference
+from resonance_extract.directions.statistics import ReferenceStatistics
 from resonance_extract.tastes.store import TasteStore
 from resonance_generate.build import open_generate
 from resonance_model.activations import read_clip
@@ -40,7 +40,7 @@ def computed(tiny: LoadedModel) -> dict[str, bytes]:
     """Stored objects: a reference of noise, and a concept of a random direction. These tests do not test how they are made."""
     stats = read_clip(tiny, torch.from_numpy(noise(2.0)))
     mean, variance = (one.numpy().astype(np.float32)[None] for one in (stats.mean, stats.variance))
-    reference = Reference.of_pieces(mean, variance + np.float32(1e-4))
+    reference = ReferenceStatistics.of_pieces(mean, variance + np.float32(1e-4))
     difference = np.random.default_rng(3).normal(size=reference.mean.shape).astype(np.float32)
     digest = tiny.description.digest
     vector = build_direction(difference, reference, model_digest=digest).to_bytes()

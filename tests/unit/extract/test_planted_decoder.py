@@ -28,7 +28,7 @@ from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Renderer
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.layer_scores import best_layers
-from resonance_extract.directions.statistics import Reference
+from resonance_extract.directions.statistics import ReferenceStatistics
 from resonance_extract.tastes.store import TasteStore
 from resonance_generate.build import open_generate
 from resonance_model.activations import read_codes
@@ -56,7 +56,7 @@ def found(planted: Planted) -> tuple[dict[str, bytes], extract_pb2.Concept]:
         codes = torch.randint(0, 64, (4, 100), generator=torch.Generator().manual_seed(1))
         stats = read_codes(planted.model, codes)
         mean, variance = (one.numpy().astype(np.float32)[None] for one in (stats.mean, stats.variance))
-        reference = Reference.of_pieces(mean, variance)
+        reference = ReferenceStatistics.of_pieces(mean, variance)
         await store.put(reference_key(reference_digest(planted.model.description.digest)), reference.to_bytes())
         references = ReferenceStore(worker, store)
         concepts = ConceptStore(worker, store, references)

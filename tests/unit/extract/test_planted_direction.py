@@ -18,7 +18,7 @@ from resonance_extract.directions.contrasts import Contrast, mean_difference, na
 from resonance_extract.directions.layer_scores import best_layers, layer_gains, layer_scores, roc_auc
 from resonance_extract.directions.mixing import IndexedTrack, Mix, clip_weights, novelty_curve
 from resonance_extract.directions.scaling import build_direction
-from resonance_extract.directions.statistics import Reference, TrackStatistics
+from resonance_extract.directions.statistics import ReferenceStatistics, TrackStatistics
 from resonance_extract.tastes.mixes import to_mix
 from resonance_model.steering.stacking import WeightedDirection, stack
 
@@ -40,8 +40,8 @@ def in_pairs(more: np.ndarray, less: np.ndarray, count: int) -> list[Contrast]: 
     return [Contrast(more=more[pair::count], less=less[pair::count]) for pair in range(count)]
 
 
-def reference(scale: float = 1.0) -> Reference:
-    return Reference(
+def reference(scale: float = 1.0) -> ReferenceStatistics:
+    return ReferenceStatistics(
         mean=np.zeros((LAYERS, HIDDEN), dtype=np.float32),
         variance=np.full((LAYERS, HIDDEN), scale**2, dtype=np.float32),
         pieces=np.zeros((0, LAYERS, HIDDEN), dtype=np.float32),

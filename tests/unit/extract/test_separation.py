@@ -8,7 +8,7 @@ import pytest
 from resonance_extract.directions.contrasts import Contrast
 from resonance_extract.directions.layer_scores import AUC_MIN, layer_scores
 from resonance_extract.directions.separation import Separation, held_out_separation
-from resonance_extract.directions.statistics import Reference
+from resonance_extract.directions.statistics import ReferenceStatistics
 
 LAYERS, HIDDEN, TAKES = 6, 64, 4
 
@@ -39,7 +39,7 @@ def test_pairs_with_nothing_in_common_are_mostly_refused_though_their_best_layer
 ) -> None:
     chance = np.random.default_rng(count)
     shape = (LAYERS, HIDDEN)
-    reference = Reference(
+    reference = ReferenceStatistics(
         mean=np.zeros(shape, np.float32), variance=np.ones(shape, np.float32), pieces=np.zeros((0, *shape), np.float32)
     )
     tried = [pairs_of(chance, count) for _ in range(100)]

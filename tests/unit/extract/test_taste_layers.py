@@ -10,13 +10,13 @@ from resonance.store.keys import given_reference_key, reference_key, taste_key
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
-from resonance_extract.directions.statistics import Reference
-from resonance_extract.tastes.layer_scan import ScannedLayers, Song, TasteLayers, held_out
+from resonance_extract.directions.statistics import ReferenceStatistics
+from resonance_extract.tastes.layer_scan import LayerScanner, ScannedLayers, TasteSong, held_out
 
 LAYERS, HIDDEN, TELLING = 4, 24, 2
 
 
-def planted(song_count: int, clip_count: int = 3, piece_count: int = 16) -> tuple[list[Song], np.ndarray]:  # type: ignore[type-arg]
+def planted(song_count: int, clip_count: int = 3, piece_count: int = 16) -> tuple[list[TasteSong], np.ndarray]:  # type: ignore[type-arg]
     """Songs that share a direction at one layer, and none at another layer, which is ten times as large."""
     chance = np.random.default_rng(1)
     scales = np.ones((LAYERS, 1))
@@ -28,7 +28,7 @@ def planted(song_count: int, clip_count: int = 3, piece_count: int = 16) -> tupl
             chance.normal(size=(1, LAYERS, HIDDEN)) + 0.3 * chance.normal(size=(clip_count, LAYERS, HIDDEN))
         ) * scales
         means[:, TELLING, 0] += 4.0
-        songs.append(Song(means=means, weights=np.full(clip_count, 1 / song_count / clip_count)))
+        songs.append(TasteSong(means=means, weights=np.full(clip_count, 1 / song_count / clip_count)))
     return songs, pieces
 
 
@@ -42,7 +42,7 @@ def test_the_layer_that_separates_songs_is_found_and_the_large_one_is_chance() -
 
 def test_songs_of_other_music_score_as_chance() -> None:
     chance = np.random.default_rng(2)
-    songs = [Song(means=chance.normal(size=(4, 1, HIDDEN)), weights=np.ones(4)) for _ in range(20)]
+    songs = [TasteSong(means=chance.normal(size=(4, 1, HIDDEN)), weights=np.ones(4)) for _ in range(20)]
     auc, separation = held_out(songs, chance.normal(size=(40, 1, HIDDEN)), is_contrast=True)
     assert auc[0] == pytest.approx(0.5, abs=0.15)
     assert abs(separation[0]) < 0.6
@@ -51,7 +51,7 @@ def test_songs_of_other_music_score_as_chance() -> None:
 async def scan(bench: Bench, taste: steering_pb2.TasteSummary) -> ScannedLayers:
     """Scans with a reference store of its own, which has no reference in memory yet."""
     references = ReferenceStore(bench.worker, bench.store)
-    return await TasteLayers(bench.worker, bench.store, references).scan(taste)
+    return await LayerScanner(bench.worker, bench.store, references).scan(taste)
 
 
 async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSummary:
@@ -59,7 +59,7 @@ async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSum
     chance, layers = np.random.default_rng(3), (await bench.references.get()).mean.shape[0]
     shape = (layers, (await bench.references.get()).mean.shape[1])
     pieces = chance.normal(size=(12, *shape)).astype(np.float32)
-    reference = Reference.of_pieces(pieces, np.ones_like(pieces))
+    reference = ReferenceStatistics.of_pieces(pieces, np.ones_like(pieces))
     await bench.store.put(reference_key(reference_digest(bench.digest)), reference.to_bytes())
     means = chance.normal(size=(count, *shape))
     means[:, 1, :2] += 4

@@ -16,7 +16,7 @@ from resonance.store.keys import given_reference_key, reference_key
 from resonance.v1 import extract_pb2
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.directions.statistics import Reference
+from resonance_extract.directions.statistics import ReferenceStatistics
 
 PROMPTS = (
     "calm piano music",
@@ -48,14 +48,14 @@ class ReferenceStore:
         self._worker = worker
         self._store = store
         self._lock = asyncio.Lock()
-        self._default: Reference | None = None
+        self._default: ReferenceStatistics | None = None
         self._digest = worker.model.description.digest
         self._default_key = reference_key(reference_digest(self._digest))
-        self._loaded: OrderedDict[str, Reference] = (
+        self._loaded: OrderedDict[str, ReferenceStatistics] = (
             OrderedDict()
         )  # of calibration jobs, by the SHA-256 of their objects
 
-    async def get(self) -> Reference:
+    async def get(self) -> ReferenceStatistics:
         """The reference in force; concurrent callers wait for one computation."""
         summary = await self._load_summary()
         async with self._lock:
@@ -82,7 +82,7 @@ class ReferenceStore:
             object_sha256=sha256,
         )
 
-    async def keep(self, reference: Reference, *, calibration_job_id: str) -> extract_pb2.ReferenceSummary:
+    async def keep(self, reference: ReferenceStatistics, *, calibration_job_id: str) -> extract_pb2.ReferenceSummary:
         """Stores statistics that a calibration job made. `put_in_force` makes them the reference."""
         data = reference.to_bytes()
         key = reference_key(sha256_hex(data))
@@ -109,7 +109,7 @@ class ReferenceStore:
             return None
         return json_format.Parse(stored.data, extract_pb2.ReferenceSummary())
 
-    async def _find_loaded(self, summary: extract_pb2.ReferenceSummary) -> Reference | None:
+    async def _find_loaded(self, summary: extract_pb2.ReferenceSummary) -> ReferenceStatistics | None:
         """The reference of a calibration job; None where its statistics are gone or damaged, and the model's own are used."""
         sha256 = summary.object_sha256
         if sha256 not in self._loaded:
@@ -117,7 +117,7 @@ class ReferenceStore:
                 stored = await self._store.get(summary.object_key)
                 if stored.sha256 != sha256:
                     raise DataLoss("another object lies under its key", reason="STATISTICS_DAMAGED")
-                self._loaded[sha256] = Reference.from_bytes(stored.data, tag=sha256[:16])
+                self._loaded[sha256] = ReferenceStatistics.from_bytes(stored.data, tag=sha256[:16])
             except (NotFound, DataLoss) as failure:
                 _log.error(
                     "the reference of a calibration job cannot be read; the model's own is used", why=failure.message
@@ -127,17 +127,17 @@ class ReferenceStore:
                 self._loaded.popitem(last=False)
         return self._loaded[sha256]
 
-    async def _load_default(self) -> Reference | None:
+    async def _load_default(self) -> ReferenceStatistics | None:
         try:
-            return Reference.from_bytes((await self._store.get(self._default_key)).data)
+            return ReferenceStatistics.from_bytes((await self._store.get(self._default_key)).data)
         except (NotFound, DataLoss):
             return None
 
-    async def _compute_default(self) -> Reference:
+    async def _compute_default(self) -> ReferenceStatistics:
         _log.info("reading the model's own takes for its reference", takes=len(PROMPTS))
         takes = await self._worker.generate(list(PROMPTS), duration_s=_DURATION_S, seed=_SEED)
         pieces = [await self._worker.read_piece(codes) for codes, _ in takes]
-        reference = Reference.of_pieces(
+        reference = ReferenceStatistics.of_pieces(
             np.stack([piece.mean for piece in pieces]), np.stack([piece.variance for piece in pieces])
         )
         await self._store.put(self._default_key, reference.to_bytes())

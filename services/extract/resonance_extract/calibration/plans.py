@@ -19,7 +19,7 @@ from resonance_extract.calibration.renderings import Measured, Renderer
 from resonance_extract.calibration.safe_range import fit_safe_range
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.layer_scores import best_layers
-from resonance_extract.tastes.layer_scan import TasteLayers
+from resonance_extract.tastes.layer_scan import LayerScanner
 from resonance_extract.tastes.store import TasteStore
 
 # The number of a concept's pairs that score a rendering; each pair costs two more readings of it.
@@ -133,7 +133,7 @@ class MeasurementPlanner:
         self._references = references
         self._worker = worker
         self._renderer = renderer
-        self._layers = TasteLayers(worker, store, references)
+        self._layers = LayerScanner(worker, store, references)
 
     async def plan(self, request: extract_pb2.StartCalibrationJobRequest) -> MeasurementPlan:
         """The plan of a request.

@@ -16,7 +16,7 @@ from resonance.v1 import extract_pb2
 from resonance_extract.activations.reference import PROMPTS, ReferenceStore
 from resonance_extract.activations.stored_music import StoredMusic, StoredPiece, load_pieces
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.directions.statistics import PieceStatistics, Reference
+from resonance_extract.directions.statistics import PieceStatistics, ReferenceStatistics
 
 CLIP_S = 4.0
 PIECES_MIN = 4
@@ -71,7 +71,7 @@ class ReferencePlan:
     async def finish(self, calibration_job: extract_pb2.CalibrationJob, results: Mapping[str, Any]) -> None:
         """Stores the reference of all pieces and writes its summary into the calibration job."""
         pieces = [await self._load_or_read(key) for key in self._parts]
-        reference = Reference.of_pieces(
+        reference = ReferenceStatistics.of_pieces(
             np.stack([piece.mean for piece in pieces]), np.stack([piece.variance for piece in pieces])
         )
         summary = await self._references.keep(reference, calibration_job_id=calibration_job.calibration_job_id)

@@ -35,7 +35,7 @@ from resonance_extract.directions.contrasts import Contrast, mean_difference, na
 from resonance_extract.directions.layer_scores import AUC_MIN, ScoredLayer, layer_gains, layer_scores
 from resonance_extract.directions.scaling import build_direction
 from resonance_extract.directions.separation import PARTS_MIN, Separation, held_out_separation
-from resonance_extract.directions.statistics import PieceStatistics, Reference
+from resonance_extract.directions.statistics import PieceStatistics, ReferenceStatistics
 from resonance_model.steering.recorder import ActivationStats
 
 Array = NDArray[np.float32]
@@ -183,7 +183,7 @@ class ConceptStore:
         self,
         request: extract_pb2.ComputeConceptRequest,
         contrasts: Sequence[Contrast],
-        reference: Reference,
+        reference: ReferenceStatistics,
         key: str,
         *,
         built_in: bool,
@@ -300,7 +300,7 @@ def _stack_means(side: Sequence[PieceStatistics]) -> Array:
 def _list_inputs(
     request: extract_pb2.ComputeConceptRequest,
     music: Sequence[tuple[list[StoredPiece], list[StoredPiece]]],
-    reference: Reference,
+    reference: ReferenceStatistics,
     made_by: str,
     model_digest: str,
     take_s: float,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from resonance_extract.directions.contrasts import Contrast, mean_difference
 from resonance_extract.directions.scaling import layer_norms
-from resonance_extract.directions.statistics import Reference
+from resonance_extract.directions.statistics import ReferenceStatistics
 
 Array = NDArray[np.float32]
 AUC_MIN = 0.6
@@ -45,7 +45,7 @@ class ScoredLayer:
     separation: float
 
 
-def layer_scores(contrasts: Sequence[Contrast], reference: Reference) -> list[ScoredLayer]:
+def layer_scores(contrasts: Sequence[Contrast], reference: ReferenceStatistics) -> list[ScoredLayer]:
     """Scores of all layers.
 
     The AUC is held out by pair: each pair is projected onto the direction of the other pairs. With one pair alone its samples are held out

@@ -75,7 +75,7 @@ class PieceStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class ReferenceStatistics:
     """Statistics of varied music inside a model: mean and variance of the layers' states over positions, `[layers, hidden]`.
 
     `pieces` are the mean states of each piece, `[pieces, layers, hidden]`, which shrunk whitening needs. `tag` names the statistics where a
@@ -88,7 +88,7 @@ class Reference:
     tag: str = ""
 
     @classmethod
-    def of_pieces(cls, means: Array, variances: Array) -> Reference:
+    def of_pieces(cls, means: Array, variances: Array) -> ReferenceStatistics:
         """Builds it from each piece's mean and variance over its positions, both `[pieces, layers, hidden]`.
 
         The variance over all positions is the mean of the variances within pieces and the variance of the pieces' means.
@@ -105,7 +105,7 @@ class Reference:
         return safetensors.numpy.save({name: getattr(self, name) for name in _REFERENCE_TENSORS})
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, tag: str = "") -> Reference:
+    def from_bytes(cls, data: bytes, *, tag: str = "") -> ReferenceStatistics:
         """Reads `to_bytes`. Raises DataLoss."""
         return cls(**_load_tensors(data, _REFERENCE_TENSORS), tag=tag)
 

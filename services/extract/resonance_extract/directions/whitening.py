@@ -6,21 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonance.errors import FailedPrecondition
-from resonance_extract.directions.statistics import Reference
+from resonance_extract.directions.statistics import ReferenceStatistics
 
 Array = NDArray[np.float32]
 PIECES_MIN = 4
 _FLOOR_SHARE = 1e-3  # of the layer's mean variance; it bounds the push along a coordinate that never varies
 
 
-def diagonal(difference: Array, reference: Reference) -> Array:
+def diagonal(difference: Array, reference: ReferenceStatistics) -> Array:
     """diag(var)^-1 d per layer, `[layers, hidden]`: Fisher's discriminant if the coordinates were independent."""
     floor = _FLOOR_SHARE * reference.variance.mean(axis=1, keepdims=True) + 1e-12
     found: Array = difference / np.maximum(reference.variance, floor)
     return found
 
 
-def shrunk(difference: Array, reference: Reference) -> Array:
+def shrunk(difference: Array, reference: ReferenceStatistics) -> Array:
     """C^-1 d per layer, `[layers, hidden]`, with C = (1 - k) S + k diag(S), S the covariance of varied pieces' means.
 
     Schäfer and Strimmer (2005, target D) derive the share k from the pieces themselves, after Ledoit and Wolf (2004). The fewer and the

@@ -25,7 +25,7 @@ from resonance_extract.activations.tracks import AnnouncedTrack, TrackCache, Tra
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.directions.mixing import IndexedTrack, clip_weights, split_half_cosine
 from resonance_extract.directions.scaling import layer_norms
-from resonance_extract.directions.statistics import Reference, TrackStatistics
+from resonance_extract.directions.statistics import ReferenceStatistics, TrackStatistics
 from resonance_extract.tastes.describer import Describer, PlaylistSound, description_notices, to_sentence
 from resonance_extract.tastes.mixes import is_contrast, mix_direction, to_mix
 from resonance_extract.tastes.sound_meter import SoundMeter
@@ -321,7 +321,10 @@ def _notices(count: int, repeats: frozenset[int]) -> list[str]:
 
 
 def _taste_digest(
-    start: extract_pb2.ExtractionStart, tracks: Sequence[AnnouncedTrack], model_digest: str, reference: Reference
+    start: extract_pb2.ExtractionStart,
+    tracks: Sequence[AnnouncedTrack],
+    model_digest: str,
+    reference: ReferenceStatistics,
 ) -> str:
     options = json_format.MessageToDict(start.options)
     parts = ["taste", model_digest, options, [[track.index, track.sound_id] for track in tracks]]

@@ -33,14 +33,14 @@ class ScannedLayers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Song:
+class TasteSong:
     """One song's clips in a taste: their means `[clips, layers, hidden]` and weights `[clips]`, all above zero."""
 
     means: Array
     weights: Array
 
 
-class TasteLayers:
+class LayerScanner:
     """Scores the layers of stored tastes, from the statistics of their tracks and the pieces of the reference in force."""
 
     def __init__(self, worker: ActivationWorker, store: ObjectStore, references: ReferenceStore) -> None:
@@ -50,7 +50,7 @@ class TasteLayers:
 
     async def scan(self, taste: steering_pb2.TasteSummary) -> ScannedLayers:
         """Scores all layers by held-out AUC, or by the norms of the taste's difference where nothing can be held out."""
-        songs, reference = await self._songs(taste), await self._references.get()
+        songs, reference = await self._load_songs(taste), await self._references.get()
         pieces = reference.pieces
         if songs is None:
             return by_norm(taste.layer_norms, "the statistics of its tracks are gone")
@@ -65,9 +65,9 @@ class TasteLayers:
         basis = f"held-out AUC of {len(songs)} songs against {len(pieces)} pieces of the reference"
         return ScannedLayers(scores=scores, basis=basis, best=tuple(best_layers(scores)), reference=reference.tag)
 
-    async def _songs(self, taste: steering_pb2.TasteSummary) -> list[Song] | None:
+    async def _load_songs(self, taste: steering_pb2.TasteSummary) -> list[TasteSong] | None:
         """The songs that count, with the same music as one song; None where a track's statistics are gone."""
-        parts: dict[str, list[Song]] = {}
+        parts: dict[str, list[TasteSong]] = {}
         for track in taste.tracks:
             weights = np.asarray(track.clip_weights, dtype=np.float64)
             if not weights.any():
@@ -76,10 +76,10 @@ class TasteLayers:
             if found is None:
                 return None
             counted = weights > 0
-            song = Song(means=found.means[counted].astype(np.float64), weights=weights[counted])
+            song = TasteSong(means=found.means[counted].astype(np.float64), weights=weights[counted])
             parts.setdefault(track.sha256, []).append(song)
         return [
-            Song(
+            TasteSong(
                 means=np.concatenate([song.means for song in songs]),
                 weights=np.concatenate([song.weights for song in songs]),
             )
@@ -87,7 +87,7 @@ class TasteLayers:
         ]
 
 
-def held_out(songs: Sequence[Song], pieces: Array, *, is_contrast: bool) -> tuple[Array, Array]:
+def held_out(songs: Sequence[TasteSong], pieces: Array, *, is_contrast: bool) -> tuple[Array, Array]:
     """AUC and separation of each layer, `[layers]`, for pieces `[pieces, layers, hidden]`.
 
     Leave-pair-out (Airola et al., Computational Statistics & Data Analysis 55, 2011): each song is compared with each piece along the

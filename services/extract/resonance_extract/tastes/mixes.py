@@ -12,7 +12,7 @@ from resonance.steering.direction import Direction
 from resonance.v1 import steering_pb2
 from resonance_extract.directions.mixing import IndexedTrack, Mix, mixed_mean
 from resonance_extract.directions.scaling import build_direction
-from resonance_extract.directions.statistics import Reference
+from resonance_extract.directions.statistics import ReferenceStatistics
 from resonance_extract.directions.whitening import diagonal, shrunk
 
 _WHITENINGS = {steering_pb2.WHITENING_DIAGONAL: diagonal, steering_pb2.WHITENING_SHRUNK: shrunk}
@@ -37,7 +37,7 @@ def is_contrast(options: steering_pb2.TasteOptions) -> bool:
 async def mix_direction(
     tracks: Sequence[IndexedTrack],
     weights: Sequence[NDArray[np.float64]],
-    reference: Reference,
+    reference: ReferenceStatistics,
     options: steering_pb2.TasteOptions,
     *,
     model_digest: str,
@@ -48,7 +48,10 @@ async def mix_direction(
 
 
 def _whiten(
-    difference: NDArray[np.float32], reference: Reference, whitening: steering_pb2.Whitening, model_digest: str
+    difference: NDArray[np.float32],
+    reference: ReferenceStatistics,
+    whitening: steering_pb2.Whitening,
+    model_digest: str,
 ) -> Direction:
     whiten = _WHITENINGS.get(whitening)
     whitened = difference if whiten is None else whiten(difference, reference)
