@@ -25,7 +25,8 @@ from resonance.v1 import extract_pb2, generate_pb2_grpc
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.calibration.renderings import Renderer
+from resonance_extract.calibration.conditions import Condition
+from resonance_extract.calibration.renderings import Measured, Renderer
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.scaling import build_direction
 from resonance_extract.directions.statistics import ReferenceStatistics
@@ -60,8 +61,16 @@ def computed(tiny: LoadedModel) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture(scope="session")
+def renderings() -> dict[tuple[str, Condition], Measured]:
+    """Renderings that several tests share: the same condition of the same vector has the same measurements."""
+    return {}
+
+
 @pytest_asyncio.fixture
-async def bench(tiny: LoadedModel, computed: dict[str, bytes]) -> AsyncIterator[Bench]:
+async def bench(
+    tiny: LoadedModel, computed: dict[str, bytes], renderings: dict[tuple[str, Condition], Measured]
+) -> AsyncIterator[Bench]:
     store = MemoryStore()
     for key, data in computed.items():
         await store.put(key, data)
@@ -77,7 +86,7 @@ async def bench(tiny: LoadedModel, computed: dict[str, bytes]) -> AsyncIterator[
         stack.callback(worker.close)
         references = ReferenceStore(worker, store)
         concepts = ConceptStore(worker, store, references, take_s=1.0)
-        renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker))
+        renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker), renderings)
         yield Bench(
             store,
             concepts,

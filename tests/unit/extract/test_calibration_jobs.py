@@ -138,6 +138,7 @@ async def test_cancelled_half_way_and_resumed_it_makes_only_what_is_missing(benc
 
 
 async def test_what_was_resumed_is_what_an_uninterrupted_run_measures(bench: Bench) -> None:
+    bench.renderer.known = None
     calibration_jobs = bench.calibration_jobs()
     started = await calibration_jobs.start(asked())
     await until(calibration_jobs, started.calibration_job_id, 3)
