@@ -217,7 +217,7 @@ async def test_a_living_owner_whose_clock_is_wrong_keeps_its_calibration_job(
 
     monkeypatch.setattr(CalibrationJobDocument, "to_bytes", an_hour_late)
     here, there = bench.calibration_jobs(lease_s=0.4), bench.calibration_jobs(lease_s=0.4)
-    bench.renderer.pause_s = 1.0
+    bench.renderer.pause_s = 0.3
     started = await here.start(asked())
     for _ in range(8):
         assert await there.take_over() == 0

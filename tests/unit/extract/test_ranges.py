@@ -90,7 +90,7 @@ async def test_tracks_without_a_range_are_not_read(bench: Bench) -> None:
 async def test_a_damaged_vector_of_chosen_seconds_is_mended(bench: Bench) -> None:
     taste = await make_taste(bench, {0: SONG}, **chosen((0, 4), (6, 9)))
     await bench.store.delete(taste.vector_key)
-    assert (await bench.tastes.whole(taste.taste_id)).vector_sha256 == taste.vector_sha256
+    assert (await bench.tastes.get_checked(taste.taste_id)).vector_sha256 == taste.vector_sha256
     assert (await bench.store.get(taste.vector_key)).sha256 == taste.vector_sha256
 
 

@@ -79,7 +79,7 @@ async def test_a_taste_in_words_alone_runs_nothing_through_the_model(bench: Benc
     assert not taste.vector_key
     assert not taste.layer_norms
     assert {key async for key in bench.store.keys("")} - before == {taste_key("t-test")}, "no track, no vector"
-    assert (await bench.tastes.whole("t-test")).character == taste.character
+    assert (await bench.tastes.get_checked("t-test")).character == taste.character
     with pytest.raises(FailedPrecondition) as caught:
         await bench.calibration_jobs().start(asked(concept="", taste_id="t-test"))
     assert caught.value.reason == "TASTE_IS_WORDS"
