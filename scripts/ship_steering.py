@@ -1,11 +1,11 @@
-"""Writes what the embedded model brings along: reference statistics, calibrated sliders, example tastes. Run after every export of weights.
+"""Writes the objects that ship with the embedded model: reference statistics, calibrated sliders, example tastes.
 
     python scripts/ship_steering.py [PLAYLISTS]
     python scripts/ship_steering.py --tastes-only
 
 PLAYLISTS is a folder of folders of audio files (`python -m model.training.examples PLAYLISTS` renders ours); each becomes a
-taste. The real system runs in this process with an empty store, and what it leaves there is what a first start would compute.
-With `--tastes-only` all stays as it is, and only the safe ranges of the shipped tastes are measured.
+taste. The script runs the real system in this process on an empty store, and copies the objects that a first start computes.
+With `--tastes-only` it keeps all objects, and measures the safe ranges of the shipped tastes alone. Run it after every export of weights.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from resonance.steering.sliders import SLIDER_NAMES
 from resonance.store import ObjectStore, open_store
 from resonance.v1 import extract_pb2, jobs_pb2
 from resonance_app.all_in_one import all_in_one
-from resonance_extract.concepts.shipped import FOLDER, digests_so_far, write_superseded
+from resonance_extract.concepts.shipped import FOLDER
 
 KEPT = ("calibrations/", "concepts/", "job-list/", "jobs/", "reference/", "tastes/", "vectors/")
 
 
 async def main(playlists: list[Path]) -> None:
     """Runs the system, makes the tastes, waits for the sliders, calibrates all of them, and copies the objects."""
-    so_far = digests_so_far()
     shutil.rmtree(FOLDER, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         settings = _settings(folder)
@@ -51,19 +50,16 @@ async def main(playlists: list[Path]) -> None:
             digest = (await client.model()).digest
         await _copy(settings, KEPT)
     (FOLDER / "made_for.json").write_text(json.dumps({"model_digest": digest}, indent=1) + "\n")
-    write_superseded(so_far)
 
 
 async def tastes_only() -> None:
-    """Runs the system with what is shipped, and adds the safe ranges of its tastes."""
-    so_far = digests_so_far()
+    """Runs the system with the shipped objects, and adds the safe ranges of its tastes."""
     tastes, at_once = sorted(path.stem for path in FOLDER.glob("tastes/*.json")), asyncio.Semaphore(3)
     with tempfile.TemporaryDirectory() as folder:
         settings = _settings(folder)
         async with all_in_one(settings, print) as running, AsyncClient(running.grpc_address) as client:
             await asyncio.gather(*(_calibrate_taste(client, taste_id, at_once) for taste_id in tastes))
         await _copy(settings, ("calibrations/",))
-    write_superseded(so_far)
 
 
 def _settings(folder: str) -> Settings:
@@ -87,7 +83,7 @@ async def _calibrate_taste(client: AsyncClient, taste_id: str, at_once: asyncio.
 
 
 async def _calibrate(client: AsyncClient, name: str, at_once: asyncio.Semaphore) -> None:
-    """A slider whose concept is not usable keeps its reason and is told."""
+    """Calibrates a slider. One whose concept is not usable keeps its reason, which is printed."""
     async with at_once:
         try:
             concept = await client.calibrate_concept(name)
@@ -95,8 +91,8 @@ async def _calibrate(client: AsyncClient, name: str, at_once: asyncio.Semaphore)
             print(f"{name}: {refusal.message}", flush=True)
             return
     limits, best = concept.calibration, max(layer.auc for layer in concept.layers)
-    told = f"{name}: safe from {limits.strength_min:g} to {limits.strength_max:g}, best held-out AUC {best:.2f}"
-    print(told, flush=True)
+    line = f"{name}: safe from {limits.strength_min:g} to {limits.strength_max:g}, best held-out AUC {best:.2f}"
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ from resonance.steering.direction import Direction
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.store import open_store
 from resonance_extract.activations.reference import ReferenceStore
-from resonance_extract.activations.statistics import Reference
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.concepts.shipped import put_shipped
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.layer_scores import best_layers
 from resonance_extract.directions.scaling import build_direction
+from resonance_extract.directions.statistics import ReferenceStatistics
 from resonance_extract.directions.whitening import diagonal
 from resonance_model.activations import read_clip
 from resonance_model.loaded_model import LoadedModel
@@ -31,7 +31,7 @@ from .kinds import NAMES
 from .playlists import TRACKS
 
 Array = NDArray[np.float32]
-Whiten = Callable[[Array, Reference], Array]
+Whiten = Callable[[Array, ReferenceStatistics], Array]
 HALVES = (1, 2, 4, 8, 12)  # tracks against as many others
 
 
@@ -47,7 +47,7 @@ class Workshop:
     best: dict[str, int]
     unusable: dict[str, str]
     halves: dict[tuple[str, int], float]
-    reference: Reference
+    reference: ReferenceStatistics
     gains: dict[str, dict[int, float]] = field(default_factory=dict)
     reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
     remaps: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
@@ -155,12 +155,12 @@ def cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float(products.mean())
 
 
-def _with_baselines(direction: Direction, reference: Reference) -> Direction:
+def _with_baselines(direction: Direction, reference: ReferenceStatistics) -> Direction:
     forms = (direction.per_layer, direction.one_to_all)
     return replace(direction, baselines=np.stack([(form * reference.mean).sum(1) for form in forms]).astype(np.float32))
 
 
-def _whitened(direction: Direction, reference: Reference) -> Direction:
+def _whitened(direction: Direction, reference: ReferenceStatistics) -> Direction:
     """The same difference of means, whitened: a stored direction is parallel to it."""
     whitened = diagonal(direction.per_layer, reference)
     return build_direction(whitened, reference, model_digest=direction.model_digest)

@@ -1,80 +1,91 @@
-"""The real extract and generate services round the tiny model, for tests of calibration jobs, concepts and tastes."""
+"""The real extract and generate services with the tiny model, for tests of calibration jobs, concepts and tastes."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from google.protobuf import json_format
 
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError
 from resonance.steering.track_ranges import is_chosen, select_stretches
 from resonance.store import ObjectStore
-from resonance.store.keys import (
-    taste_key,
-)
+from resonance.store.keys import reference_key, taste_key
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.audio_features import COLUMN_COUNT
+from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
-from resonance_extract.activations.statistics import TrackStatistics
 from resonance_extract.activations.tracks import TrackCache
 from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.calibration.conditions import Condition, Subject
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.calibration.plans import MeasurementPlanner
-from resonance_extract.calibration.renderings import Condition, Measured, Renderer, Subject
+from resonance_extract.calibration.renderings import Measured, Renderer
 from resonance_extract.concepts.store import ConceptStore
+from resonance_extract.directions.statistics import ReferenceStatistics, TrackStatistics
 from resonance_extract.tastes.describer import Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
 from resonance_extract.tastes.store import TasteStore
 from resonance_ingest.pipeline.clips import Clip, ClipShape, cut_stretches
+from resonance_model.activations import read_clip
+from resonance_model.loaded_model import LoadedModel
 
 RUNNING, COMPLETED, FAILED, CANCELLED = range(1, 5)
 
 
-@dataclass
 class CountingRenderer(Renderer):
-    """The real renderer; it counts, and can be told to wait, to fail, or to refuse a few times or (`is_full`) always."""
+    """The real renderer, which counts renderings. A test can make it wait, fail, or refuse, a few times or (`is_full`) always.
 
-    made: list[Condition] = field(default_factory=list)
-    pause_s: float = 0.0
-    fails: bool = False
-    refusals: list[ResonanceError] = field(default_factory=list)
-    is_full: bool = False
+    `known` are renderings of earlier tests by vector and condition, which have the same measurements; None renders all again.
+    """
 
-    def __init__(self, inner: Renderer) -> None:
-        self._inner, self.made, self.pause_s, self.fails, self.refusals, self.is_full = inner, [], 0.0, False, [], False
+    def __init__(self, inner: Renderer, known: dict[tuple[str, Condition], Measured]) -> None:
+        self._inner = inner
+        self.known: dict[tuple[str, Condition], Measured] | None = known
+        self.made: list[Condition] = []
+        self.pause_s = 0.0
+        self.fails = False
+        self.refusals: list[ResonanceError] = []
+        self.is_full = False
 
-    async def measured(self, condition: Condition, subject: Subject) -> Measured:
+    async def measure(self, condition: Condition, subject: Subject) -> Measured:
         await asyncio.sleep(self.pause_s)
         if self.fails:
-            raise FailedPrecondition("the test says so", reason="TOLD_TO_FAIL")
+            raise FailedPrecondition("the test says so", reason="FAILED_BY_TEST")
         if self.is_full:
             raise Overloaded("every place is taken; try again in 46 s", reason="QUEUE_FULL", retry_after_s=46.0)
         if self.refusals:
             raise self.refusals.pop()
-        found = await self._inner.measured(condition, subject)
+        name = (subject.vector_sha256, condition)
+        found = self.known.get(name) if self.known is not None else None
+        found = found or await self._inner.measure(condition, subject)
+        if self.known is not None:
+            self.known[name] = found
         self.made.append(condition)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Running services, and what calibration jobs need."""
+    """Running services, and the parts that calibration jobs need."""
 
     store: ObjectStore
     concepts: ConceptStore
     tastes: TasteStore
     renderer: CountingRenderer
-    ear: ActivationWorker
-    shelf: ReferenceStore
+    worker: ActivationWorker
+    references: ReferenceStore
     digest: str
 
-    def calibration_jobs(self, lease_s: float = 30.0, patience_s: float = 60.0) -> CalibrationJobs:
-        planner = MeasurementPlanner(self.store, self.concepts, self.tastes, self.shelf, self.ear, self.renderer)
-        return CalibrationJobs(self.store, planner, model_digest=self.digest, lease_s=lease_s, patience_s=patience_s)
+    def calibration_jobs(self, lease_s: float = 30.0, wait_s_max: float = 60.0) -> CalibrationJobs:
+        planner = MeasurementPlanner(
+            self.store, self.concepts, self.tastes, self.references, self.worker, self.renderer
+        )
+        return CalibrationJobs(self.store, planner, model_digest=self.digest, lease_s=lease_s, wait_s_max=wait_s_max)
 
 
 def noise(length_s: float, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
@@ -105,14 +116,22 @@ async def until(calibration_jobs: CalibrationJobs, calibration_job_id: str, done
                 return
 
 
+async def keep_reference(store: ObjectStore, model: LoadedModel) -> None:
+    """Puts reference statistics of noise into the store, so that a service need not compute its own."""
+    stats = read_clip(model, torch.from_numpy(noise(2.0)))
+    mean, variance = (one.numpy().astype(np.float32)[None] for one in (stats.mean, stats.variance))
+    reference = ReferenceStatistics.of_pieces(mean, variance + np.float32(1e-4))
+    await store.put(reference_key(reference_digest(model.description.digest)), reference.to_bytes())
+
+
 async def keep_taste(bench: Bench, taste_id: str, means: np.ndarray) -> extract_pb2.MusicSource:  # type: ignore[type-arg]
-    """A taste whose tracks of one clip were heard as `means` `[tracks, layers, hidden]`: the tiny codec is deaf to what music is."""
+    """A taste whose tracks of one clip have the given `means` `[tracks, layers, hidden]`: the tiny codec does not separate music."""
     cache, one = TrackCache(bench.store, model_digest=bench.digest), np.ones(1, np.float32)
     taste = steering_pb2.TasteSummary(taste_id=taste_id, model_digest=bench.digest)
     for index, mean in enumerate(means.astype(np.float32)):
         sha256 = hashlib.sha256(mean.tobytes()).hexdigest()
         taste.tracks.add(title=str(index), sha256=sha256, clip_count=1)
-        heard = TrackStatistics(
+        statistics = TrackStatistics(
             means=mean[None],
             starts_s=0 * one,
             ends_s=one,
@@ -120,7 +139,7 @@ async def keep_taste(bench: Bench, taste_id: str, means: np.ndarray) -> extract_
             meters=np.zeros((1, COLUMN_COUNT), np.float32),
             variances=np.ones_like(mean[None]),
         )
-        await cache.keep(sha256, heard)
+        await cache.keep(sha256, statistics)
     await bench.store.put(taste_key(taste_id), json_format.MessageToJson(taste).encode())
     return extract_pb2.MusicSource(taste_id=taste_id)
 
@@ -139,7 +158,7 @@ async def make_taste(
 
     plan: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
     chosen = steering_pb2.TasteOptions(**options)  # type: ignore[arg-type]
-    clips = {index: _clips_of(index, samples, chosen) for index, samples in tracks.items()}
+    clips = {index: _cut_clips(index, samples, chosen) for index, samples in tracks.items()}
     shas = {index: hashlib.sha256(samples.tobytes()).hexdigest() for index, samples in tracks.items()}
 
     async def requests() -> AsyncIterator[extract_pb2.ExtractTasteRequest]:
@@ -171,7 +190,9 @@ async def make_taste(
                     chunk = audio_pb2.AudioChunk(sample_count=len(part), data=part.astype("<f4").tobytes())
                     yield extract_pb2.ExtractTasteRequest(chunk=chunk)
 
-    extraction = Extraction(bench.ear, bench.store, bench.shelf, running_max=4, describer=describer or MeterDescriber())
+    extraction = Extraction(
+        bench.worker, bench.store, bench.references, running_max=4, describer=describer or MeterDescriber()
+    )
     faults: list[str] = []
     async for response in extraction.run(requests()):
         if response.HasField("plan"):
@@ -185,7 +206,7 @@ async def make_taste(
     raise AssertionError(faults)
 
 
-def _clips_of(index: int, samples: np.ndarray, options: steering_pb2.TasteOptions) -> tuple[Clip, ...]:  # type: ignore[type-arg]
+def _cut_clips(index: int, samples: np.ndarray, options: steering_pb2.TasteOptions) -> tuple[Clip, ...]:  # type: ignore[type-arg]
     if not is_chosen(options, index):
         return ()
     stretches = select_stretches(options, index, sample_count=len(samples), sample_rate_hz=16_000, least_s=1.0)

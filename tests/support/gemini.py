@@ -1,4 +1,4 @@
-"""A server that speaks Gemini's generateContent on loopback: it checks what the client sends and answers what a test has put in."""
+"""A loopback server of Gemini's generateContent: it checks requests and sends the answers of a test."""
 
 from __future__ import annotations
 

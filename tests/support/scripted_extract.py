@@ -1,4 +1,4 @@
-"""An ExtractService that plays by the contract without a model: it counts, remembers, and can be told to misbehave."""
+"""A scripted ExtractService without a model: it checks the protocol, counts and records clips, and fails where a test asks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, jobs_pb2, 
 
 @dataclass(kw_only=True)
 class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
-    """What it heard, by track: the digest of the samples of each clip. `cached` tracks are not asked for.
+    """An ExtractService that records the digest of each clip's samples, in `heard` by track. It does not ask for `cached` tracks.
 
-    As the real one it keeps each clip, so that an owner who takes over goes on where the one before stopped.
+    Like the real service it keeps each clip, so that another process goes on where an interrupted one stopped.
     """
 
     sample_rate_hz: int = 16_000
@@ -53,12 +53,12 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             if self.fails_with:
                 raise self.fails_with.pop(0)
             start = (await anext(requests)).start
-            async for response in self._listen(start, requests):
+            async for response in self._extract(start, requests):
                 yield response
         finally:
             self.running -= 1
 
-    async def _listen(self, start: Any, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def _extract(self, start: Any, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         wanted = [track for track in start.tracks if track.sha256 not in self.cached]
         heard = {track.index: list(self.kept.get(track.sha256, [])) for track in wanted}  # of this call alone
         plan = extract_pb2.ExtractionPlan(track_indices=list(heard), clips_known=map(len, heard.values()))
@@ -72,8 +72,8 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             if track_index in self.refused_tracks:
                 if clip_index == 0:
                     fault = jobs_pb2.Fault(reason="SILENT", message="The track is silent.")
-                    told = extract_pb2.ExtractionTrackFault(track_index=track_index, fault=fault)
-                    yield extract_pb2.ExtractTasteResponse(track_fault=told)
+                    refusal = extract_pb2.ExtractionTrackFault(track_index=track_index, fault=fault)
+                    yield extract_pb2.ExtractTasteResponse(track_fault=refusal)
                 continue
             progress = extract_pb2.ExtractionProgress(track_index=track_index, clips_done=clip_index + 1)
             yield extract_pb2.ExtractTasteResponse(progress=progress)
@@ -89,7 +89,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         yield extract_pb2.ExtractTasteResponse(taste=taste)
 
     async def _clips(self, requests: AsyncIterator[Any], heard: dict[int, list[str]]) -> AsyncIterator[tuple[int, int]]:
-        """Reads clips as the contract has them, and asserts that they are so. Fills `heard`: track -> digests of clips."""
+        """Reads clips and asserts that they follow the protocol. Fills `heard`: track -> digests of clips."""
         clip, digest, missing, sequence = None, hashlib.sha256(), 0, 0
         async for request in requests:
             if request.HasField("clip"):

@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Steering values without torch: directions, sliders, safe ranges, and options of tastes."""

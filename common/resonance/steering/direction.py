@@ -1,4 +1,4 @@
-"""A direction is a value: what a playlist or a concept adds to a model's hidden states, with + - * and a file form."""
+"""Directions as values: the vectors added to a model's hidden states, with + - * and a file form."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _FORM = "resonance-direction-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direction:
-    """What one unit of strength adds after each decoder layer of one model.
+    """The vectors that one unit of strength adds after each decoder layer of one model.
 
-    `per_layer` and `one_to_all` are float32 `[layers, hidden]`. A row's length is one standard deviation of the layer's residual along
-    it, so that a strength means the same at every layer. `one_to_all` has the same orientation at every layer.
+    `per_layer` and `one_to_all` are float32 `[layers, hidden]`. A layer's vector is one standard deviation of the layer's residual
+    along it, so that a strength means the same at every layer. `one_to_all` has the same orientation at every layer.
 
-    `baselines`, float32 `[2, layers]`, are the dot products of varied music's mean state with the rows of `per_layer` and of
-    `one_to_all`: where music lies along the direction before anybody steers. None in directions that were stored without them.
+    `baselines`, float32 `[2, layers]`, are the dot products of varied music's mean state with the vectors of `per_layer` and of
+    `one_to_all`: the position of unsteered music along the direction. None in directions that were stored without them.
 
-    Directions of one model can be added, subtracted and scaled; directions of two models refuse to meet.
+    Directions of one model can be added, subtracted and scaled; directions of two models cannot be combined.
 
     Raises:
         ValueError: the arrays differ in shape or are not finite.
@@ -76,12 +76,12 @@ class Direction:
         return self + -other
 
     def to_bytes(self) -> bytes:
-        """The direction as a safetensors file. The same direction gives the same bytes, so that its digest names it."""
+        """The direction as a safetensors file. The same direction gives the same bytes, so that a digest can name it."""
         tensors = {"per_layer": self.per_layer, "one_to_all": self.one_to_all}
         if self.baselines is not None:
             tensors["baselines"] = self.baselines
         metadata = {"form": _FORM, "model_digest": self.model_digest}
-        return _in_order(safetensors.numpy.save(tensors, metadata=metadata))
+        return _sort_header(safetensors.numpy.save(tensors, metadata=metadata))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Direction:
@@ -92,7 +92,7 @@ class Direction:
         """
         try:
             tensors = safetensors.numpy.load(data)
-            metadata = _metadata_of(data)
+            metadata = _read_metadata(data)
             if metadata.get("form") != _FORM:
                 raise ValueError(f"form {metadata.get('form')!r}")
             return cls(
@@ -105,16 +105,16 @@ class Direction:
             raise DataLoss(f"this is not a stored direction: {failure}", reason="VECTOR_DAMAGED") from failure
 
 
-def _in_order(data: bytes) -> bytes:
-    """The file with its header's keys sorted: the library writes its metadata in an order of its own, another each time."""
+def _sort_header(data: bytes) -> bytes:
+    """The file with its header's keys sorted, because the library writes its metadata in a different order each time."""
     size = int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + data[8 + size :]
 
 
-def _metadata_of(data: bytes) -> dict[str, str]:
-    """safetensors' header is a little-endian length and then JSON; `load` gives the tensors alone."""
+def _read_metadata(data: bytes) -> dict[str, str]:
+    """The metadata in the header, a little-endian length and then JSON; `safetensors.load` returns the tensors alone."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     metadata = header.get("__metadata__", {})

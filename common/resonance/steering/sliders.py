@@ -12,8 +12,8 @@ SLIDER_NAMES = (
     "emotional_tension",
 )
 
-# (more of it, less of it). The two sides of a pair differ in nothing else, so that the rest cancels in the mean; and no pair of one slider
-# says a word of another's, or the directions would share it.
+# (more of it, less of it). The two sides of a pair differ in nothing else, so that the rest cancels in the mean. No pair of one slider
+# has a word of another slider's, because their directions would share it.
 SLIDER_PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
     "energy": (
         ("energetic drums", "calm drums"),

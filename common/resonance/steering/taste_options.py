@@ -1,4 +1,4 @@
-"""How a playlist becomes a taste: what no rule of one field of `TasteOptions` can say, told at the door and again before work."""
+"""Rules of `TasteOptions` across fields, checked when a request arrives and again before its work begins."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from resonance.errors import FieldViolation, InvalidInput
 from resonance.steering.track_ranges import check_length
 from resonance.v1 import steering_pb2
 
-_TOLD_MAX = 5
+_MESSAGE_FAULTS_MAX = 5
 
 
 def check_taste_options(
     options: steering_pb2.TasteOptions, path: str = "options", *, track_count: int | None = None
 ) -> None:
-    """Raises InvalidInput where options contradict themselves or choose less than a taste needs. Fields' limits are the protos' business.
+    """Raises InvalidInput where options contradict themselves or choose less music than a taste needs.
 
-    `path` is where the options lie in the caller's request, `track_count` how many tracks there are where that is known.
+    The limits of single fields are in the protos. `path` is the options' path in the caller's request. `track_count` is the number of
+    tracks, where it is known.
     """
     faults = [
         FieldViolation(field=f"{path}.ranges[{at}]", reason="EMPTY_RANGE", message="must end after it starts")
@@ -36,6 +37,6 @@ def check_taste_options(
         message = "a playlist in words alone counts all clips alike: use mean"
         faults.append(FieldViolation(field=f"{path}.mix_mode", reason="WORDS_ALONE", message=message))
     if faults:
-        told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:_TOLD_MAX])
-        raise InvalidInput(told, violations=tuple(faults))
+        message = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:_MESSAGE_FAULTS_MAX])
+        raise InvalidInput(message, violations=tuple(faults))
     check_length(options)

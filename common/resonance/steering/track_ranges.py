@@ -1,4 +1,4 @@
-"""Which seconds of which tracks make a taste: the chosen ranges of `time_select` as stretches of samples."""
+"""Chosen ranges of tracks in `time_select`, as stretches of samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from resonance.errors import InvalidInput
 from resonance.v1 import steering_pb2
 
-# Less music than this says more about one moment than about a taste.
+# Less music than this describes one moment and not a taste.
 TASTE_S_MIN = 3.0
 
 
@@ -21,35 +21,35 @@ class Stretch:
 
 
 def is_chosen(options: steering_pb2.TasteOptions, track_index: int) -> bool:
-    """Whether anything of the track is heard; outside `time_select` everything is."""
+    """True where a part of the track is chosen. Outside `time_select` all tracks are."""
     if options.mix_mode != steering_pb2.MIX_MODE_TIME_SELECT:
         return True
     return any(one.track_index == track_index for one in options.ranges)
 
 
 def chosen_s(options: steering_pb2.TasteOptions) -> float:
-    """The seconds that the ranges hold, each second once; tracks may end before."""
+    """The seconds that the ranges hold, each second once. Tracks may end earlier."""
     indices = {one.track_index for one in options.ranges}
-    joined = [one for index in indices for one in _joined(_ranges_of(options, index))]
+    joined = [one for index in indices for one in _joined(_find_ranges(options, index))]
     return round(sum(end - start for start, end in joined), 6)
 
 
 def select_stretches(
     options: steering_pb2.TasteOptions, track_index: int, *, sample_count: int, sample_rate_hz: int, least_s: float
 ) -> tuple[Stretch, ...]:
-    """What is heard of a track of `sample_count` samples: its ranges in order, cut at its end, joined where they touch or overlap.
+    """The chosen stretches of a track of `sample_count` samples, in order; empty means the whole track.
 
-    Empty means the whole track.
+    Ranges are cut at the track's end, and joined where they touch or overlap.
 
     Raises:
         InvalidInput: a range begins after the track's end (RANGE_OUTSIDE_TRACK), or what is left of one is shorter than `least_s`
-            (RANGE_TOO_SHORT); the sentence is for the track's listener.
+            (RANGE_TOO_SHORT). The message is shown to the user.
     """
     if options.mix_mode != steering_pb2.MIX_MODE_TIME_SELECT:
         return ()
     ranges = [
         (round(start_s * sample_rate_hz), min(round(end_s * sample_rate_hz), sample_count))
-        for start_s, end_s in _ranges_of(options, track_index)
+        for start_s, end_s in _find_ranges(options, track_index)
     ]
     duration_s = sample_count / sample_rate_hz
     if outside := [start for start, _ in ranges if start >= sample_count]:
@@ -72,7 +72,7 @@ def check_length(options: steering_pb2.TasteOptions) -> None:
 
 
 def too_little(length_s: float, *, is_chosen: bool) -> InvalidInput:
-    """The refusal of less music than TASTE_S_MIN; `is_chosen` says that somebody chose the seconds."""
+    """The refusal of less music than TASTE_S_MIN. `is_chosen` says that the caller chose the ranges."""
     there = "the chosen ranges hold" if is_chosen else "there are"
     return InvalidInput(
         f"{there} {length_s:.1f} s of music{'' if is_chosen else ' here'}; a taste needs at least {TASTE_S_MIN:g} s",
@@ -80,7 +80,7 @@ def too_little(length_s: float, *, is_chosen: bool) -> InvalidInput:
     )
 
 
-def _ranges_of(options: steering_pb2.TasteOptions, track_index: int) -> list[tuple[float, float]]:
+def _find_ranges(options: steering_pb2.TasteOptions, track_index: int) -> list[tuple[float, float]]:
     return [(one.start_s, one.end_s) for one in options.ranges if one.track_index == track_index]
 
 

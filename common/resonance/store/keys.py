@@ -40,7 +40,7 @@ PREFIXES = (
     Prefix(name=VECTORS, writer="extract", readers=("generate",), kept="for good", is_recomputed=True),
     Prefix(name="tracks/", writer="extract", kept="for good", is_recomputed=True),
     Prefix(name="clips/", writer="extract", kept="until the track is whole", is_recomputed=True),
-    Prefix(name="claims/", writer="extract", kept="until the call ends"),
+    Prefix(name="track-locks/", writer="extract", kept="until the call ends"),
     Prefix(name=REFERENCE, writer="extract", kept="for good", is_recomputed=True),
     Prefix(name="given-references/", writer="extract", kept="until replaced", is_owned=True, is_shared=True),
     Prefix(name="pieces/", writer="extract", kept="for good"),
@@ -118,14 +118,14 @@ def clip_key(cache_key: str, clip_index: int) -> str:
     return f"clips/{cache_key}/{clip_index:05d}.safetensors"
 
 
-def claims_prefix(model_digest: str) -> str:
-    """The locks of calls that read tracks with one model."""
-    return f"claims/{model_digest[:16]}/"
+def track_locks_prefix(model_digest: str) -> str:
+    """The prefix of one model's track locks."""
+    return f"track-locks/{model_digest[:16]}/"
 
 
-def claim_key(model_digest: str, name: str) -> str:
-    """The tracks that one call reads (JSON); removed when it ends."""
-    return f"{claims_prefix(model_digest)}{name}.json"
+def track_lock_key(model_digest: str, name: str) -> str:
+    """The lock of one call on the tracks that it reads (JSON); removed when the call ends."""
+    return f"{track_locks_prefix(model_digest)}{name}.json"
 
 
 def reference_key(cache_key: str) -> str:

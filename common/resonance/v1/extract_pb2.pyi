@@ -177,18 +177,16 @@ class MusicPair(_message.Message):
     def __init__(self, positive: _Optional[_Union[MusicSource, _Mapping]] = ..., negative: _Optional[_Union[MusicSource, _Mapping]] = ...) -> None: ...
 
 class LayerScore(_message.Message):
-    __slots__ = ("layer", "auc", "norm", "prototype_score", "separation")
+    __slots__ = ("layer", "auc", "norm", "separation")
     LAYER_FIELD_NUMBER: _ClassVar[int]
     AUC_FIELD_NUMBER: _ClassVar[int]
     NORM_FIELD_NUMBER: _ClassVar[int]
-    PROTOTYPE_SCORE_FIELD_NUMBER: _ClassVar[int]
     SEPARATION_FIELD_NUMBER: _ClassVar[int]
     layer: int
     auc: float
     norm: float
-    prototype_score: float
     separation: float
-    def __init__(self, layer: _Optional[int] = ..., auc: _Optional[float] = ..., norm: _Optional[float] = ..., prototype_score: _Optional[float] = ..., separation: _Optional[float] = ...) -> None: ...
+    def __init__(self, layer: _Optional[int] = ..., auc: _Optional[float] = ..., norm: _Optional[float] = ..., separation: _Optional[float] = ...) -> None: ...
 
 class CalibrationPoint(_message.Message):
     __slots__ = ("strength", "rms", "clipped_share", "silent_share", "flatness", "distance_db", "passed", "failed_gates", "effect", "log_likelihood", "repetition", "failed_clips", "clip_count", "frechet_ratio", "effect_error")
@@ -233,15 +231,12 @@ class RemapPoint(_message.Message):
     def __init__(self, position: _Optional[float] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class Calibration(_message.Message):
-    __slots__ = ("strength_min", "strength_max", "points", "prototype_upper", "create_time", "remap", "window_min", "window_max", "faithful_min", "faithful_max", "reason_min", "reason_max", "is_trial")
+    __slots__ = ("strength_min", "strength_max", "points", "create_time", "remap", "faithful_min", "faithful_max", "reason_min", "reason_max", "is_trial")
     STRENGTH_MIN_FIELD_NUMBER: _ClassVar[int]
     STRENGTH_MAX_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
-    PROTOTYPE_UPPER_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     REMAP_FIELD_NUMBER: _ClassVar[int]
-    WINDOW_MIN_FIELD_NUMBER: _ClassVar[int]
-    WINDOW_MAX_FIELD_NUMBER: _ClassVar[int]
     FAITHFUL_MIN_FIELD_NUMBER: _ClassVar[int]
     FAITHFUL_MAX_FIELD_NUMBER: _ClassVar[int]
     REASON_MIN_FIELD_NUMBER: _ClassVar[int]
@@ -250,17 +245,14 @@ class Calibration(_message.Message):
     strength_min: float
     strength_max: float
     points: _containers.RepeatedCompositeFieldContainer[CalibrationPoint]
-    prototype_upper: float
     create_time: _timestamp_pb2.Timestamp
     remap: _containers.RepeatedCompositeFieldContainer[RemapPoint]
-    window_min: float
-    window_max: float
     faithful_min: float
     faithful_max: float
     reason_min: str
     reason_max: str
     is_trial: bool
-    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., prototype_upper: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., remap: _Optional[_Iterable[_Union[RemapPoint, _Mapping]]] = ..., window_min: _Optional[float] = ..., window_max: _Optional[float] = ..., faithful_min: _Optional[float] = ..., faithful_max: _Optional[float] = ..., reason_min: _Optional[str] = ..., reason_max: _Optional[str] = ..., is_trial: _Optional[bool] = ...) -> None: ...
+    def __init__(self, strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ..., points: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., remap: _Optional[_Iterable[_Union[RemapPoint, _Mapping]]] = ..., faithful_min: _Optional[float] = ..., faithful_max: _Optional[float] = ..., reason_min: _Optional[str] = ..., reason_max: _Optional[str] = ..., is_trial: _Optional[bool] = ...) -> None: ...
 
 class Separation(_message.Message):
     __slots__ = ("part_count", "auc", "chance")

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ExtractServiceStub:
-    """ExtractService runs music through the model and keeps what its layers say.
+    """ExtractService runs music through the model and turns its activations into directions.
     """
 
     def __init__(self, channel):
@@ -113,19 +113,19 @@ class ExtractServiceStub:
 
 
 class ExtractServiceServicer:
-    """ExtractService runs music through the model and keeps what its layers say.
+    """ExtractService runs music through the model and turns its activations into directions.
     """
 
     def GetExtractor(self, request, context):
-        """GetExtractor describes the model and what it wants to hear. Clips must come at its sample rate.
+        """GetExtractor describes the model and the clips that it reads. Clips must come at its sample rate.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExtractTaste(self, request_iterator, context):
-        """ExtractTaste listens to clips. The client opens with `start`, waits for `plan`, streams the clips of the tracks that the plan
-        asks for, and half-closes. The server sends progress, a fault for each track it cannot use, and at last the taste.
+        """ExtractTaste makes a taste from clips. The client opens with `start`, waits for `plan`, streams the clips of the tracks that the plan
+        asks for, and half-closes. The server sends progress, a fault for each track that it cannot use, and at last the taste.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,15 +168,15 @@ class ExtractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ScanLayers(self, request, context):
-        """ScanLayers says which layers carry a concept.
+        """ScanLayers scores the layers of a concept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StartCalibrationJob(self, request, context):
-        """StartCalibrationJob begins a calibration or a layer scan, or goes on with one that was cancelled or cut off: what was measured is not
-        measured again. It runs on without the caller.
+        """StartCalibrationJob begins a calibration, a layer scan or a reference, or resumes one that was cancelled or interrupted: measured
+        renderings are not made again. The job runs on when the client leaves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -211,7 +211,7 @@ class ExtractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetReference(self, request, context):
-        """GetReference says what tastes are taken against and what a unit of strength is measured by.
+        """GetReference describes the reference statistics, which tastes are taken against and a unit of strength is measured by.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -311,7 +311,7 @@ def add_ExtractServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExtractService:
-    """ExtractService runs music through the model and keeps what its layers say.
+    """ExtractService runs music through the model and turns its activations into directions.
     """
 
     @staticmethod

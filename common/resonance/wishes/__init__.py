@@ -1,1 +1,1 @@
-"""Refinement in words: a sentence and seven sliders in, changed sliders with an explanation out."""
+"""The wish grammar: short English wishes as slider changes, without a model or a network."""

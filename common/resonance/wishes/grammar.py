@@ -1,4 +1,4 @@
-"""The grammar: short wishes in English to slider changes, with negation, degree, halves, numbers and undo. No model, no network."""
+"""The grammar's entry: a wish as a refinement, with negation, degree, halves, numbers and undo."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from resonance.errors import InvalidInput, invalid_field
 from resonance.steering.sliders import SLIDER_NAMES
+from resonance.wishes.clauses import normalise, parse_clauses
 from resonance.wishes.lexicon import AGAIN, BACK_A_LITTLE, RESET, UNDO
-from resonance.wishes.meaning import Move, parse_moves
-from resonance.wishes.reading import clean, parse_clauses
-from resonance.wishes.refinement import LABELS, Refinement, changes_between, whole
+from resonance.wishes.moves import Move, parse_moves
+from resonance.wishes.refinement import LABELS, Refinement, changes_between, complete_sliders
 
 SOURCE = "grammar"
 EXAMPLES = "for example “more bass”, “a touch less tense”, “half the drums”, “no vocals”, “undo”"
 
 
 def refine(text: str, sliders: Mapping[str, float], previous: Mapping[str, float] | None = None) -> Refinement:
-    """The sliders as the words want them.
+    """The sliders after the wish.
 
     Args:
         text: the wish.
@@ -25,56 +25,58 @@ def refine(text: str, sliders: Mapping[str, float], previous: Mapping[str, float
         previous: the positions before the last change, for "undo" and "more of that".
 
     Raises:
-        InvalidInput: nothing of it was understood (NOT_UNDERSTOOD), or it goes back and there is nothing to go back to (NOTHING_TO_UNDO).
+        InvalidInput: no part was understood (NOT_UNDERSTOOD), or the wish is an undo without `previous` (NOTHING_TO_UNDO).
     """
-    now = whole(sliders)
-    plain = _plain(text)
+    now = complete_sliders(sliders)
+    plain = _strip_courtesy(text)
     if plain in UNDO:
-        return _undone(now, previous)
+        return _undo(now, previous)
     if plain in RESET:
-        return _moved_to(now, whole({}), "back to the middle", note="All sliders are in the middle already.")
+        return _move_to(now, complete_sliders({}), "back to the middle", note="All sliders are in the middle already.")
     if previous is not None and (plain in AGAIN or plain in BACK_A_LITTLE):
-        return _repeated(now, whole(previous), plain)
-    moves, unheard = parse_moves(parse_clauses(text))
+        return _repeat(now, complete_sliders(previous), plain)
+    moves, not_understood = parse_moves(parse_clauses(text))
     if not moves:
-        told = f"this could not be understood as a change of the sound; try it in other words, {EXAMPLES}"
-        raise invalid_field("text", "NOT_UNDERSTOOD", told)
-    return _applied(now, moves, unheard)
+        message = f"this could not be understood as a change of the sound; try it in other words, {EXAMPLES}"
+        raise invalid_field("text", "NOT_UNDERSTOOD", message)
+    return _apply(now, moves, not_understood)
 
 
 def is_about_the_past(text: str) -> bool:
-    """Whether the words go back, start over, or ask for the last change again: nobody needs a language model for that."""
-    return _plain(text) in UNDO | RESET | AGAIN | BACK_A_LITTLE
+    """True for wishes about earlier positions, such as undo, reset and "more of that". They need no language model."""
+    return _strip_courtesy(text) in UNDO | RESET | AGAIN | BACK_A_LITTLE
 
 
 # --- whole sentences
 
 
-def _undone(now: Mapping[str, float], previous: Mapping[str, float] | None) -> Refinement:
+def _undo(now: Mapping[str, float], previous: Mapping[str, float] | None) -> Refinement:
     if previous is None:
         raise InvalidInput(
             "text: there is nothing to go back to; send the positions before the last change as `previous`",
             reason="NOTHING_TO_UNDO",
         )
-    return _moved_to(now, whole(previous), "back to before", note="This is how it was before; nothing had to move.")
+    return _move_to(
+        now, complete_sliders(previous), "back to before", note="This is how it was before; nothing had to move."
+    )
 
 
-def _moved_to(now: Mapping[str, float], after: Mapping[str, float], words: str, *, note: str) -> Refinement:
+def _move_to(now: Mapping[str, float], after: Mapping[str, float], words: str, *, note: str) -> Refinement:
     changes = changes_between(now, after, dict.fromkeys(SLIDER_NAMES, words))
     return Refinement(sliders=after, changes=tuple(changes), notes=() if changes else (note,), source=SOURCE)
 
 
-def _repeated(now: Mapping[str, float], before: Mapping[str, float], plain: str) -> Refinement:
-    """The last change once more, or half of it back."""
+def _repeat(now: Mapping[str, float], before: Mapping[str, float], plain: str) -> Refinement:
+    """Applies the last change again, or takes half of it back."""
     share = 1.0 if plain in AGAIN else -0.5
     share *= 0.5 if "bit" in plain and plain in AGAIN else 1.0
-    after = {name: _held(now[name] + share * (now[name] - before[name])) for name in SLIDER_NAMES}
+    after = {name: _clip(now[name] + share * (now[name] - before[name])) for name in SLIDER_NAMES}
     note = "Nothing had changed last time, so there is nothing to do more or less of."
-    return _moved_to(now, after, plain, note=note)
+    return _move_to(now, after, plain, note=note)
 
 
-def _plain(text: str) -> str:
-    words = re.findall(r"[a-z']+", clean(text))
+def _strip_courtesy(text: str) -> str:
+    words = re.findall(r"[a-z']+", normalise(text))
     while words and words[0] in {"please", "ok", "okay", "hey"}:
         words.pop(0)
     while words and words[-1] == "please":
@@ -85,32 +87,36 @@ def _plain(text: str) -> str:
 # --- applying
 
 
-def _applied(now: Mapping[str, float], moves: Sequence[Move], unheard: tuple[str, ...]) -> Refinement:
+def _apply(now: Mapping[str, float], moves: Sequence[Move], not_understood: tuple[str, ...]) -> Refinement:
     after, words, notes = dict(now), dict[str, str](), list[str]()
     turned: set[str] = set()
     for move in moves:
         before = after[move.slider]
-        after[move.slider] = _held(_reached(move, before))
+        after[move.slider] = _clip(_compute_position(move, before))
         words[move.slider] = f"{words[move.slider]}; {move.words}" if move.slider in words else move.words
         if after[move.slider] == before:
-            notes.append(_why_not(move, before))
+            notes.append(_explain_standstill(move, before))
         else:
             turned.add(move.slider)
     changes = changes_between(now, after, words)
     still = {move.slider for move in moves} - {change.slider for change in changes}
-    notes += [_cancelled(name, now[name], words[name]) for name in SLIDER_NAMES if name in still & turned]
+    notes += [_explain_cancellation(name, now[name], words[name]) for name in SLIDER_NAMES if name in still & turned]
     return Refinement(
-        sliders=after, changes=tuple(changes), notes=tuple(dict.fromkeys(notes)), not_understood=unheard, source=SOURCE
+        sliders=after,
+        changes=tuple(changes),
+        notes=tuple(dict.fromkeys(notes)),
+        not_understood=not_understood,
+        source=SOURCE,
     )
 
 
-def _reached(move: Move, before: float) -> float:
+def _compute_position(move: Move, before: float) -> float:
     if move.how in {"keep", "liked"}:
         return before
     if move.how == "set":
         return move.value
     if move.how == "half":
-        # Half of what there is of it: on the named side of the middle the position is halved, beyond it half the way to the other end goes.
+        # On the named side of the middle the position is halved. On the other side half of the way to the other end is gone.
         return before / 2 if before * move.value > 0 else before + (-move.value - before) / 2
     if move.how == "rise":
         return before + (move.value - before) / 2
@@ -119,7 +125,7 @@ def _reached(move: Move, before: float) -> float:
     return before + move.value
 
 
-def _why_not(move: Move, before: float) -> str:
+def _explain_standstill(move: Move, before: float) -> str:
     label = LABELS[move.slider]
     if move.how == "keep":
         return f"The {label} slider stays at {before:g}, as you asked."
@@ -130,9 +136,9 @@ def _why_not(move: Move, before: float) -> str:
     return f"The {label} slider is at {before:g} already."
 
 
-def _cancelled(slider: str, position: float, words: str) -> str:
+def _explain_cancellation(slider: str, position: float, words: str) -> str:
     return f"The {LABELS[slider]} slider stays at {position:g}: what you asked for cancels out ({words})."
 
 
-def _held(value: float) -> float:
+def _clip(value: float) -> float:
     return round(min(1.0, max(-1.0, value)), 2) + 0.0

@@ -1,4 +1,4 @@
-"""What a refinement is: the sliders after it, each change with its words, and what was not understood."""
+"""Refinements: the sliders after a wish, each change with its words, and the words not understood."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One slider that was moved, and the words that moved it."""
+    """A slider that was moved, and the words that moved it."""
 
     slider: str
     before: float
@@ -30,7 +30,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:
-    """Positions in [-1, 1] by slider name, after the change. `notes` are sentences about what did not move and why."""
+    """Positions in [-1, 1] by slider name, after the change. `notes` are sentences about sliders that did not move."""
 
     sliders: Mapping[str, float]
     changes: tuple[Change, ...]
@@ -40,7 +40,7 @@ class Refinement:
 
     @property
     def explanation(self) -> str:
-        """What was done, in plain words."""
+        """The changes in plain words."""
         moved = [
             f"{LABELS[change.slider]} from {change.before:g} to {change.after:g} ({change.words})"
             for change in self.changes
@@ -52,13 +52,13 @@ class Refinement:
         return " ".join(sentences) or "All is as you asked already; nothing had to move."
 
 
-def whole(sliders: Mapping[str, float]) -> dict[str, float]:
-    """All seven positions, 0 where none is given."""
+def complete_sliders(sliders: Mapping[str, float]) -> dict[str, float]:
+    """All seven positions; an absent one is 0."""
     return {name: float(sliders.get(name, 0.0)) for name in SLIDER_NAMES}
 
 
 def changes_between(before: Mapping[str, float], after: Mapping[str, float], words: Mapping[str, str]) -> list[Change]:
-    """The sliders that differ, in their own order."""
+    """The sliders that differ, in the order of SLIDER_NAMES."""
     return [
         Change(slider=name, before=before[name], after=after[name], words=words.get(name, ""))
         for name in SLIDER_NAMES

@@ -1,1 +1,1 @@
-"""The extract service: listens to clips and prompts, and keeps what the model's layers say as directions."""
+"""The extract service: directions from the activations of clips and prompts, and their calibration."""

@@ -1,4 +1,4 @@
-"""Puts the extract service together; used by `__main__` and by the all-in-one process."""
+"""Composition root of the extract service, for `__main__` and the all-in-one process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from resonance_extract.calibration.renderings import Renderer
 from resonance_extract.concepts.shipped import put_shipped
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.gemini import Gemini, open_gemini
-from resonance_extract.refiner import Refiner
+from resonance_extract.refining.refiner import Refiner
 from resonance_extract.service import ExtractService
 from resonance_extract.tastes.describer import CarefulDescriber, Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
@@ -32,7 +32,7 @@ from resonance_extract.tastes.sweep import TasteSweeper
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 
-_MEND_EVERY_S = 60.0
+_CHECK_EVERY_S = 60.0
 _log = structlog.get_logger("extract")
 FULL_NAME = "resonance.v1.ExtractService"
 
@@ -53,27 +53,27 @@ class ExtractParts:
 async def open_extract(
     settings: Settings, store: ObjectStore, model: LoadedModel, *, prepares_sliders: bool = True
 ) -> AsyncIterator[ExtractParts]:
-    """The service; with `prepares_sliders` the sliders' concepts are computed in the background where they are missing."""
+    """Opens the service. With `prepares_sliders` a background task computes the sliders' concepts that are missing."""
     await put_shipped(store, model_digest=model.description.digest)
-    ear = ActivationWorker(model)
-    shelf = ReferenceStore(ear, store)
-    concepts = ConceptStore(ear, store, shelf)
-    tastes = TasteStore(ear, store, shelf)
+    worker = ActivationWorker(model)
+    references = ReferenceStore(worker, store)
+    concepts = ConceptStore(worker, store, references)
+    tastes = TasteStore(worker, store, references)
     gemini = open_gemini(settings)
     async with open_channel(settings.service_address("generate"), service_key=settings.service_key) as channel:
-        renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear)
-        planner = MeasurementPlanner(store, concepts, tastes, shelf, ear, renderer)
+        renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker)
+        planner = MeasurementPlanner(store, concepts, tastes, references, worker, renderer)
         calibration_jobs = CalibrationJobs(
             store, planner, model_digest=model.description.digest, lease_s=settings.job_lease_s
         )
         service = ExtractService(
             extraction=Extraction(
-                ear, store, shelf, running_max=settings.extractions_max, describer=_describer_of(gemini)
+                worker, store, references, running_max=settings.extractions_max, describer=_open_describer(gemini)
             ),
             tastes=tastes,
             concepts=concepts,
             calibration_jobs=calibration_jobs,
-            reference=shelf,
+            references=references,
             refiner=Refiner(gemini),
             info=to_model_info(model, settings),
         )
@@ -90,21 +90,21 @@ async def open_extract(
             await calibration_jobs.close()
             if gemini is not None:
                 await gemini.close()
-            await asyncio.to_thread(ear.close)
+            await asyncio.to_thread(worker.close)
 
 
 async def _keep_ready(store: ObjectStore, concepts: ConceptStore, model: LoadedModel) -> None:
-    """Computes the sliders' concepts where they are missing, at start and whenever a damaged one was set aside."""
+    """Computes missing sliders' concepts at start, and again whenever a damaged one was set aside."""
     while True:
         await concepts.prepare_sliders()
-        await asyncio.sleep(_MEND_EVERY_S)
+        await asyncio.sleep(_CHECK_EVERY_S)
         try:
             await put_shipped(store, model_digest=model.description.digest)
         except ResonanceError as failure:
-            _log.warning("what the model brings along cannot be looked after at the moment", why=failure.message)
+            _log.warning("the shipped objects cannot be checked at the moment", why=failure.message)
 
 
-def _describer_of(gemini: Gemini | None) -> Describer:
+def _open_describer(gemini: Gemini | None) -> Describer:
     if gemini is None:
         return MeterDescriber()
     from resonance_extract.tastes.gemini_describer import GeminiDescriber

@@ -1,4 +1,4 @@
-"""Gemini through google-genai: one question, one answer under a schema, within a time, and every failure one error."""
+"""Client of Gemini through google-genai: answers under a schema, a deadline, and one error for all failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Gemini:
 
         self.model = model
         self._answer_s_max = answer_s_max
-        # A client of our own, for the library does not close the connections of its own one.
+        # We pass our own HTTP client, because the library does not close the connections of its own.
         self._http = httpx.AsyncClient(timeout=answer_s_max)
         options = types.HttpOptions(
             base_url=url or None, timeout=round(1000 * answer_s_max), httpx_async_client=self._http
@@ -33,7 +33,7 @@ class Gemini:
         self._client: Any = genai.Client(api_key=api_key, vertexai=False, http_options=options)
 
     async def ask(self, parts: Sequence[str | bytes], *, instruction: str, schema: type[Answer]) -> Answer:
-        """The model's answer, checked against the schema. Raises Unavailable for every way in which there is none."""
+        """The model's answer, checked against the schema. Raises Unavailable for every failure."""
         from google.genai import errors, types
 
         config = types.GenerateContentConfig(
@@ -60,7 +60,7 @@ class Gemini:
             raise Unavailable(f"{self.model} refused: {failure.code} {failure.status}") from failure
         except ValueError as failure:
             raise Unavailable(f"{self.model} did not answer under the schema") from failure
-        except Exception as failure:  # the library has two HTTP clients with errors of their own
+        except Exception as failure:  # the library has two HTTP clients, each with its own errors
             raise Unavailable(f"{self.model} cannot be reached: {type(failure).__name__}") from failure
 
     async def close(self) -> None:

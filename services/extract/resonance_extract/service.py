@@ -1,4 +1,4 @@
-"""ExtractService on the wire: messages in, messages out, nothing else."""
+"""ExtractService on the wire: each rpc translates messages and calls one use case."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.layer_scores import best_layers
-from resonance_extract.refiner import Refiner
+from resonance_extract.refining.refiner import Refiner
 from resonance_extract.tastes.extraction import Extraction
 from resonance_extract.tastes.store import TasteStore
 
 
 class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
-    """The servicer. Each method is one use case."""
+    """The servicer of ExtractService."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         tastes: TasteStore,
         concepts: ConceptStore,
         calibration_jobs: CalibrationJobs,
-        reference: ReferenceStore,
+        references: ReferenceStore,
         refiner: Refiner,
         info: generate_pb2.ModelInfo,
     ) -> None:
@@ -38,7 +38,7 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         self._tastes = tastes
         self._concepts = concepts
         self._calibration_jobs = calibration_jobs
-        self._reference = reference
+        self._references = references
         self._refiner = refiner
         self._info = info
 
@@ -64,7 +64,7 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
     async def GetTaste(  # noqa: N802
         self, request: extract_pb2.GetTasteRequest, context: ServerContext
     ) -> extract_pb2.GetTasteResponse:
-        return extract_pb2.GetTasteResponse(taste=await self._tastes.whole(request.taste_id))
+        return extract_pb2.GetTasteResponse(taste=await self._tastes.get_checked(request.taste_id))
 
     async def DeleteTaste(  # noqa: N802
         self, request: extract_pb2.DeleteTasteRequest, context: ServerContext
@@ -87,7 +87,7 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
     async def CalibrateConcept(  # noqa: N802
         self, request: extract_pb2.CalibrateConceptRequest, context: ServerContext
     ) -> AsyncIterator[extract_pb2.CalibrateConceptResponse]:
-        """A calibration job that its caller waits for: leaving cancels it, and asking again resumes it."""
+        """Runs a calibration job while its client waits. A client that leaves cancels it; the same request resumes it."""
         wanted = extract_pb2.StartCalibrationJobRequest(
             kind=extract_pb2.CALIBRATION_JOB_KIND_RANGE,
             concept=request.name,
@@ -154,7 +154,7 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
     async def GetReference(  # noqa: N802
         self, request: extract_pb2.GetReferenceRequest, context: ServerContext
     ) -> extract_pb2.GetReferenceResponse:
-        return extract_pb2.GetReferenceResponse(reference=await self._reference.describe())
+        return extract_pb2.GetReferenceResponse(reference=await self._references.describe())
 
     async def ScanLayers(  # noqa: N802
         self, request: extract_pb2.ScanLayersRequest, context: ServerContext

@@ -1,4 +1,4 @@
-"""An extraction that breaks off goes on at its clip, and a song that two playlists share is heard once."""
+"""Resumed extractions: an interrupted one goes on at its clip, and a song that two playlists share is read once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from support.extracting import keep_reference
 from support.stores import each_store
 
 from resonance.ids import sha256_hex
@@ -24,22 +25,23 @@ Request = extract_pb2.ExtractTasteRequest
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Digests of the clips that went through the model, in order. The model itself is the real one."""
     clips: list[str] = []
-    listen = ActivationWorker.clip
+    read_clip = ActivationWorker.read_clip
 
     async def counted(self: ActivationWorker, samples: Any) -> Any:
-        found = await listen(self, samples)
+        found = await read_clip(self, samples)
         clips.append(sha256_hex(samples.tobytes()))
         return found
 
-    monkeypatch.setattr(ActivationWorker, "clip", counted)
+    monkeypatch.setattr(ActivationWorker, "read_clip", counted)
     return clips
 
 
 @asynccontextmanager
 async def serving(tiny, store, **settings: Any) -> AsyncIterator[Any]:
+    await keep_reference(store, tiny)
     server = RpcServer("127.0.0.1:0")
     address = await server.bind()
     async with open_extract(Settings(grpc_addr=address, **settings), store, tiny, prepares_sliders=False) as parts:
@@ -64,7 +66,7 @@ def sha_of(clips: list[np.ndarray]) -> str:
 async def extract(
     stub: Any, taste_id: str, tracks: list[list[Any]], stop_after: int | None = None, sha256: str | None = None
 ) -> Any:
-    """What ingest does. With `stop_after` it breaks off after so many clips were said to be heard; clips that are None are left out."""
+    """Extracts as ingest does. With `stop_after` it breaks off after so many clips of progress; clips that are None are left out."""
     call = stub.ExtractTaste()
     announced = [
         extract_pb2.ExtractionTrack(
@@ -103,22 +105,29 @@ async def send(call: Any, plan: Any, tracks: list[list[Any]]) -> None:
     await call.done_writing()
 
 
-async def test_what_was_heard_before_a_break_is_not_heard_again(tiny, store, heard: list[str]) -> None:
+async def until_released(store) -> None:
+    """Waits until the interrupted call has released its tracks."""
+    async with asyncio.timeout(10):
+        while [key async for key in store.keys("track-locks/")]:
+            await asyncio.sleep(0.01)
+
+
+async def test_clips_that_were_read_before_a_break_are_not_read_again(tiny, store, read: list[str]) -> None:
     tracks = [track(tiny, seed, 4) for seed in (1, 2)]
     async with serving(tiny, store) as stub:
         whole = (await extract(stub, "t-whole", [track(tiny, 9, 4), *tracks]))[1]
     for key in [key async for key in store.keys("tracks/")]:
         await store.delete(key)
-    heard.clear()
+    read.clear()
     for stop_after in (3, 2):  # two owners die in a row, each in another process
         async with serving(tiny, store) as stub:
             await extract(stub, "t-1", tracks, stop_after=stop_after)
-            await asyncio.sleep(0.3)
+            await until_released(store)
     async with serving(tiny, store) as stub:
         plan, taste = await extract(stub, "t-1", tracks)
     wanted = [sha256_hex(clip.tobytes()) for clips in tracks for clip in clips]
-    assert set(heard) == set(wanted)
-    assert len(heard) - len(wanted) <= 2, "each of two breaks costs at most the clip in hand"
+    assert set(read) == set(wanted)
+    assert len(read) - len(wanted) <= 2, "each of two breaks costs at most the clip in hand"
     assert len(plan.track_indices) == 0 or sum(plan.clips_known) + 4 * (2 - len(plan.track_indices)) >= 5
     assert [each.sha256 for each in taste.tracks] == [each.sha256 for each in whole.tracks[1:]]
     assert [key async for key in store.keys("clips/")] == []
@@ -131,13 +140,13 @@ async def test_a_track_in_pieces_is_the_track_in_one(tiny, store) -> None:
         for key in [key async for key in store.keys("tracks/")]:
             await store.delete(key)
         await extract(stub, "t-b", [clips], stop_after=2)
-        await asyncio.sleep(0.3)
+        await until_released(store)
         plan, pieced = await extract(stub, "t-b", [clips])
     assert plan.clips_known[0] >= 2
     assert pieced.vector_sha256 == whole.vector_sha256
 
 
-async def test_clips_that_leave_one_out_spoil_their_track_and_nothing_is_kept_under_a_wrong_name(tiny, store) -> None:
+async def test_a_missing_clip_spoils_its_track_and_no_clip_is_stored_under_a_wrong_name(tiny, store) -> None:
     clips = track(tiny, 4, 4)
     async with serving(tiny, store) as stub:
         _, whole = await extract(stub, "t-a", [clips])
@@ -152,24 +161,24 @@ async def test_clips_that_leave_one_out_spoil_their_track_and_nothing_is_kept_un
     assert again.vector_sha256 == whole.vector_sha256
 
 
-async def test_playlists_at_one_time_hear_a_song_that_they_share_once(tiny, store, heard: list[str]) -> None:
+async def test_concurrent_playlists_read_a_song_that_they_share_once(tiny, store, read: list[str]) -> None:
     shared, others = track(tiny, 5, 3), [track(tiny, seed, 1) for seed in (6, 7, 8)]
     async with serving(tiny, store) as stub:
         await asyncio.gather(*(extract(stub, f"t-{at}", [shared, other, shared]) for at, other in enumerate(others)))
-    assert len(heard) == len(set(heard)) == 6
+    assert len(read) == len(set(read)) == 6
 
 
-async def test_two_replicas_hear_a_song_once(tiny, store, heard: list[str]) -> None:
-    """Two services, each with a model, a process's worth of memory and a port of its own; what they share is the store."""
+async def test_two_replicas_read_a_song_once(tiny, store, read: list[str]) -> None:
+    """Two services, each with a model, memory and a port of its own, share the store alone."""
     shared = track(tiny, 5, 4)
     async with serving(tiny, store) as one, serving(tiny, store) as other:
         found = await asyncio.gather(extract(one, "t-a", [shared]), extract(other, "t-b", [shared]))
-    assert len(heard) == len(set(heard)) == 4
+    assert len(read) == len(set(read)) == 4
     assert found[0][1].vector_sha256 == found[1][1].vector_sha256
-    assert not [key async for key in store.keys("claims/")]
+    assert not [key async for key in store.keys("track-locks/")]
 
 
-async def test_more_extractions_than_may_be_are_refused(tiny, store) -> None:
+async def test_more_extractions_than_the_limit_are_refused(tiny, store) -> None:
     async with serving(tiny, store, extractions_max=1) as stub:
         calls = [extract(stub, f"t-{at}", [track(tiny, at, 3)]) for at in range(4)]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)

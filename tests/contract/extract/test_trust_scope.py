@@ -1,11 +1,11 @@
-"""What one key's owner says a digest stands for is believed of them alone."""
+"""Trust scopes: statistics under a digest that an owner vouches for are shared with that owner alone."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from support.extracting import noise
+from support.extracting import keep_reference, noise
 from support.stores import each_store
 
 from resonance.api_keys import ApiKeys
@@ -39,7 +39,8 @@ async def taste_of(channel: Any, taste_id: str, sha256: str, samples: np.ndarray
     raise AssertionError("no taste came")
 
 
-async def test_noise_under_the_digest_of_a_song_is_nobody_elses(tiny, store) -> None:
+async def test_noise_under_the_digest_of_a_song_stays_with_its_owner(tiny, store) -> None:
+    await keep_reference(store, tiny)
     owned = OwnedStore(store)
     settings = Settings(auth="on", service_key=SERVICE_KEY)
     (ada, _), (mallory, _) = [await ApiKeys(owned).issue(name) for name in ("Ada", "Mallory")]

@@ -273,7 +273,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
 
     async def GetCalibrationJob(self, request, context):
         if request.calibration_job_id not in self._calibration_jobs:
-            raise NotFound(f"there is no calibration job {request.calibration_job_id}", reason="NO_SUCH_STUDY")
+            raise NotFound(f"there is no calibration job {request.calibration_job_id}", reason="NO_SUCH_CALIBRATION_JOB")
         return extract_pb2.GetCalibrationJobResponse(calibration_job=self._calibration_jobs[request.calibration_job_id])
 
     async def WatchCalibrationJob(self, request, context):
@@ -333,7 +333,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
 
     async def GetReference(self, request, context):
         return extract_pb2.GetReferenceResponse(
-            reference=extract_pb2.ReferenceSummary(model_digest="d", source="own_takes", piece_count=12)
+            reference=extract_pb2.ReferenceSummary(model_digest="d", source="model_takes", piece_count=12)
         )
 
     async def ScanLayers(self, request, context):

@@ -67,7 +67,7 @@ async def test_a_tastes_calibration_can_be_read(gateway: Gateway) -> None:
 
 
 async def test_a_reference_is_described_and_made_anew_of_music(gateway: Gateway) -> None:
-    assert (await gateway.http.get("/v1/reference")).json()["source"] == "own_takes"
+    assert (await gateway.http.get("/v1/reference")).json()["source"] == "model_takes"
     body = {"music": [{"taste_id": "t-one"}, {"take_id": "mine"}], "prompts": ["jazz"]}
     answer = await gateway.http.post("/v1/reference", json=body)
     assert (answer.status_code, answer.json()["kind"], answer.json()["progress"]["total"]) == (202, "reference", 4)

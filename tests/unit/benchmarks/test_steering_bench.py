@@ -15,8 +15,8 @@ from benchmarks.steering.sizes import PROMPTS, SIZES, Size
 from resonance.steering.sliders import SLIDER_NAMES, SLIDER_PAIRS
 from resonance.v1 import generate_pb2, steering_pb2
 from resonance_extract.activations.reference import PROMPTS as REFERENCE_PROMPTS
+from resonance_extract.calibration.conditions import PROMPTS as CALIBRATION_PROMPTS
 from resonance_extract.calibration.frechet import frechet, frechet_ratio
-from resonance_extract.calibration.plans import PROMPTS as CALIBRATION_PROMPTS
 
 
 def test_no_prompt_of_the_bench_made_or_calibrated_a_direction() -> None:

@@ -27,7 +27,7 @@ def test_addition_commutes(one: Direction, other: Direction) -> None:
 
 
 @given(directions)
-def test_a_direction_less_itself_and_times_zero_is_nothing(one: Direction) -> None:
+def test_a_direction_less_itself_and_times_zero_is_zero(one: Direction) -> None:
     assert not (one - one).per_layer.any()
     assert not (one * 0.0).one_to_all.any()
 

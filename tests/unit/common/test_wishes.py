@@ -1,4 +1,4 @@
-"""Words to sliders by the grammar: a table of phrasings, what moves nothing and says why, and what is refused."""
+"""The wish grammar: a table of phrasings, wishes that move nothing and say why, and wishes that are refused."""
 
 from __future__ import annotations
 
@@ -221,13 +221,13 @@ def test_there_are_at_least_sixty_phrasings() -> None:
 
 
 @pytest.mark.parametrize("text", ["tension at zero", "energy to zero", "set the bass to 0"])
-def test_zero_as_a_place_is_the_middle(text: str) -> None:
+def test_zero_as_a_position_is_the_middle(text: str) -> None:
     (change,) = refine(text, dict.fromkeys(SLIDER_NAMES, 0.7)).changes
     assert change.after == 0.0
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("keep the tempo", "tempo slider stays at 0"),
         ("don't change the bass", "bass slider stays at 0.4"),
@@ -244,10 +244,10 @@ def test_zero_as_a_place_is_the_middle(text: str) -> None:
         ("that's enough bass", "bass slider stays at 0.4"),
     ],
 )
-def test_where_nothing_moves_the_reason_is_said(text: str, said: str) -> None:
+def test_where_nothing_moves_the_reason_is_given(text: str, reason: str) -> None:
     found = refine(text, NOW)
     assert not found.changes
-    assert said in found.explanation
+    assert reason in found.explanation
 
 
 @pytest.mark.parametrize(
@@ -289,13 +289,13 @@ def test_a_wish_beside_praise_or_in_its_words_is_a_wish(text: str, expected: dic
     assert not found.not_understood
 
 
-def test_wishes_that_cancel_each_other_out_are_told() -> None:
+def test_wishes_that_cancel_each_other_out_are_explained() -> None:
     found = refine("more bass, less bass", NOW)
     assert not found.changes
     assert found.explanation == "The bass slider stays at 0.4: what you asked for cancels out (more bass; less bass)."
 
 
-def test_an_end_is_told_and_not_passed() -> None:
+def test_an_end_is_explained_and_not_passed() -> None:
     found = refine("more bass", {"bass_resonance": 1.0})
     assert not found.changes
     assert "upper end" in found.explanation
@@ -312,7 +312,7 @@ def test_an_end_is_told_and_not_passed() -> None:
         *("more or less bass", "never mind the bass", "don't ruin the calm", "the bass is not great", "I love it"),
     ],
 )
-def test_words_that_say_nothing_are_refused_and_never_pass_in_silence(text: str) -> None:
+def test_words_without_a_meaning_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         refine(text, NOW)
     assert caught.value.reason == "NOT_UNDERSTOOD"
@@ -325,14 +325,14 @@ def test_going_back_from_nowhere_is_refused_by_name() -> None:
     assert caught.value.reason == "NOTHING_TO_UNDO"
 
 
-def test_what_was_not_understood_beside_what_was_is_told() -> None:
+def test_words_not_understood_are_reported_beside_the_others() -> None:
     found = refine("more bass with banjo", NOW)
     assert found.not_understood == ("banjo",)
     assert "banjo" in found.explanation
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "part"),
     [
         ("more energy, purple bass", "purple bass"),
         ("more energy and discombobulate the singing", "discombobulate the singing"),
@@ -343,11 +343,11 @@ def test_what_was_not_understood_beside_what_was_is_told() -> None:
         ("more energy, but not at the cost of bass", "not at the cost of bass"),
     ],
 )
-def test_a_part_that_says_nothing_is_told_and_moves_nothing(text: str, told: str) -> None:
+def test_a_part_without_a_meaning_is_reported_and_moves_nothing(text: str, part: str) -> None:
     found = refine(text, {})
     assert [change.slider for change in found.changes] == ["energy"]
-    assert told in found.not_understood
-    assert told in found.explanation
+    assert part in found.not_understood
+    assert part in found.explanation
 
 
 @pytest.mark.parametrize("words", [("more", "less"), ("louder", "quieter"), ("increase", "decrease")])
@@ -358,7 +358,7 @@ def test_opposite_words_move_opposite_ways(words: tuple[str, str]) -> None:
         assert up[0].after == -down[0].after > 0
 
 
-def test_moves_that_cancel_each_other_out_are_told_beside_what_moved() -> None:
+def test_moves_that_cancel_each_other_out_are_explained_beside_the_others() -> None:
     found = refine("make it faster and slower", {})
     assert found.changes == ()
     assert "cancels out" in found.explanation

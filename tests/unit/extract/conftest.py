@@ -24,11 +24,12 @@ from resonance.store.keys import (
 from resonance.v1 import extract_pb2, generate_pb2_grpc
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
-from resonance_extract.activations.statistics import Reference
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.calibration.renderings import Renderer
+from resonance_extract.calibration.conditions import Condition
+from resonance_extract.calibration.renderings import Measured, Renderer
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.scaling import build_direction
+from resonance_extract.directions.statistics import ReferenceStatistics
 from resonance_extract.tastes.store import TasteStore
 from resonance_generate.build import open_generate
 from resonance_model.activations import read_clip
@@ -37,11 +38,10 @@ from resonance_model.loaded_model import LoadedModel
 
 @pytest.fixture(scope="session")
 def computed(tiny: LoadedModel) -> dict[str, bytes]:
-    """A reference that was heard from noise, and a concept of a random direction: how they are made is not what is tested here."""
-    heard = read_clip(tiny, torch.from_numpy(noise(2.0)))
-    reference = Reference(
-        mean=heard.mean.numpy().astype(np.float32), variance=heard.variance.numpy().astype(np.float32) + 1e-4
-    )
+    """Stored objects: a reference of noise, and a concept of a random direction. These tests do not test how they are made."""
+    stats = read_clip(tiny, torch.from_numpy(noise(2.0)))
+    mean, variance = (one.numpy().astype(np.float32)[None] for one in (stats.mean, stats.variance))
+    reference = ReferenceStatistics.of_pieces(mean, variance + np.float32(1e-4))
     difference = np.random.default_rng(3).normal(size=reference.mean.shape).astype(np.float32)
     digest = tiny.description.digest
     vector = build_direction(difference, reference, model_digest=digest).to_bytes()
@@ -61,8 +61,16 @@ def computed(tiny: LoadedModel) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture(scope="session")
+def renderings() -> dict[tuple[str, Condition], Measured]:
+    """Renderings that several tests share: the same condition of the same vector has the same measurements."""
+    return {}
+
+
 @pytest_asyncio.fixture
-async def bench(tiny: LoadedModel, computed: dict[str, bytes]) -> AsyncIterator[Bench]:
+async def bench(
+    tiny: LoadedModel, computed: dict[str, bytes], renderings: dict[tuple[str, Condition], Measured]
+) -> AsyncIterator[Bench]:
     store = MemoryStore()
     for key, data in computed.items():
         await store.put(key, data)
@@ -74,9 +82,17 @@ async def bench(tiny: LoadedModel, computed: dict[str, bytes]) -> AsyncIterator[
         await server.start()
         stack.push_async_callback(server.stop, 0)
         channel = await stack.enter_async_context(open_channel(settings.grpc_addr))
-        ear = ActivationWorker(tiny)
-        stack.callback(ear.close)
-        shelf = ReferenceStore(ear, store)
-        concepts = ConceptStore(ear, store, shelf)
-        renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear))
-        yield Bench(store, concepts, TasteStore(ear, store, shelf), renderer, ear, shelf, tiny.description.digest)
+        worker = ActivationWorker(tiny)
+        stack.callback(worker.close)
+        references = ReferenceStore(worker, store)
+        concepts = ConceptStore(worker, store, references, take_s=1.0)
+        renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker), renderings)
+        yield Bench(
+            store,
+            concepts,
+            TasteStore(worker, store, references),
+            renderer,
+            worker,
+            references,
+            tiny.description.digest,
+        )

@@ -1,4 +1,4 @@
-"""From renderings to a safe range, its remap and the first prototype's figures; gates that noise and held tones no longer pass."""
+"""Safe ranges and remaps from renderings, and the gates that noise and held tones fail."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from resonance.store.keys import taste_calibration_key
 from resonance.v1 import extract_pb2, steering_pb2
-from resonance_extract.calibration.quality import Levels, Quality, failed_gates, measure
+from resonance_extract.calibration.conditions import SEED, Condition
+from resonance_extract.calibration.quality import Quality, failed_gates, measure
 from resonance_extract.calibration.remap import STEP_SHARE_MAX, EffectPoint, fit_remap, isotonic
-from resonance_extract.calibration.renderings import SEED, Condition, Measured
+from resonance_extract.calibration.renderings import Measured
 from resonance_extract.calibration.safe_range import fit_safe_range, remap_from
 from resonance_extract.concepts.shipped import FOLDER
+from resonance_extract.directions.statistics import Levels
 
 GOOD = Quality(
     rms=0.1, clipped_share=0.0, silent_share=0.0, flatness=0.01, distance_db=0.0, repetition=0.2, log_likelihood=-4.0
@@ -42,14 +44,11 @@ def test_the_range_ends_before_the_first_strength_that_fails_on_each_side() -> N
     assert by_strength[2.0] == ["silence"]
     assert by_strength[-3.0] == ["likelihood"]
     assert by_strength[3.0] == []
-    assert found.prototype_upper == 3.2
 
 
-def test_the_first_prototypes_window_passes_what_the_gates_do_not() -> None:
+def test_noise_at_the_right_level_ends_the_range() -> None:
     found = fit_safe_range(measured({1.0: 1.0, 2.0: 2.0}, {2.0: {"flatness": 0.9}}))
     assert found.strength_max == 1.0
-    assert found.window_max == 2.0
-    assert found.prototype_upper == 3.2, "of vectors of norm 1, whatever ours is"
 
 
 def test_the_range_ends_where_more_strength_has_no_more_effect() -> None:
@@ -66,14 +65,14 @@ def test_effects_that_waver_end_the_range_where_their_monotone_fit_ends() -> Non
     assert found.reason_max == "every strength that was tried holds"
 
 
-def test_an_effect_within_chance_is_said_to_be_none() -> None:
-    cells = measured({1.0: 0.1, -1.0: -4.0}, {})
+def test_an_effect_within_chance_is_reported_as_none() -> None:
+    results = measured({1.0: 0.1, -1.0: -4.0}, {})
     for prompt, reading in (("one", 7.0), ("two", 3.1)):
         wavering = Condition(prompt=prompt, strength=1.0, clip_s=1.0)
-        cells[wavering] = replace(cells[wavering], reading=reading)
-    found = fit_safe_range(cells)
+        results[wavering] = replace(results[wavering], reading=reading)
+    found = fit_safe_range(results)
     assert found.strength_max == 1.0
-    assert found.reason_max == "every strength that was tried holds; the model hears no effect"
+    assert found.reason_max == "every strength that was tried holds; no effect stands out from chance"
     assert found.reason_min == "every strength that was tried holds"
     (point,) = (one for one in found.points if one.strength == 1.0)
     assert point.effect_error == pytest.approx(1.95)
@@ -82,13 +81,17 @@ def test_an_effect_within_chance_is_said_to_be_none() -> None:
 def test_effects_that_turn_round_are_no_effect_and_no_fault() -> None:
     found = fit_safe_range(measured({0.5: 0.3, 1.0: -0.5, -0.5: -0.3, -1.0: 0.3}, {}))
     assert (found.strength_min, found.strength_max) == (-1.0, 1.0)
-    assert found.reason_min == found.reason_max == "every strength that was tried holds; the model hears no effect"
+    assert (
+        found.reason_min == found.reason_max == "every strength that was tried holds; no effect stands out from chance"
+    )
 
 
 def test_pushed_towards_a_quiet_playlist_music_may_be_as_quiet_as_its_tracks() -> None:
-    cells = measured({-1.0: -1.0, 1.0: 1.0, 2.0: 2.0}, {-1.0: {"rms": 0.015}, 1.0: {"rms": 0.015}, 2.0: {"rms": 0.01}})
-    assert fit_safe_range(cells).reason_max == "closed: at 1 2 of 2 clips break (rms)"
-    found = fit_safe_range(cells, own=Levels(quietest=0.012, loudest=0.05))
+    results = measured(
+        {-1.0: -1.0, 1.0: 1.0, 2.0: 2.0}, {-1.0: {"rms": 0.015}, 1.0: {"rms": 0.015}, 2.0: {"rms": 0.01}}
+    )
+    assert fit_safe_range(results).reason_max == "closed: at 1 2 of 2 clips break (rms)"
+    found = fit_safe_range(results, own=Levels(quietest=0.012, loudest=0.05))
     assert (found.strength_min, found.strength_max) == (0.0, 1.0), "and away from it no quieter than before"
     assert found.reason_max == "at 2 2 of 2 clips break (rms)"
     loud = measured({1.0: 1.0}, {1.0: {"rms": 0.5}})
@@ -97,11 +100,11 @@ def test_pushed_towards_a_quiet_playlist_music_may_be_as_quiet_as_its_tracks() -
 
 
 def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:
-    cells = measured({1.0: 1.0, 2.0: 2.0}, {})
+    results = measured({1.0: 1.0, 2.0: 2.0}, {})
     for prompt, silent_share in (("one", 0.7), ("two", 0.0)):
         hurt = Condition(prompt=prompt, strength=2.0, clip_s=1.0)
-        cells[hurt] = replace(cells[hurt], quality=replace(GOOD, silent_share=silent_share))
-    found = fit_safe_range(cells)
+        results[hurt] = replace(results[hurt], quality=replace(GOOD, silent_share=silent_share))
+    found = fit_safe_range(results)
     (point,) = (one for one in found.points if one.strength == 2.0)
     assert (point.failed_clips, point.clip_count, list(point.failed_gates)) == (1, 2, ["single_clips"])
     assert found.strength_max == 1.0
@@ -109,15 +112,15 @@ def test_one_broken_clip_ends_the_range_though_the_mean_holds() -> None:
 
 
 def test_one_clip_that_breaks_where_none_does_farther_out_is_chance() -> None:
-    cells = measured({1.0: 1.0, 2.0: 2.0, 3.0: 3.0}, {})
+    results = measured({1.0: 1.0, 2.0: 2.0, 3.0: 3.0}, {})
     hurt = Condition(prompt="one", strength=1.0, clip_s=1.0)
-    cells[hurt] = replace(cells[hurt], quality=replace(GOOD, silent_share=0.7))
-    assert fit_safe_range(cells).strength_max == 3.0
+    results[hurt] = replace(results[hurt], quality=replace(GOOD, silent_share=0.7))
+    assert fit_safe_range(results).strength_max == 3.0
     farther = Condition(prompt="two", strength=2.0, clip_s=1.0)
-    cells[farther] = replace(cells[farther], quality=replace(GOOD, silent_share=0.7))
-    assert fit_safe_range(cells).strength_max == 3.0, "other clips, and none at three times the strength"
-    cells[replace(hurt, strength=3.0)] = replace(cells[farther])
-    assert fit_safe_range(cells).strength_max == 0.0, "from there on always one is no chance"
+    results[farther] = replace(results[farther], quality=replace(GOOD, silent_share=0.7))
+    assert fit_safe_range(results).strength_max == 3.0, "other clips, and none at three times the strength"
+    results[replace(hurt, strength=3.0)] = replace(results[farther])
+    assert fit_safe_range(results).strength_max == 0.0, "from there on always one is no chance"
 
 
 def test_a_side_that_breaks_at_once_is_closed_and_says_why() -> None:
@@ -129,29 +132,29 @@ def test_a_side_that_breaks_at_once_is_closed_and_says_why() -> None:
 
 def test_the_faithful_part_ends_where_the_spectra_leave_the_unsteered_ones() -> None:
     chance = np.random.default_rng(0)
-    cells: dict[Condition, Measured] = {}
+    results: dict[Condition, Measured] = {}
     for prompt in "abcdefgh":
         for seed in (SEED, SEED + 1):
             shape = chance.normal(size=32).tolist()
             plain = Condition(prompt=prompt, strength=0.0, clip_s=1.0, seed=seed)
-            cells[plain] = Measured(quality=GOOD, reading=0.0, shape=shape)
+            results[plain] = Measured(quality=GOOD, reading=0.0, shape=shape)
             for strength, moved in ((1.0, 0.01), (2.0, 4.0)) if seed == SEED else ():
                 steered = Condition(prompt=prompt, strength=strength, clip_s=1.0)
                 moved_shape = [value + moved for value in shape]
-                cells[steered] = Measured(quality=GOOD, reading=strength, shape=moved_shape)
-    found = fit_safe_range(cells)
+                results[steered] = Measured(quality=GOOD, reading=strength, shape=moved_shape)
+    found = fit_safe_range(results)
     ratios = {point.strength: point.frechet_ratio for point in found.points}
     assert ratios[0.0] == pytest.approx(1.0)
     assert ratios[1.0] <= 1.25 < ratios[2.0]
     assert (found.strength_max, found.faithful_max, found.faithful_min) == (2.0, 1.0, 0.0)
 
 
-def test_effects_are_paired_with_the_twin_of_the_same_prompt() -> None:
+def test_effects_are_paired_with_the_baseline_of_the_same_prompt() -> None:
     found = fit_safe_range(measured({1.0: 0.75}, {}))
     assert [point.effect for point in found.points] == [0.0, 0.75]
 
 
-def heard(strengths: list[float], effects: list[float], error: float = 0.0) -> list[EffectPoint]:
+def points(strengths: list[float], effects: list[float], error: float = 0.0) -> list[EffectPoint]:
     pairs = zip(strengths, effects, strict=True)
     return [EffectPoint(strength=strength, effect=effect, error=error) for strength, effect in pairs]
 
@@ -159,7 +162,7 @@ def heard(strengths: list[float], effects: list[float], error: float = 0.0) -> l
 def test_equal_steps_of_the_slider_have_equal_effects_where_they_are_known_exactly() -> None:
     strengths = [0.75, 1.5, 2.25, 3.0]
     effects = [0.8, 1.3, 1.7, 2.0]  # most of it comes early
-    knots = fit_remap(heard(strengths, effects), low=0.0, high=3.0)
+    knots = fit_remap(points(strengths, effects), low=0.0, high=3.0)
     positions, mapped = zip(*knots, strict=True)
     for place in (0.25, 0.5, 0.75, 1.0):
         strength = float(np.interp(place, positions, mapped))
@@ -168,14 +171,14 @@ def test_equal_steps_of_the_slider_have_equal_effects_where_they_are_known_exact
 
 def test_a_side_whose_end_does_not_stand_out_from_chance_is_a_straight_line() -> None:
     strengths, effects = [0.5, 1.0, 1.5], [0.0018, -0.0005, 0.0196]
-    assert fit_remap(heard(strengths, effects, 0.0169), low=0.0, high=1.5)[2:] == [(1.0, 1.5)]
-    assert len(fit_remap(heard(strengths, effects, 0.0005), low=0.0, high=1.5)[2:]) == 3
+    assert fit_remap(points(strengths, effects, 0.0169), low=0.0, high=1.5)[2:] == [(1.0, 1.5)]
+    assert len(fit_remap(points(strengths, effects, 0.0005), low=0.0, high=1.5)[2:]) == 3
 
 
 def test_a_remap_departs_from_the_straight_line_by_what_is_more_than_noise() -> None:
     strengths, effects = [1.0, 2.0, 3.0], [1.0, 1.6, 2.0]
     straight, exact = 1 / 3, 0.5
-    places = [fit_remap(heard(strengths, effects, error), low=0.0, high=3.0)[2][0] for error in (0.0, 0.1, 0.2, 0.5)]
+    places = [fit_remap(points(strengths, effects, error), low=0.0, high=3.0)[2][0] for error in (0.0, 0.1, 0.2, 0.5)]
     assert places[0] == pytest.approx(exact)
     # (2/3 of an effect of 2 is 1.333: departures 0.333 and 0.267; noise 2 error^2 and their shares of the end's)
     share = 1 - (2 + 1 / 9 + 4 / 9) * 0.1**2 / (0.3333**2 + 0.2667**2)
@@ -185,15 +188,15 @@ def test_a_remap_departs_from_the_straight_line_by_what_is_more_than_noise() -> 
 
 
 def test_no_step_of_the_slider_moves_the_strength_by_more_than_twice_its_share() -> None:
-    knots = fit_remap(heard([0.5, 1.0, 1.5], [0.001, 0.002, 2.0], 0.0), low=0.0, high=1.5)
+    knots = fit_remap(points([0.5, 1.0, 1.5], [0.001, 0.002, 2.0], 0.0), low=0.0, high=1.5)
     positions, strengths = (np.array(column) for column in zip(*knots[1:], strict=True))
     steps = np.diff(strengths) / 1.5 / np.diff(positions)
     assert steps.max() == pytest.approx(STEP_SHARE_MAX)
 
 
 def test_a_closed_side_stays_closed_and_no_effect_is_a_straight_line() -> None:
-    assert fit_remap(heard([-1.0, 1.0], [-1.0, 1.0]), low=0.0, high=1.0)[0] == (-1.0, 0.0)
-    assert fit_remap(heard([1.0, 2.0], [-0.5, -1.0]), low=0.0, high=2.0)[-1] == (1.0, 2.0)
+    assert fit_remap(points([-1.0, 1.0], [-1.0, 1.0]), low=0.0, high=1.0)[0] == (-1.0, 0.0)
+    assert fit_remap(points([1.0, 2.0], [-0.5, -1.0]), low=0.0, high=2.0)[-1] == (1.0, 2.0)
 
 
 EFFECTS = st.lists(st.floats(-3, 3), min_size=3, max_size=3)
@@ -201,7 +204,7 @@ EFFECTS = st.lists(st.floats(-3, 3), min_size=3, max_size=3)
 
 @given(EFFECTS, EFFECTS, st.floats(0, 1))
 def test_a_remap_never_turns_back_and_keeps_the_ends(up: list[float], down: list[float], error: float) -> None:
-    effects = heard([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], [*down, *up], error)
+    effects = points([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], [*down, *up], error)
     knots = fit_remap(effects, low=-2.0, high=3.0)
     positions, strengths = zip(*knots, strict=True)
     assert (positions[0], positions[-1]) == (-1.0, 1.0)

@@ -1,4 +1,4 @@
-"""Calibration jobs beside others: listeners who take every place, callers who come and go, and processes whose clocks differ."""
+"""Calibration jobs beside other work: listeners in every slot, callers who leave, and processes whose clocks differ."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from resonance.store.owned import OwnedStore
 from resonance.store.protocol import StoredObject
 from resonance_extract.calibration.backoff import Backoff
 from resonance_extract.calibration.job_document import CalibrationJobDocument
-from resonance_extract.calibration.jobs import STUDIES_RUNNING_MAX, CalibrationJobs
+from resonance_extract.calibration.jobs import CALIBRATION_JOBS_RUNNING_MAX, CalibrationJobs
 
 
 async def settled(calibration_jobs: CalibrationJobs, calibration_job_id: str, *, waiting: str) -> None:
@@ -25,7 +25,7 @@ async def settled(calibration_jobs: CalibrationJobs, calibration_job_id: str, *,
             await asyncio.sleep(0.02)
 
 
-async def test_a_calibration_job_waits_while_others_have_every_place_and_while_generate_is_away(bench: Bench) -> None:
+async def test_a_calibration_job_waits_while_every_slot_is_taken_and_while_generate_is_away(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     bench.renderer.refusals = [
         Unavailable("connection refused", retry_after_s=0.0),
@@ -56,8 +56,8 @@ async def test_a_calibration_job_waits_while_the_store_is_away(bench: Bench, mon
     assert (calibration_job.state, calibration_job.error.message, len(bench.renderer.made)) == (COMPLETED, "", 8)
 
 
-async def test_patience_has_an_end_and_its_fault_is_the_refusal(bench: Bench) -> None:
-    calibration_jobs = bench.calibration_jobs(patience_s=0.3)
+async def test_waiting_has_an_end_and_its_fault_is_the_refusal(bench: Bench) -> None:
+    calibration_jobs = bench.calibration_jobs(wait_s_max=0.3)
     bench.renderer.is_full = True
     calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(asked())).calibration_job_id)
     assert (calibration_job.state, calibration_job.error.reason) == (FAILED, "QUEUE_FULL")
@@ -72,7 +72,7 @@ async def test_cancelling_one_that_waits_takes_effect_at_once(bench: Bench) -> N
         assert (await calibration_jobs.cancel(started.calibration_job_id)).state == CANCELLED
 
 
-async def test_cancelled_through_another_process_the_one_that_waits_lets_go(bench: Bench) -> None:
+async def test_a_waiting_job_stops_when_another_process_cancels_it(bench: Bench) -> None:
     here, there = bench.calibration_jobs(lease_s=0.4), bench.calibration_jobs(lease_s=0.4)
     bench.renderer.is_full = True
     started = await here.start(asked())
@@ -81,23 +81,23 @@ async def test_cancelled_through_another_process_the_one_that_waits_lets_go(benc
     await asyncio.sleep(0.4)
     bench.renderer.is_full = False
     calibration_job = await finished(there, (await there.start(asked())).calibration_job_id)
-    assert (calibration_job.state, len(bench.renderer.made)) == (COMPLETED, 8), "nobody else renders the same"
+    assert (calibration_job.state, len(bench.renderer.made)) == (COMPLETED, 8), "no other process renders the same"
 
 
-def test_patience_keeps_to_what_it_is_told_and_begins_anew_with_progress() -> None:
+def test_a_backoff_follows_the_retry_times_and_restarts_with_progress() -> None:
     now = [0.0]
-    patience = Backoff(100.0, clock=lambda: now[0])
+    backoff = Backoff(100.0, clock=lambda: now[0])
     full, away = Overloaded("full", retry_after_s=46.0), Unavailable("away", retry_after_s=1.0)
-    assert patience.pause_s(full) == 46.0
-    assert [patience.pause_s(away) for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, 8.0]
+    assert backoff.pause_s(full) == 46.0
+    assert [backoff.pause_s(away) for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, 8.0]
     now[0] = 90.0
-    assert patience.pause_s(full) == 10.0
-    patience.progressed()
+    assert backoff.pause_s(full) == 10.0
+    backoff.progressed()
     now[0] = 189.0
-    assert patience.pause_s(away) == 1.0
+    assert backoff.pause_s(away) == 1.0
     now[0] = 190.0
     with pytest.raises(Overloaded):
-        patience.pause_s(full)
+        backoff.pause_s(full)
 
 
 # --- callers
@@ -113,7 +113,7 @@ async def test_a_caller_who_joined_a_calibration_job_and_leaves_does_not_end_it(
     assert (await finished(calibration_jobs, first.calibration_job_id)).state == COMPLETED
 
 
-async def test_a_caller_who_started_it_and_leaves_does_not_end_what_somebody_else_has_joined(bench: Bench) -> None:
+async def test_a_starter_who_leaves_does_not_end_a_job_that_another_caller_joined(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     bench.renderer.pause_s = 0.1
     following = calibration_jobs.follow(asked())
@@ -123,14 +123,14 @@ async def test_a_caller_who_started_it_and_leaves_does_not_end_what_somebody_els
     assert (await finished(calibration_jobs, calibration_job.calibration_job_id)).state == COMPLETED
 
 
-async def test_one_calibration_job_too_many_is_told_when_to_come_again(bench: Bench) -> None:
+async def test_one_calibration_job_too_many_gets_a_retry_time(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     bench.renderer.pause_s = 60.0
-    for place in range(STUDIES_RUNNING_MAX):
+    for place in range(CALIBRATION_JOBS_RUNNING_MAX):
         await calibration_jobs.start(asked(strengths=[1.0 + place]))
     with pytest.raises(Overloaded) as caught:
         await calibration_jobs.start(asked(strengths=[7.0]))
-    assert (caught.value.reason, caught.value.retry_after_s) == ("TOO_MANY_STUDIES", 30.0)
+    assert (caught.value.reason, caught.value.retry_after_s) == ("TOO_MANY_CALIBRATION_JOBS", 30.0)
     await calibration_jobs.close()
 
 
@@ -161,7 +161,7 @@ async def test_a_joiner_in_another_process_keeps_the_calibration_job_when_its_st
     assert [seen.state async for seen in joiner][-1] == COMPLETED
 
 
-async def test_one_who_waits_is_told_when_somebody_cancels_it(bench: Bench) -> None:
+async def test_a_waiting_caller_gets_cancelled_when_another_call_cancels_the_job(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     bench.renderer.pause_s = 60.0
     following = calibration_jobs.follow(asked())
@@ -191,13 +191,13 @@ async def test_two_processes_asked_for_the_same_at_once_work_on_one_calibration_
     assert len(bench.renderer.made) == 8
 
 
-async def test_a_marker_that_another_process_took_away_is_put_back(bench: Bench) -> None:
+async def test_a_marker_that_another_process_removed_is_put_back(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs(lease_s=0.2)
     bench.renderer.pause_s = 60.0
     calibration_job = await calibration_jobs.start(asked())
     await bench.store.delete(
         open_calibration_job_key("", calibration_job.calibration_job_id)
-    )  # it saw the calibration job before this start, and came late
+    )  # as a process that read the job before this start
     await asyncio.sleep(0.2)
     assert await bench.store.exists(open_calibration_job_key("", calibration_job.calibration_job_id))
     await calibration_jobs.close()
@@ -217,7 +217,7 @@ async def test_a_living_owner_whose_clock_is_wrong_keeps_its_calibration_job(
 
     monkeypatch.setattr(CalibrationJobDocument, "to_bytes", an_hour_late)
     here, there = bench.calibration_jobs(lease_s=0.4), bench.calibration_jobs(lease_s=0.4)
-    bench.renderer.pause_s = 1.0
+    bench.renderer.pause_s = 0.3
     started = await here.start(asked())
     for _ in range(8):
         assert await there.take_over() == 0
@@ -238,7 +238,7 @@ async def test_a_dead_owners_calibration_job_is_taken_over_however_its_clock_ran
     document["calibration_job"]["updateTime"] = "2999-01-01T00:00:00Z"
     await bench.store.replace(key, json.dumps(document).encode(), version=stored.version)
     second = bench.calibration_jobs(lease_s=0.3)
-    assert await second.take_over() == 0, "nobody has watched it for a lease yet"
+    assert await second.take_over() == 0, "this process has not watched it for a lease yet"
     await asyncio.sleep(0.35)
     assert await second.take_over() == 1
     assert (await finished(second, started.calibration_job_id)).state == COMPLETED

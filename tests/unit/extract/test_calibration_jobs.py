@@ -1,4 +1,4 @@
-"""Calibration jobs on the real services with the tiny model: cancelled half-way and resumed, taken over after a crash, refused by name."""
+"""Calibration jobs on the real services with the tiny model: resumed, taken over after a crash, and refused by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from resonance.store.keys import (
 )
 from resonance.store.owned import OwnedStore
 from resonance.v1 import extract_pb2, steering_pb2
-from resonance_extract.calibration.jobs import STUDIES_RUNNING_MAX
+from resonance_extract.calibration.jobs import CALIBRATION_JOBS_RUNNING_MAX
 from resonance_extract.calibration.renderings import mono
 from resonance_generate.conditions.vectors import Vectors
 
@@ -42,14 +42,14 @@ async def test_a_calibration_runs_by_itself_and_is_in_force_at_the_end(bench: Be
     assert len(bench.renderer.made) == 8
 
 
-async def test_nobody_sees_a_calibration_job_completed_before_it_is_in_force(
+async def test_a_calibration_job_is_not_completed_before_it_is_in_force(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calibration_jobs = bench.calibration_jobs(lease_s=0.1)
     put = bench.concepts.save
 
     async def slow(concept: extract_pb2.Concept) -> None:
-        await asyncio.sleep(0.3)  # longer than a beat
+        await asyncio.sleep(0.3)  # longer than a heartbeat
         await put(concept)
 
     monkeypatch.setattr(bench.concepts, "save", slow)
@@ -57,7 +57,7 @@ async def test_nobody_sees_a_calibration_job_completed_before_it_is_in_force(
     assert (await bench.concepts.get("rush")).HasField("calibration")
 
 
-async def test_a_trial_is_told_and_leaves_the_range_in_force(bench: Bench) -> None:
+async def test_a_trial_is_returned_and_leaves_the_range_in_force(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     await finished(calibration_jobs, (await calibration_jobs.start(asked())).calibration_job_id)
     before = (await bench.concepts.get("rush")).calibration
@@ -126,7 +126,7 @@ async def test_cancelled_half_way_and_resumed_it_makes_only_what_is_missing(benc
     assert 2 <= done < 8
     await asyncio.sleep(0.3)
     assert (await calibration_jobs.get(started.calibration_job_id)).progress.done == done, (
-        "a cancelled calibration job stands still"
+        "a cancelled calibration job makes no progress"
     )
     assert not (await bench.concepts.get("rush")).HasField("calibration")
     resumed = await calibration_jobs.start(asked())
@@ -138,6 +138,7 @@ async def test_cancelled_half_way_and_resumed_it_makes_only_what_is_missing(benc
 
 
 async def test_what_was_resumed_is_what_an_uninterrupted_run_measures(bench: Bench) -> None:
+    bench.renderer.known = None
     calibration_jobs = bench.calibration_jobs()
     started = await calibration_jobs.start(asked())
     await until(calibration_jobs, started.calibration_job_id, 3)
@@ -149,7 +150,7 @@ async def test_what_was_resumed_is_what_an_uninterrupted_run_measures(bench: Ben
         assert one == other
 
 
-async def test_after_a_crash_somebody_else_goes_on(bench: Bench) -> None:
+async def test_after_a_crash_another_process_goes_on(bench: Bench) -> None:
     first = bench.calibration_jobs(lease_s=0.3)
     bench.renderer.pause_s = 0.1
     started = await first.start(asked())
@@ -164,7 +165,7 @@ async def test_after_a_crash_somebody_else_goes_on(bench: Bench) -> None:
     assert calibration_job.reused >= 2
 
 
-async def test_another_replicas_patrol_goes_on_with_anybodys_calibration_job_unasked(bench: Bench) -> None:
+async def test_another_replicas_patrol_takes_over_any_owners_calibration_job(bench: Bench) -> None:
     bench.renderer.pause_s = 0.1
     first = bench.calibration_jobs(lease_s=0.3)
     with acting_as("o-alice"):  # her concepts and calibration jobs lie below her own prefix
@@ -185,7 +186,7 @@ async def test_another_replicas_patrol_goes_on_with_anybodys_calibration_job_una
             assert calibration_job.state == COMPLETED
             assert calibration_job.reused >= 2
             assert not await store.exists(calibration_job_key("nothing"))
-        assert [key async for key in bench.store.keys("calibration_job-open/")] == [], "nobody need look at it again"
+        assert [key async for key in bench.store.keys("calibration_job-open/")] == [], "no patrol reads it again"
         with pytest.raises(NotFound):
             await living.get(started.calibration_job_id)
     finally:
@@ -212,8 +213,8 @@ async def test_a_calibration_job_that_cannot_be_read_does_not_keep_the_patrol_fr
 # --- reference calibration jobs
 
 
-async def test_a_reference_is_made_of_the_music_it_is_given_and_is_in_force(bench: Bench) -> None:
-    before = await bench.shelf.get()
+async def test_a_reference_of_chosen_music_is_in_force(bench: Bench) -> None:
+    before = await bench.references.get()
     taste = await make_taste(bench, {index: noise(3.5, index) for index in range(3)})
     calibration_jobs = bench.calibration_jobs()
     wanted = extract_pb2.StartCalibrationJobRequest(
@@ -224,13 +225,13 @@ async def test_a_reference_is_made_of_the_music_it_is_given_and_is_in_force(benc
     )
     calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
     assert (calibration_job.state, calibration_job.progress.done) == (COMPLETED, 5)
-    assert (calibration_job.reference.source, calibration_job.reference.piece_count) == ("given", 5)
-    after = await bench.shelf.get()
+    assert (calibration_job.reference.source, calibration_job.reference.piece_count) == ("chosen_music", 5)
+    after = await bench.references.get()
     assert after.pieces is not None
     assert after.pieces.shape[0] == 5
     assert after.mean == pytest.approx(after.pieces.mean(axis=0), rel=1e-4, abs=1e-4)
     assert not np.allclose(after.mean, before.mean)
-    assert (await bench.shelf.describe()).calibration_job_id == calibration_job.calibration_job_id
+    assert (await bench.references.describe()).calibration_job_id == calibration_job.calibration_job_id
     again = await make_taste(bench, {index: noise(3.5, index) for index in range(3)})
     assert again.vector_sha256 != taste.vector_sha256
     assert again.vector_key != taste.vector_key, "what was made before keeps its vector"
@@ -239,7 +240,7 @@ async def test_a_reference_is_made_of_the_music_it_is_given_and_is_in_force(benc
     assert shrunk.vector_sha256 != plain.vector_sha256
 
 
-async def test_a_reference_calibration_job_is_resumed_and_hears_no_piece_twice(bench: Bench) -> None:
+async def test_a_reference_job_is_resumed_and_reads_no_piece_twice(bench: Bench) -> None:
     wanted = extract_pb2.StartCalibrationJobRequest(
         kind=extract_pb2.CALIBRATION_JOB_KIND_REFERENCE, prompts=[f"music {index}" for index in range(6)], clip_s=1.0
     )
@@ -273,7 +274,7 @@ async def test_a_reference_of_too_little_or_unknown_music_is_refused(bench: Benc
         )
     with pytest.raises(InvalidInput, match="names its music"):
         await calibration_jobs.start(extract_pb2.StartCalibrationJobRequest(kind=kind, concept="rush"))
-    with pytest.raises(InvalidInput, match="a reference calibration job hears"):
+    with pytest.raises(InvalidInput, match="only a reference calibration job reads music"):
         await calibration_jobs.start(asked(music=[extract_pb2.MusicSource(taste_id="t-none")]))
 
 
@@ -281,7 +282,7 @@ async def test_a_failed_calibration_job_says_why_and_can_be_started_again(bench:
     calibration_jobs = bench.calibration_jobs()
     bench.renderer.fails = True
     calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(asked())).calibration_job_id)
-    assert (calibration_job.state, calibration_job.error.reason) == (FAILED, "TOLD_TO_FAIL")
+    assert (calibration_job.state, calibration_job.error.reason) == (FAILED, "FAILED_BY_TEST")
     bench.renderer.fails = False
     assert (
         await finished(calibration_jobs, (await calibration_jobs.start(asked())).calibration_job_id)
@@ -344,12 +345,12 @@ async def test_a_taste_side_that_was_never_tried_keeps_its_cautious_default(benc
     assert used.strength_min == -1.0
 
 
-async def test_subjects_that_cannot_be_studied_are_refused_by_name(bench: Bench) -> None:
+async def test_subjects_that_cannot_be_calibrated_are_refused_by_name(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     with pytest.raises(InvalidInput, match="and not both"):
         await calibration_jobs.start(extract_pb2.StartCalibrationJobRequest())
     with pytest.raises(NotFound):
-        await calibration_jobs.start(asked(concept="nobody"))
+        await calibration_jobs.start(asked(concept="unknown"))
     with pytest.raises(NotFound):
         await calibration_jobs.get("s-nothing")
     concept = await bench.concepts.get("rush")
@@ -373,12 +374,12 @@ async def test_callers_at_once_start_no_more_calibration_jobs_than_may_run(bench
     wanted = [asked(prompts=[f"prompt {number % 6}"]) for number in range(12)]
     got = await asyncio.gather(*(calibration_jobs.start(each) for each in wanted), return_exceptions=True)
     begun = {one.calibration_job_id for one in got if isinstance(one, extract_pb2.CalibrationJob)}
-    assert len(begun) == STUDIES_RUNNING_MAX
+    assert len(begun) == CALIBRATION_JOBS_RUNNING_MAX
     assert all(isinstance(one, extract_pb2.CalibrationJob | Overloaded) for one in got)
     await calibration_jobs.close()
 
 
-def test_stereo_renderings_are_heard_as_the_mean_of_their_channels() -> None:
+def test_stereo_renderings_are_the_mean_of_their_channels() -> None:
     left, right = np.array([100, 200, 300], "<i2"), np.array([300, 0, 100], "<i2")
-    heard = mono(np.stack([left, right], axis=1).tobytes(), 2)
-    assert (32768 * heard).tolist() == [200, 100, 200]
+    mixed = mono(np.stack([left, right], axis=1).tobytes(), 2)
+    assert (32768 * mixed).tolist() == [200, 100, 200]

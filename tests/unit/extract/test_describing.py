@@ -1,4 +1,4 @@
-"""Playlists in words: meters that hear what they name, and an audio-to-text model spoken to over its own protocol."""
+"""Playlists in words: audio features of known sounds, and Gemini over its own protocol."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ def meters_of(samples: np.ndarray) -> dict[str, float]:  # type: ignore[type-arg
 
 
 @pytest.mark.parametrize("bpm", [70.0, 90.0, 120.0, 150.0])
-def test_the_tempo_and_the_onsets_of_a_click_track_are_heard(bpm: float) -> None:
+def test_the_tempo_and_the_onsets_of_a_click_track_are_measured(bpm: float) -> None:
     found = meters_of(clicks(bpm))
     ratio = found["tempo_bpm"] / bpm
     assert min(abs(ratio - one) for one in (0.5, 1.0, 2.0)) < 0.06
     assert found["onsets_per_s"] == pytest.approx(bpm / 60, rel=0.15)
 
 
-def test_levels_brightness_and_lows_are_what_they_say() -> None:
+def test_level_brightness_and_low_share_of_known_sounds() -> None:
     low, high = chord((33,)), chord((93,))
     assert meters_of(low)["low_share"] > 0.95 > 0.05 > meters_of(high)["low_share"]
     assert meters_of(high)["brightness_hz"] == pytest.approx(1760, rel=0.1)
     assert meters_of(chord((69,), 0.2))["loudness_dbfs"] == pytest.approx(20 * np.log10(0.2 / np.sqrt(2)), abs=0.1)
 
 
-def test_minor_and_major_chords_are_told_apart() -> None:
+def test_minor_and_major_chords_are_separated() -> None:
     minor = read_meters(chord((57, 60, 64, 69)), sample_rate_hz=RATE)[len(COLUMNS) :]
     major = read_meters(chord((60, 64, 67, 72)), sample_rate_hz=RATE)[len(COLUMNS) :]
     assert minor_margin(minor.astype(np.float64)) > 0 > minor_margin(major.astype(np.float64))
@@ -85,7 +85,7 @@ async def test_words_follow_the_meters() -> None:
     assert "60 beats a minute" in to_sentence(slow)
 
 
-async def test_clips_that_weigh_nothing_say_nothing() -> None:
+async def test_clips_of_weight_zero_do_not_count() -> None:
     one = sound([clicks(60.0), chord((33,))])
     quiet = await MeterDescriber().describe(
         PlaylistSound(meters=one.meters, weights=np.array([1.0, 0.0], np.float32), samples=[], sample_rate_hz=RATE)
@@ -122,7 +122,7 @@ async def described(
     return found, server.asked
 
 
-async def test_gemini_hears_wav_clips_and_answers_under_a_schema() -> None:
+async def test_gemini_gets_wav_clips_and_answers_under_a_schema() -> None:
     found, (asked,) = await described(ANSWER, sound([clicks(60.0)]))
     assert list(found.words) == ["jazz", "piano", "upright bass", "warm", "slow", "sparse"]
     assert (found.genre, list(found.instruments), found.tempo) == ("jazz", ["piano", "upright bass"], "slow")
@@ -132,8 +132,8 @@ async def test_gemini_hears_wav_clips_and_answers_under_a_schema() -> None:
     clip = asked["contents"][0]["parts"][0]["inlineData"]  # type: ignore[index]
     assert "audio/wav" in {clip.get("mimeType"), clip.get("mime_type")}
     data = clip["data"].replace("-", "+").replace("_", "/")
-    with wave.open(io.BytesIO(base64.b64decode(data + "=" * (-len(data) % 4)))) as heard:
-        assert (heard.getframerate(), heard.getnframes()) == (RATE, 10 * RATE)
+    with wave.open(io.BytesIO(base64.b64decode(data + "=" * (-len(data) % 4)))) as sent:
+        assert (sent.getframerate(), sent.getnframes()) == (RATE, 10 * RATE)
     assert set(asked["generationConfig"]["responseSchema"]["required"]) == set(ANSWER)  # type: ignore[index]
 
 
@@ -147,7 +147,7 @@ async def test_where_gemini_fails_the_meters_speak(answer: object) -> None:
     assert asked
 
 
-async def test_a_playlist_that_was_heard_before_sends_nothing() -> None:
+async def test_a_playlist_that_was_read_before_sends_no_clip() -> None:
     found, asked = await described(ANSWER, sound([clicks(60.0)], is_new=False))
     assert found.source == "meters"
     assert asked == []

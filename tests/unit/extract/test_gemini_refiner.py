@@ -1,4 +1,4 @@
-"""Words to sliders by Gemini, spoken to over its own protocol, and by the grammar where it fails."""
+"""Refinement by Gemini over its own protocol, and by the grammar where it fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance_extract.gemini import open_gemini
-from resonance_extract.refiner import Refiner
+from resonance_extract.refining.refiner import Refiner
 
 NOW = {"bass_resonance": 0.4, "emotional_tension": 0.2}
 BEFORE = {"energy": 0.5}
@@ -93,7 +93,7 @@ async def test_gemini_may_say_that_it_did_not_understand() -> None:
     assert caught.value.reason == "NOT_UNDERSTOOD"
 
 
-async def test_going_back_asks_nobody() -> None:
+async def test_going_back_sends_no_request() -> None:
     async with gemini_server() as server:
         gemini = open_gemini(settings_for(server))
         assert gemini is not None

@@ -1,4 +1,4 @@
-"""The planted-direction bench on a real decoder: the pipeline finds what is hidden - vector, layer, sign, knee - and leaks nothing."""
+"""A direction planted in a real decoder: the pipeline finds its vector, layer, sign and knee, and leaks into no neighbour."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from resonance.store.keys import concept_key, reference_key
 from resonance.v1 import extract_pb2, generate_pb2_grpc
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
-from resonance_extract.activations.statistics import Reference
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Renderer
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.layer_scores import best_layers
+from resonance_extract.directions.statistics import ReferenceStatistics
 from resonance_extract.tastes.store import TasteStore
 from resonance_generate.build import open_generate
 from resonance_model.activations import read_codes
@@ -52,19 +52,18 @@ def found(planted: Planted) -> tuple[dict[str, bytes], extract_pb2.Concept]:
     """What the pipeline makes of the prompt pairs: the store's objects and the concept."""
 
     async def compute() -> tuple[dict[str, bytes], extract_pb2.Concept]:
-        store, ear = MemoryStore(), ActivationWorker(planted.model)
+        store, worker = MemoryStore(), ActivationWorker(planted.model)
         codes = torch.randint(0, 64, (4, 100), generator=torch.Generator().manual_seed(1))
-        heard = read_codes(planted.model, codes)
-        reference = Reference(
-            mean=heard.mean.numpy().astype(np.float32), variance=heard.variance.numpy().astype(np.float32)
-        )
+        stats = read_codes(planted.model, codes)
+        mean, variance = (one.numpy().astype(np.float32)[None] for one in (stats.mean, stats.variance))
+        reference = ReferenceStatistics.of_pieces(mean, variance)
         await store.put(reference_key(reference_digest(planted.model.description.digest)), reference.to_bytes())
-        shelf = ReferenceStore(ear, store)
-        concepts = ConceptStore(ear, store, shelf)
+        references = ReferenceStore(worker, store)
+        concepts = ConceptStore(worker, store, references)
         async for response in concepts.compute(extract_pb2.ComputeConceptRequest(name="truth", pairs=PAIRS)):
             concept = response.concept
         objects = {key: (await store.get(key)).data async for key in store.keys("")}
-        await asyncio.to_thread(ear.close)
+        await asyncio.to_thread(worker.close)
         return objects, concept
 
     return asyncio.run(compute())
@@ -119,7 +118,7 @@ def test_steering_moves_the_output_both_ways_and_monotonously(planted: Planted, 
     assert down < still < up < further
 
 
-def test_a_steered_row_leaks_nothing_into_its_neighbours(planted: Planted, direction: Direction) -> None:
+def test_a_steered_request_leaks_nothing_into_its_neighbours(planted: Planted, direction: Direction) -> None:
     alone = say(planted, direction, [0.0])[0]
     among = say(planted, direction, [8.0, 0.0, -8.0, 3.0])
     assert torch.equal(alone, among[1])
@@ -139,17 +138,19 @@ async def calibration_jobs_of(planted: Planted, objects: dict[str, bytes]) -> As
         await server.start()
         stack_.push_async_callback(server.stop, 0)
         channel = await stack_.enter_async_context(open_channel(settings.grpc_addr))
-        ear = ActivationWorker(planted.model)
-        stack_.callback(ear.close)
-        shelf = ReferenceStore(ear, store)
-        concepts = ConceptStore(ear, store, shelf)
-        renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), ear)
-        planner = MeasurementPlanner(store, concepts, TasteStore(ear, store, shelf), shelf, ear, renderer)
+        worker = ActivationWorker(planted.model)
+        stack_.callback(worker.close)
+        references = ReferenceStore(worker, store)
+        concepts = ConceptStore(worker, store, references)
+        renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker)
+        planner = MeasurementPlanner(
+            store, concepts, TasteStore(worker, store, references), references, worker, renderer
+        )
         yield CalibrationJobs(store, planner, model_digest=planted.model.description.digest)
 
 
 def at_the_layer_alone(objects: dict[str, bytes], concept: extract_pb2.Concept) -> dict[str, bytes]:
-    """The store with a direction that is nothing but at the layer that the scan found."""
+    """The store with a direction that is zero at all layers but the one that the scan found."""
     found = Direction.from_bytes(objects[concept.vector_key])
     mask = np.zeros((len(found.per_layer), 1), dtype=np.float32)
     mask[best_layers(concept.layers)[0]] = 1.0
@@ -165,7 +166,7 @@ def at_the_layer_alone(objects: dict[str, bytes], concept: extract_pb2.Concept) 
 async def test_calibration_finds_the_knee(
     planted: Planted, direction: Direction, found: tuple[dict[str, bytes], extract_pb2.Concept]
 ) -> None:
-    """Past some strength the model says one token for ever. Where that is, the tokens say; calibration hears it in the sound."""
+    """Beyond some strength the model repeats one token for ever. The tokens show where; calibration finds it in the sound."""
     request = extract_pb2.StartCalibrationJobRequest(
         concept="truth", strengths=STRENGTHS, prompts=["music"], clip_s=1.2
     )

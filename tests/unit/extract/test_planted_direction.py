@@ -1,6 +1,8 @@
-"""The planted-direction bench: what is hidden in a model's activations must be found - the direction, its sign, its layer."""
+"""Directions planted in activations: the direction, its sign and its layer are found."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +13,13 @@ from resonance.rpc.validation import validate
 from resonance.steering.taste_options import check_taste_options
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.audio_features import COLUMN_COUNT
-from resonance_extract.activations.statistics import Reference, TrackStatistics
 from resonance_extract.calibration.quality import failed_gates, measure
 from resonance_extract.directions.contrasts import Contrast, mean_difference, natural_sizes, same_music
 from resonance_extract.directions.layer_scores import best_layers, layer_gains, layer_scores, roc_auc
-from resonance_extract.directions.mixing import IndexedTrack, clip_weights, novelty_curve
+from resonance_extract.directions.mixing import IndexedTrack, Mix, clip_weights, novelty_curve
 from resonance_extract.directions.scaling import build_direction
+from resonance_extract.directions.statistics import ReferenceStatistics, TrackStatistics
+from resonance_extract.tastes.mixes import to_mix
 from resonance_model.steering.stacking import WeightedDirection, stack
 
 LAYERS, HIDDEN, PLANTED = 6, 64, 3
@@ -37,10 +40,11 @@ def in_pairs(more: np.ndarray, less: np.ndarray, count: int) -> list[Contrast]: 
     return [Contrast(more=more[pair::count], less=less[pair::count]) for pair in range(count)]
 
 
-def reference(scale: float = 1.0) -> Reference:
-    return Reference(
+def reference(scale: float = 1.0) -> ReferenceStatistics:
+    return ReferenceStatistics(
         mean=np.zeros((LAYERS, HIDDEN), dtype=np.float32),
         variance=np.full((LAYERS, HIDDEN), scale**2, dtype=np.float32),
+        pieces=np.zeros((0, LAYERS, HIDDEN), dtype=np.float32),
     )
 
 
@@ -62,7 +66,8 @@ def test_the_layer_scan_finds_the_planted_layer() -> None:
 def test_a_concept_that_is_nothing_scores_as_chance() -> None:
     chance = np.random.default_rng(5)
     more, less = chance.normal(size=(2, 200, 1, HIDDEN)).astype(np.float32)
-    one_layer = Reference(mean=reference().mean[:1], variance=reference().variance[:1])
+    whole = reference()
+    one_layer = replace(whole, mean=whole.mean[:1], variance=whole.variance[:1])
     (score,) = layer_scores(in_pairs(more, less, 50), one_layer)
     assert abs(score.auc - 0.5) < 0.12
     assert abs(score.separation) < 0.5
@@ -100,9 +105,9 @@ def test_the_same_music_under_two_texts_differs_by_the_texts_alone() -> None:
     chance = np.random.default_rng(3)
     music = 50 * chance.normal(size=(8, LAYERS, HIDDEN)).astype(np.float32)
     words = np.eye(HIDDEN, dtype=np.float32)[0]
-    heard = same_music(music + words, music)
-    assert heard.difference == pytest.approx(np.broadcast_to(words, (LAYERS, HIDDEN)), abs=1e-4)
-    assert float(np.abs(heard.more).max()) < 1, "what the music is has no part in it"
+    contrast = same_music(music + words, music)
+    assert contrast.difference == pytest.approx(np.broadcast_to(words, (LAYERS, HIDDEN)), abs=1e-4)
+    assert float(np.abs(contrast.more).max()) < 1, "the music itself is subtracted"
 
 
 def test_a_unit_of_strength_is_one_standard_deviation_of_the_residual() -> None:
@@ -118,7 +123,7 @@ def test_two_equal_sets_have_no_direction() -> None:
         build_direction(np.zeros((LAYERS, HIDDEN), dtype=np.float32), reference(), model_digest="m")
 
 
-def test_steering_touches_the_conditional_row_alone_unless_told(tiny: object) -> None:
+def test_steering_touches_the_conditional_branch_alone_by_default(tiny: object) -> None:
     from resonance_model.loaded_model import LoadedModel
 
     assert isinstance(tiny, LoadedModel)
@@ -152,6 +157,7 @@ def track(index: int, means: np.ndarray, rms: list[float] | None = None) -> Inde
             ends_s=starts + 10,
             rms=np.asarray(rms or [0.1] * count, dtype=np.float32),
             meters=np.zeros((count, COLUMN_COUNT), dtype=np.float32),
+            variances=np.ones_like(means, dtype=np.float32),
         ),
     )
 
@@ -161,7 +167,7 @@ def song(seed: int, count: int) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def test_the_mean_counts_every_track_alike_however_long() -> None:
-    weights = clip_weights([track(0, song(0, 2)), track(1, song(1, 8))], steering_pb2.TasteOptions())
+    weights = clip_weights([track(0, song(0, 2)), track(1, song(1, 8))], Mix())
     assert [weight.sum() for weight in weights] == pytest.approx([0.5, 0.5])
 
 
@@ -169,7 +175,7 @@ def test_of_chosen_ranges_a_clip_counts_by_its_length() -> None:
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
     long, short = track(0, song(0, 2)), track(1, song(1, 2))
     short.statistics.ends_s[:] = [10, 10]  # the second clip is of a range of two seconds
-    weights = clip_weights([long, short], options)
+    weights = clip_weights([long, short], to_mix(options))
     assert [weight.tolist() for weight in weights] == [pytest.approx([0.25, 0.25]), pytest.approx([5 / 12, 1 / 12])]
 
 
@@ -177,11 +183,11 @@ def test_attention_counts_the_chorus_more_than_the_intro() -> None:
     verse, chorus = song(1, 1)[0], song(2, 1)[0]
     clips = np.stack([song(3, 1)[0], verse, chorus, song(4, 1)[0], chorus, chorus])
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED)
-    (weights,) = clip_weights([track(0, clips, [0.05, 0.1, 0.2, 0.1, 0.2, 0.2])], options)
+    (weights,) = clip_weights([track(0, clips, [0.05, 0.1, 0.2, 0.1, 0.2, 0.2])], to_mix(options))
     assert weights[[2, 4, 5]].sum() > 0.8
     assert weights.sum() == pytest.approx(1)
     options.attention_temperature = 100
-    (flat,) = clip_weights([track(0, clips)], options)
+    (flat,) = clip_weights([track(0, clips)], to_mix(options))
     assert flat.max() / flat.min() < 1.1
 
 
@@ -200,24 +206,24 @@ def test_attention_counts_the_beginning_of_something_new_more_than_its_middle() 
     near = 0.2 * song(3, 8)
     clips = np.concatenate([np.tile(song(1, 1), (4, 1, 1)), np.tile(song(2, 1), (4, 1, 1))]) + near
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_ATTENTION_WEIGHTED)
-    (weights,) = clip_weights([track(0, clips)], options)
+    (weights,) = clip_weights([track(0, clips)], to_mix(options))
     assert weights[4] > 2 * weights[[2, 6]].max()
 
 
-def test_stars_say_what_a_track_is_worth() -> None:
+def test_a_track_counts_in_proportion_to_its_stars() -> None:
     tracks = [track(index, song(index, 2)) for index in range(3)]
     for mode in (steering_pb2.MIX_MODE_MEAN, steering_pb2.MIX_MODE_ATTENTION_WEIGHTED):
-        weights = clip_weights(tracks, steering_pb2.TasteOptions(mix_mode=mode, stars=[5, 1]))
+        weights = clip_weights(tracks, to_mix(steering_pb2.TasteOptions(mix_mode=mode, stars=[5, 1])))
         assert [one.sum() for one in weights] == pytest.approx([5 / 9, 1 / 9, 3 / 9]), (
             "a track without stars counts as 3"
         )
-    unrated = clip_weights(tracks, steering_pb2.TasteOptions())
+    unrated = clip_weights(tracks, to_mix(steering_pb2.TasteOptions()))
     assert [one.tolist() for one in unrated] == [[1 / 2 / 3] * 2] * 3
     with pytest.raises(InvalidInput, match=r"stars\[1\]: must be at most 5"):
         validate(steering_pb2.TasteOptions(stars=[3, 6]))
 
 
-def test_ranges_of_less_than_a_taste_needs_are_refused_before_anything_is_heard() -> None:
+def test_ranges_of_less_than_a_taste_needs_are_refused_before_any_clip_is_read() -> None:
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
     options.ranges.add(track_index=0, start_s=0.5, end_s=2.5)
     options.ranges.add(track_index=0, start_s=1, end_s=3.4)
@@ -246,7 +252,7 @@ def hum(level: float) -> np.ndarray:  # type: ignore[type-arg]
     ("broken", "gate"),
     [(noise(0.1), "flatness"), (hum(0.2) * 0, "silence"), (np.clip(hum(20.0), -1, 1), "clipping"), (hum(0.001), "rms")],
 )
-def test_broken_music_fails_its_gate_and_noise_no_longer_passes(broken: np.ndarray, gate: str) -> None:  # type: ignore[type-arg]
+def test_broken_music_and_noise_fail_their_gates(broken: np.ndarray, gate: str) -> None:  # type: ignore[type-arg]
     unsteered = measure(hum(0.2), hum(0.2), sample_rate_hz=16_000)
     assert failed_gates(unsteered, unsteered) == []
     assert gate in failed_gates(measure(broken, hum(0.2), sample_rate_hz=16_000), unsteered)

@@ -1,4 +1,4 @@
-"""time_select on the real extraction with the tiny model: what is not chosen is not heard."""
+"""time_select on the real extraction with the tiny model: seconds that are not chosen are not read."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ def chosen(*ranges: tuple[float, float], track_index: int = 0) -> dict[str, obje
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The clips that went through the model, in order: the tiny model's codec is deaf, and its vectors say little."""
+def read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The clips that went through the model, in order, because the tiny codec's vectors hardly differ."""
     clips: list[bytes] = []
-    listen = ActivationWorker.clip
+    read_clip = ActivationWorker.read_clip
 
     async def counted(self: ActivationWorker, samples: np.ndarray) -> ActivationStats:  # type: ignore[type-arg]
         clips.append(samples.tobytes())
-        return await listen(self, samples)
+        return await read_clip(self, samples)
 
-    monkeypatch.setattr(ActivationWorker, "clip", counted)
+    monkeypatch.setattr(ActivationWorker, "read_clip", counted)
     return clips
 
 
 SONG = np.concatenate([melody(4.0), noise(26.0)])
 
 
-async def test_only_the_chosen_seconds_are_heard(bench: Bench, heard: list[bytes]) -> None:
+async def test_only_the_chosen_seconds_are_read(bench: Bench, read: list[bytes]) -> None:
     taste = await make_taste(bench, {0: SONG}, **chosen((22, 25), (2, 8), (6, 14)))
     wanted = [(2, 12), (10, 14), (22, 25)]
-    assert heard == [SONG[start * RATE : end * RATE].tobytes() for start, end in wanted]
+    assert read == [SONG[start * RATE : end * RATE].tobytes() for start, end in wanted]
     (track,) = taste.tracks
     assert [(one.start_s, one.end_s) for one in track.ranges] == [(2, 14), (22, 25)]
     assert track.duration_s == 15
@@ -79,7 +79,7 @@ async def test_a_range_of_everything_is_the_whole_track(bench: Bench) -> None:
     assert not whole.tracks[0].ranges
 
 
-async def test_tracks_without_a_range_are_not_heard(bench: Bench) -> None:
+async def test_tracks_without_a_range_are_not_read(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(4.0, 1), 1: SONG}, **chosen((0, 4), track_index=1))
     assert [track.title for track in taste.tracks] == ["1"]
     with pytest.raises(InvalidInput) as caught:
@@ -90,31 +90,31 @@ async def test_tracks_without_a_range_are_not_heard(bench: Bench) -> None:
 async def test_a_damaged_vector_of_chosen_seconds_is_mended(bench: Bench) -> None:
     taste = await make_taste(bench, {0: SONG}, **chosen((0, 4), (6, 9)))
     await bench.store.delete(taste.vector_key)
-    assert (await bench.tastes.whole(taste.taste_id)).vector_sha256 == taste.vector_sha256
+    assert (await bench.tastes.get_checked(taste.taste_id)).vector_sha256 == taste.vector_sha256
     assert (await bench.store.get(taste.vector_key)).sha256 == taste.vector_sha256
 
 
 @pytest.mark.parametrize(("bounds", "reason"), [((30, 40), "RANGE_OUTSIDE_TRACK"), ((29.5, 40), "RANGE_TOO_SHORT")])
-async def test_a_range_that_cannot_be_heard_is_named(bench: Bench, bounds: tuple[float, float], reason: str) -> None:
+async def test_a_range_that_cannot_be_read_is_named(bench: Bench, bounds: tuple[float, float], reason: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         await make_taste(bench, {0: SONG}, **chosen(bounds))
     assert caught.value.reason == reason
 
 
 async def test_a_break_costs_no_more_of_a_range_than_the_clip_in_hand(
-    bench: Bench, heard: list[bytes], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, read: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counting = ActivationWorker.clip
+    counting = ActivationWorker.read_clip
 
     async def broken(self: ActivationWorker, samples: np.ndarray) -> ActivationStats:  # type: ignore[type-arg]
-        if len(heard) == 2:
+        if len(read) == 2:
             raise Unavailable("the test says so")
         return await counting(self, samples)
 
     ranges = chosen((2, 14), (22, 25))
     with monkeypatch.context() as patch:
-        patch.setattr(ActivationWorker, "clip", broken)
+        patch.setattr(ActivationWorker, "read_clip", broken)
         with pytest.raises(Unavailable):
             await make_taste(bench, {0: SONG}, **ranges)
     taste = await make_taste(bench, {0: SONG}, **ranges)
-    assert len(heard) == len(set(heard)) == taste.clip_count == 3
+    assert len(read) == len(set(read)) == taste.clip_count == 3

@@ -1,4 +1,4 @@
-"""Ranges in force: calibrations that end at once both count, a damaged one is measured anew, and a taste is held against its own music."""
+"""Ranges in force: calibrations that end at once both count, and a damaged range is measured again."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from resonance.store.keys import taste_calibration_key
 from resonance.store.protocol import StoredObject
 from resonance.v1 import extract_pb2
 from resonance_extract.calibration import plans
-from resonance_extract.calibration.quality import Levels
-from resonance_extract.calibration.range_store import RangeStore, merged
-from resonance_extract.calibration.renderings import Condition, Measured, Subject
+from resonance_extract.calibration.conditions import Condition, Subject
+from resonance_extract.calibration.range_store import RangeStore, merge_calibrations
+from resonance_extract.calibration.renderings import Measured
 from resonance_extract.calibration.safe_range import fit_safe_range
+from resonance_extract.directions.statistics import Levels
 
 
 def one_sided(strength: float) -> extract_pb2.Calibration:
@@ -40,13 +41,13 @@ def slowly(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("slowly")
 async def test_two_sides_that_are_measured_at_once_are_both_in_force(bench: Bench) -> None:
-    shelf, concept = RangeStore(bench.concepts, bench.store), await bench.concepts.get("rush")
+    ranges, concept = RangeStore(bench.concepts, bench.store), await bench.concepts.get("rush")
     subject = subject_of(concept="rush", vector_sha256=concept.vector_sha256)
-    await asyncio.gather(shelf.put(subject, one_sided(-0.3)), shelf.put(subject, one_sided(0.4)))
+    await asyncio.gather(ranges.put(subject, one_sided(-0.3)), ranges.put(subject, one_sided(0.4)))
     found = (await bench.concepts.get("rush")).calibration
     assert (found.strength_min, found.strength_max) == (-0.3, 0.4)
     taste = subject_of(taste_id="t-one", vector_sha256="a" * 64)
-    await asyncio.gather(shelf.put(taste, one_sided(-0.3)), shelf.put(taste, one_sided(0.4)))
+    await asyncio.gather(ranges.put(taste, one_sided(-0.3)), ranges.put(taste, one_sided(0.4)))
     stored = await bench.store.get(taste_calibration_key("t-one", "a" * 64))
     found = json_format.Parse(stored.data, extract_pb2.Calibration())
     assert (found.strength_min, found.strength_max) == (-0.3, 0.4)
@@ -56,11 +57,11 @@ def test_a_kept_side_of_an_older_version_without_a_remap_is_a_straight_line() ->
     before = extract_pb2.Calibration(strength_min=-0.6, strength_max=0.8)
     found = one_sided(0.4)
     found.remap.extend([extract_pb2.RemapPoint(), extract_pb2.RemapPoint(position=1, strength=0.4)])
-    whole = merged(found, before, cautious=1.0)
+    whole = merge_calibrations(found, before, cautious=1.0)
     assert [(knot.position, knot.strength) for knot in whole.remap] == [(-1.0, -0.6), (0.0, 0.0), (1.0, 0.4)]
 
 
-async def test_a_damaged_range_of_a_taste_is_measured_anew(bench: Bench) -> None:
+async def test_a_damaged_range_of_a_taste_is_measured_again(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(4.0)})
     key = taste_calibration_key(taste.taste_id, taste.vector_sha256)
     await bench.store.put(key, b"{}")
@@ -79,10 +80,10 @@ async def test_a_damaged_range_of_a_taste_is_measured_anew(bench: Bench) -> None
 async def test_a_taste_is_calibrated_with_the_levels_of_its_own_music(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Levels | None] = []
+    used: list[Levels | None] = []
 
     def calibrated(measured: Mapping[Condition, Measured], *, own: Levels | None = None) -> extract_pb2.Calibration:
-        told.append(own)
+        used.append(own)
         return fit_safe_range(measured, own=own)
 
     monkeypatch.setattr(plans, "fit_safe_range", calibrated)
@@ -94,7 +95,7 @@ async def test_a_taste_is_calibrated_with_the_levels_of_its_own_music(
         assert (
             await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
         ).state == COMPLETED
-    own, of_concept = told
+    own, of_concept = used
     assert own is not None
     assert (own.quietest, own.loudest) == (pytest.approx(0.001, rel=0.05), pytest.approx(0.2, rel=0.05))
     assert of_concept is None

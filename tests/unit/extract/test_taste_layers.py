@@ -1,4 +1,4 @@
-"""The layer scan of a taste: a layer that tells its songs from other music is found, whatever the others' norms."""
+"""The layer scan of a taste: the layer that separates its songs from other music is found, for any norms of other layers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from support.extracting import COMPLETED, Bench, finished, keep_taste, make_tast
 from resonance.store.keys import given_reference_key, reference_key, taste_key
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.configuration import reference_digest
-from resonance_extract.activations.statistics import Reference
-from resonance_extract.tastes.layer_scan import Song, TasteLayers, held_out
+from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.directions.statistics import ReferenceStatistics
+from resonance_extract.tastes.layer_scan import LayerScanner, ScannedLayers, TasteSong, held_out
 
 LAYERS, HIDDEN, TELLING = 4, 24, 2
 
 
-def planted(song_count: int, clip_count: int = 3, piece_count: int = 16) -> tuple[list[Song], np.ndarray]:  # type: ignore[type-arg]
-    """Songs that share a direction at one layer. Another layer is ten times as large, and its songs share nothing."""
+def planted(song_count: int, clip_count: int = 3, piece_count: int = 16) -> tuple[list[TasteSong], np.ndarray]:  # type: ignore[type-arg]
+    """Songs that share a direction at one layer, and none at another layer, which is ten times as large."""
     chance = np.random.default_rng(1)
     scales = np.ones((LAYERS, 1))
     scales[0] = 10.0
@@ -27,11 +28,11 @@ def planted(song_count: int, clip_count: int = 3, piece_count: int = 16) -> tupl
             chance.normal(size=(1, LAYERS, HIDDEN)) + 0.3 * chance.normal(size=(clip_count, LAYERS, HIDDEN))
         ) * scales
         means[:, TELLING, 0] += 4.0
-        songs.append(Song(means=means, weights=np.full(clip_count, 1 / song_count / clip_count)))
+        songs.append(TasteSong(means=means, weights=np.full(clip_count, 1 / song_count / clip_count)))
     return songs, pieces
 
 
-def test_the_layer_that_tells_songs_apart_is_found_and_the_large_one_is_chance() -> None:
+def test_the_layer_that_separates_songs_is_found_and_the_large_one_is_chance() -> None:
     songs, pieces = planted(8)
     auc, separation = held_out(songs, pieces, is_contrast=True)
     assert int(auc.argmax()) == int(separation.argmax()) == TELLING
@@ -39,22 +40,27 @@ def test_the_layer_that_tells_songs_apart_is_found_and_the_large_one_is_chance()
     assert auc[0] == pytest.approx(0.5, abs=0.2)
 
 
-def test_songs_that_are_other_music_are_chance_for_none_has_a_part_in_its_direction() -> None:
+def test_songs_of_other_music_score_as_chance() -> None:
     chance = np.random.default_rng(2)
-    songs = [Song(means=chance.normal(size=(4, 1, HIDDEN)), weights=np.ones(4)) for _ in range(20)]
+    songs = [TasteSong(means=chance.normal(size=(4, 1, HIDDEN)), weights=np.ones(4)) for _ in range(20)]
     auc, separation = held_out(songs, chance.normal(size=(40, 1, HIDDEN)), is_contrast=True)
     assert auc[0] == pytest.approx(0.5, abs=0.15)
     assert abs(separation[0]) < 0.6
 
 
+async def scan(bench: Bench, taste: steering_pb2.TasteSummary) -> ScannedLayers:
+    """Scans with a reference store of its own, which has no reference in memory yet."""
+    references = ReferenceStore(bench.worker, bench.store)
+    return await LayerScanner(bench.worker, bench.store, references).scan(taste)
+
+
 async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSummary:
     """A stored taste of `count` songs that differ from the reference's pieces at the middle layer alone."""
-    chance, layers = np.random.default_rng(3), (await bench.shelf.get()).mean.shape[0]
-    shape = (layers, (await bench.shelf.get()).mean.shape[1])
+    chance, layers = np.random.default_rng(3), (await bench.references.get()).mean.shape[0]
+    shape = (layers, (await bench.references.get()).mean.shape[1])
     pieces = chance.normal(size=(12, *shape)).astype(np.float32)
-    reference = Reference.of_pieces(pieces, np.ones_like(pieces))
+    reference = ReferenceStatistics.of_pieces(pieces, np.ones_like(pieces))
     await bench.store.put(reference_key(reference_digest(bench.digest)), reference.to_bytes())
-    bench.shelf._own = None
     means = chance.normal(size=(count, *shape))
     means[:, 1, :2] += 4
     await keep_taste(bench, taste_id, means)
@@ -67,8 +73,8 @@ async def kept(bench: Bench, count: int, taste_id: str) -> steering_pb2.TasteSum
     return taste
 
 
-async def test_a_taste_is_scored_by_what_its_tracks_gave(bench: Bench) -> None:
-    scanned = await TasteLayers(bench.ear, bench.store, bench.shelf).scan(await kept(bench, 6, "t-six"))
+async def test_a_taste_is_scored_by_the_statistics_of_its_tracks(bench: Bench) -> None:
+    scanned = await scan(bench, await kept(bench, 6, "t-six"))
     assert scanned.basis == "held-out AUC of 6 songs against 12 pieces of the reference"
     assert scanned.best[0] == 1
     assert scanned.scores[1].auc > 0.9
@@ -76,7 +82,7 @@ async def test_a_taste_is_scored_by_what_its_tracks_gave(bench: Bench) -> None:
 
 
 async def test_one_song_is_ranked_by_norms_and_says_so(bench: Bench) -> None:
-    scanned = await TasteLayers(bench.ear, bench.store, bench.shelf).scan(await kept(bench, 1, "t-one"))
+    scanned = await scan(bench, await kept(bench, 1, "t-one"))
     assert scanned.basis == "norms, for nothing could be held out: a taste of one song leaves none to hold out"
     assert scanned.best[0] == 0
     assert {score.auc for score in scanned.scores} == {0.5}
@@ -84,20 +90,24 @@ async def test_one_song_is_ranked_by_norms_and_says_so(bench: Bench) -> None:
 
 async def test_the_same_song_twice_is_one_song(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(3.5), 1: noise(3.5)})
-    scanned = await TasteLayers(bench.ear, bench.store, bench.shelf).scan(taste)
+    scanned = await scan(bench, taste)
     assert "a taste of one song" in scanned.basis
 
 
-async def test_a_calibration_job_of_a_taste_tells_every_layer_and_renders_the_best(bench: Bench) -> None:
+async def test_a_layer_scan_of_a_taste_scores_every_layer_and_renders_the_best(bench: Bench) -> None:
     tracks = {index: noise(3.5, index) for index in range(3)}
     taste = await make_taste(bench, tracks)
     calibration_jobs = bench.calibration_jobs()
     wanted = extract_pb2.StartCalibrationJobRequest(
-        kind=extract_pb2.CALIBRATION_JOB_KIND_LAYERS, taste_id=taste.taste_id, prompts=["jazz"], clip_s=1.0
+        kind=extract_pb2.CALIBRATION_JOB_KIND_LAYERS,
+        taste_id=taste.taste_id,
+        prompts=["jazz"],
+        strengths=[1.0],
+        clip_s=1.0,
     )
     first = await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
     assert first.state == COMPLETED
-    assert "the reference keeps no pieces" in first.layer_basis
+    assert "the reference has too few pieces" in first.layer_basis
     reference = extract_pb2.StartCalibrationJobRequest(
         kind=extract_pb2.CALIBRATION_JOB_KIND_REFERENCE, prompts=["jazz", "rock", "choir", "drums"], clip_s=1.0
     )

@@ -1,4 +1,4 @@
-"""Whose words a taste has: who wants sound hears the songs that are new and count, and the taste says which those were."""
+"""Words of a taste: a describer that needs samples gets the new songs that count, and the notices name the others."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ WORDS = steering_pb2.DIRECTION_KIND_WORDS
 
 
 class Listening:
-    """A describer who wants sound, and keeps what it was given."""
+    """A describer that needs samples and records them."""
 
     wants_sound = True
     is_away = False
 
     def __init__(self) -> None:
-        self.heard: list[bytes] = []
+        self.sent: list[bytes] = []
 
     async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
-        self.heard = [samples.tobytes() for samples in sound.samples]
-        if self.is_away or not self.heard:
+        self.sent = [samples.tobytes() for samples in sound.samples]
+        if self.is_away or not self.sent:
             raise Unavailable("nobody is there")
         return steering_pb2.TasteCharacter(words=["jazz"], genre="jazz", source="a language model")
 
 
-async def test_new_songs_are_described_by_their_sound_and_there_is_nothing_to_tell(bench: Bench) -> None:
+async def test_new_songs_are_described_by_their_sound_without_a_notice(bench: Bench) -> None:
     taste = await make_taste(bench, {0: noise(3.5, 1), 1: noise(3.5, 2)}, describer=CarefulDescriber(Listening()))
     assert (list(taste.character.words), list(taste.notices)) == (["jazz"], [])
 
 
-async def test_songs_that_were_all_heard_before_are_described_by_meters_and_the_taste_says_so(bench: Bench) -> None:
+async def test_songs_that_were_all_read_before_are_described_by_meters_and_the_taste_says_so(bench: Bench) -> None:
     tracks, describer = {0: noise(3.5, 1), 1: noise(3.5, 2)}, CarefulDescriber(Listening())
     await make_taste(bench, tracks)
     again = await make_taste(bench, tracks, describer=describer)
     assert again.character.source == "meters"
-    assert "every song was heard before" in again.notices[0]
+    assert "every song was read before" in again.notices[0]
     words = await make_taste(bench, tracks, describer=describer, direction_kind=WORDS)
     assert (words.character.source, list(words.notices)) == ("a language model", [])
 
 
-async def test_words_that_are_of_the_new_songs_alone_say_so(bench: Bench) -> None:
+async def test_words_of_the_new_songs_alone_come_with_a_notice(bench: Bench) -> None:
     await make_taste(bench, {0: noise(3.5, 1)})
     taste = await make_taste(bench, {0: noise(3.5, 1), 1: noise(3.5, 2)}, describer=CarefulDescriber(Listening()))
     (notice,) = taste.notices
     assert "1 of the 2 songs" in notice
 
 
-async def test_a_language_model_that_is_away_is_told(bench: Bench) -> None:
+async def test_a_language_model_that_is_away_gives_a_notice(bench: Bench) -> None:
     away = Listening()
     away.is_away = True
     taste = await make_taste(bench, {0: noise(3.5, 1)}, describer=CarefulDescriber(away))
@@ -59,9 +59,9 @@ async def test_a_language_model_that_is_away_is_told(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("kind", [WORDS, steering_pb2.DIRECTION_KIND_CONTRAST])
-async def test_nobody_describes_a_playlist_by_a_song_that_could_not_be_used(bench: Bench, kind: int) -> None:
+async def test_a_song_that_could_not_be_used_is_not_described(bench: Bench, kind: int) -> None:
     listening, good = Listening(), noise(3.5, 1)
     tracks = {0: np.zeros(56_000, np.float32), 1: good}
     taste = await make_taste(bench, tracks, describer=CarefulDescriber(listening), fault_count=1, direction_kind=kind)
-    assert listening.heard == [good.tobytes()]
+    assert listening.sent == [good.tobytes()]
     assert not taste.notices

@@ -11,7 +11,7 @@ from resonance.store.keys import taste_key
 from resonance.v1 import steering_pb2
 
 
-async def test_shrunk_whitening_needs_a_reference_that_keeps_its_pieces(bench: Bench) -> None:
+async def test_shrunk_whitening_needs_a_reference_of_several_pieces(bench: Bench) -> None:
     with pytest.raises(FailedPrecondition, match="reference calibration job"):
         await make_taste(bench, {0: noise(3.5)}, whitening=steering_pb2.WHITENING_SHRUNK)
 
@@ -79,19 +79,19 @@ async def test_a_taste_in_words_alone_runs_nothing_through_the_model(bench: Benc
     assert not taste.vector_key
     assert not taste.layer_norms
     assert {key async for key in bench.store.keys("")} - before == {taste_key("t-test")}, "no track, no vector"
-    assert (await bench.tastes.whole("t-test")).character == taste.character
+    assert (await bench.tastes.get_checked("t-test")).character == taste.character
     with pytest.raises(FailedPrecondition) as caught:
         await bench.calibration_jobs().start(asked(concept="", taste_id="t-test"))
     assert caught.value.reason == "TASTE_IS_WORDS"
 
 
-async def test_a_track_that_the_model_has_heard_has_its_meters_already(bench: Bench) -> None:
-    heard = await make_taste(bench, {0: noise(4.0)})
-    told = await make_taste(
+async def test_a_track_that_the_model_has_read_has_its_audio_features_already(bench: Bench) -> None:
+    read = await make_taste(bench, {0: noise(4.0)})
+    described = await make_taste(
         bench, {0: noise(4.0)}, taste_id="t-words", direction_kind=steering_pb2.DIRECTION_KIND_WORDS
     )
-    assert told.tracks[0].from_cache
-    assert told.character == heard.character
+    assert described.tracks[0].from_cache
+    assert described.character == read.character
 
 
 async def test_words_alone_count_all_clips_alike(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""TrackLocks on tracks: exclusive between calls and between processes, without deadlock, and gone with their owner."""
+"""Track locks: exclusive between calls and processes, without deadlock, and gone with their owner."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ async def test_one_call_waits_for_the_other_in_one_process_and_between_two(store
     here, there = TrackLocks(store, scope=SCOPE), TrackLocks(store, scope=SCOPE)
     async with here.open() as first:
         assert await first.take({"a", "b"})
-        for claims in (here, there):
-            async with claims.open() as second:
+        for locks in (here, there):
+            async with locks.open() as second:
                 assert not await second.take({"b", "c"})
                 assert await second.take({"c"})
     async with there.open() as third:
         assert await third.take({"a", "b", "c"})
 
 
-async def test_what_is_new_to_nobody_costs_nothing() -> None:
+async def test_a_lock_without_tracks_writes_nothing() -> None:
     store = MemoryStore()
-    async with TrackLocks(store, scope=SCOPE).open() as claim:
-        assert await claim.take(set())
-        assert not [key async for key in store.keys("claims/")]
+    async with TrackLocks(store, scope=SCOPE).open() as lock:
+        assert await lock.take(set())
+        assert not [key async for key in store.keys("track-locks/")]
 
 
-async def test_other_models_hear_for_themselves(store: ObjectStore) -> None:
+async def test_other_models_read_for_themselves(store: ObjectStore) -> None:
     async with AsyncExitStack() as stack:
         for scope in ("a" * 64, "b" * 64):
-            claim = await stack.enter_async_context(TrackLocks(store, scope=scope).open())
-            assert await claim.take({"a"})
+            lock = await stack.enter_async_context(TrackLocks(store, scope=scope).open())
+            assert await lock.take({"a"})
 
 
-async def test_a_dead_process_s_claim_runs_out(store: ObjectStore) -> None:
+async def test_a_dead_processs_lock_runs_out(store: ObjectStore) -> None:
     now_s = 0.0
     dead = TrackLocks(store, scope=SCOPE, lease_s=1e6).open()
     assert await (await dead.__aenter__()).take({"a"})  # and never ends: its process was killed
     living = TrackLocks(store, scope=SCOPE, lease_s=10.0, clock=lambda: now_s)
-    async with living.open() as claim:
-        assert not await claim.take({"a"})
+    async with living.open() as lock:
+        assert not await lock.take({"a"})
         now_s = 9.0
-        assert not await claim.take({"a"})
+        assert not await lock.take({"a"})
         now_s = 11.0
-        assert await claim.take({"a"})
+        assert await lock.take({"a"})
 
 
-async def test_a_claim_that_could_not_be_removed_does_not_bar_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lock_that_could_not_be_removed_does_not_block_its_own_call(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
     here, there = TrackLocks(store, scope=SCOPE), TrackLocks(store, scope=SCOPE)
     async with here.open() as first, there.open() as second:
@@ -68,7 +68,7 @@ async def test_a_claim_that_could_not_be_removed_does_not_bar_its_own_way(monkey
         assert await second.take({"b"})
 
 
-async def test_a_living_claim_does_not_run_out() -> None:
+async def test_a_living_lock_does_not_run_out() -> None:
     store = MemoryStore()
     here, there = (TrackLocks(store, scope=SCOPE, lease_s=0.2) for _ in range(2))
     async with here.open() as first, there.open() as second:
@@ -79,15 +79,15 @@ async def test_a_living_claim_does_not_run_out() -> None:
 
 
 async def test_many_processes_take_turns_and_all_come_through(store: ObjectStore) -> None:
-    """Six processes want overlapping tracks at once: nobody overlaps, and nobody is left waiting."""
+    """Six processes want overlapping tracks at once. No two hold one track, and all get theirs."""
     busy: set[str] = set()
     done: list[int] = []
 
     async def work(number: int) -> None:
         chance = random.Random(number)
-        async with TrackLocks(store, scope=SCOPE).open() as claim:
+        async with TrackLocks(store, scope=SCOPE).open() as lock:
             tracks = set(chance.sample("abcd", 2))
-            while not await claim.take(tracks):
+            while not await lock.take(tracks):
                 await asyncio.sleep(chance.uniform(0.005, 0.03))
             assert not tracks & busy
             busy.update(tracks)

@@ -1,4 +1,4 @@
-"""Meters of a clip's sound: level, brightness, low share, onsets, tempo and chroma, by numpy alone."""
+"""Audio features of a clip: level, brightness, low share, onsets, tempo and chroma, by numpy alone."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _STEADY_MIN = 0.15
 _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
 
-# The columns of a clip's meters. `tempo_bpm` is 0 where no steady beat was found; the twelve chroma shares come last.
+# The columns of a clip's features. `tempo_bpm` is 0 where no steady beat was found; the twelve chroma shares come last.
 COLUMNS = ("loudness_dbfs", "brightness_hz", "low_share", "onsets_per_s", "tempo_bpm")
 COLUMN_COUNT = len(COLUMNS) + 12
 
 
 def read_meters(samples: Array, *, sample_rate_hz: int) -> Array:
-    """One row of meters `[COLUMN_COUNT]` for a mono clip of at least a tenth of a second."""
+    """The features `[COLUMN_COUNT]` of a mono clip of at least a tenth of a second."""
     power, frequencies = _spectrogram(samples, sample_rate_hz, window_s=0.064, hop_s=HOP_S)
     mean = power.mean(axis=0) + 1e-12
     flux = _flux(power)
     level = float(np.sqrt(np.square(samples, dtype=np.float64).mean()))
-    row = [
+    features = [
         20 * np.log10(max(level, 1e-5)),
         float((mean * frequencies).sum() / mean.sum()),
         float(mean[(frequencies > 20) & (frequencies < 150)].sum() / mean.sum()),
@@ -32,11 +32,11 @@ def read_meters(samples: Array, *, sample_rate_hz: int) -> Array:
         _tempo(flux),
         *_chroma(samples, sample_rate_hz),
     ]
-    return np.asarray(row, dtype=np.float32)
+    return np.asarray(features, dtype=np.float32)
 
 
 def minor_margin(chroma: Wide) -> float:
-    """The correlation with the best minor key less that with the best major one (Krumhansl and Kessler 1982's profiles)."""
+    """Correlation with the best minor key less that with the best major key, by the profiles of Krumhansl and Kessler (1982)."""
     if float(chroma.std()) < 1e-9:
         return 0.0
     fits = [
@@ -58,7 +58,7 @@ def _spectrogram(samples: Array, rate: int, *, window_s: float, hop_s: float) ->
 
 
 def _flux(power: Wide) -> Wide:
-    """How much louder the bins become from one frame to the next, summed: an onset is a peak."""
+    """Spectral flux `[frames - 1]`: the mean rise of the bins' levels from frame to frame. Onsets are its peaks."""
     levels = np.log1p(1000 * power)
     rises = np.maximum(levels[1:] - levels[:-1], 0).mean(axis=1) if len(levels) > 1 else np.zeros(1)
     found: Wide = rises
@@ -66,7 +66,7 @@ def _flux(power: Wide) -> Wide:
 
 
 def _onsets(flux: Wide) -> int:
-    """Peaks of the flux that stand out of their neighbourhood, at least 50 ms apart."""
+    """Counts the peaks of the flux that stand out of their neighbourhood, at least 50 ms apart."""
     if len(flux) < 3 or flux.max() < 1e-6:
         return 0
     width = 25
@@ -81,7 +81,7 @@ def _onsets(flux: Wide) -> int:
 
 
 def _tempo(flux: Wide) -> float:
-    """The autocorrelation's best period, weighted towards 110 beats a minute (log-normal, as Ellis 2007); 0 where nothing is steady."""
+    """Tempo in beats a minute by the flux's autocorrelation, weighted towards 110 (log-normal, as Ellis 2007); 0 without a steady beat."""
     centred = flux - flux.mean()
     size = len(centred)
     slow, fast = round(60 / _TEMPO_MIN_BPM / HOP_S), round(60 / _TEMPO_MAX_BPM / HOP_S)
@@ -96,7 +96,7 @@ def _tempo(flux: Wide) -> float:
 
 
 def _chroma(samples: Array, rate: int) -> Wide:
-    """The share of each pitch class between 100 and 2000 Hz, C first; each moment counts alike, and loud partials count by their root."""
+    """The share of each pitch class between 100 and 2000 Hz, `[12]`, C first. Each frame counts alike, and amplitudes by their root."""
     power, frequencies = _spectrogram(samples, rate, window_s=0.256, hop_s=0.128)
     inside = (frequencies > 100) & (frequencies < 2000)
     classes = np.round(12 * np.log2(frequencies[inside] / 261.626)).astype(int) % 12

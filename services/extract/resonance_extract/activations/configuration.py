@@ -1,4 +1,4 @@
-"""How clips are cut and heard: part of every cache key, so that another configuration never finds these results."""
+"""The configuration of clips and their reading, which is part of every cache key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resonance_model.activations import NEUTRAL_PROMPT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """Everything besides model and music that a track's statistics depend on."""
+    """All values besides model and music that a track's statistics depend on. `form` is the version of the statistics."""
 
     clip_s: float = 10.0
     hop_s: float = 8.0

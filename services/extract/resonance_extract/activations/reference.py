@@ -1,4 +1,4 @@
-"""Reference statistics: what varied music looks like inside a model. The model's own takes, once, until somebody gives it music."""
+"""Reference statistics of a model: from its own takes, or from music that a reference job read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from resonance.store import ObjectStore
 from resonance.store.keys import given_reference_key, reference_key
 from resonance.v1 import extract_pb2
 from resonance_extract.activations.configuration import reference_digest
-from resonance_extract.activations.statistics import Reference
 from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.directions.statistics import ReferenceStatistics
 
 PROMPTS = (
     "calm piano music",
@@ -34,60 +34,62 @@ PROMPTS = (
 )
 _DURATION_S = 5.0
 _SEED = 7
-GIVEN_KEPT_MAX = 16
+LOADED_MAX = 16
 _log = structlog.get_logger("extract")
 
 
 class ReferenceStore:
-    """Gives the reference that is in force, from memory, from the store, or by listening to twelve takes of the model's own.
+    """Loads the reference in force from memory or the store, or computes it from twelve takes of the model's own.
 
-    A reference that a calibration job has made of music that it was given goes before the model's own. It belongs to whoever gave it.
+    A reference that a calibration job made of a caller's music goes before the model's own. It belongs to the owner of that job.
     """
 
-    def __init__(self, ear: ActivationWorker, store: ObjectStore) -> None:
-        self._ear = ear
+    def __init__(self, worker: ActivationWorker, store: ObjectStore) -> None:
+        self._worker = worker
         self._store = store
         self._lock = asyncio.Lock()
-        self._own: Reference | None = None
-        self._digest = ear.model.description.digest
-        self._own_key = reference_key(reference_digest(self._digest))
-        self._given: OrderedDict[str, Reference] = OrderedDict()  # by the SHA-256 of their objects
+        self._default: ReferenceStatistics | None = None
+        self._digest = worker.model.description.digest
+        self._default_key = reference_key(reference_digest(self._digest))
+        self._loaded: OrderedDict[str, ReferenceStatistics] = (
+            OrderedDict()
+        )  # of calibration jobs, by the SHA-256 of their objects
 
-    async def get(self) -> Reference:
+    async def get(self) -> ReferenceStatistics:
         """The reference in force; concurrent callers wait for one computation."""
-        given = await self._summary()
+        summary = await self._load_summary()
         async with self._lock:
-            if given is not None and (found := await self._find_given(given)) is not None:
+            if summary is not None and (found := await self._find_loaded(summary)) is not None:
                 return found
-            if self._own is None:
-                self._own = await self._load() or await self._compute()
-            return self._own
+            if self._default is None:
+                self._default = await self._load_default() or await self._compute_default()
+            return self._default
 
     async def describe(self) -> extract_pb2.ReferenceSummary:
-        """What the reference in force is, without its statistics."""
-        reference, given = await self.get(), await self._summary()
-        if given is not None and reference.tag:
-            return given
+        """The summary of the reference in force."""
+        reference, summary = await self.get(), await self._load_summary()
+        if summary is not None and reference.tag:
+            return summary
         try:
-            sha256 = (await self._store.get(self._own_key)).sha256
-        except (NotFound, DataLoss):  # it was removed while we hold it
-            sha256 = await self._store.put(self._own_key, reference.to_bytes())
+            sha256 = (await self._store.get(self._default_key)).sha256
+        except (NotFound, DataLoss):  # the object was removed while this process holds its content
+            sha256 = await self._store.put(self._default_key, reference.to_bytes())
         return extract_pb2.ReferenceSummary(
             model_digest=self._digest,
-            source="own_takes",
+            source="model_takes",
             piece_count=len(PROMPTS),
-            object_key=self._own_key,
+            object_key=self._default_key,
             object_sha256=sha256,
         )
 
-    async def keep(self, reference: Reference, *, calibration_job_id: str) -> extract_pb2.ReferenceSummary:
-        """Stores statistics that a calibration job has made. `put_in_force` makes them the reference."""
+    async def keep(self, reference: ReferenceStatistics, *, calibration_job_id: str) -> extract_pb2.ReferenceSummary:
+        """Stores statistics that a calibration job made. `put_in_force` makes them the reference."""
         data = reference.to_bytes()
         key = reference_key(sha256_hex(data))
         summary = extract_pb2.ReferenceSummary(
             model_digest=self._digest,
-            source="given",
-            piece_count=0 if reference.pieces is None else len(reference.pieces),
+            source="chosen_music",
+            piece_count=len(reference.pieces),
             object_key=key,
             object_sha256=await self._store.put(key, data),
             calibration_job_id=calibration_job_id,
@@ -96,45 +98,47 @@ class ReferenceStore:
         return summary
 
     async def put_in_force(self, summary: extract_pb2.ReferenceSummary) -> None:
-        """From here on tastes and concepts are made against it; what was made before stays as it is."""
+        """Makes the stored statistics the reference of later tastes and concepts. Earlier ones stay as they are."""
         document = json_format.MessageToJson(summary, indent=None).encode()
         await self._store.put(given_reference_key(self._digest), document)
 
-    async def _summary(self) -> extract_pb2.ReferenceSummary | None:
+    async def _load_summary(self) -> extract_pb2.ReferenceSummary | None:
         try:
             stored = await self._store.get(given_reference_key(self._digest))
         except (NotFound, DataLoss):
             return None
         return json_format.Parse(stored.data, extract_pb2.ReferenceSummary())
 
-    async def _find_given(self, summary: extract_pb2.ReferenceSummary) -> Reference | None:
-        """None where its statistics are gone or damaged: the model's own then serve, and the summary says so."""
+    async def _find_loaded(self, summary: extract_pb2.ReferenceSummary) -> ReferenceStatistics | None:
+        """The reference of a calibration job; None where its statistics are gone or damaged, and the model's own are used."""
         sha256 = summary.object_sha256
-        if sha256 not in self._given:
+        if sha256 not in self._loaded:
             try:
                 stored = await self._store.get(summary.object_key)
                 if stored.sha256 != sha256:
                     raise DataLoss("another object lies under its key", reason="STATISTICS_DAMAGED")
-                self._given[sha256] = Reference.from_bytes(stored.data, tag=sha256[:16])
+                self._loaded[sha256] = ReferenceStatistics.from_bytes(stored.data, tag=sha256[:16])
             except (NotFound, DataLoss) as failure:
-                _log.error("the given reference cannot be read; the model's own serves", why=failure.message)
+                _log.error(
+                    "the reference of a calibration job cannot be read; the model's own is used", why=failure.message
+                )
                 return None
-            if len(self._given) > GIVEN_KEPT_MAX:
-                self._given.popitem(last=False)
-        return self._given[sha256]
+            if len(self._loaded) > LOADED_MAX:
+                self._loaded.popitem(last=False)
+        return self._loaded[sha256]
 
-    async def _load(self) -> Reference | None:
+    async def _load_default(self) -> ReferenceStatistics | None:
         try:
-            return Reference.from_bytes((await self._store.get(self._own_key)).data)
+            return ReferenceStatistics.from_bytes((await self._store.get(self._default_key)).data)
         except (NotFound, DataLoss):
             return None
 
-    async def _compute(self) -> Reference:
-        _log.info("listening to the model's own music for reference", takes=len(PROMPTS))
-        rendered = await self._ear.render(list(PROMPTS), duration_s=_DURATION_S, seed=_SEED)
-        heard = [await self._ear.codes(codes) for codes, _ in rendered]
-        reference = Reference.of_pieces(
-            np.stack([one.mean.numpy() for one in heard]), np.stack([one.variance.numpy() for one in heard])
+    async def _compute_default(self) -> ReferenceStatistics:
+        _log.info("reading the model's own takes for its reference", takes=len(PROMPTS))
+        takes = await self._worker.generate(list(PROMPTS), duration_s=_DURATION_S, seed=_SEED)
+        pieces = [await self._worker.read_piece(codes) for codes, _ in takes]
+        reference = ReferenceStatistics.of_pieces(
+            np.stack([piece.mean for piece in pieces]), np.stack([piece.variance for piece in pieces])
         )
-        await self._store.put(self._own_key, reference.to_bytes())
+        await self._store.put(self._default_key, reference.to_bytes())
         return reference

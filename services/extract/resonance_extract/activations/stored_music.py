@@ -1,4 +1,4 @@
-"""Stored music as pieces: the tracks of tastes and finished takes, each with what the model's layers say of it."""
+"""Pieces of stored music, from tracks of tastes and from finished takes, with their activation statistics."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from resonance.store import ObjectStore
 from resonance.store.keys import take_codes_key, take_key, taste_key
 from resonance.store.token_document import codes_in
 from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
-from resonance_extract.activations.statistics import HeardPiece
 from resonance_extract.activations.tracks import TrackCache, parse_sound_id
 from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.directions.statistics import PieceStatistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPiece:
-    """A piece before it is heard: `key` is a digest of its sound, `codes` are a take's tokens `[codebooks, frames]`, None for a track,
-    whose `key` is also what its statistics are cached by."""
+    """A piece before it is read.
+
+    `key` is a digest of its sound; the statistics of a track are cached by it. `codes` are a take's tokens `[codebooks, frames]`, None for
+    a track.
+    """
 
     title: str
     key: str
@@ -31,16 +34,16 @@ class StoredPiece:
 
 
 class StoredMusic:
-    """Finds stored music and hears it. Tracks were heard when their taste was made; takes are heard from their tokens."""
+    """Finds stored music and reads it. Tracks were read when their taste was made; takes are read from their tokens."""
 
-    def __init__(self, ear: ActivationWorker, store: ObjectStore) -> None:
-        self._ear = ear
+    def __init__(self, worker: ActivationWorker, store: ObjectStore) -> None:
+        self._worker = worker
         self._store = store
-        self._digest = ear.model.description.digest
+        self._digest = worker.model.description.digest
         self._tracks = TrackCache(store, model_digest=self._digest)
 
     async def pieces(self, source: extract_pb2.MusicSource) -> list[StoredPiece]:
-        """The pieces that a source stands for, in order.
+        """The pieces of a source, in order.
 
         Raises:
             InvalidInput: not exactly one of a taste and a take is named, or the taste has no such track.
@@ -49,27 +52,27 @@ class StoredMusic:
         """
         if bool(source.taste_id) == bool(source.take_id):
             raise invalid_field("music", "ONE_SOURCE", "name a taste or a take, and not both")
-        return await self._of_taste(source) if source.taste_id else [await self._of_take(source.take_id)]
+        return await self._find_tracks(source) if source.taste_id else [await self._find_take(source.take_id)]
 
-    async def hear(self, piece: StoredPiece) -> HeardPiece:
-        """What the model says of a piece under the neutral prompt.
+    async def read(self, piece: StoredPiece) -> PieceStatistics:
+        """A piece's statistics under the neutral prompt.
 
         Raises:
-            FailedPrecondition: the track was heard by a version that kept no variances, or its statistics are gone.
+            FailedPrecondition: the statistics of the track are gone.
         """
         if piece.codes is not None:
-            return HeardPiece.of(await self._ear.codes(torch.from_numpy(piece.codes)))
+            return await self._worker.read_piece(torch.from_numpy(piece.codes))
         found = await self._tracks.find(piece.key)
-        if found is None or found.variances is None:
+        if found is None:
             raise FailedPrecondition(
-                f"{piece.title} must be heard again: upload it once more and make a taste of it",
+                f"{piece.title} must be read again: upload it once more and make a taste of it",
                 reason="TRACK_NOT_HEARD",
             )
         means, variances = found.means, found.variances
         whole = variances.mean(axis=0) + means.var(axis=0)
-        return HeardPiece(mean=means.mean(axis=0), variance=whole.astype(np.float32))
+        return PieceStatistics(mean=means.mean(axis=0), variance=whole.astype(np.float32))
 
-    async def _of_taste(self, source: extract_pb2.MusicSource) -> list[StoredPiece]:
+    async def _find_tracks(self, source: extract_pb2.MusicSource) -> list[StoredPiece]:
         try:
             stored = await self._store.get(taste_key(source.taste_id))
         except NotFound as failure:
@@ -89,12 +92,12 @@ class StoredMusic:
         return [
             StoredPiece(
                 title=track.title or track.sha256[:8],
-                key=parse_sound_id(track, self._ear.model.description.sample_rate_hz),
+                key=parse_sound_id(track, self._worker.model.description.sample_rate_hz),
             )
             for track in tracks
         ]
 
-    async def _of_take(self, take_id: str) -> StoredPiece:
+    async def _find_take(self, take_id: str) -> StoredPiece:
         try:
             stored = await self._store.get(take_key(take_id))
             tokens = await self._store.get(take_codes_key(take_id))
@@ -106,7 +109,7 @@ class StoredMusic:
         return StoredPiece(title=f"take {take_id}", key=tokens.sha256, codes=codes_in(tokens.data)[0])
 
 
-async def load_pieces(shelf: StoredMusic, sources: Sequence[extract_pb2.MusicSource]) -> list[StoredPiece]:
-    """The pieces of all sources, the same music once."""
-    found = {piece.key: piece for source in sources for piece in await shelf.pieces(source)}
+async def load_pieces(music: StoredMusic, sources: Sequence[extract_pb2.MusicSource]) -> list[StoredPiece]:
+    """The pieces of all sources, each piece once."""
+    found = {piece.key: piece for source in sources for piece in await music.pieces(source)}
     return list(found.values())

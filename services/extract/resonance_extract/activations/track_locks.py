@@ -1,4 +1,4 @@
-"""Which tracks are being heard at the moment, by any replica, so that playlists that share a song do not hear it twice."""
+"""Track locks between replicas: playlists that share a new track have it read once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 from resonance.errors import Conflict, DataLoss, NotFound, ResonanceError
 from resonance.ids import new_request_id
 from resonance.store import ObjectStore
-from resonance.store.keys import claim_key, claims_prefix
+from resonance.store.keys import track_lock_key, track_locks_prefix
 
 LEASE_S = 10.0
 _LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Other:
-    """A claim of somebody else, as it was read."""
+class _StoredLock:
+    """The lock of another call, as it was read from the store."""
 
     name: str
     tracks: frozenset[str]
@@ -29,13 +29,15 @@ class _Other:
 
 
 class TrackLocks:
-    """The tracks that calls are hearing, in this process and in every other one on the same store.
+    """The tracks that calls are reading, in this process and in every other process on the same store.
 
-    A claim takes all its tracks at once or none, and waits holding none: no two claims can wait for each other. Between processes a claim
-    is a document, first `wanted`, then `held` (a bakery, Lamport 1974): who wants looks at all the others, gives way to one that is held or
-    has the smaller name, and waits until one with a larger name has given way or holds. Its owner writes it again every quarter of a lease;
-    one that has not changed for a lease, by the reader's own clock, is a dead process's and is removed. A claim saves work and guards
-    nothing: results lie under their content's digest, and hearing a track twice gives the same bytes.
+    A lock takes all of its tracks at once or none, and a call that waits holds none, so that no two calls wait for each other. Between
+    processes a lock is a document, first wanted, then held (Lamport's bakery, 1974). A call that wants tracks reads all other locks. It
+    gives way to one that is held or has the smaller name, and waits until one with a larger name has given way or holds.
+
+    The owner renews its document every quarter of a lease. Any reader removes a document that has not changed for a lease, by its own
+    clock, because its process is dead. A lock saves work and guards no data: results are stored under their content's digest, and reading
+    a track twice gives the same bytes.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class TrackLocks:
         lease_s: float = LEASE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`scope` is the digest of the model: other models hear for themselves."""
+        """`scope` is the model's digest, because other models read tracks for themselves."""
         self._store = store
         self._scope = scope
         self._lease_s = lease_s
@@ -57,62 +59,60 @@ class TrackLocks:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[TrackLock]:
-        """A claim, which gives back what it took when the context ends."""
-        claim = TrackLock(self)
+        """A lock without tracks, which releases what it took when the context ends."""
+        lock = TrackLock(self)
         try:
-            yield claim
+            yield lock
         finally:
-            await self._give_back(claim)
+            await self._release(lock)
 
     async def change(self, seconds: float) -> None:
-        """Returns when a claim of this process has ended, or after so many seconds."""
+        """Returns when a lock of this process was released, or after so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
 
-    async def take(self, claim: TrackLock, tracks: set[str]) -> bool:
-        """Takes the tracks for the claim, unless one of them is taken. Raises Unavailable where the store is."""
+    async def take(self, lock: TrackLock, tracks: set[str]) -> bool:
+        """Takes the tracks for the lock, unless one of them is taken. Raises Unavailable where the store is away."""
         if tracks & self._taken:
             return False
         if not tracks:
             return True
-        claim.tracks = tracks
-        claim.beat += 1  # a claim that comes again is not taken for the one that was seen before
+        lock.tracks = tracks
+        lock.heartbeats += 1  # the document differs from the one that this lock wrote before
         self._taken |= tracks
         try:
-            is_ours = await self._take_in_store(claim)
+            is_taken = await self._take_in_store(lock)
         except BaseException:
-            await self._give_back(claim)
+            await self._release(lock)
             raise
-        if not is_ours:
-            await self._give_back(claim)
-        return is_ours
+        if not is_taken:
+            await self._release(lock)
+        return is_taken
 
-    async def _take_in_store(self, claim: TrackLock) -> bool:
-        key = claim_key(self._scope, claim.name)
-        await self._store.put(
-            key, _document(claim, is_held=False)
-        )  # over its own that could not be removed, if there is one
+    async def _take_in_store(self, lock: TrackLock) -> bool:
+        key = track_lock_key(self._scope, lock.name)
+        await self._store.put(key, _to_json(lock, is_held=False))  # also over its own document, if removing it failed
         while True:
-            rivals = [other for other in await self._others(claim) if other.tracks & claim.tracks]
-            if any(other.is_held or other.name < claim.name for other in rivals):
+            rivals = [other for other in await self._load_others(lock) if other.tracks & lock.tracks]
+            if any(other.is_held or other.name < lock.name for other in rivals):
                 return False
             if not rivals:
                 break
             await asyncio.sleep(_LOOK_S)
         try:
             wanted = await self._store.get(key)
-            version = await self._store.replace(key, _document(claim, is_held=True), version=wanted.version)
-        except (Conflict, NotFound):  # taken for a dead process's: this one was stopped for a lease
+            version = await self._store.replace(key, _to_json(lock, is_held=True), version=wanted.version)
+        except (Conflict, NotFound):  # this process stopped for a lease, and another removed its document
             return False
-        claim.beating = asyncio.create_task(self._beat(claim, version))
+        lock.renewal = asyncio.create_task(self._renew(lock, version))
         return True
 
-    async def _others(self, claim: TrackLock) -> list[_Other]:
-        """All living claims but this one; dead ones are removed."""
+    async def _load_others(self, lock: TrackLock) -> list[_StoredLock]:
+        """All living locks but this one. Dead ones are removed."""
         found, seen = [], {}
-        async for key in self._store.keys(claims_prefix(self._scope)):
-            if key == claim_key(self._scope, claim.name):
+        async for key in self._store.keys(track_locks_prefix(self._scope)):
+            if key == track_lock_key(self._scope, lock.name):
                 continue
             try:
                 stored = await self._store.get(key)
@@ -126,52 +126,57 @@ class TrackLocks:
                 await self._store.delete(key)
                 continue
             seen[key] = (stored.version, since_s)
-            found.append(_Other(name=read["name"], tracks=frozenset(read["tracks"]), is_held=read["is_held"]))
+            found.append(_StoredLock(name=read["name"], tracks=frozenset(read["tracks"]), is_held=read["is_held"]))
         self._sightings = seen
         return found
 
-    async def _beat(self, claim: TrackLock, version: str) -> None:
-        """Writes the claim again and again. Where the store fails it runs out, and at worst a track is heard twice."""
-        key = claim_key(self._scope, claim.name)
+    async def _renew(self, lock: TrackLock, version: str) -> None:
+        """Renews the document four times a lease. While the store is away the lease runs out, and at worst a track is read twice."""
+        key = track_lock_key(self._scope, lock.name)
         while True:
             await asyncio.sleep(self._lease_s / 4)
-            claim.beat += 1
+            lock.heartbeats += 1
             try:
-                version = await self._store.replace(key, _document(claim, is_held=True), version=version)
+                version = await self._store.replace(key, _to_json(lock, is_held=True), version=version)
             except (Conflict, NotFound):
                 return
             except ResonanceError:
                 continue
 
-    async def _give_back(self, claim: TrackLock) -> None:
-        if not claim.tracks:
+    async def _release(self, lock: TrackLock) -> None:
+        if not lock.tracks:
             return
-        self._taken -= claim.tracks
-        claim.tracks = set()
+        self._taken -= lock.tracks
+        lock.tracks = set()
         self._changed.set()
         self._changed = asyncio.Event()
-        if claim.beating is not None:
-            claim.beating.cancel()
-            await asyncio.gather(claim.beating, return_exceptions=True)  # our own cancellation passes
-        with suppress(ResonanceError):  # where it cannot be removed it runs out
-            await self._store.delete(claim_key(self._scope, claim.name))
+        if lock.renewal is not None:
+            lock.renewal.cancel()
+            await asyncio.gather(lock.renewal, return_exceptions=True)  # the caller's own cancellation still passes
+        with suppress(ResonanceError):  # a document that cannot be removed runs out
+            await self._store.delete(track_lock_key(self._scope, lock.name))
 
 
 @dataclass(slots=True, eq=False)
 class TrackLock:
-    """What one call hears."""
+    """The lock of one call on the tracks that it reads."""
 
-    claims: TrackLocks
+    locks: TrackLocks
     name: str = field(default_factory=new_request_id)
     tracks: set[str] = field(default_factory=set)
-    beat: int = 0
-    beating: asyncio.Task[None] | None = None
+    heartbeats: int = 0
+    renewal: asyncio.Task[None] | None = None
 
     async def take(self, tracks: set[str]) -> bool:
         """Takes the tracks, unless one of them is taken."""
-        return await self.claims.take(self, tracks)
+        return await self.locks.take(self, tracks)
 
 
-def _document(claim: TrackLock, *, is_held: bool) -> bytes:
-    document = {"name": claim.name, "tracks": sorted(claim.tracks), "is_held": is_held, "beat": claim.beat}
+def _to_json(lock: TrackLock, *, is_held: bool) -> bytes:
+    document = {
+        "name": lock.name,
+        "tracks": sorted(lock.tracks),
+        "is_held": is_held,
+        "heartbeats": lock.heartbeats,
+    }
     return json.dumps(document).encode()

@@ -1,4 +1,4 @@
-"""One track: its clips heard one by one, its statistics cached under everything that they depend on."""
+"""Tracks of an extraction: read clip by clip, their statistics cached by all that they depend on."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from resonance.store.keys import clip_key, track_key
 from resonance.v1 import extract_pb2, ingest_pb2, steering_pb2
 from resonance_extract.activations.audio_features import read_meters
 from resonance_extract.activations.configuration import CONFIGURATION, track_digest
-from resonance_extract.activations.statistics import TrackStatistics
 from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.directions.statistics import TrackStatistics
 
 SILENCE_RMS = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
-    """A track as an extraction announces it. `stretches` are what is heard of it; empty means the whole track."""
+class AnnouncedTrack:
+    """A track as an extraction announces it. `stretches` are the parts that are read; empty means the whole track."""
 
     index: int
     title: str
@@ -39,18 +39,18 @@ class Announced:
 
     @property
     def sound_id(self) -> str:
-        """What its statistics are cached by: the track's digest, and with chosen stretches a digest of both."""
+        """The id by which its statistics are cached: the track's digest, with chosen stretches a digest of both."""
         return derive_sound_id(self.sha256, self.stretches)
 
     def to_taste(self, clip_weights: NDArray[np.float64], *, from_cache: bool) -> steering_pb2.TasteTrack:
-        """The track as a taste tells it."""
+        """The track's entry in a taste."""
         rate = self.sample_rate_hz
-        heard = sum(one.end - one.start for one in self.stretches) / rate
+        chosen_s = sum(one.end - one.start for one in self.stretches) / rate
         return steering_pb2.TasteTrack(
             title=self.title,
             sha256=self.sha256,
             clip_count=len(clip_weights),
-            duration_s=heard or self.duration_s,
+            duration_s=chosen_s or self.duration_s,
             from_cache=from_cache,
             clip_weights=clip_weights.tolist(),
             ranges=[
@@ -60,14 +60,14 @@ class Announced:
         )
 
 
-def announced_in(start: extract_pb2.ExtractionStart, sample_rate_hz: int) -> list[Announced]:
-    """The tracks that shall be heard, each with its chosen stretches.
+def parse_tracks(start: extract_pb2.ExtractionStart, sample_rate_hz: int) -> list[AnnouncedTrack]:
+    """The tracks to read, each with its chosen stretches.
 
     Raises:
-        InvalidInput: no track is chosen (NOTHING_SELECTED), or a range cannot be heard.
+        InvalidInput: no track is chosen (NOTHING_SELECTED), or a range cannot be read.
     """
     tracks = [
-        Announced(
+        AnnouncedTrack(
             index=track.index,
             title=track.title,
             sha256=track.sha256,
@@ -98,7 +98,7 @@ def derive_sound_id(track_sha256: str, stretches: Sequence[Stretch]) -> str:
 
 
 def parse_sound_id(track: steering_pb2.TasteTrack, sample_rate_hz: int) -> str:
-    """The id of what a stored taste heard of a track."""
+    """The id of the sound that a stored taste has of a track."""
     stretches = [
         Stretch(start=round(one.start_s * sample_rate_hz), end=round(one.end_s * sample_rate_hz))
         for one in track.ranges
@@ -107,9 +107,9 @@ def parse_sound_id(track: steering_pb2.TasteTrack, sample_rate_hz: int) -> str:
 
 
 class TrackCache:
-    """Statistics of tracks, or of chosen stretches of them, that were heard before, by their sound ids.
+    """Statistics of tracks, or of chosen stretches of them, by their sound ids.
 
-    Everybody shares them, but for what somebody sent under a digest that nobody but they vouch for: that is theirs alone.
+    All owners share them. Statistics of sound that an owner sent under a digest that only they vouch for are kept for that owner alone.
     """
 
     def __init__(self, store: ObjectStore, *, model_digest: str) -> None:
@@ -117,10 +117,10 @@ class TrackCache:
         self._model_digest = model_digest
 
     async def find(self, sound_id: str) -> TrackStatistics | None:
-        """The track's statistics; None where it must be heard (again: damaged statistics are recomputed, not trusted)."""
-        for word in dict.fromkeys(("", current_owner())):
+        """The track's statistics; None where it must be read. Damaged statistics are computed again."""
+        for scope in dict.fromkeys(("", current_owner())):
             with suppress(NotFound, DataLoss):
-                stored = await self._store.get(self._key(sound_id, word))
+                stored = await self._store.get(self._key(sound_id, scope))
                 return TrackStatistics.from_bytes(stored.data)
         return None
 
@@ -129,7 +129,7 @@ class TrackCache:
         await self._store.put(self._key(sound_id, trust_scope()), statistics.to_bytes())
 
     async def find_clips(self, sound_id: str, clip_count: int) -> list[TrackStatistics]:
-        """The clips from the track's beginning that were heard before somebody broke off, each as a track of one clip."""
+        """The clips from the track's beginning that an interrupted call read, each as a track of one clip."""
         clips: list[TrackStatistics] = []
         with suppress(NotFound, DataLoss):
             while len(clips) < clip_count:
@@ -138,16 +138,16 @@ class TrackCache:
         return clips
 
     async def keep_clip(self, sound_id: str, clip_index: int, clip: TrackStatistics) -> None:
-        """Stores one clip, so that a crash costs no more than the clip in hand."""
+        """Stores one clip, so that a crash loses at most the clip in hand."""
         await self._store.put(self._clip_key(sound_id, clip_index), clip.to_bytes())
 
     async def forget_clips(self, sound_id: str, clip_count: int) -> None:
-        """Removes the clips of a track that is heard to its end."""
+        """Removes the clips of a track that was read to its end."""
         for clip_index in range(clip_count):
             await self._store.delete(self._clip_key(sound_id, clip_index))
 
-    def _key(self, sound_id: str, word: str) -> str:
-        return track_key(track_digest(self._model_digest, word + sound_id))
+    def _key(self, sound_id: str, scope: str) -> str:
+        return track_key(track_digest(self._model_digest, scope + sound_id))
 
     def _clip_key(self, sound_id: str, clip_index: int) -> str:
         return clip_key(track_digest(self._model_digest, trust_scope() + sound_id), clip_index)
@@ -155,39 +155,39 @@ class TrackCache:
 
 @dataclass(slots=True)
 class TrackReader:
-    """Hears one track clip by clip. A clip that cannot be heard spoils its track, and only its track.
+    """Reads one track clip by clip. A clip that cannot be read makes its track unusable, and no other track.
 
-    `clips` begins with those that were heard before.
+    `clips` begins with those that were read before. `sample` is the first clip read, for the describer.
     """
 
-    ear: ActivationWorker
+    worker: ActivationWorker
     cache: TrackCache
-    track: Announced
+    track: AnnouncedTrack
     clips: list[TrackStatistics]
-    sample: NDArray[np.float32] | None = None  # the first clip heard, for whoever describes the playlist
+    sample: NDArray[np.float32] | None = None
     _fault: InvalidInput | None = None
 
-    async def hear(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
-        """Takes in the next clip. One that is known already is passed over."""
+    async def read(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
+        """Reads the next clip. A clip that is known already is skipped."""
         self._fault = (
             self._fault
             or clip_fault(samples, self.track.sample_rate_hz)
-            or self._outside(opening)
-            or self._early(opening)
+            or self._find_outside(opening)
+            or self._find_gap(opening)
         )
         if self._fault is not None or opening.clip_index < len(self.clips):
             return
-        rate = self.ear.model.description.sample_rate_hz
+        rate = self.worker.model.description.sample_rate_hz
         rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
         samples = np.clip(samples, -1.0, 1.0)
-        heard = await self.ear.clip(samples)
+        stats = await self.worker.read_clip(samples)
         clip = TrackStatistics(
-            means=heard.mean.numpy()[None].astype(np.float32),
+            means=stats.mean.numpy()[None].astype(np.float32),
             starts_s=np.asarray([opening.start_s], np.float32),
             ends_s=np.asarray([opening.start_s + len(samples) / rate], np.float32),
             rms=np.asarray([rms], np.float32),
             meters=(await asyncio.to_thread(read_meters, samples, sample_rate_hz=rate))[None],
-            variances=heard.variance.numpy()[None].astype(np.float32),
+            variances=stats.variance.numpy()[None].astype(np.float32),
         )
         self.sample = samples if self.sample is None else self.sample
         await self.cache.keep_clip(self.track.sound_id, len(self.clips), clip)
@@ -195,14 +195,14 @@ class TrackReader:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every clip that was announced has been heard."""
+        """True where every announced clip was read."""
         return self._fault is None and len(self.clips) == self.track.clip_count
 
     def statistics(self) -> TrackStatistics:
-        """What was heard.
+        """The statistics of the whole track.
 
         Raises:
-            InvalidInput: a clip could not be heard or is missing, or there was nothing but silence.
+            InvalidInput: a clip could not be read or is missing, or the track is silent.
         """
         if self._fault is not None:
             raise self._fault
@@ -215,20 +215,20 @@ class TrackReader:
             ends_s=np.concatenate([clip.ends_s for clip in self.clips]),
             rms=np.concatenate([clip.rms for clip in self.clips]),
             meters=np.concatenate([clip.meters for clip in self.clips]),
-            variances=_all_or_none([clip.variances for clip in self.clips]),
+            variances=np.concatenate([clip.variances for clip in self.clips]),
         )
         check_sound(whole)
         return whole
 
-    def _outside(self, opening: ingest_pb2.ClipOpening) -> InvalidInput | None:
-        start = round(opening.start_s * self.ear.model.description.sample_rate_hz)
+    def _find_outside(self, opening: ingest_pb2.ClipOpening) -> InvalidInput | None:
+        start = round(opening.start_s * self.worker.model.description.sample_rate_hz)
         end = start + opening.sample_count
         if not self.track.stretches or any(one.start <= start and end <= one.end for one in self.track.stretches):
             return None
         return InvalidInput("a clip reaches out of the chosen ranges", reason="CLIP_OUTSIDE_RANGES")
 
-    def _early(self, opening: ingest_pb2.ClipOpening) -> InvalidInput | None:
-        """What is heard is kept by its place, so that none may be left out."""
+    def _find_gap(self, opening: ingest_pb2.ClipOpening) -> InvalidInput | None:
+        """The fault of a clip that leaves a gap: clips are stored by their place."""
         if opening.clip_index <= len(self.clips):
             return None
         return InvalidInput(
@@ -238,7 +238,7 @@ class TrackReader:
 
 
 def clip_fault(samples: NDArray[np.float32], sample_rate_hz: int) -> InvalidInput | None:
-    """What is wrong with a clip `[samples]`; None where it can be heard."""
+    """The fault of a clip `[samples]`; None where it can be read."""
     if not np.isfinite(samples).all():
         return InvalidInput("the clip has samples that are not finite numbers", reason="NOT_FINITE")
     if len(samples) < CONFIGURATION.clip_min_s * sample_rate_hz:
@@ -247,12 +247,6 @@ def clip_fault(samples: NDArray[np.float32], sample_rate_hz: int) -> InvalidInpu
 
 
 def check_sound(track: TrackStatistics) -> None:
-    """Raises InvalidInput where there is nothing but silence."""
+    """Raises InvalidInput where the track is silent."""
     if track.rms.max() < SILENCE_RMS:
         raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")
-
-
-def _all_or_none(parts: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
-    """The parts as one, unless an older version heard some of them without."""
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if len(known) == len(parts) else None

@@ -1,4 +1,4 @@
-"""The ear: the one thread that runs the model for listening; coroutines await it."""
+"""The activation worker: one thread that runs the model for the service, awaited by coroutines."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from resonance_extract.directions.statistics import PieceStatistics
 from resonance_model.activations import (
     NEUTRAL_PROMPT,
     RenderingScore,
@@ -29,32 +30,39 @@ Result = TypeVar("Result")
 
 
 class ActivationWorker:
-    """Listening as coroutines. Work waits its turn in a queue of one thread; a cancelled wait leaves at most the step in hand."""
+    """The model's readings as coroutines. Work waits in the queue of one thread; a cancelled wait leaves at most the step in hand."""
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ear", initializer=_step_back)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="activations", initializer=_lower_priority)
 
-    async def clip(self, samples: NDArray[np.float32]) -> ActivationStats:
-        """What the layers say of a clip: mono `[samples]` at the model's rate."""
+    async def read_clip(self, samples: NDArray[np.float32]) -> ActivationStats:
+        """The layers' statistics over a clip: mono `[samples]` at the model's rate."""
         return await self._run(lambda: read_clip(self.model, torch.from_numpy(samples)))
 
-    async def codes(self, codes: torch.Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
-        """What the layers say of codec tokens `[codebooks, frames]` under a prompt."""
+    async def read_codes(self, codes: torch.Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
+        """The layers' statistics over codec tokens `[codebooks, frames]` under a prompt."""
         return await self._run(lambda: read_codes(self.model, codes, prompt=prompt))
 
-    async def again(
+    async def read_piece(self, codes: torch.Tensor) -> PieceStatistics:
+        """A piece's statistics from its codec tokens `[codebooks, frames]`, under the neutral prompt."""
+        stats = await self.read_codes(codes)
+        return PieceStatistics(
+            mean=stats.mean.numpy().astype(np.float32), variance=stats.variance.numpy().astype(np.float32)
+        )
+
+    async def score(
         self, samples: NDArray[np.float32], prompt: str, *, pairs: Sequence[tuple[str, str]] = ()
     ) -> RenderingScore:
-        """What the unsteered model makes of a rendering."""
+        """The score of a rendering under the unsteered model."""
         return await self._run(
             lambda: score_rendering(self.model, torch.from_numpy(samples), prompt=prompt, pairs=pairs)
         )
 
-    async def render(
+    async def generate(
         self, prompts: list[str], *, duration_s: float, seed: int
     ) -> list[tuple[torch.Tensor, ActivationStats]]:
-        """Short takes of the prompts, and what the layers said while they were made."""
+        """Short takes of the prompts as codec tokens, and the layers' statistics while they were made."""
         frames = round(duration_s * self.model.description.frame_rate_hz)
         return await self._run(lambda: generate_and_read(self.model, prompts, frame_count=frames, seed=seed))
 
@@ -66,7 +74,7 @@ class ActivationWorker:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
 
-def _step_back() -> None:
-    """Listening can wait, playing cannot: where both share a machine, the ear's thread has the lower priority (Linux has it per thread)."""
+def _lower_priority() -> None:
+    """Lowers the thread's priority, so that generation goes first where both share a machine. Linux has priorities per thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -1,4 +1,4 @@
-"""Backoff: a calibration job waits while `generate` is full or away, for a bounded time in which nothing gets done."""
+"""Backoff: a calibration job waits while `generate` is full or away, for a bounded time without progress."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from collections.abc import Callable
 
 from resonance.errors import Overloaded, Unavailable
 
-# Longer than a row of the longest takes before us; a service that is away for so long will not come back by itself.
-PATIENCE_S = 900.0
+# Longer than a queue of the longest takes; a service that is away for so long does not come back by itself.
+WAIT_S_MAX = 900.0
 _AWAY_S_FIRST, _AWAY_S_MAX, _FULL_S_MAX = 1.0, 8.0, 60.0
 
 
 class Backoff:
-    """One calibration job's, whatever number of renderings wait at once."""
+    """The backoff of one calibration job, shared by all of its renderings that wait."""
 
-    def __init__(self, patience_s: float, *, clock: Callable[[], float]) -> None:
+    def __init__(self, wait_s_max: float, *, clock: Callable[[], float]) -> None:
         """`clock` is monotonic, in seconds."""
-        self._patience_s = patience_s
+        self._wait_s_max = wait_s_max
         self._clock = clock
         self.progressed()
 
     def progressed(self) -> None:
-        """Something got done: patience begins anew."""
-        self._until_s = self._clock() + self._patience_s
+        """Restarts the bounded time after a rendering was measured."""
+        self._until_s = self._clock() + self._wait_s_max
         self._away_s = _AWAY_S_FIRST
 
     def pause_s(self, failure: Overloaded | Unavailable) -> float:
-        """How long to wait: as the refusal says while all is full, twice as long every time, up to eight seconds, while nobody is there.
-        Raises the refusal when patience is out."""
+        """The pause before the next try. Overloaded says how long; for Unavailable it doubles each time, up to eight seconds.
+
+        Raises the failure when the bounded time is over.
+        """
         left_s = self._until_s - self._clock()
         if left_s <= 0:
             raise failure
@@ -40,6 +42,6 @@ class Backoff:
         return min(pause_s, _FULL_S_MAX, left_s)
 
 
-def start_backoff(patience_s: float) -> Backoff:
-    """Backoff by the running loop's clock."""
-    return Backoff(patience_s, clock=asyncio.get_running_loop().time)
+def start_backoff(wait_s_max: float) -> Backoff:
+    """A backoff by the running loop's clock."""
+    return Backoff(wait_s_max, clock=asyncio.get_running_loop().time)

@@ -1,4 +1,4 @@
-"""A calibration job as it lies in the store: what was asked, what was measured so far, and who works on it."""
+"""The stored document of a calibration job: its request, its results so far, and the process that holds its lease."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ from resonance.v1 import extract_pb2
 
 @dataclass(slots=True)
 class CalibrationJobDocument:
-    """A calibration job as it is stored: the message, what was asked, what was measured, who works on it, and how often they said so."""
+    """A calibration job as it is stored.
+
+    `results` are the measured parts by key, `owner` is the process that holds the lease, and `heartbeats` counts its renewals. `version` is
+    the stored object's, for compare-and-swap; `writing` orders the writes of one process.
+    """
 
     calibration_job: extract_pb2.CalibrationJob
     request: extract_pb2.StartCalibrationJobRequest
-    cells: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
     owner: str = ""
-    beat: int = 0
+    heartbeats: int = 0
     version: str = ""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def to_bytes(self) -> bytes:
-        """As JSON."""
+        """The document as JSON."""
         values = {
             "calibration_job": json_format.MessageToDict(self.calibration_job),
             "request": json_format.MessageToDict(self.request),
-            "cells": self.cells,
+            "results": self.results,
             "owner": self.owner,
-            "beat": self.beat,
+            "heartbeats": self.heartbeats,
         }
         return json.dumps(values).encode()
 
@@ -42,8 +46,8 @@ class CalibrationJobDocument:
         return cls(
             calibration_job=json_format.ParseDict(values["calibration_job"], extract_pb2.CalibrationJob()),
             request=json_format.ParseDict(values["request"], extract_pb2.StartCalibrationJobRequest()),
-            cells=values["cells"],
+            results=values["results"],
             owner=values["owner"],
-            beat=values.get("beat", 0),
+            heartbeats=values["heartbeats"],
             version=version,
         )

@@ -1,4 +1,4 @@
-"""Calibration jobs: calibrations, layer scans and references as jobs in the object store - watched, cancelled, resumed, taken over after a crash."""
+"""Calibration jobs: safe ranges, layer scans and references as leased documents in the object store."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from resonance.ids import canonical_digest, new_request_id
 from resonance.store import ObjectStore
 from resonance.store.keys import calibration_job_key, open_calibration_job_key
 from resonance.v1 import extract_pb2, jobs_pb2
-from resonance_extract.calibration.backoff import PATIENCE_S, Backoff, start_backoff
+from resonance_extract.calibration.backoff import WAIT_S_MAX, Backoff, start_backoff
 from resonance_extract.calibration.job_document import CalibrationJobDocument
 from resonance_extract.calibration.plans import MeasurementPlan, MeasurementPlanner
 
-# Two at once share the decoder's products; the other slots stay free for listeners.
+# Two renderings at once share the decoder's matrix products; the other slots stay free for listeners.
 AT_ONCE = 2
 LEASE_S = 8.0
-STUDIES_RUNNING_MAX = 4
+CALIBRATION_JOBS_RUNNING_MAX = 4
 _POLL_S = 0.2
-_JOINED = b"joined"  # in a running calibration job's marker: somebody but its starter has asked for it, too
-_RUNNING, _FINAL = (
-    extract_pb2.CALIBRATION_JOB_STATE_RUNNING,
-    (
-        extract_pb2.CALIBRATION_JOB_STATE_COMPLETED,
-        extract_pb2.CALIBRATION_JOB_STATE_FAILED,
-        extract_pb2.CALIBRATION_JOB_STATE_CANCELLED,
-    ),
-)
+_JOINED = b"joined"  # content of a running job's marker after a caller besides its starter asked for it
+_RUNNING = extract_pb2.CALIBRATION_JOB_STATE_RUNNING
+_COMPLETED = extract_pb2.CALIBRATION_JOB_STATE_COMPLETED
+_FAILED = extract_pb2.CALIBRATION_JOB_STATE_FAILED
+_CANCELLED = extract_pb2.CALIBRATION_JOB_STATE_CANCELLED
+_FINAL = (_COMPLETED, _FAILED, _CANCELLED)
 _log = structlog.get_logger("extract")
 
 
 @dataclass(frozen=True, slots=True)
 class _Sighting:
-    """A running calibration job's version as it was first seen. Nobody changes a dead owner's; no clock but our own tells for how long."""
+    """A running job's version, and when this process first saw it.
+
+    A dead process's document does not change. Only this process's clock measures for how long.
+    """
 
     version: str
     since_s: float
 
 
 class CalibrationJobs:
-    """Starts, runs and keeps calibration jobs. A rendering that was measured once is in the document and is never made again."""
+    """Starts, runs and keeps calibration jobs. A measured rendering is in the document and is never made again."""
 
     def __init__(
         self,
@@ -56,84 +56,79 @@ class CalibrationJobs:
         *,
         model_digest: str,
         lease_s: float = LEASE_S,
-        patience_s: float = PATIENCE_S,
+        wait_s_max: float = WAIT_S_MAX,
     ) -> None:
         self._store = store
         self._planner = planner
         self._model_digest = model_digest
         self._lease_s = lease_s
-        self._patience_s = patience_s
+        self._wait_s_max = wait_s_max
         self._owner = new_request_id()
-        # By whose they are and their ids: the same subject and conditions have the same id for everybody.
+        # By owner and id: the same subject and conditions have the same id for every owner.
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._sightings: dict[tuple[str, str], _Sighting] = {}
-        # One calibration job is set going at a time: looking for a place and taking it are several steps.
+        # Jobs are begun one at a time, because finding a free place and taking it are several steps.
         self._starting = asyncio.Lock()
 
-    # --- what callers ask
-
     async def start(self, request: extract_pb2.StartCalibrationJobRequest) -> extract_pb2.CalibrationJob:
-        """Begins a calibration job, or goes on with the one of the same subject and conditions; a completed one is told as it is.
+        """Begins a calibration job, or resumes the one of the same subject and conditions. A completed one is returned as it is.
 
         Raises:
             Overloaded: too many calibration jobs run.
-            Conflict: the same runs as a trial, and this request wants it in force.
+            Conflict: the same job runs as a trial, and this request wants it in force.
             And what `MeasurementPlanner.plan` raises.
         """
-        return (await self._started(request))[0]
+        return (await self._start(request))[0]
 
-    async def _started(
-        self, request: extract_pb2.StartCalibrationJobRequest
-    ) -> tuple[extract_pb2.CalibrationJob, bool]:
-        """The calibration job, and whether it is this call that set it going."""
+    async def _start(self, request: extract_pb2.StartCalibrationJobRequest) -> tuple[extract_pb2.CalibrationJob, bool]:
+        """The calibration job, and whether this call began it."""
         plan = await self._planner.plan(request)
         async with self._starting:
-            return await self._find_or_begin(request, plan)
+            return await self._find_or_begin(plan)
 
-    async def _find_or_begin(
-        self, request: extract_pb2.StartCalibrationJobRequest, plan: MeasurementPlan
-    ) -> tuple[extract_pb2.CalibrationJob, bool]:
-        calibration_job_id = _id_of(plan, self._model_digest)
-        document = await self._found(calibration_job_id)
+    async def _find_or_begin(self, plan: MeasurementPlan) -> tuple[extract_pb2.CalibrationJob, bool]:
+        calibration_job_id = _derive_id(plan, self._model_digest)
+        document = await self._find(calibration_job_id)
         if document is None:
-            document = CalibrationJobDocument(
-                calibration_job=_new_calibration_job(calibration_job_id, request), request=request
-            )
-        elif document.calibration_job.state == extract_pb2.CALIBRATION_JOB_STATE_COMPLETED:
+            document = _new_document(calibration_job_id, plan.request)
+        elif document.calibration_job.state == _COMPLETED:
             return await self._put_in_force(document, plan), False
-        elif document.calibration_job.state == _RUNNING and (
-            _mine(calibration_job_id) in self._tasks or not self._is_stale(document)
-        ):
-            if request.apply and not (document.request.apply or plan.is_usual):
-                raise _runs_as_trial()
-            await self._store.put(open_calibration_job_key(current_owner(), calibration_job_id), _JOINED)
-            return document.calibration_job, False
-        document.request.apply = request.apply
+        elif document.calibration_job.state == _RUNNING and not self._is_abandoned(document):
+            return await self._join(document, plan), False
+        document.request.apply = plan.request.apply
         try:
-            await self._take_on(document, plan)
-        except Conflict:  # another process has begun it at this moment: this call joins
-            return await self._find_or_begin(request, plan)
+            await self._begin(document, plan)
+        except Conflict:  # another process began it at this moment: this call joins
+            return await self._find_or_begin(plan)
         return document.calibration_job, True
 
     async def _put_in_force(
         self, document: CalibrationJobDocument, plan: MeasurementPlan
     ) -> extract_pb2.CalibrationJob:
-        """A completed calibration job's result once more: something else may have been in force since, or it was a trial until now."""
+        """Puts a completed job's result in force again: it was a trial, or another result was in force since."""
         was_trial = document.calibration_job.calibration.is_trial
         await plan.put_in_force(document.calibration_job)
         if document.calibration_job.calibration.is_trial != was_trial:
             await self._save(document)
         return document.calibration_job
 
+    async def _join(self, document: CalibrationJobDocument, plan: MeasurementPlan) -> extract_pb2.CalibrationJob:
+        """Marks a running job as joined. Raises Conflict where it runs as a trial and the request wants it in force."""
+        if plan.request.apply and not (document.request.apply or plan.is_usual):
+            message = "the same runs already, and as a trial: ask for it with `apply` once it is done, and it is in force at once"
+            raise Conflict(message, reason="RUNS_AS_TRIAL", retry_after_s=30.0)
+        await self._store.put(_marker_key(document), _JOINED)
+        return document.calibration_job
+
     async def get(self, calibration_job_id: str) -> extract_pb2.CalibrationJob:
         """A stored calibration job. Raises NotFound."""
-        return (await self._known(calibration_job_id)).calibration_job
+        return (await self._load(calibration_job_id)).calibration_job
 
     async def watch(self, calibration_job_id: str) -> AsyncGenerator[extract_pb2.CalibrationJob, None]:
-        """The calibration job now and at every change, until it is final."""
+        """The calibration job now and at every change, until it is final. Raises NotFound."""
         seen: extract_pb2.CalibrationJob | None = None
         while True:
-            document = await self._known(calibration_job_id)
+            document = await self._load(calibration_job_id)
             if document.calibration_job != seen:
                 seen = document.calibration_job
                 yield document.calibration_job
@@ -142,13 +137,13 @@ class CalibrationJobs:
             await asyncio.sleep(_POLL_S)
 
     async def cancel(self, calibration_job_id: str) -> extract_pb2.CalibrationJob:
-        """Stops a running calibration job; what was measured stays. A final one is left as it is. Raises NotFound."""
-        if (task := self._tasks.pop(_mine(calibration_job_id), None)) is not None:
+        """Stops a running calibration job and keeps its results. A final job stays as it is. Raises NotFound."""
+        if (task := self._tasks.pop(_place(calibration_job_id), None)) is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        while (document := await self._known(calibration_job_id)).calibration_job.state == _RUNNING:
-            document.calibration_job.state = extract_pb2.CALIBRATION_JOB_STATE_CANCELLED
-            with contextlib.suppress(Conflict):  # a beat came in between, here or elsewhere
+        while (document := await self._load(calibration_job_id)).calibration_job.state == _RUNNING:
+            document.calibration_job.state = _CANCELLED
+            with contextlib.suppress(Conflict):  # a heartbeat was written in between, here or by another process
                 await self._save(document)
                 await self._close_marker(document)
         return document.calibration_job
@@ -156,96 +151,86 @@ class CalibrationJobs:
     async def follow(
         self, request: extract_pb2.StartCalibrationJobRequest
     ) -> AsyncGenerator[extract_pb2.CalibrationJob, None]:
-        """Starts and watches. A caller who leaves cancels what this very call has started and nobody else has asked for since, here or at
-        another process; asking again resumes it. Raises the fault of a failed one, and Cancelled where somebody has cancelled it.
+        """Starts and watches a calibration job.
+
+        A caller who leaves cancels the job if this call began it and no other call, at any process, asked for it since. The same request
+        resumes it. Raises the fault of a failed job, and Cancelled where another call cancelled it.
         """
-        calibration_job, is_ours = await self._started(request)
+        calibration_job, is_ours = await self._start(request)
         try:
             async with aclosing(self.watch(calibration_job.calibration_job_id)) as changes:
                 async for calibration_job in changes:
                     yield calibration_job
         finally:
-            if (
-                is_ours
-                and calibration_job.state == _RUNNING
-                and not await self._is_joined(calibration_job.calibration_job_id)
-            ):
+            is_running = calibration_job.state == _RUNNING
+            if is_ours and is_running and not await self._is_joined(calibration_job.calibration_job_id):
                 await self.cancel(calibration_job.calibration_job_id)
-        if calibration_job.state == extract_pb2.CALIBRATION_JOB_STATE_FAILED:
+        if calibration_job.state == _FAILED:
             raise ResonanceError(calibration_job.error.message, reason=calibration_job.error.reason)
-        if calibration_job.state == extract_pb2.CALIBRATION_JOB_STATE_CANCELLED:
+        if calibration_job.state == _CANCELLED:
             raise Cancelled(
                 f"calibration job {calibration_job.calibration_job_id} was cancelled; ask again, and it goes on with what is missing"
             )
 
-    # --- in the background
-
     async def patrol(self) -> None:
-        """Takes over calibration jobs whose process has died, for ever."""
+        """Takes over abandoned calibration jobs, for ever."""
         while True:
             with contextlib.suppress(ResonanceError):
                 await self.take_over()
             await asyncio.sleep(self._lease_s / 4)
 
     async def take_over(self) -> int:
-        """Goes on with every running calibration job of this model that was not seen to change for a lease, whosever it is; returns how many."""
+        """Takes over each running job of this model, of any owner, that did not change for a lease; returns how many."""
         count, seen = 0, set()
         async for key in self._store.keys(open_calibration_job_key("", "")):
             calibration_job_id, _, owner = key.partition("/")[2].partition(".")
             seen.add((owner, calibration_job_id))
             try:
-                with acting_as(owner):  # what is started here works for the owner, too
-                    count += await self._take_over(calibration_job_id)
+                with acting_as(owner):  # the task that is started here acts as the owner too
+                    async with self._starting:
+                        count += await self._take_over(calibration_job_id)
             except ResonanceError as failure:
                 _log.info("a calibration job was left alone", calibration_job=calibration_job_id, message=str(failure))
         self._sightings = {one: sighting for one, sighting in self._sightings.items() if one in seen}
         return count
 
     async def _take_over(self, calibration_job_id: str) -> bool:
-        async with self._starting:
-            return await self._take_over_stale(calibration_job_id)
-
-    async def _take_over_stale(self, calibration_job_id: str) -> bool:
-        document = await self._found(calibration_job_id)
+        document = await self._find(calibration_job_id)
         if document is None or document.calibration_job.state != _RUNNING:
             await self._store.delete(open_calibration_job_key(current_owner(), calibration_job_id))
             return False
-        if _mine(calibration_job_id) in self._tasks or not self._is_stale(document):
+        if not self._is_abandoned(document):
             return False
         plan = await self._planner.plan(document.request)
-        if _id_of(plan, self._model_digest) != calibration_job_id:
-            return False  # another model's, or of a concept that was made anew
-        await self._take_on(document, plan)
+        if _derive_id(plan, self._model_digest) != calibration_job_id:
+            return False  # another model's, or of a concept that was computed again
+        await self._begin(document, plan)
         return True
 
     async def close(self) -> None:
-        """Stops working; running calibration jobs stay marked as running, and whoever starts next takes them over."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
+        """Stops the work. Running jobs stay marked as running, and another process takes them over."""
+        for task in (tasks := list(self._tasks.values())):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # --- the work
-
-    async def _take_on(self, document: CalibrationJobDocument, plan: MeasurementPlan) -> None:
-        if len(self._tasks) >= STUDIES_RUNNING_MAX:
+    async def _begin(self, document: CalibrationJobDocument, plan: MeasurementPlan) -> None:
+        """Takes the lease of a job and starts its task. Raises Overloaded, and Conflict where another process was faster."""
+        if len(self._tasks) >= CALIBRATION_JOBS_RUNNING_MAX:
             raise Overloaded(
-                f"{STUDIES_RUNNING_MAX} calibration jobs run already; wait for one or cancel it",
-                reason="TOO_MANY_STUDIES",
+                f"{CALIBRATION_JOBS_RUNNING_MAX} calibration jobs run already; wait for one or cancel it",
+                reason="TOO_MANY_CALIBRATION_JOBS",
                 retry_after_s=30.0,
             )
-        calibration_job_id, keys = document.calibration_job.calibration_job_id, plan.keys
+        job = document.calibration_job
         document.owner = self._owner
-        document.calibration_job.state = _RUNNING
-        document.calibration_job.ClearField("error")
-        document.calibration_job.reused = sum(key in document.cells for key in keys)
-        document.calibration_job.progress.done = document.calibration_job.reused
-        document.calibration_job.progress.total = len(keys)
-        document.calibration_job.progress.waiting = ""
-        await self._open_marker(calibration_job_id)
+        job.state = _RUNNING
+        job.ClearField("error")
+        job.reused = sum(key in document.results for key in plan.keys)
+        job.progress.done, job.progress.total, job.progress.waiting = job.reused, len(plan.keys), ""
+        await self._open_marker(document)
         await self._save(document)
         task = asyncio.create_task(self._run(document, plan))
-        place = _mine(calibration_job_id)
+        place = _place(job.calibration_job_id)
         self._tasks[place] = task
         task.add_done_callback(lambda done: self._forget(place, done))
 
@@ -254,137 +239,119 @@ class CalibrationJobs:
             del self._tasks[place]
 
     async def _run(self, document: CalibrationJobDocument, plan: MeasurementPlan) -> None:
-        work = asyncio.current_task()
+        work, job = asyncio.current_task(), document.calibration_job
         assert work is not None, "it is run as a task"
-        beat = asyncio.create_task(self._beat(document, work))
+        heartbeat = asyncio.create_task(self._renew_lease(document, work))
         try:
-            await self._measure(document, plan)
-            await plan.finish(document.calibration_job, document.cells)
-            await plan.put_in_force(document.calibration_job)
-            document.calibration_job.state = (
-                extract_pb2.CALIBRATION_JOB_STATE_COMPLETED
-            )  # not before: a beat may write it at any moment
+            await self._measure_all(document, plan)
+            await plan.finish(job, document.results)
+            await plan.put_in_force(job)
+            job.state = _COMPLETED  # set after the result is in force, because a heartbeat may write it at any moment
             await self._save(document)
             await self._close_marker(document)
         except Conflict:
-            _log.info(
-                "a calibration job was taken from this process",
-                calibration_job=document.calibration_job.calibration_job_id,
-            )
+            _log.info("another process took over a calibration job", calibration_job=job.calibration_job_id)
         except Exception as failure:
-            fault = (
-                failure
-                if isinstance(failure, ResonanceError)
-                else ResonanceError("the calibration job failed; see the log")
-            )
-            _log.error(
-                "a calibration job failed",
-                calibration_job=document.calibration_job.calibration_job_id,
-                exc_info=failure,
-            )
-            document.calibration_job.state = extract_pb2.CALIBRATION_JOB_STATE_FAILED
-            document.calibration_job.error.CopyFrom(jobs_pb2.Fault(reason=fault.reason, message=fault.message))
-            with contextlib.suppress(ResonanceError):
-                await self._save(document)
-                await self._close_marker(document)
+            _log.error("a calibration job failed", calibration_job=job.calibration_job_id, exc_info=failure)
+            await self._fail(document, failure)
         finally:
-            beat.cancel()
+            heartbeat.cancel()
 
-    async def _open_marker(self, calibration_job_id: str) -> None:
-        """The calibration job is not final. A marker that stands stays as it is; one may be missing where another process saw the calibration job before."""
-        key = open_calibration_job_key(current_owner(), calibration_job_id)
-        if not await self._store.exists(key):
-            await self._store.put(key, b"")
+    async def _fail(self, document: CalibrationJobDocument, failure: Exception) -> None:
+        unexpected = ResonanceError("the calibration job failed; see the log")
+        fault = failure if isinstance(failure, ResonanceError) else unexpected
+        document.calibration_job.state = _FAILED
+        document.calibration_job.error.CopyFrom(jobs_pb2.Fault(reason=fault.reason, message=fault.message))
+        with contextlib.suppress(ResonanceError):
+            await self._save(document)
+            await self._close_marker(document)
 
-    async def _is_joined(self, calibration_job_id: str) -> bool:
-        """Whether anybody but its starter has asked for the running calibration job."""
-        try:
-            return (
-                await self._store.get(open_calibration_job_key(current_owner(), calibration_job_id))
-            ).data == _JOINED
-        except (NotFound, DataLoss):
-            return False
-
-    async def _close_marker(self, document: CalibrationJobDocument) -> None:
-        """The calibration job is final: nobody need look at it again."""
-        await self._store.delete(open_calibration_job_key(current_owner(), document.calibration_job.calibration_job_id))
-
-    async def _measure(self, document: CalibrationJobDocument, plan: MeasurementPlan) -> None:
-        missing = iter([key for key in plan.keys if key not in document.cells])
-        patience = start_backoff(self._patience_s)
+    async def _measure_all(self, document: CalibrationJobDocument, plan: MeasurementPlan) -> None:
+        missing = iter([key for key in plan.keys if key not in document.results])
+        backoff = start_backoff(self._wait_s_max)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(AT_ONCE):
-                    group.create_task(self._measure_some(document, plan, missing, patience))
+                    group.create_task(self._measure_some(document, plan, missing, backoff))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
 
     async def _measure_some(
-        self, document: CalibrationJobDocument, plan: MeasurementPlan, missing: Iterator[str], patience: Backoff
+        self, document: CalibrationJobDocument, plan: MeasurementPlan, missing: Iterator[str], backoff: Backoff
     ) -> None:
         for key in missing:
-            document.cells[key] = await self._measured(document, plan, key, patience)
-            patience.progressed()
+            document.results[key] = await self._measure(document, plan, key, backoff)
+            backoff.progressed()
             document.calibration_job.progress.done += 1
             document.calibration_job.progress.waiting = ""
-            await self._save_patiently(document, patience)
+            await self._save_with_backoff(document, backoff)
 
-    async def _measured(
-        self, document: CalibrationJobDocument, plan: MeasurementPlan, key: str, patience: Backoff
+    async def _measure(
+        self, document: CalibrationJobDocument, plan: MeasurementPlan, key: str, backoff: Backoff
     ) -> dict[str, Any]:
-        """One part; waits while others have every place, and while the service is away."""
+        """Measures one part. It waits while `generate` has no free slot or is away."""
         while True:
             try:
                 return await plan.measure(key)
             except (Overloaded, Unavailable) as failure:
-                pause_s = patience.pause_s(failure)
+                pause_s = backoff.pause_s(failure)
                 document.calibration_job.progress.waiting = f"tried again in {pause_s:.0f} s: {failure.message}"
-            await self._save_patiently(document, patience)
+            await self._save_with_backoff(document, backoff)
             await asyncio.sleep(pause_s)
 
-    async def _save_patiently(self, document: CalibrationJobDocument, patience: Backoff) -> None:
-        """Writes; waits while the store is away. Raises Conflict as `_save`."""
+    async def _save_with_backoff(self, document: CalibrationJobDocument, backoff: Backoff) -> None:
+        """Writes the document, and waits while the store is away. Raises Conflict as `_save`."""
         while True:
             try:
                 return await self._save(document)
             except Unavailable as failure:
-                await asyncio.sleep(patience.pause_s(failure))
+                await asyncio.sleep(backoff.pause_s(failure))
 
-    async def _beat(self, document: CalibrationJobDocument, work: asyncio.Task[None]) -> None:
-        """Tells other processes that somebody works on it; ends work that was taken or cancelled elsewhere."""
+    async def _renew_lease(self, document: CalibrationJobDocument, work: asyncio.Task[None]) -> None:
+        """Writes a heartbeat four times a lease. Cancels the work where another process took over or cancelled the job."""
         while True:
             await asyncio.sleep(self._lease_s / 4)
-            document.beat += 1
+            document.heartbeats += 1
             try:
                 await self._save(document, is_change=False)
-                await self._open_marker(document.calibration_job.calibration_job_id)
+                await self._open_marker(document)
             except Conflict:
                 work.cancel()
                 return
             except ResonanceError as failure:
-                _log.warning(
-                    "a calibration job's store is away",
-                    calibration_job=document.calibration_job.calibration_job_id,
-                    why=failure.message,
-                )
+                _log.warning("a calibration job's store is away", why=failure.message)
 
-    # --- the store
+    async def _open_marker(self, document: CalibrationJobDocument) -> None:
+        """Marks the job as not final. An existing marker keeps its content; another process may have removed it."""
+        if not await self._store.exists(key := _marker_key(document)):
+            await self._store.put(key, b"")
 
-    async def _found(self, calibration_job_id: str) -> CalibrationJobDocument | None:
-        try:
+    async def _is_joined(self, calibration_job_id: str) -> bool:
+        """True where a caller besides its starter asked for the running job."""
+        with contextlib.suppress(NotFound, DataLoss):
+            return (
+                await self._store.get(open_calibration_job_key(current_owner(), calibration_job_id))
+            ).data == _JOINED
+        return False
+
+    async def _close_marker(self, document: CalibrationJobDocument) -> None:
+        """Removes a final job's marker, so that no patrol reads its document again."""
+        await self._store.delete(_marker_key(document))
+
+    async def _find(self, calibration_job_id: str) -> CalibrationJobDocument | None:
+        with contextlib.suppress(NotFound):
             stored = await self._store.get(calibration_job_key(calibration_job_id))
-        except NotFound:
-            return None
-        return CalibrationJobDocument.from_bytes(stored.data, stored.version)
+            return CalibrationJobDocument.from_bytes(stored.data, stored.version)
+        return None
 
-    async def _known(self, calibration_job_id: str) -> CalibrationJobDocument:
-        document = await self._found(calibration_job_id)
+    async def _load(self, calibration_job_id: str) -> CalibrationJobDocument:
+        document = await self._find(calibration_job_id)
         if document is None:
-            raise NotFound(f"there is no calibration job {calibration_job_id}", reason="NO_SUCH_STUDY")
+            raise NotFound(f"there is no calibration job {calibration_job_id}", reason="NO_SUCH_CALIBRATION_JOB")
         return document
 
     async def _save(self, document: CalibrationJobDocument, *, is_change: bool = True) -> None:
-        """Raises Conflict where somebody else has written in between."""
+        """Writes the document by compare-and-swap. Raises Conflict where another process wrote it in between."""
         async with document.writing:
             if is_change:
                 document.calibration_job.update_time.GetCurrentTime()
@@ -395,9 +362,11 @@ class CalibrationJobs:
                 await self._store.create(key, data)
                 document.version = (await self._store.get(key)).version
 
-    def _is_stale(self, document: CalibrationJobDocument) -> bool:
-        """Whether its owner is gone: it was not seen to change for a lease, by our own clock."""
-        place, now_s = _mine(document.calibration_job.calibration_job_id), asyncio.get_running_loop().time()
+    def _is_abandoned(self, document: CalibrationJobDocument) -> bool:
+        """True where no task here runs the job and it did not change for a lease, by this process's clock."""
+        place, now_s = _place(document.calibration_job.calibration_job_id), asyncio.get_running_loop().time()
+        if place in self._tasks:
+            return False
         seen = self._sightings.get(place)
         if seen is None or seen.version != document.version:
             self._sightings[place] = _Sighting(document.version, now_s)
@@ -405,28 +374,22 @@ class CalibrationJobs:
         return now_s - seen.since_s >= self._lease_s
 
 
-def _mine(calibration_job_id: str) -> tuple[str, str]:
+def _place(calibration_job_id: str) -> tuple[str, str]:
     return current_owner(), calibration_job_id
 
 
-def _new_calibration_job(
-    calibration_job_id: str, request: extract_pb2.StartCalibrationJobRequest
-) -> extract_pb2.CalibrationJob:
-    kind = request.kind or extract_pb2.CALIBRATION_JOB_KIND_RANGE
-    calibration_job = extract_pb2.CalibrationJob(
-        calibration_job_id=calibration_job_id, kind=kind, concept=request.concept, taste_id=request.taste_id
+def _marker_key(document: CalibrationJobDocument) -> str:
+    return open_calibration_job_key(current_owner(), document.calibration_job.calibration_job_id)
+
+
+def _new_document(calibration_job_id: str, request: extract_pb2.StartCalibrationJobRequest) -> CalibrationJobDocument:
+    job = extract_pb2.CalibrationJob(
+        calibration_job_id=calibration_job_id, kind=request.kind, concept=request.concept, taste_id=request.taste_id
     )
-    calibration_job.create_time.GetCurrentTime()
-    return calibration_job
+    job.create_time.GetCurrentTime()
+    return CalibrationJobDocument(calibration_job=job, request=request)
 
 
-def _runs_as_trial() -> Conflict:
-    message = (
-        "the same runs already, and as a trial: ask for it with `apply` once it is done, and it is in force at once"
-    )
-    return Conflict(message, reason="RUNS_AS_TRIAL", retry_after_s=30.0)
-
-
-def _id_of(plan: MeasurementPlan, model_digest: str) -> str:
-    """The same subject, kind and conditions have the same id; a concept that was made anew has another."""
+def _derive_id(plan: MeasurementPlan, model_digest: str) -> str:
+    """The same subject, kind and conditions have the same id; a concept that was computed again has another."""
     return "s-" + canonical_digest([model_digest, *plan.identity])[:24]

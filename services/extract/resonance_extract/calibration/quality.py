@@ -1,4 +1,4 @@
-"""Is it still music? Cheap gates on rendered audio: level, clipping, silence, noise, standing still, and what the model makes of it."""
+"""Quality gates of rendered audio: level, clipping, silence, noise, repetition, and likelihood under the model."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance_extract.directions.statistics import Levels
+
 Array = NDArray[np.float32]
 _WINDOW = 1024
 _SILENCE = 1e-3  # -60 dBFS
-# One held tone scores 1; music of the embedded model 0.1 to 0.5, by how long its notes are.
+# One held tone scores 1; music of the embedded model 0.1 to 0.5, depending on the length of its notes.
 REPETITION_RISE_MAX = 0.4
-# Nats per token under the unsteered model; with a vocabulary of 1024, chance lies at -6.9.
+# Nats per token under the unsteered model; with a vocabulary of 1024 chance is -6.9.
 LIKELIHOOD_DROP_MAX = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """What was measured of one or several takes."""
+    """Measurements of one take, or their means over several."""
 
     rms: float
     clipped_share: float
@@ -30,19 +32,11 @@ class Quality:
     log_likelihood: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Levels:
-    """How quiet and how loud the tracks of a playlist are (RMS): what music that goes towards it may be."""
-
-    quietest: float
-    loudest: float
-
-
 def measure(samples: Array, unsteered: Array, *, sample_rate_hz: int) -> Quality:
     """Measures a take against its unsteered baseline, both mono float in [-1, 1].
 
     `flatness` is the geometric over the arithmetic mean of the power spectrum, averaged over windows (1 is white noise);
-    `distance_db` is the root mean square difference of the two mean spectra in dB, each without its own level: louder is not farther.
+    `distance_db` is the root mean square difference of the two mean spectra in dB, each without its own level.
     """
     windows = samples[: len(samples) // (tenth := sample_rate_hz // 10) * tenth].reshape(-1, tenth)
     levels = np.sqrt(np.square(windows, dtype=np.float64).mean(axis=1))
@@ -66,9 +60,11 @@ def mean_quality(qualities: Sequence[Quality]) -> Quality:
 
 
 def failed_gates(quality: Quality, unsteered: Quality, own: Levels | None = None) -> list[str]:
-    """The gates that do not hold: the first prototype's window of level, widened to what the unsteered music itself needs and to the levels
-    of the music that it is pushed towards (`own`), and the ways in which steering breaks music that level does not see. The distance is
-    told and is no gate: a slider that takes the drums away moves the spectrum far, and is meant to."""
+    """The gates that fail: a window of level, and the ways in which steering breaks music at the right level.
+
+    The window of level is widened for the unsteered baseline and for the levels of the music that the rendering is pushed towards (`own`).
+    The distance is reported and is no gate, because a slider that removes the drums is meant to move the spectrum far.
+    """
     least, most = min(0.03, unsteered.rms / 5), max(0.35, unsteered.rms * 2)
     if own is not None:
         least, most = min(least, own.quietest), max(most, own.loudest)
@@ -84,12 +80,12 @@ def failed_gates(quality: Quality, unsteered: Quality, own: Levels | None = None
 
 
 def spectral_shape(samples: Array) -> NDArray[np.float64]:
-    """The mean spectrum of a take in dB over 32 bands, with its own mean taken away: louder is not farther."""
+    """The mean spectrum of a take in dB over 32 bands, less its own mean, so that level does not count."""
     return _shape(_spectra(samples))
 
 
 def _repetition(samples: Array, tenth: int) -> float:
-    """The share of tenths of a second whose magnitude spectrum is nearly the one before (cosine above 0.98): 1 for one held tone."""
+    """The share of tenths of a second whose magnitude spectrum is nearly the previous one (cosine above 0.98); 1 for one held tone."""
     windows = samples[: len(samples) // tenth * tenth].reshape(-1, tenth)
     if len(windows) < 2:
         return 0.0
@@ -99,7 +95,7 @@ def _repetition(samples: Array, tenth: int) -> float:
 
 
 def _shape(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean spectrum in dB over 32 bands, with its own mean taken away."""
+    """The mean spectrum in dB over 32 bands, less its own mean."""
     bands = np.array_split(power.mean(axis=0), 32)
     levels: NDArray[np.float64] = 10 * np.log10(np.array([band.mean() for band in bands]))
     return levels - levels.mean()

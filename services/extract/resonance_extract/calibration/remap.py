@@ -1,4 +1,4 @@
-"""The remap: slider positions to strengths, so that equal steps of the slider have equal effects, as far as the effects are known."""
+"""The remap of slider positions to strengths: equal steps of the slider have equal effects, as far as effects are known."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Knot = tuple[float, float]
-# An effect at the end of a side that is nearer to nothing than so many of its standard errors says nothing about the way there.
+# An effect at the end of a side that is smaller than so many of its standard errors does not shape the remap.
 STANDS_OUT = 2.0
-# No step of the slider moves the strength by more than so many times its share of the way.
+# No step of the slider moves the strength by more than so many times the step's share of the side.
 STEP_SHARE_MAX = 2.0
 
 
@@ -25,23 +25,23 @@ class EffectPoint:
     error: float
 
 
-def fit_remap(heard: Sequence[EffectPoint], *, low: float, high: float) -> list[Knot]:
+def fit_remap(effects: Sequence[EffectPoint], *, low: float, high: float) -> list[Knot]:
     """Knots (position, strength), rising in both, from -1 to 1 through (0, 0); a side whose end is 0 stays at 0.
 
     Args:
-        heard: what was measured, in any order.
+        effects: the measured points, in any order.
         low, high: the safe range.
 
-    Each sign for itself. Where the effect at the end does not stand out from chance, the way to it is a straight line. Elsewhere a position
-    is the share of the effect at the end, of effects that were made monotone (isotonic regression, Ayer et al. 1955), drawn towards the
-    straight line by as much of their departure from it as noise alone would make (`_share_of_fit`), and farther where a step would be
-    larger than `STEP_SHARE_MAX` times its share.
+    Each side is fitted for itself. Where the effect at the end does not stand out from chance, the remap is a straight line. Elsewhere a
+    position is the share of the effect at the end, after the effects were made monotone (isotonic regression, Ayer et al. 1955). The fit is
+    drawn towards the straight line by the share of its departure that noise alone explains (`_share_of_fit`), and farther where a step
+    would be larger than `STEP_SHARE_MAX` times its share.
     """
     sides = []
     for sign, end in ((-1.0, low), (1.0, high)):
         inside = [
             EffectPoint(strength=abs(one.strength), effect=sign * one.effect, error=one.error)
-            for one in sorted(heard, key=lambda one: abs(one.strength))
+            for one in sorted(effects, key=lambda one: abs(one.strength))
             if 0 < sign * one.strength <= abs(end) + 1e-9
         ]
         sides.append([(sign * place, sign * strength) for place, strength in _side(inside, abs(end))])
@@ -61,41 +61,42 @@ def isotonic(values: Sequence[float]) -> list[float]:
     return [mean for mean, count in blocks for _ in range(int(count))]
 
 
-def _side(heard: Sequence[EffectPoint], end: float) -> list[Knot]:
-    """Knots of one side in absolute values, without (0, 0); the last is (1, end), which the range promises."""
-    if end == 0.0 or len(heard) < 2 or not _stands_out(heard[-1]):
+def _side(effects: Sequence[EffectPoint], end: float) -> list[Knot]:
+    """Knots of one side in absolute values, without (0, 0). The last knot is (1, end)."""
+    if end == 0.0 or len(effects) < 2 or not _stands_out(effects[-1]):
         return [(1.0, end)]
-    fit = np.array(isotonic([0.0, *(one.effect for one in heard)]))
+    fit = np.array(isotonic([0.0, *(one.effect for one in effects)]))
     if fit[-1] - fit[0] <= 0.0:
         return [(1.0, end)]
-    straight = np.array([0.0, *(one.strength / end for one in heard[:-1]), 1.0])
+    straight = np.array([0.0, *(one.strength / end for one in effects[:-1]), 1.0])
     fitted = (fit - fit[0]) / (fit[-1] - fit[0])
-    share = min(_share_of_fit(heard), _share_within_steps(straight, fitted))
+    share = min(_share_of_fit(effects), _share_within_steps(straight, fitted))
     if share <= 0.0:
         return [(1.0, end)]
     places = straight + share * (fitted - straight)
-    return [*((float(place), one.strength) for place, one in zip(places[1:-1], heard, strict=False)), (1.0, end)]
+    return [*((float(place), one.strength) for place, one in zip(places[1:-1], effects, strict=False)), (1.0, end)]
 
 
 def _stands_out(one: EffectPoint) -> bool:
     return one.effect > 0.0 and one.effect >= STANDS_OUT * one.error
 
 
-def _share_of_fit(heard: Sequence[EffectPoint]) -> float:
-    """How much of the departure from a straight line is more than noise, from 0 to 1: 1 - noise / signal.
+def _share_of_fit(effects: Sequence[EffectPoint]) -> float:
+    """The share of the departure from a straight line that noise does not explain, from 0 to 1: 1 - noise / signal.
 
-    The empirical Bayes share, positive part (Efron and Morris 1973). A departure is `effect - share of the way * effect at the end`, its
-    variance that of the two standard errors, as if the strengths were independent: renderings of the same prompts are less than that.
+    This is the empirical Bayes share, positive part (Efron and Morris 1973). A departure is `effect - share of the way * effect at the
+    end`; its variance is that of the two standard errors, as if the strengths were independent, which renderings
+    of the same prompts are not quite.
     """
-    last = heard[-1]
-    shares = [one.strength / last.strength for one in heard[:-1]]
-    signal = sum((one.effect - share * last.effect) ** 2 for one, share in zip(heard, shares, strict=False))
-    noise = sum(one.error**2 + (share * last.error) ** 2 for one, share in zip(heard, shares, strict=False))
+    last = effects[-1]
+    shares = [one.strength / last.strength for one in effects[:-1]]
+    signal = sum((one.effect - share * last.effect) ** 2 for one, share in zip(effects, shares, strict=False))
+    noise = sum(one.error**2 + (share * last.error) ** 2 for one, share in zip(effects, shares, strict=False))
     return max(0.0, 1.0 - noise / signal) if signal > 0 else 0.0
 
 
 def _share_within_steps(straight: Array, fitted: Array) -> float:
-    """How much of the fit may stay before some step moves the strength by more than `STEP_SHARE_MAX` times its share."""
+    """The largest share of the fit at which no step moves the strength by more than `STEP_SHARE_MAX` times its share."""
     shares = [1.0]
     for whole, part in zip(np.diff(straight), np.diff(fitted), strict=True):
         if part < whole / STEP_SHARE_MAX:

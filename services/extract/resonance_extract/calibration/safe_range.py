@@ -1,4 +1,4 @@
-"""Calibration: from renderings at several strengths on both sides of zero to the safe range, its reasons, and the slider's remap."""
+"""Safe ranges from renderings at several strengths on both sides of zero, with their reasons and the slider's remap."""
 
 from __future__ import annotations
 
@@ -9,48 +9,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonance.v1 import extract_pb2
+from resonance_extract.calibration.conditions import SEED, Condition
 from resonance_extract.calibration.frechet import frechet_ratio
-from resonance_extract.calibration.quality import Levels, Quality, failed_gates, mean_quality
+from resonance_extract.calibration.quality import Quality, failed_gates, mean_quality
 from resonance_extract.calibration.remap import EffectPoint, fit_remap, isotonic
-from resonance_extract.calibration.renderings import SEED, Condition, Measured
+from resonance_extract.calibration.renderings import Measured
+from resonance_extract.directions.statistics import Levels
 
 Array = NDArray[np.float64]
-# What the Frechet distance at a slider's end may be over that of unsteered music (design/steering.md).
+# The largest Frechet distance of a faithful strength, over that of unsteered music.
 FRECHET_RATIO_MAX = 1.25
-# The gate that names renderings that break while the mean holds.
+# The gate of single renderings that break while the mean over renderings holds.
 SINGLE_CLIPS = "single_clips"
-# The first prototype's upper end, min(4, max(1, 3.2 / norm)): its vectors were of norm 1.
-PROTOTYPE_UPPER = 3.2
-# A farther strength must have at least a tenth more effect to be worth what it costs.
+# A larger strength must have at least a tenth more effect, or the range ends before it.
 KNEE_GROWTH_MIN = 1.1
-PROTOTYPE_RMS_MIN, PROTOTYPE_RMS_MAX = 0.03, 0.35
 
 
 def fit_safe_range(measured: Mapping[Condition, Measured], *, own: Levels | None = None) -> extract_pb2.Calibration:
-    """The widest range around zero in which every measured strength passed and the effect still grows, each side for itself; a side that
-    fails at once is 0, and says why.
+    """The widest range around zero in which every measured strength passed and the effect still grows, each side for itself.
 
-    A strength passes where the gates hold of the mean over prompts and of every rendering by itself, each against its own unsteered baseline,
-    so that inside the range no rendering was broken; but a single rendering that breaks where none does at some strength farther out was
-    broken by chance and not by strength. Unsteered renderings of `OTHER_SEED`, where there are some, tell by the Frechet
-    distance how far is still as near to unsteered music as chance: `faithful_min` and `faithful_max`, inside the range.
+    A side that fails at its first strength is 0. Each side has a reason why it ends.
 
-    `own` are the levels of a taste's own music: pushed towards it, a rendering may be as quiet and as loud as that.
+    A strength passes where the gates hold for the mean over prompts and for every rendering by itself, each against its own unsteered
+    baseline. So no rendering inside the range was broken. A single rendering that breaks where all hold at some larger strength was broken
+    by chance, and does not count.
+
+    Unsteered renderings of `OTHER_SEED`, where there are some, estimate the Frechet distance of chance. `faithful_min` and `faithful_max`
+    are the part of the range that is as near to unsteered music as chance.
+
+    `own` are the levels of a taste's own music. A rendering that is pushed towards it may be as quiet and as loud.
     """
-    return _ranged(_points(measured, own))
-
-
-def _ranged(points: Sequence[extract_pb2.CalibrationPoint]) -> extract_pb2.Calibration:
-    """What the points say."""
+    points = _measure_points(measured, own)
     (low, why_low), (high, why_high) = _knee(points, -1), _knee(points, 1)
     return extract_pb2.Calibration(
         strength_min=low,
         strength_max=high,
         points=points,
-        prototype_upper=PROTOTYPE_UPPER,
         remap=remap_from(points, low=low, high=high),
-        window_min=_last_in_window(points, -1),
-        window_max=_last_in_window(points, 1),
         faithful_min=_last_faithful(points, low),
         faithful_max=_last_faithful(points, high),
         reason_min=why_low,
@@ -61,49 +56,49 @@ def _ranged(points: Sequence[extract_pb2.CalibrationPoint]) -> extract_pb2.Calib
 def remap_from(
     points: Sequence[extract_pb2.CalibrationPoint], *, low: float, high: float
 ) -> list[extract_pb2.RemapPoint]:
-    """The remap of a safe range by what was measured."""
-    heard = [
+    """The remap of a safe range from its measured points."""
+    effects = [
         EffectPoint(strength=point.strength, effect=point.effect, error=point.effect_error)
         for point in points
         if point.strength
     ]
-    knots = fit_remap(heard, low=low, high=high)
+    knots = fit_remap(effects, low=low, high=high)
     return [extract_pb2.RemapPoint(position=position, strength=strength) for position, strength in knots]
 
 
-def paired(condition: Condition, measured: Mapping[Condition, Measured]) -> tuple[Quality, float]:
-    """The quality of a rendering with its distance from the unsteered baseline, and its effect: how much more of the subject is in it."""
+def pair_with_baseline(condition: Condition, measured: Mapping[Condition, Measured]) -> tuple[Quality, float]:
+    """The quality of a rendering with its distance from the unsteered baseline, and its effect, the difference of their readings."""
     ours, baseline = measured[condition], measured[condition.baseline]
     gap = np.asarray(ours.shape) - np.asarray(baseline.shape)
     distance_db = float(np.sqrt(np.square(gap).mean()))
     return replace(ours.quality, distance_db=distance_db), ours.reading - baseline.reading
 
 
-def _points(measured: Mapping[Condition, Measured], own: Levels | None) -> list[extract_pb2.CalibrationPoint]:
+def _measure_points(measured: Mapping[Condition, Measured], own: Levels | None) -> list[extract_pb2.CalibrationPoint]:
     by_strength: dict[float, list[Condition]] = {}
     for condition in measured:
         if condition.seed == SEED:
             by_strength.setdefault(condition.strength, []).append(condition)
     others = _spectra([one for condition, one in measured.items() if condition.seed != SEED])
     return [
-        _point(strength, by_strength[strength], measured, others, own if strength > 0 else None)
+        _measure_point(strength, by_strength[strength], measured, others, own if strength > 0 else None)
         for strength in sorted(by_strength)
     ]
 
 
-def _point(
+def _measure_point(
     strength: float,
     conditions: Sequence[Condition],
     measured: Mapping[Condition, Measured],
     others: Array,
     own: Levels | None,
 ) -> extract_pb2.CalibrationPoint:
-    renderings = [paired(one, measured) for one in conditions]
+    renderings = [pair_with_baseline(one, measured) for one in conditions]
     quality = mean_quality([one for one, _ in renderings])
-    twins = [measured[one.baseline] for one in conditions]
-    failed = failed_gates(quality, mean_quality([baseline.quality for baseline in twins]), own) if strength else []
+    baselines = [measured[one.baseline] for one in conditions]
+    failed = failed_gates(quality, mean_quality([baseline.quality for baseline in baselines]), own) if strength else []
     broken = [
-        bool(failed_gates(one, baseline.quality, own)) for (one, _), baseline in zip(renderings, twins, strict=True)
+        bool(failed_gates(one, baseline.quality, own)) for (one, _), baseline in zip(renderings, baselines, strict=True)
     ]
     effects = [effect for _, effect in renderings]
     if strength and any(broken):
@@ -123,13 +118,12 @@ def _point(
         repetition=quality.repetition,
         failed_clips=sum(broken) if strength else 0,
         clip_count=len(renderings),
-        frechet_ratio=frechet_ratio(_spectra([measured[one] for one in conditions]), _spectra(twins), others),
+        frechet_ratio=frechet_ratio(_spectra([measured[one] for one in conditions]), _spectra(baselines), others),
     )
 
 
 def _spectra(measured: Sequence[Measured]) -> Array:
-    """What the Frechet distance looks at, `[renderings, bands]`: the spectrum's shape in dB. Level has a gate of its own; a louder take is
-    no farther from music."""
+    """The points of the Frechet distance, `[renderings, bands]`: the spectrum's shape in dB, without level, which has its own gate."""
     return np.array([one.shape for one in measured])
 
 
@@ -138,28 +132,28 @@ def _outwards(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> list
 
 
 def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[float, str]:
-    """How far it is worth going, and why no farther: outwards from zero while every strength passes, as far as the effect still grows.
+    """The end of one side and its reason: outwards from zero while every strength passes and the effect still grows.
 
-    Effects are made monotone first, for few renderings waver: the end is the first strength whose effect is within a tenth of the largest.
-    Beyond it a push only wears the music out. Where no effect stands out from chance (two standard errors), or none is left once they are
-    monotone, only the gates speak, and the reason says so.
+    Effects are made monotone first, because the effects of few renderings are noisy. The end is the first strength whose effect is within a
+    tenth of the largest; a larger push has no more effect. Where no effect stands out from chance (two standard errors), or none is left
+    after they are monotone, only the gates decide, and the reason says so.
     """
     inside, why = [], "every strength that was tried holds"
     outwards = _outwards(points, sign)
     for place, point in enumerate(outwards):
         if not point.passed and not _is_chance(point, outwards[place + 1 :]):
             gates = ", ".join(point.failed_gates)
-            told = (
+            fault = (
                 f"{point.failed_clips} of {point.clip_count} clips break" if point.failed_clips else "the mean breaks"
             )
-            why = f"at {point.strength:g} {told} ({gates})"
+            why = f"at {point.strength:g} {fault} ({gates})"
             break
         inside.append(point)
     if not inside:
         return 0.0, f"closed: {why}" if why.startswith("at") else "closed: nothing was tried"
     rising = isotonic([point.effect * sign for point in inside])
     if rising[-1] <= 0 or not any(point.effect * sign > 2 * point.effect_error for point in inside):
-        return inside[-1].strength, f"{why}; the model hears no effect"
+        return inside[-1].strength, f"{why}; no effect stands out from chance"
     reached = next(
         point for point, effect in zip(inside, rising, strict=True) if effect >= rising[-1] / KNEE_GROWTH_MIN
     )
@@ -169,26 +163,16 @@ def _knee(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> tuple[fl
 
 
 def _is_chance(point: extract_pb2.CalibrationPoint, farther: Sequence[extract_pb2.CalibrationPoint]) -> bool:
-    """Whether only one rendering breaks here, while all of them hold at some strength farther out."""
+    """True where one rendering alone breaks here, while all hold at some larger strength."""
     is_single = list(point.failed_gates) == [SINGLE_CLIPS] and point.failed_clips == 1
     return is_single and any(one.passed for one in farther)
 
 
 def _last_faithful(points: Sequence[extract_pb2.CalibrationPoint], end: float) -> float:
-    """The last strength towards the end of the range up to which the Frechet distance is that of unsteered music; 0 where it never is."""
+    """The last strength inside the range up to which the Frechet distance is that of unsteered music; 0 where none is."""
     reached = 0.0
     for point in _outwards(points, 1 if end > 0 else -1) if end else ():
         if abs(point.strength) > abs(end) + 1e-9 or not 0.0 < point.frechet_ratio <= FRECHET_RATIO_MAX:
-            break
-        reached = point.strength
-    return reached
-
-
-def _last_in_window(points: Sequence[extract_pb2.CalibrationPoint], sign: int) -> float:
-    """How far at least the first prototype would have called it safe, as far as was tried: white noise at the right level passes."""
-    reached = 0.0
-    for point in _outwards(points, sign):
-        if not PROTOTYPE_RMS_MIN <= point.rms <= PROTOTYPE_RMS_MAX:
             break
         reached = point.strength
     return reached

@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Arithmetic from activation statistics to directions; no protobuf and no model."""

@@ -1,4 +1,4 @@
-"""Contrasts: what the layers say of the two sides of a concept, pair by pair."""
+"""Contrasts: the layers' states on the two sides of a concept, pair by pair."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Array = NDArray[np.float32]
 class Contrast:
     """One pair: states with more of the concept and with less of it, `[samples, layers, hidden]` each; the counts may differ.
 
-    Of a pair of words the samples are takes of the same two texts, and together one piece of evidence; of music each is a piece of its own.
+    The samples of a pair of words are takes of the same two texts, and together one piece of evidence. Each sample of a pair of music is
+    a piece of evidence by itself.
     """
 
     more: Array
@@ -24,13 +25,13 @@ class Contrast:
 
     @property
     def difference(self) -> Array:
-        """What sets the sides apart, `[layers, hidden]`."""
+        """The difference of the sides' means, `[layers, hidden]`."""
         found: Array = self.more.mean(axis=0) - self.less.mean(axis=0)
         return found
 
 
 def same_music(more: Array, less: Array) -> Contrast:
-    """The contrast of the same samples heard twice: what a sample is on both sides is taken away from it."""
+    """The contrast of the same samples read under two prompts: each sample's mean over both sides is subtracted from it."""
     half: Array = ((more - less) / 2).astype(np.float32)
     return Contrast(more=half, less=-half, is_of_words=True)
 
@@ -43,7 +44,7 @@ def mean_difference(contrasts: Sequence[Contrast]) -> Array:
 
 
 def natural_sizes(difference: Array, per_layer: Array) -> Array:
-    """Per layer how large the difference is in units of the direction's own strength, `[layers]`: |d| / |r|."""
+    """The size of the difference per layer, in units of the direction's strength, `[layers]`: |d| / |r|."""
     lengths = np.linalg.norm(per_layer, axis=1)
     found: Array = np.linalg.norm(difference, axis=1) / np.maximum(lengths, 1e-9)
     return found

@@ -1,16 +1,16 @@
-"""Which clips count how much: the three ways of mixing a playlist into one mean."""
+"""Weights of a playlist's clips, and their weighted mean: three ways of mixing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resonance.errors import InvalidInput
-from resonance.v1 import steering_pb2
-from resonance_extract.activations.statistics import TrackStatistics
+from resonance_extract.directions.statistics import TrackStatistics
 
 Array = NDArray[np.float64]
 STARS_UNRATED = 3
@@ -25,43 +25,43 @@ class IndexedTrack:
     statistics: TrackStatistics
 
 
-def clip_weights(
-    tracks: Sequence[IndexedTrack], options: steering_pb2.TasteOptions, *, repeats: frozenset[int] = frozenset()
-) -> list[Array]:
-    """Weights of every track's clips; all of them add up to 1, and every track that counts at all counts by its stars, or alike.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """The way in which clips are weighted.
 
-    `time_select` counts a clip by its length, for each was cut from a chosen range alone, and a range may be shorter than a clip.
+    `weigh_by` is `clips`, where the clips of a track count alike; `seconds`, where a clip counts by its length, because each was cut from a
+    chosen range, which may be shorter than a clip; or `attention`, with a softmax of `temperature`. `stars` rate tracks from 1 to 5 in the
+    playlist's order; 0, and a track beyond the list, is not rated.
+    """
 
-    `repeats` are the indices of tracks that do not count, for they are the same music as another one.
+    weigh_by: Literal["clips", "seconds", "attention"] = "clips"
+    temperature: float = 1.0
+    stars: tuple[int, ...] = ()
+
+    def rate(self, track_index: int) -> int:
+        """The stars of a track; a track without a rating has the middle."""
+        return (self.stars[track_index] if track_index < len(self.stars) else 0) or STARS_UNRATED
+
+
+def clip_weights(tracks: Sequence[IndexedTrack], mix: Mix, *, repeats: frozenset[int] = frozenset()) -> list[Array]:
+    """Weights of every track's clips. All of them add up to 1, and the weights of a track add up in proportion to its stars.
+
+    `repeats` are the indices of tracks that do not count, because they are the same music as another one.
 
     Raises:
-        InvalidInput: the options select nothing, or are not whole.
+        InvalidInput: no track counts (NOTHING_SELECTED).
     """
-    if options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT:
-        raw = [(track.statistics.ends_s - track.statistics.starts_s).astype(np.float64) for track in tracks]
-    elif options.mix_mode == steering_pb2.MIX_MODE_ATTENTION_WEIGHTED:
-        temperature = options.attention_temperature if options.HasField("attention_temperature") else 1.0
-        raw = [_attended(track.statistics, temperature) for track in tracks]
-    else:
-        raw = [np.ones(len(track.statistics.rms)) for track in tracks]
     raw = [
-        np.zeros_like(weights) if track.index in repeats else weights
-        for track, weights in zip(tracks, raw, strict=True)
+        np.zeros(len(track.statistics.rms)) if track.index in repeats else _weigh(track.statistics, mix)
+        for track in tracks
     ]
-    stars = [
-        track_stars(options, track.index) if weights.any() else 0 for track, weights in zip(tracks, raw, strict=True)
-    ]
+    stars = [mix.rate(track.index) if weights.any() else 0 for track, weights in zip(tracks, raw, strict=True)]
     if sum(stars) == 0:
         raise InvalidInput("no track of this playlist counts", reason="NOTHING_SELECTED")
     return [
         weights / weights.sum() / (sum(stars) / own) if own else weights
         for weights, own in zip(raw, stars, strict=True)
     ]
-
-
-def track_stars(options: steering_pb2.TasteOptions, track_index: int) -> int:
-    """What a track is worth, from 1 to 5; the middle where nobody has rated it."""
-    return (options.stars[track_index] if track_index < len(options.stars) else 0) or STARS_UNRATED
 
 
 def mixed_mean(tracks: Sequence[IndexedTrack], weights: Sequence[Array]) -> NDArray[np.float32]:
@@ -76,9 +76,9 @@ def mixed_mean(tracks: Sequence[IndexedTrack], weights: Sequence[Array]) -> NDAr
 def split_half_cosine(
     tracks: Sequence[IndexedTrack], weights: Sequence[Array], baseline: NDArray[np.float32] | None
 ) -> float | None:
-    """The cosine between the directions of every other clip and of the rest, mean over layers; None with fewer than two clips.
+    """The cosine between the directions of the odd and of the even clips, mean over layers; None with fewer than two clips.
 
-    Halves are drawn over the playlist's clips in order, `baseline` `[layers, hidden]` is what a direction is taken against.
+    The clips are split in the playlist's order. `baseline` `[layers, hidden]` is subtracted from each half's mean.
     """
     means = np.concatenate([track.statistics.means for track in tracks]).astype(np.float64)
     shares = np.concatenate(weights)
@@ -94,11 +94,20 @@ def split_half_cosine(
     return float((products / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1) + 1e-12)).mean())
 
 
-def _attended(statistics: TrackStatistics, temperature: float) -> Array:
-    """Softmax of a score: how much of the track repeats the clip, how much begins with it, and how loud it is, all as z-scores.
+def _weigh(statistics: TrackStatistics, mix: Mix) -> Array:
+    """Weights of one track's clips before they are normalised, `[clips]`."""
+    if mix.weigh_by == "seconds":
+        return (statistics.ends_s - statistics.starts_s).astype(np.float64)
+    if mix.weigh_by == "attention":
+        return _attention_weights(statistics, mix.temperature)
+    return np.ones(len(statistics.rms))
 
-    Similarity is the cosine between clips after the track's own mean is taken away, over all layers: the self-similarity matrix of Foote
-    (1999). Repetition is the sum of a clip's positive similarities with the track's other clips.
+
+def _attention_weights(statistics: TrackStatistics, temperature: float) -> Array:
+    """Softmax of the sum of three z-scores of each clip: repetition, novelty and loudness.
+
+    Similarity is the cosine between clips over all layers, less the track's mean: the self-similarity matrix of Foote (1999). Repetition is
+    the sum of a clip's positive similarities with the track's other clips.
     """
     count = len(statistics.rms)
     if count == 1:
@@ -115,12 +124,12 @@ def _attended(statistics: TrackStatistics, temperature: float) -> Array:
 
 
 def novelty_curve(similarity: Array) -> Array:
-    """How much begins with each clip, `[clips]`, from their similarities `[clips, clips]` without the diagonal.
+    """Novelty of each clip, `[clips]`, from the similarities `[clips, clips]` without the diagonal. It is high where a section begins.
 
-    The checkerboard kernel of Foote ("Automatic audio segmentation using a measure of audio novelty", ICME 2000) along the diagonal, with
-    his Gaussian taper and two clips on each side: what lies before is like itself, what begins is like itself, and the two are unlike. Its
-    black and its white squares are means of their own, so that a track's ends, where less of them lies inside, compare with its middle. The
-    first clip, before which nothing is, has the mean of the others.
+    Foote's checkerboard kernel ("Automatic audio segmentation using a measure of audio novelty", ICME 2000) runs along the diagonal, with
+    his Gaussian taper and two clips on each side. It compares the similarity within the clips before and after with the similarity across
+    them. Black and white squares are averaged apart, so that a track's ends, where the kernel is cut, compare with its middle. The first
+    clip has no clip before it, and gets the mean of the others.
     """
     count = len(similarity)
     offsets = np.arange(-_NOVELTY_CLIPS, _NOVELTY_CLIPS) + 0.5

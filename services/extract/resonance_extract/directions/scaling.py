@@ -1,4 +1,4 @@
-"""From differences of means to directions: unit vectors times the residual's standard deviation along them."""
+"""Directions from differences of means: unit vectors times the residual's standard deviation along them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 
 from resonance.errors import InvalidInput
 from resonance.steering.direction import Direction
-from resonance_extract.activations.statistics import Reference
+from resonance_extract.directions.statistics import ReferenceStatistics
 
 Array = NDArray[np.float32]
 _NORM_MIN = 1e-6
 
 
-def build_direction(difference: Array, reference: Reference, *, model_digest: str) -> Direction:
+def build_direction(difference: Array, reference: ReferenceStatistics, *, model_digest: str) -> Direction:
     """The direction of a difference of means `[layers, hidden]`, whitened before (`whitening.py`) or not.
 
     Per layer l with unit vector u = d / |d|, one unit of strength adds s u, where s = sqrt(sum_i u_i^2 var_i) is the standard deviation of
-    the residual along u if its coordinates were independent. `one_to_all` uses at every layer the same u, the normalised mean of the
+    the residual along u if its coordinates were independent. `one_to_all` uses the same u at every layer, the normalised mean of the
     layers' unit vectors, with each layer's own s.
 
     Raises:
@@ -42,13 +42,13 @@ def build_direction(difference: Array, reference: Reference, *, model_digest: st
     )
 
 
-def layer_norms(difference: Array, reference: Reference) -> Array:
-    """Per layer: the root mean square of the difference in residual standard deviations, `[layers]`."""
+def layer_norms(difference: Array, reference: ReferenceStatistics) -> Array:
+    """Root mean square of the difference per layer, in residual standard deviations, `[layers]`."""
     variance = np.maximum(reference.variance, 1e-12)
     norms: Array = np.sqrt((np.square(difference) / variance).mean(axis=1)).astype(np.float32)
     return norms
 
 
-def _scaled(units: Array, reference: Reference) -> Array:
+def _scaled(units: Array, reference: ReferenceStatistics) -> Array:
     sigma = np.sqrt((np.square(units) * reference.variance).sum(axis=1, keepdims=True))
     return (units * sigma).astype(np.float32)

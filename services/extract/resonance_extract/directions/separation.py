@@ -1,4 +1,4 @@
-"""Whether a concept's pairs separate at all: held out one by one, with the layer chosen by the others, and against what chance would do."""
+"""Held-out separation of a concept's pairs, with the layer chosen by the other pairs, and a permutation test against chance."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from resonance_extract.directions.contrasts import Contrast
 from resonance_extract.directions.layer_scores import roc_auc, split_folds
 
 Array = NDArray[np.float64]
-# Fewer agree by chance too often to tell: of three pairs one arrangement in four agrees best whatever they say.
+# With fewer parts chance agrees too often: of three pairs one arrangement in four agrees best, whatever the pairs are.
 PARTS_MIN = 4
-# Where more arrangements than this share agree as well as the true one, the pairs have nothing in common. Of four and five pairs the true
-# one must agree best of all, which of pairs without anything in common one in 8 and one in 16 does.
+# The largest share of arrangements that may agree as well as the true one. Of four and five pairs the true arrangement must agree best of
+# all; with pairs that have nothing in common, it does so by chance in one case of 8 and of 16.
 CHANCE_MAX = 0.05
 _ARRANGEMENTS_MAX = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separation:
-    """What was found of so many independent parts; with fewer than `PARTS_MIN` there is no finding, and `auc` and `chance` are 0.
+    """Separation over independent parts. With fewer than `PARTS_MIN` parts it is not estimated, and `auc` and `chance` are 0.
 
-    `auc` is the area under the ROC curve over the held-out parts, each at the layer that the others would choose. `chance` is the share of
-    arrangements - the two sides exchanged in some of the parts - that agree at their best layer as well as the true one at its own.
+    `auc` is the area under the ROC curve over the held-out parts, each at the layer that the others choose. `chance` is the share of
+    arrangements that agree at their best layer as well as the true one agrees at its own. An arrangement exchanges the two sides in some
+    of the parts.
     """
 
     part_count: int
@@ -34,18 +35,19 @@ class Separation:
     chance: float = 0.0
 
     @property
-    def is_told(self) -> bool:
-        """Whether there are enough parts for a finding."""
+    def has_enough_parts(self) -> bool:
+        """True where there are enough parts for an estimate."""
         return self.part_count >= PARTS_MIN
 
     @property
     def is_more_than_chance(self) -> bool:
-        """Whether the true arrangement is among the few that agree best."""
+        """True where the true arrangement is among the few that agree best."""
         return self.chance <= max(CHANCE_MAX, 0.5 ** (self.part_count - 1))
 
 
 def held_out_separation(contrasts: Sequence[Contrast]) -> Separation:
-    """Each pair of words is one part, however many takes were heard; pairs of music count by their pieces, in at most eight parts each."""
+    """Separation of the contrasts. A pair of words is one part for any number of takes; a pair of music counts by its pieces, in at most
+    eight parts."""
     parts = [part for contrast in contrasts for part in ([contrast] if contrast.is_of_words else split_folds(contrast))]
     if len(parts) < PARTS_MIN:
         return Separation(part_count=len(parts))
@@ -57,14 +59,14 @@ def held_out_separation(contrasts: Sequence[Contrast]) -> Separation:
 
 
 def _held_out_auc(parts: Sequence[Contrast], differences: Array, products: Array) -> float:
-    """`differences` are `[layers, parts, hidden]`, `products` theirs with each other `[layers, parts, parts]`."""
+    """AUC over the held-out parts; `differences` are `[layers, parts, hidden]`, `products` their dot products `[layers, parts, parts]`."""
     positive, negative = [], []
     for index, held in enumerate(parts):
         others = np.array([other != index for other in range(len(parts))])
         layer = int(_agreement(products[:, others][:, :, others], np.ones((1, others.sum())))[:, 0].argmax())
         direction = differences[layer, others].sum(axis=0)
         centre = (held.more[:, layer].mean(axis=0) + held.less[:, layer].mean(axis=0)) / 2
-        # The layers' scales differ; each part is measured by its own.
+        # The layers' scales differ, so each part is scaled by its own layer's.
         scale = max(float(np.linalg.norm(direction) * np.sqrt(products[layer, index, index])), 1e-9)
         positive.append((held.more[:, layer] - centre) @ direction / scale)
         negative.append((held.less[:, layer] - centre) @ direction / scale)
@@ -72,7 +74,7 @@ def _held_out_auc(parts: Sequence[Contrast], differences: Array, products: Array
 
 
 def _share_by_chance(products: Array) -> float:
-    """Exact for up to ten parts; of more, that of a fixed random choice, the true arrangement with them."""
+    """Share of arrangements that agree as well as the true one: exact up to ten parts, of a fixed random sample beyond."""
     best = _agreement(products, _arrangements(products.shape[-1])).max(axis=0)
     return float((best >= best[0] - 1e-9).mean())
 
@@ -89,7 +91,8 @@ def _agreement(products: Array, signs: Array) -> Array:
 
 
 def _arrangements(count: int) -> Array:
-    """Signs `[arrangements, parts]`, the true arrangement first. The first part's stays: all exchanged are as good as none."""
+    """Signs `[arrangements, parts]`, the true arrangement first. The first part's sign is fixed, because exchanging all parts changes
+    nothing."""
     if 2 ** (count - 1) <= _ARRANGEMENTS_MAX:
         return np.array([(1, *signs) for signs in product((1, -1), repeat=count - 1)], dtype=np.float64)
     found: Array = np.random.default_rng(0).choice([-1.0, 1.0], size=(_ARRANGEMENTS_MAX, count))

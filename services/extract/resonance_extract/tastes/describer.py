@@ -1,4 +1,4 @@
-"""Who describes a playlist: our own meters by default, an audio-to-text model behind the same interface where a key is set."""
+"""Descriptions of playlists: by audio features, or by an audio-to-text model behind the same interface."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from resonance_extract.activations.audio_features import COLUMNS, minor_margin
 Array = NDArray[np.float32]
 _log = structlog.get_logger("extract")
 SOURCE = "meters"
-_SPOKEN = ("words", "source", "genre", "instruments", "moods", "tempo", "textures")
+_WORD_FIELDS = ("words", "source", "genre", "instruments", "moods", "tempo", "textures")
 
-# A word where the meter lies below or above. The bounds are the lower and upper thirds of 240 pieces of our own composer.
+# A feature, and its words below and above two bounds. The bounds are the lower and upper thirds of 240 pieces of our own composer.
 _Level = tuple[str, float, str, float, str]
 _MOOD: _Level = ("loudness_dbfs", -22.9, "calm", -19.3, "energetic")
 _TEMPO: _Level = ("tempo_bpm", 80.0, "slow", 110.0, "fast")
@@ -33,7 +33,7 @@ _MODE_MARGIN = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaylistSound:
-    """What a describer hears: meters of all clips `[clips, COLUMN_COUNT]` with their weights, and some new clips' samples."""
+    """The input of a describer: features of all clips `[clips, COLUMN_COUNT]` with their weights, and samples of some new clips."""
 
     meters: Array
     weights: Array
@@ -42,23 +42,23 @@ class PlaylistSound:
 
 
 class Describer(Protocol):
-    """Puts a playlist into words. `wants_sound` says whether it hears samples, or makes do with meters."""
+    """Puts a playlist into words. `wants_sound` says whether it needs samples besides the features."""
 
     @property
     def wants_sound(self) -> bool: ...
 
     async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
-        """The playlist's character. Raises Unavailable where nobody can say."""
+        """The playlist's character. Raises Unavailable where the describer fails."""
         ...
 
 
 class MeterDescriber:
-    """Says what the meters say: a few words of the vocabulary that sliders and prompts share. It knows no instruments."""
+    """Describes a playlist by its audio features, in the vocabulary of sliders and prompts. It names no instruments."""
 
     wants_sound = False
 
     async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
-        """The character by the weighted means of the clips' meters; the tempo is a median over clips with a steady beat."""
+        """The character by the weighted means of the clips' features. The tempo is the median over clips with a steady beat."""
         weights = sound.weights.astype(np.float64) / max(float(sound.weights.sum()), 1e-12)
         means = weights @ sound.meters.astype(np.float64)
         figures = dict(zip(COLUMNS, means, strict=False))
@@ -79,7 +79,7 @@ class MeterDescriber:
 
 
 class CarefulDescriber:
-    """Asks one describer, and our own meters where it cannot say; figures are always the meters' own."""
+    """Asks a first describer, and uses the audio features where it fails. The figures are always the features'."""
 
     def __init__(self, first: Describer) -> None:
         self._first = first
@@ -87,46 +87,48 @@ class CarefulDescriber:
 
     @property
     def wants_sound(self) -> bool:
-        """Whether the first one does."""
+        """True where the first describer needs samples."""
         return self._first.wants_sound
 
     async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
-        """The first describer's words with the meters' figures; the meters' words where it fails. Never raises."""
+        """The first describer's words with the features' figures; the features' words where it fails. Never raises."""
         own = await self._own.describe(sound)
         try:
             theirs = await self._first.describe(sound)
         except Unavailable as failure:
-            _log.warning("the playlist is described by meters alone", message=failure.message)
+            _log.warning("the playlist is described by audio features alone", message=failure.message)
             return own
-        for field in _SPOKEN:
+        for field in _WORD_FIELDS:
             own.ClearField(field)
         own.MergeFrom(theirs)
         return own
 
 
 def description_notices(character: steering_pb2.TasteCharacter, *, heard_count: int, song_count: int) -> list[str]:
-    """What a caller should know of the words where somebody who wants sound was to say them: not every song was at hand, or nobody could be
-    asked. There was sound of `heard_count` of the `song_count` songs."""
+    """Notices about the words of a describer that needs samples: it could not be asked, or had no samples of some songs.
+
+    There were samples of `heard_count` of the `song_count` songs.
+    """
     if not heard_count:
-        why = "every song was heard before, and no sound was at hand; a taste of direction_kind words is described by its sound"
+        why = "every song was read before, and no sound was at hand; a taste of direction_kind words is described by its sound"
         return [f"the words are our own meters': {why}"]
     if character.source == SOURCE:
         return ["the words are our own meters': the language model could not be asked"]
     if heard_count < song_count:
         return [
-            f"the words are of {heard_count} of the {song_count} songs: the others were heard before, and no sound was at hand"
+            f"the words are of {heard_count} of the {song_count} songs: the others were read before, and no sound was at hand"
         ]
     return []
 
 
 def put_words(character: steering_pb2.TasteCharacter) -> None:
-    """Puts a character's figures into words; what lies in the middle is not worth a word."""
-    character.moods.extend(_said(character, _MOOD))
+    """Puts a character's figures into words; figures in the middle get no word."""
+    character.moods.extend(_find_words(character, _MOOD))
     if abs(character.minor_margin) > _MODE_MARGIN:
         character.moods.append("minor" if character.minor_margin > 0 else "major")
     if character.HasField("tempo_bpm"):
-        character.tempo = "".join(_said(character, _TEMPO))
-    character.textures.extend(word for level in _TEXTURES for word in _said(character, level))
+        character.tempo = "".join(_find_words(character, _TEMPO))
+    character.textures.extend(word for level in _TEXTURES for word in _find_words(character, level))
     join_words(character)
 
 
@@ -136,7 +138,7 @@ def join_words(character: steering_pb2.TasteCharacter) -> None:
     character.words[:] = list(dict.fromkeys(word for word in parts if word))
 
 
-def _said(character: steering_pb2.TasteCharacter, level: _Level) -> list[str]:
+def _find_words(character: steering_pb2.TasteCharacter, level: _Level) -> list[str]:
     name, low, below, high, above = level
     value = getattr(character, name)
     return [below] if value < low else [above] if value > high else []

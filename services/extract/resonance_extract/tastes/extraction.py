@@ -1,4 +1,4 @@
-"""One extraction: the plan, the clips of the tracks that are new, and the taste."""
+"""Extraction of a taste: the plan, the clips of new tracks, and the taste."""
 
 from __future__ import annotations
 
@@ -20,86 +20,87 @@ from resonance.store import ObjectStore
 from resonance.store.keys import taste_key, vector_key
 from resonance.v1 import extract_pb2, ingest_pb2, jobs_pb2, steering_pb2
 from resonance_extract.activations.reference import ReferenceStore
-from resonance_extract.activations.statistics import Reference, TrackStatistics
 from resonance_extract.activations.track_locks import TrackLocks
-from resonance_extract.activations.tracks import Announced, TrackCache, TrackReader, announced_in
+from resonance_extract.activations.tracks import AnnouncedTrack, TrackCache, TrackReader, parse_tracks
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.directions.mixing import IndexedTrack, clip_weights, split_half_cosine
 from resonance_extract.directions.scaling import layer_norms
+from resonance_extract.directions.statistics import ReferenceStatistics, TrackStatistics
 from resonance_extract.tastes.describer import Describer, PlaylistSound, description_notices, to_sentence
+from resonance_extract.tastes.mixes import is_contrast, mix_direction, to_mix
 from resonance_extract.tastes.sound_meter import SoundMeter
-from resonance_extract.tastes.store import mixed
 
 _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
-_BEAT_S = 1.0
-_ATTENTION_FORM = "novelty"  # part of the vector's key: older versions attended to repetition and loudness alone
+_HEARTBEAT_S = 1.0
 _WORDS = steering_pb2.DIRECTION_KIND_WORDS
 
 
 class Extraction:
-    """What one `ExtractTaste` call does."""
+    """The use case of `ExtractTaste`."""
 
     def __init__(
         self,
-        ear: ActivationWorker,
+        worker: ActivationWorker,
         store: ObjectStore,
-        shelf: ReferenceStore,
+        references: ReferenceStore,
         *,
         running_max: int,
         describer: Describer,
     ) -> None:
-        self._ear = ear
+        self._worker = worker
         self._running_max = running_max
         self._running = 0
-        self._claims = TrackLocks(store, scope=ear.model.description.digest)
+        self._locks = TrackLocks(store, scope=worker.model.description.digest)
         self._store = store
-        self._shelf = shelf
+        self._references = references
         self._describer = describer
-        self._cache = TrackCache(store, model_digest=ear.model.description.digest)
+        self._cache = TrackCache(store, model_digest=worker.model.description.digest)
 
     async def run(self, requests: _Requests) -> AsyncGenerator[_Response, None]:
-        """Yields the plan, progress and faults while it listens, and the taste.
+        """Yields the plan, progress and faults while clips are read, and at last the taste.
 
         Raises:
             InvalidInput: the messages do not follow the protocol, or no track can be used.
-            Overloaded: as many calls as may are being listened to.
+            Overloaded: `running_max` calls run already.
         """
-        start = await _start_of(requests)
+        start = await _read_start(requests)
         check_taste_options(start.options)
         if self._running >= self._running_max:
-            message = f"{self._running} playlists are being listened to; try again in a few seconds"
+            message = f"{self._running} playlists are being read; try again in a few seconds"
             raise Overloaded(message, reason="TOO_MANY_EXTRACTIONS", retry_after_s=3.0)
         self._running += 1
         try:
-            way = self._describe if start.options.direction_kind == _WORDS else self._hear
-            async with aclosing(way(start, requests)) as responses:
+            run = self._describe if start.options.direction_kind == _WORDS else self._extract
+            async with aclosing(run(start, requests)) as responses:
                 async for response in responses:
                     yield response
         finally:
             self._running -= 1
 
-    async def _hear(self, start: extract_pb2.ExtractionStart, requests: _Requests) -> AsyncGenerator[_Response, None]:
-        """TrackLocks the tracks that are new, so that two playlists with one song hear it once, and hears them."""
-        announced = announced_in(start, self._ear.model.description.sample_rate_hz)
-        async with self._claims.open() as claim:
-            known = await self._known(announced)
-            while not await claim.take({trust_scope() + sound for sound in _new(announced, known)}):
-                await self._claims.change(_BEAT_S)
-                yield _Response()  # says that somebody is here: another call hears one of these tracks
-                known = await self._known(announced)
-            listeners = {sound: await self._listener(announced, sound) for sound in sorted(_new(announced, known))}
-            wanted = {each.track.index: each for each in listeners.values() if not each.is_whole}
+    async def _extract(
+        self, start: extract_pb2.ExtractionStart, requests: _Requests
+    ) -> AsyncGenerator[_Response, None]:
+        """Locks the tracks that are new, so that two playlists with one song read it once, and reads them."""
+        announced = parse_tracks(start, self._worker.model.description.sample_rate_hz)
+        async with self._locks.open() as lock:
+            known = await self._find_known(announced)
+            while not await lock.take({trust_scope() + sound for sound in _new(announced, known)}):
+                await self._locks.change(_HEARTBEAT_S)
+                yield _Response()  # a heartbeat for the client while another call reads one of these tracks
+                known = await self._find_known(announced)
+            readers = {sound: await self._open_reader(announced, sound) for sound in sorted(_new(announced, known))}
+            wanted = {each.track.index: each for each in readers.values() if not each.is_whole}
             yield _plan({index: len(each.clips) for index, each in wanted.items()})
-            async for opening, samples in _clips_of(requests, list(wanted)):
-                await wanted[opening.track_index].hear(opening, samples)
+            async for opening, samples in _read_clips(requests, list(wanted)):
+                await wanted[opening.track_index].read(opening, samples)
                 yield _progress(opening)
             tracks: list[IndexedTrack] = []
             for track in announced:
                 try:
                     if (statistics := known.get(track.sound_id)) is None:
-                        statistics = known[track.sound_id] = await self._finish(listeners[track.sound_id])
+                        statistics = known[track.sound_id] = await self._finish(readers[track.sound_id])
                     tracks.append(IndexedTrack(index=track.index, statistics=statistics))
                 except InvalidInput as failure:
                     yield _fault(track.index, failure)
@@ -109,21 +110,21 @@ class Extraction:
     async def _describe(
         self, start: extract_pb2.ExtractionStart, requests: _Requests
     ) -> AsyncGenerator[_Response, None]:
-        """Puts the playlist into words and nothing else: the model hears no track. Tracks that it knows have their meters."""
-        rate = self._ear.model.description.sample_rate_hz
-        announced = announced_in(start, rate)
-        known = {} if self._describer.wants_sound else await self._known(announced)
-        listeners = {sound_id: SoundMeter(rate) for sound_id in sorted(_new(announced, known))}
+        """Puts the playlist into words alone, without the model. Known tracks have their audio features in the cache."""
+        rate = self._worker.model.description.sample_rate_hz
+        announced = parse_tracks(start, rate)
+        known = {} if self._describer.wants_sound else await self._find_known(announced)
+        meters = {sound_id: SoundMeter(rate) for sound_id in sorted(_new(announced, known))}
         first = {track.sound_id: track.index for track in reversed(announced)}
-        wanted = {first[sound_id]: each for sound_id, each in listeners.items()}
+        wanted = {first[sound_id]: each for sound_id, each in meters.items()}
         yield _plan(dict.fromkeys(wanted, 0))
-        async for opening, samples in _clips_of(requests, list(wanted)):
-            await wanted[opening.track_index].hear(opening, samples)
+        async for opening, samples in _read_clips(requests, list(wanted)):
+            await wanted[opening.track_index].read(opening, samples)
             yield _progress(opening)
         tracks: list[IndexedTrack] = []
         for track in announced:
             try:
-                statistics = known.get(track.sound_id) or listeners[track.sound_id].statistics()
+                statistics = known.get(track.sound_id) or meters[track.sound_id].statistics()
                 tracks.append(IndexedTrack(index=track.index, statistics=statistics))
             except InvalidInput as failure:
                 yield _fault(track.index, failure)
@@ -133,41 +134,40 @@ class Extraction:
         await self._keep(summary)
         yield _Response(taste=summary)
 
-    async def _known(self, announced: Sequence[Announced]) -> dict[str, TrackStatistics]:
+    async def _find_known(self, announced: Sequence[AnnouncedTrack]) -> dict[str, TrackStatistics]:
         found = {track.sound_id: await self._cache.find(track.sound_id) for track in announced}
         return {sound_id: statistics for sound_id, statistics in found.items() if statistics is not None}
 
-    async def _listener(self, announced: Sequence[Announced], sound_id: str) -> TrackReader:
-        """Of the first track with this sound: a song that is in the playlist twice is heard once."""
+    async def _open_reader(self, announced: Sequence[AnnouncedTrack], sound_id: str) -> TrackReader:
+        """The reader of the first track with this sound: a song that is in the playlist twice is read once."""
         track = next(track for track in announced if track.sound_id == sound_id)
-        return TrackReader(self._ear, self._cache, track, await self._cache.find_clips(sound_id, track.clip_count))
+        return TrackReader(self._worker, self._cache, track, await self._cache.find_clips(sound_id, track.clip_count))
 
-    async def _finish(self, listener: TrackReader) -> TrackStatistics:
-        statistics = listener.statistics()
-        await self._cache.keep(listener.track.sound_id, statistics)
-        await self._cache.forget_clips(listener.track.sound_id, listener.track.clip_count)
+    async def _finish(self, reader: TrackReader) -> TrackStatistics:
+        statistics = reader.statistics()
+        await self._cache.keep(reader.track.sound_id, statistics)
+        await self._cache.forget_clips(reader.track.sound_id, reader.track.clip_count)
         return statistics
 
     async def _make_taste(
         self,
         start: extract_pb2.ExtractionStart,
-        announced: Sequence[Announced],
+        announced: Sequence[AnnouncedTrack],
         tracks: Sequence[IndexedTrack],
         fresh: set[int],
         samples: Sequence[NDArray[np.float32]],
     ) -> steering_pb2.TasteSummary:
         repeats, weights = _weighed(start, tracks)
-        reference = await self._shelf.get()
-        is_contrast = start.options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
-        digest = self._ear.model.description.digest
-        difference, direction = await mixed(tracks, weights, reference, start.options, model_digest=digest)
+        reference = await self._references.get()
+        digest = self._worker.model.description.digest
+        difference, direction = await mix_direction(tracks, weights, reference, start.options, model_digest=digest)
         summary = await self._summary(start, announced, tracks, weights, repeats, fresh, samples)
-        heard = {track.index for track in tracks}
-        parts = [track for track in announced if track.index in heard]
+        usable = {track.index for track in tracks}
+        parts = [track for track in announced if track.index in usable]
         summary.vector_key = vector_key(_taste_digest(start, parts, digest, reference))
         summary.vector_sha256 = await self._store.put(summary.vector_key, direction.to_bytes())
         summary.layer_norms.extend(layer_norms(difference, reference).tolist())
-        cosine = split_half_cosine(tracks, weights, reference.mean if is_contrast else None)
+        cosine = split_half_cosine(tracks, weights, reference.mean if is_contrast(start.options) else None)
         if cosine is not None:
             summary.split_half_cosine = cosine
         await self._keep(summary)
@@ -176,29 +176,31 @@ class Extraction:
     async def _summary(
         self,
         start: extract_pb2.ExtractionStart,
-        announced: Sequence[Announced],
+        announced: Sequence[AnnouncedTrack],
         tracks: Sequence[IndexedTrack],
         weights: Sequence[NDArray[np.float64]],
         repeats: frozenset[int],
         fresh: set[int],
         samples: Sequence[NDArray[np.float32]],
     ) -> steering_pb2.TasteSummary:
-        """All that there is to say of the playlist but its direction."""
+        """The taste without its direction."""
         character = await self._describer.describe(
             PlaylistSound(
                 meters=np.concatenate([track.statistics.meters for track in tracks]),
                 weights=np.concatenate(weights).astype(np.float32),
                 samples=samples,
-                sample_rate_hz=self._ear.model.description.sample_rate_hz,
+                sample_rate_hz=self._worker.model.description.sample_rate_hz,
             )
         )
         by_index = {track.index: track for track in announced}
         songs = {by_index[track.index].sound_id for track in tracks}
         wants_sound = self._describer.wants_sound
-        unheard = description_notices(character, heard_count=len(samples), song_count=len(songs)) if wants_sound else []
+        described = (
+            description_notices(character, heard_count=len(samples), song_count=len(songs)) if wants_sound else []
+        )
         summary = steering_pb2.TasteSummary(
             taste_id=start.taste_id,
-            model_digest=self._ear.model.description.digest,
+            model_digest=self._worker.model.description.digest,
             tracks=[
                 by_index[track.index].to_taste(weight, from_cache=track.index not in fresh)
                 for track, weight in zip(tracks, weights, strict=True)
@@ -207,7 +209,7 @@ class Extraction:
             clip_count=sum(len(track.statistics.rms) for track in tracks),
             description=to_sentence(character),
             character=character,
-            notices=[*_notices(len(tracks), repeats), *unheard],
+            notices=[*_notices(len(tracks), repeats), *described],
         )
         summary.create_time.GetCurrentTime()
         return summary
@@ -216,12 +218,12 @@ class Extraction:
         await self._store.put(taste_key(summary.taste_id), json_format.MessageToJson(summary, indent=None).encode())
 
 
-def _new(announced: Sequence[Announced], known: Mapping[str, TrackStatistics]) -> set[str]:
+def _new(announced: Sequence[AnnouncedTrack], known: Mapping[str, TrackStatistics]) -> set[str]:
     return {track.sound_id for track in announced} - known.keys()
 
 
 def _plan(clips_known: Mapping[int, int]) -> _Response:
-    """The tracks that are wanted, and how many clips of each are not."""
+    """The tracks whose clips are wanted, and how many clips of each are known."""
     indices = sorted(clips_known)
     return _Response(
         plan=extract_pb2.ExtractionPlan(track_indices=indices, clips_known=[clips_known[index] for index in indices])
@@ -229,26 +231,26 @@ def _plan(clips_known: Mapping[int, int]) -> _Response:
 
 
 def _samples(
-    listeners: Mapping[int, TrackReader | SoundMeter], tracks: Sequence[IndexedTrack]
+    readers: Mapping[int, TrackReader | SoundMeter], tracks: Sequence[IndexedTrack]
 ) -> list[NDArray[np.float32]]:
-    """The first clips of the tracks that were just heard, and can be used."""
-    heard = [listeners[track.index] for track in tracks if track.index in listeners]
-    return [each.sample for each in heard if each.sample is not None]
+    """The first clips of the usable tracks that this call read."""
+    found = [readers[track.index] for track in tracks if track.index in readers]
+    return [each.sample for each in found if each.sample is not None]
 
 
 def _weighed(
     start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack]
 ) -> tuple[frozenset[int], list[NDArray[np.float64]]]:
-    """The tracks that do not count, and the clips' weights. Raises InvalidInput where there is too little to make a taste of."""
+    """The tracks that do not count, and the clips' weights. Raises InvalidInput where there is too little music for a taste."""
     if not tracks:
         raise InvalidInput("none of the tracks could be used", reason="NO_USABLE_TRACK")
     repeats = _repeats(start, tracks)
     _check_length(start, tracks, repeats)
-    return repeats, clip_weights(tracks, start.options, repeats=repeats)
+    return repeats, clip_weights(tracks, to_mix(start.options), repeats=repeats)
 
 
-async def _start_of(requests: _Requests) -> extract_pb2.ExtractionStart:
-    first = await _next_of(requests)
+async def _read_start(requests: _Requests) -> extract_pb2.ExtractionStart:
+    first = await _read_next(requests)
     if first is None or first.WhichOneof("part") != "start":
         raise InvalidInput("the first message of an extraction is its start", reason="NO_START")
     validate(first)
@@ -258,13 +260,13 @@ async def _start_of(requests: _Requests) -> extract_pb2.ExtractionStart:
     return first.start
 
 
-async def _clips_of(
+async def _read_clips(
     requests: _Requests, wanted: Sequence[int]
 ) -> AsyncGenerator[tuple[ingest_pb2.ClipOpening, np.ndarray[tuple[int], np.dtype[np.float32]]], None]:
-    """The streamed clips, each whole."""
+    """Reads the streamed clips, each whole. Raises InvalidInput where the messages do not follow the protocol."""
     opening: ingest_pb2.ClipOpening | None = None
     data = bytearray()
-    while (request := await _next_of(requests)) is not None:
+    while (request := await _read_next(requests)) is not None:
         validate(request)
         part = request.WhichOneof("part")
         if part == "clip":
@@ -286,8 +288,8 @@ async def _clips_of(
         raise InvalidInput("the stream ended in the middle of a clip", reason="CLIP_CUT")
 
 
-async def _next_of(requests: _Requests) -> extract_pb2.ExtractTasteRequest | None:
-    """The caller's next message, None at the end. Raises DeadlineExceeded where nothing comes for MESSAGE_S_MAX seconds."""
+async def _read_next(requests: _Requests) -> extract_pb2.ExtractTasteRequest | None:
+    """The client's next message, None at the end. Raises DeadlineExceeded where none comes for MESSAGE_S_MAX seconds."""
     try:
         async with asyncio.timeout(MESSAGE_S_MAX):
             return await anext(requests, None)
@@ -296,7 +298,7 @@ async def _next_of(requests: _Requests) -> extract_pb2.ExtractTasteRequest | Non
 
 
 def _repeats(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack]) -> frozenset[int]:
-    """The indices of tracks that are the same music as an earlier one. Their seconds may still be selected by name."""
+    """The indices of tracks that are the same music as an earlier one. MIX_MODE_TIME_SELECT counts all tracks that it names."""
     if start.options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT:
         return frozenset()
     shas = {track.index: track.sha256 for track in start.tracks}
@@ -305,9 +307,9 @@ def _repeats(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack])
 
 
 def _check_length(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], repeats: frozenset[int]) -> None:
-    heard_s = sum(track.statistics.covered_s for track in tracks if track.index not in repeats)
-    if round(heard_s, 3) < TASTE_S_MIN:
-        raise too_little(heard_s, is_chosen=start.options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT)
+    covered_s = sum(track.statistics.covered_s for track in tracks if track.index not in repeats)
+    if round(covered_s, 3) < TASTE_S_MIN:
+        raise too_little(covered_s, is_chosen=start.options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT)
 
 
 def _notices(count: int, repeats: frozenset[int]) -> list[str]:
@@ -319,12 +321,13 @@ def _notices(count: int, repeats: frozenset[int]) -> list[str]:
 
 
 def _taste_digest(
-    start: extract_pb2.ExtractionStart, tracks: Sequence[Announced], model_digest: str, reference: Reference
+    start: extract_pb2.ExtractionStart,
+    tracks: Sequence[AnnouncedTrack],
+    model_digest: str,
+    reference: ReferenceStatistics,
 ) -> str:
     options = json_format.MessageToDict(start.options)
     parts = ["taste", model_digest, options, [[track.index, track.sound_id] for track in tracks]]
-    if start.options.mix_mode == steering_pb2.MIX_MODE_ATTENTION_WEIGHTED:
-        parts.append(_ATTENTION_FORM)
     parts += [reference.tag] if reference.tag else []
     return canonical_digest([*parts, {"trust_scope": trust_scope()}] if trust_scope() else parts)
 

@@ -1,4 +1,4 @@
-"""Describing a playlist by Gemini: a few seconds of some clips in, a structured description under a schema out."""
+"""Descriptions of playlists by Gemini: it gets some clips and answers under a schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Words = Annotated[str, Field(min_length=1, max_length=40)]
 
 
 class Description(BaseModel):
-    """What Gemini answers; its JSON Schema goes along as `response_schema`."""
+    """Gemini's answer; its JSON Schema is sent as `response_schema`."""
 
     genre: Words
     instruments: Annotated[list[Words], Field(max_length=6)]
@@ -34,7 +34,7 @@ class Description(BaseModel):
 
 
 class GeminiDescriber:
-    """Lets Gemini listen to the first clips of tracks that are new."""
+    """Describes a playlist by sending Gemini the first clips of its new tracks."""
 
     wants_sound = True
 
@@ -42,9 +42,9 @@ class GeminiDescriber:
         self._gemini = gemini
 
     async def describe(self, sound: PlaylistSound) -> steering_pb2.TasteCharacter:
-        """Its words. Raises Unavailable where it fails, and where every track came from the cache, so that there is nothing to send."""
+        """Gemini's words. Raises Unavailable where it fails, and where every track came from the cache, so that no clip can be sent."""
         if not sound.samples:
-            raise Unavailable("every track was heard before; there is no sound to send")
+            raise Unavailable("every track was read before; there is no sound to send")
         clips = [_wav(samples, sound.sample_rate_hz) for samples in list(sound.samples)[:CLIPS_MAX]]
         found = await self._gemini.ask(
             [*clips, "Describe this playlist."], instruction=_INSTRUCTION, schema=Description
@@ -62,7 +62,7 @@ class GeminiDescriber:
 
 
 def _wav(samples: NDArray[np.float32], sample_rate_hz: int) -> bytes:
-    """Mono 16-bit WAV."""
+    """The samples as mono 16-bit WAV."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)

@@ -1,4 +1,4 @@
-"""The layer scan of a taste: how well each layer tells songs from other music by a direction that neither had a part in."""
+"""The layer scan of a taste: held-out AUC of each layer between its songs and the reference's pieces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.tracks import TrackCache, parse_sound_id
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.directions.layer_scores import best_layers, prototype_score
+from resonance_extract.directions.layer_scores import best_layers
+from resonance_extract.tastes.mixes import is_contrast
 
 Array = NDArray[np.float64]
 TRACKS_MIN = 2
@@ -23,7 +24,7 @@ PIECES_MIN = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedLayers:
-    """Scores of all layers, what they rest on in plain words, the best three, best first, and the tag of the reference, if it has one."""
+    """Scores of all layers, their basis in plain words, the best three layers, best first, and the tag of the reference."""
 
     scores: tuple[extract_pb2.LayerScore, ...]
     basis: str
@@ -32,40 +33,41 @@ class ScannedLayers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Song:
+class TasteSong:
     """One song's clips in a taste: their means `[clips, layers, hidden]` and weights `[clips]`, all above zero."""
 
     means: Array
     weights: Array
 
 
-class TasteLayers:
-    """Scores the layers of stored tastes from what their tracks gave and from the pieces of the reference in force."""
+class LayerScanner:
+    """Scores the layers of stored tastes, from the statistics of their tracks and the pieces of the reference in force."""
 
-    def __init__(self, ear: ActivationWorker, store: ObjectStore, shelf: ReferenceStore) -> None:
-        self._sample_rate_hz = ear.model.description.sample_rate_hz
-        self._cache = TrackCache(store, model_digest=ear.model.description.digest)
-        self._shelf = shelf
+    def __init__(self, worker: ActivationWorker, store: ObjectStore, references: ReferenceStore) -> None:
+        self._sample_rate_hz = worker.model.description.sample_rate_hz
+        self._cache = TrackCache(store, model_digest=worker.model.description.digest)
+        self._references = references
 
     async def scan(self, taste: steering_pb2.TasteSummary) -> ScannedLayers:
-        """All layers by held-out AUC; by the norms of the taste's difference where nothing can be held out, and then it says so."""
-        songs, reference = await self._songs(taste), await self._shelf.get()
+        """Scores all layers by held-out AUC, or by the norms of the taste's difference where nothing can be held out."""
+        songs, reference = await self._load_songs(taste), await self._references.get()
         pieces = reference.pieces
         if songs is None:
-            return by_norm(taste.layer_norms, "what its tracks gave is not kept any more")
+            return by_norm(taste.layer_norms, "the statistics of its tracks are gone")
         if len(songs) < TRACKS_MIN:
             return by_norm(taste.layer_norms, "a taste of one song leaves none to hold out")
-        if pieces is None or len(pieces) < PIECES_MIN:
-            return by_norm(taste.layer_norms, "the reference keeps no pieces to tell it from")
-        is_contrast = taste.options.direction_kind != steering_pb2.DIRECTION_KIND_MEAN
-        auc, separation = await asyncio.to_thread(held_out, songs, pieces.astype(np.float64), is_contrast=is_contrast)
+        if len(pieces) < PIECES_MIN:
+            return by_norm(taste.layer_norms, "the reference has too few pieces to tell it from")
+        auc, separation = await asyncio.to_thread(
+            held_out, songs, pieces.astype(np.float64), is_contrast=is_contrast(taste.options)
+        )
         scores = _scores(taste.layer_norms, auc=auc, separation=separation)
         basis = f"held-out AUC of {len(songs)} songs against {len(pieces)} pieces of the reference"
         return ScannedLayers(scores=scores, basis=basis, best=tuple(best_layers(scores)), reference=reference.tag)
 
-    async def _songs(self, taste: steering_pb2.TasteSummary) -> list[Song] | None:
-        """The songs that count, the same music as one; None where a track's statistics are gone."""
-        parts: dict[str, list[Song]] = {}
+    async def _load_songs(self, taste: steering_pb2.TasteSummary) -> list[TasteSong] | None:
+        """The songs that count, with the same music as one song; None where a track's statistics are gone."""
+        parts: dict[str, list[TasteSong]] = {}
         for track in taste.tracks:
             weights = np.asarray(track.clip_weights, dtype=np.float64)
             if not weights.any():
@@ -74,10 +76,10 @@ class TasteLayers:
             if found is None:
                 return None
             counted = weights > 0
-            song = Song(means=found.means[counted].astype(np.float64), weights=weights[counted])
+            song = TasteSong(means=found.means[counted].astype(np.float64), weights=weights[counted])
             parts.setdefault(track.sha256, []).append(song)
         return [
-            Song(
+            TasteSong(
                 means=np.concatenate([song.means for song in songs]),
                 weights=np.concatenate([song.weights for song in songs]),
             )
@@ -85,14 +87,14 @@ class TasteLayers:
         ]
 
 
-def held_out(songs: Sequence[Song], pieces: Array, *, is_contrast: bool) -> tuple[Array, Array]:
+def held_out(songs: Sequence[TasteSong], pieces: Array, *, is_contrast: bool) -> tuple[Array, Array]:
     """AUC and separation of each layer, `[layers]`, for pieces `[pieces, layers, hidden]`.
 
     Leave-pair-out (Airola et al., Computational Statistics & Data Analysis 55, 2011): each song is compared with each piece along the
-    difference between the means of the other songs and of the other pieces, before any whitening, so that neither has a part in the
-    direction that judges it. The AUC is the share of the song's clips that lie higher than the piece, ties counting half, mean over
-    pieces and songs: 0.5 is chance. The separation is the mean of these margins in their standard deviations, times the root of 2, which
-    is d' where both sides vary alike. Without `is_contrast` the direction is the mean of the other songs alone.
+    difference between the means of the other songs and of the other pieces, before any whitening. So neither has a part in the direction
+    that scores it. The AUC is the share of the song's clips that lie higher than the piece, ties counting half, mean over pieces and songs:
+    0.5 is chance. The separation is the mean of these margins in their standard deviations, times the root of 2, which is d' where both
+    sides vary alike. Without `is_contrast` the direction is the mean of the other songs alone.
     """
     total = sum(np.tensordot(song.weights, song.means, axes=1) for song in songs)
     weight = sum(float(song.weights.sum()) for song in songs)
@@ -109,14 +111,14 @@ def held_out(songs: Sequence[Song], pieces: Array, *, is_contrast: bool) -> tupl
 
 
 def by_norm(norms: Sequence[float], why: str) -> ScannedLayers:
-    """The layers by the size of the taste's difference, which says nothing of what tells it from other music."""
+    """Ranks the layers by the size of the taste's difference, which does not measure how the taste differs from other music."""
     order = sorted(range(len(norms)), key=lambda layer: -norms[layer])
     basis = f"norms, for nothing could be held out: {why}"
     return ScannedLayers(scores=_scores(norms), basis=basis, best=tuple(order[:3]))
 
 
 def _margins(clips: Array, pieces: Array, directions: Array) -> Array:
-    """How much higher each clip lies than each piece along the piece's own unit direction, `[clips, pieces]`."""
+    """Margins of each clip over each piece along the piece's own unit direction, `[clips, pieces]`."""
     units = directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
     found: Array = clips @ units.T - (pieces * units).sum(axis=1)
     return found
@@ -128,13 +130,11 @@ def _scores(
     auc: Array | None = None,
     separation: Array | None = None,
 ) -> tuple[extract_pb2.LayerScore, ...]:
-    sizes = np.asarray(norms, dtype=np.float32)
     return tuple(
         extract_pb2.LayerScore(
             layer=layer,
             auc=0.5 if auc is None else float(auc[layer]),
             norm=float(norm),
-            prototype_score=prototype_score(sizes, layer),
             separation=0.0 if separation is None else float(separation[layer]),
         )
         for layer, norm in enumerate(norms)

@@ -1,4 +1,4 @@
-"""Hearing a track for its words alone: meters and one clip, and no model."""
+"""Audio features of a track for a taste of words alone, without the model."""
 
 from __future__ import annotations
 
@@ -11,47 +11,48 @@ from numpy.typing import NDArray
 from resonance.errors import InvalidInput
 from resonance.v1 import ingest_pb2
 from resonance_extract.activations.audio_features import read_meters
-from resonance_extract.activations.statistics import TrackStatistics
 from resonance_extract.activations.tracks import check_sound, clip_fault
+from resonance_extract.directions.statistics import TrackStatistics
 
 
 @dataclass(slots=True)
 class SoundMeter:
-    """Reads the meters of one track clip by clip. `sample` is its first clip."""
+    """Reads the audio features of one track clip by clip. `sample` is its first clip, for the describer."""
 
     sample_rate_hz: int
     sample: NDArray[np.float32] | None = None
-    _rows: list[tuple[float, float, float, NDArray[np.float32]]] = field(default_factory=list)
+    _clips: list[tuple[float, float, float, NDArray[np.float32]]] = field(default_factory=list)
     _fault: InvalidInput | None = None
 
-    async def hear(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
-        """Takes in the next clip."""
+    async def read(self, opening: ingest_pb2.ClipOpening, samples: NDArray[np.float32]) -> None:
+        """Reads the next clip."""
         self._fault = self._fault or clip_fault(samples, self.sample_rate_hz)
         if self._fault is not None:
             return
         rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
         samples = np.clip(samples, -1.0, 1.0)
         meters = await asyncio.to_thread(read_meters, samples, sample_rate_hz=self.sample_rate_hz)
-        self._rows.append((opening.start_s, opening.start_s + len(samples) / self.sample_rate_hz, rms, meters))
+        self._clips.append((opening.start_s, opening.start_s + len(samples) / self.sample_rate_hz, rms, meters))
         self.sample = samples if self.sample is None else self.sample
 
     def statistics(self) -> TrackStatistics:
-        """What was heard; of no layer.
+        """The statistics of the whole track, with no layers.
 
         Raises:
-            InvalidInput: a clip could not be heard, none came, or there was nothing but silence.
+            InvalidInput: a clip could not be read, no clip came, or the track is silent.
         """
         if self._fault is not None:
             raise self._fault
-        if not self._rows:
+        if not self._clips:
             raise InvalidInput("no clip of the track came", reason="CLIPS_MISSING")
-        starts, ends, rms, meters = zip(*self._rows, strict=True)
-        heard = TrackStatistics(
+        starts, ends, rms, meters = zip(*self._clips, strict=True)
+        whole = TrackStatistics(
             means=np.zeros((len(starts), 0, 0), np.float32),
+            variances=np.zeros((len(starts), 0, 0), np.float32),
             starts_s=np.asarray(starts, np.float32),
             ends_s=np.asarray(ends, np.float32),
             rms=np.asarray(rms, np.float32),
             meters=np.stack(meters),
         )
-        check_sound(heard)
-        return heard
+        check_sound(whole)
+        return whole

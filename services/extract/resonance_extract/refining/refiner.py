@@ -1,4 +1,4 @@
-"""Who reads the words: Gemini where a key is set, else the grammar; and the grammar, saying so, where Gemini fails."""
+"""The refiner: Gemini reads a wish where a key is set; the grammar reads it otherwise, and where Gemini fails."""
 
 from __future__ import annotations
 
@@ -23,23 +23,25 @@ class Refiner:
         self._gemini = gemini
 
     async def refine(self, text: str, sliders: Positions, previous: Positions | None) -> Refinement:
-        """The sliders as the words want them. Raises InvalidInput with NOT_UNDERSTOOD or NOTHING_TO_UNDO."""
+        """The sliders after the wish. Raises InvalidInput with NOT_UNDERSTOOD or NOTHING_TO_UNDO."""
         if self._gemini is None or grammar.is_about_the_past(text):
             return grammar.refine(text, sliders, previous)
-        from resonance_extract.gemini_refiner import refine_by_gemini
+        from resonance_extract.refining.gemini_refiner import refine_by_gemini
 
         try:
             return await refine_by_gemini(self._gemini, text, sliders)
         except Unavailable as failure:
-            _log.warning("the language model did not help; the grammar reads the words", message=failure.message)
-        found = _by_grammar(text, sliders, previous)
+            _log.warning("the language model failed; the grammar reads the words", message=failure.message)
+        found = _refine_by_grammar(text, sliders, previous)
         note = f"{self._gemini.model} could not be asked just now, or moved nothing, so the built-in grammar read your words."
         return replace(found, notes=(*found.notes, note))
 
 
-def _by_grammar(text: str, sliders: Positions, previous: Positions | None) -> Refinement:
+def _refine_by_grammar(text: str, sliders: Positions, previous: Positions | None) -> Refinement:
     try:
         return grammar.refine(text, sliders, previous)
     except InvalidInput as refusal:
-        told = f"{refusal.message} (the language model could not be asked, and the built-in grammar knows fewer words)"
-        raise InvalidInput(told, reason=refusal.reason, violations=refusal.violations) from refusal
+        message = (
+            f"{refusal.message} (the language model could not be asked, and the built-in grammar knows fewer words)"
+        )
+        raise InvalidInput(message, reason=refusal.reason, violations=refusal.violations) from refusal

@@ -1,4 +1,4 @@
-"""What clauses do to sliders: negation, excess, absence, halves, ends and numbers. What cannot be read one way is not guessed."""
+"""Slider moves of clauses: negation, excess, absence, halves, ends and numbers. An ambiguous clause moves nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resonance.errors import invalid_field
+from resonance.wishes.clauses import PARTICLES, Clause, Item
 from resonance.wishes.lexicon import Kind, Sense
-from resonance.wishes.reading import PARTICLES, Clause, Item
 
 STEP = 0.3
-# With these what is liked is not there yet: "I'd love more bass", "a choir would be great".
+# With these words praise is a wish: "I'd love more bass", "a choir would be great".
 _WISHING = frozenset({"i'd", "we'd", "would"})
-# Words that can turn a wish round, alone or with their verb: where nobody knows what they do here, nothing is guessed.
+# Words that can invert a wish, alone or with their verb. A clause in which they are not understood moves nothing.
 _TURNING = PARTICLES | {"nothing", "nowhere", "nobody", "minus", "wont", "cant", "unless", "except", "instead"}
 _PRAISE = frozenset({Kind.PRAISE})
 _IDLE = frozenset({Kind.PRAISE, Kind.FILLER})
@@ -20,7 +20,7 @@ _IDLE = frozenset({Kind.PRAISE, Kind.FILLER})
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a clause does to one slider."""
+    """The effect of a clause on one slider."""
 
     slider: str
     how: str  # shift, set, half, rise, double, keep, liked
@@ -29,45 +29,45 @@ class Move:
 
 
 def parse_moves(clauses: Sequence[Clause]) -> tuple[list[Move], tuple[str, ...]]:
-    """Each clause's moves, and the words that nothing is done about.
+    """The moves of all clauses, and the words not understood.
 
-    A clause without a direction of its own shares its neighbour's: "more bass and drums". A clause that says nothing about a slider, or
-    something unknown about it, or two opposite things, moves nothing.
+    A clause without a direction of its own takes its neighbour's: "more bass and drums". A clause moves nothing where it names no slider,
+    says something unknown about one, or says two opposite things.
     """
     moves: list[Move] = []
-    unheard: list[str] = []
+    not_understood: list[str] = []
     waiting: list[Clause] = []
     last: Clause | None = None
-    for clause in map(_without_idle_praise, clauses):
+    for clause in map(_drop_idle_praise, clauses):
         if clause.is_empty or all(item.is_of(_IDLE) for item in clause.items):
             continue  # "please", "I love it"
         if not _is_readable(clause):
-            unheard.append(clause.words)
+            not_understood.append(clause.words)
             continue
-        unheard += clause.unknown + _set_aside(clause)
-        if _says_how(clause):
-            moves += [move for early in waiting for move in _of_clause(_led_by(early, clause))]
+        not_understood += clause.unknown + _find_unmoved(clause)
+        if _has_manner(clause):
+            moves += [move for early in waiting for move in _derive_moves(_share_manner(early, clause))]
             waiting.clear()
-            moves += _of_clause(clause)
+            moves += _derive_moves(clause)
             last = clause
         elif last is not None:
-            moves += _of_clause(_with_manner(clause, last))
+            moves += _derive_moves(_add_manner(clause, last))
         else:
             waiting.append(clause)
-    return moves + [move for early in waiting for move in _of_clause(early)], tuple(unheard)
+    return moves + [move for early in waiting for move in _derive_moves(early)], tuple(not_understood)
 
 
-def _without_idle_praise(clause: Clause) -> Clause:
-    """Praise says that nothing shall move; beside a wish it says nothing: "I like it calmer", "louder is fine"."""
+def _drop_idle_praise(clause: Clause) -> Clause:
+    """Replaces praise by a filler beside a wish ("I like it calmer", "louder is fine"). Alone it keeps the slider."""
     is_wished = not _WISHING.isdisjoint(item.phrase for item in clause.items)
     if not is_wished and (clause.has(Kind.NEGATION) or not _asks(clause)):
         return clause
     items = (Item(item.phrase, Sense(Kind.FILLER)) if item.is_of(_PRAISE) else item for item in clause.items)
-    return Clause(tuple(items), said=clause.said)
+    return Clause(tuple(items), wording=clause.wording)
 
 
 def _asks(clause: Clause) -> bool:
-    """Whether it asks for a change whatever else it says."""
+    """True where the clause asks for a change, with or without praise."""
     leans = any(sense.is_change or sense.is_excess for sense in clause.of(Kind.LEAN) + clause.of(Kind.SENSE))
     kinds = (Kind.EXCESS, Kind.ABSENCE, Kind.HALF, Kind.DOUBLE)
     return leans or clause.number is not None or any(clause.has(kind) for kind in kinds)
@@ -78,7 +78,7 @@ def _is_readable(clause: Clause) -> bool:
         return False
     if (clause.has(Kind.KEEP) or clause.has(Kind.PRAISE)) and clause.has(Kind.NEGATION):
         return False  # "not the same bass", "the bass is not great": which way?
-    strong = [item for item in clause.items if item.says_how and not _is_faint(item)]
+    strong = [item for item in clause.items if item.has_manner and not _is_faint(item)]
     signs = {sense.sign for sense in clause.of(Kind.LEAN) if not sense.is_faint}
     if clause.unknown and not signs and (_is_ruled_out(clause) or not (strong or clause.has(Kind.SENSE))):
         return False  # "purple bass", "don't ruin the bass"
@@ -97,32 +97,32 @@ def _is_faint(item: Item) -> bool:
     return isinstance(item.meaning, Sense) and item.meaning.is_faint
 
 
-def _says_how(clause: Clause) -> bool:
+def _has_manner(clause: Clause) -> bool:
     return clause.number is not None or any(sense.kind not in {Kind.TARGET, Kind.FILLER} for _, sense in clause.senses)
 
 
-def _led_by(early: Clause, clause: Clause) -> Clause:
-    """ "the bass and the energy lower" is one wish; "drums without bass" is two."""
-    return early if clause.has(Kind.WITHOUT) else _with_manner(early, clause)
+def _share_manner(early: Clause, clause: Clause) -> Clause:
+    """Gives an early clause the manner of a later one: "the bass and the energy lower" is one wish, "drums without bass" is two."""
+    return early if clause.has(Kind.WITHOUT) else _add_manner(early, clause)
 
 
-def _with_manner(clause: Clause, other: Clause) -> Clause:
-    spoken = (Kind.TARGET, Kind.SENSE, Kind.FILLER)
+def _add_manner(clause: Clause, other: Clause) -> Clause:
+    topics = (Kind.TARGET, Kind.SENSE, Kind.FILLER)
     manner = [
         item
         for item in other.items
-        if item.meaning is not None and not (isinstance(item.meaning, Sense) and item.meaning.kind in spoken)
+        if item.meaning is not None and not (isinstance(item.meaning, Sense) and item.meaning.kind in topics)
     ]
     if not manner and (senses := other.of(Kind.SENSE)):
         manner = [Item("", Sense(Kind.LEAN, sign=senses[0].sign))]
-    return Clause((*manner, *clause.items), said=clause.words)
+    return Clause((*manner, *clause.items), wording=clause.words)
 
 
 # --- one clause
 
 
-def _leading(clause: Clause) -> tuple[list[Sense], list[str], list[int]]:
-    """The senses that move, the bare targets that move, and the leans on them."""
+def _find_subjects(clause: Clause) -> tuple[list[Sense], list[str], list[int]]:
+    """The senses and bare targets that the clause moves, and the leans on them."""
     senses = clause.of(Kind.SENSE)
     targets = [name for name in clause.sliders if name not in {sense.slider for sense in senses}]
     loose = [sense for sense in clause.of(Kind.LEAN) if sense.is_loose]
@@ -134,30 +134,30 @@ def _leading(clause: Clause) -> tuple[list[Sense], list[str], list[int]]:
     return senses, targets, leans
 
 
-def _set_aside(clause: Clause) -> list[str]:
-    """Names of sliders that only say where: "energetic bass"."""
-    senses, targets, _ = _leading(clause)
+def _find_unmoved(clause: Clause) -> list[str]:
+    """Targets that the clause names and does not move: "bass" in "energetic bass"."""
+    senses, targets, _ = _find_subjects(clause)
     moved = {sense.slider for sense in senses} | set(targets)
     return [phrase for phrase, sense in clause.senses if sense.kind is Kind.TARGET and sense.slider not in moved]
 
 
-def _of_clause(clause: Clause) -> list[Move]:
-    senses, targets, leans = _leading(clause)
-    return [_sense_move(clause, sense, leans) for sense in senses] + [
-        _target_move(clause, name, leans) for name in targets
+def _derive_moves(clause: Clause) -> list[Move]:
+    senses, targets, leans = _find_subjects(clause)
+    return [_move_sense(clause, sense, leans) for sense in senses] + [
+        _move_target(clause, name, leans) for name in targets
     ]
 
 
-def _target_move(clause: Clause, slider: str, leans: Sequence[int]) -> Move:
-    lean = _product(leans)
-    step = STEP * _degree(clause)
+def _move_target(clause: Clause, slider: str, leans: Sequence[int]) -> Move:
+    lean = _combine_leans(leans)
+    step = STEP * _combine_degrees(clause)
     if clause.has(Kind.NEGATION) or (clause.has(Kind.WITHOUT) and _is_complaint(clause)):
-        return _negated_target(clause, slider, lean, step)
+        return _move_negated_target(clause, slider, lean, step)
     if clause.has(Kind.WITHOUT) and _is_adjective(clause):
         return Move(slider, "shift", -lean * step, clause.words)  # "no loud vocals"
     if clause.has(Kind.ENOUGH) or (clause.has(Kind.WITHOUT) and _is_change(clause)):
         return Move(slider, "keep", 0.0, clause.words)
-    if (special := _special(clause, slider, 1, lean)) is not None:
+    if (special := _find_special_move(clause, slider, 1, lean)) is not None:
         return special
     if gone := clause.of(Kind.ABSENCE) + clause.of(Kind.WITHOUT):
         is_part = clause.has(Kind.DEGREE) or bool(leans)
@@ -169,7 +169,7 @@ def _target_move(clause: Clause, slider: str, leans: Sequence[int]) -> Move:
     return Move(slider, "shift", (lean or 1) * step, clause.words)
 
 
-def _negated_target(clause: Clause, slider: str, lean: int, step: float) -> Move:
+def _move_negated_target(clause: Clause, slider: str, lean: int, step: float) -> Move:
     if clause.has(Kind.ENOUGH):
         return Move(slider, "shift", (lean or 1) * step, clause.words)  # "not loud enough"
     if _is_complaint(clause):
@@ -188,20 +188,20 @@ def _is_complaint(clause: Clause) -> bool:
 
 
 def _is_adjective(clause: Clause) -> bool:
-    """Whether it leans by how something is ("loud", "low") and not by how it changes."""
+    """True where a lean describes a state ("loud", "low") and none names a change."""
     return not _is_change(clause) and any(not sense.is_faint for sense in clause.of(Kind.LEAN))
 
 
 def _is_change(clause: Clause) -> bool:
-    """Whether it names a change, which "without" and "don't" then rule out."""
+    """True where the clause names a change, which "without" and "don't" rule out."""
     leans = any(sense.is_change for sense in clause.of(Kind.LEAN))
     kinds = (Kind.ABSENCE, Kind.HALF, Kind.DOUBLE, Kind.EXTREME, Kind.MIDDLE, Kind.KEEP)
     return leans or clause.number is not None or any(clause.has(kind) for kind in kinds)
 
 
-def _sense_move(clause: Clause, sense: Sense, leans: Sequence[int]) -> Move:
-    lean = 0 if sense.sign < 0 and _is_only_down(clause) else _product(leans)
-    step = sense.sign * (lean or 1) * STEP * _degree(clause)
+def _move_sense(clause: Clause, sense: Sense, leans: Sequence[int]) -> Move:
+    lean = 0 if sense.sign < 0 and _is_only_down(clause) else _combine_leans(leans)
+    step = sense.sign * (lean or 1) * STEP * _combine_degrees(clause)
     is_ruled_out = _is_ruled_out(clause)
     if is_ruled_out and clause.has(Kind.ENOUGH):
         return Move(sense.slider, "shift", step, clause.words)
@@ -211,16 +211,16 @@ def _sense_move(clause: Clause, sense: Sense, leans: Sequence[int]) -> Move:
         return Move(sense.slider, "keep", 0.0, clause.words)  # "not more tense", "without getting faster"
     if is_ruled_out or clause.has(Kind.EXCESS) or clause.has(Kind.ABSENCE):
         lean, step = -(lean or 1), -step
-    return _special(clause, sense.slider, sense.sign, lean) or Move(sense.slider, "shift", step, clause.words)
+    return _find_special_move(clause, sense.slider, sense.sign, lean) or Move(sense.slider, "shift", step, clause.words)
 
 
 def _is_only_down(clause: Clause) -> bool:
-    """ "quieter down": the word goes with the sense and does not turn it round."""
+    """True where "down" is the only lean: in "quieter down" it belongs to the sense and does not invert it."""
     return all(phrase == "down" for phrase, sense in clause.senses if sense.kind is Kind.LEAN and not sense.is_loose)
 
 
-def _special(clause: Clause, slider: str, named: int, lean: int) -> Move | None:
-    """What is not a step: kept, a number, the middle, an end, a half, a double.
+def _find_special_move(clause: Clause, slider: str, named: int, lean: int) -> Move | None:
+    """The move of a clause that is not a step: kept, a number, the middle, an end, a half, a double; None for a step.
 
     `named` is the end that the words name, and `lean` is 1 towards it, -1 away from it, or 0.
     """
@@ -230,7 +230,7 @@ def _special(clause: Clause, slider: str, named: int, lean: int) -> Move | None:
     if clause.has(Kind.PRAISE):
         return Move(slider, "liked", 0.0, clause.words)
     if clause.number is not None:
-        return _numbered(clause, slider, sign)
+        return _move_by_number(clause, slider, sign)
     if clause.has(Kind.MIDDLE):
         return Move(slider, "set", 0.0, clause.words)
     if ends := clause.of(Kind.EXTREME):
@@ -243,7 +243,7 @@ def _special(clause: Clause, slider: str, named: int, lean: int) -> Move | None:
     return None
 
 
-def _numbered(clause: Clause, slider: str, sign: int) -> Move:
+def _move_by_number(clause: Clause, slider: str, sign: int) -> Move:
     assert clause.number is not None
     number = clause.number
     if abs(number.value) > 1:
@@ -256,13 +256,13 @@ def _numbered(clause: Clause, slider: str, sign: int) -> Move:
     return Move(slider, "shift", number.value if number.is_signed else sign * number.value, clause.words)
 
 
-def _degree(clause: Clause) -> float:
+def _combine_degrees(clause: Clause) -> float:
     degree = 1.0
     for sense in clause.of(Kind.DEGREE):
         degree *= sense.degree
     return min(max(degree, 0.2), 4.0)
 
 
-def _product(signs: Sequence[int]) -> int:
-    """Leans together: "turn down", "cut some": any "less" wins over "some"; 0 where there is none."""
+def _combine_leans(signs: Sequence[int]) -> int:
+    """The sign of several leans, 0 for none. Any "less" wins over "some": "turn down", "cut some"."""
     return -1 if -1 in signs else int(bool(signs))

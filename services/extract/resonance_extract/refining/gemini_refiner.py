@@ -1,4 +1,4 @@
-"""Refinement by Gemini: structured output under a schema, so that its answer is slider positions and nothing else."""
+"""Refinement by Gemini: structured output under a schema of slider positions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from resonance.errors import Unavailable, invalid_field
 from resonance.steering.sliders import SLIDER_NAMES
-from resonance.wishes.refinement import Refinement, changes_between, whole
+from resonance.wishes.refinement import Refinement, changes_between, complete_sliders
 from resonance_extract.gemini import Gemini
 
 _Slider = Literal[
@@ -34,7 +34,7 @@ _INSTRUCTION = (
 
 
 class Position(BaseModel):
-    """Where one slider shall stand."""
+    """The new position of one slider."""
 
     slider: _Slider
     position: Annotated[float, Field(ge=-1, le=1)]
@@ -42,25 +42,27 @@ class Position(BaseModel):
 
 
 class Answer(BaseModel):
-    """What Gemini answers; its JSON Schema goes along as `response_schema`."""
+    """Gemini's answer; its JSON Schema is sent as `response_schema`."""
 
     understood: bool
     positions: Annotated[list[Position], Field(max_length=len(SLIDER_NAMES))]
 
 
 async def refine_by_gemini(gemini: Gemini, text: str, sliders: Mapping[str, float]) -> Refinement:
-    """The sliders as Gemini reads the words.
+    """The sliders after the wish, as Gemini reads it.
 
     Raises:
-        InvalidInput: it says that the words are not about the sound (NOT_UNDERSTOOD).
-        Unavailable: it cannot be reached, refuses, or does not answer under the schema.
+        InvalidInput: Gemini says that the wish is not about the sound (NOT_UNDERSTOOD).
+        Unavailable: Gemini cannot be reached, refuses, or does not answer under the schema.
     """
-    now = whole(sliders)
+    now = complete_sliders(sliders)
     wish = json.dumps({"sliders": now, "wish": text}, ensure_ascii=False)
     answer = await gemini.ask([wish], instruction=_INSTRUCTION, schema=Answer)
     if not answer.understood:
-        told = "this could not be understood as a change of the sound; try it in other words, for example “more bass”"
-        raise invalid_field("text", "NOT_UNDERSTOOD", told)
+        message = (
+            "this could not be understood as a change of the sound; try it in other words, for example “more bass”"
+        )
+        raise invalid_field("text", "NOT_UNDERSTOOD", message)
     if not answer.positions:
         raise Unavailable("the language model understood but moved nothing")
     after = now | {one.slider: round(one.position, 2) for one in answer.positions}

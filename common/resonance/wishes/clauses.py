@@ -1,4 +1,4 @@
-"""Reads a wish as clauses: the lexicon's longest phrases, verbs with their particle apart, numbers, and where one wish ends."""
+"""Clauses of a wish: the lexicon's longest phrases, split verbs, numbers, and the bounds between wishes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _BREAKS = re.compile(
 _WORD = re.compile(r"[+-]?\d+(?:\.\d+)?%?|[a-z]+(?:'[a-z]+)?")
 _NUMBER = re.compile(r"([+-]?)(\d+(?:\.\d+)?)(%?)")
 PARTICLES = frozenset({"up", "down", "back", "off", "out", "away", "in"})
-_PARTICLE_WORDS_MAX = 6  # a verb and its particle stand at most so far apart
+_PARTICLE_WORDS_MAX = 6  # the most words between a verb and its particle
 _WHOLE = frozenset({"it", "things", "everything", "this", "that", "all", "the", "whole", "thing", "music", "song"})
 _AIMS = frozenset({"to", "at", "is"})
 _NUMBERS = {"zero": 0.0, "one": 1.0}
 _WHAT = frozenset({Kind.TARGET, Kind.SENSE})
 _WITHOUT = frozenset({Kind.WITHOUT})
-# What says how by itself; "a bit", "too" and "enough" only colour it.
+# The kinds that say how a slider moves; "a bit", "too" and "enough" only modify them.
 _HOW = frozenset(
     {
         *(Kind.LEAN, Kind.NEGATION, Kind.ABSENCE, Kind.WITHOUT, Kind.HALF, Kind.DOUBLE),
@@ -36,7 +36,7 @@ _WANTED = frozenset({"like", "want", "wanted", "need", "needed", "love"})
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number; `is_aim` where it stands after "to", "at" or "is"."""
+    """A number. `is_aim` is true after "to", "at" or "is"."""
 
     value: float
     is_signed: bool
@@ -45,32 +45,32 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A phrase and its meaning; None where nobody knows it."""
+    """A phrase and its meaning, which is None where the lexicon lacks it."""
 
     phrase: str
     meaning: Sense | Number | None
 
     def is_of(self, kinds: frozenset[Kind]) -> bool:
-        """Whether it is a sense of one of the kinds."""
+        """True for a sense of one of the kinds."""
         return isinstance(self.meaning, Sense) and self.meaning.kind in kinds
 
     @property
-    def says_how(self) -> bool:
-        """Whether it says how by itself."""
+    def has_manner(self) -> bool:
+        """True where it says how a slider moves."""
         return isinstance(self.meaning, Number) or self.is_of(_HOW)
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One wish as it was read; `said` where some of its items come from a neighbour."""
+    """One wish. `wording` is its text where some of its items come from a neighbour."""
 
     items: tuple[Item, ...]
-    said: str = ""
+    wording: str = ""
 
     @property
     def words(self) -> str:
-        """As it was said."""
-        return self.said or " ".join(item.phrase for item in self.items)
+        """The text of the wish."""
+        return self.wording or " ".join(item.phrase for item in self.items)
 
     @property
     def senses(self) -> list[tuple[str, Sense]]:
@@ -84,12 +84,12 @@ class Clause:
 
     @property
     def number(self) -> Number | None:
-        """Its number, if it has one."""
+        """Its first number, or None."""
         return next((item.meaning for item in self.items if isinstance(item.meaning, Number)), None)
 
     @property
     def is_empty(self) -> bool:
-        """Whether it only fills: "please"."""
+        """True where all items are fillers, such as "please"."""
         return all(item.is_of(frozenset({Kind.FILLER})) for item in self.items)
 
     @property
@@ -102,18 +102,18 @@ class Clause:
         return [sense for _, sense in self.senses if sense.kind is kind]
 
     def has(self, kind: Kind) -> bool:
-        """Whether any sense is of the kind."""
+        """True where any sense is of the kind."""
         return bool(self.of(kind))
 
 
 def parse_clauses(text: str) -> list[Clause]:
     """The wishes of a text, in their order."""
-    read = [_items_of(_WORD.findall(part)) for part in _BREAKS.split(clean(text))]
-    return [Clause(tuple(items)) for part in read for items in _parted(part) if items]
+    read = [_parse_items(_WORD.findall(part)) for part in _BREAKS.split(normalise(text))]
+    return [Clause(tuple(items)) for part in read for items in _split_wishes(part) if items]
 
 
-def clean(text: str) -> str:
-    """Lower case, with one way to write apostrophes, signs and per cent."""
+def normalise(text: str) -> str:
+    """The text in lower case, with apostrophes, signs and per cent in one spelling."""
     text = text.lower().replace("’", "'").replace("−", "-").replace("percent", "%").replace(" %", "%")
     return re.sub(r"\bplus (?=\d)", "+", re.sub(r"\bminus (?=\d)", "-", text))
 
@@ -121,7 +121,7 @@ def clean(text: str) -> str:
 # --- words to items
 
 
-def _items_of(words: list[str]) -> list[Item]:
+def _parse_items(words: list[str]) -> list[Item]:
     items: list[Item] = []
     particles: set[int] = set()
     place = 0
@@ -131,23 +131,23 @@ def _items_of(words: list[str]) -> list[Item]:
             place += 1
         elif words[place] == "than":
             items = [Item(item.phrase, _KEEP) if item.phrase == "no more" else item for item in items]
-            items.append(Item(" ".join(words[place:]), _compared(words[place + 1 :])))
+            items.append(Item(" ".join(words[place:]), _parse_comparison(words[place + 1 :])))
             place = len(words)
-        elif number := _number_at(words, place):
+        elif number := _parse_number(words, place):
             items.append(Item(words[place], number))
             place += 1
-        elif apart := _verb_at(words, place):
+        elif apart := _parse_split_verb(words, place):
             sense, particle = apart
             items.append(Item(words[place], sense))
             particles.add(particle)
             place += 1
         else:
-            items.append(_longest(words, place))
+            items.append(_parse_longest_phrase(words, place))
             place += len(items[-1].phrase.split())
-    return [_in_place(items, index) for index in range(len(items))]
+    return [_resolve_little(items, index) for index in range(len(items))]
 
 
-def _number_at(words: Sequence[str], place: int) -> Number | None:
+def _parse_number(words: Sequence[str], place: int) -> Number | None:
     is_aim = place > 0 and words[place - 1] in _AIMS
     if words[place] in _NUMBERS and is_aim:
         return Number(_NUMBERS[words[place]], False, True)
@@ -158,8 +158,8 @@ def _number_at(words: Sequence[str], place: int) -> Number | None:
     return Number(-value if sign == "-" else value, bool(sign), is_aim)
 
 
-def _verb_at(words: Sequence[str], place: int) -> tuple[Sense, int] | None:
-    """A verb whose particle stands apart, with its place: "slow it way down", "turn the bass down"."""
+def _parse_split_verb(words: Sequence[str], place: int) -> tuple[Sense, int] | None:
+    """The sense of a verb whose particle is split off, and the particle's place: "slow it way down", "turn the bass down"."""
     end = min(len(words), place + _PARTICLE_WORDS_MAX + 1)
     for particle in range(place + 2, end):
         if words[particle] not in PARTICLES:
@@ -180,8 +180,8 @@ def _is_degree(word: str) -> bool:
     return word in LEXICON and LEXICON[word].kind is Kind.DEGREE
 
 
-def _compared(words: Sequence[str]) -> Sense | None:
-    """What stands after "than" is no wish: "more than before". Of "more than I'd like" it is the complaint: "too much"."""
+def _parse_comparison(words: Sequence[str]) -> Sense | None:
+    """The sense of the words after "than": a filler in "more than before", a complaint in "more than I'd like"."""
     rest = [word for word in words if word not in _WANTED]
     if not _is_filling(rest):
         return None
@@ -192,7 +192,7 @@ def _is_filling(words: Sequence[str]) -> bool:
     return all(LEXICON.get(word) == _FILLER or word == "before" for word in words)
 
 
-def _longest(words: Sequence[str], place: int) -> Item:
+def _parse_longest_phrase(words: Sequence[str], place: int) -> Item:
     for length in range(min(PHRASE_WORDS_MAX, len(words) - place), 0, -1):
         phrase = " ".join(words[place : place + length])
         if sense := LEXICON.get(phrase):
@@ -200,20 +200,20 @@ def _longest(words: Sequence[str], place: int) -> Item:
     return Item(words[place], None)
 
 
-def _in_place(items: Sequence[Item], index: int) -> Item:
-    """ "little bass" is less of it, "little slower" a little."""
+def _resolve_little(items: Sequence[Item], index: int) -> Item:
+    """Reads "little" before a target as less of it ("little bass"), and elsewhere as a degree ("little slower")."""
     is_before_target = index + 1 < len(items) and items[index + 1].is_of(frozenset({Kind.TARGET}))
     return Item("little", _LESS) if items[index].phrase == "little" and is_before_target else items[index]
 
 
-# --- where one wish ends without a word that says so
+# --- bounds between wishes without a conjunction
 
 
-def _parted(items: list[Item]) -> list[list[Item]]:
-    """Cuts where another wish begins: "more bass less drums", "bass up drums down", "faster without getting louder"."""
-    marks = [(index, item.says_how) for index, item in enumerate(items) if item.says_how or item.is_of(_WHAT)]
+def _split_wishes(items: list[Item]) -> list[list[Item]]:
+    """Splits items into wishes: "more bass less drums", "bass up drums down", "faster without getting louder"."""
+    marks = [(index, item.has_manner) for index, item in enumerate(items) if item.has_manner or item.is_of(_WHAT)]
     is_how_last = bool(marks) and not marks[0][1] and marks[-1][1]
-    whats = [index for index, says_how in marks if not says_how]
+    whats = [index for index, has_manner in marks if not has_manner]
     cuts = {
         before + 1 if is_how_last else index
         for (before, was_how), (index, is_how) in pairwise(marks)

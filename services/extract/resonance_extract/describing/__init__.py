@@ -1,1 +1,0 @@
-"""Describing a playlist: what its sound is like, in words that a prompt can hold."""
