@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import grpc
-
 from resonance.client.client import AsyncClient
 from resonance.client.requests import build_request
-from resonance.errors import Overloaded
-from resonance.rpc import to_domain_error
+from resonance.client.take_reader import read_take
+from resonance.errors import Overloaded, ResonanceError
+from resonance.rpc.calls import stream_call
 
 PROMPTS = ("calm piano", "fast drums and bass", "jazz guitar", "epic strings", "lo-fi beat", "happy folk guitar")
 
@@ -68,13 +67,13 @@ async def _listen(client: AsyncClient, listener: LoadClient, prompt: str, seed: 
     request.is_transient = True
     asked_s = time.perf_counter()
     played_from_s = prebuffered_from_s = last_s = float("nan")
-    chunk_count, kind = 0, None
+    chunk_count = 0
     try:
-        async for response in client.generate.Generate(request):
-            kind = response.WhichOneof("event")
-            if kind == "started":
+        # Not `client.stream`, which resumes: here a cut stream is a failure that counts.
+        async for response in read_take(stream_call(client.generate.Generate(request))):
+            if response.HasField("started"):
                 rate_hz = response.started.format.sample_rate_hz
-            if kind != "chunk":
+            if not response.HasField("chunk"):
                 continue
             now_s = time.perf_counter()
             chunk_count += 1
@@ -90,12 +89,8 @@ async def _listen(client: AsyncClient, listener: LoadClient, prompt: str, seed: 
                 listener.deficit_prebuffered_s = max(listener.deficit_prebuffered_s, late_s)
             listener.heard_s += response.chunk.sample_count / rate_hz
             last_s = now_s
-    except grpc.aio.AioRpcError as failure:
-        error = to_domain_error(failure)
-        listener.error = "refused" if isinstance(error, Overloaded) else error.reason
-    else:
-        # A stream that ends without its end mark was cut: missing music is a failure.
-        listener.error = "" if kind == "finished" else "CUT"
+    except ResonanceError as failure:
+        listener.error = "refused" if isinstance(failure, Overloaded) else failure.reason
 
 
 def summary(plan: LoadPlan, listeners: list[LoadClient]) -> dict[str, Any]:

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -22,7 +21,8 @@ from typing import Any, TypeVar
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
 from resonance.client.requests import build_request
-from resonance.errors import DataLoss, NotFound, ResonanceError, Unavailable
+from resonance.client.take_reader import TakeReader, read_take
+from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
 from resonance.rpc.channel import open_channel
@@ -198,18 +198,19 @@ class AsyncClient:
         self, request: generate_pb2.GenerateRequest
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
         """One take's messages while it is made. A stream that is cut is resumed where it ended, at most three times."""
-        received, is_started = request.resume_sample_offset, False
+        reader = TakeReader(sample_offset=request.resume_sample_offset)
         for attempt in range(_RESUMES_MAX + 1):
-            request.resume_sample_offset = received
+            request.resume_sample_offset = reader.position
+            reader.begin_call()
             try:
-                async for response in stream_call(self.generate.Generate(request)):
-                    if response.HasField("started") and is_started:
-                        continue
-                    is_started = True
-                    received += response.chunk.sample_count
-                    yield response
-                    if response.HasField("finished"):
-                        return
+                async with aclosing(stream_call(self.generate.Generate(request))) as responses:
+                    async for response in responses:
+                        is_repeated = response.HasField("started") and reader.started is not None
+                        reader.read(response)
+                        if not is_repeated:
+                            yield response
+                if reader.is_finished:
+                    return
             except Unavailable:
                 if attempt == _RESUMES_MAX or not request.request_id:
                     raise
@@ -223,20 +224,17 @@ class AsyncClient:
     ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
         """A live performance: its opening and controls in, its events out, until a control stops it or the caller leaves."""
         async with aclosing(stream_call(self.generate.Perform(requests))) as responses:
-            async for response in responses:
+            async for response in read_take(responses):
                 yield response
 
     async def make(self, prompt: str, **options: Any) -> Song:
         """A whole take, checked against its end mark. Options are those of `build_request`."""
-        pcm = bytearray()
-        finished = generate_pb2.GenerationFinished()
+        pcm, take = bytearray(), generate_pb2.Take()
         async for response in self.stream(build_request(prompt, **options)):
             pcm += response.chunk.data
             if response.HasField("finished"):
-                finished = response.finished
-        if hashlib.sha256(pcm).digest() != finished.end.sha256:
-            raise DataLoss("the take was not received as it was made; ask again", reason="STREAM_DAMAGED")
-        return Song(wav=_header_of(finished.take, len(pcm)) + bytes(pcm), take=finished.take)
+                take = response.finished.take
+        return Song(wav=_wav_header(take, len(pcm)) + bytes(pcm), take=take)
 
 
 class Client:
@@ -361,7 +359,7 @@ async def _upload_parts(
                 yield ingest_pb2.UploadPlaylistRequest(data=part)
 
 
-def _header_of(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
+def _wav_header(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
     return wav_header(
         sample_rate_hz=take.format.sample_rate_hz,
         channel_count=take.format.channel_count,
