@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resonance_generate.takes.tempo import hear_tempo
+from resonance_generate.takes.tempo import estimate_tempo_in_child
 
 RATE_HZ = 16_000
 
@@ -19,7 +19,7 @@ async def test_the_child_hears_clicks_and_shares_no_machine_code_with_this_proce
     samples = np.zeros(6 * RATE_HZ, np.int16)
     for start in range(0, len(samples) - 800, RATE_HZ // 2):
         samples[start : start + 800] = 12_000 * np.hanning(800)
-    heard = await hear_tempo(samples.tobytes(), RATE_HZ)
+    heard = await estimate_tempo_in_child(samples.tobytes(), RATE_HZ)
     assert heard is not None
     assert min(abs(heard / octave - 1) for octave in (60, 120, 240)) < 0.05
     assert not (tmp_path / "ours").exists()
