@@ -43,6 +43,20 @@ class LoadClient:
     received_s: float = 0.0
     gaps_s: list[float] = field(default_factory=list)
     error: str = ""
+    chunk_times_s: list[float] = field(default_factory=list)
+
+    def add_chunk(self, now_s: float, duration_s: float) -> None:
+        """Counts a chunk that came `now_s` after the request."""
+        self.chunk_times_s.append(now_s)
+        first_s, *later = self.chunk_times_s
+        if not later:
+            self.first_sound_s = now_s
+        else:
+            self.gaps_s.append(round(now_s - self.chunk_times_s[-2], 4))
+            self.deficit_s = max(self.deficit_s, now_s - first_s - self.received_s)
+        if len(later) > 1:
+            self.deficit_prebuffered_s = max(self.deficit_prebuffered_s, now_s - later[0] - self.received_s)
+        self.received_s += duration_s
 
 
 async def bombard(
@@ -66,30 +80,14 @@ async def bombard(
 async def _play(client: AsyncClient, player: LoadClient, prompt: str, seed: int, take_s: float) -> None:
     request = build_request(prompt, duration_s=take_s, seed=seed)
     request.is_transient = True
-    asked_s = time.perf_counter()
-    played_from_s = prebuffered_from_s = last_s = float("nan")
-    chunk_count = 0
+    requested_s, rate_hz = time.perf_counter(), 1
     try:
         # Not `client.stream`, which resumes: here a cut stream is a failure that counts.
         async for response in read_take(stream_call(client.generate.Generate(request))):
             if response.HasField("started"):
                 rate_hz = response.started.format.sample_rate_hz
-            if not response.HasField("chunk"):
-                continue
-            now_s = time.perf_counter()
-            chunk_count += 1
-            if chunk_count == 1:
-                player.first_sound_s, played_from_s = now_s - asked_s, now_s
-            else:
-                player.gaps_s.append(round(now_s - last_s, 4))
-                player.deficit_s = max(player.deficit_s, now_s - played_from_s - player.received_s)
-            if chunk_count == 2:
-                prebuffered_from_s = now_s
-            elif chunk_count > 2:
-                late_s = now_s - prebuffered_from_s - player.received_s
-                player.deficit_prebuffered_s = max(player.deficit_prebuffered_s, late_s)
-            player.received_s += response.chunk.sample_count / rate_hz
-            last_s = now_s
+            elif response.HasField("chunk"):
+                player.add_chunk(time.perf_counter() - requested_s, response.chunk.sample_count / rate_hz)
     except ResonanceError as failure:
         player.error = "refused" if isinstance(failure, Overloaded) else failure.reason
 
