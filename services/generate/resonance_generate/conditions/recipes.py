@@ -16,7 +16,7 @@ from resonance.v1 import steering_pb2
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.request import GenerationParams, SteeringRule
 from resonance_model.loaded_model import LoadedModel
-from resonance_model.steering.stacking import WeightedDirection, stack
+from resonance_model.steering.stacking import Stacked, WeightedDirection, stack
 
 _Weight = steering_pb2.TasteWeight | steering_pb2.ConceptWeight
 
@@ -73,31 +73,7 @@ class RecipeResolver:
         self._check(recipe)
         total = await self._sum(recipe)
         recipe_id = canonical_digest(json_format.MessageToDict(recipe))[:16]
-        stacked = stack(
-            total.directions,
-            self._model.config,
-            digest=self._model.description.digest,
-            both_rows=recipe.steering_target == steering_pb2.STEERING_TARGET_BOTH,
-            is_joint=recipe.stacking == steering_pb2.STACKING_JOINT,
-        )
-        rule = _RULES[recipe.steering_rule]
-        if rule is not SteeringRule.ADD and stacked is not None and stacked.baselines is None:
-            message = "a direction of this recipe has no baselines; extract it again, or use steering_rule add"
-            raise FailedPrecondition(message, reason="NO_BASELINES")
-        params = GenerationParams(
-            recipe_id=recipe_id,
-            prompts=tuple(
-                (", ".join([prompt.text, *total.words]), prompt.weight)
-                for prompt in recipe.prompts
-                if prompt.weight > 0
-            ),
-            steering=None if stacked is None else stacked.steering,
-            baselines=None if stacked is None else stacked.baselines,
-            rule=rule,
-            guidance_scale=recipe.guidance_scale,
-            temperature=recipe.temperature,
-            top_k=recipe.top_k,
-        )
+        params = _to_params(recipe, recipe_id, total.words, self._stack(recipe, total.directions))
         return ResolvedRecipe(
             recipe=recipe,
             recipe_id=recipe_id,
@@ -105,6 +81,20 @@ class RecipeResolver:
             notices=tuple(total.notices),
             played=tuple(total.played),
         )
+
+    def _stack(self, recipe: steering_pb2.Recipe, directions: list[WeightedDirection]) -> Stacked | None:
+        stacked = stack(
+            directions,
+            self._model.config,
+            digest=self._model.description.digest,
+            both_rows=recipe.steering_target == steering_pb2.STEERING_TARGET_BOTH,
+            is_joint=recipe.stacking == steering_pb2.STACKING_JOINT,
+        )
+        needs_baselines = _RULES[recipe.steering_rule] is not SteeringRule.ADD
+        if needs_baselines and stacked is not None and stacked.baselines is None:
+            message = "a direction of this recipe has no baselines; extract it again, or use steering_rule add"
+            raise FailedPrecondition(message, reason="NO_BASELINES")
+        return stacked
 
     async def _sum(self, recipe: steering_pb2.Recipe) -> _Sum:
         total = _Sum()
@@ -222,6 +212,23 @@ def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_
         if weight.layer_mode == steering_pb2.LAYER_MODE_UNSPECIFIED:
             weight.layer_mode = steering_pb2.LAYER_MODE_PER_LAYER
     return whole
+
+
+def _to_params(
+    recipe: steering_pb2.Recipe, recipe_id: str, taste_words: list[str], stacked: Stacked | None
+) -> GenerationParams:
+    """Parameters for the engine; words of tastes stand behind every prompt."""
+    texts = [(", ".join([prompt.text, *taste_words]), prompt.weight) for prompt in recipe.prompts]
+    return GenerationParams(
+        recipe_id=recipe_id,
+        prompts=tuple((text, weight) for text, weight in texts if weight > 0),
+        steering=None if stacked is None else stacked.steering,
+        baselines=None if stacked is None else stacked.baselines,
+        rule=_RULES[recipe.steering_rule],
+        guidance_scale=recipe.guidance_scale,
+        temperature=recipe.temperature,
+        top_k=recipe.top_k,
+    )
 
 
 def _weigh(
