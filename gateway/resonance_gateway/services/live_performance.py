@@ -63,5 +63,5 @@ class LivePerformance:
         try:
             await asyncio.wait_for(self._call.code(), _ANSWER_S_MAX)
         except TimeoutError:
-            advice = "the performance does not hear its controls any more; play again"
+            advice = "the performance receives no more controls; play again"
             raise Unavailable(advice, reason="STREAM_CUT", retry_after_s=1.0) from None

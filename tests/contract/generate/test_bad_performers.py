@@ -32,7 +32,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WITHIN_S = 0.25
 QUICK_PING_S, QUICK_PONG_S_MAX = 1.0, 1.0
-# Takes that a client does not read fill this buffer first. gRPC grows it to about 4 MiB unless told otherwise: minutes of music.
+# Takes that a client does not read fill this buffer first. gRPC grows it to about 4 MiB by default: minutes of music.
 SMALL_BUFFER = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536)]
 TRIES = 3  # on a busy machine the quickest of three is the system's own time
 
@@ -233,7 +233,7 @@ async def test_a_control_that_is_refused_is_answered_and_the_music_goes_on(
 async def test_a_recipe_and_a_pause_in_one_control_are_both_applied(
     system: LiveSystem, transport: Opener, is_grpc: bool
 ) -> None:
-    """They do not contradict each other: the recipe is in force, and is heard once the music goes on."""
+    """They do not contradict each other: the recipe is in force, and acts once the music goes on."""
     pause, play = ("PLAYBACK_COMMAND_PAUSE", "PLAYBACK_COMMAND_PLAY") if is_grpc else ("pause", "play")
     performer = await transport(system)
     await until(performer, "chunk")

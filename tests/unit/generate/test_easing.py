@@ -45,7 +45,7 @@ def request_of(params: GenerationParams) -> EngineRequest:
 
 
 def added(running: RunningRequest) -> float:
-    """The length of the push that the last step added, all layers together."""
+    """The norm of the steering that the last step added, over all layers."""
     slot = running.sequence.slot
     if slot.steering is None:
         return 0.0
@@ -121,8 +121,8 @@ def test_what_a_monitor_says_is_added_is_what_it_adds(tiny: LoadedModel) -> None
     monitor.follow(2 * params.steering, torch.full((3,), 0.25), torch.full_like(params.steering, 3.0))
     monitor.fade(0.5)
     states = torch.randn(2, 1, tiny.config.hidden_size)
-    heard: list[Tensor] = [monitor.pushed(layer, states, params.steering[layer])[:, 0] for layer in range(3)]
-    torch.testing.assert_close(torch.stack(heard), monitor.in_force(params.steering))
+    added_here: list[Tensor] = [monitor.pushed(layer, states, params.steering[layer])[:, 0] for layer in range(3)]
+    torch.testing.assert_close(torch.stack(added_here), monitor.in_force(params.steering))
 
 
 @pytest.fixture
@@ -136,27 +136,27 @@ async def engine(tiny: LoadedModel) -> AsyncIterator[Engine]:
 async def test_the_engine_itself_adds_no_burst(
     tiny: LoadedModel, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pushes: list[float] = []
+    norms: list[float] = []
     pushed = AdaptiveSteering.pushed
 
     def spy(self: AdaptiveSteering, layer: int, states: Tensor, push: Tensor) -> Tensor:
         found = pushed(self, layer, states, push)
-        pushes.append(float(found.norm()))
+        norms.append(float(found.norm()))
         return found
 
     monkeypatch.setattr(AdaptiveSteering, "pushed", spy)
     request = request_of(params_of(tiny))
     engine.submit(request)
-    while len(pushes) < 3 * FRAMES:
+    while len(norms) < 3 * FRAMES:
         await anext(request.stream)
-    first = pushes[0]
+    first = norms[0]
 
     def change(running: RunningRequest) -> int:
         running.update(params_of(tiny, prompt="rock"))
-        return len(pushes)
+        return len(norms)
 
     changed = await asyncio.wrap_future(engine.apply(request, change))
-    while len(pushes) < changed + 3 * RAMP_FRAMES:
+    while len(norms) < changed + 3 * RAMP_FRAMES:
         await anext(request.stream)
-    assert max(pushes[changed - 3 :]) < 0.02 * first
+    assert max(norms[changed - 3 :]) < 0.02 * first
     request.stream.close()

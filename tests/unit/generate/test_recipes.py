@@ -59,8 +59,8 @@ async def test_a_taste_that_nobody_has_calibrated_is_held_to_a_cautious_range(
     resolved = await resolver.resolve(recipe(tastes=[use]))
     assert resolved.params.steering is not None
     assert resolved.params.steering[0, 0, 0].item() == held
-    said = f"the taste was held to {held:g}: its safe range goes from -1 to 1, not to {asked:g}"
-    assert resolved.notices == (said,)
+    notice = f"the taste was held to {held:g}: its safe range goes from -1 to 1, not to {asked:g}"
+    assert resolved.notices == (notice,)
     use.unclamped = True
     free = await resolver.resolve(recipe(tastes=[use]))
     assert free.params.steering is not None
@@ -85,9 +85,9 @@ async def test_a_damaged_vector_is_never_used(resolver: RecipeResolver, store: M
 
 async def test_unknown_names_and_layers_are_told(resolver: RecipeResolver) -> None:
     with pytest.raises(NotFound):
-        await resolver.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t-nobody", strength=1)]))
+        await resolver.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t-unknown", strength=1)]))
     with pytest.raises(NotFound):
-        await resolver.resolve(recipe(concepts=[steering_pb2.ConceptWeight(name="nobody", strength=1)]))
+        await resolver.resolve(recipe(concepts=[steering_pb2.ConceptWeight(name="unknown", strength=1)]))
     with pytest.raises(FailedPrecondition) as caught:
         await resolver.resolve(recipe(sliders=steering_pb2.Sliders(energy=0.5)))
     assert caught.value.retry_after_s is not None
@@ -167,9 +167,9 @@ async def test_a_taste_that_is_words_alone_is_always_said(
     resolver: RecipeResolver, store: MemoryStore, tiny: LoadedModel
 ) -> None:
     character = steering_pb2.TasteCharacter(words=["jazz", "slow"])
-    summary = steering_pb2.TasteSummary(taste_id="t-said", model_digest=tiny.description.digest, character=character)
-    await store.put(taste_key("t-said"), json_format.MessageToJson(summary).encode())
-    resolved = await resolver.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t-said", strength=1.0)]))
+    summary = steering_pb2.TasteSummary(taste_id="t-worded", model_digest=tiny.description.digest, character=character)
+    await store.put(taste_key("t-worded"), json_format.MessageToJson(summary).encode())
+    resolved = await resolver.resolve(recipe(tastes=[steering_pb2.TasteWeight(taste_id="t-worded", strength=1.0)]))
     assert resolved.params.prompts == (("jazz, jazz, slow", 1.0),)
     assert resolved.params.steering is None
     assert resolved.notices == ("the taste was put into words: jazz, slow",)
@@ -208,11 +208,11 @@ async def test_a_concept_acts_on_its_own_layers_unless_the_recipe_names_others(
     use = steering_pb2.ConceptWeight(name="rush", strength=0.4)
     steering = (await resolver.resolve(recipe(concepts=[use]))).params.steering
     assert steering is not None
-    assert [float(row) for row in steering[:3, 0, 0]] == pytest.approx([0.0, 0.4, 0.2])
+    assert [float(layer) for layer in steering[:3, 0, 0]] == pytest.approx([0.0, 0.4, 0.2])
     use.layer_gains[1] = 2.0
     named = (await resolver.resolve(recipe(concepts=[use]))).params.steering
     assert named is not None
-    assert [float(row) for row in named[:3, 0, 0]] == pytest.approx([0.4, 0.8, 0.4])
+    assert [float(layer) for layer in named[:3, 0, 0]] == pytest.approx([0.4, 0.8, 0.4])
 
 
 async def test_a_slider_acts_on_its_concepts_layers(
@@ -266,5 +266,5 @@ async def test_what_plays_is_told_beside_what_was_asked(
         )
     )
     assert resolved.recipe.concepts[0].strength == 8
-    told = [(use.name, use.asked, use.strength) for use in resolved.played]
-    assert told == [("t-one", 2, 1), ("warm", 8, 1.25)], "a taste that nobody has calibrated is held to 1"
+    strengths = [(use.name, use.asked, use.strength) for use in resolved.played]
+    assert strengths == [("t-one", 2, 1), ("warm", 8, 1.25)], "a taste without a calibration is held to 1"

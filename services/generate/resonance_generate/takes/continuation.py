@@ -10,7 +10,7 @@ from resonance.v1 import generate_pb2
 
 
 def continuation_tokens(known: Codes, *, start: int, end: int | None, frame_count: int) -> Codes:
-    """Prompt tokens of a take that keeps the known frames before `start` and, where `end` is given, from `end` on.
+    """Prompt tokens of a take that keeps the known frames before `start` and, with `end`, from `end` on.
 
     Returns `[codebooks, frame_count]`, -1 for tokens to sample.
     """

@@ -40,7 +40,7 @@ class TakeLibrary:
         self._tempo_turn = asyncio.Semaphore(1)
 
     async def claim(self, request_id: str, request_digest: str) -> bool:
-        """Binds an id to a request; returns whether the id was bound to it before.
+        """Binds a request id to a request; returns whether it was bound to it before.
 
         Raises:
             Conflict: the id stands for another request.
