@@ -1,4 +1,4 @@
-"""`make bench-steering`: renders what is missing, scores it, writes tables and plots. Stopped at any time, it goes on where it was."""
+"""`make bench-steering`: renders missing clips, scores them, writes tables and plots; resumes after a stop."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def main() -> None:
         },
         "judges": {} if judges is None else judges.figures,
         "sliders": analysis.sliders(),
-        "said": analysis.said(),
+        "said": analysis.worded(),
         "side_effects": analysis.side_effects(),
         "stacking": analysis.stacking(),
         "variants": analysis.variants(),

@@ -1,4 +1,4 @@
-"""From scores to findings: paired effects, monotony, specificity, quality, stacking, tastes, variants."""
+"""Findings from scores: paired effects, monotony, specificity, quality, stacking, tastes, variants."""
 
 from __future__ import annotations
 
@@ -141,9 +141,6 @@ class Analysis:
         if top == 0.0:
             return side | {"closed": True}
         cells = grid[name, top]
-        moved = {other: [self.effect(cell, other) for cell in cells] for other in SLIDER_NAMES}
-        others = [abs(float(np.mean(moves))) for other, moves in moved.items() if other != name]
-        tempo, tempo_folded, octaves_apart = self.tempo_ratio(cells)
         return side | {
             "closed": False,
             "top": top,
@@ -151,33 +148,41 @@ class Analysis:
             "own": curve[top] * sign,
             "uneven": uneven(curve, self._bench.remaps[name], end),
             "uneven_straight": uneven(curve, (), end),
-            "others": float(np.nanmean(others)),
-            "specificity": curve[top] * sign / max(float(np.nanmean(others)), 1e-9),
-            "own_error": _error(moved[name]),
-            "others_by_chance": float(np.nanmean([_error(moves) for other, moves in moved.items() if other != name]))
-            * HALF_NORMAL,
             "failed": len(failures[top]),
             "clips": len(cells),
+            **self._specificity(name, cells, own=curve[top] * sign),
+            **self._audible(cells),
+            # Of as many clips as chance has: the ratio grows with their number, because the unsteered cells' own distance falls.
+            "frechet": self.frechet_ratio(cells[: len(unsteered_cells(self._size)) // 2]),
+        }
+
+    def _specificity(self, name: str, cells: list[Cell], *, own: float) -> dict[str, float]:
+        """The effect on the slider's own scores beside that on the other sliders' scores, with errors."""
+        moved = {other: [self.effect(cell, other) for cell in cells] for other in SLIDER_NAMES}
+        others = [abs(float(np.mean(moves))) for other, moves in moved.items() if other != name]
+        errors = [_error(moves) for other, moves in moved.items() if other != name]
+        return {
+            "others": float(np.nanmean(others)),
+            "specificity": own / max(float(np.nanmean(others)), 1e-9),
+            "own_error": _error(moved[name]),
+            "others_by_chance": float(np.nanmean(errors)) * HALF_NORMAL,
+        }
+
+    def _audible(self, cells: list[Cell]) -> dict[str, float]:
+        """Changes of tempo, onsets, low frequencies and loudness, in units that a listener knows."""
+        tempo, tempo_folded, octaves_apart = self.tempo_ratio(cells)
+        pairs = [(self._renderer.row(cell)["scores"], self._renderer.row(cell.unsteered)["scores"]) for cell in cells]
+        return {
             "tempo": tempo,
             "tempo_folded": tempo_folded,
             "octaves_apart": octaves_apart,
             "onsets": self.ratio(cells, "onsets_per_s"),
             "low_share": self.ratio(cells, "low_share"),
-            "loudness_db": float(
-                np.mean(
-                    [
-                        self._renderer.row(c)["scores"]["loudness_lufs"]
-                        - self._renderer.row(c.unsteered)["scores"]["loudness_lufs"]
-                        for c in cells
-                    ]
-                )
-            ),
-            # of as many clips as chance is told of: the ratio grows with their number, for the unsteered cells' own distance falls
-            "frechet": self.frechet_ratio(cells[: len(unsteered_cells(self._size)) // 2]),
+            "loudness_db": float(np.mean([ours["loudness_lufs"] - theirs["loudness_lufs"] for ours, theirs in pairs])),
         }
 
-    def said(self) -> dict[str, Any]:
-        """Per slider and side, what the words alone do when a prompt says them: what this model knows to do at all."""
+    def worded(self) -> dict[str, Any]:
+        """Per slider and side, the effect of its own words in the prompt, without steering."""
         found: dict[str, Any] = {}
         for (name, sign), pairs in worded_cells(self._size).items():
             if not all(self._renderer.has(pair) for pair in pairs):

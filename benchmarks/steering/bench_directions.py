@@ -1,4 +1,4 @@
-"""Where the bench's directions come from: the product's own shelves, with the shipped concepts where they fit the model."""
+"""Directions of the bench: concepts and tastes from the product's own stores, shipped concepts where they fit the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cell: one clip to render and score, named by everything that it depends on."""
+"""Cells of the bench: one clip each, named by everything that it depends on."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def stack_cells(size: Size, ends: Ends, stacking: str) -> dict[tuple[tuple[str, 
     }
 
 
-# A slider's own words, added to a bench prompt: what the model does when it is simply told. (more of it, less of it)
+# A slider's own words, added to a bench prompt: what the model does by its prompt alone. (more of it, less of it)
 WORDED: dict[str, tuple[str, str]] = {
     "energy": ("powerful and energetic", "calm and gentle"),
     "tempo": ("fast", "slow"),

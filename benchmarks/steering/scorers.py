@@ -1,4 +1,4 @@
-"""The scorers: what each slider should change, measured on audio by means that the steering has never seen."""
+"""Scores of a clip: what each slider should change, measured on audio independently of the steering."""
 
 from __future__ import annotations
 

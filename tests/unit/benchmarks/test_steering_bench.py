@@ -1,4 +1,4 @@
-"""The steering bench keeps its own rules: nothing that it is tried on made a direction, and its arithmetic is what it says."""
+"""The steering bench uses no prompt that made a direction, and its arithmetic is right."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from benchmarks.steering import goals
 from benchmarks.steering.grid import WORDED, Cell, slider_cells, stack_cells, unsteered_cells, worded_cells
-from benchmarks.steering.latency import _LiveClient
+from benchmarks.steering.latency import LiveClient
 from benchmarks.steering.renderer import WHOLE, Share
 from benchmarks.steering.sizes import PROMPTS, SIZES, Size
 
@@ -151,20 +151,20 @@ def test_the_split_half_row_is_that_of_the_taste_that_ships() -> None:
 
 
 def test_a_turn_is_heard_when_its_sample_came_and_its_turn_to_play_was() -> None:
-    listener = _LiveClient(rate=100)
-    listener.opened_s, listener.sent_s = time.monotonic() - 1.0, {0.5: time.monotonic() - 0.3}
+    client = LiveClient(rate=100)
+    client.opened_s, client.sent_s = time.monotonic() - 1.0, {0.5: time.monotonic() - 0.3}
     in_force = generate_pb2.RecipeInForce(recipe_id="r", recipe=steering_pb2.Recipe(sliders={"energy": 0.5}))
-    listener.hear(generate_pb2.PerformResponse(recipe=in_force), "energy")
-    listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 150}), "energy")
-    assert listener.delays_s == [pytest.approx(0.8, abs=0.05)], "it came at once, but plays half a second from now"
-    listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 170}), "energy")
-    assert len(listener.delays_s) == 1
-    assert listener.spare_s == [pytest.approx(0.5, abs=0.05), pytest.approx(0.7, abs=0.05)]
+    client.add_event(generate_pb2.PerformResponse(recipe=in_force), "energy")
+    client.add_event(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 150}), "energy")
+    assert client.delays_s == [pytest.approx(0.8, abs=0.05)], "it came at once, but plays half a second from now"
+    client.add_event(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 170}), "energy")
+    assert len(client.delays_s) == 1
+    assert client.spare_s == [pytest.approx(0.5, abs=0.05), pytest.approx(0.7, abs=0.05)]
 
 
-def test_a_listener_waits_for_a_late_chunk_and_plays_on_from_there() -> None:
-    listener = _LiveClient(rate=100)
-    listener.opened_s = time.monotonic() - 2.0
-    listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 150}), "energy")
-    listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 170}), "energy")
-    assert listener.spare_s == [pytest.approx(-0.5, abs=0.05), pytest.approx(0.2, abs=0.05)]
+def test_a_client_waits_for_a_late_chunk_and_plays_on_from_there() -> None:
+    client = LiveClient(rate=100)
+    client.opened_s = time.monotonic() - 2.0
+    client.add_event(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 150}), "energy")
+    client.add_event(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 170}), "energy")
+    assert client.spare_s == [pytest.approx(-0.5, abs=0.05), pytest.approx(0.2, abs=0.05)]
