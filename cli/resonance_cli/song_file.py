@@ -17,9 +17,9 @@ def write_song(
     path: Path,
     responses: Iterator[generate_pb2.GenerateResponse],
     progress: Progress,
-    tell: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> generate_pb2.Take:
-    """Writes the messages of `Client.stream`, which verifies them; `tell` gets each notice of the take.
+    """Writes the messages of `Client.stream`, which verifies them; `warn` gets each notice of the take.
 
     A stream that fails leaves no file behind.
     """
@@ -34,7 +34,7 @@ def write_song(
                     file.write(_wav_header(response.started))
                     progress.update(bar, total=response.started.sample_count_total)
                     for notice in response.started.notices:
-                        tell(notice)
+                        warn(notice)
                 elif event == "chunk":
                     file.write(response.chunk.data)
                     progress.advance(bar, response.chunk.sample_count)
