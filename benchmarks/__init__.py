@@ -1,1 +1,1 @@
-"""What the README's figures come from: `make bench`."""
+"""Benchmarks behind the README's figures: `make bench`."""

@@ -1,4 +1,4 @@
-"""Timing on noisy machines: arms interleaved, warm-up left out, medians and spread, and what machine it was."""
+"""Timing on noisy machines: interleaved arms, warm-up, medians and spread, and a record of the machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Timing:
         return statistics.median(self.samples_s)
 
     def as_json(self) -> dict[str, Any]:
-        """For the results."""
+        """Timing as an entry of the results."""
         ordered = sorted(self.samples_s)
         return {"median_s": self.median_s, "min_s": ordered[0], "max_s": ordered[-1], "samples_s": list(self.samples_s)}
 
@@ -46,7 +46,7 @@ def interleaved(arms: Mapping[str, Arm], *, rounds: int, warmups: int = 1) -> di
 
 
 def ratio(over: Timing, under: Timing) -> float:
-    """The median of the ratios round by round: what the machine did to one arm it did to its neighbour too."""
+    """Median of the ratios round by round: a slow moment of the machine slows both arms."""
     return statistics.median(a / b for a, b in zip(over.samples_s, under.samples_s, strict=True))
 
 

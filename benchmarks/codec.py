@@ -15,8 +15,11 @@ _EVERY = 5
 
 
 def measure(model: LoadedModel, shape: str, *, rounds: int) -> dict[str, Any]:
-    """30 seconds of codes, in chunks of 500 ms. The peer is the library's codec as it is published: we fold its weight norms for ourselves
-    alone. Work on the prefix is the sum over its chunks; it is timed at every fifth chunk, for it grows in a straight line."""
+    """Times 30 seconds of codes in chunks of 500 ms.
+
+    The peer is the library's codec as published; only ours has its weight norms folded. Work on the prefix is the sum over its chunks.
+    It is timed at every fifth chunk, because it grows linearly.
+    """
     from transformers import EncodecModel
 
     frames = SECONDS * model.description.frame_rate_hz
@@ -55,6 +58,6 @@ def _once(codec: Any, codes: Tensor) -> None:
 
 
 def _prefix(codec: Any, codes: Tensor) -> None:
-    """What the popular streamer does: at every chunk, decode all that has been said. Every fifth chunk, from the middle of the five."""
+    """The popular streamer: decodes all codes so far at every chunk. Times every fifth chunk, from the middle of the five."""
     for end in range(CHUNK_FRAMES * 3, codes.shape[1] + 1, CHUNK_FRAMES * _EVERY):
         _once(codec, codes[:, :end])

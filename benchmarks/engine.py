@@ -1,4 +1,4 @@
-"""The engine's benchmark: ours beside the peers that can run here and beside the floor. Writes benchmarks/results/engine.json."""
+"""Benchmark of the engine against peers that can run here and against the floor. Writes benchmarks/results/engine.json."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.models import embedded, small_shape
 from benchmarks.report import write_picture, write_table
 
 RESULTS = Path(__file__).parent / "results"
-# What cannot run here is named, never dropped.
+# Peers that cannot run here, with the reason.
 ABSENT = {
     "fast-musicgen": "needs CUDA graphs; there is no GPU here",
     "audiocraft": "runs in an environment of its own (`make audiocraft`); its tokens are compared, its speed is not",
@@ -33,13 +33,13 @@ def main() -> None:
     parser.add_argument("--takes", type=int, default=64)
     parser.add_argument("--listeners", type=int, default=2000)
     parser.add_argument(
-        "--only", default="", help="the name of one part, which is measured again and put among the stored results"
+        "--only", default="", help="the name of one part, which is measured again and merged into the stored results"
     )
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     folder = arguments.folder
-    # Loaded when a part first asks: a part alone needs neither the time nor the memory of the others' models.
+    # Models are loaded when a part first needs them: `--only` saves the time and memory of the others.
     tiny, small = cache(lambda: embedded(folder)), cache(lambda: small_shape(folder))
     tiny_int8 = cache(lambda: embedded(folder, "int8"))
     small_int8 = cache(lambda: small_shape(folder, "int8", keep_library=False))

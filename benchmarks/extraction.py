@@ -1,4 +1,4 @@
-"""Listening to a clip: our pass against the bare forward of the library, and against hooks while generating."""
+"""Extraction of a clip: our pass against the bare forward of the library, and against hooks while generating."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def measure(model: LoadedModel, *, rounds: int) -> dict[str, Any]:
 
 @torch.inference_mode()
 def _bare(model: LoadedModel, codes: torch.Tensor) -> None:
-    """The library's decoder over the same inputs, without its heads and without listening."""
+    """The library's decoder over the same inputs, without its heads and without recording."""
     steps = count_steps(codes.shape[1], model.config.codebook_count)
     inputs = delayed_inputs(codes, start_token=model.config.start_token, step_count=steps)
     states = model.library.enc_to_dec_proj(model.encode_text([NEUTRAL_PROMPT])[0][None])
@@ -50,8 +50,8 @@ def _bare(model: LoadedModel, codes: torch.Tensor) -> None:
 
 @torch.inference_mode()
 def _hooks_while_generating(model: LoadedModel, frames: int) -> None:
-    """The first prototype's way: generate the clip's length with hooks on every layer."""
-    tokens = model.encode_text._tokenizer([NEUTRAL_PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
-    listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
-    with forward_hooks(model.library.decoder.model.decoder.layers, listener):
+    """The slow alternative: generates the clip's length with hooks on every layer."""
+    tokens = model.encode_text.tokenizer([NEUTRAL_PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
+    recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+    with forward_hooks(model.library.decoder.model.decoder.layers, recorder):
         model.library.generate(**tokens, guidance_scale=3.0, max_new_tokens=frames + 3)

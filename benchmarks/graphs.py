@@ -1,4 +1,4 @@
-"""Steps on a GPU: CUDA graphs against transformers' generate and against the memory's bandwidth; without a GPU, why they cannot run."""
+"""Steps on a GPU: CUDA graphs against transformers' generate and against the memory's bandwidth; skipped with the reason without one."""
 
 from __future__ import annotations
 
@@ -30,16 +30,20 @@ _PLACES = 8
 _COPIED_BYTES = 1 << 30
 
 
-def figures_of(shape: str) -> tuple[str, ...]:
-    """The names of what is measured at a shape."""
+def figure_names(shape: str) -> tuple[str, ...]:
+    """Names of the figures of a shape."""
     names = ("graph_vs_hf", "graph_vs_hf_static_cache", "graph_vs_eager", "bandwidth_share", "batch8_vs_1")
     return tuple(f"cuda_{shape}_{name}" for name in names)
 
 
 def measure(folder: Path, *, rounds: int, frames: int) -> dict[str, Any]:
-    """Every shape in fp16 with random weights, or, where there is no CUDA device, the names of all figures with the reason."""
+    """Figures of every shape in fp16 with random weights. Without a CUDA device: names of all figures with the reason."""
     if not torch.cuda.is_available():
-        return {"ratios": {}, "arms": {}, "absent": {name: NO_DEVICE for shape in SHAPES for name in figures_of(shape)}}
+        return {
+            "ratios": {},
+            "arms": {},
+            "absent": {name: NO_DEVICE for shape in SHAPES for name in figure_names(shape)},
+        }
     found: dict[str, Any] = {"ratios": {}, "arms": {"cuda_device": torch.cuda.get_device_name()}, "absent": {}}
     for shape, plan in SHAPES.items():
         ratios, arms = _measure(folder, shape, plan, rounds, frames)
@@ -60,15 +64,15 @@ def _measure(
     model.library.enc_to_dec_proj.half().cuda()
     model.library.text_encoder.half()
     steps = frames + model.config.delay_max
-    stage = open_static_batch(model.decoder, place_count=_PLACES)
-    assert stage is not None
+    static_batch = open_static_batch(model.decoder, place_count=_PLACES)
+    assert static_batch is not None
     source = torch.empty(_COPIED_BYTES, dtype=torch.uint8, device="cuda")
     arms: dict[str, Arm] = {
         "hf_generate": partial(generate_by_library, model, steps),
         "hf_generate_static_cache": partial(generate_by_library, model, steps, cache_implementation="static"),
         "eager": partial(_play, model, None, frames, 1),
-        "graphs": partial(_play, model, stage, frames, 1),
-        "graphs_8": partial(_play, model, stage, frames, _PLACES),
+        "graphs": partial(_play, model, static_batch, frames, 1),
+        "graphs_8": partial(_play, model, static_batch, frames, _PLACES),
         "copy": partial(_copy, source, torch.empty_like(source)),
     }
     timings = interleaved(arms, rounds=rounds)
@@ -85,7 +89,7 @@ def _measure(
 
 
 def weight_bytes(config: DecoderConfig) -> int:
-    """Bytes of fp16 weights that a step reads: products of the layers and the heads. (Caches and norms are left out.)"""
+    """Bytes of fp16 weights that a step reads: matrices of the layers and the heads, without caches and norms."""
     hidden = config.hidden_size
     layer = (
         6 * hidden * hidden + 2 * hidden * config.feed_forward_size
@@ -99,9 +103,9 @@ def _copy(source: torch.Tensor, target: torch.Tensor) -> None:
 
 
 @torch.inference_mode()
-def _play(model: LoadedModel, stage: StaticBatch | None, frames: int, count: int) -> None:
+def _play(model: LoadedModel, static_batch: StaticBatch | None, frames: int, count: int) -> None:
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
-    voices = [
+    sequences = [
         TokenSequence(
             model.decoder,
             CacheSlot(model.config, conditioning),
@@ -112,7 +116,7 @@ def _play(model: LoadedModel, stage: StaticBatch | None, frames: int, count: int
         )
         for seed in range(count)
     ]
-    if stage is not None:
-        stage.seat([voice.slot for voice in voices])
-    while not voices[0].is_finished:
-        advance(model.decoder, voices, stage)
+    if static_batch is not None:
+        static_batch.assign([sequence.slot for sequence in sequences])
+    while not sequences[0].is_finished:
+        advance(model.decoder, sequences, static_batch)

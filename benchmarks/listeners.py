@@ -1,4 +1,4 @@
-"""Listeners at 80 percent of what the engine can do: open-loop arrivals over gRPC, and whether anybody's music runs dry."""
+"""Load test at 80 percent of the engine's capacity: open-loop arrivals over gRPC, and underruns of the clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SLOTS, PLACES, TAKE_S, SHARE = 8, 64, 10.0, 0.8
 
 
 def measure(model: LoadedModel, *, duration_s: float) -> dict[str, Any]:
-    """Arrivals for `duration_s` seconds, each wanting ten seconds of music."""
+    """Arrivals for `duration_s` seconds, each for ten seconds of music."""
     return asyncio.run(_measure(model, duration_s))
 
 
@@ -48,7 +48,7 @@ async def _measure(model: LoadedModel, duration_s: float) -> dict[str, Any]:
 
 
 async def _capacity(engine: Engine) -> float:
-    """Seconds of music that eight full slots make in a second."""
+    """Seconds of music per second of eight full slots."""
     started_s = time.perf_counter()
     jobs = [bare_job(engine, seed, TAKE_S) for seed in range(SLOTS)]
     for job in jobs:

@@ -1,4 +1,4 @@
-"""Melody checkpoints at musicgen-small's shape: what a tune costs in a step, before the first step, and when it is changed under way."""
+"""Melody checkpoints at musicgen-small's shape: cost of a melody in a step, before the first step, and when it changes."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from resonance_model.decoder.sequence import TokenSequence, advance
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
 
-# facebook/musicgen-melody puts 235 frames of tune before the music. Its own decoder is medium's; here it has small's shape, to be
-# compared with the text model's figures.
+# facebook/musicgen-melody puts 235 frames of melody before the music. Its own decoder is medium's; here it has small's shape, for
+# comparison with the text model's figures.
 MELODY = replace(SMALL, name="musicgen-melody-small-shape-1", melody_frames=235)
-# Frames that a performance of five seconds holds when its tune is changed.
+# Frames that a performance of five seconds holds when its melody changes.
 _HELD = 250
 _SLICE = 64
 
 
 def measure(folder: Path, text_model: LoadedModel, *, rounds: int, frames: int) -> dict[str, Any]:
-    """Times `frames` frames (and the delay's steps) of one take along a tune, the reading of its prefix, and a change of tune."""
+    """Times `frames` frames (and the delay's steps) of one take with a melody, the reading of its prefix, and a change of melody."""
     path = folder / MELODY.name
     if not path.exists():
         make_checkpoint(path, MELODY)
     model = load_model(Settings(model=str(path)), keep_library=True)
-    tune = F.one_hot(torch.randint(0, CLASS_COUNT, (MELODY.melody_frames,)), CLASS_COUNT).float()
+    pitches = F.one_hot(torch.randint(0, CLASS_COUNT, (MELODY.melody_frames,)), CLASS_COUNT).float()
     steps = frames + model.config.delay_max
-    begun, text_begun, held = _begun(model, tune), _begun(text_model, None), _begun(model, tune, _HELD)
+    begun, text_begun, held = _start(model, pitches), _start(text_model, None), _start(model, pitches, _HELD)
     arms: dict[str, Arm] = {
-        "hf_generate": lambda: _library(model, tune, steps),
-        "ours": lambda: _steps(_begun(model, tune), model, steps),
+        "hf_generate": lambda: _library(model, pitches, steps),
+        "ours": lambda: _steps(_start(model, pitches), model, steps),
         "steps": lambda: _steps(begun, model, steps),
         "text_steps": lambda: _steps(text_begun, text_model, steps),
-        "prefix": lambda: _begun(model, tune),
-        "change": lambda: _change(held, model, tune),
+        "prefix": lambda: _start(model, pitches),
+        "change": lambda: _change(held, model, pitches),
     }
     timings = interleaved(arms, rounds=rounds)
     step = {name: steps * ratio(timings[name], timings["steps"]) for name in ("prefix", "change")}
@@ -60,48 +60,48 @@ def measure(folder: Path, text_model: LoadedModel, *, rounds: int, frames: int) 
     }
 
 
-def _conditioning(model: LoadedModel, tune: Tensor | None) -> Conditioning:
-    return model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)], tune)
+def _conditioning(model: LoadedModel, pitches: Tensor | None) -> Conditioning:
+    return model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)], pitches)
 
 
 @torch.inference_mode()
-def _begun(model: LoadedModel, tune: Tensor | None, held: int = 0) -> TokenSequence:
-    """A voice whose prefix is read, and that has said so many frames."""
+def _start(model: LoadedModel, pitches: Tensor | None, held: int = 0) -> TokenSequence:
+    """A sequence whose prefix is read, after `held` frames."""
     sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=1)
-    slot = CacheSlot(model.config, _conditioning(model, tune))
-    voice = TokenSequence(model.decoder, slot, sampling, frame_count=None, window_steps=1504, context_frames=750)
-    _prime(voice)
+    slot = CacheSlot(model.config, _conditioning(model, pitches))
+    sequence = TokenSequence(model.decoder, slot, sampling, frame_count=None, window_steps=1504, context_frames=750)
+    _prefill(sequence)
     for _ in range(held):
-        advance(model.decoder, [voice])
-    return voice
+        advance(model.decoder, [sequence])
+    return sequence
 
 
 @torch.inference_mode()
-def _steps(voice: TokenSequence, model: LoadedModel, steps: int) -> None:
+def _steps(sequence: TokenSequence, model: LoadedModel, steps: int) -> None:
     for _ in range(steps):
-        advance(model.decoder, [voice])
+        advance(model.decoder, [sequence])
 
 
 @torch.inference_mode()
-def _change(voice: TokenSequence, model: LoadedModel, tune: Tensor) -> None:
-    """Another tune under way: conditions anew, and the music so far read again behind them."""
-    voice.take_up(_conditioning(model, tune.roll(1, dims=1)))
-    _prime(voice)
+def _change(sequence: TokenSequence, model: LoadedModel, pitches: Tensor) -> None:
+    """Changes the melody: a new prefix, and the music so far read again behind it."""
+    sequence.set_conditioning(_conditioning(model, pitches.roll(1, dims=1)))
+    _prefill(sequence)
 
 
 @torch.inference_mode()
-def _prime(voice: TokenSequence) -> None:
-    while voice.is_priming:
-        voice.prime(_SLICE)
+def _prefill(sequence: TokenSequence) -> None:
+    while sequence.needs_prefill:
+        sequence.prefill(_SLICE)
 
 
 @torch.inference_mode()
-def _library(model: LoadedModel, tune: Tensor, steps: int) -> None:
-    tokens = model.encode_text._tokenizer([PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
+def _library(model: LoadedModel, pitches: Tensor, steps: int) -> None:
+    tokens = model.encode_text.tokenizer([PROMPT], return_tensors="pt")  # type: ignore[attr-defined]
     with without_decoding(model):
         model.library.generate(
             **tokens,
-            input_features=tune[None],
+            input_features=pitches[None],
             do_sample=True,
             top_k=250,
             guidance_scale=3.0,

@@ -1,4 +1,4 @@
-"""The models that are timed: the embedded one, and random weights at musicgen-small's shape."""
+"""Models of the benchmarks: the embedded one, and random weights at musicgen-small's shape."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALL = CheckpointPlan(
 
 
 def small_shape(folder: Path, precision: str = "fp32", *, keep_library: bool = True) -> LoadedModel:
-    """Random weights at musicgen-small's shape, made once below the folder."""
+    """Random weights at musicgen-small's shape, written once below the folder."""
     path = folder / SMALL.name
     if not path.exists():
         make_checkpoint(path, SMALL)

@@ -1,4 +1,4 @@
-"""What int8 costs in quality, on the embedded model: the likelihood of tokens, and the Frechet distance of clips, both against fp32."""
+"""Quality of int8 on the embedded model: likelihood of tokens, and Frechet distance of clips, both against fp32."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ Takes = list[tuple[str, Tensor]]
 
 
 def measure(exact: LoadedModel, int8: LoadedModel, *, batches: int) -> dict[str, Any]:
-    """`batches` batches of eight takes by each model from the same prompts and seeds, twice over, and as many by the exact one from other
-    seeds.
+    """Compares `batches` batches of eight takes by each model from the same prompts and seeds, twice over.
 
-    Likelihood: fp32's own takes, teacher-forced under their prompts, in nats a token. Distance: takes against fp32's from other seeds, over
-    that of their own fp32 twins, along the principal directions of spectral and rhythmic features. Every ordering of three sets is taken
-    and the geometric mean told, for with 64 takes a single ratio lies anywhere between 0.6 and 1.7 by chance; the same of fp32's takes from
-    one seed against those from another is told beside it.
+    The exact model makes as many from further seeds. Likelihood: fp32's own takes, teacher-forced under their prompts, in nats a token.
+    Distance: takes against fp32's from other seeds, over that of fp32's takes from the same seeds, along the principal directions of
+    spectral and rhythmic features. With 64 takes a single ratio lies anywhere between 0.6 and 1.7 by chance. The result is therefore
+    the geometric mean over every ordering of three sets, beside the same mean of fp32's takes alone.
     """
     takes = {seed: _takes(exact, batches, seed=seed) for seed in SEEDS}
     clips = {seed: _clips(exact, found) for seed, found in takes.items()}

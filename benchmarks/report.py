@@ -1,11 +1,11 @@
-"""The benchmark's table and picture: each ratio beside its goal, the missed ones too."""
+"""Table and picture of the benchmark: each ratio beside its goal, met or missed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-# name -> (what it says, goal, whether more is better). From the engine's design.
+# name -> (description, goal, True where more is better). From the engine's design.
 GOALS: dict[str, tuple[str, float, bool]] = {
     "step_small_fp32_vs_hf_fp32": (
         "one stream, musicgen-small's shape, times faster than transformers' generate",
@@ -17,26 +17,26 @@ GOALS: dict[str, tuple[str, float, bool]] = {
     "step_embedded_int8_vs_hf_fp32": ("the same at the embedded shape, int8", 2.4, True),
     "batch8_vs_1_fp32": ("8 slots against one at a time, musicgen-small's shape", 4.0, True),
     "batch8_vs_1_int8": ("the same in int8", 2.5, True),
-    "steering_overhead": ("all layers steered, every row differently, over unsteered", 1.03, False),
-    "ttfa_vs_structural": ("time to first audio over what it cannot do without", 1.5, False),
+    "steering_overhead": ("all layers steered, every take differently, over unsteered", 1.03, False),
+    "ttfa_vs_structural": ("time to first audio over its indispensable parts", 1.5, False),
     "codec_work_vs_one_library_decode": ("streamed codec work over one library decode", 0.6, False),
     "codec_work_vs_prefix_redecode": ("times less codec work than decoding the prefix for every chunk", 50.0, True),
-    "extraction_vs_bare_forward": ("listening, speed against the bare forward", 0.9, True),
-    "extraction_vs_generating": ("listening, times faster than hooks while generating", 20.0, True),
+    "extraction_vs_bare_forward": ("extraction, speed against the bare forward", 0.9, True),
+    "extraction_vs_generating": ("extraction, times faster than hooks while generating", 20.0, True),
     "embedded_rtf_one_core": ("real-time factor of the embedded model on one core", 0.25, False),
     "small_int8_rtf_one_core": ("the same at musicgen-small's shape in int8, streamed codec included", 1.0, False),
     "underruns_at_80_percent": (
-        "listeners at 80 % of capacity who ran dry (one chunk of prebuffer), were refused or cut",
+        "clients at 80 % of capacity that ran dry (one chunk of prebuffer), were refused or cut",
         0.0,
         False,
     ),
     "simulated_underruns_at_80_percent": (
-        "the same in a simulated fleet of eight replicas, of 2,000 listeners",
+        "the same in a simulated fleet of eight replicas, of 2,000 clients",
         0.0,
         False,
     ),
     "int8_frechet_vs_fp32": ("int8's Frechet distance from fp32, over fp32's from itself on other seeds", 1.25, False),
-    "int8_likelihood_loss_nats": ("what int8 loses of fp32's log-likelihood, nats a token", 0.05, False),
+    "int8_likelihood_loss_nats": ("loss of int8 against fp32's log-likelihood, nats a token", 0.05, False),
     "cuda_small_graph_vs_hf": (
         "one stream by CUDA graphs, musicgen-small's shape in fp16, times faster than transformers' generate",
         4.0,
@@ -50,7 +50,7 @@ GOALS: dict[str, tuple[str, float, bool]] = {
 
 
 def write_table(found: dict[str, Any], path: Path) -> str:
-    """The table as Markdown, written and returned."""
+    """Writes the table as Markdown and returns it."""
     lines = [
         f"# Engine, {found['date']}",
         "",
@@ -79,7 +79,7 @@ def write_table(found: dict[str, Any], path: Path) -> str:
 
 
 def write_picture(found: dict[str, Any], path: Path) -> None:
-    """Each measured ratio as a share of its goal, on a logarithmic axis: right of the line is met."""
+    """Draws each ratio as a share of its goal on a logarithmic axis; right of the line the goal is met."""
     import matplotlib as mpl
 
     mpl.use("Agg")

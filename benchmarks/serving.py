@@ -1,4 +1,4 @@
-"""Serving: time to first audio, real-time factor on one core, and what the server costs on top of the bare engine."""
+"""Serving: time to first audio, real-time factor on one core, and cost of the server over the bare engine."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def _served(client: AsyncClient, seed: int) -> tuple[float, float]:
 
 
 def bare_job(engine: Engine, seed: int, duration_s: float) -> EngineRequest:
-    """A job for the engine itself, sampled as its model's makers do."""
+    """A request to the engine itself, with the sampling defaults of the model."""
     sampling = engine.model.description.sampling
     score = GenerationParams(
         recipe_id="",
@@ -107,7 +107,7 @@ async def _bare(engine: Engine, seed: int, duration_s: float = SECONDS) -> float
 
 
 def measure_factor(model: LoadedModel, name: str, *, rounds: int, duration_s: float) -> dict[str, Any]:
-    """The real-time factor of the bare engine with one listener, streamed codec included."""
+    """Real-time factor of the bare engine with one client, streamed codec included."""
     engine = Engine(model, slot_count=1, queue_places=0, stall_s_max=60)
     engine.start()
 
@@ -126,12 +126,12 @@ def measure_factor(model: LoadedModel, name: str, *, rounds: int, duration_s: fl
 
 @torch.inference_mode()
 def _structural(model: LoadedModel) -> float:
-    """What the first audio cannot do without: the text, the first chunk's steps with the delay's and the codec's lag, one decode."""
+    """Seconds of the first audio's indispensable parts: the text, the first chunk's steps with delay and codec lag, one decode."""
     started_s = time.perf_counter()
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
     sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=model.description.sampling.top_k, seed=1)
     frames = FIRST_CHUNK_FRAMES + 4
-    voice = TokenSequence(
+    sequence = TokenSequence(
         model.decoder,
         CacheSlot(model.config, conditioning),
         sampling,
@@ -139,7 +139,7 @@ def _structural(model: LoadedModel) -> float:
         window_steps=1504,
         context_frames=750,
     )
-    while not voice.is_finished:
-        advance(model.decoder, [voice])
-    model.codec.open_stream().push(voice.frames(0, frames))
+    while not sequence.is_finished:
+        advance(model.decoder, [sequence])
+    model.codec.open_stream().push(sequence.frames(0, frames))
     return time.perf_counter() - started_s

@@ -1,8 +1,8 @@
-"""Two thousand listeners: the real scheduler in virtual time, with the step times of a real engine.
+"""Simulated fleet of two thousand clients: the real scheduler in virtual time, with the step times of a real engine.
 
-A fleet of replicas, each with its slots and queue, is sent open-loop arrivals. A step of n rows takes the time that the real decoder took
-for n rows (measured here: a straight line through 1..slots, with the measured spread around it); which rows move is decided by the
-product's own `plan`. Network, codec and gateway are not simulated.
+Replicas with slots and queues get open-loop arrivals. A step of n takes lasts as long as the real decoder's: a straight line through
+1..slots, with the measured spread around it. The product's own `plan` decides which takes step. Network, codec and gateway are not
+simulated.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ FRAME_S, FIRST_FRAMES, CHUNK_FRAMES, LAG_FRAMES, DELAY_FRAMES = 0.02, 10, 25, 4,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepLaw:
-    """Seconds of a step of n rows: `base_s + row_s * n`, times 1 + a normal number with standard deviation `spread`."""
+    """Seconds of a step of n takes: `base_s + slot_s * n`, times 1 + a normal number with standard deviation `spread`."""
 
     base_s: float
-    row_s: float
+    slot_s: float
     spread: float
 
-    def draw(self, row_count: int, dice: random.Random) -> float:
-        """One step's time."""
-        return (self.base_s + self.row_s * row_count) * max(0.3, 1 + dice.gauss(0, self.spread))
+    def draw(self, take_count: int, dice: random.Random) -> float:
+        """Seconds of one step, at random."""
+        return (self.base_s + self.slot_s * take_count) * max(0.3, 1 + dice.gauss(0, self.spread))
 
 
 @dataclass(slots=True, kw_only=True)
 class Take:
-    """One listener. What `plan` needs to know of a row is here."""
+    """One client's take, with the attributes that `plan` reads."""
 
     arrived_s: float
     frame_count: int
@@ -55,11 +55,11 @@ class Take:
 
     @property
     def is_live(self) -> bool:
-        """Nobody plays live here."""
+        """No take here is a performance."""
         return False
 
     def may_move(self, now_s: float) -> bool:
-        """Listeners here always take what they are sent."""
+        """Clients here always read what they are sent."""
         return True
 
     def slack_s(self, now_s: float) -> float:
@@ -67,7 +67,7 @@ class Take:
         return float("-inf") if self.first_s is None else self.sent_frames * FRAME_S - (now_s - self.first_s)
 
     def advance(self, now_s: float) -> None:
-        """One step has been made; sends the chunk that is due."""
+        """Counts one step, and sends the chunk that is due."""
         self.step += 1
         ready = min(self.step - DELAY_FRAMES, self.frame_count)
         size = FIRST_FRAMES if self.sent_frames == 0 else CHUNK_FRAMES
@@ -88,13 +88,13 @@ class Take:
 
     @property
     def is_done(self) -> bool:
-        """Whether everything was sent."""
+        """True once everything was sent."""
         return self.sent_frames >= self.frame_count
 
 
 @dataclass(slots=True)
 class Replica:
-    """One engine: its rows, its queue, and when its step ends."""
+    """One engine: its running takes, its queue, and the end of its step."""
 
     rows: list[Take] = field(default_factory=list)
     queue: deque[Take] = field(default_factory=deque)
@@ -103,13 +103,13 @@ class Replica:
 
 @torch.inference_mode()
 def measured_law(model: LoadedModel, slots: int, steps: int = 60) -> tuple[StepLaw, dict[str, Any]]:
-    """The step law of the real decoder with 1..slots rows, from interleaved rounds, with a fresh cache of 5 s."""
+    """Step law of the real decoder with 1..slots takes, from interleaved rounds, with a fresh cache of 5 s."""
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
     counts = sorted({1, 2, max(1, slots // 2), slots})
     samples: dict[int, list[float]] = {count: [] for count in counts}
     for _ in range(3):
         for count in counts:
-            voices = [
+            sequences = [
                 TokenSequence(
                     model.decoder,
                     CacheSlot(model.config, conditioning),
@@ -122,21 +122,21 @@ def measured_law(model: LoadedModel, slots: int, steps: int = 60) -> tuple[StepL
             ]
             for step in range(250 + steps):
                 started_s = time.perf_counter()
-                advance(model.decoder, voices)
+                advance(model.decoder, sequences)
                 if step >= 250:
                     samples[count].append(time.perf_counter() - started_s)
     medians = {count: float(np.median(times)) for count, times in samples.items()}
-    row_s, base_s = np.polyfit(list(medians), list(medians.values()), 1)
+    slot_s, base_s = np.polyfit(list(medians), list(medians.values()), 1)
     around = np.concatenate([np.asarray(times) / medians[count] for count, times in samples.items()])
     spread = float(np.clip((np.percentile(around, 84) - np.percentile(around, 16)) / 2, 0.0, 0.5))
-    law = StepLaw(base_s=max(1e-4, float(base_s)), row_s=max(0.0, float(row_s)), spread=spread)
+    law = StepLaw(base_s=max(1e-4, float(base_s)), slot_s=max(0.0, float(slot_s)), spread=spread)
     return law, {"median_ms": {count: round(1e3 * value, 3) for count, value in medians.items()}}
 
 
 def simulate(
     law: StepLaw, *, replicas: int, slots: int, places: int, rate_hz: float, listeners: int, take_s: float, seed: int
 ) -> dict[str, Any]:
-    """So many open-loop arrivals at a fleet; each goes to the replica with the fewest. Returns the run's figures."""
+    """Simulates open-loop arrivals; each goes to the replica with the fewest takes. Returns the run's figures."""
     dice = random.Random(seed)
     fleet = [Replica() for _ in range(replicas)]
     events: list[tuple[float, int, int]] = []  # (when, replica or -1 for an arrival, tie breaker)
@@ -205,13 +205,13 @@ def _figures(
 def measure(
     model: LoadedModel, *, listeners: int, replicas: int = 8, slots: int = 8, places: int = 16, take_s: float = 30.0
 ) -> dict[str, Any]:
-    """The step law of this model on this machine, then so many listeners at 50, 80, 100 and 130 percent of a fleet's capacity.
+    """The step law of this model on this machine, then `listeners` clients at 50, 80, 100 and 130 percent of a fleet's capacity.
 
     A listener plays no faster than real time, but the engine may run ahead: capacity is the engine's, not the ear's.
     """
     law, measured = measured_law(model, slots)
-    # Takes a second that the fleet can make with every slot taken.
-    takes_hz = slots / ((law.base_s + law.row_s * slots) * (take_s / FRAME_S + DELAY_FRAMES))
+    # Takes per second of the fleet with every slot taken.
+    takes_hz = slots / ((law.base_s + law.slot_s * slots) * (take_s / FRAME_S + DELAY_FRAMES))
     capacity_hz = takes_hz * replicas
     runs = {
         f"{share:.0%}": simulate(
@@ -227,7 +227,7 @@ def measure(
         for share in (0.5, 0.8, 1.0, 1.3)
     }
     told = {
-        "law": {"base_ms": 1e3 * law.base_s, "row_ms": 1e3 * law.row_s, "spread": law.spread, **measured},
+        "law": {"base_ms": 1e3 * law.base_s, "row_ms": 1e3 * law.slot_s, "spread": law.spread, **measured},
         "fleet": {"replicas": replicas, "slots": slots, "places": places},
         "capacity_hz": capacity_hz,
         "runs": runs,

@@ -1,4 +1,4 @@
-"""Decoder steps: ours against transformers' `generate`, in company, steered, and against the bare matrix products."""
+"""Decoder steps: ours against transformers' `generate`, alone, of eight takes, steered, and against the bare matrix products."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from resonance_model.loaded_model import LoadedModel
 PROMPT = "calm piano music with drums and bass"
 
 
-def measure(model: LoadedModel, eighth: LoadedModel, shape: str, *, rounds: int, frames: int) -> dict[str, Any]:
+def measure(model: LoadedModel, int8_model: LoadedModel, shape: str, *, rounds: int, frames: int) -> dict[str, Any]:
     """Times `frames` frames (and the delay's steps) of one take in every arm; arms of eight make eight takes.
 
-    `eighth` is the same model in int8.
+    `int8_model` is the same model in int8.
     """
     steps = frames + model.config.codebook_count - 1
     arms: dict[str, Arm] = {
@@ -30,8 +30,8 @@ def measure(model: LoadedModel, eighth: LoadedModel, shape: str, *, rounds: int,
         "ours": lambda: _ours(model, frames, count=1),
         "ours_8": lambda: _ours(model, frames, count=8),
         "ours_8_steered": lambda: _ours(model, frames, count=8, is_steered=True),
-        "ours_int8": lambda: _ours(eighth, frames, count=1),
-        "ours_int8_8": lambda: _ours(eighth, frames, count=8),
+        "ours_int8": lambda: _ours(int8_model, frames, count=1),
+        "ours_int8_8": lambda: _ours(int8_model, frames, count=8),
         "floor": lambda: _floor(model, steps, rows=4),
     }
     timings = interleaved(arms, rounds=rounds)
@@ -61,15 +61,15 @@ def measure(model: LoadedModel, eighth: LoadedModel, shape: str, *, rounds: int,
 
 @torch.inference_mode()
 def generate_by_library(model: LoadedModel, steps: int, **options: Any) -> None:
-    """So many steps of transformers' `generate` for one prompt, on the device where its decoder is; nothing is decoded to sound."""
-    tokens = model.encode_text._tokenizer([PROMPT], return_tensors="pt").to(model.library.decoder.device)  # type: ignore[attr-defined]
+    """Steps of transformers' `generate` for one prompt, on its decoder's device, without decoding to sound."""
+    tokens = model.encode_text.tokenizer([PROMPT], return_tensors="pt").to(model.library.decoder.device)  # type: ignore[attr-defined]
     with without_decoding(model):
         model.library.generate(**tokens, do_sample=True, top_k=250, guidance_scale=3.0, max_new_tokens=steps, **options)
 
 
 @contextmanager
 def without_decoding(model: LoadedModel) -> Iterator[None]:
-    """The library's model without its codec: that has a benchmark of its own."""
+    """Replaces the library's codec, which has a benchmark of its own."""
     codec = model.library.audio_encoder
     decode = codec.decode
     codec.decode = lambda audio_codes, *_args, **_kwargs: _Decoded(torch.zeros(1, 1, 1))
@@ -80,7 +80,7 @@ def without_decoding(model: LoadedModel) -> Iterator[None]:
 
 
 class _Decoded:
-    """Stands where decoded audio would."""
+    """Result of the replaced codec."""
 
     def __init__(self, audio_values: Tensor) -> None:
         self.audio_values = audio_values
@@ -89,21 +89,21 @@ class _Decoded:
 @torch.inference_mode()
 def _ours(model: LoadedModel, frames: int, *, count: int, is_steered: bool = False) -> None:
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
-    config, voices = model.config, []
+    config, sequences = model.config, []
     for seed in range(count):
         steering = torch.randn(config.layer_count, 2, config.hidden_size) * 0.01 if is_steered else None
         sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=250, seed=seed)
         slot = CacheSlot(config, conditioning, steering=steering)
-        voices.append(
+        sequences.append(
             TokenSequence(model.decoder, slot, sampling, frame_count=frames, window_steps=1504, context_frames=750)
         )
-    while not voices[0].is_finished:
-        advance(model.decoder, voices)
+    while not sequences[0].is_finished:
+        advance(model.decoder, sequences)
 
 
 @torch.inference_mode()
 def _floor(model: LoadedModel, steps: int, *, rows: int) -> None:
-    """The matrix products of so many steps and nothing else: no attention, no norms, no sampling."""
+    """The matrix products of `steps` steps alone: no attention, no norms, no sampling."""
     weights = model.decoder.weights
     hidden = torch.randn(rows, model.config.hidden_size)
     inner = torch.randn(rows, model.config.feed_forward_size)

@@ -150,7 +150,7 @@ class Renderer:
             slot.steering = stacked.steering
             if cell.rule != "add":
                 assert stacked.baselines is not None
-                slot.monitor = AdaptiveSteering(stacked.steering, stacked.baselines, is_clamp=cell.rule == "clamp")
+                slot.adaptive = AdaptiveSteering(stacked.steering, stacked.baselines, is_clamp=cell.rule == "clamp")
         defaults = model.description.sampling
         sampling = Sampling(
             guidance_scale=defaults.guidance_scale,
@@ -184,7 +184,7 @@ class Renderer:
             pushes,
             config,
             digest=self._model.description.digest,
-            both_rows=cell.both_rows,
+            both_branches=cell.both_rows,
             is_joint=cell.stacking == "joint",
         )
 

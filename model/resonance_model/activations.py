@@ -1,10 +1,9 @@
-"""Hearing a clip: codec tokens through the decoder at once, under one text, with per-layer statistics."""
+"""Activations of clips and takes: codec tokens through the decoder under one text, with statistics per layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -17,77 +16,31 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.recorder import ActivationRecorder, ActivationStats
 
 NEUTRAL_PROMPT = "music"
-# Clips that go through the model at once. More does not pay on a CPU: docs/decisions/clips-one-by-one.md has the figures.
-BATCH = 1
 
 
 @torch.inference_mode()
 def read_clip(model: LoadedModel, samples: Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
-    """What the layers say of a clip, mono `[samples]` at the model's rate: a teacher-forced pass, nothing is generated."""
+    """Activation statistics of a clip, mono `[samples]` at the model's rate, in a teacher-forced pass."""
     return read_codes(model, model.codec.encode(samples), prompt=prompt)
 
 
 @torch.inference_mode()
-def read_clips(
-    model: LoadedModel, clips: Sequence[Tensor], *, prompt: str = NEUTRAL_PROMPT, batch: int = BATCH
-) -> list[ActivationStats]:
-    """What the layers say of several clips; neighbours of one length go through `batch` at a time.
-
-    With 1 it is exactly what `read_clip` says. With more, sums differ in their last bits (a relative 1e-5 at most, held by a test).
-    """
-    heard: list[ActivationStats] = []
-    for _, run in groupby(clips, len):
-        same = list(run)
-        for start in range(0, len(same), batch):
-            part = same[start : start + batch]
-            if len(part) == 1:
-                heard.append(read_clip(model, part[0], prompt=prompt))
-            else:
-                heard += _hear_together(model, torch.stack(part), prompt)
-    return heard
-
-
-def _hear_together(model: LoadedModel, clips: Tensor, prompt: str) -> list[ActivationStats]:
-    config = model.config
-    codes = model.codec.encode_all(clips).to(model.decoder.device)
-    inputs = [
-        delayed_inputs(
-            each,
-            start_token=config.start_token,
-            step_count=each.shape[1] + config.delay_max,
-            channel_count=config.channel_count,
-        )
-        for each in codes
-    ]
-    listeners = [ActivationRecorder(config.layer_count, config.hidden_size) for _ in inputs]
-    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
-    model.decoder.hear(conditioning, torch.stack(inputs), listeners)
-    return [listener.heard() for listener in listeners]
-
-
-@torch.inference_mode()
 def read_codes(model: LoadedModel, codes: Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
-    """What the layers say of codes `[codebooks, frames]` under the prompt; the conditional row alone."""
-    listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
-    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
-    slot = CacheSlot(model.config, conditioning, listener=listener, row_count=1)
-    steps = codes.shape[1] + model.config.delay_max
-    inputs = delayed_inputs(
-        codes.to(model.decoder.device),
-        start_token=model.config.start_token,
-        step_count=steps,
-        channel_count=model.config.channel_count,
-    )
-    model.decoder.read(slot, inputs)
-    return listener.heard()
+    """Activation statistics of codes `[codebooks, frames]` under the prompt, of the conditional branch alone."""
+    slot, recorder = _open_slot(model, prompt)
+    model.decoder.read(slot, _delay(model, codes.to(model.decoder.device)))
+    return recorder.stats()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderingScore:
-    """What the unsteered model makes of a rendering: its layers' statistics, the mean log-probability (nats) of its tokens under its own
-    prompt, and `ratio`, how much likelier (nats a token) the positive prompts of some pairs make them than the negative ones."""
+    """Judgement of a rendering by the unsteered model.
 
-    heard: ActivationStats
+    `stats` are its layers' statistics and `log_likelihood` the mean log-probability (nats) of its tokens, both under its own prompt.
+    `ratio` is how much likelier (nats a token) the positive prompts of some pairs make the tokens than the negative ones.
+    """
+
+    stats: ActivationStats
     log_likelihood: float
     ratio: float
 
@@ -96,53 +49,46 @@ class RenderingScore:
 def score_rendering(
     model: LoadedModel, samples: Tensor, *, prompt: str, pairs: Sequence[tuple[str, str]] = ()
 ) -> RenderingScore:
-    """Encodes a rendering, mono `[samples]` at the model's rate, once more and reads it under its prompt, and under both prompts of each
-    pair: the model as a judge of its own words (a generative classifier, as in Li et al. 2023, "Your diffusion model is secretly a
-    zero-shot classifier")."""
+    """Encodes a rendering, mono `[samples]` at the model's rate, and reads it under its prompt and under both prompts of each pair.
+
+    The model serves as a generative classifier, as in Li et al. 2023, "Your diffusion model is secretly a zero-shot classifier".
+    """
     codes = model.codec.encode(samples)
-    heard, log_likelihood = score_codes(model, codes, prompt=prompt)
+    stats, log_likelihood = score_codes(model, codes, prompt=prompt)
     ratios = [
         score_codes(model, codes, prompt=more)[1] - score_codes(model, codes, prompt=less)[1] for more, less in pairs
     ]
     ratio = sum(ratios) / len(ratios) if ratios else 0.0
-    return RenderingScore(heard=heard, log_likelihood=log_likelihood, ratio=ratio)
+    return RenderingScore(stats=stats, log_likelihood=log_likelihood, ratio=ratio)
 
 
 @torch.inference_mode()
 def score_codes(model: LoadedModel, codes: Tensor, *, prompt: str) -> tuple[ActivationStats, float]:
-    """What the unsteered model makes of codes `[codebooks, frames]`: its layers' statistics, and the mean log-probability (nats) of the
-    tokens under the prompt and without guidance."""
+    """Activation statistics of codes `[codebooks, frames]`, and the mean log-probability (nats) of the tokens.
+
+    Both are the unsteered model's, under the prompt and without guidance.
+    """
     codes = codes.to(model.decoder.device)
-    listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
-    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
-    slot = CacheSlot(model.config, conditioning, listener=listener, row_count=1)
-    books, frames = codes.shape
-    config = model.config
-    inputs = delayed_inputs(
-        codes,
-        start_token=config.start_token,
-        step_count=frames + config.delay_max,
-        channel_count=config.channel_count,
-    )
-    logits = model.decoder.read(slot, inputs, with_logits=True)
+    slot, recorder = _open_slot(model, prompt)
+    logits = model.decoder.read(slot, _delay(model, codes), with_logits=True)
     assert logits is not None
     scores = logits[0].log_softmax(dim=-1)  # [steps, codebooks, vocabulary]
-    told = [
-        scores[delay : delay + frames, book].gather(1, codes[book][:, None]).mean()
-        for book, delay in enumerate(codebook_delay(book, config.channel_count) for book in range(books))
-    ]
-    return listener.heard(), float(torch.stack(told).mean())
+    means = []
+    for book, tokens in enumerate(codes):
+        delay = codebook_delay(book, model.config.channel_count)
+        means.append(scores[delay : delay + len(tokens), book].gather(1, tokens[:, None]).mean())
+    return recorder.stats(), float(torch.stack(means).mean())
 
 
 @torch.inference_mode()
 def generate_and_read(
     model: LoadedModel, prompts: list[str], *, frame_count: int, seed: int
 ) -> list[tuple[Tensor, ActivationStats]]:
-    """Generates one take per prompt in one batch; returns each take's codes and what its layers said meanwhile."""
-    voices, listeners = [], []
+    """Generates one take per prompt in one batch; returns each take's codes and the activation statistics on the way."""
+    sequences, recorders = [], []
     for index, states in enumerate(model.encode_text(prompts)):
-        listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
-        slot = CacheSlot(model.config, model.decoder.condition([(states, 1.0)]), listener=listener)
+        recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+        slot = CacheSlot(model.config, model.decoder.condition([(states, 1.0)]), recorder=recorder)
         sampling = Sampling(
             guidance_scale=model.description.sampling.guidance_scale,
             temperature=model.description.sampling.temperature,
@@ -150,10 +96,30 @@ def generate_and_read(
             seed=seed + index,
         )
         steps = frame_count + model.config.delay_max
-        voices.append(
+        sequences.append(
             TokenSequence(model.decoder, slot, sampling, frame_count=frame_count, window_steps=steps, context_frames=0)
         )
-        listeners.append(listener)
-    while not voices[0].is_finished:
-        advance(model.decoder, voices)
-    return [(voice.frames(0, frame_count), listener.heard()) for voice, listener in zip(voices, listeners, strict=True)]
+        recorders.append(recorder)
+    while not sequences[0].is_finished:
+        advance(model.decoder, sequences)
+    return [
+        (sequence.frames(0, frame_count), recorder.stats())
+        for sequence, recorder in zip(sequences, recorders, strict=True)
+    ]
+
+
+def _open_slot(model: LoadedModel, prompt: str) -> tuple[CacheSlot, ActivationRecorder]:
+    """A slot with the conditional branch alone, and its recorder."""
+    recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+    conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)])
+    return CacheSlot(model.config, conditioning, recorder=recorder, branch_count=1), recorder
+
+
+def _delay(model: LoadedModel, codes: Tensor) -> Tensor:
+    """Decoder inputs `[codebooks, steps]` of codes `[codebooks, frames]`."""
+    return delayed_inputs(
+        codes,
+        start_token=model.config.start_token,
+        step_count=codes.shape[1] + model.config.delay_max,
+        channel_count=model.config.channel_count,
+    )

@@ -1,4 +1,4 @@
-"""Chroma: which of the twelve pitch classes sounds loudest, frame by frame; what melody checkpoints hear of a tune."""
+"""Chroma: the loudest of the twelve pitch classes, frame by frame. Melody checkpoints are conditioned on it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 CLASS_COUNT = 12
-# A tune may be so long; the checkpoints' own extractor cuts there.
+# Longest melody; the checkpoints' own extractor cuts there.
 MELODY_S_MAX = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChromaPlan:
-    """How a checkpoint's tunes are cut into frames; the values are those of the published MusicGen-Melody."""
+    """Frames of a checkpoint's melodies; the defaults are those of the published MusicGen-Melody."""
 
     sample_rate_hz: int = 32_000
     window_samples: int = 16_384
@@ -25,10 +25,11 @@ class ChromaPlan:
 
 
 class Chroma:
-    """Samples to pitch classes, as AudioCraft's `ChromaExtractor` and transformers' `MusicgenMelodyFeatureExtractor` do it; no torchaudio.
+    """Extractor of pitch classes, without torchaudio.
 
-    The power spectrum of Hann windows (centred, reflected at both ends) is weighed by Ellis' chroma filters, and of each frame the
-    loudest class alone is kept: MusicGen-Melody was trained on that bottleneck (Copet et al. 2023, section 2.3).
+    Its classes equal those of AudioCraft's `ChromaExtractor` and transformers' `MusicgenMelodyFeatureExtractor`.
+    The power spectrum of Hann windows (centred, reflected at both ends) is weighed by Ellis' chroma filters. Only the loudest class of
+    a frame is kept: MusicGen-Melody was trained on that bottleneck (Copet et al. 2023, section 2.3).
     """
 
     def __init__(self, plan: ChromaPlan) -> None:
@@ -53,13 +54,13 @@ class Chroma:
             return_complex=True,
         )
         loudness = self._filters @ (spectrum.abs().square() / self._window.square().sum())
-        # Divided by its loudest class, or by 1e-6 where that is more: so do the libraries, and ties are broken alike.
+        # Divided by the loudest class, or by 1e-6 where that is more, as the libraries do: ties are broken alike.
         loudness = F.normalize(loudness, p=float("inf"), dim=0, eps=1e-6)
         return F.one_hot(loudness.argmax(dim=0), CLASS_COUNT).float()
 
 
 def chroma_filters(*, sample_rate_hz: int, window_samples: int) -> NDArray[np.float64]:
-    """What each frequency gives to each pitch class, `[12, window_samples // 2 + 1]`, C first.
+    """Weights of frequencies in pitch classes, `[12, window_samples // 2 + 1]`, C first.
 
     Ellis 2007 ("Chroma feature analysis and synthesis"), as `librosa.filters.chroma`: each frequency is a Gaussian bump around its class,
     as wide as the distance to the next frequency; columns have length 1, weighed by a Gaussian of two octaves around the fifth.

@@ -1,4 +1,4 @@
-"""What a checkpoint is: the decoder's shape, and the facts that clients and logs are told."""
+"""Configuration of a checkpoint: the decoder's sizes, and the description for clients and logs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from resonance_model.delays import codebook_delay
 
-# The two rows of a slot.
+# The two branches of classifier-free guidance.
 CONDITIONAL, UNCONDITIONAL = 0, 1
-# MusicGen was trained on stretches of 30 s at 50 frames a second.
+# MusicGen was trained on 30 s at 50 frames a second.
 WINDOW_FRAMES = 1500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderConfig:
-    """The sizes of a MusicGen decoder. `vocabulary_size` is one codebook's; its special token has that very number.
+    """Sizes of a MusicGen decoder. `vocabulary_size` is one codebook's; the special token has that very number.
 
-    With two channels the codebooks of left and right take turns.
+    With two channels the codebooks of left and right alternate.
     """
 
     layer_count: int
@@ -36,7 +36,7 @@ class DecoderConfig:
 
     @property
     def window_steps(self) -> int:
-        """Positions of music that a window holds: a trained stretch with its delay, as far as the checkpoint has positions."""
+        """Positions of music in a window: the trained length with its delay, or all positions of a checkpoint that has fewer."""
         return min(WINDOW_FRAMES + self.delay_max + 1, self.position_count_max)
 
     @property
@@ -46,13 +46,13 @@ class DecoderConfig:
 
     @property
     def start_token(self) -> int:
-        """The token before the first frame, and in the delay pattern's empty corners."""
+        """Special token, read before the first frame and in the delay pattern's empty corners."""
         return self.vocabulary_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingDefaults:
-    """How the checkpoint's makers sample it, where a recipe does not say."""
+    """Sampling parameters of the checkpoint's makers, for recipes without their own."""
 
     guidance_scale: float = 3.0
     temperature: float = 1.0
@@ -61,7 +61,7 @@ class SamplingDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDescription:
-    """What is told about a loaded model. `digest` covers every weight; directions belong to exactly one digest."""
+    """Description of a loaded model. `digest` covers every weight; a direction belongs to exactly one digest."""
 
     model_id: str
     digest: str

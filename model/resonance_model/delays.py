@@ -1,6 +1,6 @@
-"""The delay pattern: at step p, codebook k speaks of frame p - delay(k) (MusicGen, Copet et al. 2023, section 2.2).
+"""Delay pattern: the token of codebook k at step p belongs to frame p - delay(k) (MusicGen, Copet et al. 2023, section 2.2).
 
-With one channel delay(k) is k. With two the codebooks of left and right take turns, and each pair shares a delay (section 2.4).
+With one channel delay(k) is k. With two the codebooks of left and right alternate, and each pair shares a delay (section 2.4).
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ def codebook_delay(codebook: int, channel_count: int) -> int:
 
 
 def count_steps(frame_count: int, codebook_count: int, channel_count: int = 1) -> int:
-    """Decoder steps that make so many whole frames: the last codebook ends its delay later than the first."""
+    """Decoder steps for so many whole frames: the last codebook ends its delay later than the first."""
     return frame_count + codebook_delay(codebook_count - 1, channel_count)
 
 
 def delayed_inputs(codes: Tensor, *, start_token: int, step_count: int, channel_count: int = 1) -> Tensor:
-    """What the decoder reads at steps 0..step_count-1 when `codes` is what was said so far.
+    """Decoder inputs of steps 0..step_count-1 after the tokens `codes`.
 
     Args:
         codes: `[codebooks, frames]`, integer.
         start_token: fills the corners before a codebook's first frame and after its last.
         step_count: number of steps, counted from the step that reads only start tokens.
-        channel_count: channels whose codebooks take turns.
+        channel_count: channels whose codebooks alternate.
 
     Returns:
         `[codebooks, step_count]`: codebook k at step p is frame p - 1 - delay(k).
@@ -38,9 +38,3 @@ def delayed_inputs(codes: Tensor, *, start_token: int, step_count: int, channel_
         count = max(0, min(frame_count, step_count - first))
         inputs[codebook, first : first + count] = codes[codebook, :count]
     return inputs
-
-
-def undelayed(steps: Tensor, *, frame_count: int, channel_count: int = 1) -> Tensor:
-    """The frames said in `steps` `[codebooks, steps]`, where column p is the output of step p: `[codebooks, frames]`."""
-    delays = [codebook_delay(codebook, channel_count) for codebook in range(steps.shape[0])]
-    return torch.stack([row[delay : delay + frame_count] for row, delay in zip(steps, delays, strict=True)])

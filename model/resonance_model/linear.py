@@ -1,4 +1,4 @@
-"""Matrix products in the precisions that we serve: exact floats, and int8 with one activation scale per row."""
+"""Linear layers without bias in the served precisions: floats, and int8 with one activation scale per row."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Below four rows the CPU's float products add up in another order. With at least four, a row's result is the same bits whatever
-# the other rows are and however many: measured for every shape of the benchmark, held by test_products.py and test_decoder.py.
+# Below four rows the CPU's float products add up in another order. With at least four, a row's result is the same bits whatever the
+# other rows are and however many: measured for every shape of the benchmark, held by test_linear.py and test_decoder.py.
 ROWS_MIN = 4
-# From this many weights on, reading them takes longer than oneDNN's 20 microseconds of preparation.
+# With more weights than this, reading them takes longer than oneDNN's 20 microseconds of preparation.
 _PACKED_MIN = 500_000
 
 
 class Linear(Protocol):
-    """`[..., in]` to `[..., out]` by a fixed matrix."""
+    """Linear layer without bias: `[..., in]` to `[..., out]`."""
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """The product with each row."""
+        """The matrix applied to each row."""
         ...
 
 
 class FloatLinear:
-    """The product in the matrix's own type; `weight` is `[out, in]`."""
+    """Linear layer in the matrix's own type, by torch's kernels; `weight` is `[out, in]`."""
 
     def __init__(self, weight: Tensor) -> None:
         self._weight = weight
@@ -38,7 +38,7 @@ class FloatLinear:
 
 
 class PackedLinear:
-    """The same by oneDNN, over a matrix that is laid out once: for a few rows 1.3 to 2.5 times faster than `F.linear` (measured)."""
+    """Linear layer by oneDNN over a matrix packed once: for a few rows 1.3 to 2.5 times faster than `F.linear` (measured)."""
 
     def __init__(self, weight: Tensor) -> None:
         self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS_MIN)
@@ -51,24 +51,24 @@ class PackedLinear:
 
 
 def _at_least_four(rows: Tensor) -> Tensor:
-    """`[n, in]` with rows of zeros below where n is under ROWS_MIN; the very same tensor otherwise."""
+    """`[n, in]` padded with rows of zeros up to ROWS_MIN; the same tensor where n is large enough."""
     missing = ROWS_MIN - rows.shape[0]
     return F.pad(rows, (0, 0, 0, missing)) if missing > 0 and rows.dim() == 2 else rows
 
 
 class Int8Linear:
-    """The product in 8-bit integers: symmetric, one scale per output of the matrix and one per row of activations.
+    """Linear layer in 8-bit integers: symmetric, one scale per output of the matrix and one per row of activations.
 
-    One activation scale for the whole batch, as in the usual dynamic quantisation, would let a row's neighbours change its
-    result. With a scale per row, and integer sums, which are exact in any order, a row's result is the same bits in any
-    company - and with either of the two kernels below.
+    One activation scale for the whole batch, as in the usual dynamic quantisation, would let other rows change a row's result. With a
+    scale per row, and integer sums, which are exact in any order, a row's result is the same bits beside any other rows, and with
+    either of the two kernels below.
     """
 
     def __init__(self, weight: Tensor) -> None:
         scale = weight.abs().amax(dim=1).clamp_min(1e-8) / 127.0
         quantised = (weight / scale[:, None]).round().to(torch.int8)
-        self._is_packed = weight.device.type == "cpu" and weight.numel() >= _PACKED_MIN and _is_packing_exact()
-        self._sums = _packed(quantised) if self._is_packed else _plain(quantised)
+        self._is_packed = weight.device.type == "cpu" and weight.numel() >= _PACKED_MIN and is_int8_packing_exact()
+        self._sums = onednn_int8_product(quantised) if self._is_packed else torch_int8_product(quantised)
         self._scale = scale.float() / 127.0
         self._zero = torch.zeros((), device=weight.device)
 
@@ -82,16 +82,16 @@ class Int8Linear:
         return products if padded is rows else products[: rows.shape[0]]
 
 
-def _plain(quantised: Tensor) -> Callable[[Tensor], Tensor]:
-    """Integer sums by torch's own product; the least overhead for small matrices. Takes whole numbers in floats."""
+def torch_int8_product(quantised: Tensor) -> Callable[[Tensor], Tensor]:
+    """Integer product by torch, with the least overhead for small matrices. Its argument holds whole numbers as floats."""
     by_columns = quantised.T.contiguous()
     return lambda rows: torch._int_mm(rows.to(torch.int8), by_columns)
 
 
-def _packed(quantised: Tensor) -> Callable[[Tensor], Tensor]:
-    """Integer sums by oneDNN over a matrix packed once: about half the time where reading the weights is what takes it.
+def onednn_int8_product(quantised: Tensor) -> Callable[[Tensor], Tensor]:
+    """Integer product by oneDNN over a matrix packed once: about half the time where reading the weights takes most of it.
 
-    oneDNN multiplies unsigned rows, so the rows are moved by 128 and told to have their zero there.
+    oneDNN multiplies unsigned rows: the rows are shifted by 128, which is passed as their zero point.
     """
     packed = torch.ops.onednn.qlinear_prepack(quantised, None)
     ones = torch.ones(len(quantised))
@@ -109,23 +109,23 @@ def _packed(quantised: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 @functools.cache
-def _is_packing_exact() -> bool:
-    """Whether oneDNN's sums are there and exact on this processor: without 8-bit dot products its 16-bit ones saturate."""
+def is_int8_packing_exact() -> bool:
+    """True where oneDNN's integer product exists and is exact. On processors without 8-bit dot products its 16-bit sums saturate."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randint(-127, 128, (4, 256), generator=generator).float()
     rows[0] = 127.0
     matrix = torch.randint(-127, 128, (64, 256), generator=generator).to(torch.int8)
     matrix[0], matrix[1] = 127, -127
     try:
-        found = _packed(matrix)(rows.clone())
+        found = onednn_int8_product(matrix)(rows.clone())
     except (AttributeError, RuntimeError, NotImplementedError):
         return False
     return torch.equal(found.double(), rows.double() @ matrix.double().T)
 
 
 @functools.cache
-def is_layout_known(dtype: torch.dtype) -> bool:
-    """Whether this torch has oneDNN's product over a matrix laid out beforehand, and it is right and the same for a row in any company."""
+def is_packing_supported(dtype: torch.dtype) -> bool:
+    """True where this torch has oneDNN's product over a packed matrix, and it is right and the same for a row beside any other rows."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(24, 256, generator=generator).to(dtype)
     weight = torch.randn(64, 256, generator=generator).to(dtype)
@@ -139,18 +139,18 @@ def is_layout_known(dtype: torch.dtype) -> bool:
 
 
 def build_linear(weight: Tensor, precision: str) -> Linear:
-    """The matrix as a product in `fp32`, `bf16`, `fp16` or, on a CPU, `int8`."""
+    """Linear layer of a matrix `[out, in]` in `fp32`, `bf16`, `fp16` or, on a CPU, `int8`."""
     if precision == "int8":
         return Int8Linear(weight.float())
     return build_float_linear(weight.to(DTYPES[precision]).contiguous())
 
 
 def build_float_linear(weight: Tensor) -> Linear:
-    """The matrix `[out, in]` as a product in its own type, by the fastest kernel that keeps a row's bits in any company."""
-    if weight.device.type == "cpu" and is_layout_known(weight.dtype):
+    """Linear layer of a matrix `[out, in]` in its own type, by the fastest kernel that keeps a row's bits beside any other rows."""
+    if weight.device.type == "cpu" and is_packing_supported(weight.dtype):
         return PackedLinear(weight)
     return FloatLinear(weight)
 
 
-# The type of everything besides the products: caches, norms, residuals.
+# Type of everything but the matrix products: caches, norms, residuals.
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}

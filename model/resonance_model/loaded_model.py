@@ -1,4 +1,4 @@
-"""One loaded model: facts, decoder, text encoder, codec - whatever library the checkpoint came through."""
+"""Loaded model: description, decoder, text encoder and codec, independent of the library that read the checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from resonance_model.text_encoder import EncodeText
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChromaExtractor:
-    """What a melody checkpoint hears of a tune: `classes` makes `[frames, 12]` of mono samples `[samples]` at `sample_rate_hz`."""
+    """Melody conditioning of a checkpoint: `classes` makes `[frames, 12]` of mono samples `[samples]` at `sample_rate_hz`."""
 
     sample_rate_hz: int
     classes: Callable[[Tensor], Tensor]
@@ -27,9 +27,9 @@ class ChromaExtractor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """Everything that listening and generating need. `library` is the library's own model, kept where a test asks for it.
+    """Everything that extraction and generation need. `library` is the library's own model, kept where a test asks for it.
 
-    `melody_chroma` is None for checkpoints that follow no tune.
+    `melody_chroma` is None for checkpoints without melody conditioning.
     """
 
     description: ModelDescription
@@ -42,7 +42,7 @@ class LoadedModel:
 
 
 def digest_of_state(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> str:
-    """Hexadecimal SHA-256 over names, shapes, types and bytes of all tensors, and the configuration, in sorted order."""
+    """SHA-256, hexadecimal, over names, shapes, types and bytes of all tensors, and the configuration, in sorted order."""
     digest = hashlib.sha256(json.dumps(configuration, sort_keys=True, default=str).encode())
     for name in sorted(state):
         tensor = state[name].detach().to("cpu").contiguous()

@@ -1,4 +1,4 @@
-"""What clients are told about the loaded model."""
+"""ModelInfo and AudioFormat messages of the loaded model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from resonance_model.loaded_model import LoadedModel
 
 
 def to_model_info(model: LoadedModel, settings: Settings) -> generate_pb2.ModelInfo:
-    """The model's facts, shape and capabilities, and this deployment's limits."""
+    """Description, sizes and capabilities of the model, and limits of this deployment."""
     description, config = model.description, model.config
     return generate_pb2.ModelInfo(
         model_id=description.model_id,
@@ -34,7 +34,7 @@ def to_model_info(model: LoadedModel, settings: Settings) -> generate_pb2.ModelI
 
 
 def to_audio_format(info: generate_pb2.ModelInfo) -> audio_pb2.AudioFormat:
-    """The format of every take of the model."""
+    """Audio format of every take of the model."""
     return audio_pb2.AudioFormat(
         sample_rate_hz=info.sample_rate_hz,
         channel_count=2 if info.capabilities.stereo else 1,

@@ -1,4 +1,4 @@
-"""Words to encoder states: the library's own text encoder behind one small interface."""
+"""Text encoder: the library's own tokenizer and T5 behind one small interface."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import torch
 from torch import Tensor
 
 TOKENS_MAX = 512
-# An encoder's view of one text: `[tokens, text_size]`, without padding.
+# Encoder states of each text, `[tokens, text_size]`, without padding.
 EncodeText = Callable[[Sequence[str]], list[Tensor]]
 
 
 class T5Text:
-    """A tokenizer and an encoder of transformers. Texts are encoded one by one, so that padding can never leak."""
+    """Tokenizer and encoder of transformers. Texts are encoded one by one, so that no padding reaches the states."""
 
     def __init__(self, tokenizer: Any, encoder: Any) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._encoder = encoder
 
     @torch.inference_mode()
     def __call__(self, texts: Sequence[str]) -> list[Tensor]:
-        """States `[tokens, text_size]` of each text; a text longer than TOKENS_MAX tokens is cut there."""
+        """Encoder states `[tokens, text_size]` of each text; a text longer than TOKENS_MAX tokens is cut there."""
         return [self._encode(text) for text in texts]
 
     def _encode(self, text: str) -> Tensor:
-        tokens = self._tokenizer([text], return_tensors="pt", truncation=True, max_length=TOKENS_MAX)
+        tokens = self.tokenizer([text], return_tensors="pt", truncation=True, max_length=TOKENS_MAX)
         device, mask = self._encoder.device, tokens.get("attention_mask")
         states = self._encoder(
             input_ids=tokens["input_ids"].to(device), attention_mask=None if mask is None else mask.to(device)

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 from support.gates import (  # noqa: E402
     MOMENTS,
-    ROWS,
-    Wish,
+    SLOT_COUNTS,
+    TakeSpec,
     check_bits_in_company,
     check_streamed_audio,
     check_strength_zero_and_resuming,
@@ -35,7 +35,7 @@ from resonance_model.activations import read_codes  # noqa: E402
 from resonance_model.chroma import Chroma, ChromaPlan  # noqa: E402
 from resonance_model.delays import count_steps, delayed_inputs  # noqa: E402
 from resonance_model.loaded_model import LoadedModel  # noqa: E402
-from resonance_model.loaders.audiocraft import decoder_layers, take_apart  # noqa: E402
+from resonance_model.loaders.audiocraft import decoder_layers, to_loaded_model  # noqa: E402
 from resonance_model.steering.recorder import ActivationRecorder, forward_hooks  # noqa: E402
 
 PROMPT = "calm piano music"
@@ -58,7 +58,7 @@ def tiny_library(*, lstm: int = 2, channel_count: int = 1, is_melody: bool = Fal
     }
     fused: dict[str, list[str]] = {"cross": ["description"], "prepend": [], "sum": [], "input_interpolate": []}
     if is_melody:
-        conditioners["self_wav"] = tiny_tune()
+        conditioners["self_wav"] = build_melody_conditioner()
         fused |= {"cross": [], "prepend": ["self_wav", "description"]}
     lm = LMModel(
         DelayedPatternProvider(n_q=books, delays=[book // channel_count for book in range(books)]),
@@ -104,7 +104,7 @@ def tiny_library(*, lstm: int = 2, channel_count: int = 1, is_melody: bool = Fal
 
 
 class Separator(torch.nn.Module):
-    """What Demucs' `apply_model` asks of a model: slow changes are drums and bass, the rest is half song, half others."""
+    """Separator with the interface of Demucs' `apply_model`: slow changes are drums and bass, the rest is half song, half others."""
 
     sources = ("drums", "bass", "other", "vocals")
     samplerate, audio_channels, segment = 22_050, 2, 1.0
@@ -121,8 +121,8 @@ class Separator(torch.nn.Module):
         return torch.stack([low, low, (mix - low) / 2, (mix - low) / 2], dim=1)
 
 
-def tiny_tune() -> Any:
-    """AudioCraft's own melody conditioner; in the place of `htdemucs`, which must be downloaded, is a separator that knows one filter."""
+def build_melody_conditioner() -> Any:
+    """AudioCraft's own melody conditioner, with a separator of one filter in place of `htdemucs`, which must be downloaded."""
     from audiocraft.modules.conditioners import ChromaStemConditioner
     from demucs import pretrained
 
@@ -154,53 +154,53 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module", params=list(KINDS))
 def model(request: pytest.FixtureRequest) -> LoadedModel:
-    return take_apart(tiny_library(**KINDS[request.param]), "tiny", Settings(), keep_library=True)
+    return to_loaded_model(tiny_library(**KINDS[request.param]), "tiny", Settings(), keep_library=True)
 
 
 @pytest.fixture(scope="module")
 def library_codes(model: LoadedModel) -> Any:
-    """What AudioCraft's own `generate` says to a wish, asked once."""
+    """Codes of AudioCraft's own `generate` for a take, computed once."""
     known: dict[str, Tensor] = {}
 
-    def ask(model: LoadedModel, wish: Wish) -> Tensor:
-        if wish.prompt not in known:
-            known[wish.prompt] = generated(model, wish)
-        return known[wish.prompt]
+    def ask(model: LoadedModel, spec: TakeSpec) -> Tensor:
+        if spec.prompt not in known:
+            known[spec.prompt] = generated(model, spec)
+        return known[spec.prompt]
 
     return ask
 
 
-def generated(model: LoadedModel, wish: Wish) -> Tensor:
-    """Codes `[codebooks, frames]`, greedily, with guidance 3. A wish's pitch classes stand for what the conditioner hears of a sound."""
+def generated(model: LoadedModel, spec: TakeSpec) -> Tensor:
+    """Codes `[codebooks, frames]`, greedily, with guidance 3; the take's pitch classes replace the conditioner's."""
     lm = model.library.lm
     with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
-        if wish.melody is not None:
-            tune = lm.condition_provider.conditioners["self_wav"]
+        if spec.melody is not None:
+            conditioner = lm.condition_provider.conditioners["self_wav"]
             silence = torch.zeros(2048, 12)
             silence[:, 0] = 1.0
-            classes = torch.stack([wish.melody, silence[: len(wish.melody)]])
-            patch.setattr(tune, "_compute_wav_embedding", lambda _wav, _rate: classes)
+            classes = torch.stack([spec.melody, silence[: len(spec.melody)]])
+            patch.setattr(conditioner, "_compute_wav_embedding", lambda _wav, _rate: classes)
         attributes, _ = model.library._prepare_tokens_and_attributes(
-            [wish.prompt], None, None if wish.melody is None else [torch.ones(1, 16_000)]
+            [spec.prompt], None, None if spec.melody is None else [torch.ones(1, 16_000)]
         )
         codes: Tensor = lm.generate(
-            None, attributes, num_samples=1, max_gen_len=wish.frame_count, use_sampling=False, cfg_coef=3.0
+            None, attributes, num_samples=1, max_gen_len=spec.frame_count, use_sampling=False, cfg_coef=3.0
         )
     return codes[0]
 
 
-@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("slot_count", SLOT_COUNTS)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_tokens_in_company_are_those_alone_and_audiocrafts(
-    model: LoadedModel, rows: int, moment: str, library_codes: Any
+    model: LoadedModel, slot_count: int, moment: str, library_codes: Any
 ) -> None:
-    check_tokens_in_company(model, rows, moment, library_codes)
+    check_tokens_in_company(model, slot_count, moment, library_codes)
 
 
-@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("slot_count", SLOT_COUNTS)
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_company_changes_no_bit(model: LoadedModel, rows: int, moment: str) -> None:
-    check_bits_in_company(model, rows, moment)
+def test_company_changes_no_bit(model: LoadedModel, slot_count: int, moment: str) -> None:
+    check_bits_in_company(model, slot_count, moment)
 
 
 def test_streaming_equals_audiocrafts_own_decoding(model: LoadedModel) -> None:
@@ -226,29 +226,29 @@ def a_sound() -> Tensor:
     return (torch.sin(phase) + 0.3 * torch.sin(2 * phase)) * 0.4 + noise
 
 
-def test_a_sound_gives_the_tune_and_the_tokens_that_it_gives_audiocraft(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From samples through Demucs and chroma to tokens; only Demucs' random shift is kept out."""
+def test_a_sound_gives_audiocrafts_pitch_classes_and_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From samples through Demucs and chroma to tokens; only Demucs' random shift is fixed."""
     from demucs import apply
 
     monkeypatch.setattr(apply, "apply_model", partial(apply.apply_model, shifts=0))
-    model = take_apart(tiny_library(is_melody=True), "tiny", Settings(), keep_library=True)
+    model = to_loaded_model(tiny_library(is_melody=True), "tiny", Settings(), keep_library=True)
     sound, library = a_sound(), model.library
     assert model.melody_chroma is not None
-    tune = library.lm.condition_provider.conditioners["self_wav"]
+    conditioner = library.lm.condition_provider.conditioners["self_wav"]
     with torch.inference_mode():
-        theirs = tune._compute_wav_embedding(sound[None, None], 16_000)[0]
+        theirs = conditioner._compute_wav_embedding(sound[None, None], 16_000)[0]
         attributes, _ = library._prepare_tokens_and_attributes([PROMPT], None, [sound[None]])
         codes = library.lm.generate(None, attributes, max_gen_len=20, use_sampling=False, cfg_coef=3.0)[0]
     ours = model.melody_chroma.classes(sound)
     assert torch.equal(ours, theirs)
-    assert ours.argmax(1).unique().numel() > 2, "a tune, not one note"
+    assert ours.argmax(1).unique().numel() > 2, "several notes"
     assert torch.equal(codes_alone(model, PROMPT, frame_count=20, melody=ours), codes)
     assert not torch.equal(codes_alone(model, PROMPT, frame_count=20), codes)
 
 
 @pytest.mark.parametrize("sample_count", [100, 9_000, 16_384, 48_000])
 def test_our_chroma_is_transformers_and_audiocrafts(sample_count: int) -> None:
-    """The one place where torchaudio is at hand, and with it both libraries' extractors."""
+    """Both libraries' extractors need torchaudio, which this lane has."""
     from audiocraft.modules.chroma import ChromaExtractor
     from transformers import MusicgenMelodyFeatureExtractor
 
@@ -261,36 +261,36 @@ def test_our_chroma_is_transformers_and_audiocrafts(sample_count: int) -> None:
     assert torch.equal(ours, ChromaExtractor(32_000, radix2_exp=12, argmax=True)(sound[None])[0])
 
 
-def test_our_pass_hears_what_hooks_on_lm_transformer_layers_hear(model: LoadedModel) -> None:
+def test_our_pass_records_what_hooks_on_lm_transformer_layers_record(model: LoadedModel) -> None:
     from audiocraft.modules.conditioners import ConditioningAttributes, WavCondition
 
     lm, books = model.library.lm, model.config.codebook_count
     codes = torch.randint(0, 64, (books, 40))
     channels = model.config.channel_count
-    listener = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+    recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
     inputs = delayed_inputs(codes, start_token=64, step_count=count_steps(40, books, channels), channel_count=channels)
     attributes = [ConditioningAttributes(text={"description": PROMPT})]
     attributes[0].wav["self_wav"] = WavCondition(torch.zeros(1, 1, 1), torch.tensor([0]), [16_000], [None])
     conditioning = model.decoder.condition([(model.encode_text([PROMPT])[0], 1.0)])
-    hooks = forward_hooks(decoder_layers(model.library), listener, first_position=conditioning.prefix_count)
+    hooks = forward_hooks(decoder_layers(model.library), recorder, first_position=conditioning.prefix_count)
     with torch.inference_mode(), hooks:
         conditions = lm.condition_provider(lm.condition_provider.tokenize(attributes))
         lm(inputs[None], [], conditions)
-    ours, theirs = read_codes(model, codes, prompt=PROMPT), listener.heard()
+    ours, theirs = read_codes(model, codes, prompt=PROMPT), recorder.stats()
     torch.testing.assert_close(ours.mean, theirs.mean, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(ours.variance, theirs.variance, atol=1e-4, rtol=1e-3)
 
 
 def test_the_debug_model_generates_with_hooks_and_is_refused_with_its_reasons() -> None:
-    """AudioCraft's `debug` normalises after its products, as no published checkpoint does: we say so instead of playing wrongly."""
+    """AudioCraft's `debug` normalises after its products, as no published checkpoint does."""
     from audiocraft.models import MusicGen
 
     library = MusicGen.get_pretrained("debug", device="cpu")
     library.set_generation_params(duration=1.0, use_sampling=False)
-    listener = ActivationRecorder(2, 16)
-    with forward_hooks(decoder_layers(library), listener):
+    recorder = ActivationRecorder(2, 16)
+    with forward_hooks(decoder_layers(library), recorder):
         sound = library.generate(["drums"])
     assert sound.shape[-1] > 0
-    assert listener.heard().count > 10
+    assert recorder.stats().count > 10
     with pytest.raises(Unsupported, match="normalises after"):
-        take_apart(library, "debug", Settings())
+        to_loaded_model(library, "debug", Settings())

@@ -1,4 +1,4 @@
-"""The embedded model is the one that was shipped: a fixed prompt gives fixed tokens, in its own words and through our decoder."""
+"""Golden tokens of the embedded model, and the digests of what is shipped with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_golden_prompt_gives_the_golden_tokens(embedded: LoadedModel) -> Non
     expected = torch.tensor(GOLDEN["codes"])
     conditioning = embedded.decoder.condition([(embedded.encode_text([GOLDEN["prompt"]])[0], 1.0)])
     sampling = Sampling(guidance_scale=GOLDEN["guidance_scale"], temperature=0.0, top_k=0, seed=0)
-    voice = TokenSequence(
+    sequence = TokenSequence(
         embedded.decoder,
         CacheSlot(embedded.config, conditioning),
         sampling,
@@ -39,11 +39,11 @@ def test_the_golden_prompt_gives_the_golden_tokens(embedded: LoadedModel) -> Non
         window_steps=1504,
         context_frames=750,
     )
-    run(embedded, [voice])
-    said = voice.frames(0, expected.shape[1])
-    # Greedy tokens of a trained model are far apart, but another processor adds in another order: a rare tie may fall otherwise.
-    assert (said == expected).float().mean() > 0.95
-    assert torch.equal(said[:, :8], expected[:, :8])
+    run(embedded, [sequence])
+    codes = sequence.frames(0, expected.shape[1])
+    # Greedy tokens of a trained model are far apart, but another processor adds in another order: a rare tie may differ.
+    assert (codes == expected).float().mean() > 0.95
+    assert torch.equal(codes[:, :8], expected[:, :8])
 
 
 def test_a_damaged_weights_file_is_refused(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_an_installation_without_weights_says_what_to_do(tmp_path: Path, monkeyp
     with pytest.raises(NotFound, match=r"make model.*RESONANCE_MODEL") as refusal:
         load_model(Settings(data_dir=tmp_path / "data"))
     assert refusal.value.reason == "NO_WEIGHTS"
-    assert not (tmp_path / "data").exists(), "nothing is made up in their place"
+    assert not (tmp_path / "data").exists(), "no other weights are made in their place"
 
 
 def test_the_weights_fit_in_the_package() -> None:

@@ -1,4 +1,4 @@
-"""Makes MusicGen checkpoints with random weights, in transformers' layout: large ones to be timed, tiny ones for the tests."""
+"""MusicGen checkpoints with random weights in transformers' layout: large ones for benchmarks, tiny ones for tests."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _WORDS = [
     "melody",
     "chords",
     "groove",
-    "calibration_jobing",
+    "studying",
     "sleep",
     "dance",
 ]
@@ -79,7 +79,7 @@ _WORDS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointPlan:
-    """The sizes and the seed of a random checkpoint."""
+    """Sizes and seed of a random checkpoint."""
 
     name: str
     hidden_size: int = 192
@@ -117,18 +117,18 @@ TINY_STEREO = replace(TINY, name="tiny-stereo-1", channel_count=2)
 
 
 def make_checkpoint(folder: Path, plan: CheckpointPlan) -> Path:
-    """Writes a checkpoint in transformers' layout; the same plan gives the same weights. Appears whole or not at all."""
+    """Writes a checkpoint in transformers' layout, atomically; the same plan gives the same weights."""
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     with torch.random.fork_rng():
         torch.manual_seed(plan.seed)
-        model = _model_of(plan)
+        model = _build_model(plan)
         _fill_codec(model.audio_encoder)
     model.save_pretrained(partial)
     _tokenizer().save_pretrained(partial)
     if plan.melody_frames:
-        (partial / "preprocessor_config.json").write_text(json.dumps(_extractor_of(plan), indent=2))
+        (partial / "preprocessor_config.json").write_text(json.dumps(_extractor_config(plan), indent=2))
     card = {
         "weights_license": "Apache-2.0",
         "training_data": "none: the weights are random numbers",
@@ -140,7 +140,7 @@ def make_checkpoint(folder: Path, plan: CheckpointPlan) -> Path:
     return folder
 
 
-def _model_of(plan: CheckpointPlan) -> Any:
+def _build_model(plan: CheckpointPlan) -> Any:
     from transformers import (
         EncodecConfig,
         GenerationConfig,
@@ -209,8 +209,8 @@ def _model_of(plan: CheckpointPlan) -> Any:
     return model.eval()
 
 
-def _extractor_of(plan: CheckpointPlan) -> dict[str, Any]:
-    """How tunes are cut into frames: the published proportions at the plan's rate."""
+def _extractor_config(plan: CheckpointPlan) -> dict[str, Any]:
+    """Feature extractor of melodies: the published proportions at the plan's rate."""
     return {
         "feature_extractor_type": "MusicgenMelodyFeatureExtractor",
         "sampling_rate": plan.sample_rate_hz,
@@ -222,7 +222,7 @@ def _extractor_of(plan: CheckpointPlan) -> dict[str, Any]:
 
 
 def _fill_codec(codec: Any) -> None:
-    """Codebooks are zero until filled, and a random decoder is nearly silent: give both a sensible size."""
+    """Fills the codebooks, which are zero, and scales the random decoder, which is nearly silent."""
     for index, layer in enumerate(codec.quantizer.layers):
         book = layer.codebook
         book.embed.copy_(torch.randn_like(book.embed) * 0.7**index)

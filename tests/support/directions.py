@@ -1,4 +1,4 @@
-"""Tastes and concepts in a store, of directions that are all ones: what acts can be read off the steering."""
+"""Tastes and concepts in a store, of directions that are all ones, so that the steering shows which ones act."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fake CUDA tensors in a torch that was built without CUDA: they know shape, type and device, hold nothing, and refuse to mix devices."""
+"""Fake CUDA tensors in a torch without CUDA: they know shape, type and device, hold no numbers, and refuse to mix devices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fake_cuda() -> Iterator[None]:
 
 
 class _WithoutGuards(TorchFunctionMode):
-    """The few methods that first switch to the device, which is not there, by the operators that they stand for."""
+    """Replaces the methods that first switch to the device, which does not exist, by their operators."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -38,13 +38,13 @@ class _WithoutGuards(TorchFunctionMode):
         if func is Tensor.to:
             return _moved(args[0], *args[1:], **kwargs)
         if func in (Tensor.cpu, Tensor.float, Tensor.double, Tensor.long):
-            return _moved(args[0], _MEANT[func])
+            return _moved(args[0], _TARGETS[func])
         if func in (torch.conv1d, torch.conv_transpose1d):
             return _convolved(func, *args, **kwargs)
         return func(*args, **kwargs)
 
 
-_MEANT: dict[Any, Any] = {
+_TARGETS: dict[Any, Any] = {
     Tensor.cpu: torch.device("cpu"),
     Tensor.float: torch.float32,
     Tensor.double: torch.float64,
@@ -52,23 +52,23 @@ _MEANT: dict[Any, Any] = {
 }
 
 
-def _moved(tensor: Tensor, *meant: Any, **_: Any) -> Tensor:
+def _moved(tensor: Tensor, *targets: Any, **_: Any) -> Tensor:
     """`Tensor.to`, for devices, types and tensors that have them."""
     device, dtype = tensor.device, tensor.dtype
-    for one in meant:
+    for one in targets:
         if isinstance(one, Tensor):
             device, dtype = one.device, one.dtype
         elif isinstance(one, torch.dtype):
             dtype = one
         elif isinstance(one, (str, torch.device)):
             device = torch.device(one)
-    is_there = device.type == tensor.device.type and dtype == tensor.dtype
-    moved: Tensor = tensor if is_there else aten._to_copy(tensor, device=device, dtype=dtype)
+    is_unchanged = device.type == tensor.device.type and dtype == tensor.dtype
+    moved: Tensor = tensor if is_unchanged else aten._to_copy(tensor, device=device, dtype=dtype)
     return moved
 
 
 def _convolved(func: Any, *args: Any, **kwargs: Any) -> Tensor:
-    """A convolution's shape, found beside the device: torch asks that device which kernel it would take."""
+    """A convolution's shape, computed with CPU tensors: torch would ask the device for a kernel."""
     tensors = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
     assert len({tensor.device for tensor in tensors}) == 1, "a convolution mixes devices"
 
@@ -80,7 +80,7 @@ def _convolved(func: Any, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def _copied(target: Tensor, source: Tensor) -> Tensor:
-    """`Tensor.copy_` as far as it shows: shapes that fit, and the way from device to device."""
+    """`Tensor.copy_` for fake tensors: checks shapes and moves between devices."""
     aten.expand(_moved(source, target.device), list(target.shape))
     written: Tensor = aten.zero_(target)
     return written
@@ -89,9 +89,9 @@ def _copied(target: Tensor, source: Tensor) -> Tensor:
 def _taken(tensor: Tensor, index: Any) -> Tensor:
     parts = list(index) if isinstance(index, tuple) else [index]
     if Ellipsis in [part for part in parts if not isinstance(part, Tensor)]:
-        place = next(place for place, part in enumerate(parts) if part is Ellipsis)
+        position = next(position for position, part in enumerate(parts) if part is Ellipsis)
         named = sum(part is not None for part in parts) - 1
-        parts[place : place + 1] = [slice(None)] * (tensor.dim() - named)
+        parts[position : position + 1] = [slice(None)] * (tensor.dim() - named)
     dimension = 0
     for part in parts:
         if part is None:

@@ -1,4 +1,4 @@
-"""A tiny real decoder with a known direction planted in it: words write it at one layer, and the output reads it."""
+"""A tiny real decoder with a known direction: the text adds it at one layer, and the heads read it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READ = 3.0
 
 @dataclass(frozen=True)
 class Planted:
-    """The model, and what is hidden in it: a unit vector `[hidden]`."""
+    """The model, and its planted unit vector `[hidden]`."""
 
     model: LoadedModel
     truth: Tensor
@@ -61,14 +61,14 @@ def plant(tiny: LoadedModel, seed: int = 11) -> Planted:
     def encode(texts: Sequence[str]) -> list[Tensor]:
         return [_states(text, weights.text_weight.shape[1]) for text in texts]
 
-    facts = replace(tiny.description, digest="9" * 64)
+    description = replace(tiny.description, digest="9" * 64)
     return Planted(
         model=replace(
             tiny,
-            description=facts,
+            description=description,
             decoder=Decoder(planted, tiny.config),
             encode_text=encode,
-            codec=ToneCodec(facts.hop_samples, config.codebook_count),
+            codec=ToneCodec(description.hop_samples, config.codebook_count),
             library=None,
         ),
         truth=truth,
@@ -76,7 +76,7 @@ def plant(tiny: LoadedModel, seed: int = 11) -> Planted:
 
 
 class ToneCodec:
-    """A codec that can be heard through: a frame is a tone whose pitch is the first codebook's token. Exact both ways."""
+    """A lossless codec: a frame is a tone whose pitch is the first codebook's token."""
 
     def __init__(self, hop_samples: int, codebook_count: int) -> None:
         self._books = codebook_count
@@ -85,18 +85,18 @@ class ToneCodec:
         self._tones = 0.2 * torch.sin(2 * torch.pi * torch.arange(4, 4 + 64)[:, None] * times)
 
     def encode(self, samples: Tensor) -> Tensor:
-        """Codes `[codebooks, frames]` of mono `[samples]`; every codebook says the same."""
+        """Codes `[codebooks, frames]` of mono `[samples]`; all codebooks alike."""
         hop = self._tones.shape[1]
         frames = samples[: len(samples) // hop * hop].view(-1, hop)
         return (frames @ self._tones.T).argmax(dim=1)[None].expand(self._books, -1).contiguous()
 
     def open_stream(self) -> ToneStream:
-        """Decoding without a lag."""
+        """A decoder without lag."""
         return ToneStream(self._tones)
 
 
 class ToneStream:
-    """One take's decoding."""
+    """Decoder of one take."""
 
     lag_frames = 0
 

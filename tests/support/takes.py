@@ -1,4 +1,4 @@
-"""What the model's tests share: voices, and whole takes of them."""
+"""Token sequences and whole takes for the model's tests."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ PROMPTS = ("calm piano music", "fast energetic rock with drums and deep bass", "
 
 
 @contextmanager
-def library_codes_said(model: LoadedModel) -> Iterator[list[Tensor]]:
-    """Codes `[books, frames]` that transformers' `generate` hands its codec meanwhile, one for each channel."""
-    said: list[Tensor] = []
+def captured_library_codes(model: LoadedModel) -> Iterator[list[Tensor]]:
+    """Codes `[books, frames]` that transformers' `generate` passes to its codec, one entry per channel."""
+    found: list[Tensor] = []
     codec = model.library.audio_encoder
     decode = codec.decode
 
     def keep(audio_codes: Tensor, *args: Any, **kwargs: Any) -> Any:
-        said.append(audio_codes[0, 0])
+        found.append(audio_codes[0, 0])
         return decode(audio_codes, *args, **kwargs)
 
     codec.decode = keep
     try:
-        yield said
+        yield found
     finally:
         del codec.decode
 
 
-def voice_of(
+def build_sequence(
     model: LoadedModel,
     prompt: str,
     *,
@@ -49,7 +49,7 @@ def voice_of(
     context_frames: int = 750,
     melody: Tensor | None = None,
 ) -> TokenSequence:
-    """A voice with MusicGen's usual guidance; greedy unless a temperature is given."""
+    """A sequence with MusicGen's usual guidance; greedy unless a temperature is given."""
     conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)], melody)
     sampling = Sampling(guidance_scale=3.0, temperature=temperature, top_k=20, seed=seed)
     return TokenSequence(
@@ -62,41 +62,43 @@ def voice_of(
     )
 
 
-def sizes_read(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many positions each later reading of the decoder takes, in order; conditions that stand before the music count too."""
-    read, sizes = model.decoder._read_hidden, []
+def record_read_sizes(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Position counts of the decoder's later readings, in order, the prefix included."""
+    read, sizes = model.decoder.read_states, []
 
     def counted(slot: CacheSlot, embedded: Tensor, **options: Any) -> Tensor:
         sizes.append(embedded.shape[1])
         return read(slot, embedded, **options)
 
-    monkeypatch.setattr(model.decoder, "_read_hidden", counted)
+    monkeypatch.setattr(model.decoder, "read_states", counted)
     return sizes
 
 
 def codes_alone(model: LoadedModel, prompt: str, **options: Any) -> Tensor:
-    """The take's codes when nobody else is there."""
-    voice = voice_of(model, prompt, **options)
-    run(model, [voice])
-    return voice.frames(0, options["frame_count"])
+    """Codes of the take without other takes."""
+    sequence = build_sequence(model, prompt, **options)
+    run(model, [sequence])
+    return sequence.frames(0, options["frame_count"])
 
 
 def run(
     model: LoadedModel,
-    voices: Sequence[TokenSequence],
+    sequences: Sequence[TokenSequence],
     joins: Sequence[int] | None = None,
-    stage: StaticBatch | None = None,
+    static_batch: StaticBatch | None = None,
 ) -> None:
-    """Runs voices together, on a stage where there is one; voice i joins at step joins[i] and leaves when it is finished."""
-    joins = joins or [0] * len(voices)
+    """Runs sequences together, in the static batch if given; sequence i joins at step joins[i] and leaves when it is finished."""
+    joins = joins or [0] * len(sequences)
     with torch.inference_mode():
         step = 0
-        while not all(voice.is_finished for voice in voices):
+        while not all(sequence.is_finished for sequence in sequences):
             present = [
-                voice for voice, join in zip(voices, joins, strict=True) if join <= step and not voice.is_finished
+                sequence
+                for sequence, join in zip(sequences, joins, strict=True)
+                if join <= step and not sequence.is_finished
             ]
-            if stage is not None:
-                stage.seat([voice.slot for voice in present])
+            if static_batch is not None:
+                static_batch.assign([sequence.slot for sequence in present])
             if present:
-                advance(model.decoder, present, stage)
+                advance(model.decoder, present, static_batch)
             step += 1

@@ -1,7 +1,7 @@
-"""A CUDA graph's stand-in on the CPU: operations are taped once with the very tensors they touched, and played again without their code.
+"""Tape: a stand-in for a CUDA graph on the CPU, which records operations with their tensors and repeats them without their code.
 
-What a graph freezes, the tape freezes: shapes, numbers that Python computed, and which memory is read and written. A step that looks at the
-host's state, or at a buffer that was put in another's place, plays wrongly here as it would on a GPU.
+A tape freezes what a graph freezes: shapes, numbers that Python computed, and addresses. A step that reads the host's state, or a buffer
+that was replaced, gives wrong results here as it would on a GPU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from resonance_model.decoder.cuda_graphs import Work
 
 
 class Tape(TorchDispatchMode):
-    """Records every operation in its `with`; `play` does them again, in their old memory."""
+    """Records every operation in its `with`; `play` repeats them in the same memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Tape(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        # Tensors of one element may become numbers of the host's: what a graph cannot hold, the tape may not either.
+        # A graph cannot hold the conversion of a tensor to a Python number, so that the tape may not either.
         assert func is not torch.ops.aten._local_scalar_dense.default, "the host waits for a number"
         is_mutable = func._schema.is_mutable
         if is_mutable or not _is_view(result, args, kwargs):
@@ -35,7 +35,7 @@ class Tape(TorchDispatchMode):
         return result
 
     def play(self) -> None:
-        """Does it all once more, on what the tensors hold now."""
+        """Repeats all operations on the tensors' present contents."""
         for func, args, kwargs, written in self._calls:
             again = func(*args, **kwargs)
             if written:
@@ -44,7 +44,7 @@ class Tape(TorchDispatchMode):
 
 
 class Taping:
-    """A `GraphRecorder` by tapes; counts how many it made, and how often they were played."""
+    """GraphRecorder by tapes; counts the tapes and their replays."""
 
     def __init__(self) -> None:
         self.tape_count = 0
@@ -68,7 +68,7 @@ def _is_tensor(leaf: object) -> bool:
 
 
 def _is_view(result: Any, args: Any, kwargs: Any) -> bool:
-    """Whether everything that came out lies in memory that went in, unwritten: nothing is to be done again."""
+    """True where all results are views of the arguments: a replay has nothing to do."""
     outs = [leaf for leaf in tree_leaves(result) if _is_tensor(leaf)]
     ins = {_storage(leaf) for leaf in tree_leaves((args, kwargs)) if _is_tensor(leaf)}
     return bool(outs) and all(_storage(leaf) in ins for leaf in outs)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from benchmarks.simulation import StepLaw, simulate
 
-LAW = StepLaw(base_s=0.004, row_s=0.001, spread=0.05)  # 12 ms for 8 rows: 13.3 listeners of a replica in real time
+LAW = StepLaw(base_s=0.004, slot_s=0.001, spread=0.05)  # 12 ms for 8 rows: 13.3 listeners of a replica in real time
 CAPACITY_HZ = 2 * 8 / (0.012 * 503)
 
 
@@ -32,7 +32,7 @@ def test_above_capacity_the_surplus_is_refused_and_nobody_else_suffers() -> None
 
 
 def test_a_model_that_is_too_slow_underruns_and_the_figures_say_so() -> None:
-    slow = StepLaw(base_s=0.03, row_s=0.0, spread=0.0)  # 30 ms for 20 ms of sound
+    slow = StepLaw(base_s=0.03, slot_s=0.0, spread=0.0)  # 30 ms for 20 ms of sound
     figures = simulate(slow, replicas=1, slots=8, places=4, rate_hz=0.01, listeners=5, take_s=10.0, seed=1)
     assert figures["underruns_one_chunk_prebuffer"] == 5
     assert figures["worst_deficit_prebuffered_s"] == pytest.approx(4.2, abs=0.3)

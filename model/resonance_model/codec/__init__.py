@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Codec: EnCodec as a stream, its receptive field, and its LSTM."""

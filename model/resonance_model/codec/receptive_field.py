@@ -1,4 +1,4 @@
-"""How far EnCodec's decoder looks to the left and right, derived from its configuration."""
+"""Receptive field of EnCodec's decoder, derived from its configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceptiveField:
-    """Reach in whole frames: of the first convolution, and of everything after the LSTM. `hop` is samples per frame."""
+    """Reach in whole frames, of the first convolution and of all layers after the LSTM. `hop` is samples per frame."""
 
     first_left: int
     first_right: int
@@ -32,7 +32,7 @@ class ReceptiveField:
 
 
 def layer_padding(layer: Convolution, *, is_causal: bool, trim_right_ratio: float = 1.0) -> tuple[int, int]:
-    """(left, right) samples that the layer pads, or trims where it is transposed, as EnCodec does it."""
+    """(left, right) samples that EnCodec pads at the layer, or trims where it is transposed."""
     total = (layer.kernel - 1) * layer.dilation + 1 - layer.stride
     if not is_causal:
         right = total // 2
@@ -44,10 +44,9 @@ def layer_padding(layer: Convolution, *, is_causal: bool, trim_right_ratio: floa
 
 
 def measure_reach(layers: Sequence[Convolution], *, is_causal: bool, trim_right_ratio: float = 1.0) -> tuple[int, int]:
-    """(left, right) input frames beyond its own that a frame's samples depend on, through `layers` in order.
+    """(left, right) input frames beyond its own on which a frame's samples depend, through `layers` in order.
 
-    The interval of samples that belongs to one frame is carried backwards through the layers. Residual blocks count through their
-    longest branch.
+    The interval of one frame's samples is carried backwards through the layers. Residual blocks count with their longest branch.
     """
     hop = 1
     for layer in layers:
@@ -77,10 +76,10 @@ def derive_receptive_field(
     norm: str,
     channel_count: int,
 ) -> ReceptiveField:
-    """The geometry of a SEANet decoder (Defossez et al. 2022) with these settings.
+    """Receptive field of a SEANet decoder (Defossez et al. 2022) with these settings.
 
     Raises:
-        Unsupported: it normalises over time, so that no sample is certain before the end.
+        Unsupported: the decoder normalises over time, so that no sample is final before the end.
     """
     if norm not in {"weight_norm", "none", "spectral_norm"}:
         raise Unsupported(

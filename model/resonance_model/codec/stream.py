@@ -1,4 +1,4 @@
-"""EnCodec as a stream: exact decoding at a fixed lag, and encoding of clips."""
+"""EnCodec: encoding of clips, and exact streaming decoding at a fixed lag."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from resonance_model.codec.receptive_field import ReceptiveField
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodecParts:
-    """A library's codec, taken apart at the places where streaming cuts.
+    """Parts of a library's codec, cut where the stream keeps state.
 
-    The decoder is: codes -> `embed` -> `first` (a convolution over frames) -> `lstm` with a skip, where there is one -> `upsample`. The
-    modules stay the library's own (a large `lstm` is called through `build_lstm`). `geometry` says how far each part looks.
-    Whatever comes in is taken to the device of `first`, and what goes out stays there.
+    The decoder is: codes -> `embed` -> `first` (a convolution over frames) -> `lstm` with a skip, where there is one -> `upsample`.
+    The modules stay the library's own; a large `lstm` is called through `build_lstm`. Inputs are moved to the device of `first`, and
+    outputs stay there.
     """
 
     encode: Callable[[Tensor], Tensor]
@@ -28,19 +28,18 @@ class CodecParts:
     first_pad_mode: str
     lstm: StreamingLstm | None
     upsample: nn.Module
-    geometry: ReceptiveField
+    receptive_field: ReceptiveField
 
     @property
     def device(self) -> torch.device:
-        """Where the codec computes."""
+        """Device of the codec's weights."""
         return self.first.weight.device
 
 
 class Codec:
-    """Encodes clips, and opens decoding streams.
+    """Encoder of clips and factory of decoding streams.
 
-    With two channels there are two streams of codes, one a channel, whose codebooks take turns (left first): each channel is coded by
-    itself, as MusicGen's stereo checkpoints do.
+    With two channels each channel has codes of its own, and their codebooks alternate, left first, as in MusicGen's stereo checkpoints.
     """
 
     def __init__(self, parts: CodecParts, channel_count: int = 1) -> None:
@@ -49,13 +48,10 @@ class Codec:
 
     @torch.inference_mode()
     def encode(self, samples: Tensor) -> Tensor:
-        """Codes `[codebooks, frames]` of mono samples `[samples]` at the model's rate; both channels hear them alike."""
-        return self.encode_all(samples[None])[0]
-
-    @torch.inference_mode()
-    def encode_all(self, clips: Tensor) -> Tensor:
-        """Codes `[clips, codebooks, frames]` of clips of one length, `[clips, samples]`, in one pass."""
-        return self.parts.encode(clips[:, None].to(self.parts.device)).repeat_interleave(self.channel_count, dim=1)
+        """Codes `[codebooks, frames]` of mono samples `[samples]` at the model's rate, the same for both channels."""
+        return self.parts.encode(samples[None, None].to(self.parts.device)).repeat_interleave(
+            self.channel_count, dim=1
+        )[0]
 
     def open_stream(self) -> DecodeStream | ChannelStreams:
         """A fresh stream at frame 0."""
@@ -63,75 +59,75 @@ class Codec:
 
 
 class DecodeStream:
-    """Decodes one take's codes as they come, to the very samples that decoding all of them at once gives.
+    """Streaming decoder of one take. Its samples equal those of decoding all codes at once.
 
     EnCodec's decoder looks ahead: its first convolution by a few frames, its upsampler by about one. The stream keeps the LSTM's state
-    and the few frames that later output depends on, and holds back `lag_frames` frames until their future is known, or `finish` says that
-    there is none. Work per chunk of c frames is (c + left + right) / c of the one-shot upsampler.
+    and the frames on which later output depends. It holds back `lag_frames` frames until the next codes, or `finish`. Work per chunk of
+    c frames is (c + left + right) / c of the one-shot upsampler.
     """
 
     def __init__(self, parts: CodecParts) -> None:
         self._parts = parts
         self._latents = torch.empty(0)  # [1, channels, kept frames], ending at `_pushed`
-        self._hidden = torch.empty(0)  # [1, channels, kept frames], ending at `_listened`
+        self._hidden = torch.empty(0)  # [1, channels, kept frames], ending at `_convolved`
         self._state: State | None = None
-        self._pushed = self._listened = self._done = 0
+        self._pushed = self._convolved = self._done = 0
 
     @property
     def lag_frames(self) -> int:
         """Frames between the newest code and the newest sample."""
-        geometry = self._parts.geometry
-        return geometry.first_right + geometry.upsample_right
+        receptive_field = self._parts.receptive_field
+        return receptive_field.first_right + receptive_field.upsample_right
 
     @torch.inference_mode()
     def push(self, codes: Tensor) -> Tensor:
-        """Takes in codes `[codebooks, frames]`; returns the samples `[channels, n]` that are now certain (maybe none)."""
-        self._take(codes)
+        """Decodes codes `[codebooks, frames]`; returns the samples `[channels, n]` that are final now, possibly none."""
+        self._embed(codes)
         return self._emit(is_last=False)
 
     @torch.inference_mode()
     def finish(self, codes: Tensor | None = None) -> Tensor:
-        """Takes in the last codes, if any; returns all samples that are still held back."""
+        """Decodes the last codes, if any; returns all samples that were held back."""
         if codes is not None:
-            self._take(codes)
+            self._embed(codes)
         return self._emit(is_last=True)
 
-    def _take(self, codes: Tensor) -> None:
+    def _embed(self, codes: Tensor) -> None:
         latents = self._parts.embed(codes[:, None].to(self._parts.device))
         self._latents = latents if self._pushed == 0 else torch.cat([self._latents, latents], dim=-1)
         self._pushed += codes.shape[1]
 
     def _emit(self, *, is_last: bool) -> Tensor:
-        geometry = self._parts.geometry
-        self._listen(self._pushed if is_last else self._pushed - geometry.first_right, is_last=is_last)
-        target = self._listened if is_last else self._listened - geometry.upsample_right
+        receptive_field = self._parts.receptive_field
+        self._convolve_until(self._pushed if is_last else self._pushed - receptive_field.first_right, is_last=is_last)
+        target = self._convolved if is_last else self._convolved - receptive_field.upsample_right
         if target <= self._done:
-            return torch.zeros(geometry.channel_count, 0, device=self._parts.device)
-        start = max(0, self._done - geometry.upsample_left)
-        end = self._listened if is_last else target + geometry.upsample_right
-        window = self._hidden[..., self._hidden.shape[-1] - (self._listened - start) :][..., : end - start]
+            return torch.zeros(receptive_field.channel_count, 0, device=self._parts.device)
+        start = max(0, self._done - receptive_field.upsample_left)
+        end = self._convolved if is_last else target + receptive_field.upsample_right
+        window = self._hidden[..., self._hidden.shape[-1] - (self._convolved - start) :][..., : end - start]
         samples = self._parts.upsample(window)[0]
-        kept = samples[:, (self._done - start) * geometry.hop : (target - start) * geometry.hop]
+        kept = samples[:, (self._done - start) * receptive_field.hop : (target - start) * receptive_field.hop]
         self._done = target
-        self._hidden = self._tail(self._hidden, self._listened, max(0, target - geometry.upsample_left))
+        self._hidden = self._tail(self._hidden, self._convolved, max(0, target - receptive_field.upsample_left))
         return kept
 
-    def _listen(self, target: int, *, is_last: bool) -> None:
-        """Runs the first convolution and the LSTM over frames `_listened`..`target`."""
-        if target <= self._listened:
+    def _convolve_until(self, target: int, *, is_last: bool) -> None:
+        """Runs the first convolution and the LSTM over frames `_convolved`..`target`."""
+        if target <= self._convolved:
             return
         hidden = self._convolve(target, is_last=is_last)
         if self._parts.lstm is not None:
             outputs, self._state = self._parts.lstm(hidden.permute(2, 0, 1), self._state)
             hidden = outputs.permute(1, 2, 0) + hidden
         self._hidden = hidden if self._hidden.numel() == 0 else torch.cat([self._hidden, hidden], dim=-1)
-        self._listened = target
-        keep_from = max(0, target - self._parts.geometry.first_left)
+        self._convolved = target
+        keep_from = max(0, target - self._parts.receptive_field.first_left)
         self._latents = self._tail(self._latents, self._pushed, keep_from)
 
     def _convolve(self, target: int, *, is_last: bool) -> Tensor:
-        geometry, first = self._parts.geometry, self._parts.first
-        start, end = self._listened - geometry.first_left, target + geometry.first_right
+        receptive_field, first = self._parts.receptive_field, self._parts.first
+        start, end = self._convolved - receptive_field.first_left, target + receptive_field.first_right
         kept_from = self._pushed - self._latents.shape[-1]
         window = self._latents[..., max(0, start) - kept_from : min(end, self._pushed) - kept_from]
         padding = (max(0, -start), max(0, end - self._pushed) if is_last else 0)
@@ -141,12 +137,12 @@ class DecodeStream:
 
     @staticmethod
     def _tail(frames: Tensor, end: int, start: int) -> Tensor:
-        """The part of `frames`, which ends at frame `end`, from frame `start` on."""
+        """Frames from `start` on of a tensor that ends at frame `end`."""
         return frames[..., max(0, frames.shape[-1] - (end - start)) :].clone()
 
 
 class ChannelStreams:
-    """A DecodeStream for each channel of codes whose codebooks take turns. Same promises, `[channels, n]` samples."""
+    """A DecodeStream per channel, for codes whose codebooks alternate between the channels."""
 
     def __init__(self, parts: CodecParts, channel_count: int) -> None:
         self._streams = [DecodeStream(parts) for _ in range(channel_count)]
@@ -157,12 +153,12 @@ class ChannelStreams:
         return self._streams[0].lag_frames
 
     def push(self, codes: Tensor) -> Tensor:
-        """Takes in codes `[codebooks, frames]`; returns the samples that are now certain."""
+        """Decodes codes `[codebooks, frames]`; returns the samples `[channels, n]` that are final now, possibly none."""
         step = len(self._streams)
         return torch.cat([stream.push(codes[channel::step]) for channel, stream in enumerate(self._streams)])
 
     def finish(self, codes: Tensor | None = None) -> Tensor:
-        """Takes in the last codes, if any; returns all samples that are still held back."""
+        """Decodes the last codes, if any; returns all samples that were held back."""
         step = len(self._streams)
         parts = [
             stream.finish(None if codes is None else codes[channel::step])
@@ -172,7 +168,7 @@ class ChannelStreams:
 
 
 def _pad(frames: Tensor, padding: tuple[int, int], mode: str) -> Tensor:
-    """Pads in time as EnCodec does: a reflection longer than the signal first gets zeros on its right."""
+    """Padding in time as EnCodec does it: a signal shorter than its reflection first gets zeros on its right."""
     if mode != "reflect":
         return F.pad(frames, padding, mode="constant" if mode in {"zero", "constant"} else mode)
     short = max(0, max(padding) - frames.shape[-1] + 1)

@@ -1,4 +1,4 @@
-"""How a step over fixed buffers is kept for repeating: as a CUDA graph on a GPU, and as the run_eagerly call elsewhere."""
+"""CUDA graphs: work over fixed buffers is captured once and replayed; devices without graphs call it again."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Protocol
 import torch
 
 Work = Callable[[], None]
-# cuBLAS, cuDNN and the allocator set themselves up in the first calls, which a graph may not hold.
+# cuBLAS, cuDNN and the allocator initialise in the first calls, which a graph may not contain.
 _WARMUPS = 2
 
 
 class GraphRecorder(Protocol):
-    """Takes work that reads and writes buffers which never move, and says how to do it again."""
+    """Makes a replay of work that reads and writes buffers which never move."""
 
     def __call__(self, work: Work) -> Work:
-        """What does the work once more, on whatever the buffers hold then. The work itself may be done here, and must do no harm."""
+        """A function that repeats the work on the buffers' present contents. The work itself may run here, and must do no harm."""
         ...
 
 
 def run_eagerly(work: Work) -> Work:
-    """The work itself, for devices without graphs: each of its operations is called anew."""
+    """The work itself, for devices without graphs: each call issues its operations anew."""
     return work
 
 
 class CudaGraphs:
-    """Records work as CUDA graphs, which one call launches as a whole; all of them share one pool of memory.
+    """Captures work as CUDA graphs, which one call launches as a whole. All graphs share one memory pool.
 
-    Sharing is safe because graphs are launched one after the other on one stream, and nothing of a step is read after it but its fixed
-    buffers.
+    Sharing is safe because graphs are launched one after the other on one stream, and nothing of a step but its fixed buffers is read
+    afterwards.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -39,7 +39,7 @@ class CudaGraphs:
             self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, work: Work) -> Work:
-        """A replay of the work. Raises torch.OutOfMemoryError where the GPU has no room."""
+        """A replay of the work. Raises torch.OutOfMemoryError where the GPU has too little memory."""
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.device(self._device):
             current = torch.cuda.current_stream()
@@ -47,7 +47,7 @@ class CudaGraphs:
             with torch.cuda.stream(self._stream):
                 for _ in range(_WARMUPS):
                     work()
-            # Other threads (extraction in the all-in-one process) may use the device meanwhile: only this thread's missteps count.
+            # Another thread (extraction in the all-in-one process) may use the device meanwhile: only this thread's calls may fail capture.
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
                 work()
             current.wait_stream(self._stream)

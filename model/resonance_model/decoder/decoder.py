@@ -1,4 +1,4 @@
-"""MusicGen's decoder as we run it: ragged slots that share each product, each with its own steering."""
+"""MusicGen's decoder over slots of different lengths: shared matrix products, attention and steering of each slot's own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resonance_model.config import CONDITIONAL, DecoderConfig
+from resonance_model.decoder.attention import Attention, StepAttention, StretchAttention
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.positions import sinusoidal_positions
 from resonance_model.linear import Linear
@@ -18,13 +19,13 @@ from resonance_model.steering.recorder import ActivationRecorder
 from resonance_model.text_encoder import TOKENS_MAX
 
 Norm = tuple[Tensor, Tensor]
-# A recipe has so many prompts.
+# Prompts of one recipe, at most.
 TEXTS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossWeights:
-    """What a layer attends to text with."""
+    """Cross-attention of a layer to the text."""
 
     norm: Norm
     query: Linear
@@ -34,7 +35,7 @@ class CrossWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerWeights:
-    """One decoder layer. Normalisations are (weight, bias), each `[hidden]`. No other biases exist.
+    """One decoder layer. Normalisations are (weight, bias), each `[hidden]`; MusicGen has no other biases.
 
     `cross` is None in models whose conditions stand before the music.
     """
@@ -50,10 +51,10 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MelodyWeights:
-    """How a tune is put before the text: `weight` `[hidden, classes]`, `bias` `[hidden]`.
+    """Projection of a melody into the prefix: `weight` `[hidden, classes]`, `bias` `[hidden]`.
 
-    `null` `[hidden]` stands for a frame of no tune. The prefix has `frame_count` frames of tune: a shorter one is repeated, a longer
-    one cut.
+    `null` `[hidden]` stands for a frame without melody. The prefix has `frame_count` frames of melody: a shorter melody is repeated,
+    a longer one is cut.
     """
 
     weight: Tensor
@@ -64,9 +65,9 @@ class MelodyWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderWeights:
-    """A whole decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`; `heads` gives `codebooks * vocabulary`.
+    """Weights of a decoder. `embeddings` is `[codebooks * (vocabulary + 1), hidden]`; `heads` gives `codebooks * vocabulary`.
 
-    `melody` makes it a model whose conditions stand before the music; without, layers attend to text by `cross`.
+    With `melody`, conditions stand before the music as a prefix. Without, layers attend to the text by `cross`.
     """
 
     embeddings: Tensor
@@ -79,11 +80,11 @@ class DecoderWeights:
 
 
 class Decoder:
-    """The decoder over any set of slots.
+    """Decoder passes over any set of cache slots.
 
-    A slot is a pair of rows, conditional and unconditional. `advance` gives each slot's next logits from one shared pass; attention
-    runs slot by slot over the slot's own length, so nothing is padded and no row sees another. Several threads may step slots
-    of their own through one decoder.
+    A slot has two branches for classifier-free guidance, conditional and unconditional. `advance` gives each slot's next logits from
+    one shared pass. Attention runs slot by slot over the slot's own length, so that nothing is padded and no slot sees another.
+    Several threads may use one decoder, each with slots of its own.
     """
 
     def __init__(self, weights: DecoderWeights, config: DecoderConfig) -> None:
@@ -98,17 +99,17 @@ class Decoder:
             positions += weights.melody.frame_count + TEXTS_MAX * TOKENS_MAX
         self.positions = sinusoidal_positions(positions, config.hidden_size).to(self.device, self.dtype)
         self._normalised_shape = (config.hidden_size,)
-        self._laid_out: tuple[tuple[Tensor | None, ...], Tensor | None] = ((), None)
+        self._steering_layout: tuple[tuple[Tensor | None, ...], Tensor | None] = ((), None)
 
     def condition(self, texts: Sequence[tuple[Tensor, float]], melody: Tensor | None = None) -> Conditioning:
-        """What weighted text encodings (`[tokens, text_size]`, weight > 0), and a tune, ask for.
+        """Conditioning of weighted texts and a melody, in the form in which the layers attend to it.
 
-        Several texts stand side by side; the logarithm of a text's weight is added to its attention scores, so that a weight multiplies
-        the attention that the text attracts, and one text alone is attended to exactly as the library does.
+        Several texts stand side by side. The logarithm of a text's weight is added to its attention scores, so that the weight
+        multiplies the attention that the text attracts. A single text gets no bias: the result is the library's own.
 
         Args:
-            texts: at most TEXTS_MAX.
-            melody: pitch classes `[frames, classes]`, for models that follow a tune.
+            texts: encodings `[tokens, text_size]` with weights above 0; at most TEXTS_MAX.
+            melody: pitch classes `[frames, classes]`, for models with a melody prefix.
         """
         assert 1 <= len(texts) <= TEXTS_MAX
         heaviest = max(weight for _, weight in texts)
@@ -117,254 +118,176 @@ class Decoder:
         parts = [torch.full((len(text),), weight / heaviest).log() for text, weight in texts]
         bias = None if len(texts) == 1 else torch.cat(parts).to(self.device, self.dtype)[None, None, None]
         if self.weights.melody is not None:
-            return self._before_the_music(projected, bias, melody, self.weights.melody)
-        assert melody is None, "this model follows no tune"
-        pairs = [self._heads(layer.cross.key_value(projected)) for layer in self.weights.layers if layer.cross]
+            return self._build_prefix(projected, bias, melody, self.weights.melody)
+        assert melody is None, "this model has no melody prefix"
+        pairs = [
+            self._split_keys_values(layer.cross.key_value(projected)) for layer in self.weights.layers if layer.cross
+        ]
         keys, values = (tuple(pair[part] for pair in pairs) for part in (0, 1))
         return Conditioning(keys=keys, values=values, bias=bias)
 
     def read_prefix(self, slot: CacheSlot, position_count: int) -> None:
-        """Reads so many of the positions before the music that are left. They are neither steered nor heard: they are no music."""
+        """Reads up to `position_count` positions of the prefix. They are neither steered nor recorded: they are no music."""
         count = min(position_count, slot.prefix_left)
         if slot.conditioning.prefix is not None and count:
-            prefix = slot.conditioning.prefix[: slot.row_count, slot.length : slot.length + count]
-            self._read_hidden(slot, prefix, is_music=False)
+            prefix = slot.conditioning.prefix[: slot.branch_count, slot.length : slot.length + count]
+            self.read_states(slot, prefix, is_music=False)
 
     def advance(self, slots: Sequence[CacheSlot], tokens: Tensor) -> Tensor:
         """One step of every slot.
 
         Args:
-            slots: the slots that move; their caches grow by one position.
+            slots: their caches grow by one position.
             tokens: `[slots, codebooks]`, each slot's inputs at its own position.
 
         Returns:
-            Logits `[slots, rows, codebooks, vocabulary]` in float32; rows are conditional and unconditional.
+            Logits `[slots, branches, codebooks, vocabulary]` in float32.
         """
         for slot in slots:
             self.read_prefix(slot, slot.prefix_left)
-        hidden = self._embed(tokens, slots)
-        biases = [slot.self_bias(slot.length + 1) for slot in slots]
-        steering = self._steering_of(slots)
-        watched = [(place, slot) for place, slot in enumerate(slots) if slot.monitor or slot.listener]
         for slot in slots:
-            slot.make_room(1)
-        for index, layer in enumerate(self.weights.layers):
-            hidden = self._self_attention(index, layer, hidden, slots, biases).add_(hidden)
-            if layer.cross is not None:
-                self._cross_attention(index, layer.cross, hidden, slots)
-            hidden = self.feed_forward(layer, hidden).add_(hidden)
+            slot.ensure_capacity(1)
+        hidden, attention = self._embed_step(tokens, slots), StepAttention(self.config, slots)
+        steering = self._lay_out_steering(slots)
+        observed = [(index, slot) for index, slot in enumerate(slots) if slot.adaptive or slot.recorder]
+        for layer in range(self.config.layer_count):
+            hidden = self.run_layer(layer, hidden, attention)
             if steering is not None:
-                hidden.add_(steering[index])
-            for place, slot in watched:
-                _watch(index, hidden[2 * place : 2 * place + 2], slot)
+                hidden.add_(steering[layer])
+            for index, slot in observed:
+                _observe(layer, hidden[2 * index : 2 * index + 2, None], slot)
         for slot in slots:
             slot.length += 1
         return self.logits(hidden).unflatten(0, (len(slots), 2))
 
     def read(self, slot: CacheSlot, tokens: Tensor, *, with_logits: bool = False) -> Tensor | None:
-        """Reads a stretch of inputs `[codebooks, steps]` at once (teacher forcing), as if by `steps` calls of `advance`.
+        """Reads a stretch of inputs `[codebooks, steps]` in one pass (teacher forcing), as `steps` calls of `advance` would.
 
-        Fills the slot's cache and its listener. Returns logits `[rows, steps, codebooks, vocabulary]` where wanted.
+        Fills the slot's cache and its recorder. Returns logits `[branches, steps, codebooks, vocabulary]` with `with_logits`.
         """
         self.read_prefix(slot, slot.prefix_left)
-        hidden = self._read_hidden(slot, self.embedding(tokens).expand(slot.row_count, -1, -1), is_music=True)
+        hidden = self.read_states(slot, self.embedding(tokens).expand(slot.branch_count, -1, -1), is_music=True)
         return self.logits(hidden) if with_logits else None
 
-    def hear(self, conditioning: Conditioning, tokens: Tensor, listeners: Sequence[ActivationRecorder]) -> None:
-        """Reads several clips at once under one text, and tells each clip's states to its listener; no cache is kept.
-
-        A clip's statistics are those of `read`, to the last bits: the processor may add up larger products in another order.
-
-        Args:
-            conditioning: every clip is read under it, in the conditional row alone.
-            tokens: inputs `[clips, codebooks, steps]`.
-            listeners: one for each clip.
-        """
-        hidden = torch.stack([self.embedding(clip) for clip in tokens])
-        if conditioning.prefix is not None:
-            before = conditioning.prefix[CONDITIONAL].expand(len(tokens), -1, -1)
-            hidden = torch.cat([before, hidden], dim=1)
-        hidden = hidden + self.positions[: hidden.shape[1]]
-        heads = (self.config.head_count, self.config.head_size)
-        for index, layer in enumerate(self.weights.layers):
-            fused = layer.self_qkv(self.norm(hidden, layer.self_norm)).unflatten(-1, (3, *heads))
-            query, keys, values = fused.permute(2, 0, 3, 1, 4)
-            attended = F.scaled_dot_product_attention(query, keys, values, is_causal=True)
-            hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
-            if layer.cross is not None:
-                query = layer.cross.query(self.norm(hidden, layer.cross.norm)).unflatten(-1, heads).transpose(1, 2)
-                attended = self._attend_text(index, query, conditioning)
-                added = layer.cross.out(attended.transpose(1, 2).flatten(2))
-                hidden = hidden + added
-                for clip, listener in zip(added, listeners, strict=True):
-                    listener.hear_words(index, clip)
-            hidden = hidden + self.feed_forward(layer, hidden)
-            for clip, listener in zip(hidden, listeners, strict=True):
-                listener.hear(index, clip[conditioning.prefix_count :])
-
-    def _before_the_music(
-        self, texts: Tensor, bias: Tensor | None, tune: Tensor | None, weights: MelodyWeights
+    def _build_prefix(
+        self, texts: Tensor, bias: Tensor | None, melody: Tensor | None, weights: MelodyWeights
     ) -> Conditioning:
-        """The prefix: a tune, then the text. The unconditional row has no tune and zeros for text, which attract attention all the same."""
-        nothing = weights.null.expand(weights.frame_count, -1)
-        frames = nothing
-        if tune is not None:
-            repeats = -(-weights.frame_count // len(tune))
-            known = F.linear(tune.to(self.device, self.dtype), weights.weight, weights.bias)
-            frames = known.repeat(repeats, 1)[: weights.frame_count]
-        rows = [torch.cat([frames, texts]), torch.cat([nothing, torch.zeros_like(texts)])]
+        """Prefix of both branches: melody, then text. The unconditional branch has no melody and zeros for text, which attract
+        attention nevertheless."""
+        no_melody = weights.null.expand(weights.frame_count, -1)
+        frames = no_melody
+        if melody is not None:
+            repeats = -(-weights.frame_count // len(melody))
+            projected = F.linear(melody.to(self.device, self.dtype), weights.weight, weights.bias)
+            frames = projected.repeat(repeats, 1)[: weights.frame_count]
+        branches = [torch.cat([frames, texts]), torch.cat([no_melody, torch.zeros_like(texts)])]
         return Conditioning(
             keys=(),
             values=(),
             bias=None if bias is None else F.pad(bias, (weights.frame_count, 0)),
-            prefix=torch.stack(rows),
+            prefix=torch.stack(branches),
         )
 
-    # --- one step over many slots: rows are slot 0 conditional, slot 0 unconditional, slot 1 conditional, ...
+    # --- one step of several slots: branches are slot 0 conditional, slot 0 unconditional, slot 1 conditional, ...
 
-    def _embed(self, tokens: Tensor, slots: Sequence[CacheSlot]) -> Tensor:
-        places = torch.tensor([slot.length for slot in slots], device=self.device)
-        embedded = self.embedding(tokens.T) + self.positions[places]
+    def _embed_step(self, tokens: Tensor, slots: Sequence[CacheSlot]) -> Tensor:
+        lengths = torch.tensor([slot.length for slot in slots], device=self.device)
+        embedded = self.embedding(tokens.T) + self.positions[lengths]
         return embedded[:, None].expand(-1, 2, -1).reshape(2 * len(slots), -1)
 
-    def _steering_of(self, slots: Sequence[CacheSlot]) -> Tensor | None:
-        """What is added to all rows after each layer, `[layers, rows, hidden]`; kept until a slot's steering is replaced.
+    def _lay_out_steering(self, slots: Sequence[CacheSlot]) -> Tensor | None:
+        """Steering of all branches side by side, `[layers, branches, hidden]`; cached until a slot's tensor is replaced.
 
-        Rows of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
+        Branches of slots without steering get minus zero, the one number that changes no bit of any other when it is added.
         """
-        steerings = tuple(slot.steering if slot.monitor is None else None for slot in slots)
+        steerings = tuple(slot.steering if slot.adaptive is None else None for slot in slots)
         if all(steering is None for steering in steerings):
             return None
-        # Read and written as one: other threads step other slots through this decoder.
-        known, laid_out = self._laid_out
-        if len(known) == len(steerings) and all(map(operator.is_, known, steerings)):
-            return laid_out
-        nothing = torch.full((), -0.0, device=self.device, dtype=self.dtype)
-        nothing = nothing.expand(self.config.layer_count, 2, self.config.hidden_size)
-        laid_out = torch.cat([nothing if one is None else one.to(self.device) for one in steerings], dim=1)
-        self._laid_out = steerings, laid_out
-        return laid_out
+        # Key and value are read and written as one tuple: other threads step other slots through this decoder.
+        cached, layout = self._steering_layout
+        if len(cached) == len(steerings) and all(map(operator.is_, cached, steerings)):
+            return layout
+        zero = torch.full((), -0.0, device=self.device, dtype=self.dtype)
+        zero = zero.expand(self.config.layer_count, 2, self.config.hidden_size)
+        layout = torch.cat([zero if one is None else one.to(self.device) for one in steerings], dim=1)
+        self._steering_layout = steerings, layout
+        return layout
 
     def embedding(self, tokens: Tensor) -> Tensor:
         """Sum over codebooks of the embeddings of `[codebooks, n]`: `[n, hidden]`."""
         return F.embedding(tokens + self._embedding_offsets, self.weights.embeddings).sum(dim=0)
 
-    def _self_attention(
-        self,
-        index: int,
-        layer: LayerWeights,
-        hidden: Tensor,
-        slots: Sequence[CacheSlot],
-        biases: Sequence[Tensor | None],
-    ) -> Tensor:
-        fused = layer.self_qkv(self.norm(hidden, layer.self_norm))
-        fused = fused.view(len(hidden), 3, self.config.head_count, 1, self.config.head_size).transpose(0, 1)
-        if len(slots) == 1:
-            keys, values = slots[0].extend(index, fused[1:])
-            attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=biases[0])
-        else:
-            query, fresh = fused[0], fused[1:]
-            parts = []
-            for place, slot in enumerate(slots):
-                keys, values = slot.extend(index, fresh.narrow(1, 2 * place, 2))
-                own = query.narrow(0, 2 * place, 2)
-                parts.append(F.scaled_dot_product_attention(own, keys, values, attn_mask=biases[place]))
-            attended = torch.cat(parts)
-        return layer.self_out(attended.view(len(hidden), self.config.hidden_size))
+    # --- a stretch of one slot: hidden is [branches, steps, hidden]
 
-    def _cross_attention(self, index: int, cross: CrossWeights, hidden: Tensor, slots: Sequence[CacheSlot]) -> None:
-        """Adds what the conditional rows find in the text. An unconditional row's text is zeros and nothing here has a bias, so that
-        its cross-attention is exactly zero and is not computed. (Where conditions stand before the music it is not zero.)"""
-        conditional = hidden[CONDITIONAL::2]
-        query = cross.query(self.norm(conditional, cross.norm))
-        query = query.view(len(slots), self.config.head_count, 1, self.config.head_size)
-        parts = [
-            self._attend_text(index, query.narrow(0, place, 1), slot.conditioning) for place, slot in enumerate(slots)
-        ]
-        attended = parts[0] if len(parts) == 1 else torch.cat(parts)
-        conditional += cross.out(attended.view(len(slots), self.config.hidden_size))
-
-    def _attend_text(self, index: int, query: Tensor, text: Conditioning) -> Tensor:
-        return F.scaled_dot_product_attention(query, text.keys[index], text.values[index], attn_mask=text.bias)
-
-    # --- a stretch of one slot: hidden is [rows, steps, hidden]
-
-    def _read_hidden(self, slot: CacheSlot, embedded: Tensor, *, is_music: bool) -> Tensor:
-        """Reads embeddings `[rows, steps, hidden]` behind what the slot holds; returns the last layer's states."""
+    def read_states(self, slot: CacheSlot, embedded: Tensor, *, is_music: bool) -> Tensor:
+        """Reads embeddings `[branches, steps, hidden]` behind the slot's positions; returns the last layer's states."""
         count = embedded.shape[1]
         hidden = embedded + self.positions[slot.length : slot.length + count]
-        slot.make_room(count)
-        mask = _mask_of(slot, count, hidden.device)
-        for index, layer in enumerate(self.weights.layers):
-            hidden = self._read_layer(index, layer, hidden, slot, mask)
+        slot.ensure_capacity(count)
+        attention = StretchAttention(self.config, slot, count, self.device)
+        for layer in range(self.config.layer_count):
+            hidden = self.run_layer(layer, hidden, attention, slot.recorder if is_music else None)
             if is_music:
-                hidden = self._steer_and_hear(index, hidden, slot)
+                self._steer(layer, hidden, slot)
+                _observe(layer, hidden, slot)
         slot.length += count
         return hidden
 
-    def _read_layer(
-        self, index: int, layer: LayerWeights, hidden: Tensor, slot: CacheSlot, mask: Tensor | None
-    ) -> Tensor:
-        fused = layer.self_qkv(self.norm(hidden, layer.self_norm))
-        fused = fused.unflatten(-1, (3, self.config.head_count, self.config.head_size)).permute(2, 0, 3, 1, 4)
-        keys, values = slot.extend(index, fused[1:])
-        attended = F.scaled_dot_product_attention(fused[0], keys, values, attn_mask=mask, is_causal=mask is None)
-        hidden = hidden + layer.self_out(attended.transpose(1, 2).flatten(2))
-        if layer.cross is not None:
-            query = layer.cross.query(self.norm(hidden[:1], layer.cross.norm))
-            query = query.unflatten(-1, (self.config.head_count, self.config.head_size)).transpose(1, 2)
-            attended = self._attend_text(index, query, slot.conditioning)
-            added = layer.cross.out(attended.transpose(1, 2).flatten(2))
-            hidden[:1] += added
-            if slot.listener is not None:
-                slot.listener.hear_words(index, added[CONDITIONAL])
-        return hidden + self.feed_forward(layer, hidden)
-
-    def _steer_and_hear(self, index: int, hidden: Tensor, slot: CacheSlot) -> Tensor:
-        if slot.steering is not None and slot.monitor is not None:
-            push = slot.steering[index, : slot.row_count].to(self.device)
-            hidden = hidden + slot.monitor.pushed(index, hidden, push)
-        elif slot.steering is not None:
-            hidden = hidden + slot.steering[index, : slot.row_count, None].to(self.device, hidden.dtype)
-        if slot.listener is not None:
-            slot.listener.hear(index, hidden[CONDITIONAL])
-        return hidden
+    def _steer(self, layer: int, hidden: Tensor, slot: CacheSlot) -> None:
+        if slot.steering is not None and slot.adaptive is None:
+            hidden += slot.steering[layer, : slot.branch_count, None].to(self.device, hidden.dtype)
 
     # --- shared pieces
 
-    def feed_forward(self, layer: LayerWeights, hidden: Tensor) -> Tensor:
-        """What the layer's feed-forward part adds to the states `[..., hidden]`."""
-        return layer.feed_out(F.gelu(layer.feed_in(self.norm(hidden, layer.feed_norm))))
+    def run_layer(
+        self, layer: int, hidden: Tensor, attention: Attention, text_recorder: ActivationRecorder | None = None
+    ) -> Tensor:
+        """Arithmetic of one layer. A step, a stretch and a CUDA graph share it and differ in the attention.
+
+        Cross-attention is computed for conditional branches alone: an unconditional branch's text is zeros and nothing has a bias, so
+        that its cross-attention is exactly zero. Models with a prefix have no cross-attention.
+
+        Args:
+            layer: index of the layer.
+            hidden: states `[branches, ..., hidden]`, conditional and unconditional in turn.
+            attention: what the branches attend to.
+            text_recorder: records what cross-attention adds to the first branch.
+
+        Returns:
+            New states of the same shape.
+        """
+        weights = self.weights.layers[layer]
+        fused = weights.self_qkv(self.norm(hidden, weights.self_norm))
+        hidden = weights.self_out(attention.attend_music(layer, fused)).add_(hidden)
+        cross = weights.cross
+        if cross is not None:
+            conditional = hidden[CONDITIONAL::2]
+            added = cross.out(attention.attend_text(layer, cross.query(self.norm(conditional, cross.norm))))
+            conditional += added
+            if text_recorder is not None:
+                text_recorder.record_text_attention(layer, added[CONDITIONAL])
+        inner = F.gelu(weights.feed_in(self.norm(hidden, weights.feed_norm)))
+        return weights.feed_out(inner).add_(hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Float32 `[..., codebooks, vocabulary]` of the last layer's states `[..., hidden]`."""
+        """Logits `[..., codebooks, vocabulary]` in float32 of the last layer's states `[..., hidden]`."""
         logits = self.weights.heads(self.norm(hidden, self.weights.final_norm))
         return logits.float().unflatten(-1, (self.config.codebook_count, self.config.vocabulary_size))
 
-    def _heads(self, fused: Tensor) -> tuple[Tensor, Tensor]:
-        """Fused keys and values `[n, 2 * hidden]` as two of `[1, heads, n, head_size]`."""
+    def _split_keys_values(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values `[1, heads, n, head_size]` of both side by side, `[n, 2 * hidden]`."""
         parts = fused.view(len(fused), 2, 1, self.config.head_count, self.config.head_size).permute(1, 2, 3, 0, 4)
         return parts[0].contiguous(), parts[1].contiguous()
 
     def norm(self, hidden: Tensor, norm: Norm) -> Tensor:
-        """The states `[..., hidden]`, normalised."""
+        """Layer normalisation of states `[..., hidden]`."""
         return torch.layer_norm(hidden, self._normalised_shape, norm[0], norm[1])
 
 
-def _watch(index: int, rows: Tensor, slot: CacheSlot) -> None:
-    """What a slot with a monitor gets, added to its two rows in place; and what its listener hears of them."""
-    if slot.monitor is not None and slot.steering is not None:
-        push = slot.steering[index].to(rows.device)
-        rows += slot.monitor.pushed(index, rows[:, None], push)[:, 0]
-    if slot.listener is not None:
-        slot.listener.hear(index, rows[CONDITIONAL][None])
-
-
-def _mask_of(slot: CacheSlot, step_count: int, device: torch.device) -> Tensor | None:
-    """Step i may look at positions 0..past + i: `[steps, past + steps]`, boolean, or with the weights of several texts in it. None
-    where the kernel's own causal mask says the same."""
-    past, bias = slot.length, slot.self_bias(slot.length + step_count)
-    if past == 0 and bias is None:
-        return None
-    mask = torch.ones(step_count, past + step_count, dtype=torch.bool, device=device).tril(past)
-    return mask if bias is None else torch.where(mask, bias[0, 0], float("-inf"))
+def _observe(layer: int, states: Tensor, slot: CacheSlot) -> None:
+    """Adds adaptive steering to the states `[branches, positions, hidden]` in place, and records the conditional branch."""
+    if slot.adaptive is not None and slot.steering is not None:
+        steering = slot.steering[layer, : slot.branch_count].to(states.device)
+        states += slot.adaptive.addition(layer, states, steering)
+    if slot.recorder is not None:
+        slot.recorder.record(layer, states[CONDITIONAL])

@@ -1,4 +1,4 @@
-"""A slot: one take's place in the running batch, with its caches, text, steering and listener."""
+"""KV-cache slot of one take: keys, values, conditioning, steering and recorder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from resonance_model.config import DecoderConfig
 from resonance_model.steering.adaptive import AdaptiveSteering
 from resonance_model.steering.recorder import ActivationRecorder
 
-_GROWTH = 256
+_BLOCK_POSITIONS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditioning:
-    """What a take follows, in the form in which its model attends to it.
+    """Text and melody of a take, in the form in which the model attends to them.
 
-    Text models: cross-attention `keys` and `values`, `[1, heads, tokens, head_size]` per layer. Melody models: a `prefix`
-    `[rows, positions, hidden]` that is read before the music, tune first, then text; `keys` and `values` are empty. `bias`
+    Text models have cross-attention `keys` and `values`, `[1, heads, tokens, head_size]` per layer. Melody models have a `prefix`
+    `[branches, positions, hidden]` that is read before the music, melody first, then text; their `keys` and `values` are empty. `bias`
     `[1, 1, 1, tokens or positions]` weighs several texts; None where there is one.
     """
 
@@ -30,18 +30,21 @@ class Conditioning:
 
     @property
     def prefix_count(self) -> int:
-        """Positions that are read before the music."""
+        """Positions before the music."""
         return 0 if self.prefix is None else self.prefix.shape[1]
 
 
 class CacheSlot:
-    """The state of one take.
+    """Decoder state of one take.
 
-    `steering` is what is added after each layer, `[layers, rows, hidden]`, or None for exactly nothing; with a `monitor`, the part of it
-    that is still missing. `length` counts the positions in the caches, those of the prefix too. `row_count` is 2 (conditional and
-    unconditional) or 1 for a slot that only reads. `caches` hold, per layer, keys and values `[2, rows, heads, room, head_size]`; they
-    grow by whole blocks as the take gets longer, or lie on a `StaticBatch`. Whoever changes the steering puts another tensor in its place: the
-    decoder keeps what it made of it for as long as the tensor is the same.
+    Attributes:
+        steering: added after each layer, `[layers, branches, hidden]`; None adds nothing. To change it, assign another tensor: the
+            decoder caches its layout for as long as the tensor is the same object.
+        adaptive: adds the part of `steering` that is still missing instead of all of it.
+        length: positions in the caches, those of the prefix included.
+        branch_count: 2 (conditional and unconditional), or 1 for a slot that only reads.
+        caches: per layer, keys and values `[2, branches, heads, capacity, head_size]`. They grow by whole blocks as the take gets
+            longer, or are views of a `StaticBatch`.
     """
 
     def __init__(
@@ -50,20 +53,20 @@ class CacheSlot:
         conditioning: Conditioning,
         *,
         steering: Tensor | None = None,
-        listener: ActivationRecorder | None = None,
-        row_count: int = 2,
+        recorder: ActivationRecorder | None = None,
+        branch_count: int = 2,
     ) -> None:
         self.conditioning = conditioning
         self.steering = steering
-        self.monitor: AdaptiveSteering | None = None
-        self.listener = listener
-        self.row_count = row_count
+        self.adaptive: AdaptiveSteering | None = None
+        self.recorder = recorder
+        self.branch_count = branch_count
         self.length = 0
         self._config = config
-        self.room = 0
+        self.capacity = 0
         self.caches: list[Tensor] = []
-        self._room_least = 0
-        self._is_seated = False
+        self._capacity_min = 0
+        self._is_static = False
 
     @property
     def music_length(self) -> int:
@@ -72,71 +75,74 @@ class CacheSlot:
 
     @property
     def prefix_left(self) -> int:
-        """Positions of the prefix that are still to be read."""
+        """Positions of the prefix that are not read yet."""
         return max(0, self.conditioning.prefix_count - self.length)
 
     def self_bias(self, length: int) -> Tensor | None:
-        """What is added to the attention to the first `length` positions, `[1, 1, 1, length]`; None for nothing."""
+        """Bias on the attention to the first `length` positions, `[1, 1, 1, length]`; None for no bias."""
         bias = self.conditioning.bias
         if bias is None or self.conditioning.prefix is None:
             return None
         return F.pad(bias[..., :length], (0, max(0, length - bias.shape[-1])))
 
-    def make_room(self, step_count: int) -> None:
-        """Sees to room for so many more steps; `extend` needs it."""
-        if self.length + step_count > self.room:
+    def ensure_capacity(self, step_count: int) -> None:
+        """Grows the caches where fewer than `step_count` positions are free. `append` needs the capacity."""
+        if self.length + step_count > self.capacity:
             self._grow(self.length + step_count)
 
     def reserve(self, position_count: int) -> None:
-        """Has the first caches be made for so many positions. A CPU's memory is taken as it is written, so that room costs nothing, and
-        caches that grow are copied whole: a third of a second at musicgen-small's size."""
-        self._room_least = position_count
+        """Makes the first caches at least this large.
 
-    def move_into(self, caches: list[Tensor], room: int) -> None:
-        """Goes on in other caches, of `room` positions; what was read so far is copied there."""
-        assert self.length <= room
-        for cache, known in zip(caches, self.caches, strict=False):
-            cache[:, :, :, : self.length] = known[:, :, :, : self.length]
-        self.caches, self.room, self._is_seated = caches, room, True
+        A CPU's memory is taken as it is written, so that unused capacity costs nothing. Caches that grow are copied whole: a third of
+        a second at musicgen-small's size.
+        """
+        self._capacity_min = position_count
 
-    def extend(self, layer: int, fresh: Tensor) -> tuple[Tensor, Tensor]:
-        """Appends keys and values `[2, rows, heads, steps, head_size]` at `length`.
+    def move_to_buffers(self, caches: list[Tensor], capacity: int) -> None:
+        """Copies the positions so far into buffers of a static batch, and uses those from now on."""
+        assert self.length <= capacity
+        for cache, old in zip(caches, self.caches, strict=False):
+            cache[:, :, :, : self.length] = old[:, :, :, : self.length]
+        self.caches, self.capacity, self._is_static = caches, capacity, True
 
-        Returns all keys and all values of the layer so far, `[rows, heads, length + steps, head_size]` each.
+    def append(self, layer: int, fresh: Tensor) -> tuple[Tensor, Tensor]:
+        """Writes keys and values `[2, branches, heads, steps, head_size]` at `length`, which stays as it is.
+
+        Returns all keys and all values of the layer so far, `[branches, heads, length + steps, head_size]` each.
         """
         cache, count = self.caches[layer], fresh.shape[3]
         cache.narrow(3, self.length, count).copy_(fresh)
         return cache.narrow(3, 0, self.length + count).unbind(0)  # type: ignore[return-value]
 
-    def take_over(self, other: CacheSlot) -> None:
-        """Holds what another slot of the same model and number of rows holds, and nothing else. The two trade caches, so that nothing is
-        copied, where these are not a stage's; the other's may then be written again."""
-        if self._is_seated:
-            assert other.length <= self.room
-            for cache, known in zip(self.caches, other.caches, strict=True):
-                cache[:, :, :, : other.length] = known[:, :, :, : other.length]
+    def replace_with(self, other: CacheSlot) -> None:
+        """Takes the positions of another slot of the same model and branch count in place of its own.
+
+        The two slots swap caches, so that nothing is copied. Buffers of a static batch are copied into, because they must not move.
+        """
+        if self._is_static:
+            assert other.length <= self.capacity
+            for cache, source in zip(self.caches, other.caches, strict=True):
+                cache[:, :, :, : other.length] = source[:, :, :, : other.length]
         else:
             self.caches, other.caches = other.caches, self.caches
-            self.room, other.room = other.room, self.room
+            self.capacity, other.capacity = other.capacity, self.capacity
         self.length = other.length
 
-    def take_back(self, step_count: int) -> None:
-        """Forgets the last positions of the music."""
+    def drop_last(self, step_count: int) -> None:
+        """Drops the last positions of the music."""
         assert step_count <= self.music_length
         self.length -= step_count
 
-    def forget(self) -> None:
-        """Empties the cache, its prefix too; conditions, steering and listener stay."""
+    def clear(self) -> None:
+        """Drops all positions, the prefix included. Conditioning, steering and recorder stay."""
         self.length = 0
 
     def _grow(self, length: int) -> None:
-        config, like = (
-            self._config,
-            self.conditioning.keys[0] if self.conditioning.prefix is None else self.conditioning.prefix,
-        )
-        room = -(-max(length, self._room_least) // _GROWTH) * _GROWTH
-        size = (2, self.row_count, config.head_count, room, config.head_size)
+        config, conditioning = self._config, self.conditioning
+        like = conditioning.keys[0] if conditioning.prefix is None else conditioning.prefix
+        capacity = -(-max(length, self._capacity_min) // _BLOCK_POSITIONS) * _BLOCK_POSITIONS
+        size = (2, self.branch_count, config.head_count, capacity, config.head_size)
         caches = [like.new_empty(size) for _ in range(config.layer_count)]
-        for cache, known in zip(caches, self.caches, strict=False):
-            cache[:, :, :, : self.length] = known[:, :, :, : self.length]
-        self.caches, self.room, self._is_seated = caches, room, False
+        for cache, old in zip(caches, self.caches, strict=False):
+            cache[:, :, :, : self.length] = old[:, :, :, : self.length]
+        self.caches, self.capacity, self._is_static = caches, capacity, False

@@ -1,4 +1,4 @@
-"""Choosing tokens: guidance, temperature, top-k, and noise that depends on nothing but (seed, step)."""
+"""Sampling of tokens: guidance, temperature, top-k, and noise that depends on (seed, step) alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from resonance_model.config import CONDITIONAL, UNCONDITIONAL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How one row is sampled. Temperature 0 is greedy; top_k 0 keeps every token."""
+    """Sampling parameters of one take. Temperature 0 is greedy; top_k 0 keeps every token."""
 
     guidance_scale: float
     temperature: float
@@ -22,7 +22,7 @@ class Sampling:
     seed: int
 
     def kept_count(self, vocabulary_size: int) -> int:
-        """How many of the vocabulary's tokens stay in the choice."""
+        """Number of the vocabulary's tokens that top-k keeps."""
         return vocabulary_size if self.top_k == 0 else min(self.top_k, vocabulary_size)
 
 
@@ -32,21 +32,21 @@ def guided(conditional: Tensor, unconditional: Tensor, guidance_scale: Tensor | 
 
 
 def counter_noise(seed: int, step: int, count: int) -> Tensor:
-    """`count` uniform numbers in [0, 1) for one row at one step, float64.
+    """Noise of one take at one step: `count` uniform numbers in [0, 1), float64.
 
-    They come from a counter-based generator (Philox 4x64, Salmon et al. 2011) keyed by the seed and counted by the step, so that a
-    row's noise depends neither on its neighbours nor on what was drawn before: resuming needs no state.
+    A counter-based generator (Philox 4x64, Salmon et al. 2011) is keyed by the seed and counted by the step. A take's noise thus
+    depends neither on other takes nor on earlier draws, and resuming needs no state.
     """
     bits = np.random.Philox(key=seed, counter=[0, step, 0, 0])
     return torch.from_numpy(np.random.Generator(bits).random(count))
 
 
 def choose(logits: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]) -> Tensor:
-    """One step's tokens for several takes, guidance included; a take's tokens do not depend on its company.
+    """Tokens of one step for several takes, guidance included. A take's tokens do not depend on the other takes.
 
     Args:
-        logits: `[takes, rows, codebooks, vocabulary]`, float32 on the CPU; rows are conditional and unconditional.
-        samplings: how each take is sampled.
+        logits: `[takes, branches, codebooks, vocabulary]`, float32 on the CPU.
+        samplings: each take's sampling.
         steps: each take's own step; with the seed it keys the noise.
 
     Returns:
@@ -54,24 +54,22 @@ def choose(logits: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]) 
     """
     scales = torch.tensor([sampling.guidance_scale for sampling in samplings])[:, None, None]
     scores = guided(logits[:, CONDITIONAL], logits[:, UNCONDITIONAL], scales)
-    kinds = [0 if sampling.temperature == 0.0 else sampling.kept_count(logits.shape[-1]) for sampling in samplings]
-    if len(set(kinds)) == 1:
-        return _chosen(scores, kinds[0], samplings, steps)
+    counts = [0 if sampling.temperature == 0.0 else sampling.kept_count(logits.shape[-1]) for sampling in samplings]
+    if len(set(counts)) == 1:
+        return _draw(scores, counts[0], samplings, steps)
     tokens = torch.empty(scores.shape[:2], dtype=torch.long)
-    for kind in set(kinds):
-        places = [place for place, other in enumerate(kinds) if other == kind]
-        tokens[places] = _chosen(
-            scores[places], kind, [samplings[place] for place in places], [steps[place] for place in places]
-        )
+    for count in set(counts):
+        alike = [index for index, other in enumerate(counts) if other == count]
+        tokens[alike] = _draw(scores[alike], count, [samplings[one] for one in alike], [steps[one] for one in alike])
     return tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedSampling:
-    """How rows are sampled in buffers of a fixed shape: everything that `Sampling` says, as tensors on one device.
+    """Sampling parameters of several takes as tensors on one device, for operations of fixed shapes.
 
-    `guidance_scales` float32, `temperatures` float64 and `kept_counts` integer are `[takes]`; `noise` float64 is `[takes, codebooks]`,
-    `counter_noise` each take's seed and step.
+    `guidance_scales` float32, `temperatures` float64 and `kept_counts` integer are `[takes]`. `noise` float64 is `[takes, codebooks]`,
+    from `counter_noise` of each take's seed and step.
     """
 
     guidance_scales: Tensor
@@ -81,14 +79,14 @@ class FixedSampling:
 
 
 def choose_fixed(logits: Tensor, sampling: FixedSampling) -> Tensor:
-    """What `choose` chooses, by operations whose shapes depend on nothing that is sampled: they can be recorded and replayed.
+    """Tokens as `choose` gives them, by operations whose shapes do not depend on the values, so that a graph can capture them.
 
-    The noise is the same on every device, and the arithmetic after the logits is the same in float64 but for the order of sums: between
-    devices, and against `choose`, a token can differ only where logits do, where two of them tie at a choice's edge, or where the noise
-    falls within a rounding error of one.
+    The noise is the same on every device, and the arithmetic after the logits is the same in float64 but for the order of sums. Between
+    devices, and against `choose`, a token can differ in three cases: the logits differ, two of them tie at the edge of a choice, or the
+    noise falls within a rounding error of that edge.
 
     Args:
-        logits: `[takes, rows, codebooks, vocabulary]`, float32; rows are conditional and unconditional.
+        logits: `[takes, branches, codebooks, vocabulary]`, float32.
         sampling: on the device of the logits.
 
     Returns:
@@ -98,17 +96,17 @@ def choose_fixed(logits: Tensor, sampling: FixedSampling) -> Tensor:
     ordered, tokens = scores.sort(dim=-1, descending=True, stable=True)
     is_greedy = sampling.temperatures == 0.0
     heat = sampling.temperatures.masked_fill(is_greedy, 1.0)[:, None, None]
-    ranks = torch.arange(scores.shape[-1], device=scores.device)
     kept = sampling.kept_counts[:, None, None]
-    spread = (ordered.double() / heat).masked_fill(ranks >= kept, float("-inf"))
+    is_dropped = torch.arange(scores.shape[-1], device=scores.device) >= kept
+    spread = (ordered.double() / heat).masked_fill(is_dropped, float("-inf"))
     cumulative = torch.softmax(spread, dim=-1).cumsum(dim=-1)
-    places = torch.searchsorted(cumulative, sampling.noise[..., None] * cumulative[..., -1:], right=True)
-    places = torch.minimum(places, kept - 1).masked_fill(is_greedy[:, None, None], 0)
-    return tokens.gather(-1, places).squeeze(-1)
+    ranks = torch.searchsorted(cumulative, sampling.noise[..., None] * cumulative[..., -1:], right=True)
+    ranks = torch.minimum(ranks, kept - 1).masked_fill(is_greedy[:, None, None], 0)
+    return tokens.gather(-1, ranks).squeeze(-1)
 
 
-def _chosen(scores: Tensor, kept_count: int, samplings: Sequence[Sampling], steps: Sequence[int]) -> Tensor:
-    """Tokens of takes that keep equally many candidates; none for the best alone."""
+def _draw(scores: Tensor, kept_count: int, samplings: Sequence[Sampling], steps: Sequence[int]) -> Tensor:
+    """Tokens of takes that keep equally many candidates; 0 is greedy."""
     if kept_count == 0:
         return scores.argmax(dim=-1)
     best, tokens = torch.topk(scores, kept_count, dim=-1)
@@ -117,5 +115,5 @@ def _chosen(scores: Tensor, kept_count: int, samplings: Sequence[Sampling], step
     noise = torch.stack(
         [counter_noise(one.seed, step, scores.shape[1]) for one, step in zip(samplings, steps, strict=True)]
     )
-    places = torch.searchsorted(cumulative, noise[..., None] * cumulative[..., -1:], right=True)
-    return tokens.gather(-1, places.clamp_(max=kept_count - 1)).squeeze(-1)
+    ranks = torch.searchsorted(cumulative, noise[..., None] * cumulative[..., -1:], right=True)
+    return tokens.gather(-1, ranks.clamp_(max=kept_count - 1)).squeeze(-1)

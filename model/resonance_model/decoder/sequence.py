@@ -1,4 +1,4 @@
-"""A voice: one take in the making - its tokens so far, its next inputs, and its window past the trained length."""
+"""Token sequence of one take: its tokens so far, its next inputs, and its window past the trained length."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from resonance_model.decoder.static_batch import StaticBatch
 
 _BLOCK_STEPS = 512
-# What the next window keeps is read in slices of so many positions, spread over so many steps before the window moves: nobody's music
-# waits for it. (750 positions at once are a quarter of a second on a CPU, and a slice is a step or two.)
+# The next window's context is read in slices of so many positions, spread over so many steps before the window moves, so that no other
+# take waits for it: 750 positions at once take a quarter of a second on a CPU, a slice as long as a step or two.
 _SLICE_POSITIONS = 16
-_AHEAD_STEPS = 512
+_READ_AHEAD_STEPS = 512
 
 
 class TokenSequence:
-    """Says one take, step by step, in a slot.
+    """Tokens of one take, chosen step by step over a cache slot.
 
-    Past `window_steps` positions it goes on by windowed continuation (as AudioCraft's `extend_stride`): the last `context_frames` frames
-    are read again from position 0, and the next step follows them. They are read into a cache of their own, slice by slice while the old
-    window is still in use.
+    Past `window_steps` positions the take goes on by windowed continuation (as AudioCraft's `extend_stride`): the last `context_frames`
+    frames are read again from position 0, and the next step follows them. They are read into a second slot, slice by slice, while the
+    old window is still in use.
 
     Args:
-        frame_count: length of the take; None for a performance that ends when somebody says so.
+        frame_count: length of the take; None for a performance, which has no end of its own.
     """
 
     def __init__(
@@ -58,162 +58,173 @@ class TokenSequence:
         ]
         self._window_steps = window_steps
         self._context_frames = context_frames
-        self._said = np.empty((decoder.config.codebook_count, _BLOCK_STEPS), np.int64)
-        self._said_from = 0
+        self._tokens = np.empty((decoder.config.codebook_count, _BLOCK_STEPS), np.int64)
+        self._first_kept_step = 0
         self._first_frame = 0
-        self._forced: NDArray[np.int64] | None = None
-        self._open_steps = 0
-        self._unread = torch.empty(0, 0)
-        self._next: CacheSlot | None = None
-        # Frames before this one stand although steps were taken back; and what those steps said of them, -1 elsewhere.
-        self._standing_frames = 0
-        self._standing = np.empty((decoder.config.codebook_count, 0), np.int64)
+        self._given_tokens: NDArray[np.int64] | None = None
+        self._open_end = 0
+        self._pending_inputs = torch.empty(0, 0)
+        self._next_slot: CacheSlot | None = None
+        # Frames that were ready before the last rewind, and the tokens of the rewound steps that belong to them, -1 elsewhere.
+        self._rewound_frames = 0
+        self._rewound_tokens = np.empty((decoder.config.codebook_count, 0), np.int64)
         self._reserve(slot)
 
-    def begin_from(self, given: NDArray[np.int64]) -> None:
-        """Starts from tokens that stand already, before the first step.
+    def start_from_tokens(self, given: NDArray[np.int64]) -> None:
+        """Starts from given tokens, before the first step.
 
         Args:
-            given: `[codebooks, frame_count]`, -1 where music is to be made. The frames before the first -1 are read at once (`prime`) and
-                not said again; later ones are put in the place of what would have been chosen.
+            given: `[codebooks, frame_count]`, -1 where tokens are to be chosen. Frames before the first -1 are read by `prefill` and not
+                stepped through. Later ones replace the tokens that their steps would have chosen.
         """
         assert self.frame_count is not None
         assert self.step == 0
         assert given.shape == (self._codebook_count, self.frame_count)
         books, steps = self._codebook_count, self.frame_count + self._config.delay_max
-        forced = np.full((books, steps), -1, np.int64)
+        tokens = np.full((books, steps), -1, np.int64)
         is_open = np.zeros(steps, bool)
         for book in range(books):
-            said_at = slice(self._delays[book], self._delays[book] + self.frame_count)
-            forced[book, said_at] = given[book]
-            is_open[said_at] |= given[book] < 0
-        self._forced = forced
-        self._open_steps = int(is_open.nonzero()[0].max()) + 1 if is_open.any() else 0
+            steps_of_book = slice(self._delays[book], self._delays[book] + self.frame_count)
+            tokens[book, steps_of_book] = given[book]
+            is_open[steps_of_book] |= given[book] < 0
+        self._given_tokens = tokens
+        self._open_end = int(is_open.nonzero()[0].max()) + 1 if is_open.any() else 0
         known = (given >= 0).all(axis=0)
         prefix = self.frame_count if known.all() else int(known.argmin())
-        self._said = np.concatenate([forced[:, :prefix], self._said], axis=1)
+        self._tokens = np.concatenate([tokens[:, :prefix], self._tokens], axis=1)
         self.step = prefix
-        if prefix >= self._open_steps:
-            self._say_the_rest()
+        if prefix >= self._open_end:
+            self._finish_with_given()
         elif prefix:
-            self._unread = self._inputs_at(prefix)
+            self._pending_inputs = self._inputs_after_moves(prefix)
 
     @property
-    def is_priming(self) -> bool:
-        """Whether there is something to read before the next step: conditions that stand before the music, given tokens, or what those
-        leave of the next window."""
-        return self._unread.shape[1] > 0 or self.slot.prefix_left > 0 or self._is_behind
+    def needs_prefill(self) -> bool:
+        """True while positions must be read before the next step: the prefix, given tokens, or their part of the next window."""
+        return self._pending_inputs.shape[1] > 0 or self.slot.prefix_left > 0 or self._is_read_ahead_due
 
     @property
-    def _is_behind(self) -> bool:
-        """Whether a voice that had come here by itself would have read more of the next window."""
-        return self._ahead_length < self._ahead_due(self._steps_left + 1)
+    def _is_read_ahead_due(self) -> bool:
+        """True where a sequence that had stepped here would have read more of the next window."""
+        return self._ahead_length < self._ahead_target(self._window_left + 1)
 
-    def prime(self, step_count: int) -> None:
-        """Reads so many of those positions; in slices, so that others need not wait for all of them."""
+    def prefill(self, step_count: int) -> None:
+        """Reads up to `step_count` of those positions. Callers read slices, so that other takes' steps come between them."""
         if self.slot.prefix_left:
             self._decoder.read_prefix(self.slot, step_count)
             return
-        if self._unread.shape[1] == 0:
+        if self._pending_inputs.shape[1] == 0:
             for _ in range(max(1, step_count // _SLICE_POSITIONS)):
-                if self._is_behind:
+                if self._is_read_ahead_due:
                     self._read_ahead()
             return
-        self.slot.make_room(min(step_count, self._unread.shape[1]))
-        self._decoder.read(self.slot, self._unread[:, :step_count].to(self._decoder.device))
-        self._unread = self._unread[:, step_count:]
+        self.slot.ensure_capacity(min(step_count, self._pending_inputs.shape[1]))
+        self._decoder.read(self.slot, self._pending_inputs[:, :step_count].to(self._decoder.device))
+        self._pending_inputs = self._pending_inputs[:, step_count:]
 
     @property
     def is_finished(self) -> bool:
-        """Whether every frame has been said."""
+        """True once every frame has all its tokens."""
         return self.frame_count is not None and self.step >= self.frame_count + self._config.delay_max
 
     @property
     def frames_ready(self) -> int:
-        """Frames that all codebooks have spoken of."""
-        ready = max(0, self.step - self._config.delay_max, self._standing_frames)
+        """Frames that have a token of every codebook."""
+        ready = max(0, self.step - self._config.delay_max, self._rewound_frames)
         return ready if self.frame_count is None else min(ready, self.frame_count)
 
     def frames(self, start: int, end: int) -> Tensor:
-        """Codes `[codebooks, end - start]` of ready frames. A performance has those of its window and of a few seconds before it."""
-        assert self._said_from <= start <= end <= self.frames_ready
-        start, end = start - self._said_from, end - self._said_from
-        parts = [row[start + delay : end + delay] for row, delay in zip(self._said, self._delays, strict=True)]
+        """Codes `[codebooks, end - start]` of ready frames. A performance keeps those of its window and of a few seconds before it."""
+        assert self._first_kept_step <= start <= end <= self.frames_ready
+        start, end = start - self._first_kept_step, end - self._first_kept_step
+        parts = [row[start + delay : end + delay] for row, delay in zip(self._tokens, self._delays, strict=True)]
         return torch.from_numpy(np.stack(parts))
 
+    @property
+    def tokens(self) -> NDArray[np.int64]:
+        """Tokens `[codebooks, steps]` in the delay pattern, from the first kept step on."""
+        return self._tokens[:, : self.step - self._first_kept_step]
+
+    @property
+    def token_capacity(self) -> int:
+        """Steps that the token buffer holds."""
+        return self._tokens.shape[1]
+
     def inputs(self) -> Tensor:
-        """What the decoder reads next, `[codebooks]`: codebook k at step p reads frame p - 1 - delay(k), or the start token."""
+        """Inputs of the next step, `[codebooks]`: codebook k at step p reads frame p - 1 - delay(k), or the start token."""
         tokens = np.full(self._codebook_count, self._decoder.config.start_token)
         first = 0 if self.frame_count is None else max(0, self.step - self.frame_count)
         last = self.step - self._first_frame
-        # Delays in [first, last) have a frame to tell; a channel's books share them.
+        # Delays in [first, last) have a frame; the channels' codebooks share them.
         first, last = first * self._config.channel_count, min(self._codebook_count, last * self._config.channel_count)
         if first < last:
-            tokens[first:last] = self._said[first:last, self.step - 1 - self._said_from]
+            tokens[first:last] = self._tokens[first:last, self.step - 1 - self._first_kept_step]
         return torch.from_numpy(tokens)
 
     def accept(self, tokens: Tensor) -> None:
-        """Takes the step's tokens `[codebooks]`."""
-        if self.step - self._said_from >= self._said.shape[1]:
-            self._make_room_to_say()
-        said = tokens.numpy()
-        if self._forced is not None:
-            forced = self._forced[:, self.step]
-            said = np.where(forced >= 0, forced, said)
-        again = self.step - self._standing_frames
-        if 0 <= again < self._standing.shape[1]:
-            said = np.where(self._standing[:, again] >= 0, self._standing[:, again], said)
-        self._said[:, self.step - self._said_from] = said
+        """Appends the step's chosen tokens `[codebooks]`, or the given ones in their place."""
+        if self.step - self._first_kept_step >= self._tokens.shape[1]:
+            self._grow_tokens()
+        chosen = tokens.numpy()
+        if self._given_tokens is not None:
+            given = self._given_tokens[:, self.step]
+            chosen = np.where(given >= 0, given, chosen)
+        rewound = self.step - self._rewound_frames
+        if 0 <= rewound < self._rewound_tokens.shape[1]:
+            chosen = np.where(self._rewound_tokens[:, rewound] >= 0, self._rewound_tokens[:, rewound], chosen)
+        self._tokens[:, self.step - self._first_kept_step] = chosen
         self.step += 1
-        if self._forced is not None and self.step >= self._open_steps:
-            self._say_the_rest()
+        if self._given_tokens is not None and self.step >= self._open_end:
+            self._finish_with_given()
 
-    def _make_room_to_say(self) -> None:
-        """A take keeps all that it says; a performance, which may last for hours, a window and the longest chunk."""
-        kept, known = self._window_steps + _BLOCK_STEPS, self._said.shape[1]
-        if self.frame_count is None and known >= 2 * kept:
-            self._said_from += known - kept
-            self._said[:, :kept] = self._said[:, known - kept :].copy()
+    def _grow_tokens(self) -> None:
+        """Makes room for more tokens. A take keeps all; a performance, which may last for hours, keeps a window and the longest chunk."""
+        kept, size = self._window_steps + _BLOCK_STEPS, self._tokens.shape[1]
+        if self.frame_count is None and size >= 2 * kept:
+            self._first_kept_step += size - kept
+            self._tokens[:, :kept] = self._tokens[:, size - kept :].copy()
         else:
-            self._said = np.concatenate([self._said, np.empty_like(self._said)], axis=1)
+            self._tokens = np.concatenate([self._tokens, np.empty_like(self._tokens)], axis=1)
 
-    def make_room(self) -> None:
-        """Moves the window on where the next step would not fit; while that is near, reads a slice of what the moved one will hold."""
-        left = self._steps_left
-        while self._ahead_length < self._ahead_due(left):
+    def prepare_step(self) -> None:
+        """Moves the window where the next step would not fit. While that is near, reads a slice of the next window's context."""
+        left = self._window_left
+        while self._ahead_length < self._ahead_target(left):
             self._read_ahead()
         if left == 0:
-            assert self._next is not None
-            self.slot.take_over(self._next)
-            self._next.forget()
+            assert self._next_slot is not None
+            self.slot.replace_with(self._next_slot)
+            self._next_slot.clear()
 
     @property
     def _end_step(self) -> int | None:
-        """Before which step the last one lies that chooses anything; None for a performance."""
+        """End of the steps that choose tokens, exclusive; None for a performance."""
         if self.frame_count is None:
             return None
-        return self.frame_count + self._config.delay_max if self._forced is None else self._open_steps
+        return self.frame_count + self._config.delay_max if self._given_tokens is None else self._open_end
 
     @property
-    def _steps_left(self) -> int:
+    def _window_left(self) -> int:
         """Steps that still fit into the window."""
         return self._window_steps - self.slot.music_length
 
     @property
-    def _kept_steps(self) -> int:
-        """Positions of music that a moved window begins with."""
+    def _context_steps(self) -> int:
+        """Positions of music at the start of a moved window."""
         return self._config.delay_max + self._context_frames
 
     @property
     def _ahead_length(self) -> int:
-        return 0 if self._next is None else self._next.length
+        return 0 if self._next_slot is None else self._next_slot.length
 
-    def _ahead_due(self, left: int) -> int:
-        """How much of the next window, conditions included, is read before the step after which `left` - 1 still fit. Slices come evenly,
-        none is due before its positions are known, and none at all where the take ends in this window."""
-        kept, before = self._kept_steps, self.slot.conditioning.prefix_count
-        ahead_steps = min(_AHEAD_STEPS, self._window_steps - kept, kept - 1)
-        if self._end_step is not None and self.step + self._steps_left >= self._end_step:
+    def _ahead_target(self, left: int) -> int:
+        """Positions of the next window, prefix included, to be read before the step after which `left` - 1 steps fit.
+
+        Slices are spread evenly, and none is due before its tokens are chosen. Nothing is read where the take ends in this window.
+        """
+        kept, before = self._context_steps, self.slot.conditioning.prefix_count
+        ahead_steps = min(_READ_AHEAD_STEPS, self._window_steps - kept, kept - 1)
+        if self._end_step is not None and self.step + self._window_left >= self._end_step:
             return 0
         if left == 0:
             return before + kept
@@ -227,98 +238,98 @@ class TokenSequence:
         return slot
 
     def _reserve(self, slot: CacheSlot) -> None:
-        """Has the slot take room for a whole window at once where that costs nothing; else it takes what it needs."""
+        """Reserves a whole window in the slot on a CPU, where unused memory costs nothing; elsewhere the slot grows as needed."""
         if self._decoder.device.type == "cpu":
             steps = self._window_steps if self._end_step is None else min(self._window_steps, self._end_step)
             slot.reserve(slot.conditioning.prefix_count + steps)
 
     def _read_ahead(self) -> None:
-        """Reads a slice of the next window. Slices begin at fixed places, whenever they are read: the caches are the same bits."""
-        ahead = self._next = self._next or self._fresh_slot()
+        """Reads a slice of the next window. Slices begin at fixed positions, so that the cache's bits do not depend on when it is read."""
+        ahead = self._next_slot = self._next_slot or self._fresh_slot()
         ahead.conditioning, ahead.steering = self.slot.conditioning, self.slot.steering
-        ahead.monitor = None if self.slot.monitor is None else self.slot.monitor.fork()
+        ahead.adaptive = None if self.slot.adaptive is None else self.slot.adaptive.fork()
         if ahead.prefix_left:
             self._decoder.read_prefix(ahead, _SLICE_POSITIONS)
             return
-        first, start = self.step + self._steps_left - self._kept_steps, ahead.music_length
-        inputs = self._inputs_from(first)[:, start : start + _SLICE_POSITIONS]
+        first, start = self.step + self._window_left - self._context_steps, ahead.music_length
+        inputs = self.inputs_since(first)[:, start : start + _SLICE_POSITIONS]
         self._decoder.read(ahead, inputs.to(self._decoder.device))
 
-    def take_up(self, conditioning: Conditioning) -> None:
-        """Goes on under other conditions. Where they stand before the music, what the cache holds of the music (at most the frames that
-        a moved window keeps) must be read again behind them: `prime` does it in slices."""
+    def set_conditioning(self, conditioning: Conditioning) -> None:
+        """Goes on under other conditions.
+
+        A new prefix changes the positions of the music behind it: the music in the cache, at most the context of a moved window, is read
+        again by `prefill`.
+        """
         self.slot.conditioning, old = conditioning, self.slot.conditioning
         if conditioning.prefix is None:
             return
-        held = max(0, self.slot.length - old.prefix_count) + self._unread.shape[1]
-        first = self.step - held
-        if held > self._context_frames + self._config.delay_max:
+        music = max(0, self.slot.length - old.prefix_count) + self._pending_inputs.shape[1]
+        first = self.step - music
+        if music > self._context_frames + self._config.delay_max:
             first = self.frames_ready - self._context_frames
-        self._unread = self._inputs_from(first)
-        self._forget()
+        self._pending_inputs = self.inputs_since(first)
+        self._clear_caches()
 
-    def take_back(self) -> int:
-        """Takes back what was said of frames that are not ready yet, so that they are said again under what is in force now.
+    def rewind(self) -> int:
+        """Drops the tokens of frames that are not ready yet, so that they are chosen again under the present recipe.
 
-        Returns how many steps that costs: none where the take's length is known, after a beginning, or while something is unread.
+        Returns the number of dropped steps: 0 for a take of known length, in the first steps, and while a prefill is pending.
         """
         first, count = self.frames_ready, self.step - self.frames_ready
-        if self.frame_count is not None or self.is_priming or self.slot.music_length <= 2 * self._config.delay_max:
+        if self.frame_count is not None or self.needs_prefill or self.slot.music_length <= 2 * self._config.delay_max:
             return 0
-        at = first - self._said_from
-        standing = self._said[:, at : at + self._config.delay_max].copy()
+        start = first - self._first_kept_step
+        rewound = self._tokens[:, start : start + self._config.delay_max].copy()
         for codebook, delay in enumerate(self._delays):
-            standing[codebook, delay:] = -1  # from frame `first` on
-        self._standing, self._standing_frames = standing, first
+            rewound[codebook, delay:] = -1  # from frame `first` on
+        self._rewound_tokens, self._rewound_frames = rewound, first
         self.step = first
-        self.slot.take_back(count)
-        if self._next is not None:  # it holds no more than what is known now
-            known = max(0, self._kept_steps - self._steps_left)
-            self._next.take_back(max(0, self._next.music_length - known))
+        self.slot.drop_last(count)
+        if self._next_slot is not None:  # it may hold positions of dropped tokens
+            known = max(0, self._context_steps - self._window_left)
+            self._next_slot.drop_last(max(0, self._next_slot.music_length - known))
         return count
 
     def reset(self) -> None:
-        """Forgets what was said before now, as if the take began here; frames already said stay readable.
+        """Clears the context, as if the take began here. Ready frames stay readable.
 
-        The later codebooks finish the last few frames without having heard them.
+        The later codebooks finish the last few frames without the earlier ones in their context.
         """
-        self._unread = self._unread[:, :0]
-        self._forget()
+        self._pending_inputs = self._pending_inputs[:, :0]
+        self._clear_caches()
         self._first_frame = self.step
 
-    def _forget(self) -> None:
-        self.slot.forget()
-        if self._next is not None:
-            self._next.forget()
+    def _clear_caches(self) -> None:
+        self.slot.clear()
+        if self._next_slot is not None:
+            self._next_slot.clear()
 
-    def _say_the_rest(self) -> None:
-        """From here on everything was given: there is nothing to choose."""
-        assert self._forced is not None
-        self._said = np.concatenate([self._said[:, : self.step], self._forced[:, self.step :]], axis=1)
-        self.step = self._forced.shape[1]
+    def _finish_with_given(self) -> None:
+        """Appends the given tokens of all remaining steps: none of them is open."""
+        assert self._given_tokens is not None
+        self._tokens = np.concatenate([self._tokens[:, : self.step], self._given_tokens[:, self.step :]], axis=1)
+        self.step = self._given_tokens.shape[1]
 
-    def _inputs_from(self, first: int) -> Tensor:
-        """What the cache of a voice that began at step `first` holds by now: `[codebooks, positions]`."""
-        count = self.step - first
-        return delayed_inputs(
-            self._kept_codes(first, count),
-            start_token=self._config.start_token,
-            step_count=count,
-            channel_count=self._config.channel_count,
-        )
+    def inputs_since(self, first: int) -> Tensor:
+        """Inputs `[codebooks, positions]` in the cache of a sequence that began at step `first` and has stepped here."""
+        return self._delayed_inputs(first, self.step - first)
 
-    def _inputs_at(self, step: int) -> Tensor:
-        """What the cache of a voice that came to `step` by itself would hold, with the moves of its window: `[codebooks, positions]`."""
+    def _inputs_after_moves(self, step: int) -> Tensor:
+        """Inputs `[codebooks, positions]` in the cache of a sequence that has stepped to `step`, its window's moves included."""
         first, length = 0, 0
         for position in range(step):
             if length >= self._window_steps:
                 first = position - self._config.delay_max - self._context_frames
                 length = position - first
             length += 1
+        return self._delayed_inputs(first, length)
+
+    def _delayed_inputs(self, first: int, count: int) -> Tensor:
         return delayed_inputs(
-            self._kept_codes(first, length),
+            self._codes_since(first, count),
             start_token=self._config.start_token,
-            step_count=length,
+            step_count=count,
             channel_count=self._config.channel_count,
         )
 
@@ -326,42 +337,46 @@ class TokenSequence:
     def _codebook_count(self) -> int:
         return self._decoder.config.codebook_count
 
-    def _kept_codes(self, first: int, count: int) -> Tensor:
-        """Codes `[codebooks, count]` from frame `first` on; later codebooks know fewer frames, and the rest is never read."""
-        codes, first = torch.full((self._codebook_count, count), self._config.start_token), first - self._said_from
+    def _codes_since(self, first: int, count: int) -> Tensor:
+        """Codes `[codebooks, count]` from frame `first` on. Later codebooks have fewer frames; the rest is filled and never read."""
+        codes = torch.full((self._codebook_count, count), self._config.start_token)
+        first -= self._first_kept_step
         for codebook in range(self._codebook_count):
-            known = self._said[codebook, first + self._delays[codebook] : self.step - self._said_from]
-            codes[codebook, : known.shape[0]] = torch.from_numpy(known)
+            chosen = self._tokens[codebook, first + self._delays[codebook] : self.step - self._first_kept_step]
+            codes[codebook, : chosen.shape[0]] = torch.from_numpy(chosen)
         return codes
 
 
-def advance(decoder: Decoder, voices: Sequence[TokenSequence], stage: StaticBatch | None = None) -> None:
-    """One shared step of all voices; those whose slots sit on the stage take theirs there."""
-    for voice in voices:
-        voice.make_room()
-    if stage is None:
-        _advance_freely(decoder, voices)
+def advance(decoder: Decoder, sequences: Sequence[TokenSequence], static_batch: StaticBatch | None = None) -> None:
+    """One step of all sequences: in the static batch for slots that it can step, in one shared decoder pass for the others."""
+    for sequence in sequences:
+        sequence.prepare_step()
+    if static_batch is None:
+        _advance_slots(decoder, sequences)
         return
-    staged = [voice for voice in voices if stage.can_step(voice.slot)]
-    free = [voice for voice in voices if not stage.can_step(voice.slot)]
-    if staged:
-        chosen = stage.step(
-            [voice.slot for voice in staged],
-            torch.stack([voice.inputs() for voice in staged]),
-            [voice.sampling for voice in staged],
-            [voice.step for voice in staged],
+    fixed = [sequence for sequence in sequences if static_batch.can_step(sequence.slot)]
+    others = [sequence for sequence in sequences if not static_batch.can_step(sequence.slot)]
+    if fixed:
+        chosen = static_batch.step(
+            [sequence.slot for sequence in fixed],
+            torch.stack([sequence.inputs() for sequence in fixed]),
+            [sequence.sampling for sequence in fixed],
+            [sequence.step for sequence in fixed],
         )
-        _accept(staged, chosen)
-    if free:
-        _advance_freely(decoder, free)
+        _accept(fixed, chosen)
+    if others:
+        _advance_slots(decoder, others)
 
 
-def _advance_freely(decoder: Decoder, voices: Sequence[TokenSequence]) -> None:
-    tokens = torch.stack([voice.inputs() for voice in voices])
-    logits = decoder.advance([voice.slot for voice in voices], tokens.to(decoder.device)).cpu()
-    _accept(voices, choose(logits, [voice.sampling for voice in voices], [voice.step for voice in voices]))
+def _advance_slots(decoder: Decoder, sequences: Sequence[TokenSequence]) -> None:
+    tokens = torch.stack([sequence.inputs() for sequence in sequences])
+    logits = decoder.advance([sequence.slot for sequence in sequences], tokens.to(decoder.device)).cpu()
+    _accept(
+        sequences,
+        choose(logits, [sequence.sampling for sequence in sequences], [sequence.step for sequence in sequences]),
+    )
 
 
-def _accept(voices: Sequence[TokenSequence], chosen: Tensor) -> None:
-    for voice, row in zip(voices, chosen, strict=True):
-        voice.accept(row)
+def _accept(sequences: Sequence[TokenSequence], chosen: Tensor) -> None:
+    for sequence, tokens in zip(sequences, chosen, strict=True):
+        sequence.accept(tokens)

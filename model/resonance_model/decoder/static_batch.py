@@ -1,4 +1,4 @@
-"""A stage: slots sit in buffers that never move, so that one step of all of them can be recorded once and replayed."""
+"""Static batch: slots in buffers that never move, so that a step can be captured as a CUDA graph and replayed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resonance.errors import FailedPrecondition
-from resonance_model.config import CONDITIONAL
 from resonance_model.decoder.cuda_graphs import CudaGraphs, GraphRecorder, Work
-from resonance_model.decoder.decoder import CrossWeights, Decoder, LayerWeights
+from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.sampling import FixedSampling, Sampling, choose_fixed, counter_noise
 from resonance_model.text_encoder import TOKENS_MAX
 
-# Attention covers the longest moving slot, rounded up to whole blocks: a graph for each.
+# Attention covers the longest stepping slot, rounded up to whole blocks: one graph for each count of blocks.
 LENGTH_BLOCK = 256
-# Prompts of more tokens are rare; where one comes, the buffers of all places are made larger and the graphs anew.
-TEXT_ROOM = 64
-_NEVER = float("-inf")
-# What a place is told besides its tokens and its noise: length, guidance, temperature, how many candidates are kept.
-_TOLD = 4
+# Longer prompts are rare. For one, the text buffers of all places are made larger and all graphs are captured again.
+TEXT_BLOCK = 64
+_MASKED = float("-inf")
+# Numbers per place besides its input tokens and its noise: length, guidance, temperature, candidates that top-k keeps.
+_SCALARS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class GraphShape:
-    """How much of the buffers a step covers: the first `places`, attention to the first `length` positions and `text` tokens."""
+    """Part of the buffers that a graph covers: the first `places`, attention to the first `length` positions and `text` tokens."""
 
     places: int
     length: int
@@ -38,7 +37,7 @@ class GraphShape:
 
 @dataclass(slots=True)
 class _Place:
-    """Who sits at a place, and what the place's buffers hold of it."""
+    """Slot at a place, and the state of it that the place's buffers hold."""
 
     slot: CacheSlot
     caches: list[Tensor]
@@ -46,70 +45,73 @@ class _Place:
     steering: Tensor | None = None
     conditioning: Conditioning | None = None
 
+    @property
+    def holds_slot(self) -> bool:
+        """False once the slot has outgrown the place into caches of its own."""
+        return self.caches is self.slot.caches
+
 
 class StaticBatch:
-    """Slots in buffers of a fixed shape, and one step of them: what `Decoder.advance` and `choose` do, in operations of fixed shapes.
+    """Step of several slots in buffers of fixed shapes: the results of `Decoder.advance` and `choose`, by operations of fixed shapes.
 
-    A slot that sits here has views of the buffers for caches, so that everything else (reading prefixes, moving windows, a step by
-    `Decoder.advance`) goes on as ever. Before a step the host writes what is new into one small buffer, which is copied to the device
-    in one go; then `capture` replays the step for the smallest `GraphShape` that covers the moving slots; and the host reads the tokens, the
-    only time that it waits. Places inside the extent whose slots do not move are computed too, and change nothing: what they write lies
-    behind their own length and is written again before it is read.
+    A slot with a place has views of the buffers for caches, so that prefixes, moved windows and steps by `Decoder.advance` work on it
+    unchanged. For a step the host writes each place's numbers into one staging buffer and copies it to the device. It replays the graph
+    of the smallest `GraphShape` that covers the stepping slots, and waits for the device once, to read the tokens. Places inside the
+    shape whose slots do not step are computed too: they write behind their own length, where the next real step writes again.
 
-    A device that adds in another order for another extent may give a row other last bits when its company changes the extent: see
-    docs/decisions/cuda-graphs.md. One thread may use a stage.
+    Another shape is another graph, whose kernels may add in another order. A branch may thus get other last bits when its company
+    changes the shape: see docs/decisions/cuda-graphs.md. One thread may use a static batch.
 
     Args:
-        place_count: at most so many slots sit.
-        position_count: a slot sits as long as it needs no more positions than these.
+        place_count: slots that have a place at once, at most.
+        position_count: positions of a place.
     """
 
     def __init__(self, decoder: Decoder, capture: GraphRecorder, *, place_count: int, position_count: int) -> None:
-        config, places = decoder.config, place_count
+        config = decoder.config
         self._decoder = decoder
         self._capture = capture
         self._place_count = place_count
-        self._room = _blocks(position_count + 1, LENGTH_BLOCK)
-        self._heads = (config.head_count, config.head_size)
+        self._capacity = _round_up(position_count + 1, LENGTH_BLOCK)
         zeros = partial(torch.zeros, device=decoder.device)
-        size = (2, places, 2, config.head_count, self._room, config.head_size)
-        self._caches = [zeros(size, dtype=decoder.dtype) for _ in range(config.layer_count)]
+        cache_size = (2, place_count, 2, config.head_count, self._capacity, config.head_size)
+        self._caches = [zeros(cache_size, dtype=decoder.dtype) for _ in range(config.layer_count)]
         # Minus zero is the one number that changes no bit of any other when it is added.
-        self._steering = torch.full((config.layer_count, 2 * places, config.hidden_size), -0.0, device=decoder.device)
-        self._chosen = zeros((places, config.codebook_count), dtype=torch.long)
-        columns = 2 * config.codebook_count + _TOLD
-        self._told = zeros((places, columns), dtype=torch.float64)
-        self._telling = torch.zeros((places, columns), dtype=torch.float64, pin_memory=_has_pinned(decoder.device))
-        self._positions = torch.arange(self._room, device=decoder.device)
-        is_melody = decoder.weights.melody is not None
-        self._before = zeros((places, self._room), dtype=decoder.dtype) if is_melody else None
-        self._text_room = 0
-        self._seats: list[_Place | None] = [None] * places
-        self._replays: dict[GraphShape, Work] = {}
-        self._make_text_room(0 if is_melody else TEXT_ROOM)
+        self._steering = torch.full(
+            (config.layer_count, 2 * place_count, config.hidden_size), -0.0, device=decoder.device
+        )
+        self._tokens = zeros((place_count, config.codebook_count), dtype=torch.long)
+        inputs_size = (place_count, 2 * config.codebook_count + _SCALARS)
+        self._device_inputs = zeros(inputs_size, dtype=torch.float64)
+        self._host_inputs = torch.zeros(inputs_size, dtype=torch.float64, pin_memory=_can_pin(decoder.device))
+        self._positions = torch.arange(self._capacity, device=decoder.device)
+        has_prefix = decoder.weights.melody is not None
+        self._prefix_bias = zeros((place_count, self._capacity), dtype=decoder.dtype) if has_prefix else None
+        self._text_capacity = 0
+        self._places: list[_Place | None] = [None] * place_count
+        self._graphs: dict[GraphShape, Work] = {}
+        self._allocate_text(0 if has_prefix else TEXT_BLOCK)
 
-    def prepare(self) -> None:
-        """Records the steps that most music needs, so that nobody's music waits for it later. Before anybody sits."""
-        assert not any(self._seats)
-        for places in {self._places_for(count) for count in range(1, self._place_count + 1)}:
-            for length in range(LENGTH_BLOCK, self._room + 1, LENGTH_BLOCK):
-                self._replay_of(GraphShape(places, length, self._text_room))
+    def capture_graphs(self) -> None:
+        """Captures the graphs of all usual shapes, so that no take waits for one later. No slot may have a place yet."""
+        assert not any(self._places)
+        for places in {self._round_places(count) for count in range(1, self._place_count + 1)}:
+            for length in range(LENGTH_BLOCK, self._capacity + 1, LENGTH_BLOCK):
+                self._find_graph(GraphShape(places, length, self._text_capacity))
 
-    def seat(self, slots: Sequence[CacheSlot]) -> None:
-        """Has these slots sit, as far as there is room. Who sat and is not among them has left for good: its caches are another's now."""
-        present = {id(slot) for slot in slots}
-        seats = [seat if seat is not None and id(seat.slot) in present else None for seat in self._seats]
-        sitting = {id(seat.slot) for seat in seats if seat is not None}
-        self._seats = seats
+    def assign(self, slots: Sequence[CacheSlot]) -> None:
+        """Gives places to these slots while there are free ones. Slots that are not named lose their places and their caches."""
+        named = {id(slot) for slot in slots}
+        self._places = [place if place is not None and id(place.slot) in named else None for place in self._places]
+        placed = {id(place.slot) for place in self._places if place is not None}
         for slot in slots:
-            if id(slot) not in sitting and None in self._seats and slot.length < self._room:
-                self._sit(self._seats.index(None), slot)
+            if id(slot) not in placed and None in self._places and slot.length < self._capacity:
+                self._occupy(self._places.index(None), slot)
 
     def can_step(self, slot: CacheSlot) -> bool:
-        """Whether the slot sits here, with room for one more position, and nobody watches what its layers say: monitors and listeners
-        are no part of a recorded step."""
-        has_room = slot.length + slot.prefix_left < self._room
-        return self._seat_of(slot) is not None and has_room and slot.monitor is None and slot.listener is None
+        """True for a slot with a place, room for one more position, and neither adaptive steering nor a recorder: graphs have none."""
+        has_room = slot.length + slot.prefix_left < self._capacity
+        return self._find_index(slot) is not None and has_room and slot.adaptive is None and slot.recorder is None
 
     def step(
         self, slots: Sequence[CacheSlot], tokens: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]
@@ -117,190 +119,216 @@ class StaticBatch:
         """One step of slots that `can_step`; their caches grow by one position. Waits for the device.
 
         Args:
-            slots: those that move.
+            slots: those that step.
             tokens: inputs `[slots, codebooks]`, on the CPU.
-            samplings: how each is sampled.
+            samplings: each slot's sampling.
             steps: each slot's own step; with the seed it keys the noise.
 
         Returns:
             The chosen tokens `[slots, codebooks]`, on the CPU.
         """
-        places = self.launch(slots, tokens, samplings, steps)
-        return self._chosen[: max(places) + 1].cpu()[places]
+        indices = self.launch(slots, tokens, samplings, steps)
+        return self._tokens[: max(indices) + 1].cpu()[indices]
 
     def launch(
         self, slots: Sequence[CacheSlot], tokens: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]
     ) -> list[int]:
         """`step` without its reading: nothing here waits for the device. Returns the slots' places."""
-        places = [self._seated(slot) for slot in slots]
+        indices = [self._index(slot) for slot in slots]
         for slot in slots:
             self._decoder.read_prefix(slot, slot.prefix_left)
-        for place in places:
-            self._catch_up(place)
-        count = self._places_for(max(places) + 1)
-        self._write(count, places, tokens, samplings, steps)
-        self._told[:count].copy_(self._telling[:count], non_blocking=True)
-        length = _blocks(max(slot.length for slot in slots) + 1, LENGTH_BLOCK)
-        self._replay_of(GraphShape(count, length, self._text_for(slots)))()
-        for place, slot in zip(places, slots, strict=True):
+        for index in indices:
+            self._refresh(index)
+        count = self._round_places(max(indices) + 1)
+        self._write_inputs(count, indices, tokens, samplings, steps)
+        self._device_inputs[:count].copy_(self._host_inputs[:count], non_blocking=True)
+        length = _round_up(max(slot.length for slot in slots) + 1, LENGTH_BLOCK)
+        self._find_graph(GraphShape(count, length, self._round_text(slots)))()
+        for index, slot in zip(indices, slots, strict=True):
             slot.length += 1
-            seat = self._seats[place]
-            assert seat is not None
-            seat.length = slot.length
-        return places
+            self._place(index).length = slot.length
+        return indices
 
-    # --- seats
+    # --- places
 
-    def _sit(self, place: int, slot: CacheSlot) -> None:
+    def _occupy(self, index: int, slot: CacheSlot) -> None:
         for cache in self._caches:
-            cache[:, place].zero_()  # what a hidden position holds is multiplied by zero: it must be a number
-        caches = [cache[:, place] for cache in self._caches]
-        slot.move_into(caches, self._room)
-        self._steering[:, 2 * place : 2 * place + 2] = -0.0
-        self._seats[place] = _Place(slot, caches, length=slot.length)
+            cache[:, index].zero_()  # masked positions are multiplied by zero: they must be finite
+        caches = [cache[:, index] for cache in self._caches]
+        slot.move_to_buffers(caches, self._capacity)
+        self._steering[:, 2 * index : 2 * index + 2] = -0.0
+        self._places[index] = _Place(slot, caches, length=slot.length)
 
-    def _seat_of(self, slot: CacheSlot) -> _Place | None:
-        """The slot's seat; None for one that has no place, or has grown out of it into caches of its own."""
-        return next((seat for seat in self._seats if seat and seat.slot is slot and seat.caches is slot.caches), None)
+    def _place(self, index: int) -> _Place:
+        place = self._places[index]
+        assert place is not None
+        return place
 
-    def _seated(self, slot: CacheSlot) -> int:
-        seat = self._seat_of(slot)
-        assert seat is not None
-        assert slot.length < self._room
-        return self._seats.index(seat)
+    def _find_index(self, slot: CacheSlot) -> int | None:
+        """Index of the slot's place; None for a slot without one, or that has outgrown it."""
+        for index, place in enumerate(self._places):
+            if place is not None and place.slot is slot and place.holds_slot:
+                return index
+        return None
 
-    def _catch_up(self, place: int) -> None:
-        """Brings the place's buffers up to its slot's: other steering, other conditions, caches that were emptied."""
-        seat = self._seats[place]
-        assert seat is not None
-        slot = seat.slot
-        if slot.length < seat.length:
-            for cache in seat.caches:
+    def _index(self, slot: CacheSlot) -> int:
+        index = self._find_index(slot)
+        assert index is not None
+        assert slot.length < self._capacity
+        return index
+
+    def _refresh(self, index: int) -> None:
+        """Updates the place's buffers where its slot was cleared, or has other steering or conditioning."""
+        place = self._place(index)
+        slot = place.slot
+        if slot.length < place.length:
+            for cache in place.caches:
                 cache[:, :, :, slot.length :].zero_()
-        if slot.steering is not seat.steering:
-            seat.steering, rows = slot.steering, self._steering[:, 2 * place : 2 * place + 2]
-            rows.fill_(-0.0) if slot.steering is None else rows.copy_(slot.steering, non_blocking=True)
-        if slot.conditioning is not seat.conditioning:
-            if self._before is None:
-                self._take_text(place, slot.conditioning)
+        if slot.steering is not place.steering:
+            place.steering, branches = slot.steering, self._steering[:, 2 * index : 2 * index + 2]
+            branches.fill_(-0.0) if slot.steering is None else branches.copy_(slot.steering, non_blocking=True)
+        if slot.conditioning is not place.conditioning:
+            if self._prefix_bias is None:
+                self._write_text(index, slot.conditioning)
             else:
-                self._before[place] = 0.0
-                bias = slot.self_bias(self._room)
-                self._before[place] += 0.0 if bias is None else bias[0, 0, 0]
-            seat.conditioning = slot.conditioning
+                bias = slot.self_bias(self._capacity)
+                self._prefix_bias[index] = 0.0
+                self._prefix_bias[index] += 0.0 if bias is None else bias[0, 0, 0]
+            place.conditioning = slot.conditioning
 
-    def _take_text(self, place: int, conditioning: Conditioning) -> None:
+    # --- text
+
+    def _write_text(self, index: int, conditioning: Conditioning) -> None:
         count = conditioning.keys[0].shape[2]
-        if count > self._text_room:
-            self._make_text_room(_text_extent(count))
+        if count > self._text_capacity:
+            self._allocate_text(_round_up_text(count))
         for text, keys, values in zip(self._texts, conditioning.keys, conditioning.values, strict=True):
-            text[0, place, :, :count] = keys[0]
-            text[1, place, :, :count] = values[0]
-        self._text_weights[place] = _NEVER
-        self._text_weights[place, :count] = 0.0 if conditioning.bias is None else conditioning.bias[0, 0, 0]
+            text[0, index, :, :count] = keys[0]
+            text[1, index, :, :count] = values[0]
+        self._text_bias[index] = _MASKED
+        self._text_bias[index, :count] = 0.0 if conditioning.bias is None else conditioning.bias[0, 0, 0]
 
-    def _make_text_room(self, room: int) -> None:
-        """Buffers for so many tokens of text at every place. Graphs hold the old ones' addresses: they are forgotten."""
+    def _allocate_text(self, capacity: int) -> None:
+        """Allocates buffers of so many text tokens for every place. Graphs hold the old buffers' addresses and are dropped."""
         decoder, config = self._decoder, self._decoder.config
-        size = (2, self._place_count, config.head_count, room, config.head_size)
+        size = (2, self._place_count, config.head_count, capacity, config.head_size)
         zeros = partial(torch.zeros, device=decoder.device, dtype=decoder.dtype)
-        self._texts = [zeros(size) for _ in range(config.layer_count if room else 0)]
-        self._text_weights = torch.full((self._place_count, room), _NEVER, device=decoder.device, dtype=decoder.dtype)
-        self._text_weights[:, :1] = 0.0  # an empty place finds one token of nothing: no row may be without any
-        self._text_room = room
-        self._replays.clear()
-        for place, seat in enumerate(self._seats):
-            if seat is not None and seat.conditioning is not None:
-                self._take_text(place, seat.conditioning)
+        self._texts = [zeros(size) for _ in range(config.layer_count if capacity else 0)]
+        self._text_bias = torch.full((self._place_count, capacity), _MASKED, device=decoder.device, dtype=decoder.dtype)
+        self._text_bias[:, :1] = 0.0  # softmax needs one visible token, also at an empty place
+        self._text_capacity = capacity
+        self._graphs.clear()
+        for index, place in enumerate(self._places):
+            if place is not None and place.conditioning is not None:
+                self._write_text(index, place.conditioning)
 
     # --- a step
 
-    def _write(
-        self, count: int, places: list[int], tokens: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]
+    def _write_inputs(
+        self, count: int, indices: list[int], tokens: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]
     ) -> None:
-        """What the step needs to know of each place, in the host's buffer: inputs, noise, length, guidance, temperature, candidates."""
+        """Fills the staging buffer: per place input tokens, noise, length, guidance, temperature and candidates."""
         config = self._decoder.config
-        books, telling = config.codebook_count, self._telling.numpy()
-        telling[:count] = 0.0
-        for place, seat in enumerate(self._seats[:count]):
-            length = seat.slot.length if seat is not None and seat.caches is seat.slot.caches else 0
-            telling[place, 2 * books :] = (min(length, self._room - 1), 1.0, 0.0, 1.0)
-        for place, inputs, sampling, step in zip(places, tokens.numpy(), samplings, steps, strict=True):
-            telling[place, :books] = inputs
-            telling[place, books : 2 * books] = counter_noise(sampling.seed, step, books).numpy()
+        books, inputs = config.codebook_count, self._host_inputs.numpy()
+        inputs[:count] = 0.0
+        for index, place in enumerate(self._places[:count]):
+            length = place.slot.length if place is not None and place.holds_slot else 0
+            inputs[index, 2 * books :] = (min(length, self._capacity - 1), 1.0, 0.0, 1.0)
+        for index, own, sampling, step in zip(indices, tokens.numpy(), samplings, steps, strict=True):
+            inputs[index, :books] = own
+            inputs[index, books : 2 * books] = counter_noise(sampling.seed, step, books).numpy()
             kept = sampling.kept_count(config.vocabulary_size)
-            telling[place, 2 * books + 1 :] = (sampling.guidance_scale, sampling.temperature, kept)
+            inputs[index, 2 * books + 1 :] = (sampling.guidance_scale, sampling.temperature, kept)
 
-    def _replay_of(self, extent: GraphShape) -> Work:
-        known = self._replays.get(extent)
-        if known is None:
-            known = self._replays[extent] = self._capture(partial(self._compute, extent))
-        return known
+    def _find_graph(self, shape: GraphShape) -> Work:
+        graph = self._graphs.get(shape)
+        if graph is None:
+            graph = self._graphs[shape] = self._capture(partial(self._compute, shape))
+        return graph
 
-    def _compute(self, extent: GraphShape) -> None:
-        """The step itself, on whatever the buffers hold: nothing in it depends on their contents but numbers."""
-        decoder, count = self._decoder, extent.places
-        told, books = self._told[:count], decoder.config.codebook_count
-        lengths, guidance_scales, temperatures, kept_counts = told[:, 2 * books :].unbind(1)
+    def _compute(self, shape: GraphShape) -> None:
+        """The captured step. No shape and no branch in it depends on the buffers' contents."""
+        decoder, count = self._decoder, shape.places
+        inputs, books = self._device_inputs[:count], decoder.config.codebook_count
+        lengths, guidance_scales, temperatures, kept_counts = inputs[:, 2 * books :].unbind(1)
         lengths = lengths.long()
-        hidden = decoder.embedding(told[:, :books].long().T) + decoder.positions[lengths]
+        hidden = decoder.embedding(inputs[:, :books].long().T) + decoder.positions[lengths]
         hidden = hidden[:, None].expand(-1, 2, -1).reshape(2 * count, -1)
-        seen = self._seen(lengths, extent)
-        place = lengths.view(1, count, 1, 1, 1, 1).expand(2, count, 2, *self._heads[:1], 1, *self._heads[1:])
-        for index, layer in enumerate(decoder.weights.layers):
-            hidden = self._self_attention(index, layer, hidden, place, seen, extent).add_(hidden)
-            if layer.cross is not None:
-                self._cross_attention(index, layer.cross, hidden, extent)
-            hidden = decoder.feed_forward(layer, hidden).add_(hidden)
-            hidden.add_(self._steering[index, : 2 * count])
+        attention = self._attention(shape, lengths)
+        for layer in range(decoder.config.layer_count):
+            hidden = decoder.run_layer(layer, hidden, attention)
+            hidden.add_(self._steering[layer, : 2 * count])
         sampling = FixedSampling(
             guidance_scales=guidance_scales.float(),
             temperatures=temperatures,
             kept_counts=kept_counts.long(),
-            noise=told[:, books : 2 * books],
+            noise=inputs[:, books : 2 * books],
         )
-        self._chosen[:count].copy_(choose_fixed(decoder.logits(hidden).unflatten(0, (count, 2)), sampling))
+        self._tokens[:count].copy_(choose_fixed(decoder.logits(hidden).unflatten(0, (count, 2)), sampling))
 
-    def _seen(self, lengths: Tensor, extent: GraphShape) -> Tensor:
-        """What is added to attention, `[2 places, 1, 1, length]`: minus infinity behind a place's own length."""
-        is_hidden = self._positions[: extent.length] > lengths[:, None]
-        before = torch.zeros_like(is_hidden, dtype=self._decoder.dtype)
-        if self._before is not None:
-            before = self._before[: extent.places, : extent.length]
-        return before.masked_fill(is_hidden, _NEVER).repeat_interleave(2, dim=0)[:, None, None]
+    def _attention(self, shape: GraphShape, lengths: Tensor) -> _FixedAttention:
+        return _FixedAttention(
+            caches=[cache[:, : shape.places] for cache in self._caches],
+            lengths=lengths,
+            bias=self._attention_bias(shape, lengths),
+            texts=[text[:, : shape.places, :, : shape.text] for text in self._texts],
+            text_bias=self._text_bias[: shape.places, None, None, : shape.text],
+        )
 
-    def _self_attention(
-        self, index: int, layer: LayerWeights, hidden: Tensor, place: Tensor, seen: Tensor, extent: GraphShape
-    ) -> Tensor:
-        fused = layer.self_qkv(self._decoder.norm(hidden, layer.self_norm))
-        fused = fused.view(extent.places, 2, 3, self._heads[0], 1, self._heads[1])
-        caches = self._caches[index][:, : extent.places]
-        caches.scatter_(4, place, fused[:, :, 1:].permute(2, 0, 1, 3, 4, 5))
-        keys, values = caches[:, :, :, :, : extent.length].flatten(1, 2)
-        attended = F.scaled_dot_product_attention(fused[:, :, 0].flatten(0, 1), keys, values, attn_mask=seen)
-        return layer.self_out(attended.view(len(hidden), -1))
+    def _attention_bias(self, shape: GraphShape, lengths: Tensor) -> Tensor:
+        """Bias on self-attention, `[2 * places, 1, 1, length]`: minus infinity behind a place's own length."""
+        is_masked = self._positions[: shape.length] > lengths[:, None]
+        bias = torch.zeros_like(is_masked, dtype=self._decoder.dtype)
+        if self._prefix_bias is not None:
+            bias = self._prefix_bias[: shape.places, : shape.length]
+        return bias.masked_fill(is_masked, _MASKED).repeat_interleave(2, dim=0)[:, None, None]
 
-    def _cross_attention(self, index: int, cross: CrossWeights, hidden: Tensor, extent: GraphShape) -> None:
-        """As the decoder's: conditional rows alone, since the others' is exactly zero."""
-        conditional = hidden[CONDITIONAL::2]
-        query = cross.query(self._decoder.norm(conditional, cross.norm)).view(extent.places, self._heads[0], 1, -1)
-        keys, values = self._texts[index][:, : extent.places, :, : extent.text]
-        weights = self._text_weights[: extent.places, None, None, : extent.text]
-        attended = F.scaled_dot_product_attention(query, keys, values, attn_mask=weights)
-        conditional += cross.out(attended.view(extent.places, -1))
-
-    def _places_for(self, count: int) -> int:
-        """A power of two, or all places."""
+    def _round_places(self, count: int) -> int:
+        """The next power of two, or all places."""
         return min(self._place_count, 1 << (count - 1).bit_length())
 
-    def _text_for(self, slots: Sequence[CacheSlot]) -> int:
-        if self._before is not None:
+    def _round_text(self, slots: Sequence[CacheSlot]) -> int:
+        if self._prefix_bias is not None:
             return 0
-        return _text_extent(max(slot.conditioning.keys[0].shape[2] for slot in slots))
+        return _round_up_text(max(slot.conditioning.keys[0].shape[2] for slot in slots))
+
+
+class _FixedAttention:
+    """Attention of one step over buffers of fixed shapes, masked behind each place's own length.
+
+    Args:
+        caches: per layer, keys and values `[2, places, branches, heads, positions, head_size]`.
+        lengths: positions of each place before this step, `[places]`, on the device.
+        bias: added to the attention scores, `[2 * places, 1, 1, length]`.
+        texts: per layer, keys and values `[2, places, heads, tokens, head_size]`; empty for models with a prefix.
+        text_bias: added to the attention to the text, `[places, 1, 1, tokens]`.
+    """
+
+    def __init__(
+        self, *, caches: list[Tensor], lengths: Tensor, bias: Tensor, texts: list[Tensor], text_bias: Tensor
+    ) -> None:
+        self._caches, self._bias = caches, bias
+        self._texts, self._text_bias = texts, text_bias
+        _, self._place_count, _, self._head_count, _, self._head_size = caches[0].shape
+        fresh = (2, self._place_count, 2, self._head_count, 1, self._head_size)
+        self._positions = lengths.view(1, -1, 1, 1, 1, 1).expand(fresh)
+
+    def attend_music(self, layer: int, fused: Tensor) -> Tensor:
+        fused = fused.view(self._place_count, 2, 3, self._head_count, 1, self._head_size)
+        cache = self._caches[layer]
+        cache.scatter_(4, self._positions, fused[:, :, 1:].permute(2, 0, 1, 3, 4, 5))
+        keys, values = cache[:, :, :, :, : self._bias.shape[-1]].flatten(1, 2)
+        query = fused[:, :, 0].flatten(0, 1)
+        return F.scaled_dot_product_attention(query, keys, values, attn_mask=self._bias).flatten(1)
+
+    def attend_text(self, layer: int, query: Tensor) -> Tensor:
+        query = query.view(self._place_count, self._head_count, 1, self._head_size)
+        keys, values = self._texts[layer]
+        return F.scaled_dot_product_attention(query, keys, values, attn_mask=self._text_bias).flatten(1)
 
 
 def open_static_batch(decoder: Decoder, *, place_count: int) -> StaticBatch | None:
-    """The stage of a decoder on a CUDA device, with its graphs recorded; None on other devices, which step without one.
+    """Static batch of a decoder on a CUDA device, with its graphs captured; None on other devices.
 
     Raises:
         FailedPrecondition: the device has too little memory for so many places.
@@ -309,26 +337,27 @@ def open_static_batch(decoder: Decoder, *, place_count: int) -> StaticBatch | No
         return None
     config, melody = decoder.config, decoder.weights.melody
     position_count = config.window_steps + (0 if melody is None else melody.frame_count + TOKENS_MAX)
+    graphs = CudaGraphs(decoder.device)
     try:
-        stage = StaticBatch(decoder, CudaGraphs(decoder.device), place_count=place_count, position_count=position_count)
+        batch = StaticBatch(decoder, graphs, place_count=place_count, position_count=position_count)
         with torch.inference_mode():
-            stage.prepare()
+            batch.capture_graphs()
     except torch.OutOfMemoryError as failure:
         raise FailedPrecondition(
             f"the GPU has too little memory for {place_count} slots of this model: choose fewer in RESONANCE_SLOTS, or fp16",
             reason="NO_DEVICE_MEMORY",
         ) from failure
-    return stage
+    return batch
 
 
-def _has_pinned(device: torch.device) -> bool:
+def _can_pin(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_available()
 
 
-def _blocks(count: int, block: int) -> int:
+def _round_up(count: int, block: int) -> int:
     return -(-count // block) * block
 
 
-def _text_extent(count: int) -> int:
-    """TEXT_ROOM times a power of two."""
-    return TEXT_ROOM << (-(-count // TEXT_ROOM) - 1).bit_length()
+def _round_up_text(count: int) -> int:
+    """TEXT_BLOCK times a power of two."""
+    return TEXT_BLOCK << (-(-count // TEXT_BLOCK) - 1).bit_length()

@@ -1,4 +1,4 @@
-"""Checkpoint to LoadedModel: AudioCraft where it is installed and reads the checkpoint, else transformers."""
+"""Loaders: a checkpoint becomes a LoadedModel through AudioCraft where it is installed and can, else through transformers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _log = structlog.get_logger("model")
 
 
 def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel:
-    """Loads what `settings.model` names: `embedded`, a folder, or a hub id.
+    """Loads the checkpoint `settings.model`: `embedded`, a folder, or a hub id.
 
     Raises:
-        Unsupported: the wanted backend is not installed or cannot read this checkpoint; the wanted device is not here, or cannot do the
-            wanted precision.
+        Unsupported: the backend is not installed or cannot read this checkpoint; the device is missing, or cannot compute in the
+            precision.
         NotFound: there is no such checkpoint, or the installation has no weights of the embedded one.
         DataLoss: a file of the embedded model is damaged.
     """
@@ -57,7 +57,7 @@ def _check_device(device: str, precision: str) -> None:
     if precision == "fp16" and kind == "cpu":
         raise Unsupported("fp16 is for GPUs: on a CPU choose RESONANCE_PRECISION=bf16 or int8", reason="NO_FP16_ON_CPU")
     if kind == "cuda":
-        # Convolutions would otherwise be rounded to ten bits: streamed sound is promised to 1e-5.
+        # TF32 would round convolutions to ten bits; streamed sound must be exact to 1e-5.
         torch.backends.cudnn.allow_tf32 = False
 
 
@@ -66,22 +66,22 @@ def _first_line(failure: BaseException) -> str:
 
 
 def has_audiocraft() -> bool:
-    """Whether AudioCraft is installed."""
+    """True where AudioCraft is installed."""
     return importlib.util.find_spec("audiocraft") is not None
 
 
 def _backend_for(settings: Settings) -> str:
-    """AudioCraft comes first; folders in transformers' layout, and the embedded model, are transformers' whatever is installed."""
-    is_ours = settings.model == "embedded" or (Path(settings.model) / "config.json").is_file()
+    """AudioCraft first; transformers for folders in its layout and for the embedded model."""
+    is_transformers_layout = settings.model == "embedded" or (Path(settings.model) / "config.json").is_file()
     if settings.backend == "audiocraft":
         if not has_audiocraft():
             raise Unsupported("AudioCraft is not installed; `make audiocraft` installs it", reason="NO_AUDIOCRAFT")
-        if is_ours:
+        if is_transformers_layout:
             raise Unsupported(
                 f"{settings.model} is in transformers' layout, which AudioCraft cannot read; leave RESONANCE_BACKEND at auto",
                 reason="WRONG_LAYOUT",
             )
         return "audiocraft"
-    if settings.backend == "auto" and has_audiocraft() and not is_ours:
+    if settings.backend == "auto" and has_audiocraft() and not is_transformers_layout:
         return "audiocraft"
     return "transformers"

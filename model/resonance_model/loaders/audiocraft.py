@@ -1,4 +1,4 @@
-"""Loads MusicGen checkpoints through AudioCraft, where it is installed (`make audiocraft`)."""
+"""MusicGen checkpoints through AudioCraft, where it is installed (`make audiocraft`)."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def load_audiocraft(name: str, settings: Settings, *, keep_library: bool = False
         library = MusicGen.get_pretrained(name, device=settings.device)
     except (OSError, ValueError) as failure:
         raise NotFound(f"AudioCraft finds no MusicGen checkpoint {name!r}", reason="NO_SUCH_MODEL") from failure
-    return take_apart(library, name, settings, keep_library=keep_library)
+    return to_loaded_model(library, name, settings, keep_library=keep_library)
 
 
-def take_apart(library: Any, name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
-    """An `audiocraft.models.MusicGen` as a LoadedModel."""
+def to_loaded_model(library: Any, name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
+    """LoadedModel of an `audiocraft.models.MusicGen`."""
     lm, compression = library.lm.float(), library.compression_model
-    # A stereo checkpoint's compression model wraps the one that codes each of its channels.
+    # A stereo checkpoint's compression model wraps the model that codes each channel.
     channel_count = compression.channels
     coder = compression if channel_count == 1 else compression.model
-    _check(lm, name, channel_count)
+    _check_architecture(lm, name, channel_count)
     conditioner = lm.condition_provider.conditioners["description"]
-    tune = _tune_of(lm)
+    melody = _find_melody_conditioner(lm)
     decoder_config = _read_config(lm, conditioner, channel_count)
     card = load_card(name, Path(name))
-    facts = ModelDescription(
+    description = ModelDescription(
         model_id=name,
         digest=digest_of_state({**lm.state_dict(), **_prefixed(compression)}, {"delays": lm.pattern_provider.delays}),
         backend="audiocraft",
@@ -67,60 +67,63 @@ def take_apart(library: Any, name: str, settings: Settings, *, keep_library: boo
         limits_note=card.limits_note,
     )
     return LoadedModel(
-        description=facts,
+        description=description,
         config=decoder_config,
-        decoder=Decoder(_weights_of(lm, conditioner, tune, settings), decoder_config),
-        encode_text=_text_of(conditioner),
-        codec=Codec(codec_parts(coder), channel_count),
-        melody_chroma=_build_chroma_extractor(tune) if tune is not None else None,
+        decoder=Decoder(_convert_weights(lm, conditioner, melody, settings), decoder_config),
+        encode_text=_build_text_encoder(conditioner),
+        codec=Codec(build_codec_parts(coder), channel_count),
+        melody_chroma=_build_chroma_extractor(melody) if melody is not None else None,
         library=library if keep_library else None,
     )
 
 
-def _tune_of(lm: Any) -> Any:
-    """What listens to tunes in melody checkpoints; None in text checkpoints."""
+def _find_melody_conditioner(lm: Any) -> Any:
+    """The chroma conditioner of a melody checkpoint; None in text checkpoints."""
     conditioners = lm.condition_provider.conditioners
     return dict(conditioners.items()).get("self_wav")
 
 
-def _build_chroma_extractor(tune: Any) -> ChromaExtractor:
-    """The library's own Demucs takes drums and bass out of the tune, as in training; the pitch classes are ours.
+def _build_chroma_extractor(melody: Any) -> ChromaExtractor:
+    """Chroma extractor with the library's own Demucs, which removes drums and bass as in training. The pitch classes are ours.
 
-    AudioCraft has Demucs listen at a random shift; here the same tune always gives the same classes.
+    AudioCraft runs Demucs at a random shift; here the shift is fixed, so that the same melody always gives the same classes.
     """
     from demucs.apply import apply_model
     from demucs.audio import convert_audio
 
-    separator = tune.demucs
+    separator = melody.demucs
     plan = ChromaPlan(
-        sample_rate_hz=tune.sample_rate, window_samples=tune.chroma.winlen, hop_samples=tune.chroma.winhop
+        sample_rate_hz=melody.sample_rate, window_samples=melody.chroma.winlen, hop_samples=melody.chroma.winhop
     )
     chroma = Chroma(plan)
 
     def classes(samples: Tensor) -> Tensor:
-        sound = samples[None, None].to(tune.device)
+        sound = samples[None, None].to(melody.device)
         sound = convert_audio(sound, plan.sample_rate_hz, separator.samplerate, separator.audio_channels)
-        stems = apply_model(separator, sound, device=tune.device, shifts=0)[:, tune.stem_indices]
+        stems = apply_model(separator, sound, device=melody.device, shifts=0)[:, melody.stem_indices]
         return chroma(convert_audio(stems.sum(1), separator.samplerate, plan.sample_rate_hz, 1)[0, 0].cpu())
 
     return ChromaExtractor(sample_rate_hz=plan.sample_rate_hz, classes=classes)
 
 
 def decoder_layers(library: Any) -> Sequence[nn.Module]:
-    """The layers that forward hooks listen to."""
+    """Decoder layers, for forward hooks."""
     layers: Sequence[nn.Module] = library.lm.transformer.layers
     return layers
 
 
-def _check(lm: Any, name: str, channel_count: int) -> None:
-    """Published text checkpoints normalise first, have no biases and delay each channel's codebook k by k frames; nothing else is read."""
-    layer, tune = lm.transformer.layers[0], _tune_of(lm)
-    fused = {"description": "cross"} if tune is None else {"description": "prepend", "self_wav": "prepend"}
+def _check_architecture(lm: Any, name: str, channel_count: int) -> None:
+    """Raises Unsupported for an architecture that no published checkpoint has.
+
+    Published ones normalise first, have no biases, and delay each channel's codebook k by k frames.
+    """
+    layer, melody = lm.transformer.layers[0], _find_melody_conditioner(lm)
+    fused = {"description": "cross"} if melody is None else {"description": "prepend", "self_wav": "prepend"}
     faults = [
         (not layer.norm_first, "normalises after its products"),
         (layer.linear1.bias is not None, "has biases"),
         (layer.activation is not nn.functional.gelu, "has another activation than GELU"),
-        ((layer.cross_attention is None) != (tune is not None), "has no cross-attention, or has it beside a tune"),
+        ((layer.cross_attention is None) != (melody is not None), "has no cross-attention, or has it beside a melody"),
         (
             list(lm.pattern_provider.delays)
             != [codebook_delay(book, channel_count) for book in range(lm.num_codebooks)],
@@ -128,28 +131,28 @@ def _check(lm: Any, name: str, channel_count: int) -> None:
         ),
         (
             set(lm.condition_provider.conditioners) - {"self_wav"} != {"description"},
-            "has conditions besides its text and a tune",
+            "has conditions besides its text and a melody",
         ),
         (
             any(lm.fuser.cond2fuse.get(name) != method for name, method in fused.items()),
             "joins its conditions in another way",
         ),
-        (tune is not None and not _hears_as_published(tune), "hears tunes in another way"),
+        (melody is not None and not _has_published_chroma(melody), "computes chroma in another way"),
     ]
-    told = [text for is_fault, text in faults if is_fault]
-    if told:
-        raise Unsupported(f"{name} cannot be run: it {', '.join(told)}", reason="UNKNOWN_ARCHITECTURE")
+    found = [text for is_fault, text in faults if is_fault]
+    if found:
+        raise Unsupported(f"{name} cannot be run: it {', '.join(found)}", reason="UNKNOWN_ARCHITECTURE")
 
 
-def _hears_as_published(tune: Any) -> bool:
-    """Twelve classes, one a frame, in a prefix of fixed length that nothing masks: what `MusicGen.get_pretrained` makes of a checkpoint."""
-    chroma = getattr(tune, "chroma", None)
+def _has_published_chroma(melody: Any) -> bool:
+    """True for twelve classes, one a frame, in a prefix of fixed length without mask: what `MusicGen.get_pretrained` makes."""
+    chroma = getattr(melody, "chroma", None)
     return (
         chroma is not None
         and chroma.argmax
         and (chroma.n_chroma, chroma.nfft) == (CLASS_COUNT, chroma.winlen)
-        and tune.match_len_on_eval
-        and not tune._use_masking
+        and melody.match_len_on_eval
+        and not melody._use_masking
     )
 
 
@@ -168,7 +171,7 @@ def _read_config(lm: Any, conditioner: Any, channel_count: int) -> DecoderConfig
     )
 
 
-def _weights_of(lm: Any, conditioner: Any, tune: Any, settings: Settings) -> DecoderWeights:
+def _convert_weights(lm: Any, conditioner: Any, melody: Any, settings: Settings) -> DecoderWeights:
     def cast(tensor: Tensor) -> Tensor:
         return tensor.detach().to(settings.device, DTYPES[settings.precision]).contiguous()
 
@@ -179,23 +182,23 @@ def _weights_of(lm: Any, conditioner: Any, tune: Any, settings: Settings) -> Dec
     is_linear = isinstance(bridge, nn.Linear)
     return DecoderWeights(
         embeddings=cast(torch.cat([table.weight for table in lm.emb])),
-        layers=tuple(_layer_of(layer, cast, matrix) for layer in lm.transformer.layers),
+        layers=tuple(_convert_layer(layer, cast, matrix) for layer in lm.transformer.layers),
         final_norm=(cast(lm.out_norm.weight), cast(lm.out_norm.bias)),
         heads=matrix(*(head.weight for head in lm.linears)),
         text_weight=cast(bridge.weight if is_linear else torch.eye(lm.dim)),
         text_bias=cast(bridge.bias if is_linear else torch.zeros(lm.dim)),
         melody=None
-        if tune is None
+        if melody is None
         else MelodyWeights(
-            weight=cast(tune.output_proj.weight),
-            bias=cast(tune.output_proj.bias),
-            null=cast(tune.output_proj.weight[:, 0] + tune.output_proj.bias),
-            frame_count=tune.chroma_len,
+            weight=cast(melody.output_proj.weight),
+            bias=cast(melody.output_proj.bias),
+            null=cast(melody.output_proj.weight[:, 0] + melody.output_proj.bias),
+            frame_count=melody.chroma_len,
         ),
     )
 
 
-def _layer_of(layer: Any, cast: Callable[[Tensor], Tensor], matrix: Callable[..., Linear]) -> LayerWeights:
+def _convert_layer(layer: Any, cast: Callable[[Tensor], Tensor], matrix: Callable[..., Linear]) -> LayerWeights:
     """AudioCraft keeps query, key and value in one matrix, for cross-attention too."""
     cross = None
     if layer.cross_attention is not None:
@@ -217,7 +220,7 @@ def _layer_of(layer: Any, cast: Callable[[Tensor], Tensor], matrix: Callable[...
     )
 
 
-def _text_of(conditioner: Any) -> EncodeText:
+def _build_text_encoder(conditioner: Any) -> EncodeText:
     """T5 for published checkpoints; a lookup table for AudioCraft's own small models."""
     if hasattr(conditioner, "t5"):
         return T5Text(conditioner.t5_tokenizer, conditioner.t5)
@@ -229,8 +232,8 @@ def _text_of(conditioner: Any) -> EncodeText:
     return look_up
 
 
-def codec_parts(compression: Any) -> CodecParts:
-    """AudioCraft's EnCodec, taken apart. Its decoder is one Sequential: convolution, LSTM where there is one, the rest."""
+def build_codec_parts(compression: Any) -> CodecParts:
+    """Parts of AudioCraft's EnCodec. Its decoder is one Sequential: convolution, LSTM where there is one, the rest."""
     decoder = compression.decoder
     for module in decoder.modules():
         if nn.utils.parametrize.is_parametrized(module, "weight"):
@@ -258,7 +261,7 @@ def codec_parts(compression: Any) -> CodecParts:
         first_pad_mode=first.pad_mode,
         lstm=None if lstm is None else build_lstm(lstm),
         upsample=nn.Sequential(*rest),
-        geometry=derive_receptive_field(
+        receptive_field=derive_receptive_field(
             kernel=convolution.kernel_size[0],
             last_kernel=last.conv.conv.kernel_size[0],
             residual_kernel=max(layer.kernel_size[0] for layer in inner),

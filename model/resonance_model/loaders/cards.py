@@ -1,4 +1,4 @@
-"""What may be said of a checkpoint: licence of the weights, training data, limits."""
+"""Cards of checkpoints: licence of the weights, training data, limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A checkpoint's licence and provenance, told with every take."""
+    """Licence and provenance of a checkpoint, sent with every take."""
 
     weights_license: str
     training_data: str
@@ -38,7 +38,7 @@ _UNKNOWN = Card(
 
 
 def load_card(name: str, folder: Path) -> Card:
-    """The card beside the weights (`resonance_card.json`), ours and Meta's own, else an honest unknown."""
+    """The card beside the weights (`resonance_card.json`), else the known one of our or Meta's checkpoints, else \"unknown\"."""
     path = folder / "resonance_card.json"
     if path.is_file():
         return Card(**json.loads(path.read_text()))

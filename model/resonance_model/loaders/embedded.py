@@ -1,4 +1,4 @@
-"""Where the embedded model lies: in the package, every file compared with its digest; without weights it says what to do."""
+"""Folder of the embedded model inside the package, with every file checked against its digest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
 
 def embedded_folder() -> Path:
-    """The folder of the embedded checkpoint.
+    """Folder of the embedded checkpoint.
 
     Raises:
         NotFound: this installation has no weights.

@@ -1,4 +1,4 @@
-"""Loads MusicGen checkpoints in transformers' layout, from a folder or the hub's cache."""
+"""MusicGen checkpoints in transformers' layout, from a folder or the hub's cache."""
 
 from __future__ import annotations
 
@@ -25,48 +25,47 @@ from resonance_model.text_encoder import T5Text
 
 
 def load_transformers(name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
-    """Loads a `MusicgenForConditionalGeneration` or `MusicgenMelodyForConditionalGeneration` checkpoint and takes it apart."""
+    """Loads a `MusicgenForConditionalGeneration` or `MusicgenMelodyForConditionalGeneration` checkpoint."""
     source = str(embedded_folder()) if name == "embedded" else name
     library, tokenizer = _read(source, name)
     config = library.config
     decoder_config = _read_config(config)
-    decoder = Decoder(_weights_of(library, settings), decoder_config)
-    facts = _facts_of(name, library, settings.precision)
-    # The text encoder and the codec stay the library's own, in fp32; its decoder is not needed there.
+    decoder = Decoder(_convert_weights(library, settings), decoder_config)
+    # The library's text encoder and codec are used as they are, in fp32; its decoder stays on the host.
     for module in (library.text_encoder, library.audio_encoder):
         module.to(settings.device)
-    pad_by_the_host(library.audio_encoder)
+    move_padding_to_host(library.audio_encoder)
     return LoadedModel(
-        description=facts,
+        description=_describe(name, library, settings.precision),
         config=decoder_config,
         decoder=decoder,
         encode_text=T5Text(tokenizer, library.text_encoder),
-        codec=Codec(codec_parts(library.audio_encoder), decoder_config.channel_count),
+        codec=Codec(build_codec_parts(library.audio_encoder), decoder_config.channel_count),
         melody_chroma=_build_chroma_extractor(source, config) if is_melody(config) else None,
         library=library if keep_library else None,
     )
 
 
 def is_melody(config: Any) -> bool:
-    """Whether a transformers configuration is MusicGen-Melody's, whose conditions stand before the music."""
+    """True for a configuration of MusicGen-Melody, whose conditions stand before the music."""
     return bool(config.model_type == "musicgen_melody")
 
 
 def _build_chroma_extractor(source: str, config: Any) -> ChromaExtractor:
-    """The checkpoint's extractor, by its own preprocessor configuration."""
+    """Chroma extractor with the checkpoint's own preprocessor configuration."""
     from transformers import FeatureExtractionMixin
 
     try:
-        told, _ = FeatureExtractionMixin.get_feature_extractor_dict(source)
+        values, _ = FeatureExtractionMixin.get_feature_extractor_dict(source)
     except OSError:
-        told = {}
+        values = {}
     if config.num_chroma != CLASS_COUNT:
-        raise Unsupported(f"{source} hears {config.num_chroma} pitch classes, not {CLASS_COUNT}", reason="NOT_MUSICGEN")
+        raise Unsupported(f"{source} uses {config.num_chroma} pitch classes, not {CLASS_COUNT}", reason="NOT_MUSICGEN")
     published = ChromaPlan()
     plan = ChromaPlan(
-        sample_rate_hz=int(told.get("sampling_rate", published.sample_rate_hz)),
-        window_samples=int(told.get("n_fft", published.window_samples)),
-        hop_samples=int(told.get("hop_length", published.hop_samples)),
+        sample_rate_hz=int(values.get("sampling_rate", published.sample_rate_hz)),
+        window_samples=int(values.get("n_fft", published.window_samples)),
+        hop_samples=int(values.get("hop_length", published.hop_samples)),
     )
     return ChromaExtractor(sample_rate_hz=plan.sample_rate_hz, classes=Chroma(plan))
 
@@ -80,7 +79,7 @@ def _read(source: str, name: str) -> tuple[Any, Any]:
     )
     from transformers.utils import logging
 
-    # Its progress bars and its warning about MusicGen's own special token (which lies outside the vocabulary by design) help nobody.
+    # Silences its progress bars, and its warning about MusicGen's special token, which is outside the vocabulary by design.
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
@@ -112,8 +111,8 @@ def _read_config(config: Any) -> DecoderConfig:
     )
 
 
-def _weights_of(library: Any, settings: Settings) -> DecoderWeights:
-    """Our layout from transformers' names. Fused products are copies; the library's own matrices are freed with the library."""
+def _convert_weights(library: Any, settings: Settings) -> DecoderWeights:
+    """Our layout from transformers' names. Fused matrices are copies; the library's own are freed with the library."""
     decoder, heads = library.decoder.model.decoder, library.decoder.lm_heads
     hidden = decoder.config.hidden_size
 
@@ -127,17 +126,17 @@ def _weights_of(library: Any, settings: Settings) -> DecoderWeights:
     bridge = getattr(library, "enc_to_dec_proj", None)
     return DecoderWeights(
         embeddings=cast(torch.cat([table.weight for table in decoder.embed_tokens]) * scale),
-        layers=tuple(_layer_of(layer, cast, matrix) for layer in decoder.layers),
-        final_norm=_norm_of(decoder.layer_norm, cast),
+        layers=tuple(_convert_layer(layer, cast, matrix) for layer in decoder.layers),
+        final_norm=_convert_norm(decoder.layer_norm, cast),
         heads=matrix(*(head.weight for head in heads)),
         text_weight=cast(bridge.weight if bridge is not None else torch.eye(hidden)),
         text_bias=cast(bridge.bias if bridge is not None else torch.zeros(hidden)),
-        melody=_melody_weights_of(library, cast) if is_melody(library.config) else None,
+        melody=_convert_melody(library, cast) if is_melody(library.config) else None,
     )
 
 
-def _melody_weights_of(library: Any, cast: Callable[[Tensor], Tensor]) -> MelodyWeights:
-    """No tune is told by frames of C, the first class."""
+def _convert_melody(library: Any, cast: Callable[[Tensor], Tensor]) -> MelodyWeights:
+    """Melody projection; frames without melody are frames of C, the first class."""
     bridge = library.audio_enc_to_dec_proj
     return MelodyWeights(
         weight=cast(bridge.weight),
@@ -147,31 +146,31 @@ def _melody_weights_of(library: Any, cast: Callable[[Tensor], Tensor]) -> Melody
     )
 
 
-def _layer_of(layer: Any, cast: Any, matrix: Any) -> LayerWeights:
+def _convert_layer(layer: Any, cast: Any, matrix: Any) -> LayerWeights:
     own, cross = layer.self_attn, getattr(layer, "encoder_attn", None)
     return LayerWeights(
-        self_norm=_norm_of(layer.self_attn_layer_norm, cast),
+        self_norm=_convert_norm(layer.self_attn_layer_norm, cast),
         self_qkv=matrix(own.q_proj.weight, own.k_proj.weight, own.v_proj.weight),
         self_out=matrix(own.out_proj.weight),
         cross=None
         if cross is None
         else CrossWeights(
-            norm=_norm_of(layer.encoder_attn_layer_norm, cast),
+            norm=_convert_norm(layer.encoder_attn_layer_norm, cast),
             query=matrix(cross.q_proj.weight),
             key_value=matrix(cross.k_proj.weight, cross.v_proj.weight),
             out=matrix(cross.out_proj.weight),
         ),
-        feed_norm=_norm_of(layer.final_layer_norm, cast),
+        feed_norm=_convert_norm(layer.final_layer_norm, cast),
         feed_in=matrix(layer.fc1.weight),
         feed_out=matrix(layer.fc2.weight),
     )
 
 
-def _norm_of(norm: nn.LayerNorm, cast: Callable[[Tensor], Tensor]) -> Norm:
+def _convert_norm(norm: nn.LayerNorm, cast: Callable[[Tensor], Tensor]) -> Norm:
     return cast(norm.weight), cast(norm.bias)
 
 
-def _facts_of(name: str, library: Any, precision: str) -> ModelDescription:
+def _describe(name: str, library: Any, precision: str) -> ModelDescription:
     config, generation = library.config, library.generation_config
     card = load_card(name, Path(library.name_or_path))
     return ModelDescription(
@@ -193,15 +192,16 @@ def _facts_of(name: str, library: Any, precision: str) -> ModelDescription:
     )
 
 
-def pad_by_the_host(codec: nn.Module) -> None:
-    """Takes back to the host the numbers by which EnCodec's convolutions pad: it reads them in every call, and would wait for a device."""
+def move_padding_to_host(codec: nn.Module) -> None:
+    """Moves the padding sizes of EnCodec's convolutions to the host: it reads them in every call, and would wait for a device."""
     for module in codec.modules():
         for name in ("stride", "kernel_size", "padding_total"):
             if isinstance(number := getattr(module, name, None), Tensor):
                 setattr(module, name, number.cpu())
 
 
-def codec_parts(codec: Any) -> CodecParts:
+def build_codec_parts(codec: Any) -> CodecParts:
+    """Parts of transformers' EnCodec."""
     config = codec.config
     for module in codec.modules():
         if nn.utils.parametrize.is_parametrized(module, "weight"):
@@ -219,7 +219,7 @@ def codec_parts(codec: Any) -> CodecParts:
         first_pad_mode=config.pad_mode,
         lstm=build_lstm(lstm.lstm),
         upsample=nn.Sequential(*rest),
-        geometry=derive_receptive_field(
+        receptive_field=derive_receptive_field(
             kernel=config.kernel_size,
             last_kernel=config.last_kernel_size,
             residual_kernel=config.residual_kernel_size,

@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Steering tensors, adaptive steering, and activation statistics."""

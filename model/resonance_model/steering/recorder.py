@@ -1,4 +1,4 @@
-"""Listening: running per-layer statistics of hidden states, in our pass or through forward hooks on a library's."""
+"""Activation statistics of hidden states per layer, from our own pass or through forward hooks on a library's."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivationStats:
-    """What was heard: per-layer mean and variance over positions, `[layers, hidden]` float64 on the CPU.
+    """Mean and variance over positions per layer, `[layers, hidden]` float64 on the CPU.
 
-    `words` is the mean over positions of what a layer's attention to the text added to the residual, `[layers, hidden]`; None where no
-    layer attends to text, and where the music was generated instead of read.
+    `words` is the mean over positions of what a layer's cross-attention added to the residual, `[layers, hidden]`. It is None where
+    no layer attends to text, and where the music was generated instead of read.
     """
 
     mean: Tensor
@@ -35,26 +35,26 @@ class ActivationRecorder:
         self._words = torch.zeros(layer_count, hidden_size, dtype=torch.float64)
         self._word_counts = torch.zeros(layer_count, dtype=torch.float64)
 
-    def hear(self, layer: int, hidden: Tensor) -> None:
-        """Takes in the layer's output at some positions, `[positions, hidden]`."""
+    def record(self, layer: int, hidden: Tensor) -> None:
+        """Adds the layer's output at some positions, `[positions, hidden]`."""
         states = hidden.detach()
-        self._follow(states.device)
+        self._move_to(states.device)
         states = states.to(self._sum.device).double()
         self._sum[layer] += states.sum(dim=0)
         self._squares[layer] += states.square().sum(dim=0)
         self._counts[layer] += len(states)
 
-    def hear_words(self, layer: int, added: Tensor) -> None:
-        """Takes in what the layer's attention to the text added at some positions, `[positions, hidden]`."""
+    def record_text_attention(self, layer: int, added: Tensor) -> None:
+        """Adds what the layer's cross-attention added to the residual at some positions, `[positions, hidden]`."""
         self._words[layer] += added.detach().to("cpu", torch.float64).sum(dim=0)
         self._word_counts[layer] += len(added)
 
-    def heard(self) -> ActivationStats:
-        """The statistics so far. Asserts that every layer heard the same number of positions, and at least one."""
-        self._follow(torch.device("cpu"))
+    def stats(self) -> ActivationStats:
+        """Statistics so far. Asserts that every layer recorded the same number of positions, and at least one."""
+        self._move_to(torch.device("cpu"))
         count = int(self._counts[0])
-        assert count > 0, "nothing was heard"
-        assert bool((self._counts == count).all()), "the layers heard different positions"
+        assert count > 0, "nothing was recorded"
+        assert bool((self._counts == count).all()), "the layers recorded different positions"
         mean = self._sum / count
         return ActivationStats(
             mean=mean,
@@ -63,31 +63,35 @@ class ActivationRecorder:
             words=self._words / count if bool((self._word_counts == count).all()) else None,
         )
 
-    def _follow(self, device: torch.device) -> None:
-        """The sums lie where the states are, so that nobody waits for a GPU before the end; Apple's has no float64."""
+    def _move_to(self, device: torch.device) -> None:
+        """Keeps the sums on the states' device, so that the host waits for a GPU only at the end. Apple's GPUs have no float64."""
         if self._sum.device != device and device.type != "mps":
             self._sum, self._squares = self._sum.to(device), self._squares.to(device)
 
 
 @contextmanager
 def forward_hooks(
-    layers: Sequence[nn.Module], listener: ActivationRecorder, *, row: int = 0, first_position: int = 0
+    layers: Sequence[nn.Module], recorder: ActivationRecorder, *, first_position: int = 0
 ) -> Iterator[ActivationRecorder]:
-    """Listens to a library's decoder layers by forward hooks; the reference that our own pass is tested against.
+    """Records the first batch entry of a library's decoder layers by forward hooks; tests compare our own pass with it.
 
-    A layer returns a tensor in Musicgen (`model.decoder.layers`) and AudioCraft (`lm.transformer.layers`) and a tuple in MusicgenMelody;
-    `row` is the row of the batch that is heard, from `first_position` on: before it, melody models have their conditions.
+    Args:
+        layers: `model.decoder.layers` of transformers, or `lm.transformer.layers` of AudioCraft. A layer returns a tensor in Musicgen
+            and AudioCraft, and a tuple in MusicgenMelody.
+        recorder: gets the states.
+        first_position: position to record from; before it, melody models have their prefix.
     """
 
-    def listen_to(index: int) -> Any:
+    def record_layer(index: int) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            listener.hear(index, (output[0] if isinstance(output, tuple) else output)[row][first_position:])
+            states = output[0] if isinstance(output, tuple) else output
+            recorder.record(index, states[0][first_position:])
 
         return hook
 
-    handles = [layer.register_forward_hook(listen_to(index)) for index, layer in enumerate(layers)]
+    handles = [layer.register_forward_hook(record_layer(index)) for index, layer in enumerate(layers)]
     try:
-        yield listener
+        yield recorder
     finally:
         for handle in handles:
             handle.remove()

@@ -1,4 +1,4 @@
-"""Steering: directions with strengths, stacked once into what a slot adds after each layer."""
+"""Stacking: weighted directions of a recipe as one steering tensor."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from resonance.steering.direction import Direction
 from resonance_model.config import DecoderConfig
 
 Array = NDArray[np.float32]
-# Keeps the joint solution from growing without bound where two directions are nearly one. A direction alone is not changed by it.
+# Bounds the joint solution where two directions are nearly one. A direction alone is not changed by it.
 RIDGE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedDirection:
-    """One direction with its strength in residual standard deviations; `layer_gains` multiply it at single layers."""
+    """Direction with its strength in residual standard deviations. `layer_gains` multiply the strength at single layers."""
 
     direction: Direction
     strength: float
@@ -31,67 +31,84 @@ class WeightedDirection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stacked:
-    """All pushes of a recipe as one: `steering` float32 `[layers, rows, hidden]`; `baselines` `[layers]`, the dot product of varied
-    music's mean state with it, or None where a direction was stored without."""
+    """Steering of a whole recipe: `steering` is float32 `[layers, branches, hidden]`.
+
+    `baselines` `[layers]` are the dot products of varied music's mean state with it; None where a direction was stored without.
+    """
 
     steering: Tensor
     baselines: Tensor | None
 
 
-def stack(
-    pushes: Sequence[WeightedDirection], config: DecoderConfig, *, digest: str, both_rows: bool, is_joint: bool
-) -> Stacked | None:
-    """All pushes as one; None where it is exactly nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Term:
+    """One direction's vectors `[layers, hidden]` with gains and baselines `[layers]`."""
 
-    Ten directions cost the decoder what one costs. Without `both_rows` the unconditional row gets zeros, so that guidance multiplies the
-    push. With `is_joint` each layer's push is the shortest one whose projection on every direction is what was asked of that direction
-    (least squares with a ridge, never longer than the plain sum could be); otherwise directions are summed as they are. One direction
-    alone gives the same bits either way.
+    vectors: Array
+    gains: Array
+    baselines: Array
+
+
+def stack(
+    directions: Sequence[WeightedDirection],
+    config: DecoderConfig,
+    *,
+    digest: str,
+    both_branches: bool,
+    is_joint: bool,
+) -> Stacked | None:
+    """Sum of all weighted directions; None where it is exactly zero. Ten directions cost the decoder as much as one.
+
+    Args:
+        directions: what the recipe asks for.
+        config: of the loaded model.
+        digest: of the loaded model.
+        both_branches: False leaves the unconditional branch at zero, so that guidance multiplies the steering.
+        is_joint: per layer, the shortest vector whose projection on every direction is what was asked of that direction: least
+            squares with a ridge, never longer than the plain sum could be. False adds the directions as they are. One direction
+            alone gives the same bits either way.
 
     Raises:
         FailedPrecondition: a direction belongs to another model.
     """
-    merged = _merged(pushes, config, digest)
+    terms = _merge(directions, config, digest)
     total = np.zeros((config.layer_count, config.hidden_size), dtype=np.float32)
     baselines = np.zeros(config.layer_count, dtype=np.float32)
     for layer in range(config.layer_count):
-        active = [
-            (rows[layer], gains[layer], base[layer])
-            for rows, gains, base in merged
-            if gains[layer] and rows[layer].any()  # a layer in which a direction says nothing has none to solve for
-        ]
+        # A direction that is zero in a layer has no projection to solve for.
+        active = [term for term in terms if term.gains[layer] and term.vectors[layer].any()]
         if not active:
             continue
-        rows = np.stack([row for row, _, _ in active])
-        weights = np.array([gain for _, gain, _ in active], dtype=np.float32)
+        vectors = np.stack([term.vectors[layer] for term in active])
+        weights = np.array([term.gains[layer] for term in active], dtype=np.float32)
         if is_joint and len(active) > 1:
-            weights = joint_weights(rows, weights)
-        for row, weight, (_, _, base) in zip(rows, weights, active, strict=True):
-            total[layer] += row * weight
-            baselines[layer] += base * weight
+            weights = joint_weights(vectors, weights)
+        for vector, weight, term in zip(vectors, weights, active, strict=True):
+            total[layer] += vector * weight
+            baselines[layer] += term.baselines[layer] * weight
     if not total.any():
         return None
     steering = torch.zeros(config.layer_count, 2, config.hidden_size)
-    steering[:, : 2 if both_rows else 1] = torch.from_numpy(total)[:, None]
-    has_baselines = all(push.direction.baselines is not None for push in pushes)
+    steering[:, : 2 if both_branches else 1] = torch.from_numpy(total)[:, None]
+    has_baselines = all(one.direction.baselines is not None for one in directions)
     return Stacked(steering=steering, baselines=torch.from_numpy(baselines) if has_baselines else None)
 
 
-def joint_weights(rows: Array, asked: Array) -> Array:
-    """Weights w `[n]` such that the push w R has the projection `asked_i |r_i|` on each row of R `[n, hidden]`.
+def joint_weights(vectors: Array, asked: Array) -> Array:
+    """Weights w `[n]` for which w R has the projection `asked_i |r_i|` on each row r_i of R = `vectors` `[n, hidden]`.
 
-    Solves (G + ridge diag G) w = (1 + ridge) diag(G) asked with G = R R^T. The result is shortened where it would be longer than the sum
-    of the single pushes' lengths: two directions that nearly cancel are not fought over at any price.
+    Solves (G + ridge diag G) w = (1 + ridge) diag(G) asked with G = R R^T. A result longer than the sum of the single lengths is
+    shortened to it: two directions that nearly cancel may not make the steering arbitrarily long.
     """
-    gram = rows.astype(np.float64) @ rows.astype(np.float64).T
-    lengths = np.diag(gram).copy()
-    weights = np.linalg.solve(gram + RIDGE * np.diag(lengths), (1 + RIDGE) * lengths * asked)
-    longest = float((np.abs(asked) * np.sqrt(lengths)).sum())
-    length = float(np.linalg.norm(weights @ rows))
-    if length > longest:
-        weights *= longest / length
-    found: Array = weights.astype(np.float32)
-    return found
+    gram = vectors.astype(np.float64) @ vectors.astype(np.float64).T
+    squares = np.diag(gram).copy()
+    weights = np.linalg.solve(gram + RIDGE * np.diag(squares), (1 + RIDGE) * squares * asked)
+    length_max = float((np.abs(asked) * np.sqrt(squares)).sum())
+    length = float(np.linalg.norm(weights @ vectors))
+    if length > length_max:
+        weights *= length_max / length
+    solution: Array = weights.astype(np.float32)
+    return solution
 
 
 def check_fits(direction: Direction, config: DecoderConfig, *, digest: str) -> None:
@@ -103,28 +120,28 @@ def check_fits(direction: Direction, config: DecoderConfig, *, digest: str) -> N
         )
 
 
-def _merged(
-    pushes: Sequence[WeightedDirection], config: DecoderConfig, digest: str
-) -> list[tuple[Array, Array, Array]]:
-    """(rows, gains, baselines) per direction; what is asked of the same direction twice is one ask."""
-    merged: list[tuple[Array, Array, Array]] = []
-    for push in pushes:
-        check_fits(push.direction, config, digest=digest)
-        form = 0 if push.is_per_layer else 1
-        rows = push.direction.one_to_all if form else push.direction.per_layer
-        known = push.direction.baselines
-        base = np.zeros(config.layer_count, dtype=np.float32) if known is None else known[form]
-        gains = _gains_of(push, config)
-        same = next((place for place, (other, _, _) in enumerate(merged) if np.array_equal(other, rows)), None)
+def _merge(directions: Sequence[WeightedDirection], config: DecoderConfig, digest: str) -> list[_Term]:
+    """One term per direction: gains of a direction that is asked for twice are added."""
+    terms: list[_Term] = []
+    for one in directions:
+        check_fits(one.direction, config, digest=digest)
+        term = _build_term(one, config)
+        same = next((index for index, other in enumerate(terms) if np.array_equal(other.vectors, term.vectors)), None)
         if same is None:
-            merged.append((rows, gains, base))
+            terms.append(term)
         else:
-            merged[same] = (rows, merged[same][1] + gains, base)
-    return merged
+            terms[same] = _Term(vectors=term.vectors, gains=terms[same].gains + term.gains, baselines=term.baselines)
+    return terms
 
 
-def _gains_of(push: WeightedDirection, config: DecoderConfig) -> Array:
-    gains = np.full(config.layer_count, push.strength, dtype=np.float32)
-    for layer, gain in push.layer_gains.items():
+def _build_term(weighted: WeightedDirection, config: DecoderConfig) -> _Term:
+    direction, form = weighted.direction, 0 if weighted.is_per_layer else 1
+    stored = direction.baselines
+    gains = np.full(config.layer_count, weighted.strength, dtype=np.float32)
+    for layer, gain in weighted.layer_gains.items():
         gains[layer] *= gain
-    return gains
+    return _Term(
+        vectors=direction.one_to_all if form else direction.per_layer,
+        gains=gains,
+        baselines=np.zeros(config.layer_count, dtype=np.float32) if stored is None else stored[form],
+    )

@@ -17,7 +17,7 @@ def test_without_a_gpu_every_figure_of_the_graphs_is_named_with_the_reason(tmp_p
     machine = {"machine": {"processor": "-", "cores": 1}, "versions": {"torch": "-"}, "date": "-", "commit": "-"}
     table = write_table({**machine, "ratios": {}, "absent": result["absent"]}, tmp_path / "table.md")
     for shape in graphs.SHAPES:
-        for name in graphs.figures_of(shape):
+        for name in graphs.figure_names(shape):
             line = next(line for line in table.splitlines() if name in line)
             assert graphs.NO_DEVICE in line
     assert {name for name in GOALS if name.startswith("cuda_")} <= set(result["absent"])

@@ -49,7 +49,7 @@ def added(running: RunningRequest) -> float:
     slot = running.sequence.slot
     if slot.steering is None:
         return 0.0
-    return float((slot.steering if slot.monitor is None else slot.monitor.in_force(slot.steering)).norm())
+    return float((slot.steering if slot.adaptive is None else slot.adaptive.applied(slot.steering)).norm())
 
 
 def steps(running: RunningRequest, model: LoadedModel, count: int) -> list[float]:
@@ -117,12 +117,12 @@ def test_what_a_monitor_says_is_added_is_what_it_adds(tiny: LoadedModel) -> None
     params = params_of(tiny, strength=0.5)
     assert params.steering is not None
     assert params.baselines is not None
-    monitor = AdaptiveSteering(params.steering, params.baselines, is_clamp=False)
-    monitor.follow(2 * params.steering, torch.full((3,), 0.25), torch.full_like(params.steering, 3.0))
-    monitor.fade(0.5)
+    adaptive = AdaptiveSteering(params.steering, params.baselines, is_clamp=False)
+    adaptive.continue_from(2 * params.steering, torch.full((3,), 0.25), torch.full_like(params.steering, 3.0))
+    adaptive.fade(0.5)
     states = torch.randn(2, 1, tiny.config.hidden_size)
-    added_here: list[Tensor] = [monitor.pushed(layer, states, params.steering[layer])[:, 0] for layer in range(3)]
-    torch.testing.assert_close(torch.stack(added_here), monitor.in_force(params.steering))
+    added_here: list[Tensor] = [adaptive.addition(layer, states, params.steering[layer])[:, 0] for layer in range(3)]
+    torch.testing.assert_close(torch.stack(added_here), adaptive.applied(params.steering))
 
 
 @pytest.fixture
@@ -137,14 +137,14 @@ async def test_the_engine_itself_adds_no_burst(
     tiny: LoadedModel, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     norms: list[float] = []
-    pushed = AdaptiveSteering.pushed
+    addition = AdaptiveSteering.addition
 
     def spy(self: AdaptiveSteering, layer: int, states: Tensor, push: Tensor) -> Tensor:
-        found = pushed(self, layer, states, push)
+        found = addition(self, layer, states, push)
         norms.append(float(found.norm()))
         return found
 
-    monkeypatch.setattr(AdaptiveSteering, "pushed", spy)
+    monkeypatch.setattr(AdaptiveSteering, "addition", spy)
     request = request_of(params_of(tiny))
     engine.submit(request)
     while len(norms) < 3 * FRAMES:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from support.takes import sizes_read
+from support.takes import record_read_sizes
 
 from resonance.settings import Settings
 from resonance.store import MemoryStore
@@ -22,7 +22,7 @@ from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
-from resonance_generate.engine.running_request import PRIMING_STEPS
+from resonance_generate.engine.running_request import PREFILL_STEPS
 from resonance_generate.generation import Generation
 from resonance_generate.takes.library import TakeLibrary
 from resonance_model.loaded_model import LoadedModel
@@ -128,12 +128,12 @@ async def test_takes_that_go_on_together_are_read_one_slice_a_step(
     prompt_tokens[:, :250] = 5
     for place in range(8):
         engine.submit(request_with(place, prompt_tokens))
-    sizes = sizes_read(tiny, monkeypatch)
+    sizes = record_read_sizes(tiny, monkeypatch)
     read_by_step = []
     with torch.inference_mode():
-        while engine.running_count < 8 or any(running.sequence.is_priming for running in engine.running):
+        while engine.running_count < 8 or any(running.sequence.needs_prefill for running in engine.running):
             sizes.clear()
             engine.tick()
             read_by_step.append(sum(sizes))
     assert sum(read_by_step) == 8 * 250
-    assert max(read_by_step) <= PRIMING_STEPS
+    assert max(read_by_step) <= PREFILL_STEPS

@@ -1,4 +1,4 @@
-"""Streamed decoding equals decoding at once, whatever the chunks and whatever the codec's configuration."""
+"""Streamed decoding equals decoding at once, for any chunks and any configuration of the codec."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
 
 
-def streamed(model: LoadedModel, codes: Tensor, sizes: list[int]) -> Tensor:
+def decode_streamed(model: LoadedModel, codes: Tensor, sizes: list[int]) -> Tensor:
     stream, parts, start = model.codec.open_stream(), [], 0
     for size in sizes:
         parts.append(stream.push(codes[:, start : start + size]))
@@ -27,7 +27,7 @@ def streamed(model: LoadedModel, codes: Tensor, sizes: list[int]) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def at_once(model: LoadedModel, codes: Tensor) -> Tensor:
+def decode_at_once(model: LoadedModel, codes: Tensor) -> Tensor:
     with torch.inference_mode():
         audio: Tensor = model.library.audio_encoder.decode(codes[None, None], [None]).audio_values[0]
     return audio
@@ -42,7 +42,7 @@ def test_streaming_equals_decoding_at_once(tiny: LoadedModel, seed: int) -> None
     chance = random.Random(seed)
     codes = random_codes(tiny, 90)
     sizes = [chance.choice([1, 2, 3, 4, 7, 10, 25]) for _ in range(chance.randint(1, 9))]
-    torch.testing.assert_close(streamed(tiny, codes, sizes), at_once(tiny, codes), atol=1e-6, rtol=0)
+    torch.testing.assert_close(decode_streamed(tiny, codes, sizes), decode_at_once(tiny, codes), atol=1e-6, rtol=0)
 
 
 def test_samples_are_never_more_than_four_frames_late(tiny: LoadedModel) -> None:
@@ -53,11 +53,11 @@ def test_samples_are_never_more_than_four_frames_late(tiny: LoadedModel) -> None
 
 
 def test_a_lag_of_three_frames_would_be_wrong(tiny: LoadedModel) -> None:
-    """The lag is the least that is exact: what comes 4 frames later still changes the frame's samples."""
+    """A code 4 frames later still changes a frame's samples: no smaller lag is exact."""
     codes = random_codes(tiny, 30)
     other = codes.clone()
     other[:, 13] = (other[:, 13] + 1) % tiny.config.vocabulary_size
-    one, two = at_once(tiny, codes), at_once(tiny, other)
+    one, two = decode_at_once(tiny, codes), decode_at_once(tiny, other)
     changed = (one != two).nonzero()[:, 1].min().item() // 320
     assert 13 - changed == 4
 
@@ -73,7 +73,9 @@ VARIANTS = (
 def test_every_published_variant_streams_exactly(tmp_path: Path, plan: CheckpointPlan) -> None:
     model = load_transformers(str(make_checkpoint(tmp_path / plan.name, plan)), Settings(), keep_library=True)
     codes = random_codes(model, 40)
-    torch.testing.assert_close(streamed(model, codes, [1, 9, 9, 3, 10]), at_once(model, codes), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        decode_streamed(model, codes, [1, 9, 9, 3, 10]), decode_at_once(model, codes), atol=1e-6, rtol=0
+    )
 
 
 def test_a_codec_that_normalises_over_time_is_refused() -> None:
@@ -93,7 +95,7 @@ def test_a_codec_that_normalises_over_time_is_refused() -> None:
 
 
 def test_the_published_musicgen_codec_looks_three_and_one_frames_ahead() -> None:
-    geometry = derive_receptive_field(
+    receptive_field = derive_receptive_field(
         kernel=7,
         last_kernel=7,
         residual_kernel=3,
@@ -105,7 +107,12 @@ def test_the_published_musicgen_codec_looks_three_and_one_frames_ahead() -> None
         norm="weight_norm",
         channel_count=1,
     )
-    assert (geometry.first_right, geometry.upsample_left, geometry.upsample_right, geometry.hop) == (3, 1, 1, 640)
+    assert (
+        receptive_field.first_right,
+        receptive_field.upsample_left,
+        receptive_field.upsample_right,
+        receptive_field.hop,
+    ) == (3, 1, 1, 640)
 
 
 def test_encoding_gives_one_frame_per_hop(tiny: LoadedModel) -> None:

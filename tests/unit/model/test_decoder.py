@@ -1,4 +1,4 @@
-"""The exactness gates: alone, in company and through the library, a request gives the same tokens."""
+"""Exactness gates of the decoder: a request gives the same tokens alone, beside others and through the library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.takes import PROMPTS, codes_alone, run, voice_of
+from support.takes import PROMPTS, build_sequence, codes_alone, run
 from torch import Tensor
 
 from resonance_model.decoder.sampling import choose
@@ -19,18 +19,18 @@ FRAMES = 24
 
 
 def library_codes(model: LoadedModel, prompt: str, frame_count: int) -> Tensor:
-    """What transformers' own `generate` says, greedily, with guidance 3."""
-    said: list[Tensor] = []
+    """Codes of transformers' own `generate`, greedily, with guidance 3."""
+    found: list[Tensor] = []
     codec = model.library.audio_encoder
     decode = codec.decode
 
     def keep(audio_codes: Tensor, *args: Any, **kwargs: Any) -> Any:
-        said.append(audio_codes)
+        found.append(audio_codes)
         return decode(audio_codes, *args, **kwargs)
 
     codec.decode = keep
     try:
-        tokens = model.encode_text._tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
+        tokens = model.encode_text.tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
         with torch.inference_mode():
             model.library.generate(
                 **tokens,
@@ -40,7 +40,7 @@ def library_codes(model: LoadedModel, prompt: str, frame_count: int) -> Tensor:
             )
     finally:
         del codec.decode
-    return said[0][0, 0]
+    return found[0][0, 0]
 
 
 @pytest.mark.parametrize("prompt", [*PROMPTS, "drums", "bass and " * 100])
@@ -50,21 +50,21 @@ def test_tokens_equal_the_librarys_generate(tiny: LoadedModel, prompt: str) -> N
 
 @pytest.mark.parametrize("joins", [(0, 1, 2), (0, 3, 4), (0, 0, 22), (5, 0, 26)])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_joining_and_leaving_changes_nobodys_tokens(
+def test_joining_and_leaving_changes_no_other_takes_tokens(
     tiny: LoadedModel, joins: tuple[int, ...], temperature: float
 ) -> None:
     frames = (FRAMES, 10, 31)
-    voices = [
-        voice_of(tiny, prompt, frame_count=count, temperature=temperature, seed=seed)
+    sequences = [
+        build_sequence(tiny, prompt, frame_count=count, temperature=temperature, seed=seed)
         for seed, (prompt, count) in enumerate(zip(PROMPTS, frames, strict=False))
     ]
-    run(tiny, voices, joins)
-    for seed, (voice, prompt, count) in enumerate(zip(voices, PROMPTS, frames, strict=False)):
+    run(tiny, sequences, joins)
+    for seed, (sequence, prompt, count) in enumerate(zip(sequences, PROMPTS, frames, strict=False)):
         alone = codes_alone(tiny, prompt, frame_count=count, temperature=temperature, seed=seed)
-        assert torch.equal(voice.frames(0, count), alone)
+        assert torch.equal(sequence.frames(0, count), alone)
 
 
-def test_eight_differently_steered_rows_give_what_they_give_alone(tiny: LoadedModel) -> None:
+def test_eight_differently_steered_takes_give_what_they_give_alone(tiny: LoadedModel) -> None:
     steerings = [
         torch.randn(tiny.config.layer_count, 2, tiny.config.hidden_size) * 0.3 * (seed % 3) for seed in range(8)
     ]
@@ -72,15 +72,17 @@ def test_eight_differently_steered_rows_give_what_they_give_alone(tiny: LoadedMo
         {"frame_count": 12 + 3 * seed, "seed": seed, "temperature": 1.0, "steering": steerings[seed]}
         for seed in range(8)
     ]
-    voices = [voice_of(tiny, PROMPTS[seed % 4], **options[seed]) for seed in range(8)]
-    run(tiny, voices, joins=[0, 1, 1, 2, 5, 9, 9, 20])
-    for seed, voice in enumerate(voices):
+    sequences = [build_sequence(tiny, PROMPTS[seed % 4], **options[seed]) for seed in range(8)]
+    run(tiny, sequences, joins=[0, 1, 1, 2, 5, 9, 9, 20])
+    for seed, sequence in enumerate(sequences):
         alone = codes_alone(tiny, PROMPTS[seed % 4], **options[seed])
-        assert torch.equal(voice.frames(0, alone.shape[1]), alone)
+        assert torch.equal(sequence.frames(0, alone.shape[1]), alone)
 
 
-def test_two_threads_with_slots_of_their_own_do_not_meet(tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The all-in-one process listens and plays through one decoder."""
+def test_two_threads_with_slots_of_their_own_do_not_disturb_each_other(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The all-in-one process extracts and generates through one decoder."""
 
     def options(seed: int) -> dict[str, Any]:
         steering = (
@@ -92,14 +94,14 @@ def test_two_threads_with_slots_of_their_own_do_not_meet(tiny: LoadedModel, monk
         return {"frame_count": 40, "seed": seed, "temperature": 1.0, "steering": steering if seed % 3 else None}
 
     def company(seeds: range) -> list[Tensor]:
-        voices = [voice_of(tiny, PROMPTS[seed % 4], **options(seed)) for seed in seeds]
-        run(tiny, voices)
-        return [voice.frames(0, 40) for voice in voices]
+        sequences = [build_sequence(tiny, PROMPTS[seed % 4], **options(seed)) for seed in seeds]
+        run(tiny, sequences)
+        return [sequence.frames(0, 40) for sequence in sequences]
 
     join = torch.cat
 
     def slowly(*args: Any, **kwargs: Any) -> Tensor:
-        time.sleep(0.001)  # others get their turn in the middle of laying out the steering
+        time.sleep(0.001)  # other threads run in the middle of laying out the steering
         return join(*args, **kwargs)
 
     with monkeypatch.context() as patched, ThreadPoolExecutor(3) as pool:
@@ -109,12 +111,12 @@ def test_two_threads_with_slots_of_their_own_do_not_meet(tiny: LoadedModel, monk
         assert torch.equal(codes, codes_alone(tiny, PROMPTS[seed % 4], **options(seed)))
 
 
-def test_a_rows_logits_are_the_same_bits_in_any_company(tiny: LoadedModel) -> None:
+def test_a_slots_logits_are_the_same_bits_in_any_company(tiny: LoadedModel) -> None:
     def logits_with(count: int) -> Tensor:
-        voices = [voice_of(tiny, PROMPTS[place % 4], frame_count=9) for place in range(count)]
+        sequences = [build_sequence(tiny, PROMPTS[index % 4], frame_count=9) for index in range(count)]
         with torch.inference_mode():
-            tokens = torch.stack([voice.inputs() for voice in voices])
-            return tiny.decoder.advance([voice.slot for voice in voices], tokens)[0]
+            tokens = torch.stack([sequence.inputs() for sequence in sequences])
+            return tiny.decoder.advance([sequence.slot for sequence in sequences], tokens)[0]
 
     assert ROWS_MIN == 4
     alone = logits_with(1)
@@ -138,7 +140,7 @@ def test_steering_changes_the_tokens(tiny: LoadedModel) -> None:
 
 
 def test_reading_at_once_equals_stepping(tiny: LoadedModel) -> None:
-    stepped = voice_of(tiny, PROMPTS[1], frame_count=20)
+    stepped = build_sequence(tiny, PROMPTS[1], frame_count=20)
     inputs = []
     logits = []
     with torch.inference_mode():
@@ -147,7 +149,7 @@ def test_reading_at_once_equals_stepping(tiny: LoadedModel) -> None:
             out = tiny.decoder.advance([stepped.slot], inputs[-1][None])
             logits.append(out[0])
             stepped.accept(choose(out, [stepped.sampling], [stepped.step])[0])
-        read = voice_of(tiny, PROMPTS[1], frame_count=20)
+        read = build_sequence(tiny, PROMPTS[1], frame_count=20)
         first = tiny.decoder.read(read.slot, torch.stack(inputs[:6], dim=1), with_logits=True)
         second = tiny.decoder.read(read.slot, torch.stack(inputs[6:], dim=1), with_logits=True)
     assert first is not None
@@ -156,14 +158,17 @@ def test_reading_at_once_equals_stepping(tiny: LoadedModel) -> None:
     torch.testing.assert_close(whole, torch.stack(logits, dim=1), atol=1e-4, rtol=1e-4)
 
 
-def test_two_texts_of_which_one_weighs_nothing_sound_like_the_other(tiny: LoadedModel) -> None:
+def test_a_text_of_weight_zero_changes_nothing(tiny: LoadedModel) -> None:
     first, second = tiny.encode_text([PROMPTS[0], PROMPTS[1]])
     alone = tiny.decoder.condition([(first, 1.0)])
     both = tiny.decoder.condition([(first, 1.0), (second, 1e-30)])
-    voice, other = (voice_of(tiny, PROMPTS[0], frame_count=4) for _ in range(2))
-    voice.slot.conditioning, other.slot.conditioning = alone, both
+    sequence, other = (build_sequence(tiny, PROMPTS[0], frame_count=4) for _ in range(2))
+    sequence.slot.conditioning, other.slot.conditioning = alone, both
     with torch.inference_mode():
-        tokens = voice.inputs()[None]
+        tokens = sequence.inputs()[None]
         torch.testing.assert_close(
-            tiny.decoder.advance([voice.slot], tokens), tiny.decoder.advance([other.slot], tokens), atol=1e-4, rtol=1e-4
+            tiny.decoder.advance([sequence.slot], tokens),
+            tiny.decoder.advance([other.slot], tokens),
+            atol=1e-4,
+            rtol=1e-4,
         )

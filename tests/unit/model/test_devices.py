@@ -1,4 +1,4 @@
-"""Where a model may run: what is not here, or cannot do the wanted precision, is refused at the start with what to do."""
+"""Devices: a missing device, or one that cannot compute in the precision, is refused at the start with advice."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from resonance_model.loaders import load_model
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 
 
-def refusal_of(**settings: str) -> Unsupported:
+def refuse(**settings: str) -> Unsupported:
     with pytest.raises(Unsupported) as refused:
         load_model(Settings(**settings))  # type: ignore[arg-type]
     return refused.value
 
 
 @no_cuda
-def test_a_gpu_that_is_not_there_is_refused() -> None:
-    refusal = refusal_of(device="cuda", precision="fp16")
+def test_a_missing_gpu_is_refused() -> None:
+    refusal = refuse(device="cuda", precision="fp16")
     assert refusal.reason == "NO_DEVICE"
     assert "RESONANCE_DEVICE" in refusal.message
 
 
-def test_a_device_that_nobody_knows_is_refused() -> None:
-    assert refusal_of(device="abacus").reason == "NO_DEVICE"
+def test_an_unknown_device_is_refused() -> None:
+    assert refuse(device="abacus").reason == "NO_DEVICE"
 
 
-def test_int8_is_the_cpus_alone_and_fp16_the_gpus() -> None:
-    assert refusal_of(device="meta", precision="int8").reason == "NO_INT8_ON_DEVICE"
-    assert refusal_of(device="cpu", precision="fp16").reason == "NO_FP16_ON_CPU"
+def test_int8_is_refused_on_gpus_and_fp16_on_cpus() -> None:
+    assert refuse(device="meta", precision="int8").reason == "NO_INT8_ON_DEVICE"
+    assert refuse(device="cpu", precision="fp16").reason == "NO_FP16_ON_CPU"
 
 
 @no_cuda
@@ -57,5 +57,5 @@ def test_the_service_does_not_start_and_says_why(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stdout + ended.stderr
 
 
-def test_other_devices_step_without_a_stage(tiny: LoadedModel) -> None:
+def test_other_devices_step_without_a_static_batch(tiny: LoadedModel) -> None:
     assert open_static_batch(tiny.decoder, place_count=2) is None

@@ -1,11 +1,10 @@
-"""A GPU that is not there: the step, the reading and the codec's stream on fake CUDA tensors, which know shape, type and device alone.
+"""Steps, readings and the codec's stream on fake CUDA tensors, which know shape, type and device alone.
 
-They show that nothing mixes devices and that the host waits for nothing but the step's tokens. They say nothing of numbers or speed.
+They show that nothing mixes devices and that the host waits for nothing but the step's tokens. They show no numbers and no speed.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -52,7 +51,7 @@ def dtype(request: pytest.FixtureRequest) -> torch.dtype:
     return DTYPES[request.param]
 
 
-def decoder_of(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
+def build_decoder(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
     def tensor(*size: int) -> Tensor:
         return torch.zeros(size, dtype=dtype, device="cuda")
 
@@ -75,7 +74,7 @@ def decoder_of(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
         feed_in=product(inner, hidden),
         feed_out=product(hidden, inner),
     )
-    tune = MelodyWeights(weight=tensor(hidden, 12), bias=tensor(hidden), null=tensor(hidden), frame_count=20)
+    melody = MelodyWeights(weight=tensor(hidden, 12), bias=tensor(hidden), null=tensor(hidden), frame_count=20)
     weights = DecoderWeights(
         embeddings=tensor(SHAPE.codebook_count * (SHAPE.vocabulary_size + 1), hidden),
         layers=(layer,) * SHAPE.layer_count,
@@ -83,82 +82,88 @@ def decoder_of(dtype: torch.dtype, *, is_melody: bool = False) -> Decoder:
         heads=product(SHAPE.codebook_count * SHAPE.vocabulary_size, hidden),
         text_weight=tensor(hidden, SHAPE.text_size),
         text_bias=tensor(hidden),
-        melody=tune if is_melody else None,
+        melody=melody if is_melody else None,
     )
     return Decoder(weights, SHAPE)
 
 
-def voice_on(decoder: Decoder, *, tokens: int = 5, texts: int = 1) -> TokenSequence:
-    """Text encodings and steering come from the CPU, as the text's projection and a recipe's sum do."""
+def build_sequence_on(decoder: Decoder, *, tokens: int = 5, texts: int = 1) -> TokenSequence:
+    """Text encodings and steering are made on the CPU, as in the product."""
     melody = torch.zeros(7, 12) if decoder.weights.melody is not None else None
-    states = [(torch.zeros(tokens, SHAPE.text_size), 1.0 + place) for place in range(texts)]
+    states = [(torch.zeros(tokens, SHAPE.text_size), 1.0 + index) for index in range(texts)]
     slot = CacheSlot(SHAPE, decoder.condition(states, melody))
     slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
     sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=20, seed=1)
     return TokenSequence(decoder, slot, sampling, frame_count=600, window_steps=1504, context_frames=750)
 
 
-def launch(stage: StaticBatch, voices: list[TokenSequence]) -> None:
-    stage.seat([voice.slot for voice in voices])
-    tokens = torch.zeros(len(voices), SHAPE.codebook_count, dtype=torch.long)
-    stage.launch(
-        [voice.slot for voice in voices],
+def launch(static_batch: StaticBatch, sequences: list[TokenSequence]) -> None:
+    static_batch.assign([sequence.slot for sequence in sequences])
+    tokens = torch.zeros(len(sequences), SHAPE.codebook_count, dtype=torch.long)
+    static_batch.launch(
+        [sequence.slot for sequence in sequences],
         tokens,
-        [voice.sampling for voice in voices],
-        [voice.step for voice in voices],
+        [sequence.sampling for sequence in sequences],
+        [sequence.step for sequence in sequences],
     )
 
 
 @pytest.mark.parametrize("is_melody", [False, True])
 def test_a_launched_step_waits_for_nothing(dtype: torch.dtype, is_melody: bool) -> None:
-    decoder = decoder_of(dtype, is_melody=is_melody)
-    stage = StaticBatch(decoder, run_eagerly, place_count=4, position_count=1504 + 600)
-    stage.prepare()
-    voices = [voice_on(decoder, tokens=5 + place, texts=1 + place) for place in range(3)]
+    decoder = build_decoder(dtype, is_melody=is_melody)
+    static_batch = StaticBatch(decoder, run_eagerly, place_count=4, position_count=1504 + 600)
+    static_batch.capture_graphs()
+    sequences = [build_sequence_on(decoder, tokens=5 + index, texts=1 + index) for index in range(3)]
     with Waits() as waits, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(StaticBatch, "_write", lambda *_: None)  # numpy on the host, which fakes cannot be
+        patched.setattr(StaticBatch, "_write_inputs", lambda *_: None)  # numpy on the host, which fakes cannot be
 
-        launch(stage, voices[:1])
-        launch(stage, voices)  # others join
-        voices[0].slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
-        voices[1].take_up(voice_on(decoder, tokens=100).slot.conditioning)
-        while voices[1].is_priming:
-            voices[1].prime(64)
-        voices[2].slot.steering = None
-        launch(stage, voices)
-        voices[0].slot.length = LENGTH_BLOCK + 1  # a longer extent
-        launch(stage, voices[:2])
+        launch(static_batch, sequences[:1])
+        launch(static_batch, sequences)  # others join
+        sequences[0].slot.steering = torch.zeros(SHAPE.layer_count, 2, SHAPE.hidden_size)
+        sequences[1].set_conditioning(build_sequence_on(decoder, tokens=100).slot.conditioning)
+        while sequences[1].needs_prefill:
+            sequences[1].prefill(64)
+        sequences[2].slot.steering = None
+        launch(static_batch, sequences)
+        sequences[0].slot.length = LENGTH_BLOCK + 1  # a longer shape
+        launch(static_batch, sequences[:2])
     assert waits.found == []
 
 
-def test_reading_and_free_steps_wait_for_nothing(dtype: torch.dtype) -> None:
-    """What is read at once, a step beside the stage, and listeners."""
-    decoder = decoder_of(dtype)
-    voice, other = voice_on(decoder), voice_on(decoder)
+def test_reading_and_plain_steps_wait_for_nothing(dtype: torch.dtype) -> None:
+    """A stretch, a step outside of the static batch, and recorders."""
+    decoder = build_decoder(dtype)
+    sequence, other = build_sequence_on(decoder), build_sequence_on(decoder)
     with Waits() as waits:
-        other.slot.listener = ActivationRecorder(SHAPE.layer_count, SHAPE.hidden_size)
-        decoder.read(voice.slot, torch.zeros(SHAPE.codebook_count, 30, dtype=torch.long).to("cuda"))
-        logits = decoder.advance([voice.slot, other.slot], torch.zeros(2, SHAPE.codebook_count).long().to("cuda"))
+        other.slot.recorder = ActivationRecorder(SHAPE.layer_count, SHAPE.hidden_size)
+        decoder.read(sequence.slot, torch.zeros(SHAPE.codebook_count, 30, dtype=torch.long).to("cuda"))
+        logits = decoder.advance([sequence.slot, other.slot], torch.zeros(2, SHAPE.codebook_count).long().to("cuda"))
     assert waits.found == []
     assert (logits.device.type, logits.dtype) == ("cuda", torch.float32)
 
 
-def test_the_monitors_arithmetic_waits_for_nothing(fake: None) -> None:
-    """Its numbers are read when it is made, from the recipe's sum on the CPU; here they are given, since fakes have none."""
-    monitor = AdaptiveSteering.__new__(AdaptiveSteering)
-    monitor._push, monitor._shares = torch.zeros(3, 32), torch.ones(3)
-    monitor._squares, monitor._baselines = [1.0] * 3, [0.0] * 3
+@pytest.mark.parametrize("is_clamp", [False, True])
+@pytest.mark.parametrize("is_fading", [False, True])
+def test_the_arithmetic_of_adaptive_steering_waits_for_nothing(is_clamp: bool, is_fading: bool) -> None:
+    """Its Python numbers are read when it is made, from a CPU tensor; fake tensors have none, so that they are given here."""
+    steering = torch.zeros(3, 2, 32)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(steering), "tolist", lambda tensor: [1.0] * len(tensor))
+        adaptive = AdaptiveSteering(steering, torch.zeros(3), is_clamp=is_clamp)
+    if is_fading:
+        adaptive.continue_from(steering, torch.ones(3), steering.to("cuda"))
+        adaptive.fade(0.5)
     with Waits() as waits:
-        for is_clamp, fading in itertools.product((False, True), (None, torch.zeros(3, 2, 32).to("cuda"))):
-            monitor._is_clamp, monitor._fading, monitor._fading_part = is_clamp, fading, 0.5
-            pushed = monitor.pushed(1, torch.zeros(2, 1, 32).to("cuda"), torch.zeros(2, 32).to("cuda"))
-            assert pushed.device.type == "cuda"
+        added = adaptive.addition(1, torch.zeros(2, 1, 32).to("cuda"), torch.zeros(2, 32).to("cuda"))
+    assert added.device.type == "cuda"
     assert waits.found == []
 
 
 def test_a_stream_of_the_codec_stays_on_the_device() -> None:
-    """With small parts of our own: the library's convolutions read numbers from tensors, which fakes do not hold."""
-    geometry = ReceptiveField(first_left=3, first_right=3, upsample_left=1, upsample_right=1, hop=2, channel_count=1)
+    """With small parts of our own: the library's convolutions read numbers from tensors, which fake ones do not have."""
+    receptive_field = ReceptiveField(
+        first_left=3, first_right=3, upsample_left=1, upsample_right=1, hop=2, channel_count=1
+    )
     parts = CodecParts(
         encode=lambda samples: samples,
         embed=lambda codes: torch.zeros(1, 8, codes.shape[2]).to(codes.device),
@@ -166,7 +171,7 @@ def test_a_stream_of_the_codec_stays_on_the_device() -> None:
         first_pad_mode="reflect",
         lstm=lambda frames, _state: (frames, (frames[-1:], frames[-1:])),
         upsample=on_device(nn.ConvTranspose1d(8, 1, 2, stride=2)),
-        geometry=geometry,
+        receptive_field=receptive_field,
     )
     stream = Codec(parts).open_stream()
     with Waits() as waits:
@@ -174,11 +179,11 @@ def test_a_stream_of_the_codec_stays_on_the_device() -> None:
         pieces.append(stream.finish(torch.zeros(4, 3, dtype=torch.long)))
     assert waits.found == []
     assert all(piece.device.type == "cuda" for piece in pieces)
-    assert sum(piece.shape[1] for piece in pieces) == 40 * geometry.hop
+    assert sum(piece.shape[1] for piece in pieces) == 40 * receptive_field.hop
 
 
 def on_device(module: _Module) -> _Module:
-    """As `Module.to`, which cannot do it with fakes."""
+    """`Module.to`, which cannot move fake tensors."""
     for name, parameter in module.named_parameters():
         module._parameters[name] = nn.Parameter(parameter.detach().to("cuda"))
     return module

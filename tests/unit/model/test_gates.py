@@ -1,4 +1,4 @@
-"""The four exactness gates through transformers: text, stereo and melody checkpoints; 1, 3 and 8 ragged rows; awkward moments to join."""
+"""The four exactness gates through transformers: text, stereo and melody checkpoints; 1, 3 and 8 slots of different lengths."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from support.checkpoints import TINY, TINY_MELODY, TINY_STEREO, make_checkpoint
 from support.gates import (
     MOMENTS,
-    ROWS,
-    Wish,
+    SLOT_COUNTS,
+    TakeSpec,
     check_bits_in_company,
     check_streamed_audio,
     check_strength_zero_and_resuming,
     check_tokens_in_company,
 )
-from support.takes import library_codes_said
+from support.takes import captured_library_codes
 from torch import Tensor
 
 from resonance.settings import Settings
@@ -40,41 +40,41 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def library_codes(model: LoadedModel) -> Any:
-    """What `generate` says to a wish, asked once."""
+    """Codes of `generate` for a take, computed once."""
     known: dict[str, Tensor] = {}
 
-    def ask(model: LoadedModel, wish: Wish) -> Tensor:
-        if wish.prompt not in known:
-            known[wish.prompt] = _generated(model, wish)
-        return known[wish.prompt]
+    def ask(model: LoadedModel, spec: TakeSpec) -> Tensor:
+        if spec.prompt not in known:
+            known[spec.prompt] = _generated(model, spec)
+        return known[spec.prompt]
 
     return ask
 
 
-def _generated(model: LoadedModel, wish: Wish) -> Tensor:
+def _generated(model: LoadedModel, spec: TakeSpec) -> Tensor:
     """Codes `[codebooks, frames]` of transformers' own `generate`, greedily, with guidance 3."""
-    with library_codes_said(model) as said:
-        inputs = dict(model.encode_text._tokenizer([wish.prompt], return_tensors="pt"))  # type: ignore[attr-defined]
-        if wish.melody is not None:
-            inputs["input_features"] = wish.melody[None]
-        steps = wish.frame_count + model.config.delay_max
+    with captured_library_codes(model) as captured:
+        inputs = dict(model.encode_text.tokenizer([spec.prompt], return_tensors="pt"))  # type: ignore[attr-defined]
+        if spec.melody is not None:
+            inputs["input_features"] = spec.melody[None]
+        steps = spec.frame_count + model.config.delay_max
         with torch.inference_mode():
             model.library.generate(**inputs, do_sample=False, guidance_scale=3.0, max_new_tokens=steps)
-    return torch.stack(said, dim=1).flatten(0, 1)  # the channels' codebooks take turns
+    return torch.stack(captured, dim=1).flatten(0, 1)  # the channels' codebooks alternate
 
 
-@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("slot_count", SLOT_COUNTS)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_tokens_in_company_are_those_alone_and_the_librarys(
-    model: LoadedModel, rows: int, moment: str, library_codes: Any
+    model: LoadedModel, slot_count: int, moment: str, library_codes: Any
 ) -> None:
-    check_tokens_in_company(model, rows, moment, library_codes)
+    check_tokens_in_company(model, slot_count, moment, library_codes)
 
 
-@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("slot_count", SLOT_COUNTS)
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_company_changes_no_bit(model: LoadedModel, rows: int, moment: str) -> None:
-    check_bits_in_company(model, rows, moment)
+def test_company_changes_no_bit(model: LoadedModel, slot_count: int, moment: str) -> None:
+    check_bits_in_company(model, slot_count, moment)
 
 
 def test_streamed_audio_is_the_librarys_decode(model: LoadedModel) -> None:

@@ -1,4 +1,4 @@
-"""Products: int8 near the floats, and in every precision the same bits for a row in any company."""
+"""Linear layers: int8 near the floats, and in every precision the same bits for a row beside any other rows."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.takes import PROMPTS, codes_alone, run, voice_of
+from support.takes import PROMPTS, build_sequence, codes_alone, run
 
 from resonance.settings import Settings
 from resonance_model.linear import (
     FloatLinear,
     Int8Linear,
-    _is_packing_exact,
-    _packed,
-    _plain,
     build_float_linear,
     build_linear,
+    is_int8_packing_exact,
+    onednn_int8_product,
+    torch_int8_product,
 )
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
 
 
 @pytest.fixture(scope="module")
-def eighth(tiny_folder: Path) -> LoadedModel:
+def int8_model(tiny_folder: Path) -> LoadedModel:
     return load_transformers(str(tiny_folder), Settings(precision="int8"))
 
 
@@ -33,7 +33,7 @@ def test_int8_is_within_a_hundredth_of_the_floats() -> None:
     assert (near - exact).norm() / exact.norm() < 0.01
 
 
-def test_a_loud_neighbour_changes_nothing() -> None:
+def test_loud_other_rows_change_nothing() -> None:
     product = Int8Linear(torch.randn(96, 64))
     row = torch.randn(1, 64)
     alone = product(row.expand(4, -1))[0]
@@ -62,24 +62,26 @@ def test_both_float_kernels_agree() -> None:
 
 @pytest.mark.parametrize("shape", [(64, 96), (1024, 1024), (4096, 256)])
 def test_both_kernels_sum_the_same_whole_numbers(shape: tuple[int, int]) -> None:
-    """The largest numbers everywhere: a kernel that saturates or rounds on the way would be seen."""
+    """The largest numbers everywhere: a kernel that saturates or rounds fails."""
     matrix = torch.randint(-127, 128, shape[::-1]).to(torch.int8)
     matrix[0], matrix[1] = 127, -127
     rows = torch.randint(-127, 128, (5, shape[0])).float()
     rows[0], rows[1] = 127, -127
     expected = rows.double() @ matrix.double().T
-    assert torch.equal(_plain(matrix)(rows.clone()).double(), expected)
-    if _is_packing_exact():
-        assert torch.equal(_packed(matrix)(rows.clone()).double(), expected.float().double())
+    assert torch.equal(torch_int8_product(matrix)(rows.clone()).double(), expected)
+    if is_int8_packing_exact():
+        assert torch.equal(onednn_int8_product(matrix)(rows.clone()).double(), expected.float().double())
 
 
 def test_a_row_of_zeros_gives_zeros() -> None:
     assert not build_linear(torch.randn(8, 4), "int8")(torch.zeros(3, 4)).any()
 
 
-def test_joining_and_leaving_changes_nobodys_tokens_in_int8(eighth: LoadedModel) -> None:
-    voices = [voice_of(eighth, PROMPTS[seed], frame_count=20, temperature=1.0, seed=seed) for seed in range(3)]
-    run(eighth, voices, joins=[0, 1, 7])
-    for seed, voice in enumerate(voices):
-        alone = codes_alone(eighth, PROMPTS[seed], frame_count=20, temperature=1.0, seed=seed)
-        assert torch.equal(voice.frames(0, 20), alone)
+def test_joining_and_leaving_changes_no_other_takes_tokens_in_int8(int8_model: LoadedModel) -> None:
+    sequences = [
+        build_sequence(int8_model, PROMPTS[seed], frame_count=20, temperature=1.0, seed=seed) for seed in range(3)
+    ]
+    run(int8_model, sequences, joins=[0, 1, 7])
+    for seed, sequence in enumerate(sequences):
+        alone = codes_alone(int8_model, PROMPTS[seed], frame_count=20, temperature=1.0, seed=seed)
+        assert torch.equal(sequence.frames(0, 20), alone)

@@ -1,4 +1,4 @@
-"""The codec's LSTM over packed matrices: torch's results, whatever the cuts."""
+"""LSTM of the codec over packed matrices: torch's results, for any cuts."""
 
 from __future__ import annotations
 

@@ -1,110 +1,70 @@
-"""Our listening pass hears what forward hooks on the library's own layers hear."""
+"""Activation statistics: our pass records what forward hooks on the library's own layers record."""
 
 from __future__ import annotations
 
-import pytest
 import torch
-from support.checkpoints import TINY, TINY_MELODY, TINY_STEREO, CheckpointPlan, make_checkpoint
 
-from resonance.settings import Settings
-from resonance_model.activations import generate_and_read, read_clip, read_clips, read_codes
+from resonance_model.activations import generate_and_read, read_clip, read_codes
 from resonance_model.delays import count_steps, delayed_inputs
 from resonance_model.loaded_model import LoadedModel
-from resonance_model.loaders.transformers import load_transformers
 from resonance_model.steering.recorder import ActivationRecorder, ActivationStats, forward_hooks
 
 PROMPT = "calm piano music"
 
 
-def heard_by_hooks(model: LoadedModel, codes: torch.Tensor) -> ActivationStats:
-    library, listener = model.library, ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+def stats_by_hooks(model: LoadedModel, codes: torch.Tensor) -> ActivationStats:
+    library, recorder = model.library, ActivationRecorder(model.config.layer_count, model.config.hidden_size)
     steps = count_steps(codes.shape[1], model.config.codebook_count)
     inputs = delayed_inputs(codes, start_token=model.config.start_token, step_count=steps)
     states = model.encode_text([PROMPT])[0][None]
-    with torch.inference_mode(), forward_hooks(library.decoder.model.decoder.layers, listener):
+    with torch.inference_mode(), forward_hooks(library.decoder.model.decoder.layers, recorder):
         projected = library.enc_to_dec_proj(states)
         library.decoder(
             input_ids=inputs, encoder_hidden_states=projected, encoder_attention_mask=torch.ones(projected.shape[:2])
         )
-    return listener.heard()
+    return recorder.stats()
 
 
-def test_our_pass_hears_what_forward_hooks_hear(tiny: LoadedModel) -> None:
+def test_our_pass_records_what_forward_hooks_record(tiny: LoadedModel) -> None:
     codes = torch.randint(0, tiny.config.vocabulary_size, (4, 60))
-    ours, theirs = read_codes(tiny, codes, prompt=PROMPT), heard_by_hooks(tiny, codes)
+    ours, theirs = read_codes(tiny, codes, prompt=PROMPT), stats_by_hooks(tiny, codes)
     torch.testing.assert_close(ours.mean, theirs.mean, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(ours.variance, theirs.variance, atol=1e-5, rtol=1e-3)
     assert ours.count == theirs.count == 63
 
 
-def test_what_the_text_adds_is_what_the_librarys_cross_attention_gives(tiny: LoadedModel) -> None:
-    """Read alone and in a batch; music that is generated is not read, and says nothing of it."""
+def test_text_attention_is_what_the_librarys_cross_attention_adds(tiny: LoadedModel) -> None:
+    """Only music that is read has it: generation records no text attention."""
     codes = torch.randint(0, tiny.config.vocabulary_size, (4, 60))
     given: list[torch.Tensor] = []
     handles = [
         layer.encoder_attn.register_forward_hook(lambda _module, _inputs, output: given.append(output[0][0].double()))
         for layer in tiny.library.decoder.model.decoder.layers
     ]
-    heard_by_hooks(tiny, codes)
+    stats_by_hooks(tiny, codes)
     for handle in handles:
         handle.remove()
     theirs = torch.stack([added.mean(dim=0) for added in given])
     ours = read_codes(tiny, codes, prompt=PROMPT)
     assert ours.words is not None
     torch.testing.assert_close(ours.words, theirs, atol=1e-6, rtol=1e-4)
-    clips = [torch.randn(16_000, generator=torch.Generator().manual_seed(n)) * 0.1 for n in range(2)]
-    alone, together = read_clips(tiny, clips, prompt=PROMPT, batch=1), read_clips(tiny, clips, prompt=PROMPT, batch=2)
-    for one, other in zip(alone, together, strict=True):
-        assert one.words is not None
-        assert other.words is not None
-        torch.testing.assert_close(one.words, other.words, atol=1e-6, rtol=1e-4)
     ((_, generated),) = generate_and_read(tiny, [PROMPT], frame_count=8, seed=5)
     assert generated.words is None
 
 
-def test_listening_while_generating_hears_what_reading_the_result_hears(tiny: LoadedModel) -> None:
+def test_recording_while_generating_equals_reading_the_result(tiny: LoadedModel) -> None:
     (codes, generated), *_ = generate_and_read(tiny, [PROMPT, "jazz"], frame_count=30, seed=5)
     read = read_codes(tiny, codes, prompt=PROMPT)
     torch.testing.assert_close(generated.mean, read.mean, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3, 8])
-@pytest.mark.parametrize("plan", [TINY, TINY_STEREO, TINY_MELODY], ids=lambda plan: plan.name)
-def test_a_clip_is_heard_in_any_batch_as_it_is_alone(
-    plan: CheckpointPlan, batch: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """One by one bit for bit, for statistics are cached under the clip; in larger batches the same codes, and sums within 1e-5."""
-    folder = tmp_path_factory.getbasetemp() / plan.name
-    if not folder.exists():
-        make_checkpoint(folder, plan)
-    model = load_transformers(str(folder), Settings())
-    lengths = (16_000, 16_000, 16_000, 9_000, 16_000, 16_000)
-    clips = [
-        torch.randn(length, generator=torch.Generator().manual_seed(length + n)) * 0.1
-        for n, length in enumerate(lengths)
-    ]
-    together = read_clips(model, clips, batch=batch)
-    for clip, heard in zip(clips, together, strict=True):
-        alone = read_clip(model, clip)
-        assert heard.count == alone.count
-        if batch == 1:
-            assert torch.equal(heard.mean, alone.mean)
-            assert torch.equal(heard.variance, alone.variance)
-        scale = float(alone.mean.abs().max())
-        torch.testing.assert_close(heard.mean, alone.mean, atol=1e-5 * scale, rtol=0)
-        torch.testing.assert_close(heard.variance, alone.variance, atol=1e-5 * scale**2, rtol=0)
-    same = [clip for clip in clips if len(clip) == lengths[0]]
-    codes = model.codec.encode_all(torch.stack(same))
-    assert all(torch.equal(each, model.codec.encode(clip)) for each, clip in zip(codes, same, strict=True))
-
-
-def test_hooks_are_gone_after_listening(tiny: LoadedModel) -> None:
+def test_hooks_are_removed_after_recording(tiny: LoadedModel) -> None:
     layers = tiny.library.decoder.model.decoder.layers
     with forward_hooks(layers, ActivationRecorder(3, 32)):
         assert all(layer._forward_hooks for layer in layers)
     assert not any(layer._forward_hooks for layer in layers)
 
 
-def test_a_clip_is_heard_the_same_twice(tiny: LoadedModel) -> None:
+def test_a_clip_gives_the_same_statistics_twice(tiny: LoadedModel) -> None:
     samples = torch.rand(16_000) - 0.5
     assert torch.equal(read_clip(tiny, samples).mean, read_clip(tiny, samples).mean)

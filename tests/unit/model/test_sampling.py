@@ -1,4 +1,4 @@
-"""Sampling: noise by seed and step alone, and the distribution it should have."""
+"""Sampling: noise by seed and step alone, and the distribution of the tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_noise_depends_on_seed_and_step_alone() -> None:
 
 
 def pair(logits: Tensor) -> Tensor:
-    """One take's two rows that agree, so that guidance changes nothing."""
+    """One take's two branches that agree, so that guidance changes nothing."""
     return torch.stack([logits, logits])[None]
 
 
@@ -43,17 +43,17 @@ def test_temperature_zero_is_greedy() -> None:
 def test_a_takes_tokens_do_not_depend_on_how_others_are_sampled() -> None:
     logits = torch.randn(6, 2, 4, 64)
     samplings = [
-        Sampling(guidance_scale=1.0 + place, temperature=0.5 * place, top_k=(0, 5, 9)[place % 3], seed=place)
-        for place in range(6)
+        Sampling(guidance_scale=1.0 + index, temperature=0.5 * index, top_k=(0, 5, 9)[index % 3], seed=index)
+        for index in range(6)
     ]
-    steps = [7 * place for place in range(6)]
+    steps = [7 * index for index in range(6)]
     together = choose(logits, samplings, steps)
-    for place in range(6):
-        alone = choose(logits[place : place + 1], [samplings[place]], [steps[place]])
-        assert torch.equal(together[place], alone[0])
+    for index in range(6):
+        alone = choose(logits[index : index + 1], [samplings[index]], [steps[index]])
+        assert torch.equal(together[index], alone[0])
 
 
-def test_guidance_of_one_is_the_conditional_row() -> None:
+def test_guidance_of_one_is_the_conditional_branch() -> None:
     conditional, unconditional = torch.randn(2, 4, 8)
     torch.testing.assert_close(guided(conditional, unconditional, 1.0), conditional)
     torch.testing.assert_close(guided(conditional, unconditional, 0.0), unconditional)

@@ -1,4 +1,4 @@
-"""The stage: steps in fixed buffers give the free step's tokens, taped and played again as a GPU would, whoever comes, goes or changes."""
+"""Static batch: steps in fixed buffers give the plain step's tokens, also when they are taped and replayed as on a GPU."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 from support.checkpoints import TINY, TINY_MELODY, TINY_STEREO, make_checkpoint
-from support.gates import MOMENTS, ROWS, joins_of, wishes_of
-from support.takes import PROMPTS, codes_alone, run, voice_of
+from support.gates import MOMENTS, SLOT_COUNTS, build_specs, join_steps
+from support.takes import PROMPTS, build_sequence, codes_alone, run
 from support.tape import Taping
 from torch import Tensor
 
@@ -18,7 +18,7 @@ from resonance.settings import Settings
 from resonance_model.decoder.cuda_graphs import GraphRecorder, run_eagerly
 from resonance_model.decoder.sampling import FixedSampling, Sampling, choose, choose_fixed, counter_noise
 from resonance_model.decoder.sequence import TokenSequence, advance
-from resonance_model.decoder.static_batch import LENGTH_BLOCK, TEXT_ROOM, StaticBatch
+from resonance_model.decoder.static_batch import LENGTH_BLOCK, TEXT_BLOCK, StaticBatch
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
 from resonance_model.steering.adaptive import AdaptiveSteering
@@ -39,178 +39,184 @@ def capture(request: pytest.FixtureRequest) -> Iterator[GraphRecorder]:
     assert request.param == "run_eagerly" or taping.play_count > 0
 
 
-def stage_of(model: LoadedModel, capture: GraphRecorder, *, places: int = 8, positions: int = 1504) -> StaticBatch:
+def build_static_batch(
+    model: LoadedModel, capture: GraphRecorder, *, places: int = 8, positions: int = 1504
+) -> StaticBatch:
     return StaticBatch(model.decoder, capture, place_count=places, position_count=positions)
 
 
-def steering_of(model: LoadedModel, seed: int) -> Tensor | None:
-    """Every third is None."""
+def build_steering(model: LoadedModel, seed: int) -> Tensor | None:
+    """Random steering; None for every third seed."""
     dice = torch.Generator().manual_seed(seed)
     size = (model.config.layer_count, 2, model.config.hidden_size)
     return torch.randn(size, generator=dice) * 0.3 if seed % 3 else None
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("rows", ROWS)
-def test_tokens_are_the_free_steps(model: LoadedModel, capture: GraphRecorder, rows: int, moment: str) -> None:
-    """1, 3 and 8 ragged rows, steered and not, greedy and sampled, prompts of 1 to 200 words, joining and leaving at awkward moments."""
-    stage = stage_of(model, capture)
-    stage.prepare()
-    wishes = wishes_of(model, rows)
+@pytest.mark.parametrize("slot_count", SLOT_COUNTS)
+def test_tokens_are_the_plain_steps(model: LoadedModel, capture: GraphRecorder, slot_count: int, moment: str) -> None:
+    """1, 3 and 8 slots, steered and not, greedy and sampled, prompts of 1 to 200 words, joining and leaving at awkward moments."""
+    static_batch = build_static_batch(model, capture)
+    static_batch.capture_graphs()
+    specs = build_specs(model, slot_count)
     options = [
-        wish.options(temperature=float(place % 2), steering=steering_of(model, place))
-        for place, wish in enumerate(wishes)
+        spec.options(temperature=float(index % 2), steering=build_steering(model, index))
+        for index, spec in enumerate(specs)
     ]
-    voices = [voice_of(model, wish.prompt, **each) for wish, each in zip(wishes, options, strict=True)]
-    run(model, voices, joins_of(model, moment, rows), stage=stage)
-    for wish, each, voice in zip(wishes, options, voices, strict=True):
-        assert torch.equal(voice.frames(0, wish.frame_count), codes_alone(model, wish.prompt, **each))
+    sequences = [build_sequence(model, spec.prompt, **each) for spec, each in zip(specs, options, strict=True)]
+    run(model, sequences, join_steps(model, moment, slot_count), static_batch=static_batch)
+    for spec, each, sequence in zip(specs, options, sequences, strict=True):
+        assert torch.equal(sequence.frames(0, spec.frame_count), codes_alone(model, spec.prompt, **each))
 
 
 def test_tokens_stay_the_same_across_blocks_of_attention(tiny: LoadedModel, capture: GraphRecorder) -> None:
-    """A long take passes the block's edge while short ones come and go beside it; before it nobody, then one, then two."""
-    stage = stage_of(tiny, capture, places=3)
+    """A long take passes the block's edge while short ones join and leave: none before it, then one, then two."""
+    static_batch = build_static_batch(tiny, capture, places=3)
     frames, joins = (LENGTH_BLOCK + 30, 20, 12, 40), (0, LENGTH_BLOCK - 12, LENGTH_BLOCK - 3, LENGTH_BLOCK + 12)
     options: list[dict[str, Any]] = [
-        {"frame_count": count, "temperature": 1.0, "seed": seed, "steering": steering_of(tiny, seed)}
+        {"frame_count": count, "temperature": 1.0, "seed": seed, "steering": build_steering(tiny, seed)}
         for seed, count in enumerate(frames)
     ]
-    voices = [voice_of(tiny, PROMPTS[seed], **each) for seed, each in enumerate(options)]
-    run(tiny, voices, joins, stage=stage)
-    for seed, (voice, each) in enumerate(zip(voices, options, strict=True)):
-        assert torch.equal(voice.frames(0, frames[seed]), codes_alone(tiny, PROMPTS[seed], **each))
+    sequences = [build_sequence(tiny, PROMPTS[seed], **each) for seed, each in enumerate(options)]
+    run(tiny, sequences, joins, static_batch=static_batch)
+    for seed, (sequence, each) in enumerate(zip(sequences, options, strict=True)):
+        assert torch.equal(sequence.frames(0, frames[seed]), codes_alone(tiny, PROMPTS[seed], **each))
 
 
-def test_a_step_is_recorded_once_for_each_extent_and_then_played(tiny: LoadedModel) -> None:
+def test_a_step_is_captured_once_for_each_shape_and_then_replayed(tiny: LoadedModel) -> None:
     taping = Taping()
-    stage = stage_of(tiny, taping, places=4, positions=2 * LENGTH_BLOCK - 1)
-    stage.prepare()
+    static_batch = build_static_batch(tiny, taping, places=4, positions=2 * LENGTH_BLOCK - 1)
+    static_batch.capture_graphs()
     assert taping.tape_count == 3 * 2  # 1, 2 and 4 places; one block and two
-    voices = [voice_of(tiny, prompt, frame_count=30) for prompt in PROMPTS]
-    run(tiny, voices, [0, 3, 9, 9], stage=stage)
+    sequences = [build_sequence(tiny, prompt, frame_count=30) for prompt in PROMPTS]
+    run(tiny, sequences, [0, 3, 9, 9], static_batch=static_batch)
     assert taping.tape_count == 6
     assert taping.play_count == 30 + 3 + 9
 
 
-def test_a_window_that_moves_moves_on_the_stage_too(tiny: LoadedModel, capture: GraphRecorder) -> None:
+def test_a_window_moves_in_the_static_batch_too(tiny: LoadedModel, capture: GraphRecorder) -> None:
     options: dict[str, Any] = {"frame_count": 150, "temperature": 1.0, "window_steps": 60, "context_frames": 30}
-    voice, other = voice_of(tiny, PROMPTS[0], **options), voice_of(tiny, PROMPTS[1], frame_count=90)
-    run(tiny, [voice, other], [0, 17], stage=stage_of(tiny, capture, places=2, positions=60))
-    assert torch.equal(voice.frames(0, 150), codes_alone(tiny, PROMPTS[0], **options))
+    sequence, other = build_sequence(tiny, PROMPTS[0], **options), build_sequence(tiny, PROMPTS[1], frame_count=90)
+    run(tiny, [sequence, other], [0, 17], static_batch=build_static_batch(tiny, capture, places=2, positions=60))
+    assert torch.equal(sequence.frames(0, 150), codes_alone(tiny, PROMPTS[0], **options))
 
 
-def test_changes_in_mid_take_are_heard_from_the_same_step_on(model: LoadedModel, capture: GraphRecorder) -> None:
+def test_changes_in_mid_take_act_from_the_same_step_on(model: LoadedModel, capture: GraphRecorder) -> None:
     """Other steering, another prompt (a long one, for which the buffers must grow), guidance and temperature."""
 
-    def played(stage: StaticBatch | None) -> Tensor:
-        voices = [voice_of(model, prompt, frame_count=40, temperature=1.0) for prompt in PROMPTS[:2]]
-        changed = voices[0]
+    def played(static_batch: StaticBatch | None) -> Tensor:
+        sequences = [build_sequence(model, prompt, frame_count=40, temperature=1.0) for prompt in PROMPTS[:2]]
+        changed = sequences[0]
         with torch.inference_mode():
             for step in range(40 + model.config.delay_max):
                 if step == 8:
-                    changed.slot.steering = steering_of(model, 1)
+                    changed.slot.steering = build_steering(model, 1)
                 if step == 14:
-                    words = "deep bass " * TEXT_ROOM
-                    changed.take_up(model.decoder.condition([(model.encode_text([words])[0], 1.0)]))
+                    words = "deep bass " * TEXT_BLOCK
+                    changed.set_conditioning(model.decoder.condition([(model.encode_text([words])[0], 1.0)]))
                 if step == 20:
                     changed.sampling = replace(changed.sampling, guidance_scale=1.5, temperature=0.7, top_k=0)
                 if step == 26:
                     changed.slot.steering = None
                 if step == 30:
                     changed.reset()
-                while changed.is_priming:
-                    changed.prime(16)
-                if stage is not None:
-                    stage.seat([voice.slot for voice in voices])
-                advance(model.decoder, voices, stage)
-        return torch.stack([voice.frames(0, 40) for voice in voices])
+                while changed.needs_prefill:
+                    changed.prefill(16)
+                if static_batch is not None:
+                    static_batch.assign([sequence.slot for sequence in sequences])
+                advance(model.decoder, sequences, static_batch)
+        return torch.stack([sequence.frames(0, 40) for sequence in sequences])
 
-    assert torch.equal(played(stage_of(model, capture, places=2)), played(None))
+    assert torch.equal(played(build_static_batch(model, capture, places=2)), played(None))
 
 
-def test_what_is_taken_back_is_said_again_on_the_stage_too(model: LoadedModel, capture: GraphRecorder) -> None:
-    """In text, stereo and melody models, beside another take, with another push from there on."""
+def test_rewound_steps_are_repeated_in_the_static_batch_too(model: LoadedModel, capture: GraphRecorder) -> None:
+    """In text, stereo and melody models, beside another take, with other steering from there on."""
 
-    def played(stage: StaticBatch | None) -> list[Tensor]:
-        live = voice_of(model, PROMPTS[0], frame_count=None, temperature=1.0)
-        other = voice_of(model, PROMPTS[1], frame_count=None, temperature=1.0, seed=2)
-        if stage is not None:
-            stage.seat([live.slot, other.slot])
+    def played(static_batch: StaticBatch | None) -> list[Tensor]:
+        live = build_sequence(model, PROMPTS[0], frame_count=None, temperature=1.0)
+        other = build_sequence(model, PROMPTS[1], frame_count=None, temperature=1.0, seed=2)
+        if static_batch is not None:
+            static_batch.assign([live.slot, other.slot])
         with torch.inference_mode():
             for step in range(60):
-                advance(model.decoder, [live, other], stage)
+                advance(model.decoder, [live, other], static_batch)
                 if step % 7 == 6:
-                    live.slot.steering = steering_of(model, step)
-                    assert live.take_back() == model.config.delay_max or step == 6
+                    live.slot.steering = build_steering(model, step)
+                    assert live.rewind() == model.config.delay_max or step == 6
         return [live.frames(0, live.frames_ready), other.frames(0, other.frames_ready)]
 
-    for free, staged in zip(played(None), played(stage_of(model, capture, places=2)), strict=True):
-        assert torch.equal(free, staged)
+    for plain, fixed in zip(played(None), played(build_static_batch(model, capture, places=2)), strict=True):
+        assert torch.equal(plain, fixed)
 
 
-def test_whoever_rests_is_not_disturbed(tiny: LoadedModel, capture: GraphRecorder) -> None:
-    stage = stage_of(tiny, capture, places=4)
-    voices = [voice_of(tiny, prompt, frame_count=20, temperature=1.0) for prompt in PROMPTS]
+def test_a_resting_take_is_not_disturbed(tiny: LoadedModel, capture: GraphRecorder) -> None:
+    static_batch = build_static_batch(tiny, capture, places=4)
+    sequences = [build_sequence(tiny, prompt, frame_count=20, temperature=1.0) for prompt in PROMPTS]
     with torch.inference_mode():
-        stage.seat([voice.slot for voice in voices])
+        static_batch.assign([sequence.slot for sequence in sequences])
         for step in range(200):
-            moving = [voice for place, voice in enumerate(voices) if step % (place + 2) == 0 and not voice.is_finished]
+            moving = [
+                sequence
+                for index, sequence in enumerate(sequences)
+                if step % (index + 2) == 0 and not sequence.is_finished
+            ]
             if moving:
-                advance(tiny.decoder, moving, stage)
-    for voice, prompt in zip(voices, PROMPTS, strict=True):
-        assert torch.equal(voice.frames(0, 20), codes_alone(tiny, prompt, frame_count=20, temperature=1.0))
+                advance(tiny.decoder, moving, static_batch)
+    for sequence, prompt in zip(sequences, PROMPTS, strict=True):
+        assert torch.equal(sequence.frames(0, 20), codes_alone(tiny, prompt, frame_count=20, temperature=1.0))
 
 
-def test_more_slots_than_places_and_watched_ones_step_as_ever(tiny: LoadedModel, capture: GraphRecorder) -> None:
-    def voices() -> list[TokenSequence]:
-        voices = [voice_of(tiny, prompt, frame_count=16, temperature=1.0) for prompt in PROMPTS]
-        push = steering_of(tiny, 1)
-        assert push is not None
-        voices[1].slot.steering = push
-        voices[1].slot.monitor = AdaptiveSteering(push, torch.zeros(tiny.config.layer_count), is_clamp=False)
-        return voices
+def test_slots_without_a_place_and_adaptive_ones_step_outside(tiny: LoadedModel, capture: GraphRecorder) -> None:
+    def sequences() -> list[TokenSequence]:
+        sequences = [build_sequence(tiny, prompt, frame_count=16, temperature=1.0) for prompt in PROMPTS]
+        steering = build_steering(tiny, 1)
+        assert steering is not None
+        sequences[1].slot.steering = steering
+        sequences[1].slot.adaptive = AdaptiveSteering(steering, torch.zeros(tiny.config.layer_count), is_clamp=False)
+        return sequences
 
-    staged, free = voices(), voices()
-    stage = stage_of(tiny, capture, places=3)
-    run(tiny, staged, stage=stage)
+    fixed, plain = sequences(), sequences()
+    static_batch = build_static_batch(tiny, capture, places=3)
+    run(tiny, fixed, static_batch=static_batch)
     with torch.inference_mode():
-        while not free[0].is_finished:
-            advance(tiny.decoder, free)
-    assert all(torch.equal(one.frames(0, 16), other.frames(0, 16)) for one, other in zip(staged, free, strict=True))
+        while not plain[0].is_finished:
+            advance(tiny.decoder, plain)
+    assert all(torch.equal(one.frames(0, 16), other.frames(0, 16)) for one, other in zip(fixed, plain, strict=True))
 
 
-def test_a_slot_that_outgrows_its_place_goes_on_beside_the_stage(tiny: LoadedModel, capture: GraphRecorder) -> None:
-    """Several long texts before the music can need more positions than a place has: nobody else's music may end for it."""
-    long, short = (voice_of(tiny, PROMPTS[0], frame_count=frames, temperature=1.0) for frames in (280, 40))
-    run(tiny, [long, short], stage=stage_of(tiny, capture, places=2, positions=100))
+def test_a_slot_that_outgrows_its_place_goes_on_outside(tiny: LoadedModel, capture: GraphRecorder) -> None:
+    """Several long texts in the prefix can need more positions than a place has: no other take may end for it."""
+    long, short = (build_sequence(tiny, PROMPTS[0], frame_count=frames, temperature=1.0) for frames in (280, 40))
+    run(tiny, [long, short], static_batch=build_static_batch(tiny, capture, places=2, positions=100))
     assert torch.equal(long.frames(0, 280), codes_alone(tiny, PROMPTS[0], frame_count=280, temperature=1.0))
     assert torch.equal(short.frames(0, 40), codes_alone(tiny, PROMPTS[0], frame_count=40, temperature=1.0))
 
 
-def test_a_place_whose_last_slot_left_no_numbers_is_clean(tiny: LoadedModel, capture: GraphRecorder) -> None:
-    stage = stage_of(tiny, capture, places=1)
-    first = voice_of(tiny, PROMPTS[0], frame_count=30)
-    run(tiny, [first], stage=stage)
+def test_a_place_whose_last_slot_left_nan_is_cleared(tiny: LoadedModel, capture: GraphRecorder) -> None:
+    static_batch = build_static_batch(tiny, capture, places=1)
+    first = build_sequence(tiny, PROMPTS[0], frame_count=30)
+    run(tiny, [first], static_batch=static_batch)
     for cache in first.slot.caches:
         cache.fill_(float("nan"))
-    second = voice_of(tiny, PROMPTS[1], frame_count=30)
-    run(tiny, [second], stage=stage)
+    second = build_sequence(tiny, PROMPTS[1], frame_count=30)
+    run(tiny, [second], static_batch=static_batch)
     assert torch.equal(second.frames(0, 30), codes_alone(tiny, PROMPTS[1], frame_count=30))
 
 
-def test_zero_steering_is_bitwise_no_steering_on_the_stage(tiny: LoadedModel, capture: GraphRecorder) -> None:
+def test_zero_steering_is_bitwise_no_steering_in_the_static_batch(tiny: LoadedModel, capture: GraphRecorder) -> None:
     zero = torch.zeros(tiny.config.layer_count, 2, tiny.config.hidden_size)
     steered, plain_one = (
-        voice_of(tiny, PROMPTS[0], frame_count=24, temperature=1.0, steering=each) for each in (zero, None)
+        build_sequence(tiny, PROMPTS[0], frame_count=24, temperature=1.0, steering=each) for each in (zero, None)
     )
-    run(tiny, [steered], stage=stage_of(tiny, capture))
-    run(tiny, [plain_one], stage=stage_of(tiny, capture))
+    run(tiny, [steered], static_batch=build_static_batch(tiny, capture))
+    run(tiny, [plain_one], static_batch=build_static_batch(tiny, capture))
     assert torch.equal(steered.frames(0, 24), plain_one.frames(0, 24))
 
 
 @pytest.mark.parametrize("top_k", [0, 1, 7, 50])
 @pytest.mark.parametrize("temperature", [0.0, 0.3, 1.0, 1.7])
-def test_fixed_choice_is_the_free_choice(top_k: int, temperature: float) -> None:
+def test_choose_fixed_equals_choose(top_k: int, temperature: float) -> None:
     logits = torch.randn(5, 2, 4, 64, generator=torch.Generator().manual_seed(1)) * 3
     samplings = [Sampling(guidance_scale=3.0, temperature=temperature, top_k=top_k, seed=seed) for seed in range(5)]
     for step in range(50):
@@ -224,7 +230,7 @@ def test_fixed_choice_is_the_free_choice(top_k: int, temperature: float) -> None
 
 
 def test_the_tape_freezes_what_a_graph_freezes() -> None:
-    """Otherwise the taped tests above would show nothing: buffers are read anew, Python's numbers and shapes are not."""
+    """Else the taped tests above show nothing: a replay reads buffers anew, but not Python's numbers and shapes."""
     source, target, number = torch.ones(3), torch.zeros(3), [2.0]
 
     def work() -> None:

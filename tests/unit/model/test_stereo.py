@@ -1,4 +1,4 @@
-"""Stereo checkpoints: two streams of codes whose codebooks take turns, as transformers' own `generate` says and decodes them."""
+"""Stereo checkpoints: two channels whose codebooks alternate, compared with transformers' own `generate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.checkpoints import TINY_STEREO, make_checkpoint
-from support.takes import PROMPTS, codes_alone, library_codes_said, run, voice_of
+from support.takes import PROMPTS, build_sequence, captured_library_codes, codes_alone, run
 from torch import Tensor
 
 from resonance.settings import Settings
@@ -32,18 +32,18 @@ def stereo(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 def library_take(model: LoadedModel, prompt: str, frame_count: int) -> tuple[Tensor, Tensor]:
     """Codes `[codebooks, frames]` and samples `[channels, n]` of transformers' own `generate`, greedily, with guidance 3."""
-    with library_codes_said(model) as said:
-        tokens = model.encode_text._tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
+    with captured_library_codes(model) as captured:
+        tokens = model.encode_text.tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
         with torch.inference_mode():
             samples = model.library.generate(
                 **tokens, do_sample=False, guidance_scale=3.0, max_new_tokens=frame_count + model.config.delay_max
             )
-    left, right = said
+    left, right = captured
     codes = torch.stack([left, right], dim=1).flatten(0, 1)
     return codes, samples[0]
 
 
-def test_the_shape_knows_its_channels(stereo: LoadedModel) -> None:
+def test_the_config_has_the_channel_count(stereo: LoadedModel) -> None:
     assert (stereo.config.codebook_count, stereo.config.channel_count, stereo.config.delay_max) == (8, 2, 3)
 
 
@@ -59,29 +59,29 @@ def test_tokens_and_samples_equal_the_librarys(stereo: LoadedModel, prompt: str)
 
 def test_company_and_a_moved_window_change_nothing(stereo: LoadedModel) -> None:
     options: dict[str, Any] = {"frame_count": 50, "temperature": 1.0, "window_steps": 40, "context_frames": 18}
-    voices = [voice_of(stereo, prompt, seed=seed, **options) for seed, prompt in enumerate(PROMPTS[:3])]
-    run(stereo, voices, joins=[0, 1, 9])
-    for seed, voice in enumerate(voices):
+    sequences = [build_sequence(stereo, prompt, seed=seed, **options) for seed, prompt in enumerate(PROMPTS[:3])]
+    run(stereo, sequences, joins=[0, 1, 9])
+    for seed, sequence in enumerate(sequences):
         alone = codes_alone(stereo, PROMPTS[seed], seed=seed, **options)
-        assert torch.equal(voice.frames(0, 50), alone)
-        begun = voice_of(stereo, PROMPTS[seed], seed=seed, **options)
+        assert torch.equal(sequence.frames(0, 50), alone)
+        begun = build_sequence(stereo, PROMPTS[seed], seed=seed, **options)
         given = np.full((8, 50), -1)
         given[:, :45] = alone[:, :45]
-        begun.begin_from(given)
+        begun.start_from_tokens(given)
         with torch.inference_mode():
-            while begun.is_priming:
-                begun.prime(16)
+            while begun.needs_prefill:
+                begun.prefill(16)
         run(stereo, [begun])
         assert torch.equal(begun.frames(0, 50), alone)
 
 
-def test_a_mono_clip_is_heard_on_both_channels(stereo: LoadedModel) -> None:
-    heard = read_clip(stereo, torch.randn(16_000) * 0.1)
-    assert heard.mean.shape == (3, 32)
-    assert heard.count == 50 + 3
+def test_a_mono_clip_is_encoded_on_both_channels(stereo: LoadedModel) -> None:
+    stats = read_clip(stereo, torch.randn(16_000) * 0.1)
+    assert stats.mean.shape == (3, 32)
+    assert stats.count == 50 + 3
 
 
-async def responses_of(parts: Any, request: generate_pb2.GenerateRequest) -> AsyncIterator[Any]:
+async def generate(parts: Any, request: generate_pb2.GenerateRequest) -> AsyncIterator[Any]:
     async for response in parts.service.Generate(request, None):
         yield response
 
@@ -90,7 +90,7 @@ async def test_a_stereo_take_streams_resumes_and_replays_alike(stereo: LoadedMod
     recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz")])
     request = generate_pb2.GenerateRequest(request_id="wide", recipe=recipe, duration_s=2, seed=1)
     async with open_generate(Settings(), MemoryStore(), stereo) as parts:
-        events = [event async for event in responses_of(parts, request)]
+        events = [event async for event in generate(parts, request)]
         assert events[0].started.format.channel_count == 2
         assert events[0].started.sample_count_total == 32_000
         whole = b"".join(event.chunk.data for event in events)
@@ -102,5 +102,5 @@ async def test_a_stereo_take_streams_resumes_and_replays_alike(stereo: LoadedMod
         assert not np.array_equal(left, right)
         for offset in (1, 12_345):
             request.resume_sample_offset = offset
-            again = b"".join([event.chunk.data async for event in responses_of(parts, request)])
+            again = b"".join([event.chunk.data async for event in generate(parts, request)])
             assert again == whole[4 * offset :]

@@ -83,7 +83,7 @@ class Renderer:
         again = await self._ear.again(samples, condition.prompt, pairs=subject.word_pairs)
         quality = measure(samples, samples, sample_rate_hz=rate)
         values = asdict(quality) | {"log_likelihood": again.log_likelihood}
-        states = again.heard.mean.numpy().astype(np.float32)
+        states = again.stats.mean.numpy().astype(np.float32)
         along = project_states(states, subject.direction, subject.layer_gains)
         return Measured(
             quality=Quality(**values),

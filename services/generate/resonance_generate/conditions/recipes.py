@@ -87,7 +87,7 @@ class RecipeResolver:
             directions,
             self._model.config,
             digest=self._model.description.digest,
-            both_rows=recipe.steering_target == steering_pb2.STEERING_TARGET_BOTH,
+            both_branches=recipe.steering_target == steering_pb2.STEERING_TARGET_BOTH,
             is_joint=recipe.stacking == steering_pb2.STACKING_JOINT,
         )
         needs_baselines = _RULES[recipe.steering_rule] is not SteeringRule.ADD

@@ -200,12 +200,12 @@ class Engine:
     def _step(self, moving: list[RunningRequest]) -> None:
         started_s = self._clock()
         if self._static_batch is not None:
-            self._static_batch.seat([running.sequence.slot for running in self._running])
+            self._static_batch.assign([running.sequence.slot for running in self._running])
         for running in moving:
             running.before_step()
-        priming = [running for running in moving if running.sequence.is_priming]
-        if priming:  # one request a step: a slice of each would be a gap in the live music of others
-            min(priming, key=lambda running: (not running.is_live, running.slack_s(started_s))).read_slice()
+        prefilling = [running for running in moving if running.sequence.needs_prefill]
+        if prefilling:  # one request a step: a slice of each would be a gap in the live music of others
+            min(prefilling, key=lambda running: (not running.is_live, running.slack_s(started_s))).read_slice()
         stepping = [running.sequence for running in moving if running.needs_step]
         if stepping:
             advance(self.model.decoder, stepping, self._static_batch)

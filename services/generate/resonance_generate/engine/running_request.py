@@ -25,7 +25,7 @@ FIRST_CHUNK_FRAMES = 10
 RAMP_FRAMES = 12
 CONTEXT_SHARE = 0.5
 # Positions of prompt tokens that are read in one engine step.
-PRIMING_STEPS = 64
+PREFILL_STEPS = 64
 # Decay per chunk of the longest recent time that a chunk took: with chunks of 0.2 s it halves in 3 s.
 MAKING_KEPT = 0.95
 # Steps at most for which a due chunk waits for the chunks of other requests.
@@ -45,10 +45,10 @@ class RunningRequest:
         self._hop_samples = model.description.hop_samples
         self._sample_rate_hz = model.description.sample_rate_hz
         slot = CacheSlot(model.config, self._conditioning(request.params), steering=request.params.steering)
-        slot.monitor = _build_adaptive_steering(request.params)
+        slot.adaptive = _build_adaptive_steering(request.params)
         self.sequence = _build_sequence(request, model, slot)
         if request.prompt_tokens is not None:
-            self.sequence.begin_from(request.prompt_tokens)
+            self.sequence.start_from_tokens(request.prompt_tokens)
         self._codec = model.codec.open_stream()
         self._params = request.params
         # First frame of each recipe; the first entry is the recipe of the chunk that is sent next.
@@ -98,7 +98,7 @@ class RunningRequest:
     @property
     def needs_step(self) -> bool:
         """Whether tokens are to be sampled: not while prompt tokens are read, and not after the last token."""
-        return not self.sequence.is_finished and not self.sequence.is_priming
+        return not self.sequence.is_finished and not self.sequence.needs_prefill
 
     @property
     def is_finished(self) -> bool:
@@ -117,13 +117,13 @@ class RunningRequest:
         done += 1
         slot = self.sequence.slot
         slot.steering = target if done >= RAMP_FRAMES else _between(start, target, done / RAMP_FRAMES)
-        if slot.monitor is not None:
-            slot.monitor.fade(max(0.0, 1 - done / RAMP_FRAMES))
+        if slot.adaptive is not None:
+            slot.adaptive.fade(max(0.0, 1 - done / RAMP_FRAMES))
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
 
     def read_slice(self) -> None:
         """Reads a slice of the prompt tokens or of other positions that come before the next step."""
-        self.sequence.prime(PRIMING_STEPS)
+        self.sequence.prefill(PREFILL_STEPS)
 
     @property
     def is_chunk_due(self) -> bool:
@@ -159,9 +159,9 @@ class RunningRequest:
         While a performance has slack, frames whose later codebooks are still missing are sampled again under the new parameters.
         """
         if self.request.lead_s is not None and self.slack_s(self._clock()) > self.request.lead_s:
-            self._retaken_steps += self.sequence.take_back()
+            self._retaken_steps += self.sequence.rewind()
         if params.prompts != self._params.prompts or params.melody is not self._params.melody:
-            self.sequence.take_up(self._conditioning(params))
+            self.sequence.set_conditioning(self._conditioning(params))
         if not _is_steered_alike(params, self._params):
             self._steer(params)
         self.sequence.sampling = replace(
@@ -200,15 +200,15 @@ class RunningRequest:
 
     def _steer(self, params: GenerationParams) -> None:
         """Begins a ramp from the steering that is really added now, which adaptive steering may have reduced, to that of `params`."""
-        slot, monitor = self.sequence.slot, _build_adaptive_steering(params)
+        slot, adaptive = self.sequence.slot, _build_adaptive_steering(params)
         in_force, shares = slot.steering, None
-        if slot.monitor is not None and slot.steering is not None:
-            in_force, shares = slot.monitor.in_force(slot.steering), slot.monitor.shares
-        if monitor is not None and in_force is not None:
+        if slot.adaptive is not None and slot.steering is not None:
+            in_force, shares = slot.adaptive.applied(slot.steering), slot.adaptive.shares
+        if adaptive is not None and in_force is not None:
             whole = in_force if self._params.steering is None else self._params.steering
-            monitor.follow(whole, torch.ones(len(whole)) if shares is None else shares, in_force)
-        start = None if monitor is not None else in_force
-        slot.steering, slot.monitor = _between(start, params.steering, 0.0), monitor
+            adaptive.continue_from(whole, torch.ones(len(whole)) if shares is None else shares, in_force)
+        start = None if adaptive is not None else in_force
+        slot.steering, slot.adaptive = _between(start, params.steering, 0.0), adaptive
         self._ramp = (start, params.steering, 0)
 
     def _conditioning(self, params: GenerationParams) -> Conditioning:
