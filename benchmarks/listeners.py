@@ -6,7 +6,6 @@ import asyncio
 import tempfile
 import time
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ async def _measure(model: LoadedModel, duration_s: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), grpc_addr="127.0.0.1:0", slots=SLOTS, queue_places=PLACES)
         server = RpcServer(settings.grpc_addr)
-        settings = replace(settings, grpc_addr=await server.bind())
+        settings = settings.model_copy(update={"grpc_addr": await server.bind()})
         async with open_generate(settings, MemoryStore(), model) as parts:
             parts.add_to(server)
             await server.start()

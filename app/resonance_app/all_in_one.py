@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from resonance.rpc import Authenticator, RpcServer
 from resonance.settings import Settings
@@ -38,16 +38,20 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         ResonanceError: the model or the store cannot be opened.
     """
     async with AsyncExitStack() as stack:
-        settings = replace(settings, service_key=settings.service_key or secrets.token_hex(32))
+        settings = settings.model_copy(update={"service_key": settings.service_key or secrets.token_hex(32)})
         say(f"opening the object store {settings.store_url}")
         store = await open_store(settings)
         stack.push_async_callback(store.close)
         asks_for_keys = settings.asks_for_keys
         server = RpcServer(settings.grpc_addr, Authenticator(store, settings))
-        settings = replace(settings, grpc_addr=await server.bind(), auth="on" if asks_for_keys else "off")
+        settings = settings.model_copy(
+            update={"grpc_addr": await server.bind(), "auth": "on" if asks_for_keys else "off"}
+        )
         say(f"loading the model {settings.model}")
         model = await asyncio.to_thread(load_model, settings)
-        say(f"model ready: {model.description.model_id} through {model.description.backend}, {model.description.precision}")
+        say(
+            f"model ready: {model.description.model_id} through {model.description.backend}, {model.description.precision}"
+        )
         for parts in (
             await stack.enter_async_context(open_generate(settings, store, model)),
             await stack.enter_async_context(open_extract(settings, store, model)),
@@ -56,7 +60,7 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
             parts.add_to(server)
         await server.start()
         say(f"gRPC on {server.address}")
-        # Both doors close at once and share one time to drain: a take's stream runs through both.
+        # Both servers stop at once and share one time to drain: the stream of a take runs through both.
         stopping: list[asyncio.Task[None]] = []
         stack.push_async_callback(lambda: asyncio.gather(*stopping))
         http_url = await stack.enter_async_context(open_gateway(settings))

@@ -1,3 +1,3 @@
-"""What every Resonance deployable shares: the wire, the store, values and errors. Knows no torch and no HTTP route."""
+"""Shared parts of all deployables: rpc, store, audio, values and errors. It imports neither torch nor HTTP routes."""
 
 __version__ = "0.1.0"

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 from resonance.errors import DataLoss, NotFound
 from resonance.ids import sha256_hex
+from resonance.store.keys import API_KEYS, api_key_key
 from resonance.store.protocol import ObjectStore
 
 _PREFIX = "rk-"
@@ -19,7 +20,7 @@ _BITS_TEXT = 52  # 256 bits in base 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """What is kept of a key. `key_id` is the beginning of its digest, by which it is listed and revoked."""
+    """Stored part of an API key. `key_id` is the beginning of its digest, by which it is listed and revoked."""
 
     key_id: str
     owner: str
@@ -28,46 +29,46 @@ class ApiKey:
 
 
 class ApiKeys:
-    """The keys in the object store. Nobody can read a key back: a slow hash would guard a short secret, and this is none."""
+    """API keys in the object store, by digest. A fast hash is enough: 256 random bits cannot be guessed."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     async def issue(self, name: str, owner: str = "") -> tuple[str, ApiKey]:
-        """A new key, as text and as what is kept; without an owner it makes a new one."""
+        """A new key, as text and as its stored part; an empty owner makes a new owner."""
         text = _PREFIX + _random(32)
         digest = sha256_hex(text.encode())
         key = ApiKey(key_id=digest[:12], owner=owner or "u-" + _random(10), name=name[:100], created_s=int(time.time()))
-        await self._store.create(f"api-keys/{digest}", json.dumps(asdict(key)).encode())
+        await self._store.create(api_key_key(digest), json.dumps(asdict(key)).encode())
         return text, key
 
     async def find(self, text: str) -> ApiKey | None:
-        """The key that the text is; None for any other text."""
+        """The stored part of a key; None for a text that is no valid key."""
         if not (text.startswith(_PREFIX) and len(text) == len(_PREFIX) + _BITS_TEXT and text.isascii()):
             return None
         try:
-            return ApiKey(**json.loads((await self._store.get(f"api-keys/{sha256_hex(text.encode())}")).data))
+            return ApiKey(**json.loads((await self._store.get(api_key_key(sha256_hex(text.encode())))).data))
         except (NotFound, DataLoss, ValueError, TypeError):
             return None
 
     async def all(self) -> AsyncIterator[ApiKey]:
-        """Every key that is valid."""
-        async for where in self._store.keys("api-keys/"):
+        """All valid keys."""
+        async for stored in self._store.keys(API_KEYS):
             try:
-                yield ApiKey(**json.loads((await self._store.get(where)).data))
+                yield ApiKey(**json.loads((await self._store.get(stored)).data))
             except (NotFound, DataLoss):
                 continue
 
     async def revoke(self, key_id: str) -> None:
-        """Makes a key worthless; what its owner has stays. Raises NotFound."""
-        found = [where async for where in self._store.keys(f"api-keys/{key_id}")]
+        """Removes a key; the objects of its owner stay. Raises NotFound."""
+        found = [stored async for stored in self._store.keys(api_key_key(key_id))]
         if len(key_id) < 12 or not found:
             raise NotFound(f"there is no key {key_id}", reason="NO_SUCH_KEY")
-        for where in found:
-            await self._store.delete(where)
+        for stored in found:
+            await self._store.delete(stored)
 
     async def owners(self) -> list[str]:
-        """Everybody who has a key, in order."""
+        """The owners of all valid keys, in order."""
         return sorted({key.owner async for key in self.all()})
 
 

@@ -1,4 +1,4 @@
-"""Work that must not be half done: it goes on to its end, also where the caller for whom it began has left."""
+"""Shielded work: a coroutine that runs to its end although the task that awaits it is cancelled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 
 
 async def run_to_completion(work: Coroutine[Any, Any, _T]) -> _T:
-    """The result of the work. A cancellation goes on only when the work has ended; a second one does not wait for it."""
+    """The result of the work. A cancelled caller is let go when the work has ended; a second cancellation does not wait."""
     working = asyncio.create_task(work)
     try:
         return await asyncio.shield(working)

@@ -1,4 +1,4 @@
-"""The handful of errors that Resonance raises; `rpc/status.py` maps them to gRPC and HTTP statuses."""
+"""Domain errors; `rpc/status.py` maps them to gRPC and HTTP statuses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldViolation:
-    """One fault of one field: its path (`recipe.prompts[0].text`), a constant reason, and a sentence."""
+    """A violation of one field: its path (`recipe.prompts[0].text`), a constant reason, and a sentence."""
 
     field: str
     reason: str
@@ -15,10 +15,10 @@ class FieldViolation:
 
 
 class ResonanceError(Exception):
-    """The root of all domain errors.
+    """The base of all domain errors.
 
     `reason` is a constant in UPPER_SNAKE_CASE for programs; `message` is a sentence that a person can act on;
-    `violations` name the fields at fault; `retry_after_s` is when to try again (None: trying again is useless).
+    `violations` name the fields at fault; `retry_after_s` is the time until another try (None: it would fail too).
     """
 
     default_reason = "INTERNAL"
@@ -39,13 +39,13 @@ class ResonanceError(Exception):
 
 
 class InvalidInput(ResonanceError):
-    """The request is wrong whatever the state of the system. It names every fault it found."""
+    """The request is wrong in any state of the system. It names every fault that was found."""
 
     default_reason = "INVALID_INPUT"
 
 
 class NotFound(ResonanceError):
-    """The named thing does not exist, or is not the caller's."""
+    """The named object does not exist, or belongs to another owner."""
 
     default_reason = "NOT_FOUND"
 
@@ -69,25 +69,25 @@ class Unsupported(ResonanceError):
 
 
 class Overloaded(ResonanceError):
-    """Every place is taken. `retry_after_s` is an honest estimate."""
+    """The queue is full. `retry_after_s` estimates when it has room."""
 
     default_reason = "OVERLOADED"
 
 
 class Unavailable(ResonanceError):
-    """A part that is needed cannot be reached at the moment."""
+    """A service or store that is needed cannot be reached at the moment."""
 
     default_reason = "UNAVAILABLE"
 
 
 class DeadlineExceeded(ResonanceError):
-    """The work took longer than it may."""
+    """The work took longer than its limit."""
 
     default_reason = "DEADLINE_EXCEEDED"
 
 
 class Cancelled(ResonanceError):
-    """Somebody asked to stop."""
+    """The caller cancelled the work."""
 
     default_reason = "CANCELLED"
 
@@ -99,13 +99,13 @@ class PermissionDenied(ResonanceError):
 
 
 class Unauthenticated(ResonanceError):
-    """The caller has not said who it is, or not truly."""
+    """The caller sent no credentials, or wrong ones."""
 
     default_reason = "UNAUTHENTICATED"
 
 
 class DataLoss(ResonanceError):
-    """Stored bytes are not the bytes that were stored."""
+    """Stored bytes are damaged: their digest differs from the one that was stored."""
 
     default_reason = "DATA_LOSS"
 
@@ -116,5 +116,5 @@ def invalid_field(field: str, reason: str, message: str) -> InvalidInput:
 
 
 def violation(field: str, reason: str, message: str) -> FieldViolation:
-    """One fault of one field."""
+    """A violation of one field."""
     return FieldViolation(field=field, reason=reason, message=message)

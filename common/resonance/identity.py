@@ -1,4 +1,4 @@
-"""Who is asking: set at the door for one call, and read where things are stored and where another service is called."""
+"""Owner and API key of the current call, in context variables: the interceptor sets them, stores and channels read them."""
 
 from __future__ import annotations
 
@@ -6,35 +6,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# An empty owner is this installation itself: everybody, where no keys are asked for.
+# An empty owner is the installation itself, which is every caller where no API keys are required.
 _owner: ContextVar[str] = ContextVar("resonance_owner", default="")
 _is_vouched_for: ContextVar[bool] = ContextVar("resonance_is_vouched_for", default=True)
 _caller_key: ContextVar[str] = ContextVar("resonance_caller_key", default="")
 
 
 def current_owner() -> str:
-    """The owner that the work in hand is done for."""
+    """The owner for whom the current task works."""
     return _owner.get()
 
 
 def set_owner(owner: str, *, is_vouched_for: bool = True) -> None:
-    """From here on this task, and all that it starts, works for the owner. `is_vouched_for` says that one of our own services sends what
-    comes in, and not the owner."""
+    """Makes this task, and every task that it starts, work for the owner.
+
+    `is_vouched_for` says that one of our own services sends the request, and not the owner's client.
+    """
     _owner.set(owner)
     _is_vouched_for.set(is_vouched_for)
 
 
 def trust_scope() -> str:
-    """Whose word it is that what comes in is what it says it is: empty for this installation's own, else the owner's.
+    """The owner whose claims about content must be trusted: empty for our own services, else the calling owner.
 
-    What follows from an owner's word must not be shared with others.
+    A result that rests on an owner's claim, such as a content digest, must not be shared with other owners.
     """
     return "" if _is_vouched_for.get() else _owner.get()
 
 
 @contextmanager
 def acting_as(owner: str) -> Iterator[None]:
-    """Works for an owner until the context ends. Not for generators: they may be closed elsewhere."""
+    """Works for an owner until the context ends. Not for generators: another context may close them."""
     token = _owner.set(owner)
     try:
         yield
@@ -43,10 +45,10 @@ def acting_as(owner: str) -> Iterator[None]:
 
 
 def caller_key() -> str:
-    """The API key that the caller sent, to be handed on; empty where there was none."""
+    """The API key that the caller sent, for calls on its behalf; empty where there was none."""
     return _caller_key.get()
 
 
 def set_caller_key(key: str) -> None:
-    """Remembers the caller's key for the calls that are made on its behalf."""
+    """Keeps the caller's key for calls on its behalf."""
     _caller_key.set(key)

@@ -1,4 +1,4 @@
-"""Identifiers: made once, parsed once, derived from digests; never from user text."""
+"""Identifiers: random or derived from digests, never from user text."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def new_request_id() -> str:
 
 
 def is_request_id(text: str) -> bool:
-    """Whether the text can be a request id."""
+    """True for a text that can be a request id."""
     return _REQUEST_ID.fullmatch(text) is not None
 
 
 def derive_job_id(request_id: str, owner: str = "") -> str:
     """The job (and taste) id that belongs to a request id of one owner: the same request is the same job.
 
-    The id is a digest, so that knowing somebody's job id does not tell their request id.
+    The id is a digest, so that a job id does not reveal its request id.
     """
-    asked = f"{owner}/{request_id}" if owner else request_id  # no request id has a slash
-    return "t-" + _base32(hashlib.sha256(b"job:" + asked.encode()).digest()[:16])
+    named = f"{owner}/{request_id}" if owner else request_id  # no request id has a slash
+    return "t-" + _base32(hashlib.sha256(b"job:" + named.encode()).digest()[:16])
 
 
 def canonical_digest(value: Any) -> str:

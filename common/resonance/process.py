@@ -1,4 +1,4 @@
-"""One process from settings to SIGTERM: reads the settings, sets up logs, starts the parts, ends them in reverse."""
+"""Life of a process: reads the settings, sets up logs, starts the parts, and closes them in reverse at SIGTERM."""
 
 from __future__ import annotations
 

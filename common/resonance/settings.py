@@ -1,229 +1,54 @@
-"""The process's settings: `RESONANCE_*` read once into one frozen value, all mistakes reported together."""
+"""Settings of a process: `RESONANCE_*` variables, read once into one frozen value, all mistakes reported together."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Literal, cast
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from resonance.errors import FieldViolation, InvalidInput, invalid_field
 
-
-def _default_data_dir() -> Path:
-    return Path(os.path.expanduser("~")) / ".resonance"
+_PREFIX = "RESONANCE_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Everything an operator may choose. Every queue, body, wait and cache has its number here.
-
-    Addresses are `host:port`; durations are seconds; sizes are bytes. A rate or a cache's time of 0 switches it off.
-    """
-
-    # Where this process listens, and where it finds the others. In the all-in-one process they are one address.
-    http_addr: str = "127.0.0.1:8000"
-    grpc_addr: str = "127.0.0.1:50051"
-    ingest_addr: str = ""
-    extract_addr: str = ""
-    generate_addr: str = ""
-    metrics_addr: str = ""
-
-    # What it keeps, and where.
-    data_dir: Path = field(default_factory=_default_data_dir)
-    store: str = ""
-    s3_access_key: str = ""
-    s3_secret_key: str = ""
-    s3_public_addr: str = ""  # where listeners reach the same store; without it no link leads to the store itself
-
-    # The model.
-    model: str = "embedded"
-    backend: str = "auto"
-    precision: str = "fp32"
-    device: str = "cpu"
-    model_threads: int = 1
-
-    # Admission to generation: takes made at once, and takes that may wait.
-    slots: int = 4
-    queue_places: int = 8
-    take_duration_s_max: float = 300.0
-    lead_s_max: float = 30.0
-    stream_stall_s_max: float = 15.0
-    vector_cache_items: int = 64
-
-    # Limits of a playlist.
-    tracks_max: int = 20
-    track_duration_s_max: float = 600.0
-    track_bytes_max: int = 64 * 1024 * 1024
-    upload_bytes_max: int = 512 * 1024 * 1024
-    upload_stall_s_max: float = 30.0
-    upload_header_s_max: float = 10.0
-    uploads_open_max: int = 16
-    decoded_bytes_max: int = 256 * 1024 * 1024
-    decode_s_max: float = 60.0
-    download_s_max: float = 300.0
-    download_rate_bytes_max: int = 0
-    download_proxy: str = ""
-    list_cache_s: float = 300.0
-    search_for_tracks: bool = False
-    spotify_client_id: str = ""
-    spotify_client_secret: str = ""
-    spotify_accounts_url: str = "https://accounts.spotify.com"
-    spotify_api_url: str = "https://api.spotify.com/v1"
-    apple_music_token: str = ""
-    apple_music_api_url: str = "https://api.music.apple.com"
-    extract_stall_s_max: float = 120.0
-    extractions_max: int = 8
-    jobs_running_max: int = 2
-    jobs_queued_max: int = 32
-    job_lease_s: float = 8.0
-    job_wait_s_max: float = 120.0
-    job_retention_s: float = 30 * 86_400.0
-    checkpoint_retention_s: float = 7 * 86_400.0
-    source_hosts: str = "youtube.com,youtu.be,music.youtube.com"
-    allow_generic_sources: bool = False
-    allow_private_addresses: bool = False
-
-    # Gemini, for words and for describing playlists; without a key nothing is sent anywhere and built-in means are used.
-    gemini_api_key: str = field(default="", repr=False)
-    gemini_model: str = "gemini-2.5-flash"
-    gemini_url: str = ""
-    gemini_s_max: float = 20.0
-
-    # The gateway.
-    # Who may ask. `auto` asks for API keys as soon as something is bound elsewhere than on loopback.
-    auth: str = "auto"
-    service_key: str = ""
-    api_key: str = ""
-    json_bytes_max: int = 256 * 1024
-    request_s_max: float = 900.0
-    drain_s_max: float = 8.0
-
-    log_format: str = "text"
-    log_level: str = "info"
-
-    @property
-    def store_url(self) -> str:
-        """The object store's URL; by default files below the data folder."""
-        return self.store or f"file:{self.data_dir / 'store'}"
-
-    @property
-    def asks_for_keys(self) -> bool:
-        """Whether callers must have an API key."""
-        is_elsewhere = not (_is_loopback(self.http_addr) and _is_loopback(self.grpc_addr))
-        return self.auth == "on" or (self.auth == "auto" and is_elsewhere)
-
-    def check_service_key(self) -> None:
-        """Raises InvalidInput where callers need keys, and the services have no secret by which to know each other."""
-        if self.asks_for_keys and not self.service_key:
-            message = "must be set, the same for all services, where API keys are asked for (RESONANCE_AUTH=off asks for none)"
-            raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
-
-    def service_address(self, service: str) -> str:
-        """Where a service (`ingest`, `extract`, `generate`) is found; by default this process's own gRPC address."""
-        return cast(str, getattr(self, f"{service}_addr")) or self.grpc_addr
+def _check_address(text: str) -> str:
+    if not _is_address(text):
+        raise ValueError("must be host:port")
+    return text
 
 
-def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment.
-
-    Raises:
-        InvalidInput: with one violation per variable that is unknown or cannot be read.
-    """
-    environ = os.environ if environ is None else environ
-    known = {f"RESONANCE_{item.name.upper()}": item for item in fields(Settings)}
-    values: dict[str, Any] = {}
-    violations: list[FieldViolation] = []
-    for name in sorted(environ):
-        if not name.startswith("RESONANCE_"):
-            continue
-        if name not in known:
-            violations.append(FieldViolation(field=name, reason="UNKNOWN_SETTING", message="no such setting"))
-            continue
-        try:
-            values[known[name].name] = _parse(str(known[name].type), environ[name])
-        except ValueError as error:
-            violations.append(FieldViolation(field=name, reason="INVALID_SETTING", message=str(error)))
-    settings = Settings(**values)
-    violations += _faults(settings, violations)
-    if violations:
-        lines = "; ".join(f"{fault.field}: {fault.message}" for fault in violations)
-        raise InvalidInput(f"the settings are wrong: {lines}", reason="INVALID_SETTINGS", violations=tuple(violations))
-    return settings
+def _check_store(text: str) -> str:
+    if text and not text.startswith(("file:", "memory:", "s3://", "s3+http://")):
+        raise ValueError("must be file:FOLDER, memory: or s3://HOST[:PORT]/BUCKET")
+    return text
 
 
-def _parse(kind: str, text: str) -> Any:
-    return _PARSERS[kind](text.strip())
+def _check_proxy(text: str) -> str:
+    """Accepts HTTP proxies only: behind another kind the URL policy could not see where a connection leads."""
+    is_http = text.startswith(("http://", "https://")) and _is_address(text.partition("://")[2].rstrip("/"))
+    if text and not is_http:
+        raise ValueError("must be http://HOST:PORT or https://HOST:PORT")
+    return text
 
 
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
-def _truth(text: str) -> bool:
-    if text.lower() in {"1", "true", "yes", "on"}:
-        return True
-    if text.lower() in {"0", "false", "no", "off", ""}:
-        return False
-    raise ValueError("must be true or false")
-
-
-_PARSERS: dict[str, Callable[[str], Any]] = {
-    "str": str,
-    "int": int,
-    "float": _number,
-    "bool": _truth,
-    "Path": lambda text: Path(os.path.expanduser(text)),
-}
-
-
-def _faults(settings: Settings, earlier: list[FieldViolation]) -> list[FieldViolation]:
-    named = {fault.field for fault in earlier}
-    rules = [
-        ("http_addr", _is_address(settings.http_addr), "must be host:port"),
-        ("grpc_addr", _is_address(settings.grpc_addr), "must be host:port"),
-        ("store", _is_store(settings.store_url), "must be file:FOLDER, memory: or s3://HOST[:PORT]/BUCKET"),
-        ("download_proxy", _is_proxy(settings.download_proxy), "must be http://HOST:PORT or https://HOST:PORT"),
-        ("auth", settings.auth in {"auto", "on", "off"}, "auto, on or off"),
-        (
-            "service_key",
-            not settings.service_key or len(settings.service_key) >= 32,
-            "must have at least 32 characters, the same for all services",
-        ),
-        ("backend", settings.backend in {"auto", "audiocraft", "transformers"}, "auto, audiocraft or transformers"),
-        ("precision", settings.precision in {"fp32", "bf16", "fp16", "int8"}, "fp32, bf16, fp16 or int8"),
-        ("slots", 1 <= settings.slots <= 64, "must lie between 1 and 64"),
-        ("queue_places", 0 <= settings.queue_places <= 10_000, "must lie between 0 and 10000"),
-        ("model_threads", 1 <= settings.model_threads <= 256, "must lie between 1 and 256"),
-        ("tracks_max", 1 <= settings.tracks_max <= 20, "must lie between 1 and 20"),
-        ("log_format", settings.log_format in {"text", "json"}, "text or json"),
-        ("log_level", settings.log_level in {"debug", "info", "warning", "error"}, "debug, info, warning or error"),
-    ]
-    rules += [
-        (item.name, getattr(settings, item.name) > 0, "must be more than 0")
-        for item in fields(Settings)
-        if str(item.type) in {"int", "float"} and item.name not in _MAY_BE_ZERO
-    ]
-    return [
-        FieldViolation(field=f"RESONANCE_{name.upper()}", reason="INVALID_SETTING", message=message)
-        for name, is_right, message in rules
-        if not is_right and f"RESONANCE_{name.upper()}" not in named
-    ]
-
-
-_MAY_BE_ZERO = {
-    "queue_places",
-    "slots",
-    "jobs_queued_max",
-    "drain_s_max",
-    "download_rate_bytes_max",
-    "list_cache_s",
-}
+def _check_service_key(text: str) -> str:
+    if text and len(text) < 32:
+        raise ValueError("must have at least 32 characters, the same for all services")
+    return text
 
 
 def _is_address(text: str) -> bool:
@@ -235,10 +60,166 @@ def _is_loopback(address: str) -> bool:
     return address.rpartition(":")[0].strip("[]") in {"127.0.0.1", "localhost", "::1"}
 
 
-def _is_proxy(text: str) -> bool:
-    """Only proxies that speak HTTP: with another kind the address guard could not see where a connection leads."""
-    return not text or (text.startswith(("http://", "https://")) and _is_address(text.partition("://")[2].rstrip("/")))
+_Address = Annotated[str, AfterValidator(_check_address)]
+_Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+_Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # an empty variable is false
+_Proxy = Annotated[str, AfterValidator(_check_proxy)]
+_ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
+_Store = Annotated[str, AfterValidator(_check_store)]
 
 
-def _is_store(text: str) -> bool:
-    return text.startswith(("file:", "memory:", "s3://", "s3+http://"))
+class Settings(BaseSettings):
+    """Everything an operator may choose. Every queue, body, wait and cache has its number here.
+
+    Addresses are `host:port`; durations are seconds; sizes are bytes. A rate or a cache's time of 0 switches it off.
+    Only `read_settings` looks at the environment: a value made by hand has the defaults for what it does not name.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+    )
+
+    # Addresses of this process and of the others. In the all-in-one process they are one address.
+    http_addr: _Address = "127.0.0.1:8000"
+    grpc_addr: _Address = "127.0.0.1:50051"
+    ingest_addr: str = ""
+    extract_addr: str = ""
+    generate_addr: str = ""
+    metrics_addr: str = ""
+
+    # Storage.
+    data_dir: _Folder = Path("~/.resonance")
+    store: _Store = ""
+    s3_access_key: str = ""
+    s3_secret_key: str = Field("", repr=False)
+    s3_public_addr: str = ""  # the store's address for browsers; without it no link leads to the store itself
+
+    # The model.
+    model: str = "embedded"
+    backend: Literal["auto", "audiocraft", "transformers"] = "auto"
+    precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
+    device: str = "cpu"
+    model_threads: int = Field(1, ge=1, le=256)
+
+    # Admission to generation: takes made at once, and takes that may wait.
+    slots: int = Field(4, ge=1, le=64)
+    queue_places: int = Field(8, ge=0, le=10_000)
+    take_duration_s_max: PositiveFloat = 300.0
+    lead_s_max: PositiveFloat = 30.0
+    stream_stall_s_max: PositiveFloat = 15.0
+    vector_cache_items: PositiveInt = 64
+
+    # Limits of a playlist.
+    tracks_max: int = Field(20, ge=1, le=20)
+    track_duration_s_max: PositiveFloat = 600.0
+    track_bytes_max: PositiveInt = 64 * 1024 * 1024
+    upload_bytes_max: PositiveInt = 512 * 1024 * 1024
+    upload_stall_s_max: PositiveFloat = 30.0
+    upload_header_s_max: PositiveFloat = 10.0
+    uploads_open_max: PositiveInt = 16
+    decoded_bytes_max: PositiveInt = 256 * 1024 * 1024
+    decode_s_max: PositiveFloat = 60.0
+    download_s_max: PositiveFloat = 300.0
+    download_rate_bytes_max: NonNegativeInt = 0
+    download_proxy: _Proxy = ""
+    list_cache_s: NonNegativeFloat = 300.0
+    search_for_tracks: _Flag = False
+    spotify_client_id: str = ""
+    spotify_client_secret: str = Field("", repr=False)
+    spotify_accounts_url: str = "https://accounts.spotify.com"
+    spotify_api_url: str = "https://api.spotify.com/v1"
+    apple_music_token: str = Field("", repr=False)
+    apple_music_api_url: str = "https://api.music.apple.com"
+    extract_stall_s_max: PositiveFloat = 120.0
+    extractions_max: PositiveInt = 8
+    jobs_running_max: PositiveInt = 2
+    jobs_queued_max: NonNegativeInt = 32
+    job_lease_s: PositiveFloat = 8.0
+    job_retry_s_max: PositiveFloat = 120.0
+    job_retention_s: PositiveFloat = 30 * 86_400.0
+    checkpoint_retention_s: PositiveFloat = 7 * 86_400.0
+    source_hosts: str = "youtube.com,youtu.be,music.youtube.com"
+    allow_generic_sources: _Flag = False
+    allow_private_addresses: _Flag = False
+
+    # Gemini, for refining wishes and describing playlists. Without a key nothing is sent, and built-in means are used.
+    gemini_api_key: str = Field("", repr=False)
+    gemini_model: str = "gemini-2.5-flash"
+    gemini_url: str = ""
+    gemini_s_max: PositiveFloat = 20.0
+
+    # Authentication and the gateway. `auto` asks for API keys as soon as an address is not on loopback.
+    auth: Literal["auto", "on", "off"] = "auto"
+    service_key: _ServiceKey = Field("", repr=False)
+    api_key: str = Field("", repr=False)
+    json_bytes_max: PositiveInt = 256 * 1024
+    request_s_max: PositiveFloat = 900.0
+    drain_s_max: NonNegativeFloat = 8.0
+
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments alone: a value that is made later must not read the environment again."""
+        return (init_settings,)
+
+    @property
+    def store_url(self) -> str:
+        """The object store's URL; by default files below the data folder."""
+        return self.store or f"file:{self.data_dir / 'store'}"
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """True where callers must send an API key."""
+        is_elsewhere = not (_is_loopback(self.http_addr) and _is_loopback(self.grpc_addr))
+        return self.auth == "on" or (self.auth == "auto" and is_elsewhere)
+
+    def check_service_key(self) -> None:
+        """Raises InvalidInput where callers need API keys and the services have no secret to authenticate each other."""
+        if self.asks_for_keys and not self.service_key:
+            message = "must be set, the same for all services, where API keys are asked for (RESONANCE_AUTH=off asks for none)"
+            raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
+
+    def service_address(self, service: str) -> str:
+        """The address of a service (`ingest`, `extract`, `generate`); by default this process's own gRPC address."""
+        return cast(str, getattr(self, f"{service}_addr")) or self.grpc_addr
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        InvalidInput: with one violation per variable that is unknown or cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): text.strip() for name, text in environ.items() if name.startswith(_PREFIX)}
+    unknown = {name.removeprefix(_PREFIX.lower()) for name in source.env_vars} - Settings.model_fields.keys()
+    try:
+        return Settings.model_validate(source() | dict.fromkeys(unknown, ""))
+    except ValidationError as failure:
+        violations = tuple(_to_violation(error) for error in failure.errors(include_input=False))
+    lines = "; ".join(f"{fault.field}: {fault.message}" for fault in violations)
+    raise InvalidInput(f"the settings are wrong: {lines}", reason="INVALID_SETTINGS", violations=violations)
+
+
+def _to_violation(error: ErrorDetails) -> FieldViolation:
+    name = f"{_PREFIX}{str(error['loc'][0]).upper()}"
+    if error["type"] == "extra_forbidden":
+        return FieldViolation(field=name, reason="UNKNOWN_SETTING", message="no such setting")
+    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return FieldViolation(field=name, reason="INVALID_SETTING", message=message)

@@ -1,4 +1,4 @@
-"""Faults of whole processes: an extractor here, ingests as processes of their own."""
+"""Fixtures for faults of whole processes: a scripted extractor here, ingests as child processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from resonance.v1 import extract_pb2, extract_pb2_grpc, ingest_pb2, ingest_pb2_g
 
 @dataclass(kw_only=True)
 class IngestProcess:
-    """`python -m resonance_ingest`, ended with SIGKILL if not before."""
+    """`python -m resonance_ingest`, killed at the end of the test."""
 
     process: subprocess.Popen[bytes]
     address: str
@@ -73,7 +73,7 @@ class Cluster:
     data_dir: Path
     extract: ScriptedExtract
     extract_address: str
-    lease_s: float = 1.5
+    lease_s: float = 1.0
     processes: list[IngestProcess] = field(default_factory=list)
 
     async def start(self) -> IngestProcess:
@@ -96,7 +96,7 @@ class Cluster:
         return self.processes[-1]
 
     async def final(self, ingest: IngestProcess, job_id: str, within_s: float = 30.0) -> jobs_pb2.Job:
-        """The job when it is final; progress is seen not to fall on the way."""
+        """The job when it is final; asserts that its progress never falls."""
         job = await ingest.job(job_id)
         async with asyncio.timeout(within_s):
             while job.state < jobs_pb2.JOB_STATE_COMPLETED:

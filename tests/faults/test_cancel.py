@@ -1,4 +1,4 @@
-"""A4: cancel means stop, at every point of a job's life: in a quarter of a second, without an orphan or a file left."""
+"""Cancellation at every point of a job: it takes a quarter of a second and leaves no child process and no file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from resonance.v1 import ingest_pb2, jobs_pb2
 
 STATE = jobs_pb2.JobState
 WITHIN_S = 0.25
-TRIES = 3  # on a machine that does other things too, the quickest of three is the system's own time
+TRIES = 3  # on a busy machine the quickest of three is the system's own time
 OPEN = {"allow_generic_sources": True, "allow_private_addresses": True}
 
 
@@ -36,14 +36,14 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def children() -> list[str]:
-    """What this process has started and that still lives."""
+    """Command lines of living child processes that decode or download."""
     found = []
     for task in Path(f"/proc/{os.getpid()}/task").iterdir():
-        with suppress(OSError):  # threads and children end while they are looked at
+        with suppress(OSError):  # threads and children may end meanwhile
             for child in (task / "children").read_text().split():
                 with suppress(OSError):
                     found.append(Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "))
-    return [line for line in found if "_child" in line]
+    return [line for line in found if "_worker" in line]
 
 
 async def until(condition: Any, within_s: float = 20.0) -> None:
@@ -53,7 +53,7 @@ async def until(condition: Any, within_s: float = 20.0) -> None:
 
 
 async def cancelled_within(system: Any, job: jobs_pb2.Job) -> float:
-    """Cancels, and says how long it took until nothing of the job was left here."""
+    """Cancels a job; returns the seconds until no child and no file of it was left."""
     started_s = time.monotonic()
     after = (await system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id=job.job_id))).job
     await until(lambda: not children() and not system.leftovers())
@@ -105,12 +105,12 @@ async def test_in_the_decoder_child(open_system, song: bytes) -> None:  # noqa: 
     async with open_system() as system:
         for _ in range(TRIES):
             job = await system.upload({"a.flac": song, "b.flac": song})
-            await until(lambda: any("decode_child" in line for line in children()))
+            await until(lambda: any("decode_worker" in line for line in children()))
             times_s.append(await cancelled_within(system, job))
     await at_the_quickest("decoding", times_s)
 
 
-async def test_while_it_is_listened_to(open_system, song: bytes) -> None:  # noqa: F811
+async def test_while_it_is_extracted(open_system, song: bytes) -> None:  # noqa: F811
     times_s = []
     extract = ScriptedExtract(pause_s=0.2)
     async with open_system(extract=extract) as system:
@@ -144,7 +144,7 @@ async def test_in_the_middle_of_its_upload(open_system, song: bytes) -> None:  #
             while [key async for key in system.store.keys("uploads/")]:
                 await asyncio.sleep(0.005)
             times_s.append(time.monotonic() - started_s)
-        job = await system.upload({"a.mp3": b"x"})  # the one place is free again
+        job = await system.upload({"a.mp3": b"x"})  # the only place is free again
         assert (await system.done(job)).state == STATE.JOB_STATE_FAILED
     await at_the_quickest("upload", times_s)
 

@@ -1,4 +1,4 @@
-"""An accepted job is never lost: not by `kill -9`, not by a pause, not by an orderly restart."""
+"""Crashes of ingest: no accepted job is lost by `kill -9`, by a paused process or by a restart."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ STATE = jobs_pb2.JobState
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, bytes]:
-    return {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, duration_s=30.0, pitch_hz=200.0 * n) for n in (1, 2)}
+    return {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, duration_s=18.0, pitch_hz=200.0 * n) for n in (1, 2)}
 
 
-def decode_children(data_dir: Path) -> list[str]:
-    """Decoders anywhere on this machine that work below the folder."""
+def decode_workers(data_dir: Path) -> list[str]:
+    """Decoder children on this machine that work below the folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = path.read_text().replace("\0", " ")
         except OSError:
             continue
-        if "decode_child" in line and str(data_dir) in line:
+        if "decode_worker" in line and str(data_dir) in line:
             found.append(line)
     return found
 
@@ -46,15 +46,16 @@ async def test_after_kill_9_another_process_finishes_the_job(cluster, files: dic
     assert done.state == STATE.JOB_STATE_COMPLETED, done
     assert time.monotonic() - killed_s < 12
     await asyncio.sleep(0.3)
-    assert (cluster.leftovers(), decode_children(cluster.data_dir)) == ([], [])
+    assert (cluster.leftovers(), decode_workers(cluster.data_dir)) == ([], [])
 
 
-async def test_a_crash_costs_at_most_the_clip_in_hand(cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("crashes", [1, pytest.param(3, marks=robust)])
+async def test_a_crash_costs_at_most_the_clip_in_hand(cluster, tmp_path: Path, crashes: int) -> None:
     cluster.extract.pause_s = 0.2
     long = {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, duration_s=60.0, pitch_hz=300.0 * n) for n in (1, 2)}
     ingest = await cluster.start()
     job = await ingest.upload(long)
-    for crash in range(1, 4):
+    for crash in range(1, crashes + 1):
         async with asyncio.timeout(30):
             while cluster.extract.clips_heard < 3 * crash:
                 await asyncio.sleep(0.02)
@@ -69,7 +70,7 @@ async def test_a_crash_costs_at_most_the_clip_in_hand(cluster, tmp_path: Path) -
     assert done.state == STATE.JOB_STATE_COMPLETED, done
     clips = sum(track.clips_total for track in done.tracks)
     assert clips == 16
-    assert cluster.extract.clips_heard <= clips + 3, "each of three crashes costs at most the clip in hand"
+    assert cluster.extract.clips_heard <= clips + crashes, "each crash costs at most the clip in hand"
 
 
 async def test_a_living_replica_takes_over_by_itself(cluster, files: dict[str, bytes]) -> None:
@@ -82,7 +83,7 @@ async def test_a_living_replica_takes_over_by_itself(cluster, files: dict[str, b
     assert (await cluster.final(second, job.job_id)).state == STATE.JOB_STATE_COMPLETED
 
 
-async def test_a_paused_owner_s_late_word_is_refused(cluster, files: dict[str, bytes]) -> None:
+async def test_a_paused_owner_s_late_write_is_refused(cluster, files: dict[str, bytes]) -> None:
     cluster.extract.pause_s = 0.2
     first = await cluster.start()
     job = await first.upload(files)
@@ -98,7 +99,7 @@ async def test_a_paused_owner_s_late_word_is_refused(cluster, files: dict[str, b
     assert cluster.leftovers() == []
 
 
-async def test_an_orderly_restart_gives_the_job_on_at_once(cluster, files: dict[str, bytes]) -> None:
+async def test_a_restart_gives_the_lease_back_at_once(cluster, files: dict[str, bytes]) -> None:
     cluster.lease_s = 60.0
     cluster.extract.pause_s = 0.2
     first = await cluster.start()

@@ -1,4 +1,4 @@
-"""The extractor dies in the middle of a track, as a process with a real model: its successor goes on at the clip."""
+"""Crash of the extractor, as a process with a real model, within a track: a restarted one resumes at the clip."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ def extractor(tiny_folder: Path, tmp_path: Path) -> Iterator[ExtractProcess]:
     process.kill()
 
 
-async def test_its_successor_goes_on_at_the_clip(cluster, extractor: ExtractProcess, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+async def test_a_restarted_extractor_resumes_at_the_clip(cluster, extractor: ExtractProcess, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     await extractor.ready()
     cluster.extract_address = extractor.address
     ingest = await cluster.start()
     files = {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, duration_s=130.0, pitch_hz=250.0 * n) for n in (1, 2)}
     job = await ingest.upload(files)
     for _ in range(2):
-        before = told(await ingest.job(job.job_id))
+        before = count_done(await ingest.job(job.job_id))
         async with asyncio.timeout(90):
-            while told(job) < before + 2 and job.state < jobs_pb2.JOB_STATE_COMPLETED:
+            while count_done(job) < before + 2 and job.state < jobs_pb2.JOB_STATE_COMPLETED:
                 await asyncio.sleep(0.05)
                 job = await ingest.job(job.job_id)
         if job.state >= jobs_pb2.JOB_STATE_COMPLETED:
@@ -80,7 +80,7 @@ async def test_its_successor_goes_on_at_the_clip(cluster, extractor: ExtractProc
         extractor.kill()
         kept = len(list((cluster.data_dir / "store" / "objects" / "clips").rglob("*,1")))
         whole = len(list((cluster.data_dir / "store" / "objects" / "tracks").rglob("*,1")))
-        assert kept + 16 * whole >= told(job), "what was told to be heard is kept"
+        assert kept + 16 * whole >= count_done(job), "clips that were reported as done are kept"
         extractor.start()
         await extractor.ready()
     done = await cluster.final(ingest, job.job_id, within_s=120.0)
@@ -88,5 +88,5 @@ async def test_its_successor_goes_on_at_the_clip(cluster, extractor: ExtractProc
     assert not list((cluster.data_dir / "store" / "objects" / "clips").rglob("*,1"))
 
 
-def told(job: jobs_pb2.Job) -> int:
+def count_done(job: jobs_pb2.Job) -> int:
     return sum(track.clips_done for track in job.tracks)

@@ -1,4 +1,4 @@
-"""A real disk that is full: it is said at the door, what was stored stays whole, and nothing half written is left."""
+"""Full disk: writes are refused, stored objects stay whole, and no partial file is left."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from resonance.errors import Unavailable
 from resonance.settings import Settings
 from resonance.store.files import FileStore
+from resonance_ingest.sources.incoming_files import IncomingFiles
 from resonance_ingest.sources.upload_sessions import UploadSessions
-from resonance_ingest.sources.uploads import UploadSpool
 
 MB = 2**20
 
@@ -35,7 +35,7 @@ def files_in(folder: Path, part: str) -> list[Path]:
     return [path for path in (folder / part).rglob("*") if path.is_file()]
 
 
-async def test_a_full_store_says_so_and_keeps_what_it_has(small_disk: Path) -> None:
+async def test_a_full_store_refuses_writes_and_keeps_its_objects(small_disk: Path) -> None:
     store = FileStore(small_disk)
     await store.put("takes/a", b"a" * MB)
     with pytest.raises(Unavailable) as full:
@@ -51,10 +51,10 @@ async def test_a_full_store_says_so_and_keeps_what_it_has(small_disk: Path) -> N
 
 async def test_an_upload_that_fills_the_disk_is_refused_and_leaves_nothing(small_disk: Path) -> None:
     async def upload() -> None:
-        async with UploadSpool(FileStore(small_disk), Settings()) as spool:
-            await spool.open("song.wav")
+        async with IncomingFiles(FileStore(small_disk), Settings(), "t-1") as files:
+            await files.open("song.wav")
             for _ in range(16):
-                await spool.write(b"x" * MB)
+                await files.write(b"x" * MB)
 
     with pytest.raises(Unavailable) as full:
         await upload()

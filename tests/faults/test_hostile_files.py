@@ -1,4 +1,4 @@
-"""Files that were made to hurt: each ends in sound within the limits or in a sentence, and nothing is left behind."""
+"""Hostile files: each decodes within the limits or is refused with a sentence, and leaves no file behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEED = int(os.environ.get("SEED", "1"))
 
 
 async def survive(content: bytes, folder: Path, note: str) -> None:
-    """Decodes; the only ways out are the two that are promised. The note names the case, for doing it again."""
+    """Decodes a file or expects a refusal. The note names the case."""
     source, target = folder / "hostile", folder / "decoded"
     source.write_bytes(content)
     started_s = time.monotonic()
@@ -37,7 +37,7 @@ async def survive(content: bytes, folder: Path, note: str) -> None:
 
 
 def mutated(data: bytes, chooser: random.Random) -> bytes:
-    """The file with a few of the things that go wrong: flips, cuts, repeats, and bytes of all ones or zeros."""
+    """The file with random flips, cuts, repeats, and bytes of all ones or zeros."""
     changed = bytearray(data)
     for _ in range(chooser.randint(1, 6)):
         at, size = chooser.randrange(len(changed)), chooser.choice([1, 2, 4, 8, 64, 512])
@@ -51,7 +51,7 @@ def mutated(data: bytes, chooser: random.Random) -> bytes:
         elif kind == 3:
             changed[at:at] = changed[at : at + size]
         else:
-            at = chooser.randrange(min(64, len(changed)))  # headers are where sizes and rates are
+            at = chooser.randrange(min(64, len(changed)))  # headers have sizes and rates
             changed[at] = chooser.randrange(256)
     return bytes(changed)
 
@@ -68,13 +68,13 @@ async def try_many(count: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_a_sample_of_damaged_files_hurts_nobody(tmp_path: Path) -> None:
-    await try_many(30, tmp_path)
+async def test_a_sample_of_damaged_files_is_decoded_or_refused(tmp_path: Path) -> None:
+    await try_many(12, tmp_path)
 
 
 @robust
 @pytest.mark.timeout(3600)
-async def test_thousands_of_damaged_files_hurt_nobody(tmp_path: Path) -> None:
+async def test_thousands_of_damaged_files_are_decoded_or_refused(tmp_path: Path) -> None:
     await try_many(5000, tmp_path)
     children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     assert children_mb <= 300

@@ -1,4 +1,4 @@
-"""Links and playlists that were made to reach in: none of thousands touches a canary, whatever it is spelled like."""
+"""Hostile links and playlists: none of thousands of spellings reaches a canary server on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LISTED_ONLY = Settings()
 
 @pytest.fixture
 def canary() -> Iterator[Site]:
-    """A server of this machine that nobody may reach."""
+    """A server on this machine that no download may reach."""
     with serve_site() as site:
         site.add("/canary", b"secret", "audio/mpeg")
         site.add("/", b"secret", "text/html")
@@ -76,7 +76,7 @@ def spelled(chooser: random.Random, port: str) -> str:
 
 
 def wrapped(chooser: random.Random, url: str) -> str:
-    """Dressed up as a site that is listed, or not at all."""
+    """The link in the disguise of a listed site, or plain."""
     return chooser.choice(
         [
             url,
@@ -100,7 +100,7 @@ def refused_at_the_door(url: str, settings: Settings) -> bool:
 
 
 async def try_links(count: int, canary: Site, folder: Path, *, children: int) -> None:
-    """All at the door; of those that pass it (names can only be judged where they are used) some in the real child."""
+    """Checks all links; of accepted ones (names are checked where they are used) some run in the real child."""
     print(f"SEED={SEED}")
     chooser, port, passed = random.Random(SEED), canary.url.rpartition(":")[2], []
     for _ in range(count):
@@ -112,7 +112,7 @@ async def try_links(count: int, canary: Site, folder: Path, *, children: int) ->
         assert time.monotonic() - started_s < 1.0, url
     for url in chooser.sample(passed, min(children, len(passed))):
         await ask_for_real(url, folder)
-    # What the door can be talked into, the connection still refuses.
+    # A link that passes the first check is refused at the connection.
     for host in ("localhost", "127.0.0.1", "2130706433", "[::ffff:127.0.0.1]"):
         await ask_for_real(f"http://{host}:{port}/canary", folder)
     assert canary.asked == [], f"SEED={SEED}"

@@ -1,4 +1,4 @@
-"""An S3 server that is stopped for a while: calls say so in time, and what was accepted goes on when it is back."""
+"""Outage of S3: calls fail in time, and accepted jobs go on afterwards."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from resonance_ingest.jobs.job_store import JobStore
 
 @pytest.fixture
 def own_s3(tmp_path: Path) -> Iterator[tuple[S3Server, int]]:
-    """A server of this test alone: it is going to be stopped."""
+    """An S3 server for this test, which stops it."""
     with running_s3(tmp_path) as (server, pid):
         yield server, pid
 
 
 @pytest.mark.slow
-async def test_a_stopped_store_is_named_and_a_running_one_goes_on(own_s3: tuple[S3Server, int]) -> None:
+async def test_jobs_outlast_a_stopped_store(own_s3: tuple[S3Server, int]) -> None:
     server, pid = own_s3
     store = open_s3(server.settings_for_new_bucket(), read_s_max=0.5)
     jobs = JobStore(store)

@@ -1,4 +1,4 @@
-"""The store fails at every call in turn: each job ends whole or refused, nothing hangs, and a retry succeeds."""
+"""Store faults: the store fails at every call in turn; each job completes or is refused, and a retry succeeds."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from resonance_ingest.jobs.job_store import JobStore
 from resonance_ingest.pipeline.clips import ClipShape
 from resonance_ingest.pipeline.runner import Runner
 from resonance_ingest.pipeline.workspace import Workspace
-from resonance_ingest.sources.uploads import UploadSpool
+from resonance_ingest.sources.incoming_files import IncomingFiles
 
 REASONS = ("STORE_UNAVAILABLE", "OBJECT_DAMAGED")
 
 
 class QuickExtractor:
-    """Hears everything at once."""
+    """An extractor that needs no clips."""
 
     def __init__(self) -> None:
         self.tastes: set[str] = set()
@@ -31,28 +31,28 @@ class QuickExtractor:
     async def shape(self) -> ClipShape:
         return ClipShape(sample_rate_hz=8_000, clip_s=10.0, hop_s=8.0, clip_min_s=1.0)
 
-    async def extract(self, extraction, on_event) -> dict:  # type: ignore[no-untyped-def, type-arg]
-        self.tastes.add(extraction.taste_id)
-        return {"taste_id": extraction.taste_id}
+    async def extract(self, job, tracks, observer) -> dict:  # type: ignore[no-untyped-def, type-arg]
+        self.tastes.add(job.job_id)
+        return {"taste_id": job.job_id}
 
     async def delete_taste(self, taste_id: str) -> None:
         self.tastes.discard(taste_id)
 
 
 async def attempt(store: ObjectStore, data_dir: Path, data: bytes) -> Job:
-    """One client: uploads a file and waits for its job's end."""
-    settings = Settings(data_dir=data_dir, job_lease_s=0.6, job_wait_s_max=5.0)
+    """Uploads a file as one client and waits until its job is final."""
+    settings = Settings(data_dir=data_dir, job_lease_s=0.6, job_retry_s_max=5.0)
     workspace, jobs = await asyncio.to_thread(Workspace, data_dir), JobStore(store)
     runner = Runner(jobs, store, QuickExtractor(), workspace, settings)
     running = asyncio.create_task(runner.run())
     try:
         async with asyncio.timeout(20):
-            async with UploadSpool(store, settings) as spool:
-                await spool.open("song.wav")
-                await spool.write(data)
-                uploads = await spool.finish()
+            async with IncomingFiles(store, settings, "t-1") as files:
+                await files.open("song.wav")
+                await files.write(data)
+                uploads = await files.finish()
                 job = Job(job_id="t-1", request_digest="d", created_ms=1, updated_ms=1, uploads=uploads)
-                spool.keep()
+                files.keep()
                 await runner.submit(job)
             return await final(jobs)
     finally:
@@ -73,7 +73,7 @@ async def final(jobs: JobStore) -> Job:
         await asyncio.sleep(0.01)
 
 
-CALLS = 42  # of a run without faults, its cleaning up included
+CALLS = 45  # calls of a run without faults, with its clean-up
 
 
 @pytest.mark.parametrize("kind", FaultKind)
@@ -90,7 +90,7 @@ async def test_every_store_call_in_turn_fails_and_the_job_is_never_half(kind: Fa
 
 
 @robust
-async def test_a_store_that_is_away_for_a_while_is_waited_for(tmp_path: Path) -> None:
+async def test_a_job_outlasts_an_outage_of_the_store(tmp_path: Path) -> None:
     for first in range(0, CALLS, 8):
         await fail_at(first, 10, FaultKind.BEFORE, tmp_path)
 
@@ -112,7 +112,7 @@ async def fail_at(first: int, count: int, kind: FaultKind, tmp_path: Path) -> No
     assert [path for path in folder.rglob("*") if path.is_file()] == [], (first, kind)
 
 
-async def test_a_job_that_takes_its_owners_down_is_given_up(tmp_path: Path) -> None:
+async def test_a_job_that_crashes_its_owners_is_given_up(tmp_path: Path) -> None:
     store = MemoryStore()
     jobs = JobStore(store)
     await jobs.add(Job(job_id="t-1", request_digest="d", created_ms=1, updated_ms=1, source_url="http://x.example"))

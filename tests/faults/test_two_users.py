@@ -1,6 +1,6 @@
-"""A11: two users cannot see each other. What is the other's and what does not exist give the same answer, whatever is asked.
+"""Two users cannot see each other: an object of the other user and one that does not exist give the same responses.
 
-The seed is printed: `make robust SEED=n ARGS=tests/faults/test_two_users.py` does it again.
+The seed is printed: `make robust SEED=n ARGS=tests/faults/test_two_users.py` repeats a run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ PLAYED = {"prompt": "calm piano", "duration_s": 1}
 
 @dataclass(slots=True)
 class User:
-    """One user with a key, and what is theirs."""
+    """A user with a key, and the user's objects."""
 
     name: str
     http: httpx.Client
@@ -46,9 +46,7 @@ def users(
     settings = Settings(data_dir=folder / "data")
     if request.param == "s3":
         fresh = request.getfixturevalue("s3_server").settings_for_new_bucket()
-        settings = replace(
-            settings, store=fresh.store, s3_access_key=fresh.s3_access_key, s3_secret_key=fresh.s3_secret_key
-        )
+        settings = fresh.model_copy(update={"data_dir": settings.data_dir})
     keys = asyncio.run(issue_two(settings))
     named = {"store": settings.store, "s3_access_key": settings.s3_access_key, "s3_secret_key": settings.s3_secret_key}
     with real_system(tiny_folder, settings.data_dir, auth="on", **named) as url:
@@ -60,7 +58,7 @@ def users(
         assert httpx.get(url + "/v1/tastes", headers={"Authorization": "Bearer rk-no"}).status_code == 401
         for user in two:
             song = sounds.sound_bytes("flac", folder, duration_s=2.0, pitch_hz=300.0)
-            # Both use the same names: neither may learn from that that the other is there.
+            # Both use the same names: neither may learn that the other exists.
             files = [("files", ("song.flac", song))]
             made = user.http.post("/v1/tastes", data={"request_id": "same", "title": user.name}, files=files)
             assert made.status_code == 202, made.text
@@ -110,14 +108,14 @@ ASKED: list[tuple[str, str, Callable[[httpx.Client, str], httpx.Response]]] = [
 ]
 
 
-def told(answer: httpx.Response, name: str) -> Any:
-    """An answer without the id that was asked for."""
+def without_id(answer: httpx.Response, name: str) -> Any:
+    """A response without the id of its request."""
     kept = {key: answer.headers.get(key) for key in ("content-type", "www-authenticate", "upload-offset", "location")}
     return answer.status_code, answer.text.replace(name, "ID"), kept
 
 
-def nobodys(kind: str, like: str, chooser: random.Random) -> str:
-    """An id of the same shape that nobody has."""
+def unknown_id(kind: str, like: str, chooser: random.Random) -> str:
+    """An id of the same shape that does not exist."""
     letters = "".join(chooser.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(len(like)))
     return like[:2] + letters[2:] if kind != "uploads" else like[:12] + letters[12:]
 
@@ -137,7 +135,7 @@ def make(user: User, kind: str, number: int) -> None:
         user.has["takes"].append(name)
 
 
-def look_into_lists(user: User) -> None:
+def check_lists(user: User) -> None:
     tastes = user.http.get("/v1/tastes?page_size=200").json()["tastes"]
     assert {taste["id"] for taste in tastes} == set(user.has["tastes"])
     assert {taste["title"] for taste in tastes} <= {user.name}
@@ -154,7 +152,7 @@ def live_side_by_side(users: tuple[User, User], count: int) -> Counter[str]:
             make(user, chooser.choice(["takes", "uploads"]), number)
             continue
         if number % 40 == 1:
-            look_into_lists(user)
+            check_lists(user)
             seen["lists"] += 1
             continue
         kind, what, ask = chooser.choice(ASKED)
@@ -162,23 +160,23 @@ def live_side_by_side(users: tuple[User, User], count: int) -> Counter[str]:
         if not theirs:
             continue
         name = chooser.choice(theirs)
-        unknown = nobodys(kind, name, chooser)
+        unknown = unknown_id(kind, name, chooser)
         foreign, absent = ask(user.http, name), ask(user.http, unknown)
         note = f"SEED={SEED} number={number} {user.name} {what} {kind}/{name}"
         assert foreign.status_code == 404, (note, foreign.status_code, foreign.text)
-        assert told(foreign, name) == told(absent, unknown), note
+        assert without_id(foreign, name) == without_id(absent, unknown), note
         seen[f"{kind} {what}"] += 1
     for user in users:
-        look_into_lists(user)
+        check_lists(user)
         for name, content in user.takes.items():
-            assert user.http.get(f"/v1/takes/{name}/audio").content == content, "each has their own take of a name"
+            assert user.http.get(f"/v1/takes/{name}/audio").content == content, "each user has an own take of a name"
         assert user.http.get(f"/v1/tastes/{user.has['tastes'][0]}").json()["title"] == user.name
     return seen
 
 
 @pytest.mark.slow
 def test_a_sample_of_what_two_users_do_leaks_nothing(users: tuple[User, User]) -> None:
-    seen = live_side_by_side(users, 300)
+    seen = live_side_by_side(users, 120)
     assert len(seen) >= 10, seen
 
 

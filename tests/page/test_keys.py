@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
@@ -36,7 +36,7 @@ async def visit(browser: Browser) -> AsyncIterator[KeyedVisit]:
     settings = Settings(http_addr="127.0.0.1:0", auth="on", service_key="x" * 32)
     key, _ = await ApiKeys(store).issue("anna")
     services = await start_services(script, door=Authenticator(store, settings))
-    async with open_gateway(replace(settings, grpc_addr=services.address)) as url:
+    async with open_gateway(settings.model_copy(update={"grpc_addr": services.address})) as url:
         context = await browser.new_context(viewport={"width": 1100, "height": 800})
         page = await context.new_page()
         yield KeyedVisit(page, url, script, services, key=key)

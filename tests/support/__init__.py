@@ -1,4 +1,4 @@
-"""What several test folders share."""
+"""Shared parts of several test folders."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""A store that fails at the k-th call: before the effect, after it, or with a torn answer. In SQLite's manner."""
+"""Faulty store: it fails at the k-th call, before the effect, after it, or with a damaged response (as SQLite's tests do)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resonance.store import ObjectStore, StoredObject
 
 
 class FaultKind(StrEnum):
-    """When the call fails. `LOST_ANSWER` did its work and says that it did not know."""
+    """Kind of failure. `LOST_ANSWER` has its effect and then raises."""
 
     BEFORE = "before"
     LOST_ANSWER = "lost answer"
@@ -20,7 +20,7 @@ class FaultKind(StrEnum):
 
 
 class FaultyStore:
-    """Counts calls and fails from call `first` on, `count` times. Everything else goes through."""
+    """Counts calls and fails from call `first` on, `count` times. All other calls succeed."""
 
     def __init__(self, inner: ObjectStore, *, first: int, kind: FaultKind, count: int = 1) -> None:
         self._inner = inner

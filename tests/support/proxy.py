@@ -1,4 +1,4 @@
-"""A small HTTP proxy on loopback, as an operator may have one. It remembers what it was asked for."""
+"""HTTP proxy on loopback, as of an operator, that records requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Proxy:
-    """`answers` maps whole URLs to a redirect; everything else is fetched where it says."""
+    """A recording proxy. `answers` maps whole URLs to redirects; other URLs are fetched."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -78,7 +78,7 @@ def running_weed(arguments: list[str], log: Path, **environment: str) -> Iterato
 
 
 def weed_program() -> str:
-    """Where the program is."""
+    """The path of the program."""
     beside_python = Path(sys.executable).parent / "weed"
     program = str(beside_python) if beside_python.exists() else shutil.which("weed")
     if program is None:
@@ -128,15 +128,15 @@ def _arguments(folder: Path, ports: list[int]) -> list[str]:
 
 
 def ports_chosen(ports: list[int]) -> list[str]:
-    """The arguments that give SeaweedFS's nine other doors these ports: several of it run on one machine."""
-    doors = ("master", "volume", "filer", "admin")
-    pairs = zip(doors, ports[0:8:2], ports[1:8:2], strict=True)
-    chosen = [f"-{door}.port={port} -{door}.port.grpc={grpc_port}" for door, port, grpc_port in pairs]
+    """Arguments that give SeaweedFS's nine other servers these ports, so that several instances run on one machine."""
+    servers = ("master", "volume", "filer", "admin")
+    pairs = zip(servers, ports[0:8:2], ports[1:8:2], strict=True)
+    chosen = [f"-{server}.port={port} -{server}.port.grpc={grpc_port}" for server, port, grpc_port in pairs]
     return [*" ".join(chosen).split(), f"-s3.port.grpc={ports[8]}"]
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody listens on."""
+    """Free ports on loopback."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(each.getsockname()[1]) for each in sockets]
     for each in sockets:
@@ -152,6 +152,6 @@ def _wait_until_writable(server: S3Server, process: subprocess.Popen[bytes], log
         try:
             server.settings_for_new_bucket()
             return
-        except Exception:  # whatever it says while it starts, it is not ready
+        except Exception:  # it is not ready while it starts
             time.sleep(0.2)
     pytest.fail(f"SeaweedFS did not start: {log.read_text()[-2000:]}")

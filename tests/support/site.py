@@ -1,4 +1,4 @@
-"""A small web site on loopback: files, a feed, a page with players, redirects, and answers that go wrong."""
+"""Web site on loopback: files, a feed, a page with players, redirects, and broken responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Site:
-    """What is served under each path: bytes with a type, a status, or a redirect. `asked` remembers the requests."""
+    """Responses by path: bytes with a type, a status, or a redirect. `asked` has the requests."""
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, bytes]] = {}
@@ -18,7 +18,7 @@ class Site:
         self.statuses: dict[str, int] = {}
         self.dripping: set[str] = set()
         self.asked: list[str] = []
-        self.cuts: dict[str, int] = {}  # so many answers yet break off half way; ranges are honoured
+        self.cuts: dict[str, int] = {}  # so many responses break half way; ranges are honoured
         self.ranges: list[str] = []
         self.url = ""
 
@@ -93,7 +93,7 @@ def serve_site() -> Iterator[Site]:
                     if slowly:
                         time.sleep(0.05)
             except OSError:
-                return  # the other side has left
+                return  # the client disconnected
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

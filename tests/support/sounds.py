@@ -1,4 +1,4 @@
-"""Real audio files for tests, made by PyAV: tones, several codecs, and files that are wrong in one way."""
+"""Audio files for tests, made by PyAV: tones in several codecs, and files with one fault."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def write_sound(
 
 
 def write_float_wav(path: Path, samples: NDArray[np.float32], rate_hz: int = 32_000) -> Path:
-    """A mono 32-bit float WAV of exactly these samples, whatever they are."""
+    """A mono 32-bit float WAV of exactly these samples."""
     data = samples.astype("<f4").tobytes()
     path.write_bytes(float_wav_header(len(data), rate_hz=rate_hz) + data)
     return path

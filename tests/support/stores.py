@@ -1,4 +1,4 @@
-"""The object stores that a promise is shown on: files, and a real S3 server."""
+"""Object stores for contract tests: files, and a real S3 server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.s3 import open_s3
 
 @pytest.fixture(params=["files", "s3"])
 async def each_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    """One store after the other; what the test leaves is removed."""
+    """Each store in turn, emptied after the test."""
     if request.param == "files":
         yield FileStore(tmp_path / "store")
         return

@@ -1,4 +1,4 @@
-"""Notices when the host waits for a device: every operation whose answer it needs before it can go on."""
+"""Detection of host waits: operations whose result the host needs from a device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ASKING = (aten._local_scalar_dense, aten.nonzero, aten.masked_select, aten._uni
 
 
 class Waits(TorchDispatchMode):
-    """Lists, in its `with`, the operations that make the host wait for something on a device that is no CPU."""
+    """Lists, within its `with`, the operations that make the host wait for a device that is no CPU."""
 
     def __init__(self) -> None:
         super().__init__()

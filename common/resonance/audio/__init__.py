@@ -1,5 +1,1 @@
-"""Sound as a value: waveforms, WAV files, and the decoding of strangers' files."""
-
-from resonance.audio.waveform import Waveform
-
-__all__ = ["Waveform"]
+"""WAV files, provenance texts, and the confined decoding of audio files."""

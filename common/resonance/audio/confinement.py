@@ -1,4 +1,4 @@
-"""What a child does to itself before it touches a stranger's file. Standard library only: it runs before all else."""
+"""Confinement of a child process before it reads an untrusted file. Standard library only: it runs before other imports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CLONE_NEWNET = 0x4000_0000
 
 
 class Refusal(Exception):
-    """Why a child gives up on a stranger's data, for a program and for a person."""
+    """A child's refusal of untrusted data: a reason for programs and a message for people."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -24,10 +24,10 @@ class Refusal(Exception):
 
 
 def leave_network() -> bool:
-    """Moves this process into a network namespace without any interface. Says whether the system allowed it.
+    """Moves this process into a network namespace without any interface. True where the system allows it.
 
     It must be called while the process has one thread. Where it is refused (macOS, some containers) the limit on open
-    files set by `forbid_files` still stands in the way: a socket is a file, and no new one can be opened.
+    files of `forbid_files` still prevents new sockets.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -36,7 +36,7 @@ def leave_network() -> bool:
 
 
 def die_with_parent() -> None:
-    """Kills this process group when standard input ends, which it does when the parent dies, however it dies."""
+    """Kills this process group when standard input ends: the kernel closes it when the parent dies."""
 
     def watch() -> None:
         while os.read(0, 1):
@@ -53,14 +53,14 @@ def limit_resources(*, cpu_s: float, memory_bytes: int, file_bytes: int) -> None
     _limit(resource.RLIMIT_FSIZE, file_bytes)
     _limit(resource.RLIMIT_CORE, 0)
     with suppress(AttributeError):
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full quota is an OSError that we can name
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full quota raises OSError instead
 
 
 def forbid_files() -> None:
-    """No file, socket or pipe can be opened from here on. What is open stays open. Import everything before."""
+    """Forbids opening files, sockets and pipes from here on. Open ones stay open; import everything before."""
     highest = max(int(name) for name in os.listdir("/dev/fd"))
     _limit(resource.RLIMIT_NOFILE, highest + 1)
-    while True:  # fill the gaps below the limit, which would be files to give out
+    while True:  # fill the unused descriptors below the limit
         try:
             os.dup(0)
         except OSError:
@@ -68,5 +68,5 @@ def forbid_files() -> None:
 
 
 def _limit(kind: int, value: int) -> None:
-    with suppress(ValueError, OSError):  # a system may refuse to lower one; the others stand
+    with suppress(ValueError, OSError):  # a system may refuse one limit; the others hold
         resource.setrlimit(kind, (value, value))

@@ -1,4 +1,4 @@
-"""Strangers' audio files become mono PCM at a rate of our choice, decoded in a child process that can do nothing else."""
+"""Decoding of untrusted audio files to mono PCM, in a confined child process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BLOCK_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeLimits:
-    """What a file may cost. They hold while decoding: a header's word on length is never taken."""
+    """Limits of one decoding. They hold while the file is decoded: lengths in headers are not trusted."""
 
     duration_s_max: float
     decoded_bytes_max: int
@@ -44,7 +44,7 @@ class DecodedFile:
     """Mono float32 little-endian PCM in a file: finite, in [-1, 1], at `sample_rate_hz`.
 
     `sha256` is the digest of those bytes. `is_damaged` says that parts of the source could not be decoded and were left
-    out. `peak` is 0 for silence, which is sound like any other: whoever cannot use it says so.
+    out. `peak` is 0 for silence, which is valid sound; callers that cannot use it refuse it.
     """
 
     path: Path
@@ -86,7 +86,7 @@ async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits
         answer = _answer_of(result, limits)
         return await asyncio.to_thread(_accept, folder / "pcm", target, sample_rate_hz, answer)
     finally:
-        # Not in a thread: nothing may come between a cancellation and a clean disk, and it is one small folder.
+        # Not in a thread, so that a cancellation cannot leave the folder behind. It is small.
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -106,7 +106,7 @@ def _size_of(path: Path) -> int:
 
 
 def _answer_of(result: ChildResult, limits: DecodeLimits) -> dict[str, Any]:
-    """The child's last word, or the error that it stands for."""
+    """The child's last line. Raises the error that it reports."""
     if result.timed_out:
         raise DeadlineExceeded(
             f"The file took longer than {limits.decode_s_max:.0f} s to decode.", reason="DECODE_TIMEOUT"
@@ -114,7 +114,7 @@ def _answer_of(result: ChildResult, limits: DecodeLimits) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(result.lines[-1])
     except (IndexError, ValueError):
-        # It was killed by a limit, or crashed in a codec: either way the file is to blame.
+        # A limit killed it, or it crashed in a codec: both are faults of the file.
         raise InvalidInput("The file cannot be decoded as audio.", reason="NOT_AUDIO") from None
     if "reason" in answer:
         raise _error_of(str(answer["reason"]), str(answer["message"]))
@@ -126,7 +126,7 @@ def _error_of(reason: str, message: str) -> ResonanceError:
 
 
 def _accept(made: Path, target: Path, sample_rate_hz: int, answer: dict[str, Any]) -> DecodedFile:
-    """Takes the child's file after looking at every sample: a codec that was taken over does not vouch for itself."""
+    """Takes the child's file after checking every sample: a compromised codec may have written anything."""
     digest, byte_count, peak = hashlib.sha256(), 0, 0.0
     with made.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):

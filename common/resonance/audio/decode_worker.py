@@ -1,6 +1,6 @@
-"""The child that decodes one stranger's file: `python -m resonance.audio.decode_worker REQUEST`.
+"""Decoder child: `python -m resonance.audio.decode_worker REQUEST` decodes one untrusted file.
 
-It reads one open file, writes one open file, prints one line of JSON, and can do nothing else.
+It reads one open file, writes one open file and prints one line of JSON. Confinement forbids everything else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from resonance.audio import confinement
 from resonance.audio.confinement import Refusal
 
-# Chosen by ffmpeg's own names. The demuxers that open other files (concat, hls, dash, image2, sdp ...) are not among
+# ffmpeg's names. The demuxers that open other files (concat, hls, dash, image2, sdp ...) are not among
 # them; this list, and not a protocol whitelist, is what stops a playlist that is named `song.mp3`.
 FORMATS = "wav,mp3,flac,ogg,mov,mp4,m4a,matroska,webm,aac,aiff"
 CODECS = (
@@ -23,13 +23,13 @@ CODECS = (
     "adpcm_ima_wav"
 )
 MEMORY_BYTES_MAX = 256 * 1024 * 1024
-KEPT_S_MIN = 1.0  # what is left of a damaged file is used from this length on
+KEPT_S_MIN = 1.0  # the shortest decoded part of a damaged file that is used
 _DAMAGES_MAX = 200
 
 
 def main() -> None:
     request = json.loads(sys.argv[1])
-    os.nice(5)  # listening to a playlist steps back behind playing music
+    os.nice(5)  # generation comes before decoding
     confinement.leave_network()
     _import_codecs()
     confinement.die_with_parent()
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _import_codecs() -> None:
-    """All that PyAV would import while it decodes: after the network is gone, and before files are forbidden."""
+    """Imports the modules that PyAV would import while it decodes, before files are forbidden."""
     import logging  # noqa: F401
 
     import av.audio.resampler
@@ -103,7 +103,7 @@ class _Decoding:
             raise Refusal("NOT_AUDIO", "The file is not audio in a format that can be read here.") from failure
 
     def _resampled(self, container: Any) -> Iterator[Any]:
-        """Frames of float at the rate, channels apart. A file whose format changes half way gets a new resampler."""
+        """Planar float frames at the rate. A change of format within a file starts a new resampler."""
         import av
 
         resampler, format_before = None, None
@@ -113,7 +113,7 @@ class _Decoding:
                 if resampler is None or found != format_before:
                     yield from resampler.resample(None) if resampler else ()
                     resampler, format_before = av.AudioResampler("fltp", rate=self._rate_hz), found
-                frame.pts = None  # timestamps of strangers make the resampler insert silence
+                frame.pts = None  # timestamps of untrusted files make the resampler insert silence
                 yield from resampler.resample(frame)
             yield from resampler.resample(None) if resampler else ()
         except (av.error.FFmpegError, ValueError) as failure:
@@ -122,7 +122,7 @@ class _Decoding:
             raise Refusal("DAMAGED", "The file's sound is in a form that makes no sense.") from failure
 
     def _frames(self, container: Any) -> Iterator[Any]:
-        """Decoded frames; a packet that cannot be decoded is counted and left out."""
+        """Decoded frames. A packet that cannot be decoded is counted and left out."""
         import av
 
         stream = container.streams.audio[0]
@@ -159,8 +159,7 @@ class _Decoding:
     def _write(self, frame: Any) -> None:
         import numpy as np
 
-        # The mean of the channels, and not ffmpeg's own mix to mono, which adds 3 dB to what both sides share: loud music
-        # would be clipped.
+        # The mean of the channels. ffmpeg's mix to mono adds 3 dB to sound in both channels and would clip loud music.
         samples = frame.to_ndarray().mean(axis=0)
         if not np.isfinite(samples).all():
             raise Refusal("NOT_FINITE", "The file holds samples that are not numbers (NaN or infinite).")
@@ -177,7 +176,7 @@ class _Decoding:
 
 
 def _begins_as_audio(head: bytes) -> bool:
-    """Whether the first bytes are those of a format that we read. An m4a keeps its index at its end: cut, it opens no more."""
+    """True for the first bytes of a readable format. A cut m4a cannot be opened: its index is at its end."""
     if head[4:8] == b"ftyp":
         return True
     if head[:4] in (b"RIFF", b"FORM"):

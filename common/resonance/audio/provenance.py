@@ -1,4 +1,4 @@
-"""What every sound file says of itself: that a machine made it, which one, and by what recipe."""
+"""Provenance texts of sound files: made by a machine, by which model, and by what recipe."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ def provenance_texts(
 ) -> dict[str, str]:
     """The texts for `wav_header`, by INFO chunk.
 
-    The comment ends with the recipe, seed and played strengths as one line of JSON. Neither the date nor the id is in it: the same seed
-    gives the same bytes. A live performance has many recipes; its file says the first (`is_live`).
+    The comment ends with the recipe, seed and played strengths as one line of JSON. Date and id are left out,
+    so that the same seed gives the same bytes. The file of a live performance has its first recipe (`is_live`).
     """
     made = f"This music was made by a machine: {music.model.model_id} through {music.model.backend}"
     made += f", whose weights are under {music.model.weights_license}" if music.model.weights_license else ""
-    told = "It was played live and began with this recipe" if is_live else "Recipe"
+    label = "It was played live and began with this recipe" if is_live else "Recipe"
     title = ", ".join(prompt.text for prompt in music.recipe.prompts) or "untitled"
-    # The long one comes last: libsndfile reads no text of 2 kB or more, nor what comes after it.
+    # The long text comes last: libsndfile reads neither texts of 2 kB or more nor those after them.
     return {
         "IART": ARTIST,
         "ISFT": SOFTWARE,
         "INAM": title if len(title) <= TITLE_MAX else title[: TITLE_MAX - 1] + "…",
-        "ICMT": f"{made}. {told}: {_recipe_in_json(music)}",
+        "ICMT": f"{made}. {label}: {_to_recipe_json(music)}",
     }
 
 
-def _recipe_in_json(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> str:
-    said = {
+def _to_recipe_json(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> str:
+    recipe = {
         "recipe": json_format.MessageToDict(music.recipe, preserving_proto_field_name=True),
         "seed": music.seed,
         "played": [json_format.MessageToDict(use, preserving_proto_field_name=True) for use in music.played],
     }
-    return json.dumps({name: value for name, value in said.items() if value != []}, sort_keys=True)
+    return json.dumps({name: value for name, value in recipe.items() if value != []}, sort_keys=True)

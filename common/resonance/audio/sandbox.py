@@ -1,4 +1,4 @@
-"""Runs a Python module on strangers' data in a child process: its own group, a deadline, and no way to outlive us."""
+"""Child runner: a Python module on untrusted data, in a process group with a deadline that dies with this process."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-_SAID_BYTES_MAX = 1024 * 1024
+_OUTPUT_BYTES_MAX = 1024 * 1024
 _LINE_BYTES_MAX = 256 * 1024
-# The child gets no environment of ours but what Python needs to start: no proxies, no keys, no settings.
+# The child inherits only what Python needs to start: no proxies, keys or settings.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildResult:
-    """How a child ended. `return_code` is negative for a signal; `timed_out` says that we sent it."""
+    """Result of a child. `return_code` is negative for a signal; `timed_out` says that the deadline killed it."""
 
     return_code: int
     timed_out: bool
@@ -34,14 +35,16 @@ async def run_child(
     folder: Path,
     timeout_s: float,
     on_line: Callable[[bytes], None] | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> ChildResult:
     """Runs `python -m module arguments...` in `folder` and waits for its end.
 
-    Its lines on standard output go to `on_line` as they come, or else into the result. Whatever happens - the deadline,
-    cancellation, an error here - the child and everything it started is killed before this returns. If this process
-    dies without a word, the child's standard input ends and the child kills its own group (see `confinement`).
+    Its lines on standard output go to `on_line` as they come, or else into the result. `environment` is added to the
+    few variables that Python needs. Whatever happens - the deadline, cancellation, an error here - the child and
+    everything it started is killed before this returns. If this process is killed, the child's standard input ends and
+    the child kills its own group (see `confinement`).
     """
-    async with _started(module, arguments, folder) as process:
+    async with _started(module, arguments, folder, environment) as process:
         lines: list[bytes] = []
         timed_out, complaint = False, b""
         try:
@@ -53,17 +56,19 @@ async def run_child(
         except TimeoutError:
             timed_out = True
     assert process.returncode is not None
-    told = complaint.decode(errors="replace").strip()
-    return ChildResult(return_code=process.returncode, timed_out=timed_out, lines=lines, complaint=told)
+    text = complaint.decode(errors="replace").strip()
+    return ChildResult(return_code=process.returncode, timed_out=timed_out, lines=lines, complaint=text)
 
 
 @asynccontextmanager
-async def _started(module: str, arguments: Sequence[str], folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    starting = asyncio.ensure_future(_start(module, arguments, folder))
+async def _started(
+    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    starting = asyncio.ensure_future(_start(module, arguments, folder, environment))
     try:
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await _end(await starting)  # a child that starts while we are cancelled must not be forgotten
+        await _end(await starting)  # a child that starts during the cancellation is killed too
         raise
     try:
         yield process
@@ -78,8 +83,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await _reap(process)
 
 
-async def _start(module: str, arguments: Sequence[str], folder: Path) -> asyncio.subprocess.Process:
-    # -P: no module is ever imported from the folder that holds the stranger's file.
+async def _start(
+    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> asyncio.subprocess.Process:
+    # -P: no module is imported from the folder of the untrusted file.
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
@@ -87,7 +94,7 @@ async def _start(module: str, arguments: Sequence[str], folder: Path) -> asyncio
         module,
         *arguments,
         cwd=folder,
-        env=_environment(folder),
+        env={**_environment(folder), **environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -103,13 +110,13 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _kill_group(process: asyncio.subprocess.Process) -> None:
-    # The group lives as long as any member: kill it even where the child itself has ended.
+    # The group lives as long as any member: it is killed even where the child itself has ended.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 async def _reap(process: asyncio.subprocess.Process) -> None:
-    """Waits for a killed child; a second cancellation waits too, for it takes no longer than the kernel does."""
+    """Waits for a killed child, also under a second cancellation: the kernel needs only a moment."""
     waiting = asyncio.ensure_future(process.wait())
     try:
         await asyncio.shield(waiting)
@@ -119,23 +126,23 @@ async def _reap(process: asyncio.subprocess.Process) -> None:
 
 
 async def _read_lines(process: asyncio.subprocess.Process, on_line: Callable[[bytes], None]) -> None:
-    """Hands on each line. A child that says too much in all, or in one line, is not listened to any longer."""
+    """Passes each line on. A child that writes too much, in all or in one line, is killed."""
     assert process.stdout is not None
-    said = 0
-    while said <= _SAID_BYTES_MAX:
+    byte_count = 0
+    while byte_count <= _OUTPUT_BYTES_MAX:
         try:
             line = await process.stdout.readline()
         except ValueError:
             break
         if not line:
             return
-        said += len(line)
+        byte_count += len(line)
         on_line(line.rstrip(b"\n"))
     _kill_group(process)
 
 
 async def _read_complaint(process: asyncio.subprocess.Process) -> bytes:
-    """The last 4 kB of standard error, reading all of it so that the child never waits for us."""
+    """The last 4 kB of standard error. All of it is read, so that the child never blocks on a full pipe."""
     assert process.stderr is not None
     last = b""
     while block := await process.stderr.read(65536):

@@ -1,4 +1,4 @@
-"""WAV: an exact header for a length that is known before the first sample, with what is said of the music, and 16-bit PCM."""
+"""WAV files: an exact header for a length known before the first sample, INFO texts, and 16-bit PCM."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def wav_header(
     """The bytes before `sample_count` samples per channel of 16-bit PCM (RIFF, Microsoft's WAVE format of 1991).
 
     `info` are texts by the four letters of their INFO chunk, such as `ISFT` for the program. They stand before the samples, so that
-    whoever reads a stream, or a file that was cut, has them. Without any the header has 44 bytes.
+    readers of a stream or of a cut file have them. Without texts the header has 44 bytes.
     """
     data_bytes = sample_count * channel_count * 2
     frame_bytes = channel_count * 2
     form = struct.pack("<HHIIHH", 1, channel_count, sample_rate_hz, sample_rate_hz * frame_bytes, frame_bytes, 16)
-    said = b"".join(_chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in (info or {}).items())
-    chunks = _chunk(b"fmt ", form) + (_chunk(b"LIST", b"INFO" + said) if said else b"")
+    texts = b"".join(_chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in (info or {}).items())
+    chunks = _chunk(b"fmt ", form) + (_chunk(b"LIST", b"INFO" + texts) if texts else b"")
     riff = struct.pack("<4sI4s", b"RIFF", 4 + len(chunks) + 8 + data_bytes, b"WAVE")
     return riff + chunks + struct.pack("<4sI", b"data", data_bytes)
 

@@ -1,4 +1,4 @@
-"""gRPC, once for all services: serving, dialling, errors, validation."""
+"""gRPC for all services: servers, channels, authentication, errors and validation."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from resonance.rpc.server import STREAM_S_MAX, RpcServer
 from resonance.rpc.status import to_domain_error, to_http_status, to_rpc_code
 from resonance.rpc.validation import validate
 
-# The context of any handler: gRPC parametrises it by messages that no handler of ours needs to name.
+# The context of a handler. gRPC parametrises it by message types that our handlers need not name.
 ServerContext = grpc.aio.ServicerContext[Any, Any]
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The door of a gRPC server: whose call is it? Keys of people, and one secret between the services."""
+"""Authentication of gRPC calls: API keys of owners, and one shared secret of the services."""
 
 from __future__ import annotations
 
@@ -19,55 +19,55 @@ KEY_HEADER, SERVICE_HEADER, OWNER_HEADER, MUST_CHECK_HEADER = (
     "x-resonance-owner",
     "x-resonance-must-check",
 )
-_REMEMBERED_S = 5.0  # a key that is revoked is worthless after so long
-_REMEMBERED_MAX = 1000
+_CACHED_S = 5.0  # a revoked key is refused after so long
+_CACHED_MAX = 1000
 
 
 class Caller(NamedTuple):
-    """Who calls: for which owner, and whether it is one of our own services."""
+    """The owner of a call; `is_service` marks calls of our own services."""
 
     owner: str
     is_service: bool
 
 
 class Authenticator:
-    """Tells who calls by the metadata. Where no keys are asked for, every call is the installation's own."""
+    """Finds the caller by the call's metadata. Where no keys are required, every call is the installation's own."""
 
     def __init__(self, store: ObjectStore, settings: Settings) -> None:
         self._keys = ApiKeys(store)
-        self._asks = settings.asks_for_keys
+        self._requires_keys = settings.asks_for_keys
         self._service_key = settings.service_key
-        self._known: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
     async def authenticate(self, metadata: Iterable[Any]) -> Caller:
-        """The caller.
+        """The caller of a call with this metadata.
 
         Raises:
             Unauthenticated: there is no key, or it is not valid.
         """
-        told = {str(name): str(value) for name, value in metadata if isinstance(value, str)}
-        if not self._asks:
-            if MUST_CHECK_HEADER in told:
+        sent = {str(name): str(value) for name, value in metadata if isinstance(value, str)}
+        if not self._requires_keys:
+            if MUST_CHECK_HEADER in sent:
                 message = "the gateway asks for keys, and this service does not: set RESONANCE_AUTH=on for all of them"
                 raise Unauthenticated(message, reason="KEYS_NOT_CHECKED")
             return Caller("", is_service=True)
-        if SERVICE_HEADER in told:
-            if self._service_key and secrets.compare_digest(told[SERVICE_HEADER], self._service_key):
-                return Caller(told.get(OWNER_HEADER, ""), is_service=True)
+        if SERVICE_HEADER in sent:
+            if self._service_key and secrets.compare_digest(sent[SERVICE_HEADER], self._service_key):
+                return Caller(sent.get(OWNER_HEADER, ""), is_service=True)
             raise Unauthenticated("the services do not share one RESONANCE_SERVICE_KEY", reason="WRONG_SERVICE_KEY")
-        kind, _, text = told.get(KEY_HEADER, "").partition(" ")
+        kind, _, text = sent.get(KEY_HEADER, "").partition(" ")
         if kind.lower() != "bearer" or not text:
             raise Unauthenticated("send your API key: Authorization: Bearer KEY", reason="KEY_REQUIRED")
-        return Caller(await self._owner_of_key(text.strip()), is_service=False)
+        return Caller(await self._find_owner(text.strip()), is_service=False)
 
-    async def _owner_of_key(self, text: str) -> str:
+    async def _find_owner(self, text: str) -> str:
         now_s = time.monotonic()
-        if text in self._known and self._known[text][0] > now_s:
-            return self._known[text][1]
-        self._known.pop(text, None)
+        if text in self._cache and self._cache[text][0] > now_s:
+            return self._cache[text][1]
+        self._cache.pop(text, None)
         if (key := await self._keys.find(text)) is None:
             raise Unauthenticated("this API key is not valid", reason="KEY_NOT_VALID")
-        self._known[text] = (now_s + _REMEMBERED_S, key.owner)
-        if len(self._known) > _REMEMBERED_MAX:
-            self._known.popitem(last=False)
+        self._cache[text] = (now_s + _CACHED_S, key.owner)
+        if len(self._cache) > _CACHED_MAX:
+            self._cache.popitem(last=False)
         return key.owner

@@ -1,4 +1,4 @@
-"""Dialling a service: one place for channel options and retry policy."""
+"""Channels to services: options, retry policy, and the identity that every call carries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resonance.identity import caller_key, current_owner
 from resonance.rpc.auth import KEY_HEADER, MUST_CHECK_HEADER, OWNER_HEADER, SERVICE_HEADER
 from resonance.rpc.server import MESSAGE_BYTES_MAX
 
-# Only calls that change nothing, or that carry an id of the caller's making, are tried again by themselves.
+# gRPC retries only calls that change nothing.
 _SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -42,25 +42,25 @@ _SERVICE_CONFIG = json.dumps(
 def open_channel(
     address: str, *, service_key: str = "", api_key: str = "", must_check: bool = False
 ) -> grpc.aio.Channel:
-    """An asynchronous channel to `host:port` or `dns:///name:port`. Whoever opens it closes it.
+    """An asynchronous channel to `host:port` or `dns:///name:port`. The opener closes it.
 
-    Every call says for whom it is made: by the caller's own API key where there is one (or by `api_key`), and else, between
-    services, by `service_key` and the owner of the work in hand. `must_check` refuses services that ask for no keys.
+    Every call carries the caller's own API key (or `api_key`) where there is one, and else `service_key` and the current
+    owner. `must_check` makes calls fail at services that require no keys.
     """
 
     def identity() -> list[tuple[str, str]]:
-        told = [(MUST_CHECK_HEADER, "1")] if must_check else []
+        checked = [(MUST_CHECK_HEADER, "1")] if must_check else []
         if key := caller_key() or api_key:
-            return [*told, (KEY_HEADER, f"Bearer {key}")]
+            return [*checked, (KEY_HEADER, f"Bearer {key}")]
         if service_key:
-            return [*told, (SERVICE_HEADER, service_key), (OWNER_HEADER, current_owner())]
-        return told
+            return [*checked, (SERVICE_HEADER, service_key), (OWNER_HEADER, current_owner())]
+        return checked
 
-    return cast(grpc.aio.Channel, _Identified(_channel(address), identity))
+    return cast(grpc.aio.Channel, _IdentifiedChannel(_channel(address), identity))
 
 
-class _Identified:
-    """A channel whose calls carry metadata. A wrapper and no interceptor: those replace the calls by slower ones of their own."""
+class _IdentifiedChannel:
+    """A channel whose calls carry identity metadata. No interceptor: grpc.aio would replace the calls by slower ones."""
 
     def __init__(self, inner: grpc.aio.Channel, identity: Callable[[], list[tuple[str, str]]]) -> None:
         self._inner = inner
@@ -69,7 +69,7 @@ class _Identified:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def __aenter__(self) -> _Identified:
+    async def __aenter__(self) -> _IdentifiedChannel:
         return self
 
     async def __aexit__(self, *_: object) -> None:

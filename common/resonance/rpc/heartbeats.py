@@ -1,4 +1,4 @@
-"""A stream that is never quiet for long: what it yields, and None whenever nothing came for a while."""
+"""Heartbeats of a stream: its values, and None whenever none came for a while."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def with_heartbeats(values: AsyncGenerator[T, None], heartbeat_s: float) -> AsyncGenerator[T | None, None]:
-    """The values as they come, and None after every `heartbeat_s` seconds without one. Whoever opened `values` closes it."""
+    """The values as they come, and None after every `heartbeat_s` seconds without one. The opener of `values` closes it."""
     waiting: asyncio.Future[T] | None = None
     try:
         while True:

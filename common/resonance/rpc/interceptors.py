@@ -1,4 +1,4 @@
-"""Server interceptor: validates requests, maps domain errors, logs and counts every call."""
+"""Server interceptor: authenticates, validates requests, maps domain errors, logs and counts every call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from resonance.rpc.auth import Authenticator
 from resonance.rpc.validation import validate
 from resonance.telemetry.metrics import RPC_SECONDS
 
-# Here a link's token is all that is asked for.
+# The token of a share link is the only credential here.
 _PUBLIC = frozenset({"/resonance.v1.ShareService/ReadShareLink"})
 _log = structlog.get_logger("rpc")
 
@@ -30,8 +30,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     A streaming handler is rebuilt and iterated inside our own `try`, because gRPC calls it once and iterates it later.
     """
 
-    def __init__(self, door: Authenticator | None = None) -> None:
-        self._door = door
+    def __init__(self, authenticator: Authenticator | None = None) -> None:
+        self._authenticator = authenticator
 
     async def intercept_service(
         self,
@@ -42,16 +42,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(details)
         if handler is None or not details.method.startswith("/resonance."):
             return handler
-        kind, inner = _kind_of(handler)
+        kind, inner = _find_kind(handler)
         wrap = _wrap_stream if handler.response_streaming else _wrap_unary
         return getattr(grpc, f"{kind}_rpc_method_handler")(
-            wrap(inner, details.method, handler.request_streaming, self._door),
+            wrap(inner, details.method, handler.request_streaming, self._authenticator),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
 
 
-def _kind_of(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[str, Callable[..., Any]]:
+def _find_kind(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[str, Callable[..., Any]]:
     for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
         inner = getattr(handler, kind)
         if inner is not None:
@@ -60,12 +60,12 @@ def _kind_of(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[str, Callable[..
 
 
 def _wrap_unary(
-    inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, door: Authenticator | None
+    inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, authenticator: Authenticator | None
 ) -> Callable[..., Awaitable[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         started_s = time.perf_counter()
         try:
-            await _enter(door, method, context)
+            await _enter(authenticator, method, context)
             _check(request, is_streamed)
             response = await inner(request, context)
         except (Exception, asyncio.CancelledError) as failure:
@@ -78,12 +78,12 @@ def _wrap_unary(
 
 
 def _wrap_stream(
-    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, door: Authenticator | None
+    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, authenticator: Authenticator | None
 ) -> Callable[..., AsyncIterator[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         started_s = time.perf_counter()
         try:
-            await _enter(door, method, context)
+            await _enter(authenticator, method, context)
             _check(request, is_streamed)
             async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
                 async for response in responses:
@@ -96,15 +96,15 @@ def _wrap_stream(
     return handle
 
 
-async def _enter(door: Authenticator | None, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-    """Every call is a task of its own, so that the owner need not be unset."""
-    if door is not None and method not in _PUBLIC:
-        caller = await door.authenticate(context.invocation_metadata() or ())
+async def _enter(authenticator: Authenticator | None, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    """Sets the owner of the call. Every call is a task of its own, so that the owner need not be unset."""
+    if authenticator is not None and method not in _PUBLIC:
+        caller = await authenticator.authenticate(context.invocation_metadata() or ())
         set_owner(caller.owner, is_vouched_for=caller.is_service)
 
 
 def _check(request: Any, is_streamed: bool) -> None:
-    """Streamed requests are checked message by message where they are used, by `rpc.validate`."""
+    """Validates the request. Handlers of streamed requests validate message by message with `rpc.validate`."""
     if not is_streamed and isinstance(request, Message):
         validate(request)
 
@@ -118,7 +118,7 @@ async def _fail(
     if isinstance(failure, grpc.aio.AbortError):
         return
     if isinstance(failure, grpc.aio.AioRpcError):
-        failure = status.to_domain_error(failure)  # a failure of the service behind us is told as it was told to us
+        failure = status.to_domain_error(failure)  # a failure of another service keeps its reason
     if not isinstance(failure, ResonanceError):
         _log.error("unexpected error", method=method, exc_info=failure)
         failure = ResonanceError("something broke inside; the log of the service says what", reason="INTERNAL")

@@ -1,4 +1,4 @@
-"""A gRPC server with our interceptor, health, reflection, and an orderly end."""
+"""gRPC server with our interceptor, health, reflection, and a graceful stop."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from resonance.rpc.auth import Authenticator
 from resonance.rpc.interceptors import CallInterceptor
 
 MESSAGE_BYTES_MAX = 20 * 1024 * 1024
-STREAM_S_MAX = 6 * 3600.0  # the longest that a stream may last: a performance
+STREAM_S_MAX = 6 * 3600.0  # the longest stream is a performance
 _OPTIONS = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
-    ("grpc.so_reuseport", 0),  # a second server on the same port is an error, not a coin toss
+    ("grpc.so_reuseport", 0),  # a second server on the same port is an error
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5000),
-    # One channel sticks to one pod behind an ordinary Service; a bounded age lets clients find new replicas. It is for new
-    # calls: whatever plays on the old connection plays to its end.
+    # A channel keeps one pod behind an ordinary Service; a bounded age lets clients find new replicas. It concerns new
+    # calls: streams on the old connection go on to their end.
     ("grpc.max_connection_age_ms", 30 * 60 * 1000),
     ("grpc.max_connection_age_grace_ms", round(STREAM_S_MAX * 1000)),
 ]
@@ -37,10 +37,10 @@ class RpcServer:
     >>> await server.start()  # server.address now has the real port
     """
 
-    def __init__(self, address: str, door: Authenticator | None = None) -> None:
-        """Without a door every call is the installation's own."""
+    def __init__(self, address: str, authenticator: Authenticator | None = None) -> None:
+        """Without an authenticator every call is the installation's own."""
         self.address = address
-        self._server = grpc.aio.server(interceptors=[CallInterceptor(door)], options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=[CallInterceptor(authenticator)], options=_OPTIONS)
         self._health = HealthServicer()
         self._names: list[str] = []
         self._is_bound = False

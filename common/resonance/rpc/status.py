@@ -1,4 +1,4 @@
-"""The one table between domain errors, gRPC statuses and HTTP statuses, and its rich details."""
+"""Status table: domain errors, gRPC codes and HTTP statuses, with google.rpc details."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Row:
     http: int
 
 
-# The order matters only where gRPC has one code for two errors: the first row is the one a client gets back.
+# Where two errors share a gRPC code, a client gets the error of the first row.
 _TABLE = (
     _Row(errors.InvalidInput, grpc.StatusCode.INVALID_ARGUMENT, 422),
     _Row(errors.NotFound, grpc.StatusCode.NOT_FOUND, 404),
@@ -43,17 +43,17 @@ _TABLE = (
 
 def to_rpc_code(error: ResonanceError) -> grpc.StatusCode:
     """The gRPC code of a domain error."""
-    return _row_of(error).rpc
+    return _find_row(error).rpc
 
 
 def to_http_status(error: ResonanceError) -> int:
     """The HTTP status of a domain error."""
-    return _row_of(error).http
+    return _find_row(error).http
 
 
 def to_status(error: ResonanceError) -> status_pb2.Status:
     """The error as google.rpc.Status with ErrorInfo, and BadRequest and RetryInfo where they apply."""
-    status = status_pb2.Status(code=_number_of(to_rpc_code(error)), message=error.message)
+    status = status_pb2.Status(code=_to_number(to_rpc_code(error)), message=error.message)
     _pack(status, error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))
     if error.violations:
         bad = error_details_pb2.BadRequest()
@@ -73,7 +73,7 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ResonanceErr
 
 
 def to_domain_error(failure: grpc.aio.AioRpcError) -> ResonanceError:
-    """The domain error that a failed call carries; what carries none becomes the row of its code."""
+    """The domain error that a failed call carries; a failure without details becomes the error of its code."""
     row = next((row for row in _TABLE if row.rpc == failure.code()), _TABLE[-1])
     message = failure.details() or f"the call failed with {failure.code().name}"
     reason: str | None = None
@@ -96,11 +96,11 @@ def to_domain_error(failure: grpc.aio.AioRpcError) -> ResonanceError:
     return row.error(message, reason=reason, violations=violations, retry_after_s=retry_after_s)
 
 
-def _row_of(error: ResonanceError) -> _Row:
+def _find_row(error: ResonanceError) -> _Row:
     return next(row for row in _TABLE if isinstance(error, row.error))
 
 
-def _number_of(code: grpc.StatusCode) -> int:
+def _to_number(code: grpc.StatusCode) -> int:
     return int(code_pb2.Code.Value(code.name))
 
 

@@ -1,4 +1,4 @@
-"""Checks a message against the rules that its .proto declares; names every fault with its field path."""
+"""Validation of messages by the rules that their .proto declares; every violation names its field path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from resonance.errors import FieldViolation, InvalidInput
 from resonance.v1 import rules_pb2
 
-# A FieldDescriptor. protobuf's Python and C descriptors are two types to its stubs, and one to everybody else.
+# A FieldDescriptor. protobuf's stubs type its Python and C descriptors differently; all code uses them alike.
 Field = Any
 
 _NUMBERS = {
@@ -34,10 +34,10 @@ def validate(message: Message) -> None:
     Raises:
         InvalidInput: naming every field at fault.
     """
-    violations = tuple(_faults_of(message, ""))
+    violations = tuple(_message_faults(message, ""))
     if violations:
-        told = "; ".join(f"{fault.field}: {fault.message}" for fault in violations[:5])
-        raise InvalidInput(told, violations=violations)
+        text = "; ".join(f"{fault.field}: {fault.message}" for fault in violations[:5])
+        raise InvalidInput(text, violations=violations)
 
 
 @cache
@@ -47,16 +47,16 @@ def read_rules(field: Field) -> rules_pb2.Rules:
 
 
 def is_repeated(field: Field) -> bool:
-    """Whether the field is repeated or a map."""
+    """True for a repeated field and for a map."""
     return bool(field.is_repeated)
 
 
 def is_map(field: Field) -> bool:
-    """Whether the field is a map."""
+    """True for a map."""
     return bool(is_repeated(field) and field.message_type is not None and field.message_type.GetOptions().map_entry)
 
 
-def _faults_of(message: Message, path: str) -> Iterator[FieldViolation]:
+def _message_faults(message: Message, path: str) -> Iterator[FieldViolation]:
     for field in message.DESCRIPTOR.fields:
         name, rules, value = path + field.name, read_rules(field), getattr(message, field.name)
         if is_map(field):
@@ -81,7 +81,7 @@ def _map_faults(field: Field, name: str, value: Any, rules: rules_pb2.Rules) -> 
 
 def _value_faults(field: Field, name: str, value: Any, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:
     if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
-        yield from _faults_of(value, name + ".")
+        yield from _message_faults(value, name + ".")
     elif field.cpp_type in _NUMBERS:
         yield from _number_faults(field, name, value, rules)
     elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
@@ -105,8 +105,8 @@ def _number_faults(field: Field, name: str, value: float, rules: rules_pb2.Rules
 
 
 def _text_faults(name: str, value: str | bytes, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:
-    text_of_blank = value.strip() if isinstance(value, str) else value
-    if not text_of_blank:
+    stripped = value.strip() if isinstance(value, str) else value
+    if not stripped:
         if rules.required:
             yield _fault(name, "REQUIRED", "must not be empty")
     elif rules.HasField("min_length") and len(value) < rules.min_length:

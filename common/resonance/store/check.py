@@ -1,4 +1,4 @@
-"""Reads everything that is stored and says what is damaged."""
+"""Check of a whole store: every object is read, and damaged ones are named."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from resonance.errors import DataLoss, NotFound
+from resonance.store.keys import QUARANTINE
 from resonance.store.protocol import ObjectStore
-from resonance.store.quarantine import PREFIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """One object that was read. `damage` is empty where its bytes are the bytes that were stored."""
+    """One object that was read. `damage` is empty where its digest is right."""
 
     key: str
     damage: str = ""
 
 
 async def check_store(store: ObjectStore, prefix: str = "") -> AsyncGenerator[Checked, None]:
-    """Reads every object below the prefix, in order of key. What is deleted meanwhile is passed over.
+    """Reads every object below the prefix, in order of key. Objects that are deleted meanwhile are skipped.
 
     Raises:
-        Unavailable: the store cannot be reached; that says nothing about its objects.
+        Unavailable: the store cannot be reached; its objects may be whole.
     """
     async for key in store.keys(prefix):
-        if key.startswith(PREFIX):
+        if key.startswith(QUARANTINE):
             continue  # known to be damaged
         try:
             await store.get(key)

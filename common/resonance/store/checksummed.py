@@ -1,7 +1,7 @@
-"""Bytes with their own SHA-256 behind them, so that a store can tell what it wrote from what time made of it.
+"""Sealed bytes: data with its SHA-256 as a footer, by which a store detects damage.
 
-The digest is a footer of the object and not metadata beside it: it is written in the same atomic step, every kind of
-store keeps it alike, and S3 wants metadata headers signed, which a presigned conditional PUT cannot do.
+The digest is a footer of the object and not metadata beside it: it is written in the same atomic step, every store
+keeps it, and S3 requires signed metadata headers, which a presigned conditional PUT cannot have.
 """
 
 from __future__ import annotations

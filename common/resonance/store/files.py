@@ -1,4 +1,4 @@
-"""Objects as files on a disk: atomic, checked, and exact when several processes write at once."""
+"""File store: objects as files, atomic, checksummed, and safe for concurrent processes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from resonance.ids import sha256_hex
 from resonance.store.checksummed import seal, unseal
 from resonance.store.protocol import StoredObject, check_key
 
-# A key may be another key's folder (`jobs/a` and `jobs/a/b`). The comma cannot occur in a key, so that the file of the
-# one never takes the name of the other's folder; the number is the version of the footer behind the data.
+# A key may be another key's folder (`jobs/a` and `jobs/a/b`). No key has a comma, so that the file of one
+# key never has the name of another key's folder. The number is the version of the footer behind the data.
 _SUFFIX = ",1"
 _LOCK_COUNT = 64
 _TEMPORARY_AGE_S_MAX = 3600.0
 _MOVES_MAX = 20
 _LOCK_WAIT_S_MAX = 5.0
-_LOCK_LOOK_S = 0.002
+_LOCK_POLL_S = 0.002
 
 
 class FileStore:
@@ -57,7 +57,7 @@ class FileStore:
         return await asyncio.to_thread(self._get, key)
 
     async def exists(self, key: str) -> bool:
-        path = self._path_of(key)
+        path = self._to_path(key)
         with _failures_named(key):
             return await asyncio.to_thread(path.is_file)
 
@@ -78,29 +78,29 @@ class FileStore:
         return None
 
     def _put(self, key: str, data: bytes) -> str:
-        path = self._path_of(key)
+        path = self._to_path(key)
         with _failures_named(key), self._written(path, data) as written, self._locked(key):
             _move(written, path)
         return sha256_hex(data)
 
     def _create(self, key: str, data: bytes) -> str:
-        path = self._path_of(key)
-        _refuse_existing(path, key)  # most often enough, and nothing is written for it
+        path = self._to_path(key)
+        _refuse_existing(path, key)  # the common case, refused before anything is written
         with _failures_named(key), self._written(path, data) as written, self._locked(key):
             _refuse_existing(path, key)
             _move(written, path)
         return sha256_hex(data)
 
     def _replace(self, key: str, data: bytes, version: str) -> str:
-        path = self._path_of(key)
+        path = self._to_path(key)
         with _failures_named(key), self._written(path, data) as written, self._locked(key):
             if self._get(key).version != version:
-                raise Conflict(f"{key} was changed by somebody else", reason="VERSION_CHANGED")
+                raise Conflict(f"{key} was changed by another writer", reason="VERSION_CHANGED")
             _move(written, path)
         return sha256_hex(data)
 
     def _get(self, key: str) -> StoredObject:
-        path = self._path_of(key)
+        path = self._to_path(key)
         try:
             with _failures_named(key):
                 sealed = path.read_bytes()
@@ -122,20 +122,20 @@ class FileStore:
         return sorted(key for key in found if key.startswith(prefix))
 
     def _delete(self, key: str) -> None:
-        path = self._path_of(key)
+        path = self._to_path(key)
         with _failures_named(key), self._locked(key):
             path.unlink(missing_ok=True)
             self._prune(path.parent)
 
     def _set_aside(self, key: str, to: str) -> None:
-        path, target = self._path_of(key), self._path_of(to)
+        path, target = self._to_path(key), self._to_path(to)
         with _failures_named(key), self._locked(key), suppress(FileNotFoundError):
             if path.exists():
                 _move(path, target)
                 self._prune(path.parent)
 
     def _prune(self, folder: Path) -> None:
-        """Removes folders that the key leaves empty: every upload has folders of its own, and nobody else would."""
+        """Removes folders that became empty: every upload has folders of its own."""
         while folder != self._objects:
             try:
                 folder.rmdir()
@@ -145,9 +145,10 @@ class FileStore:
 
     @contextmanager
     def _written(self, path: Path, data: bytes) -> Iterator[Path]:
-        """A temporary file on the disk, for the caller to rename to `path`: after a power cut the old bytes or the new ones.
+        """A synced temporary file, for the caller to rename to `path`: a power cut leaves the old bytes or the new ones.
 
-        It is written before the lock is taken and the folder synced after it is let go: a writer holds its lock for a look and a rename.
+        It is written before the lock is taken, and the folder is synced after it is released, so that a writer holds
+        its lock only for a check and a rename.
         """
         temporary = self._temporary / secrets.token_hex(16)
         try:
@@ -158,22 +159,22 @@ class FileStore:
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):  # deleted again already
+        with suppress(FileNotFoundError):  # the key was deleted meanwhile
             _fsync_folder(path.parent)
 
-    def _path_of(self, key: str) -> Path:
+    def _to_path(self, key: str) -> Path:
         check_key(key)
         return self._objects / (key + _SUFFIX)
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        """One of a fixed number of lock files, chosen by the key: locks never pile up and are never removed.
+        """One of a fixed number of lock files, chosen by the key; they are never removed.
 
-        A dead process holds no lock; a stopped one (SIGSTOP) may, and must not take its neighbours' threads with it.
+        A dead process holds no lock. A stopped one (SIGSTOP) may, so the wait of other processes is bounded.
         """
         number = hashlib.sha256(key.encode()).digest()[0] % _LOCK_COUNT
         until_s = time.monotonic() + _LOCK_WAIT_S_MAX
-        with (self._locks / f"{number:02d}").open("ab") as file:  # closing the file lets go
+        with (self._locks / f"{number:02d}").open("ab") as file:  # closing the file releases the lock
             while True:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -184,11 +185,11 @@ class FileStore:
                             f"another process has held the lock of {key} for {_LOCK_WAIT_S_MAX:.0f} s; is it stopped?"
                         )
                         raise Unavailable(held, reason="STORE_LOCKED", retry_after_s=1.0) from None
-                    time.sleep(_LOCK_LOOK_S)
+                    time.sleep(_LOCK_POLL_S)
             yield
 
     def _sweep(self) -> None:
-        """Removes what a killed process left half written."""
+        """Removes the temporary files of killed processes."""
         for path in self._temporary.iterdir():
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _TEMPORARY_AGE_S_MAX:
@@ -210,7 +211,7 @@ def _fsync_folder(folder: Path) -> None:
 
 @contextmanager
 def _failures_named(what: str) -> Iterator[None]:
-    """Turns the disk's errors into ours. A missing file passes: only the reader knows what it means."""
+    """Maps errors of the disk to domain errors. A missing file passes: the caller knows its meaning."""
     try:
         yield
     except (FileNotFoundError, ResonanceError):
@@ -222,12 +223,12 @@ def _failures_named(what: str) -> Iterator[None]:
 
 
 def _move(temporary: Path, path: Path) -> None:
-    """Renames into the folder, which another key's deletion may take away in between: then once more."""
+    """Renames into the folder, again where the deletion of another key removes the folder in between."""
     for _ in range(_MOVES_MAX):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(temporary, path)
             return
-        except (FileNotFoundError, FileExistsError):  # `mkdir` tells a folder that is gone again as one that exists
+        except (FileNotFoundError, FileExistsError):  # `mkdir` reports a folder that was removed again as existing
             continue
-    raise FileNotFoundError(f"{path.parent} was taken away again and again")
+    raise FileNotFoundError(f"{path.parent} was removed again and again")

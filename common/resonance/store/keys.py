@@ -1,18 +1,111 @@
-"""Where things lie in the object store. Keys are built from digests and ids, never from user text."""
+"""Keys of the object store, and the one table of their prefixes. Keys are built from digests and ids, never from user text."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 CHECKPOINTS = "checkpoints/"
+TASTES = "tastes/"
+VECTORS = "vectors/"
+REFERENCE = "reference/"
+TAKE_INDEX = "take-index/"
+JOBS_OPEN = "job-open/"
+JOB_LIST = "job-list/"
+SHARES = "shares/"
+UPLOADS = "uploads/"
+API_KEYS = "api-keys/"
+QUARANTINE = "quarantine/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefix:
+    """Ownership of the keys that begin with `name`: one part writes, others may read.
+
+    `is_owned` keys lie below `users/{owner}/` for the owner who made them; of `is_shared` ones every owner also reads the
+    installation's. All others are content-addressed or global. `is_recomputed` ones follow from something else: damaged
+    ones are set aside, and computed again when they are asked for.
+    """
+
+    name: str
+    writer: str
+    readers: tuple[str, ...] = ()
+    kept: str
+    is_owned: bool = False
+    is_shared: bool = False
+    is_recomputed: bool = False
+
+
+PREFIXES = (
+    Prefix(name=TASTES, writer="extract", readers=("generate",), kept="until the taste is deleted", is_owned=True),
+    Prefix(name=VECTORS, writer="extract", readers=("generate",), kept="for good", is_recomputed=True),
+    Prefix(name="tracks/", writer="extract", kept="for good", is_recomputed=True),
+    Prefix(name="clips/", writer="extract", kept="until the track is whole", is_recomputed=True),
+    Prefix(name="claims/", writer="extract", kept="until the call ends"),
+    Prefix(name=REFERENCE, writer="extract", kept="for good", is_recomputed=True),
+    Prefix(name="given-references/", writer="extract", kept="until replaced", is_owned=True, is_shared=True),
+    Prefix(name="pieces/", writer="extract", kept="for good"),
+    Prefix(name="calibration_job-open/", writer="extract", kept="until the calibration job is final"),
+    Prefix(name="calibration_jobs/", writer="extract", kept="for good", is_owned=True),
+    Prefix(
+        name="concepts/",
+        writer="extract",
+        readers=("generate",),
+        kept="for good",
+        is_owned=True,
+        is_shared=True,
+        is_recomputed=True,
+    ),
+    Prefix(
+        name="calibrations/",
+        writer="extract",
+        readers=("generate",),
+        kept="for good",
+        is_owned=True,
+        is_recomputed=True,
+    ),
+    Prefix(name="examples/", writer="extract", kept="for good"),
+    Prefix(name="requests/", writer="generate", kept="until the take is deleted", is_owned=True),
+    Prefix(
+        name="takes/",
+        writer="generate",
+        readers=("extract", "ingest"),
+        kept="until the take is deleted",
+        is_owned=True,
+    ),
+    Prefix(name=TAKE_INDEX, writer="generate", kept="until the take is deleted", is_owned=True),
+    Prefix(name=CHECKPOINTS, writer="generate", kept="RESONANCE_CHECKPOINT_RETENTION_S", is_owned=True),
+    Prefix(
+        name="jobs/",
+        writer="ingest",
+        readers=("extract",),
+        kept="with its taste until it is deleted, without one RESONANCE_JOB_RETENTION_S",
+        is_owned=True,
+    ),
+    Prefix(name=JOB_LIST, writer="ingest", kept="as long as the job", is_owned=True),
+    Prefix(name=JOBS_OPEN, writer="ingest", kept="until the job is final"),
+    Prefix(name=UPLOADS, writer="ingest", kept="a day, or until its job needs it no more", is_owned=True),
+    Prefix(name=SHARES, writer="ingest", kept="until the link expires"),
+    Prefix(name="sounds/", writer="ingest", kept="for good", is_recomputed=True),
+    Prefix(name="lists/", writer="ingest", kept="for good; not used after RESONANCE_LIST_CACHE_S", is_recomputed=True),
+    Prefix(name=API_KEYS, writer="cli", readers=("gateway", "ingest", "extract", "generate"), kept="until revoked"),
+    Prefix(name="probe/", writer="store", kept="while a service starts"),
+    Prefix(name=QUARANTINE, writer="store", kept="until an operator removes it"),
+)
 
 
 def taste_key(taste_id: str) -> str:
     """The description of a taste (TasteSummary as JSON)."""
-    return f"tastes/{taste_id}.json"
+    return f"{TASTES}{taste_id}.json"
+
+
+def parse_taste_key(key: str) -> str:
+    """The id of the taste that a key names."""
+    return key.removeprefix(TASTES).removesuffix(".json")
 
 
 def vector_key(cache_key: str) -> str:
     """A direction (safetensors) under the digest of everything that it depends on."""
-    return f"vectors/{cache_key}.safetensors"
+    return f"{VECTORS}{cache_key}.safetensors"
 
 
 def track_key(cache_key: str) -> str:
@@ -21,38 +114,38 @@ def track_key(cache_key: str) -> str:
 
 
 def clip_key(cache_key: str, clip_index: int) -> str:
-    """One clip of a track that is not heard to its end yet, under the track's digest."""
+    """One clip of a track that is not whole yet, under the track's digest."""
     return f"clips/{cache_key}/{clip_index:05d}.safetensors"
 
 
 def claims_prefix(model_digest: str) -> str:
-    """Where the claims of calls that hear tracks with one model lie."""
+    """The locks of calls that read tracks with one model."""
     return f"claims/{model_digest[:16]}/"
 
 
 def claim_key(model_digest: str, name: str) -> str:
-    """Which tracks one call is hearing (JSON); gone when it ends."""
+    """The tracks that one call reads (JSON); removed when it ends."""
     return f"{claims_prefix(model_digest)}{name}.json"
 
 
 def reference_key(cache_key: str) -> str:
     """A model's reference statistics."""
-    return f"reference/{cache_key}.safetensors"
+    return f"{REFERENCE}{cache_key}.safetensors"
 
 
 def given_reference_key(model_digest: str) -> str:
-    """Which statistics of given music are a model's reference (ReferenceSummary as JSON)."""
+    """The given music whose statistics are a model's reference (ReferenceSummary as JSON)."""
     return f"given-references/{model_digest[:16]}.json"
 
 
 def piece_key(cache_key: str) -> str:
-    """What a model's layers say of one piece of a reference calibration job (safetensors)."""
+    """A model's statistics of one piece of a reference calibration job (safetensors)."""
     return f"pieces/{cache_key}.safetensors"
 
 
 def open_calibration_job_key(owner: str, calibration_job_id: str) -> str:
-    """A marker that stands while a calibration job is not final: where any process finds what nobody works on. It is empty until somebody besides
-    the calibration job's starter asks for it."""
+    """A marker that stands while a calibration job is not final, where any replica finds abandoned ones. It is empty until
+    another caller than the starter asks for the job."""
     return (
         f"calibration_job-open/{calibration_job_id}.{owner}" if owner else f"calibration_job-open/{calibration_job_id}"
     )
@@ -69,7 +162,7 @@ def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:
 
 
 def examples_key(model_digest: str) -> str:
-    """Which examples a model has brought along once (JSON): what is not there any more was deleted."""
+    """The examples that were shipped with a model (JSON): a missing one was deleted by its owner."""
     return f"examples/{model_digest[:16]}.json"
 
 
@@ -79,7 +172,7 @@ def calibration_job_key(calibration_job_id: str) -> str:
 
 
 def request_key(request_id: str) -> str:
-    """Which request a request id was used for."""
+    """The request that used a request id."""
     return f"requests/r-{request_id}.json"
 
 
@@ -105,4 +198,64 @@ def checkpoint_key(request_id: str) -> str:
 
 def take_index_key(created_ms: int, request_id: str) -> str:
     """An empty object whose name sorts newest takes first."""
-    return f"take-index/{10**14 - created_ms:015d}-{request_id}"
+    return f"{TAKE_INDEX}{10**14 - created_ms:015d}-{request_id}"
+
+
+def job_key(job_id: str) -> str:
+    """A job of ingest (JSON)."""
+    return f"jobs/{job_id}"
+
+
+def job_list_key(created_ms: int, job_id: str) -> str:
+    """An empty object whose name sorts newest jobs first."""
+    return f"{JOB_LIST}{10**14 - created_ms:014d}-{job_id}"
+
+
+def open_job_key(created_ms: int, owner: str, job_id: str) -> str:
+    """A marker of a job that is not final; names sort oldest first."""
+    return f"{JOBS_OPEN}{created_ms:014d}-{owner}.{job_id}" if owner else f"{JOBS_OPEN}{created_ms:014d}-{job_id}"
+
+
+def upload_prefix(upload_id: str) -> str:
+    """The session and the parts of one upload."""
+    return f"{UPLOADS}{upload_id}/"
+
+
+def upload_session_key(upload_id: str) -> str:
+    """The state of one upload (JSON)."""
+    return f"{upload_prefix(upload_id)}session"
+
+
+def upload_part_key(upload_id: str, name: str) -> str:
+    """Some bytes of one upload."""
+    return f"{upload_prefix(upload_id)}{name}"
+
+
+def share_key(share_link_id: str) -> str:
+    """A link to stored sound (JSON)."""
+    return f"{SHARES}{share_link_id}"
+
+
+def sound_key(cache_key: str) -> str:
+    """Length and digest of a decoded file (JSON) under the digest of everything that they depend on."""
+    return f"sounds/{cache_key}"
+
+
+def list_key(cache_key: str) -> str:
+    """The tracks that a link listed (JSON) under the digest of the link."""
+    return f"lists/{cache_key}"
+
+
+def api_key_key(key_sha256: str) -> str:
+    """An API key's owner and name (JSON), by the key's digest or the beginning of it."""
+    return f"{API_KEYS}{key_sha256}"
+
+
+def probe_key(name: str) -> str:
+    """The object on which writers race when a store is opened."""
+    return f"probe/{name}"
+
+
+def quarantine_key(key: str) -> str:
+    """A damaged object that was set aside, by its own key."""
+    return f"{QUARANTINE}{key}"

@@ -1,4 +1,4 @@
-"""Objects in memory, for tests: the same laws as the other stores, and nothing left behind."""
+"""Memory store: objects in a dictionary, under the same laws as the other stores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MemoryStore:
 
     async def replace(self, key: str, data: bytes, *, version: str) -> str:
         if (await self.get(key)).version != version:
-            raise Conflict(f"{key} was changed by somebody else", reason="VERSION_CHANGED")
+            raise Conflict(f"{key} was changed by another writer", reason="VERSION_CHANGED")
         return await self.put(key, data)
 
     async def get(self, key: str) -> StoredObject:

@@ -1,4 +1,4 @@
-"""From a store's URL to the store, proven."""
+"""Opening of a store by its URL, with a probe of its promises."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from resonance.store.s3 import S3Store
 async def open_store(settings: Settings) -> ObjectStore:
     """Opens `file:FOLDER`, `memory:`, `s3://HOST[:PORT]/BUCKET` (TLS) or `s3+http://HOST[:PORT]/BUCKET`, and probes it.
 
-    Whoever opens it closes it.
+    The opener closes it.
 
     Raises:
         InvalidInput: the URL is none of these.
-        FailedPrecondition: there is no such bucket, or the store breaks the promises that jobs rest on.
+        FailedPrecondition: there is no such bucket, or its conditional writes do not exclude each other.
         Unavailable: the store cannot be reached.
     """
     store = await _opened(settings)

@@ -1,4 +1,4 @@
-"""Does the store keep its promises? A race of writers at start tells, before any job depends on it."""
+"""Probe of a store's conditional writes: a race of writers at start, before any job depends on them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import secrets
 
 from resonance.errors import Conflict, FailedPrecondition
+from resonance.store.keys import probe_key
 from resonance.store.protocol import ObjectStore
 
 _RACERS = 8
@@ -14,13 +15,13 @@ _RACERS = 8
 async def probe(store: ObjectStore, where: str) -> None:
     """Races several writers on one key, twice.
 
-    Some stores that speak S3 let more than one `If-None-Match: *` succeed. Job leases rest on the opposite.
+    Some S3 implementations let more than one `If-None-Match: *` succeed. Job leases require exactly one.
 
     Raises:
         FailedPrecondition: the store lets two writers win, or does not read back what was written.
         Unavailable: the store cannot be reached.
     """
-    key = f"probe/{secrets.token_hex(8)}"
+    key = probe_key(secrets.token_hex(8))
     try:
         await _race_to_create(store, key, where)
         await _race_to_replace(store, key, where)
@@ -38,13 +39,13 @@ async def _race_to_create(store: ObjectStore, key: str, where: str) -> None:
 async def _race_to_replace(store: ObjectStore, key: str, where: str) -> None:
     version = (await store.get(key)).version
     outcomes = await asyncio.gather(
-        *(store.replace(key, b"heir %d" % number, version=version) for number in range(_RACERS)),
+        *(store.replace(key, b"successor %d" % number, version=version) for number in range(_RACERS)),
         return_exceptions=True,
     )
     _check_one_winner(outcomes, where)
     winner = next(number for number, outcome in enumerate(outcomes) if isinstance(outcome, str))
-    if (await store.get(key)).data != b"heir %d" % winner:
-        raise _refusal(where, "reads back something else than what was written")
+    if (await store.get(key)).data != b"successor %d" % winner:
+        raise _refusal(where, "reads back other bytes than those that were written")
 
 
 def _check_one_winner(outcomes: list[str | BaseException], where: str) -> None:

@@ -46,7 +46,7 @@ class ObjectStore(Protocol):
         """Writes only where the object still has this version; returns the new version.
 
         Raises:
-            Conflict: somebody else wrote in between.
+            Conflict: another writer wrote in between.
             NotFound: the key does not exist.
         """
         ...
@@ -61,7 +61,7 @@ class ObjectStore(Protocol):
         ...
 
     async def exists(self, key: str) -> bool:
-        """Whether the key exists. Does not read the bytes."""
+        """True where the key exists. The bytes are not read."""
         ...
 
     def keys(self, prefix: str) -> AsyncIterator[str]:
@@ -73,18 +73,18 @@ class ObjectStore(Protocol):
         ...
 
     async def set_aside(self, key: str, to: str) -> None:
-        """Moves an object, as it lies there and unread, under another key; one that is gone is no error."""
+        """Moves an object unread to another key; a missing one is no error."""
         ...
 
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
-        """A link by which anybody may read the object for so long, as a download of that name; None where the store has none.
+        """A link by which any client may download the object for a while under that name; None where the store has none.
 
-        What is read by it is the sealed object: its last `sealed.FOOTER_BYTES` bytes are the mark and the SHA-256.
+        The link leads to the sealed object: its last `checksummed.FOOTER_BYTES` bytes are the mark and the SHA-256.
         """
         ...
 
     async def close(self) -> None:
-        """Lets go of connections."""
+        """Closes connections."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What is damaged is read once more, and then set aside where it can be computed again: nobody stumbles over it twice."""
+"""Quarantine: a damaged object is read once more, and then set aside where it can be computed again."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator
 import structlog
 
 from resonance.errors import DataLoss
+from resonance.store.keys import PREFIXES, QUARANTINE, quarantine_key
 from resonance.store.protocol import ObjectStore, StoredObject
 
-# What these hold follows from something else. Documents that nothing follows from stay where they are, and are refused.
-RECOMPUTED = ("sounds/", "lists/", "tracks/", "clips/", "reference/", "vectors/", "concepts/", "calibrations/")
-PREFIX = "quarantine/"
+# Documents that cannot be computed again stay where they are, and are refused.
+RECOMPUTED = tuple(prefix.name for prefix in PREFIXES if prefix.is_recomputed)
 _log = structlog.get_logger("store")
 
 
 class Quarantine:
-    """An ObjectStore before another. A read that comes out damaged may be the wire's fault, so it is made twice."""
+    """An ObjectStore before another. A damaged read may be the network's fault, so it is made twice."""
 
     def __init__(self, inner: ObjectStore) -> None:
         self.inner = inner
@@ -30,7 +30,7 @@ class Quarantine:
             return await self.inner.get(key)
         except DataLoss:
             if key.startswith(RECOMPUTED):
-                await self.inner.set_aside(key, PREFIX + key)
+                await self.inner.set_aside(key, quarantine_key(key))
                 _log.error("set aside; it is computed again when it is asked for", key=key)
             raise
 
@@ -48,7 +48,7 @@ class Quarantine:
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         async for key in self.inner.keys(prefix):
-            if prefix or not key.startswith(PREFIX):
+            if prefix or not key.startswith(QUARANTINE):
                 yield key
 
     async def delete(self, key: str) -> None:

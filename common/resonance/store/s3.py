@@ -1,4 +1,4 @@
-"""Objects in S3, or in anything that speaks its API, through the minio SDK."""
+"""S3 store: objects in a bucket of S3 or a compatible service, through the minio SDK."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 
 class S3Store:
-    """An ObjectStore in one bucket. The SDK blocks, so it runs in threads of its own, never the event loop's."""
+    """An ObjectStore in one bucket. The SDK blocks, so its calls run in their own thread pool."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class S3Store:
         read_s_max: float = _READ_S_MAX,
         public_endpoint: str = "",
     ) -> None:
-        """`public_endpoint` is the `host:port` for links that are handed out; without it there are none."""
+        """`public_endpoint` is the `host:port` in presigned links; without it there are no links."""
         self._bucket = bucket
         self._where = f"{endpoint}/{bucket}"
         self._http = urllib3.PoolManager(
@@ -53,7 +53,7 @@ class S3Store:
         self._client = Minio(
             endpoint, access_key=access_key, secret_key=secret_key, secure=secure, http_client=self._http
         )
-        # A signature covers the host, so links are signed for the host that listeners will name. This client never calls.
+        # A signature covers the host, so links are signed for the host of browsers. This client makes no calls.
         self._public = (
             Minio(public_endpoint, access_key=access_key, secret_key=secret_key, secure=secure, region="us-east-1")
             if public_endpoint
@@ -62,7 +62,7 @@ class S3Store:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
 
     async def check(self) -> None:
-        """Raises unless the bucket can be reached and exists. A bucket is the operator's to make, not ours."""
+        """Raises unless the bucket can be reached and exists. The operator makes the bucket."""
         if not await self._run(lambda: self._client.bucket_exists(self._bucket)):
             raise FailedPrecondition(f"there is no bucket at {self._where}: create it first", reason="NO_SUCH_BUCKET")
 
@@ -96,7 +96,7 @@ class S3Store:
         return True
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
-        # Sorted here: SeaweedFS lists folder by folder (`b/x` before `b-c`), where S3 goes by the bytes of the key.
+        # Sorted here: SeaweedFS lists folder by folder (`b/x` before `b-c`), S3 by the bytes of the key.
         for key in await self._run(lambda: sorted(self._list(prefix))):
             yield key
 
@@ -140,16 +140,16 @@ class S3Store:
         return sha256_hex(data)
 
     def _put_if(self, key: str, data: bytes, condition: dict[str, str]) -> str:
-        """The one place that writes under a condition; returns the new ETag.
+        """Writes under a condition; returns the new ETag.
 
-        `put_object(metadata={"If-None-Match": "*"})` would send the condition as user metadata and overwrite in
-        silence, so this is a presigned PUT, which is public API, with the header added. It is never tried again: after
-        a lost answer the second try would find the first one's object and call it somebody else's.
+        `put_object(metadata={"If-None-Match": "*"})` would send the condition as user metadata and overwrite
+        silently, so this is a presigned PUT, which is public API, with the header added. It is not retried: after a
+        lost response the second try would take the first one's object for another writer's.
         """
         url = self._client.presigned_put_object(self._bucket, key, expires=_PRESIGNED_FOR)
         answer = self._http.urlopen("PUT", url, body=seal(data), headers=condition, retries=False)
         if answer.status in (409, 412):
-            raise Conflict(f"{key} was written by somebody else", reason="VERSION_CHANGED")
+            raise Conflict(f"{key} was written by another writer", reason="VERSION_CHANGED")
         if answer.status == 404:
             raise NotFound(f"there is no object {key}", reason="NO_SUCH_OBJECT")
         if answer.status != 200:

@@ -1,4 +1,4 @@
-"""The metrics that every service shares; a service's own stand beside what they measure."""
+"""Prometheus metrics of every service; metrics of one service stand in the module that measures."""
 
 from __future__ import annotations
 

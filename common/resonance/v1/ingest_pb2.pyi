@@ -1,7 +1,6 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
-from resonance.v1 import audio_pb2 as _audio_pb2
 from resonance.v1 import jobs_pb2 as _jobs_pb2
 from resonance.v1 import rules_pb2 as _rules_pb2
 from resonance.v1 import steering_pb2 as _steering_pb2
@@ -153,14 +152,6 @@ class DeleteJobResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
-class StreamClipsRequest(_message.Message):
-    __slots__ = ("job_id", "track_index")
-    JOB_ID_FIELD_NUMBER: _ClassVar[int]
-    TRACK_INDEX_FIELD_NUMBER: _ClassVar[int]
-    job_id: str
-    track_index: int
-    def __init__(self, job_id: _Optional[str] = ..., track_index: _Optional[int] = ...) -> None: ...
-
 class ClipOpening(_message.Message):
     __slots__ = ("track_index", "clip_index", "start_s", "sample_count")
     TRACK_INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -172,18 +163,6 @@ class ClipOpening(_message.Message):
     start_s: float
     sample_count: int
     def __init__(self, track_index: _Optional[int] = ..., clip_index: _Optional[int] = ..., start_s: _Optional[float] = ..., sample_count: _Optional[int] = ...) -> None: ...
-
-class StreamClipsResponse(_message.Message):
-    __slots__ = ("format", "clip", "chunk", "end")
-    FORMAT_FIELD_NUMBER: _ClassVar[int]
-    CLIP_FIELD_NUMBER: _ClassVar[int]
-    CHUNK_FIELD_NUMBER: _ClassVar[int]
-    END_FIELD_NUMBER: _ClassVar[int]
-    format: _audio_pb2.AudioFormat
-    clip: ClipOpening
-    chunk: _audio_pb2.AudioChunk
-    end: _audio_pb2.StreamEnd
-    def __init__(self, format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., clip: _Optional[_Union[ClipOpening, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., end: _Optional[_Union[_audio_pb2.StreamEnd, _Mapping]] = ...) -> None: ...
 
 class ResumableUpload(_message.Message):
     __slots__ = ("upload_id", "filename", "byte_count", "offset", "expire_time", "sha256")

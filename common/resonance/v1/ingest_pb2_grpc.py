@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IngestServiceStub:
-    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and has `extract` listen to them.
+    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and sends the clips to `extract`.
     """
 
     def __init__(self, channel):
@@ -75,11 +75,6 @@ class IngestServiceStub:
                 request_serializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobResponse.FromString,
                 _registered_method=True)
-        self.StreamClips = channel.unary_stream(
-                '/resonance.v1.IngestService/StreamClips',
-                request_serializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsRequest.SerializeToString,
-                response_deserializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsResponse.FromString,
-                _registered_method=True)
         self.OpenUpload = channel.unary_unary(
                 '/resonance.v1.IngestService/OpenUpload',
                 request_serializer=resonance_dot_v1_dot_ingest__pb2.OpenUploadRequest.SerializeToString,
@@ -108,7 +103,7 @@ class IngestServiceStub:
 
 
 class IngestServiceServicer:
-    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and has `extract` listen to them.
+    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and sends the clips to `extract`.
     """
 
     def SubmitPlaylist(self, request, context):
@@ -154,8 +149,8 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetryJob(self, request, context):
-        """RetryJob goes on with the tracks of a final job that did not become part of a taste, as a new job: the old one, and its taste, stay
-        as they are. What was heard before is not heard again. Asking twice gives the same new job.
+        """RetryJob continues with the failed tracks of a final job as a new job; the old job and its taste do not change. Extracted
+        tracks are not extracted again. Two requests give the same new job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,22 +163,15 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def StreamClips(self, request, context):
-        """StreamClips sends the prepared clips of one track while its job prepares or extracts it.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def OpenUpload(self, request, context):
-        """OpenUpload begins a resumable upload of one file. It is kept for a day.
+        """OpenUpload begins a resumable upload of one file, which is kept for a day.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WriteUpload(self, request_iterator, context):
-        """WriteUpload sends bytes from the offset on. What arrived before a break is kept: GetUpload says how much that is.
+        """WriteUpload sends bytes from the offset on. Bytes before a break are kept; GetUpload returns their number.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -197,14 +185,14 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteUpload(self, request, context):
-        """DeleteUpload removes a resumable upload that no job has taken.
+        """DeleteUpload removes a resumable upload that no job uses.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubmitUploads(self, request, context):
-        """SubmitUploads makes a playlist of resumable uploads that are whole. The same request_id gives the same job.
+        """SubmitUploads makes a playlist of complete resumable uploads. The same request_id gives the same job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -253,11 +241,6 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     request_deserializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_ingest__pb2.DeleteJobResponse.SerializeToString,
             ),
-            'StreamClips': grpc.unary_stream_rpc_method_handler(
-                    servicer.StreamClips,
-                    request_deserializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsRequest.FromString,
-                    response_serializer=resonance_dot_v1_dot_ingest__pb2.StreamClipsResponse.SerializeToString,
-            ),
             'OpenUpload': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenUpload,
                     request_deserializer=resonance_dot_v1_dot_ingest__pb2.OpenUploadRequest.FromString,
@@ -292,7 +275,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService:
-    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and has `extract` listen to them.
+    """IngestService turns playlists into tastes: it fetches, decodes and cuts the tracks and sends the clips to `extract`.
     """
 
     @staticmethod
@@ -501,33 +484,6 @@ class IngestService:
             '/resonance.v1.IngestService/DeleteJob',
             resonance_dot_v1_dot_ingest__pb2.DeleteJobRequest.SerializeToString,
             resonance_dot_v1_dot_ingest__pb2.DeleteJobResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def StreamClips(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/resonance.v1.IngestService/StreamClips',
-            resonance_dot_v1_dot_ingest__pb2.StreamClipsRequest.SerializeToString,
-            resonance_dot_v1_dot_ingest__pb2.StreamClipsResponse.FromString,
             options,
             channel_credentials,
             insecure,

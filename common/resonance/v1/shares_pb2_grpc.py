@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ShareServiceStub:
-    """ShareService hands stored sound out without passing it through the model's services.
+    """ShareService serves stored sound without the services of the model.
     """
 
     def __init__(self, channel):
@@ -53,7 +53,7 @@ class ShareServiceStub:
 
 
 class ShareServiceServicer:
-    """ShareService hands stored sound out without passing it through the model's services.
+    """ShareService serves stored sound without the services of the model.
     """
 
     def CreateShareLink(self, request, context):
@@ -64,14 +64,14 @@ class ShareServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReadShareLink(self, request, context):
-        """ReadShareLink sends what a link stands for. It asks for no key: whoever has the token may read.
+        """ReadShareLink sends the sound of a link. It needs no API key: the token is the credential.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeShareLink(self, request, context):
-        """RevokeShareLink makes a link worthless at once. A direct link to the object store lives on until it expires.
+        """RevokeShareLink revokes a link at once. A direct link to the object store stays valid until it expires.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +104,7 @@ def add_ShareServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ShareService:
-    """ShareService hands stored sound out without passing it through the model's services.
+    """ShareService serves stored sound without the services of the model.
     """
 
     @staticmethod

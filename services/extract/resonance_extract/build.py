@@ -28,6 +28,7 @@ from resonance_extract.service import ExtractService
 from resonance_extract.tastes.describer import CarefulDescriber, Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
 from resonance_extract.tastes.store import TasteStore
+from resonance_extract.tastes.sweep import TasteSweeper
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 
@@ -78,10 +79,11 @@ async def open_extract(
         )
         preparation = asyncio.create_task(_keep_ready(store, concepts, model) if prepares_sliders else asyncio.sleep(0))
         patrol = asyncio.create_task(calibration_jobs.patrol())
+        sweep = asyncio.create_task(TasteSweeper(store).run())
         try:
             yield ExtractParts(service=service, concepts=concepts)
         finally:
-            for task in (preparation, patrol):
+            for task in (preparation, patrol, sweep):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task

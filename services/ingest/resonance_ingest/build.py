@@ -1,4 +1,4 @@
-"""Puts ingest together: for a process of its own, and for the all-in-one process."""
+"""Composition of ingest, for its own process and for the all-in-one process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import ingest_pb2, ingest_pb2_grpc, shares_pb2, shares_pb2_grpc
 from resonance_ingest.jobs.job_store import JobStore
-from resonance_ingest.pipeline.extract_client import ExtractBackend
+from resonance_ingest.pipeline.extract_client import ExtractClient
 from resonance_ingest.pipeline.runner import Runner
 from resonance_ingest.pipeline.workspace import Workspace
 from resonance_ingest.service import IngestService
@@ -20,7 +20,7 @@ from resonance_ingest.sweep import Sweeper
 
 
 class Ingest:
-    """The service, ready to be added to a server."""
+    """The two servicers, ready to be added to a server."""
 
     def __init__(self, service: IngestService, shares: ShareLinks) -> None:
         self._service = service
@@ -36,11 +36,11 @@ class Ingest:
 
 @asynccontextmanager
 async def open_ingest(settings: Settings, store: ObjectStore) -> AsyncIterator[Ingest]:
-    """Starts looking for work at once: jobs that an earlier process left are taken up before anybody calls."""
+    """Starts the runner and the sweeper. The runner takes up the jobs of an earlier process without waiting for a call."""
     channel = open_channel(settings.service_address("extract"), service_key=settings.service_key)
     workspace = await asyncio.to_thread(Workspace, settings.data_dir)
     jobs = JobStore(store)
-    runner = Runner(jobs, store, ExtractBackend(channel, stall_s_max=settings.extract_stall_s_max), workspace, settings)
+    runner = Runner(jobs, store, ExtractClient(channel, stall_s_max=settings.extract_stall_s_max), workspace, settings)
     shares = ShareLinks(store, jobs.now_ms)
     tasks = [
         asyncio.create_task(runner.run(), name="ingest runner"),

@@ -1,19 +1,17 @@
-"""IngestService: messages on this side, values on the other, and nothing else."""
+"""IngestService: the rpcs of playlists, jobs and uploads."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
 from resonance.completion import run_to_completion
-from resonance.errors import NotFound, Overloaded, ResonanceError, invalid_field
+from resonance.errors import Overloaded, ResonanceError, invalid_field
 from resonance.identity import current_owner
 from resonance.ids import canonical_digest, derive_job_id, new_request_id
 from resonance.rpc import ServerContext, validate
@@ -21,32 +19,30 @@ from resonance.rpc.heartbeats import with_heartbeats
 from resonance.settings import Settings
 from resonance.steering.taste_options import check_taste_options
 from resonance.store import ObjectStore
-from resonance.v1 import audio_pb2, ingest_pb2, ingest_pb2_grpc, steering_pb2
+from resonance.v1 import ingest_pb2, ingest_pb2_grpc, steering_pb2
 from resonance_ingest.jobs.job import Job, UploadedFile
 from resonance_ingest.jobs.job_store import JobStore, same_request
-from resonance_ingest.messages import to_job_message, upload_message
-from resonance_ingest.pipeline.clips import read_chunks
-from resonance_ingest.pipeline.preparation import PreparedTrack
+from resonance_ingest.messages import to_job_message, to_upload_message
 from resonance_ingest.pipeline.runner import Runner
+from resonance_ingest.sources.incoming_files import IncomingFiles
 from resonance_ingest.sources.playlists import find_resolver
 from resonance_ingest.sources.upload_sessions import UploadSession, UploadSessions
-from resonance_ingest.sources.uploads import UploadSpool
 from resonance_ingest.sources.url_policy import check_url
-from resonance_ingest.upload_stream import read_first, read_upload_data, read_upload_header, received, within
+from resonance_ingest.upload_stream import read_first, read_upload_data, read_upload_header, receive_files, within
 
-_BEAT_S = 1.5  # a watcher hears something at least every two seconds
+_HEARTBEAT_S = 1.5  # a watcher receives a message at least every two seconds
 
 
 class IngestService(ingest_pb2_grpc.IngestServiceServicer):
-    """The servicer. Errors are domain errors: the server's interceptor turns them into statuses."""
+    """The servicer. It raises domain errors, which the server's interceptor maps to statuses."""
 
     def __init__(self, jobs: JobStore, runner: Runner, store: ObjectStore, settings: Settings) -> None:
         self._jobs = jobs
         self._runner = runner
         self._store = store
         self._settings = settings
-        self._resumable = UploadSessions(store, settings)
-        self._claiming = asyncio.Lock()
+        self._uploads = UploadSessions(store, settings)
+        self._claim_lock = asyncio.Lock()
         self._uploads_open = 0
 
     async def SubmitPlaylist(  # noqa: N802
@@ -57,9 +53,9 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
             resolver.check(request.url)
         else:
             check_url(request.url, self._settings)
-        options = _options_of(request.options)
+        options = _to_options(request.options)
         job = self._new_job(
-            request.request_id,
+            request.request_id or new_request_id(),
             canonical_digest({"url": request.url, "options": options, "title": request.title}),
             title=request.title,
             options=options,
@@ -72,19 +68,21 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     ) -> ingest_pb2.UploadPlaylistResponse:
         header = await read_upload_header(requests, self._settings.upload_header_s_max)
         check_taste_options(header.options, "header.options")
-        async with self._place(header.request_id), UploadSpool(self._store, self._settings) as spool:
-            uploads = await received(requests, spool, self._settings.upload_stall_s_max, header)
+        request_id = header.request_id or new_request_id()
+        job_id = derive_job_id(request_id, current_owner())
+        async with self._place(job_id), IncomingFiles(self._store, self._settings, job_id) as files:
+            uploads = await receive_files(requests, files, self._settings.upload_stall_s_max, header)
             check_taste_options(header.options, "header.options", track_count=len(uploads))
-            options = _options_of(header.options)
+            options = _to_options(header.options)
             content = [[upload.filename, upload.sha256] for upload in uploads]
             job = self._new_job(
-                header.request_id,
+                request_id,
                 canonical_digest({"files": content, "options": options, "title": header.title}),
                 title=header.title,
                 options=options,
                 uploads=uploads,
             )
-            accepted = await self._accept(job, spool)
+            accepted = await run_to_completion(self._accept_files(job, files))
         return ingest_pb2.UploadPlaylistResponse(job=to_job_message(accepted))
 
     async def GetJob(  # noqa: N802
@@ -97,7 +95,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     ) -> AsyncIterator[ingest_pb2.WatchJobResponse]:
         after = request.after_revision if request.HasField("after_revision") else None
         async with aclosing(self._jobs.watch(request.job_id, after)) as states:
-            async for job in with_heartbeats(states, _BEAT_S):
+            async for job in with_heartbeats(states, _HEARTBEAT_S):
                 is_unchanged, job = job is None, job or await self._jobs.get(request.job_id)
                 yield ingest_pb2.WatchJobResponse(job=to_job_message(job), is_unchanged=is_unchanged)
 
@@ -125,22 +123,11 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         await self._runner.delete(request.job_id)
         return ingest_pb2.DeleteJobResponse()
 
-    async def StreamClips(  # noqa: N802
-        self, request: ingest_pb2.StreamClipsRequest, context: ServerContext
-    ) -> AsyncIterator[ingest_pb2.StreamClipsResponse]:
-        await self._jobs.get(request.job_id)
-        track = self._runner.prepared(request.job_id, request.track_index)
-        if track is None or track.path is None:
-            message = "the track's clips exist only while its job prepares or extracts it, on the replica that does"
-            raise NotFound(message, reason="CLIPS_NOT_HERE")
-        async for part in _clip_parts(track, track.path):
-            yield part
-
     async def OpenUpload(  # noqa: N802
         self, request: ingest_pb2.OpenUploadRequest, context: ServerContext
     ) -> ingest_pb2.OpenUploadResponse:
-        session = await self._resumable.open(request.filename, request.byte_count)
-        return ingest_pb2.OpenUploadResponse(upload=upload_message(session))
+        session = await self._uploads.open(request.filename, request.byte_count)
+        return ingest_pb2.OpenUploadResponse(upload=to_upload_message(session))
 
     async def WriteUpload(  # noqa: N802
         self, requests: AsyncIterator[ingest_pb2.WriteUploadRequest], context: ServerContext
@@ -151,55 +138,60 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         validate(first)
         with self._one_more_upload():
             data = read_upload_data(within(requests, self._settings.upload_stall_s_max))
-            session = await self._resumable.write(first.position.upload_id, first.position.offset, data)
-        return ingest_pb2.WriteUploadResponse(upload=upload_message(session))
+            session = await self._uploads.write(first.position.upload_id, first.position.offset, data)
+        return ingest_pb2.WriteUploadResponse(upload=to_upload_message(session))
 
     async def GetUpload(  # noqa: N802
         self, request: ingest_pb2.GetUploadRequest, context: ServerContext
     ) -> ingest_pb2.GetUploadResponse:
-        return ingest_pb2.GetUploadResponse(upload=upload_message(await self._resumable.get(request.upload_id)))
+        return ingest_pb2.GetUploadResponse(upload=to_upload_message(await self._uploads.get(request.upload_id)))
 
     async def DeleteUpload(  # noqa: N802
         self, request: ingest_pb2.DeleteUploadRequest, context: ServerContext
     ) -> ingest_pb2.DeleteUploadResponse:
-        await self._resumable.delete(request.upload_id)
+        await self._uploads.delete(request.upload_id)
         return ingest_pb2.DeleteUploadResponse()
 
     async def SubmitUploads(  # noqa: N802
         self, request: ingest_pb2.SubmitUploadsRequest, context: ServerContext
     ) -> ingest_pb2.SubmitUploadsResponse:
         check_taste_options(request.options, track_count=len(request.upload_ids))
-        options = _options_of(request.options)
+        options = _to_options(request.options)
         content = {"uploads": list(request.upload_ids), "options": options, "title": request.title}
-        job = self._new_job(request.request_id, canonical_digest(content), title=request.title, options=options)
+        request_id = request.request_id or new_request_id()
+        job = self._new_job(request_id, canonical_digest(content), title=request.title, options=options)
         there = await self._jobs.find(job.job_id)
         if there is not None:
             return ingest_pb2.SubmitUploadsResponse(job=to_job_message(same_request(there, job.request_digest)))
         await self._runner.check_room()
-        sessions = await self._resumable.ready(request.upload_ids, job.job_id)
+        sessions = await self._uploads.ready(request.upload_ids, job.job_id)
         accepted = await run_to_completion(self._accept_sessions(job, sessions))
         return ingest_pb2.SubmitUploadsResponse(job=to_job_message(accepted))
 
-    async def _accept(self, job: Job, spool: UploadSpool) -> Job:
-        """Hands the parts to the job. A caller who leaves just now may have a job or not: then the sweep decides."""
-        spool.keep()
+    async def _accept_files(self, job: Job, files: IncomingFiles) -> Job:
+        """Submits the job and keeps the files that it uses. During an outage of the store they stay for the sweep."""
+        files.keep()
         try:
             accepted = await self._runner.submit(job)
         except ResonanceError:
-            spool.drop()
+            with suppress(ResonanceError):
+                if not _uses(await self._jobs.find(job.job_id), job.uploads):
+                    files.drop()
             raise
-        if accepted.uploads != job.uploads:
-            spool.drop()
+        if not _uses(accepted, job.uploads):
+            files.drop()
         return accepted
 
     async def _accept_sessions(self, job: Job, sessions: Sequence[UploadSession]) -> Job:
-        """TrackLocks the uploads and submits the job. Where no job comes of it, the uploads are free again."""
-        async with self._claiming:  # of two tries of one request, the one that fails gives back nothing of the other's
+        """Claims the uploads and submits the job. Where the submission fails, the uploads are released."""
+        async with (
+            self._claim_lock
+        ):  # of two tries of one request, a failed one must not release the claims of the other
             try:
-                uploads = await self._resumable.claim(sessions, job.job_id)
+                uploads = await self._uploads.claim(sessions, job.job_id)
                 return await self._runner.submit(replace(job, uploads=uploads))
             except ResonanceError:
-                with suppress(ResonanceError):  # where the store is away: the sweep removes them
+                with suppress(ResonanceError):  # during an outage of the store they stay for the sweep
                     await self._release(job, sessions)
                 raise
 
@@ -207,12 +199,12 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         there = await self._jobs.find(job.job_id)
         used = {upload.upload_id for upload in there.uploads} if there else set()
         unused = [session for session in sessions if session.upload_id not in used]
-        await self._resumable.release(unused, job.job_id)
+        await self._uploads.release(unused, job.job_id)
 
     @asynccontextmanager
-    async def _place(self, request_id: str) -> AsyncIterator[None]:
-        """A place for an upload. It is refused before its bytes come, unless it repeats a request that has a job."""
-        if not request_id or await self._jobs.find(derive_job_id(request_id, current_owner())) is None:
+    async def _place(self, job_id: str) -> AsyncIterator[None]:
+        """A place for an upload. A full queue refuses it before its bytes come, unless the request has a job already."""
+        if await self._jobs.find(job_id) is None:
             await self._runner.check_room()
         with self._one_more_upload():
             yield
@@ -240,7 +232,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     ) -> Job:
         now_ms = self._jobs.now_ms()
         return Job(
-            job_id=derive_job_id(request_id or new_request_id(), current_owner()),
+            job_id=derive_job_id(request_id, current_owner()),
             request_digest=request_digest,
             owner=current_owner(),
             created_ms=now_ms,
@@ -252,33 +244,9 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         )
 
 
-def _options_of(options: steering_pb2.TasteOptions) -> dict[str, Any]:
+def _to_options(options: steering_pb2.TasteOptions) -> dict[str, Any]:
     return MessageToDict(options, preserving_proto_field_name=True)
 
 
-async def _clip_parts(track: PreparedTrack, path: Path) -> AsyncIterator[ingest_pb2.StreamClipsResponse]:
-    rate_hz, digest, sequence, sample_offset = track.sample_rate_hz, hashlib.sha256(), 0, 0
-    encoding = audio_pb2.SAMPLE_ENCODING_PCM_F32LE
-    layout = audio_pb2.AudioFormat(sample_rate_hz=rate_hz, channel_count=1, encoding=encoding)
-    yield ingest_pb2.StreamClipsResponse(format=layout)
-    for clip in track.clips:
-        opening = ingest_pb2.ClipOpening(
-            track_index=track.index,
-            clip_index=clip.index,
-            start_s=clip.start / rate_hz,
-            sample_count=clip.sample_count,
-        )
-        yield ingest_pb2.StreamClipsResponse(clip=opening)
-        try:
-            pieces = await asyncio.to_thread(read_chunks, path, clip)
-        except FileNotFoundError:
-            raise NotFound("the job has ended, and its clips with it", reason="CLIPS_NOT_HERE") from None
-        for data in pieces:
-            digest.update(data)
-            chunk = audio_pb2.AudioChunk(
-                sequence=sequence, sample_offset=sample_offset, sample_count=len(data) // 4, data=data
-            )
-            sequence, sample_offset = sequence + 1, sample_offset + chunk.sample_count
-            yield ingest_pb2.StreamClipsResponse(chunk=chunk)
-    end = audio_pb2.StreamEnd(sample_count_total=sample_offset, sha256=digest.digest())
-    yield ingest_pb2.StreamClipsResponse(end=end)
+def _uses(job: Job | None, uploads: Sequence[UploadedFile]) -> bool:
+    return job is not None and job.uploads == tuple(uploads)

@@ -1,32 +1,31 @@
-"""Removes what crashes and time leave in the object store, and nothing that a living job could still want."""
+"""Sweep of ingest: removes abandoned uploads, old failed jobs, dangling markers and expired links."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable
 
 import structlog
 
 from resonance.api_keys import ApiKeys
-from resonance.errors import DataLoss, NotFound, ResonanceError
+from resonance.errors import ResonanceError
 from resonance.identity import acting_as, current_owner
 from resonance.settings import Settings
 from resonance.store import ObjectStore
-from resonance.store.keys import taste_key
+from resonance.store.keys import UPLOADS
 from resonance_ingest.jobs.job import Job, JobState
 from resonance_ingest.jobs.job_store import JobStore
 from resonance_ingest.shares import ShareLinks
-from resonance_ingest.sources.uploads import remove_parts, upload_started_s
+from resonance_ingest.sources.upload_sessions import remove_upload, upload_started_s
 
 _EVERY_S = 3600.0
-# Wall clocks decide here, and replicas' clocks differ: a day is more than any clock is wrong, or any upload takes.
+# Wall clocks decide here, and those of replicas differ. A day is longer than any difference and any upload.
 _ABANDONED_S = 24 * 3600.0
 _log = structlog.get_logger("ingest")
 
 
 class Sweeper:
-    """Goes through uploads and jobs now and then. Running it twice, or on every replica, does no harm."""
+    """Sweeps uploads and jobs every hour. Running it twice, or on every replica, does no harm."""
 
     def __init__(
         self, store: ObjectStore, jobs: JobStore, settings: Settings, shares: ShareLinks | None = None
@@ -40,24 +39,24 @@ class Sweeper:
     async def run(self) -> None:
         """Sweeps until cancelled."""
         while True:
-            await _go_on(self.sweep())
+            await _run_step(self.sweep())
             await asyncio.sleep(_EVERY_S)
 
     async def sweep(self) -> None:
-        """One round, through what belongs to the installation and to each of its users.
+        """One round through the objects of the installation and of each owner.
 
-        A part of it that meets something unreadable is logged and tried again in the next round; the others go on.
+        A step that meets an unreadable object is logged and repeated in the next round; the others go on.
         """
         for owner in ("", *await self._keys.owners()):
             with acting_as(owner):
-                await _go_on(self._jobs_of_owner())  # first: what is in the queue keeps its uploads
-                await _go_on(self._abandoned_uploads())
-                await _go_on(self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S)))
-        await _go_on(self._shares.forget_expired())
+                await _run_step(self._sweep_jobs())  # first: queued jobs keep their uploads
+                await _run_step(self._remove_abandoned_uploads())
+                await _run_step(self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S)))
+        await _run_step(self._shares.forget_expired())
 
-    async def _abandoned_uploads(self) -> None:
-        """Uploads that broke off with their process, and those of jobs that ended while the store was away."""
-        found = {key.split("/")[1] async for key in self._store.keys("uploads/")}
+    async def _remove_abandoned_uploads(self) -> None:
+        """Removes uploads that no open job uses: cut ones, and those of jobs that ended during an outage of the store."""
+        found = {key.split("/")[1] async for key in self._store.keys(UPLOADS)}
         old = {each for each in found if upload_started_s(each) * 1000 < self._before(_ABANDONED_S)}
         if not old:
             return
@@ -68,46 +67,32 @@ class Sweeper:
             old -= {upload.upload_id for upload in job.uploads} if job else set()
         async for job in self._jobs.all():
             if job.state.is_final and old & {upload.upload_id for upload in job.uploads}:
-                await self._jobs.change(job.job_id, Job.without_files)  # before they go: it cannot be retried any more
+                await self._jobs.change(job.job_id, Job.without_files)  # first, so that no retry counts on them
         for upload_id in sorted(old):
             _log.info("removing an abandoned upload", upload=upload_id)
-            await remove_parts(self._store, upload_id)
+            await remove_upload(self._store, upload_id)
 
-    async def _jobs_of_owner(self) -> None:
+    async def _sweep_jobs(self) -> None:
         queued = set(await self._jobs.open_ids())
         async for job in self._jobs.all():
             if job.state in (JobState.FAILED, JobState.CANCELLED):
                 await self._forget_when_old(job)
-            elif job.state == JobState.COMPLETED:
-                await self._mend_taste(job)
-            elif job.job_id not in queued:
+            elif not job.state.is_final and job.job_id not in queued:
                 _log.warning("putting a job back into the queue", job=job.job_id)
                 await self._jobs.mark_open(job)
 
     async def _forget_when_old(self, job: Job) -> None:
-        """A job without a taste goes long after it ended. One with a taste stays until somebody deletes it."""
+        """Removes a job without a taste long after its end. A job with a taste stays until a caller deletes it."""
         if job.updated_ms < self._before(self._retention_s):
             _log.info("forgetting a job that ended without a taste", job=job.job_id)
             await self._jobs.delete(job)
-
-    async def _mend_taste(self, job: Job) -> None:
-        """Writes a taste's description again where it is damaged: the job that made it has its own copy."""
-        if job.taste is None:
-            return
-        try:
-            await self._store.get(taste_key(job.job_id))
-        except NotFound:
-            return
-        except DataLoss:
-            _log.warning("writing a damaged taste again", job=job.job_id)
-            await self._store.put(taste_key(job.job_id), json.dumps(job.taste).encode())
 
     def _before(self, seconds: float) -> float:
         return self._jobs.now_ms() - seconds * 1000
 
 
-async def _go_on(step: Awaitable[None]) -> None:
-    """Waits for a step, and logs its failure: no object, however strange, ends the sweep."""
+async def _run_step(step: Awaitable[None]) -> None:
+    """Runs a step and logs its failure, so that no unreadable object ends the sweep."""
     try:
         await step
     except ResonanceError as failure:

@@ -1,4 +1,4 @@
-"""Reading a caller's stream: its header, its tracks, its bytes, for as long as it keeps sending."""
+"""Reading of upload streams: header, files and bytes, with limits on silence."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from resonance.errors import DeadlineExceeded, invalid_field
 from resonance.rpc import validate
 from resonance.v1 import ingest_pb2
 from resonance_ingest.jobs.job import UploadedFile
-from resonance_ingest.sources.uploads import UploadSpool
+from resonance_ingest.sources.incoming_files import IncomingFiles
 
 # grpc.aio ends the requests of a cancelled call as if the client had finished, and cancels the handler only then: up to
 # 6 ms later in 60 calls on two busy cores. Without this pause a cut upload would be taken for a whole one.
-_CUT_IS_TOLD_WITHIN_S = 0.05
+_CANCELLED_WITHIN_S = 0.05
 
 
 async def read_first(requests: AsyncIterator[Any], header_s_max: float) -> Any:
-    """The first message, or None. Whoever opens a call and says nothing does not hold it open."""
+    """The first message, or None. Raises DeadlineExceeded where the client sends none in time."""
     try:
         async with asyncio.timeout(header_s_max):
             return await anext(requests, None)
@@ -30,7 +30,7 @@ async def read_first(requests: AsyncIterator[Any], header_s_max: float) -> Any:
 async def read_upload_header(
     requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], header_s_max: float
 ) -> ingest_pb2.UploadHeader:
-    """The header that an upload begins with."""
+    """The header of an upload, which is its first message."""
     first = await read_first(requests, header_s_max)
     if first is None or not first.HasField("header"):
         raise invalid_field("header", "REQUIRED", "an upload begins with its header")
@@ -38,30 +38,30 @@ async def read_upload_header(
     return first.header
 
 
-async def received(
+async def receive_files(
     requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest],
-    spool: UploadSpool,
+    files: IncomingFiles,
     stall_s_max: float,
     header: ingest_pb2.UploadHeader,
 ) -> tuple[UploadedFile, ...]:
-    """The tracks that follow the header, spooled. Raises InvalidInput where they come out of order or are cut."""
+    """Stores the files that follow the header. Raises InvalidInput where they come out of order or are cut."""
     has_ended = False
     async for request in within(requests, stall_s_max):
         validate(request)
         kind = request.WhichOneof("part")
         if kind == "track":
             announced = request.track.byte_count if request.track.HasField("byte_count") else None
-            await spool.open(request.track.filename, announced)
+            await files.open(request.track.filename, announced)
         elif kind == "data":
-            await spool.write(request.data)
+            await files.write(request.data)
         elif kind == "end" and header.has_end and not has_ended:
             has_ended = True
         else:
             raise invalid_field("part", "OUT_OF_ORDER", "after the header come tracks and their data")
-    await asyncio.sleep(_CUT_IS_TOLD_WITHIN_S)
+    await asyncio.sleep(_CANCELLED_WITHIN_S)
     if header.has_end and not has_ended:
         raise invalid_field("tracks", "UPLOAD_CUT", "the upload was cut on the way: send it again")
-    return await spool.finish(header.track_count if header.HasField("track_count") else None)
+    return await files.finish(header.track_count if header.HasField("track_count") else None)
 
 
 async def read_upload_data(requests: AsyncIterator[ingest_pb2.WriteUploadRequest]) -> AsyncIterator[bytes]:
@@ -74,7 +74,7 @@ async def read_upload_data(requests: AsyncIterator[ingest_pb2.WriteUploadRequest
 
 
 async def within(requests: AsyncIterator[Any], stall_s_max: float) -> AsyncIterator[Any]:
-    """The requests, for as long as the caller keeps sending."""
+    """The requests. Raises DeadlineExceeded where the client sends none for `stall_s_max` seconds."""
     while True:
         try:
             async with asyncio.timeout(stall_s_max):

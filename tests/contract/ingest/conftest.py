@@ -1,10 +1,10 @@
-"""Ingest over a real socket, with a scripted extractor over another."""
+"""Fixtures: an ingest and a scripted extractor, each behind a real socket."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from resonance_ingest.build import open_ingest
 
 @dataclass(kw_only=True)
 class System:
-    """A running ingest: how to speak to it, and what lies behind it."""
+    """A running ingest with its stub, extractor, store and settings."""
 
     stub: Any
     extract: ScriptedExtract
@@ -34,7 +34,7 @@ class System:
         return (await self.stub.SubmitPlaylist(ingest_pb2.SubmitPlaylistRequest(url=url, **fields))).job
 
     async def watch(self, job_id: str) -> list[jobs_pb2.Job]:
-        """All changes that a watcher sees until the end."""
+        """All states of a job that a watcher gets until the end."""
         watched = self.stub.WatchJob(ingest_pb2.WatchJobRequest(job_id=job_id))
         return [each.job async for each in watched if not each.is_unchanged]
 
@@ -43,7 +43,7 @@ class System:
         return (await self.watch(job.job_id))[-1]
 
     async def kept(self) -> list[str]:
-        """All keys in the store, but for the cache of what files were decoded to."""
+        """All keys in the store, without the decode cache."""
         return [key async for key in self.store.keys("") if not key.startswith("sounds/")]
 
     def leftovers(self) -> list[Path]:
@@ -73,7 +73,7 @@ def open_system(tmp_path: Path) -> OpenSystem:
     ) -> AsyncIterator[System]:
         extract, store = extract or ScriptedExtract(), store or MemoryStore()
         async with _serving_extract(extract) as address:
-            chosen = replace(Settings(data_dir=tmp_path / "data", extract_addr=address), **settings)
+            chosen = Settings(**{"data_dir": tmp_path / "data", "extract_addr": address, **settings})
             async with open_ingest(chosen, store) as ingest:
                 server = RpcServer("127.0.0.1:0")
                 ingest.add_to(server)

@@ -1,4 +1,4 @@
-"""Downloads keep to the operator's proxy, rate and time; they go on where a line broke, and leave nothing."""
+"""Downloads keep to the operator's proxy, rate and time; broken ones are resumed, and none leaves a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def site() -> Iterator[Site]:
         yield serving
 
 
-async def test_a_line_that_breaks_is_gone_on_with_where_it_broke(open_system, site: Site, tmp_path: Path) -> None:
+async def test_a_broken_download_is_resumed_where_it_broke(open_system, site: Site, tmp_path: Path) -> None:
     content = sounds.sound_bytes("wav", tmp_path, duration_s=4.0)
     url = site.add("/song.wav", content, "audio/wav")
     site.cuts["/song.wav"] = 6  # the look at the file, then more breaks than one child has patience for
@@ -39,7 +39,7 @@ async def test_a_line_that_breaks_is_gone_on_with_where_it_broke(open_system, si
     assert site.cuts["/song.wav"] == 0
 
 
-async def test_a_line_that_never_holds_is_told_and_nothing_is_left(open_system, site: Site, tmp_path: Path) -> None:
+async def test_a_download_that_always_breaks_fails_and_leaves_no_file(open_system, site: Site, tmp_path: Path) -> None:
     url = site.add("/song.wav", sounds.sound_bytes("wav", tmp_path, duration_s=4.0), "audio/wav")
     site.cuts["/song.wav"] = 10_000
     async with open_system(**OPEN) as system:
@@ -68,7 +68,7 @@ async def test_a_download_keeps_to_its_time(open_system, site: Site, tmp_path: P
         assert system.leftovers() == []
 
 
-async def test_everything_goes_through_the_operator_s_proxy(open_system, site: Site, tmp_path: Path) -> None:
+async def test_every_request_goes_through_the_operator_s_proxy(open_system, site: Site, tmp_path: Path) -> None:
     url = site.add("/song.mp3", sounds.sound_bytes("mp3", tmp_path))
     with serve_proxy() as proxy:
         async with open_system(**OPEN, download_proxy=proxy.url) as system:
@@ -113,6 +113,6 @@ def test_the_address_guard_holds_behind_a_proxy_for_every_hop(site: Site, url: s
     with serve_proxy() as proxy:
         proxy.redirects["http://public.example/hop"] = f"http://127.0.0.1:{port}/canary"
         command = [sys.executable, "-c", _BEHIND_PROXY, proxy.url, url.format(port=port)]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
-    assert told.startswith("refused:"), told
+        output = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert output.startswith("refused:"), output
     assert site.asked == []

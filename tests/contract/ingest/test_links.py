@@ -1,4 +1,4 @@
-"""Links through yt-dlp's own code: a feed, a page, a file, and sites that say no."""
+"""Links through yt-dlp's own code: a feed, a page, a file, and sites that refuse."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_of_a_long_list_the_first_tracks_are_taken(open_system, site: Site
     ("path", "reason"),
     one_now_all_later([("/gone", "TRACK_GONE"), ("/forbidden", "SITE_REFUSED"), ("/page", "NO_AUDIO_THERE")]),
 )
-async def test_a_site_that_says_no_is_told_in_plain_words(generic, site: Site, path: str, reason: str) -> None:
+async def test_a_refusal_of_a_site_becomes_a_sentence(generic, site: Site, path: str, reason: str) -> None:
     site.statuses["/forbidden"] = 403
     site.add("/page", b"<html><body>nothing to hear</body></html>", "text/html")
     job = await generic.done(await generic.submit(site.url + path))
@@ -81,13 +81,13 @@ async def test_a_site_that_says_no_is_told_in_plain_words(generic, site: Site, p
 
 
 @pytest.mark.slow
-async def test_nobody_listening_is_told(generic) -> None:
+async def test_a_refused_connection_becomes_a_sentence(generic) -> None:
     job = await generic.done(await generic.submit("http://127.0.0.1:9/song.mp3"))
     assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "SITE_UNREACHABLE")
 
 
 @pytest.mark.slow
-async def test_an_unknown_host_is_told(generic) -> None:
+async def test_an_unknown_host_becomes_a_sentence(generic) -> None:
     job = await generic.done(await generic.submit("http://no-such-host.invalid/song.mp3"))
     assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "UNKNOWN_HOST")
 
@@ -133,7 +133,7 @@ async def test_a_manifest_cannot_reach_files_of_this_machine(generic, site: Site
         ("https://youtube.com/" + "x" * 2048, "TOO_LONG"),
     ],
 )
-async def test_a_link_that_is_not_allowed_is_refused_at_the_door(system, url: str, reason: str) -> None:
+async def test_a_link_that_is_not_allowed_is_refused_by_the_rpc(system, url: str, reason: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await system.submit(url)
     error = to_domain_error(caught.value)

@@ -1,4 +1,4 @@
-"""Places for playlists: only a job takes one, whatever became of the calls and the writes before it."""
+"""Places in the queue: only a job takes one, and no failed call or write does."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from resonance.errors import Unavailable
 from resonance.rpc import to_domain_error
 from resonance.store import MemoryStore
-from resonance_ingest.pipeline.pipeline import runner
+from resonance_ingest.pipeline import runner
 
 URL = "https://www.youtube.com/watch?v=aaaaaaaaaaa"
 
 
 class WeakStore(MemoryStore):
-    """Takes its time over every job's document, and refuses them all while it is away."""
+    """A store that writes job documents slowly, and refuses them while `is_away`."""
 
     def __init__(self, *, pause_s: float = 0.0) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ async def test_places_are_free_again_when_the_store_is_back(open_system) -> None
         assert (await system.submit(URL, request_id="same")).job_id
 
 
-async def test_a_caller_who_hangs_up_leaves_a_whole_job_or_nothing(open_system) -> None:
+async def test_a_client_that_disconnects_leaves_a_whole_job_or_none(open_system) -> None:
     store = WeakStore(pause_s=0.1)
     async with open_system(store=store, jobs_running_max=1, jobs_queued_max=2) as system:
         calls = [asyncio.create_task(system.submit(URL, request_id=f"r{number}")) for number in range(8)]
@@ -68,7 +68,7 @@ async def test_a_caller_who_hangs_up_leaves_a_whole_job_or_nothing(open_system) 
         assert (await system.submit(URL, request_id="another")).job_id
 
 
-async def test_markers_that_a_crash_left_take_no_place_and_go_soon(open_system, monkeypatch) -> None:
+async def test_markers_of_a_crashed_writer_take_no_place_and_are_removed(open_system, monkeypatch) -> None:
     monkeypatch.setattr(runner, "_POLL_S", 0.02)
     monkeypatch.setattr(runner, "_MARKER_WAITS_S", 0.5)
     store = MemoryStore()

@@ -1,4 +1,4 @@
-"""Spotify and Apple Music links: what is needed is said honestly; with it, their documented APIs are spoken for real."""
+"""Spotify and Apple Music links: refused without settings; resolved over servers that follow the documented APIs."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def with_accounts(api: Api) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("url", [SPOTIFY, APPLE])
-async def test_without_an_account_the_door_says_what_is_needed_and_offers_upload(system, url: str) -> None:
+async def test_without_an_account_the_refusal_names_the_settings_and_offers_upload(system, url: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await system.submit(url)
     error = to_domain_error(caught.value)
@@ -120,7 +120,7 @@ async def test_without_an_account_the_door_says_what_is_needed_and_offers_upload
     assert "upload" in error.message
 
 
-async def test_without_leave_to_search_the_door_says_so(open_system, api: Api) -> None:
+async def test_a_playlist_is_refused_where_searching_is_not_allowed(open_system, api: Api) -> None:
     async with open_system(**with_accounts(api) | {"search_for_tracks": False}) as system:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await system.submit(SPOTIFY)
@@ -129,7 +129,12 @@ async def test_without_leave_to_search_the_door_says_so(open_system, api: Api) -
 
 
 @pytest.mark.parametrize("url", [SPOTIFY, APPLE])
-async def test_a_playlist_s_songs_are_looked_for_and_heard(open_system, youtube: Path, api: Api, url: str) -> None:  # noqa: F811
+async def test_the_songs_of_a_playlist_are_searched_for_and_extracted(
+    open_system,
+    youtube: Path,  # noqa: F811
+    api: Api,
+    url: str,
+) -> None:
     async with open_system(**with_accounts(api)) as system:
         job = await system.done(await system.submit(url))
     assert job.state == STATE.JOB_STATE_COMPLETED, job
@@ -137,7 +142,7 @@ async def test_a_playlist_s_songs_are_looked_for_and_heard(open_system, youtube:
     assert [track.title for track in job.tracks] == ["A band - Song A", "Another - Song B"]
 
 
-async def test_of_more_than_twenty_songs_the_first_are_taken_and_that_is_said(
+async def test_of_more_songs_than_the_limit_the_first_are_taken_with_a_notice(
     open_system,
     youtube: Path,  # noqa: F811
     api: Api,
@@ -153,7 +158,7 @@ async def test_of_more_than_twenty_songs_the_first_are_taken_and_that_is_said(
     ("status", "reason"),
     [(401, "RESOLVER_REFUSED"), (404, "PLAYLIST_NOT_SHOWN"), (429, "SITE_REFUSED"), (500, "SITE_FAILED")],
 )
-async def test_a_no_of_the_site_is_told_in_plain_words(open_system, api: Api, status: int, reason: str) -> None:
+async def test_an_error_of_the_site_becomes_a_sentence(open_system, api: Api, status: int, reason: str) -> None:
     api.status = status
     async with open_system(**with_accounts(api)) as system:
         job = await system.done(await system.submit(APPLE))
@@ -162,7 +167,7 @@ async def test_a_no_of_the_site_is_told_in_plain_words(open_system, api: Api, st
 
 
 @pytest.mark.parametrize("url", ["https://open.spotify.com/artist/x", "https://music.apple.com/us/artist/x/1"])
-async def test_what_is_no_playlist_is_told(open_system, api: Api, url: str) -> None:
+async def test_a_link_to_no_playlist_is_refused(open_system, api: Api, url: str) -> None:
     async with open_system(**with_accounts(api)) as system:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await system.submit(url)

@@ -1,11 +1,11 @@
-"""Links to stored sound: whoever has one may hear it, until it expires or is taken back; an S3 store hands out its own."""
+"""Share links: a client with the token reads the sound until the link expires or is revoked; an S3 store signs its own."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ SOUND = bytes(range(256)) * 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class Servers:
     """A gateway before an ingest."""
 
     http: httpx.AsyncClient
@@ -37,19 +37,19 @@ class Doors:
 
 
 @asynccontextmanager
-async def serving(store: ObjectStore, tmp_path: Path, **changes: Any) -> AsyncIterator[Doors]:
-    settings = replace(Settings(data_dir=tmp_path / "data", http_addr="127.0.0.1:0", service_key="s" * 32), **changes)
+async def serving(store: ObjectStore, tmp_path: Path, **changes: Any) -> AsyncIterator[Servers]:
+    settings = Settings(data_dir=tmp_path / "data", http_addr="127.0.0.1:0", service_key="s" * 32, **changes)
     async with AsyncExitStack() as stack:
         server = RpcServer("127.0.0.1:0", Authenticator(store, settings))
-        settings = replace(settings, grpc_addr=await server.bind())
+        settings = settings.model_copy(update={"grpc_addr": await server.bind()})
         (await stack.enter_async_context(open_ingest(settings, store))).add_to(server)
         await server.start()
         stack.push_async_callback(server.stop, 0)
         url = await stack.enter_async_context(open_gateway(settings))
-        yield Doors(await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20)), url)
+        yield Servers(await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20)), url)
 
 
-async def test_a_link_is_heard_in_whole_and_in_part_until_it_is_taken_back(store, tmp_path: Path) -> None:
+async def test_a_link_serves_the_whole_sound_and_ranges_until_it_is_revoked(store, tmp_path: Path) -> None:
     await store.put(take_audio_key("take-1"), SOUND)
     async with serving(store, tmp_path) as doors:
         made = await doors.http.post("/v1/takes/take-1/link", json={})
@@ -83,7 +83,7 @@ async def test_a_link_expires(store, tmp_path: Path) -> None:
         assert (await doors.http.get(link["url"])).json()["reason"] == "NO_SUCH_LINK"
 
 
-async def test_a_link_needs_no_key_and_only_its_maker_takes_it_back(store, tmp_path: Path) -> None:
+async def test_a_link_needs_no_key_and_only_its_owner_revokes_it(store, tmp_path: Path) -> None:
     owned = OwnedStore(store)
     (ada, one), (bob, _) = [await ApiKeys(store).issue(name) for name in ("Ada", "Bob")]
     await store.put(f"users/{one.owner}/{take_audio_key('take-1')}", SOUND)
@@ -98,7 +98,7 @@ async def test_a_link_needs_no_key_and_only_its_maker_takes_it_back(store, tmp_p
         assert (await doors.http.get(link["url"])).status_code == 404
 
 
-async def test_what_is_damaged_is_not_handed_out(tmp_path: Path) -> None:
+async def test_damaged_sound_is_not_served(tmp_path: Path) -> None:
     from resonance.store.files import FileStore
 
     store = FileStore(tmp_path / "store")
@@ -112,7 +112,7 @@ async def test_what_is_damaged_is_not_handed_out(tmp_path: Path) -> None:
         assert (await doors.http.get(link["url"])).status_code == 500
 
 
-async def test_an_s3_store_s_own_link_leads_past_us(s3_settings: Settings, tmp_path: Path) -> None:
+async def test_a_direct_link_leads_to_the_s3_store(s3_settings: Settings, tmp_path: Path) -> None:
     endpoint = s3_settings.store.split("/")[2]
     store = open_s3(s3_settings, public_endpoint=endpoint)
     await store.put(take_audio_key("take-1"), SOUND)

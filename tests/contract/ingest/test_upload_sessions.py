@@ -1,4 +1,4 @@
-"""Resumable uploads: what arrived before a break is kept, nothing cut is taken for whole, and memory stays small."""
+"""Upload sessions: bytes before a break are kept, and cut uploads make no job."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from support import sounds
+from support.scripted_extract import ScriptedExtract
 from support.stores import each_store
 
 from resonance.errors import Conflict, InvalidInput, ResonanceError, Unavailable
@@ -70,7 +71,7 @@ async def test_uploads_in_pieces_become_a_taste_once(open_system, store, tmp_pat
         pytest.fail("the parts stay after the job")
 
 
-async def test_an_upload_that_breaks_off_again_and_again_is_gone_on_with(open_system, store) -> None:
+async def test_an_upload_that_breaks_often_is_resumed(open_system, store) -> None:
     chooser = random.Random(7)
     data = chooser.randbytes(6_000_000)
     async with open_system(store=store) as system:
@@ -94,7 +95,7 @@ async def test_an_upload_that_breaks_off_again_and_again_is_gone_on_with(open_sy
         assert whole.sha256 == hashlib.sha256(data).hexdigest()
 
 
-async def test_of_two_writers_at_one_offset_one_is_told(open_system, store) -> None:
+async def test_of_concurrent_writers_at_one_offset_one_succeeds(open_system, store) -> None:
     data = random.Random(1).randbytes(400_000)
     async with open_system(store=store) as system:
         upload_id = (await opened(system, data)).upload_id
@@ -107,7 +108,7 @@ async def test_of_two_writers_at_one_offset_one_is_told(open_system, store) -> N
         assert (await standing(system, upload_id)).sha256 == hashlib.sha256(data).hexdigest()
 
 
-async def test_what_is_not_whole_or_not_there_makes_no_job(system) -> None:
+async def test_incomplete_and_unknown_uploads_make_no_job(system) -> None:
     upload = await opened(system, b"x" * 1000)
     await system.stub.WriteUpload(iter(messages(upload.upload_id, 0, b"x" * 999)))
     for ids, reason in (([upload.upload_id], "UPLOAD_NOT_WHOLE"), (["none"], "NO_SUCH_UPLOAD")):
@@ -132,7 +133,7 @@ async def test_an_upload_belongs_to_one_job(system, tmp_path: Path) -> None:
 
 
 async def arrived(system, name: str) -> str:
-    """The id of a whole upload."""
+    """The id of a complete upload."""
     upload_id = (await opened(system, b"abc", name)).upload_id
     await system.stub.WriteUpload(iter(messages(upload_id, 0, b"abc")))
     return upload_id
@@ -153,7 +154,7 @@ async def test_a_refused_playlist_leaves_its_uploads_free(system) -> None:
 
 
 class WeakStore(MemoryStore):
-    """Refuses new jobs while it is away, and takes one upload away at the last moment."""
+    """A store that refuses new jobs while `is_away`, and changes of the upload `taken`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +168,7 @@ class WeakStore(MemoryStore):
 
     async def replace(self, key: str, data: bytes, *, version: str) -> str:
         if self.taken and self.taken in key:
-            raise Conflict("somebody else was faster", reason="VERSION_CHANGED")
+            raise Conflict("another writer was faster", reason="VERSION_CHANGED")
         return await super().replace(key, data, version=version)
 
 
@@ -190,7 +191,7 @@ async def test_uploads_of_which_another_was_taken_meanwhile_are_free(open_system
         await system.stub.DeleteUpload(ingest_pb2.DeleteUploadRequest(upload_id=first))
 
 
-async def test_an_upload_whose_line_broke_behind_its_last_byte_is_whole(open_system, store) -> None:
+async def test_an_upload_that_broke_after_its_last_byte_is_complete(open_system, store) -> None:
     async with open_system(store=store) as system:
         upload_id = (await opened(system, b"abc")).upload_id
         call = system.stub.WriteUpload()
@@ -212,7 +213,7 @@ async def test_a_file_that_is_too_large_is_refused_before_its_bytes(open_system)
         assert [fault.field for fault in error.violations] == ["byte_count"]
 
 
-async def test_who_opens_a_call_and_says_nothing_is_let_go(open_system) -> None:
+async def test_a_client_that_sends_nothing_is_refused_in_time(open_system) -> None:
     async def silent() -> Any:
         await asyncio.sleep(60)
         yield
@@ -220,6 +221,41 @@ async def test_who_opens_a_call_and_says_nothing_is_let_go(open_system) -> None:
     async with open_system(upload_header_s_max=0.2) as system:
         for call in (system.stub.WriteUpload(silent()), system.stub.UploadPlaylist(silent())):
             assert (await failure_of(call)).reason == "UPLOAD_STALLED"
+
+
+class LostResponseStore(MemoryStore):
+    """A store whose first write of a job succeeds and then reports a failure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_failed = False
+
+    async def create(self, key: str, data: bytes) -> str:
+        sha256 = await super().create(key, data)
+        if key.startswith("jobs/") and not self.has_failed:
+            self.has_failed = True
+            raise Unavailable("the response was lost", reason="STORE_UNAVAILABLE")
+        return sha256
+
+
+async def test_a_job_that_was_written_in_spite_of_an_error_keeps_its_files(open_system, tmp_path: Path) -> None:
+    song = sounds.sound_bytes("flac", tmp_path)
+    async with open_system(store=LostResponseStore()) as system:
+        assert (await failure_of(system.upload({"a.flac": song}, request_id="r"))).reason == "STORE_UNAVAILABLE"
+        job = await system.done(await system.upload({"a.flac": song}, request_id="r"))
+        assert job.state == STATE.JOB_STATE_COMPLETED, job
+        assert [key async for key in system.store.keys("uploads/")] == []
+
+
+async def test_a_file_of_a_multipart_upload_belongs_to_its_job_alone(open_system, tmp_path: Path) -> None:
+    song = sounds.sound_bytes("flac", tmp_path)
+    async with open_system(jobs_running_max=1, extract=ScriptedExtract(pause_s=60.0)) as system:
+        await system.upload({"a.flac": song})
+        (upload_id,) = {key.split("/")[1] async for key in system.store.keys("uploads/")}
+        assert (await standing(system, upload_id)).sha256 == hashlib.sha256(song).hexdigest()
+        delete = system.stub.DeleteUpload(ingest_pb2.DeleteUploadRequest(upload_id=upload_id))
+        assert (await failure_of(delete)).reason == "UPLOAD_IN_USE"
+        assert (await failure_of(system.stub.SubmitUploads(submission(upload_id)))).reason == "UPLOAD_IN_USE"
 
 
 HEADER, TRACK = ingest_pb2.UploadHeader, ingest_pb2.UploadTrack
@@ -234,7 +270,7 @@ HEADER, TRACK = ingest_pb2.UploadHeader, ingest_pb2.UploadTrack
         [HEADER(has_end=True), TRACK(filename="a"), b"x"],
     ],
 )
-async def test_an_upload_shorter_than_announced_is_never_taken_for_a_whole_one(system, parts: list) -> None:
+async def test_an_upload_shorter_than_announced_is_refused(system, parts: list) -> None:
     kinds = {HEADER: "header", TRACK: "track", bytes: "data"}
     sent = [ingest_pb2.UploadPlaylistRequest(**{kinds[type(part)]: part}) for part in parts]
     error = await failure_of(system.stub.UploadPlaylist(iter(sent)))

@@ -1,4 +1,4 @@
-"""Files go in, a taste comes out, and every wrong file says what is wrong with it."""
+"""Multipart uploads: files become a taste, and every wrong file fails with its reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_three_files_of_three_codecs_become_a_taste(system, tmp_path: Path
     assert [state.revision for state in states] == sorted({state.revision for state in states})
 
 
-async def test_the_extractor_hears_exactly_the_prepared_samples(system, tmp_path: Path) -> None:
+async def test_the_extractor_receives_exactly_the_prepared_samples(system, tmp_path: Path) -> None:
     samples = sounds.tone(19.0, 16_000)
     path = sounds.write_float_wav(tmp_path / "song.wav", samples, rate_hz=16_000)
     job = await system.done(await system.upload({"song.wav": path.read_bytes()}))
@@ -40,7 +40,7 @@ async def test_the_extractor_hears_exactly_the_prepared_samples(system, tmp_path
     assert job.taste.tracks[0].sha256 == hashlib.sha256(samples.tobytes()).hexdigest()
 
 
-async def test_one_bad_file_never_spoils_the_others(system, tmp_path: Path) -> None:
+async def test_a_bad_file_fails_alone(system, tmp_path: Path) -> None:
     good = sounds.sound_bytes("mp3", tmp_path)
     nan = sounds.write_float_wav(tmp_path / "nan.wav", np.full(32_000, np.nan, np.float32)).read_bytes()
     files = {"a.mp3": good, "empty.mp3": b"", "letter.mp3": b"dear all" * 99, "nan.wav": nan, "b.mp3": good}
@@ -51,7 +51,7 @@ async def test_one_bad_file_never_spoils_the_others(system, tmp_path: Path) -> N
     assert sorted(system.extract.heard) == [0, 4]
 
 
-async def test_when_every_file_is_bad_the_job_says_so(system) -> None:
+async def test_a_job_of_bad_files_fails(system) -> None:
     job = await system.done(await system.upload({"a.mp3": b"", "b.mp3": b"no"}))
     assert job.state == STATE.JOB_STATE_FAILED
     assert job.error.reason == "NO_USABLE_TRACKS"
@@ -68,7 +68,7 @@ async def test_a_track_that_the_extractor_refuses_fails_alone(open_system, tmp_p
         assert [track.error.reason for track in job.tracks] == ["SILENT", ""]
 
 
-async def test_what_was_heard_before_is_not_sent_again(system, tmp_path: Path) -> None:
+async def test_clips_that_the_extractor_knows_are_not_sent_again(system, tmp_path: Path) -> None:
     files = {"a.flac": sounds.sound_bytes("flac", tmp_path)}
     await system.done(await system.upload(files))
     system.extract.heard.clear()
@@ -77,7 +77,7 @@ async def test_what_was_heard_before_is_not_sent_again(system, tmp_path: Path) -
     assert (again.tracks[0].clips_done, system.extract.heard) == (1, {})
 
 
-async def test_what_was_decoded_before_is_not_decoded_again(system, tmp_path: Path) -> None:
+async def test_a_decoded_file_is_not_decoded_again(system, tmp_path: Path) -> None:
     files = {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, pitch_hz=100.0 * n) for n in range(1, 9)}
     first = await system.done(await system.upload(files))
     started_s = time.monotonic()
@@ -88,7 +88,7 @@ async def test_what_was_decoded_before_is_not_decoded_again(system, tmp_path: Pa
     assert again.taste.tracks == first.taste.tracks
 
 
-async def test_what_the_extractor_has_forgotten_is_decoded_after_all(system, tmp_path: Path) -> None:
+async def test_a_track_that_the_extractor_does_not_know_any_more_is_decoded_again(system, tmp_path: Path) -> None:
     files = {f"{n}.flac": sounds.sound_bytes("flac", tmp_path, pitch_hz=100.0 * n) for n in (1, 2, 3)}
     first = await system.done(await system.upload(files))
     system.extract.cached.remove(first.taste.tracks[1].sha256)
@@ -113,7 +113,7 @@ async def test_options_reach_the_extractor_unchanged(system, tmp_path: Path) -> 
     assert job.options == options == system.extract.tastes[job.job_id].options
 
 
-async def test_nothing_of_an_upload_stays_in_the_store_but_the_job(system, tmp_path: Path) -> None:
+async def test_a_finished_upload_leaves_only_its_job_in_the_store(system, tmp_path: Path) -> None:
     await system.done(await system.upload({"a.wav": sounds.sound_bytes("wav", tmp_path)}))
     for _ in range(50):
         keys = [key async for key in system.store.keys("")]

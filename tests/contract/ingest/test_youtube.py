@@ -1,4 +1,4 @@
-"""YouTube through yt-dlp's own extractor: all forms of its links, and all the ways in which it says no."""
+"""YouTube through yt-dlp's own extractor: all forms of links and all refusals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SITE = {
 
 @pytest.fixture
 def youtube(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Puts the recorded YouTube in place of the network, in the downloader child alone."""
+    """Replaces the network of the downloader child by a recorded YouTube."""
     folder = tmp_path / "youtube"
     folder.mkdir()
     shutil.copy(Path(__file__).parents[2] / "support" / "youtube" / "sitecustomize.py", folder)
@@ -99,7 +99,7 @@ async def test_every_form_of_a_playlist_s_link_is_all_its_tracks(system, youtube
         ]
     ),
 )
-async def test_every_no_of_youtube_is_told_in_plain_words(system, youtube: Path, video_id: str, reason: str) -> None:
+async def test_every_refusal_of_youtube_becomes_a_sentence(system, youtube: Path, video_id: str, reason: str) -> None:
     job = await system.done(await system.submit(f"https://youtu.be/{video_id}"))
     assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, reason), job
     assert job.error.message.endswith(".")
@@ -108,6 +108,6 @@ async def test_every_no_of_youtube_is_told_in_plain_words(system, youtube: Path,
 
 
 @pytest.mark.slow
-async def test_a_playlist_that_is_not_there_is_told(system, youtube: Path) -> None:
+async def test_a_missing_playlist_becomes_a_sentence(system, youtube: Path) -> None:
     job = await system.done(await system.submit("https://www.youtube.com/playlist?list=PLnone"))
     assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "TRACK_GONE"), job

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ def real_system(model_folder: Path, data_dir: Path, **changes: Any) -> Iterator[
     settings = Settings(
         http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", data_dir=data_dir, model=str(model_folder), drain_s_max=1
     )
-    settings = replace(settings, **changes)
+    settings = settings.model_copy(update=changes)
     urls: list[str] = []
     started = threading.Event()
     stopping: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []

@@ -26,7 +26,7 @@ from resonance.v1 import (
     steering_pb2,
 )
 from resonance.wishes.grammar import refine
-from resonance_ingest.messages import upload_message
+from resonance_ingest.messages import to_upload_message
 from resonance_ingest.sources.upload_sessions import UploadSessions
 
 
@@ -97,7 +97,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
 
     async def OpenUpload(self, request, context):
         session = await self._resumable.open(request.filename, request.byte_count)
-        return ingest_pb2.OpenUploadResponse(upload=upload_message(session))
+        return ingest_pb2.OpenUploadResponse(upload=to_upload_message(session))
 
     async def WriteUpload(self, requests, context):
         position = (await anext(requests)).position
@@ -107,10 +107,10 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
                 yield request.data
 
         session = await self._resumable.write(position.upload_id, position.offset, data())
-        return ingest_pb2.WriteUploadResponse(upload=upload_message(session))
+        return ingest_pb2.WriteUploadResponse(upload=to_upload_message(session))
 
     async def GetUpload(self, request, context):
-        return ingest_pb2.GetUploadResponse(upload=upload_message(await self._resumable.get(request.upload_id)))
+        return ingest_pb2.GetUploadResponse(upload=to_upload_message(await self._resumable.get(request.upload_id)))
 
     async def DeleteUpload(self, request, context):
         await self._resumable.delete(request.upload_id)

@@ -1,7 +1,7 @@
-"""A YouTube of recorded shape for yt-dlp's own extractor, inside the downloader child.
+"""Recorded YouTube for yt-dlp's own extractor, inside the downloader child.
 
 A test puts the folder with this file first on PYTHONPATH; Python imports it at start. It answers for youtube.com in place
-of the network, from `videos.json` beside it: nothing of yt-dlp or of ingest is replaced.
+of the network, from `site.json` beside it. No code of yt-dlp or ingest is replaced.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _format(video_id: str, video: dict[str, Any]) -> dict[str, Any]:
 
 
 def _found(site: dict[str, Any], query: str) -> dict[str, Any]:
-    """What a search finds: the video whose title is in the words, or else the first that plays."""
+    """The result of a search: the video whose title is in the query, or else the first that plays."""
     playable = {key: each for key, each in site["videos"].items() if each.get("title")}
     best = next((key for key, each in playable.items() if each["title"][:6] in query), next(iter(playable)))
     video = {"videoRenderer": {"videoId": best, "title": {"runs": [{"text": playable[best]["title"]}]}}}
@@ -147,6 +147,6 @@ def _page(title: str, data: dict[str, Any]) -> bytes:
     ).encode()
 
 
-# Only the child that speaks to sites pays for importing yt-dlp.
-if any("links_child" in argument for argument in sys.orig_argv):
+# Only the downloader child imports yt-dlp.
+if any("links_worker" in argument for argument in sys.orig_argv):
     _serve()

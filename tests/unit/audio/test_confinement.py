@@ -1,4 +1,4 @@
-"""What the decoder's child cannot do any more, tried from the inside."""
+"""Confinement: forbidden acts, tried inside a child process."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ def confined(attempt: str, limits: str = "confinement.forbid_files()") -> str:
     "attempt",
     ["open('/etc/hostname')", "open('made', 'w')", "socket.socket()", "os.pipe()", "os.popen('true').read()"],
 )
-def test_nothing_more_can_be_opened(attempt: str) -> None:
+def test_no_file_can_be_opened(attempt: str) -> None:
     assert "Too many open files" in confined(attempt)
 
 
-def test_what_is_open_can_still_be_read() -> None:
+def test_an_open_file_can_still_be_read() -> None:
     assert confined("kept.read(4) == b'' or 1") == "done"
 
 
 def test_where_the_system_allows_it_there_is_no_network_at_all() -> None:
-    told = confined("print(left); socket.create_connection(('127.0.0.1', 9), 2)", limits="")
-    if told.startswith("False"):
+    output = confined("print(left); socket.create_connection(('127.0.0.1', 9), 2)", limits="")
+    if output.startswith("False"):
         pytest.skip("this system gives no network namespaces to ordinary programs")
-    assert "unreachable" in told
+    assert "unreachable" in output
 
 
 def test_memory_is_capped() -> None:
@@ -58,8 +58,8 @@ def test_memory_is_capped() -> None:
 def test_a_file_does_not_grow_beyond_its_cap(tmp_path: Path) -> None:
     limits = "confinement.limit_resources(cpu_s=10, memory_bytes=10**9, file_bytes=1000)"
     path = str(tmp_path / "file")
-    told = confined(f"[open({path!r}, 'ab', 0).write(bytes(600)) for _ in range(3)]", limits)
-    assert "File too large" in told
+    output = confined(f"[open({path!r}, 'ab', 0).write(bytes(600)) for _ in range(3)]", limits)
+    assert "File too large" in output
 
 
 def test_processor_time_is_capped() -> None:
@@ -67,7 +67,7 @@ def test_processor_time_is_capped() -> None:
     assert confined("exec('while True: pass')", limits).startswith("killed by")
 
 
-def test_a_child_whose_parent_is_gone_ends() -> None:
+def test_a_child_whose_parent_died_ends() -> None:
     code = "from resonance.audio import confinement; import time; confinement.die_with_parent(); print('up', flush=True); time.sleep(60)"
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True

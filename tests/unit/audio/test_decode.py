@@ -1,4 +1,4 @@
-"""Decoding strangers' files: good ones become exact PCM, bad ones become a sentence, and nothing is left behind."""
+"""Decoding of untrusted files: good ones become exact PCM, bad ones are refused, and no file is left."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RATE_HZ = 32_000
 
 
 async def decoded(source: Path, limits: DecodeLimits = LIMITS) -> DecodedFile:
-    """Decodes beside the source, and sees that nothing but the result is left."""
+    """Decodes beside the source, and asserts that only the result is left."""
     before = set(source.parent.iterdir())
     target = source.parent / "decoded"
     try:
@@ -70,7 +70,7 @@ async def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
         (sounds.float_wav_header(0), "NO_SOUND"),
     ],
 )
-async def test_what_is_not_audio_is_named(content: bytes, reason: str, tmp_path: Path) -> None:
+async def test_a_file_without_audio_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
     source = tmp_path / "song.mp3"
     source.write_bytes(content)
     assert await reason_of(source) == reason
@@ -104,7 +104,7 @@ async def test_silence_is_sound(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", one_now_all_later(["mp3", "m4a", "flac", "wav"]))
-async def test_a_file_cut_anywhere_gives_what_is_left_or_a_sentence(kind: str, tmp_path: Path) -> None:
+async def test_a_file_cut_anywhere_decodes_in_part_or_is_refused(kind: str, tmp_path: Path) -> None:
     whole = sounds.sound_bytes(kind, tmp_path, duration_s=4.0)
     for tenths in (1, 5, 8):
         source = tmp_path / f"cut.{kind}"
@@ -116,7 +116,7 @@ async def test_a_file_cut_anywhere_gives_what_is_left_or_a_sentence(kind: str, t
 
 
 async def kept_count(source: Path) -> float:
-    """What is left of a damaged file, in seconds; 0 where it was refused in a sentence."""
+    """The decoded seconds of a damaged file; 0 where it was refused."""
     try:
         return (await decoded(source)).duration_s
     except InvalidInput as failure:
@@ -164,7 +164,7 @@ async def test_a_bomb_is_stopped_at_the_byte_limit(tmp_path: Path) -> None:
         ]
     ),
 )
-async def test_insane_headers_end_in_a_sentence(header: bytes, tmp_path: Path) -> None:
+async def test_absurd_headers_are_refused(header: bytes, tmp_path: Path) -> None:
     source = tmp_path / "insane"
     source.write_bytes(header + bytes(8192))
     assert await kept_count(source) <= LIMITS.duration_s_max
@@ -224,11 +224,11 @@ def children_of(pid: int) -> list[str]:
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
             found.append(Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "))
-    return [line for line in found if "decode_child" in line]
+    return [line for line in found if "decode_worker" in line]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in sounds.KINDS if kind not in ("mp3", "aac")])
-async def test_a_file_cut_anywhere_is_heard_or_told_to_be_damaged(kind: str, tmp_path: Path) -> None:
+async def test_a_file_cut_anywhere_decodes_in_part_or_is_damaged(kind: str, tmp_path: Path) -> None:
     whole = sounds.sound_bytes(kind, tmp_path, duration_s=3.0)
     source = tmp_path / f"cut.{kind}"
     for percent in (2, 25, 60, 95):

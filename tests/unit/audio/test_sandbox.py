@@ -1,4 +1,4 @@
-"""Children end when we say so: with their group, at the deadline, when cancelled, and when they say too much."""
+"""Child runner: children end with their group, at the deadline, when cancelled, and when they print too much."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from resonance.audio.sandbox import run_child
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """Writes a module that a child can run, and names it."""
+    """Writes a module for a child and returns its name."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     def write(source: str) -> str:
@@ -32,7 +32,7 @@ def is_alive(pid: int) -> bool:
 
 
 async def has_ended(pid: int) -> bool:
-    """Whether it is gone within a second: the kernel takes an orphan away in its own time."""
+    """True where the process ends within a second: the kernel reaps an orphan later."""
     for _ in range(100):
         if not is_alive(pid):
             return True
@@ -59,13 +59,13 @@ async def test_the_environment_holds_no_secrets(module, tmp_path: Path, monkeypa
     monkeypatch.setenv("RESONANCE_S3_SECRET_KEY", "secret")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
     name = module("import os\nprint(sorted(os.environ))")
-    (told,) = (await run_child(name, [], folder=tmp_path, timeout_s=20)).lines
-    assert b"RESONANCE" not in told
-    assert b"PROXY" not in told
+    (line,) = (await run_child(name, [], folder=tmp_path, timeout_s=20)).lines
+    assert b"RESONANCE" not in line
+    assert b"PROXY" not in line
 
 
 @pytest.mark.parametrize("then", ["time.sleep(60)", "sys.exit(0)"])
-async def test_what_a_child_started_ends_with_it(module, tmp_path: Path, then: str) -> None:
+async def test_the_children_of_a_child_end_with_it(module, tmp_path: Path, then: str) -> None:
     lines: list[bytes] = []
     name = module(_GRANDCHILD.format(then=then))
     result = await run_child(name, [], folder=tmp_path, timeout_s=2, on_line=lines.append)
@@ -87,14 +87,14 @@ async def test_cancelling_ends_the_whole_group(module, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["while True: print('x' * 1000)", "print('x' * 10_000_000)"])
-async def test_a_child_that_says_too_much_is_ended(module, tmp_path: Path, source: str) -> None:
+async def test_a_child_that_prints_too_much_is_killed(module, tmp_path: Path, source: str) -> None:
     result = await run_child(module(source), [], folder=tmp_path, timeout_s=30)
     assert not result.timed_out
     assert result.return_code == -9
     assert sum(map(len, result.lines)) < 2_000_000
 
 
-async def test_no_module_is_imported_from_the_folder_of_the_strangers_file(tmp_path: Path) -> None:
+async def test_no_module_is_imported_from_the_folder_of_the_untrusted_file(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("import os; os.abort()")
     result = await run_child("json.tool", ["--help"], folder=tmp_path, timeout_s=20)
     assert result.return_code == 0

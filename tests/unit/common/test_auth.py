@@ -1,4 +1,4 @@
-"""Who asks is told at the door: keys are hashed at rest, off on loopback, on elsewhere; services know each other by a secret."""
+"""Authentication: keys are stored as digests, off on loopback and on elsewhere; services share a secret."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import pytest
 from resonance.api_keys import ApiKeys
 from resonance.errors import InvalidInput, NotFound
 from resonance.identity import acting_as, current_owner, set_caller_key
-from resonance.rpc import Authenticator, RpcServer, open_channel, to_domain_error
-from resonance.rpc import auth as door_module
+from resonance.rpc import Authenticator, RpcServer, auth, open_channel, to_domain_error
 from resonance.settings import Settings, read_settings
 from resonance.store import MemoryStore
 from resonance.store.owned import OwnedStore
@@ -24,7 +23,7 @@ ON = Settings(auth="on", service_key=SECRET)
 
 
 class WhoAmI(generate_pb2_grpc.GenerateServiceServicer):
-    """Tells the owner as a model's name, once and in a stream."""
+    """Sends the owner as a model's name, in a response and in a stream."""
 
     async def GetModel(self, request: Any, context: Any) -> Any:
         return generate_pb2.GetModelResponse(model=generate_pb2.ModelInfo(model_id=current_owner()))
@@ -35,7 +34,7 @@ class WhoAmI(generate_pb2_grpc.GenerateServiceServicer):
 
 
 @asynccontextmanager
-async def asking(store: MemoryStore, settings: Settings, **channel: Any) -> AsyncIterator[Any]:
+async def open_stub(store: MemoryStore, settings: Settings, **channel: Any) -> AsyncIterator[Any]:
     server = RpcServer("127.0.0.1:0", Authenticator(store, settings))
     server.add(
         "resonance.v1.GenerateService",
@@ -47,34 +46,34 @@ async def asking(store: MemoryStore, settings: Settings, **channel: Any) -> Asyn
     await server.stop(0)
 
 
-async def owner_told(stub: Any) -> str:
+async def read_owner(stub: Any) -> str:
     once = (await stub.GetModel(generate_pb2.GetModelRequest(), timeout=5)).model.model_id
     async for response in stub.StreamTake(generate_pb2.StreamTakeRequest(request_id="x")):
         assert response.started.request_id == once
     return once
 
 
-async def refusal_of(stub: Any) -> tuple[str, grpc.StatusCode]:
+async def read_refusal(stub: Any) -> tuple[str, grpc.StatusCode]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await owner_told(stub)
+        await read_owner(stub)
     return to_domain_error(caught.value).reason, caught.value.code()
 
 
-async def test_a_key_opens_the_door_to_its_owner_and_no_other_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door_module, "_REMEMBERED_S", 0.0)
+async def test_a_key_authenticates_its_owner_and_no_other_text_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "_CACHED_S", 0.0)
     store = MemoryStore()
     text, key = await ApiKeys(store).issue("Ada")
-    async with asking(store, ON, api_key=text) as stub:
-        assert await owner_told(stub) == key.owner
+    async with open_stub(store, ON, api_key=text) as stub:
+        assert await read_owner(stub) == key.owner
         await ApiKeys(store).revoke(key.key_id)
-        assert await refusal_of(stub) == ("KEY_NOT_VALID", grpc.StatusCode.UNAUTHENTICATED)
-    async with asking(store, ON) as stub:
-        assert await refusal_of(stub) == ("KEY_REQUIRED", grpc.StatusCode.UNAUTHENTICATED)
+        assert await read_refusal(stub) == ("KEY_NOT_VALID", grpc.StatusCode.UNAUTHENTICATED)
+    async with open_stub(store, ON) as stub:
+        assert await read_refusal(stub) == ("KEY_REQUIRED", grpc.StatusCode.UNAUTHENTICATED)
     for wrong in ("rk-" + "a" * 52, "x", "rk-ü"):
         assert await ApiKeys(store).find(wrong) is None
 
 
-async def test_nothing_of_a_key_is_kept_but_its_digest() -> None:
+async def test_only_the_digest_of_a_key_is_stored() -> None:
     store = MemoryStore()
     text, _ = await ApiKeys(store).issue("Ada")
     kept = [key.encode() + (await store.get(key)).data async for key in store.keys("")]
@@ -84,38 +83,38 @@ async def test_nothing_of_a_key_is_kept_but_its_digest() -> None:
         await ApiKeys(store).revoke("a")
 
 
-async def test_services_know_each_other_by_their_secret_and_tell_for_whom_they_work() -> None:
+async def test_services_share_a_secret_and_send_their_owner() -> None:
     store = MemoryStore()
-    async with asking(store, ON, service_key=SECRET) as stub:
+    async with open_stub(store, ON, service_key=SECRET) as stub:
         with acting_as("u-ada"):
-            assert await owner_told(stub) == "u-ada"
-        assert await owner_told(stub) == ""
-    async with asking(store, ON, service_key="t" * 32) as stub:
-        assert (await refusal_of(stub))[0] == "WRONG_SERVICE_KEY"
-    async with asking(store, Settings(auth="on"), service_key="t" * 32) as stub:
-        assert (await refusal_of(stub))[0] == "WRONG_SERVICE_KEY"
+            assert await read_owner(stub) == "u-ada"
+        assert await read_owner(stub) == ""
+    async with open_stub(store, ON, service_key="t" * 32) as stub:
+        assert (await read_refusal(stub))[0] == "WRONG_SERVICE_KEY"
+    async with open_stub(store, Settings(auth="on"), service_key="t" * 32) as stub:
+        assert (await read_refusal(stub))[0] == "WRONG_SERVICE_KEY"
 
 
-async def test_a_caller_s_own_key_is_handed_on_before_anything_else() -> None:
+async def test_a_caller_s_own_key_comes_before_the_service_key() -> None:
     store = MemoryStore()
     text, key = await ApiKeys(store).issue("Ada")
-    async with asking(store, ON) as stub:
+    async with open_stub(store, ON) as stub:
         set_caller_key(text)
         try:
-            assert await owner_told(stub) == key.owner
+            assert await read_owner(stub) == key.owner
         finally:
             set_caller_key("")
 
 
-async def test_where_no_keys_are_asked_for_nobody_can_claim_to_be_another() -> None:
-    async with asking(MemoryStore(), Settings(), service_key=SECRET) as stub:
+async def test_where_no_keys_are_required_no_caller_can_name_another_owner() -> None:
+    async with open_stub(MemoryStore(), Settings(), service_key=SECRET) as stub:
         with acting_as("u-ada"):
-            assert await owner_told(stub) == ""
+            assert await read_owner(stub) == ""
 
 
-async def test_a_gateway_that_asks_refuses_services_that_do_not() -> None:
-    async with asking(MemoryStore(), Settings(), must_check=True) as stub:
-        assert (await refusal_of(stub))[0] == "KEYS_NOT_CHECKED"
+async def test_a_gateway_that_requires_keys_refuses_services_that_do_not() -> None:
+    async with open_stub(MemoryStore(), Settings(), must_check=True) as stub:
+        assert (await read_refusal(stub))[0] == "KEYS_NOT_CHECKED"
 
 
 @pytest.mark.parametrize(
@@ -129,18 +128,18 @@ async def test_a_gateway_that_asks_refuses_services_that_do_not() -> None:
         ({"http_addr": "localhost:1", "grpc_addr": "[::1]:2"}, False),
     ],
 )
-def test_keys_are_asked_for_as_soon_as_something_is_bound_elsewhere(changes: dict[str, str], expected: bool) -> None:
+def test_keys_are_required_as_soon_as_an_address_is_not_on_loopback(changes: dict[str, str], expected: bool) -> None:
     assert Settings(**changes).asks_for_keys is expected  # type: ignore[arg-type]
 
 
-def test_a_service_without_a_secret_does_not_start_where_keys_are_asked_for() -> None:
+def test_a_service_without_a_secret_does_not_start_where_keys_are_required() -> None:
     with pytest.raises(InvalidInput, match="RESONANCE_SERVICE_KEY"):
         Settings(auth="on").check_service_key()
     with pytest.raises(InvalidInput, match="SERVICE_KEY"):
         read_settings({"RESONANCE_SERVICE_KEY": "short"})
 
 
-async def test_what_a_user_stores_lies_below_the_user_and_is_nobody_else_s() -> None:
+async def test_an_owner_s_objects_lie_below_the_owner_and_are_hidden_from_others() -> None:
     inner = MemoryStore()
     store = OwnedStore(inner)
     await store.put("concepts/m/energy.json", b"slider")

@@ -29,7 +29,7 @@ ALL = [
 
 
 class Failing(generate_pb2_grpc.GenerateServiceServicer):
-    """Fails as it is told, from a unary and from a streaming handler."""
+    """Raises a chosen error from a unary and from a streaming handler."""
 
     def __init__(self) -> None:
         self.failure: Exception = ResonanceError("")
@@ -75,7 +75,7 @@ async def test_an_error_crosses_the_wire_whole(failing: Any, kind: type[Resonanc
     assert 400 <= to_http_status(back) < 600
 
 
-async def test_what_nobody_expected_says_nothing_of_the_inside(failing: Any) -> None:
+async def test_an_unexpected_error_reveals_nothing_of_the_inside(failing: Any) -> None:
     servicer, stub = failing
     servicer.failure = RuntimeError("a secret")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -92,7 +92,7 @@ async def test_a_request_against_the_rules_never_reaches_the_handler(failing: An
     assert to_domain_error(caught.value).violations[0].field == "request_id"
 
 
-def faults_of(message: Any) -> dict[str, str]:
+def find_faults(message: Any) -> dict[str, str]:
     try:
         validate(message)
     except InvalidInput as refusal:
@@ -106,7 +106,7 @@ def request(**fields: Any) -> generate_pb2.GenerateRequest:
 
 
 def test_a_good_request_has_no_faults() -> None:
-    assert faults_of(request()) == {}
+    assert find_faults(request()) == {}
 
 
 def test_every_fault_is_named_with_its_path() -> None:
@@ -116,7 +116,7 @@ def test_every_fault_is_named_with_its_path() -> None:
         sliders=steering_pb2.Sliders(energy=1.5),
         guidance_scale=0.5,
     )
-    assert faults_of(request(recipe=recipe, duration_s=0, request_id="ü")) == {
+    assert find_faults(request(recipe=recipe, duration_s=0, request_id="ü")) == {
         "recipe.prompts[0].text": "REQUIRED",
         "recipe.prompts[1].text": "TOO_LONG",
         "recipe.prompts[1].weight": "NOT_FINITE",
@@ -134,8 +134,8 @@ def test_every_fault_is_named_with_its_path() -> None:
 @pytest.mark.parametrize(("count", "reason"), [(0, "TOO_FEW"), (5, "TOO_MANY")])
 def test_counts_have_limits(count: int, reason: str) -> None:
     recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="x")] * count)
-    assert faults_of(request(recipe=recipe)) == {"recipe.prompts": reason}
+    assert find_faults(request(recipe=recipe)) == {"recipe.prompts": reason}
 
 
 def test_a_missing_message_that_is_required_is_named() -> None:
-    assert faults_of(generate_pb2.GenerateRequest(duration_s=2)) == {"recipe": "REQUIRED"}
+    assert find_faults(generate_pb2.GenerateRequest(duration_s=2)) == {"recipe": "REQUIRED"}

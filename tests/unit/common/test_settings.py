@@ -1,4 +1,4 @@
-"""Settings: read once, all mistakes told together."""
+"""Settings: read once, all mistakes reported together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from resonance.errors import InvalidInput
-from resonance.settings import read_settings
+from resonance.settings import Settings, read_settings
 
 
 def test_defaults_are_a_laptop() -> None:
@@ -25,7 +25,7 @@ def test_variables_become_typed_values() -> None:
     assert (settings.slots, settings.data_dir, settings.allow_generic_sources) == (2, Path("/tmp/x"), True)
 
 
-def test_all_mistakes_are_told_together() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     wrong = {
         "RESONANCE_SLOTS": "many",
         "RESONANCE_HTTP_ADDR": "nowhere",
@@ -42,3 +42,15 @@ def test_all_mistakes_are_told_together() -> None:
 def test_limits_hold_at_the_number_plus_one(slots: str) -> None:
     with pytest.raises(InvalidInput):
         read_settings({"RESONANCE_SLOTS": slots})
+
+
+def test_only_read_settings_looks_at_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESONANCE_SLOTS", "3")
+    assert (read_settings().slots, Settings().slots) == (3, 4)
+
+
+def test_a_mistake_in_a_secret_does_not_show_the_secret() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_settings({"RESONANCE_SERVICE_KEY": "too-short"})
+    assert "too-short" not in str(caught.value)
+    assert "k" * 40 not in repr(read_settings({"RESONANCE_SERVICE_KEY": "k" * 40}))

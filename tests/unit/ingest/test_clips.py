@@ -1,4 +1,4 @@
-"""Where tracks are cut: nothing is lost, nothing is heard for no reason, and every clip can be used."""
+"""Clips: they cover the track, overlap as configured, and are long enough."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def test_clips_cover_the_track_but_for_a_rest_too_short_to_use(
     assert all(clip.start == clip.index * round(shape.hop_s * 10) for clip in clips)
     assert all(shape.clip_min_s * 10 <= clip.sample_count <= clip_s * 10 for clip in clips)
     assert all(clip.start + clip.sample_count <= sample_count for clip in clips)
-    heard = max((clip.start + clip.sample_count for clip in clips), default=0)
-    assert sample_count - heard < shape.clip_min_s * 10
+    covered = max((clip.start + clip.sample_count for clip in clips), default=0)
+    assert sample_count - covered < shape.clip_min_s * 10

@@ -1,4 +1,4 @@
-"""Jobs as documents: one request is one job, leases exclude, progress never falls, and what is final stays final."""
+"""Job store: one request is one job, leases exclude, progress never falls, and final jobs do not change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from support.faulty_store import FaultKind, FaultyStore
 
 from resonance.errors import Conflict, DataLoss, NotFound, Unavailable
 from resonance.store import MemoryStore
-from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack, UploadedFile, from_json, job_store, to_json
+from resonance_ingest.jobs import job_store
+from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack, UploadedFile, from_json, to_json
 from resonance_ingest.jobs.job_store import JobStore, LeaseLost
 
 
@@ -31,7 +32,7 @@ def test_a_job_is_read_back_as_it_was_written() -> None:
     job = a_job(
         title="Ünïcode ♫",
         tracks=(JobTrack(index=0, title="a", state=JobState.FAILED, error=Fault(reason="R", message="M.")),),
-        uploads=(UploadedFile(filename="a", upload_id="u", number=0, part_count=1, byte_count=2, sha256="0"),),
+        uploads=(UploadedFile(filename="a", upload_id="u", byte_count=2, sha256="0", parts=("part",)),),
         options={"mix_mode": "MIX_MODE_MEAN"},
         taste={"taste_id": "t-0"},
     )
@@ -50,7 +51,7 @@ _CHANGES = st.lists(
 
 
 @given(_CHANGES)
-def test_whatever_happens_progress_never_falls_and_final_is_final(changes: list[tuple[JobState, float, int]]) -> None:
+def test_progress_never_falls_and_a_final_job_never_changes(changes: list[tuple[JobState, float, int]]) -> None:
     job = a_job(tracks=(JobTrack(index=0, title="a"),))
     for state, progress, clips_done in changes:
         after = job.with_track(0, state=state, clips_done=clips_done).moved(state=state, progress=progress)
@@ -112,7 +113,7 @@ async def test_of_racing_claimants_one_wins(jobs: JobStore) -> None:
     assert sum(isinstance(outcome, LeaseLost) for outcome in outcomes) == 7
 
 
-async def test_a_late_word_of_a_cancelled_job_s_owner_is_refused(jobs: JobStore) -> None:
+async def test_a_late_write_of_a_cancelled_job_s_owner_is_refused(jobs: JobStore) -> None:
     await jobs.add(a_job())
     await jobs.claim("t-0", "one", None)
     await jobs.change("t-0", lambda job: job.moved(state=JobState.CANCELLED))
@@ -148,7 +149,7 @@ async def test_a_watcher_sees_the_present_every_change_and_the_end(jobs: JobStor
     assert seen == [(1, "QUEUED"), (2, "DOWNLOADING"), (3, "EXTRACTING"), (4, "COMPLETED")]
 
 
-async def test_a_watcher_who_comes_back_hears_only_what_is_new(jobs: JobStore) -> None:
+async def test_a_watcher_that_returns_gets_only_new_revisions(jobs: JobStore) -> None:
     await jobs.add(a_job())
     await jobs.change("t-0", lambda job: job.moved(state=JobState.FAILED))
     assert [job.revision async for job in jobs.watch("t-0", 1)] == [2]
@@ -171,11 +172,11 @@ async def test_a_change_by_another_replica_reaches_the_watcher(jobs: JobStore) -
 async def test_heartbeats_are_no_revisions(jobs: JobStore) -> None:
     await jobs.add(a_job())
     claimed = await jobs.claim("t-0", "one", None)
-    beaten = await jobs.change("t-0", lambda job: replace(job, lease=replace(job.lease, beat=5)), token=1)
-    assert beaten.revision == claimed.revision == 1
+    changed = await jobs.change("t-0", lambda job: replace(job, lease=replace(job.lease, heartbeat=5)), token=1)
+    assert changed.revision == claimed.revision == 1
 
 
-async def test_a_deleted_job_is_gone_for_everybody(jobs: JobStore) -> None:
+async def test_a_deleted_job_is_gone_for_every_watcher(jobs: JobStore) -> None:
     job = await jobs.add(a_job())
     await jobs.delete(job)
     with pytest.raises(NotFound, match="no job t-0"):
@@ -184,7 +185,7 @@ async def test_a_deleted_job_is_gone_for_everybody(jobs: JobStore) -> None:
     assert await jobs.open_ids() == []
 
 
-async def test_a_damaged_job_does_not_stand_in_the_way_of_the_others(jobs: JobStore) -> None:
+async def test_a_damaged_job_does_not_block_the_others(jobs: JobStore) -> None:
     for number in range(3):
         await jobs.add(a_job(number))
     await jobs._store.put("jobs/t-1", b"{torn")
@@ -194,7 +195,7 @@ async def test_a_damaged_job_does_not_stand_in_the_way_of_the_others(jobs: JobSt
 
 
 class LateStore(MemoryStore):
-    """Writes one job's document at the very moment when its marker is removed."""
+    """A store that writes a job's document at the moment when its marker is removed."""
 
     async def delete(self, key: str) -> None:
         await super().delete(key)
@@ -221,7 +222,7 @@ async def test_a_job_that_was_long_in_writing_is_marked_again(monkeypatch: pytes
     class Slow(MemoryStore):
         async def create(self, key: str, data: bytes) -> str:
             for marker in [key async for key in self.keys("job-open/")]:
-                await self.delete(marker)  # as another replica does that saw no document for a minute
+                await self.delete(marker)  # as by another replica that saw no document for a minute
             return await super().create(key, data)
 
     monkeypatch.setattr(job_store, "_WRITTEN_WITHIN_S", 0.0)
@@ -230,7 +231,7 @@ async def test_a_job_that_was_long_in_writing_is_marked_again(monkeypatch: pytes
     assert await jobs.open_ids() == ["t-0"]
 
 
-async def test_a_lost_answer_keeps_the_job_in_the_queue() -> None:
+async def test_a_lost_response_keeps_the_job_in_the_queue() -> None:
     store = MemoryStore()
     faulty = FaultyStore(store, first=2, kind=FaultKind.LOST_ANSWER)
     with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""Links: what they mean, and which are refused before anything is fetched."""
+"""Links: playlist or track, and refusals before a download."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
-from resonance_ingest.sources.links import read_link
-from resonance_ingest.sources.site_errors import in_plain_words
+from resonance_ingest.sources.links import parse_link
+from resonance_ingest.sources.site_errors import explain_site_error
 from resonance_ingest.sources.url_policy import check_url, is_public
 
 ANYTHING = Settings(allow_generic_sources=True)
@@ -36,7 +36,7 @@ ANYTHING = Settings(allow_generic_sources=True)
 )
 def test_host_and_query_decide_between_a_playlist_and_a_single_track(url: str, is_playlist: bool) -> None:
     check_url(url, Settings())
-    link = read_link(url)
+    link = parse_link(url)
     assert (link.is_youtube, link.is_playlist) == (True, is_playlist)
 
 
@@ -112,7 +112,7 @@ def test_a_private_address_passes_where_the_operator_allows_it() -> None:
     ("address", "expected"),
     [("8.8.8.8", True), ("2606:4700::1111", True), ("::ffff:8.8.8.8", True), ("fe80::1%eth0", False), ("name", False)],
 )
-def test_public_addresses_are_told_from_the_others(address: str, expected: bool) -> None:
+def test_public_addresses_are_distinguished(address: str, expected: bool) -> None:
     assert is_public(address) is expected
 
 
@@ -142,8 +142,8 @@ def test_a_guarded_process_cannot_connect_to_this_machine() -> None:
             f"socket.socket().connect_ex(('127.0.0.1', {port}))",
             f"__import__('urllib.request').request.urlopen('http://127.0.0.1:{port}/')",
         ):
-            told = guarded(f"try:\n        {attempt}\n    except OSError as failure:\n        print(failure)")
-            assert "is not a public address" in told, attempt
+            output = guarded(f"try:\n        {attempt}\n    except OSError as failure:\n        print(failure)")
+            assert "is not a public address" in output, attempt
         assert guarded(f"print(socket.create_connection(('127.0.0.1', {port})).getpeername())", "private")
 
 
@@ -171,7 +171,7 @@ def test_a_guarded_process_starts_no_other_program() -> None:
         ("something that nobody has seen before", "SITE_FAILED"),
     ],
 )
-def test_a_site_s_no_is_told_in_plain_words(complaint: str, reason: str) -> None:
-    found, sentence = in_plain_words(complaint)
+def test_a_message_of_yt_dlp_becomes_a_reason_and_a_sentence(complaint: str, reason: str) -> None:
+    found, sentence = explain_site_error(complaint)
     assert found == reason
     assert sentence.endswith(".")

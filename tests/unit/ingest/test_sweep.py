@@ -1,4 +1,4 @@
-"""The sweep removes what nobody can want any more, and nothing else."""
+"""Sweep: it removes objects that no job or client can use, and no others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DAY_S = 86_400
 
 @dataclass
 class World:
-    """A store with a clock of its own."""
+    """A store with a fake clock."""
 
     store: MemoryStore
     now_s: int = 100 * DAY_S
@@ -35,7 +35,7 @@ class World:
         return [key async for key in self.store.keys(prefix)]
 
     async def add_job(self, job_id: str, upload_id: str = "", state: JobState = JobState.QUEUED) -> Job:
-        upload = UploadedFile(filename="a", upload_id=upload_id, number=0, part_count=1, byte_count=1, sha256="0")
+        upload = UploadedFile(filename="a", upload_id=upload_id, byte_count=1, sha256="0", parts=("part",))
         stamp = self.now_s * 1000
         job = Job(job_id=job_id, request_digest="d", created_ms=stamp, updated_ms=stamp, uploads=(upload,))
         await self.jobs.add(job)
@@ -47,18 +47,18 @@ def world() -> World:
     return World(MemoryStore())
 
 
-async def test_an_upload_that_no_open_job_wants_is_removed_after_a_day(world: World) -> None:
+async def test_an_upload_that_no_open_job_uses_is_removed_after_a_day(world: World) -> None:
     old, young, wanted = (f"{world.now_s - age_s:011d}-x" for age_s in (2 * DAY_S, 3600, 3 * DAY_S))
     for upload_id in (old, young, wanted):
-        await world.store.put(f"uploads/{upload_id}/00/00000", b"part")
+        await world.store.put(f"uploads/{upload_id}/part", b"part")
     await world.add_job("t-1", wanted)
     await world.sweeper.sweep()
-    assert await world.keys("uploads/") == sorted(f"uploads/{each}/00/00000" for each in (young, wanted))
+    assert await world.keys("uploads/") == sorted(f"uploads/{each}/part" for each in (young, wanted))
 
 
 async def test_a_job_whose_kept_files_are_removed_cannot_be_retried_any_more(world: World) -> None:
     upload_id = f"{world.now_s:011d}-x"
-    await world.store.put(f"uploads/{upload_id}/00/00000", b"part")
+    await world.store.put(f"uploads/{upload_id}/part", b"part")
     await world.add_job("t-1", upload_id, state=JobState.FAILED)
     await world.sweeper.sweep()
     assert (await world.jobs.get("t-1")).can_be_retried
@@ -92,10 +92,10 @@ async def test_jobs_without_a_taste_are_forgotten_after_their_time(world: World)
     assert len(await world.keys("job-list/")) == 1
 
 
-async def test_the_open_marker_of_a_living_job_stays_whoever_s_turn_it_is() -> None:
+async def test_the_open_marker_of_a_living_job_stays_for_every_owner() -> None:
     store = OwnedStore(MemoryStore())
     jobs = JobStore(store, clock_ms=lambda: 3 * DAY_S * 1000)
-    await jobs.add(Job(job_id="t-1", request_digest="d", created_ms=1, updated_ms=1))  # before keys were asked for
+    await jobs.add(Job(job_id="t-1", request_digest="d", created_ms=1, updated_ms=1))  # from before keys were required
     await ApiKeys(store).issue("Ada")
     before = await jobs.open_markers()
     await Sweeper(store, jobs, Settings()).sweep()
@@ -121,7 +121,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("key", STRANGE)
-async def test_one_strange_object_ends_neither_the_sweeper_nor_its_other_work(world: World, key: str) -> None:
+async def test_an_unreadable_object_ends_neither_the_sweeper_nor_its_other_work(world: World, key: str) -> None:
     await world.add_job("t-1", state=JobState.FAILED)
     expired = ShareLink(owner="", key="takes/x", byte_count=1, sha256="0", expires_ms=1)
     await world.store.put("shares/z", json.dumps(asdict(expired)).encode())

@@ -1,4 +1,4 @@
-"""The stores that every law must hold for: memory, files, and a real S3 server."""
+"""Stores for the laws: memory, files, and a real S3 server."""
 
 from __future__ import annotations
 

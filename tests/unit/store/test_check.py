@@ -1,4 +1,4 @@
-"""Checking a store reads everything and names exactly what is damaged."""
+"""Check of a store: it reads every object and names exactly the damaged ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from resonance.store.check import check_store
 from resonance.store.files import FileStore
 
 
-async def test_what_is_damaged_is_named_and_nothing_else(tmp_path: Path) -> None:
+async def test_damaged_objects_are_named_and_no_others(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     for key in ("jobs/t-1", "tracks/a", "tracks/b"):
         await store.put(key, b"data of " + key.encode())

@@ -1,4 +1,4 @@
-"""Files as a store: exact between processes, and tidy after a crash."""
+"""File store: exclusive between processes, and without remains after a crash."""
 
 from __future__ import annotations
 

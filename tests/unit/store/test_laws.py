@@ -1,4 +1,4 @@
-"""Laws of every object store: what is written is read back, one writer wins, and no key reaches out of the store."""
+"""Laws of every object store: objects are read back, one writer wins, and no key leads out of the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resonance.ids import sha256_hex
 from resonance.store import ObjectStore
 
 
-async def test_what_is_put_is_read_back_with_its_digest(store: ObjectStore) -> None:
+async def test_an_object_is_read_back_with_its_digest(store: ObjectStore) -> None:
     for data in (b"", b"x", bytes(range(256)) * 5000):
         digest = await store.put("a/b.bin", data)
         found = await store.get("a/b.bin")
@@ -76,7 +76,7 @@ async def test_incrementing_writers_lose_no_step(store: ObjectStore) -> None:
     assert (await store.get("k")).data == b"5"
 
 
-async def test_what_does_not_exist_is_not_found(store: ObjectStore) -> None:
+async def test_a_missing_object_is_not_found(store: ObjectStore) -> None:
     with pytest.raises(NotFound):
         await store.get("nothing")
     with pytest.raises(NotFound):
@@ -85,7 +85,7 @@ async def test_what_does_not_exist_is_not_found(store: ObjectStore) -> None:
     await store.delete("nothing")
 
 
-async def test_what_is_deleted_is_gone_and_may_be_created_again(store: ObjectStore) -> None:
+async def test_a_deleted_object_is_gone_and_may_be_created_again(store: ObjectStore) -> None:
     await store.create("k", b"1")
     assert await store.exists("k")
     await store.delete("k")
@@ -118,7 +118,7 @@ async def test_a_malformed_key_is_refused_by_every_call(store: ObjectStore, key:
             await call
 
 
-async def test_a_prefix_never_lists_what_lies_outside(store: ObjectStore) -> None:
+async def test_a_prefix_lists_no_key_outside(store: ObjectStore) -> None:
     await store.put("a", b"")
     for prefix in ("../", "/", "a/../", "x/../../"):
         assert [key async for key in store.keys(prefix)] == []

@@ -1,4 +1,4 @@
-"""Opening a store: URLs are understood, and a store that breaks its promises is refused at the door."""
+"""Opening of stores: URLs are parsed, and a store without exclusive writes is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from resonance.store.probe import probe
 @pytest.mark.parametrize("url", ["file:", "ftp://x", "s3://", "s3://host", "s3://host/a/b", "s3://key:secret@host/b"])
 async def test_a_url_that_names_no_store_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match="RESONANCE_STORE"):
-        await open_store(Settings(store=url))
+        await open_store(Settings().model_copy(update={"store": url}))
 
 
 async def test_the_probe_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is damaged is read twice; what can be computed again is set aside, and what cannot stays and is refused."""
+"""Quarantine: a damaged object is read twice, and set aside where it can be computed again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_an_object_is_set_aside_as_it_lies_there(store: Quarantine) -> Non
 
 
 @pytest.mark.parametrize("inner", ["files"], indirect=True)
-async def test_only_what_can_be_computed_again_is_taken_away(store: Quarantine, tmp_path: Path) -> None:
+async def test_only_objects_that_can_be_computed_again_are_set_aside(store: Quarantine, tmp_path: Path) -> None:
     for key in ("tracks/a", "calibrations/a", "jobs/a"):
         await store.put(key, b"music")
         damage(tmp_path, key)
@@ -52,8 +52,8 @@ async def test_only_what_can_be_computed_again_is_taken_away(store: Quarantine, 
     assert (await store.get("tracks/a")).data == b"again"
 
 
-class LiesOnce(MemoryStore):
-    """Its first answer is damaged on the way."""
+class DamagedOnce(MemoryStore):
+    """A store whose first read is damaged on the network."""
 
     lies = 1
 
@@ -64,8 +64,8 @@ class LiesOnce(MemoryStore):
         return await super().get(key)
 
 
-async def test_a_store_that_lies_once_is_asked_again() -> None:
-    store = Quarantine(LiesOnce())
+async def test_a_read_that_is_damaged_once_is_repeated() -> None:
+    store = Quarantine(DamagedOnce())
     await store.put("tracks/a", b"music")
     assert (await store.get("tracks/a")).data == b"music"
     assert await store.exists("tracks/a")

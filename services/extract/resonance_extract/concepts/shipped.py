@@ -14,13 +14,13 @@ import structlog
 from resonance.errors import Conflict, DataLoss, NotFound
 from resonance.ids import sha256_hex
 from resonance.store import ObjectStore
-from resonance.store.keys import examples_key
+from resonance.store.keys import REFERENCE, VECTORS, examples_key
 from resonance.store.quarantine import RECOMPUTED
 from resonance_model.loaders.embedded import WEIGHTS
 
 FOLDER = WEIGHTS / "steering"
 _MADE_FOR, _SUPERSEDED = "made_for.json", "superseded.json"
-_NAMED_BY_CONTENT = ("vectors/", "reference/")
+_NAMED_BY_CONTENT = (VECTORS, REFERENCE)
 _log = structlog.get_logger("extract")
 
 

@@ -19,7 +19,15 @@ from resonance.audio.wav import pcm_in, wav_header
 from resonance.errors import Conflict, DataLoss, NotFound, ResonanceError, invalid_field
 from resonance.ids import sha256_hex
 from resonance.store import ObjectStore
-from resonance.store.keys import checkpoint_key, request_key, take_audio_key, take_codes_key, take_index_key, take_key
+from resonance.store.keys import (
+    TAKE_INDEX,
+    checkpoint_key,
+    request_key,
+    take_audio_key,
+    take_codes_key,
+    take_index_key,
+    take_key,
+)
 from resonance.store.token_document import Codes, codes_document, parse_codes
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.takes.checkpoint_sweeper import now_ms
@@ -27,7 +35,7 @@ from resonance_generate.takes.tempo import SECONDS_MAX, estimate_tempo_in_child
 
 _log = structlog.get_logger("takes")
 _PAGE = 50
-_TOKEN = re.compile(r"take-index/\d{15}-[A-Za-z0-9_-]{1,64}")
+_TOKEN = re.compile(TAKE_INDEX + r"\d{15}-[A-Za-z0-9_-]{1,64}")
 
 
 class TakeLibrary:
@@ -175,7 +183,7 @@ class TakeLibrary:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _index(self) -> AsyncGenerator[str, None]:
-        async for key in self._store.keys("take-index/"):
+        async for key in self._store.keys(TAKE_INDEX):
             yield key
 
     async def _add_tempo(self, request_id: str, pcm: bytes, sample_rate_hz: int) -> None:

@@ -6,15 +6,16 @@ librosa compiles on first use, for many seconds of CPU. In a child of low priori
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
+
+from resonance.audio.confinement import die_with_parent
+from resonance.audio.sandbox import run_child
 
 _SECONDS_MIN = 3.0
 SECONDS_MAX = 60.0
@@ -31,23 +32,20 @@ async def estimate_tempo_in_child(pcm: bytes, sample_rate_hz: int) -> float | No
     head = pcm[: 2 * int(SECONDS_MAX * sample_rate_hz)]
     if len(head) < 2 * _SECONDS_MIN * sample_rate_hz:
         return None
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "resonance_generate.takes.tempo", str(sample_rate_hz)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=_environment(),
-    )
-    try:
-        output, _ = await asyncio.wait_for(child.communicate(head), _WAIT_S_MAX)
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    if child.returncode != 0:
-        raise OSError(f"the beat tracker ended with {child.returncode}")
-    return float(output) if output.strip() else None
+    with tempfile.TemporaryDirectory(prefix="tempo-") as folder:
+        path = Path(folder) / "pcm"
+        await asyncio.to_thread(path.write_bytes, head)
+        result = await run_child(
+            "resonance_generate.takes.tempo",
+            [str(path), str(sample_rate_hz), _lock_path()],
+            folder=Path(folder),
+            timeout_s=_WAIT_S_MAX,
+            environment=_environment(),
+        )
+    if result.timed_out or result.return_code != 0:
+        raise OSError(f"the beat tracker ended with {result.return_code}")
+    line = result.lines[-1].strip() if result.lines else b""
+    return float(line) if line else None
 
 
 def estimate_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
@@ -63,26 +61,23 @@ def estimate_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
 
 
 def _environment() -> dict[str, str]:
-    """Environment of the child, with a numba cache of its own, which only children under the lock of `_one_at_a_time` write."""
+    """Environment of the child: a numba cache of its own, which only children under the lock of `_lock_path` write."""
     cache = os.environ.get("NUMBA_CACHE_DIR")
-    return {**os.environ, **({"NUMBA_CACHE_DIR": f"{cache}-tempo"} if cache else {})}
+    return {"NUMBA_CACHE_DIR": f"{cache}-tempo"} if cache else {"HOME": str(Path.home())}
 
 
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Holds a lock file of this machine.
+def _lock_path() -> str:
+    """Lock file of this machine, under which one child runs at a time. The child's own temporary folder is another one.
 
     Two children that compile librosa for the first time at once can write each other's machine code into numba's cache under the wrong
     name. Every process that loads it crashes from then on (seen twice).
     """
-    with (Path(tempfile.gettempdir()) / f"resonance-tempo-{os.getuid()}.lock").open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # closing the file releases it
-        yield
+    return str(Path(tempfile.gettempdir()) / f"resonance-tempo-{os.getuid()}.lock")
 
 
 if __name__ == "__main__":
+    die_with_parent()
     os.nice(15)
-    pcm = sys.stdin.buffer.read()
-    with _one_at_a_time():
-        bpm = estimate_tempo(pcm, int(sys.argv[1]))
+    with FileLock(sys.argv[3]):
+        bpm = estimate_tempo(Path(sys.argv[1]).read_bytes(), int(sys.argv[2]))
     print("" if bpm is None else bpm)

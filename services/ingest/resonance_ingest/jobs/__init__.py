@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Jobs: values, documents in the store, leases."""

@@ -1,4 +1,4 @@
-"""A job as a value: its states, its tracks, and how it may change. It knows neither the wire nor the store."""
+"""Jobs as values: states, tracks, and the changes that are allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resonance.errors import DataLoss, ResonanceError
 
 
 class JobState(StrEnum):
-    """Where a job or a track stands, by the names that the wire uses."""
+    """State of a job or a track, by the names of the proto's enum."""
 
     QUEUED = "QUEUED"
     DOWNLOADING = "DOWNLOADING"
@@ -28,7 +28,7 @@ class JobState(StrEnum):
         return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
     def or_later(self, wanted: JobState) -> JobState:
-        """The later of the two on the way to a taste: work that is done again after a crash does not look like less."""
+        """The later of two states, so that work that is repeated after a crash does not lower the progress."""
         return max(self, wanted, key=list(JobState).index)
 
 
@@ -44,7 +44,7 @@ class Fault:
         return cls(reason=error.reason, message=error.message)
 
 
-# What is wrong with a file itself: asking again gives the same answer.
+# Faults of a file itself: another try has the same result.
 _VERDICTS = frozenset(
     {"EMPTY_FILE", "NOT_AUDIO", "NO_SOUND", "DAMAGED", "NOT_FINITE", "TOO_LONG", "TOO_LARGE", "TOO_SHORT"}
     | {"SILENT_TRACK", "UPLOAD_DAMAGED", "RANGE_OUTSIDE_TRACK", "RANGE_TOO_SHORT"}
@@ -53,32 +53,32 @@ _VERDICTS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedFile:
-    """One uploaded file, kept as parts in the object store below `uploads/{upload_id}`.
-
-    `parts` names the parts of a resumable upload; without it they are `part_count` numbered ones below `number`.
-    """
+    """One uploaded file, kept as parts in the object store below `uploads/{upload_id}`; `parts` names them."""
 
     filename: str
     upload_id: str
-    number: int
-    part_count: int
     byte_count: int
     sha256: str
-    parts: tuple[str, ...] = ()
+    parts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """What a track was decoded to: enough for the extractor to know it again without its samples."""
+    """Length and digest of a track's decoded samples: the extractor recognises a track by them."""
 
     sample_count: int
     sample_rate_hz: int
     sha256: str
 
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.sample_count / self.sample_rate_hz
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChange:
-    """A state that the job came into, and when, in milliseconds since 1970."""
+    """A state of a job and the time of its beginning, in milliseconds since 1970."""
 
     state: JobState
     at_ms: int
@@ -86,7 +86,7 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTrack:
-    """One track. `duration_s` and `clips_total` are 0 until it has been decoded; `locator` is the source's own name."""
+    """A track of a playlist. `duration_s` and `clips_total` are 0 until it is decoded; `locator` is the source's name."""
 
     index: int
     title: str
@@ -99,7 +99,7 @@ class JobTrack:
     sound: Sound | None = None
 
     def may_succeed_again(self, *, is_upload: bool) -> bool:
-        """Whether another try could end otherwise. What is behind a link may change; an uploaded file is what it is."""
+        """True where another try could succeed. The content behind a link may change, an uploaded file does not."""
         if self.state == JobState.COMPLETED:
             return False
         return not is_upload or self.error is None or self.error.reason not in _VERDICTS
@@ -107,24 +107,23 @@ class JobTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """Who works on the job. The token grows with every owner; `beat` grows while the owner lives.
+    """Lease of the replica that works on a job. The token grows with every owner, `heartbeat` while the owner lives.
 
-    An empty owner has given the lease back: the job is free, and the token still refuses whoever held it before.
+    An empty owner has given the lease back: the job is free, and the token still refuses earlier owners.
     """
 
     owner: str
     token: int
-    beat: int
+    heartbeat: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One playlist on its way to one taste.
 
-    `options` and `taste` are the JSON forms of the messages of the same name: ingest hands them on and reads of them
-    only which seconds are chosen. `revision` counts the changes that a watcher may see, which heartbeats are not.
-    `returns` counts the owners that gave the job back in good order; `retried_as` is the job that went on with the
-    tracks that failed here.
+    `options` and `taste` are the JSON forms of the messages of the same name: ingest passes them on and reads only
+    the chosen ranges. `revision` counts the changes that a watcher may see, which heartbeats are not.
+    `returns` counts the owners that gave the lease back; `retried_as` is the job that continues with the failed tracks.
     """
 
     job_id: str
@@ -149,7 +148,7 @@ class Job:
     notice: str = ""
 
     def moved(self, **changes: Any) -> Job:
-        """The job after a change: the laws hold whoever asks. A final job stays as it is; progress never falls."""
+        """The job after a change. A final job stays as it is; progress never falls."""
         if self.state.is_final:
             return self
         changes["state"] = self.state.or_later(changes.get("state", self.state))
@@ -176,12 +175,12 @@ class Job:
 
     @property
     def is_upload(self) -> bool:
-        """Whether its tracks are uploaded files; what came from a link can be fetched again."""
+        """True for a job of uploaded files; a link can be fetched again."""
         return not self.source_url
 
     @property
     def could_end_otherwise(self) -> bool:
-        """Whether the job ended with something that another try could mend."""
+        """True for a final job with a fault that another try could avoid."""
         if not self.state.is_final or self.retried_as:
             return False
         tracks = [track for track in self.tracks if track.may_succeed_again(is_upload=self.is_upload)]
@@ -189,12 +188,12 @@ class Job:
 
     @property
     def can_be_retried(self) -> bool:
-        """Whether another try could mend something and has what it needs: the files of a cancelled upload are not kept."""
+        """True where another try is useful and possible: the files of a cancelled upload are not kept."""
         keeps_files = bool(self.uploads) and self.state != JobState.CANCELLED
         return self.could_end_otherwise and (keeps_files or not self.is_upload)
 
     def tracks_for_retry(self) -> tuple[JobTrack, ...]:
-        """The tracks of the job that goes on: what was heard is known, what failed begins again, verdicts stand."""
+        """The tracks of the job that continues: extracted ones are known, failed ones begin again, faults of files stay."""
         return tuple(
             replace(track, state=JobState.QUEUED, error=None, clips_done=0)
             if track.state == JobState.COMPLETED or track.may_succeed_again(is_upload=self.is_upload)
@@ -232,12 +231,12 @@ def from_json(data: bytes) -> Job:
 
 
 def _ended(track: JobTrack) -> JobTrack:
-    """A track whose job ended before it was done."""
+    """A track whose job ended before the track did."""
     return track if track.state.is_final else replace(track, state=JobState.CANCELLED)
 
 
 def _upload(plain: dict[str, Any]) -> UploadedFile:
-    return UploadedFile(**{**plain, "parts": tuple(plain.get("parts", ()))})
+    return UploadedFile(**{**plain, "parts": tuple(plain["parts"])})
 
 
 def _change(plain: dict[str, Any]) -> StateChange:

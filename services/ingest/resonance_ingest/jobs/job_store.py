@@ -1,4 +1,4 @@
-"""Jobs as documents in the object store: every change is a compare-and-swap, every owner holds a lease."""
+"""Job store: documents in the object store, changed by compare-and-swap under leases."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from resonance.completion import run_to_completion
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
 from resonance.identity import acting_as
 from resonance.store import ObjectStore
+from resonance.store.keys import JOB_LIST, JOBS_OPEN, job_key, job_list_key, open_job_key
 from resonance_ingest.jobs.job import Job, Lease, StateChange, from_json, to_json
 
 _SWAPS_MAX = 50
 _WATCH_POLL_S = 1.0
 _PAGE_SIZE = 50
-_FAR_FUTURE_MS = 10**14
-_WRITTEN_WITHIN_S = 20.0  # well below the time after which somebody drops a marker without a document
+_WRITTEN_WITHIN_S = 20.0  # well below the time after which a runner drops a marker without a document
 _TOKEN = re.compile(r"\d{14}-[a-z0-9_-]{1,64}")
 _log = structlog.get_logger("ingest")
 
@@ -37,7 +37,7 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenMarker:
-    """Says that an owner's job is not final. The job may turn out to be final or gone, or not written yet."""
+    """Marker of a job that is not final. Its document may be final or gone meanwhile, or not written yet."""
 
     key: str
     owner: str
@@ -45,18 +45,18 @@ class OpenMarker:
 
 
 class LeaseLost(FailedPrecondition):
-    """Somebody else owns the job now, or it is final or gone: whoever hears this stops working on it."""
+    """Another replica owns the job, or the job is final or gone: its worker must stop."""
 
     default_reason = "LEASE_LOST"
 
 
 class JobStore:
-    """The port between jobs and where they are kept; narrow, so that a workflow engine could stand behind it.
+    """Jobs as documents; a narrow interface, so that a workflow engine could implement it.
 
     Beside each document `jobs/{id}` lie two empty markers: `job-list/{newest first}-{id}` for listing, and
     `job-open/{oldest first}-{owner}.{id}` while the job is not final, so that looking for work reads no finished job.
-    Markers are written before the document and removed after it; a marker without a document means nothing, and takes no
-    place. Documents and lists belong to the owner of the work in hand (`resonance.identity`); the open markers are one queue for all.
+    Markers are written before the document and removed after it; a marker without a document takes no place in the
+    queue. Documents and lists belong to the current owner (`resonance.identity`); the open markers are one queue for all.
     """
 
     def __init__(self, store: ObjectStore, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
@@ -65,13 +65,13 @@ class JobStore:
         self._changed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def now_ms(self) -> int:
-        """The time that documents are stamped with. Leases never look at it."""
+        """The wall clock that stamps documents. Leases do not depend on it."""
         return self._clock_ms()
 
     async def add(self, job: Job) -> Job:
-        """Stores a new job; the job that is there already, where the same request made one.
+        """Stores a new job, or returns the job that the same request made before.
 
-        A job that has begun to be written is written to its end, also where the caller leaves meanwhile.
+        The writes are shielded: they go on to their end although the caller's task is cancelled.
 
         Raises:
             Conflict: another request used the id (REQUEST_ID_REUSED).
@@ -85,7 +85,7 @@ class JobStore:
             await self._unmark_unless_there(job)
             return same_request(await self.get(job.job_id), job.request_digest)
         except Exception:
-            with suppress(ResonanceError):  # where the store is away the markers stay for a while, and mean nothing
+            with suppress(ResonanceError):  # during an outage the markers stay for a while, without effect
                 await self._unmark_unless_there(job)
             raise
         return job
@@ -94,7 +94,7 @@ class JobStore:
         began_s = time.monotonic()
         await self._store.put(_list_key(job), b"")
         await self.mark_open(job)
-        await self._store.create(_key(job.job_id), to_json(job))
+        await self._store.create(job_key(job.job_id), to_json(job))
         if time.monotonic() - began_s > _WRITTEN_WITHIN_S:
             await self.mark_open(job)
 
@@ -111,7 +111,7 @@ class JobStore:
         return None
 
     async def find_readable(self, job_id: str) -> Job | None:
-        """The job, or None where it is gone or damaged: one damaged job must not stand in the way of all others."""
+        """The job, or None where it is gone or damaged, so that one damaged job does not block the others."""
         try:
             return await self.find(job_id)
         except DataLoss as failure:
@@ -123,9 +123,9 @@ class JobStore:
         return (await self._read(job_id))[0]
 
     async def change(self, job_id: str, change: Callable[[Job], Job], *, token: int | None = None) -> Job:
-        """Applies a change to whatever the job is by now, until no other writer came between. Returns the new job.
+        """Applies a change to the current document, again after every conflict. Returns the new job.
 
-        With a token only the owner who holds it may change, and only while the job is not final.
+        With a token only the owner of that lease may change it, and only while the job is not final.
 
         Raises:
             NotFound: there is no such job.
@@ -134,17 +134,17 @@ class JobStore:
         for attempt in range(_SWAPS_MAX):
             before, version = await self._read(job_id)
             if token is not None and (before.state.is_final or before.lease is None or before.lease.token != token):
-                raise LeaseLost(f"job {job_id} is not ours any more")
+                raise LeaseLost(f"another replica has the lease of job {job_id}")
             after = change(before)
             if after == before:
                 return before
             after = _stamped(before, after, max(self._clock_ms(), before.updated_ms))
             try:
-                await self._store.replace(_key(job_id), to_json(after), version=version)
+                await self._store.replace(job_key(job_id), to_json(after), version=version)
             except Conflict:
                 await asyncio.sleep(0.002 * attempt)
                 continue
-            await self._tell(after)
+            await self._announce(after)
             return after
         raise Conflict(f"job {job_id} changes too fast", reason="JOB_CONTENDED")
 
@@ -153,14 +153,14 @@ class JobStore:
 
         def take(job: Job) -> Job:
             if job.lease != seen or job.state.is_final:
-                raise LeaseLost(f"job {job_id} was taken by somebody else")
-            return replace(job, lease=Lease(owner=owner, token=(seen.token if seen else 0) + 1, beat=0))
+                raise LeaseLost(f"another replica took job {job_id}")
+            return replace(job, lease=Lease(owner=owner, token=(seen.token if seen else 0) + 1, heartbeat=0))
 
         return await self.change(job_id, take)
 
     async def delete(self, job: Job) -> None:
         """Removes the document and its markers."""
-        await self._store.delete(_key(job.job_id))
+        await self._store.delete(job_key(job.job_id))
         await self._store.delete(_open_key(job))
         await self._store.delete(_list_key(job))
         self._wake(job.job_id)
@@ -170,11 +170,11 @@ class JobStore:
         return [marker.job_id for marker in await self.open_markers()]
 
     async def open_markers(self) -> list[OpenMarker]:
-        """The markers of everybody's jobs that are not final, oldest first."""
-        return [_marker_of(key) async for key in self._store.keys("job-open/")]
+        """The markers of all owners' jobs that are not final, oldest first."""
+        return [_parse_marker(key) async for key in self._store.keys(JOBS_OPEN)]
 
     async def open_count(self) -> int:
-        """How many markers have a document: each is looked up."""
+        """The number of markers with a document. Each document is looked up."""
         return sum([await self._has_document(marker) for marker in await self.open_markers()])
 
     async def mark_open(self, job: Job) -> None:
@@ -186,7 +186,7 @@ class JobStore:
         await self._store.delete(marker.key)
 
     async def drop_marker(self, marker: OpenMarker) -> None:
-        """Removes a marker that waits in vain for its document; it is there again where the document came just now."""
+        """Removes a marker without a document, and restores it where the document was written meanwhile."""
         if await self._has_document(marker):
             return
         await self._store.delete(marker.key)
@@ -198,28 +198,28 @@ class JobStore:
         if token and not _TOKEN.fullmatch(token):
             raise invalid_field("page_token", "MALFORMED", "is not a token that this service gave")
         size = size or _PAGE_SIZE
-        keys = [key async for key in self._store.keys("job-list/") if key > f"job-list/{token}"]
-        jobs = [job for key in keys[:size] if (job := await self.find_readable(_id_in(key))) is not None]
+        keys = [key async for key in self._store.keys(JOB_LIST) if key > f"{JOB_LIST}{token}"]
+        jobs = [job for key in keys[:size] if (job := await self.find_readable(_parse_id(key))) is not None]
         more = len(keys) > size
-        return JobPage(jobs=tuple(jobs), next_token=keys[size - 1].removeprefix("job-list/") if more else "")
+        return JobPage(jobs=tuple(jobs), next_token=keys[size - 1].removeprefix(JOB_LIST) if more else "")
 
     async def all(self) -> AsyncGenerator[Job, None]:
         """Every job that can be read, newest first."""
-        for key in [key async for key in self._store.keys("job-list/")]:
-            if (job := await self.find_readable(_id_in(key))) is not None:
+        for key in [key async for key in self._store.keys(JOB_LIST)]:
+            if (job := await self.find_readable(_parse_id(key))) is not None:
                 yield job
 
     async def drop_dangling_markers(self, *, older_than_ms: float) -> None:
-        """Removes the markers that a crash left without a document. Young ones may be waiting for theirs."""
-        for key in [key async for key in self._store.keys("job-list/")]:
-            if _created_ms_in(key) < older_than_ms and not await self._store.exists(_key(_id_in(key))):
+        """Removes old markers that a crash left without a document. The document of a young one may be on its way."""
+        for key in [key async for key in self._store.keys(JOB_LIST)]:
+            if _parse_created_ms(key) < older_than_ms and not await self._store.exists(job_key(_parse_id(key))):
                 await self._store.delete(key)
         for marker in await self.open_markers():
-            if _created_ms_in(marker.key) < older_than_ms:
+            if _parse_created_ms(marker.key) < older_than_ms:
                 await self.drop_marker(marker)
 
     async def watch(self, job_id: str, after_revision: int | None = None) -> AsyncGenerator[Job, None]:
-        """The job at once, or at its first revision after the given one, and at every change until it is final.
+        """The job now, or at its first revision after the given one, and at every change until it is final.
 
         Changes made in this process arrive at once; those of other replicas within a second. Raises NotFound when the
         job is deleted.
@@ -244,16 +244,16 @@ class JobStore:
 
     async def _read(self, job_id: str) -> tuple[Job, str]:
         try:
-            found = await self._store.get(_key(job_id))
+            found = await self._store.get(job_key(job_id))
         except NotFound:
             raise NotFound(f"there is no job {job_id}", reason="NO_SUCH_JOB") from None
         return from_json(found.data), found.version
 
     async def _has_document(self, marker: OpenMarker) -> bool:
         with acting_as(marker.owner):
-            return await self._store.exists(_key(marker.job_id))
+            return await self._store.exists(job_key(marker.job_id))
 
-    async def _tell(self, job: Job) -> None:
+    async def _announce(self, job: Job) -> None:
         self._wake(job.job_id)
         if job.state.is_final:
             await self._store.delete(_open_key(job))
@@ -283,28 +283,23 @@ def same_request(job: Job, request_digest: str) -> Job:
     return job
 
 
-def _key(job_id: str) -> str:
-    return f"jobs/{job_id}"
-
-
 def _list_key(job: Job) -> str:
-    return f"job-list/{_FAR_FUTURE_MS - job.created_ms:014d}-{job.job_id}"
+    return job_list_key(job.created_ms, job.job_id)
 
 
 def _open_key(job: Job) -> str:
-    named = f"{job.owner}.{job.job_id}" if job.owner else job.job_id
-    return f"job-open/{job.created_ms:014d}-{named}"
+    return open_job_key(job.created_ms, job.owner, job.job_id)
 
 
-def _created_ms_in(key: str) -> int:
+def _parse_created_ms(key: str) -> int:
     number = int(key.partition("/")[2].partition("-")[0])
-    return _FAR_FUTURE_MS - number if key.startswith("job-list/") else number
+    return 10**14 - number if key.startswith(JOB_LIST) else number
 
 
-def _id_in(key: str) -> str:
-    return _marker_of(key).job_id
+def _parse_id(key: str) -> str:
+    return _parse_marker(key).job_id
 
 
-def _marker_of(key: str) -> OpenMarker:
+def _parse_marker(key: str) -> OpenMarker:
     owner, _, job_id = key.partition("/")[2].partition("-")[2].rpartition(".")
     return OpenMarker(key=key, owner=owner, job_id=job_id)

@@ -1,4 +1,4 @@
-"""How a running job tells the world: changes at once or soon, and a heartbeat while it lives."""
+"""Lease writer: the changes of a running job, at once or batched, and its heartbeat."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _log = structlog.get_logger("ingest")
 class LeaseWriter:
     """The one writer of a job that is being worked on, under one lease.
 
-    `now` writes a change and returns when it is stored; `soon` lets changes gather for half a second, because hundreds
-    of clips would be hundreds of synced writes. `keep` must run beside the work: it writes what has gathered, and beats.
+    `now` stores a change before it returns; `soon` batches changes for half a second, because hundreds of clips would be
+    hundreds of synced writes. `keep` must run beside the work: it stores the batches and the heartbeats.
     """
 
     def __init__(self, jobs: JobStore, job: Job, *, heartbeat_s: float) -> None:
-        assert job.lease is not None, "only an owner keeps a lease_writer"
+        assert job.lease is not None, "only an owner writes"
         self.job = job
         self._jobs = jobs
         self._lease: Lease = job.lease
         self._waiting: list[Change] = []
         self._writing = asyncio.Lock()
-        self._beat_s = heartbeat_s
+        self._heartbeat_s = heartbeat_s
 
     async def now(self, change: Change) -> Job:
-        """Stores a change, after all that was waiting. Raises LeaseLost where the job is not ours any more."""
+        """Stores a change, after all batched ones. Raises LeaseLost where another owner has the job."""
         self._waiting.append(change)
         await self._flush()
         return self.job
@@ -45,7 +45,7 @@ class LeaseWriter:
         self._waiting.append(change)
 
     async def release(self) -> None:
-        """Gives the lease back, for whoever takes the job up next."""
+        """Gives the lease back, so that another owner need not wait for it to run out."""
         async with self._writing:
             free = replace(self._lease, owner="")
             await self._jobs.change(
@@ -55,16 +55,16 @@ class LeaseWriter:
             )
 
     async def keep(self) -> None:
-        """Writes and beats until the lease is lost, and raises then. A store that is down for a while is waited for."""
+        """Stores batches and heartbeats until the lease is lost, and raises LeaseLost then. It outlasts outages of the store."""
         clock = asyncio.get_running_loop().time
-        beaten_s = clock()
+        last_heartbeat_s = clock()
         while True:
             await asyncio.sleep(FLUSH_S)
-            if not self._waiting and clock() - beaten_s < self._beat_s:
+            if not self._waiting and clock() - last_heartbeat_s < self._heartbeat_s:
                 continue
             try:
                 await self._flush()
-                beaten_s = clock()
+                last_heartbeat_s = clock()
             except Unavailable as failure:
                 _log.warning("the job's state cannot be stored at the moment", job=self.job.job_id, why=failure.message)
 
@@ -73,21 +73,21 @@ class LeaseWriter:
             changes = self._waiting.copy()
             try:
                 self.job = await self._jobs.change(
-                    self.job.job_id, lambda job: self._beaten(job, changes), token=self._lease.token
+                    self.job.job_id, lambda job: self._apply(job, changes), token=self._lease.token
                 )
             except NotFound:
                 raise LeaseLost(f"job {self.job.job_id} was deleted") from None
             del self._waiting[: len(changes)]
 
-    def _beaten(self, job: Job, changes: list[Change]) -> Job:
+    def _apply(self, job: Job, changes: list[Change]) -> Job:
         for change in changes:
             job = change(job)
         lease = job.lease or self._lease
-        return replace(job, lease=replace(lease, beat=lease.beat + 1))
+        return replace(job, lease=replace(lease, heartbeat=lease.heartbeat + 1))
 
 
 async def beside(keeper: asyncio.Task[None], work: asyncio.Task[None]) -> None:
-    """Waits for the work, or for the keeper to fail; ends both. Raises what the first of them raised."""
+    """Waits until the work ends or the keeper fails, and ends both. Raises what the first of them raised."""
     try:
         await asyncio.wait({keeper, work}, return_when=asyncio.FIRST_COMPLETED)
         await (work if work.done() else keeper)

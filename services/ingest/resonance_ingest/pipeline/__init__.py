@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Pipeline of a job: fetch, decode, cut, extract."""

@@ -1,4 +1,4 @@
-"""Where a track is cut: ten seconds long and eight apart, as the extractor says, and nothing shorter than it can use."""
+"""Clips of a track: ten seconds long and eight apart, as the extractor asks for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK_SAMPLES = 16_000  # 64 kB of float32: large enough to be cheap, small enou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipShape:
-    """What the extractor wants to hear, in seconds, at its model's rate."""
+    """Length, hop and shortest length of clips in seconds, at the rate of the extractor's model."""
 
     sample_rate_hz: int
     clip_s: float
@@ -34,22 +34,22 @@ class Clip:
 def cut(sample_count: int, shape: ClipShape) -> tuple[Clip, ...]:
     """The clips of a track of `sample_count` samples.
 
-    Whole clips, one hop apart; then the rest as a shorter last clip, if it is long enough to be used and holds anything
+    Whole clips, one hop apart; then the rest as a shorter last clip, if it is long enough to be used and holds samples
     that the clip before it does not. A track shorter than a clip is one clip; one shorter than the least clip is none.
     """
     length, hop = round(shape.clip_s * shape.sample_rate_hz), round(shape.hop_s * shape.sample_rate_hz)
     least = max(1, round(shape.clip_min_s * shape.sample_rate_hz))
     clips: list[Clip] = []
-    start = heard = 0
-    while heard < sample_count and sample_count - start >= least:
+    start = covered = 0
+    while covered < sample_count and sample_count - start >= least:
         taken = min(length, sample_count - start)
         clips.append(Clip(index=len(clips), start=start, sample_count=taken))
-        heard, start = start + taken, start + hop
+        covered, start = start + taken, start + hop
     return tuple(clips)
 
 
 def cut_stretches(stretches: Iterable[Stretch], shape: ClipShape) -> tuple[Clip, ...]:
-    """The clips of chosen stretches alone: each is cut as a track of its own would be, and the clips are counted through."""
+    """The clips of chosen stretches: each stretch is cut like a track, and the clips are counted through."""
     found = [
         replace(clip, start=stretch.start + clip.start)
         for stretch in stretches

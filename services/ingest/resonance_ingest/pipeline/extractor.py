@@ -1,62 +1,40 @@
-"""What ingest asks of `extract`, as values: the port that `backends.py` speaks gRPC behind."""
+"""Extractor protocol: the calls of `extract` that ingest needs, as values. `extract_client` implements it over gRPC."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from resonance_ingest.jobs.job import Fault
+from resonance_ingest.jobs.job import Fault, Job
 from resonance_ingest.pipeline.clips import ClipShape
 from resonance_ingest.pipeline.preparation import PreparedTrack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractionRequest:
-    """One extraction: the taste's id (which is the job's), its title and options, and the tracks to hear."""
+class ExtractionObserver(Protocol):
+    """Receives the events of one extraction, in the order in which the extractor sends them."""
 
-    taste_id: str
-    title: str
-    options: dict[str, Any]
-    tracks: Sequence[PreparedTrack]
+    def on_plan(self, clips_known: Mapping[int, int]) -> None:
+        """The extractor wants these tracks, by index, and knows so many first clips of each; it knows all others."""
+        ...
 
+    def on_clip(self, track_index: int, clips_done: int) -> None:
+        """So many clips of a track have been through the model."""
+        ...
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """The extractor wants these tracks; it knows the others already, and of these the first `clips_known[index]` clips."""
-
-    track_indices: frozenset[int]
-    clips_known: Mapping[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipsRead:
-    """So many clips of a track have been through the model."""
-
-    track_index: int
-    clips_done: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackRefused:
-    """The extractor cannot use the track."""
-
-    track_index: int
-    fault: Fault
-
-
-Event = Planned | ClipsRead | TrackRefused
+    def on_refusal(self, track_index: int, fault: Fault) -> None:
+        """The extractor cannot use the track."""
+        ...
 
 
 class Extractor(Protocol):
-    """The service that listens. Every method raises Unavailable where it cannot be reached."""
+    """The extract service. Every method raises Unavailable where it cannot be reached."""
 
     async def shape(self) -> ClipShape:
-        """What it wants to hear."""
+        """The rate and length of clips that its model needs."""
         ...
 
-    async def extract(self, extraction: ExtractionRequest, on_event: Callable[[Event], None]) -> dict[str, Any]:
-        """Streams the clips that are wanted; returns the JSON form of the taste that was stored."""
+    async def extract(self, job: Job, tracks: Sequence[PreparedTrack], observer: ExtractionObserver) -> dict[str, Any]:
+        """Streams the clips that the plan wants; returns the JSON form of the stored taste, whose id is the job's."""
         ...
 
     async def delete_taste(self, taste_id: str) -> None:

@@ -1,4 +1,4 @@
-"""One job from its source to its taste: download, prepare, extract. Each step says where it stands."""
+"""Pipeline of one job: list, download, decode, extract. Every step writes its progress into the job."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from resonance.steering.track_ranges import is_chosen
 from resonance.v1 import steering_pb2
 from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack
 from resonance_ingest.jobs.lease_writer import LeaseWriter
-from resonance_ingest.pipeline.extractor import ClipsRead, Event, ExtractionRequest, Extractor, Planned, TrackRefused
+from resonance_ingest.pipeline.extractor import Extractor
 from resonance_ingest.pipeline.preparation import PreparedTrack, Preparer
 from resonance_ingest.sources import Source, plain_title
 
-# Where the bar stands when a step is done. Listening to clips is nearly all of the work.
-_DOWNLOADED, _PREPARED, _HEARD = 0.15, 0.3, 0.95
+# Progress after each step. Extraction is nearly all of the work.
+_DOWNLOADED, _PREPARED, _EXTRACTED = 0.15, 0.3, 0.95
 
 
 class _NotPrepared(Exception):
-    """The extractor wants tracks whose samples are not here."""
+    """The extractor wants samples that this replica has not decoded."""
 
     def __init__(self, indices: frozenset[int]) -> None:
         super().__init__(indices)
@@ -32,24 +32,20 @@ class Pipeline:
 
     def __init__(
         self,
-        lease_writer: LeaseWriter,
+        writer: LeaseWriter,
         source: Source,
         preparer: Preparer,
         extractor: Extractor,
-        prepared: dict[int, PreparedTrack],
         options: steering_pb2.TasteOptions,
     ) -> None:
-        """`prepared` is filled as tracks are prepared, for whoever wants to hear them meanwhile.
-
-        Tracks of which `options` choose nothing are not even fetched.
-        """
-        self._ledger = lease_writer
+        """Tracks of which `options` choose nothing are not fetched."""
+        self._writer = writer
         self._source = source
         self._preparer = preparer
         self._extractor = extractor
-        self._prepared = prepared
+        self._prepared: dict[int, PreparedTrack] = {}
         self._options = options
-        self._wanted_clips = self._heard_clips = 0
+        self._clips_wanted = self._clips_done = 0
 
     async def run(self, *, tracks_max: int) -> None:
         """Ends with the job COMPLETED.
@@ -67,15 +63,15 @@ class Pipeline:
                 break
             except _NotPrepared as missing:
                 await self._prepare(missing.indices)
-        await self._ledger.now(partial(_completed, taste=taste))
+        await self._writer.now(partial(_completed, taste=taste))
 
     @property
     def _job(self) -> Job:
-        return self._ledger.job
+        return self._writer.job
 
     @property
     def _tracks(self) -> list[JobTrack]:
-        """The tracks that shall be heard and have not failed."""
+        """The chosen tracks that have not failed."""
         return [track for track in self._job.usable_tracks if is_chosen(self._options, track.index)]
 
     def _check_chosen(self) -> None:
@@ -88,19 +84,16 @@ class Pipeline:
                 raise InvalidInput(message, reason="RANGE_OUTSIDE_PLAYLIST")
 
     async def _list(self, tracks_max: int) -> None:
-        """Reads the source once: a job that was taken over keeps the tracks, and the failures, that it has."""
+        """Reads the source once: a job that another replica began keeps its tracks and their failures."""
         if self._job.tracks:
             return
-        await self._ledger.now(partial(Job.moved, state=JobState.DOWNLOADING))
+        await self._writer.now(partial(Job.moved, state=JobState.DOWNLOADING))
         playlist = await self._source.playlist()
-        tracks = tuple(
-            JobTrack(index=index, title=plain_title(track.title), locator=track.locator)
-            for index, track in enumerate(playlist.tracks[:tracks_max])
-        )
+        tracks = playlist.tracks[:tracks_max]
         if not tracks:
             raise FailedPrecondition("There are no tracks behind this link.", reason="NO_TRACKS")
-        notice = _left_out(playlist.track_count, len(tracks))
-        await self._ledger.now(
+        notice = _build_notice(playlist.track_count, len(tracks))
+        await self._writer.now(
             lambda job: job.moved(tracks=tracks, title=job.title or plain_title(playlist.title), notice=notice)
         )
 
@@ -111,20 +104,20 @@ class Pipeline:
         indices: frozenset[int] | None = None,
         progress_after: float = 0.0,
     ) -> None:
-        """Takes tracks through one step. A track that fails says why and is left behind."""
+        """Takes tracks through one step. A track that fails keeps the reason, and the others go on."""
         tracks = [track for track in self._tracks if indices is None or track.index in indices]
         progress_before = self._job.progress
         for number, track in enumerate(tracks, start=1):
             if state is not None:
-                await self._ledger.now(partial(_begun, index=track.index, state=state))
+                await self._writer.now(partial(_begun, index=track.index, state=state))
             try:
                 await step(track)
             except ResonanceError as error:
-                if not _is_the_tracks_own(error):
+                if not _is_fault_of_track(error):
                     raise
-                await self._ledger.now(partial(_failed, index=track.index, fault=Fault.of(error)))
+                await self._writer.now(partial(_failed, index=track.index, fault=Fault.of(error)))
             share = progress_before + (progress_after - progress_before) * number / len(tracks)
-            self._ledger.soon(partial(Job.moved, progress=share))
+            self._writer.soon(partial(Job.moved, progress=share))
         if not self._tracks:
             raise _all_failed(self._job)
 
@@ -142,50 +135,47 @@ class Pipeline:
 
     def _keep(self, track: PreparedTrack) -> None:
         self._prepared[track.index] = track
-        found = {"duration_s": track.duration_s, "clips_total": len(track.clips), "sound": track.sound}
-        self._ledger.soon(lambda job: job.with_track(track.index, **found))
+        found = {"duration_s": track.sound.duration_s, "clips_total": len(track.clips), "sound": track.sound}
+        self._writer.soon(lambda job: job.with_track(track.index, **found))
 
     async def _extract(self) -> dict[str, Any]:
-        job = await self._ledger.now(partial(_extracting, indices=[track.index for track in self._tracks]))
+        job = await self._writer.now(partial(_extracting, indices=[track.index for track in self._tracks]))
         tracks = [self._prepared[track.index] for track in self._tracks]
-        extraction = ExtractionRequest(taste_id=job.job_id, title=job.title, options=job.options, tracks=tracks)
-        return await self._extractor.extract(extraction, self._hear)
+        return await self._extractor.extract(job, tracks, self)
 
-    def _hear(self, event: Event) -> None:
-        if isinstance(event, Planned):
-            self._plan(event.track_indices, event.clips_known)
-        elif isinstance(event, ClipsRead):
-            self._heard_clips += 1
-            self._ledger.soon(self._clips_heard(event))
-        elif isinstance(event, TrackRefused):
-            self._ledger.soon(partial(_failed, index=event.track_index, fault=event.fault))
-
-    def _plan(self, wanted: frozenset[int], clips_known: Mapping[int, int]) -> None:
-        absent = frozenset(at for at in wanted if self._prepared[at].path is None)
+    def on_plan(self, clips_known: Mapping[int, int]) -> None:
+        """Marks the tracks that the extractor knows whole. Ends the call where it wants samples that are not here."""
+        absent = frozenset(at for at in clips_known if self._prepared[at].path is None)
         if absent:
             raise _NotPrepared(absent)
-        self._wanted_clips = sum(len(self._prepared[at].clips) for at in wanted)
-        self._heard_clips = sum(clips_known.values())
-        self._ledger.soon(partial(_heard_whole, indices=[at for at in self._prepared if at not in wanted]))
+        self._clips_wanted = sum(len(self._prepared[at].clips) for at in clips_known)
+        self._clips_done = sum(clips_known.values())
+        self._writer.soon(partial(_completed_tracks, indices=[at for at in self._prepared if at not in clips_known]))
 
-    def _clips_heard(self, event: ClipsRead) -> Callable[[Job], Job]:
-        share = min(1.0, self._heard_clips / max(1, self._wanted_clips))
-        progress = _PREPARED + (_HEARD - _PREPARED) * share
+    def on_clip(self, track_index: int, clips_done: int) -> None:
+        """Counts a clip in the track's and in the job's progress."""
+        self._clips_done += 1
+        share = min(1.0, self._clips_done / max(1, self._clips_wanted))
+        progress = _PREPARED + (_EXTRACTED - _PREPARED) * share
         state = JobState.UPLOADING if share == 1.0 else JobState.EXTRACTING
-        return lambda job: job.with_track(event.track_index, clips_done=event.clips_done).moved(
-            state=state, progress=progress
+        self._writer.soon(
+            lambda job: job.with_track(track_index, clips_done=clips_done).moved(state=state, progress=progress)
         )
 
+    def on_refusal(self, track_index: int, fault: Fault) -> None:
+        """Fails one track."""
+        self._writer.soon(partial(_failed, index=track_index, fault=fault))
 
-def _left_out(there: int | None, taken: int) -> str:
-    """What a listener should know about a long playlist. The rule: the first tracks, in the playlist's own order."""
-    if there is None or there <= taken:
+
+def _build_notice(track_count: int | None, taken: int) -> str:
+    """A notice about the tracks of a long playlist that were left out: all but the first ones, in the playlist's order."""
+    if track_count is None or track_count <= taken:
         return ""
-    return f"The playlist has {there} tracks; the first {taken}, in its own order, were taken."
+    return f"The playlist has {track_count} tracks; the first {taken}, in its own order, were taken."
 
 
-def _is_the_tracks_own(error: ResonanceError) -> bool:
-    """Whether the error speaks of the track. What speaks of this system ends the attempt, not the track."""
+def _is_fault_of_track(error: ResonanceError) -> bool:
+    """True for a fault of the track. An error of this system ends the attempt and not the track."""
     return not isinstance(error, Unavailable | NotFound) and (
         not isinstance(error, DataLoss) or error.reason == "UPLOAD_DAMAGED"
     )
@@ -214,12 +204,12 @@ def _extracting(job: Job, indices: list[int]) -> Job:
     return job.moved(state=JobState.EXTRACTING)
 
 
-def _heard_whole(job: Job, indices: list[int]) -> Job:
+def _completed_tracks(job: Job, indices: list[int]) -> Job:
     for index in indices:
         job = job.with_track(index, state=JobState.COMPLETED, clips_done=job.tracks[index].clips_total)
     return job
 
 
 def _completed(job: Job, taste: dict[str, Any]) -> Job:
-    job = _heard_whole(job, [track.index for track in job.usable_tracks])
+    job = _completed_tracks(job, [track.index for track in job.usable_tracks])
     return job.moved(state=JobState.COMPLETED, progress=1.0, taste=taste)

@@ -1,4 +1,4 @@
-"""From a source's track to a prepared one: fetched, decoded to mono at the model's rate, digested, and cut into clips."""
+"""Preparation of a track: fetched, decoded to mono at the model's rate, digested, and cut into clips."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resonance.steering.track_ranges import select_stretches
 from resonance.v1 import steering_pb2
 from resonance_ingest.jobs.job import JobTrack, Sound
 from resonance_ingest.pipeline.clips import SAMPLE_BYTES, Clip, ClipShape, cut, cut_stretches
-from resonance_ingest.pipeline.decode_cache import DecodeCache, DecodedSound
+from resonance_ingest.pipeline.decode_cache import DecodeCache
 from resonance_ingest.sources import Source
 
 
@@ -20,28 +20,15 @@ from resonance_ingest.sources import Source
 class PreparedTrack:
     """A track whose clips are known, of its chosen stretches alone where the options choose.
 
-    `path` holds its samples for as long as the job's folder exists.
-
-    `path` is None where the same file was decoded for an earlier job: its samples are not here, and perhaps not needed.
+    `path` is the file of its samples, as long as the job's folder exists. It is None where the decode cache knew the
+    sound: the extractor may not need the samples.
     """
 
     index: int
     title: str
-    sample_rate_hz: int
-    sample_count: int
-    sha256: str
+    sound: Sound
     clips: tuple[Clip, ...]
     path: Path | None = None
-
-    @property
-    def sound(self) -> Sound:
-        """What the job's document remembers of it."""
-        return Sound(sample_count=self.sample_count, sample_rate_hz=self.sample_rate_hz, sha256=self.sha256)
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.sample_count / self.sample_rate_hz
 
 
 class Preparer:
@@ -53,67 +40,58 @@ class Preparer:
         folder: Path,
         shape: ClipShape,
         limits: DecodeLimits,
-        known: DecodeCache,
+        cache: DecodeCache,
         options: steering_pb2.TasteOptions,
     ) -> None:
         self._source = source
         self._folder = folder
         self._shape = shape
         self._limits = limits
-        self._known = known
+        self._cache = cache
         self._options = options
 
     async def recall(self, track: JobTrack) -> PreparedTrack | None:
-        """The track without its samples, where it was decoded before: for this job, or the same file for another."""
+        """The track without decoding it, where it was decoded before: by an attempt at this job, or for another job."""
         if track.sound is not None and track.sound.sample_rate_hz == self._shape.sample_rate_hz:
-            sound = DecodedSound(sample_count=track.sound.sample_count, sha256=track.sound.sha256)
-            return self._prepared(track, sound, await asyncio.to_thread(self._still_here, track, sound))
+            path = await asyncio.to_thread(self._kept_samples, track, track.sound)
+            return self._prepared(track, track.sound, path)
         digest = self._source.digest(track)
-        known = await self._known.find(digest, self._shape.sample_rate_hz) if digest else None
+        known = await self._cache.find(digest, self._shape.sample_rate_hz) if digest else None
         return self._prepared(track, known) if known else None
 
     async def fetch(self, track: JobTrack) -> None:
         """Gets the track's file. Raises what the source raises."""
-        await self._source.fetch(track, self._file_of(track))
+        await self._source.fetch(track, self._source_path(track))
 
     async def decode(self, track: JobTrack) -> PreparedTrack:
         """Decodes the fetched file, which is removed: it is not needed again.
 
         Raises:
-            InvalidInput, DeadlineExceeded: the file cannot be used; the sentence is for the track's listener.
+            InvalidInput, DeadlineExceeded: the file cannot be used; the message is for the user.
         """
-        file, target = self._file_of(track), self._folder / f"{track.index}.pcm"
+        file, target = self._source_path(track), self._folder / f"{track.index}.pcm"
         found = await decode_file(file, target, sample_rate_hz=self._shape.sample_rate_hz, limits=self._limits)
         await asyncio.to_thread(file.unlink)
-        sound = DecodedSound(sample_count=found.sample_count, sha256=found.sha256)
+        sound = Sound(sample_count=found.sample_count, sample_rate_hz=found.sample_rate_hz, sha256=found.sha256)
         prepared = self._prepared(track, sound, target)
         if digest := self._source.digest(track):
-            await self._known.remember(digest, self._shape.sample_rate_hz, sound)
+            await self._cache.remember(digest, sound)
         return prepared
 
-    def _still_here(self, track: JobTrack, sound: DecodedSound) -> Path | None:
+    def _kept_samples(self, track: JobTrack, sound: Sound) -> Path | None:
         """The samples that an earlier attempt of this process left, where they are whole."""
         path = self._folder / f"{track.index}.pcm"
         is_whole = path.is_file() and path.stat().st_size == sound.sample_count * SAMPLE_BYTES
         return path if is_whole else None
 
-    def _prepared(self, track: JobTrack, sound: DecodedSound, path: Path | None = None) -> PreparedTrack:
-        clips = self._clips_of(track, sound)
+    def _prepared(self, track: JobTrack, sound: Sound, path: Path | None = None) -> PreparedTrack:
+        clips = self._cut(track, sound)
         if not clips:
-            found_s, least_s = sound.sample_count / self._shape.sample_rate_hz, self._shape.clip_min_s
-            message = f"The track is {found_s:.1f} s long; at least {least_s:g} s are needed."
+            message = f"The track is {sound.duration_s:.1f} s long; at least {self._shape.clip_min_s:g} s are needed."
             raise InvalidInput(message, reason="TOO_SHORT")
-        return PreparedTrack(
-            index=track.index,
-            title=track.title,
-            sample_rate_hz=self._shape.sample_rate_hz,
-            sample_count=sound.sample_count,
-            sha256=sound.sha256,
-            clips=clips,
-            path=path,
-        )
+        return PreparedTrack(index=track.index, title=track.title, sound=sound, clips=clips, path=path)
 
-    def _clips_of(self, track: JobTrack, sound: DecodedSound) -> tuple[Clip, ...]:
+    def _cut(self, track: JobTrack, sound: Sound) -> tuple[Clip, ...]:
         stretches = select_stretches(
             self._options,
             track.index,
@@ -123,5 +101,5 @@ class Preparer:
         )
         return cut_stretches(stretches, self._shape) if stretches else cut(sound.sample_count, self._shape)
 
-    def _file_of(self, track: JobTrack) -> Path:
+    def _source_path(self, track: JobTrack) -> Path:
         return self._folder / f"{track.index}.source"

@@ -1,10 +1,10 @@
-"""Finds jobs to work on, works on a few at a time, and lets go of them when asked: the part of ingest that is awake."""
+"""Runner: finds jobs without a living owner, leases a few at a time and works on them."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -14,6 +14,7 @@ from resonance.audio.decode import DecodeLimits
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError, Unavailable
 from resonance.identity import acting_as
 from resonance.ids import canonical_digest, derive_job_id
+from resonance.retry import Retries
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import steering_pb2
@@ -23,35 +24,28 @@ from resonance_ingest.jobs.lease_writer import LeaseWriter, beside
 from resonance_ingest.pipeline.decode_cache import DecodeCache
 from resonance_ingest.pipeline.extractor import Extractor
 from resonance_ingest.pipeline.pipeline import Pipeline
-from resonance_ingest.pipeline.preparation import PreparedTrack, Preparer
+from resonance_ingest.pipeline.preparation import Preparer
 from resonance_ingest.pipeline.workspace import Workspace
 from resonance_ingest.sources import Source
 from resonance_ingest.sources.links import LinkSource
 from resonance_ingest.sources.list_cache import ListCache
-from resonance_ingest.sources.uploads import UploadSource, are_kept, remove_uploads
+from resonance_ingest.sources.uploads import UploadSource, has_uploads, remove_uploads
 
 _POLL_S = 2.0
 _RETRY_S_FIRST, _RETRY_S_MAX = 0.5, 8.0
 _STOPS_WITHIN_S = 5.0
-_MARKER_WAITS_S = 60.0  # a marker is written before its document; without one for so long, the writer has died
+_MARKER_WAITS_S = 60.0  # a marker is written before its document; one without it for so long has a dead writer
 _TYPICAL_JOB_S = 30.0
-_OWNERS_MAX = 20  # a job that takes its owner down with it must not take down every owner there will ever be
+_OWNERS_MAX = 20  # a job that crashes its owners is given up after so many
 _log = structlog.get_logger("ingest")
-
-
-@dataclass(slots=True, kw_only=True)
-class _Running:
-    """A job that this process works on."""
-
-    task: asyncio.Task[None]
-    prepared: dict[int, PreparedTrack] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sighting:
     """A lease as it was first seen; None for a marker without a document.
 
-    A dead owner's lease does not change, and a dead writer's document does not come; no clock but our own tells how long.
+    The lease of a dead owner does not change, and the document of a dead writer does not come. The wait is measured by
+    this process's clock alone.
     """
 
     lease: Lease | None
@@ -69,7 +63,7 @@ class Runner:
         self._extractor = extractor
         self._workspace = workspace
         self._settings = settings
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._sightings: dict[str, _Sighting] = {}
         self._admission = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -92,10 +86,10 @@ class Runner:
         return accepted
 
     async def check_room(self) -> None:
-        """Raises Overloaded, with an honest time to come back, where every place is taken."""
+        """Raises Overloaded, with an estimate of when to try again, where the queue is full."""
         places = self._settings.jobs_running_max + self._settings.jobs_queued_max
         waiting = len(await self._jobs.open_markers())
-        if waiting >= places:  # as it seems: documents are looked for only where it matters
+        if waiting >= places:  # a marker without a document takes no place: documents are counted only here
             waiting = await self._jobs.open_count()
         if waiting >= places:
             retry_after_s = max(1.0, self._job_s / self._settings.jobs_running_max)
@@ -103,7 +97,7 @@ class Runner:
             raise Overloaded(message, reason="TOO_MANY_JOBS", retry_after_s=retry_after_s)
 
     async def cancel(self, job_id: str) -> Job:
-        """Stops a job; when this returns nothing of it runs here any more. A final job is left as it is."""
+        """Stops a job and waits until it has ended in this process. A final job is left as it is."""
         before = await self._jobs.get(job_id)
         if before.state.is_final:
             return before
@@ -114,9 +108,9 @@ class Runner:
         return job
 
     async def retry(self, job_id: str) -> Job:
-        """Goes on with the tracks of a final job that did not become part of a taste, as a new job.
+        """Continues with the failed tracks of a final job, as a new job.
 
-        The old job stays as it ended: what is final never changes, and neither does the taste that a recipe may name.
+        The old job does not change, and neither does its taste, which a recipe may name.
 
         Raises:
             FailedPrecondition: the job is not final (JOB_NOT_FINAL), nothing of it could end otherwise
@@ -133,11 +127,11 @@ class Runner:
         if not old.could_end_otherwise:
             message = "no track of this playlist could end otherwise; upload other files instead"
             raise FailedPrecondition(message, reason="NOTHING_TO_RETRY")
-        if not (old.can_be_retried and await are_kept(self._store, old)):
+        if not (old.can_be_retried and await has_uploads(self._store, old)):
             message = "the uploaded files are not kept any more: upload them again"
             raise FailedPrecondition(message, reason="UPLOADS_GONE")
-        accepted = await self.submit(_retry_of(old, self._jobs.now_ms()))
-        # Whoever goes on owns the files now: deleting the old job must not take them away.
+        accepted = await self.submit(_build_retry(old, self._jobs.now_ms()))
+        # The new job owns the files now: deleting the old one must not remove them.
         await self._jobs.change(
             job_id,
             lambda job: replace(job, retried_as=accepted.job_id, uploads=(), revision=job.revision + 1),
@@ -151,13 +145,8 @@ class Runner:
         await remove_uploads(self._store, job)
         await self._jobs.delete(job)
 
-    def prepared(self, job_id: str, track_index: int) -> PreparedTrack | None:
-        """A track that is prepared here at the moment."""
-        running = self._running.get(job_id)
-        return running.prepared.get(track_index) if running else None
-
     async def run(self) -> None:
-        """Looks for work until cancelled; then stops what runs and gives the leases back."""
+        """Looks for work until cancelled; then stops the running jobs and gives their leases back."""
         try:
             while True:
                 self._wake.clear()
@@ -165,7 +154,7 @@ class Runner:
                     await self._look_for_work()
                 except ResonanceError as failure:
                     _log.warning("cannot look for work at the moment", why=failure.message)
-                except Exception:  # whatever it is, nobody else looks for work in this process
+                except Exception:  # this loop is the only one that looks for work in this process
                     _log.exception("unexpected error")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_POLL_S):
@@ -213,7 +202,7 @@ class Runner:
     def _start(self, job: Job) -> None:
         _log.info("working", job=job.job_id, attempt=job.lease.token if job.lease else 0)
         task = asyncio.create_task(self._work(job), name=f"job {job.job_id}")
-        self._running[job.job_id] = _Running(task=task)
+        self._running[job.job_id] = task
         task.add_done_callback(lambda _: self._forget(job.job_id))
 
     def _forget(self, job_id: str) -> None:
@@ -221,86 +210,80 @@ class Runner:
         self._wake.set()
 
     async def _stop(self, job_id: str) -> None:
-        if (running := self._running.get(job_id)) is not None:
-            running.task.cancel()
-            await asyncio.wait({running.task}, timeout=_STOPS_WITHIN_S)
+        if (task := self._running.get(job_id)) is not None:
+            task.cancel()
+            await asyncio.wait({task}, timeout=_STOPS_WITHIN_S)
 
     async def _work(self, job: Job) -> None:
-        lease_writer = LeaseWriter(self._jobs, job, heartbeat_s=self._settings.job_lease_s / 4)
+        writer = LeaseWriter(self._jobs, job, heartbeat_s=self._settings.job_lease_s / 4)
         started_s = asyncio.get_running_loop().time()
         try:
-            keeper = asyncio.create_task(lease_writer.keep())
-            # One folder for all attempts: what is downloaded and decoded outlives an extractor that was away.
+            keeper = asyncio.create_task(writer.keep())
+            # One folder for all attempts: downloads and decoded samples outlive an outage of the extractor.
             with self._workspace.folder(job.job_id) as folder:
-                await beside(keeper, asyncio.create_task(self._attempt_until_done(lease_writer, folder)))
+                await beside(keeper, asyncio.create_task(self._attempt_until_done(writer, folder)))
             self._job_s = 0.7 * self._job_s + 0.3 * (asyncio.get_running_loop().time() - started_s)
         except LeaseLost:
-            _log.info("let go", job=job.job_id)
+            _log.info("lost the lease", job=job.job_id)
         except ResonanceError as error:
-            await self._fail(lease_writer, Fault.of(error))
+            await self._fail(writer, Fault.of(error))
         except asyncio.CancelledError:
-            await self._give_back(lease_writer)
+            await self._give_back(writer)
             raise
         except Exception:
             _log.exception("unexpected error", job=job.job_id)
             message = "Something broke inside; the log of the service says what."
-            await self._fail(lease_writer, Fault(reason="INTERNAL", message=message))
+            await self._fail(writer, Fault(reason="INTERNAL", message=message))
         await self._clean_up_after(job)
 
-    async def _attempt_until_done(self, lease_writer: LeaseWriter, folder: Path) -> None:
-        """Tries again while a part that is needed is away, for as long as the settings have patience."""
-        # Owners that gave the job back in good order are none that it took down.
-        if lease_writer.job.lease is not None and lease_writer.job.lease.token - lease_writer.job.returns > _OWNERS_MAX:
+    async def _attempt_until_done(self, writer: LeaseWriter, folder: Path) -> None:
+        """Tries again while a service or the store is unavailable, for `job_retry_s_max` seconds."""
+        # Owners that gave the lease back did not crash.
+        if writer.job.lease is not None and writer.job.lease.token - writer.job.returns > _OWNERS_MAX:
             message = "The work was cut short too many times. Try again with other files."
             raise FailedPrecondition(message, reason="TOO_MANY_ATTEMPTS")
-        clock = asyncio.get_running_loop().time
-        patient_until_s, pause_s = clock() + self._settings.job_wait_s_max, _RETRY_S_FIRST
+        retries = Retries(first_s=_RETRY_S_FIRST, longest_s=_RETRY_S_MAX, patience_s=self._settings.job_retry_s_max)
         while True:
             try:
-                await self._attempt(lease_writer, folder)
+                await self._attempt(writer, folder)
                 return
             except (Unavailable, Overloaded) as failure:
-                if isinstance(failure, Overloaded):  # whoever is full is there: this is a queue, and not an outage
-                    patient_until_s = clock() + self._settings.job_wait_s_max
-                if clock() + pause_s > patient_until_s:
-                    raise
-                _log.warning("trying again", job=lease_writer.job.job_id, why=failure.message, in_s=pause_s)
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _RETRY_S_MAX)
+                if isinstance(failure, Overloaded):  # a full service is there: this is a queue and no outage
+                    retries.extend()
+                _log.warning("an attempt failed", job=writer.job.job_id, why=failure.message, in_s=retries.next_s)
+                await retries.pause(failure)
 
-    async def _attempt(self, lease_writer: LeaseWriter, folder: Path) -> None:
-        prepared = self._running[lease_writer.job.job_id].prepared
-        source = self._source_of(lease_writer.job, folder)
-        try:
-            shape = await self._extractor.shape()
-            limits, known = DecodeLimits.of(self._settings), DecodeCache(self._store)
-            options = ParseDict(lease_writer.job.options, steering_pb2.TasteOptions())
-            preparer = Preparer(source, folder, shape, limits, known, options)
-            pipeline = Pipeline(lease_writer, source, preparer, self._extractor, prepared, options)
-            await pipeline.run(tracks_max=self._settings.tracks_max)
-        finally:
-            prepared.clear()
+    async def _attempt(self, writer: LeaseWriter, folder: Path) -> None:
+        source = self._open_source(writer.job, folder)
+        shape = await self._extractor.shape()
+        limits, known = DecodeLimits.of(self._settings), DecodeCache(self._store)
+        options = ParseDict(writer.job.options, steering_pb2.TasteOptions())
+        preparer = Preparer(source, folder, shape, limits, known, options)
+        pipeline = Pipeline(writer, source, preparer, self._extractor, options)
+        await pipeline.run(tracks_max=self._settings.tracks_max)
 
-    def _source_of(self, job: Job, folder: Path) -> Source:
+    def _open_source(self, job: Job, folder: Path) -> Source:
         if job.uploads:
             return UploadSource(self._store, job)
         lists = ListCache(self._store, keep_s=self._settings.list_cache_s, now_ms=self._jobs.now_ms)
         return LinkSource(job.source_url, folder, self._settings, lists)
 
-    async def _fail(self, lease_writer: LeaseWriter, fault: Fault) -> None:
-        _log.info("failed", job=lease_writer.job.job_id, reason=fault.reason, why=fault.message)
-        with suppress(ResonanceError):  # where it cannot be stored the lease runs out, and the job is taken up again
-            await lease_writer.now(lambda job: job.moved(state=JobState.FAILED, error=fault))
+    async def _fail(self, writer: LeaseWriter, fault: Fault) -> None:
+        _log.info("failed", job=writer.job.job_id, reason=fault.reason, why=fault.message)
+        with suppress(
+            ResonanceError
+        ):  # where it cannot be stored, the lease runs out and a replica takes the job up again
+            await writer.now(lambda job: job.moved(state=JobState.FAILED, error=fault))
 
-    async def _give_back(self, lease_writer: LeaseWriter) -> None:
-        """Frees the lease when this process stops, so that the next one need not wait for it to run out."""
+    async def _give_back(self, writer: LeaseWriter) -> None:
+        """Frees the lease when this process stops, so that the next owner need not wait for it to run out."""
         with suppress(ResonanceError):
-            await lease_writer.release()
+            await writer.release()
 
     async def _clean_up_after(self, job: Job) -> None:
-        """Removes what a finished job leaves: its uploads, and the taste of one that was stopped too late.
+        """Removes the uploads of a finished job, and the taste of a job that was cancelled too late.
 
-        The files of a job that a retry could mend are kept; the sweep removes them after a day.
+        The files of a job that can be retried are kept; the sweep removes them after a day.
         """
         try:
             after = await self._jobs.find(job.job_id)
@@ -312,8 +295,8 @@ class Runner:
             _log.warning("left for the sweep", job=job.job_id, why=failure.message)
 
 
-def _retry_of(old: Job, now_ms: int) -> Job:
-    """The job that goes on. Its id follows from the old one's, so that asking twice makes one."""
+def _build_retry(old: Job, now_ms: int) -> Job:
+    """The job that continues. Its id is derived from the old one's, so that retrying twice makes one."""
     return Job(
         job_id=derive_job_id(f"retry:{old.job_id}", old.owner),
         owner=old.owner,

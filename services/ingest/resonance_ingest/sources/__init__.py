@@ -1,5 +1,5 @@
-"""Where tracks come from: uploads, and links that yt-dlp reads."""
+"""Sources of tracks: uploaded files, and links that yt-dlp reads."""
 
-from resonance_ingest.sources.source import Playlist, Source, SourceTrack, plain_title
+from resonance_ingest.sources.source import Playlist, Source, plain_title
 
-__all__ = ["Playlist", "Source", "SourceTrack", "plain_title"]
+__all__ = ["Playlist", "Source", "plain_title"]

@@ -1,4 +1,4 @@
-"""The child that speaks to one site: `python -m resonance_ingest.sources.links_worker REQUEST`.
+"""Downloader child with yt-dlp: `python -m resonance_ingest.sources.links_worker REQUEST`.
 
 It lists or fetches, prints one line of JSON, and is allowed neither private addresses nor other programs.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from resonance.audio import confinement
 from resonance.audio.confinement import Refusal
 from resonance_ingest.sources import url_policy
-from resonance_ingest.sources.site_errors import in_plain_words
+from resonance_ingest.sources.site_errors import explain_site_error
 
 _MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 _SOCKET_S_MAX = 15
@@ -27,34 +27,34 @@ def main() -> None:
         cpu_s=300, memory_bytes=_MEMORY_BYTES_MAX, file_bytes=request["track_bytes_max"] + 1024 * 1024
     )
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints is not our answer
+    os.dup2(2, 1)  # the output of libraries goes to stderr
     print(json.dumps(answer(request)), file=answers, flush=True)
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The answer to one request; a refusal is an answer."""
-    import yt_dlp  # before the guard: it looks at the system's programs while it is imported
+    import yt_dlp  # before the guard: its import looks for programs
 
     url_policy.guard_process(allow_private=request["allow_private"], proxy=request["proxy"])
     try:
-        return _listed(request) if request["do"] == "list" else _fetched(request)
+        return _list(request) if request["do"] == "list" else _fetch(request)
     except Refusal as refusal:
         return {"reason": refusal.reason, "message": refusal.message}
     except yt_dlp.utils.YoutubeDLError as failure:
-        reason, message = in_plain_words(str(failure))
+        reason, message = explain_site_error(str(failure))
         return {"reason": reason, "message": message, "complaint": str(failure)[:500]}
 
 
-def _listed(request: dict[str, Any]) -> dict[str, Any]:
+def _list(request: dict[str, Any]) -> dict[str, Any]:
     import yt_dlp
 
     options = {
         **_options(request),
         "extract_flat": "in_playlist",
         "lazy_playlist": True,
-        "playlist_items": f"1:{request['tracks_max'] + 1}",  # one more tells that there are more
+        "playlist_items": f"1:{request['tracks_max'] + 1}",  # one more shows that there are more
         "noplaylist": not request["is_playlist"],
-        # The list is asked for titles only. Whether a track can be had is that track's question.
+        # Titles only: an unavailable track fails when it is fetched.
         "ignore_no_formats_error": True,
     }
     with yt_dlp.YoutubeDL(options) as site:
@@ -65,7 +65,7 @@ def _listed(request: dict[str, Any]) -> dict[str, Any]:
     return {"title": _title(found), "tracks": tracks, "track_count": count if isinstance(count, int) else len(entries)}
 
 
-def _fetched(request: dict[str, Any]) -> dict[str, Any]:
+def _fetch(request: dict[str, Any]) -> dict[str, Any]:
     import yt_dlp
 
     target = Path(request["target"])
@@ -79,20 +79,20 @@ def _fetched(request: dict[str, Any]) -> dict[str, Any]:
         "match_filter": limits.look,
         "progress_hooks": [limits.watch],
         "max_filesize": request["track_bytes_max"],
-        "continuedl": True,  # a `.part` that an earlier child left is gone on with
+        "continuedl": True,  # resumes the `.part` of an earlier child
         "ratelimit": request["rate_bytes_max"] or None,
     }
     with yt_dlp.YoutubeDL(options) as site:
         site.extract_info(request["url"], download=True)
     if limits.refusal is not None:
         raise limits.refusal
-    if not target.exists():  # `max_filesize` skips without a word
+    if not target.exists():  # `max_filesize` skips silently
         raise limits.too_large()
     return {"byte_count": target.stat().st_size}
 
 
 class _Limits:
-    """What one track may be. yt-dlp calls it before and while it downloads."""
+    """Limits of one track. yt-dlp calls `look` before and `watch` during a download."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.refusal: Refusal | None = None
@@ -100,7 +100,7 @@ class _Limits:
         self._duration_s_max = float(request["track_duration_s_max"])
 
     def look(self, info: dict[str, Any], *, incomplete: bool = False) -> str | None:
-        """yt-dlp's match filter: a sentence refuses."""
+        """Match filter of yt-dlp: a returned message refuses the track."""
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
             self.refusal = Refusal("LIVE_STREAM", "A live stream has no end, and cannot be a track.")
         elif (info.get("duration") or 0) > self._duration_s_max:
@@ -109,7 +109,7 @@ class _Limits:
         return self.refusal.message if self.refusal else None
 
     def watch(self, progress: dict[str, Any]) -> None:
-        """yt-dlp's progress hook: direct files do not say their size beforehand."""
+        """Progress hook of yt-dlp: the size of a direct file is not known before."""
         if (progress.get("downloaded_bytes") or 0) > self._bytes_max:
             raise self.too_large()
 
@@ -118,7 +118,7 @@ class _Limits:
 
 
 def _options(request: dict[str, Any]) -> dict[str, Any]:
-    """What every call of yt-dlp shares: quiet, bounded, and nothing but Python doing the work."""
+    """Options of every call of yt-dlp: quiet, bounded, and without other programs."""
     return {
         "quiet": True,
         "no_warnings": True,
@@ -150,7 +150,7 @@ def _locator(entry: dict[str, Any]) -> str:
 
 
 class _Silent:
-    """yt-dlp's words go nowhere: its exceptions say the same."""
+    """A logger that drops all messages: the exceptions of yt-dlp have them too."""
 
     def debug(self, message: str) -> None: ...
     def info(self, message: str) -> None: ...

@@ -1,4 +1,4 @@
-"""What a link listed a moment ago, so that the same playlist sent twice is answered without asking the site again."""
+"""List cache: the tracks of a link, so that a playlist sent twice is listed once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Callable
 from resonance.errors import DataLoss, NotFound
 from resonance.ids import canonical_digest
 from resonance.store import ObjectStore
-from resonance_ingest.sources.source import Playlist, SourceTrack
+from resonance.store.keys import list_key
+from resonance_ingest.sources.source import Playlist, to_tracks
 
 
 class ListCache:
-    """A cache in the object store. A list is young for `keep_s` seconds by the clock that stamped it; 0 keeps none."""
+    """A cache in the object store. A list is valid for `keep_s` seconds by the wall clock; 0 keeps none."""
 
     def __init__(self, store: ObjectStore, *, keep_s: float, now_ms: Callable[[], int]) -> None:
         self._store = store
@@ -20,20 +21,20 @@ class ListCache:
         self._now_ms = now_ms
 
     async def find(self, url: str) -> Playlist | None:
-        """The list behind a link, where it was read a moment ago."""
+        """The playlist behind a link, where it was read within `keep_s`."""
         if not self._keep_ms:
             return None
         try:
             plain = json.loads((await self._store.get(_key(url))).data)
             if not 0 <= self._now_ms() - plain["at_ms"] < self._keep_ms:
                 return None
-            tracks = tuple(SourceTrack(**track) for track in plain["tracks"])
+            tracks = to_tracks((track["title"], track["locator"]) for track in plain["tracks"])
             return Playlist(title=plain["title"], tracks=tracks, track_count=plain["track_count"])
         except (NotFound, DataLoss, ValueError, TypeError, KeyError):
             return None
 
     async def remember(self, url: str, playlist: Playlist) -> None:
-        """Notes what a link listed."""
+        """Stores the playlist of a link."""
         if not self._keep_ms:
             return
         tracks = [{"title": track.title, "locator": track.locator} for track in playlist.tracks]
@@ -47,4 +48,4 @@ class ListCache:
 
 
 def _key(url: str) -> str:
-    return f"lists/{canonical_digest({'url': url.strip()})}"
+    return list_key(canonical_digest({"url": url.strip()}))

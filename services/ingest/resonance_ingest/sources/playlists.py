@@ -1,4 +1,4 @@
-"""Links that name songs but hold no sound: Spotify and Apple Music playlists, resolved to titles that can be looked for."""
+"""Playlist resolvers: Spotify and Apple Music links become titles to search for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import urllib3
 
 from resonance.errors import DeadlineExceeded, FailedPrecondition, ResonanceError
 from resonance.settings import Settings
-from resonance_ingest.sources.source import Playlist, SourceTrack, plain_title
+from resonance_ingest.sources.source import Playlist, plain_title, to_tracks
 
 SEARCH = "ytsearch1:"
 _UPLOAD = "You can upload the files instead."
@@ -29,15 +29,15 @@ class PlaylistResolver(Protocol):
     """Turns links of one site into lists of songs."""
 
     def reads(self, url: str) -> bool:
-        """Whether the link is one of this site."""
+        """True for a link of this site."""
         ...
 
     def check(self, url: str) -> None:
-        """Raises FailedPrecondition, saying what is needed, where the link cannot be resolved by this server."""
+        """Raises FailedPrecondition, naming the missing settings, where this server cannot resolve the link."""
         ...
 
     async def resolve(self, url: str, *, tracks_max: int) -> Playlist:
-        """The first songs of the list, each to be looked for by artist and title. Raises what `check` raises, and more."""
+        """The first songs of the list, each as a search for artist and title. Raises as `check` does, and for errors of the site."""
         ...
 
 
@@ -48,7 +48,7 @@ class SpotifyResolver:
         self._settings = settings
 
     def reads(self, url: str) -> bool:
-        return _host_of(url) in ("open.spotify.com", "play.spotify.com", "spotify.link", "spotify.com")
+        return _parse_host(url) in ("open.spotify.com", "play.spotify.com", "spotify.link", "spotify.com")
 
     def check(self, url: str) -> None:
         if not (self._settings.spotify_client_id and self._settings.spotify_client_secret):
@@ -86,7 +86,7 @@ class AppleMusicResolver:
         self._settings = settings
 
     def reads(self, url: str) -> bool:
-        return _host_of(url) in ("music.apple.com", "itunes.apple.com")
+        return _parse_host(url) in ("music.apple.com", "itunes.apple.com")
 
     def check(self, url: str) -> None:
         if not self._settings.apple_music_token:
@@ -112,12 +112,12 @@ class AppleMusicResolver:
 
 
 def build_resolvers(settings: Settings) -> tuple[PlaylistResolver, ...]:
-    """All that there are. Each says for itself whether this server has what it needs."""
+    """All resolvers. `check` of each says whether this server has its settings."""
     return SpotifyResolver(settings), AppleMusicResolver(settings)
 
 
 def find_resolver(url: str, settings: Settings) -> PlaylistResolver | None:
-    """The resolver of the link's site, or None where the link may hold sound itself."""
+    """The resolver of the link's site; None for other links, which yt-dlp reads."""
     return next((each for each in build_resolvers(settings) if each.reads(url)), None)
 
 
@@ -128,7 +128,7 @@ class _Song:
 
 
 def _spotify_song(entry: Mapping[str, Any]) -> _Song | None:
-    """A playlist's entry holds its song below `item` (before 2026 `track`), an album's entry is the song. Podcasts are none."""
+    """A playlist's entry holds its song below `item` (before 2026 `track`), an album's entry is the song. Podcasts have none."""
     found = entry.get("item") or entry.get("track") or entry
     if not isinstance(found, Mapping) or not _text(found.get("name")) or found.get("type") == "episode":
         return None
@@ -140,7 +140,7 @@ def _playlist(title: Any, songs: list[_Song], total: Any) -> Playlist:
     if not songs:
         raise FailedPrecondition(f"There are no songs behind this link. {_UPLOAD}", reason="NO_TRACKS")
     named = [f"{song.artist} - {song.title}" if song.artist else song.title for song in songs]
-    tracks = tuple(SourceTrack(title=name, locator=SEARCH + plain_title(name)) for name in named)
+    tracks = to_tracks((name, SEARCH + plain_title(name)) for name in named)
     return Playlist(
         title=_text(title) or "Playlist", tracks=tracks, track_count=total if isinstance(total, int) else None
     )
@@ -148,7 +148,7 @@ def _playlist(title: Any, songs: list[_Song], total: Any) -> Playlist:
 
 def _needs(site: str, settings: str, reason: str) -> FailedPrecondition:
     message = (
-        f"{site} tells its playlists only to programs with an account of their own, and this server has none: whoever runs it can set "
+        f"{site} tells its playlists only to programs with an account of their own, and this server has none: its operator can set "
         f"{settings}. {_UPLOAD}"
     )
     return FailedPrecondition(message, reason=reason)
@@ -157,7 +157,7 @@ def _needs(site: str, settings: str, reason: str) -> FailedPrecondition:
 def _check_search(site: str, settings: Settings) -> None:
     if not settings.search_for_tracks:
         message = (
-            f"{site} gives titles and no sound, and this server may not look for the songs elsewhere: whoever runs it can allow that "
+            f"{site} gives titles and no sound, and this server may not look for the songs elsewhere: its operator can allow that "
             f"with RESONANCE_SEARCH_FOR_TRACKS. {_UPLOAD}"
         )
         raise FailedPrecondition(message, reason="SEARCH_NOT_ALLOWED")
@@ -177,7 +177,7 @@ async def _get(url: str, headers: Mapping[str, str], site: str) -> dict[str, Any
 async def _ask(
     method: str, url: str, headers: Mapping[str, str], site: str, body: bytes | None = None
 ) -> dict[str, Any]:
-    """One call of a site's API. The address is the operator's, never a stranger's; redirects are not followed."""
+    """One call of a site's API. The address is the operator's, not a user's; redirects are not followed."""
 
     def ask() -> tuple[int, bytes, str]:
         timeout = urllib3.Timeout(connect=5.0, read=10.0)
@@ -219,7 +219,7 @@ def _refusal(status: int, site: str, retry_after: str) -> ResonanceError:
     return FailedPrecondition(f"{site} answered {status}. Try again later. {_UPLOAD}", reason="SITE_FAILED")
 
 
-def _host_of(url: str) -> str:
+def _parse_host(url: str) -> str:
     try:
         return (urlsplit(url.strip()).hostname or "").rstrip(".").removeprefix("www.")
     except ValueError:

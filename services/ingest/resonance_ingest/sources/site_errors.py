@@ -1,4 +1,4 @@
-"""What a site means when it says no, in words for the listener; every one of them leaves the way of uploading."""
+"""Errors of sites: the messages of yt-dlp as reasons and sentences for users."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 _UPLOAD = "Download it where you may, and upload the file instead."
 
-# The first row that matches speaks. They match what yt-dlp 2026 says; what none of them knows is SITE_FAILED.
+# The first pattern that matches decides. They match messages of yt-dlp 2026; any other message is SITE_FAILED.
 _TABLE: tuple[tuple[str, str, str], ...] = (
     (r"not a public address", "PRIVATE_ADDRESS", "The link leads to an address that is not public."),
     (r"is not started here", "NOT_READABLE", f"This kind of link cannot be read here. {_UPLOAD}"),
@@ -47,8 +47,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def in_plain_words(complaint: str) -> tuple[str, str]:
-    """The reason and the sentence for what yt-dlp said."""
+def explain_site_error(complaint: str) -> tuple[str, str]:
+    """The reason and the sentence for a message of yt-dlp."""
     for pattern, reason, sentence in _TABLE:
         if re.search(pattern, complaint, re.IGNORECASE):
             return reason, sentence

@@ -1,7 +1,8 @@
-"""The port of a source of tracks."""
+"""Source protocol: lists the tracks of a playlist and fetches their files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,33 +10,33 @@ from typing import Protocol
 from resonance_ingest.jobs.job import JobTrack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceTrack:
-    """A track that a source offers. `locator` is what the source finds it by again."""
-
-    title: str
-    locator: str
-
-
 def plain_title(text: str) -> str:
-    """A stranger's title without what cannot be printed, or written as UTF-8, and not longer than people read."""
+    """A title of at most 200 printable characters, which can be written as UTF-8."""
     return "".join(character if character.isprintable() else " " for character in text).strip()[:200] or "untitled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playlist:
-    """What a source offers: the first tracks of it, up to the limit. `track_count` is how many there are, where it is known."""
+    """The first tracks of a source, up to the limit. `track_count` is the number of all of them, where it is known."""
 
     title: str
-    tracks: tuple[SourceTrack, ...]
+    tracks: tuple[JobTrack, ...]
     track_count: int | None = None
+
+
+def to_tracks(listed: Iterable[tuple[str, str]]) -> tuple[JobTrack, ...]:
+    """Queued tracks of (title, locator) pairs, counted from 0. The locator is the source's own name of the track."""
+    return tuple(
+        JobTrack(index=index, title=plain_title(title), locator=locator)
+        for index, (title, locator) in enumerate(listed)
+    )
 
 
 class Source(Protocol):
     """Lists its tracks and fetches one at a time. Errors of one track name what is wrong with that track."""
 
     async def playlist(self) -> Playlist:
-        """What there is."""
+        """Lists the tracks."""
         ...
 
     def digest(self, track: JobTrack) -> str | None:

@@ -1,4 +1,7 @@
-"""Resumable uploads: one file over as many calls as it takes; what has arrived is stored, whoever breaks off, and whenever."""
+"""Upload sessions: the one store of callers' bytes, for resumable and for multipart uploads.
+
+Parts lie in the object store and not on this machine, so that any replica goes on with an upload or works on its job.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,16 @@ from dataclasses import dataclass, replace
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, invalid_field
 from resonance.settings import Settings
 from resonance.store import ObjectStore
+from resonance.store.keys import upload_part_key, upload_prefix, upload_session_key
 from resonance_ingest.jobs.job import UploadedFile
-from resonance_ingest.sources.uploads import PART_BYTES, remove_parts, upload_started_s
 
+PART_BYTES = 4 * 1024 * 1024
 KEPT_S = 24 * 3600.0  # the sweep removes what is older and belongs to no job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadPart:
-    """One stored piece: its name below the upload's prefix, and its size in bytes."""
+    """One stored part: its name below the upload's prefix, and its size in bytes."""
 
     name: str
     byte_count: int
@@ -31,32 +35,125 @@ class UploadPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSession:
-    """One file on its way in. `sha256` is set once it is whole, `job_id` once a job has taken it."""
+    """One file on its way in.
+
+    `byte_count` is None where a multipart upload does not announce the size. `sha256` is set once the file is whole,
+    `job_id` once the file belongs to a job.
+    """
 
     upload_id: str
     filename: str
-    byte_count: int
+    byte_count: int | None
     parts: tuple[UploadPart, ...] = ()
     sha256: str = ""
     job_id: str = ""
 
     @property
     def offset(self) -> int:
-        """How many bytes have arrived."""
+        """The number of bytes that are stored."""
         return sum(part.byte_count for part in self.parts)
 
     @property
+    def is_complete(self) -> bool:
+        """True once every announced byte is stored, with or without its digest."""
+        return self.offset == self.byte_count
+
+    @property
     def expires_s(self) -> float:
-        """When it may be removed, in seconds since 1970."""
+        """The time after which the sweep may remove it, in seconds since 1970."""
         return upload_started_s(self.upload_id) + KEPT_S
+
+    def to_file(self) -> UploadedFile:
+        """The whole file as a job refers to it."""
+        assert self.sha256, "a job takes whole files only"
+        return UploadedFile(
+            filename=self.filename,
+            upload_id=self.upload_id,
+            byte_count=self.offset,
+            sha256=self.sha256,
+            parts=tuple(part.name for part in self.parts),
+        )
+
+
+class UploadWriter:
+    """The bytes that one call sends for one session: limited, digested, and stored in parts of 4 MiB.
+
+    A part is stored under a new name before the document names it by compare-and-swap. Of two writers at one offset
+    one is refused (UPLOAD_OFFSET_WRONG), and a writer that dies leaves a part that no document names.
+    """
+
+    def __init__(
+        self, store: ObjectStore, session: UploadSession, version: str, *, bytes_max: int, field: str = "data"
+    ) -> None:
+        """`field` is the request field that a violation of the size limits names."""
+        self.session = session
+        self._store = store
+        self._version = version
+        self._bytes_max = bytes_max
+        self._field = field
+        self._waiting = bytearray()
+        self._digest = hashlib.sha256() if session.offset == 0 else None  # a resumed file is digested when it is whole
+
+    async def write(self, data: bytes) -> None:
+        """The next bytes. Raises InvalidInput (TOO_LARGE) beyond the announced size or the limit of a track."""
+        self._waiting += data
+        try:
+            self._check_size(self.session.offset + len(self._waiting))
+        except BaseException:
+            self._waiting.clear()
+            raise
+        if self._digest is not None:
+            self._digest.update(data)
+        if len(self._waiting) >= PART_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Stores the waiting bytes as a part and names it in the document."""
+        if not self._waiting:
+            return
+        data = bytes(self._waiting)
+        self._waiting.clear()
+        name = f"{self.session.offset:012d}-{secrets.token_hex(4)}"
+        await self._store.put(upload_part_key(self.session.upload_id, name), data)
+        part = UploadPart(name=name, byte_count=len(data))
+        await self._save(replace(self.session, parts=(*self.session.parts, part)))
+
+    async def close(self) -> UploadSession:
+        """Stores the rest of a file of one call. Raises InvalidInput (UPLOAD_CUT) for fewer bytes than announced."""
+        byte_count = self.session.offset + len(self._waiting)
+        if self.session.byte_count is None:
+            self.session = replace(self.session, byte_count=byte_count)
+        elif byte_count < self.session.byte_count:
+            came = f"{byte_count} of {self.session.byte_count} bytes"
+            raise invalid_field(
+                self._field, "UPLOAD_CUT", f"{self.session.filename} was cut after {came}: send it again"
+            )
+        await self.flush()
+        if not self.session.sha256:
+            await self._save(self.session)
+        return self.session
+
+    async def _save(self, after: UploadSession) -> None:
+        if self._digest is not None and after.is_complete:
+            after = replace(after, sha256=self._digest.hexdigest())
+        try:
+            key = upload_session_key(after.upload_id)
+            self._version = await self._store.replace(key, _to_json(after), version=self._version)
+        except (Conflict, NotFound):
+            now, _ = await _read(self._store, after.upload_id)
+            raise _wrong_offset(now, self.session.offset) from None
+        self.session = after
+
+    def _check_size(self, byte_count: int) -> None:
+        name, announced = self.session.filename, self.session.byte_count
+        if announced is not None and byte_count > announced:
+            message = f"{name} was announced with {announced} bytes, and more came"
+            raise invalid_field(self._field, "TOO_LARGE", message)
+        check_track_bytes(name, byte_count, self._bytes_max, self._field)
 
 
 class UploadSessions:
-    """Sessions as documents in the object store, so that any replica goes on with any upload.
-
-    A part is written under a name of its own before the document tells of it by compare-and-swap: of two writers at one
-    offset one is told that the offset is wrong, and a writer who dies leaves a part that nobody names.
-    """
+    """Sessions as documents in the object store, so that any replica goes on with any upload."""
 
     def __init__(self, store: ObjectStore, settings: Settings) -> None:
         self._store = store
@@ -64,58 +161,50 @@ class UploadSessions:
 
     async def open(self, filename: str, byte_count: int) -> UploadSession:
         """A new session. Raises InvalidInput where the file is larger than a track may be."""
-        limit = self._settings.track_bytes_max
-        if byte_count > limit:
-            raise invalid_field("byte_count", "TOO_LARGE", f"{filename} is larger than {limit // 2**20} MB")
-        # The time in the name lets the sweep tell an upload that was abandoned from one that is under way.
-        upload_id = f"{int(time.time()):011d}-{secrets.token_hex(16)}"
-        session = UploadSession(upload_id=upload_id, filename=filename, byte_count=byte_count)
-        if byte_count == 0:
-            session = replace(session, sha256=hashlib.sha256().hexdigest())
-        await self._store.create(_key(upload_id), _to_json(session))
+        check_track_bytes(filename, byte_count, self._settings.track_bytes_max, "byte_count")
+        session = new_session(filename, byte_count)
+        await self._store.create(upload_session_key(session.upload_id), _to_json(session))
         return session
+
+    async def open_writer(self, session: UploadSession, *, field: str) -> UploadWriter:
+        """Stores a new session and returns its writer, for a file that comes whole in one call."""
+        limit = self._settings.track_bytes_max
+        check_track_bytes(session.filename, session.byte_count or 0, limit, field)
+        await self._store.create(upload_session_key(session.upload_id), _to_json(session))
+        _, version = await _read(self._store, session.upload_id)
+        return UploadWriter(self._store, session, version, bytes_max=limit, field=field)
 
     async def get(self, upload_id: str) -> UploadSession:
-        """The session. One whose line broke behind its last byte gets its digest now. Raises NotFound."""
-        session, _ = await self._read(upload_id)
-        if session.offset == session.byte_count and not session.sha256:
-            session = await self._finish(session)
-        return session
+        """The session. A complete one whose writer left before the digest was stored gets it now. Raises NotFound."""
+        session, _ = await _read(self._store, upload_id)
+        return await self._finished(session)
 
     async def write(self, upload_id: str, offset: int, data: AsyncIterator[bytes]) -> UploadSession:
-        """Stores bytes from the offset on, in parts of 4 MiB; what came before a break stays.
+        """Stores bytes from the offset on; what came before a break stays.
 
         Raises:
             NotFound: there is no such upload.
             FailedPrecondition: the offset is not where the upload stands (UPLOAD_OFFSET_WRONG).
             InvalidInput: more bytes came than were announced.
         """
-        session = await self.get(upload_id)
+        session, version = await _read(self._store, upload_id)
         _check_offset(session, offset)
-        waiting = bytearray()
+        writer = UploadWriter(self._store, session, version, bytes_max=self._settings.track_bytes_max)
         try:
             async for piece in data:
-                waiting += piece
-                if session.offset + len(waiting) > session.byte_count:
-                    waiting.clear()
-                    raise invalid_field("data", "TOO_LARGE", f"the file was announced with {session.byte_count} bytes")
-                if len(waiting) >= PART_BYTES:
-                    session = await self._keep(session, waiting)
+                await writer.write(piece)
         finally:
-            # Also where the caller has left: what came is not sent again. A second cancellation waits for one write.
-            if waiting:
-                session = await asyncio.shield(self._keep(session, waiting))
-        if session.offset == session.byte_count and not session.sha256:
-            session = await self._finish(session)
-        return session
+            # The client may have left: the shield stores what it will not send again, also under a second cancellation.
+            await asyncio.shield(writer.flush())
+        return await self._finished(writer.session)
 
     async def delete(self, upload_id: str) -> None:
         """Removes an upload that no job has taken. Raises NotFound and FailedPrecondition."""
-        session, _ = await self._read(upload_id)
+        session, _ = await _read(self._store, upload_id)
         if session.job_id:
             message = f"job {session.job_id} uses this upload; delete the job instead"
             raise FailedPrecondition(message, reason="UPLOAD_IN_USE")
-        await remove_parts(self._store, upload_id)
+        await remove_upload(self._store, upload_id)
 
     async def ready(self, upload_ids: Sequence[str], job_id: str) -> tuple[UploadSession, ...]:
         """The uploads, each of which the job may claim. None is taken yet.
@@ -129,7 +218,7 @@ class UploadSessions:
             raise invalid_field("upload_ids", "DUPLICATE", "names an upload twice")
         sessions = [await self.get(upload_id) for upload_id in upload_ids]
         limit = self._settings.upload_bytes_max
-        if sum(session.byte_count for session in sessions) > limit:
+        if sum(session.byte_count or 0 for session in sessions) > limit:
             raise invalid_field("upload_ids", "TOO_LARGE", f"the files together are larger than {limit // 2**20} MB")
         for session in sessions:
             _check_whole(session)
@@ -144,60 +233,76 @@ class UploadSessions:
         """
         for session in sessions:
             await self._take(session.upload_id, job_id)
-        return tuple(_upload_of(session) for session in sessions)
+        return tuple(session.to_file() for session in sessions)
 
     async def release(self, sessions: Sequence[UploadSession], job_id: str) -> None:
         """Gives back what a job has claimed that never came to be. What belonged to it before stays."""
         for before in sessions:
             with suppress(Conflict, NotFound):
-                session, version = await self._read(before.upload_id)
+                session, version = await _read(self._store, before.upload_id)
                 if session.job_id == job_id and not before.job_id:
-                    await self._store.replace(_key(session.upload_id), _to_json(before), version=version)
+                    await self._store.replace(upload_session_key(session.upload_id), _to_json(before), version=version)
 
     async def _take(self, upload_id: str, job_id: str) -> None:
-        session, version = await self._read(upload_id)
+        session, version = await _read(self._store, upload_id)
         _check_free(session, job_id)
         if session.job_id:
             return
         try:
-            await self._store.replace(_key(upload_id), _to_json(replace(session, job_id=job_id)), version=version)
+            await self._store.replace(
+                upload_session_key(upload_id), _to_json(replace(session, job_id=job_id)), version=version
+            )
         except Conflict:
             raise _in_use(session) from None
 
-    async def _keep(self, session: UploadSession, waiting: bytearray) -> UploadSession:
-        """Stores what is waiting as the next part, and says so in the document."""
-        data = bytes(waiting)
-        waiting.clear()
-        name = f"{session.offset:012d}-{secrets.token_hex(4)}"
-        await self._store.put(f"uploads/{session.upload_id}/{name}", data)
-        now, version = await self._read(session.upload_id)
-        _check_offset(now, session.offset)
-        after = replace(now, parts=(*now.parts, UploadPart(name=name, byte_count=len(data))))
-        try:
-            await self._store.replace(_key(session.upload_id), _to_json(after), version=version)
-        except Conflict:
-            raise _wrong_offset(now, session.offset) from None
-        return after
-
-    async def _finish(self, session: UploadSession) -> UploadSession:
-        """Reads the file once, part by part, for its digest: whichever replicas took it, and as it really lies there."""
+    async def _finished(self, session: UploadSession) -> UploadSession:
+        """The session with its digest, where it is complete: a file that came in several calls is read once for it."""
+        if session.sha256 or not session.is_complete:
+            return session
         digest = hashlib.sha256()
         for part in session.parts:
-            digest.update((await self._store.get(f"uploads/{session.upload_id}/{part.name}")).data)
-        now, version = await self._read(session.upload_id)
+            digest.update((await self._store.get(upload_part_key(session.upload_id, part.name))).data)
+        now, version = await _read(self._store, session.upload_id)
         after = replace(now, sha256=digest.hexdigest())
         try:
-            await self._store.replace(_key(session.upload_id), _to_json(after), version=version)
+            await self._store.replace(upload_session_key(session.upload_id), _to_json(after), version=version)
         except Conflict:
             return await self.get(session.upload_id)  # another writer finished it; the digest is the same
         return after
 
-    async def _read(self, upload_id: str) -> tuple[UploadSession, str]:
-        try:
-            found = await self._store.get(_key(upload_id))
-        except NotFound:
-            raise NotFound(f"there is no upload {upload_id}", reason="NO_SUCH_UPLOAD") from None
-        return _from_json(found.data), found.version
+
+def new_session(filename: str, byte_count: int | None, job_id: str = "") -> UploadSession:
+    """A session that is not stored yet. A session for a job is refused to other jobs (UPLOAD_IN_USE)."""
+    # The time in the id tells the sweep which uploads are old.
+    upload_id = f"{int(time.time()):011d}-{secrets.token_hex(16)}"
+    sha256 = hashlib.sha256().hexdigest() if byte_count == 0 else ""
+    return UploadSession(upload_id=upload_id, filename=filename, byte_count=byte_count, sha256=sha256, job_id=job_id)
+
+
+def check_track_bytes(filename: str, byte_count: int, bytes_max: int, field: str) -> None:
+    """Raises InvalidInput where a file is larger than a track may be."""
+    if byte_count > bytes_max:
+        raise invalid_field(field, "TOO_LARGE", f"{filename} is larger than {bytes_max // 2**20} MB")
+
+
+async def remove_upload(store: ObjectStore, upload_id: str) -> None:
+    """Removes a session and its parts. It is safe to call twice."""
+    for key in [key async for key in store.keys(upload_prefix(upload_id))]:
+        await store.delete(key)
+
+
+def upload_started_s(upload_id: str) -> float:
+    """The time at which an upload began, by the clock of its replica; 0 for an id that no session has."""
+    text = upload_id.partition("-")[0]
+    return float(text) if text.isdigit() else 0.0
+
+
+async def _read(store: ObjectStore, upload_id: str) -> tuple[UploadSession, str]:
+    try:
+        found = await store.get(upload_session_key(upload_id))
+    except NotFound:
+        raise NotFound(f"there is no upload {upload_id}", reason="NO_SUCH_UPLOAD") from None
+    return _from_json(found.data), found.version
 
 
 def _check_offset(session: UploadSession, offset: int) -> None:
@@ -223,22 +328,6 @@ def _check_free(session: UploadSession, job_id: str) -> None:
 
 def _in_use(session: UploadSession) -> FailedPrecondition:
     return FailedPrecondition(f"upload {session.upload_id} belongs to another job", reason="UPLOAD_IN_USE")
-
-
-def _upload_of(session: UploadSession) -> UploadedFile:
-    return UploadedFile(
-        filename=session.filename,
-        upload_id=session.upload_id,
-        number=0,
-        part_count=len(session.parts),
-        byte_count=session.byte_count,
-        sha256=session.sha256,
-        parts=tuple(part.name for part in session.parts),
-    )
-
-
-def _key(upload_id: str) -> str:
-    return f"uploads/{upload_id}/session"
 
 
 def _to_json(session: UploadSession) -> bytes:

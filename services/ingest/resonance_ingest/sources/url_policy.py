@@ -1,7 +1,7 @@
-"""Which addresses may be fetched: checked when a link comes in, and again at every connection that is really made.
+"""URL policy: addresses that may be fetched, checked for every link and again at every connection.
 
-A name is checked where it is used. Whatever a host resolves to, and wherever it redirects, the address that a socket is
-about to connect to is looked at by an audit hook, in the process that connects: no second resolution can differ.
+An audit hook checks the address of every socket in the process that connects. So neither a redirect nor a second
+resolution of the name can lead to an address that was not checked.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from urllib.parse import SplitResult, urlsplit
 from resonance.errors import InvalidInput, invalid_field
 from resonance.settings import Settings
 
-# Addresses that hold another inside: 6to4, NAT64. Nobody serves music from them.
+# Addresses that embed another one: 6to4, NAT64. No site serves music from them.
 _WRAPPED = tuple(ipaddress.ip_network(text) for text in ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48"))
-# What yt-dlp may start: runtimes for a site's own JavaScript. Never ffmpeg, never a downloader.
+# Programs that yt-dlp may start: runtimes for a site's JavaScript, but neither ffmpeg nor a downloader.
 _PROGRAMS = frozenset({"deno", "node", "bun", "qjs"})
 
 
@@ -27,7 +27,7 @@ class AddressRefused(OSError):
 
 
 def check_url(url: str, settings: Settings) -> None:
-    """Checks a stranger's link before anything is done with it.
+    """Checks a user's link before it is used.
 
     Raises:
         InvalidInput: naming `url`: MALFORMED_URL, SCHEME_NOT_ALLOWED, CREDENTIALS_IN_URL, HOST_NOT_ALLOWED or
@@ -51,13 +51,13 @@ def check_url(url: str, settings: Settings) -> None:
 
 
 def is_listed(host: str, settings: Settings) -> bool:
-    """Whether the host, or a domain that it belongs to, is on the operator's list."""
+    """True where the operator's list has the host or a domain above it."""
     listed = [each.strip().lower() for each in settings.source_hosts.split(",") if each.strip()]
     return any(host == each or host.endswith("." + each) for each in listed)
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet could mean."""
+    """True for an IP address that is reachable from the whole internet."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -71,12 +71,12 @@ def is_public(address: str) -> bool:
 
 
 def guard_process(*, allow_private: bool, proxy: str = "") -> None:
-    """From here on this process connects to public addresses only, and starts no program but JavaScript runtimes.
+    """Restricts this process to connections to public addresses, and to JavaScript runtimes as child programs.
 
-    With an operator's proxy it connects to that alone, and what it asks the proxy for is checked in its place: every
-    request line, so also every redirect. It cannot be undone: audit hooks cannot be removed.
+    With an operator's proxy it connects to the proxy alone, and every request line to the proxy is checked instead,
+    so also every redirect. It cannot be undone: audit hooks cannot be removed.
     """
-    proxies = _addresses_of(proxy)
+    proxies = _resolve_proxy(proxy)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("socket.connect", "socket.sendto"):
@@ -85,7 +85,7 @@ def guard_process(*, allow_private: bool, proxy: str = "") -> None:
             else:
                 _check_connection(arguments[-1], allow_private=allow_private)
         elif event == "http.client.send" and proxies and not allow_private:
-            _check_asked(arguments[-1])
+            _check_request_line(arguments[-1])
         elif event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
             _check_program(os.fsdecode(arguments[0]))
         elif event == "os.system":
@@ -94,8 +94,8 @@ def guard_process(*, allow_private: bool, proxy: str = "") -> None:
     sys.addaudithook(hook)
 
 
-def _addresses_of(proxy: str) -> frozenset[tuple[str, int]]:
-    """Every address of the proxy, looked up once, before the guard stands."""
+def _resolve_proxy(proxy: str) -> frozenset[tuple[str, int]]:
+    """All addresses of the proxy, resolved once before the hook is added."""
     if not proxy:
         return frozenset()
     parts = urlsplit(proxy)
@@ -106,11 +106,11 @@ def _addresses_of(proxy: str) -> frozenset[tuple[str, int]]:
 
 def _check_proxied(address: Any, proxies: frozenset[tuple[str, int]]) -> None:
     if not isinstance(address, tuple) or (str(address[0]), address[1]) not in proxies:
-        raise AddressRefused("only the proxy is spoken to here")
+        raise AddressRefused("only connections to the proxy are allowed here")
 
 
-def _check_asked(sent: Any) -> None:
-    """Looks at what a proxy is asked for: `CONNECT host:port`, or `GET http://host/...`. Bodies are not asked of it."""
+def _check_request_line(sent: Any) -> None:
+    """Checks the request line to a proxy: `CONNECT host:port` or `GET http://host/...`. Other bytes are bodies."""
     if not isinstance(sent, bytes | bytearray):
         return
     line = bytes(sent[:8192]).partition(b"\r\n")[0].split(b" ")
@@ -124,7 +124,7 @@ def _check_asked(sent: Any) -> None:
 
 
 def _check_host(host: str | None) -> None:
-    """Refuses what is not public, and what cannot be looked up here: then nobody knows where the proxy would go."""
+    """Refuses hosts that are not public, and hosts that cannot be resolved here: the proxy's target would be unknown."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -146,7 +146,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _check_literal(host: str, settings: Settings) -> None:
-    """Refuses private addresses in any spelling that a resolver would take for one: 127.1, 0x7f000001, 2130706433."""
+    """Refuses private addresses in every spelling that a resolver accepts: 127.1, 0x7f000001, 2130706433."""
     try:
         address = str(ipaddress.ip_address(host))
     except ValueError:
@@ -164,7 +164,7 @@ def _private(host: str) -> InvalidInput:
 
 def _check_connection(address: Any, *, allow_private: bool) -> None:
     if not isinstance(address, tuple):
-        raise AddressRefused("only the internet is spoken to here")
+        raise AddressRefused("only internet connections are allowed here")
     if not allow_private and not is_public(str(address[0])):
         raise AddressRefused(f"{address[0]} is not a public address")
 
