@@ -1,1 +1,1 @@
-"""The measuring stick of steering: clips at many strengths, each beside its unsteered twin, scored by independent meters."""
+"""Steering bench: clips at many strengths, each beside its unsteered counterpart, scored by independent meters."""

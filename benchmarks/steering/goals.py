@@ -1,4 +1,4 @@
-"""The bench's goals: what was wanted, what was measured, and whether it is met; those that are missed, too."""
+"""Goals of the bench: target, measured value, and verdict, missed ones included."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def goals_of(found: dict[str, Any]) -> Iterator[Goal]:
     stacking = found["stacking"]
     for word, wanted in (("pairs", 0.9), ("triples", 0.8)):
         if row := stacking.get(f"{word}_joint"):
-            told = f"{row['as_asked']:.0%} of {row['count']}, {row['clips']} clips each"
+            measured = f"{row['as_asked']:.0%} of {row['count']}, {row['clips']} clips each"
             if plain := stacking.get(f"{word}_sum"):
-                told += f" (plain sum {plain['as_asked']:.0%}, {plain['clips']} clips each)"
+                measured += f" (plain sum {plain['as_asked']:.0%}, {plain['clips']} clips each)"
             yield (
                 f"{word} of sliders in which every part moves as asked",
                 f">= {wanted:.0%}",
-                told,
+                measured,
                 _verdict(row["as_asked"] >= wanted),
             )
     if tastes := found["tastes"]:
         yield from taste_goals(tastes)
     if held := found["held"]:
-        told = f"{held['steered']:.0%} (no knob: {held['plain']:.0%})"
+        measured = f"{held['steered']:.0%} (no knob: {held['plain']:.0%})"
         yield (
             "a knob held for 60 s: farthest ten seconds from the mean level",
             "<= 10%",
-            told,
+            measured,
             _verdict(held["steered"] <= 0.1),
         )
     if live := found.get("knob_to_ear"):
@@ -75,49 +75,51 @@ def slider_goals(sides: list[tuple[str, str, dict[str, Any]]], chance: float) ->
         both = {side: one for slider, side, one in sides if slider == name}
         if not both:  # not rendered yet
             continue
-        told = ", ".join("closed" if both[s]["closed"] else f"{both[s][key]:+.0%}" for s in SIDES if s in both)
+        measured = ", ".join("closed" if both[s]["closed"] else f"{both[s][key]:+.0%}" for s in SIDES if s in both)
         if name == "tempo":
             folded = [f"{both[s]['tempo_folded']:+.0%}" for s in SIDES if s in both and not both[s]["closed"]]
-            told += f" (octaves folded: {', '.join(folded)})"
+            measured += f" (octaves folded: {', '.join(folded)})"
         is_met = all(
             not both[s]["closed"] and both[s][key] * (1 if s == "up" else -1) >= wanted for s in SIDES if s in both
         )
-        yield f"size at the ends: {word}", f"+-{wanted:.0%}", told, _verdict(is_met)
+        yield f"size at the ends: {word}", f"+-{wanted:.0%}", measured, _verdict(is_met)
     if not open_sides:
         return
     far = [one["frechet"] for _, _, one in open_sides if one["frechet"]]  # 0: too few clips to say
     good = sum(ratio <= 1.25 for ratio in far)
-    told = f"{good} of {len(open_sides)} open"
-    told += (
+    measured = f"{good} of {len(open_sides)} open"
+    measured += (
         f" (worst {max(far):.2f}x, median {np.median(far):.2f}x; by chance {chance:.2f}x)"
         if far
         else " (too few clips)"
     )
-    yield "Frechet distance at the ends", "<= 1.25x unsteered", told, _verdict(good == len(open_sides))
+    yield "Frechet distance at the ends", "<= 1.25x unsteered", measured, _verdict(good == len(open_sides))
     failed, clips = sum(one["failed"] for _, _, one in open_sides), sum(one["clips"] for _, _, one in open_sides)
     yield "clips at the ends that fail a gate", "0", f"{failed} of {clips}", _verdict(failed == 0)
     specific = sum(one["specificity"] >= 3.6 for _, _, one in open_sides)
-    told = f"{specific} of {len(open_sides)} open sides (median {np.median([one['specificity'] for _, _, one in open_sides]):.1f}x)"
-    yield "own effect over the mean effect on the other six", ">= 3.6x", told, _verdict(specific == len(open_sides))
+    measured = f"{specific} of {len(open_sides)} open sides (median {np.median([one['specificity'] for _, _, one in open_sides]):.1f}x)"
+    yield "own effect over the mean effect on the other six", ">= 3.6x", measured, _verdict(specific == len(open_sides))
 
 
 def taste_goals(tastes: dict[str, Any]) -> Iterator[Goal]:
     """The tastes' goals."""
     if judged := tastes.get("judged"):
         ships, words = judged.get(SHIPS, float("nan")), judged.get("words", float("nan"))
-        told = f"{ships:.0%} ({SHIPS}); words alone {words:.0%}; chance {tastes['chance']:.0%}; "
-        told += f"real tracks {tastes['real_tracks_judged']:.0%}"
+        measured = f"{ships:.0%} ({SHIPS}); words alone {words:.0%}; chance {tastes['chance']:.0%}; "
+        measured += f"real tracks {tastes['real_tracks_judged']:.0%}"
         is_met = ships >= 3 * tastes["chance"] and ships > words
         yield (
             "the right playlist of 8, from steered clips, by a judge",
             ">= 3x chance, above words",
-            told,
+            measured,
             _verdict(is_met),
         )
     halves = tastes["split_half"]
     count, half = list(halves["contrast"].items())[-1]  # what a taste is unless its options say otherwise
-    told = f"{half:.2f} (contrast, as it ships; the mean {halves['mean'][count]:.2f}; of fewer tracks less, see below)"
-    yield f"split-half cosine of a taste ({count} tracks against {count})", ">= 0.9", told, _verdict(half >= 0.9)
+    measured = (
+        f"{half:.2f} (contrast, as it ships; the mean {halves['mean'][count]:.2f}; of fewer tracks less, see below)"
+    )
+    yield f"split-half cosine of a taste ({count} tracks against {count})", ">= 0.9", measured, _verdict(half >= 0.9)
 
 
 def _verdict(is_met: bool) -> str:

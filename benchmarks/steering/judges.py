@@ -1,4 +1,4 @@
-"""The judges: classifiers taught on renderings of our composer that nobody else has rendered, heard through the model's codec."""
+"""Classifiers of the bench, trained on composer renderings of seeds of their own, decoded through the model's codec."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .kinds import kind_of
 Audio = NDArray[np.float32]
 Array = NDArray[np.float64]
 LESSONS: Final = 1200
-FIRST_SEED: Final = 8_000_000  # nobody else has rendered these
+FIRST_SEED: Final = 8_000_000  # no other program renders these
 TEACHING: Final = LESSONS * 3 // 4
 # Attribute -> much of it (1), little (0), or neither, which teaches nothing (None).
 TAUGHT: Final[dict[str, Callable[[Labels], int | None]]] = {
@@ -79,7 +79,7 @@ def teach(codec: Any, folder: Path) -> Judges | None:
     labels = [compose(seed).labels for seed in range(FIRST_SEED, FIRST_SEED + LESSONS)]
     ears, figures = {}, {}
     for name, answer in TAUGHT.items():
-        answers = np.array([np.nan if (said := answer(one)) is None else said for one in labels])
+        answers = np.array([np.nan if (label := answer(one)) is None else label for one in labels])
         ears[name], figures[f"{name}_auc"] = _taught(lessons["heard"], answers)
     pulses, octaves, tracked = lessons["pulses"], lessons["octaves"], lessons["tracked"]
     octave = RandomForestClassifier(300, min_samples_leaf=3, random_state=0)

@@ -1,4 +1,4 @@
-"""The eight kinds of music that the bench's playlists are of."""
+"""Kinds of music of the bench's eight playlists."""
 
 from __future__ import annotations
 

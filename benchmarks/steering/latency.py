@@ -1,4 +1,4 @@
-"""Knob to ear: how long after a slider has moved its first sample is heard, in a live performance over gRPC."""
+"""Latency of a live control: time from a slider's move to the playback of its first sample, over gRPC."""
 
 from __future__ import annotations
 
@@ -23,21 +23,24 @@ TURNS = 36
 COMPANY = 3
 COMPANY_S = 20.0
 SETTLE_S = 2.0
-TURN_EVERY_S = 1.3  # no multiple of a chunk: turns fall anywhere between two
+TURN_EVERY_S = 1.3  # no multiple of a chunk, so that turns fall anywhere between two
 CHUNK_S = 0.2
 
 
 def knob_to_ear(model: LoadedModel, folder: Path, *, slider: str = "energy") -> dict[str, Any]:
-    """Milliseconds from sending a slider's new position until its first sample is heard, over `TURNS` turns, by a listener who plays from
-    the first chunk on and waits where one comes late: the later of when that sample came and when its turn to be played was. Once alone
-    and once beside `COMPANY` takes in the making, with how early the chunks came. The store below `folder` has the sliders' concepts."""
+    """Milliseconds from sending a slider's new position until its first sample is played, over `TURNS` turns.
+
+    The client plays from the first chunk on and waits where one comes late: a sample is played when it has come and its turn is there.
+    Measured once alone and once beside `COMPANY` takes in the making, with the slack of the chunks. The store below `folder` has the
+    sliders' concepts.
+    """
     alone = asyncio.run(_measure(model, folder, slider, takes=0))
     return alone | {"beside": asyncio.run(_measure(model, folder, slider, takes=COMPANY)) | {"takes": COMPANY}}
 
 
 @dataclass(slots=True)
-class _Listener:
-    """What a listener sees: when the sound began, the turns that wait to be heard, by recipe, and how early each chunk came."""
+class LiveClient:
+    """State of a client: start of playback, turns that were not played yet, by recipe, and slack of each chunk."""
 
     rate: int = 0
     opened_s: float = 0.0
@@ -47,8 +50,8 @@ class _Listener:
     delays_s: list[float] = field(default_factory=list)
     plays: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def hear(self, event: generate_pb2.PerformResponse, slider: str) -> None:
-        """Takes in one event."""
+    def add_event(self, event: generate_pb2.PerformResponse, slider: str) -> None:
+        """Counts one event."""
         now = time.monotonic()
         if event.HasField("started"):
             self.rate = event.started.format.sample_rate_hz
@@ -77,14 +80,14 @@ async def _measure(model: LoadedModel, folder: Path, slider: str, *, takes: int)
         await server.start()
         stack.push_async_callback(server.stop, 0)
         channel = await stack.enter_async_context(open_channel(settings.grpc_addr))
-        listener, stub = _Listener(), generate_pb2_grpc.GenerateServiceStub(channel)
+        client, stub = LiveClient(), generate_pb2_grpc.GenerateServiceStub(channel)
         company = [asyncio.create_task(_take_after_take(stub, seed)) for seed in range(takes)]
-        async for event in stub.Perform(_turns(listener, slider)):
-            listener.hear(event, slider)
+        async for event in stub.Perform(_turns(client, slider)):
+            client.add_event(event, slider)
         for task in company:
             task.cancel()
         await asyncio.gather(*company, return_exceptions=True)
-    delays, spare = np.array(listener.delays_s) * 1000, np.array(listener.spare_s) * 1000
+    delays, spare = np.array(client.delays_s) * 1000, np.array(client.spare_s) * 1000
     return {
         "turns": len(delays),
         "chunk_ms": 1000 * CHUNK_S,
@@ -105,14 +108,14 @@ async def _take_after_take(stub: generate_pb2_grpc.GenerateServiceStub, seed: in
             pass
 
 
-async def _turns(listener: _Listener, slider: str) -> AsyncIterator[generate_pb2.PerformRequest]:
+async def _turns(client: LiveClient, slider: str) -> AsyncIterator[generate_pb2.PerformRequest]:
     opening = generate_pb2.PerformOpening(recipe=_recipe(slider, 0.0), seed=1, chunk_s=CHUNK_S)
     yield generate_pb2.PerformRequest(opening=opening)
-    await listener.plays.wait()
+    await client.plays.wait()
     await asyncio.sleep(SETTLE_S)
     for turn in range(TURNS):
         position = round((1 if turn % 2 else -1) * (0.5 + turn / 100), 6)
-        listener.sent_s[position] = time.monotonic()
+        client.sent_s[position] = time.monotonic()
         yield generate_pb2.PerformRequest(control=generate_pb2.PerformControl(recipe=_recipe(slider, position)))
         await asyncio.sleep(TURN_EVERY_S)
     stop = generate_pb2.PerformControl(command=generate_pb2.PLAYBACK_COMMAND_STOP)

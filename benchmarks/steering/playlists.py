@@ -1,4 +1,4 @@
-"""Eight playlists of our composer's music: twelve tracks to make a taste of, twelve others to know it by."""
+"""Playlists of our composer's music: eight, with twelve tracks for the taste and twelve held out."""
 
 from __future__ import annotations
 

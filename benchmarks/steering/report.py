@@ -1,4 +1,4 @@
-"""The bench's tables and pictures: goals first."""
+"""Report of the bench: tables and plots, goals first."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def _said(found: dict[str, Any]) -> str:
         for side, one in sides.items():
             slider = found["sliders"].get(name, {}).get("sides", {}).get(side, {"closed": True})
             pushed = "closed" if slider["closed"] else f"{slider['own']:+.2f} +- {slider['own_error']:.2f}"
-            told = f"{one['own']:+.2f} +- {one['own_error']:.2f}"
-            rows.append((name, side, told, f"{one['specificity']:.1f}x", pushed))
+            measured = f"{one['own']:+.2f} +- {one['own_error']:.2f}"
+            rows.append((name, side, measured, f"{one['specificity']:.1f}x", pushed))
     return _table(("attribute", "side", "said (sd)", "over others", "the slider's end (sd)"), rows) if rows else ""
 
 

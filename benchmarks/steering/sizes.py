@@ -1,4 +1,4 @@
-"""How much is rendered at each size, and the music that it is tried on: none of it made a direction."""
+"""Sizes of the bench and its prompts, none of which made a direction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equal steps of a slider: how far the share of the effect strays from the share of the way."""
+"""Evenness of a slider: deviation of the share of the effect from the share of the slider's way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small note transcriber: which pitches sound at once, by harmonic summation and cancellation, and how many notes begin."""
+"""Note transcriber: simultaneous pitches by harmonic summation and cancellation, and the number of note onsets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def transcribe(audio: NDArray[np.float32]) -> Transcription:
     spectrum = np.sqrt(np.abs(librosa.stft(audio, n_fft=WINDOW, hop_length=HOP)).T)  # [frames, bins]
     bins, weights = _partials()
     loudest = float(spectrum.sum(axis=1).max()) + 1e-9
-    floor = np.median(spectrum, axis=1, keepdims=True)  # broad noise is nobody's partial
+    floor = np.median(spectrum, axis=1, keepdims=True)  # broad noise is no partial of a note
     rest = np.maximum(spectrum - 2 * floor, 0.0)
     roll = np.zeros((len(spectrum), HIGHEST_KEY - LOWEST_KEY + 1), dtype=bool)
     is_open = spectrum.sum(axis=1) > FRAME_MIN * loudest

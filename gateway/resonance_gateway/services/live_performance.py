@@ -1,4 +1,4 @@
-"""A performance that is open: controls go in, events and sound come out."""
+"""Live performance of a WebSocket client: controls in, events and audio out."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from resonance_gateway.services.uploads import domain_errors, listen, wrote
 
 Json = dict[str, Any]
 
-_ANSWER_S_MAX = 5.0  # a service that takes no more has domain_errors why by then
+# Time within which a service that has closed its side reports the status of the call.
+_ANSWER_S_MAX = 5.0
 
 
 class LivePerformance:
-    """One open performance: controls in, events out."""
+    """One open performance."""
 
     def __init__(self, call: Any, body: PerformanceBody, request_id: str) -> None:
         self._call = call
         self._opening = messages.opening_request(body, request_id)
-        # gRPC's core fails on two writes at once, and on all after them: the opening is the first, and alone.
+        # Two writes at once fail in gRPC's core, and so do all later ones. The lock keeps writes apart; controls wait for the opening.
         self._writing = asyncio.Lock()
         self._has_opened = asyncio.Event()
 
     async def events(self) -> AsyncGenerator[tuple[Json, bytes | None], None]:
-        """`started`, chunks with their 16-bit PCM, recipes that begin to sound or were refused, and `finished`."""
+        """`started`, chunks with their 16-bit PCM, answers to controls, and `finished`."""
         with domain_errors("generate"):
             await self._call.wait_for_connection()
         await self._write(self._opening)
@@ -43,16 +44,16 @@ class LivePerformance:
                 yield {"type": kind, **to_json(getattr(response, kind))}, None
 
     async def control(self, body: ControlBody) -> None:
-        """Sends a control, after the opening. One that comes after the end is dropped: the events tell the end.
+        """Sends a control, after the opening. A control after the end is dropped, because `events` reports the end.
 
         Raises:
-            Unavailable: the service takes no more controls and does not say why.
+            Unavailable: the service takes no more controls and reports no status.
         """
         await self._has_opened.wait()
         await self._write(messages.control_request(body))
 
     def close(self) -> None:
-        """Leaves."""
+        """Cancels the call to the generate service."""
         self._call.cancel()
 
     async def _write(self, message: Message) -> None:
@@ -62,5 +63,5 @@ class LivePerformance:
         try:
             await asyncio.wait_for(self._call.code(), _ANSWER_S_MAX)
         except TimeoutError:
-            lost = "the performance does not hear its controls any more; play again"
-            raise Unavailable(lost, reason="STREAM_CUT", retry_after_s=1.0) from None
+            advice = "the performance receives no more controls; play again"
+            raise Unavailable(advice, reason="STREAM_CUT", retry_after_s=1.0) from None

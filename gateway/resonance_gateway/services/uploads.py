@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import grpc
 from google.protobuf.message import Message
 from starlette.requests import ClientDisconnect
 
-from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable
-from resonance.rpc import to_domain_error
+from resonance.errors import ResonanceError
+from resonance.rpc import calls
 from resonance.v1 import ingest_pb2
 from resonance_gateway import messages
 from resonance_gateway.http.multipart import FileOpening, FilePiece
@@ -92,17 +91,10 @@ def _upload_message(part: FileOpening | FilePiece) -> ingest_pb2.UploadPlaylistR
 
 @contextmanager
 def domain_errors(service: str) -> Iterator[None]:
-    """Turns a failed call into the domain error it carries; a transport's own words are put into plain ones."""
+    """`resonance.rpc.calls.domain_errors` with each field under its REST name."""
     try:
-        yield
-    except grpc.aio.AioRpcError as failure:
-        raise messages.to_rest_violations(_in_plain_words(service, to_domain_error(failure))) from failure
-
-
-def _in_plain_words(service: str, error: ResonanceError) -> ResonanceError:
-    if isinstance(error, Unavailable) and error.reason == Unavailable.default_reason:
-        domain_errors = f"the {service} service cannot be reached at the moment; nothing was lost, try again soon"
-        return Unavailable(domain_errors, retry_after_s=error.retry_after_s)
-    if isinstance(error, DeadlineExceeded) and error.reason == DeadlineExceeded.default_reason:
-        return DeadlineExceeded(f"the {service} service took longer than it may; try again", retry_after_s=5.0)
-    return error
+        with calls.domain_errors(service):
+            yield
+    except ResonanceError as error:
+        messages.to_rest_violations(error)
+        raise

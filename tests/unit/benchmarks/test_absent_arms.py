@@ -1,4 +1,4 @@
-"""What cannot be measured here is named in the table with its reason, never dropped."""
+"""A benchmark table names an arm that cannot be measured here, with its reason."""
 
 from __future__ import annotations
 

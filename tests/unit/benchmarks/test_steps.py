@@ -1,4 +1,4 @@
-"""Equal steps: a remap that undoes the curve makes them, a straight line over a bent curve does not."""
+"""Evenness of a slider: a remap that inverts the curve gives equal steps, a straight line over a bent curve does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The note transcriber against notes that are known: chords of sines with partials, and our own renderer where it is installed."""
+"""The note transcriber against known notes: chords of sines with partials, and our own renderer where it is installed."""
 
 from __future__ import annotations
 

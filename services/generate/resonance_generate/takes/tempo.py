@@ -1,6 +1,6 @@
-"""The tempo that a beat tracker hears in a take (librosa's tempogram, Grosche et al. 2010), in a niced child process.
+"""Tempo estimation (librosa's tempogram, Grosche et al. 2010) in a child process of low priority.
 
-librosa compiles on first use, for many seconds of CPU; in a child of low priority nobody's music waits for it.
+librosa compiles on first use, for many seconds of CPU. In a child of low priority no engine step waits for it.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from resonance.audio.confinement import die_with_parent
 from resonance.audio.sandbox import run_child
 
 _SECONDS_MIN = 3.0
-SECONDS_HEARD = 60.0
+SECONDS_MAX = 60.0
 _WAIT_S_MAX = 120.0
 _PULSE_MIN = 0.1
 
 
-async def hear_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
-    """Beats per minute of mono 16-bit PCM; None where the take is too short or has no pulse to speak of.
+async def estimate_tempo_in_child(pcm: bytes, sample_rate_hz: int) -> float | None:
+    """Beats per minute of mono 16-bit PCM; None where the take is too short or has no clear pulse.
 
     Raises:
         OSError: the child process failed or took too long.
     """
-    heard = pcm[: 2 * int(SECONDS_HEARD * sample_rate_hz)]
-    if len(heard) < 2 * _SECONDS_MIN * sample_rate_hz:
+    head = pcm[: 2 * int(SECONDS_MAX * sample_rate_hz)]
+    if len(head) < 2 * _SECONDS_MIN * sample_rate_hz:
         return None
     with tempfile.TemporaryDirectory(prefix="tempo-") as folder:
         path = Path(folder) / "pcm"
-        await asyncio.to_thread(path.write_bytes, heard)
+        await asyncio.to_thread(path.write_bytes, head)
         result = await run_child(
             "resonance_generate.takes.tempo",
             [str(path), str(sample_rate_hz), _lock_path()],
@@ -49,7 +49,7 @@ async def hear_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
 
 
 def estimate_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
-    """What the child does."""
+    """Beats per minute of mono 16-bit PCM, or None. Runs in the child process."""
     from librosa.feature import tempo
     from librosa.onset import onset_strength
 
@@ -61,16 +61,16 @@ def estimate_tempo(pcm: bytes, sample_rate_hz: int) -> float | None:
 
 
 def _environment() -> dict[str, str]:
-    """The child's numba cache, which is not this process's: `_lock_path` says why."""
+    """Environment of the child: a numba cache of its own, which only children under the lock of `_lock_path` write."""
     cache = os.environ.get("NUMBA_CACHE_DIR")
     return {"NUMBA_CACHE_DIR": f"{cache}-tempo"} if cache else {"HOME": str(Path.home())}
 
 
 def _lock_path() -> str:
-    """The lock that makes the children of this machine run one at a time; the child's own temporary folder is another.
+    """Lock file of this machine, under which one child runs at a time. The child's own temporary folder is another one.
 
-    Two that compile librosa for the first time at once can write each other's machine code into numba's cache under the
-    wrong name, and every process that loads it crashes from then on (seen twice).
+    Two children that compile librosa for the first time at once can write each other's machine code into numba's cache under the wrong
+    name. Every process that loads it crashes from then on (seen twice).
     """
     return str(Path(tempfile.gettempdir()) / f"resonance-tempo-{os.getuid()}.lock")
 
@@ -79,5 +79,5 @@ if __name__ == "__main__":
     die_with_parent()
     os.nice(15)
     with FileLock(sys.argv[3]):
-        heard = estimate_tempo(Path(sys.argv[1]).read_bytes(), int(sys.argv[2]))
-    print("" if heard is None else heard)
+        bpm = estimate_tempo(Path(sys.argv[1]).read_bytes(), int(sys.argv[2]))
+    print("" if bpm is None else bpm)
