@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""HTTP without music: bodies, problems, multipart, server-sent events, byte ranges, middleware."""

@@ -14,7 +14,7 @@ from resonance.errors import Unavailable
 from resonance.rpc import server
 from resonance.settings import Settings
 from resonance.v1 import extract_pb2
-from resonance_gateway.bodies import PerformanceBody
+from resonance_gateway.routes.performances import PerformanceBody, to_opening_request
 from resonance_gateway.services.services import Services
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -30,9 +30,9 @@ def with_ages(monkeypatch: pytest.MonkeyPatch, age_ms: int, grace_ms: int) -> No
 async def test_a_performance_outlives_its_connections_age(monkeypatch: pytest.MonkeyPatch) -> None:
     configured = dict(server._OPTIONS)
     with_ages(monkeypatch, configured[AGE] // 3600, configured[GRACE] // 3600)
-    services = await start_services(Script())
-    backends = Services(Settings(grpc_addr=services.address))
-    live = backends.perform(PerformanceBody.model_validate({"prompt": "calm"}), "long")
+    server_process = await start_services(Script())
+    services = Services(Settings(grpc_addr=server_process.address))
+    live = services.perform(to_opening_request(PerformanceBody.model_validate({"prompt": "calm"}), "long"))
     seconds = 0.0
     async with aclosing(live.events()) as events:
         async for event, _ in events:
@@ -40,8 +40,8 @@ async def test_a_performance_outlives_its_connections_age(monkeypatch: pytest.Mo
             if seconds > 2:
                 break
     live.close()
-    await backends.close()
-    await services.stop(0)
+    await services.close()
+    await server_process.stop(0)
     assert seconds > 2
 
 

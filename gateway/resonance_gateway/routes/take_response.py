@@ -1,4 +1,4 @@
-"""A take as an HTTP response: exact length first, then samples as they are made."""
+"""A take as an HTTP response: headers with the exact length, then samples while they are made."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 
 from resonance.audio.wav import wav_header
 from resonance.errors import ResonanceError
+from resonance_gateway.http.middleware import BodyCutError
 from resonance_gateway.services.take_stream import TakeCutError, TakeOpening, TakeStream
 
 RAW_TYPE = "application/octet-stream"
@@ -35,14 +36,14 @@ def take_response(take: TakeStream) -> StreamingResponse:
     if take.sample_offset:
         headers |= {"X-Sample-Offset": str(take.sample_offset), "X-Sample-Format": "s16le"}
         headers["Content-Length"] = str(take.byte_count)
-        return StreamingResponse(paced(take, b""), media_type=RAW_TYPE, headers=headers)
+        return StreamingResponse(stream_pcm(take, b""), media_type=RAW_TYPE, headers=headers)
     header = build_wav_header(opening)
     headers["Content-Length"] = str(len(header) + take.byte_count)
-    return StreamingResponse(paced(take, header), media_type="audio/wav", headers=headers)
+    return StreamingResponse(stream_pcm(take, header), media_type="audio/wav", headers=headers)
 
 
 def build_wav_header(opening: TakeOpening) -> bytes:
-    """The WAV header of the whole take, with what made it."""
+    """The WAV header of the whole take, with its provenance."""
     return wav_header(
         sample_rate_hz=opening.sample_rate_hz,
         channel_count=opening.channel_count,
@@ -52,7 +53,7 @@ def build_wav_header(opening: TakeOpening) -> bytes:
 
 
 def take_headers(opening: TakeOpening) -> dict[str, str]:
-    """What programs may want to know before the first sample."""
+    """The headers of a take, sent before its first sample."""
     headers = {
         "X-Request-Id": opening.request_id,
         "X-Sample-Rate": str(opening.sample_rate_hz),
@@ -71,10 +72,9 @@ def take_headers(opening: TakeOpening) -> dict[str, str]:
 
 
 def describe_steering(recipe: Mapping[str, Any], played: Sequence[Mapping[str, Any]]) -> str:
-    """What steers: tastes and concepts at the strengths that act, sliders at their positions.
+    """The steering of a take as compact JSON: tastes and concepts at the strengths that act, sliders at their positions.
 
-    What does nothing is left out: strength 0, and a slider on a side that calibration has closed. Takes of older versions do not know what
-    was played; theirs is what was asked.
+    Strength 0, and a slider on a side that calibration has closed, are left out. Without `played` the recipe counts.
     """
     if played:
         acting = [use for use in played if use["strength"]]
@@ -89,21 +89,22 @@ def describe_steering(recipe: Mapping[str, Any], played: Sequence[Mapping[str, A
             "concepts": {use["name"]: use["strength"] for use in recipe["concepts"]},
             "sliders": recipe["sliders"] or {},
         }
-    said = {kind: kept for kind, uses in steering.items() if (kept := {name: use for name, use in uses.items() if use})}
-    return _compact(said) if said else "none"
+    acting_by_kind = {kind: {name: use for name, use in uses.items() if use} for kind, uses in steering.items()}
+    described = {kind: uses for kind, uses in acting_by_kind.items() if uses}
+    return _compact(described) if described else "none"
 
 
-async def paced(take: TakeStream, before: bytes) -> AsyncGenerator[bytes, None]:
-    """The samples after `before`. A failure on the way cuts the body short; it is never padded."""
-    async with aclosing(take.pcm()) as pieces:
+async def stream_pcm(take: TakeStream, before: bytes) -> AsyncGenerator[bytes, None]:
+    """The samples after the header `before`. A failure cuts the body short; it is never padded."""
+    async with aclosing(take.pcm()) as blocks:
         if before:
             yield before
         try:
-            async for piece in pieces:
-                yield piece
-                await asyncio.sleep(0)  # a generator that never suspends makes uvicorn deaf to SIGTERM
-        except ResonanceError as failure:
-            raise TakeCutError(failure.message) from failure
+            async for block in blocks:
+                yield block
+                await asyncio.sleep(0)  # a generator that never suspends keeps uvicorn from handling SIGTERM
+        except (ResonanceError, TakeCutError) as failure:
+            raise BodyCutError(str(failure)) from failure
 
 
 def _compact(value: Any) -> str:
@@ -111,5 +112,5 @@ def _compact(value: Any) -> str:
 
 
 def _ascii(text: str) -> str:
-    """A header holds printable ASCII only."""
+    """The text with `?` for what an HTTP header cannot hold."""
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
