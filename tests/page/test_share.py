@@ -32,7 +32,7 @@ async def test_a_press_copies_a_link_that_plays_and_says_how_long_it_lives(visit
     assert copied == await page.input_value("#share-link") == f"{visit.url}/shared/{request_id}"
     assert await page.evaluate("url => fetch(url).then(r => r.status)", copied) == 200
     await page.click("#share-back")
-    await visit.wait_for_text("#polite", "The link works no more.")
+    await visit.wait_for_text("#polite", "The link does not work any more.")
     assert visit.script.revoked == ["0" * 64]
     assert not await page.is_visible("#shared")
     assert not visit.complaints

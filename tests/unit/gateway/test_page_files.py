@@ -11,7 +11,7 @@ import pytest
 import resonance_gateway
 
 STATIC = Path(resonance_gateway.__file__).parent / "static"
-SCRIPTS = sorted((STATIC / "js").glob("*.js"))
+SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
 
 
 def test_the_whole_page_is_under_100_kilobytes_compressed() -> None:
