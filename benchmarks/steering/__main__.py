@@ -20,15 +20,15 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
 
 from .analysis import Analysis
-from .cells import Cell, held_cells, said_cells, slider_cells, stack_cells, taste_cells, twins, variant_cells
+from .bench_directions import BenchDirections, open_bench_directions
+from .grid import Cell, held_cells, slider_cells, stack_cells, taste_cells, unsteered_cells, variant_cells, worded_cells
 from .judges import teach
 from .kinds import NAMES
 from .latency import knob_to_ear
 from .playlists import marks, render_playlists
+from .renderer import WHOLE, Renderer, Share
 from .report import write_report
 from .sizes import SIZES, Size
-from .studio import WHOLE, Share, Studio
-from .workshop import Workshop, open_workshop
 
 RESULTS = Path(__file__).parents[1] / "results"
 PARTS = ("sliders", "said", "live", "tastes", "stacking", "variants", "held")
@@ -55,22 +55,24 @@ def main() -> None:
         print(f"no playlists: {failure}; the tastes are left out", flush=True)
         playlists = {}
     judges = teach(model.codec, folder)
-    shop = open_workshop(model, folder, playlists)
+    bench = open_bench_directions(model, folder, playlists)
 
-    def studio(share: Share = WHOLE) -> Studio:
-        return Studio(model, shop, judges, folder, minutes=arguments.minutes, share=share)
+    def renderer(share: Share = WHOLE) -> Renderer:
+        return Renderer(model, bench, judges, folder, minutes=arguments.minutes, share=share)
 
     if arguments.share:
-        _render(studio(Share(arguments.share, arguments.processes)), size, parts, shop, has_playlists=bool(playlists))
+        _render(
+            renderer(Share(arguments.share, arguments.processes)), size, parts, bench, has_playlists=bool(playlists)
+        )
         return
     helpers = [_start_helper(index) for index in range(1, arguments.processes)]
     try:
-        _render(studio(Share(0, arguments.processes)), size, parts, shop, has_playlists=bool(playlists))
+        _render(renderer(Share(0, arguments.processes)), size, parts, bench, has_playlists=bool(playlists))
     finally:
         failed = [helper.args for helper in helpers if helper.wait()]
     if failed:
         raise SystemExit(f"a helper failed ({failed[0]!r}); the same command goes on with what is missing")
-    analysis = Analysis(studio(), size, shop, judges)
+    analysis = Analysis(renderer(), size, bench, judges)
     found = setting() | {
         "size": arguments.size,
         "conditions": asdict(size),
@@ -111,7 +113,7 @@ def _renew_live(model: LoadedModel, folder: Path, out: Path) -> str:
     found = json.loads((out / "steering.json").read_text())
     if found["model"]["digest"] != model.description.digest:
         raise SystemExit("the report is of another model: run all parts")
-    open_workshop(model, folder, {})
+    open_bench_directions(model, folder, {})
     return _write(found | {"knob_to_ear": _live(model, folder)}, out)
 
 
@@ -139,24 +141,26 @@ def _start_helper(index: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command)
 
 
-def _render(studio: Studio, size: Size, parts: list[str], shop: Workshop, *, has_playlists: bool) -> None:
-    """What is missing of the studio's share, the most important first."""
-    plain = twins(size)
-    studio.make(plain, "unsteered")
-    studio.make([replace(cell, seed=cell.seed + 2000) for cell in plain[: len(plain) // 2]], "chance")
+def _render(renderer: Renderer, size: Size, parts: list[str], bench: BenchDirections, *, has_playlists: bool) -> None:
+    """What is missing of the renderer's share, the most important first."""
+    plain = unsteered_cells(size)
+    renderer.make(plain, "unsteered")
+    renderer.make([replace(cell, seed=cell.seed + 2000) for cell in plain[: len(plain) // 2]], "chance")
     if "sliders" in parts:
-        studio.make(_flat(slider_cells(size, shop.ends)), "sliders")
+        renderer.make(_flat(slider_cells(size, bench.ends)), "sliders")
     if "said" in parts:
-        studio.make([cell for pairs in said_cells(size).values() for pair in pairs for cell in pair], "said in words")
+        renderer.make(
+            [cell for pairs in worded_cells(size).values() for pair in pairs for cell in pair], "said in words"
+        )
     if "tastes" in parts and has_playlists:
-        studio.make(_flat(taste_cells(size, list(NAMES), WORDS)), "tastes")
+        renderer.make(_flat(taste_cells(size, list(NAMES), WORDS)), "tastes")
     if "stacking" in parts:
         for way in ("joint", "sum"):
-            studio.make(_flat(stack_cells(size, shop.ends, way)), f"stacking, {way}")
+            renderer.make(_flat(stack_cells(size, bench.ends, way)), f"stacking, {way}")
     if "variants" in parts:
-        studio.make(_flat(variant_cells(size, shop.best, shop.ends)), "variants")
+        renderer.make(_flat(variant_cells(size, bench.best, bench.ends)), "variants")
     if "held" in parts:
-        studio.make(held_cells(size, shop.ends), "held")
+        renderer.make(held_cells(size, bench.ends), "held")
 
 
 def _flat(grid: Mapping[Any, list[Cell]]) -> list[Cell]:

@@ -14,47 +14,47 @@ from resonance.steering.sliders import SLIDER_NAMES
 from resonance_extract.calibration.frechet import frechet_ratio
 from resonance_extract.calibration.quality import Quality, failed_gates
 
-from .cells import (
+from .bench_directions import HALVES, BenchDirections, cosine
+from .grid import (
     TASTE_KINDS,
     Cell,
     held_cells,
-    said_cells,
     slider_cells,
     stack_cells,
     taste_cells,
-    twins,
+    unsteered_cells,
     variant_cells,
+    worded_cells,
 )
 from .judges import Judges
 from .playlists import TRACKS
+from .renderer import Renderer
 from .scorers import OWN
 from .sizes import Size
 from .steps import uneven
-from .studio import Studio
-from .workshop import HALVES, Workshop, cosine
 
 Array = NDArray[np.float64]
 HALF_NORMAL = float(np.sqrt(2 / np.pi))  # the mean absolute value of a standard normal variable
 
 
 class Analysis:
-    """Everything is paired: a clip's effect is its score less that of its unsteered twin, in standard deviations of unsteered clips."""
+    """Everything is paired: a clip's effect is its score less that of its unsteered pair, in standard deviations of unsteered clips."""
 
-    def __init__(self, studio: Studio, size: Size, shop: Workshop, judges: Judges | None = None) -> None:
+    def __init__(self, renderer: Renderer, size: Size, bench: BenchDirections, judges: Judges | None = None) -> None:
         self._judges = judges
-        self._studio = studio
+        self._renderer = renderer
         self._size = size
-        self._shop = shop
-        plain = [studio.row(cell) for cell in twins(size)]
+        self._bench = bench
+        plain = [renderer.row(cell) for cell in unsteered_cells(size)]
         names = plain[0]["scores"].keys()
         self._spread = {name: float(np.nanstd([row["scores"][name] for row in plain])) or 1.0 for name in names}
         self.plain = plain
 
     # --- effects
 
-    def effect(self, cell: Cell, slider: str, twin: Cell | None = None) -> float:
-        """How far the clip moved from its twin in what the slider is about, in standard deviations of unsteered clips."""
-        ours, theirs = (self._studio.row(one)["scores"] for one in (cell, twin or cell.twin))
+    def effect(self, cell: Cell, slider: str, pair: Cell | None = None) -> float:
+        """How far the clip moved from its pair in what the slider is about, in standard deviations of unsteered clips."""
+        ours, theirs = (self._renderer.row(one)["scores"] for one in (cell, pair or cell.unsteered))
         moves = [(ours[name] - theirs[name]) / self._spread[name] for name in OWN[slider] if np.isfinite(ours[name])]
         return float(np.mean(moves)) if moves else float("nan")
 
@@ -63,9 +63,9 @@ class Analysis:
         return float(np.mean([self.effect(cell, slider) for cell in cells]))
 
     def ratio(self, cells: Sequence[Cell], name: str) -> float:
-        """The mean score over the twins' mean score, less 1."""
-        ours = np.mean([self._studio.row(cell)["scores"][name] for cell in cells])
-        theirs = np.mean([self._studio.row(cell.twin)["scores"][name] for cell in cells])
+        """The mean score over the unsteered cells' mean score, less 1."""
+        ours = np.mean([self._renderer.row(cell)["scores"][name] for cell in cells])
+        theirs = np.mean([self._renderer.row(cell.unsteered)["scores"][name] for cell in cells])
         return float(ours / theirs - 1) if theirs else float("nan")
 
     def tempo_ratio(self, cells: Sequence[Cell]) -> tuple[float, float, float]:
@@ -73,8 +73,8 @@ class Analysis:
         if what is larger were a tracker's octave error; and the share of clips that were folded."""
         octaves = np.array(
             [
-                self._studio.row(cell)["scores"]["tempo_octaves"]
-                - self._studio.row(cell.twin)["scores"]["tempo_octaves"]
+                self._renderer.row(cell)["scores"]["tempo_octaves"]
+                - self._renderer.row(cell.unsteered)["scores"]["tempo_octaves"]
                 for cell in cells
             ]
         )
@@ -82,9 +82,10 @@ class Analysis:
         return float(2 ** octaves.mean() - 1), float(2 ** folded.mean() - 1), float((np.abs(octaves) > 0.5).mean())
 
     def failures(self, cells: Sequence[Cell]) -> list[str]:
-        """Per clip the gates that it fails against its twin, joined; clips that pass are left out."""
+        """Per clip the gates that it fails against its pair, joined; clips that pass are left out."""
         failed = [
-            failed_gates(_quality(self._studio.row(cell)), _quality(self._studio.row(cell.twin))) for cell in cells
+            failed_gates(_quality(self._renderer.row(cell)), _quality(self._renderer.row(cell.unsteered)))
+            for cell in cells
         ]
         return ["+".join(gates) for gates in failed if gates]
 
@@ -92,9 +93,9 @@ class Analysis:
 
     def sliders(self) -> dict[str, Any]:
         """Per slider: its curve, its goals, and what it does to the others."""
-        grid, found = slider_cells(self._size, self._shop.ends), {}
+        grid, found = slider_cells(self._size, self._bench.ends), {}
         for name in SLIDER_NAMES:
-            if not all(self._studio.has(cells) for (one, _), cells in grid.items() if one == name):
+            if not all(self._renderer.has(cells) for (one, _), cells in grid.items() if one == name):
                 continue
             strengths = sorted(strength for one, strength in grid if one == name)
             if not strengths:
@@ -102,17 +103,17 @@ class Analysis:
             curve = {0.0: 0.0} | {strength: self.mean_effect(grid[name, strength], name) for strength in strengths}
             failures = {strength: self.failures(grid[name, strength]) for strength in strengths}
             found[name] = {
-                "unusable": self._shop.unusable[name],
-                "ends": self._shop.ends[name],
-                "reasons": self._shop.reasons[name],
-                "gains": {str(layer): gain for layer, gain in self._shop.gains[name].items()},
+                "unusable": self._bench.unusable[name],
+                "ends": self._bench.ends[name],
+                "reasons": self._bench.reasons[name],
+                "gains": {str(layer): gain for layer, gain in self._bench.gains[name].items()},
                 "curve": {f"{strength:g}": curve[strength] for strength in sorted(curve)},
                 "failed_clips": {f"{strength:g}": failures[strength] for strength in strengths},
                 "clips": {f"{strength:g}": len(grid[name, strength]) for strength in strengths},
                 "own_range": _own_range(
                     {strength: len(failures[strength]) / len(grid[name, strength]) for strength in strengths}
                 ),
-                "auc": self._shop.aucs[name],
+                "auc": self._bench.aucs[name],
                 "sides": {
                     sign_name: self._side(name, sign, grid, curve, failures)
                     for sign_name, sign in (("up", 1), ("down", -1))
@@ -128,7 +129,7 @@ class Analysis:
         curve: dict[float, float],
         failures: dict[float, list[str]],
     ) -> dict[str, Any]:
-        end = self._shop.ends[name][1 if sign > 0 else 0]
+        end = self._bench.ends[name][1 if sign > 0 else 0]
         inside = sorted((s for s in curve if s * sign >= 0 and abs(s) <= abs(end) + 1e-9), key=abs)
         everywhere = sorted((s for s in curve if s * sign >= 0), key=abs)
         top = inside[-1]
@@ -148,7 +149,7 @@ class Analysis:
             "top": top,
             "spearman": _monotony([s * sign for s in inside], [curve[s] * sign for s in inside]),
             "own": curve[top] * sign,
-            "uneven": uneven(curve, self._shop.remaps[name], end),
+            "uneven": uneven(curve, self._bench.remaps[name], end),
             "uneven_straight": uneven(curve, (), end),
             "others": float(np.nanmean(others)),
             "specificity": curve[top] * sign / max(float(np.nanmean(others)), 1e-9),
@@ -165,23 +166,23 @@ class Analysis:
             "loudness_db": float(
                 np.mean(
                     [
-                        self._studio.row(c)["scores"]["loudness_lufs"]
-                        - self._studio.row(c.twin)["scores"]["loudness_lufs"]
+                        self._renderer.row(c)["scores"]["loudness_lufs"]
+                        - self._renderer.row(c.unsteered)["scores"]["loudness_lufs"]
                         for c in cells
                     ]
                 )
             ),
-            # of as many clips as chance is told of: the ratio grows with their number, for the twins' own distance falls
-            "frechet": self.frechet_ratio(cells[: len(twins(self._size)) // 2]),
+            # of as many clips as chance is told of: the ratio grows with their number, for the unsteered cells' own distance falls
+            "frechet": self.frechet_ratio(cells[: len(unsteered_cells(self._size)) // 2]),
         }
 
     def said(self) -> dict[str, Any]:
         """Per slider and side, what the words alone do when a prompt says them: what this model knows to do at all."""
         found: dict[str, Any] = {}
-        for (name, sign), pairs in said_cells(self._size).items():
-            if not all(self._studio.has(pair) for pair in pairs):
+        for (name, sign), pairs in worded_cells(self._size).items():
+            if not all(self._renderer.has(pair) for pair in pairs):
                 continue
-            moved = {one: [sign * self.effect(cell, one, twin) for cell, twin in pairs] for one in SLIDER_NAMES}
+            moved = {one: [sign * self.effect(cell, one, pair) for cell, pair in pairs] for one in SLIDER_NAMES}
             own = float(np.mean(moved[name]))
             others = float(np.nanmean([abs(np.mean(moves)) for one, moves in moved.items() if one != name]))
             found.setdefault(name, {})["up" if sign > 0 else "down"] = {
@@ -196,10 +197,10 @@ class Analysis:
     def side_effects(self) -> dict[str, list[float]]:
         """Seven by seven: what pushing a slider to its upper end less pushing it to its lower one does to each score; of a slider with one
         open side, that side alone."""
-        grid, table = slider_cells(self._size, self._shop.ends), {}
+        grid, table = slider_cells(self._size, self._bench.ends), {}
         for name in SLIDER_NAMES:
-            sides = [(np.sign(end), grid[name, end]) for end in self._shop.ends[name] if end]
-            if not sides or not all(self._studio.has(cells) for _, cells in sides):
+            sides = [(np.sign(end), grid[name, end]) for end in self._bench.ends[name] if end]
+            if not sides or not all(self._renderer.has(cells) for _, cells in sides):
                 continue
             table[name] = [
                 float(np.mean([sign * self.mean_effect(cells, other) for sign, cells in sides]))
@@ -210,23 +211,26 @@ class Analysis:
     # --- quality
 
     def frechet_ratio(self, cells: Sequence[Cell]) -> float:
-        """The Frechet distance of the clips from unsteered clips of other seeds, over that of their own twins from the same."""
-        half = len(twins(self._size)) // 2
-        others, theirs = self._embeddings(twins(self._size)[half:]), self._embeddings([cell.twin for cell in cells])
+        """The Frechet distance of the clips from unsteered clips of other seeds, over that of their own unsteered cells from the same."""
+        half = len(unsteered_cells(self._size)) // 2
+        others, theirs = (
+            self._embeddings(unsteered_cells(self._size)[half:]),
+            self._embeddings([cell.unsteered for cell in cells]),
+        )
         return frechet_ratio(self._embeddings(cells), theirs, others)
 
     def chance(self) -> float:
         """The same of unsteered clips with a third seed: what 1.25 is to be held against."""
-        half = len(twins(self._size)) // 2
-        first, others = twins(self._size)[:half], self._embeddings(twins(self._size)[half:])
+        half = len(unsteered_cells(self._size)) // 2
+        first, others = unsteered_cells(self._size)[:half], self._embeddings(unsteered_cells(self._size)[half:])
         third = [replace(cell, seed=cell.seed + 2000) for cell in first]
-        if not self._studio.has(third):
+        if not self._renderer.has(third):
             return float("nan")
         return frechet_ratio(self._embeddings(third), self._embeddings(first), others)
 
     def _embeddings(self, cells: Sequence[Cell]) -> Array:
         """What the Frechet distance looks at: without the level, which has a gate of its own."""
-        return np.array([self._studio.row(cell)["embedding_at_one_level"] for cell in cells])
+        return np.array([self._renderer.row(cell)["embedding_at_one_level"] for cell in cells])
 
     # --- several at once
 
@@ -236,8 +240,8 @@ class Analysis:
         for way in ("joint", "sum"):
             groups = {
                 group: cells
-                for group, cells in stack_cells(self._size, self._shop.ends, way).items()
-                if self._studio.has(cells)
+                for group, cells in stack_cells(self._size, self._bench.ends, way).items()
+                if self._renderer.has(cells)
             }
             for count, word in ((2, "pairs"), (3, "triples")):
                 chosen = [(group, cells) for group, cells in groups.items() if len(group) == count]
@@ -270,7 +274,7 @@ class Analysis:
         shifts: dict[str, list[bool]] = {}
         centre = held.mean(0)
         for (kind, name, strength), cells in taste_cells(self._size, list(names), words).items():
-            if not self._studio.has(cells):
+            if not self._renderer.has(cells):
                 continue
             label = kind if kind == "words" else f"{kind} {strength:g}"
             if kind != "words":
@@ -278,14 +282,14 @@ class Analysis:
             twin_cells = [
                 Cell(prompt=c.prompt.split(f", {words[name]}")[0], seed=c.seed, clip_s=c.clip_s) for c in cells
             ]
-            for cell, twin in zip(cells, twin_cells, strict=True):
-                mark = np.array(self._studio.row(cell)["embedding"])
+            for cell, pair in zip(cells, twin_cells, strict=True):
+                mark = np.array(self._renderer.row(cell)["embedding"])
                 if self._judges is not None:
                     judged.setdefault(label, []).append(self._judges.kinds(mark[None]) == [name])
                 picks.setdefault(label, []).append(_nearest((mark[None] - held) / scale) == names.index(name))
-                if self._studio.has([twin]):
+                if self._renderer.has([pair]):
                     # What steering changed, against what sets each playlist apart: the prompt's own sound is taken out.
-                    change = (mark - np.array(self._studio.row(twin)["embedding"])) / scale
+                    change = (mark - np.array(self._renderer.row(pair)["embedding"])) / scale
                     apart = (held - centre) / scale
                     likeness = (apart @ change) / (np.linalg.norm(apart, axis=1) + 1e-9)
                     shifts.setdefault(label, []).append(int(np.argmax(likeness)) == names.index(name))
@@ -300,7 +304,8 @@ class Analysis:
             "failed": {label: len(self.failures(cells)) for label, cells in steered.items()},
             "frechet": {label: self.frechet_ratio(cells) for label, cells in steered.items()},
             "split_half": {
-                kind: {str(count): _of_kind(self._shop.halves, kind, count) for count in HALVES} for kind in TASTE_KINDS
+                kind: {str(count): _of_kind(self._bench.halves, kind, count) for count in HALVES}
+                for kind in TASTE_KINDS
             },
             "between": {kind: self._between(names, kind) for kind in TASTE_KINDS},
         }
@@ -313,7 +318,7 @@ class Analysis:
 
     def _between(self, names: Sequence[str], kind: str) -> list[list[float]]:
         """The cosine matrix of the tastes."""
-        rows = [self._shop.directions[f"taste:{name}:{kind}"].per_layer for name in names]
+        rows = [self._bench.directions[f"taste:{name}:{kind}"].per_layer for name in names]
         return [[cosine(one, other) for other in rows] for one in rows]
 
     # --- other ways
@@ -321,8 +326,8 @@ class Analysis:
     def variants(self) -> dict[str, Any]:
         """Per variant: the mean effect in the asked direction, the mean effect on the others, and the share of clips that fail a gate."""
         found: dict[str, dict[str, list[float]]] = {}
-        for (variant, name, strength), cells in variant_cells(self._size, self._shop.best, self._shop.ends).items():
-            if not self._studio.has(cells):
+        for (variant, name, strength), cells in variant_cells(self._size, self._bench.best, self._bench.ends).items():
+            if not self._renderer.has(cells):
                 continue
             row = found.setdefault(variant, {"own": [], "others": [], "failed": []})
             row["own"].append(float(np.sign(strength)) * self.mean_effect(cells, name))
@@ -338,12 +343,12 @@ class Analysis:
 
     def held(self) -> dict[str, Any]:
         """A knob held for a minute: how far each ten seconds lie from the minute's mean, in loudness, beside no knob."""
-        cells = held_cells(self._size, self._shop.ends)
-        if not self._studio.has(cells) or "windows" not in self._studio.row(cells[0]):
+        cells = held_cells(self._size, self._bench.ends)
+        if not self._renderer.has(cells) or "windows" not in self._renderer.row(cells[0]):
             return {}
         found: dict[str, list[float]] = {"plain": [], "steered": []}
         for cell in cells:
-            levels = np.array([10 ** (window["loudness_lufs"] / 20) for window in self._studio.row(cell)["windows"]])
+            levels = np.array([10 ** (window["loudness_lufs"] / 20) for window in self._renderer.row(cell)["windows"]])
             found["steered" if cell.pushes else "plain"].append(float(np.abs(levels / levels.mean() - 1).max()))
         return {name: float(np.mean(values)) for name, values in found.items()}
 

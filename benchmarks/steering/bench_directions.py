@@ -36,7 +36,7 @@ HALVES = (1, 2, 4, 8, 12)  # tracks against as many others
 
 
 @dataclass(slots=True)
-class Workshop:
+class BenchDirections:
     """Directions by name; `ends` are the sliders' safe ranges and `reasons` why they end there, `gains` their layers, `remaps` their knots
     (slider position, strength), `aucs` the layers' separations, `halves` the tastes' split halves by name and the number of tracks on a
     side. `tag` names the sliders' directions and gains together."""
@@ -54,44 +54,46 @@ class Workshop:
     tag: str = ""
 
 
-def open_workshop(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]) -> Workshop:
+def open_bench_directions(
+    model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]
+) -> BenchDirections:
     """Computes what the model does not have yet, and keeps it below the folder."""
     return asyncio.run(_open(model, folder, playlists))
 
 
-async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]) -> Workshop:
+async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]) -> BenchDirections:
     store = await open_store(Settings(data_dir=folder))
-    ear = ActivationWorker(model)
+    worker = ActivationWorker(model)
     digest = model.description.digest
     await put_shipped(store, model_digest=digest)
-    shelf = ReferenceStore(ear, store)
-    concepts = ConceptStore(ear, store, shelf)
+    references = ReferenceStore(worker, store)
+    concepts = ConceptStore(worker, store, references)
     await concepts.prepare_sliders()
-    reference = await shelf.get()
-    shop = Workshop({}, {}, {}, {}, {}, {}, reference)
+    reference = await references.get()
+    bench = BenchDirections({}, {}, {}, {}, {}, {}, reference)
     for name in SLIDER_NAMES:
         concept = await concepts.get(name)
         direction = Direction.from_bytes((await store.get(concept.vector_key)).data)
-        shop.directions[name] = _with_baselines(direction, reference)
-        shop.directions[f"{name}:whitened"] = _whitened(direction, reference)
+        bench.directions[name] = _with_baselines(direction, reference)
+        bench.directions[f"{name}:whitened"] = _whitened(direction, reference)
         limits = concept.calibration
         bold = concept.natural_strength or 2.0
         is_known = concept.HasField("calibration")
         low, high = (limits.strength_min, limits.strength_max) if is_known else (-bold, bold)
-        shop.ends[name] = (round(low, 4), round(high, 4))
-        shop.reasons[name] = (limits.reason_min, limits.reason_max)
-        shop.remaps[name] = tuple((knot.position, knot.strength) for knot in limits.remap)
-        shop.gains[name] = shop.gains[f"{name}:whitened"] = dict(concept.layer_gains)
-        shop.tag = canonical_digest([shop.tag, concept.vector_sha256, sorted(concept.layer_gains.items())])[:8]
-        shop.aucs[name] = [score.auc for score in concept.layers]
-        shop.best[name] = best_layers(concept.layers)[0]
-        shop.unusable[name] = concept.unusable_reason
+        bench.ends[name] = (round(low, 4), round(high, 4))
+        bench.reasons[name] = (limits.reason_min, limits.reason_max)
+        bench.remaps[name] = tuple((knot.position, knot.strength) for knot in limits.remap)
+        bench.gains[name] = bench.gains[f"{name}:whitened"] = dict(concept.layer_gains)
+        bench.tag = canonical_digest([bench.tag, concept.vector_sha256, sorted(concept.layer_gains.items())])[:8]
+        bench.aucs[name] = [score.auc for score in concept.layers]
+        bench.best[name] = best_layers(concept.layers)[0]
+        bench.unusable[name] = concept.unusable_reason
     await store.close()
-    await asyncio.to_thread(ear.close)
+    await asyncio.to_thread(worker.close)
     varied = varied_mean(model, folder) if playlists else reference.mean
-    for name, means in heard_playlists(model, folder, playlists).items():
-        _add_taste(shop, digest, name, means, varied)
-    return shop
+    for name, means in read_playlists(model, folder, playlists).items():
+        _add_taste(bench, digest, name, means, varied)
+    return bench
 
 
 def varied_mean(model: LoadedModel, folder: Path) -> NDArray[np.float32]:
@@ -110,7 +112,7 @@ def varied_mean(model: LoadedModel, folder: Path) -> NDArray[np.float32]:
     return found
 
 
-def heard_playlists(
+def read_playlists(
     model: LoadedModel, folder: Path, playlists: dict[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float32]]:
     """What the layers say of the tracks, `[2 * TRACKS, layers, hidden]` by name. Heard once below the folder."""
@@ -127,8 +129,10 @@ def heard_playlists(
     return {name: stored[name] for name in NAMES}
 
 
-def _add_taste(shop: Workshop, digest: str, name: str, means: NDArray[np.float32], varied: NDArray[np.float32]) -> None:
-    reference = shop.reference
+def _add_taste(
+    bench: BenchDirections, digest: str, name: str, means: NDArray[np.float32], varied: NDArray[np.float32]
+) -> None:
+    reference = bench.reference
     nothing = np.zeros_like(varied)
     for kind, against, whiten in (
         ("varied", varied, None),
@@ -141,12 +145,12 @@ def _add_taste(shop: Workshop, digest: str, name: str, means: NDArray[np.float32
             found = tracks.mean(0) - against
             return found if whiten is None else whiten(found, reference)
 
-        shop.directions[f"taste:{name}:{kind}"] = build_direction(
+        bench.directions[f"taste:{name}:{kind}"] = build_direction(
             difference(means[:TRACKS]), reference, model_digest=digest
         )
         for count in HALVES:
             half, other = means[: 2 * count : 2], means[1 : 2 * count : 2]
-            shop.halves[f"taste:{name}:{kind}", count] = cosine(difference(half), difference(other))
+            bench.halves[f"taste:{name}:{kind}", count] = cosine(difference(half), difference(other))
 
 
 def cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -36,7 +36,7 @@ class Cell:
         return canonical_digest([SCORES_FORM, asdict(self)])[:24]
 
     @property
-    def twin(self) -> Cell:
+    def unsteered(self) -> Cell:
         """The same clip unsteered."""
         return Cell(prompt=self.prompt, seed=self.seed, clip_s=self.clip_s)
 
@@ -47,7 +47,7 @@ def places(size: Size, count: int | None = None, seeds: int | None = None) -> li
     return [(prompt, FIRST_SEED + index) for index in range(seeds or size.seeds) for prompt in prompts]
 
 
-def twins(size: Size) -> list[Cell]:
+def unsteered_cells(size: Size) -> list[Cell]:
     """Strength 0, twice: of the bench's seeds, and of others, to know what chance alone does."""
     cells = [Cell(prompt=prompt, seed=seed, clip_s=size.clip_s) for prompt, seed in places(size)]
     return cells + [replace(cell, seed=cell.seed + 1000) for cell in cells]
@@ -93,7 +93,7 @@ def stack_cells(size: Size, ends: Ends, stacking: str) -> dict[tuple[tuple[str, 
 
 
 # A slider's own words, added to a bench prompt: what the model does when it is simply told. (more of it, less of it)
-SAID: dict[str, tuple[str, str]] = {
+WORDED: dict[str, tuple[str, str]] = {
     "energy": ("powerful and energetic", "calm and gentle"),
     "tempo": ("fast", "slow"),
     "bass_resonance": ("with deep bass", "without bass"),
@@ -104,7 +104,7 @@ SAID: dict[str, tuple[str, str]] = {
 }
 
 
-def said_cells(size: Size) -> dict[tuple[str, int], list[tuple[Cell, Cell]]]:
+def worded_cells(size: Size) -> dict[tuple[str, int], list[tuple[Cell, Cell]]]:
     """(slider, sign) to clips whose prompt says it, each with the clip of the bare prompt; nothing is pushed."""
     return {
         (name, sign): [
@@ -114,7 +114,7 @@ def said_cells(size: Size) -> dict[tuple[str, int], list[tuple[Cell, Cell]]]:
             )
             for prompt, seed in places(size)
         ]
-        for name, words in SAID.items()
+        for name, words in WORDED.items()
         for sign in (1, -1)
     }
 

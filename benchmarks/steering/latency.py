@@ -36,7 +36,7 @@ def knob_to_ear(model: LoadedModel, folder: Path, *, slider: str = "energy") -> 
 
 
 @dataclass(slots=True)
-class _Listener:
+class _LiveClient:
     """What a listener sees: when the sound began, the turns that wait to be heard, by recipe, and how early each chunk came."""
 
     rate: int = 0
@@ -77,7 +77,7 @@ async def _measure(model: LoadedModel, folder: Path, slider: str, *, takes: int)
         await server.start()
         stack.push_async_callback(server.stop, 0)
         channel = await stack.enter_async_context(open_channel(settings.grpc_addr))
-        listener, stub = _Listener(), generate_pb2_grpc.GenerateServiceStub(channel)
+        listener, stub = _LiveClient(), generate_pb2_grpc.GenerateServiceStub(channel)
         company = [asyncio.create_task(_take_after_take(stub, seed)) for seed in range(takes)]
         async for event in stub.Perform(_turns(listener, slider)):
             listener.hear(event, slider)
@@ -105,7 +105,7 @@ async def _take_after_take(stub: generate_pb2_grpc.GenerateServiceStub, seed: in
             pass
 
 
-async def _turns(listener: _Listener, slider: str) -> AsyncIterator[generate_pb2.PerformRequest]:
+async def _turns(listener: _LiveClient, slider: str) -> AsyncIterator[generate_pb2.PerformRequest]:
     opening = generate_pb2.PerformOpening(recipe=_recipe(slider, 0.0), seed=1, chunk_s=CHUNK_S)
     yield generate_pb2.PerformRequest(opening=opening)
     await listener.plays.wait()

@@ -1,4 +1,4 @@
-"""The studio: cells become clips in our own batched decoder, and clips become scores; what was scored once is never made again."""
+"""Renderer: cells become clips in a batched decoder, and clips become scores, which are cached by cell."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.adaptive import AdaptiveSteering
 from resonance_model.steering.stacking import Stacked, WeightedDirection, stack
 
-from .cells import Cell
+from .bench_directions import BenchDirections
+from .grid import Cell
 from .judges import Judges
-from .scorers import RATE_HZ, scores_of
-from .workshop import Workshop
+from .scorers import RATE_HZ, score_clip
 
 SLOTS = 8
 WINDOWS_S = 10.0
@@ -49,13 +49,13 @@ class Share:
 WHOLE = Share(0, 1)
 
 
-class Studio:
+class Renderer:
     """Renders and scores cells; one JSON line per cell, so that a stop costs at most the batch in hand."""
 
     def __init__(
         self,
         model: LoadedModel,
-        shop: Workshop,
+        bench: BenchDirections,
         judges: Judges | None,
         folder: Path,
         *,
@@ -63,7 +63,7 @@ class Studio:
         share: Share = WHOLE,
     ) -> None:
         self._model = model
-        self._shop = shop
+        self._bench = bench
         self._judges = judges
         self._share = share
         self._path = folder / ("scores.jsonl" if share.index == 0 else f"scores-{share.index}.jsonl")
@@ -78,14 +78,14 @@ class Studio:
     def key(self, cell: Cell) -> str:
         """The cell's name in the cache: a slider's direction and its layers may be shipped anew for the same weights."""
         is_pushed = any(name.partition(":")[0] in SLIDER_NAMES for name, _ in cell.pushes)
-        return f"{cell.key}-{self._shop.tag}" if is_pushed else cell.key
+        return f"{cell.key}-{self._bench.tag}" if is_pushed else cell.key
 
     def make(self, cells: Iterable[Cell], what: str) -> bool:
-        """Renders the cells that are missing, unsteered twins first; False where the time ran out."""
+        """Renders the cells that are missing, unsteered cells first; False where the time ran out."""
         wanted = {self.key(cell): cell for cell in cells if self.key(cell) not in self.scores}
         for cell in list(wanted.values()):
-            if cell.pushes and self.key(cell.twin) not in self.scores:
-                wanted.setdefault(self.key(cell.twin), cell.twin)
+            if cell.pushes and self.key(cell.unsteered) not in self.scores:
+                wanted.setdefault(self.key(cell.unsteered), cell.unsteered)
         ours = [cell for key, cell in wanted.items() if self._share.has(key)]
         ordered = sorted(ours, key=lambda cell: (bool(cell.pushes), cell.clip_s))
         started_s = time.monotonic()
@@ -116,13 +116,13 @@ class Studio:
         clips = self.render(batch)
         with self._path.open("a") as file:
             for cell, audio in zip(batch, clips, strict=True):
-                row = {"key": self.key(cell), "scores": scores_of(audio, self._judges), "quality": _quality(audio)}
+                row = {"key": self.key(cell), "scores": score_clip(audio, self._judges), "quality": _quality(audio)}
                 row["embedding"] = _rounded(features(audio))
                 row["embedding_at_one_level"] = _rounded(features(_at_one_level(audio)))
                 if cell.clip_s > 2 * WINDOWS_S:
                     size = round(WINDOWS_S * RATE_HZ)
                     windows = [audio[start : start + size] for start in range(0, len(audio) - size + 1, size)]
-                    row["windows"] = [scores_of(window, None) for window in windows]
+                    row["windows"] = [score_clip(window, None) for window in windows]
                 self.scores[self.key(cell)] = row
                 file.write(json.dumps(row) + "\n")
 
@@ -131,19 +131,19 @@ class Studio:
         """The clips of cells of one length, mono at 16 kHz."""
         model = self._model
         frames = round(batch[0].clip_s * model.description.frame_rate_hz)
-        voices = [
-            self._voice(cell, states, frames)
+        sequences = [
+            self._build_sequence(cell, states, frames)
             for cell, states in zip(batch, model.encode_text([cell.prompt for cell in batch]), strict=True)
         ]
-        while not all(voice.is_finished for voice in voices):
-            advance(model.decoder, voices)
+        while not all(sequence.is_finished for sequence in sequences):
+            advance(model.decoder, sequences)
         clips = []
-        for voice in voices:
-            samples = model.codec.open_stream().finish(voice.frames(0, frames))
+        for sequence in sequences:
+            samples = model.codec.open_stream().finish(sequence.frames(0, frames))
             clips.append(np.clip(np.nan_to_num(samples[0].float().numpy()), -1.0, 1.0))
         return clips
 
-    def _voice(self, cell: Cell, states: torch.Tensor, frames: int) -> TokenSequence:
+    def _build_sequence(self, cell: Cell, states: torch.Tensor, frames: int) -> TokenSequence:
         model, stacked = self._model, self.stacked(cell)
         slot = CacheSlot(model.config, model.decoder.condition([(states, 1.0)]))
         if stacked is not None:
@@ -172,10 +172,10 @@ class Studio:
             alone = {layer: float(layer == int(cell.layers)) for layer in range(config.layer_count)}
         pushes = [
             WeightedDirection(
-                direction=self._shop.directions[name],
+                direction=self._bench.directions[name],
                 strength=strength,
                 is_per_layer=cell.layers != "one_to_all",
-                layer_gains=alone or (self._shop.gains.get(name, {}) if cell.layers != "all" else {}),
+                layer_gains=alone or (self._bench.gains.get(name, {}) if cell.layers != "all" else {}),
             )
             for name, strength in cell.pushes
             if strength

@@ -27,7 +27,7 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def scores_of(audio: Audio, judges: Judges | None) -> dict[str, float]:
+def score_clip(audio: Audio, judges: Judges | None) -> dict[str, float]:
     """All scores of one mono clip at 16 kHz. Without judges what they are taught is NaN, and tempo is the tracker's alone."""
     spectrum = np.abs(librosa.stft(audio, n_fft=1024, hop_length=HOP)) ** 2
     frequencies = librosa.fft_frequencies(sr=RATE_HZ, n_fft=1024)

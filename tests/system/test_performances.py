@@ -23,7 +23,7 @@ async def opened(system: System, **headers: str) -> AsyncIterator[ClientConnecti
         yield socket
 
 
-async def told(socket: ClientConnection) -> tuple[dict[str, Any], bytes]:
+async def read_event(socket: ClientConnection) -> tuple[dict[str, Any], bytes]:
     """The next event, with a chunk's samples."""
     event = json.loads(await socket.recv())
     if event["type"] != "chunk":
@@ -36,12 +36,12 @@ async def told(socket: ClientConnection) -> tuple[dict[str, Any], bytes]:
 
 async def until(socket: ClientConnection, kind: str) -> tuple[dict[str, Any], bytes]:
     """The first event of the kind, and all samples on the way."""
-    heard = b""
+    received = b""
     while True:
-        event, samples = await told(socket)
-        heard += samples
+        event, samples = await read_event(socket)
+        received += samples
         if event["type"] == kind:
-            return event, heard
+            return event, received
 
 
 async def test_a_performance_plays_changes_and_ends_whole(system: System) -> None:
@@ -55,19 +55,19 @@ async def test_a_performance_plays_changes_and_ends_whole(system: System) -> Non
         in_force, more = await until(socket, "recipe")
         assert in_force["fault"] is None
         position = len(first + more) // 2
-        heard, recipes = first + more, []
+        received, recipes = first + more, []
         while in_force["recipe_id"] not in recipes:
-            event, samples = await told(socket)
+            event, samples = await read_event(socket)
             assert event["type"] == "chunk"
             assert event["sample_offset"] == position
             assert isinstance(event["headroom_s"], float)
             position += event["sample_count"]
-            heard += samples
+            received += samples
             recipes.append(event["recipe_id"])
         await socket.send(json.dumps({"command": "stop"}))
         end, rest = await until(socket, "finished")
-        assert end["sample_count_total"] == len(heard + rest) // 2
-        assert end["sha256"] == hashlib.sha256(heard + rest).hexdigest()
+        assert end["sample_count_total"] == len(received + rest) // 2
+        assert end["sha256"] == hashlib.sha256(received + rest).hexdigest()
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
         assert closed.value.rcvd is not None
@@ -92,7 +92,7 @@ async def test_bad_controls_are_answered_and_the_music_goes_on(system: System) -
         assert (await until(socket, "fault"))[0]["problem"]["reason"] == "MALFORMED_REQUEST"
         await socket.send(b"\x00")
         assert (await until(socket, "fault"))[0]["problem"]["reason"] == "MALFORMED_REQUEST"
-        await socket.send(json.dumps({"recipe": {"prompt": "jazz", "taste_id": "t-nobody"}}))
+        await socket.send(json.dumps({"recipe": {"prompt": "jazz", "taste_id": "t-unknown"}}))
         assert "NO_SUCH_TASTE" in (await until(socket, "recipe"))[0]["fault"]
         await until(socket, "chunk")
 
@@ -102,7 +102,7 @@ async def test_bad_controls_are_answered_and_the_music_goes_on(system: System) -
     [
         ('{"prompt": ""}', "INVALID", "prompt"),
         ('{"prompt": "a", "prompts": [{"text": ""}]}', "INVALID", "prompts[0].text"),
-        ('{"prompt": "a", "taste_id": "t-nobody"}', "NO_SUCH_TASTE", "tastes[0].taste_id"),
+        ('{"prompt": "a", "taste_id": "t-unknown"}', "NO_SUCH_TASTE", "tastes[0].taste_id"),
         ("nonsense", "MALFORMED_REQUEST", None),
     ],
 )
@@ -118,7 +118,7 @@ async def test_a_bad_opening_is_refused_in_words(system: System, opening: str, r
         assert closed.value.rcvd.code == 1008
 
 
-async def test_performers_who_vanish_give_their_slots_back(system: System) -> None:
+async def test_clients_that_disconnect_give_their_slots_back(system: System) -> None:
     for _ in range(10):
         async with opened(system) as socket:
             await socket.send(json.dumps({"prompt": "rock"}))
@@ -126,7 +126,7 @@ async def test_performers_who_vanish_give_their_slots_back(system: System) -> No
             socket.transport.abort()
 
 
-async def test_a_strangers_page_may_not_open_one(system: System) -> None:
+async def test_a_page_of_another_origin_may_not_open_one(system: System) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with opened(system, Origin="https://example.com"):
             pass

@@ -1,4 +1,4 @@
-"""What kept tokens are good for: longer takes, sections made anew, and cut takes picked up by a fresh process."""
+"""Uses of stored tokens: longer takes, sections made anew, and cut takes that another process resumes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_section_is_made_anew(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("origin", "duration_s", "field"),
     [
-        ({"request_id": "nobody"}, 4, "origin.request_id"),
+        ({"request_id": "unknown"}, 4, "origin.request_id"),
         ({"request_id": "base", "start_s": 9}, 20, "origin.start_s"),
         ({"request_id": "base"}, 2, "duration_s"),
         ({"request_id": "base", "start_s": 1, "end_s": 1}, 4, "origin.end_s"),
@@ -73,11 +73,11 @@ async def test_a_cut_take_goes_on_in_a_fresh_process(tmp_path: Path, tiny_folder
     """kill -9 in the middle; another process with the same store gives exactly the rest of the music."""
     first = start(tmp_path, tiny_folder)
     request = build_request("folk guitar", duration_s=20, seed=3, request_id="cut-me")
-    heard = b""
+    received = b""
     async with AsyncClient(first.grpc) as client:
         async for response in client.stream(request):
-            heard += response.chunk.data
-            if len(heard) > 2 * 8 * RATE_HZ:
+            received += response.chunk.data
+            if len(received) > 2 * 8 * RATE_HZ:
                 break
     checkpoint = list(tmp_path.rglob("r-cut-me.safetensors*"))
     first.process.send_signal(signal.SIGKILL)
@@ -89,10 +89,10 @@ async def test_a_cut_take_goes_on_in_a_fresh_process(tmp_path: Path, tiny_folder
     second = start(tmp_path, tiny_folder)
     try:
         async with AsyncClient(second.grpc) as client:
-            request.resume_sample_offset = len(heard) // 2
+            request.resume_sample_offset = len(received) // 2
             rest = b"".join([response.chunk.data async for response in client.stream(request)])
             whole = pcm_in((await client.make("folk guitar", duration_s=20, seed=3, request_id="never-cut")).wav)
-        assert heard + rest == whole
+        assert received + rest == whole
         assert not list((tmp_path).rglob("*checkpoints/r-cut-me*")), "the checkpoint outlived its take"
     finally:
         assert stop(second) == 0

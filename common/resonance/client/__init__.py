@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Python client of the services, and the verified reader of a take's stream."""

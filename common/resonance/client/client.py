@@ -1,6 +1,6 @@
-"""The Python client: `AsyncClient` for coroutines, `Client` for everybody else.
+"""Python client: `AsyncClient` for coroutines, `Client` for code without an event loop.
 
->>> from resonance.client import Client
+>>> from resonance.client.client import Client
 >>> with Client() as resonance:
 ...     taste = resonance.taste_from_files(["one.mp3", "two.flac", "three.m4a"])
 ...     song = resonance.make("calm piano for studying", taste_id=taste.job_id, duration_s=10)
@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -22,7 +21,8 @@ from typing import Any, TypeVar
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
 from resonance.client.requests import build_request
-from resonance.errors import DataLoss, NotFound, ResonanceError, Unavailable
+from resonance.client.take_reader import TakeReader, read_take
+from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
 from resonance.rpc.channel import open_channel
@@ -46,14 +46,14 @@ OnJob = Callable[[jobs_pb2.Job], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Song:
-    """A whole take: a WAV file and everything that is known about it."""
+    """A whole take: its WAV file and its description."""
 
     wav: bytes
     take: generate_pb2.Take
 
 
 class AsyncClient:
-    """Speaks gRPC with the services at one address each (the all-in-one process has all three at one).
+    """Client over gRPC, of three services at one address or at one each.
 
     Every method raises the domain errors of `resonance.errors`.
     """
@@ -104,21 +104,21 @@ class AsyncClient:
             pairs=[extract_pb2.PromptPair(positive=more, negative=less) for more, less in pairs],
             music_pairs=[extract_pb2.MusicPair(positive=more, negative=less) for more, less in music_pairs],
         )
-        return await _last_concept(stream_call(self.extract.ComputeConcept(request)))
+        return await _read_concept(stream_call(self.extract.ComputeConcept(request)))
 
     async def reference(self) -> extract_pb2.ReferenceSummary:
-        """What the model's reference is."""
+        """The reference of the loaded model."""
         return (await unary_call(self.extract.GetReference(extract_pb2.GetReferenceRequest()))).reference
 
     async def calibrate_concept(self, name: str) -> extract_pb2.Concept:
-        """Measures a concept's safe range."""
+        """Measures a concept's safe range, and waits for it."""
         request = extract_pb2.CalibrateConceptRequest(name=name)
-        return await _last_concept(watched(lambda: self.extract.CalibrateConcept(request)))
+        return await _read_concept(watched(lambda: self.extract.CalibrateConcept(request)))
 
     async def refine(
         self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
     ) -> extract_pb2.RefineResponse:
-        """The sliders as the words want them; `previous` is what "undo" goes back to."""
+        """Slider positions for a wish in words; `previous` are the positions that "undo" restores."""
         request = extract_pb2.RefineRequest(text=text, sliders=steering_pb2.Sliders(**dict(sliders or {})))
         if previous is not None:
             request.previous.CopyFrom(steering_pb2.Sliders(**dict(previous)))
@@ -130,10 +130,13 @@ class AsyncClient:
         *,
         on_change: Callable[[extract_pb2.CalibrationJob], None] | None = None,
     ) -> extract_pb2.CalibrationJob:
-        """Starts or resumes a calibration job and waits for it; it goes on where nobody waits. Raises the fault of a failed one."""
+        """Starts or resumes a calibration job and waits for it. The job continues when the client disconnects.
+
+        Raises ResonanceError with the job's own reason where it failed or was cancelled.
+        """
         calibration_job = (await unary_call(self.extract.StartCalibrationJob(request))).calibration_job
-        asked = extract_pb2.WatchCalibrationJobRequest(calibration_job_id=calibration_job.calibration_job_id)
-        async for response in watched(lambda: self.extract.WatchCalibrationJob(asked)):
+        watch = extract_pb2.WatchCalibrationJobRequest(calibration_job_id=calibration_job.calibration_job_id)
+        async for response in watched(lambda: self.extract.WatchCalibrationJob(watch)):
             calibration_job = response.calibration_job
             if on_change is not None:
                 on_change(calibration_job)
@@ -152,7 +155,7 @@ class AsyncClient:
         title: str = "",
         on_change: OnJob | None = None,
     ) -> jobs_pb2.Job:
-        """Makes a taste of a link and waits for it. `build_taste_options` makes options of plain values."""
+        """Makes a taste of a link and waits for it. `build_taste_options` builds `options`."""
         request = ingest_pb2.SubmitPlaylistRequest(request_id=new_request_id(), url=url, options=options, title=title)
         job = (await unary_call(self.ingest.SubmitPlaylist(request))).job
         return await self.wait(job.job_id, on_change=on_change)
@@ -165,7 +168,7 @@ class AsyncClient:
         title: str = "",
         on_change: OnJob | None = None,
     ) -> jobs_pb2.Job:
-        """Uploads files, makes a taste of them and waits for it. `build_taste_options` makes options of plain values.
+        """Uploads files, makes a taste of them and waits for it. `build_taste_options` builds `options`.
 
         Raises NotFound for a path that is no file.
         """
@@ -175,7 +178,7 @@ class AsyncClient:
         return await self.wait(job.job_id, on_change=on_change)
 
     async def retry(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
-        """Goes on with the failed tracks of a final job, as a new job, and waits for it."""
+        """Retries the failed tracks of a final job in a new job, and waits for it."""
         job = (await unary_call(self.ingest.RetryJob(ingest_pb2.RetryJobRequest(job_id=job_id)))).job
         return await self.wait(job.job_id, on_change=on_change)
 
@@ -185,8 +188,8 @@ class AsyncClient:
         Raises:
             ResonanceError: the job failed, with its own reason, or was cancelled.
         """
-        job, asked = jobs_pb2.Job(), ingest_pb2.WatchJobRequest(job_id=job_id)
-        async for response in watched(lambda: self.ingest.WatchJob(asked)):
+        job, watch = jobs_pb2.Job(), ingest_pb2.WatchJobRequest(job_id=job_id)
+        async for response in watched(lambda: self.ingest.WatchJob(watch)):
             job = response.job
             if on_change is not None and not response.is_unchanged:
                 on_change(job)
@@ -197,19 +200,23 @@ class AsyncClient:
     async def stream(
         self, request: generate_pb2.GenerateRequest
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
-        """One take's messages while it is made. A stream that is cut is resumed where it ended, at most three times."""
-        received, is_started = request.resume_sample_offset, False
+        """A take's messages while it is made, each verified. A stream that is cut is resumed where it ended, at most three times.
+
+        Raises DataLoss where what came is not what was sent.
+        """
+        reader = TakeReader(sample_offset=request.resume_sample_offset)
         for attempt in range(_RESUMES_MAX + 1):
-            request.resume_sample_offset = received
+            request.resume_sample_offset = reader.position
+            reader.begin_call()
             try:
-                async for response in stream_call(self.generate.Generate(request)):
-                    if response.HasField("started") and is_started:
-                        continue
-                    is_started = True
-                    received += response.chunk.sample_count
-                    yield response
-                    if response.HasField("finished"):
-                        return
+                async with aclosing(stream_call(self.generate.Generate(request))) as responses:
+                    async for response in responses:
+                        is_repeated = response.HasField("started") and reader.started is not None
+                        reader.read(response)
+                        if not is_repeated:
+                            yield response
+                if reader.is_finished:
+                    return
             except Unavailable:
                 if attempt == _RESUMES_MAX or not request.request_id:
                     raise
@@ -221,32 +228,29 @@ class AsyncClient:
     async def perform(
         self, requests: AsyncIterator[generate_pb2.PerformRequest]
     ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
-        """A live performance: its opening and controls in, its events out, until a control stops it or the caller leaves."""
+        """A live performance: opening and controls in, verified events out, until a control stops it or the caller closes it."""
         async with aclosing(stream_call(self.generate.Perform(requests))) as responses:
-            async for response in responses:
+            async for response in read_take(responses):
                 yield response
 
     async def make(self, prompt: str, **options: Any) -> Song:
-        """A whole take, checked against its end mark. Options are those of `build_request`."""
-        pcm = bytearray()
-        finished = generate_pb2.GenerationFinished()
+        """A whole take. Options are those of `build_request`."""
+        pcm, take = bytearray(), generate_pb2.Take()
         async for response in self.stream(build_request(prompt, **options)):
             pcm += response.chunk.data
             if response.HasField("finished"):
-                finished = response.finished
-        if hashlib.sha256(pcm).digest() != finished.end.sha256:
-            raise DataLoss("the take was not received as it was made; ask again", reason="STREAM_DAMAGED")
-        return Song(wav=_header_of(finished.take, len(pcm)) + bytes(pcm), take=finished.take)
+                take = response.finished.take
+        return Song(wav=_wav_header(take, len(pcm)) + bytes(pcm), take=take)
 
 
 class Client:
-    """`AsyncClient` for code without an event loop: the same methods, each waiting for its answer."""
+    """`AsyncClient` for code without an event loop: the same methods, blocking. Its event loop runs on a thread."""
 
     def __init__(self, address: str = DEFAULT_ADDRESS, **addresses: str) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="resonance-client", daemon=True)
         self._thread.start()
-        self._inner = self._wait(_opened(address, addresses))
+        self._inner = self._wait(_open(address, addresses))
 
     def __enter__(self) -> Client:
         return self
@@ -281,17 +285,17 @@ class Client:
         return self._wait(self._inner.compute_concept(name, pairs, music_pairs))
 
     def reference(self) -> extract_pb2.ReferenceSummary:
-        """What the model's reference is."""
+        """The reference of the loaded model."""
         return self._wait(self._inner.reference())
 
     def calibrate_concept(self, name: str) -> extract_pb2.Concept:
-        """Measures a concept's safe range."""
+        """Measures a concept's safe range, and waits for it."""
         return self._wait(self._inner.calibrate_concept(name))
 
     def refine(
         self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
     ) -> extract_pb2.RefineResponse:
-        """The sliders as the words want them; `previous` is what "undo" goes back to."""
+        """Slider positions for a wish in words; `previous` are the positions that "undo" restores."""
         return self._wait(self._inner.refine(text, sliders, previous=previous))
 
     def calibration_job(
@@ -309,14 +313,14 @@ class Client:
         return self._wait(self._inner.taste_from_files(paths, **options))
 
     def retry(self, job_id: str, **options: Any) -> jobs_pb2.Job:
-        """Goes on with the failed tracks of a final job, as a new job, and waits for it."""
+        """Retries the failed tracks of a final job in a new job, and waits for it."""
         return self._wait(self._inner.retry(job_id, **options))
 
     def stream(self, request: generate_pb2.GenerateRequest) -> Iterator[generate_pb2.GenerateResponse]:
-        """One take's messages while it is made."""
+        """A take's messages while it is made, each verified."""
         responses = self._inner.stream(request)
         try:
-            while (response := self._wait(_next_of(responses))) is not None:
+            while (response := self._wait(_next(responses))) is not None:
                 yield response
         finally:
             self._wait(_close(responses))
@@ -329,11 +333,11 @@ class Client:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
-async def _opened(address: str, addresses: Mapping[str, str]) -> AsyncClient:
+async def _open(address: str, addresses: Mapping[str, str]) -> AsyncClient:
     return AsyncClient(address, **addresses)
 
 
-async def _last_concept(responses: AsyncIterator[Any]) -> extract_pb2.Concept:
+async def _read_concept(responses: AsyncIterator[Any]) -> extract_pb2.Concept:
     concept = extract_pb2.Concept()
     async for response in responses:
         if response.HasField("concept"):
@@ -342,7 +346,7 @@ async def _last_concept(responses: AsyncIterator[Any]) -> extract_pb2.Concept:
 
 
 def _check_files(paths: Sequence[str | Path]) -> None:
-    """Before the call: what goes wrong inside an upload's iterator, gRPC would tell as a bare cancellation."""
+    """Checks paths before the call: gRPC reports an error inside a request iterator as a bare cancellation."""
     for path in map(Path, paths):
         if not path.is_file():
             raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
@@ -361,7 +365,7 @@ async def _upload_parts(
                 yield ingest_pb2.UploadPlaylistRequest(data=part)
 
 
-def _header_of(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
+def _wav_header(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
     return wav_header(
         sample_rate_hz=take.format.sample_rate_hz,
         channel_count=take.format.channel_count,
@@ -370,7 +374,7 @@ def _header_of(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
     )
 
 
-async def _next_of(responses: AsyncIterator[Result]) -> Result | None:
+async def _next(responses: AsyncIterator[Result]) -> Result | None:
     return await anext(responses, None)
 
 

@@ -1,4 +1,4 @@
-"""Requests from plain values."""
+"""Request messages from plain values."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ def build_request(
     melody: bytes = b"",
     unclamped: bool = False,
 ) -> generate_pb2.GenerateRequest:
-    """A GenerateRequest from plain values; gains multiply a strength at single layers. Build the message yourself for anything that is
-    not here.
+    """GenerateRequest from plain values. For fields that are missing here, build the message itself.
 
-    `origin` is a finished take to go on from: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take).
-    `melody` is a sound file of at most 30 s whose tune melody models follow. `unclamped` takes the strengths of the taste and the concepts
-    as they are; otherwise they are held to their safe ranges, and the answer's `notices` say so.
+    Gains multiply a strength at single layers. `origin` is a finished take to continue: new music begins at `start_s` (None: at its end)
+    and ends at `end_s` (None: with the take). `melody` is a sound file of at most 30 s, which melody models follow. With `unclamped` the
+    strengths of taste and concepts are not held to their safe ranges; without, the answer's `notices` say where one was.
     """
     recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=prompt)])
     if taste_id:
@@ -68,7 +67,7 @@ def build_taste_options(
     whitening: str = "",
     stars: Sequence[int] = (),
 ) -> steering_pb2.TasteOptions:
-    """TasteOptions from plain values; what is left out is the service's default.
+    """TasteOptions from plain values; arguments that are left out mean the service's defaults.
 
     `mix_mode` is `mean`, `time_select` or `attention_weighted`; `ranges` (track counted from 0, start and end in seconds) alone mean
     `time_select`. `direction` is `contrast`, `mean` or `words`, `whitening` `none`, `diagonal` or `shrunk`; `stars` are from 1 to 5 in the
@@ -79,17 +78,17 @@ def build_taste_options(
     """
     options = steering_pb2.TasteOptions(attention_temperature=temperature, stars=stars)
     if mode := mix_mode or ("time_select" if ranges else ""):
-        options.mix_mode = _number_of("mix_mode", steering_pb2.MixMode, mode)
+        options.mix_mode = _enum_number("mix_mode", steering_pb2.MixMode, mode)
     if direction:
-        options.direction_kind = _number_of("direction_kind", steering_pb2.DirectionKind, direction)
+        options.direction_kind = _enum_number("direction_kind", steering_pb2.DirectionKind, direction)
     if whitening:
-        options.whitening = _number_of("whitening", steering_pb2.Whitening, whitening)
+        options.whitening = _enum_number("whitening", steering_pb2.Whitening, whitening)
     for track_index, start_s, end_s in ranges:
         options.ranges.add(track_index=track_index, start_s=start_s, end_s=end_s)
     return options
 
 
-def _number_of(field: str, kind: Any, word: str) -> Any:
+def _enum_number(field: str, kind: Any, word: str) -> Any:
     names = {name.removeprefix(kind.Name(0).removesuffix("UNSPECIFIED")).lower(): name for name in kind.keys()[1:]}
     if word not in names:
         raise invalid_field(f"options.{field}", "UNKNOWN_VALUE", f"{word} is none of {', '.join(names)}")

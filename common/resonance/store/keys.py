@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-JOURNALS = "checkpoints/"
+CHECKPOINTS = "checkpoints/"
 
 
 def taste_key(taste_id: str) -> str:
@@ -100,7 +100,7 @@ def take_codes_key(request_id: str) -> str:
 
 def checkpoint_key(request_id: str) -> str:
     """The tokens so far of a take in the making (safetensors)."""
-    return f"{JOURNALS}r-{request_id}.safetensors"
+    return f"{CHECKPOINTS}r-{request_id}.safetensors"
 
 
 def take_index_key(created_ms: int, request_id: str) -> str:

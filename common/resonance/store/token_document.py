@@ -1,4 +1,4 @@
-"""Tokens as objects: what takes and checkpoints keep, 400 bytes a second at four codebooks."""
+"""Tokens of a take as a safetensors document: 400 bytes a second at four codebooks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from safetensors.numpy import save
 from resonance.errors import DataLoss
 
 Codes = NDArray[np.int64]
+"""Tokens `[codebooks, frames]`; where they are a prompt, -1 stands for a token to sample."""
 
 
 def codes_document(codes: Codes, request_digest: str, *, written_ms: int | None = None) -> bytes:
-    """Tokens `[codebooks, frames]` below 65,536 and the digest of the request that they answer, as safetensors.
+    """Tokens `[codebooks, frames]` below 65,536 with the digest of their request.
 
-    Checkpoints say with `written_ms` when they were written, so that they can age.
+    A checkpoint has the time of writing in `written_ms`, which the sweeper compares with the retention; a take has none.
     """
     tensors = {"codes": codes.astype(np.uint16), "request_digest": np.frombuffer(request_digest.encode(), np.uint8)}
     if written_ms is not None:
@@ -25,20 +26,7 @@ def codes_document(codes: Codes, request_digest: str, *, written_ms: int | None 
     return document
 
 
-def written_ms_in(document: bytes) -> int | None:
-    """When a checkpoint was written; None where it does not say. Raises DataLoss where it is no document of tokens."""
-    codes_in(document)
-    stamp = safetensors.load(document).get("written_ms")
-    return None if stamp is None or stamp.shape != (1,) else int(stamp[0])
-
-
-def stamped(document: bytes, written_ms: int) -> bytes:
-    """The same tokens, with the time that they count as written at."""
-    codes, request_digest = codes_in(document)
-    return codes_document(codes, request_digest, written_ms=written_ms)
-
-
-def codes_in(document: bytes) -> tuple[Codes, str]:
+def parse_codes(document: bytes) -> tuple[Codes, str]:
     """Tokens and request digest of a document. Raises DataLoss where it is not one."""
     try:
         tensors = safetensors.load(document)
@@ -47,4 +35,17 @@ def codes_in(document: bytes) -> tuple[Codes, str]:
             raise ValueError("another shape or type")
         return codes.astype(np.int64), digest.tobytes().decode()
     except (SafetensorError, KeyError, ValueError) as failure:
-        raise DataLoss("stored tokens are damaged", reason="TOKENS_DAMAGED") from failure
+        raise _damaged() from failure
+
+
+def read_written_ms(document: bytes) -> int:
+    """Time at which a checkpoint was written, in milliseconds. Raises DataLoss where the document is no checkpoint."""
+    parse_codes(document)
+    written_ms = safetensors.load(document).get("written_ms")
+    if written_ms is None or written_ms.shape != (1,):
+        raise _damaged()
+    return int(written_ms[0])
+
+
+def _damaged() -> DataLoss:
+    return DataLoss("stored tokens are damaged", reason="TOKENS_DAMAGED")

@@ -16,13 +16,12 @@ _REST_NAMES = (
 )
 
 
-def to_rest_violations(error: ResonanceError) -> ResonanceError:
-    """The error with the fields of its violations renamed."""
+def to_rest_violations(error: ResonanceError) -> None:
+    """Renames the fields of the error's violations in place."""
     error.violations = tuple(
         FieldViolation(field=to_rest_field(fault.field), reason=fault.reason, message=fault.message)
         for fault in error.violations
     )
-    return error
 
 
 def to_rest_field(path: str) -> str:

@@ -1,4 +1,4 @@
-"""A performance that is open: controls go in, events and sound come out."""
+"""Live performance of a WebSocket client: controls in, events and audio out."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ from resonance_gateway.services.upload_writer import write_message
 
 Json = dict[str, Any]
 
-_ANSWER_S_MAX = 5.0  # a service that takes no more messages sends its status within this time
+_SERVICE = "generate"
+# Time within which a service that has closed its side reports the status of the call.
+_ANSWER_S_MAX = 5.0
 
 
 class LivePerformance:
-    """One open performance: controls in, events out."""
+    """One open performance."""
 
     def __init__(self, call: Any, opening: generate_pb2.PerformRequest) -> None:
         self._call = call
         self._opening = opening
-        # gRPC's core fails on two writes at once, and on all after them: the opening is the first, and alone.
+        # Two writes at once fail in gRPC's core, and so do all later ones. The lock keeps writes apart; controls wait for the opening.
         self._writing = asyncio.Lock()
         self._has_opened = asyncio.Event()
 
     async def events(self) -> AsyncGenerator[tuple[Json, bytes | None], None]:
-        """`started`, chunks with their 16-bit PCM, recipes that begin to sound or were refused, and `finished`."""
-        with rest_errors("generate"):
-            await unary_call(self._call.wait_for_connection())
+        """`started`, chunks with their 16-bit PCM, answers to controls, and `finished`."""
+        with rest_errors():
+            await unary_call(self._call.wait_for_connection(), service=_SERVICE)
             await self._write(self._opening)
             self._has_opened.set()
-            async with aclosing(stream_call(self._call)) as responses:
+            async with aclosing(stream_call(self._call, service=_SERVICE)) as responses:
                 async for response in responses:
                     kind = response.WhichOneof("event")
                     if kind == "chunk":
@@ -46,16 +48,16 @@ class LivePerformance:
                         yield {"type": kind, **to_json(getattr(response, kind))}, None
 
     async def control(self, control: generate_pb2.PerformRequest) -> None:
-        """Sends a control, after the opening. One that comes after the end is dropped: the events tell the end.
+        """Sends a control, after the opening. A control after the end is dropped, because `events` reports the end.
 
         Raises:
-            Unavailable: the service takes no more controls and does not say why.
+            Unavailable: the service takes no more controls and reports no status.
         """
         await self._has_opened.wait()
         await self._write(control)
 
     def close(self) -> None:
-        """Leaves."""
+        """Cancels the call to the generate service."""
         self._call.cancel()
 
     async def _write(self, message: Message) -> None:
@@ -65,12 +67,12 @@ class LivePerformance:
         try:
             await asyncio.wait_for(self._call.code(), _ANSWER_S_MAX)
         except TimeoutError:
-            lost = "the performance does not hear its controls any more; play again"
+            lost = "the performance receives no more controls; play again"
             raise Unavailable(lost, reason="STREAM_CUT", retry_after_s=1.0) from None
 
 
 def _to_chunk_event(chunk: audio_pb2.AudioChunk) -> Json:
-    """The fields of a chunk beside its samples."""
+    """The fields of a chunk without its samples."""
     return {
         "sequence": chunk.sequence,
         "sample_offset": chunk.sample_offset,

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable
+from resonance.errors import ResonanceError
 from resonance.rpc.calls import stream_call, unary_call
 from resonance_gateway.schema.rest_names import to_rest_violations
 
@@ -29,34 +29,23 @@ class ServiceClient:
 
     async def ask(self, rpc: str, request: Message, *, timeout_s: float = UNARY_S_MAX) -> Any:
         """The response of a unary call."""
-        with rest_errors(self.name):
-            return await unary_call(getattr(self.stub, rpc)(request, timeout=timeout_s))
+        with rest_errors():
+            return await unary_call(getattr(self.stub, rpc)(request, timeout=timeout_s), service=self.name)
 
     async def listen(self, rpc: str, request: Message) -> AsyncGenerator[Any, None]:
         """The responses of a streaming call. Closing the generator cancels the call."""
         call = getattr(self.stub, rpc)(request, timeout=self.stream_s_max)
-        with rest_errors(self.name):
-            async with aclosing(stream_call(call)) as responses:
+        with rest_errors():
+            async with aclosing(stream_call(call, service=self.name)) as responses:
                 async for response in responses:
                     yield response
 
 
 @contextmanager
-def rest_errors(service: str) -> Iterator[None]:
-    """Renames the fields of a domain error for REST, and replaces gRPC's own texts about the transport."""
+def rest_errors() -> Iterator[None]:
+    """Renames the fields of a domain error's violations to the names that the REST client sent."""
     try:
         yield
     except ResonanceError as error:
-        translated = to_rest_violations(_without_transport_text(service, error))
-        if translated is error:
-            raise
-        raise translated from error
-
-
-def _without_transport_text(service: str, error: ResonanceError) -> ResonanceError:
-    if isinstance(error, Unavailable) and error.reason == Unavailable.default_reason:
-        detail = f"the {service} service cannot be reached at the moment; nothing was lost, try again soon"
-        return Unavailable(detail, retry_after_s=error.retry_after_s)
-    if isinstance(error, DeadlineExceeded) and error.reason == DeadlineExceeded.default_reason:
-        return DeadlineExceeded(f"the {service} service exceeded its time limit; try again", retry_after_s=5.0)
-    return error
+        to_rest_violations(error)
+        raise

@@ -1,8 +1,7 @@
-"""A take on its way: what is known before its first sample, then 16-bit PCM; it ends whole or it breaks."""
+"""Take streamed to an HTTP client: its description, then verified 16-bit PCM."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,18 +11,18 @@ import numpy as np
 
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import pcm16
-from resonance.errors import DataLoss
+from resonance.client.take_reader import TakeReader
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_gateway.schema.proto_json import to_json
 
 
 class TakeCutError(Exception):
-    """The stream ended before its end mark. What was sent stays short; nothing is padded."""
+    """A stream that ended before its end mark. The HTTP body stays short; the gateway pads nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOpening:
-    """What a take's listener may know before the first sample. Samples are counted per channel."""
+    """Description of a take before its first sample. Samples are counted per channel."""
 
     request_id: str
     sample_rate_hz: int
@@ -44,10 +43,10 @@ class TakeOpening:
 
 
 class TakeStream:
-    """One open take. `opening` and the first chunk are already here; `pcm` yields the rest as it is made.
+    """One open take, of which the opening and the first chunk have been received.
 
-    The last chunk is held back until the end mark has confirmed count and SHA-256, so that a whole body is a
-    verified body. Whoever does not iterate `pcm` to its end closes the stream with `close`.
+    `pcm` holds the last chunk back until the end mark has confirmed count and SHA-256, so that a complete HTTP body is a verified
+    one. A caller that does not iterate `pcm` to its end must call `close`.
     """
 
     def __init__(
@@ -58,7 +57,8 @@ class TakeStream:
         rest: AsyncGenerator[generate_pb2.GenerateResponse, None],
         sample_offset: int,
     ) -> None:
-        self.opening = _opening_of(started)
+        self.opening = _to_opening(started)
+        self._started = started
         self.sample_offset = sample_offset
         self._is_float = started.format.encoding == audio_pb2.SAMPLE_ENCODING_PCM_F32LE
         self._first, self._rest = first, rest
@@ -75,26 +75,22 @@ class TakeStream:
             TakeCutError: the stream ended without its end mark.
             DataLoss: the end mark does not fit what came.
         """
-        position, held, digest = self.sample_offset, b"", hashlib.sha256()
+        reader, held = TakeReader(sample_offset=self.sample_offset, started=self._started), b""
         async with aclosing(self._events()) as events:
             async for event in events:
-                if event.HasField("finished"):
-                    self._check(event.finished.end, position, digest.digest())
+                reader.read(event)
+                if reader.is_finished:
                     yield held
                     return
-                if event.chunk.sample_offset != position:
-                    raise DataLoss(f"a chunk came for sample {event.chunk.sample_offset}, not {position}")
-                digest.update(event.chunk.data)
-                position += event.chunk.sample_count
                 data = self._pcm16(event.chunk.data)
-                if position >= self.opening.sample_count_total:
+                if reader.position >= self.opening.sample_count_total:
                     held += data
                 else:
                     yield data
-        raise TakeCutError(f"the take ended at sample {position} of {self.opening.sample_count_total}")
+        raise TakeCutError(f"the take ended at sample {reader.position} of {self.opening.sample_count_total}")
 
     async def close(self) -> None:
-        """Stops the take."""
+        """Cancels the call to the generate service."""
         await self._rest.aclose()
 
     async def _events(self) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
@@ -103,12 +99,6 @@ class TakeStream:
             async for event in rest:
                 yield event
 
-    def _check(self, end: audio_pb2.StreamEnd, position: int, digest: bytes) -> None:
-        if not position == end.sample_count_total == self.opening.sample_count_total:
-            raise DataLoss(f"{position} samples came, {end.sample_count_total} were promised")
-        if self.sample_offset == 0 and end.sha256 and end.sha256 != digest:
-            raise DataLoss("the samples are not the ones that were sent")
-
     def _pcm16(self, data: bytes) -> bytes:
         if not self._is_float:
             return data
@@ -116,7 +106,7 @@ class TakeStream:
         return pcm16(samples.astype(np.float32))
 
 
-def _opening_of(started: generate_pb2.GenerationStarted) -> TakeOpening:
+def _to_opening(started: generate_pb2.GenerationStarted) -> TakeOpening:
     return TakeOpening(
         request_id=started.request_id,
         sample_rate_hz=started.format.sample_rate_hz,

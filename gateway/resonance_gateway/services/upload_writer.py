@@ -21,14 +21,14 @@ async def upload_playlist(
     """Sends a playlist's files while they arrive; returns the accepted job. `messages` end with the end mark."""
     call = ingest.stub.UploadPlaylist(timeout=ingest.stream_s_max)
     try:
-        with rest_errors(ingest.name):
-            await unary_call(call.wait_for_connection())
+        with rest_errors():
+            await unary_call(call.wait_for_connection(), service=ingest.name)
             async for message in messages:
                 if not await write_message(call, message):
                     break
             else:
                 await call.done_writing()
-            job: jobs_pb2.Job = (await unary_call(call)).job
+            job: jobs_pb2.Job = (await unary_call(call, service=ingest.name)).job
             return job
     finally:
         call.cancel()
@@ -45,11 +45,11 @@ async def write_upload(
     call = ingest.stub.WriteUpload(timeout=ingest.stream_s_max)
     position = ingest_pb2.UploadPosition(upload_id=upload_id, offset=offset)
     try:
-        with rest_errors(ingest.name):
-            await unary_call(call.wait_for_connection())
+        with rest_errors():
+            await unary_call(call.wait_for_connection(), service=ingest.name)
             await write_message(call, ingest_pb2.WriteUploadRequest(position=position))
             disconnect = await _write_blocks(call, chunks)
-            upload: ingest_pb2.ResumableUpload = (await unary_call(call)).upload
+            upload: ingest_pb2.ResumableUpload = (await unary_call(call, service=ingest.name)).upload
     finally:
         call.cancel()
     if disconnect is not None:

@@ -1,1 +1,1 @@
-"""The generate service: text, taste and sliders in; audio out while it is made."""
+"""Generate service: prompt, taste and sliders in; audio streamed while it is made."""

@@ -1,4 +1,4 @@
-"""`python -m resonance_generate`: the generate service alone."""
+"""`python -m resonance_generate`: the generate service as a process."""
 
 from __future__ import annotations
 

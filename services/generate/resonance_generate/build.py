@@ -1,4 +1,4 @@
-"""Puts the generate service together; used by `__main__` and by the all-in-one process."""
+"""Composition of the generate service, for `__main__` and for the all-in-one process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2_grpc
 from resonance_generate.conditions.melody import MelodyReader
-from resonance_generate.conditions.recipes import RecipeBook
+from resonance_generate.conditions.recipes import RecipeResolver
 from resonance_generate.conditions.vectors import Vectors
-from resonance_generate.engine.async_engine import AsyncEngine
 from resonance_generate.engine.engine import Engine
 from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
@@ -44,21 +43,22 @@ class GenerateParts:
 
 @asynccontextmanager
 async def open_generate(settings: Settings, store: ObjectStore, model: LoadedModel) -> AsyncIterator[GenerateParts]:
-    """The service with its engine running; both end when the context does."""
+    """Opens the service with its engine running; both stop when the context ends."""
     info = to_model_info(model, settings)
-    # Recording graphs takes seconds: the loop goes on meanwhile.
-    stage = await asyncio.to_thread(open_static_batch, model.decoder, place_count=settings.slots)
+    # CUDA graphs take seconds to record: on a thread, so that the event loop answers meanwhile.
+    static_batch = await asyncio.to_thread(open_static_batch, model.decoder, place_count=settings.slots)
     engine = Engine(
         model,
         slot_count=settings.slots,
         queue_places=settings.queue_places,
         stall_s_max=settings.stream_stall_s_max,
-        stage=stage,
+        lead_s_max=settings.lead_s_max,
+        static_batch=static_batch,
     )
-    player = AsyncEngine(engine, lead_s_max=settings.lead_s_max)
     vectors = Vectors(store, model_digest=model.description.digest, item_max=settings.vector_cache_items)
-    book, takes, tunes = RecipeBook(model, vectors), TakeLibrary(store), MelodyReader(model, settings)
-    generation, performance = Generation(player, book, tunes, takes, info), Performance(player, book, tunes, info)
+    resolver, melodies, takes = RecipeResolver(model, vectors), MelodyReader(model, settings), TakeLibrary(store)
+    generation = Generation(engine, resolver, melodies, takes, info)
+    performance = Performance(engine, resolver, melodies, info)
     service = GenerateService(generation, performance, takes, info)
     engine.start()
     sweeping = asyncio.create_task(TakeCheckpointSweeper(store, settings).run())

@@ -1,4 +1,4 @@
-"""One generation from request to end mark: claim the id, resolve the recipe, run or replay, keep the take."""
+"""Use case `Generate`: makes a take, resumes one that was cut, or replays a finished one."""
 
 from __future__ import annotations
 
@@ -7,320 +7,251 @@ import hashlib
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from torch import Tensor
 
 from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
 from resonance.ids import canonical_digest, new_request_id, sha256_hex
 from resonance.store.token_document import Codes
-from resonance.v1 import audio_pb2, generate_pb2
-from resonance_generate.conditions.melody import MelodyReader, requested_melody
-from resonance_generate.conditions.recipes import RecipeBook, Resolved, naming
-from resonance_generate.engine.async_engine import AsyncEngine
-from resonance_generate.engine.chunk_stream import PcmBlock
-from resonance_generate.engine.request import EngineRequest, SteeringRule
+from resonance.v1 import generate_pb2
+from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe, naming_field
+from resonance_generate.engine.engine import Engine
+from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
+from resonance_generate.responses import Event, StreamWriter, build_finished, build_started, build_take
 from resonance_generate.takes.checkpoint import TakeCheckpoint
-from resonance_generate.takes.continuation import continuation_tokens
+from resonance_generate.takes.continuation import origin_tokens, resumption_tokens
 from resonance_generate.takes.library import TakeLibrary
-from resonance_model.model_info import to_audio_format
 
 CHUNK_S = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TakePlan:
+    """A take that is going to be made: its description, its work for the engine, and its checkpoint where it has one."""
+
+    take: generate_pb2.Take
+    engine_request: EngineRequest
+    checkpoint: TakeCheckpoint | None
+    sample_count: int
+    sample_offset: int
+    is_transient: bool
+
+
 class Generation:
-    """What one `Generate` call does. Yields the call's messages: started, chunks, finished."""
+    """The use case `Generate`. Its streams yield `started`, chunks, and `finished`."""
 
     def __init__(
         self,
-        player: AsyncEngine,
-        book: RecipeBook,
-        tunes: MelodyReader,
+        engine: Engine,
+        resolver: RecipeResolver,
+        melodies: MelodyReader,
         takes: TakeLibrary,
         info: generate_pb2.ModelInfo,
     ) -> None:
-        self._player = player
-        self._book = book
-        self._tunes = tunes
+        self._engine = engine
+        self._resolver = resolver
+        self._melodies = melodies
         self._takes = takes
         self._info = info
 
-    async def run(self, request: generate_pb2.GenerateRequest) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
-        """Makes the take, or replays it where the same request has already made it."""
-        self._check(request)
+    async def run(self, request: generate_pb2.GenerateRequest) -> AsyncGenerator[Event, None]:
+        """Makes the take, or replays it where the same request has made it before."""
+        self._check_duration(request.duration_s)
         request_id = request.request_id or new_request_id()
-        seed = request.seed if request.HasField("seed") else _seed_of(request_id)
-        digest = _digest_of(request, self._info.digest)
+        digest = _request_digest(request, self._info.digest)
         done = await self._takes.find(request_id) if request.request_id else None
-        if done is not None:
+        if done is None:
+            events = self._make(await self._plan(request, request_id, digest))
+        else:
             await self._takes.claim(request_id, digest)
-            again = self.replay(done, request.resume_sample_offset, _chunk_s_of(request))
-            async with aclosing(again) as responses:
-                async for response in responses:
-                    yield response
-            return
-        # A request that is refused does not use its id up: the id is bound once the recipe stands.
-        resolved = await self._book.resolve(request.recipe)
-        self._check_offset(request.resume_sample_offset, self._sample_count(request))
-        given = await self._given_by_origin(request) if request.HasField("origin") else None
-        melody = await self._tunes.hear(requested_melody(request))
-        if request.request_id and await self._takes.claim(request_id, digest) and _is_in_its_tokens(resolved):
-            said = await self._takes.read_checkpoint(request_id, digest)
-            if said is not None:
-                given = _with_said(given, said, self._frame_count(request))
-        async with aclosing(self._make(request, request_id, seed, resolved, digest, given, melody)) as responses:
-            async for response in responses:
-                yield response
-
-    async def _make(
-        self,
-        request: generate_pb2.GenerateRequest,
-        request_id: str,
-        seed: int,
-        resolved: Resolved,
-        digest: str,
-        given: Codes | None,
-        melody: Tensor | None,
-    ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
-        frame_count = self._frame_count(request)
-        take = self._take_of(request_id, seed, resolved, frame_count)
-        take.chunk_s = _chunk_s_of(request)
-        if request.HasField("origin"):
-            take.origin.CopyFrom(request.origin)
-        if melody is not None:
-            take.melody_sha256 = sha256_hex(request.melody.wav)
-        job = EngineRequest(
-            request_id=request_id,
-            params=replace(resolved.params, melody=melody),
-            seed=seed,
-            frame_count=frame_count,
-            chunk_frames=round(_chunk_s_of(request) * self._info.frame_rate_hz),
-            stream=self._player.open_stream(),
-            given=given,
-        )
-        # Without an id of the caller's nobody can ask again, and a checkpoint would help nobody.
-        has_checkpoint = bool(request.request_id) and not request.is_transient and _is_in_its_tokens(resolved)
-        async with aclosing(job.stream):
-            self._player.submit(job)
-            yield self._started(take, self._sample_count(request))
-            sounds, sequence = _Sounds(), 0
-            codes: list[Codes] = []
-            checkpoint = TakeCheckpoint(self._takes, request_id, digest, frame_rate_hz=self._info.frame_rate_hz)
-            async for piece in job.stream:
-                sounds.add(piece.pcm)
-                codes.append(piece.codes)
-                if has_checkpoint:
-                    checkpoint.note(piece.codes)
-                chunk = _chunk_of(piece, sequence, request.resume_sample_offset, take.format.channel_count)
-                if chunk is not None:
-                    sequence += 1
-                    yield generate_pb2.GenerateResponse(chunk=chunk)
-        end = sounds.end_of(take)
-        if end.sample_count_total != self._sample_count(request):
-            raise ResonanceError(f"take {request_id} ended before its last sample; ask again", reason="TAKE_CUT")
-        if not request.is_transient:
-            # A listener who leaves now still finds the take in the library, whole.
-            await asyncio.shield(self._keep(checkpoint, take, sounds, codes))
-        yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
-
-    async def _keep(
-        self, checkpoint: TakeCheckpoint, take: generate_pb2.Take, sounds: _Sounds, codes: list[Codes]
-    ) -> None:
-        await checkpoint.settle()
-        await self._takes.save(take, sounds.parts, np.concatenate(codes, axis=1))
+            events = self.replay(done, request.resume_sample_offset, _chunk_s(request))
+        async with aclosing(events):
+            async for event in events:
+                yield event
 
     async def replay(
         self, take: generate_pb2.Take, sample_offset: int, chunk_s: float = CHUNK_S
-    ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
-        """The messages of a finished take from a sample on. Raises InvalidInput where the take is shorter."""
-        pcm = await self._pcm_of(take)
+    ) -> AsyncGenerator[Event, None]:
+        """The events of a finished take from a sample on. Raises InvalidInput where the take is shorter."""
+        pcm = await self._load_pcm(take)
         frame_bytes = 2 * take.format.channel_count
-        total = len(pcm) // frame_bytes
-        self._check_offset(sample_offset, total)
-        yield self._started(take, total)
-        size = round(chunk_s * take.format.sample_rate_hz)
-        for sequence, start in enumerate(range(sample_offset, total, size)):
-            part = pcm[frame_bytes * start : frame_bytes * (start + size)]
-            chunk = audio_pb2.AudioChunk(
-                sequence=sequence,
-                sample_offset=start,
-                sample_count=len(part) // frame_bytes,
-                data=part,
-                recipe_id=take.recipe_id,
-            )
-            yield generate_pb2.GenerateResponse(chunk=chunk)
-        sha256 = await asyncio.to_thread(sha256_hex, pcm)
-        end = audio_pb2.StreamEnd(sample_count_total=total, sha256=bytes.fromhex(sha256))
-        yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
+        _check_offset(sample_offset, len(pcm) // frame_bytes)
+        yield build_started(take, sample_count_total=len(pcm) // frame_bytes)
+        writer = StreamWriter(take.format, sample_offset=sample_offset)
+        first, size = frame_bytes * sample_offset, frame_bytes * round(chunk_s * take.format.sample_rate_hz)
+        await asyncio.to_thread(writer.write, pcm[:first], recipe_id=take.recipe_id)
+        for start in range(first, len(pcm), size):
+            chunk = writer.write(pcm[start : start + size], recipe_id=take.recipe_id)
+            if chunk is not None:
+                yield chunk
+        yield build_finished(writer.end(), take)
 
-    async def _pcm_of(self, take: generate_pb2.Take) -> bytes:
-        """The take's samples; where what is stored is damaged or gone they are made again, and must be the same."""
+    async def _plan(self, request: generate_pb2.GenerateRequest, request_id: str, digest: str) -> _TakePlan:
+        """Resolves the recipe, the origin and the melody, and then binds the id to the request.
+
+        The order matters: a request that is refused must not use its id up.
+        """
+        resolved = await self._resolver.resolve(request.recipe)
+        frame_count = self._frame_count(request)
+        sample_count = frame_count * round(self._info.sample_rate_hz / self._info.frame_rate_hz)
+        _check_offset(request.resume_sample_offset, sample_count)
+        tokens = await self._read_origin(request) if request.HasField("origin") else None
+        melody = await self._melodies.read(request)
+        if request.request_id and await self._takes.claim(request_id, digest) and _is_resumable(resolved.params):
+            sampled = await self._takes.read_checkpoint(request_id, digest)
+            if sampled is not None:
+                tokens = resumption_tokens(sampled, tokens, frame_count=frame_count)
+        take = self._describe(request, request_id, resolved, melody.sha256)
+        params = replace(resolved.params, melody=melody.chroma)
+        return _TakePlan(
+            take=take,
+            engine_request=self._to_engine_request(take, params, tokens),
+            checkpoint=self._open_checkpoint(request, digest, params),
+            sample_count=sample_count,
+            sample_offset=request.resume_sample_offset,
+            is_transient=request.is_transient,
+        )
+
+    async def _make(self, plan: _TakePlan) -> AsyncGenerator[Event, None]:
+        writer = StreamWriter(plan.take.format, sample_offset=plan.sample_offset)
+        pcm: list[bytes] = []
+        codes: list[Codes] = []
+        async with aclosing(plan.engine_request.stream) as blocks:
+            self._engine.submit(plan.engine_request)
+            yield build_started(plan.take, sample_count_total=plan.sample_count)
+            async for block in blocks:
+                pcm.append(block.pcm)
+                codes.append(block.codes)
+                if plan.checkpoint is not None:
+                    plan.checkpoint.add(block.codes)
+                chunk = writer.write(block.pcm, recipe_id=block.recipe_id, headroom_s=block.headroom_s)
+                if chunk is not None:
+                    yield chunk
+        end = writer.end()
+        if end.sample_count_total != plan.sample_count:
+            message = f"take {plan.take.request_id} ended before its last sample; ask again"
+            raise ResonanceError(message, reason="TAKE_CUT")
+        if not plan.is_transient:
+            # Shielded: a client that disconnects now still finds the whole take in the library.
+            await asyncio.shield(self._save(plan, pcm, codes))
+        yield build_finished(end, plan.take)
+
+    async def _save(self, plan: _TakePlan, pcm: list[bytes], codes: list[Codes]) -> None:
+        if plan.checkpoint is not None:
+            await plan.checkpoint.settle()
+        await self._takes.save(plan.take, pcm, np.concatenate(codes, axis=1))
+
+    async def _load_pcm(self, take: generate_pb2.Take) -> bytes:
+        """The take's samples. Samples that are damaged or missing in the store are made again, and must have the same digest."""
         try:
             return await self._takes.pcm(take)
         except (DataLoss, NotFound) as damage:
-            if take.model.digest != self._info.digest:
-                raise
-            given: Codes | None = None
-            resolved = await self._book.resolve(take.recipe)
-            with suppress(DataLoss, NotFound, FailedPrecondition):
-                given = await self._takes.codes(take)
-            if given is None and (take.HasField("origin") or take.melody_sha256):
-                raise
-            job = EngineRequest(
-                request_id=take.request_id,
-                params=resolved.params,
-                seed=take.seed,
-                frame_count=round(take.duration_s * self._info.frame_rate_hz),
-                chunk_frames=round((take.chunk_s or CHUNK_S) * self._info.frame_rate_hz),
-                stream=self._player.open_stream(),
-                given=given,
-            )
-            async with aclosing(job.stream):
-                self._player.submit(job)
-                parts = [piece.pcm async for piece in job.stream]
-            pcm = await asyncio.to_thread(b"".join, parts)
-            if not await self._takes.restore(take, pcm):
+            pcm = await self._make_again(take) if take.model.digest == self._info.digest else None
+            if pcm is None or not await self._takes.restore(take, pcm):
                 raise damage
             return pcm
 
-    def _check(self, request: generate_pb2.GenerateRequest) -> None:
-        self._tunes.check(requested_melody(request))
-        if request.duration_s > self._info.take_duration_s_max:
-            limit = f"must be at most {self._info.take_duration_s_max:g}, not {request.duration_s:g}"
-            raise invalid_field("duration_s", "TOO_LARGE", limit)
+    async def _make_again(self, take: generate_pb2.Take) -> bytes | None:
+        """The samples of a finished take from its tokens, or from its recipe and seed; None where neither suffices."""
+        resolved = await self._resolver.resolve(take.recipe)
+        tokens: Codes | None = None
+        with suppress(DataLoss, NotFound, FailedPrecondition):
+            tokens = await self._takes.codes(take)
+        if tokens is None and (take.HasField("origin") or take.melody_sha256):
+            return None
+        engine_request = self._to_engine_request(take, resolved.params, tokens)
+        async with aclosing(engine_request.stream) as blocks:
+            self._engine.submit(engine_request)
+            parts = [block.pcm async for block in blocks]
+        return await asyncio.to_thread(b"".join, parts)
 
-    async def _given_by_origin(self, request: generate_pb2.GenerateRequest) -> Codes:
-        """The tokens that the origin gives. Raises NotFound, FailedPrecondition, InvalidInput, each naming its field."""
-        origin = request.origin
-        with naming("origin.request_id"):
-            take = await self._takes.get(origin.request_id)
+    async def _read_origin(self, request: generate_pb2.GenerateRequest) -> Codes:
+        """The prompt tokens that the origin gives. Raises NotFound, FailedPrecondition, InvalidInput, each naming its field."""
+        with naming_field("origin.request_id"):
+            take = await self._takes.get(request.origin.request_id)
             if take.model.digest != self._info.digest:
-                told = f"take {origin.request_id} was made by another model; this service runs {self._info.model_id}"
-                raise FailedPrecondition(told, reason="MODEL_MISMATCH")
+                message = f"take {take.request_id} was made by another model; this service runs {self._info.model_id}"
+                raise FailedPrecondition(message, reason="MODEL_MISMATCH")
             known = await self._takes.codes(take)
-        length_s = known.shape[1] / self._info.frame_rate_hz
-        start_s = origin.start_s if origin.HasField("start_s") else length_s
-        if start_s > length_s:
-            raise invalid_field("origin.start_s", "TOO_LARGE", f"must be at most {length_s:g}, the length of the take")
-        if start_s >= request.duration_s:
-            raise invalid_field("duration_s", "TOO_SMALL", f"must be more than {start_s:g}, where new music begins")
-        end = None
-        if origin.HasField("end_s"):
-            if not start_s < origin.end_s <= length_s:
-                told = (
-                    f"must lie after {start_s:g}, where new music begins, and at most at {length_s:g}, the take's end"
-                )
-                raise invalid_field("origin.end_s", "EMPTY_RANGE", told)
-            end = self._frames_in(origin.end_s)
-        return continuation_tokens(
-            known, start=self._frames_in(start_s), end=end, frame_count=self._frame_count(request)
+        return origin_tokens(
+            known,
+            request.origin,
+            duration_s=request.duration_s,
+            frame_count=self._frame_count(request),
+            frame_rate_hz=self._info.frame_rate_hz,
         )
 
-    def _frames_in(self, duration_s: float) -> int:
-        return round(duration_s * self._info.frame_rate_hz)
+    def _describe(
+        self, request: generate_pb2.GenerateRequest, request_id: str, resolved: ResolvedRecipe, melody_sha256: str
+    ) -> generate_pb2.Take:
+        seed = request.seed if request.HasField("seed") else _derive_seed(request_id)
+        take = build_take(request_id, seed, resolved, self._info, frame_count=self._frame_count(request))
+        take.chunk_s = _chunk_s(request)
+        take.melody_sha256 = melody_sha256
+        if request.HasField("origin"):
+            take.origin.CopyFrom(request.origin)
+        return take
 
-    def _check_offset(self, sample_offset: int, total: int) -> None:
-        if sample_offset > total:
-            told = f"the take has {total} samples; it cannot be resumed at {sample_offset}"
-            raise invalid_field("resume_sample_offset", "OFFSET_BEYOND_END", told)
+    def _to_engine_request(
+        self, take: generate_pb2.Take, params: GenerationParams, prompt_tokens: Codes | None
+    ) -> EngineRequest:
+        return EngineRequest(
+            request_id=take.request_id,
+            params=params,
+            seed=take.seed,
+            frame_count=round(take.duration_s * self._info.frame_rate_hz),
+            chunk_frames=round(take.chunk_s * self._info.frame_rate_hz),
+            stream=self._engine.open_stream(),
+            prompt_tokens=prompt_tokens,
+        )
+
+    def _open_checkpoint(
+        self, request: generate_pb2.GenerateRequest, digest: str, params: GenerationParams
+    ) -> TakeCheckpoint | None:
+        """A checkpoint where a client can resume the take: it chose the id, and the take is kept and resumable."""
+        if not request.request_id or request.is_transient or not _is_resumable(params):
+            return None
+        return TakeCheckpoint(self._takes, request.request_id, digest, frame_rate_hz=self._info.frame_rate_hz)
+
+    def _check_duration(self, duration_s: float) -> None:
+        if duration_s > self._info.take_duration_s_max:
+            limit = f"must be at most {self._info.take_duration_s_max:g}, not {duration_s:g}"
+            raise invalid_field("duration_s", "TOO_LARGE", limit)
 
     def _frame_count(self, request: generate_pb2.GenerateRequest) -> int:
         return math.ceil(round(request.duration_s * self._info.frame_rate_hz, 6))
 
-    def _sample_count(self, request: generate_pb2.GenerateRequest) -> int:
-        return self._frame_count(request) * round(self._info.sample_rate_hz / self._info.frame_rate_hz)
 
-    def _take_of(self, request_id: str, seed: int, resolved: Resolved, frame_count: int) -> generate_pb2.Take:
-        return generate_pb2.Take(
-            request_id=request_id,
-            recipe=resolved.recipe,
-            seed=seed,
-            format=to_audio_format(self._info),
-            duration_s=frame_count / self._info.frame_rate_hz,
-            model=self._info,
-            recipe_id=resolved.recipe_id,
-            notices=resolved.notices,
-            played=resolved.played,
-        )
+def _is_resumable(params: GenerationParams) -> bool:
+    """Whether a cut take can continue from its tokens alone.
 
-    def _started(self, take: generate_pb2.Take, total: int) -> generate_pb2.GenerateResponse:
-        return generate_pb2.GenerateResponse(
-            started=generate_pb2.GenerationStarted(
-                request_id=take.request_id,
-                format=take.format,
-                sample_count_total=total,
-                seed=take.seed,
-                recipe_id=take.recipe_id,
-                recipe=take.recipe,
-                model=take.model,
-                notices=take.notices,
-                played=take.played,
-            )
-        )
+    The state of the rule EASE is not in the tokens. Such a take is made again from its beginning, and is the same.
+    """
+    return params.rule is not SteeringRule.EASE
 
 
-class _Sounds:
-    """The samples of a take in the making, and their digest so far: at the end of a long one nobody waits for either."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self._digest = hashlib.sha256()
-        self._byte_count = 0
-
-    def add(self, pcm: bytes) -> None:
-        """Takes in what comes next."""
-        self.parts.append(pcm)
-        self._digest.update(pcm)
-        self._byte_count += len(pcm)
-
-    def end_of(self, take: generate_pb2.Take) -> audio_pb2.StreamEnd:
-        """The end mark."""
-        total = self._byte_count // (2 * take.format.channel_count)
-        return audio_pb2.StreamEnd(sample_count_total=total, sha256=self._digest.digest())
+def _check_offset(sample_offset: int, sample_count: int) -> None:
+    if sample_offset > sample_count:
+        message = f"the take has {sample_count} samples; it cannot be resumed at {sample_offset}"
+        raise invalid_field("resume_sample_offset", "OFFSET_BEYOND_END", message)
 
 
-def _is_in_its_tokens(resolved: Resolved) -> bool:
-    """Whether a take can go on from its tokens alone as if it had never been cut. How far a push has eased off is not in them: such a
-    take is made again from its beginning, and is the same."""
-    return resolved.params.rule is not SteeringRule.EASE
-
-
-def _with_said(given: Codes | None, said: Codes, frame_count: int) -> Codes:
-    """What an earlier try has said goes before; what the origin gives stays behind it."""
-    known = continuation_tokens(said, start=said.shape[1], end=None, frame_count=frame_count)
-    return known if given is None else np.where(known >= 0, known, given)
-
-
-def _chunk_of(piece: PcmBlock, sequence: int, resume_offset: int, channel_count: int) -> audio_pb2.AudioChunk | None:
-    """The piece as a chunk, without what lies before the offset; None where nothing is left."""
-    skipped = min(piece.sample_count, max(0, resume_offset - piece.sample_offset))
-    if skipped == piece.sample_count:
-        return None
-    return audio_pb2.AudioChunk(
-        sequence=sequence,
-        sample_offset=piece.sample_offset + skipped,
-        sample_count=piece.sample_count - skipped,
-        data=piece.pcm[2 * channel_count * skipped :],
-        recipe_id=piece.recipe_id,
-        headroom_s=piece.headroom_s,
-    )
-
-
-def _chunk_s_of(request: generate_pb2.GenerateRequest) -> float:
+def _chunk_s(request: generate_pb2.GenerateRequest) -> float:
     return request.chunk_s if request.HasField("chunk_s") else CHUNK_S
 
 
-def _seed_of(request_id: str) -> int:
-    """A seed where none was given: drawn from the id, so that asking again with the same id gives the same take."""
+def _derive_seed(request_id: str) -> int:
+    """Seed of a request without one. It depends on the id alone, so that the same id gives the same take again."""
     return int.from_bytes(hashlib.sha256(b"seed:" + request_id.encode()).digest()[:6], "big")
 
 
-def _digest_of(request: generate_pb2.GenerateRequest, model_digest: str) -> str:
-    """What must be equal for two requests to be the same: everything but the id and the place to resume at."""
+def _request_digest(request: generate_pb2.GenerateRequest, model_digest: str) -> str:
+    """Digest of what makes two requests the same: everything but the id and the offset to resume at."""
     bare = generate_pb2.GenerateRequest()
     bare.CopyFrom(request)
     bare.request_id, bare.resume_sample_offset = "", 0
     if bare.HasField("melody"):
-        bare.melody.wav = bytes.fromhex(sha256_hex(request.melody.wav))  # a file would be long in hexadecimal
+        bare.melody.wav = bytes.fromhex(sha256_hex(request.melody.wav))  # a whole file would be long in hexadecimal
     return canonical_digest([bare.SerializeToString(deterministic=True).hex(), model_digest])

@@ -1,4 +1,4 @@
-"""A live performance: controls come in while chunks go out, and the very next frames obey."""
+"""Use case `Perform`: live music whose controls act on the next frames."""
 
 from __future__ import annotations
 
@@ -9,91 +9,95 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
-from resonance.ids import new_request_id, sha256_hex
+from resonance.ids import new_request_id
 from resonance.rpc.validation import validate
-from resonance.v1 import audio_pb2, generate_pb2
-from resonance_generate.conditions.melody import MelodyReader, requested_melody
-from resonance_generate.conditions.recipes import RecipeBook, Resolved
-from resonance_generate.engine.async_engine import AsyncEngine
+from resonance.v1 import generate_pb2
+from resonance_generate.conditions.melody import MelodyChroma, MelodyReader
+from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
 from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest
+from resonance_generate.engine.running_request import RunningRequest
+from resonance_generate.responses import (
+    Event,
+    StreamWriter,
+    build_recipe_in_force,
+    build_refusal,
+    build_started,
+    build_take,
+)
 from resonance_model.model_info import to_audio_format
 
 CHUNK_S = 0.2
-# Each chunk is begun so late that it is done this long before the one in hand has been played. A control is heard after that, the rest of
-# the chunk in hand, and what the codebooks' delay and the codec hold back: docs/decisions/live-chunks-late.md.
+# Each chunk is begun so late that it is ready this long before the previous one has been played. A control is heard after this lead, the
+# rest of the current chunk, and the delay of the codebooks and the codec: docs/decisions/live-chunks-late.md.
 LEAD_S = 0.12
-# Chunks and answers that wait for the transport. A chunk may last 2.5 s: more of them would keep a listener who reads nothing too long.
-ANSWERS_WAITING_MAX = 8
+# Chunks and answers that wait for the transport. A chunk may last 2.5 s: more of them would keep the slot of a client that reads nothing
+# too long.
+EVENTS_WAITING_MAX = 8
 OPENING_S_MAX = 30.0
-_Answers = asyncio.Queue[generate_pb2.PerformResponse | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tune:
-    """A tune's pitch classes `[frames, 12]` and its file's SHA-256; None and nothing where none is followed."""
-
-    classes: Tensor | None
-    sha256: str
+_Events = asyncio.Queue[Event | None]
+_COMMANDS = {
+    generate_pb2.PLAYBACK_COMMAND_PLAY: RunningRequest.play,
+    generate_pb2.PLAYBACK_COMMAND_PAUSE: RunningRequest.pause,
+    generate_pb2.PLAYBACK_COMMAND_RESET: RunningRequest.reset,
+    generate_pb2.PLAYBACK_COMMAND_STOP: RunningRequest.finish,
+}
 
 
 @dataclass(slots=True, kw_only=True)
-class _Playing:
-    """What a performance plays now; controls change it."""
+class _State:
+    """The conditions in force; controls replace them."""
 
-    job: EngineRequest
-    resolved: Resolved
-    tune: _Tune
+    request: EngineRequest
+    resolved: ResolvedRecipe
+    melody: MelodyChroma
 
 
 class Performance:
-    """What one `Perform` call does.
+    """The use case `Perform`.
 
-    A control that cannot be obeyed is answered by a `RecipeInForce` that carries its fault, and the music goes on as it was. A client that
-    half-closes sends no more controls; the music plays on until it stops or leaves.
+    A control that is refused is answered by a `RecipeInForce` with its fault, and the music continues unchanged. A client that half-closes
+    sends no more controls; the music continues until the client leaves.
     """
 
     def __init__(
-        self, player: AsyncEngine, book: RecipeBook, tunes: MelodyReader, info: generate_pb2.ModelInfo
+        self, engine: Engine, resolver: RecipeResolver, melodies: MelodyReader, info: generate_pb2.ModelInfo
     ) -> None:
-        self._player = player
-        self._book = book
-        self._tunes = tunes
+        self._engine = engine
+        self._resolver = resolver
+        self._melodies = melodies
         self._info = info
 
-    async def run(
-        self, requests: AsyncIterator[generate_pb2.PerformRequest]
-    ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
-        """Plays until the client stops it or leaves. Raises what `RecipeBook.resolve`, `MelodyReader.hear` and `AsyncEngine.submit` raise."""
-        opening = await _opening_of(requests)
-        self._tunes.check(requested_melody(opening))
-        resolved = await self._book.resolve(opening.recipe)
-        tune = await self._tune_of(requested_melody(opening))
-        playing = _Playing(job=self._job_of(opening, resolved, tune), resolved=resolved, tune=tune)
-        job = playing.job
-        answers: _Answers = asyncio.Queue(ANSWERS_WAITING_MAX)
-        async with aclosing(job.stream):
-            self._player.submit(job)
-            yield self._started(job, resolved)
-            tasks = (
-                asyncio.create_task(_pump(job.stream, answers)),
-                asyncio.create_task(self._obey_all(requests, playing, answers)),
-            )
-            try:
-                while (answer := await answers.get()) is not None:
-                    yield answer
-                if tasks[1].done():
-                    tasks[1].result()  # nobody would hear the controls any more: what broke them ends the performance
-                await tasks[0]
-            finally:
-                await _cancel(*tasks)
+    async def run(self, requests: AsyncIterator[generate_pb2.PerformRequest]) -> AsyncGenerator[Event, None]:
+        """Plays until the client stops it or leaves.
 
-    async def _obey_all(
-        self, requests: AsyncIterator[generate_pb2.PerformRequest], playing: _Playing, answers: _Answers
+        Raises what `RecipeResolver.resolve`, `MelodyReader.read` and `Engine.submit` raise.
+        """
+        opening = await _read_opening(requests)
+        resolved = await self._resolver.resolve(opening.recipe)
+        melody = await self._melodies.read(opening)
+        request = self._to_engine_request(opening, resolved, melody)
+        state = _State(request=request, resolved=resolved, melody=melody)
+        events: _Events = asyncio.Queue(EVENTS_WAITING_MAX)
+        async with aclosing(request.stream):
+            self._engine.submit(request)
+            yield build_started(build_take(request.request_id, request.seed, resolved, self._info))
+            writer = StreamWriter(to_audio_format(self._info))
+            music = asyncio.create_task(_write_music(request.stream, writer, events))
+            controls = asyncio.create_task(self._apply_all(requests, state, events))
+            try:
+                while (event := await events.get()) is not None:
+                    yield event
+                if controls.done():
+                    controls.result()  # an unforeseen failure there ends the performance: no control would act any more
+                await music
+            finally:
+                await _cancel(music, controls)
+
+    async def _apply_all(
+        self, requests: AsyncIterator[generate_pb2.PerformRequest], state: _State, events: _Events
     ) -> None:
         is_stopped = False
         try:
@@ -101,85 +105,51 @@ class Performance:
                 try:
                     if is_stopped:
                         raise InvalidInput("the performance was stopped; open a new one", reason="STOPPED")
-                    is_stopped = await self._obey(request, playing, answers)
+                    is_stopped = await self._apply(request, state, events)
                 except ResonanceError as refusal:
-                    fault = generate_pb2.RecipeInForce(fault=f"{refusal.reason}: {refusal.message}")
-                    await answers.put(generate_pb2.PerformResponse(recipe=fault))
+                    await events.put(build_refusal(refusal))
         except Exception:
-            await answers.put(None)
+            await events.put(None)
             raise
 
-    async def _obey(self, request: generate_pb2.PerformRequest, playing: _Playing, answers: _Answers) -> bool:
-        """Obeys one control; returns whether it was the last."""
+    async def _apply(self, request: generate_pb2.PerformRequest, state: _State, events: _Events) -> bool:
+        """Applies one control; returns whether it stops the performance."""
         validate(request)
         if request.WhichOneof("part") != "control":
             raise InvalidInput("a performance is opened once; send controls", reason="OPENED_TWICE")
         control = request.control
         _check_consistent(control)
-        self._tunes.check(requested_melody(control))
         if _changes_music(control):
-            await answers.put(generate_pb2.PerformResponse(recipe=await self._change(control, playing)))
-        return self._command(control.command, playing.job)
+            await events.put(await self._change_music(control, state))
+        if control.command in _COMMANDS:
+            self._engine.apply(state.request, _COMMANDS[control.command])
+        return control.command == generate_pb2.PLAYBACK_COMMAND_STOP
 
-    async def _change(self, control: generate_pb2.PerformControl, playing: _Playing) -> generate_pb2.RecipeInForce:
-        """Puts another recipe, another tune or both in force; nothing changes where either is refused."""
-        resolved = await self._book.resolve(control.recipe) if control.HasField("recipe") else playing.resolved
-        tune = playing.tune
-        if control.without_melody or control.HasField("melody"):
-            tune = await self._tune_of(requested_melody(control))
-        params = replace(resolved.params, melody=tune.classes)
-        sample_offset = await self._player.update(playing.job, params)
-        playing.resolved, playing.tune = resolved, tune
-        return generate_pb2.RecipeInForce(
-            recipe_id=resolved.recipe_id,
-            recipe=resolved.recipe,
-            sample_offset=sample_offset,
-            melody_sha256=tune.sha256,
-            notices=resolved.notices,
-            played=resolved.played,
-        )
+    async def _change_music(self, control: generate_pb2.PerformControl, state: _State) -> generate_pb2.RecipeInForce:
+        """Puts another recipe, another melody or both in force; nothing changes where either is refused."""
+        resolved = await self._resolver.resolve(control.recipe) if control.HasField("recipe") else state.resolved
+        is_melody_kept = not control.HasField("melody") and not control.without_melody
+        melody = state.melody if is_melody_kept else await self._melodies.read(control)
+        params = replace(resolved.params, melody=melody.chroma)
+        change = self._engine.apply(state.request, lambda running: running.update(params))
+        sample_offset = await asyncio.wrap_future(change)
+        state.resolved, state.melody = resolved, melody
+        return build_recipe_in_force(resolved, sample_offset=sample_offset, melody_sha256=melody.sha256)
 
-    async def _tune_of(self, melody: generate_pb2.Melody | None) -> _Tune:
-        classes = await self._tunes.hear(melody)
-        return _Tune(classes=classes, sha256="" if melody is None else sha256_hex(melody.wav))
-
-    def _command(self, command: generate_pb2.PlaybackCommand, job: EngineRequest) -> bool:
-        orders = {
-            generate_pb2.PLAYBACK_COMMAND_PLAY: Engine.play,
-            generate_pb2.PLAYBACK_COMMAND_PAUSE: Engine.pause,
-            generate_pb2.PLAYBACK_COMMAND_RESET: Engine.reset,
-            generate_pb2.PLAYBACK_COMMAND_STOP: Engine.finish,
-        }
-        if command in orders:
-            self._player.order(lambda engine: orders[command](engine, job))
-        return command == generate_pb2.PLAYBACK_COMMAND_STOP
-
-    def _job_of(self, opening: generate_pb2.PerformOpening, resolved: Resolved, tune: _Tune) -> EngineRequest:
+    def _to_engine_request(
+        self, opening: generate_pb2.PerformOpening, resolved: ResolvedRecipe, melody: MelodyChroma
+    ) -> EngineRequest:
         request_id = opening.request_id or new_request_id()
         chunk_s = opening.chunk_s if opening.HasField("chunk_s") else CHUNK_S
         drawn = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:6], "big")
         return EngineRequest(
             request_id=request_id,
-            params=replace(resolved.params, melody=tune.classes),
+            params=replace(resolved.params, melody=melody.chroma),
             seed=opening.seed if opening.HasField("seed") else drawn,
             frame_count=None,
             chunk_frames=round(chunk_s * self._info.frame_rate_hz),
-            stream=self._player.open_stream(),
+            stream=self._engine.open_stream(),
             lead_s=LEAD_S,
-        )
-
-    def _started(self, job: EngineRequest, resolved: Resolved) -> generate_pb2.PerformResponse:
-        return generate_pb2.PerformResponse(
-            started=generate_pb2.GenerationStarted(
-                request_id=job.request_id,
-                format=to_audio_format(self._info),
-                seed=job.seed,
-                recipe_id=resolved.recipe_id,
-                recipe=resolved.recipe,
-                model=self._info,
-                notices=resolved.notices,
-                played=resolved.played,
-            )
         )
 
 
@@ -188,7 +158,7 @@ def _changes_music(control: generate_pb2.PerformControl) -> bool:
 
 
 def _check_consistent(control: generate_pb2.PerformControl) -> None:
-    """Raises InvalidInput for a control that contradicts itself; it is refused before any of it is obeyed."""
+    """Raises InvalidInput for a control that contradicts itself, before any part of it is applied."""
     if control.HasField("melody") and control.without_melody:
         raise InvalidInput("a control has a melody or goes on without one, not both", reason="CONFLICTING_CONTROLS")
     if control.command == generate_pb2.PLAYBACK_COMMAND_STOP and _changes_music(control):
@@ -197,7 +167,7 @@ def _check_consistent(control: generate_pb2.PerformControl) -> None:
         )
 
 
-async def _opening_of(requests: AsyncIterator[generate_pb2.PerformRequest]) -> generate_pb2.PerformOpening:
+async def _read_opening(requests: AsyncIterator[generate_pb2.PerformRequest]) -> generate_pb2.PerformOpening:
     try:
         async with asyncio.timeout(OPENING_S_MAX):
             first = await anext(requests, None)
@@ -209,29 +179,18 @@ async def _opening_of(requests: AsyncIterator[generate_pb2.PerformRequest]) -> g
     return first.opening
 
 
-async def _pump(stream: ChunkStream, answers: _Answers) -> None:
-    """Moves pieces into the answers, and the end mark; None comes last. Cancelled, it leaves at once: nobody reads the answers then."""
-    digest, total, sequence = hashlib.sha256(), 0, 0
+async def _write_music(stream: ChunkStream, writer: StreamWriter, events: _Events) -> None:
+    """Puts chunks and the end mark into the events, and None after them."""
     try:
-        async for piece in stream:
-            digest.update(piece.pcm)
-            total += piece.sample_count
-            chunk = audio_pb2.AudioChunk(
-                sequence=sequence,
-                sample_offset=piece.sample_offset,
-                sample_count=piece.sample_count,
-                data=piece.pcm,
-                recipe_id=piece.recipe_id,
-                headroom_s=piece.headroom_s,
-            )
-            sequence += 1
-            await answers.put(generate_pb2.PerformResponse(chunk=chunk))
-        end = audio_pb2.StreamEnd(sample_count_total=total, sha256=digest.digest())
-        await answers.put(generate_pb2.PerformResponse(finished=end))
+        async for block in stream:
+            chunk = writer.write(block.pcm, recipe_id=block.recipe_id, headroom_s=block.headroom_s)
+            if chunk is not None:
+                await events.put(chunk)
+        await events.put(writer.end())
     except ResonanceError:
-        await answers.put(None)  # the failure itself is raised where the task is awaited
+        await events.put(None)  # the failure itself is raised where the task is awaited
         raise
-    await answers.put(None)
+    await events.put(None)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

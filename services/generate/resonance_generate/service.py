@@ -1,4 +1,4 @@
-"""GenerateService on the wire: messages in, messages out, nothing else."""
+"""Servicer of GenerateService; each method is one use case."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from resonance.rpc import ServerContext
 from resonance.v1 import generate_pb2, generate_pb2_grpc
 from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
+from resonance_generate.responses import to_generate_response, to_perform_response, to_stream_take_response
 from resonance_generate.takes.library import TakeLibrary
 
 
 class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
-    """The servicer. Each method is one use case."""
+    """Requests in, responses out; the use cases stand in `generation`, `performance` and `takes`."""
 
     def __init__(
         self,
@@ -30,16 +31,16 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
     async def Generate(  # noqa: N802
         self, request: generate_pb2.GenerateRequest, context: ServerContext
     ) -> AsyncIterator[generate_pb2.GenerateResponse]:
-        async with aclosing(self._generation.run(request)) as responses:
-            async for response in responses:
-                yield response
+        async with aclosing(self._generation.run(request)) as events:
+            async for event in events:
+                yield to_generate_response(event)
 
     async def Perform(  # noqa: N802
         self, request_iterator: AsyncIterator[generate_pb2.PerformRequest], context: ServerContext
     ) -> AsyncIterator[generate_pb2.PerformResponse]:
-        async with aclosing(self._performance.run(request_iterator)) as responses:
-            async for response in responses:
-                yield response
+        async with aclosing(self._performance.run(request_iterator)) as events:
+            async for event in events:
+                yield to_perform_response(event)
 
     async def GetModel(  # noqa: N802
         self, request: generate_pb2.GetModelRequest, context: ServerContext
@@ -61,17 +62,12 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
         self, request: generate_pb2.StreamTakeRequest, context: ServerContext
     ) -> AsyncIterator[generate_pb2.StreamTakeResponse]:
         take = await self._takes.get(request.request_id)
-        async with aclosing(self._generation.replay(take, request.sample_offset)) as responses:
-            async for response in responses:
-                yield _stream_take_response(response)
+        async with aclosing(self._generation.replay(take, request.sample_offset)) as events:
+            async for event in events:
+                yield to_stream_take_response(event)
 
     async def DeleteTake(  # noqa: N802
         self, request: generate_pb2.DeleteTakeRequest, context: ServerContext
     ) -> generate_pb2.DeleteTakeResponse:
         await self._takes.delete(request.request_id)
         return generate_pb2.DeleteTakeResponse()
-
-
-def _stream_take_response(response: generate_pb2.GenerateResponse) -> generate_pb2.StreamTakeResponse:
-    """The two messages have the same three fields."""
-    return generate_pb2.StreamTakeResponse.FromString(response.SerializeToString())

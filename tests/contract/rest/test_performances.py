@@ -68,7 +68,7 @@ async def test_a_performance_that_can_hear_nothing_any_more_says_so(
     async with aclosing(live.events()) as events:
         await anext(events)
         await live._call.done_writing()
-        with pytest.raises(Unavailable, match="does not hear its controls"):
+        with pytest.raises(Unavailable, match="receives no more controls"):
             await live.control(FAST)
 
 

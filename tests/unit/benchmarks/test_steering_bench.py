@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 from benchmarks.steering import goals
-from benchmarks.steering.grid import SAID, Cell, said_cells, slider_cells, stack_cells, twins
-from benchmarks.steering.latency import _Listener
+from benchmarks.steering.grid import WORDED, Cell, slider_cells, stack_cells, unsteered_cells, worded_cells
+from benchmarks.steering.latency import _LiveClient
 from benchmarks.steering.renderer import WHOLE, Share
 from benchmarks.steering.sizes import PROMPTS, SIZES, Size
 
@@ -44,11 +44,11 @@ def test_a_distance_of_which_too_few_clips_say_nothing_is_not_met() -> None:
 def test_every_steered_clip_has_its_unsteered_twin_and_keys_are_unique(size: Size) -> None:
     ends = (-2.0, 3.0)
     grid = slider_cells(size, dict.fromkeys(SLIDER_NAMES, ends))
-    plain = {cell.key for cell in twins(size)}
+    plain = {cell.key for cell in unsteered_cells(size)}
     more = {cell.baseline.key for (_, strength), cells in grid.items() if strength in ends for cell in cells} - plain
     steered = [cell for cells in grid.values() for cell in cells]
     assert {cell.baseline.key for cell in steered} <= plain | more
-    assert len(more) == size.prompts * (size.end_seeds - size.seeds)  # the studio makes them with the ends
+    assert len(more) == size.prompts * (size.end_seeds - size.seeds)  # the renderer makes them with the ends
     assert len({cell.key for cell in steered}) == len(steered)
 
 
@@ -86,7 +86,7 @@ def test_stacks_ask_only_of_open_sides_and_never_twice_of_one_slider() -> None:
 
 
 def test_every_cell_belongs_to_exactly_one_process() -> None:
-    keys = [cell.key for cell in twins(SIZES["full"])]
+    keys = [cell.key for cell in unsteered_cells(SIZES["full"])]
     for count in (1, 2, 3):
         owners = [[share.has(key) for share in (Share(index, count) for index in range(count))] for key in keys]
         assert all(sum(row) == 1 for row in owners)
@@ -95,9 +95,9 @@ def test_every_cell_belongs_to_exactly_one_process() -> None:
 
 
 def test_what_is_said_is_said_of_every_slider_beside_the_bare_prompt_and_pushes_nothing() -> None:
-    assert set(SAID) == set(SLIDER_NAMES)
-    plain = {cell.key for cell in twins(SIZES["small"])}
-    for pairs in said_cells(SIZES["small"]).values():
+    assert set(WORDED) == set(SLIDER_NAMES)
+    plain = {cell.key for cell in unsteered_cells(SIZES["small"])}
+    for pairs in worded_cells(SIZES["small"]).values():
         assert {bare.key for _, bare in pairs} <= plain
         assert all(said.prompt.startswith(bare.prompt + ", ") and not said.pushes for said, bare in pairs)
 
@@ -151,7 +151,7 @@ def test_the_split_half_row_is_that_of_the_taste_that_ships() -> None:
 
 
 def test_a_turn_is_heard_when_its_sample_came_and_its_turn_to_play_was() -> None:
-    listener = _Listener(rate=100)
+    listener = _LiveClient(rate=100)
     listener.opened_s, listener.sent_s = time.monotonic() - 1.0, {0.5: time.monotonic() - 0.3}
     in_force = generate_pb2.RecipeInForce(recipe_id="r", recipe=steering_pb2.Recipe(sliders={"energy": 0.5}))
     listener.hear(generate_pb2.PerformResponse(recipe=in_force), "energy")
@@ -163,7 +163,7 @@ def test_a_turn_is_heard_when_its_sample_came_and_its_turn_to_play_was() -> None
 
 
 def test_a_listener_waits_for_a_late_chunk_and_plays_on_from_there() -> None:
-    listener = _Listener(rate=100)
+    listener = _LiveClient(rate=100)
     listener.opened_s = time.monotonic() - 2.0
     listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 150}), "energy")
     listener.hear(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 170}), "energy")

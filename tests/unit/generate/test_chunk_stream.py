@@ -1,4 +1,4 @@
-"""The bridge between the engine's thread and the event loop: nothing that was put before the end is lost."""
+"""The stream from the engine thread to the event loop: no block that was put before the end is lost."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from resonance_generate.engine.chunk_stream import ChunkStream, PcmBlock
 
 
-class LetIn:
-    """A lock; when it is let go for the first time, another thread runs to its end before anything else happens."""
+class InterruptedLock:
+    """A lock. After its first release another thread runs to its end before this one continues."""
 
     def __init__(self, other: Callable[[], None]) -> None:
         self._inner, self._others = threading.Lock(), [other]
@@ -31,14 +31,14 @@ class LetIn:
             thread.join()
 
 
-async def test_pieces_that_come_between_two_looks_are_not_lost() -> None:
+async def test_blocks_that_come_between_two_looks_are_not_lost() -> None:
     stream = ChunkStream(asyncio.get_running_loop(), samples_max=10)
     codes = np.zeros((4, 1), np.int64)
-    piece = PcmBlock(sample_offset=0, sample_count=1, pcm=b"ab", recipe_id="", headroom_s=0.0, codes=codes)
+    block = PcmBlock(sample_offset=0, sample_count=1, pcm=b"ab", recipe_id="", headroom_s=0.0, codes=codes)
 
     def engine() -> None:
-        stream.put(piece)
+        stream.put(block)
         stream.end()
 
-    stream._lock = LetIn(engine)  # type: ignore[assignment]
-    assert [one async for one in stream] == [piece]
+    stream._lock = InterruptedLock(engine)  # type: ignore[assignment]
+    assert [one async for one in stream] == [block]

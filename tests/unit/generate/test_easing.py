@@ -1,4 +1,4 @@
-"""Self-monitored steering while it plays: a change goes on from what is really added, and is never heard as a burst."""
+"""Adaptive steering of a running request: a change starts from the steering that is really added, without a burst."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ FRAMES = 120
 FAR = -1e6  # a baseline from which all music lies far beyond the target
 
 
-def params_of(model: LoadedModel, *, strength: float = 1.0, prompt: str = "jazz", base: float = FAR) -> GenerationParams:
+def params_of(
+    model: LoadedModel, *, strength: float = 1.0, prompt: str = "jazz", base: float = FAR
+) -> GenerationParams:
     steering = torch.zeros(model.config.layer_count, 2, model.config.hidden_size)
     steering[:, 0] = strength
     return GenerationParams(
@@ -37,36 +39,36 @@ def params_of(model: LoadedModel, *, strength: float = 1.0, prompt: str = "jazz"
     )
 
 
-def job_of(params: GenerationParams) -> EngineRequest:
+def request_of(params: GenerationParams) -> EngineRequest:
     stream = ChunkStream(asyncio.get_running_loop(), samples_max=10_000_000)
     return EngineRequest(request_id="r", params=params, seed=1, frame_count=None, chunk_frames=25, stream=stream)
 
 
-def added(row: RunningRequest) -> float:
-    """The length of the push that the last step added, all layers together."""
-    slot = row.voice.slot
+def added(running: RunningRequest) -> float:
+    """The norm of the steering that the last step added, over all layers."""
+    slot = running.sequence.slot
     if slot.steering is None:
         return 0.0
     return float((slot.steering if slot.monitor is None else slot.monitor.in_force(slot.steering)).norm())
 
 
-def steps(row: RunningRequest, model: LoadedModel, count: int) -> list[float]:
+def steps(running: RunningRequest, model: LoadedModel, count: int) -> list[float]:
     found = []
     with torch.inference_mode():
         for _ in range(count):
-            row.before_step()
-            advance(model.decoder, [row.voice], None)
-            found.append(added(row))
+            running.before_step()
+            advance(model.decoder, [running.sequence], None)
+            found.append(added(running))
     return found
 
 
 @pytest.fixture
 async def eased(tiny: LoadedModel) -> RunningRequest:
-    """A row whose music lies beyond its target: the push has eased off."""
-    row = RunningRequest(job_of(params_of(tiny)), tiny)
-    whole = steps(row, tiny, 1)[0]
-    assert steps(row, tiny, FRAMES)[-1] < 0.02 * whole
-    return row
+    """A request whose music lies beyond its target: the steering has eased off."""
+    running = RunningRequest(request_of(params_of(tiny)), tiny)
+    whole = steps(running, tiny, 1)[0]
+    assert steps(running, tiny, FRAMES)[-1] < 0.02 * whole
+    return running
 
 
 async def test_the_same_recipe_or_another_prompt_leaves_the_push_where_it_is(
@@ -119,8 +121,8 @@ def test_what_a_monitor_says_is_added_is_what_it_adds(tiny: LoadedModel) -> None
     monitor.follow(2 * params.steering, torch.full((3,), 0.25), torch.full_like(params.steering, 3.0))
     monitor.fade(0.5)
     states = torch.randn(2, 1, tiny.config.hidden_size)
-    heard: list[Tensor] = [monitor.pushed(layer, states, params.steering[layer])[:, 0] for layer in range(3)]
-    torch.testing.assert_close(torch.stack(heard), monitor.in_force(params.steering))
+    added_here: list[Tensor] = [monitor.pushed(layer, states, params.steering[layer])[:, 0] for layer in range(3)]
+    torch.testing.assert_close(torch.stack(added_here), monitor.in_force(params.steering))
 
 
 @pytest.fixture
@@ -134,25 +136,27 @@ async def engine(tiny: LoadedModel) -> AsyncIterator[Engine]:
 async def test_the_engine_itself_adds_no_burst(
     tiny: LoadedModel, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pushes: list[float] = []
+    norms: list[float] = []
     pushed = AdaptiveSteering.pushed
 
     def spy(self: AdaptiveSteering, layer: int, states: Tensor, push: Tensor) -> Tensor:
         found = pushed(self, layer, states, push)
-        pushes.append(float(found.norm()))
+        norms.append(float(found.norm()))
         return found
 
     monkeypatch.setattr(AdaptiveSteering, "pushed", spy)
-    job = job_of(params_of(tiny))
-    engine.submit(job)
-    while len(pushes) < 3 * FRAMES:
-        await anext(job.stream)
-    first = pushes[0]
-    at = asyncio.get_running_loop().create_future()
-    offset_of = asyncio.get_running_loop().call_soon_threadsafe
-    engine.update(job, params_of(tiny, prompt="rock"), lambda offset: offset_of(at.set_result, len(pushes)))
-    changed = await at
-    while len(pushes) < changed + 3 * RAMP_FRAMES:
-        await anext(job.stream)
-    assert max(pushes[changed - 3 :]) < 0.02 * first
-    job.stream.close()
+    request = request_of(params_of(tiny))
+    engine.submit(request)
+    while len(norms) < 3 * FRAMES:
+        await anext(request.stream)
+    first = norms[0]
+
+    def change(running: RunningRequest) -> int:
+        running.update(params_of(tiny, prompt="rock"))
+        return len(norms)
+
+    changed = await asyncio.wrap_future(engine.apply(request, change))
+    while len(norms) < changed + 3 * RAMP_FRAMES:
+        await anext(request.stream)
+    assert max(norms[changed - 3 :]) < 0.02 * first
+    request.stream.close()

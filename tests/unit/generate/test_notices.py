@@ -1,4 +1,4 @@
-"""What was changed about a request is said wherever the music is told of: in the answer, the take, a replay and a live control."""
+"""Notices of a request stand in the answer, the take, a replay and the answer to a live control."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
 from resonance_generate.conditions.melody import MelodyReader
-from resonance_generate.conditions.recipes import RecipeBook
+from resonance_generate.conditions.recipes import RecipeResolver
 from resonance_generate.conditions.vectors import Vectors
-from resonance_generate.engine.async_engine import AsyncEngine
 from resonance_generate.engine.engine import Engine
 from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
@@ -54,17 +53,20 @@ def check(notices: object, played: object) -> None:
 
 async def test_a_take_and_its_replay_say_what_was_played(tiny: LoadedModel, store: MemoryStore, engine: Engine) -> None:
     takes = TakeLibrary(store)
-    book = RecipeBook(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
-    player, info = AsyncEngine(engine, lead_s_max=10), to_model_info(tiny, Settings())
-    generation = Generation(player, book, MelodyReader(tiny, Settings()), takes, info)
+    resolver = RecipeResolver(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
+    info = to_model_info(tiny, Settings())
+    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, info)
     request = generate_pb2.GenerateRequest(request_id="mine", recipe=BEYOND, duration_s=1, seed=1)
     for _ in ("made", "replayed"):
         async with aclosing(generation.run(request)) as responses:
-            said = [response async for response in responses]
-        started, take = said[0].started, said[-1].finished.take
+            events = [event async for event in responses]
+        started, finished = events[0], events[-1]
+        assert isinstance(started, generate_pb2.GenerationStarted)
+        assert isinstance(finished, generate_pb2.GenerationFinished)
+        take = finished.take
         assert started.recipe.concepts[0].strength == take.recipe.concepts[0].strength == 8.0
-        for told in (started, take, await takes.get("mine")):
-            check(told.notices, told.played)
+        for described in (started, take, await takes.get("mine")):
+            check(described.notices, described.played)
     await takes.close()
 
 
@@ -76,15 +78,13 @@ async def test_a_live_control_beyond_the_range_is_answered_with_a_notice(
         yield generate_pb2.PerformRequest(control=generate_pb2.PerformControl(recipe=BEYOND))
         await asyncio.sleep(60)
 
-    book = RecipeBook(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
-    performance = Performance(
-        AsyncEngine(engine, lead_s_max=10), book, MelodyReader(tiny, Settings()), to_model_info(tiny, Settings())
-    )
+    resolver = RecipeResolver(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
+    performance = Performance(engine, resolver, MelodyReader(tiny, Settings()), to_model_info(tiny, Settings()))
     async with aclosing(performance.run(controls())) as events:
         async for event in events:
-            if event.HasField("started"):
-                assert not event.started.notices
-            if event.HasField("recipe"):
-                assert event.recipe.recipe.concepts[0].strength == 8.0
-                check(event.recipe.notices, event.recipe.played)
+            if isinstance(event, generate_pb2.GenerationStarted):
+                assert not event.notices
+            if isinstance(event, generate_pb2.RecipeInForce):
+                assert event.recipe.concepts[0].strength == 8.0
+                check(event.notices, event.played)
                 return

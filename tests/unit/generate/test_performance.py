@@ -1,4 +1,4 @@
-"""A performance whose controls break inside is ended and told, not played on deaf."""
+"""A performance whose controls fail in an unforeseen way ends with the failure, instead of ignoring every later control."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from resonance.settings import Settings
 from resonance.store.memory import MemoryStore
 from resonance.v1 import generate_pb2, steering_pb2
 from resonance_generate.conditions.melody import MelodyReader
-from resonance_generate.conditions.recipes import RecipeBook, Resolved
+from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
 from resonance_generate.conditions.vectors import Vectors
-from resonance_generate.engine.async_engine import AsyncEngine
 from resonance_generate.engine.engine import Engine
 from resonance_generate.performance import Performance
 from resonance_model.loaded_model import LoadedModel
@@ -23,12 +22,12 @@ from resonance_model.model_info import to_model_info
 RECIPE = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="jazz")])
 
 
-class BreakingBook(RecipeBook):
-    """The real book, which fails in an unforeseen way at the second recipe."""
+class BreakingResolver(RecipeResolver):
+    """The real resolver, which fails in an unforeseen way at the second recipe."""
 
     count = 0
 
-    async def resolve(self, recipe: steering_pb2.Recipe) -> Resolved:
+    async def resolve(self, recipe: steering_pb2.Recipe) -> ResolvedRecipe:
         self.count += 1
         if self.count > 1:
             raise ZeroDivisionError("unforeseen")
@@ -41,7 +40,7 @@ async def controls() -> AsyncIterator[generate_pb2.PerformRequest]:
     await asyncio.sleep(60)
 
 
-async def hear(performance: Performance) -> None:
+async def play(performance: Performance) -> None:
     async with aclosing(performance.run(controls())) as events:
         async for _ in events:
             pass
@@ -52,12 +51,12 @@ async def test_an_unforeseen_failure_of_a_control_ends_the_performance(tiny: Loa
     engine.start()
     try:
         performance = Performance(
-            AsyncEngine(engine, lead_s_max=10),
-            BreakingBook(tiny, Vectors(MemoryStore(), model_digest="", item_max=1)),
+            engine,
+            BreakingResolver(tiny, Vectors(MemoryStore(), model_digest="", item_max=1)),
             MelodyReader(tiny, Settings()),
             to_model_info(tiny, Settings()),
         )
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(hear(performance), 20)
+            await asyncio.wait_for(play(performance), 20)
     finally:
         await asyncio.to_thread(engine.stop)

@@ -1,4 +1,4 @@
-"""A take that was cut and is asked for again sounds as if it had never been cut, whatever rule steers it."""
+"""A take that was cut and is requested again has the same samples as an uncut one, under every steering rule."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from support.takes import sizes_read
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.store.token_document import Codes
-from resonance.v1 import generate_pb2, steering_pb2
+from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_generate.conditions.melody import MelodyReader
-from resonance_generate.conditions.recipes import RecipeBook, Resolved
+from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
 from resonance_generate.conditions.vectors import Vectors
-from resonance_generate.engine.async_engine import AsyncEngine
 from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
@@ -32,16 +31,16 @@ from resonance_model.model_info import to_model_info
 SECONDS = 8.0
 
 
-class SteeringBook(RecipeBook):
-    """The real book, whose recipes are all steered by one push under one rule."""
+class SteeringResolver(RecipeResolver):
+    """The real resolver, whose recipes all have one steering under one rule."""
 
     rule = SteeringRule.ADD
 
-    async def resolve(self, recipe: steering_pb2.Recipe) -> Resolved:
+    async def resolve(self, recipe: steering_pb2.Recipe) -> ResolvedRecipe:
         resolved, config = await super().resolve(recipe), self._model.config
         torch.manual_seed(3)
-        push = torch.randn(config.layer_count, 2, config.hidden_size) * 0.3
-        params = replace(resolved.params, steering=push, baselines=torch.zeros(config.layer_count), rule=self.rule)
+        steering = torch.randn(config.layer_count, 2, config.hidden_size) * 0.3
+        params = replace(resolved.params, steering=steering, baselines=torch.zeros(config.layer_count), rule=self.rule)
         return replace(resolved, params=params)
 
 
@@ -58,12 +57,12 @@ def request_of(request_id: str) -> generate_pb2.GenerateRequest:
     return generate_pb2.GenerateRequest(request_id=request_id, recipe=recipe, duration_s=SECONDS, seed=7)
 
 
-async def heard(generation: Generation, request_id: str, *, until_s: float = SECONDS) -> bytes:
-    """The take's samples; the listener leaves after so many seconds."""
+async def received(generation: Generation, request_id: str, *, until_s: float = SECONDS) -> bytes:
+    """The take's samples; the client leaves after `until_s` seconds."""
     pcm = b""
-    async with aclosing(generation.run(request_of(request_id))) as responses:
-        async for response in responses:
-            pcm += response.chunk.data
+    async with aclosing(generation.run(request_of(request_id))) as events:
+        async for event in events:
+            pcm += event.data if isinstance(event, audio_pb2.AudioChunk) else b""
             if len(pcm) >= 2 * until_s * 16_000 and until_s < SECONDS:
                 break
     return pcm
@@ -72,19 +71,19 @@ async def heard(generation: Generation, request_id: str, *, until_s: float = SEC
 @pytest.mark.parametrize("rule", list(SteeringRule))
 async def test_a_cut_take_goes_on_with_the_same_sound(tiny: LoadedModel, engine: Engine, rule: SteeringRule) -> None:
     store, info = MemoryStore(), to_model_info(tiny, Settings())
-    book = SteeringBook(tiny, Vectors(store, model_digest="", item_max=1))
-    book.rule = rule
+    resolver = SteeringResolver(tiny, Vectors(store, model_digest="", item_max=1))
+    resolver.rule = rule
     takes = TakeLibrary(store)
-    generation = Generation(AsyncEngine(engine, lead_s_max=1.0), book, MelodyReader(tiny, Settings()), takes, info)
-    whole = await heard(generation, "whole")
-    begun = await heard(generation, "cut", until_s=6.5)
+    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, info)
+    whole = await received(generation, "whole")
+    begun = await received(generation, "cut", until_s=6.5)
     assert begun == whole[: len(begun)]
-    assert await heard(generation, "cut") == whole
+    assert await received(generation, "cut") == whole
     await takes.close()
 
 
-class DeafStore(MemoryStore):
-    """Never answers where a checkpoint is to be written."""
+class StuckStore(MemoryStore):
+    """Never answers the write of a checkpoint."""
 
     async def put(self, key: str, data: bytes) -> str:
         if key.startswith("checkpoints/"):
@@ -95,16 +94,16 @@ class DeafStore(MemoryStore):
 async def test_a_store_that_answers_no_more_costs_the_checkpoint_and_not_the_music(
     tiny: LoadedModel, engine: Engine
 ) -> None:
-    store, info = DeafStore(), to_model_info(tiny, Settings())
-    book = SteeringBook(tiny, Vectors(store, model_digest="", item_max=1))
+    store, info = StuckStore(), to_model_info(tiny, Settings())
+    resolver = SteeringResolver(tiny, Vectors(store, model_digest="", item_max=1))
     takes = TakeLibrary(store)
-    generation = Generation(AsyncEngine(engine, lead_s_max=1.0), book, MelodyReader(tiny, Settings()), takes, info)
+    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, info)
     async with asyncio.timeout(20):
-        assert len(await heard(generation, "deaf", until_s=7.5)) >= 7.5 * 32_000
+        assert len(await received(generation, "stuck", until_s=7.5)) >= 7.5 * 32_000
     await takes.close()
 
 
-def job_of(seed: int, given: Codes) -> EngineRequest:
+def request_with(seed: int, prompt_tokens: Codes) -> EngineRequest:
     params = GenerationParams(
         recipe_id="", prompts=(("jazz", 1.0),), steering=None, guidance_scale=3.0, temperature=1.0, top_k=50
     )
@@ -113,28 +112,28 @@ def job_of(seed: int, given: Codes) -> EngineRequest:
         request_id=str(seed),
         params=params,
         seed=seed,
-        frame_count=given.shape[1],
+        frame_count=prompt_tokens.shape[1],
         chunk_frames=25,
         stream=stream,
-        given=given,
+        prompt_tokens=prompt_tokens,
     )
 
 
 async def test_takes_that_go_on_together_are_read_one_slice_a_step(
     tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a restart all that were cut come back at once: a slice of each in every step is a gap in the live music beside them."""
+    """After a restart all cut takes come back at once. A slice of each in every step would be a gap in live music beside them."""
     engine = Engine(tiny, slot_count=8, queue_places=0, stall_s_max=5)
-    given = np.full((4, 300), -1)
-    given[:, :250] = 5
+    prompt_tokens = np.full((4, 300), -1)
+    prompt_tokens[:, :250] = 5
     for place in range(8):
-        engine.submit(job_of(place, given))
+        engine.submit(request_with(place, prompt_tokens))
     sizes = sizes_read(tiny, monkeypatch)
     read_by_step = []
     with torch.inference_mode():
-        while engine.running_count < 8 or any(row.voice.is_priming for row in engine._rows):
+        while engine.running_count < 8 or any(running.sequence.is_priming for running in engine.running):
             sizes.clear()
-            engine._tick()
+            engine.tick()
             read_by_step.append(sum(sizes))
     assert sum(read_by_step) == 8 * 250
     assert max(read_by_step) <= PRIMING_STEPS

@@ -1,4 +1,4 @@
-"""Stored takes: their file says what made it, and sound that was lost is restored only as it was."""
+"""Stored takes: their file has its provenance, and lost audio is restored only with the same digest."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from resonance.audio.wav import wav_header
-from resonance.ids import sha256_hex
 from resonance.store import MemoryStore
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.takes import library as library_module
@@ -20,7 +18,7 @@ from resonance_generate.takes.library import TakeLibrary
 PCM = bytes(range(256)) * 100
 
 
-def take_of(request_id: str) -> generate_pb2.Take:
+def build_take(request_id: str) -> generate_pb2.Take:
     take = generate_pb2.Take(
         request_id=request_id, seed=3, format=audio_pb2.AudioFormat(sample_rate_hz=8000, channel_count=1)
     )
@@ -30,7 +28,7 @@ def take_of(request_id: str) -> generate_pb2.Take:
 
 async def saved(store: MemoryStore) -> tuple[TakeLibrary, generate_pb2.Take]:
     library = TakeLibrary(store)
-    await library.save(take_of("mine"), [PCM[:9000], PCM[9000:]], np.zeros((4, 40), dtype=np.int64))
+    await library.save(build_take("mine"), [PCM[:9000], PCM[9000:]], np.zeros((4, 40), dtype=np.int64))
     take = await library.get("mine")
     await library.close()
     return library, take
@@ -53,20 +51,8 @@ async def test_lost_sound_is_restored_as_it_was_and_nothing_else_is() -> None:
     assert (await store.get(take.audio_key)).sha256 == take.audio_sha256
 
 
-async def test_takes_of_before_files_said_what_made_them_are_read_and_restored() -> None:
-    store = MemoryStore()
-    library, take = await saved(store)
-    old = wav_header(sample_rate_hz=8000, channel_count=1, sample_count=len(PCM) // 2) + PCM
-    take.audio_sha256 = sha256_hex(old)
-    await store.put(take.audio_key, old)
-    assert await library.pcm(take) == PCM
-    await store.delete(take.audio_key)
-    assert await library.restore(take, PCM)
-    assert (await store.get(take.audio_key)).data == old
-
-
 async def test_nothing_that_takes_a_long_takes_time_is_done_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop hands out everybody's live music: tens of megabytes are hashed, put together and taken apart beside it."""
+    """The event loop sends live chunks: tens of megabytes are hashed, joined and split on other threads."""
     long, here = 1_000_000, threading.current_thread()
     done: list[str] = []
 
@@ -80,19 +66,19 @@ async def test_nothing_that_takes_a_long_takes_time_is_done_on_the_event_loop(mo
 
         monkeypatch.setattr(library_module, name, watching)
 
-    for name in ("_file_of", "pcm_in", "_first_channel"):
+    for name in ("_to_wav", "pcm_in", "_first_channel"):
         watched(name)
     library = TakeLibrary(MemoryStore())
-    take, codes = take_of("long"), np.zeros((4, 40), dtype=np.int64)
+    take, codes = build_take("long"), np.zeros((4, 40), dtype=np.int64)
     await library.save(take, [b"ab" * long] * 3, codes)
     assert await library.pcm(take) == b"ab" * 3 * long
     assert await library.restore(take, b"ab" * 3 * long)
     await library.close()
-    assert done == ["_file_of", "_first_channel", "pcm_in", "_file_of"]
+    assert done == ["_to_wav", "_first_channel", "pcm_in", "_to_wav"]
 
 
-def test_the_tempo_is_heard_in_the_first_channel_of_the_first_minute() -> None:
-    form = audio_pb2.AudioFormat(sample_rate_hz=100, channel_count=2)
+def test_the_tempo_is_estimated_from_the_first_channel_of_the_first_minute() -> None:
+    audio_format = audio_pb2.AudioFormat(sample_rate_hz=100, channel_count=2)
     samples = np.arange(2 * 7000, dtype="<i2").tobytes()
-    heard = library_module._first_channel([samples[:1000], samples[1000:]], form)
-    assert np.frombuffer(heard, "<i2").tolist() == list(range(0, 12_000, 2))
+    head = library_module._first_channel([samples[:1000], samples[1000:]], audio_format)
+    assert np.frombuffer(head, "<i2").tolist() == list(range(0, 12_000, 2))

@@ -1,4 +1,4 @@
-"""The library of takes: one damaged description does not take the others with it."""
+"""The take library: a damaged description does not hide the other takes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_the_library_goes_on_without_a_damaged_take(tmp_path: Path) -> Non
 
 
 async def test_a_take_that_two_calls_finished_is_listed_once(tmp_path: Path) -> None:
-    """The same request in two tabs: both hear it to its end, and both keep it."""
+    """The same request in two tabs: both receive all of it, and both save it."""
     library = TakeLibrary(FileStore(tmp_path))
     for name in ("one", "two", "one"):
         take = generate_pb2.Take(request_id=name)

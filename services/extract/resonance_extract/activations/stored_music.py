@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, invalid_field
 from resonance.store import ObjectStore
 from resonance.store.keys import take_codes_key, take_key, taste_key
-from resonance.store.token_document import codes_in
+from resonance.store.token_document import parse_codes
 from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
 from resonance_extract.activations.statistics import HeardPiece
 from resonance_extract.activations.tracks import TrackCache, parse_sound_id
@@ -103,7 +103,7 @@ class StoredMusic:
         take = json_format.Parse(stored.data, generate_pb2.Take())
         if take.model.digest != self._digest:
             raise FailedPrecondition(f"take {take_id} was made by another model", reason="MODEL_MISMATCH")
-        return StoredPiece(title=f"take {take_id}", key=tokens.sha256, codes=codes_in(tokens.data)[0])
+        return StoredPiece(title=f"take {take_id}", key=tokens.sha256, codes=parse_codes(tokens.data)[0])
 
 
 async def load_pieces(shelf: StoredMusic, sources: Sequence[extract_pb2.MusicSource]) -> list[StoredPiece]:

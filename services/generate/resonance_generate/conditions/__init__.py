@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Conditions of a take: recipe, steering vectors, melody."""

@@ -1,10 +1,10 @@
-"""MelodyReader: a stranger's sound file, decoded in the jail, becomes the pitch classes that a melody checkpoint follows."""
+"""Melody conditioning: an uploaded sound file becomes pitch classes."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,59 +12,66 @@ from torch import Tensor
 
 from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
 from resonance.errors import InvalidInput, Overloaded, Unsupported
+from resonance.ids import sha256_hex
 from resonance.settings import Settings
 from resonance.v1 import generate_pb2
-from resonance_generate.conditions.recipes import naming
+from resonance_generate.conditions.recipes import naming_field
 from resonance_model.chroma import MELODY_S_MAX
 from resonance_model.loaded_model import LoadedModel
 
-# MelodyReader that are decoded and heard at once, and those that may wait for it.
+# Melodies that are decoded at once, and those that may wait for it.
 AT_ONCE = 2
 WAITING_MAX = 8
+_Message = generate_pb2.GenerateRequest | generate_pb2.PerformOpening | generate_pb2.PerformControl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MelodyChroma:
+    """Pitch classes `[frames, 12]` of a melody and the SHA-256 of its file; None and empty without a melody."""
+
+    chroma: Tensor | None = None
+    sha256: str = ""
 
 
 class MelodyReader:
-    """Hears tunes for one model."""
+    """Reads the melody of a request. The file is decoded in a confined child process."""
 
     def __init__(self, model: LoadedModel, settings: Settings) -> None:
-        self._ear = model.melody_chroma
+        self._extractor = model.melody_chroma
         self._model_id = model.description.model_id
         self._limits = replace(DecodeLimits.of(settings), duration_s_max=MELODY_S_MAX)
         self._turn = asyncio.Semaphore(AT_ONCE)
-        self._asked = 0
+        self._reading_count = 0
 
-    def check(self, melody: generate_pb2.Melody | None) -> None:
-        """Raises Unsupported where there is a tune and the model follows none."""
-        if melody is not None and self._ear is None:
+    async def read(self, message: _Message) -> MelodyChroma:
+        """The melody that a message carries.
+
+        Raises:
+            Unsupported: the model cannot follow a melody.
+            InvalidInput: the file is no sound, is silent, damaged or longer than MELODY_S_MAX; it names the field.
+            Overloaded: too many melodies wait.
+        """
+        if not message.HasField("melody"):
+            return MelodyChroma()
+        if self._extractor is None:
             raise Unsupported(
                 f"{self._model_id} cannot follow a melody; a MusicGen-Melody checkpoint can", reason="NO_MELODY"
             )
-
-    async def hear(self, melody: generate_pb2.Melody | None) -> Tensor | None:
-        """The tune's pitch classes `[frames, 12]`; None where there is no tune.
-
-        Raises:
-            Unsupported: the model follows no tunes.
-            InvalidInput: the file is no sound, is silent, damaged or longer than MELODY_S_MAX; it names the field.
-            Overloaded: too many tunes wait.
-        """
-        self.check(melody)
-        if melody is None or self._ear is None:
-            return None
-        if self._asked >= AT_ONCE + WAITING_MAX:
+        if self._reading_count >= AT_ONCE + WAITING_MAX:
             raise Overloaded(
-                "too many tunes are being heard; try again in a moment", reason="QUEUE_FULL", retry_after_s=2.0
+                "too many melodies are being read; try again in a moment", reason="QUEUE_FULL", retry_after_s=2.0
             )
-        self._asked += 1
+        self._reading_count += 1
         try:
-            with naming("melody.wav"):
+            with naming_field("melody.wav"):
                 async with self._turn:
-                    return await self._decoded(melody.wav, self._ear.sample_rate_hz)
+                    chroma = await self._decode(message.melody.wav, self._extractor.sample_rate_hz)
         finally:
-            self._asked -= 1
+            self._reading_count -= 1
+        return MelodyChroma(chroma=chroma, sha256=sha256_hex(message.melody.wav))
 
-    async def _decoded(self, sound: bytes, sample_rate_hz: int) -> Tensor:
-        with tempfile.TemporaryDirectory(prefix="tune-") as folder:
+    async def _decode(self, sound: bytes, sample_rate_hz: int) -> Tensor:
+        with tempfile.TemporaryDirectory(prefix="melody-") as folder:
             source = Path(folder) / "sound"
             await asyncio.to_thread(source.write_bytes, sound)
             try:
@@ -73,19 +80,13 @@ class MelodyReader:
                 )
             except InvalidInput as refusal:
                 if refusal.reason == "TOO_LONG":
-                    raise InvalidInput(f"A tune may be {MELODY_S_MAX:g} s long; cut it.", reason="TOO_LONG") from None
+                    message = f"A melody may be {MELODY_S_MAX:g} s long; cut it."
+                    raise InvalidInput(message, reason="TOO_LONG") from None
                 raise
-            return await asyncio.to_thread(self._heard, decoded)
+            return await asyncio.to_thread(self._extract, decoded)
 
-    def _heard(self, decoded: DecodedFile) -> Tensor:
-        assert self._ear is not None
+    def _extract(self, decoded: DecodedFile) -> Tensor:
+        assert self._extractor is not None
         if decoded.peak == 0.0:
-            raise InvalidInput("The file is silent: it has no tune.", reason="SILENT")
-        return self._ear.classes(torch.from_numpy(decoded.samples().copy()))
-
-
-def requested_melody(
-    message: generate_pb2.GenerateRequest | generate_pb2.PerformOpening | generate_pb2.PerformControl,
-) -> generate_pb2.Melody | None:
-    """The tune that a message carries."""
-    return message.melody if message.HasField("melody") else None
+            raise InvalidInput("The file is silent: it has no melody.", reason="SILENT")
+        return self._extractor.classes(torch.from_numpy(decoded.samples().copy()))

@@ -1,4 +1,4 @@
-"""Recipes: every default filled in, every slider turned into a strength, and a digest that chunks refer to."""
+"""Recipe resolver: defaults filled in, sliders to strengths, vectors fetched and summed, and a digest that chunks refer to."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from resonance.v1 import steering_pb2
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.request import GenerationParams, SteeringRule
 from resonance_model.loaded_model import LoadedModel
-from resonance_model.steering.stacking import WeightedDirection, stack
+from resonance_model.steering.stacking import Stacked, WeightedDirection, stack
 
 _Weight = steering_pb2.TasteWeight | steering_pb2.ConceptWeight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
-    """A recipe with its defaults, its digest, its params, what was changed about it in plain words, and the strengths that act."""
+class ResolvedRecipe:
+    """A recipe with its defaults and its digest, ready for the engine.
+
+    `notices` say in plain words what was changed about the request; `played` are the strengths that act.
+    """
 
     recipe: steering_pb2.Recipe
     recipe_id: str
@@ -34,135 +37,127 @@ class Resolved:
 
 @dataclass(slots=True, kw_only=True)
 class _Sum:
-    """What a recipe comes to while it is resolved."""
+    """Directions and words of a recipe, collected while it is resolved."""
 
-    pushes: list[WeightedDirection] = field(default_factory=list)
+    directions: list[WeightedDirection] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     played: list[steering_pb2.PlayedStrength] = field(default_factory=list)
 
-    def add(self, push: WeightedDirection, kind: steering_pb2.SteeringKind, name: str, asked: float) -> None:
-        """Adds a push. One of strength 0 is told and adds nothing."""
-        self.played.append(steering_pb2.PlayedStrength(kind=kind, name=name, asked=asked, strength=push.strength))
-        if push.strength:
-            self.pushes.append(push)
+    def add(self, weighted: WeightedDirection, kind: steering_pb2.SteeringKind, name: str, requested: float) -> None:
+        """Adds a weighted direction. One of strength 0 is listed in `played` and adds nothing."""
+        self.played.append(
+            steering_pb2.PlayedStrength(kind=kind, name=name, asked=requested, strength=weighted.strength)
+        )
+        if weighted.strength:
+            self.directions.append(weighted)
 
 
-class RecipeBook:
+class RecipeResolver:
     """Turns recipes into generation parameters for one model."""
 
     def __init__(self, model: LoadedModel, vectors: Vectors) -> None:
         self._model = model
         self._vectors = vectors
 
-    async def resolve(self, recipe: steering_pb2.Recipe) -> Resolved:
-        """Fills in defaults, fetches and checks every vector, sums them.
+    async def resolve(self, recipe: steering_pb2.Recipe) -> ResolvedRecipe:
+        """Fills in defaults, fetches and checks every vector, and sums them.
 
         Raises:
             InvalidInput: the recipe contradicts itself or names a layer that the model does not have.
             NotFound: there is no such taste or concept.
-            FailedPrecondition: a taste of another model, a taste that is not complete, a concept that is not ready.
+            FailedPrecondition: a vector of another model, a concept that is not ready, or a direction without baselines under a rule
+                that needs them.
         """
         recipe = _with_defaults(recipe, self._model)
         self._check(recipe)
-        found = await self._summed(recipe)
+        total = await self._sum(recipe)
         recipe_id = canonical_digest(json_format.MessageToDict(recipe))[:16]
+        params = _to_params(recipe, recipe_id, total.words, self._stack(recipe, total.directions))
+        return ResolvedRecipe(
+            recipe=recipe,
+            recipe_id=recipe_id,
+            params=params,
+            notices=tuple(total.notices),
+            played=tuple(total.played),
+        )
+
+    def _stack(self, recipe: steering_pb2.Recipe, directions: list[WeightedDirection]) -> Stacked | None:
         stacked = stack(
-            found.pushes,
+            directions,
             self._model.config,
             digest=self._model.description.digest,
             both_rows=recipe.steering_target == steering_pb2.STEERING_TARGET_BOTH,
             is_joint=recipe.stacking == steering_pb2.STACKING_JOINT,
         )
-        rule = _RULES[recipe.steering_rule]
-        if rule is not SteeringRule.ADD and stacked is not None and stacked.baselines is None:
-            raise _no_baselines()
-        params = GenerationParams(
-            recipe_id=recipe_id,
-            prompts=tuple(
-                (", ".join([prompt.text, *found.words]), prompt.weight)
-                for prompt in recipe.prompts
-                if prompt.weight > 0
-            ),
-            steering=None if stacked is None else stacked.steering,
-            baselines=None if stacked is None else stacked.baselines,
-            rule=rule,
-            guidance_scale=recipe.guidance_scale,
-            temperature=recipe.temperature,
-            top_k=recipe.top_k,
-        )
-        return Resolved(
-            recipe=recipe,
-            recipe_id=recipe_id,
-            params=params,
-            notices=tuple(found.notices),
-            played=tuple(found.played),
-        )
+        needs_baselines = _RULES[recipe.steering_rule] is not SteeringRule.ADD
+        if needs_baselines and stacked is not None and stacked.baselines is None:
+            message = "a direction of this recipe has no baselines; extract it again, or use steering_rule add"
+            raise FailedPrecondition(message, reason="NO_BASELINES")
+        return stacked
 
-    async def _summed(self, recipe: steering_pb2.Recipe) -> _Sum:
-        found = _Sum()
+    async def _sum(self, recipe: steering_pb2.Recipe) -> _Sum:
+        total = _Sum()
         for index, taste in enumerate(recipe.tastes):
-            with naming(f"recipe.tastes[{index}].taste_id"):
-                await self._add_taste(found, taste)
+            with naming_field(f"recipe.tastes[{index}].taste_id"):
+                await self._add_taste(total, taste)
         for index, concept in enumerate(recipe.concepts):
-            with naming(f"recipe.concepts[{index}].name"):
-                await self._add_concept(found, concept)
+            with naming_field(f"recipe.concepts[{index}].name"):
+                await self._add_concept(total, concept)
         for name in SLIDER_NAMES:
-            with naming(f"recipe.sliders.{name}"):
-                await self._add_slider(found, name, getattr(recipe.sliders, name))
-        return found
+            with naming_field(f"recipe.sliders.{name}"):
+                await self._add_slider(total, name, getattr(recipe.sliders, name))
+        return total
 
-    async def _add_taste(self, found: _Sum, weight: steering_pb2.TasteWeight) -> None:
+    async def _add_taste(self, total: _Sum, weight: steering_pb2.TasteWeight) -> None:
         if not weight.strength and not weight.in_words:
             return
         taste = await self._vectors.taste(weight.taste_id)
-        is_said = weight.in_words or taste.direction is None
-        if is_said and taste.words:
-            found.words.append(taste.words)
-            found.notices.append(f"the taste was put into words: {taste.words}")
-        elif is_said:
-            found.notices.append(
-                "the taste has no words: nothing in it stands out, or it was made before playlists were described"
-            )
+        is_worded = weight.in_words or taste.direction is None
+        if is_worded and taste.words:
+            total.words.append(taste.words)
+            total.notices.append(f"the taste was put into words: {taste.words}")
+        elif is_worded:
+            total.notices.append("the taste has no words: nothing in it stands out")
         if taste.direction is None:
             return
         held = min(max(weight.strength, taste.strength_min), taste.strength_max)
         strength = weight.strength if weight.unclamped else held
         if strength != weight.strength:
-            found.notices.append(
+            total.notices.append(
                 f"the taste was held to {strength:g}: its safe range goes from {taste.strength_min:g} to "
                 f"{taste.strength_max:g}, not to {weight.strength:g}"
             )
         if weight.strength:
-            push = _push(taste.direction, strength, weight)
-            found.add(push, steering_pb2.STEERING_KIND_TASTE, weight.taste_id, weight.strength)
+            weighted = _weigh(taste.direction, strength, weight)
+            total.add(weighted, steering_pb2.STEERING_KIND_TASTE, weight.taste_id, weight.strength)
 
-    async def _add_concept(self, found: _Sum, weight: steering_pb2.ConceptWeight) -> None:
+    async def _add_concept(self, total: _Sum, weight: steering_pb2.ConceptWeight) -> None:
         if not weight.strength:
             return
         concept = await self._vectors.concept(weight.name)
         low, high = concept.strength_min, concept.strength_max
         strength = weight.strength if weight.unclamped else min(max(weight.strength, low), high)
         if strength != weight.strength:
-            found.notices.append(
+            total.notices.append(
                 f"{weight.name} was held to {strength:g}: its safe range goes from {low:g} to {high:g}, not to {weight.strength:g}"
             )
-        push = _push(concept.direction, strength, weight, concept.layer_gains)
-        found.add(push, steering_pb2.STEERING_KIND_CONCEPT, weight.name, weight.strength)
+        weighted = _weigh(concept.direction, strength, weight, concept.layer_gains)
+        total.add(weighted, steering_pb2.STEERING_KIND_CONCEPT, weight.name, weight.strength)
 
-    async def _add_slider(self, found: _Sum, name: str, position: float) -> None:
+    async def _add_slider(self, total: _Sum, name: str, position: float) -> None:
         if not position:
             return
         concept = await self._vectors.slider(name)
         strength = concept.strength_at(position)
         if not strength:
             side = "above" if position > 0 else "below"
-            found.notices.append(
+            total.notices.append(
                 f"the slider {name} does nothing {side} 0 with this model: its calibration found no strength there at which "
                 f"the music holds, so {position:g} plays as 0"
             )
-        push = WeightedDirection(direction=concept.direction, strength=strength, layer_gains=concept.layer_gains)
-        found.add(push, steering_pb2.STEERING_KIND_SLIDER, name, position)
+        weighted = WeightedDirection(direction=concept.direction, strength=strength, layer_gains=concept.layer_gains)
+        total.add(weighted, steering_pb2.STEERING_KIND_SLIDER, name, position)
 
     def _check(self, recipe: steering_pb2.Recipe) -> None:
         faults = [*_layer_faults("tastes", recipe.tastes, self._model.config.layer_count)]
@@ -182,14 +177,9 @@ _RULES = {
 }
 
 
-def _no_baselines() -> FailedPrecondition:
-    message = "a direction of this recipe was stored before self-monitoring existed; extract it again, or use steering_rule add"
-    return FailedPrecondition(message, reason="NO_BASELINES")
-
-
 @contextmanager
-def naming(field: str) -> Iterator[None]:
-    """Gives a refusal that names no field the name of this one."""
+def naming_field(field: str) -> Iterator[None]:
+    """Adds a field to a refusal that names none."""
     try:
         yield
     except ResonanceError as refusal:
@@ -224,10 +214,27 @@ def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_
     return whole
 
 
-def _push(
+def _to_params(
+    recipe: steering_pb2.Recipe, recipe_id: str, taste_words: list[str], stacked: Stacked | None
+) -> GenerationParams:
+    """Parameters for the engine; words of tastes stand behind every prompt."""
+    texts = [(", ".join([prompt.text, *taste_words]), prompt.weight) for prompt in recipe.prompts]
+    return GenerationParams(
+        recipe_id=recipe_id,
+        prompts=tuple((text, weight) for text, weight in texts if weight > 0),
+        steering=None if stacked is None else stacked.steering,
+        baselines=None if stacked is None else stacked.baselines,
+        rule=_RULES[recipe.steering_rule],
+        guidance_scale=recipe.guidance_scale,
+        temperature=recipe.temperature,
+        top_k=recipe.top_k,
+    )
+
+
+def _weigh(
     direction: Direction, strength: float, weight: _Weight, own_gains: Mapping[int, float] | None = None
 ) -> WeightedDirection:
-    """`own_gains` are the concept's; a recipe that names gains has the word."""
+    """A direction under a recipe's weight. Layer gains of the recipe take precedence over the concept's `own_gains`."""
     return WeightedDirection(
         direction=direction,
         strength=strength,

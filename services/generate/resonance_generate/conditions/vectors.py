@@ -1,4 +1,4 @@
-"""Directions from the object store, checked, with the last few kept in memory."""
+"""Directions from the object store, checked against the model, with a least-recently-used cache."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from resonance.v1 import extract_pb2, steering_pb2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsableConcept:
-    """A concept's direction and its safe range; the range is a cautious default where nobody has calibrated.
+    """A concept's direction and its safe range; without a calibration the range is a cautious default.
 
-    `remap` are knots (slider position, strength) in rising order; empty where the ends are joined to zero by straight lines.
-    `layer_gains` are the layers that it acts on where a recipe names none.
+    `remap` are knots (slider position, strength) in rising order; without them straight lines join the ends to zero. `layer_gains` apply
+    where a recipe names none.
     """
 
     direction: Direction
@@ -43,8 +43,10 @@ class UsableConcept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsableTaste:
-    """A taste's direction (None where it is words alone), its safe range (a cautious default where nobody has measured it), and what was
-    heard, in words."""
+    """A taste's direction, safe range and description in words.
+
+    The direction is None where the taste is words alone; without a calibration the range is a cautious default.
+    """
 
     direction: Direction | None
     strength_min: float
@@ -53,7 +55,7 @@ class UsableTaste:
 
 
 class Vectors:
-    """Looks directions up by taste id or concept name; keeps the `item_max` least recently used vectors."""
+    """Finds directions by taste id or concept name, and caches the `item_max` most recently used vectors."""
 
     def __init__(self, store: ObjectStore, *, model_digest: str, item_max: int) -> None:
         self._store = store
@@ -62,7 +64,7 @@ class Vectors:
         self._cache: OrderedDict[str, Direction] = OrderedDict()
 
     async def taste(self, taste_id: str) -> UsableTaste:
-        """A completed taste: its direction, its safe range, and its words.
+        """A completed taste.
 
         Raises:
             NotFound: there is no such taste, or it is not complete yet.
@@ -90,10 +92,10 @@ class Vectors:
         return UsableTaste(direction=direction, strength_min=low, strength_max=high, words=words)
 
     async def _taste_range(self, taste_id: str, vector_sha256: str) -> tuple[float, float]:
-        """The measured safe range of this very vector, or a cautious default."""
+        """The calibrated safe range of this vector, or a cautious default."""
         try:
             stored = await self._store.get(taste_calibration_key(taste_id, vector_sha256))
-        except (NotFound, DataLoss):  # a damaged one is as good as none: it is measured through here
+        except (NotFound, DataLoss):  # a damaged one counts as none: calibration itself renders through here
             return -UNCALIBRATED_TASTE_MAX, UNCALIBRATED_TASTE_MAX
         calibration = json_format.Parse(stored.data, extract_pb2.Calibration())
         return calibration.strength_min, calibration.strength_max

@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Inference engine: the model's thread, its queue, running requests, and their audio streams."""

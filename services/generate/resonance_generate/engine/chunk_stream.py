@@ -1,4 +1,4 @@
-"""The one bridge between the engine's thread and the event loop: a bounded stream of pieces of one take."""
+"""Bounded stream of PCM blocks from the engine thread to the event loop."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from resonance.errors import ResonanceError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PcmBlock:
-    """Consecutive samples of a take as 16-bit PCM, and the recipe that made them.
+    """Consecutive samples of a take as 16-bit PCM, all made under one recipe.
 
-    `codes` are the tokens that were decoded since the piece before, `[codebooks, frames]`; samples lag them by a few frames.
+    `codes` `[codebooks, frames]` are the tokens that were decoded since the previous block. Samples lag them by a few frames.
     """
 
     sample_offset: int
@@ -30,54 +30,60 @@ class PcmBlock:
 
 
 class ChunkStream:
-    """Pieces of one take, put by the engine's thread and taken by one coroutine.
+    """Blocks of one take, put by the engine thread and taken by one coroutine.
 
-    It never blocks the engine: `has_room` tells whether the listener has fallen too far behind, and the engine then lets the row rest.
-    Leaving the `async for`, by whatever way, closes the stream; the engine frees the slot before its next step.
+    It never blocks the engine. `has_room` turns False when the client reads too slowly, and the engine then skips the request. Leaving the
+    `async for` closes the stream; the engine frees the slot before its next step.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, samples_max: int) -> None:
         self._loop = loop
         self._samples_max = samples_max
         self._lock = threading.Lock()
-        self._pieces: deque[PcmBlock] = deque()
+        self._blocks: deque[PcmBlock] = deque()
         self._waiting_samples = 0
         self._is_closed = False
         self._is_ended = False
         self._error: ResonanceError | None = None
-        self._news = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self.opened_s = time.monotonic()
 
-    # --- the engine's side
+    # --- engine thread
 
     @property
     def is_closed(self) -> bool:
-        """Whether the listener has left."""
+        """Whether the client has left."""
         return self._is_closed
 
     @property
     def has_room(self) -> bool:
-        """Whether the listener keeps up."""
+        """Whether fewer than `samples_max` samples wait to be read."""
         return self._waiting_samples < self._samples_max
 
-    def put(self, piece: PcmBlock) -> None:
-        """Hands a piece over."""
+    def put(self, block: PcmBlock) -> None:
+        """Hands a block over."""
         with self._lock:
-            self._pieces.append(piece)
-            self._waiting_samples += piece.sample_count
+            self._blocks.append(block)
+            self._waiting_samples += block.sample_count
         self._wake()
 
     def end(self, error: ResonanceError | None = None) -> None:
-        """Says that no piece will follow."""
+        """Ends the stream after the blocks that were put; an error is raised at the reader."""
         with self._lock:
             self._error = error
             self._is_ended = True
         self._wake()
 
-    # --- the listener's side
+    # --- event loop
+
+    @property
+    def waiting(self) -> tuple[PcmBlock, ...]:
+        """Blocks that were put and not read yet."""
+        with self._lock:
+            return tuple(self._blocks)
 
     def close(self) -> None:
-        """The listener leaves."""
+        """Marks the client as gone."""
         self._is_closed = True
 
     async def aclose(self) -> None:
@@ -89,21 +95,21 @@ class ChunkStream:
 
     async def __anext__(self) -> PcmBlock:
         while True:
-            self._news.clear()
+            self._wakeup.clear()
             with self._lock:
-                if self._pieces:
-                    piece = self._pieces.popleft()
-                    self._waiting_samples -= piece.sample_count
-                    return piece
-                is_ended = self._is_ended  # what was put before the end was seen above
+                if self._blocks:
+                    block = self._blocks.popleft()
+                    self._waiting_samples -= block.sample_count
+                    return block
+                is_ended = self._is_ended  # under the lock: every block that was put before the end has been seen
             if is_ended:
                 if self._error is not None:
                     raise self._error
                 raise StopAsyncIteration
-            await self._news.wait()
+            await self._wakeup.wait()
 
     def _wake(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._news.set)
-        except RuntimeError:  # the event loop is gone, and the listener with it
+            self._loop.call_soon_threadsafe(self._wakeup.set)
+        except RuntimeError:  # the event loop has been closed
             self._is_closed = True

@@ -1,18 +1,23 @@
-"""The engine: one thread that owns the model, and a bounded queue before it."""
+"""Engine: one thread that owns the model, and a bounded queue before it."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 import torch
 
 from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance_generate.engine import metrics
-from resonance_generate.engine.request import EngineRequest, GenerationParams
+from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.engine.scheduler import plan
 from resonance_model.decoder.sequence import advance
@@ -21,16 +26,36 @@ from resonance_model.loaded_model import LoadedModel
 
 _log = structlog.get_logger("engine")
 _IDLE_S = 0.02
+LEAD_S_MAX = 30.0
 PAUSE_S_MAX = 60.0
-ORDERS_WAITING_MAX = 32
+COMMANDS_WAITING_MAX = 32
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Command:
+    """A change of one request, to be made on the engine thread."""
+
+    request: EngineRequest
+    change: Callable[[RunningRequest], Any]
+    result: Future[Any]
+
+    def apply(self, running: RunningRequest) -> None:
+        if not self.result.set_running_or_notify_cancel():
+            return
+        try:
+            self.result.set_result(self.change(running))
+        except BaseException as failure:
+            self.result.set_exception(failure)
+            raise
 
 
 class Engine:
-    """Admits jobs to slots, steps the rows of all slots together, and hands their sound to their streams.
+    """Gives requests a slot each, steps all slots together, and hands their audio to their streams.
 
-    At most `slot_count` jobs run and `queue_places` wait; one more is refused with an estimate of when a place comes free. The thread is
-    the only one that touches slots and codec streams; the decoder's weights, which nobody changes, may be shared. With a `stage` the slots
-    step on it.
+    At most `slot_count` requests run and `queue_places` wait; one more is refused with an estimate of when a place comes free. The engine
+    thread alone touches slots and codec streams. The decoder's weights are read-only and may be shared. With a `static_batch` the slots
+    take their steps in it (CUDA graphs). Methods of the caller's side neither compute nor block.
     """
 
     def __init__(
@@ -40,20 +65,23 @@ class Engine:
         slot_count: int,
         queue_places: int,
         stall_s_max: float,
-        stage: StaticBatch | None = None,
+        lead_s_max: float = LEAD_S_MAX,
+        static_batch: StaticBatch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`lead_s_max` is how far the engine runs ahead of a client's reading, `stall_s_max` how long it waits for a client to read."""
         self.model = model
-        self._stage = stage
+        self._static_batch = static_batch
         self._slot_count = slot_count
         self._queue_places = queue_places
         self._stall_s_max = stall_s_max
+        self._samples_max = round(lead_s_max * model.description.sample_rate_hz)
         self._clock = clock
         self._wakeup = threading.Condition()
         self._queue: deque[EngineRequest] = deque()
-        self._orders: deque[tuple[EngineRequest, Callable[[RunningRequest], None]]] = deque()
+        self._commands: deque[_Command] = deque()
         self._joining: deque[EngineRequest] = deque()
-        self._rows: list[RunningRequest] = []
+        self._running: list[RunningRequest] = []
         self._steps_per_s = float(model.description.frame_rate_hz)
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -63,14 +91,18 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends every stream with Unavailable, and the thread. Blocks until it has ended."""
+        """Ends every stream with Unavailable, and the thread. Blocks until the thread has ended."""
         with self._wakeup:
             self._is_stopping = True
             self._wakeup.notify()
         self._thread.join()
 
-    def submit(self, job: EngineRequest) -> None:
-        """Takes a job on; its stream begins as soon as a slot is free.
+    def open_stream(self) -> ChunkStream:
+        """A stream to the current event loop, which lets the engine run `lead_s_max` seconds ahead of its reader."""
+        return ChunkStream(asyncio.get_running_loop(), samples_max=self._samples_max)
+
+    def submit(self, request: EngineRequest) -> None:
+        """Queues a request; its stream begins as soon as a slot is free.
 
         Raises:
             Overloaded: every slot and every place in the queue is taken.
@@ -80,208 +112,224 @@ class Engine:
             if self._is_stopping:
                 raise Unavailable("this service is stopping; another replica will answer", retry_after_s=1.0)
             self._queue = deque(waiting for waiting in self._queue if not waiting.stream.is_closed)
-            running = sum(not row.job.stream.is_closed for row in self._rows)
-            if running + len(self._joining) + len(self._queue) >= self._slot_count + self._queue_places:
-                retry_after_s = self._wait_estimate_s()
-                raise Overloaded(
-                    f"all {self._slot_count} slots and {self._queue_places} places in the queue are taken; "
-                    f"try again in {retry_after_s:.0f} s",
-                    reason="QUEUE_FULL",
-                    retry_after_s=retry_after_s,
-                )
-            self._queue.append(job)
+            running_count = sum(not running.request.stream.is_closed for running in self._running)
+            if running_count + len(self._joining) + len(self._queue) >= self._slot_count + self._queue_places:
+                raise self._overloaded()
+            self._queue.append(request)
             metrics.QUEUE_DEPTH.set(len(self._queue))
             self._wakeup.notify()
 
-    def update(self, job: EngineRequest, params: GenerationParams, on_change: Callable[[int], None]) -> None:
-        """Changes a running job's params before its next step; `on_change` gets the first sample that it shapes (engine thread)."""
-        self._order(job, lambda row: on_change(row.update(params)))
+    def apply(self, request: EngineRequest, change: Callable[[RunningRequest], Result]) -> Future[Result]:
+        """Applies a method of `RunningRequest`, such as `pause`, before the request's next step. Returns its future result.
 
-    def reset(self, job: EngineRequest) -> None:
-        """Has a running job go on from silence."""
-        self._order(job, RunningRequest.reset)
+        Commands of a request that waits for a slot are applied, in their order, once it has one. A command whose request ends first
+        fails with NotFound.
 
-    def pause(self, job: EngineRequest) -> None:
-        """Holds a running job; it keeps its slot for PAUSE_S_MAX seconds."""
-        self._order(job, lambda row: row.pause(self._clock()))
-
-    def play(self, job: EngineRequest) -> None:
-        """Lets a held job go on."""
-        self._order(job, lambda row: row.play(self._clock()))
-
-    def finish(self, job: EngineRequest) -> None:
-        """Ends a running job after what has been said."""
-        self._order(job, _stop_row)
-
-    @property
-    def running_count(self) -> int:
-        """Jobs that have a slot."""
-        return len(self._rows)
-
-    @property
-    def waiting_count(self) -> int:
-        """Jobs in the queue."""
-        return len(self._queue)
-
-    # --- the thread
-
-    def _run(self) -> None:
-        with torch.inference_mode():
-            while not self._is_stopping:
-                try:
-                    self._tick()
-                except Exception as failure:
-                    _log.error("the engine failed in a step", exc_info=failure)
-                    self._end_all(ResonanceError("the engine failed; the log of the service says why"))
-        self._end_all(Unavailable("this service is stopping; ask again for the rest", retry_after_s=1.0))
-
-    def _tick(self) -> None:
-        self._admit()
-        self._obey()
-        now_s = self._clock()
-        self._drop_stalled(now_s)
-        moving = plan(self._rows, now_s)
-        if not moving:
-            with self._wakeup:
-                # Looked at under the lock: a stop that came since `_run` looked has notified nobody, and would be waited for for ever.
-                if not self._is_stopping and not self._joining:
-                    self._wakeup.wait(_IDLE_S if self._rows or self._queue else None)
-            return
-        self._step(moving)
-
-    def _step(self, moving: list[RunningRequest]) -> None:
-        started_s = self._clock()
-        if self._stage is not None:
-            self._stage.seat([row.voice.slot for row in self._rows])
-        for row in moving:
-            row.before_step()
-        reading = [row for row in moving if row.voice.is_priming]
-        if reading:  # one a step: a slice of each at once would be a gap in somebody's live music
-            min(reading, key=lambda row: (not row.is_live, row.slack_s(started_s))).read_slice()
-        stepping = [row.voice for row in moving if row.needs_step]
-        if stepping:
-            advance(self.model.decoder, stepping, self._stage)
-        now_s = self._clock()
-        self._hand_over(moving, now_s)
-        self._measure(self._clock() - started_s)
-        slacks = [slack_s for row in self._rows if (slack_s := row.slack_s(now_s)) > float("-inf")]
-        metrics.SLACK_MIN_SECONDS.set(min(slacks, default=0.0))
-
-    def _hand_over(self, moved: list[RunningRequest], now_s: float) -> None:
-        """Decodes chunks that are due: all live ones, and of the others that of the row with least sound in hand. Several at once would be
-        a gap in somebody's live music; the rest wait, for a few steps at most."""
-        others = 0
-        for row in sorted(moved, key=lambda row: (not row.is_live, row.slack_s(now_s))):
-            if not row.is_chunk_due or (others and row.keep_chunk()):
-                continue
-            others += not row.is_live
-            row.send_chunk()
-            if row.is_finished:
-                self._release(row, None)
-
-    def _admit(self) -> None:
+        Raises:
+            NotFound: the request has ended, or was never submitted.
+            Overloaded: COMMANDS_WAITING_MAX commands of the request wait already.
+        """
+        command = _Command(request=request, change=change, result=Future())
         with self._wakeup:
-            self._forget_closed()
-            # Until its row stands, a job counts among the joining: at no moment is its place free to somebody else.
-            while self._queue and len(self._rows) + len(self._joining) < self._slot_count:
-                self._joining.append(self._queue.popleft())
-            metrics.QUEUE_DEPTH.set(len(self._queue))
-        if self._joining:  # one a step, for the same reason
-            row = self._begin(self._joining[0])
-            with self._wakeup:
-                self._rows += [row] if row is not None else []
-                self._joining.popleft()
-        metrics.SLOTS_TAKEN.set(len(self._rows))
-
-    def _begin(self, job: EngineRequest) -> RunningRequest | None:
-        metrics.QUEUE_WAIT_SECONDS.observe(max(0.0, time.monotonic() - job.stream.opened_s))
-        try:
-            return RunningRequest(job, self.model, self._clock)
-        except Exception as failure:
-            _log.error("a job could not start", request_id=job.request_id, exc_info=failure)
-            job.stream.end(ResonanceError("the take could not start; the log of the service says why"))
-            return None
-
-    def _forget_closed(self) -> None:
-        """Listeners who left are forgotten before the next step. Called under the lock, on the engine's thread: rows are its alone."""
-        self._queue = deque(job for job in self._queue if not job.stream.is_closed)
-        self._rows = [row for row in self._rows if not row.job.stream.is_closed]
-
-    def _obey(self) -> None:
-        with self._wakeup:
-            orders, self._orders = self._orders, deque()
-        early: list[tuple[EngineRequest, Callable[[RunningRequest], None]]] = []
-        for job, order in orders:
-            # By the job itself and not by its id: two callers may use one id at once.
-            row = next((row for row in self._rows if row.job is job), None)
-            if row is None:
-                early.append((job, order))
-                continue
-            order(row)
-            if row.is_stopping:
-                row.send_chunk()
-                self._release(row, None)
-        self._keep_for_later(early)
-
-    def _keep_for_later(self, early: list[tuple[EngineRequest, Callable[[RunningRequest], None]]]) -> None:
-        """Orders for jobs that have no rows yet are kept until they have them, before those that came since; those for jobs that have ended
-        are forgotten."""
-        with self._wakeup:
-            waiting = [*self._queue, *self._joining]
-            kept = [one for one in early if any(job is one[0] for job in waiting)]
-            self._orders.extendleft(reversed(kept))
-
-    def _drop_stalled(self, now_s: float) -> None:
-        for row in list(self._rows):
-            if row.paused_since_s is not None and now_s - row.paused_since_s > PAUSE_S_MAX:
-                message = f"the performance was paused for {PAUSE_S_MAX:.0f} s; open it again"
-                self._release(row, DeadlineExceeded(message, reason="PAUSED_TOO_LONG"))
-            elif row.job.stream.has_room:
-                row.stalled_since_s = None
-            elif row.stalled_since_s is None:
-                row.stalled_since_s = now_s
-            elif now_s - row.stalled_since_s > self._stall_s_max:
-                metrics.STALLED.inc()
-                message = f"nothing was read for {self._stall_s_max:.0f} s; ask again with resume_sample_offset"
-                self._release(row, DeadlineExceeded(message, reason="LISTENER_STALLED"))
-
-    def _release(self, row: RunningRequest, error: ResonanceError | None) -> None:
-        self._rows = [other for other in self._rows if other is not row]
-        row.job.stream.end(error)
-        metrics.SLOTS_TAKEN.set(len(self._rows))
-
-    def _end_all(self, error: ResonanceError) -> None:
-        with self._wakeup:
-            waiting = [*self._queue, *self._joining]
-            self._queue, self._joining = deque(), deque()
-        for job in [*waiting, *(row.job for row in self._rows)]:
-            job.stream.end(error)
-        self._rows = []
-
-    def _order(self, job: EngineRequest, order: Callable[[RunningRequest], None]) -> None:
-        with self._wakeup:
-            known = [*self._queue, *self._joining, *(row.job for row in self._rows)]
-            if not any(one is job for one in known):
-                raise NotFound(f"{job.request_id} is not playing", reason="NOT_PLAYING")
-            if sum(ordered is job for ordered, _ in self._orders) >= ORDERS_WAITING_MAX:
+            # The request itself and not its id: two callers may use one id at once.
+            if not any(one is request for one in (*self._waiting(), *(one.request for one in self._running))):
+                raise _not_playing(request)
+            if sum(waiting.request is request for waiting in self._commands) >= COMMANDS_WAITING_MAX:
                 raise Overloaded(
                     "too many controls wait for this performance; send fewer",
                     reason="TOO_MANY_CONTROLS",
                     retry_after_s=1.0,
                 )
-            self._orders.append((job, order))
+            self._commands.append(command)
             self._wakeup.notify()
+        return command.result
 
-    def _measure(self, step_s: float) -> None:
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._is_stopping
+
+    @property
+    def running(self) -> tuple[RunningRequest, ...]:
+        """Requests that have a slot. Their methods may be called on the engine thread only; `apply` does that."""
+        return tuple(self._running)
+
+    @property
+    def running_count(self) -> int:
+        """Number of requests that have a slot."""
+        return len(self._running)
+
+    @property
+    def waiting_count(self) -> int:
+        """Number of requests in the queue."""
+        return len(self._queue)
+
+    # --- engine thread
+
+    def tick(self) -> bool:
+        """Admits, applies commands, drops clients that stopped reading, and takes one step. Returns whether any request moved.
+
+        The thread calls it in a loop. A test without the thread may call it under `torch.inference_mode`.
+        """
+        self._admit()
+        self._apply_commands()
+        now_s = self._clock()
+        self._drop_stalled(now_s)
+        moving = plan(self._running, now_s)
+        if moving:
+            self._step(moving)
+        return bool(moving)
+
+    def _run(self) -> None:
+        with torch.inference_mode():
+            while not self._is_stopping:
+                try:
+                    if not self.tick():
+                        self._wait_for_work()
+                except Exception as failure:
+                    _log.error("the engine failed in a step", exc_info=failure)
+                    self._end_all(ResonanceError("the engine failed; the log of the service says why"))
+        self._end_all(Unavailable("this service is stopping; ask again for the rest", retry_after_s=1.0))
+
+    def _wait_for_work(self) -> None:
+        with self._wakeup:
+            # Checked under the lock: the notification of a stop since `_run` looked has found no waiting thread.
+            if not self._is_stopping and not self._joining:
+                self._wakeup.wait(_IDLE_S if self._running or self._queue else None)
+
+    def _step(self, moving: list[RunningRequest]) -> None:
+        started_s = self._clock()
+        if self._static_batch is not None:
+            self._static_batch.seat([running.sequence.slot for running in self._running])
+        for running in moving:
+            running.before_step()
+        priming = [running for running in moving if running.sequence.is_priming]
+        if priming:  # one request a step: a slice of each would be a gap in the live music of others
+            min(priming, key=lambda running: (not running.is_live, running.slack_s(started_s))).read_slice()
+        stepping = [running.sequence for running in moving if running.needs_step]
+        if stepping:
+            advance(self.model.decoder, stepping, self._static_batch)
+        now_s = self._clock()
+        self._send_chunks(moving, now_s)
+        self._measure(self._clock() - started_s, now_s)
+
+    def _send_chunks(self, moved: list[RunningRequest], now_s: float) -> None:
+        """Decodes the chunks that are due: all live ones, and of the others that of the request with least slack.
+
+        Decoding several in one step would be a gap in the live music of others. The rest wait for POSTPONED_STEPS_MAX steps at most.
+        """
+        others = 0
+        for running in sorted(moved, key=lambda running: (not running.is_live, running.slack_s(now_s))):
+            if not running.is_chunk_due or (others and running.postpone_chunk()):
+                continue
+            others += not running.is_live
+            running.send_chunk()
+            if running.is_finished:
+                self._release(running, None)
+
+    def _admit(self) -> None:
+        with self._wakeup:
+            self._forget_closed()
+            # A request counts as joining until it is among the running: its place is at no moment free for another one.
+            while self._queue and len(self._running) + len(self._joining) < self._slot_count:
+                self._joining.append(self._queue.popleft())
+            metrics.QUEUE_DEPTH.set(len(self._queue))
+        if self._joining:  # one a step: encoding several prompts would be a gap in the live music of others
+            running = self._begin(self._joining[0])
+            with self._wakeup:
+                self._running += [running] if running is not None else []
+                self._joining.popleft()
+        metrics.SLOTS_TAKEN.set(len(self._running))
+
+    def _begin(self, request: EngineRequest) -> RunningRequest | None:
+        metrics.QUEUE_WAIT_SECONDS.observe(max(0.0, time.monotonic() - request.stream.opened_s))
+        try:
+            return RunningRequest(request, self.model, self._clock)
+        except Exception as failure:
+            _log.error("a request could not start", request_id=request.request_id, exc_info=failure)
+            request.stream.end(ResonanceError("the take could not start; the log of the service says why"))
+            return None
+
+    def _forget_closed(self) -> None:
+        """Drops requests whose clients have left. Called under the lock."""
+        self._queue = deque(request for request in self._queue if not request.stream.is_closed)
+        self._running = [running for running in self._running if not running.request.stream.is_closed]
+
+    def _apply_commands(self) -> None:
+        for command in self._take_commands():
+            running = next((one for one in self._running if one.request is command.request), None)
+            if running is None:
+                command.result.set_exception(_not_playing(command.request))
+                continue
+            command.apply(running)
+            if running.is_finishing:
+                running.send_chunk()
+                self._release(running, None)
+
+    def _take_commands(self) -> list[_Command]:
+        """Takes the commands out that are due; those of requests that wait for a slot stay, in their order."""
+        with self._wakeup:
+            waiting = self._waiting()
+            due: list[_Command] = []
+            kept: deque[_Command] = deque()
+            for command in self._commands:
+                is_early = any(command.request is request for request in waiting)
+                (kept if is_early else due).append(command)
+            self._commands = kept
+        return due
+
+    def _drop_stalled(self, now_s: float) -> None:
+        for running in list(self._running):
+            if running.paused_since_s is not None and now_s - running.paused_since_s > PAUSE_S_MAX:
+                message = f"the performance was paused for {PAUSE_S_MAX:.0f} s; open it again"
+                self._release(running, DeadlineExceeded(message, reason="PAUSED_TOO_LONG"))
+            elif running.request.stream.has_room:
+                running.stalled_since_s = None
+            elif running.stalled_since_s is None:
+                running.stalled_since_s = now_s
+            elif now_s - running.stalled_since_s > self._stall_s_max:
+                metrics.STALLED.inc()
+                message = f"nothing was read for {self._stall_s_max:.0f} s; ask again with resume_sample_offset"
+                self._release(running, DeadlineExceeded(message, reason="LISTENER_STALLED"))
+
+    def _release(self, running: RunningRequest, error: ResonanceError | None) -> None:
+        self._running = [other for other in self._running if other is not running]
+        running.request.stream.end(error)
+        metrics.SLOTS_TAKEN.set(len(self._running))
+
+    def _end_all(self, error: ResonanceError) -> None:
+        with self._wakeup:
+            waiting = self._waiting()
+            self._queue, self._joining = deque(), deque()
+        for request in (*waiting, *(running.request for running in self._running)):
+            request.stream.end(error)
+        self._running = []
+
+    def _waiting(self) -> tuple[EngineRequest, ...]:
+        return (*self._joining, *self._queue)
+
+    def _overloaded(self) -> Overloaded:
+        """With an estimate of when the first place comes free: the least that is left of any running take, at the present speed."""
+        left = [
+            running.request.frame_count - running.sequence.frames_ready
+            for running in self._running
+            if running.request.frame_count is not None
+        ]
+        retry_after_s = max(1.0, min(left, default=50) / self._steps_per_s)
+        return Overloaded(
+            f"all {self._slot_count} slots and {self._queue_places} places in the queue are taken; "
+            f"try again in {retry_after_s:.0f} s",
+            reason="QUEUE_FULL",
+            retry_after_s=retry_after_s,
+        )
+
+    def _measure(self, step_s: float, now_s: float) -> None:
         metrics.STEP_SECONDS.observe(step_s)
         self._steps_per_s += 0.05 * (1 / max(step_s, 1e-6) - self._steps_per_s)
         metrics.HEADROOM.set(self._steps_per_s / self.model.description.frame_rate_hz)
-
-    def _wait_estimate_s(self) -> float:
-        """When the first place comes free: the least that is left of any running take, at the present speed."""
-        left = [row.job.frame_count - row.voice.frames_ready for row in self._rows if row.job.frame_count is not None]
-        return max(1.0, min(left, default=50) / self._steps_per_s)
+        slacks = [slack_s for running in self._running if (slack_s := running.slack_s(now_s)) > float("-inf")]
+        metrics.SLACK_MIN_SECONDS.set(min(slacks, default=0.0))
 
 
-def _stop_row(row: RunningRequest) -> None:
-    row.is_stopping = True
+def _not_playing(request: EngineRequest) -> NotFound:
+    return NotFound(f"{request.request_id} is not playing", reason="NOT_PLAYING")

@@ -1,14 +1,14 @@
-"""The engine's metrics."""
+"""Prometheus metrics of the engine."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-SLOTS_TAKEN = Gauge("resonance_engine_slots_taken", "Takes that are being made.")
-QUEUE_DEPTH = Gauge("resonance_engine_queue_depth", "Takes that wait for a slot.")
+SLOTS_TAKEN = Gauge("resonance_engine_slots_taken", "Requests that have a slot.")
+QUEUE_DEPTH = Gauge("resonance_engine_queue_depth", "Requests that wait for a slot.")
 STEP_SECONDS = Histogram(
     "resonance_engine_step_seconds",
-    "One shared step of all rows that move, decoding of due chunks included.",
+    "One shared step of all requests that move, decoding of due chunks included.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
 )
 QUEUE_WAIT_SECONDS = Histogram(
@@ -17,14 +17,15 @@ QUEUE_WAIT_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60),
 )
 SLACK_MIN_SECONDS = Gauge(
-    "resonance_engine_slack_min_seconds", "Sound in hand of the listener who has least; negative while somebody waits."
+    "resonance_engine_slack_min_seconds",
+    "Audio in hand of the client that has least; negative while a client has run dry.",
 )
 HEADROOM = Gauge(
     "resonance_engine_headroom_ratio",
-    "Frames a second that each moving take gets, over those it plays: below 1 nobody keeps up.",
+    "Frames a second that each moving request gets, over those it plays: below 1 no client keeps up.",
 )
 UNDERRUNS = Counter(
     "resonance_engine_underruns_total",
-    "Chunks handed over after a listener who played from the first chunk on had run dry.",
+    "Chunks handed over after a client that played from the first chunk on had run dry.",
 )
-STALLED = Counter("resonance_engine_stalled_total", "Takes dropped because nobody read them.")
+STALLED = Counter("resonance_engine_stalled_total", "Requests dropped because their client did not read.")

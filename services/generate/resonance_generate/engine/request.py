@@ -1,4 +1,4 @@
-"""What the engine is asked for: a params, a seed, a length, and the stream that the music goes to."""
+"""Input of the engine: generation parameters, seed, length, and the stream that receives the audio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from resonance_generate.engine.chunk_stream import ChunkStream
 
 
 class SteeringRule(Enum):
-    """How the push depends on where the music already is. See `resonance_model.steering.adaptive`."""
+    """Dependence of the steering on the current hidden state. See `resonance_model.steering.adaptive`."""
 
     ADD = auto()
     EASE = auto()
@@ -24,9 +24,8 @@ class SteeringRule(Enum):
 class GenerationParams:
     """A recipe made ready for the engine: vectors fetched and summed, defaults filled in.
 
-    `steering` is `[layers, rows, hidden]` or None for exactly nothing. Weights of `prompts` are positive. `rule` other than ADD has the
-    push depend on where the music is, and needs `baselines` `[layers]`. `melody` are the pitch classes of a tune to follow,
-    `[frames, 12]`; None for none.
+    `steering` is `[layers, branches, hidden]`, or None for no steering at all. Weights of `prompts` are positive. A `rule` other than ADD
+    measures the hidden state against `baselines` `[layers]`. `melody` holds pitch classes to follow, `[frames, 12]`, or None.
     """
 
     recipe_id: str
@@ -42,11 +41,10 @@ class GenerationParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRequest:
-    """One take, or with `frame_count` None one performance.
+    """One take, or with `frame_count` None one live performance.
 
-    `given` are tokens that stand already, `[codebooks, frame_count]` with -1 where music is to be made; None for none.
-    With `lead_s` the engine makes each chunk as late as it can, so that it is there so long before it is played; without, as fast as it
-    can.
+    `prompt_tokens` `[codebooks, frame_count]` are known before the first step; -1 marks tokens to sample. With `lead_s` the engine makes
+    each chunk as late as it can, this long before it is played. Without it the engine works as fast as it can.
     """
 
     request_id: str
@@ -56,4 +54,4 @@ class EngineRequest:
     chunk_frames: int
     stream: ChunkStream
     lead_s: float | None = None
-    given: NDArray[np.int64] | None = None
+    prompt_tokens: NDArray[np.int64] | None = None

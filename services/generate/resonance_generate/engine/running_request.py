@@ -1,4 +1,4 @@
-"""One take inside the engine: its voice, its decoding, its chunks, and how far it is ahead of its listener."""
+"""Request that has a slot: its token sequence, its codec stream, its chunks, and its slack."""
 
 from __future__ import annotations
 
@@ -24,150 +24,183 @@ from resonance_model.steering.adaptive import AdaptiveSteering
 FIRST_CHUNK_FRAMES = 10
 RAMP_FRAMES = 12
 CONTEXT_SHARE = 0.5
-# Positions of given tokens that are read between two steps of the others.
+# Positions of prompt tokens that are read in one engine step.
 PRIMING_STEPS = 64
-# What is left of the longest recent making of a chunk, a chunk later: with chunks of 0.2 s half of it after 3 s.
+# Decay per chunk of the longest recent time that a chunk took: with chunks of 0.2 s it halves in 3 s.
 MAKING_KEPT = 0.95
-# For so many steps at most a chunk that is due waits for those of others.
-KEPT_STEPS_MAX = 8
+# Steps at most for which a due chunk waits for the chunks of other requests.
+POSTPONED_STEPS_MAX = 8
 
 
 class RunningRequest:
-    """A job that has a slot. Every method runs on the engine's thread."""
+    """A request that has a slot. Every method runs on the engine thread.
 
-    def __init__(self, job: EngineRequest, model: LoadedModel, clock: Callable[[], float] = time.monotonic) -> None:
-        self.job = job
+    `stalled_since_s` is set by the engine, and is None while the client reads.
+    """
+
+    def __init__(self, request: EngineRequest, model: LoadedModel, clock: Callable[[], float] = time.monotonic) -> None:
+        self.request = request
         self._model = model
         self._clock = clock
-        self._hop = model.description.hop_samples
-        self._rate = model.description.sample_rate_hz
-        slot = CacheSlot(model.config, self._conditioning(job.params), steering=job.params.steering)
-        slot.monitor = _build_adaptive_steering(job.params)
-        self.voice = _build_sequence(job, model, slot)
-        if job.given is not None:
-            self.voice.begin_from(job.given)
+        self._hop_samples = model.description.hop_samples
+        self._sample_rate_hz = model.description.sample_rate_hz
+        slot = CacheSlot(model.config, self._conditioning(request.params), steering=request.params.steering)
+        slot.monitor = _build_adaptive_steering(request.params)
+        self.sequence = _build_sequence(request, model, slot)
+        if request.prompt_tokens is not None:
+            self.sequence.begin_from(request.prompt_tokens)
         self._codec = model.codec.open_stream()
-        self._params = job.params
-        self._labels = [
-            (0, job.params.recipe_id)
-        ]  # from which frame on each recipe shapes the music; the first is the one being sent
+        self._params = request.params
+        # First frame of each recipe; the first entry is the recipe of the chunk that is sent next.
+        self._recipe_starts = [(0, request.params.recipe_id)]
         self._ramp: tuple[Tensor | None, Tensor | None, int] | None = None
         self._pushed_frames = 0
         self._sent_frames = 0
-        self._first_put_s: float | None = None
-        self._begun_s: float | None = None  # since when the next chunk is being made
+        # When a client that never pauses by itself began to play; None before the first chunk.
+        self._playback_start_s: float | None = None
+        # When the first step of the next chunk was taken; None between two chunks.
+        self._making_since_s: float | None = None
         self._making_s = self._chunk_s
-        self._kept_steps = 0
-        self._owed_steps = 0  # taken back, to be made again at once
+        self._postponed_steps = 0
+        # Steps that were taken back and are taken again at once.
+        self._retaken_steps = 0
+        self._is_finished = False
+        self.is_finishing = False
         self.stalled_since_s: float | None = None
-        self.is_stopping = False
-        self._is_told = False
         self.paused_since_s: float | None = None
 
-    # --- what the scheduler asks
+    # --- read by the scheduler
 
     @property
     def is_live(self) -> bool:
-        """Whether it makes each chunk as late as it can, so that controls are heard soon."""
-        return self.job.lead_s is not None
+        """Whether each chunk is made as late as possible, so that a control is heard soon."""
+        return self.request.lead_s is not None
 
     def may_move(self, now_s: float) -> bool:
-        """Whether more sound is wanted now: the listener keeps up, nobody has paused, and a performance's next chunk may not wait."""
-        return self.job.stream.has_room and self.paused_since_s is None and not self._may_wait(now_s)
+        """Whether more audio is wanted now: the client reads, nothing is paused, and a performance's next chunk cannot wait."""
+        return self.request.stream.has_room and self.paused_since_s is None and not self._may_wait(now_s)
 
     def _may_wait(self, now_s: float) -> bool:
-        """Whether a performance's next chunk, begun later and made as slowly as the slowest of late, would still be `lead_s` early."""
-        if self.job.lead_s is None or self._begun_s is not None or self._owed_steps:
+        """Whether a performance's next chunk, begun later and made in the longest recent time, would still be `lead_s` early."""
+        if self.request.lead_s is None or self._making_since_s is not None or self._retaken_steps:
             return False
-        return self.slack_s(now_s) - self._making_s > self.job.lead_s
+        return self.slack_s(now_s) - self._making_s > self.request.lead_s
 
     def slack_s(self, now_s: float) -> float:
-        """Seconds sent beyond what has been played; minus infinity before the first chunk. Nothing is played in a pause."""
-        if self._first_put_s is None:
+        """Seconds sent beyond what has been played; minus infinity before the first chunk. A pause stops playback."""
+        if self._playback_start_s is None:
             return float("-inf")
         now_s = now_s if self.paused_since_s is None else self.paused_since_s
-        return self._sent_frames * self._hop / self._rate - (now_s - self._first_put_s)
+        return self._sent_frames * self._hop_samples / self._sample_rate_hz - (now_s - self._playback_start_s)
+
+    # --- called by the engine
 
     @property
     def needs_step(self) -> bool:
-        """Whether the model has something to say for it: not while given tokens are read, and not once all is said."""
-        return not self.voice.is_finished and not self.voice.is_priming
+        """Whether tokens are to be sampled: not while prompt tokens are read, and not after the last token."""
+        return not self.sequence.is_finished and not self.sequence.is_priming
 
     @property
     def is_finished(self) -> bool:
-        """Whether everything was said and handed over."""
-        return self._is_told
-
-    # --- what the engine does
+        """Whether all audio was handed over."""
+        return self._is_finished
 
     def before_step(self) -> None:
-        """Moves a running change of steering one frame on."""
-        if self._owed_steps:
-            self._owed_steps -= 1
-        elif self._begun_s is None:
-            self._begun_s = self._clock()
+        """Moves a ramp of the steering one frame on."""
+        if self._retaken_steps:
+            self._retaken_steps -= 1
+        elif self._making_since_s is None:
+            self._making_since_s = self._clock()
         if self._ramp is None:
             return
         start, target, done = self._ramp
         done += 1
-        self.voice.slot.steering = target if done >= RAMP_FRAMES else _between(start, target, done / RAMP_FRAMES)
-        if self.voice.slot.monitor is not None:
-            self.voice.slot.monitor.fade(max(0.0, 1 - done / RAMP_FRAMES))
+        slot = self.sequence.slot
+        slot.steering = target if done >= RAMP_FRAMES else _between(start, target, done / RAMP_FRAMES)
+        if slot.monitor is not None:
+            slot.monitor.fade(max(0.0, 1 - done / RAMP_FRAMES))
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
 
     def read_slice(self) -> None:
-        """Reads a slice of what stands before the next step."""
-        self.voice.prime(PRIMING_STEPS)
+        """Reads a slice of the prompt tokens or of other positions that come before the next step."""
+        self.sequence.prime(PRIMING_STEPS)
 
     @property
     def is_chunk_due(self) -> bool:
-        """Whether a whole chunk can be decoded, or what is left of the take."""
-        return self.voice.is_finished or self.voice.frames_ready >= self._due_frames
+        """Whether a whole chunk, or the rest of the take, can be decoded."""
+        return self.sequence.is_finished or self.sequence.frames_ready >= self._due_frames
 
-    def keep_chunk(self) -> bool:
-        """Whether a chunk that is due may wait for one more step, which then counts: others' are decoded in this one."""
-        if self.is_live or self._kept_steps >= KEPT_STEPS_MAX:
+    def postpone_chunk(self) -> bool:
+        """Whether a due chunk may wait for one more step; the step is then counted. A live chunk never waits."""
+        if self.is_live or self._postponed_steps >= POSTPONED_STEPS_MAX:
             return False
-        self._kept_steps += 1
+        self._postponed_steps += 1
         return True
 
     def send_chunk(self) -> None:
-        """Decodes and hands over a chunk; at most one, so that much that is ready holds up nobody. With `is_stopping` all that is left."""
-        due, self._kept_steps = self._due_frames, 0
-        if self.is_stopping or (self.voice.is_finished and self.voice.frames_ready <= due):
-            codes = self._fresh_codes(self.voice.frames_ready)
+        """Decodes and hands over one chunk, or all that is left with `is_finishing`.
+
+        One chunk at most: decoding several would be a gap in the live music of other requests.
+        """
+        due, self._postponed_steps = self._due_frames, 0
+        if self.is_finishing or (self.sequence.is_finished and self.sequence.frames_ready <= due):
+            codes = self._take_codes(self.sequence.frames_ready)
             self._send(self._codec.finish(codes), codes)
-            self._is_told = True
+            self._is_finished = True
         else:
-            codes = self._fresh_codes(due)
+            codes = self._take_codes(due)
             self._send(self._codec.push(codes), codes)
 
-    def update(self, params: GenerationParams) -> int:
-        """Changes the params from the next step on; returns the first sample that it shapes. Steering is ramped.
+    # --- commands, applied by `Engine.apply`
 
-        While a performance has time, the frames that not all codebooks have spoken of are said once more under the new params.
+    def update(self, params: GenerationParams) -> int:
+        """Changes the parameters from the next step on; returns the first sample that they shape. Steering is ramped.
+
+        While a performance has slack, frames whose later codebooks are still missing are sampled again under the new parameters.
         """
-        if self.job.lead_s is not None and self.slack_s(self._clock()) > self.job.lead_s:
-            self._owed_steps += self.voice.take_back()
+        if self.request.lead_s is not None and self.slack_s(self._clock()) > self.request.lead_s:
+            self._retaken_steps += self.sequence.take_back()
         if params.prompts != self._params.prompts or params.melody is not self._params.melody:
-            self.voice.take_up(self._conditioning(params))
+            self.sequence.take_up(self._conditioning(params))
         if not _is_steered_alike(params, self._params):
             self._steer(params)
-        self.voice.sampling = replace(
-            self.voice.sampling,
+        self.sequence.sampling = replace(
+            self.sequence.sampling,
             guidance_scale=params.guidance_scale,
             temperature=params.temperature,
             top_k=params.top_k,
         )
         if params.recipe_id != self._params.recipe_id:
-            self._labels = [label for label in self._labels if label[0] < self.voice.step or label is self._labels[0]]
-            self._labels.append((self.voice.step, params.recipe_id))
+            self._start_recipe(params.recipe_id)
         self._params = params
-        return self.voice.step * self._hop
+        return self.sequence.step * self._hop_samples
+
+    def reset(self) -> None:
+        """Continues from silence."""
+        self.sequence.reset()
+
+    def pause(self) -> None:
+        """Makes no more audio. The slot is kept for `engine.PAUSE_S_MAX` seconds."""
+        if self.paused_since_s is None:
+            self.paused_since_s, self._making_since_s = self._clock(), None
+
+    def play(self) -> None:
+        """Continues after a pause, whose time does not count as played."""
+        if self.paused_since_s is None:
+            return
+        if self._playback_start_s is not None:
+            self._playback_start_s += self._clock() - self.paused_since_s
+        self.paused_since_s = None
+
+    def finish(self) -> None:
+        """Ends the music after the tokens that have been sampled."""
+        self.is_finishing = True
+
+    # --- steering
 
     def _steer(self, params: GenerationParams) -> None:
-        """Begins a ramp from what is really added now, which under a monitor is a part of the steering, to the params's."""
-        slot, monitor = self.voice.slot, _build_adaptive_steering(params)
+        """Begins a ramp from the steering that is really added now, which adaptive steering may have reduced, to that of `params`."""
+        slot, monitor = self.sequence.slot, _build_adaptive_steering(params)
         in_force, shares = slot.steering, None
         if slot.monitor is not None and slot.steering is not None:
             in_force, shares = slot.monitor.in_force(slot.steering), slot.monitor.shares
@@ -178,31 +211,23 @@ class RunningRequest:
         slot.steering, slot.monitor = _between(start, params.steering, 0.0), monitor
         self._ramp = (start, params.steering, 0)
 
-    def reset(self) -> None:
-        """Goes on from silence."""
-        self.voice.reset()
+    def _conditioning(self, params: GenerationParams) -> Conditioning:
+        states = self._model.encode_text([text for text, _ in params.prompts])
+        weights = [weight for _, weight in params.prompts]
+        return self._model.decoder.condition(list(zip(states, weights, strict=True)), params.melody)
 
-    def pause(self, now_s: float) -> None:
-        """Holds the music."""
-        if self.paused_since_s is None:
-            self.paused_since_s, self._begun_s = now_s, None
-
-    def play(self, now_s: float) -> None:
-        """Goes on after a pause; the time that it took counts as played by nobody."""
-        if self.paused_since_s is not None:
-            if self._first_put_s is not None:
-                self._first_put_s += now_s - self.paused_since_s
-            self.paused_since_s = None
-
-    # --- pieces
+    # --- chunks
 
     @property
     def _chunk_frames(self) -> int:
-        """The first chunk is short. Live ones grow from it to what was asked for, so that each is made while those before it play; a
-        take's do not: the last bits of its samples depend on where its chunks end."""
+        """Length of the next chunk. The first one is short.
+
+        Live chunks grow to the requested length, so that each is made while earlier ones play. Those of a take do not grow: the last bits
+        of its samples depend on where its chunks end.
+        """
         if self.is_live or self._sent_frames == 0:
-            return min(FIRST_CHUNK_FRAMES + self._sent_frames, self.job.chunk_frames)
-        return self.job.chunk_frames
+            return min(FIRST_CHUNK_FRAMES + self._sent_frames, self.request.chunk_frames)
+        return self.request.chunk_frames
 
     @property
     def _due_frames(self) -> int:
@@ -210,10 +235,10 @@ class RunningRequest:
 
     @property
     def _chunk_s(self) -> float:
-        return self.job.chunk_frames * self._hop / self._rate
+        return self.request.chunk_frames * self._hop_samples / self._sample_rate_hz
 
-    def _fresh_codes(self, end: int) -> Tensor:
-        codes = self.voice.frames(self._pushed_frames, end)
+    def _take_codes(self, end: int) -> Tensor:
+        codes = self.sequence.frames(self._pushed_frames, end)
         self._pushed_frames = end
         return codes
 
@@ -221,64 +246,74 @@ class RunningRequest:
         if samples.shape[1] == 0:
             return
         now_s = self._clock()
-        self._note_making(now_s)
-        first = self._sent_frames
-        self._sent_frames += samples.shape[1] // self._hop
-        if self._first_put_s is None:
-            self._first_put_s = now_s
-        elif (missing_s := samples.shape[1] / self._rate - self.slack_s(now_s)) > 0:
-            metrics.UNDERRUNS.inc()  # before this chunk there was nothing left
+        self._note_making_time(now_s)
+        first_frame = self._sent_frames
+        self._sent_frames += samples.shape[1] // self._hop_samples
+        self._note_playback(now_s, samples.shape[1] / self._sample_rate_hz)
+        self._put_blocks(first_frame, samples, codes, self.slack_s(now_s))
+
+    def _note_playback(self, now_s: float, sent_s: float) -> None:
+        if self._playback_start_s is None:
+            self._playback_start_s = now_s
+        elif (missing_s := sent_s - self.slack_s(now_s)) > 0:
+            metrics.UNDERRUNS.inc()
             if self.is_live:
-                # A listener has waited so long, and does not get it back: made up for, it would be delay.
-                self._first_put_s += missing_s
-        spoken = codes.numpy()
-        bounds = [0, *((frame - first) * self._hop for frame, _ in self._labels_within(first)), samples.shape[1]]
-        for number, (start, end) in enumerate(pairwise(bounds)):
+                # The client has waited this long and plays on from there. Catching up would add delay to every control.
+                self._playback_start_s += missing_s
+
+    def _put_blocks(self, first_frame: int, samples: Tensor, codes: Tensor, headroom_s: float) -> None:
+        """Hands a chunk over, cut where another recipe begins."""
+        sampled = codes.numpy()
+        starts = [(frame - first_frame) * self._hop_samples for frame, _ in self._recipes_within(first_frame)]
+        for number, (start, end) in enumerate(pairwise([0, *starts, samples.shape[1]])):
             if number:
-                del self._labels[0]
+                del self._recipe_starts[0]
             part = samples[:, start:end]
-            self.job.stream.put(
+            self.request.stream.put(
                 PcmBlock(
-                    sample_offset=first * self._hop + start,
+                    sample_offset=first_frame * self._hop_samples + start,
                     sample_count=end - start,
                     pcm=pcm16(np.nan_to_num(part.float().cpu().numpy())),
-                    recipe_id=self._labels[0][1],
-                    headroom_s=self.slack_s(now_s),
-                    codes=spoken if number == 0 else spoken[:, :0],
+                    recipe_id=self._recipe_starts[0][1],
+                    headroom_s=headroom_s,
+                    codes=sampled if number == 0 else sampled[:, :0],
                 )
             )
 
-    def _note_making(self, now_s: float) -> None:
-        """How long a chunk takes: the longest of late, which fades; never more than the chunk lasts, as somebody who is stalled takes."""
-        taken_s = 0.0 if self._begun_s is None else now_s - self._begun_s
+    def _note_making_time(self, now_s: float) -> None:
+        """Keeps the longest recent time that a chunk took, which decays. It is capped at the chunk's length, for clients that stall."""
+        taken_s = 0.0 if self._making_since_s is None else now_s - self._making_since_s
         self._making_s = min(self._chunk_s, max(taken_s, self._making_s * MAKING_KEPT))
-        self._begun_s = None
+        self._making_since_s = None
 
-    def _labels_within(self, first: int) -> list[tuple[int, str]]:
-        """The recipes that begin to shape the music inside what is sent now; a chunk is cut where one does."""
-        while len(self._labels) > 1 and self._labels[1][0] <= first:
-            del self._labels[0]
-        return [label for label in self._labels[1:] if label[0] < self._sent_frames]
+    # --- recipes of chunks
 
-    def _conditioning(self, params: GenerationParams) -> Conditioning:
-        states = self._model.encode_text([text for text, _ in params.prompts])
-        weights = [weight for _, weight in params.prompts]
-        return self._model.decoder.condition(list(zip(states, weights, strict=True)), params.melody)
+    def _start_recipe(self, recipe_id: str) -> None:
+        """Names the recipe from the next step on. Recipes that were to begin later than that never sound."""
+        step, first = self.sequence.step, self._recipe_starts[0]
+        self._recipe_starts = [start for start in self._recipe_starts if start[0] < step or start is first]
+        self._recipe_starts.append((step, recipe_id))
+
+    def _recipes_within(self, first_frame: int) -> list[tuple[int, str]]:
+        """The recipes that begin after `first_frame` and before the end of the chunk that is being sent."""
+        while len(self._recipe_starts) > 1 and self._recipe_starts[1][0] <= first_frame:
+            del self._recipe_starts[0]
+        return [start for start in self._recipe_starts[1:] if start[0] < self._sent_frames]
 
 
-def _build_sequence(job: EngineRequest, model: LoadedModel, slot: CacheSlot) -> TokenSequence:
+def _build_sequence(request: EngineRequest, model: LoadedModel, slot: CacheSlot) -> TokenSequence:
     window = model.config.window_steps
     sampling = Sampling(
-        guidance_scale=job.params.guidance_scale,
-        temperature=job.params.temperature,
-        top_k=job.params.top_k,
-        seed=job.seed,
+        guidance_scale=request.params.guidance_scale,
+        temperature=request.params.temperature,
+        top_k=request.params.top_k,
+        seed=request.seed,
     )
     return TokenSequence(
         model.decoder,
         slot,
         sampling,
-        frame_count=job.frame_count,
+        frame_count=request.frame_count,
         window_steps=window,
         context_frames=int(window * CONTEXT_SHARE),
     )
@@ -291,7 +326,7 @@ def _build_adaptive_steering(params: GenerationParams) -> AdaptiveSteering | Non
 
 
 def _is_steered_alike(one: GenerationParams, other: GenerationParams) -> bool:
-    """Whether the push and its rule are the same: another prompt must not be heard as another push."""
+    """Whether steering and rule are the same: a change of the prompt alone must not restart the steering."""
     return (
         one.rule is other.rule and _is_equal(one.steering, other.steering) and _is_equal(one.baselines, other.baselines)
     )
@@ -304,7 +339,7 @@ def _is_equal(one: Tensor | None, other: Tensor | None) -> bool:
 
 
 def _between(start: Tensor | None, target: Tensor | None, share: float) -> Tensor | None:
-    """The steering on the way from one to another; None stands for zeros."""
+    """Steering at a share of the way from `start` to `target`; None stands for zeros."""
     if start is None and target is None:
         return None
     if start is None:

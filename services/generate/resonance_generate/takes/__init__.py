@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Stored takes: library, checkpoints of takes in the making, continuation, tempo."""

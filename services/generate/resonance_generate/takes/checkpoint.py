@@ -1,4 +1,4 @@
-"""The checkpoint of one take in the making: what it has said so far, written down now and then beside the music."""
+"""Checkpoint of a take in the making: its tokens, written to the store every few seconds."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import numpy as np
 from resonance.store.token_document import Codes
 from resonance_generate.takes.library import TakeLibrary
 
-# A cut take is picked up again from at most so far back, where the store keeps up.
-JOURNAL_S = 5.0
+# A cut take is resumed from at most this far back, where the store keeps up.
+CHECKPOINT_S = 5.0
 
 
 class TakeCheckpoint:
-    """Notes tokens and has them written, one writing at a time: a store that is slow, or answers no more, holds up no music."""
+    """Collects tokens and writes them in the background, one write at a time, so that a slow store does not hold up the music."""
 
     def __init__(self, takes: TakeLibrary, request_id: str, request_digest: str, *, frame_rate_hz: float) -> None:
         self._takes = takes
         self._request_id = request_id
         self._request_digest = request_digest
-        self._every_frames = JOURNAL_S * frame_rate_hz
+        self._every_frames = CHECKPOINT_S * frame_rate_hz
         self._codes: list[Codes] = []
         self._unwritten_frames = 0
-        self._writing: asyncio.Task[None] | None = None
+        self._write: asyncio.Task[None] | None = None
 
-    def note(self, codes: Codes) -> None:
-        """Takes in what was said since the last time, `[codebooks, frames]`."""
+    def add(self, codes: Codes) -> None:
+        """Adds the tokens that were sampled since the last time, `[codebooks, frames]`; starts a write where one is due."""
         self._codes.append(codes)
         self._unwritten_frames += codes.shape[1]
-        if self._unwritten_frames >= self._every_frames and (self._writing is None or self._writing.done()):
+        if self._unwritten_frames >= self._every_frames and (self._write is None or self._write.done()):
             self._unwritten_frames = 0
-            said = np.concatenate(self._codes, axis=1)
-            writing = self._takes.write_checkpoint(self._request_id, self._request_digest, said)
-            self._writing = self._takes.follow_up(writing)
+            tokens = np.concatenate(self._codes, axis=1)
+            write = self._takes.write_checkpoint(self._request_id, self._request_digest, tokens)
+            self._write = self._takes.run_in_background(write)
 
     async def settle(self) -> None:
-        """Waits for a writing that is under way, so that it does not come after what removes the checkpoint."""
-        if self._writing is not None:
-            await asyncio.wait({self._writing})
+        """Waits for a write in progress, so that it does not come after the deletion of the checkpoint."""
+        if self._write is not None:
+            await asyncio.wait({self._write})

@@ -1,4 +1,4 @@
-"""The library of takes: which request an id stands for, and every finished take with its sound."""
+"""Take library: request ids, and finished takes with their audio and tokens, in the object store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -16,14 +16,14 @@ from google.protobuf import json_format
 
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import pcm_in, wav_header
-from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
+from resonance.errors import Conflict, DataLoss, NotFound, ResonanceError, invalid_field
 from resonance.ids import sha256_hex
 from resonance.store import ObjectStore
 from resonance.store.keys import checkpoint_key, request_key, take_audio_key, take_codes_key, take_index_key, take_key
-from resonance.store.token_document import Codes, codes_document, codes_in
+from resonance.store.token_document import Codes, codes_document, parse_codes
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.takes.checkpoint_sweeper import now_ms
-from resonance_generate.takes.tempo import SECONDS_HEARD, hear_tempo
+from resonance_generate.takes.tempo import SECONDS_MAX, estimate_tempo_in_child
 
 _log = structlog.get_logger("takes")
 _PAGE = 50
@@ -31,15 +31,16 @@ _TOKEN = re.compile(r"take-index/\d{15}-[A-Za-z0-9_-]{1,64}")
 
 
 class TakeLibrary:
-    """Finished takes in the object store. A take appears whole: its sound is written before its description."""
+    """Finished takes in the object store. A take appears whole: audio and tokens are written before its description."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, clock_ms: Callable[[], int] = now_ms) -> None:
         self._store = store
-        self._followups: set[asyncio.Task[None]] = set()
+        self._clock_ms = clock_ms
+        self._background: set[asyncio.Task[None]] = set()
         self._tempo_turn = asyncio.Semaphore(1)
 
     async def claim(self, request_id: str, request_digest: str) -> bool:
-        """Binds an id to a request; returns whether the id was bound to it before.
+        """Binds a request id to a request; returns whether it was bound to it before.
 
         Raises:
             Conflict: the id stands for another request.
@@ -80,73 +81,62 @@ class TakeLibrary:
         return await asyncio.to_thread(pcm_in, stored.data)
 
     async def codes(self, take: generate_pb2.Take) -> Codes:
-        """The take's tokens, `[codebooks, frames]`.
-
-        Raises:
-            FailedPrecondition: it was made before tokens were kept.
-            DataLoss: they are damaged.
-        """
-        if not take.codes_key:
-            told = f"take {take.request_id} was made before tokens were kept; it cannot be continued"
-            raise FailedPrecondition(told, reason="TAKE_WITHOUT_TOKENS")
+        """The take's tokens, `[codebooks, frames]`. Raises DataLoss where they are damaged."""
         stored = await self._store.get(take.codes_key)
         if stored.sha256 != take.codes_sha256:
             raise DataLoss(f"the tokens of take {take.request_id} are damaged", reason="TAKE_DAMAGED")
-        return codes_in(stored.data)[0]
+        return parse_codes(stored.data)[0]
 
     async def write_checkpoint(self, request_id: str, request_digest: str, codes: Codes) -> None:
-        """Keeps what a take in the making has said so far. A store that fails costs the checkpoint, not the music."""
+        """Stores the tokens of a take in the making. A failure of the store is logged and does not stop the music."""
         try:
-            document = codes_document(codes, request_digest, written_ms=now_ms())
+            document = codes_document(codes, request_digest, written_ms=self._clock_ms())
             await self._store.put(checkpoint_key(request_id), document)
         except ResonanceError as failure:
             _log.warning("the checkpoint could not be written", request_id=request_id, reason=failure.reason)
 
     async def read_checkpoint(self, request_id: str, request_digest: str) -> Codes | None:
-        """What an earlier try of the same request has said; None where there is nothing whole."""
+        """The tokens of an earlier attempt at the same request; None where there is no whole checkpoint of it."""
         try:
-            codes, digest = codes_in((await self._store.get(checkpoint_key(request_id))).data)
+            codes, digest = parse_codes((await self._store.get(checkpoint_key(request_id))).data)
         except (NotFound, DataLoss):
             return None
         return codes if digest == request_digest else None
 
     async def restore(self, take: generate_pb2.Take, pcm: bytes) -> bool:
-        """Stores the sound of a take once more. False, and nothing stored, where it is not the sound that the take had."""
-        # Takes of older versions have a header that says nothing.
-        for info in (provenance_texts(take), {}):
-            data, sha256 = await asyncio.to_thread(_file_of, take, [pcm], info)
-            if sha256 == take.audio_sha256:
-                await self._store.put(take.audio_key, data)
-                return True
-        return False
+        """Stores the audio of a take again. Returns False, and stores nothing, where its digest is not the take's."""
+        data, sha256 = await asyncio.to_thread(_to_wav, take, [pcm])
+        if sha256 == take.audio_sha256:
+            await self._store.put(take.audio_key, data)
+        return sha256 == take.audio_sha256
 
     async def save(self, take: generate_pb2.Take, pcm: Sequence[bytes], codes: Codes) -> None:
-        """Stores a finished take, whose samples come in parts; its tempo is heard afterwards and added.
+        """Stores a finished take, whose samples come in parts. Its tempo is estimated in the background and added.
 
-        One that another call of the same request has stored already keeps its place in the list.
+        A take that another call of the same request has stored already keeps its place in the list.
         """
         document = codes_document(codes, "")
         take.codes_key, take.codes_sha256 = take_codes_key(take.request_id), sha256_hex(document)
         await self._store.put(take.codes_key, document)
-        file, sha256 = await asyncio.to_thread(_file_of, take, pcm, provenance_texts(take))
+        file, sha256 = await asyncio.to_thread(_to_wav, take, pcm)
         take.audio_key, take.audio_sha256 = take_audio_key(take.request_id), sha256
         take.create_time.GetCurrentTime()
-        with suppress(DataLoss):  # a damaged description is written anew
+        with suppress(DataLoss):  # a damaged description is replaced
             if earlier := await self.find(take.request_id):
                 take.create_time.CopyFrom(earlier.create_time)
         await self._store.put(take.audio_key, file)
-        await self._store.put(_index_key_of(take), b"")
-        await self._store.put(take_key(take.request_id), _document_of(take))
+        await self._store.put(_index_key(take), b"")
+        await self._store.put(take_key(take.request_id), _to_document(take))
         await self._store.delete(checkpoint_key(take.request_id))
         mono = await asyncio.to_thread(_first_channel, pcm, take.format)
-        self.follow_up(self._add_tempo(take.request_id, mono, take.format.sample_rate_hz))
+        self.run_in_background(self._add_tempo(take.request_id, mono, take.format.sample_rate_hz))
 
-    def follow_up(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Has work done that nobody waits for, and that the end of the process gives up."""
-        followup = asyncio.create_task(work)
-        self._followups.add(followup)
-        followup.add_done_callback(self._followups.discard)
-        return followup
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Starts work whose result no call waits for; `close` cancels it."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
 
     async def page(self, page_size: int, page_token: str) -> tuple[list[generate_pb2.Take], str]:
         """A page of takes, newest first, and the token of the next page (empty at the end)."""
@@ -160,30 +150,29 @@ class TakeLibrary:
                     continue
                 if len(takes) == size:
                     return takes, last
-                with suppress(DataLoss):  # `resonance store check` names it; the library goes on without it
+                with suppress(DataLoss):  # left out of the list; `resonance store check` names it
                     take = await self.find(key.split("-", 2)[2])
-                    # Calls of one request that end at once each write an entry; the take names the one that counts.
-                    if take is not None and key == _index_key_of(take):
+                    # Two calls of one request that end at once each write an entry; only the one that the take names counts.
+                    if take is not None and key == _index_key(take):
                         takes.append(take)
                 last = key
         return takes, ""
 
     async def delete(self, request_id: str) -> None:
-        """Removes a take and its sound. Raises NotFound."""
+        """Removes a take with its audio and tokens. Raises NotFound."""
         take = await self.get(request_id)
         await self._store.delete(take_key(request_id))
         await self._store.delete(take.audio_key)
-        if take.codes_key:
-            await self._store.delete(take.codes_key)
-        await self._store.delete(_index_key_of(take))
+        await self._store.delete(take.codes_key)
+        await self._store.delete(_index_key(take))
         await self._store.delete(request_key(request_id))
 
     async def close(self) -> None:
-        """Gives up checkpoints that are being written and tempo that is still being heard."""
-        followups = list(self._followups)
-        for followup in followups:
-            followup.cancel()
-        await asyncio.gather(*followups, return_exceptions=True)
+        """Cancels writes of checkpoints and estimates of tempo."""
+        tasks = list(self._background)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _index(self) -> AsyncGenerator[str, None]:
         async for key in self._store.keys("take-index/"):
@@ -193,44 +182,47 @@ class TakeLibrary:
         started_s = time.perf_counter()
         try:
             async with self._tempo_turn:
-                bpm = await hear_tempo(pcm, sample_rate_hz)
+                bpm = await estimate_tempo_in_child(pcm, sample_rate_hz)
             stored = await self._store.get(take_key(request_id))
             take = json_format.Parse(stored.data, generate_pb2.Take())
             if bpm is not None:
                 take.bpm = bpm
-                await self._store.replace(take_key(request_id), _document_of(take), version=stored.version)
+                await self._store.replace(take_key(request_id), _to_document(take), version=stored.version)
         except (NotFound, Conflict):
             return  # the take was deleted meanwhile
         except Exception as failure:
-            _log.warning("the tempo could not be heard", request_id=request_id, exc_info=failure)
-        _log.debug("tempo heard", request_id=request_id, took_s=round(time.perf_counter() - started_s, 2))
+            _log.warning("the tempo could not be estimated", request_id=request_id, exc_info=failure)
+        _log.debug("tempo estimated", request_id=request_id, took_s=round(time.perf_counter() - started_s, 2))
 
 
-def _index_key_of(take: generate_pb2.Take) -> str:
+def _index_key(take: generate_pb2.Take) -> str:
     return take_index_key(take.create_time.ToMilliseconds(), take.request_id)
 
 
-def _first_channel(pcm: Sequence[bytes], form: audio_pb2.AudioFormat) -> bytes:
-    """As much of it as the tempo is heard in."""
-    heard, wanted = bytearray(), 2 * form.channel_count * round(SECONDS_HEARD * form.sample_rate_hz)
+def _first_channel(pcm: Sequence[bytes], audio_format: audio_pb2.AudioFormat) -> bytes:
+    """The first channel, as far as the tempo is estimated from it."""
+    head, wanted = bytearray(), 2 * audio_format.channel_count * round(SECONDS_MAX * audio_format.sample_rate_hz)
     for part in pcm:
-        if len(heard) >= wanted:
+        if len(head) >= wanted:
             break
-        heard += part[: wanted - len(heard)]
-    return np.frombuffer(heard, "<i2")[:: form.channel_count].tobytes()
+        head += part[: wanted - len(head)]
+    return np.frombuffer(head, "<i2")[:: audio_format.channel_count].tobytes()
 
 
-def _file_of(take: generate_pb2.Take, pcm: Sequence[bytes], info: Mapping[str, str]) -> tuple[bytes, str]:
-    """The take as a WAV file, and the file's SHA-256. Long takes have tens of megabytes: never call it on the event loop."""
+def _to_wav(take: generate_pb2.Take, pcm: Sequence[bytes]) -> tuple[bytes, str]:
+    """The take as a WAV file with its provenance, and the file's SHA-256.
+
+    Long takes have tens of megabytes: call it on a thread, never on the event loop.
+    """
     header = wav_header(
         sample_rate_hz=take.format.sample_rate_hz,
         channel_count=take.format.channel_count,
         sample_count=sum(map(len, pcm)) // 2 // take.format.channel_count,
-        info=info,
+        info=provenance_texts(take),
     )
     file = b"".join([header, *pcm])
     return file, sha256_hex(file)
 
 
-def _document_of(take: generate_pb2.Take) -> bytes:
+def _to_document(take: generate_pb2.Take) -> bytes:
     return json_format.MessageToJson(take, indent=None).encode()
