@@ -42,7 +42,7 @@ def chromium_path() -> str | None:
 
 @dataclass(slots=True)
 class Visit:
-    """A page that is open, what stands behind it, and what its console said."""
+    """An open page, the script of the services behind it, and its console messages."""
 
     page: Page
     url: str
@@ -51,7 +51,7 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     async def open(self) -> None:
-        """Loads the page and waits until it has learnt what the model can do."""
+        """Loads the page and waits until it has loaded the model's capabilities."""
         await self.page.goto(self.url)
         await self.page.wait_for_selector("html[data-ready=yes]")
 
@@ -124,7 +124,7 @@ def _listen(page: Page, complaints: list[str]) -> None:
 
 
 async def until(condition) -> None:
-    """Waits for what only the services see."""
+    """Waits until the condition holds, at most 10 s."""
     for _ in range(500):
         if condition():
             return

@@ -1,4 +1,4 @@
-"""Where a part of the system is slow, away or full: the page waits for it, says so, and forgets nothing."""
+"""Slow, absent and full services: the page waits, shows the reason, and loses nothing."""
 
 from __future__ import annotations
 

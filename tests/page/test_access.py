@@ -1,4 +1,4 @@
-"""Who can use it: axe in every state and mode, small screens, big text, targets that can be hit."""
+"""Accessibility: axe in every state and mode, small screens, big text, targets that can be hit."""
 
 from __future__ import annotations
 

@@ -140,8 +140,8 @@ async def test_a_taste_in_words_reaches_the_recipe(visit: Visit) -> None:
     await page.get_by_label("Describe these songs in words, too").check()
     await page.click("#again")
     await page.wait_for_selector("#versions:not([hidden])")
-    plain, told = visit.script.generate_requests
-    assert [one.recipe.tastes[0].in_words for one in (plain, told)] == [False, True]
+    plain, in_words = visit.script.generate_requests
+    assert [one.recipe.tastes[0].in_words for one in (plain, in_words)] == [False, True]
     await visit.wait_for_text("#version-list", "new taste")
 
 
@@ -226,7 +226,7 @@ async def test_a_tastes_slider_ends_where_its_safe_range_does(
     visit.script.taste_strength_max = high
     await visit.open()
     row = "#taste-strength"
-    assert await visit.page.get_attribute(row, "max") == "1", "of a taste that nobody has calibrated"
+    assert await visit.page.get_attribute(row, "max") == "1", "of a taste without a calibration"
     await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
     await visit.page.wait_for_selector("#taste-done:not([hidden])")
     await visit.page.wait_for_selector(f"{row}[max='{high:g}']")
@@ -270,9 +270,9 @@ async def test_a_full_house_says_what_to_do_and_the_button_does_it(visit: Visit)
     await visit.open()
     await visit.make()
     await visit.page.wait_for_selector("#make-error:not([hidden])")
-    told = await visit.text("#make-error")
-    assert "Your words and settings are still here. Wait 3 seconds, then try again." in told
-    assert told.startswith("Every place is taken")
+    problem = await visit.text("#make-error")
+    assert "Your words and settings are still here. Wait 3 seconds, then try again." in problem
+    assert problem.startswith("Every place is taken")
     assert "Every place is taken" in await visit.text("#assertive")
     visit.script.is_full = False
     await visit.page.click("#make-error button")

@@ -1,4 +1,4 @@
-"""What a person reads who knows neither music nor programs: refusals without field names, values without a wrong word."""
+"""Texts for people who know neither music nor programs: errors without field names, values in right words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link to a take: made and copied with one press, told how long it lives, and taken back."""
+"""A share link: created and copied with one press, shown with its expiry, and revoked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is heard, and when: the first sound, the gaps, and what is announced meanwhile."""
+"""Sound and announcements over time: the first sound, gaps, and live-region messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 # Watches, from before the page's first line: when a take's headers came, what the player said, what was announced.
 _WATCH = """
 (() => {
-  window.watched = { headersMs: 0, soundMs: 0, gaps: 0, said: [] };
+  window.watched = { headersMs: 0, soundMs: 0, gaps: 0, announced: [] };
   const ask = window.fetch;
   window.fetch = async (url, options) => {
     const answer = await ask(url, options);
@@ -29,7 +29,7 @@ _WATCH = """
   };
   document.addEventListener('DOMContentLoaded', () => {
     const region = document.querySelector('#polite');
-    new MutationObserver(() => watched.said.push([performance.now(), region.textContent]))
+    new MutationObserver(() => watched.announced.push([performance.now(), region.textContent]))
       .observe(region, { childList: true, characterData: true, subtree: true });
   });
 })();
@@ -64,6 +64,6 @@ async def test_news_is_told_sparingly_and_the_last_word_always(visit: Visit) -> 
     await visit.open()
     await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
     await visit.page.wait_for_selector("#taste-done:not([hidden])")
-    said = [text for _, text in await visit.page.evaluate("watched.said")]
-    assert 1 <= len(said) <= 8
-    assert said[-1] == "Your taste is ready. 1 song heard."
+    announced = [text for _, text in await visit.page.evaluate("watched.announced")]
+    assert 1 <= len(announced) <= 8
+    assert announced[-1] == "Your taste is ready. 1 song heard."

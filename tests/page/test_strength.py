@@ -1,4 +1,4 @@
-"""How strong a taste may be: tried out from the page, followed, stopped, and said in plain words."""
+"""Calibration of a taste from the page: started, followed, stopped, and shown in plain words."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ async def test_a_fault_says_what_happened_what_is_kept_and_what_to_do(visit: Vis
     await an_untried_taste(visit, calibration_job_wait_s=0)
     await visit.page.click("#range-go")
     await visit.wait_for_text("#range-error", "The music service was away for 15 minutes.")
-    told = await visit.text("#range-error")
-    assert "What was tried so far is kept, and so is your taste. Try again." in told
+    problem = await visit.text("#range-error")
+    assert "What was tried so far is kept, and so is your taste. Try again." in problem
     visit.script.calibration_job_fault = ""
     await visit.page.click("#range-error button")
     await visit.wait_for_text("#range-said", "works well up to")

@@ -31,7 +31,7 @@ _FINAL = {"completed", "failed", "cancelled"}
 
 
 class CalibrationBody(Body):
-    """What to render while a concept's safe range is measured; everything has a default."""
+    """Renderings that measure a safe range; everything has a default."""
 
     strengths: Annotated[
         list[Annotated[float, rule("CalibrateConceptRequest.strengths")]], items("CalibrateConceptRequest.strengths")
@@ -43,7 +43,9 @@ class CalibrationBody(Body):
     clip_s: Annotated[float, rule("CalibrateConceptRequest.clip_s")] = 0.0
     apply: Annotated[
         bool,
-        Field(description="Puts what other conditions than the usual ones say in force; without it they are a trial."),
+        Field(
+            description="Puts a range measured under other conditions than the usual ones in force; otherwise it is a trial."
+        ),
     ] = False
 
 

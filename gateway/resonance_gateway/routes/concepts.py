@@ -97,7 +97,7 @@ class ConceptsEndpoint(HTTPEndpoint):
         return JSONResponse({"concepts": [to_json(concept) for concept in concepts]})
 
     @operation(
-        summary="Make a concept from pairs of prompts or of music; with Accept: text/event-stream its progress is told",
+        summary="Make a concept from pairs of prompts or of music; with Accept: text/event-stream it sends its progress",
         tag="concepts",
         body=ConceptBody,
         responses={201: json_response("The concept", _CONCEPT)},
@@ -128,7 +128,7 @@ class ConceptCalibrationEndpoint(HTTPEndpoint):
         raise NotFound(f"there is no concept {name}; GET /v1/concepts lists them")
 
     @operation(
-        summary="Measure a concept's safe range; Accept: text/event-stream tells progress, Prefer: respond-async does not wait",
+        summary="Measure a concept's safe range; Accept: text/event-stream sends progress, Prefer: respond-async does not wait",
         tag="concepts",
         body=CalibrationBody,
         responses={
@@ -153,7 +153,7 @@ class ConceptLayersEndpoint(HTTPEndpoint):
     """`/v1/concepts/{name}/layers`."""
 
     @operation(
-        summary="Which layers carry a concept",
+        summary="Scores of a concept by layer",
         tag="concepts",
         responses={200: json_response("Scores by layer", message_schema("ScanLayersResponse"))},
         faults=(404, 409, 503),

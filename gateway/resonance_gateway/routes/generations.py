@@ -23,7 +23,7 @@ from resonance_gateway.services.takes import generate_take
 
 
 class OriginBody(Body):
-    """A finished take to go on from, or of which a section is made anew."""
+    """A finished take to continue, or to replace a section of."""
 
     request_id: Annotated[str, rule("Origin.request_id")]
     start_s: (
@@ -33,7 +33,7 @@ class OriginBody(Body):
 
 
 class GenerationBody(RecipeBody):
-    """What to make."""
+    """A take to make."""
 
     duration_s: Annotated[float, rule("GenerateRequest.duration_s")] = 10.0
     seed: Annotated[int, rule("GenerateRequest.seed")] | None = None

@@ -28,7 +28,7 @@ _DONE, _POLICY, _FAILURE, _LATER = 1000, 1008, 1011, 1013
 
 
 class PerformanceBody(RecipeBody):
-    """The first message of a performance: its first recipe, and how it is told apart and cut."""
+    """The first message of a performance: its first recipe, id, seed and chunk length."""
 
     seed: Annotated[int, rule("PerformOpening.seed")] | None = None
     chunk_s: Annotated[float, rule("PerformOpening.chunk_s")] | None = None
@@ -37,7 +37,7 @@ class PerformanceBody(RecipeBody):
 
 
 class ControlBody(Body):
-    """A later message of a performance: another recipe, another tune or none any more, a button of the transport."""
+    """A later message of a performance: another recipe, another melody or none, a playback command."""
 
     recipe: RecipeBody | None = None
     command: Literal["play", "pause", "stop", "reset"] | None = None

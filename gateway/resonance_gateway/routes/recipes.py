@@ -19,7 +19,7 @@ SliderValue = Annotated[float, rule("Sliders.energy")]
 Melody = Annotated[
     Base64Bytes,
     rule(
-        "Melody.wav", description="A tune to follow: a sound file of at most 30 s in base64; for melody models alone."
+        "Melody.wav", description="A melody to follow: a sound file of at most 30 s in base64; for melody models alone."
     ),
 ]
 # The longest melody in base64: four characters for three bytes.
@@ -71,7 +71,7 @@ class PromptUse(Body):
 
 
 class RecipeBody(Body):
-    """What shapes the music."""
+    """Everything that shapes the music but length and seed."""
 
     prompt: Annotated[str, rule("WeightedPrompt.text", description="What you want to hear.")]
     prompt_weight: Annotated[float, rule("WeightedPrompt.weight")] = 1.0

@@ -35,7 +35,7 @@ class ReferenceEndpoint(HTTPEndpoint):
     """`/v1/reference`."""
 
     @operation(
-        summary="What tastes are taken against, and what a unit of strength is measured by",
+        summary="The reference that tastes are contrasted with and strengths are measured by",
         tag="calibration_jobs",
         responses={200: json_response("The reference in force", message_schema("ReferenceSummary"))},
         faults=(503,),
@@ -47,7 +47,7 @@ class ReferenceEndpoint(HTTPEndpoint):
         return JSONResponse(to_json((await cancel_on_disconnect(request, asking)).reference))
 
     @operation(
-        summary="Compute the model's reference from varied music, in the background; tastes and concepts made after it go by it",
+        summary="Compute the model's reference from varied music, in the background; tastes and concepts made afterwards use it",
         tag="calibration_jobs",
         body=ReferenceBody,
         responses=ACCEPTED,

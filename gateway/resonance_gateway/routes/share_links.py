@@ -39,10 +39,10 @@ class TakeLinkEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/link`."""
 
     @operation(
-        summary="A link to the take's WAV that needs no key, expires, and can be taken back",
+        summary="A link to the take's WAV that needs no key, expires, and can be revoked",
         tag="takes",
         body=LinkBody,
-        responses={201: json_response("The link; its address is told once", LINK_SCHEMA)},
+        responses={201: json_response("The link; its address is sent only once", LINK_SCHEMA)},
         faults=(400, 404, 413, 415, 422, 503),
     )
     async def post(self, request: Request) -> Response:
@@ -57,9 +57,7 @@ class TakeLinkEndpoint(HTTPEndpoint):
 class ShareLinkEndpoint(HTTPEndpoint):
     """`/v1/links/{link_id}`."""
 
-    @operation(
-        summary="Take a link back", tag="takes", responses={204: ("It is worthless now", "", {})}, faults=(404, 503)
-    )
+    @operation(summary="Revoke a link", tag="takes", responses={204: ("Revoked", "", {})}, faults=(404, 503))
     async def delete(self, request: Request) -> Response:
         revocation = shares_pb2.RevokeShareLinkRequest(share_link_id=_read_link_id(request))
         await get_services(request).shares.ask("RevokeShareLink", revocation)

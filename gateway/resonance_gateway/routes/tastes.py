@@ -52,7 +52,7 @@ class RangeBody(Body):
 
 
 class TasteOptionsBody(Body):
-    """How a playlist becomes a taste."""
+    """Options of a playlist that becomes a taste."""
 
     mix_mode: Literal["mean", "time_select", "attention_weighted"] = "mean"
     ranges: Annotated[list[RangeBody], items("TasteOptions.ranges")] = []
@@ -172,7 +172,7 @@ class TasteRetryEndpoint(HTTPEndpoint):
     """`/v1/tastes/{taste_id}/retry`."""
 
     @operation(
-        summary="Go on with the tracks of a final taste that failed, as a new taste; the old one stays as it is",
+        summary="Retry the failed tracks of a final taste as a new taste; the old one stays as it is",
         tag="tastes",
         responses={202: json_response("The new taste; follow it under Location", TASTE_SCHEMA)},
         headers={"Location": "Where the new taste is."},
@@ -191,7 +191,7 @@ class TasteEventsEndpoint(HTTPEndpoint):
         tag="tastes",
         responses={
             200: ("A stream of events; each id is the taste's revision", "text/event-stream", {"type": "string"}),
-            204: ("Nothing more will come after Last-Event-ID", "", {}),
+            204: ("There are no events after Last-Event-ID", "", {}),
         },
         faults=(404, 503),
     )

@@ -72,7 +72,7 @@ class UploadEndpoint(HTTPEndpoint):
     """`/v1/uploads/{upload_id}`."""
 
     @operation(
-        summary="Where an upload stands; HEAD tells the same in headers",
+        summary="The state of an upload; HEAD has the same in headers",
         tag="uploads",
         responses={200: json_response("The upload", _UPLOAD)},
         headers=_HEADERS,

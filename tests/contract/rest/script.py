@@ -1,4 +1,4 @@
-"""What the scripted services shall do, and what was asked of them."""
+"""Script of the scripted services: their behaviour, and a record of the requests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MODEL = generate_pb2.ModelInfo(
 
 @dataclass
 class Script:
-    """What the services shall do, and what was asked of them."""
+    """Behaviour of the services, and a record of the requests."""
 
     chunk_wait_s: float = 0.0
     job_wait_s: float = 0.02

@@ -73,7 +73,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             script.streams_open -= 1
 
     async def Perform(self, requests, context) -> AsyncIterator[generate_pb2.PerformResponse]:
-        """Hums in real time; obeys at once; stops when told."""
+        """Hums in real time, applies each control at once, and ends on `stop`."""
         self._refuse("Perform")
         opening = (await anext(requests)).opening
         controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()

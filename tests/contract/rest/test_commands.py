@@ -1,4 +1,4 @@
-"""Commands before services that ask for keys: each sends the key of the settings."""
+"""CLI commands with services that require keys: each sends the key of the settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def keyed() -> AsyncIterator[dict[str, str]]:
     """An environment for commands, with a key that the services know."""
     store = MemoryStore()
     key, _ = await ApiKeys(store).issue("anna")
-    services = await start_services(Script(), door=Authenticator(store, Settings(auth="on")))
+    services = await start_services(Script(), authenticator=Authenticator(store, Settings(auth="on")))
     yield os.environ | {"RESONANCE_API_KEY": key, "RESONANCE_GRPC_ADDR": services.address}
     await services.stop(0)
 
@@ -40,8 +40,8 @@ async def run(command: str, environment: dict[str, str], folder: Path) -> tuple[
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await process.communicate()
-    return process.returncode, said.decode()
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ async def run(command: str, environment: dict[str, str], folder: Path) -> tuple[
     ],
 )
 async def test_every_command_sends_the_key(keyed: dict[str, str], command: str, tmp_path: Path) -> None:
-    status, said = await run(command, keyed, tmp_path)
-    assert (status, "KEY_REQUIRED" in said) == (0, False), said
+    status, output = await run(command, keyed, tmp_path)
+    assert (status, "KEY_REQUIRED" in output) == (0, False), output
 
 
-async def test_without_a_key_a_command_says_so(keyed: dict[str, str], tmp_path: Path) -> None:
-    status, said = await run("perform calm", keyed | {"RESONANCE_API_KEY": ""}, tmp_path)
-    assert (status, "KEY_REQUIRED" in said) == (1, True), said
+async def test_without_a_key_a_command_fails_with_key_required(keyed: dict[str, str], tmp_path: Path) -> None:
+    status, output = await run("perform calm", keyed | {"RESONANCE_API_KEY": ""}, tmp_path)
+    assert (status, "KEY_REQUIRED" in output) == (1, True), output

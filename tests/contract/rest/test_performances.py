@@ -50,7 +50,7 @@ async def until(socket: ClientConnection, kind: str) -> dict[str, Any]:
     raise AssertionError(f"the socket closed before {kind}")
 
 
-async def test_controls_on_the_heels_of_the_opening_are_obeyed(gateway: Gateway) -> None:
+async def test_controls_sent_right_after_the_opening_act(gateway: Gateway) -> None:
     for _ in range(40):
         async with connect(gateway.url.replace("http", "ws") + "/v1/performances") as socket:
             await socket.send(json.dumps({"prompt": "calm"}))
@@ -60,7 +60,7 @@ async def test_controls_on_the_heels_of_the_opening_are_obeyed(gateway: Gateway)
             await until(socket, "finished")
 
 
-async def test_a_performance_that_can_hear_nothing_any_more_says_so(
+async def test_a_performance_that_receives_no_more_controls_is_unavailable(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_performance, "_ANSWER_S_MAX", 0.2)

@@ -1,4 +1,4 @@
-"""The library over REST: takes listed, described, heard again in ranges, and deleted."""
+"""The library over REST: takes listed, described, streamed again in ranges, and deleted."""
 
 from __future__ import annotations
 
