@@ -110,7 +110,7 @@ async def visiting(browser: Browser, script: Script, options: dict[str, Any], **
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, context_options: dict[str, object]) -> AsyncIterator[Visit]:
-    async with visiting(browser, Script(chunk_wait_s=0.05, job_wait_s=0.15), context_options) as seen:
+    async with visiting(browser, Script(chunk_wait_s=0.005, job_wait_s=0.05), context_options) as seen:
         yield seen
 
 

@@ -356,7 +356,7 @@ async def test_words_move_the_sliders_say_why_and_can_be_taken_back(visit: Visit
     await _tab_to(visit, "refine-text")
     await page.keyboard.type("more bass, a touch less tense")
     await page.keyboard.press("Enter")
-    await visit.wait_for_text("#refine-said", "bass from 0 to 0.3 (more bass)")
+    await visit.wait_for_text("#refine-message", "bass from 0 to 0.3 (more bass)")
     assert await page.input_value("#slider-bass_resonance") == "0.3"
     assert await page.input_value("#slider-emotional_tension") == "-0.1"
     assert "bass from 0 to 0.3" in await visit.text("#polite")

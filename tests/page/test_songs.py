@@ -116,7 +116,7 @@ async def test_a_part_that_cannot_be_is_said_at_its_field(
     await page.fill("#part-from-1", start)
     await page.fill("#part-to-1", end)
     await page.click("#songs-again")
-    assert words in await visit.text("#part-said-1")
+    assert words in await visit.text("#part-message-1")
     assert words in await visit.text("#assertive")
     assert await page.evaluate("document.activeElement.id") == f"part-{field}-1"
     assert await page.get_attribute(f"#part-{field}-1", "aria-invalid") == "true"
@@ -131,7 +131,7 @@ async def test_all_parts_together_need_three_seconds(visit: Visit) -> None:
     await make_taste(visit, "one.mp3")
     await visit.page.fill("#part-to-0", "2")
     await visit.page.click("#songs-again")
-    assert "need 3 seconds at least" in await visit.text("#part-said-0")
+    assert "need 3 seconds at least" in await visit.text("#part-message-0")
     assert len(visit.script.jobs) == 1
 
 

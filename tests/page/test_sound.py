@@ -48,6 +48,7 @@ async def test_sound_begins_within_half_a_second_of_the_first_byte_and_has_no_ga
 
 
 async def test_a_gap_is_called_buffering_and_the_music_goes_on(visit: Visit) -> None:
+    visit.script.chunk_wait_s = 0.05
     await visit.open()
     await visit.make()
     await visit.page.wait_for_function("() => Number(document.querySelector('#seek').value) > 0.5")

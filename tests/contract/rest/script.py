@@ -38,6 +38,7 @@ class Script:
     """Behaviour of the services, and a record of the requests."""
 
     chunk_wait_s: float = 0.0
+    live_chunk_wait_s: float = 0.1  # chunks of 0.2 s: twice real time
     job_wait_s: float = 0.02
     accept_wait_s: float = 0.0
     cuts: list[int] = field(default_factory=list)  # the next streams end without an end mark after so many chunks

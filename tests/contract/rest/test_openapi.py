@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -57,6 +58,13 @@ def url() -> Iterator[str]:
     thread.join()
 
 
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    """One connection for all requests."""
+    with requests.Session() as session:
+        yield session
+
+
 @pytest.mark.slow
 @SCHEMA.parametrize()
 @settings(
@@ -67,8 +75,10 @@ def url() -> Iterator[str]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_no_request_is_answered_with_a_5xx_or_against_the_document(case: schemathesis.Case, url: str) -> None:
+def test_no_request_is_answered_with_a_5xx_or_against_the_document(
+    case: schemathesis.Case, url: str, session: requests.Session
+) -> None:
     if isinstance(case.body, dict) and "duration_s" in case.body:
         case.body["duration_s"] = 1  # what is made is not what is tested here; a minute of it takes its time
-    answer = case.call(base_url=url, timeout=20)
+    answer = case.call(base_url=url, session=session, timeout=20)
     case.validate_response(answer, checks=[not_a_server_error, content_type_conformance, response_schema_conformance])

@@ -51,6 +51,7 @@ async def until(socket: ClientConnection, kind: str) -> dict[str, Any]:
 
 
 async def test_controls_sent_right_after_the_opening_act(gateway: Gateway) -> None:
+    gateway.script.live_chunk_wait_s = 0.01
     for _ in range(40):
         async with connect(gateway.url.replace("http", "ws") + "/v1/performances") as socket:
             await socket.send(json.dumps({"prompt": "calm"}))

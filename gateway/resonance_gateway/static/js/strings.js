@@ -36,7 +36,7 @@ export const STRINGS = {
   "taste.asking": "Opening the link",
   "taste.opening": "Opening your taste",
   "taste.progress": "{stage}, {percent} percent",
-  "taste.readySaid": "Your taste is ready. {tracks} heard.",
+  "taste.readyAnnounced": "Your taste is ready. {tracks} heard.",
   "taste.someFailed": "{failed} could not be used.",
   "taste.cancelled": "Listening was stopped. You can still make music from words.",
   "taste.strength": "How much of your taste",
@@ -88,7 +88,7 @@ export const STRINGS = {
   "songs.tooLittle": "All parts together need 3 seconds at least. Choose a longer one.",
   "taste.layers": "How far these songs lie from other music in each layer of the model",
   "taste.layer": "Layer {layer}",
-  "taste.layersSaid": "Farthest in layer {best}, nearest in layer {least}. This is distance alone: it does not say which layer matters most.",
+  "taste.layersCaption": "Farthest in layer {best}, nearest in layer {least}. This is distance alone: it does not say which layer matters most.",
 
   "state.queued": "Waiting for its turn",
   "state.downloading": "Fetching the music",

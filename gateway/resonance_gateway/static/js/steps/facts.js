@@ -13,8 +13,8 @@ export function showNotices(notices) {
   show(byId("notices"), notices.length > 0);
 }
 
-/** @param {any} said */
-const sentence = (said) => `${said.charAt(0).toUpperCase()}${said.slice(1)}${/[.!?]$/.test(said) ? "" : "."}`;
+/** @param {string} notice */
+const sentence = (notice) => `${notice.charAt(0).toUpperCase()}${notice.slice(1)}${/[.!?]$/.test(notice) ? "" : "."}`;
 
 /**
  * Fills in the facts of a take; `model` and `record` (the stored take) may still be missing.
@@ -28,7 +28,7 @@ export function showFacts(take, model, record) {
     ["details.made", t("details.machine")],
     ["details.model", stream.model],
     ["details.backend", stream.backend],
-    ["details.steering", steering(stream.steering)],
+    ["details.steering", describeSteering(stream.steering)],
     ["details.duration", clock(take.durationS)],
     ["details.bpm", record && (record.bpm === null ? t("details.bpmNone") : String(Math.round(record.bpm)))],
     ["details.rate", t("details.hz", { rate: take.sampleRateHz })],
@@ -42,10 +42,10 @@ export function showFacts(take, model, record) {
   byId("facts").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, value)]));
 }
 
-/** @param {any} said */
-function steering(said) {
-  if (!said) return t("details.nothing");
-  const sliders = Object.entries(said.sliders || {}).map(([name, value]) => inWords(name, value));
-  const tastes = Object.keys(said.tastes || {}).map(() => t("taste.unnamed").toLowerCase());
-  return [...tastes, ...Object.keys(said.concepts || {}), ...sliders].join(", ");
+/** @param {TakeStreamInfo["steering"]} acting */
+function describeSteering(acting) {
+  if (!acting) return t("details.nothing");
+  const sliders = Object.entries(acting.sliders || {}).map(([name, value]) => inWords(name, value));
+  const tastes = Object.keys(acting.tastes || {}).map(() => t("taste.unnamed").toLowerCase());
+  return [...tastes, ...Object.keys(acting.concepts || {}), ...sliders].join(", ");
 }

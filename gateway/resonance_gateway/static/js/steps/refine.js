@@ -49,7 +49,7 @@ async function ask(onMoved) {
     field.value = "";
     showAnswer(found.explanation);
   } catch (error) {
-    show(byId("refine-said"), false);
+    show(byId("refine-message"), false);
     showProblem(byId("refine-error"), error, { kept: t("refine.kept"), next: t("refine.next") });
   } finally {
     enable(byId("refine-go"), true);
@@ -69,7 +69,7 @@ function move(from, to) {
 
 /** @param {string} text */
 function showAnswer(text) {
-  byId("refine-said").textContent = text;
-  show(byId("refine-said"), true);
+  byId("refine-message").textContent = text;
+  show(byId("refine-message"), true);
   sayNow(text);
 }

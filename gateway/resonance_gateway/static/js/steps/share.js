@@ -51,7 +51,7 @@ export class Share {
     const isCopied = await navigator.clipboard.writeText(url).then(() => true, () => false);
     const until = new Date(link.expire_time).toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
     const message = t(isCopied ? "share.copied" : "share.made", { until });
-    byId("share-said").textContent = message;
+    byId("share-message").textContent = message;
     sayNow(message);
     if (!isCopied) byId("share-link").focus();
   }
@@ -64,7 +64,7 @@ export class Share {
     } catch (error) {
       if (error.status !== 404) {
         alarm(t("share.notBack"));
-        byId("share-said").textContent = t("share.notBack");
+        byId("share-message").textContent = t("share.notBack");
         return;
       }
     }

@@ -24,7 +24,7 @@ export class Songs {
     this._taste = null;
     /** @type {{ id: string | null, files: File[] }} */
     this._held = { id: null, files: [] };
-    byId("songs-form").addEventListener("submit", (event) => this._press(event));
+    byId("songs-form").addEventListener("submit", (event) => this._submit(event));
   }
 
   /**
@@ -81,7 +81,7 @@ export class Songs {
     const seconds = (name) => {
       const input = el("input", {
         type: "number", id: `part-${name}-${at}`, min: 0, max: Math.ceil(track.duration_s) || null, step: "any", inputmode: "decimal",
-        autocomplete: "off", value: wish[name] ?? null, "aria-describedby": `part-said-${at}`, oninput: () => keep({ [name]: input.value }),
+        autocomplete: "off", value: wish[name] ?? null, "aria-describedby": `part-message-${at}`, oninput: () => keep({ [name]: input.value }),
       });
       return [el("label", { for: input.id }, t(`songs.${name}`)), input];
     };
@@ -90,11 +90,11 @@ export class Songs {
       el("legend", {}, track.title),
       el("fieldset", { class: "stars" }, el("legend", {}, t("songs.stars")), ...STARS.map(star)),
       el("div", { class: "part" }, ...seconds("from"), ...seconds("to"), el("span", { class: "hint small" }, length)),
-      el("p", { id: `part-said-${at}`, class: "field-error", hidden: true }));
+      el("p", { id: `part-message-${at}`, class: "field-error", hidden: true }));
   }
 
   /** @param {Event} event */
-  async _press(event) {
+  async _submit(event) {
     event.preventDefault();
     clearProblem(byId("songs-error"));
     const parts = this._parts();
@@ -109,7 +109,7 @@ export class Songs {
     await this._again(this._taste, this._options(parts), files.all);
   }
 
-  /** The songs that are heard again, by whose places in this list the options go: a link lists all of them once more, faulty ones too. */
+  /** The songs that are extracted again; options refer to their positions. A link lists all songs again, failed ones too. */
   get _sent() {
     return this._taste.source_url ? this._taste.tracks : this._rated;
   }
@@ -119,7 +119,7 @@ export class Songs {
   }
 
   /**
-   * The taste's own options, with these stars and parts. A song without a part counts whole.
+   * The taste's options with the chosen stars and parts; a song without a part is used whole.
    * @param {any[]} parts
    */
   _options(parts) {
@@ -133,7 +133,7 @@ export class Songs {
     return { ...mix, ...(direction_kind ? { direction_kind } : {}), ...(whitening ? { whitening } : {}), ...(isRated ? { stars } : {}) };
   }
 
-  /** The part of each song that was heard; null, and said at the field, where one cannot be. */
+  /** The chosen part of each used song; null where one is invalid, which the field then shows. */
   _parts() {
     const tracks = this._rated;
     const parts = tracks.map((track) => partOf(track, this._wishes[track.index] || {}));
@@ -151,9 +151,9 @@ export class Songs {
    * @param {any} fault
    */
   _mark(at, fault) {
-    const said = byId(`part-said-${at}`);
-    said.textContent = fault?.text || "";
-    show(said, Boolean(fault));
+    const message = byId(`part-message-${at}`);
+    message.textContent = fault?.text || "";
+    show(message, Boolean(fault));
     for (const name of ["from", "to"]) {
       const input = byId(`part-${name}-${at}`);
       if (fault?.name === name) input.setAttribute("aria-invalid", "true");
@@ -162,7 +162,7 @@ export class Songs {
     return fault && { input: byId(`part-${fault.name}-${at}`), text: fault.text };
   }
 
-  /** The songs to send, in the taste's order; `missing` names those that are not at hand. */
+  /** The files to upload, in the taste's order; `missing` names songs without a file. */
   _files() {
     if (this._taste.source_url) return { all: null };
     const held = this.held(this._taste.id);

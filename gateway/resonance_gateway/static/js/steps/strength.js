@@ -67,8 +67,8 @@ export class Strength {
     if (!range || id !== this._id) return null;
     this._build(range.strength_max);
     const isMeasured = Boolean(range.calibration);
-    byId("range-said").textContent = isMeasured ? found(range.strength_max) : t("range.hint");
-    show(byId("range-go"), !isMeasured, byId("range-said"));
+    byId("range-message").textContent = isMeasured ? found(range.strength_max) : t("range.hint");
+    show(byId("range-go"), !isMeasured, byId("range-message"));
     return isMeasured ? found(range.strength_max) : null;
   }
 
@@ -127,7 +127,7 @@ export class Strength {
     const [shown, hidden] = progress ? ["range-work", "range-go"] : ["range-go", "range-work"];
     show(byId(shown), true);
     show(byId(hidden), false, byId(progress ? "range-stop" : "range-go"));
-    show(byId("range-said"), !progress);
+    show(byId("range-message"), !progress);
     if (!progress) return;
     const bar = byId("range-progress");
     const percent = progress.total ? Math.floor((100 * progress.done) / progress.total) : 0;
@@ -158,7 +158,7 @@ export class Strength {
     this._stop();
     this._forgetCalibrationJob();
     this._working(null);
-    byId("range-said").textContent = t("range.stopped");
+    byId("range-message").textContent = t("range.stopped");
     sayNow(t("range.stopped"));
   }
 

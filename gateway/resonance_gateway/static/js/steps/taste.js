@@ -208,7 +208,7 @@ export class TasteStep {
     show(byId("taste-done"), true);
     show(byId("taste-work"), false, byId("taste-name"));
     show(byId("taste-sources"), false, byId("taste-name"));
-    if (this._lastState !== "completed") sayNow(`${t("taste.readySaid", { tracks: count("song", heard) })}${some}`);
+    if (this._lastState !== "completed") sayNow(`${t("taste.readyAnnounced", { tracks: count("song", heard) })}${some}`);
   }
 
   /**

@@ -13,14 +13,14 @@ const [WIDTH, HEIGHT] = [320, 48];
 export function layerChart(norms) {
   if (!norms.length) return el("span");
   const highest = Math.max(...norms) || 1;
-  const said = t("taste.layersSaid", { best: norms.indexOf(highest), least: norms.indexOf(Math.min(...norms)) });
+  const caption = t("taste.layersCaption", { best: norms.indexOf(highest), least: norms.indexOf(Math.min(...norms)) });
   const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "layers", "aria-hidden": "true" });
   const pitch = WIDTH / norms.length;
   norms.forEach((norm, i) => {
     const height = Math.max(2, (norm / highest) * HEIGHT);
     svg.append(make("rect", { x: i * pitch + pitch * 0.2, y: HEIGHT - height, width: pitch * 0.6, height, rx: 2 }));
   });
-  return el("figure", {}, svg, el("figcaption", { class: "small hint" }, `${t("taste.layers")}. ${said}`));
+  return el("figure", {}, svg, el("figcaption", { class: "small hint" }, `${t("taste.layers")}. ${caption}`));
 }
 
 /**
