@@ -1,4 +1,4 @@
-"""All-in-one process: three services on one gRPC port with one loaded model, and the gateway."""
+"""All-in-one process: three services, one model, the gateway."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line: `resonance up | make | perform | taste | refine | concepts | calibrate | models | keys | store | bench`."""
+"""The command line `resonance`."""

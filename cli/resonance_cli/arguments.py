@@ -1,4 +1,7 @@
-"""Parsers of command arguments: `NAME=NUMBER`, pairs, music, files. Each raises InvalidInput with the option's name."""
+"""Parsers of command arguments.
+
+Each raises InvalidInput with the option's name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands `up`, `make`, `perform`, `taste`, `retry`, `refine`, `models`; the others are in the files beside this one."""
+"""Commands that make tastes and music, and `up`."""
 
 from __future__ import annotations
 

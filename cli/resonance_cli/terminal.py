@@ -1,4 +1,4 @@
-"""Shared by all commands: client, progress bar, output lines, and exit on errors."""
+"""Client, progress bar, output and errors of all commands."""
 
 from __future__ import annotations
 

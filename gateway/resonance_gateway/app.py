@@ -1,4 +1,4 @@
-"""The Starlette application: routes, middleware, error handlers, and the services it opens and closes."""
+"""Starlette application: routes, middleware, error handlers, open services."""
 
 from __future__ import annotations
 

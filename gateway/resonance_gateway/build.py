@@ -1,4 +1,7 @@
-"""The gateway on a socket; used by `__main__`, by the all-in-one process and by tests."""
+"""The gateway on a listening socket.
+
+Used by `__main__`, by the all-in-one process and by tests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A real headless Chromium before a real gateway. Skipped where there is no Chromium; mandatory where CI is set."""
+"""Headless Chromium before a real gateway.
+
+Skipped where there is no Chromium; mandatory where CI is set.
+"""
 
 from __future__ import annotations
 

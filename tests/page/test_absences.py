@@ -1,4 +1,4 @@
-"""Slow, absent and full services: the page waits, shows the reason, and loses nothing."""
+"""The page with slow, absent and full services."""
 
 from __future__ import annotations
 

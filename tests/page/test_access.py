@@ -1,4 +1,4 @@
-"""Accessibility: axe in every state and mode, small screens, big text, targets that can be hit."""
+"""Accessibility: axe, small screens, big text, large targets."""
 
 from __future__ import annotations
 

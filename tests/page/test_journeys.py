@@ -1,4 +1,4 @@
-"""The whole task in a real browser: by keyboard, by clicks, through reloads and broken lines."""
+"""Whole journeys by keyboard, by clicks, through reloads."""
 
 from __future__ import annotations
 

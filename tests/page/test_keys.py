@@ -1,4 +1,4 @@
-"""A server that asks for keys: the page asks once, takes no unknown key, and works with the right one."""
+"""The page on a server that requires API keys."""
 
 from __future__ import annotations
 

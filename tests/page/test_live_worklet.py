@@ -1,4 +1,7 @@
-"""The worklet that plays live music, run by Node on a clock of its own: the queued samples are the delay of a control."""
+"""The live worklet in Node, on a simulated clock.
+
+The queued samples are the delay of a control.
+"""
 
 from __future__ import annotations
 

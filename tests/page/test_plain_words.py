@@ -1,4 +1,4 @@
-"""Texts for people who know neither music nor programs: errors without field names, values in right words."""
+"""Texts of errors and values in plain words."""
 
 from __future__ import annotations
 

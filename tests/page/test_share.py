@@ -1,4 +1,4 @@
-"""A share link: created and copied with one press, shown with its expiry, and revoked."""
+"""Share links on the page."""
 
 from __future__ import annotations
 

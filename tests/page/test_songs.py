@@ -1,4 +1,4 @@
-"""Stars and parts of songs: chosen on the page, kept, and applied again."""
+"""Stars and parts of songs on the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound and announcements over time: the first sound, gaps, and live-region messages."""
+"""First sound, gaps, and announcements over time."""
 
 from __future__ import annotations
 

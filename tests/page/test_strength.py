@@ -1,4 +1,4 @@
-"""Calibration of a taste from the page: started, followed, stopped, and shown in plain words."""
+"""Calibration of a taste from the page."""
 
 from __future__ import annotations
 

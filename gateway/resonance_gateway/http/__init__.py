@@ -1,1 +1,1 @@
-"""HTTP without music: bodies, problems, multipart, server-sent events, byte ranges, middleware."""
+"""HTTP only: bodies, problems, multipart, server-sent events, middleware."""

@@ -1,4 +1,4 @@
-"""JSON bodies checked by pydantic: every fault of a body as one field violation under its path in the JSON."""
+"""JSON bodies checked by pydantic, with all their faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streamed request body; its rest can be read and dropped after an error."""
+"""Streamed request body."""
 
 from __future__ import annotations
 

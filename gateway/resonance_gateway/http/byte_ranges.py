@@ -1,4 +1,4 @@
-"""Byte ranges (RFC 9110, section 14): one range of a `Range` header, cut from a stream of known length."""
+"""Byte ranges (RFC 9110, section 14) of a stream."""
 
 from __future__ import annotations
 

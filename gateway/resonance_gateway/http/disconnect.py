@@ -1,4 +1,7 @@
-"""Cancellation on disconnect: Starlette does not cancel a handler that has not answered yet."""
+"""Cancellation of a handler when the client disconnects.
+
+Starlette does not cancel a handler that has not answered yet.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Middleware for every request: id and log line, body limits, API key, origin check, security headers."""
+"""Middleware: request log, security headers, origins, API keys, body limits."""
 
 from __future__ import annotations
 

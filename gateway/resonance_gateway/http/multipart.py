@@ -1,4 +1,7 @@
-"""Multipart bodies as a stream: text fields first, then files, never held whole in memory or on disk."""
+"""Multipart bodies as a stream of fields and files.
+
+Text fields come first. Files are never held whole in memory or on disk.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): every error as application/problem+json with reason, faults and Retry-After."""
+"""Problem documents (RFC 9457) of all errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a request: JSON body, query, ids of the path, and the idempotency key."""
+"""Reading of requests: JSON, query, path ids, idempotency key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-sent events: JSON events with ids, pings on a quiet connection, and a late failure as an event `problem`."""
+"""Server-sent events with ids, pings and late failures."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One file per noun of the REST interface: its routes, its pydantic bodies, and their mapping to gRPC requests."""
+"""Routes, bodies and gRPC mapping, one file per noun."""

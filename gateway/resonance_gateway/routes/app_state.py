@@ -1,4 +1,4 @@
-"""The application's open services and settings, found from a request or a WebSocket."""
+"""Services and settings of the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibration jobs: safe ranges and layer scans in the background - start, follow, cancel, resume."""
+"""Calibration jobs: safe ranges and layer scans in the background."""
 
 from __future__ import annotations
 

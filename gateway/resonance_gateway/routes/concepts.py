@@ -1,4 +1,4 @@
-"""Concepts: make one from pairs of prompts or of music, measure its safe range, score its layers."""
+"""Concepts: computation, calibration, scores by layer."""
 
 from __future__ import annotations
 

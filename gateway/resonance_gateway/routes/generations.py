@@ -1,4 +1,4 @@
-"""Generations: a checked body in, a WAV out that streams while it is made."""
+"""Generations: a checked body in, a streamed WAV out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Performances: `Perform` as a WebSocket - JSON controls in, JSON events and raw samples out, while the music plays."""
+"""Performances: live music over a WebSocket."""
 
 from __future__ import annotations
 

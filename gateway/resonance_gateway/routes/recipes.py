@@ -1,4 +1,7 @@
-"""Recipes: the fields of a body that shape the music, with the short forms `prompt` and `taste_id`."""
+"""Recipes: the body fields that shape the music.
+
+`prompt` and `taste_id` are short forms; all other fields have the names of the proto.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The reference: varied music that tastes are contrasted with and strengths are measured by."""
+"""The reference of varied music.
+
+Tastes are contrasted with it, and strengths are measured by it.
+"""
 
 from __future__ import annotations
 

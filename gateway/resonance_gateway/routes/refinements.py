@@ -1,4 +1,4 @@
-"""Refinements: words and sliders in, changed sliders with an explanation out. Nothing is stored."""
+"""Refinements: words and sliders in, changed sliders out."""
 
 from __future__ import annotations
 

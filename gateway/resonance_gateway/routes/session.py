@@ -1,4 +1,7 @@
-"""Browser session: the API key in an HttpOnly cookie, because EventSource and WebSocket cannot send headers."""
+"""Browser session: the API key in an HttpOnly cookie.
+
+EventSource and WebSocket cannot send an Authorization header.
+"""
 
 from __future__ import annotations
 

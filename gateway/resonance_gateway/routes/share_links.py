@@ -1,4 +1,4 @@
-"""Share links: a take's sound for players and people without a key; a link expires and can be revoked."""
+"""Share links: audio of a take without an API key."""
 
 from __future__ import annotations
 

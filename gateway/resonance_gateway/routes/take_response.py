@@ -1,4 +1,7 @@
-"""A take as an HTTP response: headers with the exact length, then samples while they are made."""
+"""HTTP response of a take.
+
+The headers carry the exact length; the samples follow while they are made.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes: the library of finished takes, their description and their audio."""
+"""Takes: the library, their description and their audio."""
 
 from __future__ import annotations
 

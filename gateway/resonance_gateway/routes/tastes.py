@@ -1,4 +1,4 @@
-"""Tastes: submit a playlist, follow it, cancel it, retry it, remove it."""
+"""Tastes: submit, follow, cancel, retry, remove."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Resumable uploads over HTTP, by the tus protocol 1.0.0 (https://tus.io): creation, termination and expiration."""
+"""Resumable uploads by the tus protocol 1.0.0.
+
+See https://tus.io; the extensions are creation, termination and expiration.
+"""
 
 from __future__ import annotations
 

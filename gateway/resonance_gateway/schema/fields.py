@@ -1,4 +1,4 @@
-"""Fields that several bodies share: the request id, and the page of a list."""
+"""Fields of several bodies: request id, page of a list."""
 
 from __future__ import annotations
 

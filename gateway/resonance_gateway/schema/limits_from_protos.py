@@ -1,4 +1,4 @@
-"""Limits of the protos as pydantic constraints, so that a limit is declared once, beside its proto field."""
+"""Limits of proto fields as pydantic constraints."""
 
 from __future__ import annotations
 

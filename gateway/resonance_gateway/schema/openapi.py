@@ -1,4 +1,7 @@
-"""OpenAPI 3.1 document, built from the handlers' operations, the pydantic bodies and the protos' messages."""
+"""OpenAPI 3.1 document of the routes.
+
+Built from the handlers' operations, the pydantic bodies and the protos' messages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operation: the OpenAPI description of a handler, declared beside its code."""
+"""OpenAPI description of a handler, declared beside its code."""
 
 from __future__ import annotations
 

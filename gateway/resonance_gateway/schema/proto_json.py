@@ -1,4 +1,4 @@
-"""Protobuf messages to and from plain JSON values, and the JSON Schema of those values."""
+"""Protobuf messages to and from JSON, and their JSON Schema."""
 
 from __future__ import annotations
 

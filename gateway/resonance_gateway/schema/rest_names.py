@@ -1,4 +1,4 @@
-"""Field names of REST for errors: a path of a gRPC request becomes the name that the REST client used."""
+"""REST names of gRPC request fields, for errors."""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""gRPC clients of the services; all gRPC calls of the gateway start here."""
+"""gRPC clients of the services.
+
+All gRPC calls of the gateway start here.
+"""

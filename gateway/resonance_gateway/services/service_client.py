@@ -1,4 +1,4 @@
-"""ServiceClient: unary and streaming calls to one service, with deadlines and errors in the words of REST."""
+"""Unary and streaming calls to one service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services: the channels to ingest, extract and generate, one ServiceClient each, and their health."""
+"""Channels and clients of all services, and their health."""
 
 from __future__ import annotations
 

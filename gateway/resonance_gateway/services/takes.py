@@ -1,4 +1,7 @@
-"""Opening take streams: a new take or a replay, with the first chunk received before the HTTP headers are sent."""
+"""Opening of take streams: new takes and replays.
+
+The first chunk is received before the HTTP headers are sent, so that a failure is an HTTP status.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Upload streams: messages written one by one, until the body ends or the service answers early."""
+"""Writing of upload streams.
+
+Messages are written one by one, until the body ends or the service answers early.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Script of the scripted services: their behaviour, and a record of the requests."""
+"""Script of the scripted services, and their record."""
 
 from __future__ import annotations
 

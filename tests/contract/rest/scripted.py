@@ -1,4 +1,4 @@
-"""Scripted services on a real grpc.aio server: quick answers by the protos, and a record of the requests."""
+"""Scripted services on a real grpc.aio server."""
 
 from __future__ import annotations
 

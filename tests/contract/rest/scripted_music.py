@@ -1,4 +1,4 @@
-"""GenerateService that hums: takes, performances, cuts and refusals, as a script says."""
+"""Scripted GenerateService that hums."""
 
 from __future__ import annotations
 

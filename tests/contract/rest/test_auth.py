@@ -1,4 +1,4 @@
-"""Every request: problem documents, headers, hosts and origins, API keys, health."""
+"""Problems, headers, hosts, origins, API keys, health."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CLI commands with services that require keys: each sends the key of the settings."""
+"""CLI commands send the API key of the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of docs/rest-api.md work as they stand, and no route is missing from it."""
+"""The commands of docs/rest-api.md work and cover every route."""
 
 from __future__ import annotations
 

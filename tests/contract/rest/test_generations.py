@@ -1,4 +1,4 @@
-"""POST /v1/generations: a WAV of exact length that streams, and failures that are still HTTP statuses."""
+"""POST /v1/generations: exact length, streaming, early failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams that outlive a connection's age limit, with limits of fractions of a second."""
+"""Streams that outlive a connection's age limit."""
 
 from __future__ import annotations
 

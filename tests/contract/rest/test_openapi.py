@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, says what the protos say, and nothing it describes answers with a 5xx."""
+"""The OpenAPI document is valid and holds for every route."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Performances on a WebSocket before scripted services: every control arrives, whenever it comes."""
+"""Performances on a WebSocket: every control arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""REST before the real services: three real files become a taste, the taste steers a take, bad input is refused."""
+"""REST before the real services, with a tiny model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tastes over REST: links and uploads in, states out, followed by events."""
+"""Tastes over REST: links, uploads, states, events."""
 
 from __future__ import annotations
 

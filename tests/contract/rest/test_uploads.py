@@ -1,4 +1,4 @@
-"""Resumable uploads as tus clients speak them, and as plain HTTP does; retry of a taste."""
+"""Resumable uploads by tus and by plain HTTP."""
 
 from __future__ import annotations
 

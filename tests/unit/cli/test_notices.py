@@ -1,4 +1,4 @@
-"""Notices about changed requests go to standard error, for takes and live music."""
+"""Notices about changed requests go to standard error."""
 
 from __future__ import annotations
 

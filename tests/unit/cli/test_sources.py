@@ -1,4 +1,4 @@
-"""Command arguments: stored music, pairs, ranges, stars, and the options of a taste."""
+"""Command arguments: music, pairs, ranges, stars, taste options."""
 
 from __future__ import annotations
 

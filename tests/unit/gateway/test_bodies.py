@@ -1,4 +1,4 @@
-"""Bodies: the limits of the protos, a path and a reason for every fault, and the mapping to gRPC requests."""
+"""Bodies: limits, faults, and mapping to gRPC requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's files keep their promises: small, no inline code, one file that fetches, every word in one file."""
+"""The page's files: size, no inline code, one API file."""
 
 from __future__ import annotations
 

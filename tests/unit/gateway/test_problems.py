@@ -1,4 +1,4 @@
-"""Problem documents: the status is the one table's, and internal errors show no detail."""
+"""Problem documents of all errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages to and from JSON: the JSON fits the schema of the OpenAPI document."""
+"""Messages to and from JSON, and their schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-sent events: framing with ids, pings on a quiet stream, late failures, and clients that disconnect early."""
+"""Server-sent events: framing, pings, failures, early disconnects."""
 
 from __future__ import annotations
 

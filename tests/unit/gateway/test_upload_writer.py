@@ -1,4 +1,4 @@
-"""Writing upload messages: a refusal in the middle of an upload reaches the client, and grpcio's private write exists."""
+"""Upload writes, and grpcio's private method beneath them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Entry point: builds the parts of the page and starts them.
+// Entry point of the page.
 
 import * as api from "./net/api.js";
 import { byId, fillTexts, show } from "./widgets/dom.js";

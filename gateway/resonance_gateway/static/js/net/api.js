@@ -1,4 +1,4 @@
-// The REST client: the only file that sends requests to the server.
+// REST client: the only file that sends requests.
 
 const TASTES = "/v1/tastes";
 const TAKES = "/v1/takes";

@@ -43,7 +43,7 @@ export class Transport {
       byId("clock").textContent = `${clock(positionS)} / ${clock(take.durationS)}`;
     }
     this._face("play", isPlaying ? "pause" : "play");
-    this._tell(state, take);
+    this._drawState(state, take);
     this._waveform.set(take, positionS);
   }
 
@@ -56,7 +56,7 @@ export class Transport {
    * @param {string} state
    * @param {import("../player/take.js").Take} take
    */
-  _tell(state, take) {
+  _drawState(state, take) {
     const words = { buffering: "listen.buffering", ended: "listen.ended", broken: "error.sound" }[state];
     const text = words ? t(words) : take.isWhole ? "" : t("listen.made");
     if (text !== this._lastState) byId("play-state").textContent = this._lastState = text;

@@ -54,7 +54,7 @@ export class MelodyPicker {
     const timer = setTimeout(() => recorder.state === "recording" && recorder.stop(), HUM_S * 1000);
     recorder.start();
     this._showHumming(true);
-    this._say(t("tune.humming", { seconds: HUM_S }));
+    this._announce(t("tune.humming", { seconds: HUM_S }));
   }
 
   /**
@@ -83,7 +83,7 @@ export class MelodyPicker {
   _set(sound, words) {
     this.sound = sound;
     show(byId("tune-forget"), Boolean(sound), byId("tune-hum"));
-    this._say(words);
+    this._announce(words);
     this._listeners.forEach((listener) => listener(sound));
   }
 
@@ -94,7 +94,7 @@ export class MelodyPicker {
   }
 
   /** @param {string} words */
-  _say(words) {
+  _announce(words) {
     byId("tune-status").textContent = words;
     sayNow(words);
   }
