@@ -1,4 +1,5 @@
-// State that survives a reload, in localStorage: draft, request in flight, versions, settings.
+// State of the page in localStorage.
+// Draft, request in flight, versions and settings survive a reload.
 
 const PREFIX = "resonance.";
 

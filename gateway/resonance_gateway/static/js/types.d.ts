@@ -1,5 +1,5 @@
-// Types of the page's scripts, for `tsc --checkJs`: the elements of index.html, the JSON of the REST interface, and the page's own values.
-// The browser never loads this file.
+// Types of the page's scripts, for `tsc --checkJs`.
+// They cover the elements of index.html, the JSON of the REST interface, and the page's own values. The browser never loads this file.
 
 /** The elements of index.html that scripts look up, by id. */
 interface PageElements {

@@ -1,4 +1,5 @@
-// Following a job on the server until it is final, across broken connections, restarts and full services.
+// Following of a server job until it is final.
+// It survives broken connections, restarts and full services.
 
 import { isFinal } from "./api.js";
 

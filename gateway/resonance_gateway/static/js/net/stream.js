@@ -1,4 +1,4 @@
-// Streaming a take from the server into a Take, resumed where the connection breaks.
+// Streaming of a take, resumed after broken connections.
 
 import * as api from "./api.js";
 import { Take } from "../player/take.js";

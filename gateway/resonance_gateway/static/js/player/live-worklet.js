@@ -1,4 +1,5 @@
-// AudioWorklet of live music: plays chunks with a small lead, fades into and out of gaps, skips sound that is queued too long.
+// AudioWorklet of live music.
+// It plays chunks with a small lead, fades into and out of gaps, and skips sound that is queued too long.
 
 const FADE_S = 0.01;
 const LEAD_FIRST_S = 0.12;

@@ -1,4 +1,5 @@
-// Player: one audio context at the take's sample rate, one worklet that holds the open takes.
+// Player: one audio context and one worklet.
+// The context has the take's sample rate; the worklet holds the open takes.
 
 const KEPT_TAKES = 6;
 

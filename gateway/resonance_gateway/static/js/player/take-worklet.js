@@ -1,4 +1,5 @@
-// AudioWorklet of takes: plays samples while they arrive, with a small lead, and fades into and out of gaps.
+// AudioWorklet of takes.
+// It plays samples while they arrive, with a small lead, and fades into and out of gaps.
 
 const FADE_S = 0.02;
 const REPORT_EVERY = 8; // blocks of 128 samples: about 30 reports a second

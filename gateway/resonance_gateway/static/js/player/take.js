@@ -1,4 +1,4 @@
-// Take: its samples as they arrive, the peaks of its waveform, and its facts.
+// Take: samples, waveform peaks and facts.
 
 const PEAK_COUNT = 480;
 

@@ -1,4 +1,4 @@
-// WAV as this server writes it: format, INFO chunk, then 16-bit little-endian samples.
+// Incremental WAV reader, and the WAV of a take.
 
 const RIFF_BYTES = 12;
 const CHUNK_BYTES = 8;

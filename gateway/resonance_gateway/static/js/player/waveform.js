@@ -1,4 +1,5 @@
-// Waveform picture, hidden from assistive technology; the seek slider below it has the same information.
+// Waveform picture.
+// It is hidden from assistive technology; the seek slider below it has the same information.
 
 import { byId } from "../widgets/dom.js";
 

@@ -1,4 +1,4 @@
-// Steps 3 and 4: sends a request, plays the take while it is made, and adds it to the versions.
+// Steps 3 and 4: request, play, and keep a take.
 
 import * as api from "../net/api.js";
 import { alarm, say, sayNow, startJob } from "../widgets/announce.js";

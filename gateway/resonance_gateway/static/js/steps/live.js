@@ -1,4 +1,5 @@
-// Live music: one performance that runs until it is stopped; changed sliders and words act within a chunk.
+// Live music: one performance with controls.
+// Changed sliders and words act within a chunk.
 
 import * as api from "../net/api.js";
 import { alarm, sayNow } from "../widgets/announce.js";

@@ -1,4 +1,5 @@
-// Melody for live music to follow: recorded with the microphone, or a file. It stays in this page and is never stored.
+// Melody for live music, recorded or from a file.
+// It stays in this page and is never stored.
 
 import { alarm, sayNow } from "../widgets/announce.js";
 import { byId, inputOf, onDrop, show } from "../widgets/dom.js";

@@ -1,4 +1,5 @@
-// Options of a new taste: three choices with the service's defaults, in a closed section.
+// Options of a new taste.
+// Three choices with the defaults of the service, in a closed section.
 
 import { el } from "../widgets/dom.js";
 import { draft, saveDraft } from "../store.js";

@@ -1,4 +1,4 @@
-// Refinement in words: sends the words, moves the sliders, shows the explanation, and can take it back.
+// Refinement of the sliders in words.
 
 import * as api from "../net/api.js";
 import { alarm, sayNow } from "../widgets/announce.js";

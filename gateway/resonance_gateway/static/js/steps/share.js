@@ -1,4 +1,4 @@
-// Share link of a take, for people without a key: create, copy, revoke.
+// Share link of a take: create, copy, revoke.
 
 import * as api from "../net/api.js";
 import { alarm, sayNow } from "../widgets/announce.js";

@@ -1,4 +1,5 @@
-// The seven sliders. Sliders without a direction of the model are not shown.
+// The seven sliders.
+// Sliders without a direction of the model are not shown.
 
 import { byId, show } from "../widgets/dom.js";
 import { sliderRow } from "../widgets/slider.js";

@@ -1,4 +1,5 @@
-// Stars and parts of the songs of a taste, applied by extracting the taste again.
+// Stars and parts of the songs of a taste.
+// They are applied by extracting the taste again.
 
 import { alarm } from "../widgets/announce.js";
 import { byId, el, show } from "../widgets/dom.js";

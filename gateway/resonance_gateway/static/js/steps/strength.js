@@ -1,4 +1,4 @@
-// Strength of a taste: a slider that ends at the taste's safe range, and the calibration that measures the range.
+// Strength of a taste, and calibration of its range.
 
 import * as api from "../net/api.js";
 import { say, sayNow, startJob } from "../widgets/announce.js";

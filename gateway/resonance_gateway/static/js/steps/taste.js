@@ -1,4 +1,4 @@
-// Step 1: a taste from files, a link or an earlier taste, and the progress of its tracks.
+// Step 1: a taste from files, link or library.
 
 import * as api from "../net/api.js";
 import { say, sayNow, startJob } from "../widgets/announce.js";

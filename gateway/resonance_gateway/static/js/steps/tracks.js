@@ -1,4 +1,4 @@
-// Texts about a taste: its name, a line for each track, and the reason of a failure.
+// Texts about a taste and its tracks.
 
 import { ApiError } from "../net/api.js";
 import { el } from "../widgets/dom.js";

@@ -1,4 +1,4 @@
-// Versions of the piece: open one, undo and redo, compare two at equal loudness from the same position.
+// Versions of the piece: open, undo, redo, compare.
 
 import { sayNow } from "../widgets/announce.js";
 import { byId, el, enable, isDisabled, show } from "../widgets/dom.js";

@@ -1,4 +1,5 @@
-// Live regions for screen readers: polite messages at most every five seconds, errors at once.
+// Live regions for screen readers.
+// Polite messages come at most every five seconds, errors at once.
 
 import { byId } from "./dom.js";
 

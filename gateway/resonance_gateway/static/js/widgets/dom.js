@@ -1,4 +1,4 @@
-// DOM helpers: lookup, building, focus-safe show and enable, file drops, icons.
+// DOM helpers: lookup, building, focus-safe show and enable.
 
 import { t } from "../strings.js";
 

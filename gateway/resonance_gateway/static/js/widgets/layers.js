@@ -1,4 +1,5 @@
-// Bar chart of a taste's norms by layer, with a caption that has the same information.
+// Bar chart of a taste's norms by layer.
+// Its caption has the same information.
 
 import { el } from "./dom.js";
 import { t } from "../strings.js";

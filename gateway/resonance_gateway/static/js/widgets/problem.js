@@ -1,4 +1,4 @@
-// Errors on the page: what happened, what was kept, what to do next.
+// Errors: what happened, what was kept, what next.
 
 import { alarm } from "./announce.js";
 import { el, show } from "./dom.js";

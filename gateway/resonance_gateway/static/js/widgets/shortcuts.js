@@ -1,4 +1,5 @@
-// Single-key shortcuts: space plays, left and right seek. They can be switched off, and never act inside a control that uses the key.
+// Single-key shortcuts.
+// Space plays, left and right seek. They can be switched off, and never act inside a control that uses the key.
 
 import { byId } from "./dom.js";
 import { saveSettings, settings } from "../store.js";

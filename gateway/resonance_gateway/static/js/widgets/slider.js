@@ -1,4 +1,4 @@
-// Slider: a native range input with end labels, its value in words, and buttons for users who cannot drag.
+// Slider with words, end labels and step buttons.
 
 import { sayNow } from "./announce.js";
 import { el } from "./dom.js";
