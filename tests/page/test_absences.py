@@ -30,7 +30,7 @@ async def kept_taste(visit: Visit) -> str | None:
 
 
 async def test_a_taste_that_takes_longer_than_a_stream_may_is_followed_to_its_end(browser: Browser) -> None:
-    async with visiting(browser, Script(job_wait_s=1.5), {}, request_s_max=2.0) as visit:
+    async with visiting(browser, Script(job_wait_s=0.8), {}, request_s_max=1.0) as visit:
         await listen_to_a_link(visit)
         await visit.page.wait_for_selector("#taste-done:not([hidden])", timeout=20_000)
         assert await kept_taste(visit) in visit.script.jobs

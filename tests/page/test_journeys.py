@@ -17,6 +17,7 @@ AT = "Number(document.querySelector('#seek').value)"
 
 
 async def test_the_whole_task_by_keyboard_alone(visit: Visit) -> None:
+    visit.script.chunk_wait_s = 0.05  # "Ready" comes after the pause
     await visit.open()
     page = visit.page
     await _tab_to(visit, "prompt")
