@@ -2,11 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TYPESCRIPT := 5.9.3
+TSC := node_modules/typescript/bin/tsc
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test check robust protos bench bench-steering model tree audiocraft format clean
+.PHONY: help up test check page-types robust protos bench bench-steering model tree audiocraft format clean
 
 help:  ## Says what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,7 +26,14 @@ check: $(VENV)/.dev  ## Format, lint, strict types, import arrows, proto freshne
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/buf lint protos
 	@$(BIN)/python scripts/readme_tree.py --check
+	@$(MAKE) --no-print-directory page-types
 	@$(BIN)/python -m pytest -q -n 4 --dist loadfile -m "not slow" tests/unit tests/contract $(ARGS)
+
+page-types:  ## Checks the types of the page's scripts with TypeScript, where npm is installed.
+	@if command -v npm >/dev/null; then \
+		test -f $(TSC) || npm install --silent --prefix . --no-save --no-package-lock typescript@$(TYPESCRIPT) || exit 1; \
+		node $(TSC) --project tsconfig.json; \
+	else echo "resonance: npm is not installed, so the types of the page's scripts are not checked"; fi
 
 robust: $(VENV)/.dev  ## The long fault runs; SEED=n does one again.
 	@ROBUST=1 $(BIN)/python -m pytest --timeout 3600 tests/faults $(ARGS)

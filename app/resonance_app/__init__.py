@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Composition root of the all-in-one process."""

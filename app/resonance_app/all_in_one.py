@@ -1,4 +1,4 @@
-"""Everything in one process: three services on one gRPC port over one loaded model, and the gateway before them."""
+"""All-in-one process: three services, one model, the gateway."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """Where the process really listens (a port 0 in the settings has become a real one)."""
+    """The addresses the process listens on; port 0 of the settings is replaced by the real port."""
 
     http_url: str
     grpc_address: str
@@ -31,7 +31,7 @@ class Running:
 
 @asynccontextmanager
 async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIterator[Running]:
-    """Runs the whole system until the context ends; `say` is told what is being done.
+    """Runs the whole system until the context ends; `say` gets a line for each step of the start.
 
     Raises:
         OSError: an address is taken.
@@ -60,7 +60,7 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
             parts.add_to(server)
         await server.start()
         say(f"gRPC on {server.address}")
-        # Both servers stop at once and share one time to drain: the stream of a take runs through both.
+        # HTTP and gRPC stop at the same time and share one drain period, because a take's stream runs through both.
         stopping: list[asyncio.Task[None]] = []
         stack.push_async_callback(lambda: asyncio.gather(*stopping))
         http_url = await stack.enter_async_context(open_gateway(settings))
@@ -69,6 +69,6 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
 
 
 def quiet_libraries() -> None:
-    """Keeps libraries of the model from printing progress of their own. Called before they are imported."""
+    """Turns off the progress output of the model's libraries. Must be called before they are imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

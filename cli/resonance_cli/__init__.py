@@ -1,1 +1,1 @@
-"""The command line: `resonance up | make | taste | refine | concepts | calibrate | models`."""
+"""The command line `resonance`."""

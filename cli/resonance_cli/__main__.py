@@ -1,4 +1,4 @@
-"""`resonance`: the whole system in one process, and the same jobs as the page from a shell."""
+"""Entry point of `resonance`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reading the commands' arguments: `NAME=NUMBER`, pairs, music, files. What cannot be read raises InvalidInput with the option's name."""
+"""Parsers of command arguments.
+
+Each raises InvalidInput with the option's name.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from resonance.v1 import extract_pb2
 
 
 def read_melody(path: Path) -> bytes:
-    """The file's bytes."""
+    """The melody file's bytes. Raises NotFound where there is no such file."""
     if not path.is_file():
         raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
     return path.read_bytes()
 
 
 def parse_sliders(texts: list[str]) -> dict[str, float]:
-    """`NAME=POSITION` of the seven sliders."""
+    """`NAME=POSITION` of the seven sliders, by name."""
     positions: dict[str, float] = {}
     for text in texts:
         name, _, position = text.partition("=")
@@ -32,7 +35,7 @@ def parse_sliders(texts: list[str]) -> dict[str, float]:
 
 
 def parse_numbers(option: str, texts: list[str]) -> dict[str, float]:
-    """`NAME=NUMBER`."""
+    """`NAME=NUMBER`, by name."""
     numbers: dict[str, float] = {}
     for text in texts:
         name, _, number = text.partition("=")
@@ -44,22 +47,22 @@ def parse_numbers(option: str, texts: list[str]) -> dict[str, float]:
 
 
 def parse_gains(option: str, texts: list[str]) -> dict[int, float]:
-    """`LAYER=GAIN`."""
+    """`LAYER=GAIN`, by layer."""
     numbers = parse_numbers(option, texts)
     if not all(name.isdigit() for name in numbers):
         raise invalid_field(option, "MALFORMED", "is LAYER=GAIN with a layer's number")
     return {int(name): gain for name, gain in numbers.items()}
 
 
-def paired(option: str, more: list[str], less: list[str]) -> list[tuple[str, str]]:
-    """What is given with more and with less of it, side by side."""
+def pair_up(option: str, more: list[str], less: list[str]) -> list[tuple[str, str]]:
+    """Pairs of one example with more of a concept and one with less, in order."""
     if len(more) != len(less):
         raise invalid_field(option, "NOT_PAIRED", f"there are {len(more)} with more of it and {len(less)} with less")
     return list(zip(more, less, strict=True))
 
 
 def parse_music(text: str) -> extract_pb2.MusicSource:
-    """`t-...` is a taste, `t-...:0,2` two of its tracks, `take:ID` a take."""
+    """Stored music: `t-...` is a taste, `t-...:0,2` two of its tracks, `take:ID` a take."""
     if text.startswith("take:"):
         return extract_pb2.MusicSource(take_id=text.removeprefix("take:"))
     taste_id, _, tracks = text.partition(":")
@@ -70,7 +73,7 @@ def parse_music(text: str) -> extract_pb2.MusicSource:
 
 
 def parse_track_range(text: str) -> tuple[int, float, float]:
-    """`TRACK:START-END`: a track counted from 0, and seconds."""
+    """`TRACK:START-END`: a track counted from 0, start and end in seconds."""
     found = re.fullmatch(r"(\d+):(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", text)
     if found is None:
         raise invalid_field("range", "MALFORMED", f"{text} is not TRACK:START-END, such as 0:30-75.5")
@@ -78,7 +81,7 @@ def parse_track_range(text: str) -> tuple[int, float, float]:
 
 
 def parse_stars(text: str) -> list[int]:
-    """`5,0,3`: the tracks' stars in order."""
+    """`5,0,3`: the stars of the tracks in order."""
     numbers = text.split(",") if text else []
     if not all(number.strip().isdigit() for number in numbers):
         raise invalid_field("stars", "MALFORMED", f"{text} is not whole numbers with commas, such as 5,0,3")
@@ -86,7 +89,7 @@ def parse_stars(text: str) -> list[int]:
 
 
 def expand_files(sources: list[str]) -> list[Path]:
-    """Files as they are given; a folder stands for its files in order of name."""
+    """The given files; a folder is replaced by its files, sorted by name."""
     files: list[Path] = []
     for source in map(Path, sources):
         files += sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]

@@ -1,4 +1,4 @@
-"""The commands: `up` runs the system; `make`, `perform`, `taste`, `retry`, `refine`, `models` use it; the others are beside this file."""
+"""Commands that make tastes and music, and `up`."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
 
-Unclamped = Annotated[bool, typer.Option("--unclamped", help="Takes strengths beyond their safe ranges as they are.")]
+Unclamped = Annotated[bool, typer.Option("--unclamped", help="Does not hold strengths to their safe ranges.")]
 app = typer.Typer(
-    help="Original music from taste and words. `up` runs the system; the other commands use and keep it.",
+    help="Original music from taste and words. `up` runs the system; the other commands talk to it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -70,26 +70,30 @@ def make(
         list[str] | None, typer.Option(help="Id of a finished taste, or audio files; may be repeated.")
     ] = None,
     taste_strength: Annotated[float, typer.Option(help="How strongly the taste steers.")] = 1.0,
-    taste_in_words: Annotated[bool, typer.Option(help="Adds what was heard in the taste to the prompt.")] = False,
+    taste_in_words: Annotated[bool, typer.Option(help="Adds the taste's words to the prompt.")] = False,
     taste_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the taste; may be repeated.")] = None,
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION in [-1, 1]; may be repeated.")] = None,
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     concept_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the concepts; may be repeated.")] = None,
     unclamped: Unclamped = False,
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
-    melody: Annotated[Path | None, typer.Option(help="A sound file whose tune is followed, by melody models.")] = None,
-    origin: Annotated[str, typer.Option("--from", help="Id of a finished take to go on from.")] = "",
-    start_s: Annotated[float | None, typer.Option(help="Where new music begins in it; its end if absent.")] = None,
-    end_s: Annotated[float | None, typer.Option(help="Where the old take goes on again.")] = None,
+    melody: Annotated[
+        Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
+    ] = None,
+    origin: Annotated[str, typer.Option("--continue", help="Id of a finished take to continue.")] = "",
+    start_s: Annotated[
+        float | None, typer.Option(help="Where new music begins in the continued take; its end if absent.")
+    ] = None,
+    end_s: Annotated[float | None, typer.Option(help="Where the continued take resumes; never if absent.")] = None,
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Makes a song and writes it while it is made."""
+    """Generates a song and writes the WAV file while it is made."""
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         request = build_request(
             prompt,
             duration_s=duration_s,
-            taste_id=_taste_id_of(taste or [], client, progress),
+            taste_id=_resolve_taste_id(taste or [], client, progress),
             taste_strength=taste_strength,
             taste_in_words=taste_in_words,
             taste_gains=parse_gains("taste-gain", taste_gain or []),
@@ -113,16 +117,20 @@ def make(
 
 @app.command()
 def perform(
-    prompt: Annotated[str, typer.Argument(help="What the music should be at first.")],
+    prompt: Annotated[str, typer.Argument(help="What the music should be at the start.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("live.wav"),
-    duration_s: Annotated[float, typer.Option(help="How long at most; a line `stop` ends it earlier.")] = 60.0,
+    duration_s: Annotated[
+        float, typer.Option(help="Longest length in seconds; the line `stop` ends it earlier.")
+    ] = 60.0,
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     unclamped: Unclamped = False,
     seed: Annotated[int | None, typer.Option(help="Makes it repeatable, together with its controls.")] = None,
-    melody: Annotated[Path | None, typer.Option(help="A sound file whose tune is followed, by melody models.")] = None,
+    melody: Annotated[
+        Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
+    ] = None,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Plays live, in real time, into a file, and obeys lines that are typed meanwhile: prompt WORDS, slider NAME=POSITION,
+    """Plays live into a file, in real time. Lines on standard input change it: prompt WORDS, slider NAME=POSITION,
     concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop."""
     opening = generate_pb2.PerformOpening(seed=seed)
     opening.recipe.prompts.add(text=prompt)
@@ -151,40 +159,40 @@ def taste(
         list[str] | None,
         typer.Option("--range", help="TRACK:START-END, a track counted from 0 and seconds; may be repeated."),
     ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="Of attention_weighted: small values pick few clips.")
+    attention_temperature: Annotated[
+        float | None, typer.Option(help="For attention_weighted: small values pick few clips.")
     ] = None,
-    direction: Annotated[str, typer.Option(help="contrast with other music, the plain mean, or words alone.")] = "",
-    whitening: Annotated[str, typer.Option(help="none, diagonal or shrunk.")] = "",
-    stars: Annotated[
-        str, typer.Option(help="From 1 to 5 for each track in order, such as 5,3,4; 0 is not rated.")
+    direction: Annotated[
+        str, typer.Option(help="contrast (with other music), mean (of the playlist alone) or words (no direction).")
     ] = "",
+    whitening: Annotated[str, typer.Option(help="none, diagonal or shrunk.")] = "",
+    stars: Annotated[str, typer.Option(help="1 to 5 for each track in order, such as 5,3,4; 0 is not rated.")] = "",
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Makes a taste of songs and prints its id."""
+    """Makes a taste from songs and prints its id."""
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         options = build_taste_options(
             mix_mode=mix_mode,
             ranges=[parse_track_range(text) for text in chosen or []],
-            temperature=temperature,
+            temperature=attention_temperature,
             direction=direction,
             whitening=whitening,
             stars=parse_stars(stars),
         )
-        job = _taste_of(sources, client, progress, options)
-    _tell_taste(job, as_json)
+        job = _make_taste(sources, client, progress, options)
+    _print_taste(job, as_json)
 
 
 @app.command()
 def retry(
-    taste_id: Annotated[str, typer.Argument(help="Id of a taste that ended with tracks that failed.")],
+    taste_id: Annotated[str, typer.Argument(help="Id of a final taste with failed tracks.")],
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Goes on with the failed tracks of a taste, as a new taste, and prints its id. What was heard is not heard again."""
+    """Retries the failed tracks of a taste as a new taste and prints its id. The other tracks are not extracted again."""
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
-        _tell_taste(client.retry(taste_id, on_change=_shown(progress)), as_json)
+        _print_taste(client.retry(taste_id, on_change=_show_job(progress)), as_json)
 
 
 @app.command()
@@ -192,12 +200,12 @@ def refine(
     text: Annotated[str, typer.Argument(help="What shall change, such as 'more bass, a touch less tense'.")],
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION now; may be repeated.")] = None,
     previous: Annotated[
-        list[str] | None, typer.Option(help="NAME=POSITION before, for 'undo'; may be repeated.")
+        list[str] | None, typer.Option(help="NAME=POSITION before the last change, for 'undo'; may be repeated.")
     ] = None,
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Turns words into slider positions: prints the options for `make`, and why on the other stream."""
+    """Turns words into slider positions: prints the options for `make`, and the explanation to standard error."""
     with exit_on_error(), open_client(address) as client:
         before = parse_sliders(previous) if previous else None
         found = client.refine(text, parse_sliders(slider or []), previous=before)
@@ -211,23 +219,23 @@ def refine(
 
 @app.command()
 def models(address: Address = DEFAULT_ADDRESS) -> None:
-    """Says which model is loaded and what it can do."""
+    """Describes the loaded model and its capabilities."""
     with exit_on_error(), open_client(address) as client:
         print(client.model())
 
 
-def _taste_of(
+def _make_taste(
     sources: list[str], client: Client, progress: Progress, options: steering_pb2.TasteOptions | None = None
 ) -> jobs_pb2.Job:
-    show = _shown(progress)
+    show = _show_job(progress)
     if len(sources) == 1 and "://" in sources[0]:
         return client.taste_from_url(sources[0], options=options, on_change=show)
     return client.taste_from_files(expand_files(sources), options=options, on_change=show)
 
 
-def _shown(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
-    """Moves a bar with a job."""
-    bar = progress.add_task("listening", total=1.0)
+def _show_job(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
+    """A callback that moves a progress bar with a job."""
+    bar = progress.add_task("extracting", total=1.0)
 
     def show(job: jobs_pb2.Job) -> None:
         state = jobs_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
@@ -236,20 +244,20 @@ def _shown(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
     return show
 
 
-def _tell_taste(job: jobs_pb2.Job, as_json: bool) -> None:
+def _print_taste(job: jobs_pb2.Job, as_json: bool) -> None:
     if as_json:
         print(json_format.MessageToJson(job, preserving_proto_field_name=True))
         return
     for track in job.tracks:
-        heard = f"{track.clips_done} clips" if track.clips_total else "not chosen"
-        console.print(f"  {track.title}: {track.error.message or heard}")
+        outcome = f"{track.clips_done} clips" if track.clips_total else "not chosen"
+        console.print(f"  {track.title}: {track.error.message or outcome}")
     if job.notice:
         console.print(f"  {job.notice}")
     print(job.job_id)
 
 
-def _taste_id_of(given: list[str], client: Client, progress: Progress) -> str:
-    """The one id that is given, or the id of a taste that is made of the files."""
+def _resolve_taste_id(given: list[str], client: Client, progress: Progress) -> str:
+    """The given taste id, or the id of a new taste made from the given files."""
     if not given or (len(given) == 1 and not Path(given[0]).exists()):
         return "".join(given)
-    return _taste_of(given, client, progress).job_id
+    return _make_taste(given, client, progress).job_id

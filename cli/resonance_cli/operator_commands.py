@@ -1,4 +1,4 @@
-"""Commands for operators: `bench load`, `keys`, `store check`."""
+"""Operator commands `bench load`, `keys`, `store check`."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ from resonance.store.check import check_store
 from resonance_cli.load_test import LoadPlan, bombard, summary
 from resonance_cli.terminal import Address, console, exit_on_error, progress_bar
 
-store_app = typer.Typer(help="Looks after the object store.", no_args_is_help=True)
-bench_app = typer.Typer(help="Measures a system that runs.", no_args_is_help=True)
-keys_app = typer.Typer(help="API keys: who may ask, where keys are asked for.", no_args_is_help=True)
+store_app = typer.Typer(help="Maintains the object store.", no_args_is_help=True)
+bench_app = typer.Typer(help="Measures a running system.", no_args_is_help=True)
+keys_app = typer.Typer(help="Manages API keys, for servers that require them.", no_args_is_help=True)
 Result = TypeVar("Result")
 
 
 @bench_app.command("load")
 def bench_load(
     rate_hz: Annotated[float, typer.Option(min=0.001, help="Arrivals a second, at random (Poisson).")] = 0.2,
-    duration_s: Annotated[float, typer.Option(min=1, help="How long listeners keep coming, in seconds.")] = 60.0,
+    duration_s: Annotated[float, typer.Option(min=1, help="How long new listeners arrive, in seconds.")] = 60.0,
     take_s: Annotated[float, typer.Option(min=1, max=300, help="Length of every take, in seconds.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Repeats the arrivals.")] = 1,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also writes every listener, as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Also writes the figures of every listener, as JSON.")
+    ] = None,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Sends listeners who come at random and play at once; prints first sound, gaps, underruns and goodput as JSON."""
+    """Load test: listeners arrive at random and play at once. Prints first sound, gaps, underruns and goodput as JSON."""
     plan = LoadPlan(rate_hz=rate_hz, duration_s=duration_s, take_s=take_s, seed=seed)
     with exit_on_error(), progress_bar(as_json=False) as progress:
         task = progress.add_task("listeners arrive", total=duration_s)
@@ -50,29 +52,29 @@ def bench_load(
 
 @keys_app.command("add")
 def add_key(
-    name: Annotated[str, typer.Argument(help="Whose key it is; for you to know it by.")],
-    owner: Annotated[str, typer.Option(help="Id of the owner of an earlier key; a new owner where absent.")] = "",
+    name: Annotated[str, typer.Argument(help="A label for the key, such as its user.")],
+    owner: Annotated[str, typer.Option(help="Owner id of an existing key; a new owner if absent.")] = "",
 ) -> None:
-    """Makes an API key and prints it once: only its digest is kept."""
+    """Creates an API key and prints it once; only its digest is stored."""
     text, key = _with_keys(lambda keys: keys.issue(name, owner))
-    console.print(f"{key.key_id}  {key.name}, owner {key.owner}. Keep the key: it cannot be shown again.")
+    console.print(f"{key.key_id}  {key.name}, owner {key.owner}. Store the key: it cannot be shown again.")
     print(text)
 
 
 @keys_app.command("list")
 def list_keys() -> None:
-    """Lists the keys that are valid."""
+    """Lists the valid keys."""
 
-    async def listed(keys: ApiKeys) -> list[ApiKey]:
+    async def list_all(keys: ApiKeys) -> list[ApiKey]:
         return [key async for key in keys.all()]
 
-    for key in _with_keys(listed):
+    for key in _with_keys(list_all):
         print(f"{key.key_id}  {key.owner}  {key.name}")
 
 
 @keys_app.command("revoke")
-def revoke_key(key_id: Annotated[str, typer.Argument(help="The id that `list` shows.")]) -> None:
-    """Makes a key worthless within five seconds; what its owner has stays."""
+def revoke_key(key_id: Annotated[str, typer.Argument(help="The id shown by `list`.")]) -> None:
+    """Revokes a key within five seconds; its owner's data stays."""
     _with_keys(lambda keys: keys.revoke(key_id))
 
 
@@ -91,9 +93,9 @@ def _with_keys(work: Callable[[ApiKeys], Coroutine[Any, Any, Result]]) -> Result
 
 @store_app.command("check")
 def check_objects(
-    prefix: Annotated[str, typer.Argument(help="Only keys that begin so.")] = "",
+    prefix: Annotated[str, typer.Argument(help="Only objects whose key has this prefix.")] = "",
 ) -> None:
-    """Reads every stored object and names what is damaged; ends with 1 where something is. Settings are RESONANCE_* variables."""
+    """Verifies every stored object and names the damaged ones; exits with 1 if there are any. Settings are RESONANCE_* variables."""
     with exit_on_error():
         damaged = asyncio.run(_check_objects(prefix))
     if damaged:

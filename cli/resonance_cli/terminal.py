@@ -1,4 +1,4 @@
-"""What all commands share: the client, the bar, and how errors are told."""
+"""Client, progress bar, output and errors of all commands."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ Address = Annotated[str, typer.Option(help="host:port of the services.", envvar=
 
 
 def open_client(address: str) -> Client:
-    """A client with the key of the settings."""
+    """A client with the API key of the settings."""
     return Client(address, api_key=read_settings().api_key)
 
 
 def progress_bar(as_json: bool) -> Progress:
-    """A bar for people on a terminal; nothing for programs."""
+    """A progress bar on a terminal; disabled for JSON output and pipes."""
     return Progress(console=console, transient=True, disable=as_json or not console.is_terminal)
 
 
 def say(text: str) -> None:
-    """A line of what goes on."""
+    """Prints a progress line."""
     print(f"resonance: {text}", flush=True)
 
 
 def warn(text: str) -> None:
-    """A line about what was changed, beside what programs read."""
+    """Prints a notice to standard error, so that standard output stays machine-readable."""
     print(f"resonance: {text}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Ends with the error's sentence and code 1, without a traceback."""
+    """Prints an error's message and exits with code 1, without a traceback."""
     try:
         yield
     except (ResonanceError, OSError) as failure:

@@ -1,1 +1,4 @@
-"""The gateway: REST and the page in front of the gRPC services. It computes nothing and keeps nothing."""
+"""The gateway: REST and the page before the gRPC services.
+
+It computes nothing and stores nothing.
+"""

@@ -1,4 +1,4 @@
-"""`python -m resonance_gateway`: the gateway alone, in front of services that run elsewhere."""
+"""Entry point of the gateway alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Puts the gateway on a socket; used by `__main__`, by the all-in-one process and by tests."""
+"""The gateway on a listening socket.
+
+Used by `__main__`, by the all-in-one process and by tests.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,16 @@ import uvicorn
 
 from resonance.settings import Settings
 from resonance_gateway.app import build_app
-from resonance_gateway.bodies import MELODY_TEXT_MAX
+from resonance_gateway.routes.recipes import MELODY_TEXT_MAX
 
-# A socket is pinged so often, and closed where no answer comes within so long: who never reads answers nothing, and holds a performance's
-# slot no longer than both together. A browser answers by itself, whatever its page does.
+# uvicorn pings every WebSocket after PING_S and closes it where no pong comes within PONG_S_MAX. A client that never reads
+# sends no pong, so it holds a performance's slot no longer than both together. A browser answers pings by itself.
 PING_S = 20.0
 PONG_S_MAX = 20.0
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the process has one set, and ends its parts in order."""
+    """uvicorn without its signal handlers: `run_process` handles signals and stops the parts in order."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -53,7 +56,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[str]:
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         try:
-            while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn tells it by a flag alone)
+            while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn has only a flag for it)
                 await asyncio.sleep(0.01)
             yield f"http://{host}:{sock.getsockname()[1]}"
         finally:
@@ -63,7 +66,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[str]:
 
 @contextlib.contextmanager
 def _bound(config: uvicorn.Config) -> Iterator[socket.socket]:
-    """The listening socket. uvicorn ends the whole process where an address is taken; that is not its to decide."""
+    """The listening socket. uvicorn exits the process where the address is taken; this raises OSError instead."""
     try:
         sock = config.bind_socket()
     except SystemExit as failure:

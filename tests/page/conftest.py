@@ -1,4 +1,7 @@
-"""A real headless Chromium before a real gateway. Skipped where there is no Chromium; mandatory where CI is set."""
+"""Headless Chromium before a real gateway.
+
+Skipped where there is no Chromium; mandatory where CI is set.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def chromium_path() -> str | None:
 
 @dataclass(slots=True)
 class Visit:
-    """A page that is open, what stands behind it, and what its console said."""
+    """An open page, the script of the services behind it, and its console messages."""
 
     page: Page
     url: str
@@ -51,7 +54,7 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     async def open(self) -> None:
-        """Loads the page and waits until it has learnt what the model can do."""
+        """Loads the page and waits until it has loaded the model's capabilities."""
         await self.page.goto(self.url)
         await self.page.wait_for_selector("html[data-ready=yes]")
 
@@ -110,7 +113,7 @@ async def visiting(browser: Browser, script: Script, options: dict[str, Any], **
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, context_options: dict[str, object]) -> AsyncIterator[Visit]:
-    async with visiting(browser, Script(chunk_wait_s=0.05, job_wait_s=0.15), context_options) as seen:
+    async with visiting(browser, Script(chunk_wait_s=0.005, job_wait_s=0.05), context_options) as seen:
         yield seen
 
 
@@ -124,7 +127,7 @@ def _listen(page: Page, complaints: list[str]) -> None:
 
 
 async def until(condition) -> None:
-    """Waits for what only the services see."""
+    """Waits until the condition holds, at most 10 s."""
     for _ in range(500):
         if condition():
             return

@@ -1,4 +1,4 @@
-"""Where a part of the system is slow, away or full: the page waits for it, says so, and forgets nothing."""
+"""The page with slow, absent and full services."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def kept_taste(visit: Visit) -> str | None:
 
 
 async def test_a_taste_that_takes_longer_than_a_stream_may_is_followed_to_its_end(browser: Browser) -> None:
-    async with visiting(browser, Script(job_wait_s=1.5), {}, request_s_max=2.0) as visit:
+    async with visiting(browser, Script(job_wait_s=0.8), {}, request_s_max=1.0) as visit:
         await listen_to_a_link(visit)
         await visit.page.wait_for_selector("#taste-done:not([hidden])", timeout=20_000)
         assert await kept_taste(visit) in visit.script.jobs
@@ -40,8 +40,12 @@ async def test_a_taste_that_takes_longer_than_a_stream_may_is_followed_to_its_en
 async def test_a_restart_of_the_services_does_not_lose_a_taste(browser: Browser) -> None:
     async with visiting(browser, Script(job_wait_s=0.5), {}) as visit:
         await listen_to_a_link(visit)
+        refused: list[int] = []
+        visit.page.on(
+            "response", lambda response: refused.append(response.status) if "/v1/tastes/" in response.url else None
+        )
         await visit.services.stop(0)
-        await asyncio.sleep(3.5)
+        await until(lambda: refused.count(503) >= 1)
         assert await kept_taste(visit) in visit.script.jobs
         assert await visit.page.is_hidden("#taste-error")
         visit.services = await start_services(visit.script, visit.services.address)

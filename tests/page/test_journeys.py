@@ -1,4 +1,4 @@
-"""The whole task in a real browser: by keyboard, by clicks, through reloads and broken lines."""
+"""Whole journeys by keyboard, by clicks, through reloads."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ AT = "Number(document.querySelector('#seek').value)"
 
 
 async def test_the_whole_task_by_keyboard_alone(visit: Visit) -> None:
+    visit.script.chunk_wait_s = 0.05  # "Ready" comes after the pause
     await visit.open()
     page = visit.page
     await _tab_to(visit, "prompt")
@@ -140,8 +141,8 @@ async def test_a_taste_in_words_reaches_the_recipe(visit: Visit) -> None:
     await page.get_by_label("Describe these songs in words, too").check()
     await page.click("#again")
     await page.wait_for_selector("#versions:not([hidden])")
-    plain, told = visit.script.generate_requests
-    assert [one.recipe.tastes[0].in_words for one in (plain, told)] == [False, True]
+    plain, in_words = visit.script.generate_requests
+    assert [one.recipe.tastes[0].in_words for one in (plain, in_words)] == [False, True]
     await visit.wait_for_text("#version-list", "new taste")
 
 
@@ -226,7 +227,7 @@ async def test_a_tastes_slider_ends_where_its_safe_range_does(
     visit.script.taste_strength_max = high
     await visit.open()
     row = "#taste-strength"
-    assert await visit.page.get_attribute(row, "max") == "1", "of a taste that nobody has calibrated"
+    assert await visit.page.get_attribute(row, "max") == "1", "of a taste without a calibration"
     await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
     await visit.page.wait_for_selector("#taste-done:not([hidden])")
     await visit.page.wait_for_selector(f"{row}[max='{high:g}']")
@@ -270,9 +271,9 @@ async def test_a_full_house_says_what_to_do_and_the_button_does_it(visit: Visit)
     await visit.open()
     await visit.make()
     await visit.page.wait_for_selector("#make-error:not([hidden])")
-    told = await visit.text("#make-error")
-    assert "Your words and settings are still here. Wait 3 seconds, then try again." in told
-    assert told.startswith("Every place is taken")
+    problem = await visit.text("#make-error")
+    assert "Your words and settings are still here. Wait 3 seconds, then try again." in problem
+    assert problem.startswith("Every place is taken")
     assert "Every place is taken" in await visit.text("#assertive")
     visit.script.is_full = False
     await visit.page.click("#make-error button")
@@ -356,7 +357,7 @@ async def test_words_move_the_sliders_say_why_and_can_be_taken_back(visit: Visit
     await _tab_to(visit, "refine-text")
     await page.keyboard.type("more bass, a touch less tense")
     await page.keyboard.press("Enter")
-    await visit.wait_for_text("#refine-said", "bass from 0 to 0.3 (more bass)")
+    await visit.wait_for_text("#refine-message", "bass from 0 to 0.3 (more bass)")
     assert await page.input_value("#slider-bass_resonance") == "0.3"
     assert await page.input_value("#slider-emotional_tension") == "-0.1"
     assert "bass from 0 to 0.3" in await visit.text("#polite")

@@ -1,4 +1,4 @@
-"""A server that asks for keys: the page asks once, takes no unknown key, and works with the right one."""
+"""The page on a server that requires API keys."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def visit(browser: Browser) -> AsyncIterator[KeyedVisit]:
     script, store = Script(), MemoryStore()
     settings = Settings(http_addr="127.0.0.1:0", auth="on", service_key="x" * 32)
     key, _ = await ApiKeys(store).issue("anna")
-    services = await start_services(script, door=Authenticator(store, settings))
+    services = await start_services(script, authenticator=Authenticator(store, settings))
     async with open_gateway(settings.model_copy(update={"grpc_addr": services.address})) as url:
         context = await browser.new_context(viewport={"width": 1100, "height": 800})
         page = await context.new_page()
@@ -52,7 +52,7 @@ async def test_the_page_asks_until_the_key_is_known_and_then_works(visit: KeyedV
     assert [fault["id"] for fault in found.response["violations"]] == []
     await page.fill("#key", "another-key")
     await page.keyboard.press("Enter")
-    await visit.wait_for_text("#key-error", "does not know that key")
+    await visit.wait_for_text("#key-error", "not valid on this server")
     assert await page.evaluate("document.activeElement.id") == "key"
     await page.fill("#key", visit.key)
     await page.click("#key-dialog [value=give]")
@@ -75,5 +75,5 @@ async def test_who_gives_no_key_is_told_what_is_missing(visit: KeyedVisit) -> No
     await visit.make()
     await page.wait_for_selector("#key-dialog[open]")
     await page.click("#key-dialog [value='']")
-    await visit.wait_for_text("main", "only plays for people who have a key")
+    await visit.wait_for_text("main", "This server needs an API key.")
     assert await page.input_value("#prompt") == "calm piano", "nothing is lost"

@@ -1,4 +1,4 @@
-"""Playing live in a real browser: it starts, obeys sliders and words while it plays, and stops."""
+"""Live music on the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The worklet that plays live music, run by Node on a clock of its own: what it holds is what lies between the knob and the ear."""
+"""The live worklet in Node, on a simulated clock.
+
+The queued samples are the delay of a control.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ import pytest
 
 import resonance_gateway
 
-WORKLET = Path(resonance_gateway.__file__).parent / "static/js/live-worklet.js"
+WORKLET = Path(resonance_gateway.__file__).parent / "static/js/player/live-worklet.js"
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 
-# Sound comes in chunks of 0.2 s; sample n has the value 1 + n % 1000, so that what is heard says where it is from.
+# Sound comes in chunks of 0.2 s; sample n has the value 1 + n % 1000, so that the output shows the position it came from.
 _HARNESS = """
 const fs = require("fs"), vm = require("vm"), plan = JSON.parse(process.argv[2]), rate = 16000, chunk = 3200;
 let made = null;
@@ -49,14 +52,14 @@ console.log(JSON.stringify({ held, worst: jumps.reduce((a, b) => Math.max(a, b),
 
 
 def played(**plan: Any) -> dict[str, Any]:
-    told = subprocess.run(
+    finished = subprocess.run(
         ["node", "-e", _HARNESS, str(WORKLET), json.dumps({"before": 0, **plan})],
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    found: dict[str, Any] = json.loads(told.stdout)
+    found: dict[str, Any] = json.loads(finished.stdout)
     return found
 
 

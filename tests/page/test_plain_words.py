@@ -1,4 +1,4 @@
-"""What a person reads who knows neither music nor programs: refusals without field names, values without a wrong word."""
+"""Texts of errors and values in plain words."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_words_that_cancel_each_other_out_get_an_answer(visit: Visit) -> N
     await visit.wait_for_text("#make-status", "Ready")
     await visit.page.fill("#refine-text", "make it faster and slower")
     await visit.page.keyboard.press("Enter")
-    await visit.wait_for_text("#refine-said", "cancels out")
+    await visit.wait_for_text("#refine-message", "cancels out")
     await visit.wait_for_text("#polite", "cancels out")
 
 

@@ -1,4 +1,4 @@
-"""The page before the real services: three real songs, a sentence, and the sound of a real (tiny) model."""
+"""The page before the real services, with a tiny model."""
 
 from __future__ import annotations
 

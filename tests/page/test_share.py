@@ -1,4 +1,4 @@
-"""A link to a take: made and copied with one press, told how long it lives, and taken back."""
+"""Share links on the page."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ async def test_a_press_copies_a_link_that_plays_and_says_how_long_it_lives(visit
     page = visit.page
     await page.focus("#share")
     await page.keyboard.press("Enter")
-    await visit.wait_for_text("#share-said", "The link is copied")
-    assert "can hear this music until" in await visit.text("#share-said")
+    await visit.wait_for_text("#share-message", "The link is copied")
+    assert "can hear this music until" in await visit.text("#share-message")
     assert "The link is copied" in await visit.text("#polite")
     copied = await page.evaluate("navigator.clipboard.readText()")
     assert copied == await page.input_value("#share-link") == f"{visit.url}/shared/{request_id}"
     assert await page.evaluate("url => fetch(url).then(r => r.status)", copied) == 200
     await page.click("#share-back")
-    await visit.wait_for_text("#polite", "The link works no more.")
+    await visit.wait_for_text("#polite", "The link does not work any more.")
     assert visit.script.revoked == ["0" * 64]
     assert not await page.is_visible("#shared")
     assert not visit.complaints
@@ -42,7 +42,7 @@ async def test_where_nothing_may_be_copied_the_link_is_there_to_take(visit: Visi
     await visit.page.add_init_script("navigator.clipboard.writeText = () => Promise.reject(new Error('denied'))")
     request_id = await ready(visit)
     await visit.page.click("#share")
-    await visit.wait_for_text("#share-said", "Copy this link.")
+    await visit.wait_for_text("#share-message", "Copy this link.")
     assert (await visit.page.input_value("#share-link")).endswith(f"/shared/{request_id}")
     assert await visit.page.evaluate("document.activeElement.id") == "share-link"
 

@@ -1,4 +1,4 @@
-"""Stars and parts of songs: chosen on the page, kept, and heard again."""
+"""Stars and parts of songs on the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def files(*names: str) -> list[dict[str, object]]:
     return [{"name": name, "mimeType": "audio/mpeg", "buffer": b"x" * 500} for name in names]
 
 
-async def taste_of(visit: Visit, *names: str) -> None:
+async def make_taste(visit: Visit, *names: str) -> None:
     """A taste of these songs, with the section for stars and parts open."""
     await visit.open()
     await visit.page.set_input_files("#files", files(*names))
@@ -32,7 +32,7 @@ async def heard_again(visit: Visit, count: int = 2) -> steering_pb2.TasteOptions
 
 
 async def test_stars_and_a_part_are_chosen_by_keyboard_alone(visit: Visit) -> None:
-    await taste_of(visit, "one.mp3", "two.mp3")
+    await make_taste(visit, "one.mp3", "two.mp3")
     page = visit.page
     await page.locator("#songs fieldset.song").nth(0).get_by_role("radio", name="3 of 5 stars").focus()
     await page.keyboard.press("ArrowRight")
@@ -52,7 +52,7 @@ async def test_stars_and_a_part_are_chosen_by_keyboard_alone(visit: Visit) -> No
 
 
 async def test_what_was_chosen_is_there_again_after_a_reload(visit: Visit) -> None:
-    await taste_of(visit, "one.mp3", "two.mp3")
+    await make_taste(visit, "one.mp3", "two.mp3")
     page = visit.page
     await page.fill("#part-to-1", "9")
     await page.locator("#songs fieldset.song").nth(1).get_by_text("5", exact=True).click()
@@ -72,7 +72,7 @@ async def test_what_was_chosen_is_there_again_after_a_reload(visit: Visit) -> No
 
 
 async def test_songs_that_failed_are_not_sent_again_and_places_still_fit(visit: Visit) -> None:
-    await taste_of(visit, "bad.mp3", "one.mp3", "two.mp3")
+    await make_taste(visit, "bad.mp3", "one.mp3", "two.mp3")
     assert await visit.page.locator("#songs fieldset.song").count() == 2
     await visit.page.fill("#part-from-2", "10")
     await visit.page.click("#songs-again")
@@ -111,12 +111,12 @@ async def test_the_songs_of_a_link_are_asked_for_by_the_link(visit: Visit) -> No
 async def test_a_part_that_cannot_be_is_said_at_its_field(
     visit: Visit, start: str, end: str, field: str, words: str
 ) -> None:
-    await taste_of(visit, "one.mp3", "two.mp3")
+    await make_taste(visit, "one.mp3", "two.mp3")
     page = visit.page
     await page.fill("#part-from-1", start)
     await page.fill("#part-to-1", end)
     await page.click("#songs-again")
-    assert words in await visit.text("#part-said-1")
+    assert words in await visit.text("#part-message-1")
     assert words in await visit.text("#assertive")
     assert await page.evaluate("document.activeElement.id") == f"part-{field}-1"
     assert await page.get_attribute(f"#part-{field}-1", "aria-invalid") == "true"
@@ -128,15 +128,15 @@ async def test_a_part_that_cannot_be_is_said_at_its_field(
 
 
 async def test_all_parts_together_need_three_seconds(visit: Visit) -> None:
-    await taste_of(visit, "one.mp3")
+    await make_taste(visit, "one.mp3")
     await visit.page.fill("#part-to-0", "2")
     await visit.page.click("#songs-again")
-    assert "need 3 seconds at least" in await visit.text("#part-said-0")
+    assert "need 3 seconds at least" in await visit.text("#part-message-0")
     assert len(visit.script.jobs) == 1
 
 
 async def test_stopping_the_second_listening_keeps_the_taste(visit: Visit) -> None:
-    await taste_of(visit, "one.mp3", "two.mp3")
+    await make_taste(visit, "one.mp3", "two.mp3")
     first = next(iter(visit.script.jobs))
     visit.script.job_wait_s = 1
     await visit.page.fill("#part-to-0", "9")
@@ -152,7 +152,7 @@ async def test_stopping_the_second_listening_keeps_the_taste(visit: Visit) -> No
 
 
 async def test_tastes_of_one_name_are_told_apart_by_their_time(visit: Visit) -> None:
-    await taste_of(visit, "one.mp3")
+    await make_taste(visit, "one.mp3")
     for name in ("one.mp3", "two.mp3"):
         await visit.page.click("#taste-drop")
         await visit.page.set_input_files("#files", files(name))
@@ -166,8 +166,8 @@ async def test_tastes_of_one_name_are_told_apart_by_their_time(visit: Visit) -> 
 
 
 async def test_an_earlier_taste_is_taken_by_a_press_and_not_by_looking_through_the_list(visit: Visit) -> None:
-    """Arrow keys change a closed list at once: whoever has no mouse must get past its first taste."""
-    await taste_of(visit, "one.mp3")
+    """Arrow keys change a closed list at once: keyboard users must get past its first taste."""
+    await make_taste(visit, "one.mp3")
     for name in ("two.mp3", "three.mp3"):
         await visit.page.click("#taste-drop")
         await visit.page.set_input_files("#files", files(name))
@@ -185,7 +185,7 @@ async def test_an_earlier_taste_is_taken_by_a_press_and_not_by_looking_through_t
 
 
 async def test_an_earlier_taste_that_does_not_come_is_waited_for_in_sight(visit: Visit) -> None:
-    await taste_of(visit, "one.mp3")
+    await make_taste(visit, "one.mp3")
     page = visit.page
     await page.click("#taste-drop")
     await page.wait_for_selector("#earlier:not([hidden])")
@@ -198,7 +198,7 @@ async def test_an_earlier_taste_that_does_not_come_is_waited_for_in_sight(visit:
 
 
 async def test_a_taste_says_how_many_songs_it_is_of(visit: Visit) -> None:
-    await taste_of(visit, "one.mp3", "two.mp3", "three.mp3")
+    await make_taste(visit, "one.mp3", "two.mp3", "three.mp3")
     (job,) = visit.script.jobs.values()
     job.title = "one"
     await visit.page.reload()

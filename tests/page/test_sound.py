@@ -1,4 +1,4 @@
-"""What is heard, and when: the first sound, the gaps, and what is announced meanwhile."""
+"""First sound, gaps, and announcements over time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 # Watches, from before the page's first line: when a take's headers came, what the player said, what was announced.
 _WATCH = """
 (() => {
-  window.watched = { headersMs: 0, soundMs: 0, gaps: 0, said: [] };
+  window.watched = { headersMs: 0, soundMs: 0, gaps: 0, announced: [] };
   const ask = window.fetch;
   window.fetch = async (url, options) => {
     const answer = await ask(url, options);
@@ -29,7 +29,7 @@ _WATCH = """
   };
   document.addEventListener('DOMContentLoaded', () => {
     const region = document.querySelector('#polite');
-    new MutationObserver(() => watched.said.push([performance.now(), region.textContent]))
+    new MutationObserver(() => watched.announced.push([performance.now(), region.textContent]))
       .observe(region, { childList: true, characterData: true, subtree: true });
   });
 })();
@@ -48,6 +48,7 @@ async def test_sound_begins_within_half_a_second_of_the_first_byte_and_has_no_ga
 
 
 async def test_a_gap_is_called_buffering_and_the_music_goes_on(visit: Visit) -> None:
+    visit.script.chunk_wait_s = 0.05
     await visit.open()
     await visit.make()
     await visit.page.wait_for_function("() => Number(document.querySelector('#seek').value) > 0.5")
@@ -64,6 +65,6 @@ async def test_news_is_told_sparingly_and_the_last_word_always(visit: Visit) -> 
     await visit.open()
     await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
     await visit.page.wait_for_selector("#taste-done:not([hidden])")
-    said = [text for _, text in await visit.page.evaluate("watched.said")]
-    assert 1 <= len(said) <= 8
-    assert said[-1] == "Your taste is ready. 1 song heard."
+    announced = [text for _, text in await visit.page.evaluate("watched.announced")]
+    assert 1 <= len(announced) <= 8
+    assert announced[-1] == "Your taste is ready. 1 song heard."

@@ -1,4 +1,4 @@
-"""How strong a taste may be: tried out from the page, followed, stopped, and said in plain words."""
+"""Calibration of a taste from the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def an_untried_taste(visit: Visit, calibration_job_wait_s: float = 0.2) ->
     visit.script.calibration_job_wait_s = calibration_job_wait_s
     await visit.open()
     await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
-    await visit.wait_for_text("#range-said", "Trying it out takes a few minutes")
+    await visit.wait_for_text("#range-message", "Trying it out takes a few minutes")
 
 
 async def test_a_press_finds_out_and_says_it(visit: Visit) -> None:
@@ -26,13 +26,13 @@ async def test_a_press_finds_out_and_says_it(visit: Visit) -> None:
     await page.keyboard.press("Enter")
     await visit.wait_for_text("#range-stage", "50 percent")
     assert await page.evaluate("document.activeElement.id") == "range-stop"
-    await visit.wait_for_text("#range-said", "works well up to “as much as it can”")
+    await visit.wait_for_text("#range-message", "works well up to “as much as it can”")
     await visit.wait_for_text("#polite", "works well up to")
-    assert await page.evaluate("document.activeElement.id") == "range-said", "the focus is not lost"
+    assert await page.evaluate("document.activeElement.id") == "range-message", "the focus is not lost"
     assert await page.get_attribute("#taste-strength", "max") == "2"
     assert await page.is_hidden("#range-go")
     await page.reload()
-    await visit.wait_for_text("#range-said", "works well up to")
+    await visit.wait_for_text("#range-message", "works well up to")
     assert visit.script.calibration_jobs == ["started"]
 
 
@@ -40,12 +40,12 @@ async def test_it_can_be_stopped_and_begun_again(visit: Visit) -> None:
     await an_untried_taste(visit, calibration_job_wait_s=0.6)
     await visit.page.click("#range-go")
     await visit.page.click("#range-stop")
-    await visit.wait_for_text("#range-said", "the next try goes on from there")
+    await visit.wait_for_text("#range-message", "the next try goes on from there")
     assert visit.script.calibration_jobs == ["started", "cancelled"]
     assert await visit.page.evaluate("document.activeElement.id") == "range-go"
     visit.script.calibration_job_wait_s = 0
     await visit.page.click("#range-go")
-    await visit.wait_for_text("#range-said", "works well up to")
+    await visit.wait_for_text("#range-message", "works well up to")
 
 
 async def test_a_reload_goes_on_following_it(visit: Visit) -> None:
@@ -54,7 +54,7 @@ async def test_a_reload_goes_on_following_it(visit: Visit) -> None:
     await visit.wait_for_text("#range-stage", "0 percent")
     await visit.page.reload()
     await visit.page.wait_for_selector("#range-work:not([hidden])")
-    await visit.wait_for_text("#range-said", "works well up to")
+    await visit.wait_for_text("#range-message", "works well up to")
     assert visit.script.calibration_jobs == ["started"]
 
 
@@ -70,7 +70,7 @@ async def test_a_taste_that_nothing_is_safe_of_says_so(visit: Visit) -> None:
     visit.script.taste_strength_max = 0
     await an_untried_taste(visit, calibration_job_wait_s=0)
     await visit.page.click("#range-go")
-    await visit.wait_for_text("#range-said", "even a hint of this taste spoils the music")
+    await visit.wait_for_text("#range-message", "even a hint of this taste spoils the music")
 
 
 async def test_a_fault_says_what_happened_what_is_kept_and_what_to_do(visit: Visit) -> None:
@@ -78,11 +78,11 @@ async def test_a_fault_says_what_happened_what_is_kept_and_what_to_do(visit: Vis
     await an_untried_taste(visit, calibration_job_wait_s=0)
     await visit.page.click("#range-go")
     await visit.wait_for_text("#range-error", "The music service was away for 15 minutes.")
-    told = await visit.text("#range-error")
-    assert "What was tried so far is kept, and so is your taste. Try again." in told
+    problem = await visit.text("#range-error")
+    assert "What was tried so far is kept, and so is your taste. Try again." in problem
     visit.script.calibration_job_fault = ""
     await visit.page.click("#range-error button")
-    await visit.wait_for_text("#range-said", "works well up to")
+    await visit.wait_for_text("#range-message", "works well up to")
     assert await visit.page.is_hidden("#range-error")
 
 

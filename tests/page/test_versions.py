@@ -1,4 +1,4 @@
-"""Opening a version brings back all that made it: its length and how much of the taste, too."""
+"""Opening a version restores its length and taste strength."""
 
 from __future__ import annotations
 

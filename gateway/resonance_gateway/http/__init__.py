@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""HTTP only: bodies, problems, multipart, server-sent events, middleware."""

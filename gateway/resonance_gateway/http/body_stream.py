@@ -1,4 +1,4 @@
-"""The bytes of a request's body as they come, with a rest that can be dropped after a refusal."""
+"""Streamed request body."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from starlette.requests import ClientDisconnect, Request
 
 
 class BodyStream:
-    """One body. It knows whether it has ended, because asking for more after the end waits for the client to leave."""
+    """One request body. It remembers its end: `receive` after the end would wait until the client disconnects."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self._has_ended = False
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The chunks that are still to come. Raises ClientDisconnect where the client has left."""
+        """The remaining chunks. Raises ClientDisconnect when the client disconnects."""
         while not self._has_ended:
             message = await self._request.receive()
             if message["type"] == "http.disconnect":
@@ -26,9 +26,9 @@ class BodyStream:
                 yield body
 
     async def drain(self) -> None:
-        """Reads and drops the rest: browsers lose an answer that comes while they are still sending.
+        """Reads and drops the rest, because browsers lose an answer that arrives while they are still sending.
 
-        The body limit bounds what is read here.
+        The body limit bounds the amount.
         """
         async for _ in self.chunks():
             pass

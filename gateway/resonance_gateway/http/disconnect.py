@@ -1,4 +1,7 @@
-"""Stops work for a caller who has left: Starlette does not cancel a handler that has not answered yet."""
+"""Cancellation of a handler when the client disconnects.
+
+Starlette does not cancel a handler that has not answered yet.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,21 @@ async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T]) -
     """The work's result; the work is cancelled when the client disconnects. The body must have been read.
 
     Raises:
-        ClientDisconnect: the client has left.
+        ClientDisconnect: the client has disconnected.
     """
     working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_left(request))
+    watching = asyncio.ensure_future(_wait_for_disconnect(request))
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise ClientDisconnect
         return working.result()
     finally:
-        for task in (working, leaving):
+        for task in (working, watching):
             task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+        await asyncio.gather(working, watching, return_exceptions=True)
 
 
-async def _left(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""What holds for every request: its id and log line, bounded bodies, who may ask, and the security headers."""
+"""Middleware: request log, security headers, origins, API keys, body limits."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from resonance.identity import set_caller_key
 from resonance.ids import new_request_id
 from resonance_gateway.http.problems import http_exception_to_problem, to_problem
 from resonance_gateway.http.requests import media_type
-from resonance_gateway.services.take_stream import TakeCutError
 
 _log = structlog.get_logger("gateway")
 
-# No inline script, no inline style, nothing from elsewhere. The worklet and the page's modules are files of ours.
+# No inline script or style, nothing from another origin. The worklets and the page's modules are files of this server.
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -50,18 +49,22 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 KEY_COOKIE = "resonance_key"
 _SECRET = re.compile("(?<=/shared/).+", re.IGNORECASE | re.DOTALL)
 _KEY = re.compile(r"[!-~]{1,200}")
-# The two requests whose bodies are passed on as they come and never held: the limit of uploads is theirs alone.
+# The two requests whose bodies are streamed on and never held in memory; only they have the upload limit.
 _UPLOADS = {
     ("POST", "multipart/form-data"): re.compile("/v1/tastes"),
     ("PATCH", "application/offset+octet-stream"): re.compile("/v1/uploads/[^/]+"),
 }
-# The one path whose JSON may carry a tune.
+# The one path whose JSON may carry a melody.
 _MELODY_PATH = "/v1/generations"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
+class BodyCutError(Exception):
+    """A response body ended before its Content-Length."""
+
+
 class RequestLog:
-    """The outermost layer: an id for every request, a line in the log, and a quiet end for streams that were cut."""
+    """Outermost middleware: a request id, a log line, and the end of bodies that were cut."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -86,12 +89,12 @@ class RequestLog:
             await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
             status = 499
-        except TakeCutError as cut:
-            # Headers are out. Returning early makes the server close the connection short of Content-Length, which
-            # is how HTTP says that a body was cut.
-            _log.warning("take cut", detail=str(cut))
+        except BodyCutError as cut:
+            # The headers are sent. Returning early makes uvicorn close the connection short of Content-Length, which
+            # tells an HTTP client that the body was cut.
+            _log.warning("body cut", detail=str(cut))
         took_ms = round((time.perf_counter() - started_s) * 1000, 1)
-        _log.info("request", method=scope["method"], path=shown_path(scope), status=status, took_ms=took_ms)
+        _log.info("request", method=scope["method"], path=loggable_path(scope), status=status, took_ms=took_ms)
 
     async def _log_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         started_s, code = time.perf_counter(), 1006
@@ -111,16 +114,16 @@ class RequestLog:
 
         await self._app(scope, receive_watched, send_watched)
         took_ms = round((time.perf_counter() - started_s) * 1000, 1)
-        _log.info("socket", path=shown_path(scope), close_code=code, took_ms=took_ms)
+        _log.info("socket", path=loggable_path(scope), close_code=code, took_ms=took_ms)
 
 
-def shown_path(scope: Scope) -> str:
-    """The path as a log may keep it: whoever has a shared link's token may hear what it stands for."""
+def loggable_path(scope: Scope) -> str:
+    """The path without a share link's token, which grants access to the take and must not be logged."""
     return _SECRET.sub("...", scope["path"])
 
 
 class SecurityHeaders:
-    """Adds the headers that keep a stranger's page or script out of ours."""
+    """Adds the security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -137,7 +140,7 @@ class SecurityHeaders:
 
 
 class OwnPagesOnly:
-    """Refuses what a stranger's web page could make a browser send here.
+    """Refuses requests that another site's page made a browser send.
 
     A server on loopback answers to loopback names only (DNS rebinding), and a request that changes something must not
     come from a page of another origin (forged forms). Programs send neither header and are not affected.
@@ -155,25 +158,26 @@ class OwnPagesOnly:
             if self._hosts is not None and _hostname(host) not in self._hosts:
                 return await _refuse(HTTPException(421), scope, receive, send)
             if scope.get("method") not in _SAFE_METHODS and _is_foreign(headers, host):
-                refusal = HTTPException(403, "a page of another site may not do this")
+                refusal = HTTPException(403, "requests from pages of other sites are not allowed")
                 return await _refuse(refusal, scope, receive, send)
         return await self._app(scope, receive, send)
 
 
 class CallerKey:
-    """Takes the caller's API key from the request, for the services to look at: the gateway itself knows no keys.
+    """Reads the API key of a request and passes it on to the services, which check it.
 
-    Programs send `Authorization: Bearer KEY`; browsers, which cannot for events and sockets, the cookie of `/v1/session`.
+    Programs send `Authorization: Bearer KEY`. Browsers cannot set headers for EventSource and WebSocket, so they send
+    the cookie of `/v1/session`.
     """
 
-    def __init__(self, app: ASGIApp, *, asks: bool) -> None:
+    def __init__(self, app: ASGIApp, *, is_required: bool) -> None:
         self._app = app
-        self._asks = asks
+        self._is_required = is_required
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             key = read_api_key(HTTPConnection(scope))
-            if self._asks and not key and scope["type"] == "http" and _is_guarded(scope["path"]):
+            if self._is_required and not key and scope["type"] == "http" and _is_guarded(scope["path"]):
                 error = Unauthenticated("send your API key: Authorization: Bearer KEY", reason="KEY_REQUIRED")
                 return await to_problem(error)(scope, receive, send)
             set_caller_key(key)
@@ -181,7 +185,7 @@ class CallerKey:
 
 
 def read_api_key(connection: HTTPConnection) -> str:
-    """The API key that came with a request; empty where none did, or what no key can be (gRPC would not carry it either)."""
+    """The API key of a request; empty without one, or for a text that gRPC metadata cannot carry."""
     kind, _, text = connection.headers.get("authorization", "").partition(" ")
     key = text.strip() if kind.lower() == "bearer" else connection.cookies.get(KEY_COOKIE, "")
     return key if _KEY.fullmatch(key) else ""
@@ -192,7 +196,7 @@ def _is_guarded(path: str) -> bool:
 
 
 class BodyLimit:
-    """Refuses bodies beyond the limit: at once by their declared length, else when the bytes come."""
+    """Refuses bodies beyond the limit: by Content-Length at once, else as soon as too many bytes have arrived."""
 
     def __init__(self, app: ASGIApp, *, json_bytes_max: int, melody_bytes_max: int, upload_bytes_max: int) -> None:
         self._app = app
@@ -202,7 +206,7 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        limit = self._limit_of(scope)
+        limit = self._find_limit(scope)
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             return await _refuse(_too_large(limit), scope, receive, send)
@@ -218,7 +222,7 @@ class BodyLimit:
 
         return await self._app(scope, receive_bounded, send)
 
-    def _limit_of(self, scope: Scope) -> int:
+    def _find_limit(self, scope: Scope) -> int:
         asked = (scope["method"], media_type(HTTPConnection(scope)))
         if any(asked == upload and place.fullmatch(scope["path"]) for upload, place in _UPLOADS.items()):
             return self._upload_bytes_max
@@ -227,7 +231,7 @@ class BodyLimit:
 
 async def _refuse(refusal: HTTPException, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        # A socket that is closed before it was accepted is answered with 403.
+        # Closing a WebSocket before accepting it answers 403.
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail})
         return
     await http_exception_to_problem(refusal)(scope, receive, send)

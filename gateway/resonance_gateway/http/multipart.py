@@ -1,17 +1,21 @@
-"""Multipart uploads as a stream of files that is never held in memory or on disk: text fields first, then files."""
+"""Multipart bodies as a stream of fields and files.
+
+Text fields come first. Files are never held whole in memory or on disk.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import BaseModel
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from resonance.errors import InvalidInput, invalid_field
-from resonance_gateway.bodies import MalformedError, UploadFields, parse
+from resonance_gateway.http.bodies import MalformedError, parse
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -20,19 +24,20 @@ FILES = "files"
 _TEXT_BYTES_MAX = 32 * 1024
 _HEADER_BYTES_MAX = 8 * 1024
 _FILENAME_LENGTH_MAX = 255
-_TEXTS = ("title", "request_id", "options")
+_JSON_FIELD = "options"  # its text is JSON; the others are plain text
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class FileOpening:
-    """A file begins. The name is for people only."""
+    """The start of a file. The name is only displayed, never used as a path."""
 
     filename: str
 
 
 @dataclass(frozen=True, slots=True)
 class FilePiece:
-    """Bytes of the file last opened."""
+    """Bytes of the file that was opened last."""
 
     data: bytes
 
@@ -49,21 +54,21 @@ Part = FileOpening | FilePiece | TextField
 
 
 class MultipartUpload:
-    """One upload: `fields` until the first file opens, then `files` as they arrive."""
+    """One multipart body: `read_fields` until the first file opens, then `files` as they arrive."""
 
     def __init__(self, content_type: str, chunks: AsyncIterator[bytes]) -> None:
-        self._parts = _parts_of(_boundary_of(content_type), chunks)
+        self._parts = _read_parts(_parse_boundary(content_type), chunks)
         self._first: FileOpening | FilePiece | None = None
 
-    async def fields(self) -> UploadFields:
-        """The text fields. Raises InvalidInput with every fault."""
+    async def read_fields(self, model: type[Model]) -> Model:
+        """The text fields, checked. Raises InvalidInput with every fault, MalformedError for a body that cannot be read."""
         texts: dict[str, str] = {}
         async for part in self._parts:
             if not isinstance(part, TextField):
                 self._first = part
                 break
-            texts[part.name] = _text_of(part)
-        return _checked(texts)
+            texts[part.name] = _decode(part, model)
+        return _parse_fields(model, texts)
 
     async def files(self) -> AsyncGenerator[FileOpening | FilePiece, None]:
         """Openings and bytes, in order. Raises InvalidInput where there is no file or a field comes late."""
@@ -76,30 +81,32 @@ class MultipartUpload:
             yield part
 
 
-def _boundary_of(content_type: str) -> bytes:
+def _parse_boundary(content_type: str) -> bytes:
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise MalformedError("the content type names no multipart boundary")
     return boundary
 
 
-def _text_of(part: TextField) -> str:
-    if part.name not in _TEXTS:
-        raise invalid_field(part.name, "UNKNOWN_FIELD", f"is not a field that we know; files go into `{FILES}`")
+def _decode(part: TextField, model: type[BaseModel]) -> str:
+    if part.name not in model.model_fields:
+        raise invalid_field(part.name, "UNKNOWN_FIELD", f"is not a known field; files go into `{FILES}`")
     try:
         return part.value.decode()
     except UnicodeDecodeError:
         raise MalformedError(f"{part.name} is not UTF-8 text") from None
 
 
-def _checked(texts: dict[str, str]) -> UploadFields:
-    members = [f"{json.dumps(name)}: {json.dumps(text)}" for name, text in texts.items() if name != "options" and text]
-    if texts.get("options", "").strip():
-        members.append(f'"options": {texts["options"]}')  # as it stands: the one parser reads it, and names its faults
-    return parse(UploadFields, ("{" + ", ".join(members) + "}").encode())
+def _parse_fields(model: type[Model], texts: dict[str, str]) -> Model:
+    members = [
+        f"{json.dumps(name)}: {json.dumps(text)}" for name, text in texts.items() if name != _JSON_FIELD and text
+    ]
+    if texts.get(_JSON_FIELD, "").strip():
+        members.append(f'"{_JSON_FIELD}": {texts[_JSON_FIELD]}')  # unparsed, so that pydantic names its faults
+    return parse(model, ("{" + ", ".join(members) + "}").encode())
 
 
-async def _parts_of(boundary: bytes, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Part, None]:
+async def _read_parts(boundary: bytes, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Part, None]:
     reader = _Reader()
     try:
         parser = MultipartParser(boundary, reader.callbacks())
@@ -115,7 +122,7 @@ async def _parts_of(boundary: bytes, chunks: AsyncIterator[bytes]) -> AsyncGener
 
 
 class _Reader:
-    """Collects what the parser calls back with, until the next `take`."""
+    """Collects the parts that the parser reports by callback, until the next `take`."""
 
     def __init__(self) -> None:
         self.is_finished = False
@@ -145,10 +152,10 @@ class _Reader:
         self._headers, self._field, self._text = {}, None, b""
 
     def _header_name(self, data: bytes, start: int, end: int) -> None:
-        self._name = _grown(self._name, data[start:end])
+        self._name = _append_bounded(self._name, data[start:end])
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value = _grown(self._value, data[start:end])
+        self._value = _append_bounded(self._value, data[start:end])
 
     def _header_end(self) -> None:
         self._headers[self._name.lower()] = self._value
@@ -162,7 +169,7 @@ class _Reader:
         elif name != FILES:
             raise invalid_field(name, "UNKNOWN_FIELD", f"files go into `{FILES}`")
         elif options[b"filename"]:
-            self._parts.append(FileOpening(_shown_name(options[b"filename"])))
+            self._parts.append(FileOpening(_display_name(options[b"filename"])))
         else:
             self._field = ""  # A browser's form with nothing chosen sends a nameless empty file: not a file at all.
 
@@ -182,13 +189,13 @@ class _Reader:
         self.is_finished = True
 
 
-def _grown(text: bytes, more: bytes) -> bytes:
+def _append_bounded(text: bytes, more: bytes) -> bytes:
     if len(text) + len(more) > _HEADER_BYTES_MAX:
         raise InvalidInput("a part's header is too long")
     return text + more
 
 
-def _shown_name(raw: bytes) -> str:
+def _display_name(raw: bytes) -> str:
     """The last part of a path, printable, at most 255 characters, with its ending kept."""
     name = raw.decode("utf-8", "replace").replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(letter for letter in name if letter.isprintable()).strip() or "track"

@@ -1,4 +1,4 @@
-"""Every refusal as application/problem+json (RFC 9457): what happened, why, which fields, and when to try again."""
+"""Problem documents (RFC 9457) of all errors."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from starlette.responses import JSONResponse
 from resonance import errors
 from resonance.errors import FieldViolation, ResonanceError
 from resonance.rpc import to_http_status
-from resonance_gateway.bodies import MalformedError
+from resonance_gateway.http.bodies import MalformedError
 
 MEDIA_TYPE = "application/problem+json"
 
 _TITLES: dict[type[ResonanceError], str] = {
     errors.InvalidInput: "The request has faults",
-    errors.NotFound: "There is no such thing",
-    errors.Conflict: "The name is taken",
-    errors.FailedPrecondition: "Not in the present state",
-    errors.Unsupported: "Not possible here",
-    errors.Overloaded: "Every place is taken",
-    errors.Unavailable: "A part that is needed cannot be reached",
-    errors.DeadlineExceeded: "It took too long",
-    errors.Cancelled: "Somebody asked to stop",
+    errors.NotFound: "Not found",
+    errors.Conflict: "The id or name is already used",
+    errors.FailedPrecondition: "Not possible in the present state",
+    errors.Unsupported: "Not supported by this model or server",
+    errors.Overloaded: "The server is full",
+    errors.Unavailable: "A service cannot be reached",
+    errors.DeadlineExceeded: "Timed out",
+    errors.Cancelled: "Cancelled",
     errors.PermissionDenied: "Not allowed",
-    errors.Unauthenticated: "Who are you?",
-    errors.DataLoss: "Stored bytes are damaged",
+    errors.Unauthenticated: "API key required",
+    errors.DataLoss: "Stored data is damaged",
 }
 
-# HTTP's own refusals, before any service is asked: status -> (reason, sentence).
+# Errors of HTTP itself, before a service is called: status -> (reason, sentence).
 _HTTP_REASONS: dict[int, tuple[str, str]] = {
     400: ("MALFORMED_REQUEST", "the request cannot be read"),
-    403: ("FORBIDDEN", "this is not allowed from here"),
-    404: ("ROUTE_NOT_FOUND", "there is no such address; /v1/openapi.json lists what there is"),
-    405: ("METHOD_NOT_ALLOWED", "this address does not know the method; the Allow header says which it knows"),
+    403: ("FORBIDDEN", "requests from pages of other sites are not allowed"),
+    404: ("ROUTE_NOT_FOUND", "there is no such path; /v1/openapi.json lists the paths"),
+    405: ("METHOD_NOT_ALLOWED", "this path does not support the method; see the Allow header"),
     413: ("BODY_TOO_LARGE", "the body is too large"),
-    415: ("UNSUPPORTED_MEDIA_TYPE", "the body's content type is not one that this address reads"),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "this path does not read the body's content type"),
     421: ("WRONG_HOST", "this server does not answer to that host name"),
 }
 
@@ -60,8 +60,8 @@ def to_problem(error: ResonanceError, **more: Any) -> ProblemResponse:
 
 def problem_fields(error: ResonanceError) -> dict[str, Any]:
     """The members of the problem document."""
-    title = next((title for kind, title in _TITLES.items() if isinstance(error, kind)), "Something broke inside")
-    return _fields(
+    title = next((title for kind, title in _TITLES.items() if isinstance(error, kind)), "Internal error")
+    return _build_fields(
         status=to_http_status(error), reason=error.reason, title=title, detail=error.message, faults=error.violations
     )
 
@@ -74,28 +74,28 @@ async def on_resonance_error(request: Request, error: Exception) -> ProblemRespo
 
 async def on_malformed(request: Request, error: Exception) -> ProblemResponse:
     """Exception handler of bodies that are not JSON or not multipart."""
-    fields = _fields(status=400, reason="MALFORMED_REQUEST", title="The body cannot be read", detail=str(error))
+    fields = _build_fields(status=400, reason="MALFORMED_REQUEST", title="The body cannot be read", detail=str(error))
     return _respond(fields)
 
 
 async def on_http_exception(request: Request, error: Exception) -> ProblemResponse:
-    """Exception handler of HTTP's own refusals: no such route, no such method, too large."""
+    """Exception handler of HTTP errors: no such route, no such method, too large."""
     assert isinstance(error, HTTPException)
     return http_exception_to_problem(error)
 
 
 def http_exception_to_problem(error: HTTPException) -> ProblemResponse:
-    """The response for one of HTTP's own refusals; middleware answers with it, being outside the handlers."""
+    """The response for an HTTP error; middleware sends it itself, because it runs outside the exception handlers."""
     phrase = HTTPStatus(error.status_code).phrase
     reason, sentence = _HTTP_REASONS.get(error.status_code, ("HTTP_ERROR", phrase))
     detail = sentence if error.detail == phrase else error.detail
-    fields = _fields(status=error.status_code, reason=reason, title=phrase, detail=detail)
+    fields = _build_fields(status=error.status_code, reason=reason, title=phrase, detail=detail)
     return _respond(fields, headers=error.headers)
 
 
 async def on_unexpected(request: Request, error: Exception) -> ProblemResponse:
-    """The last resort: our own mistake. The log has the traceback; the caller gets no detail of it."""
-    return to_problem(ResonanceError("something broke inside; the gateway's log says what", reason="INTERNAL"))
+    """Exception handler of everything else: a bug. The traceback goes to the log, no detail to the client."""
+    return to_problem(ResonanceError("internal error; see the gateway's log", reason="INTERNAL"))
 
 
 HANDLERS: Mapping[Any, Any] = {
@@ -106,7 +106,7 @@ HANDLERS: Mapping[Any, Any] = {
 }
 
 
-def _fields(
+def _build_fields(
     *, status: int, reason: str, title: str, detail: str, faults: tuple[FieldViolation, ...] = ()
 ) -> dict[str, Any]:
     return {

@@ -1,4 +1,4 @@
-"""Reading a request: its JSON, its query, and the id that makes sending it twice harmless."""
+"""Reading of requests: JSON, query, path ids, idempotency key."""
 
 from __future__ import annotations
 
@@ -10,16 +10,9 @@ from starlette.requests import HTTPConnection, Request
 
 from resonance.errors import NotFound, invalid_field
 from resonance.ids import is_request_id, new_request_id
-from resonance_gateway.bodies import check, parse
-from resonance_gateway.services.services import Services
+from resonance_gateway.http.bodies import check, parse
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-def open_services(request: Request) -> Services:
-    """The open backends of this application."""
-    backends: Services = request.app.state.backends
-    return backends
 
 
 async def read_json(request: Request, model: type[Model]) -> Model:
@@ -31,17 +24,22 @@ async def read_json(request: Request, model: type[Model]) -> Model:
 
 
 def read_query(request: Request, model: type[Model]) -> Model:
-    """The checked query."""
+    """The checked query; 422 for faults."""
     return check(model, dict(request.query_params))
 
 
-def media_type(request: HTTPConnection) -> str:
-    """The content type without its parameters."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def media_type(connection: HTTPConnection) -> str:
+    """The content type without its parameters, in lower case."""
+    return connection.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def accepts_events(request: Request) -> bool:
+    """True if the client asks for server-sent events."""
+    return "text/event-stream" in request.headers.get("accept", "")
 
 
 def resolve_request_id(request: Request, in_body: str | None) -> str:
-    """The caller's id from `Idempotency-Key` or the body; a fresh one where there is none."""
+    """The client's id from `Idempotency-Key` or the body; a new one where it sent none."""
     header = request.headers.get("idempotency-key", "").strip().strip('"')
     if header and not is_request_id(header):
         raise invalid_field("Idempotency-Key", "MALFORMED", "must be 1 to 64 letters, digits, - or _")
@@ -50,25 +48,30 @@ def resolve_request_id(request: Request, in_body: str | None) -> str:
     return header or in_body or new_request_id()
 
 
-def name_in_path(request: Request, key: str, what: str) -> str:
-    """An id of the path. What cannot be an id names nothing, so it is not found rather than malformed."""
+def read_path_id(request: Request, key: str, noun: str) -> str:
+    """An id of the path. A text that cannot be an id names nothing, so it is 404 and not 422."""
     name: str = request.path_params[key]
     if not is_request_id(name):
-        raise NotFound(f"there is no {what} of that name")
+        raise NotFound(f"there is no {noun} of that name")
     return name
 
 
-def taste_id_in_path(request: Request) -> str:
-    """The taste's id of the path; ids of tastes are lower-case."""
-    name = name_in_path(request, "taste_id", "taste")
+def read_lower_path_id(request: Request, key: str, noun: str) -> str:
+    """An id of the path that has no capitals."""
+    name = read_path_id(request, key, noun)
     if name != name.lower():
-        raise NotFound("there is no taste of that name")
+        raise NotFound(f"there is no {noun} of that name")
     return name
 
 
-def concept_name_in_path(request: Request) -> str:
-    """The concept's name of the path: lower-case, a letter first."""
-    name = name_in_path(request, "name", "concept")
-    if name != name.lower() or not name[0].isalpha():
+def read_taste_id(request: Request) -> str:
+    """The taste's id of the path."""
+    return read_lower_path_id(request, "taste_id", "taste")
+
+
+def read_concept_name(request: Request) -> str:
+    """The concept's name of the path: a letter first, no capitals."""
+    name = read_lower_path_id(request, "name", "concept")
+    if not name[0].isalpha():
         raise NotFound("there is no concept of that name")
     return name

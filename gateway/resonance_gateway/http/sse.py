@@ -1,51 +1,49 @@
-"""Server-sent events: a stream of JSON values that keeps the line warm and tells a late failure as an event."""
+"""Server-sent events with ids, pings and late failures."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
-from starlette.responses import StreamingResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.types import Receive, Scope, Send
 
 from resonance.errors import ResonanceError
-from resonance.rpc.heartbeats import with_heartbeats
 from resonance_gateway.http.problems import problem_fields
 
-_QUIET_S = 15.0  # proxies close lines that are quiet for longer
+_PING_S = 15.0  # proxies close connections that are quiet for longer
+_LINE_END = "\n"
+
+Events = AsyncGenerator[ServerSentEvent, None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One event. `id` is what a browser sends back as Last-Event-ID when it reconnects."""
-
-    name: str
-    data: Mapping[str, Any]
-    id: int | None = None
-
-    def encode(self) -> bytes:
-        """As text/event-stream."""
-        lines = [f"event: {self.name}", f"data: {json.dumps(self.data, separators=(',', ':'))}"]
-        if self.id is not None:
-            lines.insert(0, f"id: {self.id}")
-        return ("\n".join(lines) + "\n\n").encode()
+def json_event(name: str, data: Mapping[str, Any], *, event_id: int | None = None) -> ServerSentEvent:
+    """An event with JSON data. A browser sends `event_id` back as Last-Event-ID when it reconnects."""
+    text = json.dumps(data, separators=(",", ":"))
+    return ServerSentEvent(text, event=name, id=None if event_id is None else str(event_id), sep=_LINE_END)
 
 
-def event_stream(first: Event | None, rest: AsyncGenerator[Event, None]) -> StreamingResponse:
-    """The response. `first` was taken before the headers, so that an early failure is an HTTP status."""
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_lines(first, rest), media_type="text/event-stream", headers=headers)
+class EventStreamResponse(EventSourceResponse):
+    """The events as text/event-stream. `first` was taken before the headers, so that an early failure is an HTTP status."""
+
+    def __init__(self, events: Events, *, first: ServerSentEvent | None = None) -> None:
+        super().__init__(_with_late_failure(first, events), ping=_PING_S, sep=_LINE_END)
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the events. A client that disconnects before the first one leaves the body iterator unstarted: its
+        `finally` never runs, so `events`, which may hold a gRPC stream, are closed here."""
+        async with aclosing(self._events):
+            await super().__call__(scope, receive, send)
 
 
-async def _lines(first: Event | None, rest: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(rest):
-        if first is not None:
-            yield first.encode()
-        try:
-            async with aclosing(with_heartbeats(rest, _QUIET_S)) as beats:
-                async for event in beats:
-                    yield event.encode() if event else b": still here\n\n"
-        except ResonanceError as error:
-            yield Event(name="problem", data=problem_fields(error)).encode()
+async def _with_late_failure(first: ServerSentEvent | None, events: Events) -> Events:
+    if first is not None:
+        yield first
+    try:
+        async for event in events:
+            yield event
+    except ResonanceError as error:
+        yield json_event("problem", problem_fields(error))

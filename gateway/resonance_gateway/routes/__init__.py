@@ -1,1 +1,1 @@
-"""One file per noun of the REST interface."""
+"""Routes, bodies and gRPC mapping, one file per noun."""

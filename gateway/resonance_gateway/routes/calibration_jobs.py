@@ -1,38 +1,55 @@
-"""Calibration jobs: calibrations, layer scans and references that run by themselves - start, follow, cancel, resume."""
+"""Calibration jobs: safe ranges and layer scans in the background."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Any
+from contextlib import aclosing, suppress
+from typing import Annotated
 
+from pydantic import Field
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from resonance.errors import NotFound
-from resonance_gateway.bodies import CalibrationBody, ReferenceBody
-from resonance_gateway.http.disconnect import cancel_on_disconnect
-from resonance_gateway.http.requests import (
-    concept_name_in_path,
-    name_in_path,
-    open_services,
-    read_json,
-    taste_id_in_path,
-)
-from resonance_gateway.http.sse import Event, event_stream
+from resonance.errors import DeadlineExceeded
+from resonance.v1 import extract_pb2
+from resonance_gateway.http.bodies import NOT_BLANK, Body
+from resonance_gateway.http.requests import read_json, read_lower_path_id, read_taste_id
+from resonance_gateway.http.sse import Events, EventStreamResponse, json_event
+from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.schema.limits_from_protos import items, rule
 from resonance_gateway.schema.operations import json_response, message_schema, operation
+from resonance_gateway.schema.proto_json import fill_message, to_json
+from resonance_gateway.services.service_client import ServiceClient
 
 CALIBRATION_JOB_SCHEMA = message_schema("CalibrationJob")
-_FAULTS = (400, 404, 409, 413, 415, 422, 429, 503)
-_FINAL = {"completed", "failed", "cancelled"}
-_ACCEPTED = {
+FAULTS = (400, 404, 409, 413, 415, 422, 429, 503)
+ACCEPTED = {
     202: json_response("It runs; follow it under Location. The same request again resumes it", CALIBRATION_JOB_SCHEMA)
 }
-_HEADERS = {"Location": "Where the calibration job is."}
+HEADERS = {"Location": "Where the calibration job is."}
+_FINAL = {"completed", "failed", "cancelled"}
 
 
-class TasteCalibration(HTTPEndpoint):
+class CalibrationBody(Body):
+    """Renderings that measure a safe range; everything has a default."""
+
+    strengths: Annotated[
+        list[Annotated[float, rule("CalibrateConceptRequest.strengths")]], items("CalibrateConceptRequest.strengths")
+    ] = []
+    prompts: Annotated[
+        list[Annotated[str, rule("CalibrateConceptRequest.prompts", min_length=1, pattern=NOT_BLANK)]],
+        items("CalibrateConceptRequest.prompts"),
+    ] = []
+    clip_s: Annotated[float, rule("CalibrateConceptRequest.clip_s")] = 0.0
+    apply: Annotated[
+        bool,
+        Field(
+            description="Puts a range measured under other conditions than the usual ones in force; otherwise it is a trial."
+        ),
+    ] = False
+
+
+class TasteCalibrationEndpoint(HTTPEndpoint):
     """`/v1/tastes/{taste_id}/calibration`."""
 
     @operation(
@@ -46,65 +63,37 @@ class TasteCalibration(HTTPEndpoint):
         faults=(404, 503),
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse(await open_services(request).taste_calibration(taste_id_in_path(request)))
+        asked = extract_pb2.GetCalibrationRequest(taste_id=read_taste_id(request))
+        return JSONResponse(to_json(await get_services(request).extract.ask("GetCalibration", asked)))
 
     @operation(
         summary="Measure a taste's safe range, in the background",
         tag="calibration_jobs",
         body=CalibrationBody,
-        responses=_ACCEPTED,
-        headers=_HEADERS,
-        faults=_FAULTS,
+        responses=ACCEPTED,
+        headers=HEADERS,
+        faults=FAULTS,
     )
     async def post(self, request: Request) -> Response:
-        return await start_calibration_job(request, kind="range", taste_id=taste_id_in_path(request))
+        return await start_calibration(request, kind="range", taste_id=read_taste_id(request))
 
 
-class TasteLayers(HTTPEndpoint):
+class TasteLayersEndpoint(HTTPEndpoint):
     """`/v1/tastes/{taste_id}/layers`."""
 
     @operation(
         summary="Score a taste's layers by held-out AUC, and render the best three, all, and the one reduced direction",
         tag="calibration_jobs",
         body=CalibrationBody,
-        responses=_ACCEPTED,
-        headers=_HEADERS,
-        faults=_FAULTS,
+        responses=ACCEPTED,
+        headers=HEADERS,
+        faults=FAULTS,
     )
     async def post(self, request: Request) -> Response:
-        return await start_calibration_job(request, kind="layers", taste_id=taste_id_in_path(request))
+        return await start_calibration(request, kind="layers", taste_id=read_taste_id(request))
 
 
-class Reference(HTTPEndpoint):
-    """`/v1/reference`."""
-
-    @operation(
-        summary="What tastes are taken against, and what a unit of strength is measured by",
-        tag="calibration_jobs",
-        responses={200: json_response("The reference in force", message_schema("ReferenceSummary"))},
-        faults=(503,),
-    )
-    async def get(self, request: Request) -> Response:
-        return JSONResponse(await cancel_on_disconnect(request, open_services(request).reference()))
-
-    @operation(
-        summary="Compute the model's reference from varied music, in the background; tastes and concepts made after it go by it",
-        tag="calibration_jobs",
-        body=ReferenceBody,
-        responses=_ACCEPTED,
-        headers=_HEADERS,
-        faults=_FAULTS,
-    )
-    async def post(self, request: Request) -> Response:
-        calibration_job = await open_services(request).start_reference(await read_json(request, ReferenceBody))
-        return JSONResponse(
-            calibration_job,
-            status_code=202,
-            headers={"Location": f"/v1/calibration-jobs/{calibration_job['calibration_job_id']}"},
-        )
-
-
-class CalibrationJob(HTTPEndpoint):
+class CalibrationJobEndpoint(HTTPEndpoint):
     """`/v1/calibration-jobs/{calibration_job_id}`."""
 
     @operation(
@@ -114,10 +103,10 @@ class CalibrationJob(HTTPEndpoint):
         faults=(404, 503),
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse(await open_services(request).calibration_job(_id(request)))
+        return JSONResponse(to_json(await _get_job(get_services(request).extract, _read_id(request))))
 
 
-class CalibrationJobCancel(HTTPEndpoint):
+class CalibrationJobCancelEndpoint(HTTPEndpoint):
     """`/v1/calibration-jobs/{calibration_job_id}/cancel`."""
 
     @operation(
@@ -127,10 +116,12 @@ class CalibrationJobCancel(HTTPEndpoint):
         faults=(404, 503),
     )
     async def post(self, request: Request) -> Response:
-        return JSONResponse(await open_services(request).cancel_calibration_job(_id(request)))
+        cancellation = extract_pb2.CancelCalibrationJobRequest(calibration_job_id=_read_id(request))
+        response = await get_services(request).extract.ask("CancelCalibrationJob", cancellation)
+        return JSONResponse(to_json(response.calibration_job))
 
 
-class CalibrationJobEvents(HTTPEndpoint):
+class CalibrationJobEventsEndpoint(HTTPEndpoint):
     """`/v1/calibration-jobs/{calibration_job_id}/events`."""
 
     @operation(
@@ -140,46 +131,42 @@ class CalibrationJobEvents(HTTPEndpoint):
         faults=(404, 503),
     )
     async def get(self, request: Request) -> Response:
-        calibration_job_id, backends = _id(request), open_services(request)
-        await backends.calibration_job(calibration_job_id)
-        if request.method == "HEAD":
-            return Response(media_type="text/event-stream")
-        return event_stream(None, _changes(backends.watch_calibration_job(calibration_job_id)))
+        job_id, extract = _read_id(request), get_services(request).extract
+        await _get_job(extract, job_id)  # 404 before the headers
+        return EventStreamResponse(_watch(extract, job_id))
 
 
-async def start_calibration_job(request: Request, *, kind: str, concept: str = "", taste_id: str = "") -> Response:
-    """202 with the calibration job and where it is."""
+async def start_calibration(request: Request, *, kind: str, concept: str = "", taste_id: str = "") -> Response:
+    """Starts or resumes a calibration job of a concept or of a taste; 202."""
     body = await read_json(request, CalibrationBody)
-    calibration_job = await open_services(request).start_calibration_job(
-        body, kind=kind, concept=concept, taste_id=taste_id
-    )
-    return JSONResponse(
-        calibration_job,
-        status_code=202,
-        headers={"Location": f"/v1/calibration-jobs/{calibration_job['calibration_job_id']}"},
-    )
+    values = body.model_dump() | {"kind": kind, "concept": concept, "taste_id": taste_id}
+    return await start_job(request, fill_message(extract_pb2.StartCalibrationJobRequest(), values))
 
 
-def wants_to_wait(request: Request) -> bool:
-    """Whether the caller waits for the result; `Prefer: respond-async` (RFC 7240) says that it does not."""
-    return "respond-async" not in request.headers.get("prefer", "").lower()
+async def start_job(request: Request, start: extract_pb2.StartCalibrationJobRequest) -> Response:
+    """202 with the calibration job and its location."""
+    job = (await get_services(request).extract.ask("StartCalibrationJob", start)).calibration_job
+    location = f"/v1/calibration-jobs/{job.calibration_job_id}"
+    return JSONResponse(to_json(job), status_code=202, headers={"Location": location})
 
 
-async def start_concept_calibration_job(request: Request, *, kind: str) -> Response:
-    """The calibration job of the concept in the path."""
-    return await start_calibration_job(request, kind=kind, concept=concept_name_in_path(request))
+async def _get_job(extract: ServiceClient, job_id: str) -> extract_pb2.CalibrationJob:
+    asked = extract_pb2.GetCalibrationJobRequest(calibration_job_id=job_id)
+    job: extract_pb2.CalibrationJob = (await extract.ask("GetCalibrationJob", asked)).calibration_job
+    return job
 
 
-async def _changes(watched: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[Event, None]:
-    async with aclosing(watched):
-        async for calibration_job in watched:
-            yield Event(name="calibration_job", data=calibration_job)
-            if calibration_job["state"] in _FINAL:
-                return
+async def _watch(extract: ServiceClient, job_id: str) -> Events:
+    """The job at every change until it is final. At the call's time limit the events end, and the client reconnects."""
+    asked = extract_pb2.WatchCalibrationJobRequest(calibration_job_id=job_id)
+    with suppress(DeadlineExceeded):
+        async with aclosing(extract.listen("WatchCalibrationJob", asked)) as responses:
+            async for response in responses:
+                job = to_json(response.calibration_job)
+                yield json_event("calibration_job", job)
+                if job["state"] in _FINAL:
+                    return
 
 
-def _id(request: Request) -> str:
-    calibration_job_id = name_in_path(request, "calibration_job_id", "calibration_job")
-    if calibration_job_id != calibration_job_id.lower():
-        raise NotFound("there is no calibration job of that name")
-    return calibration_job_id
+def _read_id(request: Request) -> str:
+    return read_lower_path_id(request, "calibration_job_id", "calibration job")

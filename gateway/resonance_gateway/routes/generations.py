@@ -1,19 +1,51 @@
-"""Making music: a checked body in, a WAV out that streams while it is made."""
+"""Generations: a checked body in, a streamed WAV out."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
 
-from resonance_gateway.bodies import GenerationBody
+from resonance.v1 import generate_pb2
+from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.disconnect import cancel_on_disconnect
-from resonance_gateway.http.requests import open_services, read_json, resolve_request_id
-from resonance_gateway.http.take_response import HEADERS, RAW_TYPE, take_response
+from resonance_gateway.http.requests import read_json, resolve_request_id
+from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, RecipeBody, to_recipe
+from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
+from resonance_gateway.schema.fields import RequestId
+from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import operation
+from resonance_gateway.schema.proto_json import fill_message
+from resonance_gateway.services.takes import generate_take
 
 
-class Generations(HTTPEndpoint):
+class OriginBody(Body):
+    """A finished take to continue, or to replace a section of."""
+
+    request_id: Annotated[str, rule("Origin.request_id")]
+    start_s: (
+        Annotated[float, rule("Origin.start_s", description="Where new music begins; the take's end if absent.")] | None
+    ) = None
+    end_s: Annotated[float, rule("Origin.end_s", description="Where the old take goes on again.")] | None = None
+
+
+class GenerationBody(RecipeBody):
+    """A take to make."""
+
+    duration_s: Annotated[float, rule("GenerateRequest.duration_s")] = 10.0
+    seed: Annotated[int, rule("GenerateRequest.seed")] | None = None
+    chunk_s: Annotated[float, rule("GenerateRequest.chunk_s")] | None = None
+    request_id: RequestId | None = None
+    resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
+    is_transient: bool = False
+    origin: OriginBody | None = None
+    melody: Melody | None = None
+
+
+class GenerationsEndpoint(HTTPEndpoint):
     """`/v1/generations`."""
 
     @operation(
@@ -33,5 +65,14 @@ class Generations(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, GenerationBody)
-        request_id = resolve_request_id(request, body.request_id)
-        return take_response(await cancel_on_disconnect(request, open_services(request).generate(body, request_id)))
+        generate = to_generate_request(body, resolve_request_id(request, body.request_id))
+        return take_response(await cancel_on_disconnect(request, generate_take(get_services(request), generate)))
+
+
+def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
+    """The gRPC request of a take."""
+    request = generate_pb2.GenerateRequest(recipe=to_recipe(body))
+    values = body.model_dump(exclude={"melody", *RECIPE_FIELDS}, exclude_none=True)
+    if body.melody is not None:
+        request.melody.wav = body.melody
+    return fill_message(request, values | {"request_id": request_id})

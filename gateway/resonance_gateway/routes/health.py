@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, and which part is not."""
+"""Liveness, readiness, and the state of each service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from resonance_gateway.http.requests import open_services
+from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.operations import json_response, operation
 
 _STATE = {"type": "string", "enum": ["ok", "not_serving", "unreachable"]}
@@ -20,7 +20,7 @@ _HEALTH = {
 }
 
 
-class Health(HTTPEndpoint):
+class HealthEndpoint(HTTPEndpoint):
     """`/healthz` and `/readyz`: 200 when every service serves, else 503 with the state of each."""
 
     @operation(
@@ -29,14 +29,14 @@ class Health(HTTPEndpoint):
         responses={200: json_response("Everything serves", _HEALTH), 503: json_response("Something does not", _HEALTH)},
     )
     async def get(self, request: Request) -> Response:
-        services = await open_services(request).health()
-        is_well = all(state == "ok" for state in services.values())
-        body = {"status": "ok" if is_well else "degraded", "services": services}
-        return JSONResponse(body, status_code=200 if is_well else 503)
+        services = await get_services(request).health()
+        is_healthy = all(state == "ok" for state in services.values())
+        body = {"status": "ok" if is_healthy else "degraded", "services": services}
+        return JSONResponse(body, status_code=200 if is_healthy else 503)
 
 
-class Alive(HTTPEndpoint):
-    """`/livez`: this process runs, whatever the others do."""
+class LivenessEndpoint(HTTPEndpoint):
+    """`/livez`: 200 while this process runs, whatever the services do."""
 
     @operation(
         summary="Whether this process runs",

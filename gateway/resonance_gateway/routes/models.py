@@ -1,4 +1,4 @@
-"""What the loaded model is and can do."""
+"""Models: the loaded model and its capabilities."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from resonance_gateway.http.requests import open_services
+from resonance.v1 import generate_pb2
+from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.operations import json_response, message_schema, operation
+from resonance_gateway.schema.proto_json import to_json
 
 _MODELS = {
     "type": "object",
@@ -16,11 +18,12 @@ _MODELS = {
 }
 
 
-class Models(HTTPEndpoint):
+class ModelsEndpoint(HTTPEndpoint):
     """`/v1/models`."""
 
     @operation(
         summary="The loaded models", tag="models", responses={200: json_response("The models", _MODELS)}, faults=(503,)
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse({"models": [await open_services(request).model()]})
+        response = await get_services(request).generate.ask("GetModel", generate_pb2.GetModelRequest())
+        return JSONResponse({"models": [to_json(response.model)]})

@@ -1,4 +1,4 @@
-"""The page and its files."""
+"""The page and its static files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ async def page(request: Request) -> Response:
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
 
-class Static(StaticFiles):
-    """`/static/`: revalidated every time, so that a new version of the page is never half an old one."""
+class PageFiles(StaticFiles):
+    """`/static/`. Browsers revalidate every file, so that one page never mixes scripts of two versions."""
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]

@@ -1,18 +1,38 @@
-"""Refinements: words and sliders in, changed sliders with an explanation out. Nothing is stored."""
+"""Refinements: words and sliders in, changed sliders out."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from resonance_gateway.bodies import RefinementBody
+from resonance.v1 import extract_pb2
+from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.disconnect import cancel_on_disconnect
-from resonance_gateway.http.requests import open_services, read_json
+from resonance_gateway.http.requests import read_json
+from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.routes.recipes import SlidersBody
+from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, message_schema, operation
+from resonance_gateway.schema.proto_json import fill_message, to_json
+
+_REFINE_S_MAX = 40.0  # extract may ask a language model first
 
 
-class Refinements(HTTPEndpoint):
+class RefinementBody(Body):
+    """Words, and where the sliders stand."""
+
+    text: Annotated[str, rule("RefineRequest.text", description="What shall change: “more bass, a touch less tense”.")]
+    sliders: SlidersBody = SlidersBody()
+    previous: Annotated[SlidersBody | None, Field(description="Before the last change; what “undo” goes back to.")] = (
+        None
+    )
+
+
+class RefinementsEndpoint(HTTPEndpoint):
     """`/v1/refinements`."""
 
     @operation(
@@ -24,4 +44,6 @@ class Refinements(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, RefinementBody)
-        return JSONResponse(await cancel_on_disconnect(request, open_services(request).refine(body)))
+        refine = fill_message(extract_pb2.RefineRequest(), body.model_dump(exclude_none=True))
+        asking = get_services(request).extract.ask("Refine", refine, timeout_s=_REFINE_S_MAX)
+        return JSONResponse(to_json(await cancel_on_disconnect(request, asking)))

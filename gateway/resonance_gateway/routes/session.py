@@ -1,4 +1,7 @@
-"""A browser's session: the API key as a cookie that no script can read, for events and sockets that cannot send headers."""
+"""Browser session: the API key in an HttpOnly cookie.
+
+EventSource and WebSocket cannot send an Authorization header.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resonance.identity import set_caller_key
-from resonance_gateway.bodies import Body
+from resonance.v1 import generate_pb2
+from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.middleware import KEY_COOKIE
-from resonance_gateway.http.requests import open_services, read_json
+from resonance_gateway.http.requests import read_json
+from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.operations import operation
 
-_KEPT_S = 30 * 86_400
+_COOKIE_S_MAX = 30 * 86_400
 
 
 class SessionBody(Body):
-    """Who the browser's user is."""
+    """The API key of the browser's user."""
 
     key: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9-]+$")]
 
 
-class Session(HTTPEndpoint):
+class SessionEndpoint(HTTPEndpoint):
     """`/v1/session`."""
 
     @operation(
@@ -37,12 +42,12 @@ class Session(HTTPEndpoint):
     async def post(self, request: Request) -> Response:
         body = await read_json(request, SessionBody)
         set_caller_key(body.key)
-        await open_services(request).model()  # whoever answers has looked at the key
+        await get_services(request).generate.ask("GetModel", generate_pb2.GetModelRequest())  # 401 for a wrong key
         answer = Response(status_code=204)
         answer.set_cookie(
             KEY_COOKIE,
             body.key,
-            max_age=_KEPT_S,
+            max_age=_COOKIE_S_MAX,
             httponly=True,
             samesite="strict",
             secure=request.url.scheme == "https",

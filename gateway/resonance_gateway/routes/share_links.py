@@ -1,22 +1,24 @@
-"""Links to a take's sound for players and people without a key; they expire and can be taken back."""
+"""Share links: audio of a take without an API key."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 
 from starlette.endpoints import HTTPEndpoint
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from resonance.errors import NotFound
-from resonance_gateway.bodies import Body
-from resonance_gateway.http.requests import name_in_path, open_services, read_json
-from resonance_gateway.routes.takes import cut, parse_byte_range
+from resonance.v1 import shares_pb2
+from resonance_gateway.http.bodies import Body
+from resonance_gateway.http.byte_ranges import cut, parse_byte_range, range_headers, range_not_satisfiable
+from resonance_gateway.http.requests import read_json, read_path_id
+from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, message_schema, operation
+from resonance_gateway.schema.proto_json import to_json
 
 _LINK = message_schema("ShareLink")
 LINK_SCHEMA = {
@@ -28,42 +30,42 @@ LINK_SCHEMA = {
 
 
 class LinkBody(Body):
-    """How long a link lives."""
+    """The lifetime of a link."""
 
     expire_s: Annotated[float, rule("CreateShareLinkRequest.expire_s", description="0 means an hour.")] = 0.0
 
 
-class TakeLink(HTTPEndpoint):
+class TakeLinkEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/link`."""
 
     @operation(
-        summary="A link to the take's WAV that needs no key, expires, and can be taken back",
+        summary="A link to the take's WAV that needs no key, expires, and can be revoked",
         tag="takes",
         body=LinkBody,
-        responses={201: json_response("The link; its address is told once", LINK_SCHEMA)},
+        responses={201: json_response("The link; its address is sent only once", LINK_SCHEMA)},
         faults=(400, 404, 413, 415, 422, 503),
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, LinkBody)
-        take_id = name_in_path(request, "request_id", "take")
-        link = await open_services(request).make_link(take_id, body.expire_s)
+        take_id = read_path_id(request, "request_id", "take")
+        creation = shares_pb2.CreateShareLinkRequest(request_id=take_id, expire_s=body.expire_s)
+        link = to_json((await get_services(request).shares.ask("CreateShareLink", creation)).share_link)
         token, link_id = link.pop("token"), link.pop("share_link_id")
         return JSONResponse({"id": link_id, "url": f"/shared/{token}"} | link, status_code=201)
 
 
-class Link(HTTPEndpoint):
+class ShareLinkEndpoint(HTTPEndpoint):
     """`/v1/links/{link_id}`."""
 
-    @operation(
-        summary="Take a link back", tag="takes", responses={204: ("It is worthless now", "", {})}, faults=(404, 503)
-    )
+    @operation(summary="Revoke a link", tag="takes", responses={204: ("Revoked", "", {})}, faults=(404, 503))
     async def delete(self, request: Request) -> Response:
-        await open_services(request).revoke_link(_of_hexadecimals(request))
+        revocation = shares_pb2.RevokeShareLinkRequest(share_link_id=_read_link_id(request))
+        await get_services(request).shares.ask("RevokeShareLink", revocation)
         return Response(status_code=204)
 
 
-class Shared(HTTPEndpoint):
-    """`/shared/{token}`: whoever has the link may hear it."""
+class SharedAudioEndpoint(HTTPEndpoint):
+    """`/shared/{token}`: the audio behind a link, without an API key."""
 
     @operation(
         summary="The sound behind a link; one byte range is honoured",
@@ -75,48 +77,50 @@ class Shared(HTTPEndpoint):
         faults=(404, 416, 503),
     )
     async def get(self, request: Request) -> Response:
-        token: str = request.path_params["token"]
-        if not (token.isascii() and token.isalnum() and token == token.lower() and len(token) <= 64):
-            raise NotFound("there is no such link, or it has expired", reason="NO_SUCH_LINK")
-        link, pieces = await open_services(request).read_link(token)
-        size = int(link["byte_count"])
-        headers = _headers_of(link)
+        reading = shares_pb2.ReadShareLinkRequest(token=_read_token(request))
+        responses = get_services(request).shares.listen("ReadShareLink", reading)
+        link = (await anext(responses)).share_link
+        size = int(link.byte_count)
+        headers = _link_headers(link)
         span = parse_byte_range(request.headers.get("range", ""), size)
-        if span is None:
-            await pieces.aclose()
-            raise HTTPException(416, "the take is shorter than that", {"Content-Range": f"bytes */{size}"})
-        start, end = span
-        headers["Content-Length"] = str(end - start)
-        if (start, end) != (0, size):
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-        if request.method == "HEAD":
-            await pieces.aclose()
-            return Response(media_type="audio/wav", headers=headers)
-        body = _closing(cut(pieces, start, end), pieces)
-        status = 200 if (start, end) == (0, size) else 206
+        if request.method == "HEAD" or span is None:
+            await responses.aclose()
+            if span is None:
+                raise range_not_satisfiable(size)
+            return Response(media_type="audio/wav", headers=headers | range_headers(*span, size))
+        headers |= range_headers(*span, size)
+        status = 200 if span == (0, size) else 206
+        body = cut(_read_data(responses), *span)
         return StreamingResponse(body, status_code=status, media_type="audio/wav", headers=headers)
 
 
-def _headers_of(link: dict[str, Any]) -> dict[str, str]:
+def _link_headers(link: shares_pb2.ShareLink) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-store",
-        "ETag": f'"{link["sha256"]}"',
+        "ETag": f'"{link.sha256}"',
         "Content-Disposition": 'attachment; filename="resonance.wav"',
         "X-Robots-Tag": "noindex",
     }
 
 
-def _of_hexadecimals(request: Request) -> str:
-    name: str = request.path_params["link_id"]
-    if len(name) != 64 or set(name) - set("0123456789abcdef"):
+def _read_token(request: Request) -> str:
+    token: str = request.path_params["token"]
+    if not (token.isascii() and token.isalnum() and token == token.lower() and len(token) <= 64):
         raise NotFound("there is no such link, or it has expired", reason="NO_SUCH_LINK")
-    return name
+    return token
 
 
-async def _closing(
-    body: AsyncGenerator[bytes, None], pieces: AsyncGenerator[bytes, None]
+def _read_link_id(request: Request) -> str:
+    link_id: str = request.path_params["link_id"]
+    if len(link_id) != 64 or set(link_id) - set("0123456789abcdef"):
+        raise NotFound("there is no such link, or it has expired", reason="NO_SUCH_LINK")
+    return link_id
+
+
+async def _read_data(
+    responses: AsyncGenerator[shares_pb2.ReadShareLinkResponse, None],
 ) -> AsyncGenerator[bytes, None]:
-    async with aclosing(pieces), aclosing(body):
-        async for piece in body:
-            yield piece
+    async with aclosing(responses):
+        async for response in responses:
+            yield response.data

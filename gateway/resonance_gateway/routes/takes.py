@@ -1,28 +1,27 @@
-"""The library: finished takes, their description and their audio."""
+"""Takes: the library, their description and their audio."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-
 from starlette.endpoints import HTTPEndpoint
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from resonance_gateway.bodies import PageQuery
+from resonance.v1 import generate_pb2
+from resonance_gateway.http.byte_ranges import cut, parse_byte_range, range_headers, range_not_satisfiable
 from resonance_gateway.http.disconnect import cancel_on_disconnect
-from resonance_gateway.http.requests import name_in_path, open_services, read_query
-from resonance_gateway.http.take_response import HEADERS, build_wav_header, paced, take_headers
+from resonance_gateway.http.requests import read_path_id, read_query
+from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.routes.take_response import HEADERS, build_wav_header, stream_pcm, take_headers
+from resonance_gateway.schema.fields import PageQuery
 from resonance_gateway.schema.operations import json_response, message_schema, operation, page_schema
+from resonance_gateway.schema.proto_json import to_json
+from resonance_gateway.services.takes import replay_take
 
 _TAKE = message_schema("Take")
 _WAV = {"type": "string", "format": "binary"}
-_RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
 
 
-class Takes(HTTPEndpoint):
+class TakesEndpoint(HTTPEndpoint):
     """`/v1/takes`."""
 
     @operation(
@@ -33,27 +32,33 @@ class Takes(HTTPEndpoint):
         faults=(422, 503),
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse(await open_services(request).takes(read_query(request, PageQuery)))
+        page = read_query(request, PageQuery)
+        listing = generate_pb2.ListTakesRequest(page_size=page.page_size, page_token=page.page_token)
+        response = await get_services(request).generate.ask("ListTakes", listing)
+        takes = [to_json(take) for take in response.takes]
+        return JSONResponse({"takes": takes, "next_page_token": response.next_page_token})
 
 
-class Take(HTTPEndpoint):
+class TakeEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}`."""
 
     @operation(
         summary="One finished take", tag="takes", responses={200: json_response("The take", _TAKE)}, faults=(404, 503)
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse(await open_services(request).take(name_in_path(request, "request_id", "take")))
+        asked = generate_pb2.GetTakeRequest(request_id=_read_take_id(request))
+        return JSONResponse(to_json((await get_services(request).generate.ask("GetTake", asked)).take))
 
     @operation(
         summary="Remove a take and its audio", tag="takes", responses={204: ("Removed", "", {})}, faults=(404, 503)
     )
     async def delete(self, request: Request) -> Response:
-        await open_services(request).delete_take(name_in_path(request, "request_id", "take"))
+        removal = generate_pb2.DeleteTakeRequest(request_id=_read_take_id(request))
+        await get_services(request).generate.ask("DeleteTake", removal)
         return Response(status_code=204)
 
 
-class TakeAudio(HTTPEndpoint):
+class TakeAudioEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/audio`."""
 
     @operation(
@@ -64,12 +69,11 @@ class TakeAudio(HTTPEndpoint):
         faults=(404, 416, 503),
     )
     async def get(self, request: Request) -> Response:
-        request_id = name_in_path(request, "request_id", "take")
-        return await cancel_on_disconnect(request, _audio(request, request_id))
+        return await cancel_on_disconnect(request, _send_audio(request, _read_take_id(request)))
 
 
-async def _audio(request: Request, request_id: str) -> Response:
-    take = await open_services(request).replay(request_id)
+async def _send_audio(request: Request, request_id: str) -> Response:
+    take = await replay_take(get_services(request), request_id)
     header = build_wav_header(take.opening)
     size = len(header) + take.byte_count
     headers = take_headers(take.opening) | {"Accept-Ranges": "bytes", "X-Request-Id": request_id}
@@ -78,36 +82,14 @@ async def _audio(request: Request, request_id: str) -> Response:
     if request.method == "HEAD" or span is None:
         await take.close()
         if span is None:
-            raise HTTPException(416, "the take is shorter than that", {"Content-Range": f"bytes */{size}"})
+            raise range_not_satisfiable(size)
         return Response(media_type="audio/wav", headers=headers | {"Content-Length": str(size)})
     start, end = span
-    headers["Content-Length"] = str(end - start)
-    whole = (start, end) == (0, size)
-    if not whole:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    pieces = cut(paced(take, header), start, end)
-    return StreamingResponse(pieces, status_code=200 if whole else 206, media_type="audio/wav", headers=headers)
+    headers |= range_headers(start, end, size)
+    status = 200 if span == (0, size) else 206
+    body = cut(stream_pcm(take, header), start, end)
+    return StreamingResponse(body, status_code=status, media_type="audio/wav", headers=headers)
 
 
-def parse_byte_range(header: str, size: int) -> tuple[int, int] | None:
-    """The asked bytes as [start, end); everything where no readable range was asked; None where none exists."""
-    asked = _RANGE.fullmatch(header.strip())
-    if not asked:
-        return 0, size
-    start, last = int(asked[1]), int(asked[2]) if asked[2] else size - 1
-    if start >= size or last < start:
-        return None
-    return start, min(last + 1, size)
-
-
-async def cut(pieces: AsyncGenerator[bytes, None], start: int, end: int) -> AsyncGenerator[bytes, None]:
-    """The bytes [start, end) of the pieces."""
-    position = 0
-    async with aclosing(pieces):
-        async for piece in pieces:
-            low, high = max(start - position, 0), end - position
-            if piece[low:high]:
-                yield piece[low:high]
-            position += len(piece)
-            if position >= end:
-                return
+def _read_take_id(request: Request) -> str:
+    return read_path_id(request, "request_id", "take")

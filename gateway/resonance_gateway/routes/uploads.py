@@ -1,4 +1,7 @@
-"""Resumable uploads over HTTP, by the tus protocol 1.0.0 (https://tus.io): creation, termination and expiration."""
+"""Resumable uploads by the tus protocol 1.0.0.
+
+See https://tus.io; the extensions are creation, termination and expiration.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from resonance.errors import ResonanceError, invalid_field
-from resonance_gateway.bodies import Body, check
+from resonance.v1 import ingest_pb2
+from resonance_gateway.http.bodies import Body, check
 from resonance_gateway.http.body_stream import BodyStream
-from resonance_gateway.http.requests import media_type, name_in_path, open_services, read_json
+from resonance_gateway.http.requests import media_type, read_json, read_path_id
+from resonance_gateway.routes.app_state import get_services, get_settings
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, message_schema, operation
+from resonance_gateway.schema.proto_json import to_json
+from resonance_gateway.services.upload_writer import write_upload
 
 TUS = "1.0.0"
 _BYTES_TYPE = "application/offset+octet-stream"
@@ -32,13 +39,13 @@ _HEADERS = {
 
 
 class OpeningBody(Body):
-    """A file that will come."""
+    """The file that will be sent."""
 
     filename: Annotated[str, rule("OpenUploadRequest.filename")]
     byte_count: Annotated[int, rule("OpenUploadRequest.byte_count", le=2**62)]
 
 
-class Uploads(HTTPEndpoint):
+class UploadsEndpoint(HTTPEndpoint):
     """`/v1/uploads`."""
 
     @operation(
@@ -51,23 +58,24 @@ class Uploads(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         _check_version(request)
-        opening = await _opening_of(request)
-        upload = await open_services(request).open_upload(opening.filename, opening.byte_count)
+        opening = await _read_opening(request)
+        creation = ingest_pb2.OpenUploadRequest(filename=opening.filename, byte_count=opening.byte_count)
+        upload = to_json((await get_services(request).ingest.ask("OpenUpload", creation)).upload)
         location = f"/v1/uploads/{upload['upload_id']}"
-        return JSONResponse(upload, status_code=201, headers=_headers_of(upload) | {"Location": location})
+        return JSONResponse(upload, status_code=201, headers=_tus_headers(upload) | {"Location": location})
 
     async def options(self, request: Request) -> Response:
-        """What a tus client asks first."""
-        told = {"Tus-Resumable": TUS, "Tus-Version": TUS, "Tus-Extension": _EXTENSIONS}
-        told["Tus-Max-Size"] = str(request.app.state.settings.track_bytes_max)
-        return Response(status_code=204, headers=told)
+        """The discovery request of a tus client."""
+        headers = {"Tus-Resumable": TUS, "Tus-Version": TUS, "Tus-Extension": _EXTENSIONS}
+        headers["Tus-Max-Size"] = str(get_settings(request).track_bytes_max)
+        return Response(status_code=204, headers=headers)
 
 
-class Upload(HTTPEndpoint):
+class UploadEndpoint(HTTPEndpoint):
     """`/v1/uploads/{upload_id}`."""
 
     @operation(
-        summary="Where an upload stands; HEAD tells the same in headers",
+        summary="The state of an upload; HEAD has the same in headers",
         tag="uploads",
         responses={200: json_response("The upload", _UPLOAD)},
         headers=_HEADERS,
@@ -75,14 +83,15 @@ class Upload(HTTPEndpoint):
     )
     async def get(self, request: Request) -> Response:
         _check_version(request)
-        upload = await open_services(request).get_upload(_upload_id_in_path(request))
-        return JSONResponse(upload, headers=_headers_of(upload))
+        asked = ingest_pb2.GetUploadRequest(upload_id=_read_upload_id(request))
+        upload = to_json((await get_services(request).ingest.ask("GetUpload", asked)).upload)
+        return JSONResponse(upload, headers=_tus_headers(upload))
 
     @operation(
         summary="The next bytes, from Upload-Offset on; what arrives before a break is kept",
         tag="uploads",
         binary=_BYTES_TYPE,
-        asks={"Upload-Offset": "Where the first byte belongs: how many bytes have arrived."},
+        required_headers={"Upload-Offset": "Where the first byte belongs: how many bytes have arrived."},
         responses={204: ("Stored; Upload-Offset says how far", "", {})},
         headers=_HEADERS,
         faults=(404, 409, 412, 413, 415, 422, 429, 503, 504),
@@ -91,14 +100,14 @@ class Upload(HTTPEndpoint):
         _check_version(request)
         if media_type(request) != _BYTES_TYPE:
             raise HTTPException(415, f"send the bytes with Content-Type: {_BYTES_TYPE}")
-        upload_id, offset = _upload_id_in_path(request), _count_in(request, "Upload-Offset")
-        incoming = BodyStream(request)
+        upload_id, offset = _read_upload_id(request), _read_byte_count(request, "Upload-Offset")
+        body = BodyStream(request)
         try:
-            upload = await open_services(request).write_upload(upload_id, offset, incoming.chunks())
+            upload = await write_upload(get_services(request).ingest, upload_id, offset, body.chunks())
         except ResonanceError:
-            await incoming.drain()
+            await body.drain()
             raise
-        return Response(status_code=204, headers=_headers_of(upload))
+        return Response(status_code=204, headers=_tus_headers(to_json(upload)))
 
     @operation(
         summary="Remove an upload that no taste has taken",
@@ -108,27 +117,27 @@ class Upload(HTTPEndpoint):
     )
     async def delete(self, request: Request) -> Response:
         _check_version(request)
-        await open_services(request).delete_upload(_upload_id_in_path(request))
+        removal = ingest_pb2.DeleteUploadRequest(upload_id=_read_upload_id(request))
+        await get_services(request).ingest.ask("DeleteUpload", removal)
         return Response(status_code=204, headers={"Tus-Resumable": TUS})
 
 
 def _check_version(request: Request) -> None:
-    """Refuses another version of tus. Programs that speak plain HTTP name none."""
-    asked = request.headers.get("tus-resumable", TUS)
-    if asked != TUS:
+    """412 for another version of tus. Plain HTTP clients send no version."""
+    if request.headers.get("tus-resumable", TUS) != TUS:
         raise HTTPException(412, f"this server speaks tus {TUS}", {"Tus-Version": TUS})
 
 
-async def _opening_of(request: Request) -> OpeningBody:
+async def _read_opening(request: Request) -> OpeningBody:
     if "upload-length" not in request.headers:
         return await read_json(request, OpeningBody)
-    metadata = _metadata_of(request.headers.get("upload-metadata", ""))
+    metadata = _parse_metadata(request.headers.get("upload-metadata", ""))
     named = metadata.get("filename") or metadata.get("name") or "track"
     filename = named.replace("\\", "/").rsplit("/", 1)[-1].strip() or "track"
-    return check(OpeningBody, {"filename": filename[:255], "byte_count": _count_in(request, "Upload-Length")})
+    return check(OpeningBody, {"filename": filename[:255], "byte_count": _read_byte_count(request, "Upload-Length")})
 
 
-def _metadata_of(header: str) -> dict[str, str]:
+def _parse_metadata(header: str) -> dict[str, str]:
     """`filename c29uZy5tcDM=,type YXVkaW8=` as a dictionary."""
     found: dict[str, str] = {}
     for pair in filter(None, (part.strip() for part in header.split(","))):
@@ -140,18 +149,18 @@ def _metadata_of(header: str) -> dict[str, str]:
     return found
 
 
-def _count_in(request: Request, header: str) -> int:
+def _read_byte_count(request: Request, header: str) -> int:
     text = request.headers.get(header, "").strip()
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise invalid_field(header, "MALFORMED" if text else "REQUIRED", "must be a number of bytes")
     return int(text)
 
 
-def _upload_id_in_path(request: Request) -> str:
-    return name_in_path(request, "upload_id", "upload").lower()
+def _read_upload_id(request: Request) -> str:
+    return read_path_id(request, "upload_id", "upload").lower()
 
 
-def _headers_of(upload: dict[str, Any]) -> dict[str, str]:
+def _tus_headers(upload: dict[str, Any]) -> dict[str, str]:
     headers = {"Tus-Resumable": TUS, "Cache-Control": "no-store", "Upload-Offset": str(upload["offset"])}
     headers["Upload-Length"] = str(upload["byte_count"])
     if (expires := upload.get("expire_time")) is not None:

@@ -1,1 +1,1 @@
-"""TODO caption."""
+"""Field limits, JSON of protobuf messages, and the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""The protos' validation rules as pydantic constraints, so that a limit is declared once, beside its field."""
+"""Limits of proto fields as pydantic constraints."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import Field
 
 from resonance.rpc.validation import read_rules
 from resonance.v1 import extract_pb2, generate_pb2, ingest_pb2, shares_pb2  # noqa: F401  (they register their messages)
+from resonance_gateway.http.bodies import NOT_BLANK
 
 _WHOLE = {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64}
-NOT_BLANK = r"\S"
 
 
 def rule(path: str, **extra: Any) -> Any:
     """The constraints of one item of `Message.field` in package resonance.v1, to stand in an `Annotated`."""
-    field = _field(path)
+    field = _find_field(path)
     rules = read_rules(field)
     limits: dict[str, Any] = dict(extra)
     whole = field.cpp_type in _WHOLE
@@ -34,7 +34,7 @@ def rule(path: str, **extra: Any) -> Any:
 
 def items(path: str, **extra: Any) -> Any:
     """The constraints on how many items the repeated field or map `Message.field` may have."""
-    rules = read_rules(_field(path))
+    rules = read_rules(_find_field(path))
     limits: dict[str, Any] = {}
     if rules.HasField("min_items"):
         limits["min_length"] = rules.min_items
@@ -45,7 +45,7 @@ def items(path: str, **extra: Any) -> Any:
 
 def bytes_max(path: str) -> int:
     """The greatest length of the bytes in `Message.field`."""
-    return read_rules(_field(path)).max_length
+    return read_rules(_find_field(path)).max_length
 
 
 def _text_limits(field: FieldDescriptor) -> dict[str, Any]:
@@ -62,5 +62,5 @@ def _text_limits(field: FieldDescriptor) -> dict[str, Any]:
     return limits
 
 
-def _field(path: str) -> FieldDescriptor:
+def _find_field(path: str) -> FieldDescriptor:
     return descriptor_pool.Default().FindFieldByName(f"resonance.v1.{path}")

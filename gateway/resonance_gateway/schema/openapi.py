@@ -1,4 +1,7 @@
-"""OpenAPI 3.1 from the code that validates: the handlers' operations, the pydantic models, the protos' messages."""
+"""OpenAPI 3.1 document of the routes.
+
+Built from the handlers' operations, the pydantic bodies and the protos' messages.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from resonance_gateway.schema.operations import Operation
@@ -38,13 +39,8 @@ _ALWAYS = (403, 405, 421, 500)
 _METHODS = ("get", "post", "patch", "delete")
 
 
-async def openapi(request: Request) -> Response:
-    """`/v1/openapi.json`."""
-    return JSONResponse(build_document(request.app.routes))
-
-
 def build_document(routes: list[Any]) -> dict[str, Any]:
-    """The document of all routes whose handlers carry an Operation."""
+    """The document of all routes whose handlers have an Operation."""
     found = list(_operations(routes))
     return {
         "openapi": "3.1.0",
@@ -76,7 +72,7 @@ def _paths(found: list[tuple[str, str, Operation]]) -> dict[str, Any]:
 
 
 def _operation(path: str, method: str, described: Operation) -> dict[str, Any]:
-    spelled = {
+    document = {
         "operationId": f"{method}{re.sub('[^A-Za-z0-9]+', '_', path)}".rstrip("_"),
         "summary": described.summary,
         "tags": [described.tag],
@@ -85,8 +81,8 @@ def _operation(path: str, method: str, described: Operation) -> dict[str, Any]:
     }
     content = _body_content(described)
     if content:
-        spelled["requestBody"] = {"content": content, "required": True}
-    return spelled
+        document["requestBody"] = {"content": content, "required": True}
+    return document
 
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
@@ -102,11 +98,11 @@ def _query_parameters(described: Operation) -> Iterator[dict[str, Any]]:
 
 def _header_parameters(method: str, described: Operation) -> Iterator[dict[str, Any]]:
     if described.body is not None and "request_id" in described.body.model_fields:
-        told = "Makes sending the request twice harmless; the same as request_id in the body."
+        meaning = "Makes sending the request twice harmless; the same as request_id in the body."
         schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
-        yield {"name": "Idempotency-Key", "in": "header", "required": False, "description": told, "schema": schema}
-    for name, told in described.asks.items():
-        yield {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}}
+        yield {"name": "Idempotency-Key", "in": "header", "required": False, "description": meaning, "schema": schema}
+    for name, meaning in described.required_headers.items():
+        yield {"name": name, "in": "header", "required": True, "description": meaning, "schema": {"type": "string"}}
 
 
 def _body_content(described: Operation) -> dict[str, Any]:
@@ -116,11 +112,11 @@ def _body_content(described: Operation) -> dict[str, Any]:
     if described.binary:
         content[described.binary] = {"schema": {"type": "string", "format": "binary"}}
     if described.upload is not None:
-        content["multipart/form-data"] = {"schema": _form_of(described.upload)}
+        content["multipart/form-data"] = {"schema": _form_schema(described.upload)}
     return content
 
 
-def _form_of(fields: type[BaseModel]) -> dict[str, Any]:
+def _form_schema(fields: type[BaseModel]) -> dict[str, Any]:
     schema = {"$ref": _REF.format(model=fields.__name__)}
     files = {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
     properties = {name: {"$ref": f"{schema['$ref']}/properties/{name}"} for name in fields.model_fields}
@@ -128,18 +124,18 @@ def _form_of(fields: type[BaseModel]) -> dict[str, Any]:
 
 
 def _responses(described: Operation) -> dict[str, Any]:
-    headers = {name: {"description": told, "schema": {"type": "string"}} for name, told in described.headers.items()}
-    told: dict[str, Any] = {}
+    headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in described.headers.items()}
+    documented: dict[str, Any] = {}
     for status, (description, media_types, schema) in described.responses.items():
-        told[str(status)] = {"description": description}
+        documented[str(status)] = {"description": description}
         if media_types:
-            told[str(status)]["content"] = {kind: {"schema": schema} for kind in media_types.split(", ")}
+            documented[str(status)]["content"] = {kind: {"schema": schema} for kind in media_types.split(", ")}
         if headers:
-            told[str(status)]["headers"] = headers
+            documented[str(status)]["headers"] = headers
     for status in (*described.faults, *_ALWAYS):
         content = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}
-        told.setdefault(str(status), {"description": "A problem (RFC 9457)", "content": content})
-    return told
+        documented.setdefault(str(status), {"description": "A problem (RFC 9457)", "content": content})
+    return documented
 
 
 def _schemas(found: list[tuple[str, str, Operation]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a handler says about itself, beside its code: the OpenAPI document is made of these."""
+"""OpenAPI description of a handler, declared beside its code."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ Schema = dict[str, Any]
 class Operation:
     """One method of one path.
 
-    `binary` is the media type of a body of plain bytes, `asks` names headers that it needs. `responses` maps statuses to
-    (description, media types, schema).
+    `binary` is the media type of a body of plain bytes. `responses` maps a status to (description, media types, schema).
     """
 
     summary: str
@@ -31,12 +30,12 @@ class Operation:
     query: type[BaseModel] | None = None
     responses: dict[int, tuple[str, str, Schema]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
-    asks: dict[str, str] = field(default_factory=dict)
+    required_headers: dict[str, str] = field(default_factory=dict)
     faults: tuple[int, ...] = ()
 
 
 def operation(**fields: Any) -> Callable[[Handler], Handler]:
-    """Marks a handler with its Operation."""
+    """Decorator that sets the handler's Operation."""
 
     def mark(handler: Handler) -> Handler:
         handler.operation = Operation(**fields)  # type: ignore[attr-defined]

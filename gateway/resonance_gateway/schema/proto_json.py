@@ -1,11 +1,12 @@
-"""Protobuf messages as plain JSON values, and the JSON Schema of those values: one walk over the descriptor each."""
+"""Protobuf messages to and from JSON, and their JSON Schema."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
+from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
@@ -21,6 +22,18 @@ _TYPES = {
     FieldDescriptor.CPPTYPE_STRING: "string",
 }
 
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
+def fill_message(message: AnyMessage, values: Mapping[str, Any]) -> AnyMessage:
+    """Sets the fields named in `values` and returns the message. Enums are lower-case words; None leaves a field unset.
+
+    Raises:
+        json_format.ParseError: the message has no such field. Bodies are checked before, so this is a bug.
+    """
+    json_format.ParseDict(_with_enum_numbers(values, cast("Descriptor", message.DESCRIPTOR)), message)
+    return message
+
 
 def to_json(message: Message) -> dict[str, Any]:
     """Every field under its proto name; enums as lower-case words, times as RFC 3339, absent fields as null."""
@@ -29,7 +42,7 @@ def to_json(message: Message) -> dict[str, Any]:
 
 
 def to_json_schema(descriptor: Descriptor) -> dict[str, Any]:
-    """The JSON Schema of what `to_json` makes of such a message."""
+    """The JSON Schema of `to_json` for such a message."""
     if descriptor.full_name == _TIMESTAMP:
         return {"type": ["string", "null"], "format": "date-time"}
     return {
@@ -44,19 +57,35 @@ def enum_word(kind: EnumDescriptor, number: int) -> str | None:
     value = kind.values_by_number.get(number)
     if number == 0 or value is None:
         return None
-    return str(value.name.removeprefix(_prefix_of(kind)).lower())
+    return str(value.name.removeprefix(_enum_prefix(kind)).lower())
 
 
 def enum_number(kind: EnumDescriptor, word: str) -> int:
     """The number of `queued` in JobState."""
-    return int(kind.values_by_name[_prefix_of(kind) + word.upper()].number)
+    return int(kind.values_by_name[_enum_prefix(kind) + word.upper()].number)
+
+
+def _with_enum_numbers(values: Mapping[str, Any], descriptor: Descriptor) -> dict[str, Any]:
+    """The values with every enum word replaced by its number, also in nested messages."""
+    fields = descriptor.fields_by_name
+    return {name: _with_number(value, fields[name]) if name in fields else value for name, value in values.items()}
+
+
+def _with_number(value: Any, field: FieldDescriptor) -> Any:
+    if isinstance(value, list):
+        return [_with_number(item, field) for item in value]
+    if field.enum_type is not None and isinstance(value, str):
+        return enum_number(field.enum_type, value)
+    if field.message_type is not None and isinstance(value, dict) and not is_map(field):
+        return _with_enum_numbers(value, field.message_type)
+    return value
 
 
 def _member(message: Message, field: FieldDescriptor) -> Any:
     value = getattr(message, field.name)
-    write = _writer_of(field)
+    write = _find_writer(field)
     if is_map(field):
-        write = _writer_of(_map_value(field))
+        write = _find_writer(_map_value_field(field))
         return {str(key): write(value[key]) for key in value}
     if is_repeated(field):
         return [write(item) for item in value]
@@ -65,10 +94,10 @@ def _member(message: Message, field: FieldDescriptor) -> Any:
     return write(value)
 
 
-def _writer_of(field: FieldDescriptor) -> Callable[[Any], Any]:
+def _find_writer(field: FieldDescriptor) -> Callable[[Any], Any]:
     message_type, enum_type = field.message_type, field.enum_type
     if message_type is not None:
-        return _time if message_type.full_name == _TIMESTAMP else to_json
+        return _to_time_text if message_type.full_name == _TIMESTAMP else to_json
     if enum_type is not None:
         return lambda number: enum_word(enum_type, number)
     if field.type == FieldDescriptor.TYPE_BYTES:
@@ -78,13 +107,13 @@ def _writer_of(field: FieldDescriptor) -> Callable[[Any], Any]:
     return lambda value: value
 
 
-def _time(value: Any) -> str:
+def _to_time_text(value: Any) -> str:
     return str(value.ToJsonString())
 
 
 def _member_schema(field: FieldDescriptor) -> dict[str, Any]:
     if is_map(field):
-        return {"type": "object", "additionalProperties": _item_schema(_map_value(field))}
+        return {"type": "object", "additionalProperties": _item_schema(_map_value_field(field))}
     item = _item_schema(field)
     if is_repeated(field):
         return {"type": "array", "items": item}
@@ -112,12 +141,12 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _map_value(field: FieldDescriptor) -> FieldDescriptor:
+def _map_value_field(field: FieldDescriptor) -> FieldDescriptor:
     assert field.message_type is not None
     return field.message_type.fields_by_name["value"]
 
 
-def _prefix_of(kind: EnumDescriptor) -> str:
-    """`JobState` -> `JOB_STATE_`: the prefix that protobuf's style asks of every value."""
+def _enum_prefix(kind: EnumDescriptor) -> str:
+    """`JobState` -> `JOB_STATE_`: the prefix of every value by protobuf's style."""
     unspecified = kind.values_by_number[0].name
     return str(unspecified.removesuffix("UNSPECIFIED"))

@@ -1,1 +1,4 @@
-"""TODO caption."""
+"""gRPC clients of the services.
+
+All gRPC calls of the gateway start here.
+"""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.message import Message
 
 from resonance.errors import Unavailable
-from resonance_gateway import messages
-from resonance_gateway.bodies import ControlBody, PerformanceBody
+from resonance.rpc.calls import stream_call, unary_call
+from resonance.v1 import audio_pb2, generate_pb2
 from resonance_gateway.schema.proto_json import to_json
-from resonance_gateway.services.uploads import domain_errors, listen, wrote
+from resonance_gateway.services.service_client import rest_errors
+from resonance_gateway.services.upload_writer import write_message
 
 Json = dict[str, Any]
 
+_SERVICE = "generate"
 # Time within which a service that has closed its side reports the status of the call.
 _ANSWER_S_MAX = 5.0
 
@@ -23,34 +26,35 @@ _ANSWER_S_MAX = 5.0
 class LivePerformance:
     """One open performance."""
 
-    def __init__(self, call: Any, body: PerformanceBody, request_id: str) -> None:
+    def __init__(self, call: Any, opening: generate_pb2.PerformRequest) -> None:
         self._call = call
-        self._opening = messages.opening_request(body, request_id)
+        self._opening = opening
         # Two writes at once fail in gRPC's core, and so do all later ones. The lock keeps writes apart; controls wait for the opening.
         self._writing = asyncio.Lock()
         self._has_opened = asyncio.Event()
 
     async def events(self) -> AsyncGenerator[tuple[Json, bytes | None], None]:
         """`started`, chunks with their 16-bit PCM, answers to controls, and `finished`."""
-        with domain_errors("generate"):
-            await self._call.wait_for_connection()
-        await self._write(self._opening)
-        self._has_opened.set()
-        async for response in listen("generate", self._call):
-            kind = response.WhichOneof("event")
-            if kind == "chunk":
-                yield {"type": kind, **messages.chunk_json(response.chunk)}, response.chunk.data
-            else:
-                yield {"type": kind, **to_json(getattr(response, kind))}, None
+        with rest_errors():
+            await unary_call(self._call.wait_for_connection(), service=_SERVICE)
+            await self._write(self._opening)
+            self._has_opened.set()
+            async with aclosing(stream_call(self._call, service=_SERVICE)) as responses:
+                async for response in responses:
+                    kind = response.WhichOneof("event")
+                    if kind == "chunk":
+                        yield {"type": kind, **_to_chunk_event(response.chunk)}, response.chunk.data
+                    else:
+                        yield {"type": kind, **to_json(getattr(response, kind))}, None
 
-    async def control(self, body: ControlBody) -> None:
+    async def control(self, control: generate_pb2.PerformRequest) -> None:
         """Sends a control, after the opening. A control after the end is dropped, because `events` reports the end.
 
         Raises:
             Unavailable: the service takes no more controls and reports no status.
         """
         await self._has_opened.wait()
-        await self._write(messages.control_request(body))
+        await self._write(control)
 
     def close(self) -> None:
         """Cancels the call to the generate service."""
@@ -58,10 +62,21 @@ class LivePerformance:
 
     async def _write(self, message: Message) -> None:
         async with self._writing:
-            if await wrote(self._call, message):
+            if await write_message(self._call, message):
                 return
         try:
             await asyncio.wait_for(self._call.code(), _ANSWER_S_MAX)
         except TimeoutError:
-            advice = "the performance receives no more controls; play again"
-            raise Unavailable(advice, reason="STREAM_CUT", retry_after_s=1.0) from None
+            lost = "the performance receives no more controls; play again"
+            raise Unavailable(lost, reason="STREAM_CUT", retry_after_s=1.0) from None
+
+
+def _to_chunk_event(chunk: audio_pb2.AudioChunk) -> Json:
+    """The fields of a chunk without its samples."""
+    return {
+        "sequence": chunk.sequence,
+        "sample_offset": chunk.sample_offset,
+        "sample_count": chunk.sample_count,
+        "recipe_id": chunk.recipe_id,
+        "headroom_s": chunk.headroom_s,
+    }

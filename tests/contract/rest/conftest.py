@@ -1,4 +1,4 @@
-"""A real gateway on a real socket before scripted services on a real grpc.aio server."""
+"""A real gateway before scripted gRPC services."""
 
 from __future__ import annotations
 

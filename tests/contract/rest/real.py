@@ -1,4 +1,4 @@
-"""The whole system in one process, in a thread of its own: real services, a tiny real model, real sockets."""
+"""The whole system in a thread, with a tiny model."""
 
 from __future__ import annotations
 

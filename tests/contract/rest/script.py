@@ -1,4 +1,4 @@
-"""What the scripted services shall do, and what was asked of them."""
+"""Script of the scripted services, and their record."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ MODEL = generate_pb2.ModelInfo(
 
 @dataclass
 class Script:
-    """What the services shall do, and what was asked of them."""
+    """Behaviour of the services, and a record of the requests."""
 
     chunk_wait_s: float = 0.0
+    live_chunk_wait_s: float = 0.1  # chunks of 0.2 s: twice real time
     job_wait_s: float = 0.02
     accept_wait_s: float = 0.0
     cuts: list[int] = field(default_factory=list)  # the next streams end without an end mark after so many chunks

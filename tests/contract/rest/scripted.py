@@ -1,4 +1,4 @@
-"""Scripted services behind a real grpc.aio server: they answer by the protos, quickly, and remember what they saw."""
+"""Scripted services on a real grpc.aio server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from resonance_ingest.sources.upload_sessions import UploadSessions
 
 
 class ScriptedShareLinks(shares_pb2_grpc.ShareServiceServicer):
-    """ShareService over what was hummed."""
+    """ShareService over the scripted takes."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -90,7 +90,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
                 self._script.uploads[-1] = (name, size + len(request.data))
                 self._script.upload_messages_max = max(self._script.upload_messages_max, len(request.data))
                 if request.data.startswith(b"refuse me"):
-                    raise InvalidInput("the first file is one that nobody wants")
+                    raise InvalidInput("the first file is refused by the script")
         await asyncio.sleep(self._script.accept_wait_s)
         job = self._accept(header.request_id, header.title or names[0], header.options, names)
         return ingest_pb2.UploadPlaylistResponse(job=job)
@@ -200,18 +200,18 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
         track.clips_done = 4 if state > jobs_pb2.JOB_STATE_EXTRACTING else 2
 
     def _finish(self, job: jobs_pb2.Job) -> None:
-        heard = [track for track in job.tracks if track.state != jobs_pb2.JOB_STATE_FAILED]
-        if not heard:
+        used = [track for track in job.tracks if track.state != jobs_pb2.JOB_STATE_FAILED]
+        if not used:
             return
         job.taste.CopyFrom(
             steering_pb2.TasteSummary(
                 taste_id=job.job_id,
                 tracks=[
                     steering_pb2.TasteTrack(title=track.title, clip_count=4, duration_s=31, clip_weights=[0.25] * 4)
-                    for track in heard
+                    for track in used
                 ],
                 layer_norms=[0.4, 0.9, 1.6, 2.1, 1.2, 0.7],
-                clip_count=4 * len(heard),
+                clip_count=4 * len(used),
                 description="Slow and warm, with deep bass and few instruments.",
             )
         )
@@ -348,10 +348,10 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
 
 
 async def start_services(
-    script: Script, address: str = "127.0.0.1:0", *, door: Authenticator | None = None
+    script: Script, address: str = "127.0.0.1:0", *, authenticator: Authenticator | None = None
 ) -> RpcServer:
     """All three services on one real server. The caller stops it."""
-    server = RpcServer(address, door)
+    server = RpcServer(address, authenticator)
     generate, ingest, extract = ScriptedGenerate(script), ScriptedIngest(script), ScriptedExtract(script)
     server.add(
         "resonance.v1.GenerateService", lambda s: generate_pb2_grpc.add_GenerateServiceServicer_to_server(generate, s)

@@ -1,4 +1,4 @@
-"""GenerateService that hums: takes, performances, cuts and refusals, as a script says."""
+"""Scripted GenerateService that hums."""
 
 from __future__ import annotations
 
@@ -73,8 +73,9 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             script.streams_open -= 1
 
     async def Perform(self, requests, context) -> AsyncIterator[generate_pb2.PerformResponse]:
-        """Hums in real time; obeys at once; stops when told."""
+        """Hums in real time, applies each control at once, and ends on `stop`."""
         self._refuse("Perform")
+        script = self._script
         opening = (await anext(requests)).opening
         controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
         recipe, melody = opening.recipe, opening.melody.wav
@@ -115,7 +116,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                 )
                 digest.update(pcm)
                 yield generate_pb2.PerformResponse(chunk=chunk)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(script.live_chunk_wait_s)
         finally:
             reading.cancel()
             self._script.streams_open -= 1

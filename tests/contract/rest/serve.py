@@ -1,4 +1,7 @@
-"""The gateway before scripted services, by hand: `python -m tests.contract.rest.serve HTTP_PORT [CHUNK_WAIT_S]`."""
+"""The gateway before scripted services, started by hand.
+
+`python -m tests.contract.rest.serve HTTP_PORT [CHUNK_WAIT_S]`
+"""
 
 from __future__ import annotations
 

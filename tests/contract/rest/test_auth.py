@@ -1,4 +1,4 @@
-"""What holds for every request: problems, headers, hosts and origins, health."""
+"""Problems, headers, hosts, origins, API keys, health."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
     ("method", "path", "status"),
     [("GET", "/nothing", 404), ("GET", "/v1/", 404), ("PUT", "/v1/tastes", 405), ("GET", "/static/nothing.js", 404)],
 )
-async def test_what_does_not_exist_is_a_problem_document(gateway: Gateway, method: str, path: str, status: int) -> None:
+async def test_unknown_paths_and_methods_are_problem_documents(
+    gateway: Gateway, method: str, path: str, status: int
+) -> None:
     answer = await gateway.http.request(method, path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -46,7 +48,7 @@ async def test_every_answer_carries_a_strict_policy(gateway: Gateway, path: str)
     assert headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_strange_host_name_is_refused_on_loopback(gateway: Gateway) -> None:
+async def test_another_host_name_is_refused_on_loopback(gateway: Gateway) -> None:
     answer = await gateway.http.get("/v1/models", headers={"Host": "rebound.example:8000"})
     assert answer.status_code == 421
 
@@ -97,7 +99,9 @@ async def test_only_uploads_have_the_limit_of_uploads(gateway: Gateway, method: 
     ],
 )
 @pytest.mark.parametrize("auth", ["on", "off"])
-async def test_what_cannot_be_a_key_is_none(gateway: Gateway, header: tuple[bytes, bytes], auth: str) -> None:
+async def test_a_text_that_cannot_be_a_key_counts_as_no_key(
+    gateway: Gateway, header: tuple[bytes, bytes], auth: str
+) -> None:
     services = await start_services(Script())
     settings = Settings(http_addr="127.0.0.1:0", grpc_addr=services.address, auth=auth)
     async with open_gateway(settings) as url, httpx.AsyncClient(base_url=url) as http:
@@ -116,9 +120,9 @@ async def test_no_log_line_keeps_a_shared_links_token(
     with contextlib.suppress(InvalidStatus):
         async with connect(f"{gateway.url.replace('http', 'ws')}{path}k5hq3secret"):
             pass
-    said = "".join(capfd.readouterr()) + caplog.text
-    assert said.count("...") >= 4
-    assert "k5hq3secret" not in said
+    logged = "".join(capfd.readouterr()) + caplog.text
+    assert logged.count("...") >= 4
+    assert "k5hq3secret" not in logged
 
 
 async def test_health_names_every_service(gateway: Gateway) -> None:
@@ -158,7 +162,7 @@ async def test_it_starts_alone_and_ends_cleanly_on_sigterm(gateway: Gateway) -> 
     assert process.returncode == 0, log.decode()
 
 
-async def test_wrong_settings_are_all_told_at_once_and_stop_the_start() -> None:
+async def test_wrong_settings_are_all_named_at_once_and_stop_the_start() -> None:
     environment = os.environ | {"RESONANCE_HTTP_ADDR": "nowhere", "RESONANCE_SPEED": "9"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "resonance_gateway", env=environment, stderr=asyncio.subprocess.PIPE

@@ -38,10 +38,10 @@ async def test_a_calibration_job_is_started_without_waiting(
 
 async def test_a_calibration_job_can_be_followed_to_its_end(gateway: Gateway) -> None:
     started = await gateway.http.post("/v1/concepts/energy/layers")
-    told = await gateway.http.get(started.headers["location"] + "/events")
-    assert told.headers["content-type"].startswith("text/event-stream")
-    assert told.text.count("event: calibration_job") == 3
-    assert '"state":"completed"' in told.text.replace(" ", "")
+    answer = await gateway.http.get(started.headers["location"] + "/events")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.text.count("event: calibration_job") == 3
+    assert '"state":"completed"' in answer.text.replace(" ", "")
 
 
 async def test_a_stream_whose_time_is_up_ends_without_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,9 +54,9 @@ async def test_a_stream_whose_time_is_up_ends_without_a_problem(monkeypatch: pyt
     settings = Settings(http_addr="127.0.0.1:0", grpc_addr=services.address, request_s_max=1.0)
     async with open_gateway(settings) as url, httpx.AsyncClient(base_url=url, timeout=20) as http:
         place = (await http.post("/v1/concepts/energy/layers")).headers["location"]
-        told = await http.get(place + "/events")
+        answer = await http.get(place + "/events")
     await services.stop(0)
-    assert (told.status_code, told.text) == (200, "")
+    assert (answer.status_code, answer.text) == (200, "")
 
 
 async def test_a_tastes_calibration_can_be_read(gateway: Gateway) -> None:
@@ -78,10 +78,10 @@ async def test_a_reference_is_described_and_made_anew_of_music(gateway: Gateway)
 
 async def test_an_unknown_calibration_job_or_subject_is_404(gateway: Gateway) -> None:
     for path in (
-        "/v1/calibration-jobs/s-nobody",
-        "/v1/calibration-jobs/s-nobody/events",
+        "/v1/calibration-jobs/s-unknown",
+        "/v1/calibration-jobs/s-unknown/events",
         "/v1/calibration-jobs/NOBODY",
     ):
         assert (await gateway.http.get(path)).status_code == 404
-    assert (await gateway.http.post("/v1/calibration-jobs/s-nobody/cancel")).status_code == 404
-    assert (await gateway.http.post("/v1/concepts/nobody/layers")).status_code == 404
+    assert (await gateway.http.post("/v1/calibration-jobs/s-unknown/cancel")).status_code == 404
+    assert (await gateway.http.post("/v1/concepts/unknown/layers")).status_code == 404

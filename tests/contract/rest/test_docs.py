@@ -1,4 +1,4 @@
-"""The lines of docs/rest-api.md work as they stand, and no route is missing from it."""
+"""The commands of docs/rest-api.md work and cover every route."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_every_line_works(gateway: Gateway, tmp_path: Path) -> None:
 
 
 async def _works(line: str, environment: dict[str, str], folder: Path) -> bool:
-    """Whether curl is content: a refusal fails it, except where the document shows a refusal."""
+    """True if curl succeeds; an HTTP error fails it, except where the document shows an error."""
     shows_refusal = '"duration_s": 900' in line
     checked = line if shows_refusal else line.replace("curl ", "curl --fail ")
     process = await asyncio.create_subprocess_shell(

@@ -1,4 +1,4 @@
-"""POST /v1/generations: a WAV of exact length that streams, and failures that are still HTTP statuses."""
+"""POST /v1/generations: exact length, streaming, early failures."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ async def test_a_take_is_a_wav_of_the_announced_length(gateway: Gateway) -> None
 
 
 async def test_the_file_says_that_a_machine_made_it_and_how(gateway: Gateway) -> None:
-    answer = await gateway.http.post("/v1/generations", json=BODY | {"request_id": "told"})
+    answer = await gateway.http.post("/v1/generations", json=BODY | {"request_id": "tagged"})
     with soundfile.SoundFile(io.BytesIO(answer.content)) as song:
-        said = song.copy_metadata()
-    assert said["title"] == "calm piano"
-    assert "machine" in said["artist"]
-    assert said["comment"].startswith("This music was made by a machine: ")
-    recipe = json.loads(said["comment"].split("Recipe: ", 1)[1])
+        metadata = song.copy_metadata()
+    assert metadata["title"] == "calm piano"
+    assert "machine" in metadata["artist"]
+    assert metadata["comment"].startswith("This music was made by a machine: ")
+    recipe = json.loads(metadata["comment"].split("Recipe: ", 1)[1])
     assert (recipe["recipe"]["prompts"][0]["text"], recipe["seed"]) == ("calm piano", 5)
-    assert (await gateway.http.get("/v1/takes/told/audio")).content == answer.content
+    assert (await gateway.http.get("/v1/takes/tagged/audio")).content == answer.content
 
 
 async def test_the_headers_tell_how_it_was_made(gateway: Gateway) -> None:

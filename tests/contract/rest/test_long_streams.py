@@ -1,4 +1,4 @@
-"""Streams that last longer than a connection may: minutes and hours are fractions of a second here."""
+"""Streams that outlive a connection's age limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from resonance.errors import Unavailable
 from resonance.rpc import server
 from resonance.settings import Settings
 from resonance.v1 import extract_pb2
-from resonance_gateway.bodies import PerformanceBody
+from resonance_gateway.routes.performances import PerformanceBody, to_opening_request
 from resonance_gateway.services.services import Services
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -22,7 +22,7 @@ AGE, GRACE = "grpc.max_connection_age_ms", "grpc.max_connection_age_grace_ms"
 
 
 def with_ages(monkeypatch: pytest.MonkeyPatch, age_ms: int, grace_ms: int) -> None:
-    """Servers that are started from here on end their connections so soon."""
+    """Sets the connection age of servers that are started afterwards."""
     options = dict(server._OPTIONS) | {AGE: age_ms, GRACE: grace_ms}
     monkeypatch.setattr(server, "_OPTIONS", list(options.items()))
 
@@ -30,9 +30,9 @@ def with_ages(monkeypatch: pytest.MonkeyPatch, age_ms: int, grace_ms: int) -> No
 async def test_a_performance_outlives_its_connections_age(monkeypatch: pytest.MonkeyPatch) -> None:
     configured = dict(server._OPTIONS)
     with_ages(monkeypatch, configured[AGE] // 3600, configured[GRACE] // 3600)
-    services = await start_services(Script())
-    backends = Services(Settings(grpc_addr=services.address))
-    live = backends.perform(PerformanceBody.model_validate({"prompt": "calm"}), "long")
+    server_process = await start_services(Script())
+    services = Services(Settings(grpc_addr=server_process.address))
+    live = services.perform(to_opening_request(PerformanceBody.model_validate({"prompt": "calm"}), "long"))
     seconds = 0.0
     async with aclosing(live.events()) as events:
         async for event, _ in events:
@@ -40,12 +40,12 @@ async def test_a_performance_outlives_its_connections_age(monkeypatch: pytest.Mo
             if seconds > 2:
                 break
     live.close()
-    await backends.close()
-    await services.stop(0)
+    await services.close()
+    await server_process.stop(0)
     assert seconds > 2
 
 
-async def test_who_waits_for_a_taste_goes_on_waiting_where_the_line_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_a_taste_survives_broken_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     with_ages(monkeypatch, 400, 100)
     services = await start_services(Script(job_wait_s=0.4))
     states: list[int] = []
@@ -56,7 +56,7 @@ async def test_who_waits_for_a_taste_goes_on_waiting_where_the_line_breaks(monke
     assert states == sorted(states)
 
 
-async def test_who_waits_for_a_calibration_job_or_a_calibration_outlives_a_restart(
+async def test_waiting_for_a_calibration_job_or_a_calibration_survives_a_restart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     breaks = [Unavailable("this service is stopping; another replica will answer")] * 4
@@ -82,7 +82,7 @@ async def test_who_waits_for_a_calibration_job_or_a_calibration_outlives_a_resta
     await services.stop(0)
 
 
-async def test_who_can_be_reached_by_nobody_is_told_so_at_once() -> None:
+async def test_an_unreachable_service_is_an_error_at_once() -> None:
     async with AsyncClient("127.0.0.1:1") as client, asyncio.timeout(10):
         with pytest.raises(Unavailable):
             await client.wait("t-any")

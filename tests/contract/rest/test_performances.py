@@ -1,4 +1,4 @@
-"""Performances on a WebSocket before scripted services: every control arrives, whenever it comes."""
+"""Performances on a WebSocket: every control arrives."""
 
 from __future__ import annotations
 
@@ -17,22 +17,28 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from resonance.errors import Unavailable
 from resonance.settings import Settings
-from resonance_gateway.bodies import ControlBody, PerformanceBody
+from resonance_gateway.routes.performances import (
+    ControlBody,
+    PerformanceBody,
+    to_control_request,
+    to_opening_request,
+)
 from resonance_gateway.services import live_performance
 from resonance_gateway.services.services import Services
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CALM = PerformanceBody.model_validate({"prompt": "calm"})
-FAST = ControlBody.model_validate({"recipe": {"prompt": "fast"}})
+FAST = to_control_request(ControlBody.model_validate({"recipe": {"prompt": "fast"}}))
+STOP = to_control_request(ControlBody.model_validate({"command": "stop"}))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def backends() -> AsyncIterator[Services]:
-    services = await start_services(Script())
-    backends = Services(Settings(grpc_addr=services.address))
-    yield backends
-    await backends.close()
-    await services.stop(0)
+async def services() -> AsyncIterator[Services]:
+    server = await start_services(Script())
+    services = Services(Settings(grpc_addr=server.address))
+    yield services
+    await services.close()
+    await server.stop(0)
 
 
 async def until(socket: ClientConnection, kind: str) -> dict[str, Any]:
@@ -44,7 +50,8 @@ async def until(socket: ClientConnection, kind: str) -> dict[str, Any]:
     raise AssertionError(f"the socket closed before {kind}")
 
 
-async def test_controls_on_the_heels_of_the_opening_are_obeyed(gateway: Gateway) -> None:
+async def test_controls_sent_right_after_the_opening_act(gateway: Gateway) -> None:
+    gateway.script.live_chunk_wait_s = 0.01
     for _ in range(40):
         async with connect(gateway.url.replace("http", "ws") + "/v1/performances") as socket:
             await socket.send(json.dumps({"prompt": "calm"}))
@@ -54,11 +61,11 @@ async def test_controls_on_the_heels_of_the_opening_are_obeyed(gateway: Gateway)
             await until(socket, "finished")
 
 
-async def test_a_performance_that_can_hear_nothing_any_more_says_so(
-    backends: Services, monkeypatch: pytest.MonkeyPatch
+async def test_a_performance_that_receives_no_more_controls_is_unavailable(
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_performance, "_ANSWER_S_MAX", 0.2)
-    live = backends.perform(CALM, "deaf")
+    live = services.perform(to_opening_request(CALM, "half-closed"))
     async with aclosing(live.events()) as events:
         await anext(events)
         await live._call.done_writing()
@@ -66,10 +73,10 @@ async def test_a_performance_that_can_hear_nothing_any_more_says_so(
             await live.control(FAST)
 
 
-async def test_a_control_after_the_end_is_dropped(backends: Services) -> None:
-    live = backends.perform(CALM, "ended")
+async def test_a_control_after_the_end_is_dropped(services: Services) -> None:
+    live = services.perform(to_opening_request(CALM, "ended"))
     async with aclosing(live.events()) as events:
         await anext(events)
-        await live.control(ControlBody.model_validate({"command": "stop"}))
+        await live.control(STOP)
         assert [event["type"] async for event, _ in events][-1] == "finished"
         await live.control(FAST)

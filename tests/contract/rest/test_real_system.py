@@ -1,4 +1,4 @@
-"""REST before the real services: three real files become a taste, the taste steers a take, bad input is told apart."""
+"""REST before the real services, with a tiny model."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_take_is_in_the_library(http: httpx.Client) -> None:
         "x",
     ],
 )
-def test_a_link_that_may_not_be_read_is_told_apart(http: httpx.Client, url: str) -> None:
+def test_a_forbidden_or_unknown_link_is_refused_with_a_reason(http: httpx.Client, url: str) -> None:
     answer = http.post("/v1/tastes", json={"url": url})
     if answer.status_code == 202:
         assert _followed(http, answer.headers["location"])["state"] == "failed"

@@ -1,4 +1,4 @@
-"""Words over REST: the sliders after them, what moved and why, and refusals that name the field."""
+"""Refinements over REST."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The library over REST: takes listed, described, heard again in ranges, and deleted."""
+"""The library over REST: list, describe, stream, delete."""
 
 from __future__ import annotations
 

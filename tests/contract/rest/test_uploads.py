@@ -1,4 +1,4 @@
-"""Resumable uploads as tus clients speak them, and as plain HTTP does; retry of a taste."""
+"""Resumable uploads by tus and by plain HTTP."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_what_arrived_before_the_caller_left_is_kept(gateway: Gateway) -> 
     async def broken():
         yield b"x" * 1_000_000
         await asyncio.sleep(0.2)
-        raise httpx.WriteError("the line broke")
+        raise httpx.WriteError("the connection broke")
 
     with pytest.raises(httpx.WriteError):
         await gateway.http.patch(place, content=broken(), headers=BYTES | {"Upload-Offset": "0"})
@@ -95,7 +95,7 @@ async def test_what_arrived_before_the_caller_left_is_kept(gateway: Gateway) -> 
     assert (rest.status_code, rest.headers["upload-offset"]) == (204, "3000000")
 
 
-async def test_an_upload_that_nobody_knows_is_not_found(gateway: Gateway) -> None:
+async def test_an_unknown_upload_is_not_found(gateway: Gateway) -> None:
     for method in ("HEAD", "GET", "DELETE"):
         assert (await gateway.http.request(method, "/v1/uploads/none")).status_code == 404
 

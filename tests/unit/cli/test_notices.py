@@ -1,4 +1,4 @@
-"""What was changed about a request is told on the other stream, in takes and live."""
+"""Notices about changed requests go to standard error."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ FORMAT = audio_pb2.AudioFormat(sample_rate_hz=8000, channel_count=1)
 END = audio_pb2.StreamEnd(sha256=hashlib.sha256(b"").digest())
 
 
-def test_a_take_that_was_changed_says_so(tmp_path: Path) -> None:
+def test_notices_of_a_take_are_printed(tmp_path: Path) -> None:
     started = generate_pb2.GenerationStarted(format=FORMAT, notices=["tempo was held to 0.5"])
     finished = generate_pb2.GenerationFinished(end=END)
     responses = [generate_pb2.GenerateResponse(started=started), generate_pb2.GenerateResponse(finished=finished)]
-    said: list[str] = []
-    write_song(tmp_path / "song.wav", iter(responses), Progress(disable=True), said.append)
-    assert said == ["tempo was held to 0.5"]
+    notices: list[str] = []
+    write_song(tmp_path / "song.wav", iter(responses), Progress(disable=True), notices.append)
+    assert notices == ["tempo was held to 0.5"]
 
 
-class Telling:
+class NotifyingClient:
     """A client whose performance answers one control with a notice."""
 
     async def perform(
@@ -40,23 +40,23 @@ class Telling:
         yield generate_pb2.PerformResponse(finished=END)
 
 
-async def test_a_live_change_that_was_held_back_says_so(tmp_path: Path) -> None:
+async def test_notices_of_a_live_change_are_printed(tmp_path: Path) -> None:
     opening = generate_pb2.PerformOpening()
     opening.recipe.prompts.add(text="jazz")
-    told: list[str] = []
+    shown: list[str] = []
     warned: list[str] = []
-    performing = Performing(opening, told.append, warned.append)
-    await performing.play(Telling(), tmp_path / "live.wav", [], duration_s=1)  # type: ignore[arg-type]
+    performing = Performing(opening, shown.append, warned.append)
+    await performing.play(NotifyingClient(), tmp_path / "live.wav", [], duration_s=1)  # type: ignore[arg-type]
     assert warned == ["one", "two"]
-    assert told == ["from 0.0 s: jazz"]
+    assert shown == ["from 0.0 s: jazz"]
     with soundfile.SoundFile(tmp_path / "live.wav") as song:
-        said = song.copy_metadata()
-    assert "machine" in said["artist"]
-    assert "played live" in said["comment"]
+        metadata = song.copy_metadata()
+    assert "machine" in metadata["artist"]
+    assert "played live" in metadata["comment"]
 
 
 @pytest.mark.parametrize("is_unclamped", [False, True])
-def test_strengths_may_be_taken_as_they_are(is_unclamped: bool) -> None:
+def test_unclamped_reaches_takes_and_live_concepts(is_unclamped: bool) -> None:
     request = build_request("jazz", taste_id="t-1", concepts={"tempo": 8.0}, unclamped=is_unclamped)
     assert request.recipe.concepts[0].unclamped is request.recipe.tastes[0].unclamped is is_unclamped
     opening = generate_pb2.PerformOpening()

@@ -1,4 +1,4 @@
-"""What the command line calls stored music, pairs that are whole, and the options of a taste."""
+"""Command arguments: music, pairs, ranges, stars, taste options."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from resonance.client.requests import build_taste_options
 from resonance.errors import InvalidInput
 from resonance.v1 import steering_pb2
-from resonance_cli.arguments import paired, parse_music, parse_stars, parse_track_range
+from resonance_cli.arguments import pair_up, parse_music, parse_stars, parse_track_range
 
 
 def test_music_is_a_taste_some_of_its_tracks_or_a_take() -> None:
@@ -18,15 +18,15 @@ def test_music_is_a_taste_some_of_its_tracks_or_a_take() -> None:
     assert (take.taste_id, take.take_id) == ("", "mine_1")
 
 
-def test_what_is_no_track_is_refused() -> None:
+def test_a_track_that_is_no_number_is_refused() -> None:
     with pytest.raises(InvalidInput, match="is not TASTE"):
         parse_music("t-abc:first")
 
 
 def test_sides_of_unequal_number_are_no_pairs() -> None:
-    assert paired("less", ["loud", "fast"], ["soft", "slow"]) == [("loud", "soft"), ("fast", "slow")]
+    assert pair_up("less", ["loud", "fast"], ["soft", "slow"]) == [("loud", "soft"), ("fast", "slow")]
     with pytest.raises(InvalidInput, match="2 with more of it and 1 with less"):
-        paired("less", ["loud", "fast"], ["soft"])
+        pair_up("less", ["loud", "fast"], ["soft"])
 
 
 def test_ranges_and_stars_are_read_or_named() -> None:
@@ -39,7 +39,7 @@ def test_ranges_and_stars_are_read_or_named() -> None:
         parse_stars("5,many")
 
 
-def test_options_of_a_taste_are_plain_words_and_what_is_left_out_is_not_said() -> None:
+def test_options_of_a_taste_are_plain_words_and_absent_ones_stay_unset() -> None:
     assert build_taste_options() == steering_pb2.TasteOptions()
     assert build_taste_options(ranges=[(0, 1.0, 5.0)]).mix_mode == steering_pb2.MIX_MODE_TIME_SELECT
     options = build_taste_options(

@@ -1,4 +1,4 @@
-"""Bodies: the limits are the protos', every fault has a path and a reason, and paths read like the JSON."""
+"""Bodies: limits, faults, and mapping to gRPC requests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from resonance.errors import FieldViolation, InvalidInput
 from resonance.rpc.validation import validate
-from resonance_gateway.bodies import ConceptBody, GenerationBody, MalformedError, TasteBody, parse
-from resonance_gateway.messages import generate_request, listed_tastes, rest_field, submit_request
+from resonance_gateway.http.bodies import MalformedError, parse
+from resonance_gateway.routes.concepts import ConceptBody
+from resonance_gateway.routes.generations import GenerationBody, to_generate_request
+from resonance_gateway.routes.recipes import to_recipe
+from resonance_gateway.routes.tastes import TasteBody, to_submit_request
+from resonance_gateway.schema.rest_names import to_rest_field
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -23,7 +27,7 @@ FIELDS = sorted(GenerationBody.model_fields)
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON_VALUES))
 def test_any_json_is_a_body_or_a_named_fault(value: dict) -> None:
-    faults = _faults_of(json.dumps(value).encode())
+    faults = _find_faults(json.dumps(value).encode())
     assert all(fault.field and fault.reason.isupper() and fault.message for fault in faults)
 
 
@@ -46,10 +50,10 @@ def test_any_bytes_are_a_body_a_fault_or_malformed(content: bytes) -> None:
 )
 def test_what_the_body_accepts_the_services_accept(value: dict) -> None:
     body = parse(GenerationBody, json.dumps(value).encode())
-    validate(generate_request(body, "id"))
+    validate(to_generate_request(body, "id"))
 
 
-def test_faults_of_lists_are_named_by_their_place() -> None:
+def test_find_faults_lists_are_named_by_their_place() -> None:
     text = b'{"prompt": "x", "tastes": [{"taste_id": "a"}, {"taste_id": "B", "layer_gains": {"1": 9, "x": 1}}]}'
     with pytest.raises(InvalidInput) as caught:
         parse(GenerationBody, text)
@@ -74,7 +78,7 @@ def test_time_select_needs_ranges() -> None:
 
 def test_stars_lie_between_one_and_five_or_are_none() -> None:
     body = parse(TasteBody, b'{"url": "https://youtu.be/x", "options": {"stars": [5, 0, 1]}}')
-    assert list(submit_request(body, "r").options.stars) == [5, 0, 1]
+    assert list(to_submit_request(body, "r").options.stars) == [5, 0, 1]
     with pytest.raises(InvalidInput) as caught:
         parse(TasteBody, b'{"url": "https://youtu.be/x", "options": {"stars": [1, 6]}}')
     assert [(fault.field, fault.reason) for fault in caught.value.violations] == [("options.stars[1]", "TOO_LARGE")]
@@ -88,11 +92,11 @@ def test_a_concept_needs_a_pair() -> None:
 
 def test_the_short_form_of_one_taste_comes_after_the_list() -> None:
     body = parse(GenerationBody, b'{"prompt": "x", "tastes": [{"taste_id": "a"}], "taste_id": "b"}')
-    assert [(use.taste_id, use.strength) for use in listed_tastes(body)] == [("a", 1.0), ("b", 1.0)]
+    assert [(use.taste_id, use.strength) for use in to_recipe(body).tastes] == [("a", 1.0), ("b", 1.0)]
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "name"),
     [
         ("recipe.prompts[0].text", "prompt"),
         ("recipe.tastes[1].strength", "tastes[1].strength"),
@@ -100,11 +104,11 @@ def test_the_short_form_of_one_taste_comes_after_the_list() -> None:
         ("duration_s", "duration_s"),
     ],
 )
-def test_fields_of_the_services_are_told_under_their_rest_names(path: str, told: str) -> None:
-    assert rest_field(path) == told
+def test_fields_of_grpc_requests_have_their_rest_names_in_faults(path: str, name: str) -> None:
+    assert to_rest_field(path) == name
 
 
-def _faults_of(text: bytes) -> tuple[FieldViolation, ...]:
+def _find_faults(text: bytes) -> tuple[FieldViolation, ...]:
     try:
         parse(GenerationBody, text)
     except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""Uploads: whatever the chunks' borders, the same parts come out, and little is held."""
+"""Multipart bodies: the same parts for every division into chunks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance.errors import InvalidInput
-from resonance_gateway.bodies import MalformedError
+from resonance_gateway.http.bodies import MalformedError
 from resonance_gateway.http.multipart import FileOpening, FilePiece, MultipartUpload
+from resonance_gateway.routes.tastes import UploadFields
 
 BODY = (
     b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nEvening\r\n'
@@ -24,7 +25,7 @@ TYPE = "multipart/form-data; boundary=b"
 @given(st.lists(st.integers(1, len(BODY) - 1), max_size=12))
 async def test_the_parts_do_not_depend_on_the_chunks(cuts: list[int]) -> None:
     upload = MultipartUpload(TYPE, _chunks(BODY, sorted(cuts)))
-    assert (await upload.fields()).title == "Evening"
+    assert (await upload.read_fields(UploadFields)).title == "Evening"
     names, contents = [], []
     async for part in upload.files():
         if isinstance(part, FileOpening):
@@ -55,7 +56,7 @@ async def test_any_bytes_are_an_upload_a_fault_or_malformed(content: bytes) -> N
 async def test_file_names_are_for_people_only(given_name: str, shown: str | None) -> None:
     head = f'--b\r\nContent-Disposition: form-data; name="files"; filename="{given_name}"\r\n\r\n'.encode()
     upload = MultipartUpload(TYPE, _chunks(head.replace(b"\n.mp3", b".mp3") + b"x\r\n--b--\r\n", []))
-    await upload.fields()
+    await upload.read_fields(UploadFields)
     opening = await anext(upload.files())
     assert isinstance(opening, FileOpening)
     assert len(opening.filename) <= 255
@@ -63,7 +64,7 @@ async def test_file_names_are_for_people_only(given_name: str, shown: str | None
 
 
 async def _read(upload: MultipartUpload) -> None:
-    await upload.fields()
+    await upload.read_fields(UploadFields)
     async for _ in upload.files():
         pass
 

@@ -1,4 +1,4 @@
-"""Messages as JSON: what is written fits the schema that the document shows."""
+"""Messages to and from JSON, and their schema."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import math
 
 import jsonschema
 import pytest
+from google.protobuf.json_format import ParseError
 
 from resonance.v1 import extract_pb2, generate_pb2, jobs_pb2, steering_pb2
-from resonance_gateway.messages import rest_field
-from resonance_gateway.schema.proto_json import enum_number, enum_word, to_json, to_json_schema
+from resonance_gateway.schema.proto_json import enum_number, enum_word, fill_message, to_json, to_json_schema
+from resonance_gateway.schema.rest_names import to_rest_field
 
 MESSAGES = [jobs_pb2.Job, generate_pb2.Take, generate_pb2.ModelInfo, extract_pb2.Concept, steering_pb2.Recipe]
 
@@ -26,12 +27,12 @@ def test_a_full_message_fits_its_schema() -> None:
         request_id="r", seed=2**53 - 1, bpm=math.nan, recipe=steering_pb2.Recipe(tastes=[weight]), duration_s=2
     )
     take.create_time.FromSeconds(0)
-    told = to_json(take)
-    jsonschema.validate(json.loads(json.dumps(told, allow_nan=False)), to_json_schema(generate_pb2.Take.DESCRIPTOR))
-    assert told["seed"] == 2**53 - 1
-    assert told["bpm"] is None
-    assert told["create_time"] == "1970-01-01T00:00:00Z"
-    assert told["recipe"]["tastes"][0]["layer_gains"] == {"3": 0.5}
+    written = to_json(take)
+    jsonschema.validate(json.loads(json.dumps(written, allow_nan=False)), to_json_schema(generate_pb2.Take.DESCRIPTOR))
+    assert written["seed"] == 2**53 - 1
+    assert written["bpm"] is None
+    assert written["create_time"] == "1970-01-01T00:00:00Z"
+    assert written["recipe"]["tastes"][0]["layer_gains"] == {"3": 0.5}
 
 
 def test_enums_are_words_there_and_back() -> None:
@@ -39,6 +40,25 @@ def test_enums_are_words_there_and_back() -> None:
     words = [enum_word(kind, value.number) for value in kind.values]
     assert words[:2] == [None, "queued"]
     assert [enum_number(kind, word) for word in words if word] == list(range(1, 9))
+
+
+def test_plain_values_fill_a_message_with_nested_enums_and_maps() -> None:
+    values = {
+        "tastes": [{"taste_id": "a", "layer_mode": "one_to_all", "layer_gains": {3: 0.5}, "strength": None}],
+        "steering_rule": "clamp",
+        "temperature": 0.7,
+        "top_k": None,
+    }
+    recipe = fill_message(steering_pb2.Recipe(), values)
+    (taste,) = recipe.tastes
+    assert (taste.layer_mode, dict(taste.layer_gains)) == (steering_pb2.LAYER_MODE_ONE_TO_ALL, {3: 0.5})
+    assert (recipe.steering_rule, recipe.temperature) == (steering_pb2.STEERING_RULE_CLAMP, 0.7)
+    assert not recipe.HasField("top_k")
+
+
+def test_a_field_that_the_message_does_not_have_is_a_bug() -> None:
+    with pytest.raises(ParseError):
+        fill_message(steering_pb2.Recipe(), {"tempo": 1})
 
 
 @pytest.mark.parametrize(
@@ -54,5 +74,5 @@ def test_enums_are_words_there_and_back() -> None:
         ("recipe.prompts[0].text", "prompt"),
     ],
 )
-def test_faults_are_told_under_the_names_that_rest_callers_used(path: str, name: str) -> None:
-    assert rest_field(path) == name
+def test_faults_name_the_fields_that_rest_clients_sent(path: str, name: str) -> None:
+    assert to_rest_field(path) == name

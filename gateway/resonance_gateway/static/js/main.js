@@ -1,24 +1,24 @@
-// Builds the parts and starts them.
+// Entry point of the page.
 
-import * as api from "./api.js";
-import { byId, fillTexts, show } from "./dom.js";
-import { signIn } from "./key.js";
-import { Library } from "./library.js";
-import { Live } from "./live.js";
-import { Player } from "./player.js";
-import { listenForKeys } from "./shortcuts.js";
-import { buildRefine } from "./refine.js";
-import { buildSliders, NAMES, setSliders } from "./sliders.js";
+import * as api from "./net/api.js";
+import { byId, fillTexts, show } from "./widgets/dom.js";
+import { signIn } from "./widgets/key.js";
+import { Library } from "./steps/library.js";
+import { LiveStep } from "./steps/live.js";
+import { Player } from "./player/player.js";
+import { listenForKeys } from "./widgets/shortcuts.js";
+import { buildRefine } from "./steps/refine.js";
+import { buildSliders, NAMES, setSliders } from "./steps/sliders.js";
 import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js";
 import { t } from "./strings.js";
-import { Studio } from "./studio.js";
-import { TasteStep } from "./taste.js";
-import { Transport } from "./transport.js";
-import { Tune } from "./tune.js";
-import { Versions } from "./versions.js";
-import { buildLengths, buildWords } from "./words.js";
+import { GenerationStep } from "./steps/generation.js";
+import { TasteStep } from "./steps/taste.js";
+import { Transport } from "./player/transport.js";
+import { MelodyPicker } from "./steps/melody.js";
+import { Versions } from "./steps/versions.js";
+import { buildLengths, buildWords } from "./steps/words.js";
 
-const LEARN_AGAIN_MS = 10_000;
+const RELOAD_SLIDERS_MS = 10_000;
 let canSteer = true;
 
 fillTexts();
@@ -30,13 +30,17 @@ buildRefine();
 const player = new Player();
 const transport = new Transport(player);
 const taste = new TasteStep();
-const library = new Library({ open: openRecord, forget: (id) => studio.versions.remove(id) });
-const studio = new Studio({ player, onWhole: () => library.refresh(), onRestored: (body) => taste.reuse(body) });
-studio.versions = new Versions({ open: (version) => studio.open(version), swap: (other) => studio.swap(other) });
+const library = new Library({ open: openRecord, forget: (id) => generation.versions.remove(id) });
+const generation = new GenerationStep({ player, onWhole: () => library.refresh(), onRestored: (body) => taste.reuse(body) });
+generation.versions = new Versions({ open: (version) => generation.open(version), swap: (other) => generation.swap(other) });
 
-const live = new Live({ player, tune: new Tune() });
+const live = new LiveStep({ player, melody: new MelodyPicker() });
 
-const unlessLive = (act) => () => live.isPlaying || act(); // live music has no place to go to, and an old take would sound over it
+/** @param {() => void} act */
+const unlessLive = (act) => () => {
+  // Live music has no position to seek to, and a take would play on top of it.
+  if (!live.isPlaying) act();
+};
 listenForKeys({ toggle: unlessLive(() => player.toggle()), back: unlessLive(() => transport.jump(-5)), forward: unlessLive(() => transport.jump(5)) });
 watchForms();
 start();
@@ -44,38 +48,45 @@ start();
 function watchForms() {
   byId("make-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    studio.press({ isAgain: false });
+    generation.press({ isAgain: false });
   });
   byId("prompt").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("make-form").requestSubmit();
   });
-  byId("again").addEventListener("click", () => studio.press({ isAgain: true }));
+  byId("again").addEventListener("click", () => generation.press({ isAgain: true }));
   byId("reset-sliders").addEventListener("click", () => setSliders({}));
   watchBox("keep-seed", draft, "keepSeed", saveDraft);
   watchBox("autoplay", settings, "autoplay", saveSettings);
 }
 
+/**
+ * @param {"keep-seed" | "autoplay"} id
+ * @param {any} target
+ * @param {string} key
+ * @param {() => void} save
+ */
 function watchBox(id, target, key, save) {
-  byId(id).checked = target[key];
-  byId(id).addEventListener("change", (event) => {
-    target[key] = event.target.checked;
+  const box = byId(id);
+  box.checked = target[key];
+  box.addEventListener("change", () => {
+    target[key] = box.checked;
     save();
   });
 }
 
-/** Picks up what a reload interrupted; then says what this model can do. */
+/** Resumes what a reload interrupted, then adapts the page to the model. */
 async function start() {
   const pending = getPending();
-  if (pending) studio.make(pending, byId("make-error"), { isBack: true });
-  else if (studio.versions.current) studio.open(studio.versions.current, { isQuiet: true });
-  await Promise.all([learnModel(), learnSliders(), taste.restore(), library.refresh()]);
+  if (pending) generation.make(pending, byId("make-error"), { isBack: true });
+  else if (generation.versions.current) generation.open(generation.versions.current, { isQuiet: true });
+  await Promise.all([loadModel(), loadSliders(), taste.restore(), library.refresh()]);
   document.documentElement.dataset.ready = "yes";
 }
 
-async function learnModel() {
-  const [model] = await api.getModels().catch(() => []);
+async function loadModel() {
+  const [model] = await api.getModels().catch(() => /** @type {ModelJson[]} */ ([]));
   if (!model) return;
-  studio.model = model;
+  generation.model = model;
   buildLengths(model.take_duration_s_max);
   show(byId("live"), Boolean(model.capabilities?.live));
   show(byId("tune"), Boolean(model.capabilities?.live && model.capabilities?.melody));
@@ -88,17 +99,18 @@ async function learnModel() {
   byId("model-line").textContent = t("foot.model", values);
 }
 
-/** A slider without a direction would be refused, so it is not shown; a new model gets its directions in the first minutes. */
-async function learnSliders() {
-  const concepts = await api.getConcepts().catch(() => null);
+/** Shows the sliders that have a direction; a new model computes its directions in the first minutes. */
+async function loadSliders() {
+  const concepts = await api.getConcepts().catch(() => /** @type {ConceptJson[] | null} */ (null));
   if (!concepts) return;
   const sliders = concepts.filter((concept) => NAMES.includes(concept.name));
   const names = sliders.filter((concept) => concept.ready && !concept.unusable_reason).map((concept) => concept.name);
   const comingCount = sliders.filter((concept) => !concept.ready && !concept.unusable_reason).length;
   if (canSteer) buildSliders(NAMES.filter((name) => names.includes(name)), comingCount);
-  if (comingCount) setTimeout(learnSliders, LEARN_AGAIN_MS);
+  if (comingCount) setTimeout(loadSliders, RELOAD_SLIDERS_MS);
 }
 
+/** @param {TakeJson} record */
 function openRecord(record) {
   const [use] = record.recipe.tastes;
   const sliders = Object.fromEntries(Object.entries(record.recipe.sliders || {}).filter(([, value]) => value));
@@ -106,7 +118,7 @@ function openRecord(record) {
     prompt: record.recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
     ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
   };
-  studio.versions.add({ requestId: record.request_id, body, seed: record.seed });
+  generation.versions.add({ requestId: record.request_id, body, seed: record.seed });
   byId("listen-title").focus();
-  studio.open(studio.versions.current);
+  generation.open(generation.versions.current);
 }

@@ -1,4 +1,4 @@
-// Every word of the page, in one place. Reading age: nine.
+// Every text of the page. Reading age: nine.
 
 export const STRINGS = {
   skip: "Skip to your words",
@@ -19,11 +19,11 @@ export const STRINGS = {
   "taste.earlierGo": "Use this taste",
   "taste.none": "Choose one",
   "taste.cancel": "Stop listening",
-  "key.ask": "This server asks for your key",
-  "key.hint": "Whoever runs this server gave it to you. It stays in this browser.",
+  "key.ask": "This server needs an API key",
+  "key.hint": "The person who runs this server can give you one. It stays in this browser.",
   "key.give": "Go on",
   "key.leave": "Not now",
-  "key.unknown": "This server does not know that key. Look at it once more.",
+  "key.unknown": "This key is not valid on this server. Check it and try again.",
   "taste.retry": "Try the songs that failed again",
   "taste.drop": "Go on without this taste",
   "taste.heard": "What was heard",
@@ -36,7 +36,7 @@ export const STRINGS = {
   "taste.asking": "Opening the link",
   "taste.opening": "Opening your taste",
   "taste.progress": "{stage}, {percent} percent",
-  "taste.readySaid": "Your taste is ready. {tracks} heard.",
+  "taste.readyAnnounced": "Your taste is ready. {tracks} heard.",
   "taste.someFailed": "{failed} could not be used.",
   "taste.cancelled": "Listening was stopped. You can still make music from words.",
   "taste.strength": "How much of your taste",
@@ -88,7 +88,7 @@ export const STRINGS = {
   "songs.tooLittle": "All parts together need 3 seconds at least. Choose a longer one.",
   "taste.layers": "How far these songs lie from other music in each layer of the model",
   "taste.layer": "Layer {layer}",
-  "taste.layersSaid": "Farthest in layer {best}, nearest in layer {least}. This is distance alone: it does not say which layer matters most.",
+  "taste.layersCaption": "Farthest in layer {best}, nearest in layer {least}. This is distance alone: it does not say which layer matters most.",
 
   "state.queued": "Waiting for its turn",
   "state.downloading": "Fetching the music",
@@ -120,7 +120,7 @@ export const STRINGS = {
   "make.readyPlaying": "Ready. {length}. It is playing; press space to pause.",
   "make.readyPlain": "Ready. {length}.",
   "make.stopped": "Stopped. Your words are still here.",
-  "make.resuming": "The line broke at {made}. Picking it up again.",
+  "make.resuming": "The connection broke at {made}. Going on from there.",
   "make.again": "Back where you were. Getting your music again.",
 
   "live.go": "Play live",
@@ -156,10 +156,10 @@ export const STRINGS = {
   "listen.longer": "Make it 10 seconds longer",
   "share.go": "Copy a link to share",
   "share.label": "Link to this music",
-  "share.copied": "The link is copied. Whoever has it can hear this music until {until}, without a key.",
-  "share.made": "Copy this link. Whoever has it can hear this music until {until}, without a key.",
+  "share.copied": "The link is copied. Anyone who has it can hear this music until {until}, without a key.",
+  "share.made": "Copy this link. Anyone who has it can hear this music until {until}, without a key.",
   "share.takeBack": "Take the link back",
-  "share.back": "The link works no more.",
+  "share.back": "The link does not work any more.",
   "share.notBack": "The link could not be taken back just now. Try again in a moment.",
   "listen.buffering": "buffering",
   "listen.made": "still being made",
@@ -245,9 +245,9 @@ export const STRINGS = {
   "next.taste": "Choose your songs again in step 1, or go on without a taste.",
   "next.sliders": "Set the sliders to the middle, or try again in a minute.",
   "next.other": "Try another file or link, or go on without a taste.",
-  "next.key": "Ask whoever runs it for a key, then try again.",
+  "next.key": "Ask the person who runs this server for a key, then try again.",
   "next.check": "Check that Resonance is still running, then try again.",
-  "error.key": "This server only plays for people who have a key.",
+  "error.key": "This server needs an API key.",
   "error.network": "The page cannot reach Resonance.",
   "error.cut": "The music stopped coming before it was whole.",
   "error.sound": "This browser could not start sound.",
@@ -258,19 +258,33 @@ export const STRINGS = {
 const plurals = new Intl.PluralRules("en");
 const NOUNS = { song: ["1 song", "{n} songs"], second: ["1 second", "{n} seconds"], slider: ["1 slider", "{n} sliders"] };
 
-/** The string of a key, with {names} filled in. */
+/**
+ * The string of a key, with {names} filled in.
+ * @param {string} key
+ * @param {Record<string, string | number>} values
+ * @returns {any}
+ */
 export function t(key, values = {}) {
-  const text = STRINGS[key];
+  /** @type {any} */
+  const text = STRINGS[/** @type {keyof typeof STRINGS} */ (key)];
   if (text === undefined) throw new Error(`no string ${key}`);
   return typeof text === "string" ? filled(text, values) : text;
 }
 
-/** "1 song", "3 songs". */
+/**
+ * "1 song", "3 songs".
+ * @param {keyof typeof NOUNS} noun
+ * @param {number} n
+ */
 export function count(noun, n) {
   const [one, many] = NOUNS[noun];
   return filled(plurals.select(n) === "one" ? one : many, { n });
 }
 
+/**
+ * @param {string} text
+ * @param {Record<string, string | number>} values
+ */
 function filled(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }

@@ -1,0 +1,52 @@
+"""Opening of take streams: new takes and replays.
+
+The first chunk is received before the HTTP headers are sent, so that a failure is an HTTP status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from resonance.errors import DataLoss, NotFound, Unavailable, invalid_field
+from resonance.v1 import extract_pb2, generate_pb2
+from resonance_gateway.services.services import Services
+from resonance_gateway.services.take_stream import TakeStream
+
+_DAMAGED = ("OBJECT_DAMAGED", "VECTOR_DAMAGED", "NO_SUCH_OBJECT")
+
+
+async def generate_take(services: Services, request: generate_pb2.GenerateRequest) -> TakeStream:
+    """A new take with its first chunk. A damaged taste vector is repaired once, and the request sent again."""
+    try:
+        return await _open_take(services.generate.listen("Generate", request), request.resume_sample_offset)
+    except (DataLoss, NotFound) as failure:
+        if not request.recipe.tastes or failure.reason not in _DAMAGED:
+            raise
+    for use in request.recipe.tastes:
+        # GetTaste mixes a damaged vector again from the stored statistics of its tracks.
+        await services.extract.ask("GetTaste", extract_pb2.GetTasteRequest(taste_id=use.taste_id))
+    return await _open_take(services.generate.listen("Generate", request), request.resume_sample_offset)
+
+
+async def replay_take(services: Services, request_id: str) -> TakeStream:
+    """A finished take from its first sample on."""
+    request = generate_pb2.StreamTakeRequest(request_id=request_id)
+    return await _open_take(services.generate.listen("StreamTake", request), 0)
+
+
+async def _open_take(stream: AsyncGenerator[generate_pb2.GenerateResponse, None], sample_offset: int) -> TakeStream:
+    try:
+        started = (await anext(stream)).started
+        _check_offset(sample_offset, started.sample_count_total)
+        first = await anext(stream)
+    except BaseException as failure:
+        await stream.aclose()
+        if isinstance(failure, StopAsyncIteration):
+            raise Unavailable("the take ended before it began; try again", retry_after_s=1.0) from failure
+        raise
+    return TakeStream(started=started, first=first, rest=stream, sample_offset=sample_offset)
+
+
+def _check_offset(sample_offset: int, sample_count_total: int) -> None:
+    if sample_offset > sample_count_total:
+        raise invalid_field("resume_sample_offset", "TOO_LARGE", f"the take has {sample_count_total} samples")

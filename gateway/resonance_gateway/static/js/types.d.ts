@@ -1,0 +1,248 @@
+// Types of the page's scripts, for `tsc --checkJs`.
+// They cover the elements of index.html, the JSON of the REST interface, and the page's own values. The browser never loads this file.
+
+/** The elements of index.html that scripts look up, by id. */
+interface PageElements {
+  "files": HTMLInputElement;
+  "link": HTMLInputElement;
+  "taste-in-words": HTMLInputElement;
+  "songs-files": HTMLInputElement;
+  "tune-file": HTMLInputElement;
+  "seek": HTMLInputElement;
+  "volume": HTMLInputElement;
+  "share-link": HTMLInputElement;
+  "refine-text": HTMLInputElement;
+  "keep-seed": HTMLInputElement;
+  "shortcuts": HTMLInputElement;
+  "autoplay": HTMLInputElement;
+  "key": HTMLInputElement;
+  "prompt": HTMLTextAreaElement;
+  "earlier-tastes": HTMLSelectElement;
+  "duration": HTMLSelectElement;
+  "compare-with": HTMLSelectElement;
+  "taste-progress": HTMLProgressElement;
+  "range-progress": HTMLProgressElement;
+  "waveform": HTMLCanvasElement;
+  "key-dialog": HTMLDialogElement;
+  "make-form": HTMLFormElement;
+}
+
+/** Ids of elements that a script builds. */
+type PartInputId = `part-${"from" | "to"}-${number}`;
+type PageElement<Id extends string> = Id extends keyof PageElements
+  ? PageElements[Id]
+  : Id extends ButtonId
+    ? HTMLButtonElement
+    : Id extends PartInputId
+      ? HTMLInputElement
+      : HTMLElement;
+type ButtonId =
+  | "earlier-go" | "taste-retry" | "taste-cancel" | "taste-drop" | "range-go" | "range-stop" | "songs-again"
+  | "make" | "stop" | "live" | "tune-hum" | "tune-forget" | "back" | "play" | "forward" | "download" | "longer"
+  | "share" | "share-back" | "refine-go" | "refine-back" | "again" | "reset-sliders" | "undo" | "redo" | "swap"
+  | "library-more";
+
+// JSON of the REST interface, as far as the page reads it.
+
+type SliderValues = Record<string, number>;
+type JobState = "queued" | "downloading" | "preprocessing" | "extracting" | "uploading" | "completed" | "failed" | "cancelled";
+
+interface ErrorStatus {
+  reason: string;
+  message: string;
+}
+
+interface TrackJson {
+  index: number;
+  title: string;
+  state: JobState;
+  error: ErrorStatus | null;
+  duration_s: number | null;
+  clips_done: number;
+  clips_total: number;
+}
+
+interface RangeJson {
+  track_index: number;
+  start_s: number;
+  end_s: number;
+}
+
+interface TasteOptionsJson {
+  mix_mode?: string;
+  direction_kind?: string;
+  whitening?: string;
+  ranges?: RangeJson[];
+  stars?: number[];
+}
+
+interface TasteJson {
+  id: string;
+  title: string;
+  state: JobState;
+  progress: number;
+  tracks: TrackJson[];
+  error: ErrorStatus | null;
+  source_url: string;
+  options: TasteOptionsJson | null;
+  create_time: string;
+  can_retry: boolean;
+  notice: string;
+  taste: { description: string; clip_count: number; layer_norms: number[] } | null;
+}
+
+interface JobProgressJson {
+  done: number;
+  total: number;
+  waiting?: boolean;
+}
+
+interface CalibrationJobJson {
+  calibration_job_id: string;
+  state: JobState;
+  progress: JobProgressJson;
+  error: ErrorStatus | null;
+}
+
+interface TasteRangeJson {
+  strength_max: number;
+  calibration: object | null;
+}
+
+interface ModelJson {
+  model_id: string;
+  backend: string;
+  take_duration_s_max: number;
+  weights_license: string;
+  training_data: string;
+  limits_note: string;
+  capabilities: { live: boolean; melody: boolean; steering: boolean } | null;
+}
+
+interface ConceptJson {
+  name: string;
+  ready: boolean;
+  unusable_reason: string;
+}
+
+interface RecipeJson {
+  prompts: { text: string; weight: number }[];
+  tastes: { taste_id: string; strength: number; in_words: boolean }[];
+  sliders: SliderValues | null;
+}
+
+interface TakeJson {
+  request_id: string;
+  recipe: RecipeJson;
+  duration_s: number;
+  seed: number;
+  bpm: number | null;
+  create_time: string | null;
+}
+
+interface LinkJson {
+  id: string;
+  url: string;
+  expire_time: string;
+}
+
+interface RefinementJson {
+  changes: object[];
+  sliders: SliderValues;
+  explanation: string;
+}
+
+/** A problem document (RFC 9457). */
+interface ProblemJson {
+  status: number;
+  reason: string;
+  detail: string;
+  retry_after_s?: number;
+  errors?: { field: string; reason: string; message: string }[];
+}
+
+/** An event of a performance; the fields depend on `type`. */
+interface PerformanceEvent {
+  type: "started" | "chunk" | "recipe" | "fault" | "finished" | "problem";
+  format: { sample_rate_hz: number; channel_count: number };
+  notices: string[];
+  recipe: RecipeJson;
+  fault: string | null;
+  melody_sha256: string;
+  problem: ProblemJson;
+}
+
+// Values of the page.
+
+/** The body of POST /v1/generations, as the page sends it. */
+interface GenerationBody {
+  prompt: string;
+  duration_s?: number;
+  taste_id?: string;
+  taste_strength?: number;
+  taste_in_words?: boolean;
+  sliders?: SliderValues;
+  seed?: number;
+  chunk_s?: number;
+  request_id?: string;
+  resume_sample_offset?: number;
+  origin?: { request_id: string };
+}
+
+/** What the headers of a take's stream say, and the reader of its bytes. */
+interface TakeStreamInfo {
+  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  byteCount: number;
+  requestId: string;
+  sampleRateHz: number;
+  durationS: number;
+  backend: string;
+  model: string;
+  steering: { tastes?: SliderValues; concepts?: SliderValues; sliders?: SliderValues } | null;
+  seed: number;
+  notices: string[];
+}
+
+interface Version {
+  requestId: string;
+  body: GenerationBody;
+  seed: number;
+  number?: number;
+}
+
+/** Stars and seconds that a user chose for a song. */
+interface SongWish {
+  stars?: number;
+  from?: string;
+  to?: string;
+}
+
+interface Draft {
+  prompt: string;
+  durationS: number;
+  tasteId: string | null;
+  tasteStrength: number;
+  tasteInWords: boolean;
+  mix: Record<string, string>;
+  songs: { id: string; by: Record<number, SongWish> } | null;
+  rangeCalibrationJob: { tasteId: string; id: string } | null;
+  sliders: SliderValues;
+  keepSeed: boolean;
+}
+
+/** An error that the page shows: from the server (`problem`), or in the page's own words. */
+interface ShownError {
+  status?: number;
+  problem?: ProblemJson | null;
+  retryAfterS?: number | null;
+  words?: string;
+  name?: string;
+}
+
+// Globals of an AudioWorklet, which TypeScript's DOM library lacks.
+
+declare const sampleRate: number;
+declare function registerProcessor(name: string, processor: unknown): void;
+declare class AudioWorkletProcessor {
+  readonly port: MessagePort;
+}
