@@ -1,4 +1,4 @@
-"""The image and the manifests: they render, validate, and name only settings, extras and packages that exist."""
+"""Dockerfile and Kubernetes manifests: lint, rendering, settings, hardening."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of docs/rest-api.md work as they stand, and no route is missing from it."""
+"""Commands of docs/rest-api.md: each works, no route is missing."""
 
 from __future__ import annotations
 
