@@ -1,4 +1,5 @@
-# Two commands for everybody: `make up` and `make test`. Each makes its own environment; nothing else has to be installed.
+# Commands of the repository: `make help`.
+# Each target installs what it needs into .venv; `make up` and `make test` are all that a user needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,24 +9,24 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test check page-types robust protos bench bench-steering model tree audiocraft format clean
+.PHONY: help up test check page-types robust protos bench bench-steering model tree picture audiocraft format clean
 
-help:  ## Says what can be made.
+help:  ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-up: $(VENV)/.up  ## Installs what is missing and starts everything; prints one URL.
+up: $(VENV)/.up  ## Installs missing packages and starts everything; prints one URL.
 	@exec $(BIN)/resonance up
 
-test: $(VENV)/.dev  ## Installs what is missing and runs all tests.
+test: $(VENV)/.dev  ## Installs missing packages and runs all tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(VENV)/.dev  ## Format, lint, strict types, import arrows, proto freshness, fast tests.
+check: $(VENV)/.dev  ## Format, lint, strict types, import contracts, proto and tree freshness, fast tests.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/buf lint protos
-	@$(BIN)/python scripts/readme_tree.py --check
+	@$(BIN)/python scripts/tree.py --check
 	@$(MAKE) --no-print-directory page-types
 	@$(BIN)/python -m pytest -q -n 4 --dist loadfile -m "not slow" tests/unit tests/contract $(ARGS)
 
@@ -35,7 +36,7 @@ page-types:  ## Checks the types of the page's scripts with TypeScript, where np
 		node $(TSC) --project tsconfig.json; \
 	else echo "resonance: npm is not installed, so the types of the page's scripts are not checked"; fi
 
-robust: $(VENV)/.dev  ## The long fault runs; SEED=n does one again.
+robust: $(VENV)/.dev  ## Runs the long fault tests; SEED=n repeats one run.
 	@ROBUST=1 $(BIN)/python -m pytest --timeout 3600 tests/faults $(ARGS)
 
 protos: $(VENV)/.dev  ## Generates common/resonance/v1 from protos/.
@@ -51,8 +52,11 @@ bench-steering: $(VENV)/.dev  ## Measures sliders and tastes on audio, resumable
 model: $(VENV)/.dev  ## Trains the embedded model end to end, resumable; needs Debian's libfluidsynth3 and fluid-soundfont-gm.
 	@$(BIN)/python -m model.training.run $(ARGS)
 
-tree:  ## Writes the README's tree of captions.
-	@$(PYTHON) scripts/readme_tree.py
+tree:  ## Writes docs/tree.md, the tree of captions.
+	@$(PYTHON) scripts/tree.py
+
+picture: $(VENV)/.dev  ## Photographs the running page in headless Chromium; writes docs/screens/page.png.
+	@$(BIN)/python scripts/screenshot.py
 
 audiocraft: .venv-audiocraft/.done  ## Installs AudioCraft into .venv-audiocraft and runs its tests there.
 	@.venv-audiocraft/bin/python -m pytest tests/audiocraft_lane $(ARGS)
@@ -62,7 +66,7 @@ audiocraft: .venv-audiocraft/.done  ## Installs AudioCraft into .venv-audiocraft
 	@.venv-audiocraft/bin/python scripts/install_audiocraft.py
 	@touch $@
 
-format: $(VENV)/.dev  ## Formats and mends what can be mended.
+format: $(VENV)/.dev  ## Formats the code and applies the linter's fixes.
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 

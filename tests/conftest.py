@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: a tiny real model, made once per run."""
+"""Session fixtures of all tests: a tiny model, an S3 server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image installs one extra: every third-party module that its service can reach is in it."""
+"""Extras: each has every third-party module that its service imports."""
 
 from __future__ import annotations
 

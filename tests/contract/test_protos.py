@@ -1,4 +1,4 @@
-"""The generated code is fresh, the protos are clean, and every rule means something."""
+"""Protos: fresh generated code, clean lint, rules that fit their fields."""
 
 from __future__ import annotations
 

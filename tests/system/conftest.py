@@ -1,4 +1,4 @@
-"""The whole system as a user starts it: `resonance up` in a process of its own, with the tiny model."""
+"""`resonance up` in a process of its own, with the tiny model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client in another language, with nothing of ours but the protos: Node's grpc-js."""
+"""Foreign client: Node's grpc-js with nothing but the protos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The road from three songs to steered music, through every door, on the real system."""
+"""Journeys from three songs to steered music: REST, gRPC, WebSocket, CLI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""time_select on the embedded model, from the client to the vector: another half of a song is another taste."""
+"""time_select on the embedded model: chosen seconds alone make the taste."""
 
 from __future__ import annotations
 

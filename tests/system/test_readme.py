@@ -1,4 +1,4 @@
-"""The README's own commands, run as they stand (only the ports are this run's)."""
+"""Commands of the README, run as printed; only the ports are replaced."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def test_the_tree_of_captions_is_fresh() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("not a checkout: there is no list of files to compare with")
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts/readme_tree.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "scripts/tree.py"), "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The commands of docs/rest-api.md work and cover every route."""
+"""Commands of docs/rest-api.md: each works, no route is missing."""
 
 from __future__ import annotations
 
