@@ -43,8 +43,10 @@ class DecodeLimits:
 class DecodedFile:
     """Mono float32 little-endian PCM in a file: finite, in [-1, 1], at `sample_rate_hz`.
 
-    `sha256` is the digest of those bytes. `is_damaged` says that parts of the source could not be decoded and were left
-    out. `peak` is 0 for silence, which is valid sound; callers that cannot use it refuse it.
+    The signal is levelled (`level.py`): offset removed, downmixed after BS.775, brought to TARGET_LUFS as a whole. `sha256` is the
+    digest of the bytes. `is_damaged` says that parts of the source could not be decoded and were left out. `loudness_lufs` is the
+    track's before it was raised or lowered by `gain_db`; silence (below SILENCE_LUFS) is never raised, and `peak` is 0 where
+    there is nothing at all. `downmix` is `sum`, or names what replaced a sum that cancels (`MonoMix.kind`).
     """
 
     path: Path
@@ -53,6 +55,9 @@ class DecodedFile:
     sha256: str
     peak: float
     is_damaged: bool
+    loudness_lufs: float
+    gain_db: float
+    downmix: str
 
     @property
     def duration_s(self) -> float:
@@ -144,4 +149,7 @@ def _accept(made: Path, target: Path, sample_rate_hz: int, answer: dict[str, Any
         sha256=digest.hexdigest(),
         peak=peak,
         is_damaged=bool(answer["is_damaged"]),
+        loudness_lufs=float(answer["loudness_lufs"]),
+        gain_db=float(answer["gain_db"]),
+        downmix=str(answer["downmix"]),
     )

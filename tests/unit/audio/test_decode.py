@@ -11,6 +11,7 @@ import pytest
 from support import one_now_all_later, sounds
 
 from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
+from resonance.audio.level import TARGET_LUFS
 from resonance.errors import DeadlineExceeded, InvalidInput
 from resonance.ids import sha256_hex
 
@@ -46,7 +47,9 @@ async def test_every_kind_of_file_becomes_the_tone_it_holds(kind: str, tmp_path:
     assert float(np.abs(samples).max()) <= 1.0
     spectrum = np.abs(np.fft.rfft(samples[RATE_HZ // 2 : RATE_HZ // 2 + RATE_HZ]))
     assert int(spectrum.argmax()) == 440
-    assert float(np.sqrt(np.mean(samples[8000:40_000] ** 2))) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
+    assert float(np.sqrt(np.mean(samples[8000:40_000] ** 2))) == pytest.approx(
+        10 ** ((TARGET_LUFS + 0.691) / 20), rel=0.05
+    )
 
 
 async def test_the_content_and_not_the_name_decides(tmp_path: Path) -> None:
@@ -92,10 +95,17 @@ async def test_samples_that_are_not_numbers_are_refused(bad: float, tmp_path: Pa
     assert await reason_of(sounds.write_float_wav(tmp_path / "bad.wav", samples)) == "NOT_FINITE"
 
 
-async def test_samples_beyond_full_scale_are_clipped(tmp_path: Path) -> None:
-    samples = np.full(RATE_HZ * 2, 1e30, np.float32)
+async def test_an_over_driven_file_is_levelled_and_not_clipped(tmp_path: Path) -> None:
+    plain = await decoded(sounds.write_float_wav(tmp_path / "plain.wav", sounds.tone(2.0, RATE_HZ)))
+    before = plain.samples().copy()
+    loud = await decoded(sounds.write_float_wav(tmp_path / "loud.wav", 8.0 * sounds.tone(2.0, RATE_HZ)))
+    np.testing.assert_allclose(loud.samples(), before, atol=1e-5)
+
+
+async def test_samples_far_beyond_full_scale_become_sound_within_it(tmp_path: Path) -> None:
+    samples = np.tile(np.array([1e30, -1e30], np.float32), RATE_HZ)
     found = await decoded(sounds.write_float_wav(tmp_path / "loud.wav", samples))
-    assert found.peak == 1.0
+    assert 0.0 < found.peak <= 1.0
 
 
 async def test_silence_is_sound(tmp_path: Path) -> None:
