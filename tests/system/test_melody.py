@@ -111,7 +111,9 @@ async def test_a_performance_follows_a_melody_and_a_new_prompt(melodic: System, 
         await until(socket, "finished")
 
 
-async def test_a_melody_comes_changes_and_goes_while_the_music_plays(melodic: System, melodies: dict[str, Path]) -> None:
+async def test_a_melody_comes_changes_and_goes_while_the_music_plays(
+    melodic: System, melodies: dict[str, Path]
+) -> None:
     """Over the WebSocket: each melody is in force from a sample on, a bad one changes nothing, and there is no gap in the samples."""
     async with opened(melodic) as socket:
         await socket.send(json.dumps({"prompt": "calm piano", "seed": 5}))

@@ -273,7 +273,9 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
 
     async def GetCalibrationJob(self, request, context):
         if request.calibration_job_id not in self._calibration_jobs:
-            raise NotFound(f"there is no calibration job {request.calibration_job_id}", reason="NO_SUCH_CALIBRATION_JOB")
+            raise NotFound(
+                f"there is no calibration job {request.calibration_job_id}", reason="NO_SUCH_CALIBRATION_JOB"
+            )
         return extract_pb2.GetCalibrationJobResponse(calibration_job=self._calibration_jobs[request.calibration_job_id])
 
     async def WatchCalibrationJob(self, request, context):
