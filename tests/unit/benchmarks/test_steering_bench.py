@@ -45,9 +45,9 @@ def test_every_steered_clip_has_its_unsteered_twin_and_keys_are_unique(size: Siz
     ends = (-2.0, 3.0)
     grid = slider_cells(size, dict.fromkeys(SLIDER_NAMES, ends))
     plain = {cell.key for cell in unsteered_cells(size)}
-    more = {cell.baseline.key for (_, strength), cells in grid.items() if strength in ends for cell in cells} - plain
+    more = {cell.unsteered.key for (_, strength), cells in grid.items() if strength in ends for cell in cells} - plain
     steered = [cell for cells in grid.values() for cell in cells]
-    assert {cell.baseline.key for cell in steered} <= plain | more
+    assert {cell.unsteered.key for cell in steered} <= plain | more
     assert len(more) == size.prompts * (size.end_seeds - size.seeds)  # the renderer makes them with the ends
     assert len({cell.key for cell in steered}) == len(steered)
 
