@@ -25,7 +25,7 @@ from resonance_gateway.schema.operations import json_response, message_schema, o
 from resonance_gateway.schema.proto_json import fill_message, to_json
 from resonance_gateway.services.service_client import ServiceClient
 
-Progress = extract_pb2.ComputeConceptRequest | extract_pb2.CalibrateConceptRequest
+_ConceptRequest = extract_pb2.ComputeConceptRequest | extract_pb2.CalibrateConceptRequest
 
 _CONCEPT = message_schema("Concept")
 _CONCEPTS = {
@@ -185,7 +185,7 @@ async def _list_concepts(extract: ServiceClient) -> list[extract_pb2.Concept]:
     return list((await extract.ask("ListConcepts", extract_pb2.ListConceptsRequest())).concepts)
 
 
-async def _listen(extract: ServiceClient, rpc: str, request: Progress) -> Events:
+async def _listen(extract: ServiceClient, rpc: str, request: _ConceptRequest) -> Events:
     """An event `progress` many times, then `concept`."""
     async with aclosing(extract.listen(rpc, request)) as responses:
         async for response in responses:

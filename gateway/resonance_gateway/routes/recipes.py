@@ -101,11 +101,10 @@ def to_recipe(body: RecipeBody) -> steering_pb2.Recipe:
     values = body.model_dump(include=set(RECIPE_FIELDS - _SHORT_FORMS), exclude_none=True)
     values["prompts"] = [{"text": body.prompt, "weight": body.prompt_weight}, *values["prompts"]]
     if body.taste_id is not None:
-        values["tastes"] = [*values["tastes"], _short_taste(body)]
+        taste: dict[str, Any] = {
+            "taste_id": body.taste_id,
+            "strength": body.taste_strength,
+            "in_words": body.taste_in_words,
+        }
+        values["tastes"] = [*values["tastes"], TasteUse(**taste).model_dump()]
     return fill_message(steering_pb2.Recipe(), values)
-
-
-def _short_taste(body: RecipeBody) -> dict[str, Any]:
-    return TasteUse(
-        taste_id=body.taste_id or "", strength=body.taste_strength, in_words=body.taste_in_words
-    ).model_dump()

@@ -45,6 +45,16 @@ def test_every_string_that_is_asked_for_exists(path: Path) -> None:
     assert asked - known == set()
 
 
+def test_every_element_that_the_types_name_is_in_the_page() -> None:
+    page, types = (STATIC / "index.html").read_text(), (STATIC / "js" / "types.d.ts").read_text()
+    ids = set(re.findall(r"\bid=\"([\w-]+)\"", page))
+    elements = types[types.index("interface PageElements") : types.index("/** Ids of elements")]
+    buttons = types[types.index("type ButtonId") : types.index("// JSON of the REST interface")]
+    named = set(re.findall(r"\"([\w-]+)\"", elements + buttons))
+    assert len(named) > 40
+    assert named - ids == set()
+
+
 def test_every_id_that_a_script_looks_for_is_in_the_page() -> None:
     page = (STATIC / "index.html").read_text()
     ids = set(re.findall(r"\bid=\"([\w-]+)\"", page))
