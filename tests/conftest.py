@@ -1,4 +1,4 @@
-"""Session fixtures of all tests: a tiny model, an S3 server."""
+"""Session fixtures: a tiny model, an S3 server."""
 
 from __future__ import annotations
 

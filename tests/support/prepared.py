@@ -1,4 +1,4 @@
-"""Sliders of a tiny model, of random directions, put into a store before a system starts over it.
+"""Prepared sliders: random directions in a system's store.
 
 `extract` computes the sliders of a model that brings none along, in the background of every start: 22 s of CPU for the
 tiny model (2026-11-30). Where a test is not about that, random directions serve as well.

@@ -1,4 +1,4 @@
-"""`resonance up` in a process of its own, with the tiny model."""
+"""`resonance up` in its own process, with the tiny model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Journeys from three songs to steered music: REST, gRPC, WebSocket, CLI."""
+"""Journeys from three songs to steered music, by every interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""time_select on the embedded model: chosen seconds alone make the taste."""
+"""time_select on the embedded model: only chosen seconds count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-// Journey from songs to steered music: node journey.mjs PROTOS ADDRESS SONG...
+// Journey from songs to steered music in JavaScript.
+// node journey.mjs PROTOS ADDRESS SONG...
 // Prints one JSON line with what was seen.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
