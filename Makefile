@@ -16,7 +16,7 @@ up: $(VENV)/.up  ## Installs missing packages and starts everything; prints one 
 	@exec $(BIN)/resonance up
 
 test: $(VENV)/.dev  ## Installs missing packages and runs all tests.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Tests of `make check`: units without the training and the benches, and contracts of files. `make test` runs all.
 CHECKED := $(addprefix tests/unit/,audio cli common extract gateway generate ingest model store) $(wildcard tests/contract/test_*.py)
