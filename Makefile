@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test check page-types robust protos bench bench-steering model tree picture audiocraft format clean
+.PHONY: help up test check check-code check-tests page-types robust protos bench bench-steering model tree picture audiocraft format clean
 
 help:  ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,17 +18,25 @@ up: $(VENV)/.up  ## Installs missing packages and starts everything; prints one 
 	@exec $(BIN)/resonance up
 
 test: $(VENV)/.dev  ## Installs missing packages and runs all tests.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# Tests of `make check`: units without the training and the benches, and contracts of files. `make test` runs all.
+CHECKED := $(addprefix tests/unit/,audio cli common extract gateway generate ingest model store) $(wildcard tests/contract/test_*.py)
 
 check: $(VENV)/.dev  ## Format, lint, strict types, import contracts, proto and tree freshness, fast tests.
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-code check-tests
+
+check-code:
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/buf lint protos
 	@$(BIN)/python scripts/tree.py --check
 	@$(MAKE) --no-print-directory page-types
-	@$(BIN)/python -m pytest -q -n 4 --dist loadfile -m "not slow" tests/unit tests/contract $(ARGS)
+	@$(BIN)/mypy
+
+check-tests:
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(CHECKED) $(ARGS)
 
 page-types:  ## Checks the types of the page's scripts with TypeScript, where npm is installed.
 	@if command -v npm >/dev/null; then \

@@ -1,4 +1,4 @@
-"""Session fixtures of all tests: a tiny model, an S3 server."""
+"""Session fixtures: a tiny model, an S3 server."""
 
 from __future__ import annotations
 
@@ -15,10 +15,21 @@ if TYPE_CHECKING:
 # Two OpenMP threads on a busy two-core machine run many times slower than one. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# Each worker, and its children, keeps librosa's machine code to itself: two processes that compile at once in a fresh environment can write
-# each other's under the wrong name, and whoever loads it crashes. Not `setdefault`: workers inherit what pytest's own process has set here.
+# Each pytest worker and its children have a folder of their own for librosa's machine code. Two processes that compile
+# at once in a fresh environment can write each other's code under the wrong name, and the process that loads it
+# crashes. Not `setdefault`: workers inherit the variable of pytest's own process.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / f"numba-{_WORKER}")
+
+# Folders whose files take long, few tests each: they are handed to the workers first, so that none is left for the end.
+_LONG_FIRST = ("faults", "page", "system", "contract")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the folders of long files first. `make test` hands files to its workers in this order."""
+    root = Path(__file__).parent
+    rank = {folder: number for number, folder in enumerate(_LONG_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(root).parts[0], len(rank)))
 
 
 @pytest.fixture(scope="session")

@@ -121,9 +121,9 @@ def store_container() -> dict[str, Any]:
 
 
 def test_the_store_s_image_has_the_version_that_the_tests_start(store_container: dict[str, Any]) -> None:
-    told = subprocess.run([weed_program(), "version"], capture_output=True, text=True, check=True).stdout
-    version = re.search(r"\b\d+\.\d\d\b", told)
-    assert version is not None, told
+    printed = subprocess.run([weed_program(), "version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"\b\d+\.\d\d\b", printed)
+    assert version is not None, printed
     assert store_container["image"] == f"chrislusf/seaweedfs:{version[0]}"
 
 
@@ -143,13 +143,13 @@ async def test_the_store_s_own_flags_make_a_bucket_that_the_services_may_use(
         s3_secret_key=keys["AWS_SECRET_ACCESS_KEY"],
     )
     with running_weed(arguments, tmp_path / "log", **keys) as process:
-        store = await _opened_when_ready(settings, process, tmp_path / "log")
+        store = await _open_when_ready(settings, process, tmp_path / "log")
         await store.put("jobs/t-1", b"whole")
         assert (await store.get("jobs/t-1")).data == b"whole"
         await store.close()
 
 
-async def _opened_when_ready(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> ObjectStore:
+async def _open_when_ready(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> ObjectStore:
     refused = ""
     for _ in range(200):
         if process.poll() is not None:

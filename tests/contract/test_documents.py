@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from resonance.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
-SETTINGS = {f"RESONANCE_{field.name.upper()}" for field in fields(Settings)}
+SETTINGS = {f"RESONANCE_{name.upper()}" for name in Settings.model_fields}
 
 
 def named_settings(document: Path) -> set[str]:
@@ -57,9 +56,9 @@ def test_the_operations_page_names_every_setting() -> None:
 def test_the_operations_page_tells_the_defaults_of_the_settings() -> None:
     text = (ROOT / "docs/operations.md").read_text()
     rows = dict(re.findall(r"^\| `RESONANCE_([A-Z0-9_]+)` \| `([^`]*)` \|", text, re.MULTILINE))
-    for field in fields(Settings):
+    for name, field in Settings.model_fields.items():
         if isinstance(field.default, bool | int | float) or (isinstance(field.default, str) and field.default):
-            assert rows.get(field.name.upper()) == _shown(field.default), field.name
+            assert rows.get(name.upper()) == _shown(field.default), name
 
 
 def _shown(value: bool | float | str) -> str:

@@ -38,20 +38,20 @@ def our_modules() -> dict[str, Path]:
 
 
 @cache
-def imports_of(path: Path) -> set[str]:
-    """What a file imports, wherever in it, and the modules of ours that it names in a string, to run them in a child."""
-    return {name for node in _running(ast.parse(path.read_text())) for name in _names_in(node)}
+def read_imports(path: Path) -> set[str]:
+    """Modules that a file imports anywhere, and our modules that it names in a string to run them in a child process."""
+    return {name for node in _walk_running(ast.parse(path.read_text())) for name in _imported_names(node)}
 
 
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all below it, but for what only a type checker reads."""
+def _walk_running(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and all nodes below it, without those under `if TYPE_CHECKING`."""
     yield node
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
-            yield from _running(child)
+            yield from _walk_running(child)
 
 
-def _names_in(node: ast.AST) -> set[str]:
+def _imported_names(node: ast.AST) -> set[str]:
     if isinstance(node, ast.Import):
         return {alias.name for alias in node.names}
     if isinstance(node, ast.ImportFrom):
@@ -68,7 +68,7 @@ def reached(package: str) -> set[str]:
     while todo:
         name = todo.pop()
         seen.add(name)
-        for imported in imports_of(our_modules()[name]):
+        for imported in read_imports(our_modules()[name]):
             parts = imported.split(".")
             ours = {".".join(parts[:end]) for end in range(1, len(parts) + 1)} & our_modules().keys()
             todo |= ours - seen
@@ -100,11 +100,11 @@ def installed_with(extra: str) -> set[str]:
             todo += [Requirement(each) for name in wanted.extras for each in extras[name]]
         elif key not in seen:
             seen.add(key)
-            todo += _asked_by(wanted)
+            todo += _requirements_of_installed(wanted)
     return {name for name, _ in seen}
 
 
-def _asked_by(wanted: Requirement) -> list[Requirement]:
+def _requirements_of_installed(wanted: Requirement) -> list[Requirement]:
     try:
         lines = distribution(wanted.name).requires or ()
     except PackageNotFoundError:  # for another platform

@@ -1,4 +1,4 @@
-"""Protos: fresh generated code, clean lint, rules that fit their fields."""
+"""Protos: fresh generated code, clean lint, fitting rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`resonance up` in a process of its own, with the tiny model."""
+"""`resonance up` in its own process, with the tiny model."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.prepared import prepare_sliders
+
+from resonance.settings import Settings
+from resonance_model.loaded_model import LoadedModel
 
 READY_S_MAX = 120
 
@@ -56,17 +60,17 @@ def start(data_dir: Path, model: Path, **settings: str) -> System:
     )
     watchdog = threading.Timer(READY_S_MAX, process.kill)
     watchdog.start()
-    said = []
+    printed = []
     assert process.stdout is not None
     for line in process.stdout:
-        said.append(line)
+        printed.append(line)
         if found := re.search(r"Resonance is ready: (\S+)", line):
             watchdog.cancel()
             drain = threading.Thread(target=process.stdout.read, daemon=True)
             drain.start()
             return System(http=found[1], grpc=grpc, data_dir=data_dir, process=process, drain=drain)
     watchdog.cancel()
-    raise AssertionError("it did not start:\n" + "".join(said))
+    raise AssertionError("it did not start:\n" + "".join(printed))
 
 
 def stop(system: System) -> int:
@@ -80,9 +84,11 @@ def stop(system: System) -> int:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Iterator[System]:
-    """One system for all journeys that do not end it."""
-    running = start(tmp_path_factory.mktemp("data"), tiny_folder)
+def system(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path, tiny: LoadedModel) -> Iterator[System]:
+    """One system for all journeys that do not end it. Its sliders are random directions."""
+    data_dir = tmp_path_factory.mktemp("data")
+    prepare_sliders(Settings(data_dir=data_dir), tiny)
+    running = start(data_dir, tiny_folder)
     try:
         yield running
     finally:

@@ -1,4 +1,4 @@
-"""Journeys from three songs to steered music: REST, gRPC, WebSocket, CLI."""
+"""Journeys from three songs to steered music, by every interface."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from resonance.audio.wav import pcm_in
 from resonance.client.client import AsyncClient, Client
 from resonance.client.requests import build_request
 from resonance.errors import ResonanceError
+from resonance.settings import Settings
 from resonance.v1 import generate_pb2, jobs_pb2
+from resonance_app.all_in_one import all_in_one
 
 pytestmark = pytest.mark.slow
 
@@ -64,10 +66,10 @@ def test_rest_three_songs_become_steered_music(system: System, songs: list[Path]
         with wave.open(str(path)) as song:
             assert (song.getframerate(), song.getnframes(), song.getsampwidth()) == (16_000, 32_000, 2)
         plain = http.post("/v1/generations", json={"prompt": "calm piano for studying", "duration_s": 2, "seed": 7})
-        assert pcm_in(plain.content) != pcm_in(made.content), "the taste must be heard"
+        assert pcm_in(plain.content) != pcm_in(made.content), "the taste must change the samples"
 
 
-def test_a_track_that_two_playlists_share_is_heard_once(system: System, songs: list[Path], taste_id: str) -> None:
+def test_a_track_that_two_playlists_share_is_read_once(system: System, songs: list[Path], taste_id: str) -> None:
     with Client(system.grpc) as client:
         again = client.taste_from_files(songs[:2])
     assert [track.from_cache for track in again.taste.tracks] == [True, True]
@@ -114,9 +116,9 @@ def cli(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_words_refine_the_sliders_through_the_real_services(system: System) -> None:
-    told = cli(system, "refine", "more bass, less tense", "--slider", "bass_resonance=0.4")
-    assert told.stdout.split() == ["--slider", "bass_resonance=0.7", "--slider", "emotional_tension=-0.3"]
-    assert "bass from 0.4 to 0.7" in told.stderr
+    refined = cli(system, "refine", "more bass, less tense", "--slider", "bass_resonance=0.4")
+    assert refined.stdout.split() == ["--slider", "bass_resonance=0.7", "--slider", "emotional_tension=-0.3"]
+    assert "bass from 0.4 to 0.7" in refined.stderr
     assert "NOT_UNDERSTOOD" in cli(system, "refine", "purple elephants").stderr
     with Client(system.grpc) as client:
         assert client.refine("undo", {"energy": 1.0}, previous={"energy": 0.2}).sliders.energy == 0.2
@@ -148,7 +150,7 @@ def test_the_cli_says_which_seconds_count_and_what_songs_are_worth(system: Syste
 
 
 @pytest.mark.parametrize("source", ["nosuch.mp3", "file:///etc/passwd"])
-def test_the_cli_tells_a_wrong_source_in_a_sentence(system: System, source: str) -> None:
+def test_the_cli_reports_a_wrong_source_in_a_sentence(system: System, source: str) -> None:
     done = cli(system, "taste", source)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -170,7 +172,7 @@ def test_a_strange_origin_is_refused_and_breaks_nothing(system: System) -> None:
     assert answer.status_code == 403
 
 
-async def test_a_performer_who_stops_reading_and_leaves_is_let_go(system: System) -> None:
+async def test_a_performance_whose_client_leaves_unread_frees_its_slot(system: System) -> None:
     async with AsyncClient(system.grpc) as client:
         for _ in range(6):
             call = client.generate.Perform()
@@ -191,16 +193,34 @@ def test_strength_zero_is_bitwise_no_taste(system: System, taste_id: str) -> Non
     assert plain != full
 
 
-def test_sliders_act_once_they_are_ready(system: System) -> None:
-    with Client(system.grpc) as client:
-        deadline_s = time.monotonic() + 120
-        while not all(concept.ready for concept in client.concepts()) and time.monotonic() < deadline_s:
-            time.sleep(0.5)
-        usable = [concept.name for concept in client.concepts() if concept.built_in and not concept.unusable_reason]
-        assert len(client.concepts()) >= 7
+async def test_sliders_act_once_they_are_ready(tiny_folder: Path, tmp_path: Path) -> None:
+    """A system over an empty store computes its sliders in the background; they are heard as soon as they are ready."""
+    settings = Settings(
+        http_addr="127.0.0.1:0",
+        grpc_addr="127.0.0.1:0",
+        data_dir=tmp_path,
+        model=str(tiny_folder),
+        drain_s_max=1.0,
+    )
+    async with all_in_one(settings) as running, AsyncClient(running.grpc_address) as client:
+        assert not all(concept.ready for concept in await client.concepts())
+        async with asyncio.timeout(150):
+            while not all(concept.ready for concept in await client.concepts()):
+                await asyncio.sleep(0.5)
+        found = await client.concepts()
+        usable = [concept.name for concept in found if concept.built_in and not concept.unusable_reason]
+        assert len(found) >= 7
         assert usable, "no slider of the tiny model separates its prompts"
+        plain = pcm_in((await client.make("rock", duration_s=1, seed=5)).wav)
+        pushed = await client.make("rock", duration_s=1, seed=5, sliders={usable[0]: 1.0})
+        assert pcm_in(pushed.wav) != plain
+
+
+def test_sliders_that_are_in_the_store_are_not_computed_again(system: System) -> None:
+    with Client(system.grpc) as client:
+        assert all(concept.ready for concept in client.concepts() if concept.built_in)
         plain = pcm_in(client.make("rock", duration_s=1, seed=5).wav)
-        assert pcm_in(client.make("rock", duration_s=1, seed=5, sliders={usable[0]: 1.0}).wav) != plain
+        assert pcm_in(client.make("rock", duration_s=1, seed=5, sliders={"energy": 1.0}).wav) != plain
 
 
 def test_a_concept_is_computed_calibrated_and_scanned(system: System) -> None:
@@ -284,7 +304,7 @@ async def test_a_performance_obeys_while_it_plays(system: System, taste_id: str)
         assert last.finished.sample_count_total > 0
 
 
-def test_takes_are_kept_listed_heard_again_and_deleted(system: System) -> None:
+def test_takes_are_kept_listed_replayed_and_deleted(system: System) -> None:
     with httpx.Client(base_url=system.http, timeout=60) as http:
         body = {"prompt": "funk", "duration_s": 1, "seed": 2, "request_id": "keep-me"}
         made = http.post("/v1/generations", json=body).content
@@ -301,7 +321,7 @@ def test_reflection_lists_the_services(system: System) -> None:
     assert {f"resonance.v1.{name}Service" for name in ("Ingest", "Extract", "Generate")} <= set(done.stdout.split())
 
 
-def test_the_python_client_tells_errors_as_they_are(system: System) -> None:
+def test_the_python_client_raises_the_errors_of_the_services(system: System) -> None:
     with Client(system.grpc) as client:
         with pytest.raises(ResonanceError) as caught:
             client.make("rock", taste_id="t-nobody", duration_s=1)
@@ -311,7 +331,7 @@ def test_the_python_client_tells_errors_as_they_are(system: System) -> None:
         assert caught.value.violations[0].field == "recipe.prompts[0].text"
 
 
-def test_the_settings_mistakes_are_told_together() -> None:
+def test_mistakes_in_the_settings_are_reported_together() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "resonance_cli", "up"],
         env={"PATH": "/usr/bin", "RESONANCE_SLOTS": "0", "RESONANCE_NONSENSE": "1"},

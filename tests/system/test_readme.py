@@ -1,4 +1,4 @@
-"""Commands of the README, run as printed; only the ports are replaced."""
+"""Commands of the README, run with other ports."""
 
 from __future__ import annotations
 

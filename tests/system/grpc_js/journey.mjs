@@ -1,4 +1,5 @@
-// The road from songs to steered music from another language: node journey.mjs PROTOS ADDRESS SONG...
+// Journey from songs to steered music in JavaScript.
+// node journey.mjs PROTOS ADDRESS SONG...
 // Prints one JSON line with what was seen.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -53,7 +54,7 @@ async function make(tasteId) {
     }
     return response.finished;
   });
-  return { chunks, sha256: digest.digest("hex"), told: finished.end.sha256.toString("hex"), samples: finished.end.sample_count_total };
+  return { chunks, sha256: digest.digest("hex"), announced: finished.end.sha256.toString("hex"), samples: finished.end.sample_count_total };
 }
 
 async function refusal() {
