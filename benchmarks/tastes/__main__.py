@@ -25,7 +25,7 @@ from .manifest import FIRST_FOUR, PLAYLISTS, WORDS, Song, chosen, read_manifest
 from .motion import harmonic_motion
 from .product import Product, Taste, product_digest
 from .report import write_report
-from .sound import RATE_HZ, WINDOW_S, load
+from .sound import RATE_HZ, WINDOW_S, cut, load
 from .takes import (
     ASKED,
     DURATION_S,
@@ -58,6 +58,7 @@ class Run:
     songs: Sequence[Song]
     cache: Path
     ends: float
+    seconds: float
     tastes: dict[str, Taste] = field(default_factory=dict)
     made: dict[Cell, Path] = field(default_factory=dict)
 
@@ -68,6 +69,14 @@ class Run:
     def files(self, playlist: str, split: str) -> list[Path]:
         """A playlist's files."""
         return [song.file_in(self.cache) for song in chosen(self.songs, playlist, split)]
+
+    def uploads(self, playlist: str, split: str) -> list[Path]:
+        """What is uploaded of a playlist's songs: the middle of each, or all of it."""
+        return [self.upload(path) for path in self.files(playlist, split)]
+
+    def upload(self, path: Path) -> Path:
+        """What is uploaded of a song."""
+        return cut(path, self.cache / "cuts", self.seconds) if self.seconds else path
 
     def make_tastes(self, named: Iterable[tuple[str, list[Path]]]) -> None:
         """Tastes by name, while there is time."""
@@ -102,7 +111,7 @@ def main() -> None:
     folder = arguments.cache / "products" / product_digest(ROOT)
     ends = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
     with Product(folder) as product:
-        run = Run(product=product, songs=read_manifest(), cache=arguments.cache, ends=ends)
+        run = Run(product=product, songs=read_manifest(), cache=arguments.cache, ends=ends, seconds=arguments.seconds)
         model = _kept(folder / "model.json", product.model)
         _make(run, parts, strengths)
         invariance = _invariance(run) if "invariance" in parts else {}
@@ -110,7 +119,7 @@ def main() -> None:
             run.make_tastes(_random_playlists(run))
             run.make_takes(random_cells())
         singles = {split: _single_tastes(run, split) for split in ("taste", "held")} if "songs" in parts else {}
-    found = _setting(model) | _measured(run, Bench(arguments.cache), strengths)
+    found = _setting(model, arguments.seconds) | _measured(run, Bench(arguments.cache), strengths)
     found["invariance"] = invariance
     found["directions"] = measure.by_direction(singles["taste"], singles["held"]) if singles else {}
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -122,7 +131,7 @@ def _make(run: Run, parts: Sequence[str], strengths: Sequence[float]) -> None:
     """The most important first."""
     run.make_takes(plain_cells())
     for names in (FIRST_FOUR, PLAYLISTS[len(FIRST_FOUR) :]):
-        run.make_tastes((name, run.files(name, "taste")) for name in names)
+        run.make_tastes((name, run.uploads(name, "taste")) for name in names)
         run.make_takes(cell for cell in taste_cells() if cell.playlist in names)
     for strength in strengths:
         if strength != 1:
@@ -136,7 +145,7 @@ def _make(run: Run, parts: Sequence[str], strengths: Sequence[float]) -> None:
 def _random_playlists(run: Run) -> Iterator[tuple[str, list[Path]]]:
     """Eight songs from all playlists, one of each, for each playlist's place: a taste as large as others that stands for no style."""
     drawn = random.Random(0)
-    columns = [drawn.sample(run.files(name, "taste"), len(PLAYLISTS)) for name in PLAYLISTS]
+    columns = [drawn.sample(run.uploads(name, "taste"), len(PLAYLISTS)) for name in PLAYLISTS]
     for at, name in enumerate(PLAYLISTS):
         yield f"random {name}", [column[at] for column in columns]
 
@@ -144,7 +153,7 @@ def _random_playlists(run: Run) -> Iterator[tuple[str, list[Path]]]:
 def _single_tastes(run: Run, split: str) -> dict[str, list[Taste]]:
     """Each song's own taste, playlists in turn; only whole sets of playlists are given out when time ends."""
     found: dict[str, list[Taste]] = {name: [] for name in PLAYLISTS}
-    for files in zip(*(run.files(name, split) for name in PLAYLISTS), strict=True):
+    for files in zip(*(run.uploads(name, split) for name in PLAYLISTS), strict=True):
         if not run.has_time():
             break
         for name, path in zip(PLAYLISTS, files, strict=True):
@@ -156,8 +165,9 @@ def _single_tastes(run: Run, split: str) -> dict[str, list[Taste]]:
 def _invariance(run: Run) -> dict[str, Any]:
     """One song in many forms: how near each form's taste is to the plain file's, and how loud its takes are; all of it or nothing."""
     song = chosen(run.songs, PLAYLISTS[0], "taste")[0]
-    files = make_variants(song.file_in(run.cache), run.cache / "variants" / song.sha256[:16])
-    others = {f"{one.title}": [one.file_in(run.cache)] for one in _other_songs(run)}
+    whole = run.upload(song.file_in(run.cache))
+    files = make_variants(whole, run.cache / "variants" / whole.stem)
+    others = {f"{one.title}": [run.upload(one.file_in(run.cache))] for one in _other_songs(run)}
     tastes: dict[str, Taste] = {}
     for name, paths in ({name: [path] for name, path in files.items()} | others).items():
         if not run.has_time():
@@ -243,7 +253,7 @@ def _kept(path: Path, make: Any) -> Any:
     return json.loads(path.read_text())
 
 
-def _setting(model: dict[str, Any]) -> dict[str, Any]:
+def _setting(model: dict[str, Any], seconds: float) -> dict[str, Any]:
     """When, where, of what, with what."""
 
     def git(*words: str) -> str:
@@ -258,7 +268,14 @@ def _setting(model: dict[str, Any]) -> dict[str, Any]:
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
         "model": model,
-        "conditions": {"prompts": NEUTRAL, "seeds": SEEDS, "duration_s": DURATION_S, "words": WORDS, "asked": ASKED},
+        "conditions": {
+            "prompts": NEUTRAL,
+            "seeds": SEEDS,
+            "duration_s": DURATION_S,
+            "uploaded_s": seconds,
+            "words": WORDS,
+            "asked": ASKED,
+        },
         "material": {
             "packages": packages,
             "songs": {name: [song.title for song in chosen(songs, name, "taste")] for name in PLAYLISTS},
@@ -279,6 +296,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, help="stop making things after so long and report on what there is")
     parser.add_argument("--strengths", default="1", help="comma-separated, such as 0.25,0.5,1,1.5")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="of each song's middle that are uploaded; 0 for all of it"
+    )
     parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated, of " + ", ".join(PARTS))
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--out", type=Path, default=RESULTS)

@@ -71,13 +71,6 @@ JUDGES: Final = (
         open=_vibenet,
     ),
     Judge(
-        name="MTT_vgg",
-        role="reports",
-        taught_on="MagnaTagATune (about 19,000 clips, 50 tags); last pooling layer, 256 numbers",
-        licence="ISC (musicnn 0.1.0, Pons 2019)",
-        open=_musicnn("MTT_vgg"),
-    ),
-    Judge(
         name="MTT_musicnn",
         role="tags",
         taught_on="MagnaTagATune; 50 tags",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import librosa
-import librosa.effects
 import numpy as np
+from librosa.effects import harmonic as harmonic_part
 
 from .sound import RATE_HZ, Audio
 
@@ -14,7 +14,7 @@ _HOP = 512
 def harmonic_motion(audio: Audio) -> float:
     """The median cosine distance of the chroma (constant Q) of the harmonic part from second to second, of mono audio at 16 kHz; nan
     where nothing sounds in two neighbouring seconds."""
-    harmonic = librosa.effects.harmonic(audio)
+    harmonic = harmonic_part(audio)
     chroma = librosa.feature.chroma_cqt(y=harmonic, sr=RATE_HZ, hop_length=_HOP, norm=None, tuning=0.0)
     edges = np.arange(0, len(audio) / RATE_HZ, 1.0)[1:] * RATE_HZ / _HOP
     seconds = np.stack([part.mean(axis=1) for part in np.split(chroma, edges.astype(int), axis=1) if part.size])

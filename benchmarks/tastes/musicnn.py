@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import librosa
 import numpy as np
@@ -36,15 +36,15 @@ MSD_TAGS: Final = tuple(_MSD.split(","))
 
 
 class Musicnn:
-    """One of the wheel's four models. `embed` gives the layer before the tags, `tags` the tags' likelihoods, both averaged over patches."""
+    """One of the wheel's two musicnn models; its two baselines (vgg) are left out."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """`folder` is the unpacked wheel; `name` one of MSD_musicnn, MTT_musicnn, MSD_vgg, MTT_vgg."""
+        """`folder` is the unpacked wheel; `name` is MSD_musicnn or MTT_musicnn."""
         self.tag_names: Sequence[str] = MSD_TAGS if name.startswith("MSD") else MTT_TAGS
         weights = {
             key: torch.from_numpy(value.copy()) for key, value in read_bundle(f"{folder}/musicnn/{name}/").items()
         }
-        self._net = _Vgg(weights) if name.endswith("vgg") else _Musicnn(weights)
+        self._net = _Musicnn(weights)
 
     def hear(self, audio: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The embedding and the tags' likelihoods of mono audio at 16 kHz, at least three seconds of it."""
@@ -127,14 +127,3 @@ class _Musicnn(_Layers):
         pooled = torch.stack([x.amax(dim=2), x.mean(dim=2)], dim=2).flatten(1)
         embedding = self.norm(10, F.relu(self.dense("dense", self.norm(9, pooled))))
         return embedding, self.dense("dense_1", embedding)
-
-
-class _Vgg(_Layers):
-    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`[patches, frames, mels]` to the embedding `[patches, 256]` and the tags' logits."""
-        x = self.norm(0, x[:, None])
-        pools: tuple[Any, ...] = (((4, 1), 2), (2, 2), (2, 2), (2, 2), (4, 4))
-        for index, (size, stride) in enumerate(pools, start=1):
-            x = F.max_pool2d(self.norm(index, self.conv(f"{index}CNN", F.pad(x, (1, 1, 1, 1)))), size, stride)
-        embedding = x.permute(0, 2, 3, 1).flatten(1)
-        return embedding, self.dense("dense", embedding)

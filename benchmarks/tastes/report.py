@@ -53,8 +53,13 @@ def _heading(found: dict[str, Any]) -> str:
         f"Debian packages ({', '.join(found['material']['packages'])}), eight songs each, and four more that only test the judges. "
         f"Takes: {len(conditions['prompts'])} prompts that name no style, {len(conditions['seeds'])} seeds, "
         f"{conditions['duration_s']:g} s, default settings. Songs and takes are brought to -23 LUFS (BS.1770) before a judge hears them; "
-        "the product gets the songs as they are. `make bench-tastes` goes on where it was stopped."
+        f"the product gets {_uploaded(conditions['uploaded_s'])}, at the level and in the channels that it has. "
+        "`make bench-tastes` goes on where it was stopped."
     )
+
+
+def _uploaded(seconds: float) -> str:
+    return f"the middle {seconds:g} s of each song" if seconds else "each song whole"
 
 
 def _recognition(found: dict[str, Any]) -> str:

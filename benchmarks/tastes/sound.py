@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import av
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 RATE_HZ: Final = 16_000
@@ -31,6 +32,19 @@ def load_channels(path: Path, *, rate_hz: int | None = None) -> Audio:
             block.to_ndarray() for frame in [*_frames(container, stream), None] for block in resampler.resample(frame)
         ]
     return np.concatenate(blocks, axis=1)
+
+
+def cut(path: Path, folder: Path, seconds: float) -> Path:
+    """The middle of a song as a FLAC file, made once, its level and channels as they are; the song itself where it is shorter."""
+    kept = folder / f"{path.stem}-{seconds:g}.flac"
+    if not kept.exists():
+        with av.open(str(path)) as container:
+            rate_hz = container.streams.audio[0].rate
+        audio, size = load_channels(path), int(seconds * rate_hz)
+        start = max(0, (audio.shape[1] - size) // 2)
+        folder.mkdir(parents=True, exist_ok=True)
+        soundfile.write(kept, audio[:, start : start + size].T, rate_hz, subtype="PCM_24")
+    return kept
 
 
 def _frames(container: Any, stream: Any) -> Any:

@@ -7,9 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-import librosa
-import librosa.filters
 import numpy as np
+from librosa.filters import mel
 from numpy.typing import NDArray
 
 RATE_HZ: Final = 16_000
@@ -36,7 +35,7 @@ class Vibenet:
         self._session: Any = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        self._mels = librosa.filters.mel(sr=RATE_HZ, n_fft=_FFT, n_mels=_MELS, fmin=0.0, fmax=8000.0).astype(np.float32)
+        self._mels = mel(sr=RATE_HZ, n_fft=_FFT, n_mels=_MELS, fmin=0.0, fmax=8000.0).astype(np.float32)
 
     def hear(self, audio: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Of mono audio at 16 kHz."""
