@@ -3,36 +3,52 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-_Z = 1.959964  # of a 95 % interval
+_Z: Final = 1.959964  # of a 95 % interval
+# Of 0.1, 0.3, 0.6 and 0.9 the best for MSD_musicnn on the tastes' own songs, each left out: 0.79 of eight on 8 s against 0.73 without.
+SHRINKAGE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classes:
-    """What each playlist sounds like to a judge: `means` is `[playlists, features]`, of unit length, in features standardized by
-    `centre` and `spread`, each `[features]`."""
+    """What each playlist sounds like to a judge: `means`, `[playlists, features]` of unit length, after `centre` `[features]` is taken out
+    and `whitening` `[features, features]` is applied."""
 
     centre: Array
-    spread: Array
+    whitening: Array
     means: Array
 
     @classmethod
-    def of(cls, songs: list[Array]) -> Classes:
-        """From each playlist's songs, `[songs, features]`. All playlists weigh alike in the centre, whatever their number of songs."""
+    def of(cls, playlists: Sequence[Sequence[Array]]) -> Classes:
+        """From each playlist's songs, each `[windows, features]`. All playlists weigh alike, whatever their number of songs.
+
+        The features are whitened by the covariance within playlists, shrunk towards a multiple of the identity, as in a regularized
+        discriminant analysis (Friedman 1989): what varies within a playlist tells little of which one it is.
+        """
+        songs = [np.stack([one.mean(axis=0) for one in playlist]) for playlist in playlists]
         centre = np.mean([one.mean(axis=0) for one in songs], axis=0)
-        spread = np.sqrt(np.mean([((one - centre) ** 2).mean(axis=0) for one in songs], axis=0)) + 1e-6
-        means = np.stack([((one - centre) / spread).mean(axis=0) for one in songs])
-        return cls(centre=centre, spread=spread, means=_unit(means))
+        whitening = _whitening([np.concatenate(list(playlist)) for playlist in playlists])
+        means = np.stack([((one - centre) @ whitening).mean(axis=0) for one in songs])
+        return cls(centre=centre, whitening=whitening, means=_unit(means))
 
     def nearness(self, embeddings: Any) -> Array:
         """The cosine of each of `[clips, features]` to each playlist's mean, `[clips, playlists]`."""
-        return _unit((np.asarray(embeddings, dtype=np.float64) - self.centre) / self.spread) @ self.means.T
+        return _unit((np.asarray(embeddings, dtype=np.float64) - self.centre) @ self.whitening) @ self.means.T
+
+
+def _whitening(windows: Sequence[Array]) -> Array:
+    """The inverse square root of the shrunk covariance within playlists; each playlist's windows are `[windows, features]`."""
+    within = np.mean([np.cov(one, rowvar=False, bias=True) for one in windows], axis=0)
+    size = np.trace(within) / len(within)
+    values, vectors = np.linalg.eigh((1 - SHRINKAGE) * within + SHRINKAGE * size * np.eye(len(within)))
+    return np.asarray(vectors @ np.diag(np.maximum(values, 1e-12) ** -0.5) @ vectors.T)
 
 
 def right_of_all(nearness: Array, truth: int) -> Array:

@@ -42,24 +42,30 @@ def test_windows_are_levelled_each_by_itself_and_lie_in_the_middle() -> None:
     assert [loudness(one) for one in found] == pytest.approx([TARGET_LUFS] * 4, abs=0.1)
 
 
+def _songs(rows: list[list[float]], shared: np.ndarray) -> list[np.ndarray]:
+    """A playlist of songs of one window each."""
+    return [shared + np.array([row]) for row in rows]
+
+
 def test_a_clip_is_named_as_the_playlist_whose_mean_is_nearest_in_direction_from_the_common_centre() -> None:
     shared = np.array([100.0, -50.0, 7.0])
-    songs = [
-        shared + np.array(rows)
-        for rows in ([[3.0, 0, 0], [5, 1, 0]], [[0.0, 4, 0], [1, 4, 0]], [[0.0, 0, 4], [0, 1, 5]])
-    ]
-    classes = Classes.of(songs)
+    rows = ([[3.0, 0, 0], [5, 1, 0]], [[0.0, 4, 0], [1, 4, 0]], [[0.0, 0, 4], [0, 1, 5]])
+    classes = Classes.of([_songs(one, shared) for one in rows])
     np.testing.assert_allclose(np.linalg.norm(classes.means, axis=1), 1)
-    assert classes.nearness(shared + np.array([[40.0, 1, 1], [1, 9, 2], [0, 1, 6]])).argmax(axis=1).tolist() == [
-        0,
-        1,
-        2,
-    ]
+    near = classes.nearness(shared + np.array([[40.0, 1, 1], [1, 9, 2], [0, 1, 6]]))
+    assert near.argmax(axis=1).tolist() == [0, 1, 2]
 
 
 def test_a_playlist_with_more_songs_pulls_the_centre_no_more_than_others() -> None:
-    few, many = np.array([[0.0, 1.0], [0.0, 3.0]]), np.repeat([[4.0, 0.0], [6.0, 0.0]], 50, axis=0)
-    np.testing.assert_allclose(Classes.of([few, many]).centre, [2.5, 1.0])
+    few, many = [[0.0, 1.0], [0.0, 3.0]], [[4.0, 0.0] for _ in range(50)]
+    np.testing.assert_allclose(Classes.of([_songs(few, np.zeros(2)), _songs(many, np.zeros(2))]).centre, [2.0, 1.0])
+
+
+def test_what_varies_within_playlists_counts_for_less() -> None:
+    noisy = np.array([[9.0, 0.0], [-9.0, 0.0]])
+    classes = Classes.of([[noisy + np.array([0.0, side])] for side in (1.0, -1.0)])
+    assert classes.whitening[0, 0] < classes.whitening[1, 1]
+    assert right_of_all(classes.nearness([[3.0, 0.9], [-3.0, 0.9]]), 0).tolist() == [1.0, 1.0]
 
 
 def test_right_of_some_is_the_mean_over_all_sets_that_hold_the_true_playlist() -> None:
