@@ -220,7 +220,8 @@ def _judges(found: dict[str, Any]) -> str:
         _table(heads, rows)
         + "\n\nEach judge was tried on the 32 held-out songs: how often it names the right playlist of a whole song (six windows of 8 s) "
         f"and of one window. Below 0.75 of four a judge is useless. The embeddings are whitened by "
-        f"what varies within the playlists of the tastes' songs, and a clip is named as the playlist whose mean has the largest cosine. Right of eight by playlist (whole songs): {weak}."
+        f"what varies within the playlists of the tastes' songs, and a clip is named as the playlist whose mean has the largest cosine. "
+        f"Right of eight by playlist (whole songs): {weak}."
     )
 
 

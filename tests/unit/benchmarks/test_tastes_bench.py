@@ -49,7 +49,7 @@ def _songs(rows: list[list[float]], shared: np.ndarray) -> list[np.ndarray]:
 
 def test_a_clip_is_named_as_the_playlist_whose_mean_is_nearest_in_direction_from_the_common_centre() -> None:
     shared = np.array([100.0, -50.0, 7.0])
-    rows = ([[3.0, 0, 0], [5, 1, 0]], [[0.0, 4, 0], [1, 4, 0]], [[0.0, 0, 4], [0, 1, 5]])
+    rows = [[[3.0, 0.0, 0.0], [5.0, 1.0, 0.0]], [[0.0, 4.0, 0.0], [1.0, 4.0, 0.0]], [[0.0, 0.0, 4.0], [0.0, 1.0, 5.0]]]
     classes = Classes.of([_songs(one, shared) for one in rows])
     np.testing.assert_allclose(np.linalg.norm(classes.means, axis=1), 1)
     near = classes.nearness(shared + np.array([[40.0, 1, 1], [1, 9, 2], [0, 1, 6]]))
