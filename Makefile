@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test check check-code check-tests page-types robust protos bench bench-steering model tree picture audiocraft format clean
+.PHONY: help up test check check-code check-tests page-types robust protos bench bench-steering bench-tastes model tree picture audiocraft format clean
 
 help:  ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ bench: $(VENV)/.dev  ## Measures the engine beside its peers; writes benchmarks/
 bench-steering: $(VENV)/.dev  ## Measures sliders and tastes on audio, resumable; ARGS="--size small --minutes 25".
 	@$(BIN)/python -m benchmarks.steering $(ARGS)
 
+bench-tastes: $(VENV)/.bench  ## Measures tastes of real songs by outside judges, resumable; fetches 2.6 GB of Debian packages; ARGS="--minutes 60".
+	@nice -n 10 $(BIN)/python -m benchmarks.tastes $(ARGS)
+
 model: $(VENV)/.dev  ## Trains the embedded model end to end, resumable; needs Debian's libfluidsynth3 and fluid-soundfont-gm.
 	@$(BIN)/python -m model.training.run $(ARGS)
 
@@ -72,6 +75,10 @@ audiocraft: .venv-audiocraft/.done  ## Installs AudioCraft into .venv-audiocraft
 .venv-audiocraft/.done: scripts/install_audiocraft.py pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory VENV=.venv-audiocraft .venv-audiocraft/.dev
 	@.venv-audiocraft/bin/python scripts/install_audiocraft.py
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.up pyproject.toml
+	@$(PIP) --editable '.[all,bench]'
 	@touch $@
 
 format: $(VENV)/.dev  ## Formats the code and applies the linter's fixes.
