@@ -45,7 +45,10 @@ def render_shard(synth: Synth, shard: int, folder: Path) -> None:
                 "offset": offset,
                 "samples": len(samples),
                 "bar_frames": piece.bar_frames,
+                "part_frames": piece.part_frames,
                 "loop_frames": piece.loop_frames,
+                "form": piece.form,
+                "changes": piece.changes,
                 "sections": piece.sections,
                 "labels": piece.labels.as_dict(),
             }

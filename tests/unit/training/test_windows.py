@@ -10,23 +10,52 @@ import torch
 from model.training import player
 from model.training.readers import playing
 from model.training.text import INSTRUMENTS
-from model.training.windows import IGNORED, PAD, Window, arrange, delayed, spoilt, weight
+from model.training.windows import IGNORED, PAD, UNTOLD, Window, arrange, delayed, roots, spoilt, weight
 from transformers import MusicgenForCausalLM
 
-PIECE = {"bar_frames": 64, "loop_frames": 128, "sections": [["first", 0, 128], ["loop", 128, 256]], "labels": {}}
+PIECE = {
+    "bar_frames": 64,
+    "loop_frames": 128,
+    "sections": [["first", 0, 128], ["loop", 128, 256]],
+    "changes": [[0, 9], [64, 5]],
+    "labels": {"frames_per_sixteenth": 4},
+}
 CODES = np.random.default_rng(0).integers(0, 1024, (4, 256)).astype(np.int16)
 
 
 def test_an_arranged_loop_repeats_exactly() -> None:
-    song = arrange(CODES, PIECE, Random(0), 600, from_start=True)
+    song = arrange(CODES, PIECE, 600, from_start=True)
     assert song.shape == (4, 600)
     assert np.array_equal(song[:, :128], CODES[:, :128])
     assert np.array_equal(song[:, 128:256], song[:, 256:384])
 
 
 def test_windows_from_inside_a_loop_start_on_a_bar_line() -> None:
-    starts = {arrange(CODES, PIECE, Random(seed), 100, from_start=False)[:, 0].tobytes() for seed in range(20)}
-    assert starts == {CODES[:, 128].tobytes(), CODES[:, 192].tobytes()}
+    assert np.array_equal(arrange(CODES, PIECE, 100, from_start=False, skipped=64)[:, :64], CODES[:, 192:])
+    assert np.array_equal(arrange(CODES, PIECE, 100, from_start=False, skipped=64)[:, 64:], CODES[:, 128:164])
+
+
+def test_the_roots_of_a_window_are_those_of_the_song_it_is_cut_from() -> None:
+    assert roots(PIECE, 200).tolist() == [9] * 64 + [5] * 64 + [9] * 64 + [5] * 8
+    assert roots(PIECE, 100, skipped=64).tolist() == [5] * 64 + [9] * 36
+
+
+def test_no_root_is_told_where_an_ending_may_sound() -> None:
+    ending = {**PIECE, "sections": [*PIECE["sections"], ["ending", 256, 376]]}  # type: ignore[misc]
+    assert roots(ending, 200).tolist() == [9] * 64 + [5] * 64 + [UNTOLD] * 72
+
+
+def test_inputs_stand_on_a_stroke_or_a_bar_in_time_while_the_window_is_kept() -> None:
+    stood = 0
+    for seed in range(60):
+        window = Window(CODES, PIECE, True)
+        codes = spoilt(window, Random(seed), 1.0).codes
+        stood += any(
+            np.array_equal(codes[:, start : start + 64], codes[:, start + 64 : start + 128])
+            for start in range(0, 128, 4)
+        )
+        assert window.codes is CODES
+    assert stood > 3
 
 
 def test_the_delay_pattern_is_that_of_transformers() -> None:
