@@ -22,7 +22,7 @@ from .captions import ENERGY_WORDS, INSTRUMENT_WORDS, caption
 from .compose import SOLOISTS, compose
 from .generate import Generator
 from .listener import Listener, lessons, taught
-from .meters import STILL_MIN_S, Reading, folded, read, same_tempo
+from .meters import MOTION_MIN, STILL_MIN_S, Reading, folded, read, same_tempo
 from .render import render_piece
 from .synth import Synth
 from .text import CLASSES, INSTRUMENTS
@@ -185,6 +185,8 @@ class Examination:
                 {prompt for prompt, reading in zip(asked, readings, strict=True) if reading.collapse}
             ),
             "still": sum(reading.still_s >= STILL_MIN_S for reading in readings),
+            **movement(readings),
+            **offsets(readings),
             "pulse_clarity_median": round(float(np.median([r.pulse_clarity for r in readings])), 3),
             "loudness_median_lufs": round(float(np.median([r.loudness_lufs for r in readings])), 1),
         }
@@ -244,7 +246,7 @@ def _rho(asked: list[Any], found: list[Any]) -> float:
 
 
 def rendered(count: int) -> dict[str, Any]:
-    """The same meters on the composer's own renderings, looped to ten seconds: what perfect would read."""
+    """The same meters on ten seconds of the composer's own renderings: what perfect would read."""
     synth, readings, wanted = Synth(), [], []
     for seed in range(30_000_000, 30_000_000 + count):
         piece = compose(seed)
@@ -258,6 +260,25 @@ def rendered(count: int) -> dict[str, Any]:
         "tempo": tempo_figures(wanted, readings),
         "collapsed": sum(bool(reading.collapse) for reading in readings),
         "still": sum(reading.still_s >= STILL_MIN_S for reading in readings),
+        **movement(readings),
+    }
+
+
+def movement(readings: list[Reading]) -> dict[str, float]:
+    """Motion of harmony over clips: the median, and the share of clips that move less than a tenth of the wanted median."""
+    found = np.array([reading.motion for reading in readings])
+    return {
+        "motion_median": round(float(np.median(found)), 4),
+        "motion_tenth_centile": round(float(np.percentile(found, 10)), 4),
+        "motionless": round(float(np.mean(found < MOTION_MIN / 10)), 3),
+    }
+
+
+def offsets(readings: list[Reading]) -> dict[str, float]:
+    """The largest DC offset and the largest first sample of the clips, of full scale."""
+    return {
+        "offset_max": round(max(reading.offset for reading in readings), 4),
+        "first_sample_max": round(max(reading.first_sample for reading in readings), 4),
     }
 
 

@@ -247,10 +247,10 @@ class Trainer:
         return float(SPOILT_SHARE if self._left() > 1 else self._arguments.spoilt_in_decay)
 
     def _length(self) -> int:
-        """The curriculum: half a second to two at first, then windows that hold several loops, up to thirty seconds."""
+        """The curriculum: half a second to two at first, then windows that hold several chords and parts, up to thirty seconds."""
         if self.frames < self._arguments.short_frames:
             return self._lengths.choice((32, 64, 100))
-        return self._lengths.choices((64, 128, 256, 400, 640, 1000, 1500), (6, 26, 40, 9, 8, 6, 5))[0]
+        return self._lengths.choices((64, 128, 256, 400, 640, 1000, 1500), (4, 16, 34, 22, 12, 7, 5))[0]
 
     def _train_step(self) -> float:
         frames = self._length()
