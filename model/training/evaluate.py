@@ -26,7 +26,7 @@ from .meters import MOTION_MIN, STILL_MIN_S, Reading, folded, read, same_tempo
 from .render import render_piece
 from .synth import Synth
 from .text import CLASSES, INSTRUMENTS
-from .tokenise import WEIGHTS
+from .tokenise import WEIGHTS, frozen_codec
 from .train_codec import measure
 
 SHOWN: Final = (
@@ -329,7 +329,7 @@ def main() -> None:
     if arguments.part in ("all", "asked"):
         figures |= _asked_and_heard(examination, arguments)
     if arguments.part in ("all", "contrasts"):
-        listener, skill = _listener(examination, arguments.lessons)
+        listener, skill = listener_of(arguments.lessons)
         figures |= {"listener_accuracy_on_renderings": skill, "contrasts": examination.contrasts(listener)}
     if arguments.part in ("all", "tempo"):
         figures |= {"tempo": examination.tempo(), "renderings": rendered(arguments.renderings)}
@@ -360,7 +360,7 @@ def _asked_and_heard(examination: Examination, arguments: argparse.Namespace) ->
     readings = save_samples(shown, SHOWN, arguments.samples)
     pictures.spectrograms(shown, SHOWN, arguments.figures / "ten-prompts.png")
     pictures.curves(arguments.figures / "training-curves.png")
-    listener, _skill = _listener(examination, arguments.lessons)
+    listener, _skill = listener_of(arguments.lessons)
     solo, matrix = examination.instruments(listener)
     pictures.confusion(matrix, SOLOISTS, arguments.figures / "asked-and-heard.png")
     return {
@@ -374,13 +374,13 @@ def _asked_and_heard(examination: Examination, arguments: argparse.Namespace) ->
     }
 
 
-def _listener(examination: Examination, count: int) -> tuple[Listener, dict[str, float]]:
-    """The listener, kept in the work folder with its lessons, because teaching it takes minutes."""
-    path = corpus.WORK / "listener.pt"
+def listener_of(count: int) -> tuple[Listener, dict[str, float]]:
+    """The listener of so many lessons; these are kept in the work folder, because they take minutes."""
+    path = corpus.WORK / f"listener-{count}.pt"
     if path.exists():
         heard, wanted = torch.load(path, weights_only=True)
     else:
-        heard, wanted, _ = lessons(count, examination.generator.model.audio_encoder)
+        heard, wanted, _ = lessons(count, frozen_codec("decoder"))
         torch.save((heard, wanted), path.with_suffix(".part"))
         path.with_suffix(".part").rename(path)
     listener, skill = taught(heard, wanted)
