@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from . import corpus, pictures
+from . import corpus, outside, pictures
 from .captions import ENERGY_WORDS, INSTRUMENT_WORDS, caption
 from .compose import SOLOISTS, compose
 from .generate import Generator
@@ -59,6 +59,7 @@ PARTS: Final = {  # the parts, which can run side by side, and the last figure o
     "tempo": "energy",
     "random": "random_prompts",
     "long": "thirty_seconds",
+    "outside": "outside",
 }
 CONTRAST_GENRES: Final = ("rock", "lo-fi", "classical", "funk")
 CONTRAST_TAKES: Final = 6  # of every prompt, 48 pairs: with 24, the same weights read 67 and 92 %
@@ -318,6 +319,9 @@ def main() -> None:
     parser.add_argument("--long-prompts", type=int, default=24, help="clips of thirty seconds")
     parser.add_argument("--renderings", type=int, default=100, help="that the meters are tried on")
     parser.add_argument("--takes", type=int, default=CONTRAST_TAKES, help="of every contrast")
+    parser.add_argument(
+        "--tagger", type=Path, default=None, help="an unpacked musicnn wheel, for the view from outside"
+    )
     parser.add_argument("--length", type=float, default=1.0, help="of every clip, as a share of what is said above")
     arguments = parser.parse_args()
     path, weights = arguments.folder / "evaluation.json", sha256_of(arguments.folder / "model.safetensors")
@@ -338,6 +342,9 @@ def main() -> None:
         figures["random_prompts"] = examination.random_prompts(arguments.prompts, arguments.seeds)
     if arguments.part in ("all", "long"):
         figures["thirty_seconds"] = examination.random_prompts(arguments.long_prompts, 1, 30.0)
+    ear = outside.ear_of(arguments.tagger) if arguments.part in ("all", "outside") else None
+    if ear is not None:
+        figures["outside"] = outside.figures(examination, ear)
     known = known_figures(path, weights)  # read now: another part may have been written meanwhile
     path.with_suffix(".part").write_text(json.dumps({**known, **figures, "weights_sha256": weights}, indent=1) + "\n")
     path.with_suffix(".part").rename(path)
