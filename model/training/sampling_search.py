@@ -9,13 +9,14 @@ import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import numpy as np
 import torch
 
-from .captions import INSTRUMENT_WORDS
-from .compose import SOLOISTS
+from .captions import INSTRUMENT_WORDS, caption
+from .compose import SOLOISTS, compose
 from .evaluate import listener_of, movement, sha256_of
 from .listener import Listener
 from .meters import STILL_MIN_S, read
@@ -60,17 +61,26 @@ GRID: Final = (
 )
 
 
-def examined(sampler: Sampler, listener: Listener, point: Point, seeds: int, first_seed: int) -> dict[str, Any]:
-    """The figures of one point over all prompts and seeds."""
+def free_prompts(count: int) -> list[str]:
+    """Captions of pieces that were never rendered."""
+    random = Random(78)
+    return [caption(compose(21_000_000 + index).labels.as_dict(), random) for index in range(count)]
+
+
+def examined(
+    sampler: Sampler, listener: Listener, point: Point, seeds: int, first_seed: int, free: int = 0
+) -> dict[str, Any]:
+    """The figures of one point over all prompts and seeds, and over `free` prompts more that nobody can say the answer to."""
+    prompts = [*PROMPTS, *free_prompts(free)]
     clips = [
         clip
         for seed in range(seeds)
         for clip in sampler.play(
-            PROMPTS, SECONDS, [first_seed + 1000 * seed + place for place in range(len(PROMPTS))], point
+            prompts, SECONDS, [first_seed + 1000 * seed + place for place in range(len(prompts))], point
         )
     ]
     readings = [read(clip) for clip in clips]
-    heard = {name: values.numpy().reshape(seeds, len(PROMPTS), -1) for name, values in listener.listen(clips).items()}
+    heard = {name: values.numpy().reshape(seeds, len(prompts), -1) for name, values in listener.listen(clips).items()}
     columns = [INSTRUMENTS.index(name) for name in SOLOISTS]
     table = heard["instruments"][:, : len(SOLOISTS), columns]
     own = np.arange(len(SOLOISTS))
@@ -126,10 +136,11 @@ def table(figures: dict[str, Any]) -> str:
     if best:
         proposal = f"""Proposed: **{best["name"]}**, which moves most of the points that collapse and stand no more often than the default
 ({DEFAULT.name()}) and lose no more than one clip of 24 in instruments and in words."""
+    prompts = len(PROMPTS) + figures["free_prompts"]
     return f"""# Ways to sample, compared
 
 Written by `python -m model.training.sampling_search` on {figures["date"]}, {figures["machine"]}, commit {figures["commit"]}, weights
-{figures["weights_sha256"][:12]}. {len(PROMPTS)} prompts x {figures["seeds"]} seeds of {SECONDS:g} s each. A listener that was taught on
+{figures["weights_sha256"][:12]}. {prompts} prompts x {figures["seeds"]} seeds of {SECONDS:g} s each. A listener that was taught on
 renderings of this composer judges instruments and words.
 
 A point is guidance / temperature / top-k. Motion is the mean cosine distance of chroma from second to second, median over clips.
@@ -167,30 +178,34 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=40_000)
     parser.add_argument("--lessons", type=int, default=480)
     parser.add_argument("--points", type=int, default=len(GRID), help="of the grid, from its beginning")
+    parser.add_argument("--only", nargs="*", default=[], help="names of points, as in the table")
+    parser.add_argument("--free", type=int, default=0, help="prompts more, captions of pieces that were never rendered")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     weights = sha256_of(arguments.folder / "model.safetensors")
     known: dict[str, Any] = json.loads(arguments.figures.read_text()) if arguments.figures.exists() else {}
-    points = known["points"] if known.get("weights_sha256") == weights and known["seeds"] == arguments.seeds else []
+    asked = {"weights_sha256": weights, "seeds": arguments.seeds, "free_prompts": arguments.free}
+    points = known["points"] if all(known.get(name) == value for name, value in asked.items()) else []
     listener, _ = listener_of(arguments.lessons)
     sampler = Sampler(arguments.folder)
     for point in GRID[: arguments.points]:
-        if any(one["point"] == asdict(point) for one in points):
+        if any(one["point"] == asdict(point) for one in points) or (
+            arguments.only and point.name() not in arguments.only
+        ):
             continue
-        found = examined(sampler, listener, point, arguments.seeds, arguments.first_seed)
+        found = examined(sampler, listener, point, arguments.seeds, arguments.first_seed, arguments.free)
         points.append({"name": point.name(), "point": asdict(point), **found})
         print(points[-1], flush=True)
-        write(arguments.figures, {**circumstances(weights), "seeds": arguments.seeds, "points": points})
+        write(arguments.figures, {**circumstances(), **asked, "points": points})
 
 
-def circumstances(weights_sha256: str) -> dict[str, Any]:
+def circumstances() -> dict[str, Any]:
     """Machine, commit and day of a measurement."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, torch {torch.__version__}, one thread",
         "commit": commit.stdout.strip(),
-        "weights_sha256": weights_sha256,
     }
 
 
