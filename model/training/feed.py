@@ -9,7 +9,8 @@ from .render import render_shard
 from .synth import Synth
 from .tokenise import frozen_codec, tokenise_shard
 
-PASSES_MAX: Final = 3.0  # over what there is; a model of this size knows by heart what it has heard more often
+PASSES_MAX: Final = 3.0  # over a shard; a model of this size knows by heart what it has heard more often
+LEFT_MIN: Final = 4.5  # passes that all shards together still may have before the next one is written
 
 
 class Feeder:

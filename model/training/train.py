@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from . import corpus, player, text
 from .captions import CHORDAL
-from .feed import PASSES_MAX, Feeder
+from .feed import LEFT_MIN, PASSES_MAX, Feeder
 from .forms import heard_before
 from .readers import (
     GUIDE_WEIGHT,
@@ -66,8 +66,9 @@ class Trainer:
         self._players = Players()
         self._roots = Roots()
         self._optimisers = self._make_optimisers()
-        self.step, self.frames, self.spent_s, self._warm_from, self._drawn = 0, 0, 0.0, 0, 0
+        self.step, self.frames, self.spent_s, self._warm_from = 0, 0, 0.0, 0
         self._readers_from = 0
+        self._train = Corpus(held_out=False, fresh=range(arguments.fresh_from, arguments.fresh_to))
         self._resume()
         self._smooth = [parameter.detach().clone() for parameter in self.player.parameters()]
         self._guide_losses: list[tuple[float, float]] = []
@@ -77,7 +78,6 @@ class Trainer:
         self._root_losses: list[float] = []
         self._random = Random(self.step * 1000 + self._rank)
         self._lengths = Random(self.step)  # the same for all processes, so that none waits for a longer one
-        self._train = Corpus(held_out=False, fresh=range(arguments.fresh_from, arguments.fresh_to))
         self._held_out = Corpus(held_out=True)
         self._feeder = None if arguments.feed_from is None else Feeder(arguments.feed_from, self._rank, self._world)
 
@@ -116,7 +116,7 @@ class Trainer:
             self.step, self.frames, self.spent_s = state["step"], state["frames"], state["spent_s"]
             if not self._rank:
                 forget_after(FOLDER / "log.jsonl", self.step)
-            self._warm_from, self._drawn = state.get("warm_from", 0), state.get("drawn", 0)
+            self._warm_from, self._train.drawn = state.get("warm_from", 0), state.get("drawn", {})
             self._readers_from = state.get("readers_from", 0)
             if self._arguments.graft_copying:
                 player.teach_copying(self.player)
@@ -161,7 +161,7 @@ class Trainer:
             "spent_s": self.spent_s,
             "warm_from": self._warm_from,
             "readers_from": self._readers_from,
-            "drawn": self._drawn,
+            "drawn": self._train.drawn,
         }
         torch.save(state, FOLDER / f"{name}.part")
         (FOLDER / f"{name}.part").rename(FOLDER / f"{name}.pt")
@@ -196,7 +196,7 @@ class Trainer:
                         "traits": self._mean_traits(),
                         "players": round(sum(self._player_losses) / len(self._player_losses), 3),
                         "roots": round(sum(self._root_losses) / len(self._root_losses), 3),
-                        "passes": round(self._passes(), 2),
+                        "passes_left": round(self._train.passes_left(), 2) if self._feeder else None,
                     }
                 )
                 losses, self._guide_losses, self._trait_losses = [], [], []
@@ -214,14 +214,12 @@ class Trainer:
         if self._rank == 0:
             self._evaluate()
 
-    def _passes(self) -> float:
-        """Over the music that there is."""
-        return self._drawn / max(1, self._train.frames)
-
     def _feed(self) -> None:
-        """A fresh shard where what there is was passed often enough."""
-        if self._feeder is not None and self.step % 10 == 0 and self._passes() >= PASSES_MAX:
-            self._feeder.feed()
+        """A fresh shard where too little is left of what there is."""
+        if self._feeder is not None and self.step % 10 == 0:
+            self._train.passes_max = PASSES_MAX / self._world
+            if self._train.passes_left() < LEFT_MIN:
+                self._feeder.feed()
             self._train.refresh()
 
     def _mean_traits(self) -> dict[str, float]:
@@ -255,7 +253,6 @@ class Trainer:
     def _train_step(self) -> float:
         frames = self._length()
         batch = [self._train.window(self._random, frames) for _ in range(max(2, FRAMES_PER_STEP // frames))]
-        self._drawn += sum(min(frames, window.piece["loop_frames"]) for window in batch) * self._world
         self._guides.alone = self.step - self._readers_from < ALONE_STEPS
         rate = self._rate()
         for optimiser in self._optimisers:
@@ -455,7 +452,7 @@ def main() -> None:
         "--feed-from",
         type=int,
         default=None,
-        help="compose fresh shards from this one on whenever all is passed three times",
+        help="compose fresh shards from this one on, and pass none more than three times",
     )
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()

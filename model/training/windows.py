@@ -54,34 +54,45 @@ class Corpus:
 
     def __init__(self, held_out: bool, fresh: range = range(0)) -> None:
         self._held_out, self._fresh = held_out, fresh
-        self._seen: set[int] = set()
-        self._pieces: list[tuple[NDArray[np.int16], dict[str, Any]]] = []
+        self._frames: dict[int, int] = {}  # of each shard's forms, once each
+        self._pieces: list[tuple[NDArray[np.int16], dict[str, Any], int]] = []
         self._weights: list[float] = []
+        self.drawn: dict[
+            int, int
+        ] = {}  # frames of each shard that windows showed, by a count that knows no repeats within a window
+        self.passes_max = float("inf")
         self.refresh()
 
     def __len__(self) -> int:
         return len(self._pieces)
 
-    @property
-    def frames(self) -> int:
-        """Of all forms, once each."""
-        return sum(piece["loop_frames"] for _, piece in self._pieces)
+    def passes(self, number: int) -> float:
+        """How often a shard's music was shown."""
+        return self.drawn.get(number, 0) / self._frames[number]
+
+    def passes_left(self) -> float:
+        """Passes that the shards still may have, all together."""
+        return sum(max(0.0, self.passes_max - self.passes(number)) for number in self._frames)
 
     def refresh(self) -> None:
-        """Read the shards that were finished since the last time."""
+        """Read the shards that were finished since the last time; what was shown often is drawn more seldom, at `passes_max` not at all."""
         for number in corpus.shards(corpus.CODES, self._held_out):
-            if number not in self._seen:
+            if number not in self._frames:
                 codes = np.load(corpus.CODES / f"{number:05d}.npy")
-                for piece in corpus.labels(number, corpus.CODES):
+                pieces = corpus.labels(number, corpus.CODES)
+                for piece in pieces:
                     start = piece["offset"] // 320
-                    self._pieces.append((codes[:, start : start + piece["samples"] // 320], piece))
+                    self._pieces.append((codes[:, start : start + piece["samples"] // 320], piece, number))
                     self._weights.append(weight(piece["labels"], number in self._fresh))
-                self._seen.add(number)
-        self._cumulated = list(accumulate(self._weights if not self._held_out else [1.0] * len(self._pieces)))
+                self._frames[number] = sum(piece["loop_frames"] for piece in pieces)
+        left = {number: max(0.0, 1 - self.passes(number) / self.passes_max) for number in self._frames}
+        weights = [weight * left[number] for weight, (_, _, number) in zip(self._weights, self._pieces, strict=True)]
+        self._cumulated = list(accumulate(weights if not self._held_out else [1.0] * len(self._pieces)))
 
     def window(self, random: Random, frames: int, from_start: bool | None = None) -> Window:
         """A window of a random piece: mostly from its very first beat, otherwise from any bar line of its loop."""
-        codes, piece = random.choices(self._pieces, cum_weights=self._cumulated)[0]
+        codes, piece, number = random.choices(self._pieces, cum_weights=self._cumulated)[0]
+        self.drawn[number] = self.drawn.get(number, 0) + min(frames, piece["loop_frames"])
         beginning = random.random() < FROM_START_SHARE if from_start is None else from_start
         skipped = (
             0 if beginning else random.randrange(piece["loop_frames"] // piece["bar_frames"]) * piece["bar_frames"]

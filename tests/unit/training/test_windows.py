@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 import torch
-from model.training import player
+from model.training import corpus, player
 from model.training.readers import playing
 from model.training.text import INSTRUMENTS
-from model.training.windows import IGNORED, PAD, UNTOLD, Window, arrange, delayed, roots, spoilt, weight
+from model.training.windows import IGNORED, PAD, UNTOLD, Corpus, Window, arrange, delayed, roots, spoilt, weight
 from transformers import MusicgenForCausalLM
 
 PIECE = {
@@ -91,3 +93,32 @@ def test_windows_are_spoilt_as_often_as_asked() -> None:
 def test_players_are_told_one_by_one() -> None:
     told = playing([{"labels": {"instruments": ["flute"]}}, {"labels": {"instruments": ["piano", "drums"]}}])
     assert [[INSTRUMENTS[index] for index in row.nonzero()[:, 0]] for row in told] == [["flute"], ["piano", "drums"]]
+
+
+def test_what_was_shown_three_times_is_shown_no_more_while_there_is_fresh_music(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "CODES", tmp_path)
+    piece = {
+        **PIECE,
+        "offset": 0,
+        "samples": 256 * 320,
+        "labels": {"frames_per_sixteenth": 4, "instruments": [], "solo": False},
+    }
+
+    def write(number: int) -> None:
+        np.save(tmp_path / f"{number:05d}.npy", CODES)
+        (tmp_path / f"{number:05d}.json").write_text(json.dumps([piece]))
+
+    write(5)
+    shown, random = Corpus(held_out=False), Random(0)
+    shown.passes_max = 3.0
+    assert shown.passes_left() == 3.0
+    for _ in range(3):
+        shown.window(random, 400)
+    assert (shown.passes(5), shown.passes_left()) == (3.0, 0.0)
+    write(6)
+    shown.refresh()
+    assert shown.passes_left() == 3.0
+    shown.window(random, 100)
+    assert shown.drawn == {5: 3 * 128, 6: 100}
