@@ -68,9 +68,10 @@ class Trainer:
         self._optimisers = self._make_optimisers()
         self.step, self.frames, self.spent_s, self._warm_from = 0, 0, 0.0, 0
         self._readers_from = 0
+        self._smooth: list[Tensor] = []
         self._train = Corpus(held_out=False, fresh=range(arguments.fresh_from, arguments.fresh_to))
         self._resume()
-        self._smooth = [parameter.detach().clone() for parameter in self.player.parameters()]
+        self._smooth = self._smooth or [parameter.detach().clone() for parameter in self.player.parameters()]
         self._guide_losses: list[tuple[float, float]] = []
         self._trait_losses: list[Tensor] = []
         self._smooth_traits = torch.zeros(len(TRAITS))  # nothing is pushed until it was heard
@@ -113,6 +114,8 @@ class Trainer:
         if path.exists():
             state = torch.load(path, weights_only=True)
             self.player.load_state_dict(state["player"])
+            if "smooth" in state:
+                self._smooth = [state["smooth"][name].clone() for name, _ in self.player.named_parameters()]
             self.step, self.frames, self.spent_s = state["step"], state["frames"], state["spent_s"]
             if not self._rank:
                 forget_after(FOLDER / "log.jsonl", self.step)
@@ -322,10 +325,12 @@ class Trainer:
     def _token_losses(
         self, batch: list[Window], word_ids: Tensor, mask: Tensor, kept: Tensor, spoiled: bool = False
     ) -> tuple[Tensor, Tensor]:
-        share = self._spoilt_share()
-        ids, labels = delayed([spoilt(window, self._random, share) for window in batch] if spoiled else batch)
-        if spoiled:
-            labels = delayed(batch)[1]
+        heard = [spoilt(window, self._random, self._spoilt_share()) for window in batch] if spoiled else batch
+        (ids, _), (_, labels) = delayed(heard), delayed(batch)
+        for row, window in enumerate(heard):
+            if window.told is not None:
+                for book in range(4):
+                    labels[row, book, window.told + book :] = IGNORED
         self._choose_attention(ids.shape[-1])
         with torch.autocast("cpu", torch.bfloat16, enabled=bool(self._arguments.bf16)):
             logits = self.player(ids, word_ids, mask, kept)
@@ -342,6 +347,13 @@ class Trainer:
 
     @torch.no_grad()
     def _evaluate(self) -> None:
+        """The examination of the averaged weights, which are what is exported."""
+        live = [parameter.detach().clone() for parameter in self.player.parameters()]
+        torch._foreach_copy_(list(self.player.parameters()), self._smooth)
+        self._examine()
+        torch._foreach_copy_(list(self.player.parameters()), live)
+
+    def _examine(self) -> None:
         """Held-out losses: by codebook, first pass against repeat, and frame 0 with right, shuffled and no captions."""
         random = Random(11)
         batch = [self._held_out.window(random, 500, from_start=True) for _ in range(24)]

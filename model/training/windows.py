@@ -31,7 +31,7 @@ SOLO_WEIGHT: Final = 1.5
 WEAK_WEIGHT: Final = 1.3
 FRESH_WEIGHT: Final = 3.0
 SPOILT_SHARE: Final = 0.5
-STANDING_SHARE: Final = 0.4  # of spoilt windows
+STANDING_SHARE: Final = 0.35  # of spoilt windows
 STANDING_SIXTEENTHS: Final = (2, 4, 4, 8, 8, 16)
 FROM_START_SHARE: Final = 0.6
 IGNORED: Final = -100
@@ -47,6 +47,7 @@ class Window:
     piece: dict[str, Any]
     from_start: bool
     skipped: int = 0  # frames of the form before the window
+    told: int | None = None  # frames whose labels count, all where it is None
 
 
 class Corpus:
@@ -166,7 +167,7 @@ def spoilt(window: Window, random: Random, share: float = SPOILT_SHARE) -> Windo
     """
     if random.random() >= share:
         return window
-    codes = window.codes.copy()
+    codes, told = window.codes.copy(), None
     frames = codes.shape[1]
     generator = np.random.default_rng(random.randrange(2**32))
     wrong = generator.random(codes.shape) < random.choice((0.02, 0.06, 0.12))
@@ -176,20 +177,25 @@ def spoilt(window: Window, random: Random, share: float = SPOILT_SHARE) -> Windo
         room = codes[:, start : start + random.choice((15, 30, 60, 120, 200))]
         room[:] = _stuck(codes[:, :start], room.shape[1], random, generator)
     if random.random() < STANDING_SHARE:
-        _stand(codes, window.piece, random)
+        told = _stand(codes, window.piece, random)
     if random.random() < 0.35:
         start = 0 if random.random() < 0.5 else random.randrange(frames)
         codes[:, start : start + random.randint(3, 70)] = silence()
-    return Window(codes, window.piece, window.from_start, window.skipped)
+    return Window(codes, window.piece, window.from_start, window.skipped, told)
 
 
-def _stand(codes: NDArray[np.int16], piece: dict[str, Any], random: Random) -> None:
-    """From some beat on, the last stroke, beat, half bar or bar again and again, in time."""
+def _stand(codes: NDArray[np.int16], piece: dict[str, Any], random: Random) -> int:
+    """From some beat on, the last stroke, beat, half bar or bar again and again, in time; returns the frames whose labels count.
+
+    They end a beat after the standing does: what comes later is copied from what did not sound, and a model that is asked for it all the
+    same learns to copy nothing (measured: the loss on what was heard before rose from 0.79 to 1.20 nats in 600,000 frames).
+    """
     sixteenth = piece["labels"]["frames_per_sixteenth"]
     again = sixteenth * random.choice(STANDING_SIXTEENTHS)
     first = random.randrange(again, again + 32 * sixteenth, 4 * sixteenth)
     room = codes[:, first : first + 16 * sixteenth * random.randint(1, 3)]
     room[:] = codes[:, first - again + np.arange(room.shape[1]) % again]
+    return min(codes.shape[1], first + room.shape[1] + 4 * sixteenth)
 
 
 def _stuck(before: NDArray[np.int16], length: int, random: Random, generator: np.random.Generator) -> NDArray[np.int16]:

@@ -122,3 +122,9 @@ def test_what_was_shown_three_times_is_shown_no_more_while_there_is_fresh_music(
     assert shown.passes_left() == 3.0
     shown.window(random, 100)
     assert shown.drawn == {5: 3 * 128, 6: 100}
+
+
+def test_labels_end_a_beat_after_the_input_stood() -> None:
+    told = [spoilt(Window(CODES, PIECE, True), Random(seed), 1.0).told for seed in range(60)]
+    assert {frames is None for frames in told} == {True, False}
+    assert all(frames is None or 16 < frames <= CODES.shape[1] for frames in told)
