@@ -47,6 +47,7 @@ TRAIT_SMOOTHING: Final = 0.98  # per step, of the traits' losses by which their 
 SMOOTHING: Final = 0.995  # per step, of the averaged weights that are exported
 ALONE_STEPS: Final = 120  # in which fresh readers only read: what they get wrong at first is no fault of the decoder
 CHANGE_FRAMES: Final = 8  # after a change of chord, of which the log tells the loss
+CHANGE_WEIGHT: Final = 2.0  # of those frames: to hold the old chord is never very wrong, and the music stood
 TUNED: Final = CHORDAL | {"bass guitar", "synth bass"}  # whoever tells a chord's root
 
 
@@ -302,6 +303,7 @@ class Trainer:
         sixteenth = torch.tensor([window.piece["labels"]["frames_per_sixteenth"] for window in batch])[:, None, None]
         weight = torch.tensor(BOOK_WEIGHTS)[None, :, None] * (1 + (EARLY_WEIGHT - 1) * (frame < EARLY_FRAMES))
         weight = weight * (1 + (GRID_WEIGHT - 1) * (frame % sixteenth < GRID_FRAMES))
+        weight = weight * (1 + (CHANGE_WEIGHT - 1) * after_changes(batch, labels.shape[-1])[:, None])
         weight = weight * (labels != IGNORED)
         tempo, phase = self._guides.loss(sixteenth[:, 0, 0])
         self._guide_losses.append((tempo.item(), phase.item()))
