@@ -17,16 +17,16 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from . import corpus, pictures
+from . import corpus, outside, pictures
 from .captions import ENERGY_WORDS, INSTRUMENT_WORDS, caption
 from .compose import SOLOISTS, compose
 from .generate import Generator
 from .listener import Listener, lessons, taught
-from .meters import STILL_MIN_S, Reading, folded, read, same_tempo
+from .meters import MOTION_MIN, STILL_MIN_S, Reading, folded, read, same_tempo
 from .render import render_piece
 from .synth import Synth
 from .text import CLASSES, INSTRUMENTS
-from .tokenise import WEIGHTS
+from .tokenise import WEIGHTS, frozen_codec
 from .train_codec import measure
 
 SHOWN: Final = (
@@ -59,6 +59,7 @@ PARTS: Final = {  # the parts, which can run side by side, and the last figure o
     "tempo": "energy",
     "random": "random_prompts",
     "long": "thirty_seconds",
+    "outside": "outside",
 }
 CONTRAST_GENRES: Final = ("rock", "lo-fi", "classical", "funk")
 CONTRAST_TAKES: Final = 6  # of every prompt, 48 pairs: with 24, the same weights read 67 and 92 %
@@ -185,6 +186,8 @@ class Examination:
                 {prompt for prompt, reading in zip(asked, readings, strict=True) if reading.collapse}
             ),
             "still": sum(reading.still_s >= STILL_MIN_S for reading in readings),
+            **movement(readings),
+            **offsets(readings),
             "pulse_clarity_median": round(float(np.median([r.pulse_clarity for r in readings])), 3),
             "loudness_median_lufs": round(float(np.median([r.loudness_lufs for r in readings])), 1),
         }
@@ -244,7 +247,7 @@ def _rho(asked: list[Any], found: list[Any]) -> float:
 
 
 def rendered(count: int) -> dict[str, Any]:
-    """The same meters on the composer's own renderings, looped to ten seconds: what perfect would read."""
+    """The same meters on ten seconds of the composer's own renderings: what perfect would read."""
     synth, readings, wanted = Synth(), [], []
     for seed in range(30_000_000, 30_000_000 + count):
         piece = compose(seed)
@@ -258,6 +261,25 @@ def rendered(count: int) -> dict[str, Any]:
         "tempo": tempo_figures(wanted, readings),
         "collapsed": sum(bool(reading.collapse) for reading in readings),
         "still": sum(reading.still_s >= STILL_MIN_S for reading in readings),
+        **movement(readings),
+    }
+
+
+def movement(readings: list[Reading]) -> dict[str, float]:
+    """Motion of harmony over clips: the median, and the share of clips that move less than a tenth of the wanted median."""
+    found = np.array([reading.motion for reading in readings])
+    return {
+        "motion_median": round(float(np.median(found)), 4),
+        "motion_tenth_centile": round(float(np.percentile(found, 10)), 4),
+        "motionless": round(float(np.mean(found < MOTION_MIN / 10)), 3),
+    }
+
+
+def offsets(readings: list[Reading]) -> dict[str, float]:
+    """The largest DC offset and the largest first sample of the clips, of full scale."""
+    return {
+        "offset_max": round(max(reading.offset for reading in readings), 4),
+        "first_sample_max": round(max(reading.first_sample for reading in readings), 4),
     }
 
 
@@ -297,6 +319,9 @@ def main() -> None:
     parser.add_argument("--long-prompts", type=int, default=24, help="clips of thirty seconds")
     parser.add_argument("--renderings", type=int, default=100, help="that the meters are tried on")
     parser.add_argument("--takes", type=int, default=CONTRAST_TAKES, help="of every contrast")
+    parser.add_argument(
+        "--tagger", type=Path, default=None, help="an unpacked musicnn wheel, for the view from outside"
+    )
     parser.add_argument("--length", type=float, default=1.0, help="of every clip, as a share of what is said above")
     arguments = parser.parse_args()
     path, weights = arguments.folder / "evaluation.json", sha256_of(arguments.folder / "model.safetensors")
@@ -308,7 +333,7 @@ def main() -> None:
     if arguments.part in ("all", "asked"):
         figures |= _asked_and_heard(examination, arguments)
     if arguments.part in ("all", "contrasts"):
-        listener, skill = _listener(examination, arguments.lessons)
+        listener, skill = listener_of(arguments.lessons)
         figures |= {"listener_accuracy_on_renderings": skill, "contrasts": examination.contrasts(listener)}
     if arguments.part in ("all", "tempo"):
         figures |= {"tempo": examination.tempo(), "renderings": rendered(arguments.renderings)}
@@ -317,6 +342,9 @@ def main() -> None:
         figures["random_prompts"] = examination.random_prompts(arguments.prompts, arguments.seeds)
     if arguments.part in ("all", "long"):
         figures["thirty_seconds"] = examination.random_prompts(arguments.long_prompts, 1, 30.0)
+    ear = outside.ear_of(arguments.tagger) if arguments.part in ("all", "outside") else None
+    if ear is not None:
+        figures["outside"] = outside.figures(examination, ear)
     known = known_figures(path, weights)  # read now: another part may have been written meanwhile
     path.with_suffix(".part").write_text(json.dumps({**known, **figures, "weights_sha256": weights}, indent=1) + "\n")
     path.with_suffix(".part").rename(path)
@@ -339,7 +367,7 @@ def _asked_and_heard(examination: Examination, arguments: argparse.Namespace) ->
     readings = save_samples(shown, SHOWN, arguments.samples)
     pictures.spectrograms(shown, SHOWN, arguments.figures / "ten-prompts.png")
     pictures.curves(arguments.figures / "training-curves.png")
-    listener, _skill = _listener(examination, arguments.lessons)
+    listener, _skill = listener_of(arguments.lessons)
     solo, matrix = examination.instruments(listener)
     pictures.confusion(matrix, SOLOISTS, arguments.figures / "asked-and-heard.png")
     return {
@@ -353,13 +381,13 @@ def _asked_and_heard(examination: Examination, arguments: argparse.Namespace) ->
     }
 
 
-def _listener(examination: Examination, count: int) -> tuple[Listener, dict[str, float]]:
-    """The listener, kept in the work folder with its lessons, because teaching it takes minutes."""
-    path = corpus.WORK / "listener.pt"
+def listener_of(count: int) -> tuple[Listener, dict[str, float]]:
+    """The listener of so many lessons; these are kept in the work folder, because they take minutes."""
+    path = corpus.WORK / f"listener-{count}.pt"
     if path.exists():
         heard, wanted = torch.load(path, weights_only=True)
     else:
-        heard, wanted, _ = lessons(count, examination.generator.model.audio_encoder)
+        heard, wanted, _ = lessons(count, frozen_codec("decoder"))
         torch.save((heard, wanted), path.with_suffix(".part"))
         path.with_suffix(".part").rename(path)
     listener, skill = taught(heard, wanted)

@@ -1,14 +1,16 @@
-"""Independent meters: beat tracker, pulse clarity, loudness, bass share, chroma mode, and signs of collapse."""
+"""Independent meters: beat tracker, pulse clarity, loudness, bass share, chroma mode, motion of harmony, offsets, and signs of collapse."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import librosa
 import numpy as np
 import pyloudnorm
+from librosa.effects import harmonic as harmonic_part
 from librosa.onset import onset_detect, onset_strength
 from numpy.typing import NDArray
 
@@ -16,6 +18,10 @@ RATE_HZ: Final = 16_000
 HOP: Final = 160
 HELD_MAX_S: Final = 3.0
 STILL_MIN_S: Final = 5.0  # of one sound, however often it is struck, is a bore
+MOTION_MIN: Final = 0.10  # real orchestral music's median; renderings of our composer have 0.18
+OFFSET_MAX: Final = 0.01  # of full scale: what a highpass at the exit would otherwise have to take away
+FIRST_SAMPLE_MAX: Final = 0.02  # a clip that does not begin at zero begins with a click
+_CHROMA_HOP: Final = 512
 _STILL_WINDOW_S: Final = 0.32
 _STILL_DB: Final = 3.0
 _MAJOR: Final = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
@@ -37,6 +43,9 @@ class Reading:
     minor_margin: float
     collapse: str
     still_s: float
+    motion: float
+    offset: float
+    first_sample: float
 
 
 def read(audio: Audio) -> Reading:
@@ -56,7 +65,26 @@ def read(audio: Audio) -> Reading:
         minor_margin=minor_margin(audio),
         collapse=collapse(audio, spectrum),
         still_s=still_s(audio),
+        motion=motion(audio),
+        offset=abs(float(np.mean(audio, dtype=np.float64))),
+        first_sample=abs(float(audio[0])),
     )
+
+
+def motion(audio: Audio) -> float:
+    """How much the harmony moves: mean cosine distance between the chroma of one second and of the next, 0 for one chord throughout.
+
+    The chroma is that of a constant-Q transform of the harmonic part (median filtering), averaged over whole seconds. Renderings of our
+    composer read 0.18 in the median, real orchestral music 0.10, one chord held or struck again and again 0.01.
+    """
+    if len(audio) < 2 * RATE_HZ:
+        return 0.0
+    harmonic = harmonic_part(audio)
+    chroma = librosa.feature.chroma_cqt(y=harmonic, sr=RATE_HZ, hop_length=_CHROMA_HOP, tuning=0.0)
+    edges = [round(second * RATE_HZ / _CHROMA_HOP) for second in range(len(audio) // RATE_HZ + 1)]
+    seconds = np.stack([chroma[:, start:end].mean(1) for start, end in pairwise(edges)])
+    unit = seconds / (np.linalg.norm(seconds, axis=1, keepdims=True) + 1e-9)
+    return float(np.mean(1 - (unit[1:] * unit[:-1]).sum(1)))
 
 
 def loudness(audio: Audio) -> float:

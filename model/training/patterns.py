@@ -83,6 +83,9 @@ FILLS: Final[tuple[Bar, ...]] = (
     {HIGH_TOM: "........xx......", LOW_TOM: "............xx..", SNARE: "..............XX"},
     {SNARE: "........X..X..X.", KICK: "........X..X..X."},
     {HIGH_TOM: "............xx..", LOW_TOM: "..............xx"},
+    {HIGH_TOM: "........X.x.....", LOW_TOM: "............X.x.", KICK: "........X...X..."},
+    {SNARE: "........x...x.xX", KICK: "........X.X.X.X."},
+    {LOW_TOM: "........x.x.....", HIGH_TOM: "............x.x.", SNARE: ".............X.X"},
 )
 
 # Comping rhythms: "X"/"x" starts the chord, "-" holds it, "." is silence.
@@ -110,12 +113,13 @@ BASS_BARS: Final = {
     "eighths": ("0-0-0-0-0-0-0-0-",),
     "octaves": ("0-1-0-1-0-1-0-1-", "0..10..10..10..1"),
     "offbeat": ("..0-..0-..0-..0-", "..00..00..00..00"),
-    "walking": ("0---3---5---3---", "0---5---1---5---"),
+    "walking": ("0---3---5---3---", "0---5---1---5---", "0-0-3-3-5-5-3-3-"),
     "syncopated": ("0--0..0-..0-....", "0-....0-0-.0..1.", "0..0--0...5-0-.."),
     "fifths": ("0---5---0---5---",),
     "drone": ("0---------------",),
 }
 
+# A melody's first bar, by pace (calm, moving, driving); what follows it in `phrases` is made from it.
 MELODY_BARS: Final = (
     ("x-------x-------", "x-----------x---", "....x-------x---"),
     ("x---x---x-x-x---", "x-----x-x---x-x-", "x-x-x---x-----x-", "..x-x-x-x-------"),

@@ -57,12 +57,19 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Notes of the sections first / loop / fill / ending, laid end to end; `bar_frames` divides `loop_frames`."""
+    """Notes of the sections first / loop / ending, laid end to end.
+
+    A section is the whole form once: `form` names its parts ("AABA"), each `part_frames` long, equal letters sounding alike.
+    `bar_frames` divides `part_frames`, which divides `loop_frames`. `changes` are the form's chords: (frame, pitch class of the root).
+    """
 
     labels: Labels
     notes: tuple[Note, ...]
     bar_frames: int
+    part_frames: int
     loop_frames: int
+    form: str
+    changes: tuple[tuple[int, int], ...]
     sections: tuple[tuple[str, int, int], ...]
 
 

@@ -1,4 +1,4 @@
-"""Linear readers on inner layers, for training alone: tempo, beat, traits, who plays. They are discarded afterwards."""
+"""Linear readers on inner layers, for training alone: tempo, beat, chord, traits, who plays. They are discarded afterwards."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ HARD_TRAITS: Final = {"harmonic_complexity": 4.0, "emotional_tension": 2.0}
 PUSH: Final = 15.0
 NEAR_CHANCE: Final = 0.93
 PLAYERS_WEIGHT: Final = 0.06  # of all fourteen together
+ROOTED_FRAMES: Final = 512
+ROOTS_WEIGHT: Final = 0.15
 
 
 class Guides(nn.Module):
@@ -47,11 +49,13 @@ class Guides(nn.Module):
         self.tempo = nn.ModuleList(nn.Linear(language_model.WIDTH, 13) for _ in GUIDED_LAYERS)
         self.phase = nn.ModuleList(nn.Linear(language_model.WIDTH, 48) for _ in GUIDED_LAYERS)
         self.states: dict[int, Tensor] = {}
+        self.alone = False  # while true, what the readers find wrong does not reach the decoder
         for place, index in enumerate(GUIDED_LAYERS):
             layers[index].register_forward_hook(partial(self._keep, place))
 
     def _keep(self, place: int, _module: nn.Module, _inputs: object, output: Any) -> None:
-        self.states[place] = output[0] if isinstance(output, tuple) else output
+        states = output[0] if isinstance(output, tuple) else output
+        self.states[place] = states.detach() if self.alone else states
 
     def loss(self, sixteenth: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy of tempo and phase over the first frames, of the forward pass just made."""
@@ -64,6 +68,31 @@ class Guides(nn.Module):
             wanted = sixteenth[:, None].expand(beat.shape)
             tempo.append(nn.functional.cross_entropy(self.tempo[place](states).flatten(0, 1), wanted.flatten()))
         return torch.stack(tempo).mean(), torch.stack(phase).mean()
+
+
+class Roots(nn.Module):
+    """Linear readers of the root of the chord that sounds in each frame, on the states that the guides keep; discarded, too.
+
+    A state is asked about the frame that it is about to write, so at a change of chord before that is heard. Without being asked, the
+    decoder held the chord that it had: its first pass knows little of what comes next, and to go on as before is never very wrong.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(language_model.WIDTH) for _ in GUIDED_LAYERS)
+        self.heads = nn.ModuleList(nn.Linear(language_model.WIDTH, 12) for _ in GUIDED_LAYERS)
+
+    def loss(self, states: dict[int, Tensor], roots: Tensor) -> Tensor:
+        """Cross-entropy of `roots`, [windows, frames] of pitch classes, -100 where there is none."""
+        found = []
+        for place in range(len(GUIDED_LAYERS)):
+            read = self.heads[place](self.norms[place](states[place][:, :ROOTED_FRAMES].float()))
+            wanted = roots[:, : read.shape[1]]
+            missed = nn.functional.cross_entropy(
+                read[:, : wanted.shape[1]].flatten(0, 1), wanted.flatten(), reduction="sum"
+            )
+            found.append(missed / (wanted != -100).sum().clamp(min=1))
+        return torch.stack(found).mean()
 
 
 class Traits(nn.Module):

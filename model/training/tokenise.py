@@ -10,12 +10,15 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import EncodecModel, MusicgenForConditionalGeneration
 
 from . import codec, corpus
+from .synth import FRAME_SAMPLES
 from .train_codec import FOLDER as CODEC_FOLDER
 
 WRAP_FRAMES: Final = 16
+LEAD_FRAMES: Final = 32
 WEIGHTS: Final = Path("model/resonance_model/weights")
 
 
@@ -31,23 +34,37 @@ def frozen_codec(name: str = "quantised") -> EncodecModel:
 
 @torch.no_grad()
 def tokenise_shard(model: EncodecModel, number: int) -> None:
-    """One shard; a piece that ends in a loop is followed by the loop's own start, as it will be when it repeats."""
+    """One shard, and its labels beside it."""
     audio = np.load(corpus.AUDIO / f"{number:05d}.npy", mmap_mode="r")
-    pieces = corpus.labels(number)
     found = []
-    for piece in pieces:
-        start, count = piece["offset"], piece["samples"]
-        loop = start + piece["loop_frames"] * 320
-        samples = (
-            np.concatenate([audio[start : start + count], audio[loop : loop + WRAP_FRAMES * 320]]).astype(np.float32)
-            / 32767
-        )
-        latents = model.encoder(torch.from_numpy(samples)[None, None])
-        codes = model.quantizer.encode(latents, 2.0)[:, 0]
-        found.append(codes[:, : count // 320].numpy().astype(np.int16))
+    for piece in corpus.labels(number):
+        samples = audio[piece["offset"] : piece["offset"] + piece["samples"]].astype(np.float32) / 32767
+        found.append(tokenised(model, samples, piece))
     np.save(corpus.CODES / f"{number:05d}.part.npy", np.concatenate(found, axis=1))
     shutil.copy(corpus.AUDIO / f"{number:05d}.json", corpus.CODES / f"{number:05d}.json")
     (corpus.CODES / f"{number:05d}.part.npy").rename(corpus.CODES / f"{number:05d}.npy")
+
+
+def tokenised(model: EncodecModel, samples: NDArray[np.float32], piece: dict[str, Any]) -> NDArray[np.int16]:
+    """A piece's codes, [4, frames of its sections].
+
+    The form is heard once from silence, then its first part again, as it sounds after the last: the rest of the second pass is that of the
+    first, token by token. An ending is heard with a little of what comes before it.
+    """
+    form, part = piece["loop_frames"], piece["part_frames"]
+    loop = samples[form * FRAME_SAMPLES : 2 * form * FRAME_SAMPLES]
+    wrapped = np.concatenate([loop, loop[: WRAP_FRAMES * FRAME_SAMPLES]])[: (part + WRAP_FRAMES) * FRAME_SAMPLES]
+    codes = _encoded(model, np.concatenate([samples[: form * FRAME_SAMPLES], wrapped]))
+    sections = [codes[:, : form + part], codes[:, part:form]]
+    if len(samples) > 2 * form * FRAME_SAMPLES:
+        sections.append(_encoded(model, samples[(2 * form - LEAD_FRAMES) * FRAME_SAMPLES :])[:, LEAD_FRAMES:])
+    return np.concatenate(sections, axis=1)
+
+
+def _encoded(model: EncodecModel, samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    latents = model.encoder(torch.from_numpy(samples)[None, None])
+    codes: NDArray[np.int16] = model.quantizer.encode(latents, 2.0)[:, 0].numpy().astype(np.int16)
+    return codes
 
 
 def main() -> None:

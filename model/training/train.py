@@ -16,9 +16,22 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from . import corpus, language_model, text
-from .readers import GUIDE_WEIGHT, PLAYERS_WEIGHT, TRAITS, Guides, Players, Traits, trait_weights
+from .captions import CHORDAL
+from .feed import LEFT_MIN, PASSES_MAX, Feeder
+from .forms import heard_before
+from .readers import (
+    GUIDE_WEIGHT,
+    PLAYERS_WEIGHT,
+    ROOTS_WEIGHT,
+    TRAITS,
+    Guides,
+    Players,
+    Roots,
+    Traits,
+    trait_weights,
+)
 from .stopping import STOPPED, Stop
-from .windows import IGNORED, SPOILT_SHARE, Corpus, Window, delayed, spoilt, words
+from .windows import IGNORED, SPOILT_SHARE, UNTOLD, Corpus, Window, delayed, roots, spoilt, words
 
 FOLDER: Final = corpus.WORK / "player"
 CHECKPOINT_S: Final = 240.0
@@ -32,6 +45,10 @@ GRID_WEIGHT: Final = 2.0
 FRAMES_PER_STEP: Final = 2000  # of each process
 TRAIT_SMOOTHING: Final = 0.98  # per step, of the traits' losses by which their weights are chosen
 SMOOTHING: Final = 0.995  # per step, of the averaged weights that are exported
+ALONE_STEPS: Final = 120  # in which fresh readers only read: what they get wrong at first is no fault of the decoder
+CHANGE_FRAMES: Final = 8  # after a change of chord, of which the log tells the loss
+CHANGE_WEIGHT: Final = 2.0  # of those frames: to hold the old chord is never very wrong, and the music stood
+TUNED: Final = CHORDAL | {"bass guitar", "synth bass"}  # whoever tells a chord's root
 
 
 class Trainer:
@@ -48,18 +65,23 @@ class Trainer:
         self._guides = Guides(self.player.decoder.model.decoder.layers)
         self._traits = Traits()
         self._players = Players()
+        self._roots = Roots()
         self._optimisers = self._make_optimisers()
         self.step, self.frames, self.spent_s, self._warm_from = 0, 0, 0.0, 0
+        self._readers_from = 0
+        self._smooth: list[Tensor] = []
+        self._train = Corpus(held_out=False, fresh=range(arguments.fresh_from, arguments.fresh_to))
         self._resume()
-        self._smooth = [parameter.detach().clone() for parameter in self.player.parameters()]
+        self._smooth = self._smooth or [parameter.detach().clone() for parameter in self.player.parameters()]
         self._guide_losses: list[tuple[float, float]] = []
         self._trait_losses: list[Tensor] = []
         self._smooth_traits = torch.zeros(len(TRAITS))  # nothing is pushed until it was heard
         self._player_losses: list[float] = []
+        self._root_losses: list[float] = []
         self._random = Random(self.step * 1000 + self._rank)
         self._lengths = Random(self.step)  # the same for all processes, so that none waits for a longer one
-        self._train = Corpus(held_out=False, fresh=range(arguments.fresh_from, arguments.fresh_to))
         self._held_out = Corpus(held_out=True)
+        self._feeder = None if arguments.feed_from is None else Feeder(arguments.feed_from, self._rank, self._world)
 
     def _make_optimisers(self) -> tuple[torch.optim.Optimizer, ...]:
         """Muon for the decoder's inner matrices, AdamW for words, cross-attention, vocabulary and the heads that look back."""
@@ -85,6 +107,7 @@ class Trainer:
             torch.optim.AdamW([{"params": list(self._guides.parameters()), "scale": 1.0}], lr=self._arguments.peak),
             torch.optim.AdamW([{"params": list(self._traits.parameters()), "scale": 1.0}], lr=self._arguments.peak),
             torch.optim.AdamW([{"params": list(self._players.parameters()), "scale": 1.0}], lr=self._arguments.peak),
+            torch.optim.AdamW([{"params": list(self._roots.parameters()), "scale": 1.0}], lr=self._arguments.peak),
         )
 
     def _resume(self) -> None:
@@ -92,10 +115,13 @@ class Trainer:
         if path.exists():
             state = torch.load(path, weights_only=True)
             self.player.load_state_dict(state["player"])
+            if "smooth" in state:
+                self._smooth = [state["smooth"][name].clone() for name, _ in self.player.named_parameters()]
             self.step, self.frames, self.spent_s = state["step"], state["frames"], state["spent_s"]
             if not self._rank:
                 forget_after(FOLDER / "log.jsonl", self.step)
-            self._warm_from = state.get("warm_from", 0)
+            self._warm_from, self._train.drawn = state.get("warm_from", 0), state.get("drawn", {})
+            self._readers_from = state.get("readers_from", 0)
             if self._arguments.graft_copying:
                 language_model.teach_copying(self.player)
             if self._arguments.graft_metre:
@@ -105,7 +131,7 @@ class Trainer:
                 return
             for optimiser, kept in zip(
                 self._optimisers, state["optimisers"], strict=False
-            ):  # guides, traits and players came later
+            ):  # guides, traits, players and roots came later
                 optimiser.load_state_dict(kept)
             if "guides" in state:
                 self._guides.load_state_dict(state["guides"])
@@ -113,6 +139,10 @@ class Trainer:
                 self._traits.load_state_dict(state["traits"])
             if "players" in state:
                 self._players.load_state_dict(state["players"])
+            if "roots" in state:
+                self._roots.load_state_dict(state["roots"])
+            else:
+                self._readers_from = self.step
             if self._arguments.rewarm:
                 self._warm_from = self.step
         elif self._arguments.from_weights:
@@ -128,11 +158,14 @@ class Trainer:
             "guides": self._guides.state_dict(),
             "traits": self._traits.state_dict(),
             "players": self._players.state_dict(),
+            "roots": self._roots.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "step": self.step,
             "frames": self.frames,
             "spent_s": self.spent_s,
             "warm_from": self._warm_from,
+            "readers_from": self._readers_from,
+            "drawn": self._train.drawn,
         }
         torch.save(state, FOLDER / f"{name}.part")
         (FOLDER / f"{name}.part").rename(FOLDER / f"{name}.pt")
@@ -149,7 +182,10 @@ class Trainer:
         """
         saved = measured = last = time.monotonic()
         losses: list[float] = []
+        if self._rank == 0 and self.step == 0 and self._arguments.from_weights:
+            self._evaluate()  # what the weights know of this music before they learn from it
         while not self._stops():
+            self._feed()
             losses.append(self._train_step())
             now = time.monotonic()
             self.spent_s, last = self.spent_s + now - last, now
@@ -163,9 +199,12 @@ class Trainer:
                         "phase": round(sum(phase for _, phase in self._guide_losses) / len(self._guide_losses), 3),
                         "traits": self._mean_traits(),
                         "players": round(sum(self._player_losses) / len(self._player_losses), 3),
+                        "roots": round(sum(self._root_losses) / len(self._root_losses), 3),
+                        "passes_left": round(self._train.passes_left(), 2) if self._feeder else None,
                     }
                 )
-                losses, self._guide_losses, self._trait_losses, self._player_losses = [], [], [], []
+                losses, self._guide_losses, self._trait_losses = [], [], []
+                self._player_losses, self._root_losses = [], []
                 self._train.refresh()
             if now - saved > CHECKPOINT_S:
                 self.save()
@@ -178,6 +217,14 @@ class Trainer:
             raise SystemExit(STOPPED)
         if self._rank == 0:
             self._evaluate()
+
+    def _feed(self) -> None:
+        """A fresh shard where too little is left of what there is."""
+        if self._feeder is not None and self.step % 10 == 0:
+            self._train.passes_max = PASSES_MAX / self._world
+            if self._train.passes_left() < LEFT_MIN:
+                self._feeder.feed()
+            self._train.refresh()
 
     def _mean_traits(self) -> dict[str, float]:
         means = torch.stack(self._trait_losses).mean(0).tolist()
@@ -202,14 +249,15 @@ class Trainer:
         return float(SPOILT_SHARE if self._left() > 1 else self._arguments.spoilt_in_decay)
 
     def _length(self) -> int:
-        """The curriculum: half a second to two at first, then windows that hold several loops, up to thirty seconds."""
+        """The curriculum: half a second to two at first, then windows that hold several chords and parts, up to thirty seconds."""
         if self.frames < self._arguments.short_frames:
             return self._lengths.choice((32, 64, 100))
-        return self._lengths.choices((64, 128, 256, 400, 640, 1000, 1500), (6, 26, 40, 9, 8, 6, 5))[0]
+        return self._lengths.choices((64, 128, 256, 400, 640, 1000, 1500), (4, 16, 34, 22, 12, 7, 5))[0]
 
     def _train_step(self) -> float:
         frames = self._length()
         batch = [self._train.window(self._random, frames) for _ in range(max(2, FRAMES_PER_STEP // frames))]
+        self._guides.alone = self.step - self._readers_from < ALONE_STEPS
         rate = self._rate()
         for optimiser in self._optimisers:
             for group in optimiser.param_groups:
@@ -231,7 +279,7 @@ class Trainer:
     def _average_gradients(self) -> None:
         if self._world == 1:
             return
-        readers = (self._guides, self._traits, self._players)
+        readers = (self._guides, self._traits, self._players, self._roots)
         parameters = (*self.player.parameters(), *(p for reader in readers for p in reader.parameters()))
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
@@ -255,6 +303,7 @@ class Trainer:
         sixteenth = torch.tensor([window.piece["labels"]["frames_per_sixteenth"] for window in batch])[:, None, None]
         weight = torch.tensor(BOOK_WEIGHTS)[None, :, None] * (1 + (EARLY_WEIGHT - 1) * (frame < EARLY_FRAMES))
         weight = weight * (1 + (GRID_WEIGHT - 1) * (frame % sixteenth < GRID_FRAMES))
+        weight = weight * (1 + (CHANGE_WEIGHT - 1) * after_changes(batch, labels.shape[-1])[:, None])
         weight = weight * (labels != IGNORED)
         tempo, phase = self._guides.loss(sixteenth[:, 0, 0])
         self._guide_losses.append((tempo.item(), phase.item()))
@@ -264,21 +313,26 @@ class Trainer:
             self._smooth_traits.lerp_(traits.detach(), 1 - TRAIT_SMOOTHING)
         players = self._players.loss(self._guides.states, [window.piece for window in batch])
         self._player_losses.append(players.item())
+        rooted = self._roots.loss(self._guides.states, rooted_frames(batch))
+        self._root_losses.append(rooted.item())
         tokens = (losses * weight).sum() / weight.sum()
         return (
             tokens
             + GUIDE_WEIGHT * (tempo + phase)
             + (trait_weights(self._smooth_traits) * traits).sum()
             + PLAYERS_WEIGHT * players
+            + ROOTS_WEIGHT * rooted
         )
 
     def _token_losses(
         self, batch: list[Window], word_ids: Tensor, mask: Tensor, kept: Tensor, spoiled: bool = False
     ) -> tuple[Tensor, Tensor]:
-        share = self._spoilt_share()
-        ids, labels = delayed([spoilt(window, self._random, share) for window in batch] if spoiled else batch)
-        if spoiled:
-            labels = delayed(batch)[1]
+        heard = [spoilt(window, self._random, self._spoilt_share()) for window in batch] if spoiled else batch
+        (ids, _), (_, labels) = delayed(heard), delayed(batch)
+        for row, window in enumerate(heard):
+            if window.told is not None:
+                for book in range(4):
+                    labels[row, book, window.told + book :] = IGNORED
         self._choose_attention(ids.shape[-1])
         with torch.autocast("cpu", torch.bfloat16, enabled=bool(self._arguments.bf16)):
             logits = self.player(ids, word_ids, mask, kept)
@@ -295,6 +349,13 @@ class Trainer:
 
     @torch.no_grad()
     def _evaluate(self) -> None:
+        """The examination of the averaged weights, which are what is exported."""
+        live = [parameter.detach().clone() for parameter in self.player.parameters()]
+        torch._foreach_copy_(list(self.player.parameters()), self._smooth)
+        self._examine()
+        torch._foreach_copy_(list(self.player.parameters()), live)
+
+    def _examine(self) -> None:
         """Held-out losses: by codebook, first pass against repeat, and frame 0 with right, shuffled and no captions."""
         random = Random(11)
         batch = [self._held_out.window(random, 500, from_start=True) for _ in range(24)]
@@ -303,8 +364,13 @@ class Trainer:
         losses, labels = self._token_losses(batch, word_ids, mask, ones)
         known = labels != IGNORED
         frame = torch.arange(labels.shape[-1])[None, None] - torch.arange(4)[None, :, None]
-        loop = torch.tensor([window.piece["loop_frames"] for window in batch])[:, None, None]
-        first, repeat = known & (frame < loop) & (frame >= 0), known & (frame >= loop + 8)
+        heard = torch.tensor(
+            [[heard_before(w.piece["form"], w.piece["part_frames"], at) for at in range(512)] for w in batch]
+        )
+        heard = heard[torch.arange(len(batch))[:, None, None], frame.expand(len(batch), -1, -1).clamp(0, 511)]
+        part = torch.tensor([window.piece["part_frames"] for window in batch])[:, None, None]
+        first, repeat = known & ~heard & (frame >= 0), known & heard & (frame % part >= 8)
+        changed = first[:, 0] & after_changes(batch, labels.shape[-1])
         starts = [self._held_out.window(random, 16, from_start=True) for _ in range(256)]
         start_ids, start_mask = words(self._tokenizer, starts, random)
         right = self._frame_zero(starts, start_ids, start_mask, torch.ones(256))
@@ -317,6 +383,7 @@ class Trainer:
                 "books": [round(float(losses[:, book][known[:, book]].mean()), 3) for book in range(4)],
                 "first_pass": round(float(losses[first].mean()), 4),
                 "repeat": round(float(losses[repeat].mean()), 4),
+                "changes": round(float(losses[:, 0][changed].mean()), 4),
                 "repeat_ratio": round(float(losses[repeat].mean() / losses[first].mean()), 4),
                 "frame_0": {
                     "right": round(right, 3),
@@ -338,6 +405,26 @@ class Trainer:
             with (FOLDER / "log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
             print(line, flush=True)
+
+
+def rooted_frames(batch: list[Window]) -> Tensor:
+    """The chords' roots at each frame, [windows, frames], untold where nobody plays them."""
+    frames = max(window.codes.shape[1] for window in batch)
+    found = torch.full((len(batch), frames), UNTOLD)
+    for row, window in enumerate(batch):
+        if not TUNED.isdisjoint(window.piece["labels"]["instruments"]):
+            told = roots(window.piece, window.codes.shape[1], window.skipped)
+            found[row, : len(told)] = torch.from_numpy(told)
+    return found
+
+
+def after_changes(batch: list[Window], positions: int) -> Tensor:
+    """Whether a frame is one of the first after a change of chord, [windows, positions]; the first chord of all is no change."""
+    found = torch.zeros(len(batch), positions, dtype=torch.bool)
+    for row, told in enumerate(rooted_frames(batch)):
+        for frame in ((told[1:] != told[:-1]) & (told[1:] != UNTOLD)).nonzero()[:, 0].tolist():
+            found[row, frame + 1 : frame + 1 + CHANGE_FRAMES] = True
+    return found
 
 
 def forget_after(log: Path, step: int) -> None:
@@ -374,6 +461,12 @@ def main() -> None:
     parser.add_argument("--fresh-to", type=int, default=10_000, help="... up to this one, which is not")
     parser.add_argument(
         "--spoilt-in-decay", type=float, default=SPOILT_SHARE, help="share of spoilt windows while the rate decays"
+    )
+    parser.add_argument(
+        "--feed-from",
+        type=int,
+        default=None,
+        help="compose fresh shards from this one on, and pass none more than three times",
     )
     parser.add_argument("--bf16", type=int, default=1)
     arguments = parser.parse_args()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from model.training.meters import read, same_tempo
+from model.training.meters import motion, read, same_tempo
 
 RATE_HZ = 16_000
 
@@ -44,3 +44,27 @@ def test_one_sound_struck_again_and_again_stands_still_and_a_change_of_pitch_doe
     pitch = np.where(times % 4 < 2, 110.0, 196.0)
     changed = (0.2 * strokes * np.sign(np.sin(2 * np.pi * pitch * times))).astype(np.float32)
     assert read(changed).still_s < 3
+
+
+def chord(*pitches_hz: float, seconds: float = 1.0) -> np.ndarray:
+    times = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    return np.sum([np.sin(2 * np.pi * pitch * times) for pitch in pitches_hz], axis=0).astype(np.float32) * 0.1
+
+
+def test_one_chord_does_not_move_and_two_in_turn_do() -> None:
+    tonic, other = chord(261.6, 329.6, 392.0), chord(293.7, 349.2, 440.0)
+    assert motion(np.tile(tonic, 8)) < 0.01
+    assert motion(np.concatenate([tonic, other] * 4)) > 0.3
+
+
+def test_motion_does_not_hear_level_and_silence_does_not_move() -> None:
+    tonic, other = chord(261.6, 329.6, 392.0), chord(293.7, 349.2, 440.0)
+    moving = np.concatenate([tonic, other] * 4)
+    assert motion(moving * 0.1) == pytest.approx(motion(moving), abs=0.02)
+    assert motion(chord(220.0, seconds=1.5)) == 0.0
+
+
+def test_a_clip_that_lies_beside_zero_is_read_so() -> None:
+    reading = read(clicks(120) + np.float32(0.05))
+    assert reading.offset == pytest.approx(0.05, abs=0.01)
+    assert reading.first_sample == pytest.approx(0.05, abs=0.01)

@@ -61,7 +61,7 @@ def test_inputs_are_spoilt_with_what_the_model_fell_into(tmp_path: Path, monkeyp
     np.save(windows.STUCK, np.full((4, 400), 1023, np.int16))
     fallen_into.cache_clear()
     try:
-        random, window = Random(1), Window(CODES, {}, True)
+        random, window = Random(1), Window(CODES, {"labels": {"frames_per_sixteenth": 4}}, True)
         assert any((spoilt(window, random, 1.0).codes == 1023).all(0).sum() >= 15 for _ in range(40))
         assert not (window.codes == 1023).any()
     finally:

@@ -1,0 +1,102 @@
+"""Takes in batches through the project's own decoder, sampled in ways that the product does not offer yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from resonance.settings import Settings
+from resonance_model.decoder.kv_cache import CacheSlot
+from resonance_model.decoder.sampling import counter_noise
+from resonance_model.delays import codebook_delay, count_steps
+from resonance_model.loaders import load_model
+
+EARLY_FRAMES: Final = 50
+FALL_FRAMES: Final = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One way to sample. `guidance` holds throughout, or for the first second ("early"), or falls to `late` within five ("falling").
+
+    `rescale` is the share by which guided scores get back the spread of the conditional ones (Lin et al. 2023, section 3.4); `min_p` drops
+    what is less likely than that share of the likeliest token; `top_k` 0 keeps all.
+    """
+
+    guidance: float = 3.0
+    temperature: float = 0.9
+    top_k: int = 50
+    shape: str = "constant"
+    late: float = 1.0
+    rescale: float = 0.0
+    min_p: float = 0.0
+
+    def guidance_at(self, step: int) -> float:
+        """The scale at a step."""
+        if self.shape == "early":
+            return self.guidance if step < EARLY_FRAMES else self.late
+        if self.shape == "falling":
+            return self.guidance + (self.late - self.guidance) * min(1.0, step / FALL_FRAMES)
+        return self.guidance
+
+    def name(self) -> str:
+        """As in tables."""
+        guidance = f"{self.guidance:g}" + (f" {self.shape} to {self.late:g}" if self.shape != "constant" else "")
+        rest = (f", rescaled {self.rescale:g}" if self.rescale else "") + (
+            f", min-p {self.min_p:g}" if self.min_p else ""
+        )
+        return f"{guidance} / {self.temperature:g} / {self.top_k or 'all'}{rest}"
+
+
+class Sampler:
+    """An exported folder behind the project's decoder and codec."""
+
+    def __init__(self, folder: Path) -> None:
+        self._model = load_model(Settings.model_validate({"model": str(folder)}))
+
+    @torch.inference_mode()
+    def play(self, prompts: list[str], seconds: float, seeds: list[int], point: Point) -> list[NDArray[np.float32]]:
+        """One mono clip per prompt and seed; a clip depends on nothing but its own prompt, seed and point."""
+        config, frames = self._model.config, round(seconds * 50)
+        texts = self._model.encode_text(prompts)
+        slots = [CacheSlot(config, self._model.decoder.condition([(text, 1.0)])) for text in texts]
+        said = torch.full(
+            (len(slots), config.codebook_count, count_steps(frames, config.codebook_count)), config.vocabulary_size
+        )
+        tokens = said[:, :, 0].clone()
+        for step in range(said.shape[2]):
+            logits = self._model.decoder.advance(slots, tokens)
+            noise = torch.stack([counter_noise(seed, step, config.codebook_count) for seed in seeds])
+            said[:, :, step] = chosen(logits, noise, point, step)
+            tokens = said[:, :, step].clone()
+            tokens[:, step + 1 :] = config.vocabulary_size  # codebooks whose first frame is still to come
+        delays = [codebook_delay(book) for book in range(config.codebook_count)]
+        codes = [torch.stack([row[at : at + frames] for row, at in zip(one, delays, strict=True)]) for one in said]
+        clips = [self._model.codec.open_stream().finish(one) for one in codes]
+        return [clip[0].numpy().astype(np.float32) for clip in clips]
+
+
+def chosen(logits: Tensor, noise: Tensor, point: Point, step: int) -> Tensor:
+    """Tokens [clips, codebooks] from logits [clips, 2, codebooks, vocabulary], by inversion with noise [clips, codebooks]."""
+    conditional, free = logits[:, 0], logits[:, 1]
+    scores = free + (conditional - free) * point.guidance_at(step)
+    if point.rescale:
+        centred = scores - scores.mean(-1, keepdim=True)
+        spread = conditional.std(-1, keepdim=True) / centred.std(-1, keepdim=True)
+        scores = centred * (point.rescale * spread + 1 - point.rescale)
+    ordered, places = scores.double().sort(dim=-1, descending=True)
+    shares = torch.softmax(ordered / point.temperature, dim=-1)
+    if point.top_k:
+        shares[..., point.top_k :] = 0
+    shares[shares < point.min_p * shares[..., :1]] = 0
+    cumulative = shares.cumsum(-1)
+    place = torch.searchsorted(cumulative, noise[..., None] * cumulative[..., -1:], right=True).clamp_(
+        max=scores.shape[-1] - 1
+    )
+    return places.gather(-1, place).squeeze(-1)

@@ -1,0 +1,61 @@
+"""Ways to sample: the constant one is the product's own, schedules move as they say, and the proposal loses nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+import torch
+from model.training.sampler import EARLY_FRAMES, FALL_FRAMES, Point, chosen
+from model.training.sampling_search import DEFAULT, proposed
+from resonance_model.sampling import Sampling, choose, noise_of
+
+LOGITS = torch.randn(5, 2, 4, 1024, generator=torch.Generator().manual_seed(3)) * 3
+
+
+@pytest.mark.parametrize(("temperature", "top_k"), [(0.9, 50), (1.0, 250), (1.0, 0)])
+def test_constant_guidance_chooses_what_the_product_chooses(temperature: float, top_k: int) -> None:
+    samplings = [
+        Sampling(guidance_scale=2.0, temperature=temperature, top_k=top_k, seed=seed) for seed in range(len(LOGITS))
+    ]
+    noise = torch.stack([noise_of(seed, 9, 4) for seed in range(len(LOGITS))])
+    ours = chosen(LOGITS, noise, Point(guidance=2.0, temperature=temperature, top_k=top_k), 9)
+    assert torch.equal(ours, choose(LOGITS, samplings, [9] * len(LOGITS)))
+
+
+def test_early_guidance_ends_and_falling_guidance_falls() -> None:
+    early, falling = Point(shape="early", late=1.5), Point(shape="falling", late=1.0)
+    assert [early.guidance_at(step) for step in (0, EARLY_FRAMES - 1, EARLY_FRAMES)] == [3.0, 3.0, 1.5]
+    assert [falling.guidance_at(step) for step in (0, FALL_FRAMES // 2, 2 * FALL_FRAMES)] == [3.0, 2.0, 1.0]
+
+
+def test_min_p_keeps_only_what_is_nearly_as_likely_as_the_likeliest() -> None:
+    noise = torch.full((len(LOGITS), 4), 0.999)
+    assert torch.equal(chosen(LOGITS, noise, Point(guidance=1.0, top_k=0, min_p=1.0), 0), LOGITS[:, 0].argmax(-1))
+
+
+def test_rescaled_scores_choose_as_before_where_nothing_is_guided() -> None:
+    noise = torch.rand(len(LOGITS), 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    plain = chosen(LOGITS, noise, Point(guidance=1.0), 0)
+    assert torch.equal(chosen(LOGITS, noise, Point(guidance=1.0, rescale=0.7), 0), plain)
+
+
+def test_the_proposal_moves_most_of_those_that_lose_nothing() -> None:
+    def figures(point: Point, motion: float, heard: float, words: float, still: int = 0) -> dict[str, Any]:
+        return {
+            "point": asdict(point),
+            "motion_median": motion,
+            "collapsed": 0,
+            "still": still,
+            "instruments_heard": heard,
+            "words": {"all": words},
+        }
+
+    points = [
+        figures(DEFAULT, 0.02, 0.9, 0.9),
+        figures(Point(guidance=1.0), 0.09, 0.6, 0.9),
+        figures(Point(guidance=1.5), 0.08, 0.9, 0.9, still=1),
+        figures(Point(guidance=2.0), 0.05, 0.875, 0.88),
+    ]
+    assert proposed(points)["point"] == asdict(Point(guidance=2.0))
