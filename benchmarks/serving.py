@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from benchmarks.arms import Timing, ratio
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.client.requests import build_request
 from resonance.rpc import RpcServer
 from resonance.settings import Settings

@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.errors import FailedPrecondition
 from resonance.settings import Settings
 from resonance.steering.sliders import SLIDER_NAMES

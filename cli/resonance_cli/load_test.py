@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.client.requests import build_request
 from resonance.client.take_reader import read_take
 from resonance.errors import Overloaded, ResonanceError

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.errors import InvalidInput, ResonanceError
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_cli.arguments import parse_numbers, parse_sliders, read_melody

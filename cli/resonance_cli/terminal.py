@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from resonance.client.client import Client
+from resonance.client import Client
 from resonance.errors import ResonanceError
 from resonance.settings import read_settings
 

@@ -76,7 +76,7 @@ class Sampler:
             said[:, :, step] = chosen(logits, noise, point, step)
             tokens = said[:, :, step].clone()
             tokens[:, step + 1 :] = config.vocabulary_size  # codebooks whose first frame is still to come
-        delays = [codebook_delay(book) for book in range(config.codebook_count)]
+        delays = [codebook_delay(book, 1) for book in range(config.codebook_count)]
         codes = [torch.stack([row[at : at + frames] for row, at in zip(one, delays, strict=True)]) for one in said]
         clips = [self._model.codec.open_stream().finish(one) for one in codes]
         return [clip[0].numpy().astype(np.float32) for clip in clips]

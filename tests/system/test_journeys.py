@@ -15,7 +15,7 @@ import pytest
 from tests.system.conftest import System
 
 from resonance.audio.wav import pcm_in
-from resonance.client.client import AsyncClient, Client
+from resonance.client import AsyncClient, Client
 from resonance.client.requests import build_request
 from resonance.errors import ResonanceError
 from resonance.settings import Settings

@@ -22,7 +22,7 @@ from tests.system.conftest import System, start, stop
 from tests.system.test_performances import opened, until
 
 from resonance.audio.wav import pcm_in
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.client.requests import build_request
 from resonance.errors import InvalidInput, ResonanceError, Unsupported
 from resonance.ids import sha256_hex

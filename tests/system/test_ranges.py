@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import sounds
 
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.settings import Settings
 from resonance.v1 import steering_pb2
 from resonance_app.all_in_one import all_in_one

@@ -11,7 +11,7 @@ import pytest
 from tests.system.conftest import System, start, stop
 
 from resonance.audio.wav import pcm_in
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.client.requests import build_request
 
 RATE_HZ = 16_000

@@ -1,6 +1,6 @@
 """Python client: `AsyncClient` for coroutines, `Client` for code without an event loop.
 
->>> from resonance.client.client import Client
+>>> from resonance.client import Client
 >>> with Client() as resonance:
 ...     taste = resonance.taste_from_files(["one.mp3", "two.flac", "three.m4a"])
 ...     song = resonance.make("calm piano for studying", taste_id=taste.job_id, duration_s=10)

@@ -17,7 +17,7 @@ import pytest_asyncio
 from google.protobuf import json_format
 from websockets.asyncio.client import ClientConnection, connect
 
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.client.requests import build_request
 from resonance.rpc import Authenticator, RpcServer
 from resonance.settings import Settings

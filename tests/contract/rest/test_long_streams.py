@@ -9,7 +9,7 @@ import pytest
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted import ScriptedExtract, start_services
 
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.errors import Unavailable
 from resonance.rpc import server
 from resonance.settings import Settings

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from resonance.client.client import AsyncClient
+from resonance.client import AsyncClient
 from resonance.client.take_reader import TakeReader, read_take
 from resonance.errors import DataLoss, Unavailable
 from resonance.v1 import audio_pb2, generate_pb2
