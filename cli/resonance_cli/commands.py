@@ -13,7 +13,8 @@ import typer
 from google.protobuf import json_format
 from rich.progress import Progress
 
-from resonance.client import DEFAULT_ADDRESS, AsyncClient, Client
+from resonance.client import AsyncClient, Client
+from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings

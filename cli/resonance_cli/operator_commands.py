@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from resonance.api_keys import ApiKey, ApiKeys
-from resonance.client import DEFAULT_ADDRESS
+from resonance.client.client import DEFAULT_ADDRESS
 from resonance.settings import read_settings
 from resonance.store import open_store
 from resonance.store.check import check_store

@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from rich.console import Console
 from rich.table import Table
 
-from resonance.client import DEFAULT_ADDRESS
+from resonance.client.client import DEFAULT_ADDRESS
 from resonance.v1 import extract_pb2
 from resonance_cli.arguments import pair_up, parse_music
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar

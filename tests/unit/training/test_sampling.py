@@ -9,7 +9,8 @@ import pytest
 import torch
 from model.training.sampler import EARLY_FRAMES, FALL_FRAMES, Point, chosen
 from model.training.sampling_search import DEFAULT, proposed
-from resonance_model.sampling import Sampling, choose, noise_of
+
+from resonance_model.decoder.sampling import Sampling, choose, counter_noise
 
 LOGITS = torch.randn(5, 2, 4, 1024, generator=torch.Generator().manual_seed(3)) * 3
 
@@ -19,7 +20,7 @@ def test_constant_guidance_chooses_what_the_product_chooses(temperature: float, 
     samplings = [
         Sampling(guidance_scale=2.0, temperature=temperature, top_k=top_k, seed=seed) for seed in range(len(LOGITS))
     ]
-    noise = torch.stack([noise_of(seed, 9, 4) for seed in range(len(LOGITS))])
+    noise = torch.stack([counter_noise(seed, 9, 4) for seed in range(len(LOGITS))])
     ours = chosen(LOGITS, noise, Point(guidance=2.0, temperature=temperature, top_k=top_k), 9)
     assert torch.equal(ours, choose(LOGITS, samplings, [9] * len(LOGITS)))
 
