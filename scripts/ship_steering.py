@@ -1,11 +1,12 @@
 """Writes the objects that ship with the embedded model: reference statistics, calibrated sliders, example tastes.
 
     python scripts/ship_steering.py [PLAYLISTS]
+    python scripts/ship_steering.py --tastes PLAYLISTS
     python scripts/ship_steering.py --tastes-only
 
 PLAYLISTS is a folder of folders of audio files (`python -m model.training.examples PLAYLISTS` renders ours); each becomes a
 taste. The script runs the real system in this process on an empty store, and copies the objects that a first start computes.
-With `--tastes-only` it keeps all objects, and measures the safe ranges of the shipped tastes alone. Run it after every export of weights.
+With `--tastes` it keeps reference and sliders, and makes the example tastes anew. With `--tastes-only` it keeps all objects, and measures the safe ranges of the shipped tastes alone. Run it after every export of weights.
 """
 
 from __future__ import annotations
@@ -35,11 +36,7 @@ async def main(playlists: list[Path]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = _settings(folder)
         async with all_in_one(settings, print) as running, AsyncClient(running.grpc_address) as client:
-            tastes = []
-            for playlist in playlists:
-                job = await client.taste_from_files(sorted(playlist.iterdir()), title=playlist.name)
-                print(playlist.name, job.job_id, jobs_pb2.JobState.Name(job.state))
-                tastes.append(job.job_id)
+            tastes = [await _make_taste(client, playlist) for playlist in playlists]
             while not all(concept.ready for concept in await client.concepts()):  # noqa: ASYNC110
                 await asyncio.sleep(1)
             at_once = asyncio.Semaphore(3)
@@ -50,6 +47,30 @@ async def main(playlists: list[Path]) -> None:
             digest = (await client.model()).digest
         await _copy(settings, KEPT)
     (FOLDER / "made_for.json").write_text(json.dumps({"model_digest": digest}, indent=1) + "\n")
+
+
+async def tastes_anew(playlists: list[Path]) -> None:
+    """Runs the system with the shipped reference and sliders, makes the example tastes and their safe ranges, and copies them."""
+    _remove_tastes()
+    with tempfile.TemporaryDirectory() as folder:
+        settings, at_once = _settings(folder), asyncio.Semaphore(3)
+        async with all_in_one(settings, print) as running, AsyncClient(running.grpc_address) as client:
+            jobs = [await _make_taste(client, playlist) for playlist in playlists]
+            await asyncio.gather(*(_calibrate_taste(client, job_id, at_once) for job_id in jobs))
+        await _copy(settings, ("calibrations/", "job-list/", "jobs/", "tastes/", "vectors/"))
+
+
+def _remove_tastes() -> None:
+    for path in FOLDER.glob("tastes/*.json"):
+        (FOLDER / json.loads(path.read_text())["vectorKey"]).unlink(missing_ok=True)
+    for name in ("calibrations", "job-list", "jobs", "tastes"):
+        shutil.rmtree(FOLDER / name, ignore_errors=True)
+
+
+async def _make_taste(client: AsyncClient, playlist: Path) -> str:
+    job = await client.taste_from_files(sorted(playlist.iterdir()), title=playlist.name)
+    print(playlist.name, job.job_id, jobs_pb2.JobState.Name(job.state), flush=True)
+    return job.job_id
 
 
 async def tastes_only() -> None:
@@ -98,9 +119,11 @@ async def _calibrate(client: AsyncClient, name: str, at_once: asyncio.Semaphore)
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("playlists", nargs="?", type=Path)
+    parser.add_argument("--tastes", action="store_true")
     parser.add_argument("--tastes-only", action="store_true")
     arguments = parser.parse_args()
+    playlists = sorted(arguments.playlists.iterdir()) if arguments.playlists else []
     if arguments.tastes_only:
         asyncio.run(tastes_only())
     else:
-        asyncio.run(main(sorted(arguments.playlists.iterdir()) if arguments.playlists else []))
+        asyncio.run(tastes_anew(playlists) if arguments.tastes else main(playlists))

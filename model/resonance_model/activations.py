@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from resonance.audio.loudness import loudness_lufs
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
 from resonance_model.decoder.sequence import TokenSequence, advance
@@ -78,6 +81,21 @@ def score_codes(model: LoadedModel, codes: Tensor, *, prompt: str) -> tuple[Acti
         delay = codebook_delay(book, model.config.channel_count)
         means.append(scores[delay : delay + len(tokens), book].gather(1, tokens[:, None]).mean())
     return recorder.stats(), float(torch.stack(means).mean())
+
+
+@torch.inference_mode()
+def read_levelled(model: LoadedModel, codes: Tensor, *, target_lufs: float) -> ActivationStats:
+    """Reads a take's codes `[codebooks, frames]` as a track of that loudness is read: decoded, mono, brought to it, encoded again.
+
+    Raises:
+        ValueError: the take is silent.
+    """
+    samples = model.codec.open_stream().finish(codes).mean(dim=0).double().numpy()
+    loudness = loudness_lufs(samples, model.description.sample_rate_hz)
+    if not math.isfinite(loudness):
+        raise ValueError("a silent take has no loudness to bring to a target")
+    gain = 10 ** ((target_lufs - loudness) / 20)
+    return read_clip(model, torch.from_numpy(np.clip(gain * samples, -1.0, 1.0).astype(np.float32)))
 
 
 @torch.inference_mode()

@@ -138,6 +138,7 @@ async def keep_taste(bench: Bench, taste_id: str, means: np.ndarray) -> extract_
             rms=one,
             meters=np.zeros((1, COLUMN_COUNT), np.float32),
             variances=np.ones_like(mean[None]),
+            blocks=np.full((1, 97), 1e-2, np.float32),
         )
         await cache.keep(sha256, statistics)
     await bench.store.put(taste_key(taste_id), json_format.MessageToJson(taste).encode())

@@ -75,22 +75,23 @@ def to_lufs(power: float) -> float:
     return _OFFSET_LUFS + 10 * math.log10(power) if power > 0 else -math.inf
 
 
+def to_power(lufs: float) -> float:
+    """The K-weighted mean square of a loudness; 0 for minus infinity."""
+    return float(10 ** ((lufs - _OFFSET_LUFS) / 10))
+
+
 def integrated_lufs(powers: NDArray[np.float64]) -> float:
     """Gated loudness of a whole signal from its block powers; minus infinity where no block passes the absolute gate."""
-    loud = powers[powers > _power(ABSOLUTE_GATE_LUFS)]
+    loud = powers[powers > to_power(ABSOLUTE_GATE_LUFS)]
     if not len(loud):
         return -math.inf
-    gate = _power(to_lufs(float(loud.mean())) + RELATIVE_GATE_LU)
+    gate = to_power(to_lufs(float(loud.mean())) + RELATIVE_GATE_LU)
     return to_lufs(float(loud[loud > gate].mean()))
 
 
 def loudness_lufs(samples: Samples, sample_rate_hz: int) -> float:
     """Integrated loudness of mono samples `[samples]`."""
     return integrated_lufs(block_powers(samples, sample_rate_hz))
-
-
-def _power(lufs: float) -> float:
-    return float(10 ** ((lufs - _OFFSET_LUFS) / 10))
 
 
 def _impulse_response(sample_rate_hz: int) -> NDArray[np.float64]:

@@ -158,6 +158,7 @@ def track(index: int, means: np.ndarray, rms: list[float] | None = None) -> Inde
             rms=np.asarray(rms or [0.1] * count, dtype=np.float32),
             meters=np.zeros((count, COLUMN_COUNT), dtype=np.float32),
             variances=np.ones_like(means, dtype=np.float32),
+            blocks=np.full((count, 97), 1e-2, np.float32),
         ),
     )
 

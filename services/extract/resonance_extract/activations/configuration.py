@@ -16,7 +16,7 @@ class Configuration:
     hop_s: float = 8.0
     clip_min_s: float = 1.0
     prompt: str = NEUTRAL_PROMPT
-    form: int = 1
+    form: int = 2
 
 
 CONFIGURATION = Configuration()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import structlog
+import torch
 from google.protobuf import json_format
 
+from resonance.audio.level import TARGET_LUFS
 from resonance.errors import DataLoss, NotFound
 from resonance.ids import sha256_hex
 from resonance.store import ObjectStore
@@ -16,7 +21,8 @@ from resonance.store.keys import given_reference_key, reference_key
 from resonance.v1 import extract_pb2
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.directions.statistics import ReferenceStatistics
+from resonance_extract.directions.scaling import unit_rows
+from resonance_extract.directions.statistics import Array, ReferenceStatistics
 
 PROMPTS = (
     "calm piano music",
@@ -34,6 +40,7 @@ PROMPTS = (
 )
 _DURATION_S = 5.0
 _SEED = 7
+_LEVEL_STEP_DB = 6.0
 LOADED_MAX = 16
 _log = structlog.get_logger("extract")
 
@@ -140,5 +147,26 @@ class ReferenceStore:
         reference = ReferenceStatistics.of_pieces(
             np.stack([piece.mean for piece in pieces]), np.stack([piece.variance for piece in pieces])
         )
+        music, level = await self._read_levels([codes for codes, _ in takes])
+        reference = replace(reference, music_pieces=music, level=level)
         await self._store.put(self._default_key, reference.to_bytes())
         return reference
+
+    async def _read_levels(self, takes: Sequence[torch.Tensor]) -> tuple[Array | None, Array | None]:
+        """The takes at the loudness of tracks, `[pieces, layers, hidden]`, and the unit direction of loudness, `[layers, hidden]`.
+
+        The direction is the mean difference of the same takes 6 dB above and 6 dB below. Silent takes, which a model of random weights
+        makes, are left out; both are None where no take is left.
+        """
+        found: list[list[Array]] = []
+        for codes in takes:
+            with suppress(ValueError):
+                stats = [
+                    await self._worker.read_levelled(codes, target_lufs=TARGET_LUFS + change)
+                    for change in (-_LEVEL_STEP_DB, 0.0, _LEVEL_STEP_DB)
+                ]
+                found.append([each.mean.numpy().astype(np.float32) for each in stats])
+        if not found:
+            return None, None
+        soft, music, loud = (np.stack(part) for part in zip(*found, strict=True))
+        return music, unit_rows((loud - soft).mean(axis=0))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance.audio.level import SILENCE_LUFS
+from resonance.audio.loudness import block_powers
 from resonance.errors import DataLoss, InvalidInput, NotFound
 from resonance.identity import current_owner, trust_scope
 from resonance.ids import canonical_digest
@@ -20,9 +22,7 @@ from resonance.v1 import extract_pb2, ingest_pb2, steering_pb2
 from resonance_extract.activations.audio_features import read_meters
 from resonance_extract.activations.configuration import CONFIGURATION, track_digest
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.directions.statistics import TrackStatistics
-
-SILENCE_RMS = 1e-4
+from resonance_extract.directions.statistics import TrackStatistics, pad_blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +188,7 @@ class TrackReader:
             rms=np.asarray([rms], np.float32),
             meters=(await asyncio.to_thread(read_meters, samples, sample_rate_hz=rate))[None],
             variances=stats.variance.numpy()[None].astype(np.float32),
+            blocks=pad_blocks(await asyncio.to_thread(block_powers, samples, rate), CONFIGURATION.clip_s),
         )
         self.sample = samples if self.sample is None else self.sample
         await self.cache.keep_clip(self.track.sound_id, len(self.clips), clip)
@@ -216,6 +217,7 @@ class TrackReader:
             rms=np.concatenate([clip.rms for clip in self.clips]),
             meters=np.concatenate([clip.meters for clip in self.clips]),
             variances=np.concatenate([clip.variances for clip in self.clips]),
+            blocks=np.concatenate([clip.blocks for clip in self.clips]),
         )
         check_sound(whole)
         return whole
@@ -248,5 +250,5 @@ def clip_fault(samples: NDArray[np.float32], sample_rate_hz: int) -> InvalidInpu
 
 def check_sound(track: TrackStatistics) -> None:
     """Raises InvalidInput where the track is silent."""
-    if track.rms.max() < SILENCE_RMS:
+    if track.loudness_lufs < SILENCE_LUFS:
         raise InvalidInput("the track is silent: there is nothing to learn from it", reason="SILENT_TRACK")

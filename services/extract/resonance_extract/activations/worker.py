@@ -21,6 +21,7 @@ from resonance_model.activations import (
     generate_and_read,
     read_clip,
     read_codes,
+    read_levelled,
     score_rendering,
 )
 from resonance_model.loaded_model import LoadedModel
@@ -50,6 +51,10 @@ class ActivationWorker:
         return PieceStatistics(
             mean=stats.mean.numpy().astype(np.float32), variance=stats.variance.numpy().astype(np.float32)
         )
+
+    async def read_levelled(self, codes: torch.Tensor, *, target_lufs: float) -> ActivationStats:
+        """The layers' statistics over a take of that loudness. Raises ValueError where the take is silent."""
+        return await self._run(lambda: read_levelled(self.model, codes, target_lufs=target_lufs))
 
     async def score(
         self, samples: NDArray[np.float32], prompt: str, *, pairs: Sequence[tuple[str, str]] = ()

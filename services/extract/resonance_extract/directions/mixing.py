@@ -29,12 +29,11 @@ class IndexedTrack:
 class Mix:
     """The way in which clips are weighted.
 
-    `weigh_by` is `clips`, where the clips of a track count alike; `seconds`, where a clip counts by its length, because each was cut from a
-    chosen range, which may be shorter than a clip; or `attention`, with a softmax of `temperature`. `stars` rate tracks from 1 to 5 in the
-    playlist's order; 0, and a track beyond the list, is not rated.
+    A clip counts by the seconds of music that are new in it (`TrackStatistics.music_s`); with `attention` this is multiplied by a
+    softmax of `temperature`. `stars` rate tracks from 1 to 5 in the playlist's order; 0, and a track beyond the list, is not rated.
     """
 
-    weigh_by: Literal["clips", "seconds", "attention"] = "clips"
+    weigh_by: Literal["seconds", "attention"] = "seconds"
     temperature: float = 1.0
     stars: tuple[int, ...] = ()
 
@@ -96,11 +95,10 @@ def split_half_cosine(
 
 def _weigh(statistics: TrackStatistics, mix: Mix) -> Array:
     """Weights of one track's clips before they are normalised, `[clips]`."""
-    if mix.weigh_by == "seconds":
-        return (statistics.ends_s - statistics.starts_s).astype(np.float64)
+    seconds = statistics.music_s.astype(np.float64)
     if mix.weigh_by == "attention":
-        return _attention_weights(statistics, mix.temperature)
-    return np.ones(len(statistics.rms))
+        return seconds * _attention_weights(statistics, mix.temperature)
+    return seconds
 
 
 def _attention_weights(statistics: TrackStatistics, temperature: float) -> Array:

@@ -34,6 +34,8 @@ _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
 _HEARTBEAT_S = 1.0
+# Part of the key of a vector: a contrast with real music, without the direction of loudness, in units of TASTE_UNIT.
+_TASTE_FORM = "levelled-2"
 _WORDS = steering_pb2.DIRECTION_KIND_WORDS
 
 
@@ -167,7 +169,9 @@ class Extraction:
         summary.vector_key = vector_key(_taste_digest(start, parts, digest, reference))
         summary.vector_sha256 = await self._store.put(summary.vector_key, direction.to_bytes())
         summary.layer_norms.extend(layer_norms(difference, reference).tolist())
-        cosine = split_half_cosine(tracks, weights, reference.mean if is_contrast(start.options) else None)
+        cosine = split_half_cosine(
+            tracks, weights, reference.contrast_pieces.mean(axis=0) if is_contrast(start.options) else None
+        )
         if cosine is not None:
             summary.split_half_cosine = cosine
         await self._keep(summary)
@@ -209,7 +213,7 @@ class Extraction:
             clip_count=sum(len(track.statistics.rms) for track in tracks),
             description=to_sentence(character),
             character=character,
-            notices=[*_notices(len(tracks), repeats), *described],
+            notices=[*_notices(len(tracks), repeats), *_left_out([track.statistics for track in tracks]), *described],
         )
         summary.create_time.GetCurrentTime()
         return summary
@@ -320,6 +324,14 @@ def _notices(count: int, repeats: frozenset[int]) -> list[str]:
     return [f"{len(repeats)} of the {count} tracks are the same music as another one and were counted once"]
 
 
+def _left_out(tracks: Sequence[TrackStatistics]) -> list[str]:
+    """A notice of the seconds that hold no music; none below a second."""
+    seconds = sum(track.covered_s - float(track.music_s.sum()) for track in tracks)
+    if seconds < 1:
+        return []
+    return [f"{seconds:.0f} s of silence, noise or near silence were left out of the taste"]
+
+
 def _taste_digest(
     start: extract_pb2.ExtractionStart,
     tracks: Sequence[AnnouncedTrack],
@@ -327,7 +339,7 @@ def _taste_digest(
     reference: ReferenceStatistics,
 ) -> str:
     options = json_format.MessageToDict(start.options)
-    parts = ["taste", model_digest, options, [[track.index, track.sound_id] for track in tracks]]
+    parts = ["taste", _TASTE_FORM, model_digest, options, [[track.index, track.sound_id] for track in tracks]]
     parts += [reference.tag] if reference.tag else []
     return canonical_digest([*parts, {"trust_scope": trust_scope()}] if trust_scope() else parts)
 
