@@ -99,7 +99,7 @@ def say(planted: Planted, direction: Direction, strengths: list[float]) -> list[
     voices = []
     for strength in strengths:
         push = WeightedDirection(direction=direction, strength=strength, layer_gains=gains)
-        stacked = stack([push], model.config, digest=model.description.digest, both_rows=False, is_joint=True)
+        stacked = stack([push], model.config, digest=model.description.digest, both_branches=False, is_joint=True)
         slot = CacheSlot(model.config, model.decoder.condition([(model.encode_text(["music"])[0], 1.0)]))
         slot.steering = None if stacked is None else stacked.steering
         sampling = Sampling(guidance_scale=3.0, temperature=1.0, top_k=0, seed=21)

@@ -132,15 +132,15 @@ def test_steering_touches_the_conditional_branch_alone_by_default(tiny: object) 
 
     direction = Direction(model_digest="m", per_layer=array, one_to_all=2 * array)
     push = WeightedDirection(direction=direction, strength=2.0, layer_gains={1: 0.5})
-    one = stack([push], tiny.config, digest="m", both_rows=False, is_joint=False)
-    both = stack([push, push], tiny.config, digest="m", both_rows=True, is_joint=False)
+    one = stack([push], tiny.config, digest="m", both_branches=False, is_joint=False)
+    both = stack([push, push], tiny.config, digest="m", both_branches=True, is_joint=False)
     assert one is not None
     assert both is not None
     assert torch.equal(one.steering[:, 0, 0], torch.tensor([2.0, 1.0, 2.0]))
     assert not one.steering[:, 1].any()
     assert torch.equal(both.steering[:, 0], both.steering[:, 1])
     nothing = WeightedDirection(direction=direction, strength=0.0)
-    assert stack([nothing], tiny.config, digest="m", both_rows=True, is_joint=False) is None
+    assert stack([nothing], tiny.config, digest="m", both_branches=True, is_joint=False) is None
 
 
 # --- mixing
