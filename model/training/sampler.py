@@ -26,7 +26,8 @@ class Point:
     """One way to sample. `guidance` holds throughout, or for the first second ("early"), or falls to `late` within five ("falling").
 
     `rescale` is the share by which guided scores get back the spread of the conditional ones (Lin et al. 2023, section 3.4); `min_p` drops
-    what is less likely than that share of the likeliest token; `top_k` 0 keeps all.
+    what is less likely than that share of the likeliest token; `top_k` 0 keeps all. `fine_guidance` and `fine_temperature` are those of all
+    codebooks but the first, which says what is played while they say how it sounds.
     """
 
     guidance: float = 3.0
@@ -36,6 +37,8 @@ class Point:
     late: float = 1.0
     rescale: float = 0.0
     min_p: float = 0.0
+    fine_guidance: float | None = None
+    fine_temperature: float | None = None
 
     def guidance_at(self, step: int) -> float:
         """The scale at a step."""
@@ -48,6 +51,8 @@ class Point:
     def name(self) -> str:
         """As in tables."""
         guidance = f"{self.guidance:g}" + (f" {self.shape} to {self.late:g}" if self.shape != "constant" else "")
+        if self.fine_guidance is not None or self.fine_temperature is not None:
+            guidance = f"{guidance} (fine {self.fine_guidance or self.guidance:g} / {self.fine_temperature or self.temperature:g})"
         rest = (f", rescaled {self.rescale:g}" if self.rescale else "") + (
             f", min-p {self.min_p:g}" if self.min_p else ""
         )
@@ -85,13 +90,21 @@ class Sampler:
 def chosen(logits: Tensor, noise: Tensor, point: Point, step: int) -> Tensor:
     """Tokens [clips, codebooks] from logits [clips, 2, codebooks, vocabulary], by inversion with noise [clips, codebooks]."""
     conditional, free = logits[:, 0], logits[:, 1]
-    scores = free + (conditional - free) * point.guidance_at(step)
+    guidance, temperature = (
+        torch.full((logits.shape[2], 1), point.guidance_at(step)),
+        torch.full((logits.shape[2], 1), point.temperature),
+    )
+    if point.fine_guidance is not None:
+        guidance[1:] = point.fine_guidance
+    if point.fine_temperature is not None:
+        temperature[1:] = point.fine_temperature
+    scores = free + (conditional - free) * guidance
     if point.rescale:
         centred = scores - scores.mean(-1, keepdim=True)
         spread = conditional.std(-1, keepdim=True) / centred.std(-1, keepdim=True)
         scores = centred * (point.rescale * spread + 1 - point.rescale)
     ordered, places = scores.double().sort(dim=-1, descending=True)
-    shares = torch.softmax(ordered / point.temperature, dim=-1)
+    shares = torch.softmax(ordered / temperature.double(), dim=-1)
     if point.top_k:
         shares[..., point.top_k :] = 0
     shares[shares < point.min_p * shares[..., :1]] = 0

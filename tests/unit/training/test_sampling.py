@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -45,7 +44,7 @@ def test_rescaled_scores_choose_as_before_where_nothing_is_guided() -> None:
 def test_the_proposal_moves_most_of_those_that_lose_nothing() -> None:
     def figures(point: Point, motion: float, heard: float, words: float, still: int = 0) -> dict[str, Any]:
         return {
-            "point": asdict(point),
+            "name": point.name(),
             "motion_median": motion,
             "collapsed": 0,
             "still": still,
@@ -59,4 +58,4 @@ def test_the_proposal_moves_most_of_those_that_lose_nothing() -> None:
         figures(Point(guidance=1.5), 0.08, 0.9, 0.9, still=1),
         figures(Point(guidance=2.0), 0.05, 0.875, 0.88),
     ]
-    assert proposed(points)["point"] == asdict(Point(guidance=2.0))
+    assert proposed(points)["name"] == Point(guidance=2.0).name()
