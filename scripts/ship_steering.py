@@ -6,7 +6,8 @@
 
 PLAYLISTS is a folder of folders of audio files (`python -m model.training.examples PLAYLISTS` renders ours); each becomes a
 taste. The script runs the real system in this process on an empty store, and copies the objects that a first start computes.
-With `--tastes` it keeps reference and sliders, and makes the example tastes anew. With `--tastes-only` it keeps all objects, and measures the safe ranges of the shipped tastes alone. Run it after every export of weights.
+With `--tastes` it keeps reference and sliders, and makes the example tastes anew. With `--tastes-only` it keeps all
+objects, and measures the safe ranges of the shipped tastes alone. Run it after every export of weights.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def _remove_tastes() -> None:
 
 
 async def _make_taste(client: AsyncClient, playlist: Path) -> str:
-    job = await client.taste_from_files(sorted(playlist.iterdir()), title=playlist.name)
+    files = sorted(playlist.iterdir())  # noqa: ASYNC240  one small folder, before any work runs
+    job = await client.taste_from_files(files, title=playlist.name)
     print(playlist.name, job.job_id, jobs_pb2.JobState.Name(job.state), flush=True)
     return job.job_id
 
