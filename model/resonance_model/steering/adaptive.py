@@ -69,7 +69,7 @@ class AdaptiveSteering:
         return added if self._fading is None else added + self._fading.to(steering) * self._fading_part
 
     def addition(self, layer: int, states: Tensor, steering: Tensor) -> Tensor:
-        """What to add to the states `[branches, positions, hidden]` in place of the whole steering `[branches, hidden]`."""
+        """Addition to the states `[branches, positions, hidden]` in place of the whole steering `[branches, hidden]`."""
         added = self._missing(layer, states, steering)
         if self._fading is None:
             return added

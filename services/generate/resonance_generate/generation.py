@@ -225,7 +225,7 @@ class Generation:
 
 
 def _is_resumable(params: GenerationParams) -> bool:
-    """Whether a cut take can continue from its tokens alone.
+    """True where a cut take can continue from its tokens alone.
 
     The state of the rule EASE is not in the tokens. Such a take is made again from its beginning, and is the same.
     """

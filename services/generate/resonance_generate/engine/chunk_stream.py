@@ -52,12 +52,12 @@ class ChunkStream:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the client has left."""
+        """True where the client has left."""
         return self._is_closed
 
     @property
     def has_room(self) -> bool:
-        """Whether fewer than `samples_max` samples wait to be read."""
+        """True where fewer than `samples_max` samples wait to be read."""
         return self._waiting_samples < self._samples_max
 
     def put(self, block: PcmBlock) -> None:

@@ -146,7 +146,7 @@ class Engine:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether `stop` was called."""
+        """True where `stop` was called."""
         return self._is_stopping
 
     @property

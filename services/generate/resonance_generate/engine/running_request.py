@@ -73,15 +73,15 @@ class RunningRequest:
 
     @property
     def is_live(self) -> bool:
-        """Whether each chunk is made as late as possible, so that a control is heard soon."""
+        """True where each chunk is made as late as possible, so that a control is heard soon."""
         return self.request.lead_s is not None
 
     def may_move(self, now_s: float) -> bool:
-        """Whether more audio is wanted now: the client reads, nothing is paused, and a performance's next chunk cannot wait."""
+        """True where more audio is wanted now: the client reads, nothing is paused, and a performance's next chunk cannot wait."""
         return self.request.stream.has_room and self.paused_since_s is None and not self._may_wait(now_s)
 
     def _may_wait(self, now_s: float) -> bool:
-        """Whether a performance's next chunk, begun later and made in the longest recent time, would still be `lead_s` early."""
+        """True where a performance's next chunk, begun later and made in the longest recent time, would still be `lead_s` early."""
         if self.request.lead_s is None or self._making_since_s is not None or self._retaken_steps:
             return False
         return self.slack_s(now_s) - self._making_s > self.request.lead_s
@@ -97,12 +97,12 @@ class RunningRequest:
 
     @property
     def needs_step(self) -> bool:
-        """Whether tokens are to be sampled: not while prompt tokens are read, and not after the last token."""
+        """True where tokens are to be sampled: not while prompt tokens are read, and not after the last token."""
         return not self.sequence.is_finished and not self.sequence.needs_prefill
 
     @property
     def is_finished(self) -> bool:
-        """Whether all audio was handed over."""
+        """True where all audio was handed over."""
         return self._is_finished
 
     def before_step(self) -> None:
@@ -127,11 +127,11 @@ class RunningRequest:
 
     @property
     def is_chunk_due(self) -> bool:
-        """Whether a whole chunk, or the rest of the take, can be decoded."""
+        """True where a whole chunk, or the rest of the take, can be decoded."""
         return self.sequence.is_finished or self.sequence.frames_ready >= self._due_frames
 
     def postpone_chunk(self) -> bool:
-        """Whether a due chunk may wait for one more step; the step is then counted. A live chunk never waits."""
+        """True where a due chunk may wait for one more step; the step is then counted. A live chunk never waits."""
         if self.is_live or self._postponed_steps >= POSTPONED_STEPS_MAX:
             return False
         self._postponed_steps += 1
@@ -326,7 +326,7 @@ def _build_adaptive_steering(params: GenerationParams) -> AdaptiveSteering | Non
 
 
 def _is_steered_alike(one: GenerationParams, other: GenerationParams) -> bool:
-    """Whether steering and rule are the same: a change of the prompt alone must not restart the steering."""
+    """True where steering and rule are the same: a change of the prompt alone must not restart the steering."""
     return (
         one.rule is other.rule and _is_equal(one.steering, other.steering) and _is_equal(one.baselines, other.baselines)
     )

@@ -16,11 +16,11 @@ class Schedulable(Protocol):
 
     @property
     def is_live(self) -> bool:
-        """Whether each chunk is made as late as possible, so that a control is heard soon."""
+        """True where each chunk is made as late as possible, so that a control is heard soon."""
         ...
 
     def may_move(self, now_s: float) -> bool:
-        """Whether more audio is wanted now."""
+        """True where more audio is wanted now."""
         ...
 
     def slack_s(self, now_s: float) -> float:
