@@ -1,6 +1,6 @@
 """Composer: a seed gives attributes, genre, players, form, notes.
 
-The seven attributes are independent. All parts have notes.
+The seven attributes are independent, and the notes are those of all parts.
 """
 
 from __future__ import annotations
