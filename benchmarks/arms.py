@@ -1,4 +1,7 @@
-"""Timing on noisy machines: interleaved arms, warm-up, medians and spread, and a record of the machine."""
+"""Timing on noisy machines: interleaved arms, warm-up, medians, spread.
+
+It also records the machine.
+"""
 
 from __future__ import annotations
 

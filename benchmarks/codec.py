@@ -1,4 +1,7 @@
-"""Codec work: our stream against one library decode, and against a streamer that decodes its whole prefix for every chunk."""
+"""Codec benchmark: our stream, one library decode, a prefix streamer.
+
+The prefix streamer decodes its whole prefix for every chunk.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Benchmark of the engine against peers that can run here and against the floor. Writes benchmarks/results/engine.json."""
+"""Engine benchmark against peers and the floor.
+
+The peers are those that can run here. It writes benchmarks/results/engine.json.
+"""
 
 from __future__ import annotations
 

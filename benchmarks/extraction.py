@@ -1,4 +1,4 @@
-"""Extraction of a clip: our pass against the bare forward of the library, and against hooks while generating."""
+"""Extraction benchmark: our pass, the library's forward, hooks during generation."""
 
 from __future__ import annotations
 

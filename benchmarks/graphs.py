@@ -1,4 +1,7 @@
-"""Steps on a GPU: CUDA graphs against transformers' generate and against the memory's bandwidth; skipped with the reason without one."""
+"""CUDA graph benchmark against transformers' generate and memory bandwidth.
+
+Without a GPU it is skipped, and the reason is given.
+"""
 
 from __future__ import annotations
 

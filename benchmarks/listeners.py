@@ -1,4 +1,7 @@
-"""Load test at 80 percent of the engine's capacity: open-loop arrivals over gRPC, and underruns of the clients."""
+"""Load test over gRPC: open-loop arrivals, underruns of clients.
+
+The rate of arrivals is 80 percent of the engine's capacity.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models of the benchmarks: the embedded one, and random weights at musicgen-small's shape."""
+"""Benchmark models: the embedded one, random weights of musicgen-small's shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Quality of int8 on the embedded model: likelihood of tokens, and Frechet distance of clips, both against fp32."""
+"""Quality of int8 against fp32: token likelihood, Frechet distance.
+
+Both are measured on the embedded model: likelihood of tokens, distance of clips.
+"""
 
 from __future__ import annotations
 

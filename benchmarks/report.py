@@ -1,4 +1,4 @@
-"""Table and picture of the benchmark: each ratio beside its goal, met or missed."""
+"""Benchmark report: table and picture of ratios beside their goals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Serving: time to first audio, real-time factor on one core, and cost of the server over the bare engine."""
+"""Serving benchmark: first audio, real-time factor, overhead over the engine.
+
+The real-time factor is that of one core.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated fleet of two thousand clients: the real scheduler in virtual time, with the step times of a real engine.
+"""Fleet simulation: two thousand clients, real scheduler, virtual time.
 
 Replicas with slots and queues get open-loop arrivals. A step of n takes lasts as long as the real decoder's: a straight line through
 1..slots, with the measured spread around it. The product's own `plan` decides which takes step. Network, codec and gateway are not

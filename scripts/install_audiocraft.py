@@ -1,4 +1,6 @@
-"""Installs AudioCraft 1.3.0 beside the pinned torch into the environment that runs this. See docs/decisions/audiocraft.md.
+"""Installs AudioCraft 1.3.0 beside the pinned torch.
+
+It installs into the environment that runs it. See docs/decisions/audiocraft.md.
 
 AudioCraft pins torch 2.1 and old companions, but runs with today's: it is installed without its pins, with what it really
 imports. The stock torchaudio is linked against CUDA and breaks beside a CPU build of torch; torchaudio treats a missing

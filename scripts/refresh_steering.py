@@ -1,4 +1,4 @@
-"""Writes the remaps of the shipped sliders anew, from the points that their calibrations store.
+"""Refits the remaps of shipped sliders from their stored calibrations.
 
     python scripts/refresh_steering.py
 

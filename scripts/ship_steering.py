@@ -1,4 +1,4 @@
-"""Writes the objects that ship with the embedded model: reference statistics, calibrated sliders, example tastes.
+"""Writes shipped steering: reference statistics, calibrated sliders, example tastes.
 
     python scripts/ship_steering.py [PLAYLISTS]
     python scripts/ship_steering.py --tastes PLAYLISTS

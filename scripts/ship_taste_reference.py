@@ -1,4 +1,4 @@
-"""Writes the music that tastes are contrasted with into the shipped reference of the embedded model.
+"""Writes the contrast music of tastes into the shipped reference.
 
     python scripts/ship_taste_reference.py [--cache FOLDER]
 

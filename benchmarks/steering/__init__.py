@@ -1,1 +1,1 @@
-"""Steering bench: clips at many strengths, each beside its unsteered counterpart, scored by independent meters."""
+"""Steering bench: clips by strength, unsteered counterparts, independent scores."""

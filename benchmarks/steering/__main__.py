@@ -1,4 +1,7 @@
-"""`make bench-steering`: renders missing clips, scores them, writes tables and plots; resumes after a stop."""
+"""`make bench-steering`: rendering, scoring, tables and plots; resumable.
+
+Only missing clips are rendered.
+"""
 
 from __future__ import annotations
 

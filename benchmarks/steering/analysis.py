@@ -1,4 +1,4 @@
-"""Findings from scores: paired effects, monotony, specificity, quality, stacking, tastes, variants."""
+"""Score analysis: paired effects, monotony, specificity, quality, stacking, tastes, variants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Directions of the bench: concepts and tastes from the product's own stores, shipped concepts where they fit the model."""
+"""Directions of the bench: stored concepts, tastes and shipped concepts.
+
+Shipped concepts are used where they fit the model.
+"""
 
 from __future__ import annotations
 

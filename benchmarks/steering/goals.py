@@ -1,4 +1,7 @@
-"""Goals of the bench: target, measured value, and verdict, missed ones included."""
+"""Goals of the bench: target, measured value and verdict.
+
+Missed goals are included.
+"""
 
 from __future__ import annotations
 

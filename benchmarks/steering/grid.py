@@ -1,4 +1,4 @@
-"""Cells of the bench: one clip each, named by everything that it depends on."""
+"""Bench cells: one clip each, keyed by all its inputs."""
 
 from __future__ import annotations
 

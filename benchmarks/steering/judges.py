@@ -1,4 +1,7 @@
-"""Classifiers of the bench, trained on composer renderings of seeds of their own, decoded through the model's codec."""
+"""Classifiers of the bench, trained on decoded composer renderings.
+
+The renderings have seeds of their own and are decoded through the model's codec.
+"""
 
 from __future__ import annotations
 

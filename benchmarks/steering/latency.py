@@ -1,4 +1,4 @@
-"""Latency of a live control: time from a slider's move to the playback of its first sample, over gRPC."""
+"""Control latency: slider move to first played sample, over gRPC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Playlists of our composer's music: eight, with twelve tracks for the taste and twelve held out."""
+"""Playlists of composed music: eight, with held-out tracks.
+
+Each has twelve tracks for the taste and twelve held out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renderer: cells become clips in a batched decoder, and clips become scores, which are cached by cell."""
+"""Batched renderer of bench cells, with scores cached by cell."""
 
 from __future__ import annotations
 

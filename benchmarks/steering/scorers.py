@@ -1,4 +1,4 @@
-"""Scores of a clip: what each slider should change, measured on audio independently of the steering."""
+"""Clip scores: slider attributes measured on audio, independently of steering."""
 
 from __future__ import annotations
 

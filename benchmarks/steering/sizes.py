@@ -1,4 +1,7 @@
-"""Sizes of the bench and its prompts, none of which made a direction."""
+"""Sizes and prompts of the bench.
+
+None of the prompts made a direction.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Evenness of a slider: deviation of the share of the effect from the share of the slider's way."""
+"""Evenness of a slider: deviation of effect from slider position.
+
+Both are taken as shares: of the whole effect, and of the slider's way.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Note transcriber: simultaneous pitches by harmonic summation and cancellation, and the number of note onsets."""
+"""Note transcriber: simultaneous pitches and note onset count.
+
+Pitches are found by harmonic summation and cancellation.
+"""
 
 from __future__ import annotations
 

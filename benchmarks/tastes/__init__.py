@@ -1,1 +1,4 @@
-"""The bench of tastes on real songs: does what a playlist's taste makes sound like the playlist, by judges taught on recordings?"""
+"""Taste bench on real songs, with judges trained on recordings.
+
+It measures how far music made with a playlist's taste sounds like the playlist.
+"""

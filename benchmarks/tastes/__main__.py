@@ -1,4 +1,7 @@
-"""`make bench-tastes`: makes what is missing, measures what is there, writes table and picture. Stopped at any time, it goes on later."""
+"""`make bench-tastes`: renders, measures, writes table and picture; resumable.
+
+Only missing takes are rendered.
+"""
 
 from __future__ import annotations
 

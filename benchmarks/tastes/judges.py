@@ -1,4 +1,7 @@
-"""The judges: embeddings taught on real recordings, of which steering has never seen any; what each was taught on, and how good it is."""
+"""Judges: embeddings trained on recordings, with training data and accuracy.
+
+Steering has never used any of these embeddings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The songs that the bench is about: which file of which Debian package, in which playlist, for what, under which licence."""
+"""Song manifest: Debian package, file, playlist, purpose and licence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is measured on takes and tastes, from whatever has been made so far."""
+"""Measurements of takes and tastes.
+
+Takes and tastes that are not made yet are left out.
+"""
 
 from __future__ import annotations
 

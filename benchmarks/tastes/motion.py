@@ -1,4 +1,4 @@
-"""Harmonic motion: how far the chroma moves from one second to the next."""
+"""Harmonic motion: chroma change from one second to the next."""
 
 from __future__ import annotations
 

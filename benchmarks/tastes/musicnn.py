@@ -1,4 +1,7 @@
-"""musicnn's taggers (Pons and Serra 2019), run from the weights in their wheel by a few lines of torch: tags and embeddings."""
+"""musicnn taggers (Pons and Serra 2019) in torch: tags, embeddings.
+
+The weights are read from the musicnn wheel.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The product as its users meet it: `resonance up` in a process and a folder of its own, spoken to through the Python client."""
+"""Product under test: a `resonance up` process and its client.
+
+The process has a folder of its own, and calls go through the Python client.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The bench's table and picture: the wanted figures first, then everything by playlist."""
+"""Taste bench report: table and picture.
+
+The wanted figures come first, then all figures by playlist.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The arithmetic of recognition: class means, the nearest of eight and of four, and how sure a share is."""
+"""Recognition arithmetic: class means, nearest class, confidence of a share.
+
+The nearest is taken of eight and of four classes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sound in: any file as mono at the judges' rate, its loudness, and the windows that judges hear."""
+"""Audio input of judges: mono files, loudness, windows.
+
+Files are read at the rate of the judges.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What is rendered: four prompts that name no style, four seeds, by arm; and six prompts whose words an outside tagger can check."""
+"""Rendered takes: prompts, seeds and arms.
+
+Four prompts that name no style are rendered with four seeds by arm. Six more have words that an outside tagger can
+check.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads TensorFlow checkpoints ("tensor bundles") without TensorFlow: float32 tensors by name."""
+"""Reader of TensorFlow checkpoints (tensor bundles) without TensorFlow.
+
+It reads float32 tensors by name.
+"""
 
 from __future__ import annotations
 

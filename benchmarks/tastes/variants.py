@@ -1,4 +1,7 @@
-"""The law of invariance: one song as it comes out of other hands (louder, mono, coded, resampled), whose taste must stay the same."""
+"""Invariance variants: one song louder, mono, coded or resampled.
+
+The taste of a song must be the same for all its variants.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""VibeNet (Shim 2025), an EfficientNet-B0 taught on the Free Music Archive, run from its wheel's ONNX file: embeddings and attributes."""
+"""VibeNet (Shim 2025) through ONNX: embeddings and attributes.
+
+VibeNet is an EfficientNet-B0 trained on the Free Music Archive. The ONNX file comes from its wheel.
+"""
 
 from __future__ import annotations
 

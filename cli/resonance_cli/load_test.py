@@ -1,4 +1,7 @@
-"""Load generator: virtual clients that arrive at random, at a rate that does not depend on the answers."""
+"""Load generator: virtual clients with random, open-loop arrivals.
+
+The rate of arrivals does not depend on the answers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live performance from a shell: typed lines are its controls, and its audio goes into a WAV file."""
+"""Live performance from a shell: typed controls, WAV output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""WAV file of a take, written while the take is made; it appears whole or not at all."""
+"""Atomic WAV file of a take that is being made.
+
+It appears whole or not at all.
+"""
 
 from __future__ import annotations
 

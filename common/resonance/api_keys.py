@@ -1,4 +1,7 @@
-"""API keys: 256 random bits, shown once, kept as a SHA-256; each belongs to one owner."""
+"""API keys: random bits, stored as SHA-256, with one owner.
+
+A key has 256 random bits and is shown once.
+"""
 
 from __future__ import annotations
 

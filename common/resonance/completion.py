@@ -1,4 +1,4 @@
-"""Shielded work: a coroutine that runs to its end although the task that awaits it is cancelled."""
+"""Shielded coroutines: run to completion despite cancellation of the caller."""
 
 from __future__ import annotations
 

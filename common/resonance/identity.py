@@ -1,4 +1,7 @@
-"""Owner and API key of the current call, in context variables: the interceptor sets them, stores and channels read them."""
+"""Context variables of a call: its owner and API key.
+
+The interceptor sets them; stores and channels read them.
+"""
 
 from __future__ import annotations
 

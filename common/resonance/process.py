@@ -1,4 +1,4 @@
-"""Life of a process: reads the settings, sets up logs, starts the parts, and closes them in reverse at SIGTERM."""
+"""Process lifecycle: settings, logs, start and reverse shutdown at SIGTERM."""
 
 from __future__ import annotations
 

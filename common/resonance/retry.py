@@ -1,4 +1,4 @@
-"""Retries with exponential backoff, a limit of patience and a limit of tries."""
+"""Retries with exponential backoff, bounded in time and tries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Settings of a process: `RESONANCE_*` variables, read once into one frozen value, all mistakes reported together."""
+"""Process settings: `RESONANCE_*` variables in one frozen value.
+
+They are read once, and all mistakes are reported together.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The model: MusicGen checkpoints in a decoder of our own, an exact streaming codec, steering, and activation statistics."""
+"""Model: MusicGen decoder, exact streaming codec, steering, activation statistics."""

@@ -1,4 +1,7 @@
-"""Activations of clips and takes: codec tokens through the decoder under one text, with statistics per layer."""
+"""Activations of clips and takes, with statistics per layer.
+
+Codec tokens pass through the decoder under one text.
+"""
 
 from __future__ import annotations
 

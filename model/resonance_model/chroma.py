@@ -1,4 +1,7 @@
-"""Chroma: the loudest of the twelve pitch classes, frame by frame. Melody checkpoints are conditioned on it."""
+"""Chroma: the loudest of twelve pitch classes per frame.
+
+Melody checkpoints are conditioned on it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configuration of a checkpoint: the decoder's sizes, and the description for clients and logs."""
+"""Checkpoint configuration: decoder sizes, description for clients and logs."""
 
 from __future__ import annotations
 

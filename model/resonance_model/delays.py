@@ -1,4 +1,6 @@
-"""Delay pattern: the token of codebook k at step p belongs to frame p - delay(k) (MusicGen, Copet et al. 2023, section 2.2).
+"""Delay pattern of codebooks (MusicGen, Copet et al. 2023).
+
+The token of codebook k at step p belongs to frame p - delay(k) (section 2.2).
 
 With one channel delay(k) is k. With two the codebooks of left and right alternate, and each pair shares a delay (section 2.4).
 """

@@ -1,4 +1,7 @@
-"""Linear layers without bias in the served precisions: floats, and int8 with one activation scale per row."""
+"""Bias-free linear layers in served precisions: floats and int8.
+
+int8 has one activation scale per row.
+"""
 
 from __future__ import annotations
 

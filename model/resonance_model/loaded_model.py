@@ -1,4 +1,7 @@
-"""Loaded model: description, decoder, text encoder and codec, independent of the library that read the checkpoint."""
+"""Loaded model: description, decoder, text encoder and codec.
+
+It is independent of the library that read the checkpoint.
+"""
 
 from __future__ import annotations
 

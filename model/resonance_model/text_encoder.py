@@ -1,4 +1,4 @@
-"""Text encoder: the library's own tokenizer and T5 behind one small interface."""
+"""Text encoder: library tokenizer and T5 behind one interface."""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""The recipe of the embedded model: compose, render, learn to code, learn to play, examine, export."""
+"""Training recipe of the embedded model.
+
+Its stages: compose, render, train the codec, train the language model, evaluate, export.
+"""

@@ -1,4 +1,7 @@
-"""Captions in users' vocabulary, drawn from a clip's labels: many of them short, with synonyms, tempo in beats a minute, and noise."""
+"""Captions in users' vocabulary, drawn from labels of a clip.
+
+Many are short. They have synonyms, tempo in beats a minute, and noise.
+"""
 
 from __future__ import annotations
 

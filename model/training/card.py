@@ -1,4 +1,7 @@
-"""The model card, written from evaluation.json: figures against gates, what falls short, what it cannot do."""
+"""Model card, written from evaluation.json.
+
+It has figures against gates, what falls short, and what the model cannot do.
+"""
 
 from __future__ import annotations
 

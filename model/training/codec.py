@@ -1,4 +1,7 @@
-"""The codec: a small EnCodec whose analytic start is a cascade of lapped cosine transforms and a PCA, mirrored."""
+"""Codec: a small EnCodec with an analytic start.
+
+The start is a cascade of lapped cosine transforms and a PCA, mirrored.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The composer: a seed gives seven independent attributes, a genre, players, a form, and the notes of all its parts."""
+"""Composer: a seed gives attributes, genre, players, form, notes.
+
+The seven attributes are independent, and the notes are those of all parts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reading rendered shards: labels in memory, audio mapped, crops on codec frames."""
+"""Reader of rendered shards: labels, mapped audio, aligned crops.
+
+Labels are in memory. Crops lie on codec frames.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Evaluation: every figure of the card, recomputed from an exported folder with independent meters, with pictures and samples."""
+"""Evaluation of an exported folder: figures, pictures, samples.
+
+Every figure of the card is recomputed with independent meters.
+"""
 
 from __future__ import annotations
 

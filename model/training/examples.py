@@ -1,4 +1,9 @@
-"""Renders three example playlists of our own music, for people without files of their own: `python -m model.training.examples FOLDER`."""
+"""Renderer of three example playlists of composed music.
+
+    python -m model.training.examples FOLDER
+
+The playlists are for people without files of their own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Export: the trained parts become one MusicgenForConditionalGeneration folder, fp16 on disk, with digests."""
+"""Export of trained parts to a MusicgenForConditionalGeneration folder.
+
+The folder has fp16 weights and digests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Fresh music while training goes on: one shard at a time, rendered and tokenised in the training's own process, in turn with its steps."""
+"""Fresh training shards, rendered and tokenised between training steps.
+
+One shard at a time is made in the training's own process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Forms: the parts of a piece in the order in which they sound, equal letters alike."""
+"""Forms: ordered parts of a piece, as letters.
+
+Parts with equal letters are alike.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Generation for the evaluation: prompts to 16 kHz audio through transformers' own classes, in batches."""
+"""Batched generation for the evaluation, through transformers' own classes.
+
+Prompts become 16 kHz audio.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A golden clip: one prompt, played without chance, whose first second of tokens is written down beside the weights."""
+"""Golden clip: first second of tokens of one prompt.
+
+The prompt is played without chance, and the tokens are stored beside the weights.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The language model: MusicGen's decoder with an analytic start whose heads look one bar, two bars and a few frames back."""
+"""Language model: MusicGen's decoder with an analytic start.
+
+Heads of the start look one bar, two bars and a few frames back.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the players play: every part of the form in notes, the same part always alike but for the step that leads into the next."""
+"""Note lines of players for every part of a form.
+
+Equal parts have equal notes, except for the step that leads into the next part.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An independent ear: small classifiers over spectral statistics, taught by renderings no other stage has heard."""
+"""Listener: small independent classifiers over spectral statistics.
+
+They are trained on renderings that no other stage has heard.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the codec is taught by: log-mel and spectral distances at several resolutions, and the mel distance we report."""
+"""Codec losses: log-mel and spectral distances at several resolutions.
+
+The mel distance that is reported is here too.
+"""
 
 from __future__ import annotations
 

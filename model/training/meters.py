@@ -1,4 +1,4 @@
-"""Independent meters: beat tracker, pulse clarity, loudness, bass share, chroma mode, motion of harmony, offsets, and signs of collapse."""
+"""Independent meters: beat, loudness, bass, mode, harmony, offsets, collapse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""An ear from outside: musicnn (Pons and Serra 2019), taught by real recordings, whose weights come inside its package; optional.
+"""Optional outside listener: musicnn (Pons and Serra 2019).
+
+musicnn was trained on real recordings, and its weights come inside its package.
 
 `pip download --no-deps musicnn` and unzip the wheel; nothing else is needed: `benchmarks/tastes/musicnn.py` runs it without TensorFlow.
 """

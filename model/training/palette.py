@@ -1,4 +1,4 @@
-"""Timbres and genres: who plays, in which order players join, and in which manner."""
+"""Timbres and genres: players, order of joining, manner."""
 
 from __future__ import annotations
 

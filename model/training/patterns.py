@@ -1,4 +1,7 @@
-"""Pattern banks, one bar of sixteenths per string: drums by tier of energy, comping, bass and melody rhythms."""
+"""Pattern banks: drums, comping, bass and melody rhythms.
+
+Each string is one bar of sixteenths. Drums are ordered by tier of energy.
+"""
 
 from __future__ import annotations
 

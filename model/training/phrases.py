@@ -1,4 +1,7 @@
-"""Melodies in phrases: a motif, its sequence under the next chord, and a close that is held or leads on."""
+"""Melodies in phrases: motif, sequence, close.
+
+The sequence lies under the next chord. The close is held or leads on.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Pictures for the card: ten spectrograms, asked against heard, and the training curves, each a small PNG."""
+"""Pictures of the card: spectrograms, asked against heard, training curves.
+
+There are ten spectrograms. Each picture is a small PNG.
+"""
 
 from __future__ import annotations
 

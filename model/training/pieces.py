@@ -1,4 +1,4 @@
-"""What a composed piece is: its labels, its notes, its sections, and the channels its players sound on."""
+"""Composed pieces: labels, notes, sections and channels."""
 
 from __future__ import annotations
 

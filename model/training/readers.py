@@ -1,4 +1,7 @@
-"""Linear readers on inner layers, for training alone: tempo, beat, chord, traits, who plays. They are discarded afterwards."""
+"""Linear readers on inner layers: tempo, beat, chord, traits, players.
+
+They are for training alone and are discarded afterwards.
+"""
 
 from __future__ import annotations
 

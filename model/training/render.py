@@ -1,4 +1,7 @@
-"""Rendering: seeds to shards of 16-bit audio with their labels, resumable, one process."""
+"""Rendering: seeds to shards of 16-bit audio with labels.
+
+It is resumable and runs in one process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The whole recipe, end to end and resumable: every stage skips what is already done, and a stop at any moment costs minutes."""
+"""Runner of the whole recipe, end to end and resumable.
+
+Every stage skips what is already done, and a stop at any moment costs minutes.
+"""
 
 from __future__ import annotations
 

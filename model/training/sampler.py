@@ -1,4 +1,7 @@
-"""Takes in batches through the project's own decoder, sampled in ways that the product does not offer yet."""
+"""Batched takes through our decoder, with experimental sampling.
+
+The product does not offer these ways of sampling yet.
+"""
 
 from __future__ import annotations
 

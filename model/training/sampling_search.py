@@ -1,4 +1,7 @@
-"""The search for the way to sample: motion, words obeyed, instruments heard and collapse together, point by point, resumable."""
+"""Search of sampling settings: motion, prompt adherence, instruments, collapse.
+
+All four are measured together, point by point. The search is resumable.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A polite stop: on SIGTERM or Ctrl-C a training loop ends its step and writes its checkpoint; no process outlives the recipe."""
+"""Graceful stop of training loops on SIGTERM or Ctrl-C.
+
+A loop ends its step and writes its checkpoint. No process outlives the recipe.
+"""
 
 from __future__ import annotations
 

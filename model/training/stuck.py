@@ -1,4 +1,7 @@
-"""Held tones that weights fall into, kept as codes: `windows.spoilt` puts them in the way of the next run, with the right labels."""
+"""Held tones of earlier weights, kept as codes.
+
+`windows.spoilt` puts them into the inputs of the next run, with the right labels.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""FluidSynth through ctypes, offline: notes on codec frames in, 16 kHz mono out, equal input giving equal samples."""
+"""FluidSynth through ctypes: offline rendering of notes to audio.
+
+Notes on codec frames become 16 kHz mono. Equal input gives equal samples.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The text side: a word-level tokenizer and a two-layer T5 that first learns to read a clip's labels out of its captions."""
+"""Text encoder: word-level tokenizer and a two-layer T5.
+
+The T5 first learns to read a clip's labels out of its captions.
+"""
 
 from __future__ import annotations
 

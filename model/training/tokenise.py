@@ -1,4 +1,7 @@
-"""Tokenising: rendered shards to codec tokens, [4, frames] of 16-bit codes beside the same labels, resumable."""
+"""Tokenisation: rendered shards to codec tokens, with labels.
+
+Tokens are [4, frames] of 16-bit codes. The stage is resumable.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Training the language model: data-parallel on two cores, warm-up / stable / decay, a gate in every evaluation line."""
+"""Training of the language model, data-parallel on two cores.
+
+The schedule is warm-up, stable, decay. Every evaluation line has a gate.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Training the codec: an autoencoder under latent noise, then residual codebooks by k-means, then the decoder on codes."""
+"""Training of the codec: autoencoder, residual codebooks, decoder.
+
+The autoencoder has latent noise, the codebooks come from k-means, and the decoder is then trained on codes.
+"""
 
 from __future__ import annotations
 

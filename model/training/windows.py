@@ -1,4 +1,7 @@
-"""Training windows: a piece's loop arranged to any length in tokens, cut from bar lines, with a fresh caption."""
+"""Training windows: arranged loops in tokens, cut from bar lines.
+
+A piece's loop is arranged to any length, with a fresh caption.
+"""
 
 from __future__ import annotations
 

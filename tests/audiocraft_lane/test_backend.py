@@ -1,4 +1,4 @@
-"""The AudioCraft backend against AudioCraft itself: the same tokens, the same audio, the same hidden states.
+"""AudioCraft backend: tokens, audio and hidden states equal AudioCraft's.
 
 This lane runs where AudioCraft is installed (`make audiocraft` runs it); the default environment cannot hold AudioCraft's companions.
 """

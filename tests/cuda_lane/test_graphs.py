@@ -1,4 +1,7 @@
-"""CUDA graphs on a real GPU, against the CPU and against themselves; skipped where there is none."""
+"""CUDA graphs on a real GPU, compared with the CPU.
+
+The graphs are also compared with themselves. Without a GPU the tests are skipped.
+"""
 
 from __future__ import annotations
 

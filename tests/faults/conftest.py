@@ -1,4 +1,4 @@
-"""Fixtures for faults of whole processes: a scripted extractor here, ingests as child processes."""
+"""Fixtures of process faults: scripted extractor, ingests as child processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single bits flip in stored objects: every flip is found, no damaged sound is played, and vectors are computed again.
+"""Bit flips in stored objects: detection, no damaged sound, recomputation.
 
 The seed is printed: `make robust SEED=n ARGS=tests/faults/test_bit_flips.py` repeats a run.
 """

@@ -1,4 +1,4 @@
-"""Crashes of ingest: no accepted job is lost by `kill -9`, by a paused process or by a restart."""
+"""Ingest crashes: jobs survive `kill -9`, pauses and restarts."""
 
 from __future__ import annotations
 

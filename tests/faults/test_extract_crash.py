@@ -1,4 +1,7 @@
-"""Crash of the extractor, as a process with a real model, within a track: a restarted one resumes at the clip."""
+"""Extractor crash within a track: restart resumes at the clip.
+
+The extractor is a process with a real model.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Full disk: writes are refused, stored objects stay whole, and no partial file is left."""
+"""Full disk: refused writes, intact objects, no partial files."""
 
 from __future__ import annotations
 

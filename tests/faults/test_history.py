@@ -1,4 +1,4 @@
-"""Random histories: clients submit, repeat, cancel and watch while processes are killed; every promise holds.
+"""Random histories: submits, repeats, cancels and watches under process kills.
 
 The seed is printed: `SEED=7 make test ARGS=tests/faults/test_history.py` repeats a run.
 """

@@ -1,4 +1,4 @@
-"""Hostile files: each decodes within the limits or is refused with a sentence, and leaves no file behind."""
+"""Hostile files: bounded decoding or refusal, no leftover files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Hostile links and playlists: none of thousands of spellings reaches a canary server on this machine."""
+"""Hostile links and playlists never reach a local canary server.
+
+Thousands of spellings are tried.
+"""
 
 from __future__ import annotations
 

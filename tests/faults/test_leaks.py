@@ -1,4 +1,7 @@
-"""Leaks: a second batch of mixed requests adds no memory, no tasks and no open files. `make robust` sends 10,000."""
+"""Leaks of memory, tasks and open files under mixed requests.
+
+A second batch of requests must add none. `make robust` sends 10,000.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long playlists: the memory of ingest does not grow with the length of tracks, and its watchers get heartbeats."""
+"""Long playlists: constant memory of ingest, heartbeats for watchers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outage of S3: calls fail in time, and accepted jobs go on afterwards."""
+"""S3 outage: calls fail in time, accepted jobs continue afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store faults: the store fails at every call in turn; each job completes or is refused, and a retry succeeds."""
+"""Store faults at every call: completion or refusal, successful retry."""
 
 from __future__ import annotations
 

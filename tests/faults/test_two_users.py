@@ -1,4 +1,4 @@
-"""Two users cannot see each other: an object of the other user and one that does not exist give the same responses.
+"""Isolation of two users: foreign and missing objects are indistinguishable.
 
 The seed is printed: `make robust SEED=n ARGS=tests/faults/test_two_users.py` repeats a run.
 """

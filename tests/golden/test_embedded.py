@@ -1,4 +1,4 @@
-"""Golden tokens of the embedded model, and the digests of what is shipped with it."""
+"""Golden tokens of the embedded model, digests of shipped files."""
 
 from __future__ import annotations
 

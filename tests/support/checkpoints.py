@@ -1,4 +1,7 @@
-"""MusicGen checkpoints with random weights in transformers' layout: large ones for benchmarks, tiny ones for tests."""
+"""MusicGen checkpoints with random weights in transformers' layout.
+
+Large ones are for benchmarks, tiny ones are for tests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tastes and concepts in a store, of directions that are all ones, so that the steering shows which ones act."""
+"""Tastes and concepts in a store, with all-ones directions.
+
+The steering thus shows which ones act.
+"""
 
 from __future__ import annotations
 

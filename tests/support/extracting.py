@@ -1,4 +1,7 @@
-"""The real extract and generate services with the tiny model, for tests of calibration jobs, concepts and tastes."""
+"""Real extract and generate services with the tiny model.
+
+They are for tests of calibration jobs, concepts and tastes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Fake CUDA tensors in a torch without CUDA: they know shape, type and device, hold no numbers, and refuse to mix devices."""
+"""Fake CUDA tensors: shape, type and device without numbers.
+
+They exist in a torch without CUDA and refuse to mix devices.
+"""
 
 from __future__ import annotations
 

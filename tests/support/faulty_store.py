@@ -1,4 +1,7 @@
-"""Faulty store: it fails at the k-th call, before the effect, after it, or with a damaged response (as SQLite's tests do)."""
+"""Faulty store: fails at the k-th call.
+
+It fails before the effect, after it, or with a damaged response (as SQLite's tests do).
+"""
 
 from __future__ import annotations
 

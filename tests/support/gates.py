@@ -1,4 +1,7 @@
-"""Exactness gates: laws for every backend, every kind of checkpoint, any number of slots and any moment to join."""
+"""Exactness gates for every backend, checkpoint kind and slot count.
+
+They hold for any moment to join.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A loopback server of Gemini's generateContent: it checks requests and sends the answers of a test."""
+"""Loopback server of Gemini's generateContent, with a test's answers.
+
+It checks requests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A tiny real decoder with a known direction: the text adds it at one layer, and the heads read it."""
+"""Tiny real decoder with a planted direction.
+
+The text adds the direction at one layer, and the heads read it.
+"""
 
 from __future__ import annotations
 

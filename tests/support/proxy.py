@@ -1,4 +1,4 @@
-"""HTTP proxy on loopback, as of an operator, that records requests."""
+"""Loopback HTTP proxy, as of an operator, that records requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A real S3 server for tests: SeaweedFS from its PyPI package, one per test session."""
+"""S3 server for tests: SeaweedFS from its PyPI package.
+
+There is one server per test session.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A scripted ExtractService without a model: it checks the protocol, counts and records clips, and fails where a test asks."""
+"""Scripted ExtractService without a model.
+
+It checks the protocol, counts and records clips, and fails where a test asks.
+"""
 
 from __future__ import annotations
 

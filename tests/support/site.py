@@ -1,4 +1,4 @@
-"""Web site on loopback: files, a feed, a page with players, redirects, and broken responses."""
+"""Loopback web site: files, feed, players, redirects, broken responses."""
 
 from __future__ import annotations
 

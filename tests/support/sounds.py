@@ -1,4 +1,7 @@
-"""Audio files for tests, made by PyAV: tones in several codecs, and files with one fault."""
+"""Audio files for tests: tones in several codecs, faulty files.
+
+PyAV makes them. A faulty file has one fault.
+"""
 
 from __future__ import annotations
 

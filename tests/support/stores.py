@@ -1,4 +1,4 @@
-"""Object stores for contract tests: files, and a real S3 server."""
+"""Object stores for contract tests: files, real S3 server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tape: a stand-in for a CUDA graph on the CPU, which records operations with their tensors and repeats them without their code.
+"""Tape: CPU stand-in for a CUDA graph.
+
+It records operations with their tensors and repeats them without their code.
 
 A tape freezes what a graph freezes: shapes, numbers that Python computed, and addresses. A step that reads the host's state, or a buffer
 that was replaced, gives wrong results here as it would on a GPU.

@@ -1,4 +1,4 @@
-"""Detection of host waits: operations whose result the host needs from a device."""
+"""Detection of host waits for results of a device."""
 
 from __future__ import annotations
 

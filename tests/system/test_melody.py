@@ -1,4 +1,7 @@
-"""A melody to follow, through the whole system: gRPC, REST, WebSocket and command line, on a melody checkpoint and on one that is none."""
+"""Melody conditioning through gRPC, REST, WebSocket and command line.
+
+The tests run the whole system on a melody checkpoint and on one that is none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`/v1/performances`: the live baseline of `Perform` on a WebSocket, through the whole system."""
+"""`/v1/performances`: live baseline of `Perform` over a WebSocket.
+
+The tests run the whole system.
+"""
 
 from __future__ import annotations
 

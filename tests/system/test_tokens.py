@@ -1,4 +1,4 @@
-"""Uses of stored tokens: longer takes, sections made anew, and cut takes that another process resumes."""
+"""Stored tokens: longer takes, remade sections, resumed takes."""
 
 from __future__ import annotations
 

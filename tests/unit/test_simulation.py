@@ -1,4 +1,4 @@
-"""The simulated fleet: everybody is served below capacity, the surplus is refused above it, and a seed repeats a run."""
+"""Fleet simulation: service below capacity, refusal above, repeatable seeds."""
 
 from __future__ import annotations
 

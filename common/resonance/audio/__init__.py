@@ -1,1 +1,1 @@
-"""WAV files, provenance texts, and the confined decoding of audio files."""
+"""WAV files, provenance texts, confined decoding of audio files."""

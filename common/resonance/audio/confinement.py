@@ -1,4 +1,7 @@
-"""Confinement of a child process before it reads an untrusted file. Standard library only: it runs before other imports."""
+"""Confinement of a child process before it reads untrusted files.
+
+It imports the standard library only, because it runs before other imports.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding of untrusted audio files to mono PCM, in a confined child process."""
+"""Decoding of untrusted audio to mono PCM in confined processes."""
 
 from __future__ import annotations
 

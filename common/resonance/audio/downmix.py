@@ -1,4 +1,6 @@
-"""Downmix of any channel layout to mono after ITU-R BS.775: two front channels first, then their sum.
+"""Downmix of any channel layout to mono (ITU-R BS.775).
+
+Two front channels come first, then their sum.
 
 numpy alone: it runs inside the confined decoder.
 """

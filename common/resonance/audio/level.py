@@ -1,4 +1,4 @@
-"""Levels of the way in: where every track is brought to, and below which it is silence."""
+"""Input levels: target loudness of tracks and silence threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provenance texts of sound files: made by a machine, by which model, and by what recipe."""
+"""Provenance texts of sound files: machine-made, model and recipe."""
 
 from __future__ import annotations
 

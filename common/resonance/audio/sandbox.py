@@ -1,4 +1,7 @@
-"""Child runner: a Python module on untrusted data, in a process group with a deadline that dies with this process."""
+"""Child process runner: untrusted data, process group, deadline.
+
+The child is a Python module. Its process group dies with this process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""WAV files: an exact header for a length known before the first sample, INFO texts, and 16-bit PCM."""
+"""WAV files: exact header, INFO texts, 16-bit PCM.
+
+The header is exact for a length that is known before the first sample.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Python client of the services, and the verified reader of a take's stream."""
+"""Python client of the services, and verified take reader."""
 
 from resonance.client.client import AsyncClient, Client, Song
 from resonance.client.requests import build_request, build_taste_options

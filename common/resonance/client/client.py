@@ -1,4 +1,4 @@
-"""Python client: `AsyncClient` for coroutines, `Client` for code without an event loop.
+"""Python client: `AsyncClient` for coroutines, `Client` without an event loop.
 
 >>> from resonance.client import Client
 >>> with Client() as resonance:

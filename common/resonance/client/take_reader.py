@@ -1,4 +1,4 @@
-"""Verified reading of a take's stream: order, offsets, sample count and SHA-256."""
+"""Verified take stream reader: order, offsets, sample count, SHA-256."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authentication of gRPC calls: API keys of owners, and one shared secret of the services."""
+"""Authentication of gRPC calls: owners' API keys, services' shared secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Client side of a gRPC call: failures as domain errors, cancellation, and reconnection of watches."""
+"""gRPC client calls: domain errors, cancellation, reconnection of watches."""
 
 from __future__ import annotations
 

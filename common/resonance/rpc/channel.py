@@ -1,4 +1,4 @@
-"""Channels to services: options, retry policy, and the identity that every call carries."""
+"""gRPC channels: options, retry policy, identity of every call."""
 
 from __future__ import annotations
 

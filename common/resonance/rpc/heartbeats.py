@@ -1,4 +1,4 @@
-"""Heartbeats of a stream: its values, and None whenever none came for a while."""
+"""Stream heartbeats: values, and None after a silent interval."""
 
 from __future__ import annotations
 

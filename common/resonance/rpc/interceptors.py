@@ -1,4 +1,4 @@
-"""Server interceptor: authenticates, validates requests, maps domain errors, logs and counts every call."""
+"""Server interceptor: authentication, validation, error mapping, logs, call metrics."""
 
 from __future__ import annotations
 

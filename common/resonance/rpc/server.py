@@ -1,4 +1,4 @@
-"""gRPC server with our interceptor, health, reflection, and a graceful stop."""
+"""gRPC server: interceptor, health, reflection, graceful stop."""
 
 from __future__ import annotations
 

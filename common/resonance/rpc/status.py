@@ -1,4 +1,4 @@
-"""Status table: domain errors, gRPC codes and HTTP statuses, with google.rpc details."""
+"""Status table: domain errors, gRPC codes, HTTP statuses, google.rpc details."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Validation of messages by the rules that their .proto declares; every violation names its field path."""
+"""Message validation by the rules declared in the .proto files.
+
+Every violation names its field path.
+"""
 
 from __future__ import annotations
 

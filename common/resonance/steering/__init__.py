@@ -1,1 +1,1 @@
-"""Steering values without torch: directions, sliders, safe ranges, and options of tastes."""
+"""Torch-free steering values: directions, sliders, safe ranges, taste options."""

@@ -1,4 +1,7 @@
-"""Directions as values: the vectors added to a model's hidden states, with + - * and a file form."""
+"""Directions as values: hidden-state vectors, arithmetic, file form.
+
+The vectors are added to a model's hidden states. Directions support + - *.
+"""
 
 from __future__ import annotations
 

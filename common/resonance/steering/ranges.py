@@ -1,4 +1,4 @@
-"""Safe ranges before calibration: the largest strengths of a concept and of a taste."""
+"""Safe ranges before calibration: maximum strengths of concepts and tastes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seven sliders: their names, and the prompt pairs that their concepts are made from."""
+"""The seven sliders: names, and prompt pairs of their concepts."""
 
 from __future__ import annotations
 

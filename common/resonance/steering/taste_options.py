@@ -1,4 +1,7 @@
-"""Rules of `TasteOptions` across fields, checked when a request arrives and again before its work begins."""
+"""Validation of `TasteOptions` across fields.
+
+The rules are checked when a request arrives and again before its work begins.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Object storage behind one protocol: files on a laptop, S3 in a cluster, memory in tests."""
+"""Object storage behind one protocol: files, S3, memory.
+
+Files are for a laptop, S3 is for a cluster, memory is for tests.
+"""
 
 from resonance.store.memory import MemoryStore
 from resonance.store.open import open_store

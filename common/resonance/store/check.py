@@ -1,4 +1,4 @@
-"""Check of a whole store: every object is read, and damaged ones are named."""
+"""Full store check: reads every object, names damaged ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sealed bytes: data with its SHA-256 as a footer, by which a store detects damage.
+"""Sealed bytes: data with a SHA-256 footer that detects damage.
 
 The digest is a footer of the object and not metadata beside it: it is written in the same atomic step, every store
 keeps it, and S3 requires signed metadata headers, which a presigned conditional PUT cannot have.

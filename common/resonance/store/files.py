@@ -1,4 +1,4 @@
-"""File store: objects as files, atomic, checksummed, and safe for concurrent processes."""
+"""File store: atomic, checksummed files, safe for concurrent processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Keys of the object store, and the one table of their prefixes. Keys are built from digests and ids, never from user text."""
+"""Keys of the object store, and their table of prefixes.
+
+Keys are built from digests and ids, never from user text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Memory store: objects in a dictionary, under the same laws as the other stores."""
+"""Memory store: objects in a dictionary.
+
+The laws of the other stores hold for it too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening of a store by its URL, with a probe of its promises."""
+"""Opening of a store by URL, and its probe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Ownership in the key: objects of an owner are stored below `users/{owner}/`, for every caller and every method."""
+"""Ownership in keys: objects of an owner below `users/{owner}/`.
+
+This holds for every caller and every method.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Probe of a store's conditional writes: a race of writers at start, before any job depends on them."""
+"""Probe of a store's conditional writes: a race of writers.
+
+It runs at start, before any job depends on such writes.
+"""
 
 from __future__ import annotations
 

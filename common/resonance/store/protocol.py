@@ -1,4 +1,7 @@
-"""The ObjectStore protocol: small named byte strings, checked against a SHA-256 whenever they are read."""
+"""ObjectStore protocol: small named byte strings, checked with SHA-256.
+
+The SHA-256 is checked whenever an object is read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Quarantine: a damaged object is read once more, and then set aside where it can be computed again."""
+"""Quarantine of damaged objects that can be computed again.
+
+A damaged object is read once more before it is set aside.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""S3 store: objects in a bucket of S3 or a compatible service, through the minio SDK."""
+"""S3 store: objects in a bucket, through the minio SDK.
+
+It works with S3 and compatible services.
+"""
 
 from __future__ import annotations
 

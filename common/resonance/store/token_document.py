@@ -1,4 +1,7 @@
-"""Tokens of a take as a safetensors document: 400 bytes a second at four codebooks."""
+"""Take tokens as a safetensors document.
+
+Tokens of four codebooks have 400 bytes a second.
+"""
 
 from __future__ import annotations
 

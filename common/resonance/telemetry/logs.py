@@ -1,4 +1,4 @@
-"""Structured logs: one line per event, as text for people or JSON for machines."""
+"""Structured logs: one line per event, text or JSON."""
 
 from __future__ import annotations
 

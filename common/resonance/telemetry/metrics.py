@@ -1,4 +1,7 @@
-"""Prometheus metrics of every service; metrics of one service stand in the module that measures."""
+"""Prometheus metrics of every service.
+
+Metrics of one service alone are defined in the module that measures them.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""The wish grammar: short English wishes as slider changes, without a model or a network."""
+"""Wish grammar: short English wishes as slider changes.
+
+It needs neither a model nor a network.
+"""

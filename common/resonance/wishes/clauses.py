@@ -1,4 +1,7 @@
-"""Clauses of a wish: the lexicon's longest phrases, split verbs, numbers, and the bounds between wishes."""
+"""Clauses of a wish: phrases, split verbs, numbers, bounds.
+
+The phrases are the longest ones of the lexicon. Bounds separate one wish from the next.
+"""
 
 from __future__ import annotations
 

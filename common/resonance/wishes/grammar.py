@@ -1,4 +1,7 @@
-"""The grammar's entry: a wish as a refinement, with negation, degree, halves, numbers and undo."""
+"""Entry of the wish grammar: a wish as a refinement.
+
+It reads negation, degree, halves, numbers and undo.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The grammar's lexicon: phrases with their slider, direction or degree. Longer phrases win over shorter ones."""
+"""Lexicon of the grammar: phrases to slider, direction or degree.
+
+Longer phrases win over shorter ones.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Slider moves of clauses: negation, excess, absence, halves, ends and numbers. An ambiguous clause moves nothing."""
+"""Slider moves of clauses: negation, excess, absence, halves, ends, numbers.
+
+An ambiguous clause moves nothing.
+"""
 
 from __future__ import annotations
 

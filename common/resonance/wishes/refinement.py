@@ -1,4 +1,7 @@
-"""Refinements: the sliders after a wish, each change with its words, and the words not understood."""
+"""Refinements: sliders after a wish, changes, unknown words.
+
+Each change has its words.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live performance of a WebSocket client: controls in, events and audio out."""
+"""WebSocket live performance: controls in, events and audio out."""
 
 from __future__ import annotations
 

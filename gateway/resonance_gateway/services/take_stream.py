@@ -1,4 +1,4 @@
-"""Take streamed to an HTTP client: its description, then verified 16-bit PCM."""
+"""HTTP stream of a take: description, then verified 16-bit PCM."""
 
 from __future__ import annotations
 

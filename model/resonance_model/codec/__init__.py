@@ -1,1 +1,1 @@
-"""Codec: EnCodec as a stream, its receptive field, and its LSTM."""
+"""Codec: EnCodec as a stream, receptive field, LSTM."""

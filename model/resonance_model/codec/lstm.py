@@ -1,4 +1,7 @@
-"""LSTM of the codec, a few frames at a time, over matrices that are packed once."""
+"""Streaming LSTM of the codec over packed matrices.
+
+It computes a few frames at a time. The matrices are packed once.
+"""
 
 from __future__ import annotations
 

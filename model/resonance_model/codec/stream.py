@@ -1,4 +1,4 @@
-"""EnCodec: encoding of clips, and exact streaming decoding at a fixed lag."""
+"""EnCodec: clip encoding, and exact streaming decoding with fixed lag."""
 
 from __future__ import annotations
 

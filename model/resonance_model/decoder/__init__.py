@@ -1,1 +1,4 @@
-"""Decoder: layers, KV cache, token sequences, sampling, and the static batch for CUDA graphs."""
+"""Decoder: layers, KV cache, token sequences, sampling, static batch.
+
+The static batch is for CUDA graphs.
+"""

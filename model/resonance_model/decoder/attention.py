@@ -1,4 +1,4 @@
-"""Attention of a decoder layer: one step of several slots, or a stretch of one slot."""
+"""Attention: one step of several slots, or one slot's stretch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""CUDA graphs: work over fixed buffers is captured once and replayed; devices without graphs call it again."""
+"""CUDA graphs: capture and replay of work over fixed buffers.
+
+Devices without graphs call the work again.
+"""
 
 from __future__ import annotations
 

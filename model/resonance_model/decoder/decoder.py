@@ -1,4 +1,7 @@
-"""MusicGen's decoder over slots of different lengths: shared matrix products, attention and steering of each slot's own."""
+"""MusicGen decoder over slots of different lengths.
+
+Slots share the matrix products. Attention and steering are per slot.
+"""
 
 from __future__ import annotations
 

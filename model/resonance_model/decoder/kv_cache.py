@@ -1,4 +1,4 @@
-"""KV-cache slot of one take: keys, values, conditioning, steering and recorder."""
+"""KV-cache slot of a take: keys, values, conditioning, steering, recorder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sinusoidal positions: cosines beside sines (tensor2tensor's layout, as MusicGen was trained)."""
+"""Sinusoidal positions: cosines beside sines (tensor2tensor layout).
+
+MusicGen was trained with this layout.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sampling of tokens: guidance, temperature, top-k, and noise that depends on (seed, step) alone."""
+"""Token sampling: guidance, temperature, top-k, seeded noise.
+
+Noise depends on (seed, step) alone.
+"""
 
 from __future__ import annotations
 

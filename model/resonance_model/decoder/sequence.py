@@ -1,4 +1,7 @@
-"""Token sequence of one take: its tokens so far, its next inputs, and its window past the trained length."""
+"""Token sequence of a take: tokens, next inputs, window.
+
+The window is for takes past the trained length.
+"""
 
 from __future__ import annotations
 

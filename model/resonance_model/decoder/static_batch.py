@@ -1,4 +1,7 @@
-"""Static batch: slots in buffers that never move, so that a step can be captured as a CUDA graph and replayed."""
+"""Static batch for CUDA graphs: slots in fixed buffers.
+
+The buffers never move, so that a step can be captured and replayed.
+"""
 
 from __future__ import annotations
 

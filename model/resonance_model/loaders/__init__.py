@@ -1,4 +1,7 @@
-"""Loaders: a checkpoint becomes a LoadedModel through AudioCraft where it is installed and can, else through transformers."""
+"""Checkpoint loaders: AudioCraft where possible, otherwise transformers.
+
+AudioCraft is used where it is installed and can read the checkpoint. The result is a LoadedModel.
+"""
 
 from __future__ import annotations
 

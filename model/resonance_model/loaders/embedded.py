@@ -1,4 +1,7 @@
-"""Folder of the embedded model inside the package, with every file checked against its digest."""
+"""Embedded model's folder, with file digests checked.
+
+The folder is inside the package.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""MusicGen checkpoints in transformers' layout, from a folder or the hub's cache."""
+"""Loader of MusicGen checkpoints in transformers' layout.
+
+It reads a folder or the hub's cache.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Adaptive steering: adds the part of a steering vector that the hidden states of the music do not show yet."""
+"""Adaptive steering: adds the missing part of a steering vector.
+
+The missing part is the one that the hidden states of the music do not show yet.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Activation statistics of hidden states per layer, from our own pass or through forward hooks on a library's."""
+"""Recorder of hidden-state statistics per layer.
+
+It records from our own pass, or through forward hooks on a library's.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The extract service: directions from the activations of clips and prompts, and their calibration."""
+"""Extract service: directions from clips and prompts, and calibration."""

@@ -1,4 +1,7 @@
-"""Composition root of the extract service, for `__main__` and the all-in-one process."""
+"""Composition root of the extract service.
+
+`__main__` and the all-in-one process use it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Client of Gemini through google-genai: answers under a schema, a deadline, and one error for all failures."""
+"""Gemini client through google-genai: schema, deadline, one error type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""ExtractService on the wire: each rpc translates messages and calls one use case."""
+"""ExtractService over gRPC: message translation around use cases.
+
+Each rpc calls one use case.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Generate service: prompt, taste and sliders in; audio streamed while it is made."""
+"""Generate service: prompt, taste and sliders to streamed audio."""

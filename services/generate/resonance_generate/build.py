@@ -1,4 +1,7 @@
-"""Composition of the generate service, for `__main__` and for the all-in-one process."""
+"""Composition root of the generate service.
+
+`__main__` and the all-in-one process use it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Use case `Generate`: makes a take, resumes one that was cut, or replays a finished one."""
+"""`Generate` use case: new, resumed and replayed takes.
+
+A take that was cut is resumed. A finished one is replayed.
+"""
 
 from __future__ import annotations
 

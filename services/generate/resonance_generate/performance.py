@@ -1,4 +1,7 @@
-"""Use case `Perform`: live music whose controls act on the next frames."""
+"""`Perform` use case: live music with controls.
+
+Controls act on the next frames.
+"""
 
 from __future__ import annotations
 

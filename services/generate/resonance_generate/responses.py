@@ -1,4 +1,7 @@
-"""Messages of GenerateService: takes, their stream from `started` to the end mark, and live recipes."""
+"""GenerateService messages: takes, stream events, live recipes.
+
+A stream goes from `started` to the end mark.
+"""
 
 from __future__ import annotations
 

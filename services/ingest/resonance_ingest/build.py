@@ -1,4 +1,7 @@
-"""Composition of ingest, for its own process and for the all-in-one process."""
+"""Composition root of the ingest service.
+
+Its own process and the all-in-one process use it.
+"""
 
 from __future__ import annotations
 

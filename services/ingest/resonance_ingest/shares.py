@@ -1,4 +1,7 @@
-"""Share links of takes: 128 random bits that expire and can be revoked, and the store's own signed link."""
+"""Share links of takes: expiring, revocable, or store-signed.
+
+A token has 128 random bits.
+"""
 
 from __future__ import annotations
 

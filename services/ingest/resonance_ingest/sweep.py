@@ -1,4 +1,4 @@
-"""Sweep of ingest: removes abandoned uploads, old failed jobs, dangling markers and expired links."""
+"""Ingest sweep: abandoned uploads, failed jobs, dangling markers, expired links."""
 
 from __future__ import annotations
 

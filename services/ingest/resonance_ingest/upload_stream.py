@@ -1,4 +1,4 @@
-"""Reading of upload streams: header, files and bytes, with limits on silence."""
+"""Upload stream reader: header, files, bytes, silence limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resumed extractions: an interrupted one goes on at its clip, and a song that two playlists share is read once."""
+"""Resumed extractions: restart at the clip, shared songs read once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trust scopes: statistics under a digest that an owner vouches for are shared with that owner alone."""
+"""Trust scopes: owner-vouched statistics are shared with that owner alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Faulty clients of a performance, over gRPC and the WebSocket: each gets a typed refusal, no other stream changes, its slot is freed."""
+"""Faulty performance clients: typed refusals, isolation of streams, freed slots.
+
+The clients connect over gRPC and the WebSocket.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixtures: an ingest and a scripted extractor, each behind a real socket."""
+"""Fixtures: ingest and a scripted extractor behind real sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads keep to the operator's proxy, rate and time; broken ones are resumed, and none leaves a file."""
+"""Downloads: proxy, rate and time limits, resumption, no leftover files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lifecycle of jobs: one per request, watched, listed, cancelled at any point, deleted, and refused where the queue is full."""
+"""Job lifecycle: idempotent submission, watch, list, cancel, delete, full queue."""
 
 from __future__ import annotations
 

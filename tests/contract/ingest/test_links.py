@@ -1,4 +1,4 @@
-"""Links through yt-dlp's own code: a feed, a page, a file, and sites that refuse."""
+"""Links through yt-dlp: feed, page, file, refusing sites."""
 
 from __future__ import annotations
 

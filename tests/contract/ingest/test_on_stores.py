@@ -1,4 +1,4 @@
-"""The same jobs on files and on a real S3 server."""
+"""Ingest jobs on the file store and on real S3."""
 
 from __future__ import annotations
 

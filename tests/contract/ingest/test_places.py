@@ -1,4 +1,4 @@
-"""Places in the queue: only a job takes one, and no failed call or write does."""
+"""Queue places: taken by jobs alone, not by failed calls."""
 
 from __future__ import annotations
 

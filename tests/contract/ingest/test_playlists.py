@@ -1,4 +1,7 @@
-"""Spotify and Apple Music links: refused without settings; resolved over servers that follow the documented APIs."""
+"""Spotify and Apple Music links: missing settings and API resolution.
+
+The servers of the tests follow the documented APIs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""time_select at ingest: clips come from the chosen ranges alone, and impossible ranges are refused."""
+"""time_select at ingest: clips from ranges, refusal of impossible ranges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retry: a final job does not change; a new job continues with its failed tracks, and no track is extracted twice."""
+"""Retry: immutable final jobs, failed tracks only, no repeated extraction."""
 
 from __future__ import annotations
 

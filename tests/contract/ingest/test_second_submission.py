@@ -1,4 +1,4 @@
-"""A playlist sent a second time is answered from caches: no download, no decoder, no extraction."""
+"""Repeated playlists: caches replace download, decoding and extraction."""
 
 from __future__ import annotations
 

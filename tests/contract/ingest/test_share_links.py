@@ -1,4 +1,4 @@
-"""Share links: a client with the token reads the sound until the link expires or is revoked; an S3 store signs its own."""
+"""Share links: access by token, expiry, revocation, S3 signed links."""
 
 from __future__ import annotations
 

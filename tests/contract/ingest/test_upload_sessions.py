@@ -1,4 +1,4 @@
-"""Upload sessions: bytes before a break are kept, and cut uploads make no job."""
+"""Upload sessions: bytes survive breaks, cut uploads make no job."""
 
 from __future__ import annotations
 

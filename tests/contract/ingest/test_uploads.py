@@ -1,4 +1,4 @@
-"""Multipart uploads: files become a taste, and every wrong file fails with its reason."""
+"""Multipart uploads: tastes from files, reasons for wrong files."""
 
 from __future__ import annotations
 

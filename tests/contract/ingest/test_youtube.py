@@ -1,4 +1,4 @@
-"""YouTube through yt-dlp's own extractor: all forms of links and all refusals."""
+"""YouTube through yt-dlp's extractor: link forms and refusals."""
 
 from __future__ import annotations
 

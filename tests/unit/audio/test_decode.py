@@ -1,4 +1,4 @@
-"""Decoding of untrusted files: good ones become exact PCM, bad ones are refused, and no file is left."""
+"""Untrusted file decoding: exact PCM, refusals, no leftover files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loudness by BS.1770: the standard's own tones, gates, pieces, and another implementation."""
+"""BS.1770 loudness: standard tones, gates, pieces, another implementation."""
 
 from __future__ import annotations
 

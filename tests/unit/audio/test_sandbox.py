@@ -1,4 +1,4 @@
-"""Child runner: children end with their group, at the deadline, when cancelled, and when they print too much."""
+"""Child runner: process group end, deadline, cancellation, output limit."""
 
 from __future__ import annotations
 

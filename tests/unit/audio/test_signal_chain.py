@@ -1,4 +1,7 @@
-"""The way in as a signal chain: what a track's level, offset, polarity and channels do to the samples that a model hears."""
+"""Input signal chain: level, offset, polarity and channels.
+
+The tests compare the samples that a model hears.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A benchmark table names an arm that cannot be measured here, with its reason."""
+"""Benchmark tables: unmeasurable arms are named with a reason."""
 
 from __future__ import annotations
 

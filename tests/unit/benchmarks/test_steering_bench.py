@@ -1,4 +1,7 @@
-"""The steering bench uses no prompt that made a direction, and its arithmetic is right."""
+"""Steering bench: separate prompts and correct arithmetic.
+
+No prompt of the bench made a direction.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evenness of a slider: a remap that inverts the curve gives equal steps, a straight line over a bent curve does not."""
+"""Slider evenness of an inverse remap and a straight line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bench of tastes counts as it says: levels are matched, means are of playlists, and shares come with how sure they are."""
+"""Taste bench: level matching, playlist means, confidence of shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The note transcriber against known notes: chords of sines with partials, and our own renderer where it is installed."""
+"""Note transcriber against known notes: sine chords and renderings.
+
+The renderings are our own renderer's, where it is installed.
+"""
 
 from __future__ import annotations
 

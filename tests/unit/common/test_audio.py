@@ -1,4 +1,4 @@
-"""WAV headers that other programs read and PCM that does not wrap."""
+"""WAV headers readable by other programs, PCM without wrap-around."""
 
 from __future__ import annotations
 

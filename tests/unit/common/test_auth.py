@@ -1,4 +1,4 @@
-"""Authentication: keys are stored as digests, off on loopback and on elsewhere; services share a secret."""
+"""Authentication: stored key digests, off on loopback, shared service secret."""
 
 from __future__ import annotations
 

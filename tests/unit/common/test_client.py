@@ -1,4 +1,4 @@
-"""The client resumes a cut stream where it ended, yields `started` once, and refuses samples that are not the ones that were sent."""
+"""Client streams: resumption, single `started`, refusal of altered samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Directions are values: their algebra, their file form, and their refusal to meet another model."""
+"""Directions: algebra, file form, refusal of other models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heartbeats: a stream with them loses no value and leaves no task behind."""
+"""Heartbeats: no lost value, no task left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retries: pauses double up to the longest, and end with the patience or with the tries."""
+"""Retries: doubling pauses, longest pause, time and try limits."""
 
 from __future__ import annotations
 

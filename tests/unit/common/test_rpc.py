@@ -1,4 +1,4 @@
-"""Errors across a real socket, and the rules that messages are checked by."""
+"""RPC errors across a real socket, and message validation rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of a taste that contradict themselves are named, every fault by its field."""
+"""Taste options: contradictions are reported by field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wish grammar: a table of phrasings, wishes that move nothing and say why, and wishes that are refused."""
+"""Wish grammar: phrasings, wishes without effect, refused wishes."""
 
 from __future__ import annotations
 

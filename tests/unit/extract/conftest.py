@@ -1,4 +1,4 @@
-"""Running services for the tests of calibration jobs, concepts and tastes."""
+"""Fixtures: running services for calibration jobs, concepts and tastes."""
 
 from __future__ import annotations
 

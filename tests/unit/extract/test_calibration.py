@@ -1,4 +1,7 @@
-"""Safe ranges and remaps from renderings, and the gates that noise and held tones fail."""
+"""Safe ranges and remaps from renderings, and quality gates.
+
+Noise and held tones fail the gates.
+"""
 
 from __future__ import annotations
 

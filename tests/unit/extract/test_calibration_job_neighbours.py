@@ -1,4 +1,4 @@
-"""Calibration jobs beside other work: listeners in every slot, callers who leave, and processes whose clocks differ."""
+"""Calibration jobs beside full slots, departed callers, differing clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Calibration jobs on the real services with the tiny model: resumed, taken over after a crash, and refused by name."""
+"""Calibration jobs on real services: resumption, takeover, refusals.
+
+The model is the tiny one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Concepts of words and of music on the real services with the tiny model, and those that cannot be used."""
+"""Concepts of words and music on real services; unusable concepts.
+
+The model is the tiny one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Playlists in words: audio features of known sounds, and Gemini over its own protocol."""
+"""Playlist descriptions: audio features of known sounds, Gemini protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refinement by Gemini over its own protocol, and by the grammar where it fails."""
+"""Gemini refiner over its protocol, with fallback to the grammar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tastes without level: clips weigh by their music, real music is the contrast, and the direction of loudness is removed."""
+"""Level-free tastes: clip weights, real-music contrast, removed loudness direction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A direction planted in a real decoder: the pipeline finds its vector, layer, sign and knee, and leaks into no neighbour."""
+"""Direction planted in a decoder: vector, layer, sign, knee, leakage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Directions planted in activations: the direction, its sign and its layer are found."""
+"""Directions planted in activations: recovered direction, sign and layer."""
 
 from __future__ import annotations
 

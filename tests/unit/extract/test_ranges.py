@@ -1,4 +1,4 @@
-"""time_select on the real extraction with the tiny model: seconds that are not chosen are not read."""
+"""time_select on real extraction: unchosen seconds are not read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranges in force: calibrations that end at once both count, and a damaged range is measured again."""
+"""Ranges in force: concurrent calibrations, and damaged ranges measured again."""
 
 from __future__ import annotations
 

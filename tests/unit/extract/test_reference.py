@@ -1,4 +1,4 @@
-"""The reference: an object that was removed below a running service is stored again."""
+"""Reference: an object removed below a running service is restored."""
 
 from __future__ import annotations
 

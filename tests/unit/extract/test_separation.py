@@ -1,4 +1,4 @@
-"""Separation of pairs: planted directions are found, chance is refused, and too few pairs get no estimate."""
+"""Separation of pairs: planted directions, chance, too few pairs."""
 
 from __future__ import annotations
 

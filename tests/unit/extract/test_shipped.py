@@ -1,4 +1,4 @@
-"""Shipped objects: put where the store lacks them, and never over an object that a user changed or deleted."""
+"""Shipped objects: installed where missing, never over user changes."""
 
 from __future__ import annotations
 

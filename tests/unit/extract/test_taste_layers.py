@@ -1,4 +1,7 @@
-"""The layer scan of a taste: the layer that separates its songs from other music is found, for any norms of other layers."""
+"""Layer scan of a taste: finds the separating layer.
+
+The norms of other layers do not matter.
+"""
 
 from __future__ import annotations
 

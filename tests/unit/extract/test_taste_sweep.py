@@ -1,4 +1,4 @@
-"""Sweep of stored tastes: damaged descriptions come back from their jobs, whole ones and lost ones stay as they are."""
+"""Sweep of stored tastes: damaged, whole and lost descriptions."""
 
 from __future__ import annotations
 

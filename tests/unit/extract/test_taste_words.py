@@ -1,4 +1,4 @@
-"""Words of a taste: a describer that needs samples gets the new songs that count, and the notices name the others."""
+"""Taste descriptions: new songs for the describer, notices for others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tastes on the real services with the tiny model: silence, one second, twenty identical files, and the ways of contrast."""
+"""Tastes on real services: silence, one second, duplicates, contrast modes.
+
+The model is the tiny one.
+"""
 
 from __future__ import annotations
 

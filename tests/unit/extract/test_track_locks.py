@@ -1,4 +1,4 @@
-"""Track locks: exclusive between calls and processes, without deadlock, and gone with their owner."""
+"""Track locks: exclusion, no deadlock, release with their owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream from the engine thread to the event loop: no block that was put before the end is lost."""
+"""Chunk stream: no block before the end is lost."""
 
 from __future__ import annotations
 

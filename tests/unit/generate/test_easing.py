@@ -1,4 +1,7 @@
-"""Adaptive steering of a running request: a change starts from the steering that is really added, without a burst."""
+"""Adaptive steering of a running request: changes without bursts.
+
+A change starts from the steering that is really added.
+"""
 
 from __future__ import annotations
 

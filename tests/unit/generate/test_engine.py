@@ -1,4 +1,4 @@
-"""The engine's laws: admission, independence of neighbours, disconnects, stalls, commands, stopping."""
+"""Engine: admission, isolation, disconnects, stalls, commands, stopping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices of a request stand in the answer, the take, a replay and the answer to a live control."""
+"""Request notices in answers, takes, replays and live control answers."""
 
 from __future__ import annotations
 

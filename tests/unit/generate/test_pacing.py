@@ -1,4 +1,4 @@
-"""Live chunks are made as late as possible, and begun earlier where a recent one has taken long."""
+"""Pacing of live chunks: late starts, earlier after slow chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A performance whose controls fail in an unforeseen way ends with the failure, instead of ignoring every later control."""
+"""Performances: unforeseen control failures end the performance."""
 
 from __future__ import annotations
 

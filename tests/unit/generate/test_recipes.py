@@ -1,4 +1,4 @@
-"""Recipes: defaults, sliders to strengths, safe ranges, and every vector checked against the model."""
+"""Recipes: defaults, slider strengths, safe ranges, vector checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A take that was cut and is requested again has the same samples as an uncut one, under every steering rule."""
+"""Resumed takes: same samples as uncut ones, any steering rule."""
 
 from __future__ import annotations
 

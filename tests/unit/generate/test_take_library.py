@@ -1,4 +1,4 @@
-"""Stored takes: their file has its provenance, and lost audio is restored only with the same digest."""
+"""Stored takes: provenance in files, restoration by equal digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips: they cover the track, overlap as configured, and are long enough."""
+"""Clips: track coverage, configured overlap, minimum length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Job store: one request is one job, leases exclude, progress never falls, and final jobs do not change."""
+"""Job store: idempotency, exclusive leases, monotone progress, final states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweep: it removes objects that no job or client can use, and no others."""
+"""Sweep: unusable objects are removed, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Streamed decoding equals decoding at once, for any chunks and any configuration of the codec."""
+"""Streamed codec decoding equals whole decoding, for any chunks.
+
+It holds for any configuration of the codec.
+"""
 
 from __future__ import annotations
 

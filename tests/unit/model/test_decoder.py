@@ -1,4 +1,4 @@
-"""Exactness gates of the decoder: a request gives the same tokens alone, beside others and through the library."""
+"""Decoder gates: equal tokens alone, batched and through the library."""
 
 from __future__ import annotations
 

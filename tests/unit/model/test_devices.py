@@ -1,4 +1,4 @@
-"""Devices: a missing device, or one that cannot compute in the precision, is refused at the start with advice."""
+"""Devices: refusal of missing or incapable ones, with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps, readings and the codec's stream on fake CUDA tensors, which know shape, type and device alone.
+"""Fake CUDA tensors: steps, readings and the codec's stream.
 
 They show that nothing mixes devices and that the host waits for nothing but the step's tokens. They show no numbers and no speed.
 """

@@ -1,4 +1,7 @@
-"""The four exactness gates through transformers: text, stereo and melody checkpoints; 1, 3 and 8 slots of different lengths."""
+"""Four exactness gates through transformers: text, stereo, melody checkpoints.
+
+1, 3 and 8 slots have different lengths.
+"""
 
 from __future__ import annotations
 

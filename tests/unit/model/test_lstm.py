@@ -1,4 +1,4 @@
-"""LSTM of the codec over packed matrices: torch's results, for any cuts."""
+"""Codec LSTM over packed matrices: equal to torch, any cuts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Melody checkpoints: chroma of a melody, the prefix before the music, and changes during a performance."""
+"""Melody checkpoints: chroma, the prefix, changes during a performance."""
 
 from __future__ import annotations
 

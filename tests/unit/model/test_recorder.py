@@ -1,4 +1,4 @@
-"""Activation statistics: our pass records what forward hooks on the library's own layers record."""
+"""Activation recorder: equal to hooks on the library's layers."""
 
 from __future__ import annotations
 

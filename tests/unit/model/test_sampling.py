@@ -1,4 +1,4 @@
-"""Sampling: noise by seed and step alone, and the distribution of the tokens."""
+"""Sampling: noise by seed and step, distribution of tokens."""
 
 from __future__ import annotations
 

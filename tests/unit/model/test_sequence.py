@@ -1,4 +1,4 @@
-"""Token sequences: windows past the trained length, given tokens, rewinds and the delay pattern."""
+"""Token sequences: windows, given tokens, rewinds, delay pattern."""
 
 from __future__ import annotations
 

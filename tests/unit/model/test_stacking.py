@@ -1,4 +1,4 @@
-"""Stacking and adaptive steering: each direction gets the projection that was asked, and easing off never turns back."""
+"""Stacked and adaptive steering: requested projections, easing without reversal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Static batch: steps in fixed buffers give the plain step's tokens, also when they are taped and replayed as on a GPU."""
+"""Static batch: tokens equal the plain step's, also when replayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stereo checkpoints: two channels whose codebooks alternate, compared with transformers' own `generate`."""
+"""Stereo checkpoints: alternating codebooks, compared with transformers' `generate`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores for the laws: memory, files, and a real S3 server."""
+"""Fixtures: memory, file and real S3 stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check of a store: it reads every object and names exactly the damaged ones."""
+"""Store check: every object read, exactly damaged ones named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every stored byte is checked: a flipped bit, a torn file and a foreign object are all found."""
+"""Store damage: flipped bits, torn files and foreign objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""File store: exclusive between processes, and without remains after a crash."""
+"""File store: exclusion between processes, no remains after crashes."""
 
 from __future__ import annotations
 

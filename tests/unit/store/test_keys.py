@@ -1,4 +1,4 @@
-"""Keys: every key function and every prefix of the table belong together, and no other module builds keys."""
+"""Store keys: key functions, prefix table, single builder module."""
 
 from __future__ import annotations
 

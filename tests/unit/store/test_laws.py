@@ -1,4 +1,4 @@
-"""Laws of every object store: objects are read back, one writer wins, and no key leads out of the store."""
+"""Object store laws: read-back, single writer, confined keys."""
 
 from __future__ import annotations
 

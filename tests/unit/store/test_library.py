@@ -1,4 +1,4 @@
-"""The take library: a damaged description does not hide the other takes."""
+"""Take library: a damaged description hides no other takes."""
 
 from __future__ import annotations
 

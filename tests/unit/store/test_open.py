@@ -1,4 +1,4 @@
-"""Opening of stores: URLs are parsed, and a store without exclusive writes is refused."""
+"""Store opening: URL parsing, refusal without exclusive writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quarantine: a damaged object is read twice, and set aside where it can be computed again."""
+"""Quarantine: second read, and isolation of recomputable objects."""
 
 from __future__ import annotations
 

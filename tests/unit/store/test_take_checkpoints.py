@@ -1,4 +1,4 @@
-"""Old checkpoints of cut takes are deleted, on every kind of store, and no others."""
+"""Sweep of old take checkpoints on every kind of store."""
 
 from __future__ import annotations
 

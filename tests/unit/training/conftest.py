@@ -1,4 +1,7 @@
-"""The recipe is a namespace package at the repository's root, which pytest's import mode does not add by itself."""
+"""Import path of the training recipe's namespace package.
+
+The package is at the repository's root, which pytest's import mode does not add by itself.
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The codec's analytic start: lapped transforms that reconstruct, before any training."""
+"""Codec's analytic start: reconstructing lapped transforms before training."""
 
 from __future__ import annotations
 

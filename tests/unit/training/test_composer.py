@@ -1,4 +1,4 @@
-"""The composer's laws: seeded, on the frame grid, with loops that repeat and attributes that do not lean on each other."""
+"""Composer: seeding, frame grid, repeating loops, independent attributes."""
 
 from __future__ import annotations
 

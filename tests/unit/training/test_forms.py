@@ -1,4 +1,4 @@
-"""Forms and harmony: chords change, equal parts sound alike, what leads on leads on, and every onset is on the grid."""
+"""Forms and harmony: chord changes, equal parts, transitions, onset grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The meters on sounds whose answer is known: clicks at a tempo, a tone held for ever, and spoilt inputs of training."""
+"""Meters on known sounds: clicks, held tones, spoilt inputs."""
 
 from __future__ import annotations
 

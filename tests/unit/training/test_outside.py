@@ -1,4 +1,4 @@
-"""The ear from outside is optional, and its figures are areas under curves of tags."""
+"""Outside listener: optional, scored by areas under tag curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training's readers weigh: a trait that is not found yet is pushed, one that is found is let go."""
+"""Training readers: trait weights, chord labels, unchanged decoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Renderings lie around zero, and what is tokenised of a piece is one pass and the first part of the next."""
+"""Renderings: offset removal, and tokenised passes of a piece.
+
+Renderings lie around zero. One pass of a piece is tokenised, and the first part of the next.
+"""
 
 from __future__ import annotations
 

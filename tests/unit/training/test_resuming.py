@@ -1,4 +1,4 @@
-"""The recipe goes on where it was stopped: a signal ends a step and not a file, and a killed run leaves nothing behind that works on."""
+"""Recipe resumption: intact files after signals, no surviving processes."""
 
 from __future__ import annotations
 

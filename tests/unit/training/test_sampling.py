@@ -1,4 +1,7 @@
-"""Ways to sample: the constant one is the product's own, schedules move as they say, and the proposal loses nothing."""
+"""Sampling in training: constant guidance, schedules, and the proposal.
+
+Constant guidance equals the product's, and the proposal loses nothing.
+"""
 
 from __future__ import annotations
 

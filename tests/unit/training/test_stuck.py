@@ -1,4 +1,4 @@
-"""Held tones are found in the sound and kept as the codes of just those frames; spoilt inputs are made of them."""
+"""Held tones: detection, exact frame codes, spoilt inputs."""
 
 from __future__ import annotations
 

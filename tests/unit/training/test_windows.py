@@ -1,4 +1,4 @@
-"""Windows and the delay pattern: arranged loops repeat exactly, and codebook k is late by k as in MusicGen."""
+"""Training windows and delay pattern: repeated loops, codebook delays."""
 
 from __future__ import annotations
 

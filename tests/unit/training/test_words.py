@@ -1,4 +1,4 @@
-"""Numbers in prompts: any beats a minute becomes the nearest tempo that exists, other numbers and words are passed over."""
+"""Numbers in prompts: nearest existing tempo, other numbers ignored."""
 
 from __future__ import annotations
 

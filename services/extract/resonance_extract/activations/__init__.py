@@ -1,1 +1,4 @@
-"""Activation statistics of tracks, pieces and prompts: read by one worker thread, cached and locked per track."""
+"""Activation statistics of tracks, pieces and prompts.
+
+One worker thread reads them. They are cached and locked per track.
+"""

@@ -1,4 +1,7 @@
-"""Audio features of a clip: level, brightness, low share, onsets, tempo and chroma, by numpy alone."""
+"""Clip audio features: level, brightness, low share, onsets, tempo, chroma.
+
+They are computed with numpy alone.
+"""
 
 from __future__ import annotations
 

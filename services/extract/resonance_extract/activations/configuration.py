@@ -1,4 +1,7 @@
-"""The configuration of clips and their reading, which is part of every cache key."""
+"""Configuration of clips and their reading.
+
+It is part of every cache key.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reference statistics of a model: from its own takes, or from music that a reference job read."""
+"""Reference statistics of a model, from takes or read music.
+
+The takes are the model's own. The music was read by a reference job.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of stored music, from tracks of tastes and from finished takes, with their activation statistics."""
+"""Stored music: pieces of taste tracks and takes, with statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Track locks between replicas: playlists that share a new track have it read once."""
+"""Track locks between replicas.
+
+Playlists that share a new track have it read once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tracks of an extraction: read clip by clip, their statistics cached by all that they depend on."""
+"""Tracks of an extraction: clip reading and cached statistics.
+
+The statistics are cached by all that they depend on.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The activation worker: one thread that runs the model for the service, awaited by coroutines."""
+"""Activation worker: one model thread, awaited by coroutines."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Calibration: renderings at several strengths, their quality and effect, and the safe ranges that follow."""
+"""Calibration: renderings at several strengths, quality, effect, safe ranges."""

@@ -1,4 +1,7 @@
-"""Backoff: a calibration job waits while `generate` is full or away, for a bounded time without progress."""
+"""Backoff of calibration jobs while `generate` is full or away.
+
+The wait without progress is bounded.
+"""
 
 from __future__ import annotations
 

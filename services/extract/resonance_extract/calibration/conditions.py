@@ -1,4 +1,4 @@
-"""Conditions of a calibration job: its subject, and the renderings that are made of it."""
+"""Conditions of a calibration job: its subject and renderings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The Frechet distance between two sets of clips, in the principal dimensions of unsteered clips."""
+"""Frechet distance between two sets of clips.
+
+It is taken in the principal dimensions of unsteered clips.
+"""
 
 from __future__ import annotations
 

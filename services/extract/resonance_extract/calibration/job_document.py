@@ -1,4 +1,4 @@
-"""The stored document of a calibration job: its request, its results so far, and the process that holds its lease."""
+"""Stored document of a calibration job: request, results, lease holder."""
 
 from __future__ import annotations
 

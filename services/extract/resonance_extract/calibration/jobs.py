@@ -1,4 +1,7 @@
-"""Calibration jobs: safe ranges, layer scans and references as leased documents in the object store."""
+"""Calibration jobs: leased documents in the object store.
+
+They measure safe ranges, layer scans and references.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summaries of a layer scan's renderings: effect and quality of each choice of layers."""
+"""Layer scan summaries: effect and quality per choice of layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Plans of calibration jobs: a request is parsed once into keyed parts, each is measured, and all of them make the result."""
+"""Plans of calibration jobs: keyed parts, measurements, result.
+
+A request is parsed once into keyed parts, each is measured, and all of them make the result.
+"""
 
 from __future__ import annotations
 

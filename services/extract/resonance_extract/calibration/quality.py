@@ -1,4 +1,7 @@
-"""Quality gates of rendered audio: level, clipping, silence, noise, repetition, and likelihood under the model."""
+"""Quality gates of audio: level, clipping, silence, noise, repetition, likelihood.
+
+The likelihood is that under the model.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The store of safe ranges in force, and the merge of a new calibration with the one before it."""
+"""Store of safe ranges in force, and merge of calibrations.
+
+A new calibration is merged with the one before it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The plan of a reference job: stored pieces and takes of prompts, whose statistics become the model's reference."""
+"""Plan of a reference job: stored pieces and prompted takes.
+
+Their statistics become the model's reference.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The remap of slider positions to strengths: equal steps of the slider have equal effects, as far as effects are known."""
+"""Remap of slider positions to strengths with equal effects.
+
+Equal steps of the slider have equal effects, as far as effects are known.
+"""
 
 from __future__ import annotations
 

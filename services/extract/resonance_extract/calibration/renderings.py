@@ -1,4 +1,4 @@
-"""Renderings: a take through `generate` under one condition, and its measurements."""
+"""Renderings: takes under one condition through `generate`, with measurements."""
 
 from __future__ import annotations
 

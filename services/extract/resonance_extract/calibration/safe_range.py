@@ -1,4 +1,7 @@
-"""Safe ranges from renderings at several strengths on both sides of zero, with their reasons and the slider's remap."""
+"""Safe ranges from renderings at strengths around zero.
+
+Each has its reasons and the slider's remap.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Concepts: directions from pairs of prompts and music, and the objects that ship with the embedded model."""
+"""Concepts: directions from prompt and music pairs, and shipped objects."""

@@ -1,4 +1,4 @@
-"""Objects that ship with the embedded model: its reference, its sliders' concepts, and example tastes."""
+"""Shipped objects of the embedded model: reference, concepts, tastes."""
 
 from __future__ import annotations
 

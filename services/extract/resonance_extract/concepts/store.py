@@ -1,4 +1,7 @@
-"""Concepts: DiffMean directions from pairs of prompts and pairs of music, with layer scores."""
+"""Concepts: DiffMean directions from pairs, with layer scores.
+
+The pairs are of prompts or of music.
+"""
 
 from __future__ import annotations
 

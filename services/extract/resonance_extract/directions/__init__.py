@@ -1,1 +1,4 @@
-"""Arithmetic from activation statistics to directions; no protobuf and no model."""
+"""Arithmetic from activation statistics to directions.
+
+It uses no protobuf and no model.
+"""

@@ -1,4 +1,4 @@
-"""Contrasts: the layers' states on the two sides of a concept, pair by pair."""
+"""Contrasts: layer states of a concept's two sides, by pair."""
 
 from __future__ import annotations
 

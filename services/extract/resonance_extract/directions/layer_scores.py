@@ -1,4 +1,4 @@
-"""The layer scan: held-out scores of each layer for a concept, its best layers and its layer gains."""
+"""Layer scan of a concept: held-out scores, best layers, gains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Weights of a playlist's clips, and their weighted mean: three ways of mixing."""
+"""Clip weights of a playlist, and their weighted mean.
+
+There are three ways of mixing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Directions from differences of means: unit vectors times the residual's standard deviation along them."""
+"""Directions from differences of means: scaled unit vectors.
+
+A unit vector is multiplied by the residual's standard deviation along it.
+"""
 
 from __future__ import annotations
 

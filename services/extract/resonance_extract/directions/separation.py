@@ -1,4 +1,7 @@
-"""Held-out separation of a concept's pairs, with the layer chosen by the other pairs, and a permutation test against chance."""
+"""Held-out separation of a concept's pairs, with permutation test.
+
+The layer of a pair is chosen by the other pairs. The permutation test is against chance.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activation statistics with a file form: of a track's clips, of a piece, and of a model's reference."""
+"""Activation statistics with file form: tracks, pieces, model reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Whitening of a difference of means: coordinates in which all music varies count for less."""
+"""Whitening of a difference of means.
+
+Coordinates in which all music varies count for less.
+"""
 
 from __future__ import annotations
 

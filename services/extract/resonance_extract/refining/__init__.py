@@ -1,1 +1,1 @@
-"""Refinement of sliders by words: by Gemini where a key is set, otherwise by the grammar."""
+"""Slider refinement by words: Gemini with a key, otherwise grammar."""

@@ -1,4 +1,4 @@
-"""Refinement by Gemini: structured output under a schema of slider positions."""
+"""Gemini refiner: structured output under a schema of slider positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The refiner: Gemini reads a wish where a key is set; the grammar reads it otherwise, and where Gemini fails."""
+"""Refiner of wishes: Gemini with a key, otherwise the grammar.
+
+The grammar also reads a wish where Gemini fails.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tastes: playlists as directions and in words, their store, and the layer scan of a taste."""
+"""Tastes: directions and descriptions of playlists, store, layer scan."""

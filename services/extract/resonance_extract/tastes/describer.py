@@ -1,4 +1,7 @@
-"""Descriptions of playlists: by audio features, or by an audio-to-text model behind the same interface."""
+"""Playlist descriptions by audio features or an audio-to-text model.
+
+Both are behind the same interface.
+"""
 
 from __future__ import annotations
 

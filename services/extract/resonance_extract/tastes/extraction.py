@@ -1,4 +1,4 @@
-"""Extraction of a taste: the plan, the clips of new tracks, and the taste."""
+"""Taste extraction: plan, clips of new tracks, taste."""
 
 from __future__ import annotations
 

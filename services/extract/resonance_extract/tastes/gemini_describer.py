@@ -1,4 +1,7 @@
-"""Descriptions of playlists by Gemini: it gets some clips and answers under a schema."""
+"""Gemini describer of playlists.
+
+Gemini gets some clips and answers under a schema.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The layer scan of a taste: held-out AUC of each layer between its songs and the reference's pieces."""
+"""Layer scan of a taste: held-out AUC per layer.
+
+The AUC is between the taste's songs and the reference's pieces.
+"""
 
 from __future__ import annotations
 

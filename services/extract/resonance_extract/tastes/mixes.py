@@ -1,4 +1,4 @@
-"""Directions of tastes: `TasteOptions` as a mix, the weighted difference from the reference, and its whitening."""
+"""Taste directions: `TasteOptions` mix, weighted reference difference, whitening."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Audio features of a track for a taste of words alone, without the model."""
+"""Audio features of a track, without the model.
+
+They are for a taste of words alone.
+"""
 
 from __future__ import annotations
 

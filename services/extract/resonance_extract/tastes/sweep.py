@@ -1,4 +1,7 @@
-"""Sweep of stored tastes: a damaged description is written again from the copy in the job that made it."""
+"""Sweep of stored tastes: damaged descriptions are rewritten.
+
+A description is written again from the copy in the job that made it.
+"""
 
 from __future__ import annotations
 

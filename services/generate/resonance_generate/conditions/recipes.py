@@ -1,4 +1,7 @@
-"""Recipe resolver: defaults filled in, sliders to strengths, vectors fetched and summed, and a digest that chunks refer to."""
+"""Recipe resolver: defaults, strengths, summed vectors, recipe digest.
+
+Chunks refer to the digest.
+"""
 
 from __future__ import annotations
 

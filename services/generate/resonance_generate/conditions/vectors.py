@@ -1,4 +1,7 @@
-"""Directions from the object store, checked against the model, with a least-recently-used cache."""
+"""Directions from the object store, with an LRU cache.
+
+They are checked against the model.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Inference engine: the model's thread, its queue, running requests, and their audio streams."""
+"""Inference engine: model thread, queue, running requests, audio streams."""

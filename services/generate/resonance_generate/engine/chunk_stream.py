@@ -1,4 +1,4 @@
-"""Bounded stream of PCM blocks from the engine thread to the event loop."""
+"""Bounded PCM block stream from engine thread to event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Engine: one thread that owns the model, and a bounded queue before it."""
+"""Engine: one model thread behind a bounded queue.
+
+The thread owns the model.
+"""
 
 from __future__ import annotations
 

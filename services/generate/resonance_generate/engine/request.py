@@ -1,4 +1,4 @@
-"""Input of the engine: generation parameters, seed, length, and the stream that receives the audio."""
+"""Engine requests: generation parameters, seed, length, audio stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Request that has a slot: its token sequence, its codec stream, its chunks, and its slack."""
+"""Running request: slot, token sequence, codec stream, chunks, slack."""
 
 from __future__ import annotations
 

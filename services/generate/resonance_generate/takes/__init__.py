@@ -1,1 +1,4 @@
-"""Stored takes: library, checkpoints of takes in the making, continuation, tempo."""
+"""Stored takes: library, checkpoints, continuation, tempo.
+
+Checkpoints are of takes in the making.
+"""

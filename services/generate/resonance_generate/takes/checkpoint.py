@@ -1,4 +1,7 @@
-"""Checkpoint of a take in the making: its tokens, written to the store every few seconds."""
+"""Checkpoint of a take in progress: its stored tokens.
+
+They are written to the store every few seconds.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sweeper of checkpoints: tokens of cut takes are deleted when they are older than the retention."""
+"""Sweeper of old checkpoints of cut takes.
+
+Tokens are deleted when they are older than the retention.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Take library: request ids, and finished takes with their audio and tokens, in the object store."""
+"""Take library: request ids and finished takes, audio and tokens.
+
+All are in the object store.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tempo estimation (librosa's tempogram, Grosche et al. 2010) in a child process of low priority.
+"""Tempo estimation in a child process of low priority.
+
+The method is librosa's tempogram (Grosche et al. 2010).
 
 librosa compiles on first use, for many seconds of CPU. In a child of low priority no engine step waits for it.
 """

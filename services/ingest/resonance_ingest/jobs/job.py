@@ -1,4 +1,4 @@
-"""Jobs as values: states, tracks, and the changes that are allowed."""
+"""Jobs as values: states, tracks and allowed changes."""
 
 from __future__ import annotations
 

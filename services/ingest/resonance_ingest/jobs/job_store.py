@@ -1,4 +1,4 @@
-"""Job store: documents in the object store, changed by compare-and-swap under leases."""
+"""Job store: documents changed by compare-and-swap under leases."""
 
 from __future__ import annotations
 

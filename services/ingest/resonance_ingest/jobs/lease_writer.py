@@ -1,4 +1,4 @@
-"""Lease writer: the changes of a running job, at once or batched, and its heartbeat."""
+"""Lease writer: immediate or batched job changes, and heartbeat."""
 
 from __future__ import annotations
 

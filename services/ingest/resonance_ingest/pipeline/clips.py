@@ -1,4 +1,7 @@
-"""Clips of a track: ten seconds long and eight apart, as the extractor asks for them."""
+"""Clips of a track: ten seconds long, eight apart.
+
+The extractor asks for them so.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Decode cache: length and digest of a decoded file by the digest of the file, so that it is not decoded again."""
+"""Decode cache: decoded length and digest by file digest.
+
+A file that was decoded before is not decoded again.
+"""
 
 from __future__ import annotations
 

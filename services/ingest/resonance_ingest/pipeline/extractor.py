@@ -1,4 +1,7 @@
-"""Extractor protocol: the calls of `extract` that ingest needs, as values. `extract_client` implements it over gRPC."""
+"""Extractor protocol: the calls of `extract` that ingest needs.
+
+Requests and answers are values. `extract_client` implements it over gRPC.
+"""
 
 from __future__ import annotations
 

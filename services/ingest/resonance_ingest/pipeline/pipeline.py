@@ -1,4 +1,7 @@
-"""Pipeline of one job: list, download, decode, extract. Every step writes its progress into the job."""
+"""Pipeline of one job: list, download, decode, extract.
+
+Every step writes its progress into the job.
+"""
 
 from __future__ import annotations
 

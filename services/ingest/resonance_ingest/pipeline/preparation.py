@@ -1,4 +1,7 @@
-"""Preparation of a track: fetched, decoded to mono at the model's rate, digested, and cut into clips."""
+"""Track preparation: fetch, mono decoding, digest, clips.
+
+The decoded rate is the model's.
+"""
 
 from __future__ import annotations
 

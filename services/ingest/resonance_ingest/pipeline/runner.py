@@ -1,4 +1,7 @@
-"""Runner: finds jobs without a living owner, leases a few at a time and works on them."""
+"""Runner: leases unowned jobs and works on them.
+
+It looks for jobs without a living owner, and leases a few at a time.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Workspace: the temporary files of jobs, in one folder per process that is swept after a crash."""
+"""Workspace: temporary files of jobs, one folder per process.
+
+The folder is swept after a crash.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Files of one multipart upload, each an upload session of the job that the call makes."""
+"""Files of a multipart upload, each an upload session.
+
+The sessions belong to the job that the call makes.
+"""
 
 from __future__ import annotations
 

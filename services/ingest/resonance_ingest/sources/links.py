@@ -1,4 +1,4 @@
-"""Link source: tracks behind a link, read by yt-dlp in a confined child process."""
+"""Link source: tracks read by yt-dlp in confined processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""List cache: the tracks of a link, so that a playlist sent twice is listed once."""
+"""List cache: tracks of a link.
+
+A playlist that is sent twice is listed once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Playlist resolvers: Spotify and Apple Music links become titles to search for."""
+"""Playlist resolvers: Spotify and Apple Music links to titles.
+
+The titles are then searched for.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of sites: the messages of yt-dlp as reasons and sentences for users."""
+"""Site errors: yt-dlp messages as reasons and user sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Source protocol: lists the tracks of a playlist and fetches their files."""
+"""Source protocol: track listing and file download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Upload sessions: the one store of callers' bytes, for resumable and for multipart uploads.
+"""Upload sessions: store of uploaded bytes, resumable and multipart.
+
+No other store holds bytes of callers.
 
 Parts lie in the object store and not on this machine, so that any replica goes on with an upload or works on its job.
 """

@@ -1,4 +1,6 @@
-"""URL policy: addresses that may be fetched, checked for every link and again at every connection.
+"""URL policy: addresses that may be fetched.
+
+They are checked for every link and again at every connection.
 
 An audit hook checks the address of every socket in the process that connects. So neither a redirect nor a second
 resolution of the name can lead to an address that was not checked.
