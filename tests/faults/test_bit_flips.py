@@ -124,7 +124,7 @@ def look(world: World, prefix: str, note: str) -> str:
         assert answer.content == expected, f"{note}: another sound was played"
         return "as it was"
     assert answer.status_code == 500, (note, answer.text)
-    assert answer.json()["title"] == "Stored bytes are damaged", (note, answer.text)
+    assert answer.json()["title"] == "Stored data is damaged", (note, answer.text)
     print(note, answer.json()["detail"])
     return "refused"
 

@@ -14,6 +14,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance.audio.decode import DecodeLimits, decode_file
+from resonance.settings import Settings
+
 # extension -> (container, codec, rate)
 KINDS = {
     "wav": ("wav", "pcm_s16le", 44_100),
@@ -102,3 +105,13 @@ def flac_bomb(duration_s: float) -> bytes:
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return buffer.getvalue()
+
+
+async def prepare(folder: Path, data: bytes, rate_hz: int = 16_000) -> NDArray[np.float32]:
+    """The samples that ingest makes of a file: decoded, mono, at one loudness, `[samples]` float32."""
+    source = folder / "prepared.source"
+    source.write_bytes(data)
+    limits = DecodeLimits.of(Settings())
+    return np.array(
+        (await decode_file(source, folder / "prepared.pcm", sample_rate_hz=rate_hz, limits=limits)).samples()
+    )

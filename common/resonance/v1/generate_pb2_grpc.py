@@ -77,15 +77,15 @@ class GenerateServiceServicer:
     """
 
     def Generate(self, request, context):
-        """Generate makes one take: `started`, then chunks, then `finished`. A stream without `finished` was cut; ask again with the same
-        request and `resume_sample_offset`.
+        """Generate makes one take: `started`, then chunks, then `finished`. A stream without `finished` was cut: repeat the request with
+        `resume_sample_offset`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Perform(self, request_iterator, context):
-        """Perform makes music that listens to its controls while it plays.
+        """Perform makes live music; controls that are sent meanwhile change it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,19 +37,21 @@ def digests(samples: Any, *bounds: tuple[float, float]) -> list[str]:
 
 
 async def test_clips_are_cut_from_the_chosen_ranges_alone(system, tmp_path: Path) -> None:
-    samples, data = song(tmp_path, 30.0)
+    _, data = song(tmp_path, 30.0)
     options = chosen((0, 2, 8), (0, 6, 14), (0, 20, 21.5), (0, 27, 400))
     job = await system.done(await system.upload({"a.wav": data}, options=options))
     assert job.state == STATE.JOB_STATE_COMPLETED
     assert (job.tracks[0].clips_done, job.tracks[0].clips_total, job.tracks[0].duration_s) == (4, 4, 30.0)
-    assert system.extract.heard[0] == digests(samples, (2, 12), (10, 14), (20, 21.5), (27, 30))
+    assert system.extract.heard[0] == digests(
+        await sounds.prepare(tmp_path, data), (2, 12), (10, 14), (20, 21.5), (27, 30)
+    )
 
 
 async def test_tracks_of_which_nothing_is_chosen_are_left_out(system, tmp_path: Path) -> None:
     _, one = song(tmp_path, 5.0, 1)
-    samples, other = song(tmp_path, 5.0, 2)
+    _, other = song(tmp_path, 5.0, 2)
     job = await system.done(await system.upload({"a.wav": one, "b.wav": other}, options=chosen((1, 1, 5))))
-    assert system.extract.heard == {1: digests(samples, (1, 5))}
+    assert system.extract.heard == {1: digests(await sounds.prepare(tmp_path, other), (1, 5))}
     assert [track.clips_done for track in job.tracks] == [0, 1]
     assert [track.title for track in job.taste.tracks] == ["b.wav"]
 

@@ -32,9 +32,9 @@ async def test_three_files_of_three_codecs_become_a_taste(system, tmp_path: Path
 
 
 async def test_the_extractor_receives_exactly_the_prepared_samples(system, tmp_path: Path) -> None:
-    samples = sounds.tone(19.0, 16_000)
-    path = sounds.write_float_wav(tmp_path / "song.wav", samples, rate_hz=16_000)
+    path = sounds.write_float_wav(tmp_path / "song.wav", sounds.tone(19.0, 16_000), rate_hz=16_000)
     job = await system.done(await system.upload({"song.wav": path.read_bytes()}))
+    samples = await sounds.prepare(tmp_path, path.read_bytes())
     clips = [samples[:160_000], samples[128_000:288_000], samples[256_000:]]
     assert system.extract.heard[0] == [hashlib.sha256(clip.tobytes()).hexdigest() for clip in clips]
     assert job.taste.tracks[0].sha256 == hashlib.sha256(samples.tobytes()).hexdigest()

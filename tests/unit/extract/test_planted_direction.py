@@ -175,9 +175,9 @@ def test_the_mean_counts_every_track_alike_however_long() -> None:
 def test_of_chosen_ranges_a_clip_counts_by_its_length() -> None:
     options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
     long, short = track(0, song(0, 2)), track(1, song(1, 2))
-    short.statistics.ends_s[:] = [10, 10]  # the second clip is of a range of two seconds
+    short.statistics.starts_s[1], short.statistics.ends_s[1] = 20, 22  # the second clip is of a range of two seconds
     weights = clip_weights([long, short], to_mix(options))
-    assert [weight.tolist() for weight in weights] == [pytest.approx([0.25, 0.25]), pytest.approx([5 / 12, 1 / 12])]
+    assert [weight.tolist() for weight in weights] == [pytest.approx([5 / 18, 4 / 18]), pytest.approx([5 / 12, 1 / 12])]
 
 
 def test_attention_counts_the_chorus_more_than_the_intro() -> None:
@@ -188,8 +188,10 @@ def test_attention_counts_the_chorus_more_than_the_intro() -> None:
     assert weights[[2, 4, 5]].sum() > 0.8
     assert weights.sum() == pytest.approx(1)
     options.attention_temperature = 100
-    (flat,) = clip_weights([track(0, clips)], to_mix(options))
-    assert flat.max() / flat.min() < 1.1
+    even = track(0, clips)
+    (flat,) = clip_weights([even], to_mix(options))
+    by_second = flat / even.statistics.new_s
+    assert by_second.max() / by_second.min() < 1.1
 
 
 def test_novelty_is_highest_where_another_section_begins() -> None:
@@ -219,7 +221,7 @@ def test_a_track_counts_in_proportion_to_its_stars() -> None:
             "a track without stars counts as 3"
         )
     unrated = clip_weights(tracks, to_mix(steering_pb2.TasteOptions()))
-    assert [one.tolist() for one in unrated] == [[1 / 2 / 3] * 2] * 3
+    assert [one.tolist() for one in unrated] == [pytest.approx([10 / 18 / 3, 8 / 18 / 3])] * 3
     with pytest.raises(InvalidInput, match=r"stars\[1\]: must be at most 5"):
         validate(steering_pb2.TasteOptions(stars=[3, 6]))
 

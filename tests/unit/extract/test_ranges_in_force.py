@@ -87,7 +87,7 @@ async def test_a_taste_is_calibrated_with_the_levels_of_its_own_music(
         return fit_safe_range(measured, own=own)
 
     monkeypatch.setattr(plans, "fit_safe_range", calibrated)
-    tracks = {0: 0.01 * noise(4.0, 1), 1: 2 * noise(4.0, 2), 2: noise(4.0, 3)}
+    tracks = {0: 0.1 * noise(4.0, 1), 1: 2 * noise(4.0, 2), 2: noise(4.0, 3)}
     taste = await make_taste(bench, tracks)
     calibration_jobs = bench.calibration_jobs()
     for subject in ({"concept": "", "taste_id": taste.taste_id}, {}):
@@ -97,7 +97,7 @@ async def test_a_taste_is_calibrated_with_the_levels_of_its_own_music(
         ).state == COMPLETED
     own, of_concept = used
     assert own is not None
-    assert (own.quietest, own.loudest) == (pytest.approx(0.001, rel=0.05), pytest.approx(0.2, rel=0.05))
+    assert (own.quietest, own.loudest) == (pytest.approx(0.01, rel=0.05), pytest.approx(0.2, rel=0.05))
     assert of_concept is None
 
 
