@@ -64,6 +64,17 @@ def write_float_wav(path: Path, samples: NDArray[np.float32], rate_hz: int = 32_
     return path
 
 
+def write_stereo_wav(path: Path, channels: NDArray[np.float32], rate_hz: int = 32_000) -> Path:
+    """A 32-bit float WAV of two channels `[2, samples]`."""
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream("pcm_f32le", rate=rate_hz, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(channels.T.reshape(1, -1).astype(np.float32).copy(), "flt", "stereo")
+        frame.sample_rate = rate_hz
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
 def float_wav_header(data_bytes: int, *, rate_hz: int = 32_000, channels: int = 1) -> bytes:
     """The header of a 32-bit float WAV that claims `data_bytes` of samples."""
     frame_bytes = channels * 4

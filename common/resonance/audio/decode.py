@@ -19,6 +19,12 @@ from resonance.audio.sandbox import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError, Unavailable
 from resonance.settings import Settings
 
+_DAMAGE_NOTICE = "Parts of the file are damaged; the rest of it is used."
+_DOWNMIX_NOTICES = {
+    "turned": "Left and right cancel each other, so one side was turned over.",
+    "left": "Left and right cancel each other, so the left side alone is used.",
+    "right": "Left and right cancel each other, so the right side alone is used.",
+}
 _BLOCK_BYTES = 4 * 1024 * 1024
 
 
@@ -58,6 +64,12 @@ class DecodedFile:
     loudness_lufs: float
     gain_db: float
     downmix: str
+
+    @property
+    def notice(self) -> str:
+        """Changes and omissions of the decoding, in plain words for the user; empty for nothing."""
+        parts = [_DOWNMIX_NOTICES.get(self.downmix, ""), _DAMAGE_NOTICE if self.is_damaged else ""]
+        return " ".join(filter(None, parts))
 
     @property
     def duration_s(self) -> float:

@@ -26,21 +26,21 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from resonance.v1 import steering_pb2 as resonance_dot_v1_dot_steering__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17resonance/v1/jobs.proto\x12\x0cresonance.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bresonance/v1/steering.proto\"(\n\x05\x46\x61ult\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xb0\x01\n\x08JobTrack\x12\r\n\x05index\x18\x01 \x01(\x05\x12\r\n\x05title\x18\x02 \x01(\t\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.resonance.v1.JobState\x12\"\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x13.resonance.v1.Fault\x12\x12\n\nduration_s\x18\x05 \x01(\x01\x12\x12\n\nclips_done\x18\x06 \x01(\x05\x12\x13\n\x0b\x63lips_total\x18\x07 \x01(\x05\"a\n\x0eJobStateChange\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.resonance.v1.JobState\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf1\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.resonance.v1.JobState\x12\x10\n\x08progress\x18\x03 \x01(\x01\x12&\n\x06tracks\x18\x04 \x03(\x0b\x32\x16.resonance.v1.JobTrack\x12\"\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x13.resonance.v1.Fault\x12\r\n\x05title\x18\x06 \x01(\t\x12\x12\n\nsource_url\x18\x07 \x01(\t\x12+\n\x07options\x18\x08 \x01(\x0b\x32\x1a.resonance.v1.TasteOptions\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05taste\x18\x0b \x01(\x0b\x32\x1a.resonance.v1.TasteSummary\x12\x10\n\x08revision\x18\x0c \x01(\x03\x12-\n\x07history\x18\r \x03(\x0b\x32\x1c.resonance.v1.JobStateChange\x12\x14\n\x0cretry_job_id\x18\x0e \x01(\t\x12\x0e\n\x06notice\x18\x0f \x01(\t\x12\x11\n\tcan_retry\x18\x10 \x01(\x08*\xee\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x19\n\x15JOB_STATE_DOWNLOADING\x10\x02\x12\x1b\n\x17JOB_STATE_PREPROCESSING\x10\x03\x12\x18\n\x14JOB_STATE_EXTRACTING\x10\x04\x12\x17\n\x13JOB_STATE_UPLOADING\x10\x05\x12\x17\n\x13JOB_STATE_COMPLETED\x10\x06\x12\x14\n\x10JOB_STATE_FAILED\x10\x07\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17resonance/v1/jobs.proto\x12\x0cresonance.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bresonance/v1/steering.proto\"(\n\x05\x46\x61ult\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xc0\x01\n\x08JobTrack\x12\r\n\x05index\x18\x01 \x01(\x05\x12\r\n\x05title\x18\x02 \x01(\t\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.resonance.v1.JobState\x12\"\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x13.resonance.v1.Fault\x12\x12\n\nduration_s\x18\x05 \x01(\x01\x12\x12\n\nclips_done\x18\x06 \x01(\x05\x12\x13\n\x0b\x63lips_total\x18\x07 \x01(\x05\x12\x0e\n\x06notice\x18\x08 \x01(\t\"a\n\x0eJobStateChange\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.resonance.v1.JobState\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf1\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.resonance.v1.JobState\x12\x10\n\x08progress\x18\x03 \x01(\x01\x12&\n\x06tracks\x18\x04 \x03(\x0b\x32\x16.resonance.v1.JobTrack\x12\"\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x13.resonance.v1.Fault\x12\r\n\x05title\x18\x06 \x01(\t\x12\x12\n\nsource_url\x18\x07 \x01(\t\x12+\n\x07options\x18\x08 \x01(\x0b\x32\x1a.resonance.v1.TasteOptions\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05taste\x18\x0b \x01(\x0b\x32\x1a.resonance.v1.TasteSummary\x12\x10\n\x08revision\x18\x0c \x01(\x03\x12-\n\x07history\x18\r \x03(\x0b\x32\x1c.resonance.v1.JobStateChange\x12\x14\n\x0cretry_job_id\x18\x0e \x01(\t\x12\x0e\n\x06notice\x18\x0f \x01(\t\x12\x11\n\tcan_retry\x18\x10 \x01(\x08*\xee\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x19\n\x15JOB_STATE_DOWNLOADING\x10\x02\x12\x1b\n\x17JOB_STATE_PREPROCESSING\x10\x03\x12\x18\n\x14JOB_STATE_EXTRACTING\x10\x04\x12\x17\n\x13JOB_STATE_UPLOADING\x10\x05\x12\x17\n\x13JOB_STATE_COMPLETED\x10\x06\x12\x14\n\x10JOB_STATE_FAILED\x10\x07\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'resonance.v1.jobs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBSTATE']._serialized_start=924
-  _globals['_JOBSTATE']._serialized_end=1162
+  _globals['_JOBSTATE']._serialized_start=940
+  _globals['_JOBSTATE']._serialized_end=1178
   _globals['_FAULT']._serialized_start=103
   _globals['_FAULT']._serialized_end=143
   _globals['_JOBTRACK']._serialized_start=146
-  _globals['_JOBTRACK']._serialized_end=322
-  _globals['_JOBSTATECHANGE']._serialized_start=324
-  _globals['_JOBSTATECHANGE']._serialized_end=421
-  _globals['_JOB']._serialized_start=424
-  _globals['_JOB']._serialized_end=921
+  _globals['_JOBTRACK']._serialized_end=338
+  _globals['_JOBSTATECHANGE']._serialized_start=340
+  _globals['_JOBSTATECHANGE']._serialized_end=437
+  _globals['_JOB']._serialized_start=440
+  _globals['_JOB']._serialized_end=937
 # @@protoc_insertion_point(module_scope)

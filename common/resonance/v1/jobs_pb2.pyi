@@ -41,7 +41,7 @@ class Fault(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class JobTrack(_message.Message):
-    __slots__ = ("index", "title", "state", "error", "duration_s", "clips_done", "clips_total")
+    __slots__ = ("index", "title", "state", "error", "duration_s", "clips_done", "clips_total", "notice")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class JobTrack(_message.Message):
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
     CLIPS_DONE_FIELD_NUMBER: _ClassVar[int]
     CLIPS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_FIELD_NUMBER: _ClassVar[int]
     index: int
     title: str
     state: JobState
@@ -56,7 +57,8 @@ class JobTrack(_message.Message):
     duration_s: float
     clips_done: int
     clips_total: int
-    def __init__(self, index: _Optional[int] = ..., title: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[Fault, _Mapping]] = ..., duration_s: _Optional[float] = ..., clips_done: _Optional[int] = ..., clips_total: _Optional[int] = ...) -> None: ...
+    notice: str
+    def __init__(self, index: _Optional[int] = ..., title: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[Fault, _Mapping]] = ..., duration_s: _Optional[float] = ..., clips_done: _Optional[int] = ..., clips_total: _Optional[int] = ..., notice: _Optional[str] = ...) -> None: ...
 
 class JobStateChange(_message.Message):
     __slots__ = ("state", "time")

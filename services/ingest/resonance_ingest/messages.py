@@ -49,6 +49,7 @@ def _to_track(track: JobTrack) -> jobs_pb2.JobTrack:
         duration_s=track.duration_s,
         clips_done=track.clips_done,
         clips_total=track.clips_total,
+        notice=track.sound.notice if track.sound else "",
     )
 
 

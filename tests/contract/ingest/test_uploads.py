@@ -121,3 +121,19 @@ async def test_a_finished_upload_leaves_only_its_job_in_the_store(system, tmp_pa
             return
         await asyncio.sleep(0.02)
     pytest.fail(f"left: {keys}")
+
+
+async def test_a_track_says_what_decoding_changed_also_when_it_is_known_already(system, tmp_path: Path) -> None:
+    """Polarity of one side turned, as in files whose mono sum is silent."""
+    tone = sounds.tone(12.0, 16_000)
+    path = sounds.write_stereo_wav(tmp_path / "turned.wav", np.stack([tone, -tone]), rate_hz=16_000)
+    for _ in range(2):
+        job = await system.done(await system.upload({"turned.wav": path.read_bytes()}))
+        assert job.tracks[0].state == STATE.JOB_STATE_COMPLETED
+        assert job.tracks[0].notice == "Left and right cancel each other, so one side was turned over."
+    plain = await system.done(
+        await system.upload(
+            {"plain.wav": sounds.write_float_wav(tmp_path / "plain.wav", tone, rate_hz=16_000).read_bytes()}
+        )
+    )
+    assert plain.tracks[0].notice == ""

@@ -72,6 +72,7 @@ async def test_an_offset_leaves_no_trace(offset: float, tmp_path: Path) -> None:
 async def test_a_side_with_turned_polarity_is_turned_back_and_told(tmp_path: Path) -> None:
     found, samples = await decoded(tmp_path, np.stack([music(), -music()]), "stereo")
     assert found.downmix == "turned"
+    assert found.notice == "Left and right cancel each other, so one side was turned over."
     np.testing.assert_allclose(samples, await plain(tmp_path), atol=1e-5)
 
 

@@ -60,6 +60,7 @@ interface TrackJson {
   duration_s: number | null;
   clips_done: number;
   clips_total: number;
+  notice: string;
 }
 
 interface RangeJson {

@@ -64,11 +64,15 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """Length and digest of a track's decoded samples: the extractor recognises a track by them."""
+    """Length and digest of a track's decoded samples: the extractor recognises a track by them.
+
+    `notice` says in plain words what decoding changed or left out; empty for nothing.
+    """
 
     sample_count: int
     sample_rate_hz: int
     sha256: str
+    notice: str = ""
 
     @property
     def duration_s(self) -> float:

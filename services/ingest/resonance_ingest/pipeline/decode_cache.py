@@ -16,6 +16,7 @@ from resonance_ingest.jobs.job import Sound
 
 # A part of the key: another decoder may give other samples. The number is that of our own part in decoding.
 _DECODER = f"pyav-{version('av')}/2"
+_KEPT = ("sample_count", "sha256", "notice")
 
 
 class DecodeCache:
@@ -28,13 +29,13 @@ class DecodeCache:
         """The sound of a file that was decoded before; None where it was not, or the entry is damaged."""
         try:
             entry = json.loads((await self._store.get(_key(source_sha256, sample_rate_hz))).data)
-            return Sound(sample_count=entry["sample_count"], sample_rate_hz=sample_rate_hz, sha256=entry["sha256"])
+            return Sound(sample_rate_hz=sample_rate_hz, **{name: entry[name] for name in _KEPT})
         except (NotFound, DataLoss, ValueError, TypeError, KeyError):
             return None
 
     async def remember(self, source_sha256: str, sound: Sound) -> None:
         """Stores the sound that a file was decoded to."""
-        entry = json.dumps({"sample_count": sound.sample_count, "sha256": sound.sha256}).encode()
+        entry = json.dumps({name: getattr(sound, name) for name in _KEPT}).encode()
         await self._store.put(_key(source_sha256, sound.sample_rate_hz), entry)
 
 

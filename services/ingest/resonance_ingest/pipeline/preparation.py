@@ -75,7 +75,12 @@ class Preparer:
         file, target = self._source_path(track), self._folder / f"{track.index}.pcm"
         found = await decode_file(file, target, sample_rate_hz=self._shape.sample_rate_hz, limits=self._limits)
         await asyncio.to_thread(file.unlink)
-        sound = Sound(sample_count=found.sample_count, sample_rate_hz=found.sample_rate_hz, sha256=found.sha256)
+        sound = Sound(
+            sample_count=found.sample_count,
+            sample_rate_hz=found.sample_rate_hz,
+            sha256=found.sha256,
+            notice=found.notice,
+        )
         prepared = self._prepared(track, sound, target)
         if digest := self._source.digest(track):
             await self._cache.remember(digest, sound)

@@ -59,6 +59,7 @@ function stateOf(track) {
   const state = t(`state.${track.state}`);
   if (track.error) return `${state}: ${track.error.message}`;
   if (track.state === "completed" && !isHeard(track)) return t("state.unchosen");
+  if (track.state === "completed" && track.notice) return `${state}. ${track.notice}`;
   const isUnderWay = track.state === "extracting" && track.clips_total;
   return isUnderWay ? `${state} · ${t("state.clips", { done: track.clips_done, total: track.clips_total })}` : state;
 }
