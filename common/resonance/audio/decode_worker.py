@@ -76,7 +76,7 @@ def _answer(source: BinaryIO, target: BinaryIO, request: dict[str, Any]) -> dict
 
 
 class _Decoding:
-    """One pass over one file: packets, frames, float at the rate, left and right in the target file; then mono in their place."""
+    """Decodes one file: resampled left and right are written to the target, then `Levelling` replaces them by mono."""
 
     def __init__(self, source: BinaryIO, target: BinaryIO, request: dict[str, Any]) -> None:
         from resonance.audio.downmix import FrontPowers

@@ -25,7 +25,7 @@ _WEIGHTS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("BC", "TBC"), (0.5, 0.5)),
     **dict.fromkeys(("LFE", "LFE2"), (0.0, 0.0)),
 }
-# What files mean that name no places: the usual order of WAV and FLAC.
+# Channel order of WAV and FLAC, for files whose layout is unknown.
 _USUAL: dict[int, tuple[str, ...]] = {
     2: ("FL", "FR"),
     3: ("FL", "FR", "FC"),

@@ -21,7 +21,10 @@ RIDGE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedDirection:
-    """Direction with its strength in residual standard deviations. `layer_gains` multiply the strength at single layers."""
+    """Direction with its strength, in units of the direction: a residual standard deviation, half of one for a taste.
+
+    `layer_gains` multiply the strength at single layers.
+    """
 
     direction: Direction
     strength: float

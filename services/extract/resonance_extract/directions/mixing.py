@@ -1,6 +1,6 @@
 """Clip weights of a playlist, and their weighted mean.
 
-There are three ways of mixing.
+Clips weigh by their new seconds of music, or by attention as well; `time_select` is decided where clips are cut.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _weigh(statistics: TrackStatistics, mix: Mix) -> Array:
 
 
 def _attention_weights(statistics: TrackStatistics, temperature: float) -> Array:
-    """Softmax of the sum of three z-scores of each clip: repetition, novelty and loudness.
+    """Softmax of the sum of three z-scores of each clip: repetition, novelty and level.
 
     Similarity is the cosine between clips over all layers, less the track's mean: the self-similarity matrix of Foote (1999). Repetition is
     the sum of a clip's positive similarities with the track's other clips.

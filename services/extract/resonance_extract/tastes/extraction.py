@@ -311,9 +311,9 @@ def _repeats(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack])
 
 
 def _check_length(start: extract_pb2.ExtractionStart, tracks: Sequence[IndexedTrack], repeats: frozenset[int]) -> None:
-    covered_s = sum(track.statistics.covered_s for track in tracks if track.index not in repeats)
-    if round(covered_s, 3) < TASTE_S_MIN:
-        raise too_little(covered_s, is_chosen=start.options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT)
+    music_s = sum(float(track.statistics.music_s.sum()) for track in tracks if track.index not in repeats)
+    if round(music_s, 3) < TASTE_S_MIN:
+        raise too_little(music_s, is_chosen=start.options.mix_mode == steering_pb2.MIX_MODE_TIME_SELECT)
 
 
 def _notices(count: int, repeats: frozenset[int]) -> list[str]:

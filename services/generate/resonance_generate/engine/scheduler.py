@@ -24,7 +24,7 @@ class Schedulable(Protocol):
         ...
 
     def slack_s(self, now_s: float) -> float:
-        """Seconds of audio sent beyond what a client has played that began at the first chunk and never paused."""
+        """Seconds of sent audio that a client still has to play, if it began at the first chunk; pauses move the clock."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Clips of a track: ten seconds long, eight apart.
 
-The extractor asks for them so.
+`extract` announces length and hop (`GetExtractor`); a range shorter than its least clip is refused.
 """
 
 from __future__ import annotations
