@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resonance_model.decoder.sampling import choose
+from resonance_model.decoder.sampling import sample_tokens
 from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.loaded_model import LoadedModel
 from support.takes import build_sequence, codes_alone, run
@@ -153,7 +153,7 @@ def _record_logits(model: LoadedModel, sequences: list[TokenSequence], joins: li
             if present:
                 tokens = torch.stack([sequence.inputs() for sequence in present])
                 logits = model.decoder.advance([sequence.slot for sequence in present], tokens)
-                chosen = choose(
+                chosen = sample_tokens(
                     logits, [sequence.sampling for sequence in present], [sequence.step for sequence in present]
                 )
                 for position, index in enumerate(indices):

@@ -158,7 +158,7 @@ class Decoder:
             if steering is not None:
                 hidden.add_(steering[layer])
             for index, slot in observed:
-                _observe(layer, hidden[2 * index : 2 * index + 2, None], slot)
+                _adapt_and_record(layer, hidden[2 * index : 2 * index + 2, None], slot)
         for slot in slots:
             slot.length += 1
         return self.logits(hidden).unflatten(0, (len(slots), 2))
@@ -232,7 +232,7 @@ class Decoder:
             hidden = self.run_layer(layer, hidden, attention, slot.recorder if is_music else None)
             if is_music:
                 self._steer(layer, hidden, slot)
-                _observe(layer, hidden, slot)
+                _adapt_and_record(layer, hidden, slot)
         slot.length += count
         return hidden
 
@@ -287,7 +287,7 @@ class Decoder:
         return torch.layer_norm(hidden, self._normalised_shape, norm[0], norm[1])
 
 
-def _observe(layer: int, states: Tensor, slot: CacheSlot) -> None:
+def _adapt_and_record(layer: int, states: Tensor, slot: CacheSlot) -> None:
     """Adds adaptive steering to the states `[branches, positions, hidden]` in place, and records the conditional branch."""
     if slot.adaptive is not None and slot.steering is not None:
         steering = slot.steering[layer, : slot.branch_count].to(states.device)

@@ -44,7 +44,7 @@ def counter_noise(seed: int, step: int, count: int) -> Tensor:
     return torch.from_numpy(np.random.Generator(bits).random(count))
 
 
-def choose(logits: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]) -> Tensor:
+def sample_tokens(logits: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]) -> Tensor:
     """Tokens of one step for several takes, guidance included. A take's tokens do not depend on the other takes.
 
     Args:
@@ -68,7 +68,7 @@ def choose(logits: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]) 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FixedSampling:
+class BatchedSampling:
     """Sampling parameters of several takes as tensors on one device, for operations of fixed shapes.
 
     `guidance_scales` float32, `temperatures` float64 and `kept_counts` integer are `[takes]`. `noise` float64 is `[takes, codebooks]`,
@@ -81,11 +81,11 @@ class FixedSampling:
     noise: Tensor
 
 
-def choose_fixed(logits: Tensor, sampling: FixedSampling) -> Tensor:
-    """Tokens as `choose` gives them, by operations whose shapes do not depend on the values, so that a graph can capture them.
+def sample_tokens_fixed_shape(logits: Tensor, sampling: BatchedSampling) -> Tensor:
+    """Tokens as `sample_tokens` gives them, by operations whose shapes do not depend on the values, so that a graph can capture them.
 
     The noise is the same on every device, and the arithmetic after the logits is the same in float64 but for the order of sums. Between
-    devices, and against `choose`, a token can differ in three cases: the logits differ, two of them tie at the edge of a choice, or the
+    devices, and against `sample_tokens`, a token can differ in three cases: logits differ, two of them tie at the edge of a choice, or the
     noise falls within a rounding error of that edge.
 
     Args:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
-from resonance_model.decoder.sampling import Sampling, choose
+from resonance_model.decoder.sampling import Sampling, sample_tokens
 from resonance_model.delays import codebook_delay, delayed_inputs
 
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ def _advance_slots(decoder: Decoder, sequences: Sequence[TokenSequence]) -> None
     logits = decoder.advance([sequence.slot for sequence in sequences], tokens.to(decoder.device)).cpu()
     _accept(
         sequences,
-        choose(logits, [sequence.sampling for sequence in sequences], [sequence.step for sequence in sequences]),
+        sample_tokens(logits, [sequence.sampling for sequence in sequences], [sequence.step for sequence in sequences]),
     )
 
 

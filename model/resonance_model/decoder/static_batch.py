@@ -17,7 +17,7 @@ from resonance.errors import FailedPrecondition
 from resonance_model.decoder.cuda_graphs import CudaGraphs, GraphRecorder, Work
 from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
-from resonance_model.decoder.sampling import FixedSampling, Sampling, choose_fixed, counter_noise
+from resonance_model.decoder.sampling import BatchedSampling, Sampling, counter_noise, sample_tokens_fixed_shape
 from resonance_model.text_encoder import TOKENS_MAX
 
 # Attention covers the longest stepping slot, rounded up to whole blocks: one graph for each count of blocks.
@@ -55,7 +55,7 @@ class _Place:
 
 
 class StaticBatch:
-    """Step of several slots in buffers of fixed shapes: the results of `Decoder.advance` and `choose`, by operations of fixed shapes.
+    """Step of several slots in buffers of fixed shapes: results as of `Decoder.advance` and `sample_tokens`, by fixed-shape operations.
 
     A slot with a place has views of the buffers for caches, so that prefixes, moved windows and steps by `Decoder.advance` work on it
     unchanged. For a step the host writes each place's numbers into one staging buffer and copies it to the device. It replays the graph
@@ -261,13 +261,13 @@ class StaticBatch:
         for layer in range(decoder.config.layer_count):
             hidden = decoder.run_layer(layer, hidden, attention)
             hidden.add_(self._steering[layer, : 2 * count])
-        sampling = FixedSampling(
+        sampling = BatchedSampling(
             guidance_scales=guidance_scales.float(),
             temperatures=temperatures,
             kept_counts=kept_counts.long(),
             noise=inputs[:, books : 2 * books],
         )
-        self._tokens[:count].copy_(choose_fixed(decoder.logits(hidden).unflatten(0, (count, 2)), sampling))
+        self._tokens[:count].copy_(sample_tokens_fixed_shape(decoder.logits(hidden).unflatten(0, (count, 2)), sampling))
 
     def _attention(self, shape: GraphShape, lengths: Tensor) -> _FixedAttention:
         return _FixedAttention(

@@ -35,7 +35,7 @@ from resonance_model.model_info import to_audio_format
 CHUNK_S = 0.2
 # Each chunk is begun so late that it is ready this long before the previous one has been played. A control is heard after this lead, the
 # rest of the current chunk, and the delay of the codebooks and the codec: docs/decisions/live-chunks-late.md.
-LEAD_S = 0.12
+LIVE_MARGIN_S = 0.12
 # Chunks and answers that wait for the transport. A chunk may last 2.5 s: more of them would keep the slot of a client that reads nothing
 # too long.
 EVENTS_WAITING_MAX = 8
@@ -152,7 +152,7 @@ class Performance:
             frame_count=None,
             chunk_frames=round(chunk_s * self._info.frame_rate_hz),
             stream=self._engine.open_stream(),
-            lead_s=LEAD_S,
+            lead_s=LIVE_MARGIN_S,
         )
 
 

@@ -13,7 +13,7 @@ from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.request import EngineRequest, GenerationParams
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.engine.scheduler import plan
-from resonance_generate.performance import LEAD_S
+from resonance_generate.performance import LIVE_MARGIN_S
 from resonance_model.decoder.sequence import advance
 from resonance_model.loaded_model import LoadedModel
 
@@ -39,7 +39,7 @@ class LivePacing:
             frame_count=None,
             chunk_frames=round(chunk_s * 50),
             stream=ChunkStream(asyncio.get_running_loop(), samples_max=10**9),
-            lead_s=LEAD_S,
+            lead_s=LIVE_MARGIN_S,
         )
         self.running = RunningRequest(request, model, lambda: self.now_s)
         self.spare_s: list[float] = []  # slack of a client when each chunk came
@@ -78,8 +78,10 @@ async def live(tiny: LoadedModel) -> LivePacing:
 async def test_a_chunk_comes_its_lead_before_it_is_needed_and_hardly_sooner(live: LivePacing) -> None:
     with torch.inference_mode():
         live.play(12.0)
-    assert min(live.spare_s[1:]) >= LEAD_S - STEP_S - TICK_S
-    assert max(live.spare_s[-15:]) <= LEAD_S + STEP_S, "a chunk that is made too early reacts too late to a control"
+    assert min(live.spare_s[1:]) >= LIVE_MARGIN_S - STEP_S - TICK_S
+    assert max(live.spare_s[-15:]) <= LIVE_MARGIN_S + STEP_S, (
+        "a chunk that is made too early reacts too late to a control"
+    )
 
 
 async def test_after_slow_chunks_the_next_begin_earlier_for_a_while(live: LivePacing) -> None:
@@ -89,9 +91,9 @@ async def test_after_slow_chunks_the_next_begin_earlier_for_a_while(live: LivePa
         live.play(3.0, step_s=0.015)  # a chunk takes 150 ms instead of 50
         slow = live.spare_s[quiet:]
         assert min(slow) >= 0, "the client never waits, not even for the first slow chunk"
-        assert min(slow[2:]) >= LEAD_S - 0.015 - TICK_S
+        assert min(slow[2:]) >= LIVE_MARGIN_S - 0.015 - TICK_S
         live.play(12.0)
-    assert max(live.spare_s[-15:]) <= LEAD_S + STEP_S
+    assert max(live.spare_s[-15:]) <= LIVE_MARGIN_S + STEP_S
 
 
 async def test_a_pause_is_no_slow_chunk(live: LivePacing) -> None:
@@ -102,7 +104,7 @@ async def test_a_pause_is_no_slow_chunk(live: LivePacing) -> None:
         assert not plan([live.running], live.now_s)
         live.running.play()
         live.play(3.0)
-    assert max(live.spare_s[-5:]) <= LEAD_S + STEP_S
+    assert max(live.spare_s[-5:]) <= LIVE_MARGIN_S + STEP_S
 
 
 async def test_a_control_acts_on_frames_that_are_not_complete_yet(tiny: LoadedModel) -> None:
@@ -123,7 +125,7 @@ async def test_a_control_acts_on_frames_that_are_not_complete_yet(tiny: LoadedMo
             live.play(0.5)
             while plan([live.running], live.now_s):
                 live.play(STEP_S)
-    assert min(live.spare_s[sent:]) >= LEAD_S - 4 * STEP_S - TICK_S
+    assert min(live.spare_s[sent:]) >= LIVE_MARGIN_S - 4 * STEP_S - TICK_S
 
 
 async def test_the_time_of_a_late_chunk_is_not_caught_up(live: LivePacing) -> None:
@@ -134,7 +136,7 @@ async def test_the_time_of_a_late_chunk_is_not_caught_up(live: LivePacing) -> No
         made_s = live.running.sequence.frames_ready / 50
         live.play(4.0)
     assert live.running.sequence.frames_ready / 50 - made_s < 4.5
-    assert min(live.spare_s[-5:]) >= LEAD_S - STEP_S - TICK_S
+    assert min(live.spare_s[-5:]) >= LIVE_MARGIN_S - STEP_S - TICK_S
 
 
 @pytest.mark.parametrize("chunk_s", [0.2, 0.5, 1.0, 2.5])

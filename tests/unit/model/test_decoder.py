@@ -11,7 +11,7 @@ import torch
 from support.takes import PROMPTS, build_sequence, codes_alone, run
 from torch import Tensor
 
-from resonance_model.decoder.sampling import choose
+from resonance_model.decoder.sampling import sample_tokens
 from resonance_model.linear import ROWS_MIN
 from resonance_model.loaded_model import LoadedModel
 
@@ -148,7 +148,7 @@ def test_reading_at_once_equals_stepping(tiny: LoadedModel) -> None:
             inputs.append(stepped.inputs())
             out = tiny.decoder.advance([stepped.slot], inputs[-1][None])
             logits.append(out[0])
-            stepped.accept(choose(out, [stepped.sampling], [stepped.step])[0])
+            stepped.accept(sample_tokens(out, [stepped.sampling], [stepped.step])[0])
         read = build_sequence(tiny, PROMPTS[1], frame_count=20)
         first = tiny.decoder.read(read.slot, torch.stack(inputs[:6], dim=1), with_logits=True)
         second = tiny.decoder.read(read.slot, torch.stack(inputs[6:], dim=1), with_logits=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from resonance_model.decoder.sampling import Sampling, choose, counter_noise, guided
+from resonance_model.decoder.sampling import Sampling, counter_noise, guided, sample_tokens
 
 SAMPLING = Sampling(guidance_scale=3.0, temperature=1.0, top_k=0, seed=9)
 
@@ -23,7 +23,7 @@ def pair(logits: Tensor) -> Tensor:
 
 def test_tokens_follow_the_softmax() -> None:
     logits = pair(torch.tensor([[0.0, 1.0, 2.0, 3.0]]))
-    drawn = torch.cat([choose(logits, [SAMPLING], [step])[0] for step in range(4000)])
+    drawn = torch.cat([sample_tokens(logits, [SAMPLING], [step])[0] for step in range(4000)])
     shares = torch.bincount(drawn, minlength=4) / len(drawn)
     torch.testing.assert_close(shares, torch.softmax(logits[0, 0, 0], 0), atol=0.03, rtol=0)
 
@@ -31,13 +31,13 @@ def test_tokens_follow_the_softmax() -> None:
 def test_top_k_keeps_only_the_most_likely() -> None:
     logits = pair(torch.tensor([[0.0, 5.0, 4.9, 1.0]]))
     sampling = Sampling(guidance_scale=3.0, temperature=2.0, top_k=2, seed=1)
-    assert {int(choose(logits, [sampling], [step])) for step in range(200)} == {1, 2}
+    assert {int(sample_tokens(logits, [sampling], [step])) for step in range(200)} == {1, 2}
 
 
 def test_temperature_zero_is_greedy() -> None:
     logits = torch.randn(4, 64)
     sampling = Sampling(guidance_scale=3.0, temperature=0.0, top_k=5, seed=1)
-    assert torch.equal(choose(pair(logits), [sampling], [0])[0], logits.argmax(-1))
+    assert torch.equal(sample_tokens(pair(logits), [sampling], [0])[0], logits.argmax(-1))
 
 
 def test_a_takes_tokens_do_not_depend_on_how_others_are_sampled() -> None:
@@ -47,9 +47,9 @@ def test_a_takes_tokens_do_not_depend_on_how_others_are_sampled() -> None:
         for index in range(6)
     ]
     steps = [7 * index for index in range(6)]
-    together = choose(logits, samplings, steps)
+    together = sample_tokens(logits, samplings, steps)
     for index in range(6):
-        alone = choose(logits[index : index + 1], [samplings[index]], [steps[index]])
+        alone = sample_tokens(logits[index : index + 1], [samplings[index]], [steps[index]])
         assert torch.equal(together[index], alone[0])
 
 

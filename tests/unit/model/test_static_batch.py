@@ -16,7 +16,13 @@ from torch import Tensor
 
 from resonance.settings import Settings
 from resonance_model.decoder.cuda_graphs import GraphRecorder, run_eagerly
-from resonance_model.decoder.sampling import FixedSampling, Sampling, choose, choose_fixed, counter_noise
+from resonance_model.decoder.sampling import (
+    BatchedSampling,
+    Sampling,
+    counter_noise,
+    sample_tokens,
+    sample_tokens_fixed_shape,
+)
 from resonance_model.decoder.sequence import TokenSequence, advance
 from resonance_model.decoder.static_batch import LENGTH_BLOCK, TEXT_BLOCK, StaticBatch
 from resonance_model.loaded_model import LoadedModel
@@ -220,13 +226,13 @@ def test_choose_fixed_equals_choose(top_k: int, temperature: float) -> None:
     logits = torch.randn(5, 2, 4, 64, generator=torch.Generator().manual_seed(1)) * 3
     samplings = [Sampling(guidance_scale=3.0, temperature=temperature, top_k=top_k, seed=seed) for seed in range(5)]
     for step in range(50):
-        fixed = FixedSampling(
+        fixed = BatchedSampling(
             guidance_scales=torch.full((5,), 3.0),
             temperatures=torch.full((5,), temperature, dtype=torch.float64),
             kept_counts=torch.full((5,), samplings[0].kept_count(64)),
             noise=torch.stack([counter_noise(seed, step, 4) for seed in range(5)]),
         )
-        assert torch.equal(choose_fixed(logits, fixed), choose(logits, samplings, [step] * 5))
+        assert torch.equal(sample_tokens_fixed_shape(logits, fixed), sample_tokens(logits, samplings, [step] * 5))
 
 
 def test_the_tape_freezes_what_a_graph_freezes() -> None:

@@ -12,7 +12,7 @@ import torch
 from model.training.sampler import EARLY_FRAMES, FALL_FRAMES, Point, chosen
 from model.training.sampling_search import DEFAULT, proposed
 
-from resonance_model.decoder.sampling import Sampling, choose, counter_noise
+from resonance_model.decoder.sampling import Sampling, counter_noise, sample_tokens
 
 LOGITS = torch.randn(5, 2, 4, 1024, generator=torch.Generator().manual_seed(3)) * 3
 
@@ -24,7 +24,7 @@ def test_constant_guidance_chooses_what_the_product_chooses(temperature: float, 
     ]
     noise = torch.stack([counter_noise(seed, 9, 4) for seed in range(len(LOGITS))])
     ours = chosen(LOGITS, noise, Point(guidance=2.0, temperature=temperature, top_k=top_k), 9)
-    assert torch.equal(ours, choose(LOGITS, samplings, [9] * len(LOGITS)))
+    assert torch.equal(ours, sample_tokens(LOGITS, samplings, [9] * len(LOGITS)))
 
 
 def test_early_guidance_ends_and_falling_guidance_falls() -> None:

@@ -39,7 +39,7 @@ class ResolvedRecipe:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Sum:
+class _Collected:
     """Directions and words of a recipe, collected while it is resolved."""
 
     directions: list[WeightedDirection] = field(default_factory=list)
@@ -74,7 +74,7 @@ class RecipeResolver:
         """
         recipe = _with_defaults(recipe, self._model)
         self._check(recipe)
-        total = await self._sum(recipe)
+        total = await self._collect(recipe)
         recipe_id = canonical_digest(json_format.MessageToDict(recipe))[:16]
         params = _to_params(recipe, recipe_id, total.words, self._stack(recipe, total.directions))
         return ResolvedRecipe(
@@ -99,8 +99,8 @@ class RecipeResolver:
             raise FailedPrecondition(message, reason="NO_BASELINES")
         return stacked
 
-    async def _sum(self, recipe: steering_pb2.Recipe) -> _Sum:
-        total = _Sum()
+    async def _collect(self, recipe: steering_pb2.Recipe) -> _Collected:
+        total = _Collected()
         for index, taste in enumerate(recipe.tastes):
             with naming_field(f"recipe.tastes[{index}].taste_id"):
                 await self._add_taste(total, taste)
@@ -112,7 +112,7 @@ class RecipeResolver:
                 await self._add_slider(total, name, getattr(recipe.sliders, name))
         return total
 
-    async def _add_taste(self, total: _Sum, weight: steering_pb2.TasteWeight) -> None:
+    async def _add_taste(self, total: _Collected, weight: steering_pb2.TasteWeight) -> None:
         if not weight.strength and not weight.in_words:
             return
         taste = await self._vectors.taste(weight.taste_id)
@@ -135,7 +135,7 @@ class RecipeResolver:
             weighted = _weigh(taste.direction, strength, weight)
             total.add(weighted, steering_pb2.STEERING_KIND_TASTE, weight.taste_id, weight.strength)
 
-    async def _add_concept(self, total: _Sum, weight: steering_pb2.ConceptWeight) -> None:
+    async def _add_concept(self, total: _Collected, weight: steering_pb2.ConceptWeight) -> None:
         if not weight.strength:
             return
         concept = await self._vectors.concept(weight.name)
@@ -148,7 +148,7 @@ class RecipeResolver:
         weighted = _weigh(concept.direction, strength, weight, concept.layer_gains)
         total.add(weighted, steering_pb2.STEERING_KIND_CONCEPT, weight.name, weight.strength)
 
-    async def _add_slider(self, total: _Sum, name: str, position: float) -> None:
+    async def _add_slider(self, total: _Collected, name: str, position: float) -> None:
         if not position:
             return
         concept = await self._vectors.slider(name)

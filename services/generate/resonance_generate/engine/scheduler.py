@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 SHORT_S = 1.0
 AMPLE_S = 4.0
-# A live request with less slack is late: its next chunk should come earlier than that (`performance.LEAD_S`).
+# A live request with less slack is late: its next chunk should come earlier than that (`performance.LIVE_MARGIN_S`).
 PRESSED_S = 0.1
 
 
