@@ -22,6 +22,7 @@ from tests.contract.rest.real import real_system
 from resonance.api_keys import ApiKeys
 from resonance.settings import Settings
 from resonance.store import open_store
+from resonance_model.loaded_model import LoadedModel
 
 SEED = int(os.environ.get("SEED", "1"))
 KINDS = ("tastes", "takes", "uploads")
@@ -40,7 +41,7 @@ class User:
 
 @pytest.fixture(scope="module", params=["files", "s3"])
 def users(
-    request: pytest.FixtureRequest, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tiny_folder: Path, tiny: LoadedModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[User, User]]:
     folder = tmp_path_factory.mktemp("users")
     settings = Settings(data_dir=folder / "data")
@@ -49,7 +50,7 @@ def users(
         settings = fresh.model_copy(update={"data_dir": settings.data_dir})
     keys = asyncio.run(issue_two(settings))
     named = {"store": settings.store, "s3_access_key": settings.s3_access_key, "s3_secret_key": settings.s3_secret_key}
-    with real_system(tiny_folder, settings.data_dir, auth="on", **named) as url:
+    with real_system(tiny_folder, settings.data_dir, prepared_for=tiny, auth="on", **named) as url:
         two = tuple(
             User(name, httpx.Client(base_url=url, timeout=60, headers={"Authorization": f"Bearer {key}"}))
             for name, key in zip("AB", keys, strict=True)

@@ -9,15 +9,17 @@ from playwright.async_api import Browser
 from tests.contract.rest.real import real_system
 from tests.support.sounds import write_sound
 
+from resonance_model.loaded_model import LoadedModel
+
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_three_songs_and_a_sentence_are_heard_changed_and_kept(
-    browser: Browser, tiny_folder: Path, tmp_path: Path
+    browser: Browser, tiny_folder: Path, tiny: LoadedModel, tmp_path: Path
 ) -> None:
     songs = [write_sound(tmp_path / f"song.{kind}", duration_s=11) for kind in ("mp3", "m4a", "opus")]
     complaints: list[str] = []
-    with real_system(tiny_folder, tmp_path / "data") as url:
+    with real_system(tiny_folder, tmp_path / "data", prepared_for=tiny) as url:
         page = await browser.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         await page.goto(url)

@@ -7,17 +7,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from support.prepared import prepare_sliders
 
 from resonance.settings import Settings
 from resonance_app.all_in_one import all_in_one
+
+if TYPE_CHECKING:
+    from resonance_model.loaded_model import LoadedModel
 
 _STARTS_WITHIN_S = 60.0
 
 
 @contextmanager
-def real_system(model_folder: Path, data_dir: Path, **changes: Any) -> Iterator[str]:
-    """Yields the gateway's URL; the system ends with the context."""
+def real_system(
+    model_folder: Path, data_dir: Path, *, prepared_for: LoadedModel | None = None, **changes: Any
+) -> Iterator[str]:
+    """Yields the gateway's URL; the system ends with the context.
+
+    With `prepared_for`, the model of the folder, random sliders are in the store, and the start computes none.
+    """
     settings = Settings(
         http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", data_dir=data_dir, model=str(model_folder), drain_s_max=1
     )
@@ -34,7 +44,12 @@ def real_system(model_folder: Path, data_dir: Path, **changes: Any) -> Iterator[
             started.set()
             await stop.wait()
 
-    thread = threading.Thread(target=lambda: asyncio.run(run()), name="system")
+    def serve() -> None:
+        if prepared_for is not None:
+            prepare_sliders(settings, prepared_for)
+        asyncio.run(run())
+
+    thread = threading.Thread(target=serve, name="system")
     thread.start()
     try:
         assert started.wait(_STARTS_WITHIN_S), "the system did not start"

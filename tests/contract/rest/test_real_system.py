@@ -12,15 +12,16 @@ from tests.contract.rest.real import real_system
 from tests.support.sounds import write_sound
 
 from resonance.audio.wav import pcm_in
+from resonance_model.loaded_model import LoadedModel
 
 pytestmark = pytest.mark.slow
 KINDS = {"mp3": 220.0, "m4a": 330.0, "flac": 440.0}
 
 
 @pytest.fixture(scope="module")
-def http(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def http(tiny_folder: Path, tiny: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with (
-        real_system(tiny_folder, tmp_path_factory.mktemp("data")) as url,
+        real_system(tiny_folder, tmp_path_factory.mktemp("data"), prepared_for=tiny) as url,
         httpx.Client(base_url=url, timeout=60) as client,
     ):
         yield client
