@@ -92,7 +92,7 @@ async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits
         DeadlineExceeded: with the reason DECODE_TIMEOUT.
         Unavailable: this machine could not decode (disk full); the file may be fine.
     """
-    if await asyncio.to_thread(_size_of, source) == 0:
+    if await asyncio.to_thread(_file_size, source) == 0:
         raise InvalidInput("The file is empty.", reason="EMPTY_FILE")
     folder = Path(tempfile.mkdtemp(prefix="decode-", dir=target.parent))
     try:
@@ -100,7 +100,7 @@ async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits
         result = await run_child(
             "resonance.audio.decode_worker", [json.dumps(request)], folder=folder, timeout_s=limits.decode_s_max
         )
-        answer = _answer_of(result, limits)
+        answer = _parse_answer(result, limits)
         return await asyncio.to_thread(_accept, folder / "pcm", target, sample_rate_hz, answer)
     finally:
         # Not in a thread, so that a cancellation cannot leave the folder behind. It is small.
@@ -118,11 +118,11 @@ def _request(source: Path, folder: Path, sample_rate_hz: int, limits: DecodeLimi
     }
 
 
-def _size_of(path: Path) -> int:
+def _file_size(path: Path) -> int:
     return path.stat().st_size
 
 
-def _answer_of(result: ChildResult, limits: DecodeLimits) -> dict[str, Any]:
+def _parse_answer(result: ChildResult, limits: DecodeLimits) -> dict[str, Any]:
     """The child's last line. Raises the error that it reports."""
     if result.timed_out:
         raise DeadlineExceeded(
@@ -134,11 +134,11 @@ def _answer_of(result: ChildResult, limits: DecodeLimits) -> dict[str, Any]:
         # A limit killed it, or it crashed in a codec: both are faults of the file.
         raise InvalidInput("The file cannot be decoded as audio.", reason="NOT_AUDIO") from None
     if "reason" in answer:
-        raise _error_of(str(answer["reason"]), str(answer["message"]))
+        raise _to_error(str(answer["reason"]), str(answer["message"]))
     return answer
 
 
-def _error_of(reason: str, message: str) -> ResonanceError:
+def _to_error(reason: str, message: str) -> ResonanceError:
     return Unavailable(message, reason=reason) if reason == "DISK_FULL" else InvalidInput(message, reason=reason)
 
 

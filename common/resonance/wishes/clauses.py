@@ -53,14 +53,14 @@ class Item:
     phrase: str
     meaning: Sense | Number | None
 
-    def is_of(self, kinds: frozenset[Kind]) -> bool:
+    def has_kind(self, kinds: frozenset[Kind]) -> bool:
         """True for a sense of one of the kinds."""
         return isinstance(self.meaning, Sense) and self.meaning.kind in kinds
 
     @property
     def has_manner(self) -> bool:
         """True where it says how a slider moves."""
-        return isinstance(self.meaning, Number) or self.is_of(_HOW)
+        return isinstance(self.meaning, Number) or self.has_kind(_HOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Clause:
     @property
     def is_empty(self) -> bool:
         """True where all items are fillers, such as "please"."""
-        return all(item.is_of(frozenset({Kind.FILLER})) for item in self.items)
+        return all(item.has_kind(frozenset({Kind.FILLER})) for item in self.items)
 
     @property
     def sliders(self) -> list[str]:
@@ -205,7 +205,7 @@ def _parse_longest_phrase(words: Sequence[str], place: int) -> Item:
 
 def _resolve_little(items: Sequence[Item], index: int) -> Item:
     """Reads "little" before a target as less of it ("little bass"), and elsewhere as a degree ("little slower")."""
-    is_before_target = index + 1 < len(items) and items[index + 1].is_of(frozenset({Kind.TARGET}))
+    is_before_target = index + 1 < len(items) and items[index + 1].has_kind(frozenset({Kind.TARGET}))
     return Item("little", _LESS) if items[index].phrase == "little" and is_before_target else items[index]
 
 
@@ -214,7 +214,7 @@ def _resolve_little(items: Sequence[Item], index: int) -> Item:
 
 def _split_wishes(items: list[Item]) -> list[list[Item]]:
     """Splits items into wishes: "more bass less drums", "bass up drums down", "faster without getting louder"."""
-    marks = [(index, item.has_manner) for index, item in enumerate(items) if item.has_manner or item.is_of(_WHAT)]
+    marks = [(index, item.has_manner) for index, item in enumerate(items) if item.has_manner or item.has_kind(_WHAT)]
     is_how_last = bool(marks) and not marks[0][1] and marks[-1][1]
     whats = [index for index, has_manner in marks if not has_manner]
     cuts = {
@@ -222,6 +222,6 @@ def _split_wishes(items: list[Item]) -> list[list[Item]]:
         for (before, was_how), (index, is_how) in pairwise(marks)
         if was_how is is_how_last and is_how is not is_how_last and index <= whats[-1]
     }
-    cuts |= {index for index, item in enumerate(items) if item.is_of(_WITHOUT) and whats and whats[0] < index}
+    cuts |= {index for index, item in enumerate(items) if item.has_kind(_WITHOUT) and whats and whats[0] < index}
     bounds = [0, *sorted(cuts), len(items)]
     return [items[start:end] for start, end in pairwise(bounds)]

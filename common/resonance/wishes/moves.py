@@ -42,7 +42,7 @@ def parse_moves(clauses: Sequence[Clause]) -> tuple[list[Move], tuple[str, ...]]
     waiting: list[Clause] = []
     last: Clause | None = None
     for clause in map(_drop_idle_praise, clauses):
-        if clause.is_empty or all(item.is_of(_IDLE) for item in clause.items):
+        if clause.is_empty or all(item.has_kind(_IDLE) for item in clause.items):
             continue  # "please", "I love it"
         if not _is_readable(clause):
             not_understood.append(clause.words)
@@ -65,7 +65,7 @@ def _drop_idle_praise(clause: Clause) -> Clause:
     is_wished = not _WISHING.isdisjoint(item.phrase for item in clause.items)
     if not is_wished and (clause.has(Kind.NEGATION) or not _asks(clause)):
         return clause
-    items = (Item(item.phrase, Sense(Kind.FILLER)) if item.is_of(_PRAISE) else item for item in clause.items)
+    items = (Item(item.phrase, Sense(Kind.FILLER)) if item.has_kind(_PRAISE) else item for item in clause.items)
     return Clause(tuple(items), wording=clause.wording)
 
 
