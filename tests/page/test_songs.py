@@ -159,6 +159,7 @@ async def test_tastes_of_one_name_are_told_apart_by_their_time(visit: Visit) -> 
         await visit.page.wait_for_selector("#taste-done:not([hidden])")
     await visit.page.click("#taste-drop")
     await visit.page.wait_for_selector("#earlier:not([hidden])")
+    await visit.page.wait_for_function("() => document.querySelectorAll('#earlier-tastes option').length === 4")
     none, two, one, other = await visit.page.locator("#earlier-tastes option").all_text_contents()
     assert (none, two) == ("Choose one", "two.mp3"), "a name that is the only one needs nothing more"
     assert one.startswith("one.mp3, ")
