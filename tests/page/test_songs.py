@@ -175,6 +175,7 @@ async def test_an_earlier_taste_is_taken_by_a_press_and_not_by_looking_through_t
         await visit.page.wait_for_selector("#taste-done:not([hidden])")
     await visit.page.click("#taste-drop")
     await visit.page.wait_for_selector("#earlier:not([hidden])")
+    await visit.page.wait_for_function("() => document.querySelectorAll('#earlier-tastes option').length === 4")
     await visit.page.focus("#earlier-tastes")
     for _ in range(2):
         await visit.page.keyboard.press("ArrowDown")
