@@ -6,7 +6,7 @@ Their statistics become the model's reference.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,8 @@ class ReferencePlan:
         reference = ReferenceStatistics.of_pieces(
             np.stack([piece.mean for piece in pieces]), np.stack([piece.variance for piece in pieces])
         )
+        # The direction of loudness is the model's, whatever music is given: tastes lose it under this reference too.
+        reference = replace(reference, level=(await self._references.get()).level)
         summary = await self._references.keep(reference, calibration_job_id=calibration_job.calibration_job_id)
         calibration_job.reference.CopyFrom(summary)
 
