@@ -18,12 +18,16 @@ from resonance.store.keys import (
     calibration_job_key,
     concept_key,
     given_reference_key,
+    reference_key,
     taste_calibration_key,
 )
 from resonance.store.owned import OwnedStore
 from resonance.v1 import extract_pb2, steering_pb2
+from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.calibration.jobs import CALIBRATION_JOBS_RUNNING_MAX
 from resonance_extract.calibration.renderings import mono
+from resonance_extract.directions.scaling import unit_rows
+from resonance_extract.directions.statistics import ReferenceStatistics
 from resonance_generate.conditions.vectors import Vectors
 
 
@@ -241,6 +245,21 @@ async def test_a_reference_of_chosen_music_is_in_force(bench: Bench) -> None:
     shrunk = await make_taste(bench, {0: noise(3.5, 9)}, whitening=steering_pb2.WHITENING_SHRUNK)
     plain = await make_taste(bench, {0: noise(3.5, 9)})
     assert shrunk.vector_sha256 != plain.vector_sha256
+
+
+async def test_a_given_reference_keeps_the_models_direction_of_loudness(bench: Bench) -> None:
+    key = reference_key(reference_digest(bench.digest))
+    plain = ReferenceStatistics.from_bytes((await bench.store.get(key)).data)
+    level = unit_rows(np.random.default_rng(2).normal(size=plain.mean.shape).astype(np.float32))
+    await bench.store.put(key, replace(plain, level=level).to_bytes())
+    calibration_jobs = bench.calibration_jobs()
+    wanted = extract_pb2.StartCalibrationJobRequest(
+        kind=extract_pb2.CALIBRATION_JOB_KIND_REFERENCE, prompts=["jazz", "rock", "folk", "pop"], clip_s=1.0
+    )
+    await finished(calibration_jobs, (await calibration_jobs.start(wanted)).calibration_job_id)
+    given = await bench.references.get()
+    assert given.tag
+    np.testing.assert_array_equal(given.level, level)
 
 
 async def test_a_reference_job_is_resumed_and_reads_no_piece_twice(bench: Bench) -> None:
