@@ -16,7 +16,7 @@ from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack
 from resonance_ingest.jobs.lease_writer import LeaseWriter
 from resonance_ingest.pipeline.extractor import Extractor
 from resonance_ingest.pipeline.preparation import PreparedTrack, Preparer
-from resonance_ingest.sources import Source, plain_title
+from resonance_ingest.sources import Playlist, Source, plain_title
 
 # Progress after each step. Extraction is nearly all of the work.
 _DOWNLOADED, _PREPARED, _EXTRACTED = 0.15, 0.3, 0.95
@@ -95,7 +95,7 @@ class Pipeline:
         tracks = playlist.tracks[:tracks_max]
         if not tracks:
             raise FailedPrecondition("There are no tracks behind this link.", reason="NO_TRACKS")
-        notice = _build_notice(playlist.track_count, len(tracks))
+        notice = _build_notice(playlist, len(tracks))
         await self._writer.now(
             lambda job: job.moved(tracks=tracks, title=job.title or plain_title(playlist.title), notice=notice)
         )
@@ -170,11 +170,13 @@ class Pipeline:
         self._writer.soon(partial(_failed, index=track_index, fault=fault))
 
 
-def _build_notice(track_count: int | None, taken: int) -> str:
-    """A notice about the tracks of a long playlist that were left out: all but the first ones, in the playlist's order."""
-    if track_count is None or track_count <= taken:
-        return ""
-    return f"The playlist has {track_count} tracks; the first {taken}, in its own order, were taken."
+def _build_notice(playlist: Playlist, taken: int) -> str:
+    """A notice about the tracks of a long playlist that were left out - all but the first ones - and the source's own notice."""
+    parts = [playlist.notice]
+    if playlist.has_more or (playlist.track_count or 0) > taken:
+        count = playlist.track_count or f"more than {taken}"
+        parts.insert(0, f"The playlist has {count} tracks; the first {taken}, in its own order, were taken.")
+    return " ".join(filter(None, parts))
 
 
 def _is_fault_of_track(error: ResonanceError) -> bool:
