@@ -57,6 +57,8 @@ class Pipeline:
             ResonanceError: why there is no taste; Unavailable where another attempt may succeed.
         """
         await self._list(tracks_max)
+        if not self._job.usable_tracks:
+            raise _all_failed(self._job)
         self._check_chosen()
         await self._each_track(None, self._recall)
         await self._prepare(frozenset(track.index for track in self._tracks) - self._prepared.keys())
@@ -147,13 +149,16 @@ class Pipeline:
         return await self._extractor.extract(job, tracks, self)
 
     def on_plan(self, clips_known: Mapping[int, int]) -> None:
-        """Marks the tracks that the extractor knows whole. Ends the call where it wants samples that are not here."""
+        """Counts the clips of the tracks that the extractor knows whole. Ends the call where it wants samples that are not here.
+
+        Such a track is not completed yet: the extractor may still refuse it, as it did when it read the track first.
+        """
         absent = frozenset(at for at in clips_known if self._prepared[at].path is None)
         if absent:
             raise _NotPrepared(absent)
         self._clips_wanted = sum(len(self._prepared[at].clips) for at in clips_known)
         self._clips_done = sum(clips_known.values())
-        self._writer.soon(partial(_completed_tracks, indices=[at for at in self._prepared if at not in clips_known]))
+        self._writer.soon(partial(_known_tracks, indices=[at for at in self._prepared if at not in clips_known]))
 
     def on_clip(self, track_index: int, clips_done: int) -> None:
         """Counts a clip in the track's and in the job's progress."""
@@ -207,6 +212,12 @@ def _extracting(job: Job, indices: list[int]) -> Job:
     for index in indices:
         job = job.with_track(index, state=JobState.EXTRACTING)
     return job.moved(state=JobState.EXTRACTING)
+
+
+def _known_tracks(job: Job, indices: list[int]) -> Job:
+    for index in indices:
+        job = job.with_track(index, clips_done=job.tracks[index].clips_total)
+    return job
 
 
 def _completed_tracks(job: Job, indices: list[int]) -> Job:

@@ -15,6 +15,8 @@ from resonance.errors import DeadlineExceeded, FailedPrecondition
 from resonance.ids import sha256_hex
 from resonance.retry import Retries
 from resonance.settings import Settings
+from resonance.steering.track_ranges import join_ranges
+from resonance.v1 import steering_pb2
 from resonance_ingest.jobs.job import JobTrack
 from resonance_ingest.sources.list_cache import ListCache
 from resonance_ingest.sources.playlists import find_resolver, uri_to_link
@@ -24,6 +26,7 @@ from resonance_ingest.sources.url_policy import check_url
 from resonance_ingest.sources.youtube_links import check_youtube, is_youtube, parse_youtube, youtube_id
 
 _FETCHES_MAX = 3
+_CHOSEN_FROM_S_MAX = 24 * 3600.0  # the longest track of which seconds may be chosen; its bytes are limited, too
 _BROKEN = ("SITE_UNREACHABLE",)
 _CHILD = "resonance_ingest.sources.links_worker"
 # Around a link pasted from a text: space (also such that has no width), brackets, quotes.
@@ -84,7 +87,11 @@ def check_link(url: str, settings: Settings) -> None:
 class LinkSource:
     """A link as a source. Each call is one child process in a folder of the job."""
 
-    def __init__(self, url: str, folder: Path, settings: Settings, lists: ListCache) -> None:
+    def __init__(
+        self, url: str, folder: Path, settings: Settings, lists: ListCache, options: steering_pb2.TasteOptions
+    ) -> None:
+        """A track of which `options` choose seconds may be longer than the limit: the decoder keeps those alone."""
+        self._options = options
         self._link = parse_link(url)
         self._folder = folder
         self._settings = settings
@@ -127,6 +134,8 @@ class LinkSource:
         Raises as `playlist` does, and InvalidInput for an address that a list must not name.
         """
         request: dict[str, Any] = {"do": "fetch", "url": track.locator, "target": str(target)}
+        if join_ranges(self._options, track.index):
+            request["track_duration_s_max"] = _CHOSEN_FROM_S_MAX
         if (song := SearchedSong.parse(track.locator)) is not None:
             request |= {"do": "find", "song": song.to_plain(), "is_youtube": True}
         else:
