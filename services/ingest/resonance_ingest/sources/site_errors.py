@@ -146,6 +146,8 @@ def explain_site_error(complaint: str, warnings: Sequence[str] = ()) -> tuple[st
     """
     if _NO_FORMAT.search(complaint):
         return _explain_no_format("\n".join([complaint, *warnings]))
+    if "any player response" in complaint and warnings:
+        complaint = "\n".join([*warnings, complaint])  # each of YouTube's interfaces failed, and says why in a warning
     for pattern, reason, sentence in _TABLE:
         if re.search(pattern, complaint, re.IGNORECASE):
             return reason, sentence
