@@ -51,6 +51,8 @@ def write_sound(
     mono = tone(duration_s, rate_hz, pitch_hz=pitch_hz, level=level)
     with av.open(str(path), "w", format=container) as output:
         stream: Any = output.add_stream(codec, rate=rate_hz, layout="stereo", options={"strict": "experimental"})
+        if codec == "wmav2":
+            stream.bit_rate = 128_000  # it has no usual one
         frame = av.AudioFrame.from_ndarray(np.stack([mono, mono]), "fltp", "stereo")
         frame.sample_rate = rate_hz
         context = stream.codec_context

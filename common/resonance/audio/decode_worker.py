@@ -113,7 +113,8 @@ class _Decoding:
             if self._parts.are_over:
                 break
         self._check_length()
-        kept_s, whole_s = self._parts.position / self._rate_hz, announced_s(container, self._stream, head)
+        kept_s = self._parts.position / self._rate_hz
+        whole_s = announced_s(container, self._stream, head, self._source.byte_count)
         is_short = whole_s - kept_s > max(_MISSING_S_MIN, _MISSING_SHARE_MIN * whole_s)
         if container.format.name == "ogg":
             is_short = is_short or is_cut_ogg(self._source)

@@ -31,6 +31,7 @@ _ASF_ENCRYPTION = (
 # Containers whose header tells the length exactly. Of the others ffmpeg estimates it.
 _EXACT = frozenset({"wav", "flac", "mov", "mp4", "matroska", "webm", "aiff", "caf", "w64", "au", "wv", "asf"})
 _SIDE_TRACKS = ("comment", "hearing_impaired", "visual_impaired", "descriptions", "karaoke", "dub")
+_UNKNOWN_BYTES_MIN = 0x7FFF_0000  # programs that write into a pipe put such sizes into the header of a WAV
 _LENGTH_S_MAX = 7 * 24 * 3600.0
 
 
@@ -111,15 +112,24 @@ def choose_stream(container: Any) -> Any:
     raise _refusal(codec_kind(_codec(best[0])))
 
 
-def announced_s(container: Any, stream: Any, head: bytes) -> float:
-    """The seconds that the header announces; 0 where it does not tell them exactly."""
+def announced_s(container: Any, stream: Any, head: bytes, byte_count: int) -> float:
+    """The seconds that the header of a file of `byte_count` announces; 0 where it does not tell them exactly."""
     names = set(container.format.name.split(","))
     if not names & _EXACT and not ("mp3" in names and any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))):
         return 0.0
     length_s = (container.duration or 0) / 1_000_000
     if stream.duration and stream.time_base:
         length_s = float(stream.duration * stream.time_base)
+    length_s *= max(1.0, announced_bytes(head) / max(1, byte_count))
     return length_s if 0 < length_s < _LENGTH_S_MAX else 0.0
+
+
+def announced_bytes(head: bytes) -> int:
+    """The size of a WAV or W64 file by its own header; 0 where it tells none. ffmpeg takes the size of what is there for the length."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        size = int.from_bytes(head[4:8], "little")
+        return size + 8 if 0 < size < _UNKNOWN_BYTES_MIN else 0
+    return int.from_bytes(head[16:24], "little") if head[:4] == b"riff" and head[24:28] == b"wave" else 0
 
 
 def is_cut_ogg(source: SoundFile) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -276,13 +277,13 @@ async def test_empty_bytes_before_a_song_are_skipped(tmp_path: Path) -> None:
     assert (await decoded(source)).duration_s == pytest.approx(2.0, abs=0.06)
 
 
-@pytest.mark.parametrize("kind", ["flac", "wav", "aiff", "ogg", "opus", "caf", "wv", "w64"])
+@pytest.mark.parametrize("kind", ["flac", "wav", "aiff", "ogg", "opus", "wv", "w64"])
 async def test_a_file_that_is_cut_says_how_much_was_heard(kind: str, tmp_path: Path) -> None:
-    whole = sounds.sound_bytes(kind, tmp_path, duration_s=6.0)
+    whole = sounds.sound_bytes(kind, tmp_path, duration_s=20.0)
     source = tmp_path / f"cut.{kind}"
     source.write_bytes(whole[: len(whole) // 2])
     found = await decoded(source)
-    assert 2.0 < found.duration_s < 4.0
+    assert 5.0 < found.duration_s < 12.0
     assert "cut off" in found.notice
     assert f"{found.duration_s:.1f}" in found.notice
 
@@ -300,20 +301,17 @@ async def test_the_track_that_is_marked_as_default_is_heard(default: int, tmp_pa
     assert "2 sound tracks" in found.notice
 
 
-@pytest.mark.parametrize("codec", ["ac3", "eac3", "dca", "g722", "tta"])
-@pytest.mark.parametrize("container", ["matroska"])
-async def test_the_list_of_codecs_holds_at_the_decoder(codec: str, container: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", ["ac3", "eac3", "tta"])
+async def test_the_list_of_codecs_holds_at_the_decoder(codec: str, tmp_path: Path) -> None:
     assert codec not in CODECS
     source = tmp_path / "film.mkv"
-    with av.open(str(source), "w", format=container) as output:
-        rate_hz = 16_000 if codec == "g722" else 48_000
-        options = {"strict": "experimental"}
-        stream = output.add_stream(codec, rate=rate_hz, layout="mono" if codec == "g722" else "stereo", options=options)
+    with av.open(str(source), "w", format="matroska") as output:
+        stream: Any = output.add_stream(codec, rate=48_000, layout="stereo")
         context = stream.codec_context
-        samples = sounds.tone(1.0, rate_hz)
+        samples = sounds.tone(1.0, 48_000)
         frame = av.AudioFrame.from_ndarray(np.stack([samples, samples]), "fltp", "stereo")
-        frame.sample_rate = rate_hz
-        converter = av.AudioResampler(context.format.name, context.layout.name, rate_hz, context.frame_size or 1024)
+        frame.sample_rate = 48_000
+        converter = av.AudioResampler(context.format.name, "stereo", 48_000, context.frame_size or 1024)
         for piece in [*converter.resample(frame), *converter.resample(None)]:
             output.mux(stream.encode(piece))
         output.mux(stream.encode(None))
