@@ -16,17 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance.audio.downmix import TURNED
 from resonance.audio.formats import SOUND_ENDINGS
 from resonance.audio.sandbox import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError, Unavailable
 from resonance.settings import Settings
 
 _DAMAGE_NOTICE = "Parts of the file are damaged; the rest of it is used."
-_DOWNMIX_NOTICES = {
-    "turned": "Left and right cancel each other, so one side was turned over.",
-    "left": "Left and right cancel each other, so the left side alone is used.",
-    "right": "Left and right cancel each other, so the right side alone is used.",
-}
+_TURNED_NOTICE = "Left and right work against each other, so one side was turned over."
 _SECONDS_KNOWN_MAX = 24 * 3600.0
 _BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -55,7 +52,7 @@ class DecodedFile:
     The signal is levelled (`level.py`): offset removed, downmixed after BS.775, brought to TARGET_LUFS as a whole. `sha256` is the
     digest of the bytes. `is_damaged` says that parts of the source could not be decoded and were left out. `loudness_lufs` is the
     track's before it was raised or lowered by `gain_db`; silence (below SILENCE_LUFS) is never raised, and `peak` is 0 where
-    there is nothing at all. `downmix` is `sum`, or names what replaced a sum that cancels (`MonoMix.kind`). `is_cut` says that the
+    there is nothing at all. `downmix` is `sum` or `turned` (`MonoMix.kind`). `is_cut` says that the
     file ends before its announced length (`announced_s`, 0 where it tells none); `stream_count` is the number of its sound tracks.
     `ranges` are the chosen parts of a track that is longer than the limit, in samples of the track: the file holds them alone,
     one after the other. They are empty where the file holds the whole track.
@@ -79,7 +76,7 @@ class DecodedFile:
     def notice(self) -> str:
         """Changes and omissions of the decoding, in plain words for the user; empty for nothing."""
         parts = [
-            _DOWNMIX_NOTICES.get(self.downmix, ""),
+            _TURNED_NOTICE if self.downmix == TURNED.kind else "",
             self._cut_notice if self.is_cut else _DAMAGE_NOTICE if self.is_damaged else "",
             f"The file has {self.stream_count} sound tracks; its main one is used." if self.stream_count > 1 else "",
         ]
