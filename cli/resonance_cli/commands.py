@@ -13,17 +13,19 @@ import typer
 from google.protobuf import json_format
 from rich.progress import Progress
 
+from resonance.audio.formats import IN_WORDS
 from resonance.client import AsyncClient, Client
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options
+from resonance.client.song_files import find_songs
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
 from resonance_cli import steering_commands
 from resonance_cli.arguments import (
-    expand_files,
     parse_gains,
+    parse_link,
     parse_numbers,
     parse_sliders,
     parse_stars,
@@ -152,7 +154,9 @@ def perform(
 
 @app.command()
 def taste(
-    sources: Annotated[list[str], typer.Argument(help="Audio files, a folder of them, or one link.")],
+    sources: Annotated[
+        list[str], typer.Argument(help=f"Audio files, folders of them, or one link. Formats: {IN_WORDS}.")
+    ],
     mix_mode: Annotated[
         str, typer.Option(help="mean, time_select (only --range) or attention_weighted (the chorus counts more).")
     ] = "",
@@ -229,9 +233,12 @@ def _make_taste(
     sources: list[str], client: Client, progress: Progress, options: steering_pb2.TasteOptions | None = None
 ) -> jobs_pb2.Job:
     show = _show_job(progress)
-    if len(sources) == 1 and "://" in sources[0]:
-        return client.taste_from_url(sources[0], options=options, on_change=show)
-    return client.taste_from_files(expand_files(sources), options=options, on_change=show)
+    if link := parse_link(sources):
+        return client.taste_from_url(link, options=options, on_change=show)
+    files = find_songs(sources)
+    for notice in files.notices():
+        warn(notice)
+    return client.taste_from_files(files.songs, options=options, on_change=show)
 
 
 def _show_job(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
@@ -251,7 +258,8 @@ def _print_taste(job: jobs_pb2.Job, as_json: bool) -> None:
         return
     for track in job.tracks:
         outcome = f"{track.clips_done} clips" if track.clips_total else "not chosen"
-        console.print(f"  {track.title}: {track.error.message or outcome}")
+        said = " ".join(filter(None, (track.error.message or outcome, "" if track.error.message else track.notice)))
+        console.print(f"  {track.title}: {said}", markup=False)
     if job.notice:
         console.print(f"  {job.notice}")
     print(job.job_id)

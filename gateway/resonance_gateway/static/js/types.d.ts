@@ -4,6 +4,7 @@
 /** The elements of index.html that scripts look up, by id. */
 interface PageElements {
   "files": HTMLInputElement;
+  "folder": HTMLInputElement;
   "link": HTMLInputElement;
   "taste-in-words": HTMLInputElement;
   "songs-files": HTMLInputElement;
