@@ -26,6 +26,7 @@ class HealthEndpoint(HTTPEndpoint):
     @operation(
         summary="The state of every service",
         tag="health",
+        any_query=True,
         responses={200: json_response("Everything serves", _HEALTH), 503: json_response("Something does not", _HEALTH)},
     )
     async def get(self, request: Request) -> Response:
@@ -41,6 +42,7 @@ class LivenessEndpoint(HTTPEndpoint):
     @operation(
         summary="Whether this process runs",
         tag="health",
+        any_query=True,
         responses={200: json_response("It runs", {"type": "object"})},
     )
     async def get(self, request: Request) -> Response:

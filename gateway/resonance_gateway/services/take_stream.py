@@ -35,6 +35,7 @@ class TakeOpening:
     notices: tuple[str, ...]
     played: tuple[dict[str, Any], ...]
     info: Mapping[str, str]
+    audio_sha256: str = ""  # of a finished take's WAV file
 
     @property
     def duration_s(self) -> float:
@@ -119,4 +120,5 @@ def _to_opening(started: generate_pb2.GenerationStarted) -> TakeOpening:
         notices=tuple(started.notices),
         played=tuple(to_json(strength) for strength in started.played),
         info=provenance_texts(started),
+        audio_sha256=started.audio_sha256,
     )

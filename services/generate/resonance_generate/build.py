@@ -56,6 +56,7 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
         queue_places=settings.queue_places,
         stall_s_max=settings.stream_stall_s_max,
         lead_s_max=settings.lead_s_max,
+        parked_max=settings.parked_max,
         static_batch=static_batch,
     )
     vectors = Vectors(store, model_digest=model.description.digest, item_max=settings.vector_cache_items)

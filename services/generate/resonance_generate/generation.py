@@ -26,6 +26,7 @@ from resonance_generate.responses import Event, StreamWriter, build_finished, bu
 from resonance_generate.takes.checkpoint import TakeCheckpoint
 from resonance_generate.takes.continuation import origin_tokens, resumption_tokens
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.waiting_news import blocks_and_news
 
 CHUNK_S = 0.5
 
@@ -121,10 +122,14 @@ class Generation:
         writer = StreamWriter(plan.take.format, sample_offset=plan.sample_offset)
         pcm: list[bytes] = []
         codes: list[Codes] = []
-        async with aclosing(plan.engine_request.stream) as blocks:
+        news = blocks_and_news(self._engine, plan.engine_request)
+        async with aclosing(plan.engine_request.stream), aclosing(news) as waiting:
             self._engine.submit(plan.engine_request)
             yield build_started(plan.take, sample_count_total=plan.sample_count)
-            async for block in blocks:
+            async for block in waiting:
+                if isinstance(block, generate_pb2.GenerationQueued):
+                    yield block
+                    continue
                 pcm.append(block.pcm)
                 codes.append(block.codes)
                 if plan.checkpoint is not None:

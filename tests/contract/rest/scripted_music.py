@@ -193,6 +193,8 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             resume_sample_offset=request.sample_offset,
         )
         async for event in self._events(again):
+            if event.HasField("started"):
+                event.started.audio_sha256 = sha256_hex(self._script.takes[take.request_id][1])
             yield generate_pb2.StreamTakeResponse.FromString(event.SerializeToString())
 
     async def DeleteTake(self, request, context):
