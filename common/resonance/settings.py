@@ -54,6 +54,14 @@ def _check_service_key(text: str) -> str:
     return text
 
 
+def _expand_home(folder: Path) -> Path:
+    """Leaves `~` where this user has no home folder; a process that needs the folder says so when it opens it."""
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        return folder
+
+
 def _is_address(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     return bool(host and colon and port.isdigit() and int(port) < 65536)
@@ -64,7 +72,7 @@ def _is_loopback(address: str) -> bool:
 
 
 _Address = Annotated[str, AfterValidator(_check_address)]
-_Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+_Folder = Annotated[Path, AfterValidator(_expand_home)]
 _Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # an empty variable is false
 _Proxy = Annotated[str, AfterValidator(_check_proxy)]
 _ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
@@ -94,7 +102,7 @@ class Settings(BaseSettings):
     ingest_addr: str = ""
     extract_addr: str = ""
     generate_addr: str = ""
-    metrics_addr: str = ""
+    metrics_addr: Annotated[str, AfterValidator(lambda text: text and _check_address(text))] = ""
 
     # Storage.
     data_dir: _Folder = Path("~/.resonance")

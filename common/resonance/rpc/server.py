@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import grpc
@@ -10,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from resonance.places import check_address
 from resonance.rpc.auth import Authenticator
 from resonance.rpc.interceptors import CallInterceptor
 
@@ -51,14 +53,15 @@ class RpcServer:
         self._names.append(full_name)
 
     async def bind(self) -> str:
-        """Takes the address and returns it with its real port. Raises OSError where it is taken."""
+        """Takes the address and returns it with its real port. Raises OSError, naming the setting, where it cannot."""
         host, _, wanted_port = self.address.rpartition(":")
+        await asyncio.to_thread(check_address, self.address, setting="RESONANCE_GRPC_ADDR")
         try:
             port = self._server.add_insecure_port(self.address)
         except RuntimeError as failure:
-            raise OSError(f"cannot listen on {self.address}: {failure}") from failure
+            raise OSError(f"cannot listen on {self.address} (RESONANCE_GRPC_ADDR): {failure}") from failure
         if wanted_port != "0" and port != int(wanted_port):
-            raise OSError(f"cannot listen on {self.address}: it is taken")
+            raise OSError(f"cannot listen on {self.address} (RESONANCE_GRPC_ADDR): it is taken")
         self.address = f"{host}:{port}"
         self._is_bound = True
         return self.address
