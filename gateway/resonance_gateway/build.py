@@ -49,6 +49,9 @@ async def open_gateway(settings: Settings, bound: socket.socket | None = None) -
         log_level="warning",
         access_log=False,
         server_header=False,
+        # X-Forwarded-For and X-Forwarded-Proto count from these addresses alone, and from none by default.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         ws="websockets-sansio",
         ws_max_size=settings.json_bytes_max + MELODY_TEXT_MAX,
         ws_ping_interval=PING_S,

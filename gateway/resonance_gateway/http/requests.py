@@ -49,6 +49,12 @@ def accepts_events(request: Request) -> bool:
     return "text/event-stream" in request.headers.get("accept", "")
 
 
+def prefers_async(request: Request) -> bool:
+    """True for `Prefer: respond-async` (RFC 7240): the client does not wait for the result."""
+    wishes = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return any(wish.partition(";")[0].strip() == "respond-async" for wish in wishes)
+
+
 def resolve_request_id(request: Request, in_body: str | None) -> str:
     """The client's id from `Idempotency-Key` or the body; a new one where it sent none."""
     header = request.headers.get("idempotency-key", "").strip().strip('"')

@@ -14,6 +14,7 @@ from resonance.errors import NotFound
 from resonance.v1 import shares_pb2
 from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.byte_ranges import Sound, ranged_response
+from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import read_json, read_path_id
 from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.limits_from_protos import rule
@@ -61,7 +62,7 @@ class TakeLinkEndpoint(HTTPEndpoint):
         creation = shares_pb2.CreateShareLinkRequest(request_id=take_id, expire_s=body.expire_s)
         link = to_json((await get_services(request).shares.ask("CreateShareLink", creation)).share_link)
         token, link_id = link.pop("token"), link.pop("share_link_id")
-        return JSONResponse({"id": link_id, "url": f"/shared/{token}"} | link, status_code=201)
+        return JSONResponse({"id": link_id, "url": own_path(request, f"/shared/{token}")} | link, status_code=201)
 
 
 class ShareLinkEndpoint(HTTPEndpoint):

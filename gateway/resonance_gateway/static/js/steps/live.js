@@ -119,7 +119,7 @@ export class LiveStep {
     // Chunks that arrive before the worklet has loaded are queued.
     this._sound = { port: { postMessage: ({ samples }) => this._waiting.push(samples) } };
     try {
-      await context.audioWorklet.addModule("/static/js/player/live-worklet.js");
+      await context.audioWorklet.addModule("static/js/player/live-worklet.js");
       if (this._context !== context) return;
       const options = { outputChannelCount: [2], processorOptions: { channelCount: format.channel_count || 1 } };
       const node = new AudioWorkletNode(context, "live-player", options);
