@@ -55,7 +55,7 @@ async def test_a_take_and_its_replay_say_what_was_played(tiny: LoadedModel, stor
     takes = TakeLibrary(store)
     resolver = RecipeResolver(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
     info = to_model_info(tiny, Settings())
-    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, info)
+    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, StoreRoom(store, info), info)
     request = generate_pb2.GenerateRequest(request_id="mine", recipe=BEYOND, duration_s=1, seed=1)
     for _ in ("made", "replayed"):
         async with aclosing(generation.run(request)) as responses:
