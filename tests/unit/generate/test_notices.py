@@ -19,6 +19,7 @@ from resonance_generate.engine.engine import Engine
 from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.room import StoreRoom
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 

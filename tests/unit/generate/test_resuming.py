@@ -25,6 +25,7 @@ from resonance_generate.engine.request import EngineRequest, GenerationParams, S
 from resonance_generate.engine.running_request import PREFILL_STEPS
 from resonance_generate.generation import Generation
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.room import StoreRoom
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 
