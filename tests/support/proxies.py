@@ -38,7 +38,8 @@ def make_certificate(folder: Path) -> Path:
     """A self-made certificate for both names of the examples: `music.pem` and `music.key` in the folder."""
     subprocess.run(
         [
-            *"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=example.com".split(),
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-days", "2", "-subj", "/CN=example.com"),
             *("-addext", "subjectAltName=DNS:example.com,DNS:music.example.com"),
             *("-keyout", str(folder / "music.key"), "-out", str(folder / "music.pem")),
         ],

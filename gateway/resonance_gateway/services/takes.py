@@ -20,12 +20,13 @@ _DAMAGED = ("OBJECT_DAMAGED", "VECTOR_DAMAGED", "NO_SUCH_OBJECT")
 
 
 async def generate_take(
-    services: Services, request: generate_pb2.GenerateRequest, *, wait_s_max: float = WAIT_S_MAX
+    services: Services, request: generate_pb2.GenerateRequest, *, wait_s_max: float | None = None
 ) -> TakeStream:
-    """A new take with its first chunk, or with its place where it still waits after `wait_s_max`.
+    """A new take with its first chunk, or with its place where it still waits after `wait_s_max` (None: WAIT_S_MAX).
 
     A damaged taste vector is repaired once, and the request sent again.
     """
+    wait_s_max = WAIT_S_MAX if wait_s_max is None else wait_s_max
     try:
         return await _open_take(services.generate.listen("Generate", request), request.resume_sample_offset, wait_s_max)
     except (DataLoss, NotFound) as failure:

@@ -27,7 +27,7 @@ async def test_a_take_that_waits_long_sends_its_headers_and_keeps_the_line_warm(
 ) -> None:
     """The bytes are the same as without a wait: what keeps the line warm is the file's own header, byte by byte."""
     expected = (await gateway.http.post("/v1/generations", json=BODY)).content
-    monkeypatch.setattr(takes.generate_take, "__kwdefaults__", {"wait_s_max": 0.0})
+    monkeypatch.setattr(takes, "WAIT_S_MAX", 0.0)
     gateway.script.places, gateway.script.place_wait_s = [3, 2, 1], 0.05
     async with gateway.http.stream("POST", "/v1/generations", json=BODY) as answer:
         assert (answer.headers["x-queue-place"], answer.headers["x-queue-wait-s"]) == ("3", "8")
