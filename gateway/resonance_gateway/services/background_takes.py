@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,7 @@ class BackgroundTake:
 
     request: bytes
     state: dict[str, Any]
+    stream: TakeStream
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     ended_s: float | None = None
@@ -85,7 +87,11 @@ class BackgroundTakes:
             message = f"{RUNNING_MAX} takes are made in the background already; try again later"
             raise Overloaded(message, reason="BACKGROUND_FULL", retry_after_s=5.0)
         stream = await generate_take(self._services, request, wait_s_max=0.0)
-        take = BackgroundTake(request=asked, state=_begin(request.request_id, stream))
+        known = self._takes.get(place)
+        if known is not None and known.request == asked and not known.is_final:  # the same request came twice at once
+            await stream.close()
+            return known
+        take = BackgroundTake(request=asked, state=_begin(request.request_id, stream), stream=stream)
         self._takes[place] = take
         take.task = asyncio.create_task(self._make(take, stream), name="background take")
         return take
@@ -100,6 +106,10 @@ class BackgroundTakes:
         if take.task is not None:
             take.task.cancel()
             await asyncio.gather(take.task, return_exceptions=True)
+        if not take.is_final:  # the task was cancelled before it began
+            await take.stream.close()
+            take.tell(state="cancelled", place=None, wait_s=None)
+            take.ended_s = self._clock()
 
     async def close(self) -> None:
         """Stops all takes."""
@@ -131,15 +141,16 @@ class BackgroundTakes:
 
 async def _follow(take: BackgroundTake, stream: TakeStream) -> None:
     try:
-        async for event in stream.events():
-            if event.HasField("queued") and not event.queued.is_parked:
-                wait_s = event.queued.wait_s if event.queued.HasField("wait_s") else None
-                take.tell(state="queued", place=event.queued.place, wait_s=wait_s)
-            elif event.HasField("chunk"):
-                made = event.chunk.sample_offset + event.chunk.sample_count
-                take.tell(state="running", place=None, wait_s=None, sample_count=made)
-            elif event.HasField("finished"):
-                take.tell(state="finished", take=to_json(event.finished.take))
+        async with aclosing(stream.events()) as events:
+            async for event in events:
+                if event.HasField("queued") and not event.queued.is_parked:
+                    wait_s = event.queued.wait_s if event.queued.HasField("wait_s") else None
+                    take.tell(state="queued", place=event.queued.place, wait_s=wait_s)
+                elif event.HasField("chunk"):
+                    made = event.chunk.sample_offset + event.chunk.sample_count
+                    take.tell(state="running", place=None, wait_s=None, sample_count=made)
+                elif event.HasField("finished"):
+                    take.tell(state="finished", take=to_json(event.finished.take))
     finally:
         await stream.close()
 

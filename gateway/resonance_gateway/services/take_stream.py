@@ -63,7 +63,7 @@ class TakeStream:
         self.sample_offset = sample_offset
         self._is_float = started.format.encoding == audio_pb2.SAMPLE_ENCODING_PCM_F32LE
         self._first, self._rest = first, rest
-        self.queued = first.queued if first.HasField("queued") else None
+        self.queued = first.queued if first.WhichOneof("event") == "queued" else None
 
     @property
     def byte_count(self) -> int:

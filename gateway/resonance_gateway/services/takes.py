@@ -52,7 +52,7 @@ async def _open_take(
         _check_offset(sample_offset, started.sample_count_total)
         opened_s = time.monotonic()
         first = await anext(stream)
-        while first.HasField("queued") and time.monotonic() - opened_s < wait_s_max:
+        while first.WhichOneof("event") == "queued" and time.monotonic() - opened_s < wait_s_max:
             first = await anext(stream)
     except BaseException as failure:
         await stream.aclose()

@@ -168,13 +168,13 @@ class Engine:
         with self._wakeup:
             queue = [one for one in self._queue if not one.stream.is_closed]
             parked, now_s = list(self._parked), self._clock()
-            if request in queue:
-                number = queue.index(request)
+            number = next((number for number, one in enumerate(queue) if one is request), None)
+            if number is not None:
                 return QueuePlace(place=number + 1, wait_s=self._estimate(queue, now_s)[number])
-        for number, one in enumerate(parked):
-            if one.request is request:
-                due_s = max(0.0, one.in_hand_s(now_s) - self._lead_s_max * RETURN_SHARE)
-                return QueuePlace(place=number + 1, wait_s=due_s, is_parked=True)
+        for place, lent in enumerate(parked, start=1):
+            if lent.request is request:
+                due_s = max(0.0, lent.in_hand_s(now_s) - self._lead_s_max * RETURN_SHARE)
+                return QueuePlace(place=place, wait_s=due_s, is_parked=True)
         return None
 
     # --- engine thread
@@ -209,7 +209,7 @@ class Engine:
         with self._wakeup:
             # Checked under the lock: the notification of a stop since `_run` looked has found no waiting thread.
             if not self._is_stopping and not self._joining:
-                self._wakeup.wait(_IDLE_S if self._running or self._queue else None)
+                self._wakeup.wait(_IDLE_S if self._running or self._parked or self._queue else None)
 
     def _step(self, moving: list[RunningRequest]) -> None:
         started_s = self._clock()
@@ -261,15 +261,18 @@ class Engine:
 
     def _turn_over(self, now_s: float) -> None:
         """Parks takes that have much in hand where others wait, and takes back those whose clients have little left. Under the lock."""
-        low_s = self._lead_s_max * RETURN_SHARE
-        returning = sorted(
-            (one for one in self._parked if one.in_hand_s(now_s) <= low_s), key=lambda one: one.in_hand_s(now_s)
-        )
-        wanted = len(self._queue) + len(returning) - self._free_slots
+        low_s, free = self._lead_s_max * RETURN_SHARE, max(0, self._free_slots)
+        low = [one for one in self._parked if one.in_hand_s(now_s) <= low_s]
+        returning = sorted(low, key=lambda one: one.in_hand_s(now_s))
+        wanted = len(self._queue) + len(returning) - free
         if wanted > 0 and self._parked_max:
-            room = self._parked_max - len(self._parked)
             leaving = choose_parked(
-                self._running, returning, wanted=wanted, room=room, lead_s=self._lead_s_max, now_s=now_s
+                self._running,
+                returning[free:],
+                wanted=wanted,
+                room=self._parked_max - len(self._parked),
+                lead_s=self._lead_s_max,
+                now_s=now_s,
             )
             for one in leaving:
                 one.park()
