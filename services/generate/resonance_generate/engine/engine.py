@@ -24,7 +24,7 @@ from resonance_generate.engine.command import Command
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.engine.scheduler import plan
-from resonance_generate.engine.waiting import RETURN_SHARE, Pace, QueuePlace, choose_parked, estimate_waits
+from resonance_generate.engine.waiting import RETURN_SHARE, Pace, QueuePlace, estimate_waits, plan_turnover
 from resonance_model.decoder.sequence import advance
 from resonance_model.decoder.static_batch import StaticBatch
 from resonance_model.loaded_model import LoadedModel
@@ -261,23 +261,19 @@ class Engine:
 
     def _turn_over(self, now_s: float) -> None:
         """Parks takes that have much in hand where others wait, and takes back those whose clients have little left. Under the lock."""
-        low_s, free = self._lead_s_max * RETURN_SHARE, max(0, self._free_slots)
-        low = [one for one in self._parked if one.in_hand_s(now_s) <= low_s]
-        returning = sorted(low, key=lambda one: one.in_hand_s(now_s))
-        wanted = len(self._queue) + len(returning) - free
-        if wanted > 0 and self._parked_max:
-            leaving = choose_parked(
-                self._running,
-                returning[free:],
-                wanted=wanted,
-                room=self._parked_max - len(self._parked),
-                lead_s=self._lead_s_max,
-                now_s=now_s,
-            )
-            for one in leaving:
-                one.park()
-            self._running = [one for one in self._running if one not in leaving]
-            self._parked += leaving
+        leaving, returning = plan_turnover(
+            self._running,
+            self._parked,
+            queued=len(self._queue),
+            free_slots=max(0, self._free_slots),
+            lead_s=self._lead_s_max,
+            parked_max=self._parked_max,
+            now_s=now_s,
+        )
+        for one in leaving:
+            one.park()
+        self._running = [one for one in self._running if one not in leaving]
+        self._parked += leaving
         for one in returning[: max(0, self._free_slots)]:
             self._unpark(one)
 

@@ -81,24 +81,31 @@ def _holds_for(running: RunningRequest, pace: Pace, now_s: float) -> float:
     return min(making_s, pace.filling_s(running.in_hand_s(now_s))) if running.may_be_parked else making_s
 
 
-def choose_parked(
+def plan_turnover(
     running: Sequence[RunningRequest],
-    returning: Sequence[RunningRequest],
+    parked: Sequence[RunningRequest],
     *,
-    wanted: int,
-    room: int,
+    queued: int,
+    free_slots: int,
     lead_s: float,
+    parked_max: int,
     now_s: float,
-) -> list[RunningRequest]:
-    """The takes that lend their slots to `wanted` requests, fullest first; at most `room` more than come back.
+) -> tuple[list[RunningRequest], list[RunningRequest]]:
+    """The takes that lend their slots, fullest first, and the parked ones whose clients have little left, emptiest first.
 
-    A take with the lead in hand lends its slot to any request. One with less lends it to a take that comes back with much less.
+    A take with the lead in hand lends its slot to any request that waits. One with less lends it to a take that comes back with much less.
     """
+    low = [one for one in parked if one.in_hand_s(now_s) <= lead_s * RETURN_SHARE]
+    returning = sorted(low, key=lambda one: one.in_hand_s(now_s))
+    wanted = queued + len(returning) - free_slots
+    if wanted <= 0 or not parked_max:
+        return [], returning
+    without_slot = returning[free_slots:]
+    room = parked_max - len(parked) + len(without_slot)
     by_hand = sorted((one for one in running if one.may_be_parked), key=lambda one: -one.in_hand_s(now_s))
-    has_lead = [one for one in by_hand if one.in_hand_s(now_s) >= lead_s]
-    chosen = has_lead[: min(wanted, room + len(returning))]
-    rest = [one for one in by_hand if one not in chosen]
-    for back in returning[len(chosen) :]:
+    leaving = [one for one in by_hand if one.in_hand_s(now_s) >= lead_s][: max(0, min(wanted, room))]
+    rest = [one for one in by_hand if one not in leaving]
+    for back in without_slot[len(leaving) :]:
         if rest and rest[0].in_hand_s(now_s) - back.in_hand_s(now_s) > lead_s * RETURN_SHARE:
-            chosen.append(rest.pop(0))
-    return chosen
+            leaving.append(rest.pop(0))
+    return leaving, returning
