@@ -222,6 +222,8 @@ function readStreamHeaders(response) {
     steering: steering && steering !== "none" ? JSON.parse(steering) : null,
     seed: Number(header("X-Seed")),
     notices: header("X-Notices") ? JSON.parse(header("X-Notices")) : [],
+    place: Number(header("X-Queue-Place")),
+    waitS: header("X-Queue-Wait-S") ? Number(header("X-Queue-Wait-S")) : null,
   };
 }
 

@@ -101,6 +101,8 @@ export class LiveStep {
       showNotices(event.notices);
       this._status(t("live.playing"));
       sayNow(t("live.playing"));
+    } else if (event.type === "queued") {
+      this._status(t("make.waitingPlain", { place: event.place }));
     } else if (event.type === "recipe" && event.fault) {
       this._status(t("live.refused", { why: event.fault.replace(/^[A-Z_]+: /, "") }));
     } else if (event.type === "recipe") {
