@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from resonance.any_text import display_name
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
 from resonance.client.requests import build_request
@@ -365,7 +366,9 @@ async def _upload_parts(
     yield ingest_pb2.UploadPlaylistRequest(header=header)
     for path in map(Path, paths):
         byte_count = (await asyncio.to_thread(path.stat)).st_size
-        yield ingest_pb2.UploadPlaylistRequest(track=ingest_pb2.UploadTrack(filename=path.name, byte_count=byte_count))
+        yield ingest_pb2.UploadPlaylistRequest(
+            track=ingest_pb2.UploadTrack(filename=display_name(path), byte_count=byte_count)
+        )
         with path.open("rb") as file:
             while part := await asyncio.to_thread(file.read, _PART_BYTES):
                 yield ingest_pb2.UploadPlaylistRequest(data=part)
