@@ -60,6 +60,24 @@ class SamplingDefaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MusicalControls:
+    """The tempi, keys and metres that a checkpoint plays, and how well it obeys their words.
+
+    Empty means that nothing is known: the words are passed on as they are. `*_obeyed_share` are measured shares of takes; None where
+    nothing was measured.
+    """
+
+    tempi_bpm: tuple[float, ...] = ()
+    keys: tuple[str, ...] = ()
+    metres: tuple[str, ...] = ()
+    tempo_obeyed_share: float | None = None
+    key_obeyed_share: float | None = None
+
+
+NOTHING_KNOWN = MusicalControls()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDescription:
     """Description of a loaded model. `digest` covers every weight; a direction belongs to exactly one digest."""
 
@@ -74,6 +92,7 @@ class ModelDescription:
     weights_license: str
     training_data: str
     limits_note: str
+    controls: MusicalControls = NOTHING_KNOWN
 
     @property
     def hop_samples(self) -> int:
