@@ -64,12 +64,13 @@ class MusicalControls:
     """The tempi, keys and metres that a checkpoint plays, and how well it obeys their words.
 
     Empty means that nothing is known: the words are passed on as they are. `*_obeyed_share` are measured shares of takes; None where
-    nothing was measured.
+    nothing was measured. `follows_keys` is False where the share of keys is that of chance.
     """
 
     tempi_bpm: tuple[float, ...] = ()
     keys: tuple[str, ...] = ()
     metres: tuple[str, ...] = ()
+    follows_keys: bool = True
     tempo_obeyed_share: float | None = None
     key_obeyed_share: float | None = None
 

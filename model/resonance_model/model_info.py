@@ -44,7 +44,9 @@ def _to_capabilities(model: LoadedModel) -> generate_pb2.ModelCapabilities:
             means=_to_means(controls.tempi_bpm), bpm=controls.tempi_bpm, obeyed_share=controls.tempo_obeyed_share
         ),
         key=generate_pb2.KeyCapability(
-            means=_to_means(controls.keys), names=controls.keys, obeyed_share=controls.key_obeyed_share
+            means=_to_means(controls.keys) if controls.follows_keys else generate_pb2.CONTROL_MEANS_UNSPECIFIED,
+            names=controls.keys,
+            obeyed_share=controls.key_obeyed_share,
         ),
         metres=controls.metres,
         negative_prompt=model.decoder.can_steer_away,

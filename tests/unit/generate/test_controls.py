@@ -10,12 +10,13 @@ from support.checkpoints import TINY_MELODY, make_checkpoint
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance.store import MemoryStore
-from resonance.v1 import steering_pb2
+from resonance.v1 import generate_pb2, steering_pb2
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
 from resonance_generate.conditions.vectors import Vectors
 from resonance_model.config import MusicalControls
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers
+from resonance_model.model_info import to_model_info
 
 LISTED = MusicalControls(
     tempi_bpm=(62.5, 75.0, 93.75, 125.0), keys=("C major", "G major", "A minor", "E minor"), metres=("4/4",)
@@ -56,6 +57,16 @@ async def test_fields_are_put_into_words_that_the_model_knows(listed: LoadedMode
     )
     asked = resolved.asked
     assert (asked.bpm, asked.told_bpm, asked.key, asked.told_key) == (93, 93.75, "F# minor", "E minor")
+
+
+async def test_a_model_that_follows_no_key_says_so_even_where_it_knows_the_words(listed: LoadedModel) -> None:
+    controls = replace(LISTED, follows_keys=False)
+    deaf = replace(listed, description=replace(listed.description, controls=controls))
+    resolved = await resolve(deaf, "piano in A minor")
+    assert told(resolved) == "piano in A minor"
+    assert resolved.notices == ("asked for A minor; this model was told A minor, but follows no key reliably",)
+    capability = to_model_info(deaf, Settings()).capabilities.key
+    assert (capability.means, list(capability.names)) == (generate_pb2.CONTROL_MEANS_UNSPECIFIED, list(LISTED.keys))
 
 
 async def test_a_model_that_lists_nothing_gets_the_words_as_they_were_asked(tiny: LoadedModel) -> None:

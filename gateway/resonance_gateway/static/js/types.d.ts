@@ -127,7 +127,7 @@ interface ModelJson {
     steering: boolean;
     negative_prompt?: boolean;
     tempo?: { bpm: number[] } | null;
-    key?: { names: string[] } | null;
+    key?: { means: string | null; names: string[] } | null;
   } | null;
 }
 

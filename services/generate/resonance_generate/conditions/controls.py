@@ -46,6 +46,7 @@ class Controls:
         self._model = model
         controls = model.description.controls
         self._tempi_bpm, self._metres = controls.tempi_bpm, controls.metres
+        self._follows_keys = controls.follows_keys
         self._keys = tuple(key for key in map(parse_key, controls.keys) if key is not None)
 
     def fill_in(self, recipe: steering_pb2.Recipe) -> None:
@@ -128,7 +129,9 @@ class Controls:
         told = key.nearest(self._keys) if self._keys else key
         if not words.asked.key:
             words.asked.key, words.asked.told_key = key.name, told.name
-        if told != key:
+        if not self._follows_keys:
+            words.tell(f"asked for {key.name}; this model was told {told.name}, but follows no key reliably")
+        elif told != key:
             known = _list_up([known.name for known in self._keys])
             words.tell(f"asked for {key.name}; this model plays in {told.name} (it knows {known})")
         return told

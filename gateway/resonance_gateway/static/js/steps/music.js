@@ -31,7 +31,8 @@ export function showMusicLimits(can) {
   const keys = can?.key?.names ?? [];
   const says = [
     tempi.length ? t("music.tempi", { tempi: tempi.map(Math.round).join(", ") }) : "",
-    keys.length ? t("music.keys", { keys: keys.map((name) => name.replace("#", "♯")).join(", ") }) : "",
+    can?.key && !can.key.means ? t("music.noKeys") : "",
+    can?.key?.means && keys.length ? t("music.keys", { keys: keys.map((name) => name.replace("#", "♯")).join(", ") }) : "",
   ].filter(Boolean);
   byId("music-limits").textContent = says.join(" ");
   show(byId("music-limits"), says.length > 0);
