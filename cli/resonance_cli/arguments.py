@@ -52,6 +52,11 @@ def parse_numbers(option: str, texts: list[str]) -> dict[str, float]:
     return numbers
 
 
+def parse_number(option: str, text: str) -> float:
+    """A number."""
+    return parse_numbers(option, [f"{option}={text}"])[option]
+
+
 def parse_gains(option: str, texts: list[str]) -> dict[int, float]:
     """`LAYER=GAIN`, by layer."""
     numbers = parse_numbers(option, texts)

@@ -41,6 +41,9 @@ from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
 
+Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 240.")]
+KeyName = Annotated[str, typer.Option(help="Key, such as 'C major' or 'F# minor'.")]
+Negative = Annotated[str, typer.Option(help="What the music is steered away from, such as 'drums'.")]
 Unclamped = Annotated[bool, typer.Option("--unclamped", help="Does not hold strengths to their safe ranges.")]
 app = typer.Typer(
     help="Original music from taste and words. `up` runs the system; the other commands talk to it.",
@@ -85,6 +88,9 @@ def make(
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     concept_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the concepts; may be repeated.")] = None,
     unclamped: Unclamped = False,
+    bpm: Bpm = None,
+    key: KeyName = "",
+    negative_prompt: Negative = "",
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
@@ -110,6 +116,9 @@ def make(
             concepts=parse_numbers("concept", concept or []),
             concept_gains=parse_gains("concept-gain", concept_gain or []),
             unclamped=unclamped,
+            bpm=bpm,
+            key=key,
+            negative_prompt=negative_prompt,
             seed=seed,
             origin=origin,
             start_s=start_s,
@@ -136,6 +145,9 @@ def perform(
     ] = 60.0,
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     unclamped: Unclamped = False,
+    bpm: Bpm = None,
+    key: KeyName = "",
+    negative_prompt: Negative = "",
     seed: Annotated[int | None, typer.Option(help="Makes it repeatable, together with its controls.")] = None,
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
@@ -143,8 +155,9 @@ def perform(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Plays live into a file, in real time. Lines on standard input change it: prompt WORDS, slider NAME=POSITION,
-    concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop."""
-    opening = generate_pb2.PerformOpening(seed=seed)
+    concept NAME=STRENGTH, bpm NUMBER, key NAME, without WORDS, melody FILE, no melody, pause, play, reset, stop."""
+    recipe = steering_pb2.Recipe(bpm=bpm, key=key, negative_prompt=negative_prompt)
+    opening = generate_pb2.PerformOpening(seed=seed, recipe=recipe)
 
     async def play() -> None:
         async with AsyncClient(address, api_key=read_settings().api_key) as client:
