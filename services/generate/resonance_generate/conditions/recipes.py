@@ -38,7 +38,7 @@ class ResolvedRecipe:
     params: GenerationParams
     notices: tuple[str, ...]
     played: tuple[steering_pb2.PlayedStrength, ...]
-    asked: generate_pb2.MusicalRequest
+    asked: generate_pb2.AskedMusic
 
 
 @dataclass(slots=True, kw_only=True)
