@@ -1,7 +1,7 @@
 """Memory of `resonance up`: resident and proportional sizes over time.
 
     python -m benchmarks.memory --precision int8 --label after
-    python -m benchmarks.memory --threads 1 --until-ready --label after
+    python -m benchmarks.memory --until-ready --label after
 
 It writes a checkpoint of musicgen-small's shape with random weights, starts `resonance up` on an empty store in a process
 of its own, and reads `/proc/PID/smaps_rollup` twice a second: Rss, Pss, and the anonymous part of Pss. It runs for 150 s, or with
@@ -24,11 +24,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.checkpoints import make_checkpoint
+
 from benchmarks.arms import setting
 from benchmarks.models import SMALL
 from resonance.client import Client
 from resonance.errors import ResonanceError
-from tests.support.checkpoints import make_checkpoint
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 _MIB = 1024
