@@ -13,6 +13,7 @@ import torch
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
+from resonance_model.allocator import limit_arenas, release_free_pages
 from resonance_model.loaded_model import LoadedModel
 
 _log = structlog.get_logger("model")
@@ -27,6 +28,7 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
         NotFound: there is no such checkpoint, or the installation has no weights of the embedded one.
         DataLoss: a file of the embedded model is damaged.
     """
+    limit_arenas()
     torch.set_num_threads(settings.model_threads)
     _check_device(settings.device, settings.precision)
     name, backend = settings.model, _backend_for(settings)
@@ -39,6 +41,7 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
         from resonance_model.loaders.transformers import load_transformers
 
         loaded = load_transformers(name, settings, keep_library=keep_library)
+    release_free_pages()
     _log.info("model ready", model=name, backend=loaded.description.backend, digest=loaded.description.digest[:12])
     return loaded
 

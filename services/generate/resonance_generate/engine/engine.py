@@ -22,7 +22,8 @@ from resonance_generate.engine import metrics
 from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
-from resonance_generate.engine.scheduler import plan
+from resonance_generate.engine.scheduler import plan, wants_machine
+from resonance_model.allocator import release_free_pages
 from resonance_model.decoder.sequence import advance
 from resonance_model.decoder.static_batch import StaticBatch
 from resonance_model.loaded_model import LoadedModel
@@ -31,6 +32,7 @@ _log = structlog.get_logger("engine")
 _IDLE_S = 0.02
 LEAD_S_MAX = 30.0
 PAUSE_S_MAX = 60.0
+BACKGROUND_RETRY_S = 10.0
 COMMANDS_WAITING_MAX = 32
 Result = TypeVar("Result")
 
@@ -87,6 +89,8 @@ class Engine:
         self._running: list[RunningRequest] = []
         self._steps_per_s = float(model.description.frame_rate_hz)
         self._is_stopping = False
+        self._listeners_want_steps = False
+        self._has_freed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -115,8 +119,12 @@ class Engine:
             if self._is_stopping:
                 raise Unavailable("this service is stopping; another replica will answer", retry_after_s=1.0)
             self._queue = deque(waiting for waiting in self._queue if not waiting.stream.is_closed)
-            running_count = sum(not running.request.stream.is_closed for running in self._running)
-            if running_count + len(self._joining) + len(self._queue) >= self._slot_count + self._queue_places:
+            taken = [*(running.request for running in self._running), *self._waiting()]
+            # Requests in the background take no place from a listener: they end where a slot is wanted.
+            count = sum(
+                not one.stream.is_closed and (request.is_background or not one.is_background) for one in taken
+            )
+            if count >= self._slot_count + self._queue_places:
                 raise self._overloaded()
             self._queue.append(request)
             metrics.QUEUE_DEPTH.set(len(self._queue))
@@ -153,6 +161,11 @@ class Engine:
         return self._is_stopping
 
     @property
+    def has_listeners(self) -> bool:
+        """True while a listener's request waits, is live, or wants more audio now. Background work on this machine waits for it."""
+        return self._listeners_want_steps or any(not request.is_background for request in self._waiting())
+
+    @property
     def running(self) -> tuple[RunningRequest, ...]:
         """Requests that have a slot. Their methods may be called on the engine thread only; `apply` does that."""
         return tuple(self._running)
@@ -178,6 +191,7 @@ class Engine:
         self._apply_commands()
         now_s = self._clock()
         self._drop_stalled(now_s)
+        self._listeners_want_steps = wants_machine(self._running, now_s)
         moving = plan(self._running, now_s)
         if moving:
             self._step(moving)
@@ -195,6 +209,9 @@ class Engine:
         self._end_all(Unavailable("this service is stopping; ask again for the rest", retry_after_s=1.0))
 
     def _wait_for_work(self) -> None:
+        if self._has_freed and not self._running:  # the caches of the last take
+            release_free_pages()
+            self._has_freed = False
         with self._wakeup:
             # Checked under the lock: the notification of a stop since `_run` looked has found no waiting thread.
             if not self._is_stopping and not self._joining:
@@ -233,9 +250,12 @@ class Engine:
     def _admit(self) -> None:
         with self._wakeup:
             self._forget_closed()
+            self._make_room()
             # A request counts as joining until it is among the running: its place is at no moment free for another one.
             while self._queue and len(self._running) + len(self._joining) < self._slot_count:
-                self._joining.append(self._queue.popleft())
+                first = next((one for one in self._queue if not one.is_background), self._queue[0])
+                self._queue.remove(first)
+                self._joining.append(first)
             metrics.QUEUE_DEPTH.set(len(self._queue))
         if self._joining:  # one a step: encoding several prompts would be a gap in the live music of others
             running = self._begin(self._joining[0])
@@ -243,6 +263,16 @@ class Engine:
                 self._running += [running] if running is not None else []
                 self._joining.popleft()
         metrics.SLOTS_TAKEN.set(len(self._running))
+
+    def _make_room(self) -> None:
+        """Ends requests in the background, youngest first, whose slots listeners wait for. Called under the lock."""
+        waiting = sum(not one.is_background for one in self._waiting())
+        free = self._slot_count - len(self._running) - sum(one.is_background for one in self._joining)
+        for running in [one for one in reversed(self._running) if one.is_background][: max(0, waiting - free)]:
+            message = "a listener has taken the slot of this background work; it goes on later"
+            self._release(
+                running, Overloaded(message, reason="GAVE_WAY", retry_after_s=BACKGROUND_RETRY_S)
+            )
 
     def _begin(self, request: EngineRequest) -> RunningRequest | None:
         metrics.QUEUE_WAIT_SECONDS.observe(max(0.0, time.monotonic() - request.stream.opened_s))
@@ -256,7 +286,9 @@ class Engine:
     def _forget_closed(self) -> None:
         """Drops requests whose clients have left. Called under the lock."""
         self._queue = deque(request for request in self._queue if not request.stream.is_closed)
+        count = len(self._running)
         self._running = [running for running in self._running if not running.request.stream.is_closed]
+        self._has_freed |= len(self._running) < count
 
     def _apply_commands(self) -> None:
         for command in self._take_commands():
@@ -297,6 +329,7 @@ class Engine:
 
     def _release(self, running: RunningRequest, error: ResonanceError | None) -> None:
         self._running = [other for other in self._running if other is not running]
+        self._has_freed = True
         running.request.stream.end(error)
         metrics.SLOTS_TAKEN.set(len(self._running))
 
