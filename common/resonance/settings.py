@@ -68,6 +68,7 @@ _Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 _Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # an empty variable is false
 _Proxy = Annotated[str, AfterValidator(_check_proxy)]
 _ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
+_Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=256)]
 _Store = Annotated[str, AfterValidator(_check_store)]
 
 
@@ -108,7 +109,9 @@ class Settings(BaseSettings):
     backend: Literal["auto", "audiocraft", "transformers"] = "auto"
     precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     device: str = "cpu"
-    model_threads: int = Field(1, ge=1, le=256)
+    model_threads: _Threads = 1
+    memory_check: Literal["on", "off"] = "on"
+    adoption: Literal["auto", "sliders", "off"] = "auto"
 
     # Admission to generation: takes made at once, and takes that may wait.
     slots: int = Field(4, ge=1, le=64)

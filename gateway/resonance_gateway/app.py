@@ -13,6 +13,7 @@ from resonance.settings import Settings
 from resonance_gateway.http.middleware import BodyLimit, CallerKey, OwnPagesOnly, RequestLog, SecurityHeaders
 from resonance_gateway.http.problems import HANDLERS
 from resonance_gateway.routes import (
+    adoption,
     calibration_jobs,
     concepts,
     generations,
@@ -61,6 +62,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/openapi.json", openapi_document.openapi_document),
         Route("/v1/session", session.SessionEndpoint),
         Route("/v1/models", models.ModelsEndpoint),
+        Route("/v1/adoption", adoption.AdoptionEndpoint),
         Route("/v1/tastes", tastes.TastesEndpoint),
         Route("/v1/tastes/{taste_id}", tastes.TasteEndpoint),
         Route("/v1/tastes/{taste_id}/cancel", tastes.TasteCancelEndpoint),

@@ -35,6 +35,7 @@ class ExtractProcess:
             "RESONANCE_GRPC_ADDR": self.address,
             "RESONANCE_DATA_DIR": str(data_dir),
             "RESONANCE_MODEL": str(model),
+            "RESONANCE_ADOPTION": "off",
         }
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -110,9 +110,7 @@ class Generation:
         params = replace(resolved.params, melody=melody.chroma)
         return _TakePlan(
             take=take,
-            engine_request=replace(
-                self._to_engine_request(take, params, tokens), is_background=request.is_background
-            ),
+            engine_request=replace(self._to_engine_request(take, params, tokens), is_background=request.is_background),
             checkpoint=self._open_checkpoint(request, digest, params),
             sample_count=sample_count,
             sample_offset=request.resume_sample_offset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,7 +34,15 @@ class Turns:
     def __init__(self, has_listeners: HasListeners = lambda: False) -> None:
         self._has_listeners = has_listeners
         self._callers = 0
+        self._urgent = 0
         self._yielding = 0
+        self._waited_s = 0.0
+        self._since_s = 0.0
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds for which background work has waited so far."""
+        return self._waited_s + (time.monotonic() - self._since_s if self._yielding else 0.0)
 
     @property
     def is_yielding(self) -> bool:
@@ -50,16 +59,30 @@ class Turns:
         finally:
             self._callers -= counted
 
+    @contextmanager
+    def urgent(self) -> Iterator[None]:
+        """Lets background work go on meanwhile, because a caller waits for its result; nothing where this task is background work."""
+        counted = 0 if is_background() else 1
+        self._urgent += counted
+        try:
+            yield
+        finally:
+            self._urgent -= counted
+
     async def wait(self) -> None:
         """Returns at once for a caller's work, and for background work as soon as nothing else wants the machine."""
         if not is_background() or not self._is_busy():
             return
+        if not self._yielding:
+            self._since_s = time.monotonic()
         self._yielding += 1
         try:
             while self._is_busy():  # noqa: ASYNC110  another thread's state is asked, which sets no event
                 await asyncio.sleep(_LOOK_EVERY_S)
         finally:
             self._yielding -= 1
+            if not self._yielding:
+                self._waited_s += time.monotonic() - self._since_s
 
     def _is_busy(self) -> bool:
-        return self._callers > 0 or self._has_listeners()
+        return not self._urgent and (self._callers > 0 or self._has_listeners())

@@ -121,9 +121,7 @@ class Engine:
             self._queue = deque(waiting for waiting in self._queue if not waiting.stream.is_closed)
             taken = [*(running.request for running in self._running), *self._waiting()]
             # Requests in the background take no place from a listener: they end where a slot is wanted.
-            count = sum(
-                not one.stream.is_closed and (request.is_background or not one.is_background) for one in taken
-            )
+            count = sum(not one.stream.is_closed and (request.is_background or not one.is_background) for one in taken)
             if count >= self._slot_count + self._queue_places:
                 raise self._overloaded()
             self._queue.append(request)
@@ -270,9 +268,7 @@ class Engine:
         free = self._slot_count - len(self._running) - sum(one.is_background for one in self._joining)
         for running in [one for one in reversed(self._running) if one.is_background][: max(0, waiting - free)]:
             message = "a listener has taken the slot of this background work; it goes on later"
-            self._release(
-                running, Overloaded(message, reason="GAVE_WAY", retry_after_s=BACKGROUND_RETRY_S)
-            )
+            self._release(running, Overloaded(message, reason="GAVE_WAY", retry_after_s=BACKGROUND_RETRY_S))
 
     def _begin(self, request: EngineRequest) -> RunningRequest | None:
         metrics.QUEUE_WAIT_SECONDS.observe(max(0.0, time.monotonic() - request.stream.opened_s))

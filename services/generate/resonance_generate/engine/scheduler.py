@@ -27,7 +27,6 @@ class Schedulable(Protocol):
         """Seconds of sent audio that a client still has to play, if it began at the first chunk; pauses move the clock."""
         ...
 
-
     @property
     def is_background(self) -> bool:
         """True where no listener waits for it."""
