@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
 import torch
 from torch import Tensor, nn
 
@@ -25,15 +26,19 @@ from resonance_model.loaded_model import ChromaExtractor, LoadedModel, digest_of
 from resonance_model.loaders.cards import load_card
 from resonance_model.loaders.checkpoint_files import stored_dtype
 from resonance_model.loaders.embedded import embedded_folder
+from resonance_model.loaders.fit import check_fit, count_library_parameters, estimate_need, free_bytes, gib
 from resonance_model.text_encoder import T5Text
+
+_log = structlog.get_logger("model")
 
 
 def load_transformers(name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
     """Loads a `MusicgenForConditionalGeneration` or `MusicgenMelodyForConditionalGeneration` checkpoint."""
     source = str(embedded_folder()) if name == "embedded" else name
-    library, tokenizer = _read(source, name)
-    config = library.config
+    config = _read_configuration(source, name)
     decoder_config = _read_config(config)
+    tell_need(name, source, config, settings)
+    library, tokenizer = _read(source, config)
     description = _describe(name, library, settings.precision)
     decoder = Decoder(_convert_weights(library, settings), decoder_config)
     # The library's text encoder and codec are used as they are, in fp32; its decoder is freed.
@@ -79,13 +84,8 @@ def _build_chroma_extractor(source: str, config: Any) -> ChromaExtractor:
     return ChromaExtractor(sample_rate_hz=plan.sample_rate_hz, classes=Chroma(plan))
 
 
-def _read(source: str, name: str) -> tuple[Any, Any]:
-    from transformers import (
-        AutoConfig,
-        AutoTokenizer,
-        MusicgenForConditionalGeneration,
-        MusicgenMelodyForConditionalGeneration,
-    )
+def _read_configuration(source: str, name: str) -> Any:
+    from transformers import AutoConfig
     from transformers.utils import logging
 
     # Silences its progress bars, and its warning about MusicGen's special token, which is outside the vocabulary by design.
@@ -100,6 +100,33 @@ def _read(source: str, name: str) -> tuple[Any, Any]:
         ) from failure
     if config.model_type not in {"musicgen", "musicgen_melody"}:
         raise Unsupported(f"{name} is a {config.model_type} checkpoint, not musicgen", reason="NOT_MUSICGEN")
+    return config
+
+
+def tell_need(name: str, source: str, config: Any, settings: Settings) -> None:
+    """Tells the memory that the model needs beside what is free, and raises Unsupported where it does not fit on a CPU."""
+    if not settings.device.startswith("cpu"):
+        return
+    library, decoder = count_library_parameters(config, source), _read_config(config)
+    need, smaller = (
+        estimate_need(config, decoder, precision, library=library) for precision in (settings.precision, "int8")
+    )
+    total, free = free_bytes()
+    _log.info(
+        "memory",
+        needed=gib(need.least),
+        each_further_take=gib(need.take),
+        takes=settings.slots,
+        free=gib(free),
+        machine=gib(total),
+    )
+    if settings.memory_check == "on":
+        check_fit(name, need, settings.precision, smaller, total=total, free=free)
+
+
+def _read(source: str, config: Any) -> tuple[Any, Any]:
+    from transformers import AutoTokenizer, MusicgenForConditionalGeneration, MusicgenMelodyForConditionalGeneration
+
     kind = MusicgenMelodyForConditionalGeneration if is_melody(config) else MusicgenForConditionalGeneration
     # In the type that is stored, the weights stay in the mapped file until they are converted, matrix by matrix.
     library = kind.from_pretrained(source, dtype=stored_dtype(source)).eval()
