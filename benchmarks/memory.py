@@ -1,11 +1,12 @@
 """Memory of `resonance up`: resident and proportional sizes over time.
 
     python -m benchmarks.memory --precision int8 --label after
-    python -m benchmarks.memory --until-ready --label after
+    python -m benchmarks.memory --until reference --label after
 
 It writes a checkpoint of musicgen-small's shape with random weights, starts `resonance up` on an empty store in a process
-of its own, and reads `/proc/PID/smaps_rollup` twice a second: Rss, Pss, and the anonymous part of Pss. It runs for 150 s, or with
-`--until-ready` until reference and sliders are stored. `benchmarks/results/memory.json` keeps the newest run of each label.
+of its own, and reads `/proc/PID/smaps_rollup` twice a second: Rss, Pss, and the anonymous part of Pss. It runs for 150 s after
+the start is over, and with
+`--until` until the reference, or the sliders too, are stored. `benchmarks/results/memory.json` keeps the newest run of each label.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +45,20 @@ def main() -> None:
     parser.add_argument("--precision", default="int8")
     parser.add_argument("--threads", default="1")
     parser.add_argument("--seconds", type=float, default=150.0)
-    parser.add_argument("--until-ready", action="store_true", help="goes on until the sliders are stored")
+    parser.add_argument(
+        "--until", choices=("", "reference", "sliders"), default="", help="goes on until they are stored"
+    )
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "resonance-bench")
     parser.add_argument("--model", default="", help="another checkpoint than the one of musicgen-small's shape")
     options = parser.parse_args()
     model = options.model or str(_small(options.folder))
-    found = _measure(model, options)
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    known[options.label] = setting() | {"command": " ".join(["python -m benchmarks.memory", *sys.argv[1:]])} | found
-    RESULTS.write_text(json.dumps(known, indent=1) + "\n")
+    about = setting() | {"command": " ".join(["python -m benchmarks.memory", *sys.argv[1:]])}
+
+    def keep(found: dict[str, Any]) -> None:
+        RESULTS.write_text(json.dumps(known | {options.label: about | found}, indent=1) + "\n")
+
+    found = _measure(model, options, keep)
     print(json.dumps(found["peak"]), json.dumps(found["at_end"]))
 
 
@@ -60,36 +67,59 @@ def _small(folder: Path) -> Path:
     return path if path.exists() else make_checkpoint(path, SMALL)
 
 
-def _measure(model: str, options: argparse.Namespace) -> dict[str, Any]:
+def _measure(model: str, options: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     samples: list[dict[str, float]] = []
+    events: dict[str, float] = {}
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as data:
         grpc = f"127.0.0.1:{_free_port()}"
         process = _start(model, data, grpc, options)
         lines: list[str] = []
-        reader = threading.Thread(target=_drain, args=(process, lines), daemon=True)
-        reader.start()
-        started_s = time.monotonic()
-        ready_s = asked_s = 0.0
+        threading.Thread(target=_drain, args=(process, lines), daemon=True).start()
+        started_s = looked_s = time.monotonic()
         try:
-            while process.poll() is None:
-                now_s = time.monotonic() - started_s
-                samples.append({"t_s": round(now_s, 1), **_read(process.pid)})
-                if not ready_s and now_s - asked_s > 5:
-                    asked_s = now_s
-                    ready_s = now_s if _are_sliders_ready(grpc) else 0.0
-                if now_s > options.seconds and (ready_s or not options.until_ready):
-                    break
+            while process.poll() is None and not _is_over(events, samples, options):
+                now_s = time.monotonic()
+                samples.append({"t_s": round(now_s - started_s, 1), **_read(process.pid)})
+                if now_s - looked_s > 5:
+                    looked_s = now_s
+                    _look(Path(data), grpc, lines, events, samples[-1]["t_s"])
+                    found = _summarise(samples, events, lines)
+                    keep(found)
                 time.sleep(_EVERY_S)
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGKILL)
             process.wait(timeout=60)
+    return found
+
+
+def _is_over(events: dict[str, float], samples: list[dict[str, float]], options: argparse.Namespace) -> bool:
+    if "start" not in events:
+        return False
+    is_awaited = options.until and options.until not in events
+    return samples[-1]["t_s"] - events["start"] > options.seconds and not is_awaited
+
+
+def _look(data: Path, grpc: str, lines: list[str], events: dict[str, float], now_s: float) -> None:
+    """Notes when the start was over, when the reference was stored, and when all sliders were."""
+    if any("Resonance is ready" in line for line in lines):
+        events.setdefault("start", now_s)
+    if any((data / "store" / "objects" / "reference").rglob("*")):
+        events.setdefault("reference", now_s)
+        if "sliders" not in events and _are_sliders_ready(grpc):
+            events["sliders"] = now_s
+
+
+def _summarise(samples: list[dict[str, float]], events: dict[str, float], lines: list[str]) -> dict[str, Any]:
+    after = [one for one in samples if one["t_s"] >= events.get("start", 0.0)]
+    names = ("rss_mib", "pss_mib", "anonymous_mib")
     return {
-        "seconds": samples[-1]["t_s"],
-        "sliders_ready_s": round(ready_s, 1),
-        "peak": {name: max(one[name] for one in samples) for name in ("rss_mib", "pss_mib", "anonymous_mib")},
+        "events_s": dict(events),
+        "peak": {name: max(one[name] for one in samples) for name in names},
+        "peak_after_start": {name: max(one[name] for one in after) for name in names},
         "at_end": samples[-1],
         "every_10_s": [one for number, one in enumerate(samples) if number % 20 == 0],
-        "lines": [line for line in lines if line.startswith("resonance:")],
+        "lines": [line for line in lines if line.startswith("resonance:") or "memory" in line or "threads" in line],
     }
 
 

@@ -5,6 +5,7 @@ AudioCraft is used where it is installed and can read the checkpoint. The result
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
         from resonance_model.loaders.transformers import load_transformers
 
         loaded = load_transformers(name, settings, keep_library=keep_library)
+    gc.collect()  # the library's modules refer to each other, and hold the mapped file
     release_free_pages()
     choose_threads(loaded, settings.model_threads)
     _log.info("model ready", model=name, backend=loaded.description.backend, digest=loaded.description.digest[:12])

@@ -6,7 +6,7 @@ A part looks into the store to find out if it is done, so that a finished one is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
@@ -176,12 +176,13 @@ def list_parts(
     jobs: CalibrationJobs,
     *,
     model_digest: str,
+    sliders: Sequence[str] = SLIDER_NAMES,
     conditions: Mapping[str, Any] | None = None,
 ) -> list[Part]:
     """All parts in their order. `conditions` are fields of the calibration jobs' requests; None means the usual ones."""
-    parts: list[Part] = [ReferencePart(references), *(SliderPart(name, concepts) for name in SLIDER_NAMES)]
+    parts: list[Part] = [ReferencePart(references), *(SliderPart(name, concepts) for name in sliders)]
     for kind in (_RANGE, _LAYERS):
-        for name in SLIDER_NAMES:
+        for name in sliders:
             request = extract_pb2.StartCalibrationJobRequest(
                 kind=kind, concept=name, is_background=True, **dict(conditions or {})
             )

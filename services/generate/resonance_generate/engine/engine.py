@@ -33,6 +33,7 @@ _IDLE_S = 0.02
 LEAD_S_MAX = 30.0
 PAUSE_S_MAX = 60.0
 BACKGROUND_RETRY_S = 10.0
+BACKGROUND_HELD_S_MAX = 60.0
 COMMANDS_WAITING_MAX = 32
 Result = TypeVar("Result")
 
@@ -89,7 +90,7 @@ class Engine:
         self._running: list[RunningRequest] = []
         self._steps_per_s = float(model.description.frame_rate_hz)
         self._is_stopping = False
-        self._listeners_want_steps = False
+        self._wanted_since_s: float | None = None  # by listeners, without a break
         self._has_freed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -161,7 +162,7 @@ class Engine:
     @property
     def has_listeners(self) -> bool:
         """True while a listener's request waits, is live, or wants more audio now. Background work on this machine waits for it."""
-        return self._listeners_want_steps or any(not request.is_background for request in self._waiting())
+        return self._wanted_since_s is not None or any(not request.is_background for request in self._waiting())
 
     @property
     def running(self) -> tuple[RunningRequest, ...]:
@@ -189,7 +190,10 @@ class Engine:
         self._apply_commands()
         now_s = self._clock()
         self._drop_stalled(now_s)
-        self._listeners_want_steps = wants_machine(self._running, now_s)
+        if not wants_machine(self._running, now_s):
+            self._wanted_since_s = None
+        elif self._wanted_since_s is None:
+            self._wanted_since_s = now_s
         moving = plan(self._running, now_s)
         if moving:
             self._step(moving)
@@ -263,11 +267,16 @@ class Engine:
         metrics.SLOTS_TAKEN.set(len(self._running))
 
     def _make_room(self) -> None:
-        """Ends requests in the background, youngest first, whose slots listeners wait for. Called under the lock."""
+        """Ends requests in the background, youngest first, whose slots listeners wait for, and all that were held for a minute.
+
+        Called under the lock.
+        """
         waiting = sum(not one.is_background for one in self._waiting())
         free = self._slot_count - len(self._running) - sum(one.is_background for one in self._joining)
-        for running in [one for one in reversed(self._running) if one.is_background][: max(0, waiting - free)]:
-            message = "a listener has taken the slot of this background work; it goes on later"
+        held_s = 0.0 if self._wanted_since_s is None else self._clock() - self._wanted_since_s
+        background = [one for one in reversed(self._running) if one.is_background]
+        for running in background if held_s > BACKGROUND_HELD_S_MAX else background[: max(0, waiting - free)]:
+            message = "listeners need the place of this background work; it goes on later"
             self._release(running, Overloaded(message, reason="GAVE_WAY", retry_after_s=BACKGROUND_RETRY_S))
 
     def _begin(self, request: EngineRequest) -> RunningRequest | None:
