@@ -111,16 +111,18 @@ class Adoption:
             raise FailedPrecondition(message, reason="ADOPTION_INCOMPLETE")
 
     async def _look(self) -> tuple[list[Part], Progress]:
-        """The wanted parts that are missing, and the progress that the store tells."""
-        wanted = [part for part in self._parts if self._document.is_asked_for or self._makes(part)]
-        progress, missing = Progress(wanted, waited_s=lambda: self._turns.waited_s), []
-        for part in wanted:
-            if note := await part.why_left_out():
-                progress.finish(part, note)
-            elif await part.is_done():
-                progress.finish(part)
-            else:
-                missing.append(part)
+        """The wanted parts that are missing, and the progress that the store tells: of those, and of all that are done."""
+        shown, missing, notes = [], [], {}
+        for part in self._parts:
+            notes[part.name] = await part.why_left_out()
+            is_missing = not notes[part.name] and not await part.is_done()
+            if not is_missing or self._document.is_asked_for or self._makes(part):
+                shown.append(part)
+                missing += [part] * is_missing
+        progress = Progress(shown, waited_s=lambda: self._turns.waited_s)
+        for part in shown:
+            if part not in missing:
+                progress.finish(part, notes[part.name])
         return missing, progress
 
     async def _work(self) -> None:
