@@ -157,7 +157,7 @@ def _read_object(archive: zipfile.ZipFile, key: str, sha256: str) -> bytes:
 def _check(key: str, data: bytes, objects: Mapping[str, bytes], model_digest: str, shape: Shape) -> None:
     """Raises DataLoss where an object is not what its key says, for this model, or names an object that the file lacks."""
     try:
-        if key.startswith("vectors/") and re.fullmatch(r"vectors/[0-9a-z-]+\.safetensors", key):
+        if key.startswith("vectors/") and re.fullmatch(r"vectors/[0-9a-z_-]+\.safetensors", key):
             direction = Direction.from_bytes(data)
             is_right = direction.model_digest == model_digest and _fits(direction.per_layer, shape)
         elif re.fullmatch(r"reference/[0-9a-f]{64}\.safetensors", key):
