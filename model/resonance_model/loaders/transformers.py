@@ -160,7 +160,8 @@ def _convert_weights(library: Any, settings: Settings) -> DecoderWeights:
     hidden = decoder.config.hidden_size
 
     def cast(tensor: Tensor) -> Tensor:
-        return tensor.detach().to(settings.device, DTYPES[settings.precision]).contiguous()
+        # A copy in any case: a norm of a few kilobytes that lay in the mapped file would keep all of it in memory.
+        return tensor.detach().to(settings.device, DTYPES[settings.precision], copy=True).contiguous()
 
     def matrix(*parts: Tensor) -> Linear:
         return build_linear(torch.cat(parts).detach().to(settings.device), settings.precision)
