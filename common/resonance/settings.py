@@ -118,6 +118,7 @@ _Origins = Annotated[str, AfterValidator(_check_origins)]
 _PathPrefix = Annotated[str, AfterValidator(_check_path_prefix)]
 _Proxy = Annotated[str, AfterValidator(_check_proxy)]
 _ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
+_Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=256)]
 _Store = Annotated[str, AfterValidator(_check_store)]
 
 
@@ -158,7 +159,9 @@ class Settings(BaseSettings):
     backend: Literal["auto", "audiocraft", "transformers"] = "auto"
     precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     device: str = "cpu"
-    model_threads: int = Field(1, ge=1, le=256)
+    model_threads: _Threads = 1
+    memory_check: Literal["on", "off"] = "on"
+    adoption: Literal["auto", "sliders", "off"] = "auto"
 
     # Admission to generation: takes made at once, takes that may wait, and takes that lend their slots while others wait.
     slots: int = Field(4, ge=1, le=64)

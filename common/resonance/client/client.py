@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from resonance.any_text import display_name
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
+from resonance.client.adoption import AdoptionCalls
 from resonance.client.requests import build_request
 from resonance.client.song_files import find_songs
 from resonance.client.take_reader import TakeReader, read_take
@@ -68,12 +69,17 @@ class AsyncClient:
         extract: str = "",
         generate: str = "",
         api_key: str = "",
+        service_key: str = "",
     ) -> None:
-        """`api_key` is needed where the services ask for one."""
-        self._channels = [open_channel(target or address, api_key=api_key) for target in (ingest, extract, generate)]
+        """`api_key` is needed where the services ask for one. The installation's operator may give `service_key` in its place."""
+        self._channels = [
+            open_channel(target or address, api_key=api_key, service_key=service_key)
+            for target in (ingest, extract, generate)
+        ]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
+        self.adoption = AdoptionCalls(self.extract)
 
     async def __aenter__(self) -> AsyncClient:
         return self

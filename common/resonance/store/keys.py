@@ -67,6 +67,7 @@ PREFIXES = (
         is_recomputed=True,
     ),
     Prefix(name="examples/", writer="extract", kept="for good"),
+    Prefix(name="adoptions/", writer="extract", kept="for good"),
     Prefix(name="requests/", writer="generate", kept="until the take is deleted", is_owned=True),
     Prefix(
         name="takes/",
@@ -167,6 +168,11 @@ def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:
 def examples_key(model_digest: str) -> str:
     """The examples that were shipped with a model (JSON): a missing one was deleted by its owner."""
     return f"examples/{model_digest[:16]}.json"
+
+
+def adoption_key(model_digest: str) -> str:
+    """The progress of a model's adoption, and who works on it (JSON)."""
+    return f"adoptions/{model_digest[:16]}.json"
 
 
 def calibration_job_key(calibration_job_id: str) -> str:

@@ -30,6 +30,14 @@ class CalibrationJobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CALIBRATION_JOB_STATE_COMPLETED: _ClassVar[CalibrationJobState]
     CALIBRATION_JOB_STATE_FAILED: _ClassVar[CalibrationJobState]
     CALIBRATION_JOB_STATE_CANCELLED: _ClassVar[CalibrationJobState]
+
+class AdoptionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ADOPTION_STATE_UNSPECIFIED: _ClassVar[AdoptionState]
+    ADOPTION_STATE_IDLE: _ClassVar[AdoptionState]
+    ADOPTION_STATE_RUNNING: _ClassVar[AdoptionState]
+    ADOPTION_STATE_COMPLETED: _ClassVar[AdoptionState]
+    ADOPTION_STATE_FAILED: _ClassVar[AdoptionState]
 CALIBRATION_JOB_KIND_UNSPECIFIED: CalibrationJobKind
 CALIBRATION_JOB_KIND_RANGE: CalibrationJobKind
 CALIBRATION_JOB_KIND_LAYERS: CalibrationJobKind
@@ -39,6 +47,11 @@ CALIBRATION_JOB_STATE_RUNNING: CalibrationJobState
 CALIBRATION_JOB_STATE_COMPLETED: CalibrationJobState
 CALIBRATION_JOB_STATE_FAILED: CalibrationJobState
 CALIBRATION_JOB_STATE_CANCELLED: CalibrationJobState
+ADOPTION_STATE_UNSPECIFIED: AdoptionState
+ADOPTION_STATE_IDLE: AdoptionState
+ADOPTION_STATE_RUNNING: AdoptionState
+ADOPTION_STATE_COMPLETED: AdoptionState
+ADOPTION_STATE_FAILED: AdoptionState
 
 class GetExtractorRequest(_message.Message):
     __slots__ = ()
@@ -480,7 +493,7 @@ class GetCalibrationResponse(_message.Message):
     def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ...) -> None: ...
 
 class StartCalibrationJobRequest(_message.Message):
-    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music", "apply")
+    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music", "apply", "is_background")
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
     TASTE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -489,6 +502,7 @@ class StartCalibrationJobRequest(_message.Message):
     CLIP_S_FIELD_NUMBER: _ClassVar[int]
     MUSIC_FIELD_NUMBER: _ClassVar[int]
     APPLY_FIELD_NUMBER: _ClassVar[int]
+    IS_BACKGROUND_FIELD_NUMBER: _ClassVar[int]
     kind: CalibrationJobKind
     concept: str
     taste_id: str
@@ -497,7 +511,8 @@ class StartCalibrationJobRequest(_message.Message):
     clip_s: float
     music: _containers.RepeatedCompositeFieldContainer[MusicSource]
     apply: bool
-    def __init__(self, kind: _Optional[_Union[CalibrationJobKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ..., apply: _Optional[bool] = ...) -> None: ...
+    is_background: bool
+    def __init__(self, kind: _Optional[_Union[CalibrationJobKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ..., apply: _Optional[bool] = ..., is_background: _Optional[bool] = ...) -> None: ...
 
 class StartCalibrationJobResponse(_message.Message):
     __slots__ = ("calibration_job",)
@@ -540,6 +555,80 @@ class CancelCalibrationJobResponse(_message.Message):
     CALIBRATION_JOB_FIELD_NUMBER: _ClassVar[int]
     calibration_job: CalibrationJob
     def __init__(self, calibration_job: _Optional[_Union[CalibrationJob, _Mapping]] = ...) -> None: ...
+
+class AdoptionPart(_message.Message):
+    __slots__ = ("name", "state", "done", "total", "note")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    state: AdoptionState
+    done: int
+    total: int
+    note: str
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[AdoptionState, str]] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., note: _Optional[str] = ...) -> None: ...
+
+class Adoption(_message.Message):
+    __slots__ = ("model_digest", "state", "is_shipped", "parts", "progress", "seconds_left")
+    MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    IS_SHIPPED_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_LEFT_FIELD_NUMBER: _ClassVar[int]
+    model_digest: str
+    state: AdoptionState
+    is_shipped: bool
+    parts: _containers.RepeatedCompositeFieldContainer[AdoptionPart]
+    progress: Progress
+    seconds_left: float
+    def __init__(self, model_digest: _Optional[str] = ..., state: _Optional[_Union[AdoptionState, str]] = ..., is_shipped: _Optional[bool] = ..., parts: _Optional[_Iterable[_Union[AdoptionPart, _Mapping]]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., seconds_left: _Optional[float] = ...) -> None: ...
+
+class GetAdoptionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetAdoptionResponse(_message.Message):
+    __slots__ = ("adoption",)
+    ADOPTION_FIELD_NUMBER: _ClassVar[int]
+    adoption: Adoption
+    def __init__(self, adoption: _Optional[_Union[Adoption, _Mapping]] = ...) -> None: ...
+
+class StartAdoptionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StartAdoptionResponse(_message.Message):
+    __slots__ = ("adoption",)
+    ADOPTION_FIELD_NUMBER: _ClassVar[int]
+    adoption: Adoption
+    def __init__(self, adoption: _Optional[_Union[Adoption, _Mapping]] = ...) -> None: ...
+
+class ExportAdoptionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ExportAdoptionResponse(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class ImportAdoptionRequest(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class ImportAdoptionResponse(_message.Message):
+    __slots__ = ("adoption", "object_count")
+    ADOPTION_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    adoption: Adoption
+    object_count: int
+    def __init__(self, adoption: _Optional[_Union[Adoption, _Mapping]] = ..., object_count: _Optional[int] = ...) -> None: ...
 
 class RefineRequest(_message.Message):
     __slots__ = ("text", "sliders", "previous")

@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from resonance.errors import invalid_field
+from resonance.identity import acting_as
 from resonance.rpc import ServerContext
 from resonance.steering.ranges import UNCALIBRATED_TASTE_MAX, uncalibrated_max
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, steering_pb2
 from resonance_extract.activations.configuration import CONFIGURATION
 from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.adoption.adoption import Adoption
+from resonance_extract.adoption.transfer import AdoptionTransfer, check_operator, data_of
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.layer_scores import best_layers
@@ -34,6 +37,8 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         concepts: ConceptStore,
         calibration_jobs: CalibrationJobs,
         references: ReferenceStore,
+        adoption: Adoption,
+        transfer: AdoptionTransfer,
         refiner: Refiner,
         info: generate_pb2.ModelInfo,
     ) -> None:
@@ -42,6 +47,8 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         self._concepts = concepts
         self._calibration_jobs = calibration_jobs
         self._references = references
+        self._adoption = adoption
+        self._transfer = transfer
         self._refiner = refiner
         self._info = info
 
@@ -164,6 +171,31 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
     ) -> extract_pb2.ScanLayersResponse:
         concept = await self._concepts.get(request.name)
         return extract_pb2.ScanLayersResponse(layers=concept.layers, best_layers=best_layers(concept.layers))
+
+    async def GetAdoption(  # noqa: N802
+        self, request: extract_pb2.GetAdoptionRequest, context: ServerContext
+    ) -> extract_pb2.GetAdoptionResponse:
+        with acting_as(""):
+            return extract_pb2.GetAdoptionResponse(adoption=await self._adoption.status())
+
+    async def StartAdoption(  # noqa: N802
+        self, request: extract_pb2.StartAdoptionRequest, context: ServerContext
+    ) -> extract_pb2.StartAdoptionResponse:
+        check_operator()
+        return extract_pb2.StartAdoptionResponse(adoption=await self._adoption.start())
+
+    async def ExportAdoption(  # noqa: N802
+        self, request: extract_pb2.ExportAdoptionRequest, context: ServerContext
+    ) -> AsyncIterator[extract_pb2.ExportAdoptionResponse]:
+        async with aclosing(self._transfer.export()) as parts:
+            async for data in parts:
+                yield extract_pb2.ExportAdoptionResponse(data=data)
+
+    async def ImportAdoption(  # noqa: N802
+        self, request_iterator: AsyncIterator[extract_pb2.ImportAdoptionRequest], context: ServerContext
+    ) -> extract_pb2.ImportAdoptionResponse:
+        count = await self._transfer.take_in(data_of(aiter(request_iterator)))
+        return extract_pb2.ImportAdoptionResponse(adoption=await self._adoption.status(), object_count=count)
 
     async def Refine(  # noqa: N802
         self, request: extract_pb2.RefineRequest, context: ServerContext

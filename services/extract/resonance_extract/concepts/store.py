@@ -32,6 +32,7 @@ from resonance.store import ObjectStore
 from resonance.store.keys import concept_key, vector_key
 from resonance.v1 import extract_pb2
 from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.reference_takes import Report
 from resonance_extract.activations.stored_music import StoredMusic, StoredPiece
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.directions.contrasts import Contrast, mean_difference, natural_sizes, same_music
@@ -120,16 +121,21 @@ class ConceptStore:
         """Computes the sliders' concepts that this model does not have yet. Runs in the background; never raises."""
         for name in SLIDER_NAMES:
             try:
-                if not await self._is_current(name):
-                    async for _ in self._compute(_slider_request(name), built_in=True):
-                        pass
-                    _log.info("slider ready", slider=name)
+                if not await self.is_current(name):
+                    await self.prepare_slider(name)
             except ResonanceError as failure:
                 _log.error(
                     "a slider could not be prepared", slider=name, reason=failure.reason, message=failure.message
                 )
 
-    async def _is_current(self, name: str) -> bool:
+    async def prepare_slider(self, name: str, report: Report = lambda _done, _total: None) -> None:
+        """Computes a slider's concept. Raises what `compute` raises."""
+        async for response in self._compute(_slider_request(name), built_in=True):
+            if response.HasField("progress"):
+                report(response.progress.done, response.progress.total)
+        _log.info("slider ready", slider=name)
+
+    async def is_current(self, name: str) -> bool:
         """True where a slider's concept need not be computed.
 
         A shipped concept may be made of music that this store does not have; its words are not compared.
