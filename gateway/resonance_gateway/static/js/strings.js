@@ -123,7 +123,7 @@ export const STRINGS = {
   "music.without": "Leave out, such as “drums”",
   "music.tempi": "This model plays about {tempi} beats a minute; another tempo becomes the nearest of them.",
   "music.noKeys": "It follows no key reliably.",
-  "music.keys": ""It plays in {keys}; another key becomes the nearest of them.",
+  "music.keys": "It plays in {keys}; another key becomes the nearest of them.",
 
   "make.title": "Make it",
   "make.length": "How long?",
