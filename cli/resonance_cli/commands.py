@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -13,17 +14,21 @@ import typer
 from google.protobuf import json_format
 from rich.progress import Progress
 
+from resonance.any_text import to_text
+from resonance.audio.formats import IN_WORDS
 from resonance.client import AsyncClient, Client
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options
+from resonance.client.song_files import find_songs
+from resonance.extras import missing_extra_named
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
 from resonance_cli import steering_commands
 from resonance_cli.arguments import (
-    expand_files,
     parse_gains,
+    parse_link,
     parse_numbers,
     parse_sliders,
     parse_stars,
@@ -31,10 +36,14 @@ from resonance_cli.arguments import (
     read_melody,
 )
 from resonance_cli.operator_commands import bench_app, keys_app, store_app
+from resonance_cli.output import is_stdout
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
 
+Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 240.")]
+KeyName = Annotated[str, typer.Option(help="Key, such as 'C major' or 'F# minor'.")]
+Negative = Annotated[str, typer.Option(help="What the music is steered away from, such as 'drums'.")]
 Unclamped = Annotated[bool, typer.Option("--unclamped", help="Does not hold strengths to their safe ranges.")]
 app = typer.Typer(
     help="Original music from taste and words. `up` runs the system; the other commands talk to it.",
@@ -51,9 +60,9 @@ app.add_typer(keys_app, name="keys")
 @app.command()
 def up() -> None:
     """Starts everything in one process; settings are RESONANCE_* variables; ends on SIGTERM or Ctrl-C."""
-    from resonance_app.all_in_one import all_in_one, quiet_libraries
-
     quiet_libraries()
+    with missing_extra_named("all"):
+        from resonance_app.all_in_one import all_in_one
 
     async def start(settings: Settings, stack: AsyncExitStack) -> None:
         running = await stack.enter_async_context(all_in_one(settings, say))
@@ -65,7 +74,9 @@ def up() -> None:
 @app.command()
 def make(
     prompt: Annotated[str, typer.Argument(help="What the music should be.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("song.wav"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write; - is standard output.")] = Path(
+        "song.wav"
+    ),
     duration_s: Annotated[float, typer.Option(help="Length in seconds.")] = 10.0,
     taste: Annotated[
         list[str] | None, typer.Option(help="Id of a finished taste, or audio files; may be repeated.")
@@ -77,6 +88,9 @@ def make(
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     concept_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the concepts; may be repeated.")] = None,
     unclamped: Unclamped = False,
+    bpm: Bpm = None,
+    key: KeyName = "",
+    negative_prompt: Negative = "",
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
@@ -92,7 +106,7 @@ def make(
     """Generates a song and writes the WAV file while it is made."""
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         request = build_request(
-            prompt,
+            to_text(prompt, field="prompt"),
             duration_s=duration_s,
             taste_id=_resolve_taste_id(taste or [], client, progress),
             taste_strength=taste_strength,
@@ -102,6 +116,9 @@ def make(
             concepts=parse_numbers("concept", concept or []),
             concept_gains=parse_gains("concept-gain", concept_gain or []),
             unclamped=unclamped,
+            bpm=bpm,
+            key=key,
+            negative_prompt=negative_prompt,
             seed=seed,
             origin=origin,
             start_s=start_s,
@@ -110,7 +127,8 @@ def make(
         )
         take = write_song(out, client.stream(request), progress, warn)
     if as_json:
-        print(json_format.MessageToJson(take, preserving_proto_field_name=True))
+        described = json_format.MessageToJson(take, preserving_proto_field_name=True)
+        print(described, file=sys.stderr if is_stdout(out) else sys.stdout)
     else:
         made = f"{take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
         console.print(f"{out}: {made}")
@@ -119,12 +137,17 @@ def make(
 @app.command()
 def perform(
     prompt: Annotated[str, typer.Argument(help="What the music should be at the start.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("live.wav"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write; - is standard output.")] = Path(
+        "live.wav"
+    ),
     duration_s: Annotated[
         float, typer.Option(help="Longest length in seconds; the line `stop` ends it earlier.")
     ] = 60.0,
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     unclamped: Unclamped = False,
+    bpm: Bpm = None,
+    key: KeyName = "",
+    negative_prompt: Negative = "",
     seed: Annotated[int | None, typer.Option(help="Makes it repeatable, together with its controls.")] = None,
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
@@ -132,16 +155,17 @@ def perform(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Plays live into a file, in real time. Lines on standard input change it: prompt WORDS, slider NAME=POSITION,
-    concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop."""
-    opening = generate_pb2.PerformOpening(seed=seed)
-    opening.recipe.prompts.add(text=prompt)
+    concept NAME=STRENGTH, bpm NUMBER, key NAME, without WORDS, melody FILE, no melody, pause, play, reset, stop."""
+    recipe = steering_pb2.Recipe(bpm=bpm, key=key, negative_prompt=negative_prompt)
+    opening = generate_pb2.PerformOpening(seed=seed, recipe=recipe)
 
     async def play() -> None:
         async with AsyncClient(address, api_key=read_settings().api_key) as client:
-            performing = Performing(opening, say, warn, is_unclamped=unclamped)
+            performing = Performing(opening, warn if is_stdout(out) else say, warn, is_unclamped=unclamped)
             await performing.play(client, out, sys.stdin, duration_s=duration_s)
 
     with exit_on_error():
+        opening.recipe.prompts.add(text=to_text(prompt, field="prompt"))
         for name, strength in parse_numbers("concept", concept or []).items():
             opening.recipe.concepts.add(name=name, strength=strength, unclamped=unclamped)
         if melody is not None:
@@ -152,7 +176,9 @@ def perform(
 
 @app.command()
 def taste(
-    sources: Annotated[list[str], typer.Argument(help="Audio files, a folder of them, or one link.")],
+    sources: Annotated[
+        list[str], typer.Argument(help=f"Audio files, folders of them, or one link. Formats: {IN_WORDS}.")
+    ],
     mix_mode: Annotated[
         str, typer.Option(help="mean, time_select (only --range) or attention_weighted (the chorus counts more).")
     ] = "",
@@ -209,7 +235,7 @@ def refine(
     """Turns words into slider positions: prints the options for `make`, and the explanation to standard error."""
     with exit_on_error(), open_client(address) as client:
         before = parse_sliders(previous) if previous else None
-        found = client.refine(text, parse_sliders(slider or []), previous=before)
+        found = client.refine(to_text(text, field="text"), parse_sliders(slider or []), previous=before)
     if as_json:
         print(json_format.MessageToJson(found, preserving_proto_field_name=True))
         return
@@ -225,13 +251,22 @@ def models(address: Address = DEFAULT_ADDRESS) -> None:
         print(client.model())
 
 
+def quiet_libraries() -> None:
+    """Turns off the progress output of the model's libraries. Must be called before they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
 def _make_taste(
     sources: list[str], client: Client, progress: Progress, options: steering_pb2.TasteOptions | None = None
 ) -> jobs_pb2.Job:
     show = _show_job(progress)
-    if len(sources) == 1 and "://" in sources[0]:
-        return client.taste_from_url(sources[0], options=options, on_change=show)
-    return client.taste_from_files(expand_files(sources), options=options, on_change=show)
+    if link := parse_link(sources):
+        return client.taste_from_url(link, options=options, on_change=show)
+    files = find_songs(sources)
+    for notice in files.notices():
+        warn(notice)
+    return client.taste_from_files(files.songs, options=options, on_change=show)
 
 
 def _show_job(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
@@ -251,7 +286,8 @@ def _print_taste(job: jobs_pb2.Job, as_json: bool) -> None:
         return
     for track in job.tracks:
         outcome = f"{track.clips_done} clips" if track.clips_total else "not chosen"
-        console.print(f"  {track.title}: {track.error.message or outcome}")
+        said = " ".join(filter(None, (track.error.message or outcome, "" if track.error.message else track.notice)))
+        console.print(f"  {track.title}: {said}", markup=False)
     if job.notice:
         console.print(f"  {job.notice}")
     print(job.job_id)

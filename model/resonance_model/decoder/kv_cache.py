@@ -20,13 +20,15 @@ class Conditioning:
 
     Text models have cross-attention `keys` and `values`, `[1, heads, tokens, head_size]` per layer. Melody models have a `prefix`
     `[branches, positions, hidden]` that is read before the music, melody first, then text; their `keys` and `values` are empty. `bias`
-    `[1, 1, 1, tokens or positions]` weighs several texts; None where there is one.
+    `[1, 1, 1, tokens or positions]` weighs several texts; None where there is one. `negative` is a text to which the unconditional branch
+    attends, so that guidance steers away from it; None for a branch without text.
     """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     bias: Tensor | None
     prefix: Tensor | None = None
+    negative: Conditioning | None = None
 
     @property
     def prefix_count(self) -> int:
@@ -104,6 +106,12 @@ class CacheSlot:
         for cache, old in zip(caches, self.caches, strict=False):
             cache[:, :, :, : self.length] = old[:, :, :, : self.length]
         self.caches, self.capacity, self._is_static = caches, capacity, True
+
+    def leave_buffers(self) -> None:
+        """Copies the positions so far out of the buffers of a static batch, whose place another slot then takes. Else nothing happens."""
+        if self._is_static:
+            self.caches = [cache[:, :, :, : self.length].clone() for cache in self.caches]
+            self.capacity, self._is_static = self.length, False
 
     def append(self, layer: int, fresh: Tensor) -> tuple[Tensor, Tensor]:
         """Writes keys and values `[2, branches, heads, steps, head_size]` at `length`, which stays as it is.

@@ -18,6 +18,7 @@ Event = (
     | generate_pb2.RecipeInForce
     | generate_pb2.GenerationFinished
     | audio_pb2.StreamEnd
+    | generate_pb2.GenerationQueued
 )
 
 
@@ -62,6 +63,7 @@ def build_take(
     request_id: str, seed: int, resolved: ResolvedRecipe, info: generate_pb2.ModelInfo, *, frame_count: int = 0
 ) -> generate_pb2.Take:
     """The description of a take that is going to be made, or of a performance, whose length is not known."""
+    is_asked = resolved.asked != generate_pb2.MusicalRequest()
     return generate_pb2.Take(
         request_id=request_id,
         recipe=resolved.recipe,
@@ -72,6 +74,7 @@ def build_take(
         recipe_id=resolved.recipe_id,
         notices=resolved.notices,
         played=resolved.played,
+        asked=resolved.asked if is_asked else None,
     )
 
 
@@ -87,6 +90,7 @@ def build_started(take: generate_pb2.Take, *, sample_count_total: int = 0) -> ge
         model=take.model,
         notices=take.notices,
         played=take.played,
+        audio_sha256=take.audio_sha256,
     )
 
 
@@ -135,4 +139,5 @@ _FIELDS: dict[type[Event], str] = {
     generate_pb2.RecipeInForce: "recipe",
     generate_pb2.GenerationFinished: "finished",
     audio_pb2.StreamEnd: "finished",
+    generate_pb2.GenerationQueued: "queued",
 }

@@ -90,6 +90,22 @@ def test_a_concept_needs_a_pair() -> None:
     assert (caught.value.violations[0].field, caught.value.violations[0].reason) == ("pairs", "REQUIRED")
 
 
+@pytest.mark.parametrize("key", ["C major", "F# minor", "bb Minor", "Eb", "f sharp minor", "Am"])
+def test_tempo_and_key_reach_the_recipe(key: str) -> None:
+    body = parse(
+        GenerationBody, json.dumps({"prompt": "a", "bpm": 92.5, "key": key, "negative_prompt": "drums"}).encode()
+    )
+    recipe = to_recipe(body)
+    assert (recipe.bpm, recipe.key, recipe.negative_prompt) == (92.5, key, "drums")
+    validate(recipe)
+
+
+@pytest.mark.parametrize(("field", "value"), [("bpm", 39.9), ("bpm", 241), ("key", "H major"), ("key", "C lydian")])
+def test_a_tempo_out_of_range_and_a_key_that_is_none_are_faults(field: str, value: object) -> None:
+    faults = _find_faults(json.dumps({"prompt": "a", field: value}).encode())
+    assert [fault.field for fault in faults] == [field]
+
+
 def test_the_short_form_of_one_taste_comes_after_the_list() -> None:
     body = parse(GenerationBody, b'{"prompt": "x", "tastes": [{"taste_id": "a"}], "taste_id": "b"}')
     assert [(use.taste_id, use.strength) for use in to_recipe(body).tastes] == [("a", 1.0), ("b", 1.0)]
@@ -116,3 +132,31 @@ def _find_faults(text: bytes) -> tuple[FieldViolation, ...]:
     except MalformedError:  # JSON that Python writes and no other reader takes: lone surrogates
         return ()
     return ()
+
+
+def test_a_repeated_key_is_a_fault_at_its_place() -> None:
+    text = b'{"prompt": "a", "prompt": "b", "sliders": {"tempo": 1, "tempo": 0.5}, "tastes": [{"taste_id": "a", "taste_id": "a"}]}'
+    faults = _find_faults(text)
+    assert {(fault.field, fault.reason) for fault in faults} == {
+        ("prompt", "REPEATED"),
+        ("sliders.tempo", "REPEATED"),
+        ("tastes[0].taste_id", "REPEATED"),
+    }
+
+
+def test_repeated_keys_are_told_beside_other_faults() -> None:
+    faults = _find_faults(b'{"prompt": "a", "prompt": "", "duration_s": 900, "seed": ' + b"9" * 5000 + b"}")
+    assert {fault.field for fault in faults} == {"prompt", "duration_s", "seed"}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('{"prompt": "a", "seed": 18446744073709551616}', "must be at most 9007199254740991"),
+        ('{"prompt": "a", "duration_s": 0.5}', "must be at least 1"),
+        ('{"prompt": "a", "chunk_s": 3}', "must be at most 2.5"),
+    ],
+)
+def test_bounds_are_printed_as_people_write_them(body: str, message: str) -> None:
+    (fault,) = _find_faults(body.encode())
+    assert fault.message == message

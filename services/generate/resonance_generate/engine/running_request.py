@@ -93,7 +93,25 @@ class RunningRequest:
         now_s = now_s if self.paused_since_s is None else self.paused_since_s
         return self._sent_frames * self._hop_samples / self._sample_rate_hz - (now_s - self._playback_start_s)
 
+    def in_hand_s(self, now_s: float) -> float:
+        """Seconds of sound that the client has not played yet, or has not read: whichever is more."""
+        return max(self.slack_s(now_s), self.request.stream.waiting_samples / self._sample_rate_hz)
+
+    @property
+    def may_be_parked(self) -> bool:
+        """True for a take. A performance keeps its slot, because its controls act at once."""
+        return not self.is_live and not self.is_finishing and self.paused_since_s is None
+
+    @property
+    def frames_left(self) -> int | None:
+        """Frames that are still to be made; None for a performance."""
+        return None if self.request.frame_count is None else self.request.frame_count - self.sequence.frames_ready
+
     # --- called by the engine
+
+    def park(self) -> None:
+        """Keeps the state outside of a static batch, so that another request can have its place there."""
+        self.sequence.slot.leave_buffers()
 
     @property
     def needs_step(self) -> bool:
@@ -160,7 +178,7 @@ class RunningRequest:
         """
         if self.request.lead_s is not None and self.slack_s(self._clock()) > self.request.lead_s:
             self._retaken_steps += self.sequence.rewind()
-        if params.prompts != self._params.prompts or params.melody is not self._params.melody:
+        if _is_conditioned_otherwise(params, self._params):
             self.sequence.set_conditioning(self._conditioning(params))
         if not _is_steered_alike(params, self._params):
             self._steer(params)
@@ -214,7 +232,8 @@ class RunningRequest:
     def _conditioning(self, params: GenerationParams) -> Conditioning:
         states = self._model.encode_text([text for text, _ in params.prompts])
         weights = [weight for _, weight in params.prompts]
-        return self._model.decoder.condition(list(zip(states, weights, strict=True)), params.melody)
+        negative = self._model.encode_text([params.negative])[0] if params.negative else None
+        return self._model.decoder.condition(list(zip(states, weights, strict=True)), params.melody, negative)
 
     # --- chunks
 
@@ -325,6 +344,10 @@ def _build_adaptive_steering(params: GenerationParams) -> AdaptiveSteering | Non
     if params.rule is SteeringRule.ADD or params.steering is None or params.baselines is None:
         return None
     return AdaptiveSteering(params.steering, params.baselines, is_clamp=params.rule is SteeringRule.CLAMP)
+
+
+def _is_conditioned_otherwise(one: GenerationParams, other: GenerationParams) -> bool:
+    return (one.prompts, one.negative) != (other.prompts, other.negative) or one.melody is not other.melody
 
 
 def _is_steered_alike(one: GenerationParams, other: GenerationParams) -> bool:

@@ -6,6 +6,7 @@ import { alarm, sayNow } from "../widgets/announce.js";
 import { byId, enable, isDisabled, show } from "../widgets/dom.js";
 import { showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "../widgets/problem.js";
+import { musicFields } from "./music.js";
 import { inWords, movedSliders } from "./sliders.js";
 import { draft, onDraft, tasteFields } from "../store.js";
 import { t } from "../strings.js";
@@ -77,6 +78,7 @@ export class LiveStep {
     return {
       prompt: draft.prompt.trim(),
       ...tasteFields(),
+      ...musicFields(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
     };
   }
@@ -101,6 +103,8 @@ export class LiveStep {
       showNotices(event.notices);
       this._status(t("live.playing"));
       sayNow(t("live.playing"));
+    } else if (event.type === "queued") {
+      this._status(t("make.waitingPlain", { place: event.place }));
     } else if (event.type === "recipe" && event.fault) {
       this._status(t("live.refused", { why: event.fault.replace(/^[A-Z_]+: /, "") }));
     } else if (event.type === "recipe") {
@@ -119,7 +123,7 @@ export class LiveStep {
     // Chunks that arrive before the worklet has loaded are queued.
     this._sound = { port: { postMessage: ({ samples }) => this._waiting.push(samples) } };
     try {
-      await context.audioWorklet.addModule("/static/js/player/live-worklet.js");
+      await context.audioWorklet.addModule("static/js/player/live-worklet.js");
       if (this._context !== context) return;
       const options = { outputChannelCount: [2], processorOptions: { channelCount: format.channel_count || 1 } };
       const node = new AudioWorkletNode(context, "live-player", options);
