@@ -1,7 +1,7 @@
 """Open phrases: clauses that name no slider, as wishes for a phrase of the user's own.
 
-"dreamier", "a bit less rainy" and "like a church organ" become a phrase with a sign and an amount. The grammar of the sliders reads the rest
-of such a clause: degrees, negation, halves and numbers mean the same for a phrase as for a slider.
+"dreamier", "a bit less rainy" and "like a church organ" become a phrase with a sign and an amount. The grammar of the sliders reads the
+rest of such a clause: degrees, negation, halves and numbers mean the same for a phrase as for a slider.
 """
 
 from __future__ import annotations
@@ -23,13 +23,29 @@ _ARTICLES = frozenset({"a", "an", "the"})
 _AFTER_LIKE = _ARTICLES | {"in", "at", "on", "being"}
 # Before these words "like" is a verb: "I like the drums", "I'd like a change".
 _LIKING = frozenset(
-    {"i", "we", "i'd", "we'd", "would", "you", "they", "really", "also", "still", "do", "quite", "don't", "dont", "didn't"}
+    {
+        "i",
+        "we",
+        "i'd",
+        "we'd",
+        "would",
+        "you",
+        "they",
+        "really",
+        "also",
+        "still",
+        "do",
+        "quite",
+        "don't",
+        "dont",
+        "didn't",
+    }
 )
 _AMOUNTS = frozenset({Kind.DEGREE, Kind.LEAN, Kind.HALF, Kind.EXTREME})
 _MORE = Item("", Sense(Kind.LEAN, sign=1))
 _MARK = "phrase:"  # before the phrase in the target of a move, so that no phrase has the name of a slider
-# Words that end like comparatives and are none.
-_NOUNS = frozenset("soldier frontier pier tier courier barrier summer thunder water river winter power flower".split())
+# Nouns that end like comparatives of adjectives in -y.
+_NOUNS = frozenset({"soldier", "frontier", "courier", "barrier", "carrier"})
 _VOWELS = "aeiou"
 
 
@@ -77,7 +93,9 @@ def split_similes(words: Sequence[str]) -> tuple[list[str], str]:
 def phrase_item(phrase: str) -> Item:
     """The phrase as a target. Raises InvalidInput where it is too long."""
     if len(phrase) > LENGTH_MAX or len(phrase.split()) > WORDS_MAX:
-        message = f"“{phrase[:LENGTH_MAX]}” is too long to steer by: at most {WORDS_MAX} words and {LENGTH_MAX} characters"
+        message = (
+            f"“{phrase[:LENGTH_MAX]}” is too long to steer by: at most {WORDS_MAX} words and {LENGTH_MAX} characters"
+        )
         raise invalid_field("text", "PHRASE_TOO_LONG", message)
     return Item(phrase, Sense(Kind.TARGET, _MARK + phrase))
 
@@ -106,7 +124,8 @@ def content_words(phrase: str) -> list[str]:
 def _open(clause: Clause, before: Clause | None) -> Clause | None:
     has_phrase = any(is_phrase(sense.slider) for sense in clause.of(Kind.TARGET))
     if has_phrase:
-        return clause if _has_lean(clause) else Clause((_MORE, *clause.items), wording=clause.words)
+        has_manner = _has_lean(clause) or _is_turned(clause)
+        return clause if has_manner else Clause((_MORE, *clause.items), wording=clause.words)
     if clause.sliders or clause.has(Kind.SENSE) or any(sense.is_loose for _, sense in clause.senses):
         return None
     if not clause.unknown or not TURNING.isdisjoint(clause.unknown) or clause.has(Kind.KEEP) or clause.has(Kind.PRAISE):

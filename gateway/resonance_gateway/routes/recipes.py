@@ -45,10 +45,11 @@ class TasteUse(Body):
 
 
 class ConceptUse(Body):
-    """A concept in a recipe."""
+    """A concept in a recipe: at a strength, or at a position like a slider's."""
 
     name: Annotated[str, rule("ConceptWeight.name")]
-    strength: Annotated[float, rule("ConceptWeight.strength")]
+    strength: Annotated[float, rule("ConceptWeight.strength")] = 0.0
+    position: Annotated[float, rule("ConceptWeight.position")] | None = None
     layer_mode: LayerMode = "per_layer"
     layer_gains: Gains = {}
     unclamped: bool = False

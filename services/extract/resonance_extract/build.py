@@ -20,13 +20,16 @@ from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
 from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.calibration.background import BackgroundCalibration
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Renderer
+from resonance_extract.concepts.phrases import PhraseConcepts
 from resonance_extract.concepts.shipped import put_shipped
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.gemini import Gemini, open_gemini
-from resonance_extract.refining.refiner import Refiner
+from resonance_extract.refining.phrase_refiner import PhraseRefiner
+from resonance_extract.refining.refiner import Refiner, WishReader
 from resonance_extract.service import ExtractService
 from resonance_extract.tastes.describer import CarefulDescriber, Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
@@ -69,6 +72,8 @@ async def open_extract(
         calibration_jobs = CalibrationJobs(
             store, planner, model_digest=model.description.digest, lease_s=settings.job_lease_s
         )
+        background = BackgroundCalibration(calibration_jobs)
+        phrases = PhraseRefiner(PhraseConcepts(worker, store, references, concepts), on_uncalibrated=background.add)
         service = ExtractService(
             extraction=Extraction(
                 worker, store, references, running_max=settings.extractions_max, describer=_open_describer(gemini)
@@ -77,7 +82,7 @@ async def open_extract(
             concepts=concepts,
             calibration_jobs=calibration_jobs,
             references=references,
-            refiner=Refiner(gemini),
+            refiner=Refiner(WishReader(gemini), phrases),
             info=to_model_info(model, settings),
         )
         preparation = asyncio.create_task(_keep_ready(store, concepts, model) if prepares_sliders else asyncio.sleep(0))
@@ -90,6 +95,7 @@ async def open_extract(
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            await background.close()
             await calibration_jobs.close()
             if gemini is not None:
                 await gemini.close()

@@ -11,7 +11,7 @@ from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance_extract.gemini import open_gemini
-from resonance_extract.refining.refiner import Refiner
+from resonance_extract.refining.refiner import Wish, WishReader
 
 NOW = {"bass_resonance": 0.4, "emotional_tension": 0.2}
 BEFORE = {"energy": 0.5}
@@ -29,7 +29,7 @@ async def test_gemini_is_asked_under_a_schema_and_its_positions_are_taken() -> N
         ]
         gemini = open_gemini(settings_for(server))
         assert gemini is not None
-        found = await Refiner(gemini).refine("make it sound like a cellar", NOW, None)
+        found = (await WishReader(gemini).read(Wish(text="make it sound like a cellar", sliders=NOW))).refinement
         await gemini.close()
     assert [(change.slider, change.before, change.after) for change in found.changes] == [(B, 0.4, 0.9)]
     assert found.source == "gemini-2.5-flash"
@@ -63,7 +63,7 @@ async def test_where_gemini_fails_the_grammar_reads_the_words_and_says_so(answer
         server.answers = [answer] * 8  # type: ignore[list-item]
         gemini = open_gemini(settings_for(server))
         assert gemini is not None
-        found = await Refiner(gemini).refine("more bass", NOW, None)
+        found = (await WishReader(gemini).read(Wish(text="more bass", sliders=NOW))).refinement
         await gemini.close()
     assert found.source == "grammar"
     assert found.sliders[B] == 0.7
@@ -77,7 +77,7 @@ async def test_a_wrong_key_falls_back_too_and_never_shows_the_key() -> None:
         assert "wrong" not in repr(settings)
         gemini = open_gemini(settings)
         assert gemini is not None
-        found = await Refiner(gemini).refine("less bass", NOW, None)
+        found = (await WishReader(gemini).read(Wish(text="less bass", sliders=NOW))).refinement
         await gemini.close()
     assert found.source == "grammar"
 
@@ -88,7 +88,7 @@ async def test_gemini_may_say_that_it_did_not_understand() -> None:
         gemini = open_gemini(settings_for(server))
         assert gemini is not None
         with pytest.raises(InvalidInput) as caught:
-            await Refiner(gemini).refine("what is the capital of France", NOW, None)
+            (await WishReader(gemini).read(Wish(text="what is the capital of France", sliders=NOW))).refinement
         await gemini.close()
     assert caught.value.reason == "NOT_UNDERSTOOD"
 
