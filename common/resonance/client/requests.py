@@ -33,9 +33,10 @@ def build_request(
 ) -> generate_pb2.GenerateRequest:
     """GenerateRequest from plain values. For fields that are missing here, build the message itself.
 
-    Gains multiply a strength at single layers. `concept_positions` are concepts at positions from -1 to 1, as sliders'. `origin` is a finished take to continue: new music begins at `start_s` (None: at its end)
-    and ends at `end_s` (None: with the take). `melody` is a sound file of at most 30 s, which melody models follow. With `unclamped` the
-    strengths of taste and concepts are not held to their safe ranges; without, the answer's `notices` say where one was.
+    Gains multiply a strength at single layers. `concept_positions` are concepts at positions from -1 to 1, as sliders'. `origin` is a
+    finished take to continue: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take). `melody` is a
+    sound file of at most 30 s, which melody models follow. With `unclamped` the strengths of taste and concepts are not held to their safe
+    ranges; without, the answer's `notices` say where one was.
     """
     recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=prompt)])
     if taste_id:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Base64Bytes, Field
+from pydantic import Base64Bytes, Field, model_validator
 
 from resonance.v1 import steering_pb2
 from resonance_gateway.http.bodies import Body
@@ -53,6 +53,12 @@ class ConceptUse(Body):
     layer_mode: LayerMode = "per_layer"
     layer_gains: Gains = {}
     unclamped: bool = False
+
+    @model_validator(mode="after")
+    def _check_amount(self) -> Self:
+        if not {"strength", "position"} & self.model_fields_set:
+            raise ValueError("give a strength or a position")
+        return self
 
 
 class SlidersBody(Body):

@@ -10,6 +10,7 @@ from support.gemini import KEY, GeminiServer, gemini_server
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance.steering.sliders import SLIDER_NAMES
+from resonance.wishes.phrases import phrase_of
 from resonance_extract.gemini import open_gemini
 from resonance_extract.refining.refiner import Wish, WishReader
 
@@ -88,16 +89,29 @@ async def test_gemini_may_say_that_it_did_not_understand() -> None:
         gemini = open_gemini(settings_for(server))
         assert gemini is not None
         with pytest.raises(InvalidInput) as caught:
-            (await WishReader(gemini).read(Wish(text="what is the capital of France", sliders=NOW))).refinement
+            await WishReader(gemini).read(Wish(text="what is the capital of France", sliders=NOW))
         await gemini.close()
     assert caught.value.reason == "NOT_UNDERSTOOD"
+
+
+async def test_a_sound_that_no_slider_names_is_read_as_a_phrase() -> None:
+    async with gemini_server() as server:
+        server.answers = [{"understood": True, "positions": []}]
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        found = await WishReader(gemini).read(Wish(text="a bit dreamier", sliders=NOW, concepts={"phrase-x": 0.2}))
+        await gemini.close()
+    (move,) = found.phrase_moves
+    assert (phrase_of(move.slider), move.how, move.value) == ("dreamier", "shift", 0.15)
+    assert found.refinement.concepts == {"phrase-x": 0.2}
+    assert not found.refinement.changes
 
 
 async def test_going_back_sends_no_request() -> None:
     async with gemini_server() as server:
         gemini = open_gemini(settings_for(server))
         assert gemini is not None
-        found = await Refiner(gemini).refine("undo", NOW, BEFORE)
+        found = (await WishReader(gemini).read(Wish(text="undo", sliders=NOW, previous=BEFORE))).refinement
         await gemini.close()
     assert found.sliders[E] == 0.5
     assert not server.asked

@@ -8,6 +8,7 @@ import { LiveStep } from "./steps/live.js";
 import { Player } from "./player/player.js";
 import { listenForKeys } from "./widgets/shortcuts.js";
 import { buildRefine } from "./steps/refine.js";
+import { centreOwnSliders, draw as drawOwnSliders, rememberLabels } from "./steps/own-sliders.js";
 import { buildSliders, NAMES, setSliders } from "./steps/sliders.js";
 import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js";
 import { t } from "./strings.js";
@@ -25,6 +26,7 @@ fillTexts();
 api.onKeyWanted(signIn);
 buildWords();
 buildSliders();
+drawOwnSliders();
 buildRefine();
 
 const player = new Player();
@@ -54,7 +56,10 @@ function watchForms() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("make-form").requestSubmit();
   });
   byId("again").addEventListener("click", () => generation.press({ isAgain: true }));
-  byId("reset-sliders").addEventListener("click", () => setSliders({}));
+  byId("reset-sliders").addEventListener("click", () => {
+    setSliders({});
+    centreOwnSliders();
+  });
   watchBox("keep-seed", draft, "keepSeed", saveDraft);
   watchBox("autoplay", settings, "autoplay", saveSettings);
 }
@@ -103,6 +108,7 @@ async function loadModel() {
 async function loadSliders() {
   const concepts = await api.getConcepts().catch(() => /** @type {ConceptJson[] | null} */ (null));
   if (!concepts) return;
+  rememberLabels(concepts);
   const sliders = concepts.filter((concept) => NAMES.includes(concept.name));
   const names = sliders.filter((concept) => concept.ready && !concept.unusable_reason).map((concept) => concept.name);
   const comingCount = sliders.filter((concept) => !concept.ready && !concept.unusable_reason).length;
@@ -114,7 +120,9 @@ async function loadSliders() {
 function openRecord(record) {
   const [use] = record.recipe.tastes;
   const sliders = Object.fromEntries(Object.entries(record.recipe.sliders || {}).filter(([, value]) => value));
+  const concepts = (record.recipe.concepts || []).filter((one) => one.position).map(({ name, position }) => ({ name, position }));
   const body = {
+    ...(concepts.length ? { concepts } : {}),
     prompt: record.recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
     ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
   };

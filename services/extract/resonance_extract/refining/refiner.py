@@ -55,13 +55,13 @@ class WishReader:
 
         try:
             found = await refine_by_gemini(self._gemini, wish.text, wish.sliders)
+            if found is None:
+                return _read_by_grammar(wish)
             return grammar.OpenWish(refinement=replace(found, concepts=dict(wish.concepts)))
-        except InvalidInput:  # no slider is meant
-            return _read_by_grammar(wish)
         except Unavailable as failure:
             _log.warning("the language model failed; the grammar reads the words", message=failure.message)
         read = _read_after_failure(wish)
-        note = f"{self._gemini.model} could not be asked just now, or moved nothing, so the built-in grammar read your words."
+        note = f"{self._gemini.model} could not be asked just now, so the built-in grammar read your words."
         return replace(read, refinement=replace(read.refinement, notes=(*read.refinement.notes, note)))
 
 

@@ -6,6 +6,7 @@ import { byId, clock, enable, isDisabled, show } from "../widgets/dom.js";
 import { showFacts, showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "../widgets/problem.js";
 import { Share } from "./share.js";
+import { ownFields, setOwnSliders, toOwn } from "./own-sliders.js";
 import { movedSliders, setSliders } from "./sliders.js";
 import { clearPending, draft, setPending, settings, tasteFields } from "../store.js";
 import { fetchTake, makeTake } from "../net/stream.js";
@@ -19,7 +20,7 @@ const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
 const LONGER_S = 10;
 /** @type {(keyof GenerationBody)[]} */
-const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders"];
+const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders", "concepts"];
 
 /**
  * True where two bodies differ at most in seed and id. "Make again" then draws a new seed, for the same one would make the same music.
@@ -149,6 +150,7 @@ export class GenerationStep {
       duration_s: draft.durationS,
       ...tasteFields(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
+      ...ownFields(),
     };
     const open = this.versions.current;
     const keepsSeed = isAgain && draft.keepSeed && open && !isSameWish(wish, open.body);
@@ -271,6 +273,7 @@ export class GenerationStep {
   _restoreDraft(body) {
     setWords(body.prompt);
     setSliders(body.sliders || {});
+    setOwnSliders(toOwn(body.concepts || []));
     setLength(body.duration_s);
     this._onRestored(body);
   }
