@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import Base64Bytes, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from resonance.v1 import steering_pb2
 from resonance_gateway.http.bodies import Body
@@ -55,9 +56,9 @@ class ConceptUse(Body):
     unclamped: bool = False
 
     @model_validator(mode="after")
-    def _check_amount(self) -> Self:
+    def _has_an_amount(self) -> ConceptUse:
         if not {"strength", "position"} & self.model_fields_set:
-            raise ValueError("give a strength or a position")
+            raise PydanticCustomError("required", "give a `strength` or a `position`")
         return self
 
 

@@ -47,8 +47,10 @@ class PhraseReading:
 class PhraseReader:
     """Reads phrases. Takes without a phrase are made once for each prompt and kept in memory."""
 
-    def __init__(self, worker: ActivationWorker, *, take_s: float = TAKE_S) -> None:
+    def __init__(self, worker: ActivationWorker, neutral: Sequence[str], *, take_s: float = TAKE_S) -> None:
+        """`neutral` are the prompts that phrases are read with beside the one in hand."""
         self._worker = worker
+        self._neutral_prompts = tuple(neutral)
         self._take_s = take_s
         self._neutral: dict[str, _Base] = {}
         self._bases: OrderedDict[str, _Base] = OrderedDict()  # of prompts in hand
@@ -71,8 +73,8 @@ class PhraseReader:
 
     async def _load_bases(self, prompts: Sequence[str]) -> list[_Base]:
         """The prompts' bases. A base does not depend on the order in which phrases came: the neutral prompts' takes are one batch."""
-        if not all(prompt in self._neutral for prompt in NEUTRAL_PROMPTS):
-            self._neutral.update(await self._make_bases(NEUTRAL_PROMPTS))
+        if not self._neutral:
+            self._neutral = await self._make_bases(self._neutral_prompts)
         for prompt in prompts:
             if prompt not in self._neutral and prompt not in self._bases:
                 self._bases.update(await self._make_bases([prompt]))

@@ -70,8 +70,9 @@ class PhraseConcepts:
         self._references = references
         self._concepts = concepts
         self._take_s = take_s
-        self._reader = PhraseReader(worker, take_s=take_s)
         self._vocabulary = Vocabulary(worker.model.encode_text)
+        self._neutral = [one for one in NEUTRAL_PROMPTS if all(map(self._vocabulary.knows, one.split()))]
+        self._reader = PhraseReader(worker, self._neutral, take_s=take_s)
         self._digest = worker.model.description.digest
         self._made_by = word_reading(worker)
         self._list = PhraseList(store, model_digest=self._digest, kept_max=kept_max)
@@ -161,7 +162,7 @@ class PhraseConcepts:
 
     async def _find_or_compute(self, phrase: str, prompt: str, held: Sequence[str]) -> extract_pb2.Concept:
         reference = await self._references.get()
-        prompts = choose_prompts(phrase, prompt)
+        prompts = choose_prompts(phrase, [prompt, *self._neutral])
         inputs = ["phrase", self._digest, phrase, prompts, self._made_by, reference.tag, self._take_s]
         name, key = phrase_name(phrase, prompt), vector_key(canonical_digest(inputs))
         with suppress(NotFound, DataLoss):
@@ -203,10 +204,10 @@ def phrase_name(phrase: str, prompt: str) -> str:
     return "phrase-" + canonical_digest(["phrase", phrase, _normalise(prompt)])[:16]
 
 
-def choose_prompts(phrase: str, prompt: str) -> list[str]:
-    """The prompts that a phrase is read with: the one in hand first, then neutral ones. One that says the phrase already is left out."""
+def choose_prompts(phrase: str, prompts: Sequence[str]) -> list[str]:
+    """The prompts that a phrase is read with, each once. One that says the phrase already, and an empty one, is left out."""
     said = set(content_words(phrase)) or set(phrase.split())
-    return [one for one in dict.fromkeys((prompt, *NEUTRAL_PROMPTS)) if one and not said <= set(one.lower().split())]
+    return [one for one in dict.fromkeys(prompts) if one and not said <= set(one.lower().split())]
 
 
 def _normalise(prompt: str) -> str:
