@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from resonance.errors import InvalidInput
+from resonance.errors import InvalidInput, invalid_field
 from resonance.v1 import extract_pb2
 from resonance.wishes.grammar import OpenWish, move_position
 from resonance.wishes.moves import Move
 from resonance.wishes.phrases import phrase_of
 from resonance.wishes.refinement import Refinement, concept_changes_between
 from resonance_extract.concepts.phrases import UNKNOWN, PhraseConcepts
+
+
+CONCEPTS_MAX = 16  # of a recipe, see the protos
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +74,9 @@ class PhraseRefiner:
             moved.notes.append(f"Nothing was done about “{phrase}”: {refusal.violations[0].message}.")
             return
         concept, name = found.concept, found.concept.name
+        if name not in moved.after and len(moved.after) >= CONCEPTS_MAX:
+            message = f"a recipe has at most {CONCEPTS_MAX} concepts; remove one before another is added"
+            raise invalid_field("concepts", "TOO_MANY_CONCEPTS", message)
         before = moved.after.get(name, 0.0)
         moved.after[name], moved.concepts[name] = move_position(move, before), concept
         moved.words[name] = f"{moved.words[name]}; {move.words}" if name in moved.words else move.words
