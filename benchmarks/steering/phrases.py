@@ -68,10 +68,9 @@ EFFECTS: Final = (
     ("church organ", "onset_strength", -1),
     ("sleepier", "loudness_lufs", -1),
     ("explosive", "loudness_lufs", 1),
-    ("meditation", "onsets_per_s", -1),
     ("rainy night", "onset_strength", -1),
 )
-CLIP_S: Final = 4.0
+CLIP_S: Final = 3.0
 PLACES: Final = tuple((prompt, seed) for prompt in PROMPTS[:4] for seed in (71, 72))
 RESULTS: Final = Path(__file__).resolve().parents[1] / "results"
 Audio = NDArray[np.float32]

@@ -13,7 +13,6 @@ from resonance.wishes.phrases import phrase_of
 from resonance.wishes.refinement import Refinement, concept_changes_between
 from resonance_extract.concepts.phrases import UNKNOWN, PhraseConcepts
 
-
 CONCEPTS_MAX = 16  # of a recipe, see the protos
 
 
