@@ -167,14 +167,18 @@ async def test_undo_and_reset_move_concepts_too() -> None:
     assert more.concepts == {"a": 0.5}
 
 
-async def test_new_concepts_are_calibrated_one_after_another_in_the_background(bench: Bench) -> None:
+async def test_a_new_concepts_usual_calibration_starts_in_the_background(bench: Bench) -> None:
     jobs = bench.calibration_jobs()
     background = BackgroundCalibration(jobs, pause_s=0.0)
+    background.add("none")  # such a concept is not there: nothing is raised, and the next one has its turn
     background.add("rush")
     background.add("rush")  # it waits already
-    background.add("none")  # such a concept is not there: nothing is raised
     async with asyncio.timeout(60):
-        while not (await bench.concepts.get("rush")).HasField("calibration"):
-            await asyncio.sleep(0.05)
+        while not (keys := [key async for key in bench.store.keys("calibration_jobs/")]):
+            await asyncio.sleep(0.02)
     await background.close()
     await jobs.close()
+    (key,) = keys
+    job = await jobs.get(key.removeprefix("calibration_jobs/").removesuffix(".json"))
+    assert (job.concept, job.kind) == ("rush", extract_pb2.CALIBRATION_JOB_KIND_RANGE)
+    assert job.progress.total > 40, "all strengths and prompts of the usual calibration"
