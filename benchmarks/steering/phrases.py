@@ -61,7 +61,7 @@ KNOWN: Final = (
     ),
     "party",
 )
-UNKNOWN: Final = ("dreamier", "purple elephants", "saxophone", "like glass", "qwertz")
+UNKNOWN: Final = ("dreamier", "purple elephants", "saxophone", "melody", "loop")
 # Phrase, meter and the sign that its words mean. The meters are those of the steering bench that need no training.
 EFFECTS: Final = (
     ("drums", "onset_strength", 1),
