@@ -54,7 +54,7 @@ class RefinementsEndpoint(HTTPEndpoint):
         tag="refinements",
         body=RefinementBody,
         responses={200: json_response("The sliders after the change, and why", message_schema("RefineResponse"))},
-        faults=(400, 413, 415, 422, 503),
+        faults=(400, 413, 415, 422, 429, 503),
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, RefinementBody)
