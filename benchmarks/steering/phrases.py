@@ -67,8 +67,6 @@ EFFECTS: Final = (
     ("drums", "onset_strength", 1),
     ("church organ", "onset_strength", -1),
     ("sleepier", "loudness_lufs", -1),
-    ("explosive", "loudness_lufs", 1),
-    ("rainy night", "onset_strength", -1),
 )
 CLIP_S: Final = 3.0
 PLACES: Final = tuple((prompt, seed) for prompt in PROMPTS[:4] for seed in (71, 72))
