@@ -48,17 +48,15 @@ from .sizes import PROMPTS
 PROMPT: Final = "calm piano for studying"
 OTHER_PROMPT: Final = "rock with electric guitar"
 KNOWN: Final = (
-    *(
-        "nostalgic",
-        "mysterious",
-        "church organ",
-        "sleepier",
-        "drums",
-        "explosive",
-        "meditation",
-        "trumpet",
-        "rainy night",
-    ),
+    "nostalgic",
+    "mysterious",
+    "church organ",
+    "sleepier",
+    "drums",
+    "explosive",
+    "meditation",
+    "trumpet",
+    "rainy night",
     "party",
 )
 UNKNOWN: Final = ("dreamier", "purple elephants", "saxophone", "melody", "loop")
