@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -13,17 +14,21 @@ import typer
 from google.protobuf import json_format
 from rich.progress import Progress
 
+from resonance.any_text import to_text
+from resonance.audio.formats import IN_WORDS
 from resonance.client import AsyncClient, Client
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options
+from resonance.client.song_files import find_songs
+from resonance.extras import missing_extra_named
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
 from resonance_cli import steering_commands
 from resonance_cli.arguments import (
-    expand_files,
     parse_gains,
+    parse_link,
     parse_numbers,
     parse_sliders,
     parse_stars,
@@ -31,6 +36,7 @@ from resonance_cli.arguments import (
     read_melody,
 )
 from resonance_cli.operator_commands import bench_app, keys_app, store_app
+from resonance_cli.output import is_stdout
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
@@ -54,9 +60,9 @@ app.add_typer(keys_app, name="keys")
 @app.command()
 def up() -> None:
     """Starts everything in one process; settings are RESONANCE_* variables; ends on SIGTERM or Ctrl-C."""
-    from resonance_app.all_in_one import all_in_one, quiet_libraries
-
     quiet_libraries()
+    with missing_extra_named("all"):
+        from resonance_app.all_in_one import all_in_one
 
     async def start(settings: Settings, stack: AsyncExitStack) -> None:
         running = await stack.enter_async_context(all_in_one(settings, say))
@@ -68,7 +74,9 @@ def up() -> None:
 @app.command()
 def make(
     prompt: Annotated[str, typer.Argument(help="What the music should be.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("song.wav"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write; - is standard output.")] = Path(
+        "song.wav"
+    ),
     duration_s: Annotated[float, typer.Option(help="Length in seconds.")] = 10.0,
     taste: Annotated[
         list[str] | None, typer.Option(help="Id of a finished taste, or audio files; may be repeated.")
@@ -96,7 +104,7 @@ def make(
     """Generates a song and writes the WAV file while it is made."""
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         request = build_request(
-            prompt,
+            to_text(prompt, field="prompt"),
             duration_s=duration_s,
             taste_id=_resolve_taste_id(taste or [], client, progress),
             taste_strength=taste_strength,
@@ -115,7 +123,8 @@ def make(
         )
         take = write_song(out, client.stream(request), progress, warn)
     if as_json:
-        print(json_format.MessageToJson(take, preserving_proto_field_name=True))
+        described = json_format.MessageToJson(take, preserving_proto_field_name=True)
+        print(described, file=sys.stderr if is_stdout(out) else sys.stdout)
     else:
         made = f"{take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
         console.print(f"{out}: {made}")
@@ -124,7 +133,9 @@ def make(
 @app.command()
 def perform(
     prompt: Annotated[str, typer.Argument(help="What the music should be at the start.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("live.wav"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write; - is standard output.")] = Path(
+        "live.wav"
+    ),
     duration_s: Annotated[
         float, typer.Option(help="Longest length in seconds; the line `stop` ends it earlier.")
     ] = 60.0,
@@ -139,14 +150,14 @@ def perform(
     """Plays live into a file, in real time. Lines on standard input change it: prompt WORDS, slider NAME=POSITION,
     concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop."""
     opening = generate_pb2.PerformOpening(seed=seed)
-    opening.recipe.prompts.add(text=prompt)
 
     async def play() -> None:
         async with AsyncClient(address, api_key=read_settings().api_key) as client:
-            performing = Performing(opening, say, warn, is_unclamped=unclamped)
+            performing = Performing(opening, warn if is_stdout(out) else say, warn, is_unclamped=unclamped)
             await performing.play(client, out, sys.stdin, duration_s=duration_s)
 
     with exit_on_error():
+        opening.recipe.prompts.add(text=to_text(prompt, field="prompt"))
         for name, strength in parse_numbers("concept", concept or []).items():
             opening.recipe.concepts.add(name=name, strength=strength, unclamped=unclamped)
         if melody is not None:
@@ -157,7 +168,9 @@ def perform(
 
 @app.command()
 def taste(
-    sources: Annotated[list[str], typer.Argument(help="Audio files, a folder of them, or one link.")],
+    sources: Annotated[
+        list[str], typer.Argument(help=f"Audio files, folders of them, or one link. Formats: {IN_WORDS}.")
+    ],
     mix_mode: Annotated[
         str, typer.Option(help="mean, time_select (only --range) or attention_weighted (the chorus counts more).")
     ] = "",
@@ -221,12 +234,12 @@ def refine(
     """Turns words into positions of sliders and concepts: prints the options for `make`, and the explanation to standard error."""
     with exit_on_error(), open_client(address) as client:
         found = client.refine(
-            text,
+            to_text(text, field="text"),
             parse_sliders(slider or []),
             previous=parse_sliders(previous) if previous else None,
             concepts=parse_numbers("concept-position", concept_position or []),
             previous_concepts=parse_numbers("previous-concept", previous_concept or []),
-            prompt=prompt,
+            prompt=to_text(prompt, field="prompt"),
         )
     if as_json:
         print(json_format.MessageToJson(found, preserving_proto_field_name=True))
@@ -245,13 +258,22 @@ def models(address: Address = DEFAULT_ADDRESS) -> None:
         print(client.model())
 
 
+def quiet_libraries() -> None:
+    """Turns off the progress output of the model's libraries. Must be called before they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
 def _make_taste(
     sources: list[str], client: Client, progress: Progress, options: steering_pb2.TasteOptions | None = None
 ) -> jobs_pb2.Job:
     show = _show_job(progress)
-    if len(sources) == 1 and "://" in sources[0]:
-        return client.taste_from_url(sources[0], options=options, on_change=show)
-    return client.taste_from_files(expand_files(sources), options=options, on_change=show)
+    if link := parse_link(sources):
+        return client.taste_from_url(link, options=options, on_change=show)
+    files = find_songs(sources)
+    for notice in files.notices():
+        warn(notice)
+    return client.taste_from_files(files.songs, options=options, on_change=show)
 
 
 def _show_job(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
@@ -271,7 +293,8 @@ def _print_taste(job: jobs_pb2.Job, as_json: bool) -> None:
         return
     for track in job.tracks:
         outcome = f"{track.clips_done} clips" if track.clips_total else "not chosen"
-        console.print(f"  {track.title}: {track.error.message or outcome}")
+        said = " ".join(filter(None, (track.error.message or outcome, "" if track.error.message else track.notice)))
+        console.print(f"  {track.title}: {said}", markup=False)
     if job.notice:
         console.print(f"  {job.notice}")
     print(job.job_id)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import BinaryIO
 
+from resonance.any_text import to_text
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
 from resonance.client import AsyncClient
@@ -17,6 +16,8 @@ from resonance.errors import InvalidInput, ResonanceError
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_cli.arguments import parse_numbers, parse_sliders, read_melody
+from resonance_cli.output import Output, open_output
+from resonance_cli.terminal import describe_wait
 
 LINES_KNOWN = "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, wish WORDS, melody FILE, no melody, pause, play, reset, stop"
 _COMMANDS = {
@@ -52,24 +53,21 @@ class Performing:
         self._controls: asyncio.Queue[generate_pb2.PerformControl | str] = asyncio.Queue()  # a text is a wish
 
     async def play(self, client: AsyncClient, path: Path, lines: Iterable[str], *, duration_s: float) -> None:
-        """Plays into the file until a line stops it or `duration_s` have come. The file appears whole or not at all.
+        """Plays into the output until a line stops it or `duration_s` have come. A file appears whole or not at all.
 
         Raises:
             DataLoss: what came is not what the end mark says.
             ResonanceError: the service refused to begin.
+            OSError: the output cannot be written.
         """
-        self._start_reading(lines)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                async with aclosing(client.perform(self._requests(client))) as responses:
-                    await self._write(file, responses, duration_s)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with open_output(path) as output:
+            self._start_reading(lines)
+            async with aclosing(client.perform(self._requests(client))) as responses:
+                await self._write(output, responses, duration_s)
 
     def parse_control(self, line: str) -> generate_pb2.PerformControl:
         """The control of a line. Raises InvalidInput where it is none of LINES_KNOWN, NotFound where there is no such file."""
+        line = to_text(line, field="line") if not line.startswith("melody ") else line
         word, _, rest = line.strip().partition(" ")
         if line.strip() == "no melody":
             return generate_pb2.PerformControl(without_melody=True)
@@ -142,20 +140,23 @@ class Performing:
     def _add_control(self, line: str) -> None:
         word, _, wish = line.strip().partition(" ")
         try:
-            self._controls.put_nowait(wish if word == "wish" and wish else self.parse_control(line))
+            is_wish = word == "wish" and bool(wish)
+            self._controls.put_nowait(to_text(wish, field="line") if is_wish else self.parse_control(line))
         except ResonanceError as refusal:
             self._show(refusal.message)
 
     async def _write(
-        self, file: BinaryIO, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
+        self, output: Output, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
     ) -> None:
+        file = output.file
         started, count, is_stopping = generate_pb2.GenerationStarted(), 0, False
         async for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
                 started = response.started
                 self._warn_all(started.notices)
-                file.write(_wav_header(started, 0))
+                # A stream has no way back to its header, so that its length is the open one.
+                file.write(_wav_header(started, None if output.is_stream else 0))
             elif event == "chunk":
                 file.write(response.chunk.data)
                 count += response.chunk.sample_count
@@ -165,8 +166,11 @@ class Performing:
             elif event == "recipe":
                 self._show(_describe(response.recipe, started.format))
                 self._warn_all(response.recipe.notices)
-        file.seek(0)
-        file.write(_wav_header(started, count))
+            elif event == "queued":
+                self._show(describe_wait(response.queued))
+        if not output.is_stream:
+            file.seek(0)
+            file.write(_wav_header(started, count))
 
     def _warn_all(self, notices: Iterable[str]) -> None:
         for notice in notices:
@@ -188,7 +192,7 @@ def _describe(change: generate_pb2.RecipeInForce, audio_format: audio_pb2.AudioF
     return f"from {change.sample_offset / audio_format.sample_rate_hz:.1f} s: {change.recipe.prompts[0].text}{melody}"
 
 
-def _wav_header(started: generate_pb2.GenerationStarted, count: int) -> bytes:
+def _wav_header(started: generate_pb2.GenerationStarted, count: int | None) -> bytes:
     return wav_header(
         sample_rate_hz=started.format.sample_rate_hz,
         channel_count=started.format.channel_count,

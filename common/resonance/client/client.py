@@ -18,9 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from resonance.any_text import display_name
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
 from resonance.client.requests import build_refine_request, build_request
+from resonance.client.song_files import find_songs
 from resonance.client.take_reader import TakeReader, read_take
 from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
@@ -167,8 +169,9 @@ class AsyncClient:
     ) -> jobs_pb2.Job:
         """Uploads files, makes a taste of them and waits for it. `build_taste_options` builds `options`.
 
-        Raises NotFound for a path that is no file.
+        Of a folder its songs are taken (`song_files.find_songs`). Raises NotFound for a path that does not exist.
         """
+        paths = _resolve_folders(paths)
         _check_files(paths)
         header = ingest_pb2.UploadHeader(request_id=new_request_id(), options=options, title=title)
         job = (await unary_call(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
@@ -342,6 +345,10 @@ async def _read_concept(responses: AsyncIterator[Any]) -> extract_pb2.Concept:
     return concept
 
 
+def _resolve_folders(paths: Sequence[str | Path]) -> Sequence[str | Path]:
+    return find_songs(paths).songs if any(Path(path).is_dir() for path in paths) else paths
+
+
 def _check_files(paths: Sequence[str | Path]) -> None:
     """Checks paths before the call: gRPC reports an error inside a request iterator as a bare cancellation."""
     for path in map(Path, paths):
@@ -356,7 +363,9 @@ async def _upload_parts(
     yield ingest_pb2.UploadPlaylistRequest(header=header)
     for path in map(Path, paths):
         byte_count = (await asyncio.to_thread(path.stat)).st_size
-        yield ingest_pb2.UploadPlaylistRequest(track=ingest_pb2.UploadTrack(filename=path.name, byte_count=byte_count))
+        yield ingest_pb2.UploadPlaylistRequest(
+            track=ingest_pb2.UploadTrack(filename=display_name(path), byte_count=byte_count)
+        )
         with path.open("rb") as file:
             while part := await asyncio.to_thread(file.read, _PART_BYTES):
                 yield ingest_pb2.UploadPlaylistRequest(data=part)

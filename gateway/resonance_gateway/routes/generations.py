@@ -8,16 +8,18 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
 
+from resonance.errors import invalid_field
 from resonance.v1 import generate_pb2
 from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.disconnect import cancel_on_disconnect
-from resonance_gateway.http.requests import read_json, resolve_request_id
+from resonance_gateway.http.requests import accepts_events, prefers_async, read_json, resolve_request_id
 from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.routes.generation_states import STATE_SCHEMA, accept, send_events
 from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, RecipeBody, to_recipe
 from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
 from resonance_gateway.schema.fields import RequestId
 from resonance_gateway.schema.limits_from_protos import rule
-from resonance_gateway.schema.operations import operation
+from resonance_gateway.schema.operations import json_response, operation
 from resonance_gateway.schema.proto_json import fill_message
 from resonance_gateway.services.takes import generate_take
 
@@ -49,7 +51,7 @@ class GenerationsEndpoint(HTTPEndpoint):
     """`/v1/generations`."""
 
     @operation(
-        summary="Make a take and hear it while it is made",
+        summary="Make a take and hear it while it is made; Prefer: respond-async does not wait, Accept: text/event-stream tells of it",
         tag="generations",
         body=GenerationBody,
         responses={
@@ -58,7 +60,8 @@ class GenerationsEndpoint(HTTPEndpoint):
                 "(application/octet-stream, s16le). A body that ends short of Content-Length was cut.",
                 f"audio/wav, {RAW_TYPE}",
                 {"type": "string", "format": "binary"},
-            )
+            ),
+            202: json_response("With Prefer: respond-async: the take's state, to follow under Location", STATE_SCHEMA),
         },
         headers=HEADERS,
         faults=(400, 404, 409, 413, 415, 422, 429, 501, 503, 504),
@@ -66,6 +69,10 @@ class GenerationsEndpoint(HTTPEndpoint):
     async def post(self, request: Request) -> Response:
         body = await read_json(request, GenerationBody)
         generate = to_generate_request(body, resolve_request_id(request, body.request_id))
+        if prefers_async(request) or accepts_events(request):
+            if body.is_transient:
+                raise invalid_field("is_transient", "CONFLICT", "must be false where the sound is fetched later")
+            return await (accept if prefers_async(request) else send_events)(request, generate)
         return take_response(await cancel_on_disconnect(request, generate_take(get_services(request), generate)))
 
 

@@ -8,18 +8,29 @@ from typing import Annotated
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from resonance.errors import NotFound
 from resonance.v1 import shares_pb2
 from resonance_gateway.http.bodies import Body
-from resonance_gateway.http.byte_ranges import cut, parse_byte_range, range_headers, range_not_satisfiable
+from resonance_gateway.http.byte_ranges import Sound, ranged_response
+from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import read_json, read_path_id
 from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, message_schema, operation
 from resonance_gateway.schema.proto_json import to_json
 
+# Any page may play a shared sound: the token is the credential, and nothing else of the caller is looked at.
+_SHARED_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Length, Content-Range, ETag",
+    "Cache-Control": "private, no-store",
+    "Content-Disposition": 'inline; filename="resonance.wav"',
+    "Content-Security-Policy": "default-src 'none'; media-src 'self'; frame-ancestors *",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Robots-Tag": "noindex",
+}
 _LINK = message_schema("ShareLink")
 LINK_SCHEMA = {
     "type": "object",
@@ -51,7 +62,7 @@ class TakeLinkEndpoint(HTTPEndpoint):
         creation = shares_pb2.CreateShareLinkRequest(request_id=take_id, expire_s=body.expire_s)
         link = to_json((await get_services(request).shares.ask("CreateShareLink", creation)).share_link)
         token, link_id = link.pop("token"), link.pop("share_link_id")
-        return JSONResponse({"id": link_id, "url": f"/shared/{token}"} | link, status_code=201)
+        return JSONResponse({"id": link_id, "url": own_path(request, f"/shared/{token}")} | link, status_code=201)
 
 
 class ShareLinkEndpoint(HTTPEndpoint):
@@ -68,40 +79,22 @@ class SharedAudioEndpoint(HTTPEndpoint):
     """`/shared/{token}`: the audio behind a link, without an API key."""
 
     @operation(
-        summary="The sound behind a link; one byte range is honoured",
+        summary="The sound behind a link; one byte range, If-Range, If-None-Match and If-Match are honoured",
         tag="takes",
         responses={
             200: ("The whole file", "audio/wav", {"type": "string", "format": "binary"}),
             206: ("The range", "audio/wav", {"type": "string", "format": "binary"}),
+            304: ("The client has it already", "", {}),
         },
-        faults=(404, 416, 503),
+        any_query=True,
+        faults=(404, 412, 416, 503),
     )
     async def get(self, request: Request) -> Response:
         reading = shares_pb2.ReadShareLinkRequest(token=_read_token(request))
         responses = get_services(request).shares.listen("ReadShareLink", reading)
         link = (await anext(responses)).share_link
-        size = int(link.byte_count)
-        headers = _link_headers(link)
-        span = parse_byte_range(request.headers.get("range", ""), size)
-        if request.method == "HEAD" or span is None:
-            await responses.aclose()
-            if span is None:
-                raise range_not_satisfiable(size)
-            return Response(media_type="audio/wav", headers=headers | range_headers(*span, size))
-        headers |= range_headers(*span, size)
-        status = 200 if span == (0, size) else 206
-        body = cut(_read_data(responses), *span)
-        return StreamingResponse(body, status_code=status, media_type="audio/wav", headers=headers)
-
-
-def _link_headers(link: shares_pb2.ShareLink) -> dict[str, str]:
-    return {
-        "Accept-Ranges": "bytes",
-        "Cache-Control": "private, no-store",
-        "ETag": f'"{link.sha256}"',
-        "Content-Disposition": 'attachment; filename="resonance.wav"',
-        "X-Robots-Tag": "noindex",
-    }
+        sound = Sound(size=int(link.byte_count), etag=link.sha256, media_type="audio/wav", headers=_SHARED_HEADERS)
+        return await ranged_response(request, sound, _read_data(responses), responses.aclose)
 
 
 def _read_token(request: Request) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.responses import StreamingResponse
 
 from resonance.audio.wav import wav_header
 from resonance.errors import ResonanceError
+from resonance.v1 import generate_pb2
 from resonance_gateway.http.middleware import BodyCutError
 from resonance_gateway.services.take_stream import TakeCutError, TakeOpening, TakeStream
 
@@ -28,6 +30,8 @@ HEADERS = {
     "X-Steering": "What steers it, at the strengths that act, as compact JSON, or `none`.",
     "X-Seed": "Repeats the take.",
     "X-Recipe-Id": "The digest of the recipe.",
+    "X-Queue-Place": "The take's place in the queue, where it waits for a slot still; absent where it does not.",
+    "X-Queue-Wait-S": "An estimate of that wait in seconds; absent where none can be made.",
     "X-Notices": "What was changed about the request, as a JSON list of sentences; absent where nothing was.",
 }
 
@@ -35,7 +39,7 @@ HEADERS = {
 def take_response(take: TakeStream) -> StreamingResponse:
     """A whole WAV file; from a resumed take the raw samples that are left (16-bit little-endian, interleaved)."""
     opening = take.opening
-    headers = take_headers(opening)
+    headers = take_headers(opening) | queue_headers(take.queued)
     if take.sample_offset:
         headers |= {"X-Sample-Offset": str(take.sample_offset), "X-Sample-Format": "s16le"}
         headers["Content-Length"] = str(take.byte_count)
@@ -74,6 +78,14 @@ def take_headers(opening: TakeOpening) -> dict[str, str]:
     return headers
 
 
+def queue_headers(queued: generate_pb2.GenerationQueued | None) -> dict[str, str]:
+    """The place of a take whose headers are sent while it waits."""
+    if queued is None:
+        return {}
+    headers = {"X-Queue-Place": str(queued.place)}
+    return headers | ({"X-Queue-Wait-S": str(math.ceil(queued.wait_s))} if queued.HasField("wait_s") else {})
+
+
 def describe_steering(recipe: Mapping[str, Any], played: Sequence[Mapping[str, Any]]) -> str:
     """The steering of a take as compact JSON: tastes and concepts at the strengths that act, sliders at their positions.
 
@@ -98,13 +110,20 @@ def describe_steering(recipe: Mapping[str, Any], played: Sequence[Mapping[str, A
 
 
 async def stream_pcm(take: TakeStream, before: bytes) -> AsyncGenerator[bytes, None]:
-    """The samples after the header `before`. A failure cuts the body short; it is never padded."""
+    """The samples after the header `before`. A failure cuts the body short; it is never padded.
+
+    While the take waits for a slot, the header is sent byte by byte, one for each empty block: a proxy does not close the connection.
+    """
     async with aclosing(take.pcm()) as blocks:
-        if before:
-            yield before
         try:
             async for block in blocks:
-                yield block
+                if not block:
+                    if before:
+                        yield before[:1]
+                    before = before[1:]
+                    continue
+                yield before + block if before else block
+                before = b""
                 await asyncio.sleep(0)  # a generator that never suspends keeps uvicorn from handling SIGTERM
         except (ResonanceError, TakeCutError) as failure:
             raise BodyCutError(str(failure)) from failure

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from resonance.v1 import generate_pb2
-from resonance_gateway.http.byte_ranges import cut, parse_byte_range, range_headers, range_not_satisfiable
+from resonance_gateway.http.byte_ranges import Sound, ranged_response
 from resonance_gateway.http.disconnect import cancel_on_disconnect
 from resonance_gateway.http.requests import read_path_id, read_query
 from resonance_gateway.routes.app_state import get_services
@@ -62,11 +62,15 @@ class TakeAudioEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/audio`."""
 
     @operation(
-        summary="A finished take's WAV; one byte range is honoured",
+        summary="A finished take's WAV; one byte range, If-Range, If-None-Match and If-Match are honoured",
         tag="takes",
-        responses={200: ("The whole file", "audio/wav", _WAV), 206: ("The range", "audio/wav", _WAV)},
+        responses={
+            200: ("The whole file", "audio/wav", _WAV),
+            206: ("The range", "audio/wav", _WAV),
+            304: ("The client has it already", "", {}),
+        },
         headers=HEADERS,
-        faults=(404, 416, 503),
+        faults=(404, 412, 416, 503),
     )
     async def get(self, request: Request) -> Response:
         return await cancel_on_disconnect(request, _send_audio(request, _read_take_id(request)))
@@ -75,20 +79,12 @@ class TakeAudioEndpoint(HTTPEndpoint):
 async def _send_audio(request: Request, request_id: str) -> Response:
     take = await replay_take(get_services(request), request_id)
     header = build_wav_header(take.opening)
-    size = len(header) + take.byte_count
-    headers = take_headers(take.opening) | {"Accept-Ranges": "bytes", "X-Request-Id": request_id}
+    headers = take_headers(take.opening) | {"X-Request-Id": request_id}
     headers["Content-Disposition"] = f'attachment; filename="resonance-{request_id}.wav"'
-    span = parse_byte_range(request.headers.get("range", ""), size)
-    if request.method == "HEAD" or span is None:
-        await take.close()
-        if span is None:
-            raise range_not_satisfiable(size)
-        return Response(media_type="audio/wav", headers=headers | {"Content-Length": str(size)})
-    start, end = span
-    headers |= range_headers(start, end, size)
-    status = 200 if span == (0, size) else 206
-    body = cut(stream_pcm(take, header), start, end)
-    return StreamingResponse(body, status_code=status, media_type="audio/wav", headers=headers)
+    sound = Sound(
+        size=len(header) + take.byte_count, etag=take.opening.audio_sha256, media_type="audio/wav", headers=headers
+    )
+    return await ranged_response(request, sound, stream_pcm(take, header), take.close)
 
 
 def _read_take_id(request: Request) -> str:

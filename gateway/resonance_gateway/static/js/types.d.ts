@@ -4,6 +4,7 @@
 /** The elements of index.html that scripts look up, by id. */
 interface PageElements {
   "files": HTMLInputElement;
+  "folder": HTMLInputElement;
   "link": HTMLInputElement;
   "taste-in-words": HTMLInputElement;
   "songs-files": HTMLInputElement;
@@ -168,7 +169,8 @@ interface ProblemJson {
 
 /** An event of a performance; the fields depend on `type`. */
 interface PerformanceEvent {
-  type: "started" | "chunk" | "recipe" | "fault" | "finished" | "problem";
+  type: "started" | "queued" | "chunk" | "recipe" | "fault" | "finished" | "problem";
+  place: number;
   format: { sample_rate_hz: number; channel_count: number };
   notices: string[];
   recipe: RecipeJson;
@@ -207,6 +209,8 @@ interface TakeStreamInfo {
   steering: { tastes?: SliderValues; concepts?: SliderValues; sliders?: SliderValues } | null;
   seed: number;
   notices: string[];
+  place: number;
+  waitS: number | null;
 }
 
 interface Version {
