@@ -22,7 +22,7 @@ from resonance.any_text import display_name
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import wav_header
 from resonance.client.adoption import AdoptionCalls
-from resonance.client.requests import build_request
+from resonance.client.requests import build_refine_request, build_request
 from resonance.client.song_files import find_songs
 from resonance.client.take_reader import TakeReader, read_take
 from resonance.errors import NotFound, ResonanceError, Unavailable
@@ -124,13 +124,10 @@ class AsyncClient:
         return await _read_concept(watched(lambda: self.extract.CalibrateConcept(request)))
 
     async def refine(
-        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+        self, text: str, sliders: Mapping[str, float] | None = None, **options: Any
     ) -> extract_pb2.RefineResponse:
-        """Slider positions for a wish in words; `previous` are the positions that "undo" restores."""
-        request = extract_pb2.RefineRequest(text=text, sliders=steering_pb2.Sliders(**dict(sliders or {})))
-        if previous is not None:
-            request.previous.CopyFrom(steering_pb2.Sliders(**dict(previous)))
-        return await unary_call(self.extract.Refine(request))
+        """Slider and concept positions for a wish in words; the options are those of `build_refine_request`."""
+        return await unary_call(self.extract.Refine(build_refine_request(text, sliders, **options)))
 
     async def calibration_job(
         self,
@@ -302,10 +299,10 @@ class Client:
         return self._wait(self._inner.calibrate_concept(name))
 
     def refine(
-        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+        self, text: str, sliders: Mapping[str, float] | None = None, **options: Any
     ) -> extract_pb2.RefineResponse:
-        """Slider positions for a wish in words; `previous` are the positions that "undo" restores."""
-        return self._wait(self._inner.refine(text, sliders, previous=previous))
+        """Slider and concept positions for a wish in words; the options are those of `build_refine_request`."""
+        return self._wait(self._inner.refine(text, sliders, **options))
 
     def calibration_job(
         self, request: extract_pb2.StartCalibrationJobRequest, **options: Any

@@ -66,6 +66,7 @@ PREFIXES = (
         is_owned=True,
         is_recomputed=True,
     ),
+    Prefix(name="phrases/", writer="extract", kept="for good", is_owned=True),
     Prefix(name="examples/", writer="extract", kept="for good"),
     Prefix(name="adoptions/", writer="extract", kept="for good"),
     Prefix(name="requests/", writer="generate", kept="until the take is deleted", is_owned=True),
@@ -158,6 +159,11 @@ def open_calibration_job_key(owner: str, calibration_job_id: str) -> str:
 def concept_key(model_digest: str, name: str) -> str:
     """The description of a concept of one model (Concept as JSON)."""
     return f"concepts/{model_digest[:16]}/{name}.json"
+
+
+def phrase_list_key(model_digest: str) -> str:
+    """The names of an owner's concepts of phrases, least recently used first (JSON)."""
+    return f"phrases/{model_digest[:16]}.json"
 
 
 def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:

@@ -278,7 +278,7 @@ class Separation(_message.Message):
     def __init__(self, part_count: _Optional[int] = ..., auc: _Optional[float] = ..., chance: _Optional[float] = ...) -> None: ...
 
 class Concept(_message.Message):
-    __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time", "music_pairs", "layer_gains", "made_by", "natural_strength", "separation", "notice")
+    __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time", "music_pairs", "layer_gains", "made_by", "natural_strength", "separation", "notice", "phrase", "prompt", "reaction")
     class LayerGainsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -303,6 +303,9 @@ class Concept(_message.Message):
     NATURAL_STRENGTH_FIELD_NUMBER: _ClassVar[int]
     SEPARATION_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
+    PHRASE_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    REACTION_FIELD_NUMBER: _ClassVar[int]
     name: str
     model_digest: str
     pairs: _containers.RepeatedCompositeFieldContainer[PromptPair]
@@ -320,7 +323,10 @@ class Concept(_message.Message):
     natural_strength: float
     separation: Separation
     notice: str
-    def __init__(self, name: _Optional[str] = ..., model_digest: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., built_in: _Optional[bool] = ..., ready: _Optional[bool] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., unusable_reason: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., made_by: _Optional[str] = ..., natural_strength: _Optional[float] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., notice: _Optional[str] = ...) -> None: ...
+    phrase: str
+    prompt: str
+    reaction: float
+    def __init__(self, name: _Optional[str] = ..., model_digest: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., built_in: _Optional[bool] = ..., ready: _Optional[bool] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., unusable_reason: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., made_by: _Optional[str] = ..., natural_strength: _Optional[float] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., notice: _Optional[str] = ..., phrase: _Optional[str] = ..., prompt: _Optional[str] = ..., reaction: _Optional[float] = ...) -> None: ...
 
 class ComputeConceptRequest(_message.Message):
     __slots__ = ("name", "pairs", "music_pairs")
@@ -631,14 +637,20 @@ class ImportAdoptionResponse(_message.Message):
     def __init__(self, adoption: _Optional[_Union[Adoption, _Mapping]] = ..., object_count: _Optional[int] = ...) -> None: ...
 
 class RefineRequest(_message.Message):
-    __slots__ = ("text", "sliders", "previous")
+    __slots__ = ("text", "sliders", "previous", "concepts", "previous_concepts", "prompt")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SLIDERS_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    CONCEPTS_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_CONCEPTS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
     text: str
     sliders: _steering_pb2.Sliders
     previous: _steering_pb2.Sliders
-    def __init__(self, text: _Optional[str] = ..., sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., previous: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ...) -> None: ...
+    concepts: _containers.RepeatedCompositeFieldContainer[_steering_pb2.ConceptPosition]
+    previous_concepts: _containers.RepeatedCompositeFieldContainer[_steering_pb2.ConceptPosition]
+    prompt: str
+    def __init__(self, text: _Optional[str] = ..., sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., previous: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., concepts: _Optional[_Iterable[_Union[_steering_pb2.ConceptPosition, _Mapping]]] = ..., previous_concepts: _Optional[_Iterable[_Union[_steering_pb2.ConceptPosition, _Mapping]]] = ..., prompt: _Optional[str] = ...) -> None: ...
 
 class SliderChange(_message.Message):
     __slots__ = ("slider", "before", "after", "words")
@@ -652,16 +664,34 @@ class SliderChange(_message.Message):
     words: str
     def __init__(self, slider: _Optional[str] = ..., before: _Optional[float] = ..., after: _Optional[float] = ..., words: _Optional[str] = ...) -> None: ...
 
+class RefinedConcept(_message.Message):
+    __slots__ = ("name", "label", "position", "is_calibrated")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    IS_CALIBRATED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    label: str
+    position: float
+    is_calibrated: bool
+    def __init__(self, name: _Optional[str] = ..., label: _Optional[str] = ..., position: _Optional[float] = ..., is_calibrated: _Optional[bool] = ...) -> None: ...
+
 class RefineResponse(_message.Message):
-    __slots__ = ("sliders", "changes", "explanation", "not_understood", "source")
+    __slots__ = ("sliders", "changes", "explanation", "not_understood", "source", "concepts", "concept_changes", "unknown_words")
     SLIDERS_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
     NOT_UNDERSTOOD_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONCEPTS_FIELD_NUMBER: _ClassVar[int]
+    CONCEPT_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_WORDS_FIELD_NUMBER: _ClassVar[int]
     sliders: _steering_pb2.Sliders
     changes: _containers.RepeatedCompositeFieldContainer[SliderChange]
     explanation: str
     not_understood: _containers.RepeatedScalarFieldContainer[str]
     source: str
-    def __init__(self, sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[SliderChange, _Mapping]]] = ..., explanation: _Optional[str] = ..., not_understood: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ...) -> None: ...
+    concepts: _containers.RepeatedCompositeFieldContainer[RefinedConcept]
+    concept_changes: _containers.RepeatedCompositeFieldContainer[SliderChange]
+    unknown_words: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[SliderChange, _Mapping]]] = ..., explanation: _Optional[str] = ..., not_understood: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ..., concepts: _Optional[_Iterable[_Union[RefinedConcept, _Mapping]]] = ..., concept_changes: _Optional[_Iterable[_Union[SliderChange, _Mapping]]] = ..., unknown_words: _Optional[_Iterable[str]] = ...) -> None: ...

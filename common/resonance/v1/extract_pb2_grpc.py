@@ -267,7 +267,9 @@ class ExtractServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Refine(self, request, context):
-        """Refine turns words into changes of the sliders. Words that cannot be understood are refused with NOT_UNDERSTOOD.
+        """Refine turns words into changes of the sliders and of concepts. A phrase that no slider means, such as `dreamier` or `like a rainy
+        night`, becomes a concept of its own, which is computed at once and calibrated afterwards in the background. Words that cannot be
+        understood are refused with NOT_UNDERSTOOD, a phrase that the model does not know with PHRASE_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -22,13 +22,16 @@ from resonance_extract.adoption.adoption import Adoption, parts_by_itself
 from resonance_extract.adoption.document import AdoptionDocument
 from resonance_extract.adoption.parts import list_parts
 from resonance_extract.adoption.transfer import AdoptionTransfer
+from resonance_extract.calibration.background import BackgroundCalibration
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Renderer
+from resonance_extract.concepts.phrases import PhraseConcepts
 from resonance_extract.concepts.shipped import is_shipped_for, put_shipped
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.gemini import Gemini, open_gemini
-from resonance_extract.refining.refiner import Refiner
+from resonance_extract.refining.phrase_refiner import PhraseRefiner
+from resonance_extract.refining.refiner import Refiner, WishReader
 from resonance_extract.service import ExtractService
 from resonance_extract.tastes.describer import CarefulDescriber, Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
@@ -79,6 +82,8 @@ async def open_extract(
             lease_s=settings.job_lease_s,
             restore=lambda: put_shipped(store, model_digest=digest),
         )
+        background = BackgroundCalibration(calibration_jobs)
+        phrases = PhraseRefiner(PhraseConcepts(worker, store, references, concepts), on_uncalibrated=background.add)
         service = ExtractService(
             extraction=Extraction(
                 worker, store, references, running_max=settings.extractions_max, describer=_open_describer(gemini)
@@ -89,7 +94,7 @@ async def open_extract(
             references=references,
             adoption=adoption,
             transfer=AdoptionTransfer(store, adoption, references, model),
-            refiner=Refiner(gemini),
+            refiner=Refiner(WishReader(gemini), phrases),
             info=to_model_info(model, settings),
         )
         preparation = asyncio.create_task(adoption.run())
@@ -102,6 +107,7 @@ async def open_extract(
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            await background.close()
             await calibration_jobs.close()
             if gemini is not None:
                 await gemini.close()
