@@ -271,9 +271,9 @@ class Engine:
                 self._unpark(able[0])
             metrics.QUEUE_DEPTH.set(len(self._queue))
         if self._joining:  # one a step: encoding several prompts would be a gap in the live music of others
-            running = self._begin(self._joining[0])
+            begun = self._begin(self._joining[0])
             with self._wakeup:
-                self._running += [running] if running is not None else []
+                self._running += [begun] if begun is not None else []
                 self._joining.popleft()
         metrics.SLOTS_TAKEN.set(len(self._running))
         metrics.PARKED.set(len(self._parked))
