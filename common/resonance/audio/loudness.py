@@ -94,6 +94,16 @@ def loudness_lufs(samples: Samples, sample_rate_hz: int) -> float:
     return integrated_lufs(block_powers(samples, sample_rate_hz))
 
 
+def k_weighting_power(frequencies_hz: NDArray[np.float64], sample_rate_hz: int) -> NDArray[np.float64]:
+    """The power response of K-weighting at these frequencies."""
+    turns = np.exp(-2j * np.pi * frequencies_hz / sample_rate_hz)
+    response = np.ones(len(frequencies_hz))
+    for numerator, denominator in (_shelf(sample_rate_hz), _high_pass(sample_rate_hz)):
+        ratio = np.polyval(numerator[::-1], turns) / np.polyval(denominator[::-1], turns)
+        response = response * (ratio.real**2 + ratio.imag**2)
+    return response
+
+
 def _impulse_response(sample_rate_hz: int) -> NDArray[np.float64]:
     """The two filters of K-weighting in a row: the head's high shelf, then the high-pass (RLB)."""
     impulse = np.zeros(round(_RESPONSE_S * sample_rate_hz))
