@@ -6,6 +6,7 @@ numpy alone: the confined decoder, `extract` and `generate` measure with it, and
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def loudness_lufs(samples: Samples, sample_rate_hz: int) -> float:
     return integrated_lufs(block_powers(samples, sample_rate_hz))
 
 
-def k_weighting_power(frequencies_hz: NDArray[np.float64], sample_rate_hz: int) -> NDArray[np.float64]:
+def k_weighting_power(frequencies_hz: NDArray[Any], sample_rate_hz: int) -> NDArray[np.float64]:
     """The power response of K-weighting at these frequencies."""
     turns = np.exp(-2j * np.pi * frequencies_hz / sample_rate_hz)
     response = np.ones(len(frequencies_hz))

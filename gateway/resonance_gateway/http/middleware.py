@@ -56,6 +56,8 @@ _UPLOADS = {
 }
 # The one path whose JSON may carry a melody.
 _MELODY_PATH = "/v1/generations"
+# The path that takes a sound file as its body.
+_VERIFICATIONS_PATH = "/v1/verifications"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -225,6 +227,8 @@ class BodyLimit:
     def _find_limit(self, scope: Scope) -> int:
         asked = (scope["method"], media_type(HTTPConnection(scope)))
         if any(asked == upload and place.fullmatch(scope["path"]) for upload, place in _UPLOADS.items()):
+            return self._upload_bytes_max
+        if scope["path"] == _VERIFICATIONS_PATH:
             return self._upload_bytes_max
         return self._json_bytes_max + (self._melody_bytes_max if scope["path"] == _MELODY_PATH else 0)
 

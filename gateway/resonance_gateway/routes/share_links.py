@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
 from contextlib import aclosing
 from typing import Annotated
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
+from resonance.audio.delivery.tags import provenance_of_wav
+from resonance.audio.wav import read_wav
 from resonance.errors import NotFound
 from resonance.v1 import shares_pb2
 from resonance_gateway.http.bodies import Body
-from resonance_gateway.http.byte_ranges import cut, parse_byte_range, range_headers, range_not_satisfiable
 from resonance_gateway.http.requests import read_json, read_path_id
 from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.routes.delivery import BINARY, MEDIA_TYPES, DeliveryQuery, read_query_choice, send_kept
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, message_schema, operation
 from resonance_gateway.schema.proto_json import to_json
+from resonance_gateway.services.kept_files import WholeSound
 
 _LINK = message_schema("ShareLink")
 LINK_SCHEMA = {
@@ -39,7 +42,7 @@ class TakeLinkEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/link`."""
 
     @operation(
-        summary="A link to the take's WAV that needs no key, expires, and can be revoked",
+        summary="A link to the take as a file, which needs no key, expires, and can be revoked",
         tag="takes",
         body=LinkBody,
         responses={201: json_response("The link; its address is sent only once", LINK_SCHEMA)},
@@ -68,40 +71,31 @@ class SharedAudioEndpoint(HTTPEndpoint):
     """`/shared/{token}`: the audio behind a link, without an API key."""
 
     @operation(
-        summary="The sound behind a link; one byte range is honoured",
+        summary="The sound behind a link as a file; one byte range is honoured",
         tag="takes",
-        responses={
-            200: ("The whole file", "audio/wav", {"type": "string", "format": "binary"}),
-            206: ("The range", "audio/wav", {"type": "string", "format": "binary"}),
-        },
-        faults=(404, 416, 503),
+        query=DeliveryQuery,
+        responses={200: ("The whole file", MEDIA_TYPES, BINARY), 206: ("The range", MEDIA_TYPES, BINARY)},
+        faults=(404, 406, 416, 422, 503),
     )
     async def get(self, request: Request) -> Response:
+        choice = read_query_choice(request)
         reading = shares_pb2.ReadShareLinkRequest(token=_read_token(request))
         responses = get_services(request).shares.listen("ReadShareLink", reading)
-        link = (await anext(responses)).share_link
-        size = int(link.byte_count)
-        headers = _link_headers(link)
-        span = parse_byte_range(request.headers.get("range", ""), size)
-        if request.method == "HEAD" or span is None:
-            await responses.aclose()
-            if span is None:
-                raise range_not_satisfiable(size)
-            return Response(media_type="audio/wav", headers=headers | range_headers(*span, size))
-        headers |= range_headers(*span, size)
-        status = 200 if span == (0, size) else 206
-        body = cut(_read_data(responses), *span)
-        return StreamingResponse(body, status_code=status, media_type="audio/wav", headers=headers)
+        async with aclosing(responses):
+            link = (await anext(responses)).share_link
+
+            async def read_sound() -> WholeSound:
+                data = b"".join([response.data async for response in responses])
+                rate_hz, channel_count, pcm, info = await asyncio.to_thread(read_wav, data)
+                provenance = provenance_of_wav(info)
+                return WholeSound(pcm=pcm, sample_rate_hz=rate_hz, channel_count=channel_count, provenance=provenance)
+
+            return await send_kept(
+                request, link.sha256, choice, read_sound, headers=_HEADERS, stem="resonance", disposition="attachment"
+            )
 
 
-def _link_headers(link: shares_pb2.ShareLink) -> dict[str, str]:
-    return {
-        "Accept-Ranges": "bytes",
-        "Cache-Control": "private, no-store",
-        "ETag": f'"{link.sha256}"',
-        "Content-Disposition": 'attachment; filename="resonance.wav"',
-        "X-Robots-Tag": "noindex",
-    }
+_HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
 
 
 def _read_token(request: Request) -> str:
@@ -116,11 +110,3 @@ def _read_link_id(request: Request) -> str:
     if len(link_id) != 64 or set(link_id) - set("0123456789abcdef"):
         raise NotFound("there is no such link, or it has expired", reason="NO_SUCH_LINK")
     return link_id
-
-
-async def _read_data(
-    responses: AsyncGenerator[shares_pb2.ReadShareLinkResponse, None],
-) -> AsyncGenerator[bytes, None]:
-    async with aclosing(responses):
-        async for response in responses:
-            yield response.data

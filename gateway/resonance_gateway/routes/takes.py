@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
+from resonance.ids import sha256_hex
 from resonance.v1 import generate_pb2
-from resonance_gateway.http.byte_ranges import cut, parse_byte_range, range_headers, range_not_satisfiable
 from resonance_gateway.http.disconnect import cancel_on_disconnect
 from resonance_gateway.http.requests import read_path_id, read_query
 from resonance_gateway.routes.app_state import get_services
-from resonance_gateway.routes.take_response import HEADERS, build_wav_header, stream_pcm, take_headers
+from resonance_gateway.routes.delivery import BINARY, MEDIA_TYPES, DeliveryQuery, read_query_choice, send_kept
+from resonance_gateway.routes.take_response import HEADERS, take_headers
 from resonance_gateway.schema.fields import PageQuery
 from resonance_gateway.schema.operations import json_response, message_schema, operation, page_schema
 from resonance_gateway.schema.proto_json import to_json
-from resonance_gateway.services.takes import replay_take
+from resonance_gateway.services.kept_files import WholeSound
+from resonance_gateway.services.take_stream import describe_take
+from resonance_gateway.services.takes import read_whole, replay_take
 
 _TAKE = message_schema("Take")
-_WAV = {"type": "string", "format": "binary"}
 
 
 class TakesEndpoint(HTTPEndpoint):
@@ -62,33 +64,30 @@ class TakeAudioEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/audio`."""
 
     @operation(
-        summary="A finished take's WAV; one byte range is honoured",
+        summary="A finished take as a file; one byte range is honoured",
         tag="takes",
-        responses={200: ("The whole file", "audio/wav", _WAV), 206: ("The range", "audio/wav", _WAV)},
+        query=DeliveryQuery,
+        responses={200: ("The whole file", MEDIA_TYPES, BINARY), 206: ("The range", MEDIA_TYPES, BINARY)},
         headers=HEADERS,
-        faults=(404, 416, 503),
+        faults=(404, 406, 416, 422, 503),
     )
     async def get(self, request: Request) -> Response:
         return await cancel_on_disconnect(request, _send_audio(request, _read_take_id(request)))
 
 
 async def _send_audio(request: Request, request_id: str) -> Response:
-    take = await replay_take(get_services(request), request_id)
-    header = build_wav_header(take.opening)
-    size = len(header) + take.byte_count
-    headers = take_headers(take.opening) | {"Accept-Ranges": "bytes", "X-Request-Id": request_id}
-    headers["Content-Disposition"] = f'attachment; filename="resonance-{request_id}.wav"'
-    span = parse_byte_range(request.headers.get("range", ""), size)
-    if request.method == "HEAD" or span is None:
-        await take.close()
-        if span is None:
-            raise range_not_satisfiable(size)
-        return Response(media_type="audio/wav", headers=headers | {"Content-Length": str(size)})
-    start, end = span
-    headers |= range_headers(start, end, size)
-    status = 200 if span == (0, size) else 206
-    body = cut(stream_pcm(take, header), start, end)
-    return StreamingResponse(body, status_code=status, media_type="audio/wav", headers=headers)
+    choice = read_query_choice(request)
+    services = get_services(request)
+    asked = generate_pb2.GetTakeRequest(request_id=request_id)
+    take = (await services.generate.ask("GetTake", asked)).take
+    headers = take_headers(describe_take(take)) | {"X-Request-Id": request_id}
+
+    async def read_sound() -> WholeSound:
+        return await read_whole(await replay_take(services, request_id))
+
+    digest = take.audio_sha256 or sha256_hex(take.SerializeToString(deterministic=True))
+    stem = f"resonance-{request_id}"
+    return await send_kept(request, digest, choice, read_sound, headers=headers, stem=stem)
 
 
 def _read_take_id(request: Request) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from resonance.audio.delivery.delivery import Delivery
 from resonance.rpc import STREAM_S_MAX, open_channel
 from resonance.settings import Settings
 from resonance.v1 import extract_pb2_grpc, generate_pb2, generate_pb2_grpc, ingest_pb2_grpc, shares_pb2_grpc
@@ -44,9 +45,9 @@ class Services:
         states = await asyncio.gather(*(self._check_health(name) for name in _FULL_NAMES))
         return dict(zip(_FULL_NAMES, states, strict=True))
 
-    def perform(self, opening: generate_pb2.PerformRequest) -> LivePerformance:
+    def perform(self, opening: generate_pb2.PerformRequest, delivery: Delivery | None = None) -> LivePerformance:
         """A live performance. The caller closes it, and opens another one to play for longer than STREAM_S_MAX."""
-        return LivePerformance(self.generate.stub.Perform(timeout=STREAM_S_MAX), opening)
+        return LivePerformance(self.generate.stub.Perform(timeout=STREAM_S_MAX), opening, delivery)
 
     def _client(self, name: str, stub: type, settings: Settings) -> ServiceClient:
         return ServiceClient(name=name, stub=stub(self._by_service[name]), stream_s_max=settings.request_s_max)

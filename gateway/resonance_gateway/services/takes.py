@@ -6,11 +6,13 @@ The first chunk is received before the HTTP headers are sent, so that a failure 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from resonance.errors import DataLoss, NotFound, Unavailable, invalid_field
 from resonance.v1 import extract_pb2, generate_pb2
 from resonance_gateway.services.services import Services
-from resonance_gateway.services.take_stream import TakeStream
+from resonance_gateway.services.kept_files import WholeSound
+from resonance_gateway.services.take_stream import TakeCutError, TakeStream
 
 _DAMAGED = ("OBJECT_DAMAGED", "VECTOR_DAMAGED", "NO_SUCH_OBJECT")
 
@@ -34,10 +36,26 @@ async def replay_take(services: Services, request_id: str) -> TakeStream:
     return await _open_take(services.generate.listen("StreamTake", request), 0)
 
 
+async def read_whole(take: TakeStream) -> WholeSound:
+    """All samples of a take."""
+    opening = take.opening
+    try:
+        async with aclosing(take.pcm()) as blocks:
+            pcm = b"".join([block async for block in blocks])
+    except TakeCutError as failure:
+        raise Unavailable(f"{failure}; try again", reason="STREAM_CUT", retry_after_s=1.0) from failure
+    return WholeSound(
+        pcm=pcm,
+        sample_rate_hz=opening.sample_rate_hz,
+        channel_count=opening.channel_count,
+        provenance=opening.provenance,
+    )
+
+
 async def _open_take(stream: AsyncGenerator[generate_pb2.GenerateResponse, None], sample_offset: int) -> TakeStream:
     try:
         started = (await anext(stream)).started
-        _check_offset(sample_offset, started.sample_count_total)
+        check_offset(sample_offset, started.sample_count_total)
         first = await anext(stream)
     except BaseException as failure:
         await stream.aclose()
@@ -47,6 +65,7 @@ async def _open_take(stream: AsyncGenerator[generate_pb2.GenerateResponse, None]
     return TakeStream(started=started, first=first, rest=stream, sample_offset=sample_offset)
 
 
-def _check_offset(sample_offset: int, sample_count_total: int) -> None:
+def check_offset(sample_offset: int, sample_count_total: int) -> None:
+    """Raises InvalidInput where the take has fewer samples."""
     if sample_offset > sample_count_total:
         raise invalid_field("resume_sample_offset", "TOO_LARGE", f"the take has {sample_count_total} samples")

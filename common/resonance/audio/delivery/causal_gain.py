@@ -1,7 +1,8 @@
 """Gain that follows the loudness so far: levels music while it is made.
 
 The loudness is the mean power of the last seconds, gated like an integrated one, with the loudness of an ordinary take as prior.
-The gain starts from the first hops (nothing is sent before them), moves quickly for three seconds and slowly afterwards, so that the music's own dynamics stay.
+The gain starts from the first hops, before which nothing is sent. It moves quickly for three seconds and slowly afterwards, so that
+the music's own dynamics stay.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class CausalGain:
             self._begin(powers[:OPENING_HOPS])
         gains = []
         for power in powers:
-            before = self._gain_db
+            before = self._gain_db or 0.0
             self._advance(power)
             gains.append(10 ** (np.linspace(before, self._gain_db, self._hop, endpoint=False) / 20))
         return samples * np.concatenate(gains)[: samples.shape[1]] if gains else samples

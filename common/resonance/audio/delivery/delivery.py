@@ -7,10 +7,14 @@ kept file (`Delivery.file`) of whole samples. Each exit of the product calls one
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 
-from resonance.audio.delivery.credentials import Credentials, open_credentials
+import numpy as np
+
+from resonance.audio.delivery.credentials import Credentials, open_credentials, signed
 from resonance.audio.delivery.encoder import Encoder
 from resonance.audio.delivery.formats import WAV, FileFormat
 from resonance.audio.delivery.master import CEILING_DBTP, LOSSY_CEILING_DBTP, LiveMaster, Mastering, master_kept
@@ -40,18 +44,34 @@ class Choice:
 
 
 class Delivery:
-    """The settings of all exits of one process. Building it makes the certificate where there is none."""
+    """The settings of all exits of one process.
 
-    def __init__(self, settings: Settings, *, credentials: Credentials | None = None) -> None:
+    The certificate is made when the first file is signed, if there is none yet. An operator's own is read at once, so that a wrong
+    setting ends the start. `can_sign` is False where the process has no C2PA library (the bare Python client).
+    """
+
+    def __init__(self, settings: Settings) -> None:
         self._target_lufs = settings.loudness_target_lufs
         self._key = settings.watermark_key
         self._is_watermarked = settings.watermark
-        self._credentials = credentials or (open_credentials(settings) if settings.c2pa else None)
+        self._settings = settings
+        self.can_sign = settings.c2pa and find_spec("c2pa") is not None
+        self._opening = threading.Lock()
+        self._opened: Credentials | None = None
+        if self.can_sign and (settings.c2pa_certificate or settings.c2pa_key):
+            self._opened = open_credentials(settings)
+
+    @property
+    def _credentials(self) -> Credentials | None:
+        with self._opening:
+            if self._opened is None and self.can_sign:
+                self._opened = open_credentials(self._settings)
+            return self._opened
 
     def content_key(self, audio_sha256: str, choice: Choice) -> str:
         """The name of a kept file: the same samples under the same choice and settings have the same name."""
         mastering = self._mastering(choice, b"\0\0\0")
-        made = [choice.form.name, choice.is_raw, repr(mastering), self._credentials is not None]
+        made = [choice.form.name, choice.is_raw, repr(mastering), self.can_sign]
         return canonical_digest([_VERSION, audio_sha256, *map(str, made)])
 
     def file(
@@ -61,7 +81,7 @@ class Delivery:
         if not choice.is_raw:
             mastering = self._mastering(choice, provenance.payload)
             mastered = master_kept(pcm, mastering, sample_rate_hz=sample_rate_hz, channel_count=channel_count)
-            pcm = pcm16(mastered)  # the samples of WAV and FLAC are the same
+            pcm = pcm16(mastered.astype(np.float32))  # the samples of WAV and FLAC are the same
         if choice.form is WAV:
             header = wav_header(
                 sample_rate_hz=sample_rate_hz,
@@ -97,15 +117,17 @@ class Delivery:
             master,
             encoder,
             provenance,
-            self._credentials if sample_count is not None else None,
+            self._credentials if encoder is None and sample_count is not None else None,
             sample_rate_hz=sample_rate_hz,
             channel_count=channel_count,
             sample_count=sample_count,
         )
 
-    def live_samples(self, provenance: Provenance, *, sample_rate_hz: int, channel_count: int) -> LiveMaster:
-        """Levelled and watermarked samples without a file around them, for live music."""
-        mastering = self._mastering(Choice(), provenance.payload)
+    def live_samples(
+        self, provenance: Provenance, choice: Choice, *, sample_rate_hz: int, channel_count: int
+    ) -> LiveMaster:
+        """Levelled and watermarked samples without a file around them: of live music, and of a stream that is resumed."""
+        mastering = self._mastering(choice, provenance.payload)
         return LiveMaster(mastering, sample_rate_hz=sample_rate_hz, channel_count=channel_count)
 
     def _mastering(self, choice: Choice, payload: bytes) -> Mastering:
@@ -129,11 +151,8 @@ class Delivery:
         )
 
     def _signed(self, form: FileFormat, data: bytes, provenance: Provenance) -> bytes:
-        if self._credentials is None or not form.c2pa_type:
-            return data
-        target = io.BytesIO()
-        self._credentials.sign(form.c2pa_type, io.BytesIO(data), target, provenance)
-        return target.getvalue()
+        credentials = self._credentials if form.c2pa_type else None
+        return signed(credentials, form.c2pa_type, data, provenance) if credentials else data
 
 
 class LiveFile:

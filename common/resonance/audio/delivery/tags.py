@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,8 +10,8 @@ from google.protobuf import json_format
 
 from resonance.audio.provenance import provenance_texts
 from resonance.errors import DataLoss
-from resonance.ids import sha256_hex
-from resonance.v1 import generate_pb2
+from resonance.ids import canonical_digest, sha256_hex
+from resonance.v1 import generate_pb2, steering_pb2
 
 ALBUM = "Resonance"
 
@@ -54,5 +55,14 @@ def provenance_of_wav(info: Mapping[str, str]) -> Provenance:
     comment = info.get("ICMT", "")
     if "Recipe: " not in comment and "began with this recipe: " not in comment:
         raise DataLoss("the stored sound does not say how it was made", reason="NO_PROVENANCE")
-    recipe = comment.partition("ecipe: ")[2]
-    return Provenance(info=info, recipe_id=sha256_hex(recipe.encode()))
+    model_id = comment.partition("by a machine: ")[2].partition(" through ")[0]
+    return Provenance(info=info, recipe_id=_recipe_id(comment.partition("ecipe: ")[2]), model_id=model_id)
+
+
+def _recipe_id(text: str) -> str:
+    """The digest of the recipe in a comment, as generate computes it."""
+    try:
+        recipe = json_format.ParseDict(json.loads(text)["recipe"], steering_pb2.Recipe())
+    except (ValueError, KeyError, TypeError, json_format.ParseError) as failure:
+        raise DataLoss("the recipe in the stored sound cannot be read", reason="NO_PROVENANCE") from failure
+    return canonical_digest(json_format.MessageToDict(recipe))[:16]
