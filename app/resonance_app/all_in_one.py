@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from resonance.places import bind_socket
 from resonance.rpc import Authenticator, RpcServer
 from resonance.settings import Settings
 from resonance.store import open_store
@@ -39,11 +39,13 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
     """
     async with AsyncExitStack() as stack:
         settings = settings.model_copy(update={"service_key": settings.service_key or secrets.token_hex(32)})
+        http_socket = stack.enter_context(bind_socket(settings.http_addr, setting="RESONANCE_HTTP_ADDR"))
         say(f"opening the object store {settings.store_url}")
         store = await open_store(settings)
         stack.push_async_callback(store.close)
         asks_for_keys = settings.asks_for_keys
         server = RpcServer(settings.grpc_addr, Authenticator(store, settings))
+        stack.push_async_callback(server.stop, 0.0)  # also where the start fails; a second stop does nothing
         settings = settings.model_copy(
             update={"grpc_addr": await server.bind(), "auth": "on" if asks_for_keys else "off"}
         )
@@ -63,12 +65,6 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         # HTTP and gRPC stop at the same time and share one drain period, because a take's stream runs through both.
         stopping: list[asyncio.Task[None]] = []
         stack.push_async_callback(lambda: asyncio.gather(*stopping))
-        http_url = await stack.enter_async_context(open_gateway(settings))
+        http_url = await stack.enter_async_context(open_gateway(settings, http_socket))
         stack.callback(lambda: stopping.append(asyncio.create_task(server.stop(settings.drain_s_max))))
         yield Running(http_url=http_url, grpc_address=server.address)
-
-
-def quiet_libraries() -> None:
-    """Turns off the progress output of the model's libraries. Must be called before they are imported."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -13,9 +15,15 @@ import typer
 from google.protobuf import json_format
 from rich.progress import Progress
 
+from resonance.any_text import to_text
+from resonance.audio.delivery.delivery import Delivery
+from resonance.audio.delivery.formats import NAMES
+from resonance.audio.delivery.verification import verify_file
 from resonance.client import AsyncClient, Client
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options
+from resonance.errors import NotFound
+from resonance.extras import missing_extra_named
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.steering.sliders import SLIDER_NAMES
@@ -31,8 +39,9 @@ from resonance_cli.arguments import (
     read_melody,
 )
 from resonance_cli.operator_commands import bench_app, keys_app, store_app
+from resonance_cli.output import is_stdout
 from resonance_cli.performing import Performing
-from resonance_cli.song_file import write_song
+from resonance_cli.song_file import read_choice, write_song
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
 
 Unclamped = Annotated[bool, typer.Option("--unclamped", help="Does not hold strengths to their safe ranges.")]
@@ -51,9 +60,9 @@ app.add_typer(keys_app, name="keys")
 @app.command()
 def up() -> None:
     """Starts everything in one process; settings are RESONANCE_* variables; ends on SIGTERM or Ctrl-C."""
-    from resonance_app.all_in_one import all_in_one, quiet_libraries
-
     quiet_libraries()
+    with missing_extra_named("all"):
+        from resonance_app.all_in_one import all_in_one
 
     async def start(settings: Settings, stack: AsyncExitStack) -> None:
         running = await stack.enter_async_context(all_in_one(settings, say))
@@ -65,7 +74,9 @@ def up() -> None:
 @app.command()
 def make(
     prompt: Annotated[str, typer.Argument(help="What the music should be.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("song.wav"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write; its ending is its format; - is standard output.")
+    ] = Path("song.wav"),
     duration_s: Annotated[float, typer.Option(help="Length in seconds.")] = 10.0,
     taste: Annotated[
         list[str] | None, typer.Option(help="Id of a finished taste, or audio files; may be repeated.")
@@ -86,13 +97,18 @@ def make(
         float | None, typer.Option(help="Where new music begins in the continued take; its end if absent.")
     ] = None,
     end_s: Annotated[float | None, typer.Option(help="Where the continued take resumes; never if absent.")] = None,
+    form: Annotated[str, typer.Option("--format", help=f"{NAMES}; without it the file's ending decides.")] = "",
+    raw: Annotated[bool, typer.Option("--raw", help="The model's own samples to the bit; wav or flac.")] = False,
+    level: Annotated[bool, typer.Option(help="Brings the music to the target loudness.")] = True,
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Generates a song and writes the WAV file while it is made."""
+    """Generates a song and writes it to a file, or into a pipe while it is made."""
+    with exit_on_error():
+        choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         request = build_request(
-            prompt,
+            to_text(prompt, field="prompt"),
             duration_s=duration_s,
             taste_id=_resolve_taste_id(taste or [], client, progress),
             taste_strength=taste_strength,
@@ -108,9 +124,10 @@ def make(
             end_s=end_s,
             melody=read_melody(melody) if melody is not None else b"",
         )
-        take = write_song(out, client.stream(request), progress, warn)
+        take = write_song(out, client.stream(request), progress, warn, delivery=delivery, choice=choice)
     if as_json:
-        print(json_format.MessageToJson(take, preserving_proto_field_name=True))
+        described = json_format.MessageToJson(take, preserving_proto_field_name=True)
+        print(described, file=sys.stderr if is_stdout(out) else sys.stdout)
     else:
         made = f"{take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
         console.print(f"{out}: {made}")
@@ -119,7 +136,9 @@ def make(
 @app.command()
 def perform(
     prompt: Annotated[str, typer.Argument(help="What the music should be at the start.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write.")] = Path("live.wav"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write; its ending is its format; - is standard output.")
+    ] = Path("live.wav"),
     duration_s: Annotated[
         float, typer.Option(help="Longest length in seconds; the line `stop` ends it earlier.")
     ] = 60.0,
@@ -129,19 +148,26 @@ def perform(
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
     ] = None,
+    form: Annotated[str, typer.Option("--format", help=f"{NAMES}; without it the file's ending decides.")] = "",
+    raw: Annotated[bool, typer.Option("--raw", help="The model's own samples to the bit; wav or flac.")] = False,
+    level: Annotated[bool, typer.Option(help="Brings the music to the target loudness.")] = True,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Plays live into a file, in real time. Lines on standard input change it: prompt WORDS, slider NAME=POSITION,
     concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop."""
     opening = generate_pb2.PerformOpening(seed=seed)
-    opening.recipe.prompts.add(text=prompt)
+    with exit_on_error():
+        choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
 
     async def play() -> None:
         async with AsyncClient(address, api_key=read_settings().api_key) as client:
-            performing = Performing(opening, say, warn, is_unclamped=unclamped)
+            performing = Performing(
+                opening, warn if is_stdout(out) else say, warn, is_unclamped=unclamped, delivery=delivery, choice=choice
+            )
             await performing.play(client, out, sys.stdin, duration_s=duration_s)
 
     with exit_on_error():
+        opening.recipe.prompts.add(text=to_text(prompt, field="prompt"))
         for name, strength in parse_numbers("concept", concept or []).items():
             opening.recipe.concepts.add(name=name, strength=strength, unclamped=unclamped)
         if melody is not None:
@@ -209,7 +235,7 @@ def refine(
     """Turns words into slider positions: prints the options for `make`, and the explanation to standard error."""
     with exit_on_error(), open_client(address) as client:
         before = parse_sliders(previous) if previous else None
-        found = client.refine(text, parse_sliders(slider or []), previous=before)
+        found = client.refine(to_text(text, field="text"), parse_sliders(slider or []), previous=before)
     if as_json:
         print(json_format.MessageToJson(found, preserving_proto_field_name=True))
         return
@@ -223,6 +249,34 @@ def models(address: Address = DEFAULT_ADDRESS) -> None:
     """Describes the loaded model and its capabilities."""
     with exit_on_error(), open_client(address) as client:
         print(client.model())
+
+
+def quiet_libraries() -> None:
+    """Turns off the progress output of the model's libraries. Must be called before they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A sound file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Reads the marks of a sound file: content credentials, tags and watermark. Needs no server."""
+    with exit_on_error():
+        if not path.is_file():
+            raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
+        found = asyncio.run(verify_file(path, read_settings()))
+    if as_json:
+        print(json.dumps(found.to_json()))
+        return
+    for name, part in found.to_json().items():
+        if isinstance(part, dict):
+            print(f"{name}: {'found' if part['found'] else 'not found'}")
+            for key, value in part.items():
+                if key != "found" and value not in ("", [], {}):
+                    print(f"  {key}: {value}")
+    print("made by a machine, by its marks" if found.is_marked else "no mark of ours was found, which proves nothing")
 
 
 def _make_taste(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import BinaryIO
 
-from resonance.audio.provenance import provenance_texts
-from resonance.audio.wav import wav_header
+from resonance.any_text import to_text
+from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.client import AsyncClient
 from resonance.errors import InvalidInput, ResonanceError
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_cli.arguments import parse_numbers, parse_sliders, read_melody
+from resonance_cli.output import Output, open_output
+from resonance_cli.song_file import SoundWriter
+from resonance_cli.terminal import describe_wait
 
 LINES_KNOWN = (
     "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop"
@@ -43,7 +44,10 @@ class Performing:
         warn: Callable[[str], None],
         *,
         is_unclamped: bool = False,
+        delivery: Delivery,
+        choice: Choice,
     ) -> None:
+        self._delivery, self._choice = delivery, choice
         self._opening = opening
         self._recipe = steering_pb2.Recipe()  # with the changes of all lines so far
         self._recipe.CopyFrom(opening.recipe)
@@ -52,24 +56,21 @@ class Performing:
         self._controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
 
     async def play(self, client: AsyncClient, path: Path, lines: Iterable[str], *, duration_s: float) -> None:
-        """Plays into the file until a line stops it or `duration_s` have come. The file appears whole or not at all.
+        """Plays into the output until a line stops it or `duration_s` have come. A file appears whole or not at all.
 
         Raises:
             DataLoss: what came is not what the end mark says.
             ResonanceError: the service refused to begin.
+            OSError: the output cannot be written.
         """
-        self._start_reading(lines)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                async with aclosing(client.perform(self._requests())) as responses:
-                    await self._write(file, responses, duration_s)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with open_output(path) as output:
+            self._start_reading(lines)
+            async with aclosing(client.perform(self._requests())) as responses:
+                await self._write(output, responses, duration_s)
 
     def parse_control(self, line: str) -> generate_pb2.PerformControl:
         """The control of a line. Raises InvalidInput where it is none of LINES_KNOWN, NotFound where there is no such file."""
+        line = to_text(line, field="line") if not line.startswith("melody ") else line
         word, _, rest = line.strip().partition(" ")
         if line.strip() == "no melody":
             return generate_pb2.PerformControl(without_melody=True)
@@ -116,17 +117,19 @@ class Performing:
             self._show(refusal.message)
 
     async def _write(
-        self, file: BinaryIO, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
+        self, output: Output, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
     ) -> None:
-        started, count, is_stopping = generate_pb2.GenerationStarted(), 0, False
+        count, is_stopping = 0, False
+        sound: SoundWriter | None = None
+        started = generate_pb2.GenerationStarted()
         async for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
                 started = response.started
                 self._warn_all(started.notices)
-                file.write(_wav_header(started, 0))
-            elif event == "chunk":
-                file.write(response.chunk.data)
+                sound = SoundWriter(output, self._delivery, self._choice, started, is_live=True)
+            elif event == "chunk" and sound is not None:
+                await asyncio.to_thread(sound.write, response.chunk.data)
                 count += response.chunk.sample_count
                 if count >= duration_s * started.format.sample_rate_hz and not is_stopping:
                     is_stopping = True
@@ -134,8 +137,10 @@ class Performing:
             elif event == "recipe":
                 self._show(_describe(response.recipe, started.format))
                 self._warn_all(response.recipe.notices)
-        file.seek(0)
-        file.write(_wav_header(started, count))
+            elif event == "queued":
+                self._show(describe_wait(response.queued))
+        if sound is not None:
+            await asyncio.to_thread(sound.finish)
 
     def _warn_all(self, notices: Iterable[str]) -> None:
         for notice in notices:
@@ -147,12 +152,3 @@ def _describe(change: generate_pb2.RecipeInForce, audio_format: audio_pb2.AudioF
         return f"refused: {change.fault}"
     melody = ", along a melody" if change.melody_sha256 else ""
     return f"from {change.sample_offset / audio_format.sample_rate_hz:.1f} s: {change.recipe.prompts[0].text}{melody}"
-
-
-def _wav_header(started: generate_pb2.GenerationStarted, count: int) -> bytes:
-    return wav_header(
-        sample_rate_hz=started.format.sample_rate_hz,
-        channel_count=started.format.channel_count,
-        sample_count=count,
-        info=provenance_texts(started, is_live=True),
-    )

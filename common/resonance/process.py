@@ -8,6 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+from resonance.any_text import accept_any_text
 from resonance.errors import ResonanceError
 from resonance.settings import Settings, read_settings
 from resonance.telemetry.logs import configure_logs
@@ -16,6 +17,7 @@ from resonance.telemetry.metrics import serve_metrics
 
 def run_process(start: Callable[[Settings, AsyncExitStack], Awaitable[None]]) -> None:
     """Runs `start`, waits for SIGTERM or SIGINT, and closes the stack. Exits with 1 where the parts cannot start."""
+    accept_any_text()
     try:
         settings = read_settings()
     except ResonanceError as failure:

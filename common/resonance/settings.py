@@ -6,9 +6,12 @@ They are read once, and all mistakes are reported together.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +29,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from resonance.errors import FieldViolation, InvalidInput, invalid_field
 
 _PREFIX = "RESONANCE_"
+_PORTS = {"http": 80, "https": 443}
+# First parts of the gateway's own paths: a prefix that begins like one could not be told from it.
+_OWN_PATHS = ("v1", "static", "shared", "healthz", "readyz", "livez", "openapi.json")
 
 
 def _check_address(text: str) -> str:
@@ -54,6 +60,47 @@ def _check_service_key(text: str) -> str:
     return text
 
 
+def _check_origins(text: str) -> str:
+    """Origins as browsers send them, with commas: `https://music.example.com`, without a path and without the scheme's own port."""
+    origins = []
+    for origin in filter(None, (part.strip().lower().rstrip("/") for part in text.split(","))):
+        parts = urlsplit(origin)
+        is_bare = not (parts.path or parts.query or parts.fragment or parts.username)
+        if parts.scheme not in _PORTS or not parts.hostname or not is_bare:
+            raise ValueError("must be origins with commas, such as https://music.example.com, without a path")
+        is_usual = parts.port in (None, _PORTS[parts.scheme])
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        origins.append(f"{parts.scheme}://{host}" if is_usual else f"{parts.scheme}://{host}:{parts.port}")
+    return ",".join(origins)
+
+
+def _check_networks(text: str) -> str:
+    """IP addresses and networks, with commas."""
+    networks = [part.strip() for part in text.split(",") if part.strip()]
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError:
+            raise ValueError("must be IP addresses or networks with commas, such as 127.0.0.1,10.0.0.0/8") from None
+    return ",".join(networks)
+
+
+def _check_path_prefix(text: str) -> str:
+    prefix = text.rstrip("/")
+    is_path = re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", prefix) and ".." not in prefix.split("/")
+    if not is_path or prefix.split("/")[1:2] in ([name] for name in _OWN_PATHS):
+        raise ValueError(f"must be a path such as /music, and begin with none of {', '.join(_OWN_PATHS)}")
+    return prefix
+
+
+def _expand_home(folder: Path) -> Path:
+    """Leaves `~` where this user has no home folder; a process that needs the folder says so when it opens it."""
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        return folder
+
+
 def _is_address(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     return bool(host and colon and port.isdigit() and int(port) < 65536)
@@ -69,8 +116,11 @@ def _read_target(value: object) -> object:
 
 
 _Address = Annotated[str, AfterValidator(_check_address)]
-_Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+_Folder = Annotated[Path, AfterValidator(_expand_home)]
 _Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # an empty variable is false
+_Networks = Annotated[str, AfterValidator(_check_networks)]
+_Origins = Annotated[str, AfterValidator(_check_origins)]
+_PathPrefix = Annotated[str, AfterValidator(_check_path_prefix)]
 _Proxy = Annotated[str, AfterValidator(_check_proxy)]
 _ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
 _Store = Annotated[str, AfterValidator(_check_store)]
@@ -100,7 +150,7 @@ class Settings(BaseSettings):
     ingest_addr: str = ""
     extract_addr: str = ""
     generate_addr: str = ""
-    metrics_addr: str = ""
+    metrics_addr: Annotated[str, AfterValidator(lambda text: text and _check_address(text))] = ""
 
     # Storage.
     data_dir: _Folder = Path("~/.resonance")
@@ -116,9 +166,10 @@ class Settings(BaseSettings):
     device: str = "cpu"
     model_threads: int = Field(1, ge=1, le=256)
 
-    # Admission to generation: takes made at once, and takes that may wait.
+    # Admission to generation: takes made at once, takes that may wait, and takes that lend their slots while others wait.
     slots: int = Field(4, ge=1, le=64)
     queue_places: int = Field(8, ge=0, le=10_000)
+    parked_max: int = Field(4, ge=0, le=64)
     take_duration_s_max: PositiveFloat = 300.0
     lead_s_max: PositiveFloat = 30.0
     stream_stall_s_max: PositiveFloat = 15.0
@@ -178,6 +229,12 @@ class Settings(BaseSettings):
     auth: Literal["auto", "on", "off"] = "auto"
     service_key: _ServiceKey = Field("", repr=False)
     api_key: str = Field("", repr=False)
+    # Before the gateway: its own addresses as browsers see them, other sites whose pages may call it, proxies whose X-Forwarded-* count,
+    # and the folder of the site below which it is served.
+    public_origins: _Origins = ""
+    cors_origins: _Origins = ""
+    trusted_proxies: _Networks = ""
+    path_prefix: _PathPrefix = ""
     json_bytes_max: PositiveInt = 256 * 1024
     request_s_max: PositiveFloat = 900.0
     drain_s_max: NonNegativeFloat = 8.0
@@ -201,6 +258,16 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The object store's URL; by default files below the data folder."""
         return self.store or f"file:{self.data_dir / 'store'}"
+
+    @property
+    def public_origin_list(self) -> list[str]:
+        """The origins at which browsers find the page."""
+        return self.public_origins.split(",") if self.public_origins else []
+
+    @property
+    def cors_origin_list(self) -> list[str]:
+        """The origins of other sites whose pages may call the gateway."""
+        return self.cors_origins.split(",") if self.cors_origins else []
 
     @property
     def asks_for_keys(self) -> bool:

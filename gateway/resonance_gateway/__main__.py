@@ -6,9 +6,12 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from resonance.extras import missing_extra_named
 from resonance.process import run_process
 from resonance.settings import Settings
-from resonance_gateway.build import open_gateway
+
+with missing_extra_named("gateway"):
+    from resonance_gateway.build import open_gateway
 
 
 async def _serve(settings: Settings, stack: AsyncExitStack) -> None:

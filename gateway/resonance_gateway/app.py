@@ -11,11 +11,14 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from resonance.audio.delivery.delivery import Delivery
 from resonance.settings import Settings
-from resonance_gateway.http.middleware import BodyLimit, CallerKey, OwnPagesOnly, RequestLog, SecurityHeaders
+from resonance_gateway.http.middleware import BodyLimit, CallerKey, RequestLog, SecurityHeaders
+from resonance_gateway.http.origins import OwnPagesOnly, cors_middleware
+from resonance_gateway.http.path_prefix import PathPrefix
 from resonance_gateway.http.problems import HANDLERS
 from resonance_gateway.routes import (
     calibration_jobs,
     concepts,
+    generation_states,
     generations,
     health,
     models,
@@ -32,6 +35,7 @@ from resonance_gateway.routes import (
     verifications,
 )
 from resonance_gateway.routes.recipes import MELODY_TEXT_MAX
+from resonance_gateway.services.background_takes import BackgroundTakes
 from resonance_gateway.services.kept_files import KeptFiles
 from resonance_gateway.services.services import Services
 
@@ -49,9 +53,11 @@ def build_app(settings: Settings) -> Starlette:
         app.state.settings = settings
         app.state.delivery = delivery
         app.state.kept_files = KeptFiles(settings, delivery)
+        app.state.background_takes = BackgroundTakes(app.state.services)
         try:
             yield
         finally:
+            await app.state.background_takes.close()
             await app.state.services.close()
 
     return Starlette(routes=_routes(), middleware=_middleware(settings), exception_handlers=HANDLERS, lifespan=lifespan)
@@ -86,6 +92,8 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/concepts/{name}/layers", concepts.ConceptLayersEndpoint),
         Route("/v1/refinements", refinements.RefinementsEndpoint),
         Route("/v1/generations", generations.GenerationsEndpoint),
+        Route("/v1/generations/{request_id}", generation_states.GenerationStateEndpoint),
+        Route("/v1/generations/{request_id}/events", generation_states.GenerationEventsEndpoint),
         WebSocketRoute("/v1/performances", performances.performances),
         Route("/v1/takes", takes.TakesEndpoint),
         Route("/v1/takes/{request_id}", takes.TakeEndpoint),
@@ -100,9 +108,11 @@ def _routes() -> list[BaseRoute]:
 def _middleware(settings: Settings) -> list[Middleware]:
     upload_bytes_max = settings.upload_bytes_max + _MULTIPART_OVERHEAD_BYTES
     return [
+        Middleware(PathPrefix, prefix=settings.path_prefix),
         Middleware(RequestLog),
         Middleware(SecurityHeaders),
-        Middleware(OwnPagesOnly, http_addr=settings.http_addr),
+        Middleware(cors_middleware, settings=settings),
+        Middleware(OwnPagesOnly, settings=settings),
         Middleware(CallerKey, is_required=settings.asks_for_keys),
         Middleware(
             BodyLimit,

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
+from resonance.places import bind_socket
 from resonance.settings import Settings
 from resonance_gateway.app import build_app
 from resonance_gateway.routes.recipes import MELODY_TEXT_MAX
@@ -32,8 +33,10 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings) -> AsyncIterator[str]:
+async def open_gateway(settings: Settings, bound: socket.socket | None = None) -> AsyncIterator[str]:
     """The gateway, serving until the context ends; yields its URL (port 0 has become a real one).
+
+    `bound` is a socket that the caller has bound to `settings.http_addr` already; this context closes it.
 
     Raises:
         OSError: the address is taken.
@@ -46,30 +49,27 @@ async def open_gateway(settings: Settings) -> AsyncIterator[str]:
         log_level="warning",
         access_log=False,
         server_header=False,
+        # X-Forwarded-For and X-Forwarded-Proto count from these addresses alone, and from none by default.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         ws="websockets-sansio",
         ws_max_size=settings.json_bytes_max + MELODY_TEXT_MAX,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PONG_S_MAX,
         timeout_graceful_shutdown=round(settings.drain_s_max),
     )
-    with _bound(config) as sock:
+    with bound or bind_socket(settings.http_addr, setting="RESONANCE_HTTP_ADDR") as sock:
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         try:
             while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn has only a flag for it)
                 await asyncio.sleep(0.01)
+            if serving.done():
+                serving.result()
+                raise OSError(
+                    f"cannot listen on {settings.http_addr}: it is taken; name another place with RESONANCE_HTTP_ADDR"
+                )
             yield f"http://{host}:{sock.getsockname()[1]}"
         finally:
             server.should_exit = True
             await serving
-
-
-@contextlib.contextmanager
-def _bound(config: uvicorn.Config) -> Iterator[socket.socket]:
-    """The listening socket. uvicorn exits the process where the address is taken; this raises OSError instead."""
-    try:
-        sock = config.bind_socket()
-    except SystemExit as failure:
-        raise OSError(f"cannot listen on {config.host}:{config.port}: it is taken") from failure
-    with contextlib.closing(sock):
-        yield sock

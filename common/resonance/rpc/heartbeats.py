@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def with_heartbeats(values: AsyncGenerator[T, None], heartbeat_s: float) -> AsyncGenerator[T | None, None]:
+async def with_heartbeats(values: AsyncIterator[T], heartbeat_s: float) -> AsyncGenerator[T | None, None]:
     """The values as they come, and None after every `heartbeat_s` seconds without one. The opener of `values` closes it."""
     waiting: asyncio.Future[T] | None = None
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 import grpc
 import structlog
@@ -10,6 +11,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from resonance.errors import ResonanceError
+from resonance.places import check_address
 from resonance.rpc.auth import Authenticator
 from resonance.rpc.interceptors import CallInterceptor
 
@@ -26,6 +29,9 @@ _OPTIONS = [
     ("grpc.max_connection_age_ms", 30 * 60 * 1000),
     ("grpc.max_connection_age_grace_ms", round(STREAM_S_MAX * 1000)),
 ]
+# The name under which the health service tells whether the store has room for a take.
+STORE_HEALTH = "resonance.v1.ObjectStore"
+_WATCH_S = 2.0
 _log = structlog.get_logger("rpc")
 
 
@@ -44,21 +50,28 @@ class RpcServer:
         self._health = HealthServicer()
         self._names: list[str] = []
         self._is_bound = False
+        self._watched: dict[str, Callable[[], Awaitable[bool]]] = {}
+        self._watching: list[asyncio.Task[None]] = []
 
     def add(self, full_name: str, register: Callable[[grpc.aio.Server], None]) -> None:
         """Adds a service by its full protobuf name."""
         register(self._server)
         self._names.append(full_name)
 
+    def watch(self, name: str, is_serving: Callable[[], Awaitable[bool]]) -> None:
+        """Adds a name to the health service, whose state is asked for every few seconds while the server runs."""
+        self._watched[name] = is_serving
+
     async def bind(self) -> str:
-        """Takes the address and returns it with its real port. Raises OSError where it is taken."""
+        """Takes the address and returns it with its real port. Raises OSError, naming the setting, where it cannot."""
         host, _, wanted_port = self.address.rpartition(":")
+        await asyncio.to_thread(check_address, self.address, setting="RESONANCE_GRPC_ADDR")
         try:
             port = self._server.add_insecure_port(self.address)
         except RuntimeError as failure:
-            raise OSError(f"cannot listen on {self.address}: {failure}") from failure
+            raise OSError(f"cannot listen on {self.address} (RESONANCE_GRPC_ADDR): {failure}") from failure
         if wanted_port != "0" and port != int(wanted_port):
-            raise OSError(f"cannot listen on {self.address}: it is taken")
+            raise OSError(f"cannot listen on {self.address} (RESONANCE_GRPC_ADDR): it is taken")
         self.address = f"{host}:{port}"
         self._is_bound = True
         return self.address
@@ -73,12 +86,28 @@ class RpcServer:
         await self._server.start()
         for name in ("", *self._names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        for name, is_serving in self._watched.items():
+            self._watching.append(asyncio.create_task(self._watch(name, is_serving), name=f"health of {name}"))
         _log.info("serving", address=self.address, services=self._names)
 
     async def stop(self, drain_s: float) -> None:
         """Reports NOT_SERVING, refuses new calls, lets running calls end for `drain_s` seconds, then cancels them."""
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        self._watching = []
         await self._health.enter_graceful_shutdown()
         await self._server.stop(drain_s)
+
+    async def _watch(self, name: str, is_serving: Callable[[], Awaitable[bool]]) -> None:
+        states = health_pb2.HealthCheckResponse
+        while True:
+            try:
+                is_well = await is_serving()
+            except ResonanceError:
+                is_well = False
+            await self._health.set(name, states.SERVING if is_well else states.NOT_SERVING)
+            await asyncio.sleep(_WATCH_S)
 
     async def wait(self) -> None:
         """Returns when the server has stopped."""

@@ -102,9 +102,16 @@ def _number_faults(field: Field, name: str, value: float, rules: rules_pb2.Rules
     if field.cpp_type in _FLOATS and not math.isfinite(value):
         yield _fault(name, "NOT_FINITE", "must be a finite number")
     elif rules.HasField("min") and value < rules.min:
-        yield _fault(name, "TOO_SMALL", f"must be at least {rules.min:g}, not {value:g}")
+        yield _fault(name, "TOO_SMALL", f"must be at least {plain_number(rules.min)}, not {plain_number(value)}")
     elif rules.HasField("max") and value > rules.max:
-        yield _fault(name, "TOO_LARGE", f"must be at most {rules.max:g}, not {value:g}")
+        yield _fault(name, "TOO_LARGE", f"must be at most {plain_number(rules.max)}, not {plain_number(value)}")
+
+
+def plain_number(value: Any) -> Any:
+    """A float as people write it: whole numbers without a point, so that 2^53 - 1 is not `9.0072e+15`. Other values as they are."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    return int(value) if value.is_integer() and abs(value) < 1e16 else f"{value:.10g}"
 
 
 def _text_faults(name: str, value: str | bytes, rules: rules_pb2.Rules) -> Iterator[FieldViolation]:

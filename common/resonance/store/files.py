@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -73,6 +74,10 @@ class FileStore:
 
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
         return None
+
+    async def free_bytes(self) -> int | None:
+        with _failures_named("free space"):
+            return (await asyncio.to_thread(shutil.disk_usage, self._objects)).free
 
     async def close(self) -> None:
         return None

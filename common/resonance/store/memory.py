@@ -64,5 +64,8 @@ class MemoryStore:
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
         return None
 
+    async def free_bytes(self) -> int | None:
+        return None
+
     async def close(self) -> None:
         return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from resonance.errors import invalid_field
+from resonance.places import prepare_folder
 from resonance.settings import Settings
 from resonance.store.files import FileStore
 from resonance.store.memory import MemoryStore
@@ -26,6 +28,7 @@ async def open_store(settings: Settings) -> ObjectStore:
         InvalidInput: the URL is none of these.
         FailedPrecondition: there is no such bucket, or its conditional writes do not exclude each other.
         Unavailable: the store cannot be reached.
+        OSError: the folder cannot be written to; the sentence names the setting.
     """
     store = await _opened(settings)
     try:
@@ -43,14 +46,17 @@ async def _opened(settings: Settings) -> ObjectStore:
     if kind == "memory":
         return MemoryStore()
     if kind == "file" and rest:
-        return await asyncio.to_thread(_files, rest)
+        return await asyncio.to_thread(_files, rest, "RESONANCE_STORE" if settings.store else "RESONANCE_DATA_DIR")
     if kind in ("s3", "s3+http"):
         return _s3(settings, secure=kind == "s3")
     raise _refused(settings)
 
 
-def _files(rest: str) -> FileStore:
-    return FileStore(Path(rest.removeprefix("//")).expanduser())
+def _files(rest: str, setting: str) -> FileStore:
+    folder = Path(rest.removeprefix("//"))
+    with suppress(RuntimeError):  # no home folder: `prepare_folder` says so
+        folder = folder.expanduser()
+    return FileStore(prepare_folder(folder, setting=setting))
 
 
 def _s3(settings: Settings, *, secure: bool) -> S3Store:

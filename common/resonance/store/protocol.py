@@ -86,6 +86,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    async def free_bytes(self) -> int | None:
+        """Bytes that can still be written; None where the store does not know."""
+        ...
+
     async def close(self) -> None:
         """Closes connections."""
         ...

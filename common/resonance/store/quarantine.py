@@ -63,5 +63,8 @@ class Quarantine:
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
         return await self.inner.presigned_url(key, expires_s=expires_s, filename=filename)
 
+    async def free_bytes(self) -> int | None:
+        return await self.inner.free_bytes()
+
     async def close(self) -> None:
         await self.inner.close()

@@ -129,6 +129,9 @@ class S3Store:
             )
         )
 
+    async def free_bytes(self) -> int | None:
+        return None  # S3 has no such question
+
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._http.clear()

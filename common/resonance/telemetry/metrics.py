@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 from prometheus_client import Histogram, start_http_server
 
+from resonance.places import check_address
 from resonance.settings import Settings
 
 RPC_SECONDS = Histogram(
@@ -23,8 +24,9 @@ def serve_metrics(settings: Settings, stack: AsyncExitStack) -> None:
     """Serves the Prometheus page at `settings.metrics_addr`, where one is set, until the stack closes."""
     if not settings.metrics_addr:
         return
+    check_address(settings.metrics_addr, setting="RESONANCE_METRICS_ADDR")
     host, _, port = settings.metrics_addr.rpartition(":")
-    server, thread = start_http_server(int(port), addr=host)
+    server, thread = start_http_server(int(port), addr=host.strip("[]"))
 
     def stop() -> None:
         server.shutdown()

@@ -113,7 +113,7 @@ class GenerateRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
-    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played")
+    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played", "audio_sha256")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_COUNT_TOTAL_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +123,7 @@ class GenerationStarted(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     PLAYED_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_SHA256_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     format: _audio_pb2.AudioFormat
     sample_count_total: int
@@ -132,7 +133,18 @@ class GenerationStarted(_message.Message):
     model: ModelInfo
     notices: _containers.RepeatedScalarFieldContainer[str]
     played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
-    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ...) -> None: ...
+    audio_sha256: str
+    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., audio_sha256: _Optional[str] = ...) -> None: ...
+
+class GenerationQueued(_message.Message):
+    __slots__ = ("place", "wait_s", "is_parked")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    WAIT_S_FIELD_NUMBER: _ClassVar[int]
+    IS_PARKED_FIELD_NUMBER: _ClassVar[int]
+    place: int
+    wait_s: float
+    is_parked: bool
+    def __init__(self, place: _Optional[int] = ..., wait_s: _Optional[float] = ..., is_parked: _Optional[bool] = ...) -> None: ...
 
 class GenerationFinished(_message.Message):
     __slots__ = ("end", "take")
@@ -143,14 +155,16 @@ class GenerationFinished(_message.Message):
     def __init__(self, end: _Optional[_Union[_audio_pb2.StreamEnd, _Mapping]] = ..., take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
-    __slots__ = ("started", "chunk", "finished")
+    __slots__ = ("started", "chunk", "finished", "queued")
     STARTED_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
     started: GenerationStarted
     chunk: _audio_pb2.AudioChunk
     finished: GenerationFinished
-    def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ...) -> None: ...
+    queued: GenerationQueued
+    def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ..., queued: _Optional[_Union[GenerationQueued, _Mapping]] = ...) -> None: ...
 
 class Take(_message.Message):
     __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played")
@@ -245,16 +259,18 @@ class RecipeInForce(_message.Message):
     def __init__(self, recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., sample_offset: _Optional[int] = ..., fault: _Optional[str] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ...) -> None: ...
 
 class PerformResponse(_message.Message):
-    __slots__ = ("started", "chunk", "recipe", "finished")
+    __slots__ = ("started", "chunk", "recipe", "finished", "queued")
     STARTED_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
     started: GenerationStarted
     chunk: _audio_pb2.AudioChunk
     recipe: RecipeInForce
     finished: _audio_pb2.StreamEnd
-    def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., recipe: _Optional[_Union[RecipeInForce, _Mapping]] = ..., finished: _Optional[_Union[_audio_pb2.StreamEnd, _Mapping]] = ...) -> None: ...
+    queued: GenerationQueued
+    def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., recipe: _Optional[_Union[RecipeInForce, _Mapping]] = ..., finished: _Optional[_Union[_audio_pb2.StreamEnd, _Mapping]] = ..., queued: _Optional[_Union[GenerationQueued, _Mapping]] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
     __slots__ = ()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from resonance.errors import FieldViolation, InvalidInput
+from resonance.errors import FieldViolation, InvalidInput, violation
+from resonance.rpc.validation import plain_number
 
 NOT_BLANK = r"\S"  # the pattern of a text that is required
 
@@ -32,13 +35,17 @@ def parse(model: type[Model], text: bytes) -> Model:
         MalformedError: the text is not JSON.
         InvalidInput: naming every fault.
     """
+    text = text or b"{}"
     try:
-        return model.model_validate_json(text or b"{}")
+        body, faults = model.model_validate_json(text), []
     except ValidationError as failure:
-        faults = failure.errors(include_url=False, include_context=True, include_input=False)
-    if faults[0]["type"] == "json_invalid":
+        body, faults = None, failure.errors(include_url=False, include_context=True, include_input=False)
+    if faults and faults[0]["type"] == "json_invalid":
         raise MalformedError(_sentence(str(faults[0]["msg"])))
-    raise invalid(faults)
+    repeated = tuple(_repeated_keys(json.loads(text, object_pairs_hook=_Members, parse_int=str, parse_float=str), ()))
+    if body is None or repeated:
+        raise _invalid((*repeated, *map(_violation, faults)))
+    return body
 
 
 def check(model: type[Model], values: dict[str, Any]) -> Model:
@@ -51,9 +58,28 @@ def check(model: type[Model], values: dict[str, Any]) -> Model:
 
 def invalid(faults: list[ErrorDetails]) -> InvalidInput:
     """InvalidInput from pydantic's errors, with our reasons and sentences."""
-    violations = tuple(_violation(fault) for fault in faults)
+    return _invalid(tuple(map(_violation, faults)))
+
+
+def _invalid(violations: tuple[FieldViolation, ...]) -> InvalidInput:
     detail = "; ".join(f"{fault.field}: {fault.message}" if fault.field else fault.message for fault in violations[:5])
     return InvalidInput(detail, violations=violations)
+
+
+class _Members(list[tuple[str, Any]]):
+    """The members of a JSON object in order, repeated names included, of which pydantic keeps the last alone."""
+
+
+def _repeated_keys(value: Any, place: tuple[int | str, ...]) -> Iterator[FieldViolation]:
+    if isinstance(value, _Members):
+        names = [name for name, _ in value]
+        for name in sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
+            yield violation(_path((*place, name)), "REPEATED", "must be given once")
+        for name, member in value:
+            yield from _repeated_keys(member, (*place, name))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _repeated_keys(item, (*place, number))
 
 
 # pydantic's error type -> (reason, sentence). The reasons are the ones of resonance.rpc.validation.
@@ -65,8 +91,8 @@ _FAULTS: dict[str, tuple[str, str]] = {
     "bytes_too_long": ("TOO_LONG", "must have at most {max_length} bytes"),
     "base64_decode": ("MALFORMED", "must be base64"),
     "string_pattern_mismatch": ("MALFORMED", "must match {pattern}"),
-    "greater_than_equal": ("TOO_SMALL", "must be at least {ge:g}"),
-    "less_than_equal": ("TOO_LARGE", "must be at most {le:g}"),
+    "greater_than_equal": ("TOO_SMALL", "must be at least {ge}"),
+    "less_than_equal": ("TOO_LARGE", "must be at most {le}"),
     "finite_number": ("NOT_FINITE", "must be a finite number"),
     "too_short": ("TOO_FEW", "must have at least {min_length} item(s)"),
     "too_long": ("TOO_MANY", "must have at most {max_length} items"),
@@ -83,7 +109,8 @@ def _violation(fault: ErrorDetails) -> FieldViolation:
     if kind == "too_long" and context.get("field_type") == "Value":
         kind = "bytes_too_long"  # decoded base64: pydantic counts bytes
     reason, sentence = _FAULTS.get(kind, ("WRONG_TYPE", "{msg}"))
-    message = sentence.format(msg=_sentence(fault["msg"]), **{k: v for k, v in context.items() if k != "msg"})
+    values = {name: plain_number(value) for name, value in context.items() if name != "msg"}
+    message = sentence.format(msg=_sentence(fault["msg"]), **values)
     return FieldViolation(field=_path(fault["loc"]), reason=reason, message=message)
 
 

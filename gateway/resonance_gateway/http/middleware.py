@@ -1,11 +1,10 @@
-"""Middleware: request log, security headers, origins, API keys, body limits."""
+"""Middleware: request log, security headers, API keys, body limits."""
 
 from __future__ import annotations
 
 import re
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,7 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resonance.errors import Unauthenticated
 from resonance.identity import set_caller_key
 from resonance.ids import new_request_id
-from resonance_gateway.http.problems import http_exception_to_problem, to_problem
+from resonance_gateway.http.origins import refuse
+from resonance_gateway.http.path_prefix import bare_path
+from resonance_gateway.http.problems import to_problem
 from resonance_gateway.http.requests import media_type
 
 _log = structlog.get_logger("gateway")
@@ -45,7 +46,6 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
 }
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 KEY_COOKIE = "resonance_key"
 _SECRET = re.compile("(?<=/shared/).+", re.IGNORECASE | re.DOTALL)
 _KEY = re.compile(r"[!-~]{1,200}")
@@ -58,7 +58,6 @@ _UPLOADS = {
 _MELODY_PATH = "/v1/generations"
 # The path that takes a sound file as its body.
 _VERIFICATIONS_PATH = "/v1/verifications"
-_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class BodyCutError(Exception):
@@ -141,30 +140,6 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-class OwnPagesOnly:
-    """Refuses requests that another site's page made a browser send.
-
-    A server on loopback answers to loopback names only (DNS rebinding), and a request that changes something must not
-    come from a page of another origin (forged forms). Programs send neither header and are not affected.
-    """
-
-    def __init__(self, app: ASGIApp, *, http_addr: str) -> None:
-        self._app = app
-        bound = http_addr.rpartition(":")[0].strip("[]")
-        self._hosts = _LOOPBACK | {bound} if bound in _LOOPBACK else None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in {"http", "websocket"}:
-            headers = Headers(scope=scope)
-            host = headers.get("host", "")
-            if self._hosts is not None and _hostname(host) not in self._hosts:
-                return await _refuse(HTTPException(421), scope, receive, send)
-            if scope.get("method") not in _SAFE_METHODS and _is_foreign(headers, host):
-                refusal = HTTPException(403, "requests from pages of other sites are not allowed")
-                return await _refuse(refusal, scope, receive, send)
-        return await self._app(scope, receive, send)
-
-
 class CallerKey:
     """Reads the API key of a request and passes it on to the services, which check it.
 
@@ -179,7 +154,7 @@ class CallerKey:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             key = read_api_key(HTTPConnection(scope))
-            if self._is_required and not key and scope["type"] == "http" and _is_guarded(scope["path"]):
+            if self._is_required and not key and scope["type"] == "http" and _is_guarded(bare_path(scope)):
                 error = Unauthenticated("send your API key: Authorization: Bearer KEY", reason="KEY_REQUIRED")
                 return await to_problem(error)(scope, receive, send)
             set_caller_key(key)
@@ -211,7 +186,7 @@ class BodyLimit:
         limit = self._find_limit(scope)
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
-            return await _refuse(_too_large(limit), scope, receive, send)
+            return await refuse(_too_large(limit), scope, receive, send)
         seen = 0
 
         async def receive_bounded() -> Message:
@@ -226,41 +201,12 @@ class BodyLimit:
 
     def _find_limit(self, scope: Scope) -> int:
         asked = (scope["method"], media_type(HTTPConnection(scope)))
-        if any(asked == upload and place.fullmatch(scope["path"]) for upload, place in _UPLOADS.items()):
+        if any(asked == upload and place.fullmatch(bare_path(scope)) for upload, place in _UPLOADS.items()):
             return self._upload_bytes_max
-        if scope["path"] == _VERIFICATIONS_PATH:
+        if bare_path(scope) == _VERIFICATIONS_PATH:
             return self._upload_bytes_max
-        return self._json_bytes_max + (self._melody_bytes_max if scope["path"] == _MELODY_PATH else 0)
-
-
-async def _refuse(refusal: HTTPException, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        # Closing a WebSocket before accepting it answers 403.
-        await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail})
-        return
-    await http_exception_to_problem(refusal)(scope, receive, send)
+        return self._json_bytes_max + (self._melody_bytes_max if bare_path(scope) == _MELODY_PATH else 0)
 
 
 def _too_large(limit: int) -> HTTPException:
     return HTTPException(413, f"the body may have at most {limit} bytes")
-
-
-def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_foreign(headers: Headers, host: str) -> bool:
-    if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        return True
-    origin = headers.get("origin")
-    return origin is not None and _netloc(origin) != host
-
-
-def _netloc(url: str) -> str | None:
-    try:
-        return urlsplit(url).netloc
-    except ValueError:
-        return None

@@ -67,6 +67,8 @@ class MultipartUpload:
             if not isinstance(part, TextField):
                 self._first = part
                 break
+            if part.name in texts:
+                raise invalid_field(part.name, "REPEATED", "must be given once")
             texts[part.name] = _decode(part, model)
         return _parse_fields(model, texts)
 

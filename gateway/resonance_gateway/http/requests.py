@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
-from resonance.errors import NotFound, invalid_field
+from resonance.errors import InvalidInput, NotFound, invalid_field, violation
 from resonance.ids import is_request_id, new_request_id
 from resonance_gateway.http.bodies import check, parse
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class NoQuery(BaseModel):
+    """The query of a path that has none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 async def read_json(request: Request, model: type[Model]) -> Model:
@@ -24,7 +30,12 @@ async def read_json(request: Request, model: type[Model]) -> Model:
 
 
 def read_query(request: Request, model: type[Model]) -> Model:
-    """The checked query; 422 for faults."""
+    """The checked query; 422 for unknown, repeated and wrong parameters."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        faults = tuple(violation(name[:64], "REPEATED", "must be given once") for name in repeated)
+        raise InvalidInput("; ".join(f"{fault.field}: {fault.message}" for fault in faults), violations=faults)
     return check(model, dict(request.query_params))
 
 
@@ -36,6 +47,12 @@ def media_type(connection: HTTPConnection) -> str:
 def accepts_events(request: Request) -> bool:
     """True if the client asks for server-sent events."""
     return "text/event-stream" in request.headers.get("accept", "")
+
+
+def prefers_async(request: Request) -> bool:
+    """True for `Prefer: respond-async` (RFC 7240): the client does not wait for the result."""
+    wishes = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return any(wish.partition(";")[0].strip() == "respond-async" for wish in wishes)
 
 
 def resolve_request_id(request: Request, in_body: str | None) -> str:

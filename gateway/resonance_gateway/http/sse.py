@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from resonance.errors import ResonanceError
@@ -36,7 +37,10 @@ class EventStreamResponse(EventSourceResponse):
         """Sends the events. A client that disconnects before the first one leaves the body iterator unstarted: its
         `finally` never runs, so `events`, which may hold a gRPC stream, are closed here."""
         async with aclosing(self._events):
-            await super().__call__(scope, receive, send)
+            if scope.get("method") == "HEAD":
+                await Response(headers={"Content-Type": "text/event-stream"})(scope, receive, send)
+            else:
+                await super().__call__(scope, receive, send)
 
 
 async def _with_late_failure(first: ServerSentEvent | None, events: Events) -> Events:

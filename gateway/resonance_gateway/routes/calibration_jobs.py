@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from resonance.errors import DeadlineExceeded
 from resonance.v1 import extract_pb2
 from resonance_gateway.http.bodies import NOT_BLANK, Body
+from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import read_json, read_lower_path_id, read_taste_id
 from resonance_gateway.http.sse import Events, EventStreamResponse, json_event
 from resonance_gateway.routes.app_state import get_services
@@ -146,7 +147,7 @@ async def start_calibration(request: Request, *, kind: str, concept: str = "", t
 async def start_job(request: Request, start: extract_pb2.StartCalibrationJobRequest) -> Response:
     """202 with the calibration job and its location."""
     job = (await get_services(request).extract.ask("StartCalibrationJob", start)).calibration_job
-    location = f"/v1/calibration-jobs/{job.calibration_job_id}"
+    location = own_path(request, f"/v1/calibration-jobs/{job.calibration_job_id}")
     return JSONResponse(to_json(job), status_code=202, headers={"Location": location})
 
 

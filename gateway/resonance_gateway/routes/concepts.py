@@ -16,7 +16,8 @@ from resonance.errors import NotFound, Unavailable
 from resonance.v1 import extract_pb2
 from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.disconnect import cancel_on_disconnect
-from resonance_gateway.http.requests import accepts_events, read_concept_name, read_json
+from resonance_gateway.http.path_prefix import own_path
+from resonance_gateway.http.requests import accepts_events, prefers_async, read_concept_name, read_json
 from resonance_gateway.http.sse import Events, EventStreamResponse, json_event
 from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.routes.calibration_jobs import CALIBRATION_JOB_SCHEMA, CalibrationBody, start_calibration
@@ -108,7 +109,9 @@ class ConceptsEndpoint(HTTPEndpoint):
         body = await read_json(request, ConceptBody)
         computation = fill_message(extract_pb2.ComputeConceptRequest(), body.model_dump(exclude_none=True))
         events = _listen(get_services(request).extract, "ComputeConcept", computation)
-        return await _respond(request, events, status=201, location=f"/v1/concepts/{body.name}/calibration")
+        return await _respond(
+            request, events, status=201, location=own_path(request, f"/v1/concepts/{body.name}/calibration")
+        )
 
 
 class ConceptCalibrationEndpoint(HTTPEndpoint):
@@ -141,7 +144,7 @@ class ConceptCalibrationEndpoint(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         name = read_concept_name(request)
-        if _prefers_async(request):
+        if prefers_async(request):
             return await start_calibration(request, kind="range", concept=name)
         body = await read_json(request, CalibrationBody)
         calibration = fill_message(extract_pb2.CalibrateConceptRequest(), body.model_dump() | {"name": name})
@@ -174,11 +177,6 @@ class ConceptLayersEndpoint(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         return await start_calibration(request, kind="layers", concept=read_concept_name(request))
-
-
-def _prefers_async(request: Request) -> bool:
-    """True for `Prefer: respond-async` (RFC 7240): the client does not wait for the result."""
-    return "respond-async" in request.headers.get("prefer", "").lower()
 
 
 async def _list_concepts(extract: ServiceClient) -> list[extract_pb2.Concept]:

@@ -8,16 +8,21 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from resonance.audio.delivery import formats
 from resonance.audio.delivery.delivery import Choice, Delivery
-from resonance_gateway.http.byte_ranges import cut, parse_byte_range, range_headers, range_not_satisfiable
+from resonance_gateway.http.byte_ranges import Sound, ranged_response
 from resonance_gateway.http.requests import read_query
-from resonance_gateway.services.kept_files import KeptFile, KeptFiles, WholeSound
+from resonance_gateway.services.kept_files import KeptFiles, WholeSound
 
 BINARY = {"type": "string", "format": "binary"}
 MEDIA_TYPES = formats.MEDIA_TYPES
+FILE_RESPONSES = {
+    200: ("The whole file", MEDIA_TYPES, BINARY),
+    206: ("The range", MEDIA_TYPES, BINARY),
+    304: ("The client has it already", "", {}),
+}
 Format = Annotated[str, Field(description=f"One of {formats.NAMES}; without it the Accept header decides, else wav.")]
 Raw = Annotated[
     bool, Field(description="The model's own samples to the bit: no levelling and no watermark. wav or flac.")
@@ -85,24 +90,14 @@ async def send_kept(
     """The kept file, or the range of it that was asked for."""
     files: KeptFiles = request.app.state.kept_files
     kept = await files.get(audio_sha256, choice, read_sound)
-    filename = f"{stem}{kept.form.endings[0]}"
     sent = {
-        "Accept-Ranges": "bytes",
-        "ETag": f'"{kept.sha256}"',
         "Vary": "Accept",
-        "Content-Disposition": f'{disposition}; filename="{filename}"',
+        "Content-Disposition": f'{disposition}; filename="{stem}{kept.form.endings[0]}"',
         **headers,
     }
-    return _ranged(request, kept, sent)
+    sound = Sound(size=kept.byte_count, etag=kept.sha256, media_type=kept.form.media_type, headers=sent)
+    return await ranged_response(request, sound, kept.read(), _nothing_to_close)
 
 
-def _ranged(request: Request, kept: KeptFile, headers: dict[str, str]) -> Response:
-    size, kind = kept.byte_count, kept.form.media_type
-    span = parse_byte_range(request.headers.get("range", ""), size)
-    if span is None:
-        raise range_not_satisfiable(size)
-    if request.method == "HEAD":
-        return Response(media_type=kind, headers=headers | {"Content-Length": str(size)})
-    status = 200 if span == (0, size) else 206
-    body = cut(kept.read(), *span)
-    return StreamingResponse(body, status_code=status, media_type=kind, headers=headers | range_headers(*span, size))
+async def _nothing_to_close() -> None:
+    """The file is opened when its first byte is read."""

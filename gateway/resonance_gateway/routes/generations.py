@@ -13,7 +13,7 @@ from resonance.errors import invalid_field
 from resonance.v1 import generate_pb2
 from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.disconnect import cancel_on_disconnect
-from resonance_gateway.http.requests import read_json, read_query, resolve_request_id
+from resonance_gateway.http.requests import accepts_events, prefers_async, read_json, read_query, resolve_request_id
 from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.routes.delivery import (
     BINARY,
@@ -26,11 +26,12 @@ from resonance_gateway.routes.delivery import (
     get_delivery,
     read_choice,
 )
+from resonance_gateway.routes.generation_states import STATE_SCHEMA, accept, send_events
 from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, RecipeBody, to_recipe
 from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
 from resonance_gateway.schema.fields import RequestId
 from resonance_gateway.schema.limits_from_protos import rule
-from resonance_gateway.schema.operations import operation
+from resonance_gateway.schema.operations import json_response, operation
 from resonance_gateway.schema.proto_json import fill_message
 from resonance_gateway.services.takes import check_offset, generate_take
 
@@ -65,7 +66,7 @@ class GenerationsEndpoint(HTTPEndpoint):
     """`/v1/generations`."""
 
     @operation(
-        summary="Make a take and hear it while it is made",
+        summary="Make a take and hear it while it is made; Prefer: respond-async does not wait, Accept: text/event-stream tells of it",
         tag="generations",
         body=GenerationBody,
         query=FormatQuery,
@@ -76,7 +77,8 @@ class GenerationsEndpoint(HTTPEndpoint):
                 "(application/octet-stream, s16le). A body that ends short of Content-Length was cut.",
                 f"{MEDIA_TYPES}, {RAW_TYPE}",
                 BINARY,
-            )
+            ),
+            202: json_response("With Prefer: respond-async: the take's state, to follow under Location", STATE_SCHEMA),
         },
         headers=HEADERS,
         faults=(400, 404, 406, 409, 413, 415, 422, 429, 501, 503, 504),
@@ -84,10 +86,14 @@ class GenerationsEndpoint(HTTPEndpoint):
     async def post(self, request: Request) -> Response:
         body = await read_json(request, GenerationBody)
         query = read_query(request, FormatQuery)
+        generate = to_generate_request(body, resolve_request_id(request, body.request_id))
+        if prefers_async(request) or accepts_events(request):
+            if body.is_transient:
+                raise invalid_field("is_transient", "CONFLICT", "must be false where the sound is fetched later")
+            return await (accept if prefers_async(request) else send_events)(request, generate)
         choice = read_choice(request, name=body.format or query.format, raw=body.raw, level=body.level)
         if body.resume_sample_offset and choice.form is not WAV:
             raise invalid_field("format", "NOT_RESUMABLE", "only the samples of wav can be resumed")
-        generate = to_generate_request(body, resolve_request_id(request, body.request_id))
         if not choice.is_raw:
             generate.resume_sample_offset = 0
         opening = generate_take(get_services(request), generate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,23 +17,29 @@ _HEALTH = {
     "properties": {
         "status": {"type": "string", "enum": ["ok", "degraded"]},
         "services": {"type": "object", "additionalProperties": _STATE},
+        "store": {"type": "string", "enum": ["ok", "full"], "description": "Full: no take of the usual length fits."},
     },
-    "required": ["status", "services"],
+    "required": ["status", "services", "store"],
 }
 
 
 class HealthEndpoint(HTTPEndpoint):
-    """`/healthz` and `/readyz`: 200 when every service serves, else 503 with the state of each."""
+    """`/healthz` and `/readyz`: 200 when every service serves and the store has room, else 503 with the state of each."""
 
     @operation(
         summary="The state of every service",
         tag="health",
+        any_query=True,
         responses={200: json_response("Everything serves", _HEALTH), 503: json_response("Something does not", _HEALTH)},
     )
     async def get(self, request: Request) -> Response:
-        services = await get_services(request).health()
-        is_healthy = all(state == "ok" for state in services.values())
-        body = {"status": "ok" if is_healthy else "degraded", "services": services}
+        services, is_full = await asyncio.gather(get_services(request).health(), get_services(request).is_store_full())
+        is_healthy = all(state == "ok" for state in services.values()) and not is_full
+        body = {
+            "status": "ok" if is_healthy else "degraded",
+            "services": services,
+            "store": "full" if is_full else "ok",
+        }
         return JSONResponse(body, status_code=200 if is_healthy else 503)
 
 
@@ -41,6 +49,7 @@ class LivenessEndpoint(HTTPEndpoint):
     @operation(
         summary="Whether this process runs",
         tag="health",
+        any_query=True,
         responses={200: json_response("It runs", {"type": "object"})},
     )
     async def get(self, request: Request) -> Response:

@@ -16,8 +16,9 @@ from resonance.identity import set_caller_key
 from resonance.v1 import generate_pb2
 from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.middleware import KEY_COOKIE
+from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import read_json
-from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.routes.app_state import get_services, get_settings
 from resonance_gateway.schema.operations import operation
 
 _COOKIE_S_MAX = 30 * 86_400
@@ -50,12 +51,20 @@ class SessionEndpoint(HTTPEndpoint):
             max_age=_COOKIE_S_MAX,
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
+            path=own_path(request, "/"),
+            secure=_is_https(request),
         )
         return answer
 
     @operation(summary="Forget the API key in this browser", tag="session", responses={204: ("Forgotten", "", {})})
     async def delete(self, request: Request) -> Response:
         answer = Response(status_code=204)
-        answer.delete_cookie(KEY_COOKIE, httponly=True, samesite="strict")
+        answer.delete_cookie(KEY_COOKIE, path=own_path(request, "/"), httponly=True, samesite="strict")
         return answer
+
+
+def _is_https(request: Request) -> bool:
+    """True where the browser speaks TLS: to this server, to a proxy that is trusted to say so, or to a public origin."""
+    origin = request.headers.get("origin", "")
+    is_public = origin in get_settings(request).public_origin_list and origin.startswith("https:")
+    return request.url.scheme == "https" or is_public

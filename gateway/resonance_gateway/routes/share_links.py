@@ -15,14 +15,24 @@ from resonance.audio.wav import read_wav
 from resonance.errors import NotFound
 from resonance.v1 import shares_pb2
 from resonance_gateway.http.bodies import Body
+from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import read_json, read_path_id
 from resonance_gateway.routes.app_state import get_services
-from resonance_gateway.routes.delivery import BINARY, MEDIA_TYPES, DeliveryQuery, read_query_choice, send_kept
+from resonance_gateway.routes.delivery import FILE_RESPONSES, DeliveryQuery, read_query_choice, send_kept
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, message_schema, operation
 from resonance_gateway.schema.proto_json import to_json
 from resonance_gateway.services.kept_files import WholeSound
 
+# Any page may play a shared sound: the token is the credential, and nothing else of the caller is looked at.
+_SHARED_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Length, Content-Range, ETag",
+    "Cache-Control": "private, no-store",
+    "Content-Security-Policy": "default-src 'none'; media-src 'self'; frame-ancestors *",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Robots-Tag": "noindex",
+}
 _LINK = message_schema("ShareLink")
 LINK_SCHEMA = {
     "type": "object",
@@ -54,7 +64,7 @@ class TakeLinkEndpoint(HTTPEndpoint):
         creation = shares_pb2.CreateShareLinkRequest(request_id=take_id, expire_s=body.expire_s)
         link = to_json((await get_services(request).shares.ask("CreateShareLink", creation)).share_link)
         token, link_id = link.pop("token"), link.pop("share_link_id")
-        return JSONResponse({"id": link_id, "url": f"/shared/{token}"} | link, status_code=201)
+        return JSONResponse({"id": link_id, "url": own_path(request, f"/shared/{token}")} | link, status_code=201)
 
 
 class ShareLinkEndpoint(HTTPEndpoint):
@@ -74,8 +84,8 @@ class SharedAudioEndpoint(HTTPEndpoint):
         summary="The sound behind a link as a file; one byte range is honoured",
         tag="takes",
         query=DeliveryQuery,
-        responses={200: ("The whole file", MEDIA_TYPES, BINARY), 206: ("The range", MEDIA_TYPES, BINARY)},
-        faults=(404, 406, 416, 422, 503),
+        responses=FILE_RESPONSES,
+        faults=(404, 406, 412, 416, 422, 503),
     )
     async def get(self, request: Request) -> Response:
         choice = read_query_choice(request)
@@ -91,11 +101,14 @@ class SharedAudioEndpoint(HTTPEndpoint):
                 return WholeSound(pcm=pcm, sample_rate_hz=rate_hz, channel_count=channel_count, provenance=provenance)
 
             return await send_kept(
-                request, link.sha256, choice, read_sound, headers=_HEADERS, stem="resonance", disposition="attachment"
+                request,
+                link.sha256,
+                choice,
+                read_sound,
+                headers=_SHARED_HEADERS,
+                stem="resonance",
+                disposition="inline",
             )
-
-
-_HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
 
 
 def _read_token(request: Request) -> str:

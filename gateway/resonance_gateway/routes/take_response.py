@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.responses import StreamingResponse
 
 from resonance.audio.delivery.delivery import Choice, Delivery, LiveFile
 from resonance.errors import ResonanceError
+from resonance.v1 import generate_pb2
 from resonance_gateway.http.middleware import BodyCutError
 from resonance_gateway.services.take_stream import TakeCutError, TakeOpening, TakeStream
 
@@ -28,6 +30,8 @@ HEADERS = {
     "X-Steering": "What steers it, at the strengths that act, as compact JSON, or `none`.",
     "X-Seed": "Repeats the take.",
     "X-Recipe-Id": "The digest of the recipe.",
+    "X-Queue-Place": "The take's place in the queue, where it waits for a slot still; absent where it does not.",
+    "X-Queue-Wait-S": "An estimate of that wait in seconds; absent where none can be made.",
     "X-Notices": "What was changed about the request, as a JSON list of sentences; absent where nothing was.",
 }
 
@@ -41,13 +45,13 @@ def take_response(
     beginning, and `resume_sample_offset` samples are left out.
     """
     opening = take.opening
-    headers = take_headers(opening) | {"Vary": "Accept"}
+    headers = take_headers(opening) | queue_headers(take.queued) | {"Vary": "Accept"}
     offset = take.sample_offset or resume_sample_offset
     if offset:
         headers |= {"X-Sample-Offset": str(offset), "X-Sample-Format": "s16le"}
         headers["Content-Length"] = str((opening.sample_count_total - offset) * opening.channel_count * 2)
         skipped = resume_sample_offset * opening.channel_count * 2
-        body = stream_pcm(take) if choice.is_raw else _skip(_stream_levelled(take, delivery, choice), skipped)
+        body = _skip(stream_pcm(take) if choice.is_raw else _stream_levelled(take, delivery, choice), skipped)
         return StreamingResponse(body, media_type=RAW_TYPE, headers=headers)
     live = delivery.live(
         opening.provenance,
@@ -63,13 +67,22 @@ def take_response(
 
 
 async def _stream_file(take: TakeStream, live: LiveFile) -> AsyncGenerator[bytes, None]:
-    """The file; its samples are mastered and encoded on a thread."""
-    yield await asyncio.to_thread(live.start)
+    """The file; its samples are mastered and encoded on a thread.
+
+    While the take waits for a slot, its first bytes are sent one by one, one for each empty block: a proxy does not close the connection.
+    """
+    head = await asyncio.to_thread(live.start)
     async with aclosing(stream_pcm(take)) as blocks:
         async for block in blocks:
-            if data := await asyncio.to_thread(live.push, block):
+            if not block:
+                if head:
+                    yield head[:1]
+                head = head[1:]
+                continue
+            if data := head + await asyncio.to_thread(live.push, block):
                 yield data
-    yield await asyncio.to_thread(live.finish)
+            head = b""
+    yield head + await asyncio.to_thread(live.finish)
 
 
 async def _stream_levelled(take: TakeStream, delivery: Delivery, choice: Choice) -> AsyncGenerator[bytes, None]:
@@ -116,6 +129,14 @@ def take_headers(opening: TakeOpening) -> dict[str, str]:
     return headers
 
 
+def queue_headers(queued: generate_pb2.GenerationQueued | None) -> dict[str, str]:
+    """The place of a take whose headers are sent while it waits."""
+    if queued is None:
+        return {}
+    headers = {"X-Queue-Place": str(queued.place)}
+    return headers | ({"X-Queue-Wait-S": str(math.ceil(queued.wait_s))} if queued.HasField("wait_s") else {})
+
+
 def describe_steering(recipe: Mapping[str, Any], played: Sequence[Mapping[str, Any]]) -> str:
     """The steering of a take as compact JSON: tastes and concepts at the strengths that act, sliders at their positions.
 
@@ -140,7 +161,7 @@ def describe_steering(recipe: Mapping[str, Any], played: Sequence[Mapping[str, A
 
 
 async def stream_pcm(take: TakeStream) -> AsyncGenerator[bytes, None]:
-    """The model's own samples. A failure cuts the body short; it is never padded."""
+    """The model's own samples; an empty block now and then while the take waits for a slot. A failure cuts the body short."""
     async with aclosing(take.pcm()) as blocks:
         try:
             async for block in blocks:

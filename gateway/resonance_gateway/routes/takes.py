@@ -11,7 +11,7 @@ from resonance.v1 import generate_pb2
 from resonance_gateway.http.disconnect import cancel_on_disconnect
 from resonance_gateway.http.requests import read_path_id, read_query
 from resonance_gateway.routes.app_state import get_services
-from resonance_gateway.routes.delivery import BINARY, MEDIA_TYPES, DeliveryQuery, read_query_choice, send_kept
+from resonance_gateway.routes.delivery import FILE_RESPONSES, DeliveryQuery, read_query_choice, send_kept
 from resonance_gateway.routes.take_response import HEADERS, take_headers
 from resonance_gateway.schema.fields import PageQuery
 from resonance_gateway.schema.operations import json_response, message_schema, operation, page_schema
@@ -64,12 +64,12 @@ class TakeAudioEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/audio`."""
 
     @operation(
-        summary="A finished take as a file; one byte range is honoured",
+        summary="A finished take as a file; one byte range, If-Range, If-None-Match and If-Match are honoured",
         tag="takes",
         query=DeliveryQuery,
-        responses={200: ("The whole file", MEDIA_TYPES, BINARY), 206: ("The range", MEDIA_TYPES, BINARY)},
+        responses=FILE_RESPONSES,
         headers=HEADERS,
-        faults=(404, 406, 416, 422, 503),
+        faults=(404, 406, 412, 416, 422, 503),
     )
     async def get(self, request: Request) -> Response:
         return await cancel_on_disconnect(request, _send_audio(request, _read_take_id(request)))

@@ -18,6 +18,7 @@ from resonance.v1 import ingest_pb2, jobs_pb2, steering_pb2
 from resonance_gateway.http.bodies import Body, MalformedError
 from resonance_gateway.http.body_stream import BodyStream
 from resonance_gateway.http.multipart import FileOpening, FilePiece, MultipartUpload
+from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import media_type, read_json, read_query, read_taste_id, resolve_request_id
 from resonance_gateway.http.sse import Events, EventStreamResponse, json_event
 from resonance_gateway.routes.app_state import get_services
@@ -127,10 +128,10 @@ class TastesEndpoint(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         if media_type(request) == "multipart/form-data":
-            return _accepted(await _upload(request))
+            return _accepted(request, await _upload(request))
         body = await read_json(request, TasteBody)
         request_id = resolve_request_id(request, body.request_id)
-        return _accepted(await _submit(get_services(request).ingest, body, request_id))
+        return _accepted(request, await _submit(get_services(request).ingest, body, request_id))
 
 
 class TasteEndpoint(HTTPEndpoint):
@@ -180,7 +181,7 @@ class TasteRetryEndpoint(HTTPEndpoint):
     )
     async def post(self, request: Request) -> Response:
         retry = ingest_pb2.RetryJobRequest(job_id=read_taste_id(request))
-        return _accepted((await get_services(request).ingest.ask("RetryJob", retry)).job)
+        return _accepted(request, (await get_services(request).ingest.ask("RetryJob", retry)).job)
 
 
 class TasteEventsEndpoint(HTTPEndpoint):
@@ -281,8 +282,10 @@ def _to_options(body: TasteOptionsBody) -> steering_pb2.TasteOptions:
     return options
 
 
-def _accepted(job: jobs_pb2.Job) -> Response:
-    return JSONResponse(to_taste(job), status_code=202, headers={"Location": f"/v1/tastes/{job.job_id}"})
+def _accepted(request: Request, job: jobs_pb2.Job) -> Response:
+    return JSONResponse(
+        to_taste(job), status_code=202, headers={"Location": own_path(request, f"/v1/tastes/{job.job_id}")}
+    )
 
 
 async def _get_taste(ingest: ServiceClient, taste_id: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from resonance.errors import ResonanceError, invalid_field
 from resonance.v1 import ingest_pb2
 from resonance_gateway.http.bodies import Body, check
 from resonance_gateway.http.body_stream import BodyStream
+from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import media_type, read_json, read_path_id
 from resonance_gateway.routes.app_state import get_services, get_settings
 from resonance_gateway.schema.limits_from_protos import rule
@@ -61,7 +62,7 @@ class UploadsEndpoint(HTTPEndpoint):
         opening = await _read_opening(request)
         creation = ingest_pb2.OpenUploadRequest(filename=opening.filename, byte_count=opening.byte_count)
         upload = to_json((await get_services(request).ingest.ask("OpenUpload", creation)).upload)
-        location = f"/v1/uploads/{upload['upload_id']}"
+        location = own_path(request, f"/v1/uploads/{upload['upload_id']}")
         return JSONResponse(upload, status_code=201, headers=_tus_headers(upload) | {"Location": location})
 
     async def options(self, request: Request) -> Response:

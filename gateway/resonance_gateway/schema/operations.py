@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from google.protobuf import descriptor_pool
 from pydantic import BaseModel
+from starlette.requests import Request
 
+from resonance_gateway.http.requests import NoQuery, read_query
 from resonance_gateway.schema.proto_json import to_json_schema
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -19,7 +22,8 @@ Schema = dict[str, Any]
 class Operation:
     """One method of one path.
 
-    `binary` is the media type of a body of plain bytes. `responses` maps a status to (description, media types, schema).
+    `binary` is the media type of a body of plain bytes. `responses` maps a status to (description, media types, schema). Query parameters
+    that `query` does not have are refused, except with `any_query`.
     """
 
     summary: str
@@ -28,6 +32,7 @@ class Operation:
     upload: type[BaseModel] | None = None
     binary: str = ""
     query: type[BaseModel] | None = None
+    any_query: bool = False
     responses: dict[int, tuple[str, str, Schema]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     required_headers: dict[str, str] = field(default_factory=dict)
@@ -35,11 +40,18 @@ class Operation:
 
 
 def operation(**fields: Any) -> Callable[[Handler], Handler]:
-    """Decorator that sets the handler's Operation."""
+    """Decorator that sets the handler's Operation, and refuses query parameters that the Operation does not have."""
+    described = Operation(**fields)
 
     def mark(handler: Handler) -> Handler:
-        handler.operation = Operation(**fields)  # type: ignore[attr-defined]
-        return handler
+        @functools.wraps(handler)
+        async def checked(endpoint: Any, request: Request) -> Any:
+            if not described.any_query:
+                read_query(request, described.query or NoQuery)
+            return await handler(endpoint, request)
+
+        checked.operation = described  # type: ignore[attr-defined]
+        return checked  # type: ignore[return-value]
 
     return mark
 

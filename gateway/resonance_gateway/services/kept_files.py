@@ -60,7 +60,7 @@ class KeptFiles:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def get(self, audio_sha256: str, choice: Choice, read_sound: Callable[[], Awaitable[WholeSound]]) -> KeptFile:
-        """The file of these samples; it is made from `read_sound` where it is not there yet. Callers who ask at once wait for one making."""
+        """The file of these samples, made from `read_sound` where it is not there yet. Callers who ask at once wait for one making."""
         key = self._delivery.content_key(audio_sha256, choice)
         lock = self._locks[key]
         async with lock:

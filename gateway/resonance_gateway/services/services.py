@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from resonance.audio.delivery.delivery import Delivery
 from resonance.rpc import STREAM_S_MAX, open_channel
+from resonance.rpc.server import STORE_HEALTH
 from resonance.settings import Settings
 from resonance.v1 import extract_pb2_grpc, generate_pb2, generate_pb2_grpc, ingest_pb2_grpc, shares_pb2_grpc
 from resonance_gateway.services.live_performance import LivePerformance
@@ -44,6 +45,17 @@ class Services:
         """Each service's state: `ok`, `not_serving` or `unreachable`."""
         states = await asyncio.gather(*(self._check_health(name) for name in _FULL_NAMES))
         return dict(zip(_FULL_NAMES, states, strict=True))
+
+    async def is_store_full(self) -> bool:
+        """True where the generate service says that the store has no room for a take."""
+        request = health_pb2.HealthCheckRequest(service=STORE_HEALTH)
+        try:
+            response = await health_pb2_grpc.HealthStub(self._by_service["generate"]).Check(
+                request, timeout=_HEALTH_S_MAX
+            )
+        except grpc.aio.AioRpcError:
+            return False  # a service that cannot be reached is told as such
+        return bool(response.status == health_pb2.HealthCheckResponse.NOT_SERVING)
 
     def perform(self, opening: generate_pb2.PerformRequest, delivery: Delivery | None = None) -> LivePerformance:
         """A live performance. The caller closes it, and opens another one to play for longer than STREAM_S_MAX."""

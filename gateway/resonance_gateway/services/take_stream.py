@@ -35,6 +35,7 @@ class TakeOpening:
     notices: tuple[str, ...]
     played: tuple[dict[str, Any], ...]
     provenance: Provenance
+    audio_sha256: str = ""  # of a finished take's stored WAV file
 
     @property
     def duration_s(self) -> float:
@@ -43,7 +44,7 @@ class TakeOpening:
 
 
 class TakeStream:
-    """One open take, of which the opening and the first chunk have been received.
+    """One open take, of which the opening and the first chunk have been received, or its place while it waits for a slot.
 
     `pcm` holds the last chunk back until the end mark has confirmed count and SHA-256, so that a complete HTTP body is a verified
     one. A caller that does not iterate `pcm` to its end must call `close`.
@@ -62,6 +63,7 @@ class TakeStream:
         self.sample_offset = sample_offset
         self._is_float = started.format.encoding == audio_pb2.SAMPLE_ENCODING_PCM_F32LE
         self._first, self._rest = first, rest
+        self.queued = first.queued if first.WhichOneof("event") == "queued" else None
 
     @property
     def byte_count(self) -> int:
@@ -69,24 +71,39 @@ class TakeStream:
         return (self.opening.sample_count_total - self.sample_offset) * self.opening.channel_count * 2
 
     async def pcm(self) -> AsyncGenerator[bytes, None]:
-        """Interleaved 16-bit little-endian PCM from `sample_offset` on.
+        """Interleaved 16-bit little-endian PCM from `sample_offset` on; an empty block at least every few seconds while the take waits.
 
         Raises:
             TakeCutError: the stream ended without its end mark.
             DataLoss: the end mark does not fit what came.
         """
-        reader, held = TakeReader(sample_offset=self.sample_offset, started=self._started), b""
-        async with aclosing(self._events()) as events:
+        held = b""
+        async with aclosing(self.events()) as events:
             async for event in events:
-                reader.read(event)
-                if reader.is_finished:
+                if event.HasField("finished"):
                     yield held
                     return
                 data = self._pcm16(event.chunk.data)
-                if reader.position >= self.opening.sample_count_total:
+                end = event.chunk.sample_offset + event.chunk.sample_count
+                if data and end >= self.opening.sample_count_total:
                     held += data
                 else:
                     yield data
+
+    async def events(self) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
+        """The verified messages after the opening: places in the queue, chunks, and the end mark.
+
+        Raises:
+            TakeCutError: the stream ended without its end mark.
+            DataLoss: the end mark does not fit what came.
+        """
+        reader = TakeReader(sample_offset=self.sample_offset, started=self._started)
+        async with aclosing(self._events()) as events:
+            async for event in events:
+                reader.read(event)
+                yield event
+                if reader.is_finished:
+                    return
         raise TakeCutError(f"the take ended at sample {reader.position} of {self.opening.sample_count_total}")
 
     async def close(self) -> None:
@@ -128,4 +145,5 @@ def _describe(music: generate_pb2.GenerationStarted | generate_pb2.Take, sample_
         notices=tuple(music.notices),
         played=tuple(to_json(strength) for strength in music.played),
         provenance=Provenance.of(music),
+        audio_sha256=music.audio_sha256,
     )

@@ -105,6 +105,12 @@ class CacheSlot:
             cache[:, :, :, : self.length] = old[:, :, :, : self.length]
         self.caches, self.capacity, self._is_static = caches, capacity, True
 
+    def leave_buffers(self) -> None:
+        """Copies the positions so far out of the buffers of a static batch, whose place another slot then takes. Else nothing happens."""
+        if self._is_static:
+            self.caches = [cache[:, :, :, : self.length].clone() for cache in self.caches]
+            self.capacity, self._is_static = self.length, False
+
     def append(self, layer: int, fresh: Tensor) -> tuple[Tensor, Tensor]:
         """Writes keys and values `[2, branches, heads, steps, head_size]` at `length`, which stays as it is.
 

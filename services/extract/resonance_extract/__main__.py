@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+from resonance.extras import missing_extra_named
 from resonance.process import run_process
 from resonance.rpc import Authenticator, RpcServer
 from resonance.settings import Settings
 from resonance.store import open_store
-from resonance_extract.build import open_extract
-from resonance_model.loaders import load_model
+
+with missing_extra_named("extract"):
+    from resonance_extract.build import open_extract
+    from resonance_model.loaders import load_model
 
 
 async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
     settings.check_service_key()
-    model = await asyncio.to_thread(load_model, settings)
     store = await open_store(settings)
     stack.push_async_callback(store.close)
-    parts = await stack.enter_async_context(open_extract(settings, store, model))
     server = RpcServer(settings.grpc_addr, Authenticator(store, settings))
+    await server.bind()  # before the model is loaded, which takes long: a taken address is told at once
+    stack.push_async_callback(server.stop, 0.0)
+    model = await asyncio.to_thread(load_model, settings)
+    parts = await stack.enter_async_context(open_extract(settings, store, model))
     parts.add_to(server)
     await server.start()
     stack.push_async_callback(server.stop, settings.drain_s_max)

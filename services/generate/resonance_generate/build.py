@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from resonance.rpc.server import RpcServer
+from resonance.rpc.server import STORE_HEALTH, RpcServer
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2_grpc
@@ -24,6 +24,7 @@ from resonance_generate.performance import Performance
 from resonance_generate.service import GenerateService
 from resonance_generate.takes.checkpoint_sweeper import TakeCheckpointSweeper
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.room import StoreRoom
 from resonance_model.decoder.static_batch import open_static_batch
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
@@ -37,12 +38,14 @@ class GenerateParts:
 
     service: GenerateService
     engine: Engine
+    room: StoreRoom
 
     def add_to(self, server: RpcServer) -> None:
         """Adds the service to a server."""
         server.add(
             FULL_NAME, lambda inner: generate_pb2_grpc.add_GenerateServiceServicer_to_server(self.service, inner)
         )
+        server.watch(STORE_HEALTH, self.room.has_room)
 
 
 @asynccontextmanager
@@ -58,17 +61,19 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
         queue_places=settings.queue_places,
         stall_s_max=settings.stream_stall_s_max,
         lead_s_max=settings.lead_s_max,
+        parked_max=settings.parked_max,
         static_batch=static_batch,
     )
     vectors = Vectors(store, model_digest=model.description.digest, item_max=settings.vector_cache_items)
     resolver, melodies, takes = RecipeResolver(model, vectors), MelodyReader(model, settings), TakeLibrary(store)
-    generation = Generation(engine, resolver, melodies, takes, info)
+    room = StoreRoom(store, info)
+    generation = Generation(engine, resolver, melodies, takes, room, info)
     performance = Performance(engine, resolver, melodies, info)
     service = GenerateService(generation, performance, takes, info)
     engine.start()
     sweeping = asyncio.create_task(TakeCheckpointSweeper(store, settings).run())
     try:
-        yield GenerateParts(service=service, engine=engine)
+        yield GenerateParts(service=service, engine=engine, room=room)
     finally:
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)

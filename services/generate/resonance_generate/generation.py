@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import math
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceEr
 from resonance.ids import canonical_digest, new_request_id, sha256_hex
 from resonance.store.token_document import Codes
 from resonance.v1 import generate_pb2
-from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.melody import MelodyChroma, MelodyReader
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe, naming_field
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
@@ -26,6 +26,8 @@ from resonance_generate.responses import Event, StreamWriter, build_finished, bu
 from resonance_generate.takes.checkpoint import TakeCheckpoint
 from resonance_generate.takes.continuation import origin_tokens, resumption_tokens
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.room import StoreRoom
+from resonance_generate.waiting_news import blocks_and_news
 
 CHUNK_S = 0.5
 
@@ -51,12 +53,14 @@ class Generation:
         resolver: RecipeResolver,
         melodies: MelodyReader,
         takes: TakeLibrary,
+        room: StoreRoom,
         info: generate_pb2.ModelInfo,
     ) -> None:
         self._engine = engine
         self._resolver = resolver
         self._melodies = melodies
         self._takes = takes
+        self._room = room
         self._info = info
 
     async def run(self, request: generate_pb2.GenerateRequest) -> AsyncGenerator[Event, None]:
@@ -94,7 +98,8 @@ class Generation:
     async def _plan(self, request: generate_pb2.GenerateRequest, request_id: str, digest: str) -> _TakePlan:
         """Resolves the recipe, the origin and the melody, and then binds the id to the request.
 
-        The order matters: a request that is refused must not use its id up.
+        The order matters: a request that is refused must not use its id up. A transient take writes nothing, not even its id, so that it
+        can be made where the store is full.
         """
         resolved = await self._resolver.resolve(request.recipe)
         frame_count = self._frame_count(request)
@@ -102,10 +107,25 @@ class Generation:
         _check_offset(request.resume_sample_offset, sample_count)
         tokens = await self._read_origin(request) if request.HasField("origin") else None
         melody = await self._melodies.read(request)
+        if request.is_transient:
+            return self._to_plan(request, request_id, digest, resolved, melody, tokens, sample_count)
+        await self._room.check(request.duration_s)
         if request.request_id and await self._takes.claim(request_id, digest) and _is_resumable(resolved.params):
             sampled = await self._takes.read_checkpoint(request_id, digest)
             if sampled is not None:
                 tokens = resumption_tokens(sampled, tokens, frame_count=frame_count)
+        return self._to_plan(request, request_id, digest, resolved, melody, tokens, sample_count)
+
+    def _to_plan(
+        self,
+        request: generate_pb2.GenerateRequest,
+        request_id: str,
+        digest: str,
+        resolved: ResolvedRecipe,
+        melody: MelodyChroma,
+        tokens: Codes | None,
+        sample_count: int,
+    ) -> _TakePlan:
         take = self._describe(request, request_id, resolved, melody.sha256)
         params = replace(resolved.params, melody=melody.chroma)
         return _TakePlan(
@@ -118,13 +138,24 @@ class Generation:
         )
 
     async def _make(self, plan: _TakePlan) -> AsyncGenerator[Event, None]:
+        """The events of a new take. Room for it is kept from here on, unless it is not kept itself."""
+        with nullcontext() if plan.is_transient else self._room.reserved(plan.take.duration_s):
+            async with aclosing(self._make_in_room(plan)) as events:
+                async for event in events:
+                    yield event
+
+    async def _make_in_room(self, plan: _TakePlan) -> AsyncGenerator[Event, None]:
         writer = StreamWriter(plan.take.format, sample_offset=plan.sample_offset)
         pcm: list[bytes] = []
         codes: list[Codes] = []
-        async with aclosing(plan.engine_request.stream) as blocks:
+        news = blocks_and_news(self._engine, plan.engine_request)
+        async with aclosing(plan.engine_request.stream), aclosing(news) as waiting:
             self._engine.submit(plan.engine_request)
             yield build_started(plan.take, sample_count_total=plan.sample_count)
-            async for block in blocks:
+            async for block in waiting:
+                if isinstance(block, generate_pb2.GenerationQueued):
+                    yield block
+                    continue
                 pcm.append(block.pcm)
                 codes.append(block.codes)
                 if plan.checkpoint is not None:

@@ -18,7 +18,7 @@ from resonance.rpc.validation import validate
 from resonance.v1 import generate_pb2
 from resonance_generate.conditions.melody import MelodyChroma, MelodyReader
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
-from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.chunk_stream import PcmBlock
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
@@ -30,6 +30,7 @@ from resonance_generate.responses import (
     build_started,
     build_take,
 )
+from resonance_generate.waiting_news import blocks_and_news
 from resonance_model.model_info import to_audio_format
 
 CHUNK_S = 0.2
@@ -88,7 +89,7 @@ class Performance:
             self._engine.submit(request)
             yield build_started(build_take(request.request_id, request.seed, resolved, self._info))
             writer = StreamWriter(to_audio_format(self._info))
-            music = asyncio.create_task(_write_music(request.stream, writer, events))
+            music = asyncio.create_task(_write_music(blocks_and_news(self._engine, request), writer, events))
             controls = asyncio.create_task(self._apply_all(requests, state, events))
             try:
                 while (event := await events.get()) is not None:
@@ -182,13 +183,19 @@ async def _read_opening(requests: AsyncIterator[generate_pb2.PerformRequest]) ->
     return first.opening
 
 
-async def _write_music(stream: ChunkStream, writer: StreamWriter, events: _Events) -> None:
-    """Puts chunks and the end mark into the events, and None after them."""
+async def _write_music(
+    music: AsyncGenerator[PcmBlock | generate_pb2.GenerationQueued, None], writer: StreamWriter, events: _Events
+) -> None:
+    """Puts chunks, places in the queue and the end mark into the events, and None after them."""
     try:
-        async for block in stream:
-            chunk = writer.write(block.pcm, recipe_id=block.recipe_id, headroom_s=block.headroom_s)
-            if chunk is not None:
-                await events.put(chunk)
+        async with aclosing(music):
+            async for block in music:
+                if isinstance(block, generate_pb2.GenerationQueued):
+                    await events.put(block)
+                    continue
+                chunk = writer.write(block.pcm, recipe_id=block.recipe_id, headroom_s=block.headroom_s)
+                if chunk is not None:
+                    await events.put(chunk)
         await events.put(writer.end())
     except ResonanceError:
         await events.put(None)  # the failure itself is raised where the task is awaited

@@ -18,6 +18,7 @@ Event = (
     | generate_pb2.RecipeInForce
     | generate_pb2.GenerationFinished
     | audio_pb2.StreamEnd
+    | generate_pb2.GenerationQueued
 )
 
 
@@ -87,6 +88,7 @@ def build_started(take: generate_pb2.Take, *, sample_count_total: int = 0) -> ge
         model=take.model,
         notices=take.notices,
         played=take.played,
+        audio_sha256=take.audio_sha256,
     )
 
 
@@ -135,4 +137,5 @@ _FIELDS: dict[type[Event], str] = {
     generate_pb2.RecipeInForce: "recipe",
     generate_pb2.GenerationFinished: "finished",
     audio_pb2.StreamEnd: "finished",
+    generate_pb2.GenerationQueued: "queued",
 }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from resonance.extras import missing_extra_named
 from resonance.process import run_process
 from resonance.rpc import Authenticator, RpcServer
 from resonance.settings import Settings
 from resonance.store import open_store
-from resonance_ingest.build import open_ingest
+
+with missing_extra_named("ingest"):
+    from resonance_ingest.build import open_ingest
 
 
 async def _serve(settings: Settings, stack: AsyncExitStack) -> None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
@@ -41,7 +42,8 @@ class Ingest:
 async def open_ingest(settings: Settings, store: ObjectStore) -> AsyncIterator[Ingest]:
     """Starts the runner and the sweeper. The runner takes up the jobs of an earlier process without waiting for a call."""
     channel = open_channel(settings.service_address("extract"), service_key=settings.service_key)
-    workspace = await asyncio.to_thread(Workspace, settings.data_dir)
+    data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
+    workspace = await asyncio.to_thread(Workspace, data_dir)
     jobs = JobStore(store)
     runner = Runner(jobs, store, ExtractClient(channel, stall_s_max=settings.extract_stall_s_max), workspace, settings)
     shares = ShareLinks(store, jobs.now_ms)

@@ -42,6 +42,10 @@ class Script:
     job_wait_s: float = 0.02
     accept_wait_s: float = 0.0
     cuts: list[int] = field(default_factory=list)  # the next streams end without an end mark after so many chunks
+    places: list[int] = field(
+        default_factory=list
+    )  # told by the next stream, one each `place_wait_s`, before its first chunk
+    place_wait_s: float = 0.0
     wrong_digest: bool = False
     is_full: bool = False
     refusals: dict[str, ResonanceError] = field(default_factory=dict)  # what these rpcs of GenerateService raise

@@ -48,7 +48,7 @@ class ScriptedShareLinks(shares_pb2_grpc.ShareServiceServicer):
     async def ReadShareLink(self, request, context):
         if not self._script.takes:
             raise NotFound("there is no such link", reason="NO_SUCH_LINK")
-        yield shares_pb2.ReadShareLinkResponse(share_link=shares_pb2.ShareLink(byte_count=4))
+        yield shares_pb2.ReadShareLinkResponse(share_link=shares_pb2.ShareLink(byte_count=4, sha256="5" * 64))
         yield shares_pb2.ReadShareLinkResponse(data=b"RIFF")
 
     async def RevokeShareLink(self, request, context):

@@ -142,6 +142,11 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                 played=script.played,
             )
         )
+        places, script.places = script.places, []
+        for place in places:
+            queued = generate_pb2.GenerationQueued(place=place, wait_s=2.5 * place)
+            yield generate_pb2.GenerateResponse(queued=queued)
+            await asyncio.sleep(script.place_wait_s)
         chunk = int((request.chunk_s or 0.5) * RATE_HZ)
         offset = request.resume_sample_offset
         for sequence, begin in enumerate(range(offset, total, chunk)):
@@ -193,6 +198,8 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             resume_sample_offset=request.sample_offset,
         )
         async for event in self._events(again):
+            if event.HasField("started"):
+                event.started.audio_sha256 = sha256_hex(self._script.takes[take.request_id][1])
             yield generate_pb2.StreamTakeResponse.FromString(event.SerializeToString())
 
     async def DeleteTake(self, request, context):

@@ -127,7 +127,11 @@ async def test_no_log_line_keeps_a_shared_links_token(
 
 async def test_health_names_every_service(gateway: Gateway) -> None:
     answer = await gateway.http.get("/healthz")
-    assert answer.json() == {"status": "ok", "services": {"ingest": "ok", "extract": "ok", "generate": "ok"}}
+    assert answer.json() == {
+        "status": "ok",
+        "services": {"ingest": "ok", "extract": "ok", "generate": "ok"},
+        "store": "ok",
+    }
 
 
 async def test_without_its_services_the_gateway_lives_but_is_not_ready() -> None:

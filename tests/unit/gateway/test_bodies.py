@@ -116,3 +116,31 @@ def _find_faults(text: bytes) -> tuple[FieldViolation, ...]:
     except MalformedError:  # JSON that Python writes and no other reader takes: lone surrogates
         return ()
     return ()
+
+
+def test_a_repeated_key_is_a_fault_at_its_place() -> None:
+    text = b'{"prompt": "a", "prompt": "b", "sliders": {"tempo": 1, "tempo": 0.5}, "tastes": [{"taste_id": "a", "taste_id": "a"}]}'
+    faults = _find_faults(text)
+    assert {(fault.field, fault.reason) for fault in faults} == {
+        ("prompt", "REPEATED"),
+        ("sliders.tempo", "REPEATED"),
+        ("tastes[0].taste_id", "REPEATED"),
+    }
+
+
+def test_repeated_keys_are_told_beside_other_faults() -> None:
+    faults = _find_faults(b'{"prompt": "a", "prompt": "", "duration_s": 900, "seed": ' + b"9" * 5000 + b"}")
+    assert {fault.field for fault in faults} == {"prompt", "duration_s", "seed"}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('{"prompt": "a", "seed": 18446744073709551616}', "must be at most 9007199254740991"),
+        ('{"prompt": "a", "duration_s": 0.5}', "must be at least 1"),
+        ('{"prompt": "a", "chunk_s": 3}', "must be at most 2.5"),
+    ],
+)
+def test_bounds_are_printed_as_people_write_them(body: str, message: str) -> None:
+    (fault,) = _find_faults(body.encode())
+    assert fault.message == message

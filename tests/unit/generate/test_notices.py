@@ -19,6 +19,7 @@ from resonance_generate.engine.engine import Engine
 from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.room import StoreRoom
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 
@@ -55,7 +56,7 @@ async def test_a_take_and_its_replay_say_what_was_played(tiny: LoadedModel, stor
     takes = TakeLibrary(store)
     resolver = RecipeResolver(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
     info = to_model_info(tiny, Settings())
-    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, info)
+    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, StoreRoom(store, info), info)
     request = generate_pb2.GenerateRequest(request_id="mine", recipe=BEYOND, duration_s=1, seed=1)
     for _ in ("made", "replayed"):
         async with aclosing(generation.run(request)) as responses:

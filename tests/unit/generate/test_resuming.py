@@ -25,6 +25,7 @@ from resonance_generate.engine.request import EngineRequest, GenerationParams, S
 from resonance_generate.engine.running_request import PREFILL_STEPS
 from resonance_generate.generation import Generation
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.room import StoreRoom
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 
@@ -74,7 +75,7 @@ async def test_a_cut_take_goes_on_with_the_same_sound(tiny: LoadedModel, engine:
     resolver = SteeringResolver(tiny, Vectors(store, model_digest="", item_max=1))
     resolver.rule = rule
     takes = TakeLibrary(store)
-    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, info)
+    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, StoreRoom(store, info), info)
     whole = await received(generation, "whole")
     begun = await received(generation, "cut", until_s=6.5)
     assert begun == whole[: len(begun)]
@@ -97,7 +98,7 @@ async def test_a_store_that_answers_no_more_costs_the_checkpoint_and_not_the_mus
     store, info = StuckStore(), to_model_info(tiny, Settings())
     resolver = SteeringResolver(tiny, Vectors(store, model_digest="", item_max=1))
     takes = TakeLibrary(store)
-    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, info)
+    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, StoreRoom(store, info), info)
     async with asyncio.timeout(20):
         assert len(await received(generation, "stuck", until_s=7.5)) >= 7.5 * 32_000
     await takes.close()

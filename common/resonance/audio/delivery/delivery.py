@@ -179,13 +179,13 @@ class LiveFile:
         self._sent = io.BytesIO()
         self._trailer_bytes = 0
         self._header: bytes | None = None
-        self._pcm_bytes = (sample_count or 0) * channel_count * 2
+        self._pcm_bytes = None if sample_count is None else sample_count * channel_count * 2
         if encoder is None:
             self._trailer_bytes = _trailer_bytes(provenance.info) if self._credentials else 0
             self._header = wav_header(
                 sample_rate_hz=sample_rate_hz,
                 channel_count=channel_count,
-                sample_count=sample_count or 0,
+                sample_count=sample_count,
                 info=provenance.info,
                 trailer_bytes=self._trailer_bytes,
             )
@@ -193,7 +193,9 @@ class LiveFile:
     @property
     def byte_count(self) -> int | None:
         """The exact size, where it is known before the end: of a WAV file."""
-        return len(self._header) + self._pcm_bytes + self._trailer_bytes if self._header is not None else None
+        if self._header is None or self._pcm_bytes is None:
+            return None
+        return len(self._header) + self._pcm_bytes + self._trailer_bytes
 
     def start(self) -> bytes:
         """The bytes before the first sample."""

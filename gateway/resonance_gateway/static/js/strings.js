@@ -115,6 +115,8 @@ export const STRINGS = {
   "make.go": "Make music",
   "make.stop": "Stop",
   "make.asking": "Asking for your music",
+  "make.waiting": "All places are taken. You are number {place} in line, for about {wait}.",
+  "make.waitingPlain": "All places are taken. You are number {place} in line.",
   "make.made": "{made} of {total} made",
   "make.ready": "Ready. {length}. Press space to play.",
   "make.readyPlaying": "Ready. {length}. It is playing; press space to pause.",

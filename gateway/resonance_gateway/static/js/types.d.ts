@@ -164,7 +164,8 @@ interface ProblemJson {
 
 /** An event of a performance; the fields depend on `type`. */
 interface PerformanceEvent {
-  type: "started" | "chunk" | "recipe" | "fault" | "finished" | "problem";
+  type: "started" | "queued" | "chunk" | "recipe" | "fault" | "finished" | "problem";
+  place: number;
   format: { sample_rate_hz: number; channel_count: number };
   notices: string[];
   recipe: RecipeJson;
@@ -202,6 +203,8 @@ interface TakeStreamInfo {
   steering: { tastes?: SliderValues; concepts?: SliderValues; sliders?: SliderValues } | null;
   seed: number;
   notices: string[];
+  place: number;
+  waitS: number | null;
 }
 
 interface Version {

@@ -60,6 +60,11 @@ class ChunkStream:
         """True where fewer than `samples_max` samples wait to be read."""
         return self._waiting_samples < self._samples_max
 
+    @property
+    def waiting_samples(self) -> int:
+        """Samples that were put and not read yet."""
+        return self._waiting_samples
+
     def put(self, block: PcmBlock) -> None:
         """Hands a block over."""
         with self._lock:

@@ -6,13 +6,13 @@ The thread owns the model.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 import torch
@@ -20,9 +20,11 @@ import torch
 from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance_generate.engine import metrics
 from resonance_generate.engine.chunk_stream import ChunkStream
+from resonance_generate.engine.command import Command
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.engine.scheduler import plan
+from resonance_generate.engine.waiting import RETURN_SHARE, Pace, QueuePlace, estimate_waits, plan_turnover
 from resonance_model.decoder.sequence import advance
 from resonance_model.decoder.static_batch import StaticBatch
 from resonance_model.loaded_model import LoadedModel
@@ -31,32 +33,16 @@ _log = structlog.get_logger("engine")
 _IDLE_S = 0.02
 LEAD_S_MAX = 30.0
 PAUSE_S_MAX = 60.0
+PARKED_MAX = 4
 COMMANDS_WAITING_MAX = 32
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Command:
-    """A change of one request, to be made on the engine thread."""
-
-    request: EngineRequest
-    change: Callable[[RunningRequest], Any]
-    result: Future[Any]
-
-    def apply(self, running: RunningRequest) -> None:
-        if not self.result.set_running_or_notify_cancel():
-            return
-        try:
-            self.result.set_result(self.change(running))
-        except BaseException as failure:
-            self.result.set_exception(failure)
-            raise
 
 
 class Engine:
     """Gives requests a slot each, steps all slots together, and hands their audio to their streams.
 
-    At most `slot_count` requests run and `queue_places` wait; one more is refused with an estimate of when a place comes free. The engine
+    At most `slot_count` requests run and `queue_places` wait; one more is refused with an estimate of when a place comes free. While a
+    request waits, up to `parked_max` takes whose clients have `lead_s_max` seconds in hand lend their slots (`waiting.py`). The engine
     thread alone touches slots and codec streams. The decoder's weights are read-only and may be shared. With a `static_batch` the slots
     take their steps in it (CUDA graphs). Methods of the caller's side neither compute nor block.
     """
@@ -69,6 +55,7 @@ class Engine:
         queue_places: int,
         stall_s_max: float,
         lead_s_max: float = LEAD_S_MAX,
+        parked_max: int = PARKED_MAX,
         static_batch: StaticBatch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,13 +65,17 @@ class Engine:
         self._slot_count = slot_count
         self._queue_places = queue_places
         self._stall_s_max = stall_s_max
+        self._lead_s_max = lead_s_max
+        self._parked_max = parked_max
         self._samples_max = round(lead_s_max * model.description.sample_rate_hz)
         self._clock = clock
         self._wakeup = threading.Condition()
         self._queue: deque[EngineRequest] = deque()
-        self._commands: deque[_Command] = deque()
+        self._commands: deque[Command] = deque()
         self._joining: deque[EngineRequest] = deque()
         self._running: list[RunningRequest] = []
+        self._parked: list[RunningRequest] = []
+        self._last_step_s: float | None = None  # None after a tick in which nothing moved
         self._steps_per_s = float(model.description.frame_rate_hz)
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -132,10 +123,10 @@ class Engine:
             NotFound: the request has ended, or was never submitted.
             Overloaded: COMMANDS_WAITING_MAX commands of the request wait already.
         """
-        command = _Command(request=request, change=change, result=Future())
+        command = Command(request=request, change=change, result=Future())
         with self._wakeup:
             # The request itself and not its id: two callers may use one id at once.
-            if not any(one is request for one in (*self._waiting(), *(one.request for one in self._running))):
+            if not any(one is request for one in (*self._waiting(), *(one.request for one in self._begun()))):
                 raise _not_playing(request)
             if sum(waiting.request is request for waiting in self._commands) >= COMMANDS_WAITING_MAX:
                 raise Overloaded(
@@ -167,6 +158,25 @@ class Engine:
         """Number of requests in the queue."""
         return len(self._queue)
 
+    @property
+    def parked_count(self) -> int:
+        """Number of takes that have lent their slots."""
+        return len(self._parked)
+
+    def place_of(self, request: EngineRequest) -> QueuePlace | None:
+        """The place of a request that waits for its slot, or of a parked take; None while it is being made."""
+        with self._wakeup:
+            queue = [one for one in self._queue if not one.stream.is_closed]
+            parked, now_s = list(self._parked), self._clock()
+            number = next((number for number, one in enumerate(queue) if one is request), None)
+            if number is not None:
+                return QueuePlace(place=number + 1, wait_s=self._estimate(queue, now_s)[number])
+        for place, lent in enumerate(parked, start=1):
+            if lent.request is request:
+                due_s = max(0.0, lent.in_hand_s(now_s) - self._lead_s_max * RETURN_SHARE)
+                return QueuePlace(place=place, wait_s=due_s, is_parked=True)
+        return None
+
     # --- engine thread
 
     def tick(self) -> bool:
@@ -181,6 +191,7 @@ class Engine:
         moving = plan(self._running, now_s)
         if moving:
             self._step(moving)
+        self._last_step_s = self._clock() if moving else None
         return bool(moving)
 
     def _run(self) -> None:
@@ -198,7 +209,7 @@ class Engine:
         with self._wakeup:
             # Checked under the lock: the notification of a stop since `_run` looked has found no waiting thread.
             if not self._is_stopping and not self._joining:
-                self._wakeup.wait(_IDLE_S if self._running or self._queue else None)
+                self._wakeup.wait(_IDLE_S if self._running or self._parked or self._queue else None)
 
     def _step(self, moving: list[RunningRequest]) -> None:
         started_s = self._clock()
@@ -214,7 +225,7 @@ class Engine:
             advance(self.model.decoder, stepping, self._static_batch)
         now_s = self._clock()
         self._send_chunks(moving, now_s)
-        self._measure(self._clock() - started_s, now_s)
+        self._measure(self._clock() - started_s, self._clock())
 
     def _send_chunks(self, moved: list[RunningRequest], now_s: float) -> None:
         """Decodes the chunks that are due: all live ones, and of the others that of the request with least slack.
@@ -233,9 +244,12 @@ class Engine:
     def _admit(self) -> None:
         with self._wakeup:
             self._forget_closed()
+            self._turn_over(self._clock())
             # A request counts as joining until it is among the running: its place is at no moment free for another one.
-            while self._queue and len(self._running) + len(self._joining) < self._slot_count:
+            while self._queue and self._free_slots > 0:
                 self._joining.append(self._queue.popleft())
+            while self._free_slots > 0 and (able := [one for one in self._parked if one.request.stream.has_room]):
+                self._unpark(able[0])
             metrics.QUEUE_DEPTH.set(len(self._queue))
         if self._joining:  # one a step: encoding several prompts would be a gap in the live music of others
             running = self._begin(self._joining[0])
@@ -243,6 +257,33 @@ class Engine:
                 self._running += [running] if running is not None else []
                 self._joining.popleft()
         metrics.SLOTS_TAKEN.set(len(self._running))
+        metrics.PARKED.set(len(self._parked))
+
+    def _turn_over(self, now_s: float) -> None:
+        """Parks takes that have much in hand where others wait, and takes back those whose clients have little left. Under the lock."""
+        leaving, returning = plan_turnover(
+            self._running,
+            self._parked,
+            queued=len(self._queue),
+            free_slots=max(0, self._free_slots),
+            lead_s=self._lead_s_max,
+            parked_max=self._parked_max,
+            now_s=now_s,
+        )
+        for one in leaving:
+            one.park()
+        self._running = [one for one in self._running if one not in leaving]
+        self._parked += leaving
+        for one in returning[: max(0, self._free_slots)]:
+            self._unpark(one)
+
+    def _unpark(self, one: RunningRequest) -> None:
+        self._parked = [other for other in self._parked if other is not one]
+        self._running = [*self._running, one]
+
+    @property
+    def _free_slots(self) -> int:
+        return self._slot_count - len(self._running) - len(self._joining)
 
     def _begin(self, request: EngineRequest) -> RunningRequest | None:
         metrics.QUEUE_WAIT_SECONDS.observe(max(0.0, time.monotonic() - request.stream.opened_s))
@@ -257,10 +298,11 @@ class Engine:
         """Drops requests whose clients have left. Called under the lock."""
         self._queue = deque(request for request in self._queue if not request.stream.is_closed)
         self._running = [running for running in self._running if not running.request.stream.is_closed]
+        self._parked = [parked for parked in self._parked if not parked.request.stream.is_closed]
 
     def _apply_commands(self) -> None:
         for command in self._take_commands():
-            running = next((one for one in self._running if one.request is command.request), None)
+            running = next((one for one in self._begun() if one.request is command.request), None)
             if running is None:
                 command.result.set_exception(_not_playing(command.request))
                 continue
@@ -269,12 +311,12 @@ class Engine:
                 running.send_chunk()
                 self._release(running, None)
 
-    def _take_commands(self) -> list[_Command]:
+    def _take_commands(self) -> list[Command]:
         """Takes the commands out that are due; those of requests that wait for a slot stay, in their order."""
         with self._wakeup:
             waiting = self._waiting()
-            due: list[_Command] = []
-            kept: deque[_Command] = deque()
+            due: list[Command] = []
+            kept: deque[Command] = deque()
             for command in self._commands:
                 is_early = any(command.request is request for request in waiting)
                 (kept if is_early else due).append(command)
@@ -282,7 +324,7 @@ class Engine:
         return due
 
     def _drop_stalled(self, now_s: float) -> None:
-        for running in list(self._running):
+        for running in self._begun():
             if running.paused_since_s is not None and now_s - running.paused_since_s > PAUSE_S_MAX:
                 message = f"the performance was paused for {PAUSE_S_MAX:.0f} s; open it again"
                 self._release(running, DeadlineExceeded(message, reason="PAUSED_TOO_LONG"))
@@ -297,6 +339,7 @@ class Engine:
 
     def _release(self, running: RunningRequest, error: ResonanceError | None) -> None:
         self._running = [other for other in self._running if other is not running]
+        self._parked = [other for other in self._parked if other is not running]
         running.request.stream.end(error)
         metrics.SLOTS_TAKEN.set(len(self._running))
 
@@ -304,21 +347,21 @@ class Engine:
         with self._wakeup:
             waiting = self._waiting()
             self._queue, self._joining = deque(), deque()
-        for request in (*waiting, *(running.request for running in self._running)):
+        for request in (*waiting, *(one.request for one in self._begun())):
             request.stream.end(error)
-        self._running = []
+        self._running, self._parked = [], []
 
     def _waiting(self) -> tuple[EngineRequest, ...]:
         return (*self._joining, *self._queue)
 
+    def _begun(self) -> tuple[RunningRequest, ...]:
+        return (*self._running, *self._parked)
+
     def _overloaded(self) -> Overloaded:
-        """With an estimate of when the first place comes free: the least that is left of any running take, at the present speed."""
-        left = [
-            running.request.frame_count - running.sequence.frames_ready
-            for running in self._running
-            if running.request.frame_count is not None
-        ]
-        retry_after_s = max(1.0, min(left, default=50) / self._steps_per_s)
+        """With an estimate of when the first place comes free: when the first request of the queue gets a slot."""
+        queue: list[EngineRequest | None] = [*self._queue] or [None]
+        wait_s = self._estimate(queue, self._clock())[0]
+        retry_after_s = float(max(1, math.ceil(60.0 if wait_s is None else wait_s)))
         return Overloaded(
             f"all {self._slot_count} slots and {self._queue_places} places in the queue are taken; "
             f"try again in {retry_after_s:.0f} s",
@@ -326,9 +369,27 @@ class Engine:
             retry_after_s=retry_after_s,
         )
 
+    def _estimate(self, queue: Sequence[EngineRequest | None], now_s: float) -> list[float | None]:
+        """Seconds until each request of the queue has a slot, at the present speed."""
+        pace = Pace(
+            steps_per_s=self._steps_per_s,
+            frame_rate_hz=self.model.description.frame_rate_hz,
+            lead_s=self._lead_s_max,
+            parked_max=self._parked_max - len(self._parked),
+        )
+        return estimate_waits(
+            list(self._running),
+            list(self._parked),
+            [None if one is None else one.frame_count for one in (*self._joining, *queue)],
+            free_slots=self._slot_count - len(self._running),
+            pace=pace,
+            now_s=now_s,
+        )[len(self._joining) :]
+
     def _measure(self, step_s: float, now_s: float) -> None:
         metrics.STEP_SECONDS.observe(step_s)
-        self._steps_per_s += 0.05 * (1 / max(step_s, 1e-6) - self._steps_per_s)
+        if self._last_step_s is not None:
+            self._steps_per_s += 0.05 * (1 / max(now_s - self._last_step_s, 1e-3) - self._steps_per_s)
         metrics.HEADROOM.set(self._steps_per_s / self.model.description.frame_rate_hz)
         slacks = [slack_s for running in self._running if (slack_s := running.slack_s(now_s)) > float("-inf")]
         metrics.SLACK_MIN_SECONDS.set(min(slacks, default=0.0))

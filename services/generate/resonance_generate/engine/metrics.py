@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 SLOTS_TAKEN = Gauge("resonance_engine_slots_taken", "Requests that have a slot.")
+PARKED = Gauge("resonance_engine_parked", "Takes whose slot was lent to others while their clients have much in hand.")
 QUEUE_DEPTH = Gauge("resonance_engine_queue_depth", "Requests that wait for a slot.")
 STEP_SECONDS = Histogram(
     "resonance_engine_step_seconds",

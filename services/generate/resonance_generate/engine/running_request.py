@@ -93,7 +93,25 @@ class RunningRequest:
         now_s = now_s if self.paused_since_s is None else self.paused_since_s
         return self._sent_frames * self._hop_samples / self._sample_rate_hz - (now_s - self._playback_start_s)
 
+    def in_hand_s(self, now_s: float) -> float:
+        """Seconds of sound that the client has not played yet, or has not read: whichever is more."""
+        return max(self.slack_s(now_s), self.request.stream.waiting_samples / self._sample_rate_hz)
+
+    @property
+    def may_be_parked(self) -> bool:
+        """True for a take. A performance keeps its slot, because its controls act at once."""
+        return not self.is_live and not self.is_finishing and self.paused_since_s is None
+
+    @property
+    def frames_left(self) -> int | None:
+        """Frames that are still to be made; None for a performance."""
+        return None if self.request.frame_count is None else self.request.frame_count - self.sequence.frames_ready
+
     # --- called by the engine
+
+    def park(self) -> None:
+        """Keeps the state outside of a static batch, so that another request can have its place there."""
+        self.sequence.slot.leave_buffers()
 
     @property
     def needs_step(self) -> bool:

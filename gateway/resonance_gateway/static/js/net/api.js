@@ -1,8 +1,8 @@
-// REST client: the only file that sends requests.
+// REST client: the only file that sends requests. Paths are relative to the page, which may lie below a prefix.
 
-const TASTES = "/v1/tastes";
-const TAKES = "/v1/takes";
-const CALIBRATION_JOBS = "/v1/calibration-jobs";
+const TASTES = "v1/tastes";
+const TAKES = "v1/takes";
+const CALIBRATION_JOBS = "v1/calibration-jobs";
 
 /** An error of the server, or a broken connection. `problem` is the RFC 9457 document, or null without an answer. */
 export class ApiError extends Error {
@@ -31,11 +31,11 @@ export function newRequestId() {
 /**
  * @returns {Promise<ModelJson[]>}
  */
-export const getModels = async () => (await getJson("/v1/models")).models;
+export const getModels = async () => (await getJson("v1/models")).models;
 /**
  * @returns {Promise<ConceptJson[]>}
  */
-export const getConcepts = async () => (await getJson("/v1/concepts")).concepts;
+export const getConcepts = async () => (await getJson("v1/concepts")).concepts;
 /**
  * @returns {Promise<TasteJson[]>}
  */
@@ -88,7 +88,7 @@ export const submitLink = (url, options, requestId) => sendJson(TASTES, { url, o
  * @param {SliderValues | undefined} previous
  * @returns {Promise<RefinementJson>}
  */
-export const refine = (text, sliders, previous) => sendJson("/v1/refinements", { text, sliders, ...(previous ? { previous } : {}) });
+export const refine = (text, sliders, previous) => sendJson("v1/refinements", { text, sliders, ...(previous ? { previous } : {}) });
 /**
  * @param {string} pageToken
  * @returns {Promise<{ takes: TakeJson[], next_page_token: string }>}
@@ -114,7 +114,7 @@ export const makeLink = (id, expireS) => sendJson(`${TAKES}/${id}/link`, { expir
  * @param {string} id
  */
 export async function deleteLink(id) {
-  await ask(`/v1/links/${id}`, { method: "DELETE" });
+  await ask(`v1/links/${id}`, { method: "DELETE" });
 }
 
 /**
@@ -190,7 +190,7 @@ export const isFinal = ({ state }) => ["completed", "failed", "cancelled"].inclu
  * @param {AbortSignal} signal
  */
 export async function openTake(body, signal) {
-  const response = await ask("/v1/generations", { method: "POST", ...json(body), signal });
+  const response = await ask("v1/generations", { method: "POST", ...json(body), signal });
   return readStreamHeaders(response);
 }
 
@@ -222,6 +222,8 @@ function readStreamHeaders(response) {
     steering: steering && steering !== "none" ? JSON.parse(steering) : null,
     seed: Number(header("X-Seed")),
     notices: header("X-Notices") ? JSON.parse(header("X-Notices")) : [],
+    place: Number(header("X-Queue-Place")),
+    waitS: header("X-Queue-Wait-S") ? Number(header("X-Queue-Wait-S")) : null,
   };
 }
 
@@ -232,7 +234,9 @@ function readStreamHeaders(response) {
  * @param {{ event(event: PerformanceEvent): void, samples(samples: Int16Array): void, ended(error: ApiError | null): void }} on
  */
 export function openPerformance(opening, on) {
-  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/performances`);
+  const url = new URL("v1/performances", document.baseURI);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
   /** @type {ApiError | null} */
   let error = new ApiError(null);
@@ -270,7 +274,7 @@ export function onKeyWanted(ask) {
  * Sends an API key, which the server puts into an HttpOnly cookie. Resolves to the response, or null without an answer.
  * @param {string} key
  */
-export const giveKey = (key) => fetch("/v1/session", { method: "POST", ...json({ key }) }).catch(nothing);
+export const giveKey = (key) => fetch("v1/session", { method: "POST", ...json({ key }) }).catch(nothing);
 
 /** @returns {any} */
 const nothing = () => null;

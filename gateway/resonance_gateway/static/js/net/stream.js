@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Take } from "../player/take.js";
 import { WavReader } from "../player/wav.js";
 
-/** @typedef {{ started(take: Take): void, grew(take: Take): void, resuming(take: Take): void }} TakeListener */
+/** @typedef {{ waiting?(place: number, waitS: number | null): void, started(take: Take): void, grew(take: Take): void, resuming(take: Take): void }} TakeListener */
 
 const TRIES_MAX = 3;
 
@@ -52,6 +52,7 @@ export async function fetchTake(requestId, body, signal, on) {
  * @param {TakeListener} on
  */
 async function begin(stream, body, on) {
+  if (stream.place) on.waiting?.(stream.place, stream.waitS);
   const wav = new WavReader();
   /** @type {Take | undefined} */
   let take;

@@ -30,7 +30,7 @@ export class Player extends EventTarget {
   /** @param {number} sampleRateHz */
   async _open(sampleRateHz) {
     this._context = new AudioContext({ sampleRate: sampleRateHz, latencyHint: "interactive" });
-    await this._context.audioWorklet.addModule("/static/js/player/take-worklet.js");
+    await this._context.audioWorklet.addModule("static/js/player/take-worklet.js");
     this._node = new AudioWorkletNode(this._context, "take-player", { outputChannelCount: [2] });
     this._gain = new GainNode(this._context, { gain: this._volume });
     this._node.connect(this._gain).connect(this._context.destination);

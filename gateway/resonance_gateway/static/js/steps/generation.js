@@ -162,6 +162,12 @@ export class GenerationStep {
   _listener(body, isBack) {
     /** @type {import("../net/stream.js").TakeListener} */
     const listener = {
+      waiting: (place, waitS) => {
+        const wait = waitS === null ? "" : count("second", waitS);
+        const text = wait ? t("make.waiting", { place, wait }) : t("make.waitingPlain", { place });
+        this._status(text);
+        say(text);
+      },
       started: async (take) => {
         take.isSeedAsked = body.seed !== undefined;
         this._keep(take);

@@ -101,6 +101,8 @@ export class LiveStep {
       showNotices(event.notices);
       this._status(t("live.playing"));
       sayNow(t("live.playing"));
+    } else if (event.type === "queued") {
+      this._status(t("make.waitingPlain", { place: event.place }));
     } else if (event.type === "recipe" && event.fault) {
       this._status(t("live.refused", { why: event.fault.replace(/^[A-Z_]+: /, "") }));
     } else if (event.type === "recipe") {
@@ -119,7 +121,7 @@ export class LiveStep {
     // Chunks that arrive before the worklet has loaded are queued.
     this._sound = { port: { postMessage: ({ samples }) => this._waiting.push(samples) } };
     try {
-      await context.audioWorklet.addModule("/static/js/player/live-worklet.js");
+      await context.audioWorklet.addModule("static/js/player/live-worklet.js");
       if (this._context !== context) return;
       const options = { outputChannelCount: [2], processorOptions: { channelCount: format.channel_count || 1 } };
       const node = new AudioWorkletNode(context, "live-player", options);
