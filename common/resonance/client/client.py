@@ -72,14 +72,14 @@ class Song:
 
         Other formats than WAV need the extra `delivery`. Without it WAV files have tags and watermark, and no content credentials.
         """
-        choice = Choice(form=format_named(format), is_raw=raw, is_levelled=level)
-        form = self.take.format
+        choice = Choice(form=format_named(form), is_raw=raw, is_levelled=level)
+        audio = self.take.format
         return Delivery(settings or read_settings()).file(
             self.pcm,
             Provenance.of(self.take),
             choice,
-            sample_rate_hz=form.sample_rate_hz,
-            channel_count=form.channel_count,
+            sample_rate_hz=audio.sample_rate_hz,
+            channel_count=max(1, audio.channel_count),
         )
 
 

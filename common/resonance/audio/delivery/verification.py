@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ async def verify_file(path: Path, settings: Settings) -> Verification:
 
 
 async def _read_marks(path: Path, folder: Path) -> dict[str, Any]:
-    request = {"source": str(path.resolve()), "cpu_s": _READ_S_MAX}
+    request = {"source": os.path.abspath(path), "cpu_s": _READ_S_MAX}
     module = "resonance.audio.delivery.verify_worker"
     result = await run_child(module, [json.dumps(request)], folder=folder, timeout_s=_READ_S_MAX)
     try:
