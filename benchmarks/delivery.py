@@ -100,7 +100,9 @@ def main(takes: Path, songs: Path | None) -> None:
         rows.append(measure_take(pcm, rate_hz, random))
     for index, name in enumerate(("model", "kept", "live")):
         values = np.array([row["lufs"][index] for row in rows])
-        print(f"{name}: {values.min():.2f} to {values.max():.2f} LUFS, within 1 LU {np.mean(abs(values + 16) <= 1):.3f}")
+        print(
+            f"{name}: {values.min():.2f} to {values.max():.2f} LUFS, within 1 LU {np.mean(abs(values + 16) <= 1):.3f}"
+        )
     for index, name in enumerate(("kept", "live")):
         peak, first, offset = (max(row[key][index] for row in rows) for key in ("peak", "first", "offset"))
         print(f"{name}: peak {peak:.2f} dBTP, first sample {first:.4f}, offset {offset:.5f}")

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from resonance.audio.delivery import formats
 from resonance.audio.delivery.delivery import Choice, Delivery
+from resonance_gateway.http.bodies import check
 from resonance_gateway.http.byte_ranges import Sound, ranged_response
 from resonance_gateway.http.requests import read_query
 from resonance_gateway.services.kept_files import KeptFiles, WholeSound
@@ -65,9 +66,14 @@ def read_choice(request: Request, *, name: str | None, raw: bool, level: bool) -
     return Choice(form=form, is_raw=raw, is_levelled=level)
 
 
-def read_query_choice(request: Request) -> Choice:
-    """The choice of a request whose choice stands in its query."""
-    query = read_query(request, DeliveryQuery)
+def read_query_choice(request: Request, *, ignores_others: bool = False) -> Choice:
+    """The choice of a request whose choice stands in its query. With `ignores_others` other parameters are no fault."""
+    if ignores_others:
+        query = check(
+            DeliveryQuery, {key: text for key, text in request.query_params.items() if key in DELIVERY_FIELDS}
+        )
+    else:
+        query = read_query(request, DeliveryQuery)
     return read_choice(request, name=query.format, raw=query.raw, level=query.level)
 
 

@@ -57,10 +57,10 @@ async def performances(websocket: WebSocket) -> None:
     """`/v1/performances`.
 
     The client sends a PerformanceBody first and ControlBody messages later. The server sends the events of `Perform`,
-    each a JSON object with its `type`: `started`, `chunk` (the next message is binary: its samples, 16-bit little-endian
-    PCM, levelled and watermarked unless the first message says `raw`), `recipe`, `fault` for a malformed control, and
-    last `finished` or `problem`. Faults and problems carry a `problem` document. The close code is 1000 when finished, 1008 for the client's faults, 1013 for "try later", 1011
-    for the server's errors.
+    each a JSON object with its `type`: `started`, `chunk` (the next message is binary: its samples, 16-bit little-
+    endian PCM, levelled and watermarked unless the first message says `raw`), `recipe`, `fault` for a malformed
+    control, and last `finished` or `problem`. Faults and problems carry a `problem` document. The close code is 1000
+    when finished, 1008 for the client's faults, 1013 for "try later", 1011 for the server's errors.
     """
     await websocket.accept()
     try:

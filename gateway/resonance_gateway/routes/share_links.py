@@ -84,11 +84,12 @@ class SharedAudioEndpoint(HTTPEndpoint):
         summary="The sound behind a link as a file; one byte range is honoured",
         tag="takes",
         query=DeliveryQuery,
+        any_query=True,
         responses=FILE_RESPONSES,
         faults=(404, 406, 412, 416, 422, 503),
     )
     async def get(self, request: Request) -> Response:
-        choice = read_query_choice(request)
+        choice = read_query_choice(request, ignores_others=True)
         reading = shares_pb2.ReadShareLinkRequest(token=_read_token(request))
         responses = get_services(request).shares.listen("ReadShareLink", reading)
         async with aclosing(responses):

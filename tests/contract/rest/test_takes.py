@@ -108,7 +108,9 @@ async def test_conditions_on_the_tag_hold(gateway: Gateway, audio: bytes) -> Non
 async def test_a_shared_sound_may_be_played_by_any_page(gateway: Gateway, audio: bytes) -> None:
     link = (await gateway.http.post("/v1/takes/one/link", json={})).json()
     answer = await gateway.http.get(link["url"] + "?utm_source=somewhere", headers={"Range": "bytes=0-"})
-    assert (answer.status_code, answer.content) == (206, b"RIFF")
+    assert (answer.status_code, answer.content) == (206, audio)
+    bad = await gateway.http.get(link["url"] + "?format=wma")
+    assert (bad.status_code, bad.json()["errors"][0]["reason"]) == (422, "UNKNOWN_FORMAT")
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["content-disposition"].startswith("inline")
