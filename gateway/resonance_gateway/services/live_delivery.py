@@ -7,6 +7,7 @@ chunk still names the recipe that made it.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -35,7 +36,7 @@ async def delivered(responses: AsyncGenerator[Live, None], delivery: Delivery) -
             elif kind == "finished" and chunks is not None:
                 for chunk in await asyncio.to_thread(chunks.finish):
                     yield Live(chunk=chunk)
-                yield response
+                yield Live(finished=chunks.end)
             else:
                 yield response
 
@@ -50,6 +51,7 @@ class _Chunks:
             channel_count=max(1, started.format.channel_count),
         )
         self._sequence = self._position = 0
+        self._digest = hashlib.sha256()
         self._headroom_s = 0.0
         self._due: deque[list[Any]] = deque()  # recipe id and samples that are still to leave under it
 
@@ -63,6 +65,11 @@ class _Chunks:
 
     def finish(self) -> list[audio_pb2.AudioChunk]:
         return self._split(self._master.finish())
+
+    @property
+    def end(self) -> audio_pb2.StreamEnd:
+        """The end mark of the samples that left."""
+        return audio_pb2.StreamEnd(sample_count_total=self._position, sha256=self._digest.digest())
 
     def _split(self, pcm: bytes) -> list[audio_pb2.AudioChunk]:
         made = []
@@ -83,6 +90,7 @@ class _Chunks:
                     headroom_s=self._headroom_s,
                 )
             )
+            self._digest.update(data)
             self._sequence += 1
             self._position += count
         return made

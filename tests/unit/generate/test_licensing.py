@@ -28,5 +28,5 @@ def test_only_licences_that_are_known_to_allow_it_do(name: str, allows: bool) ->
 def test_the_start_ends_in_one_sentence_that_names_the_setting() -> None:
     info = generate_pb2.ModelInfo(model_id="facebook/musicgen-small", weights_license="CC-BY-NC-4.0")
     check_license(info, Settings())
-    with pytest.raises(FailedPrecondition, match="CC-BY-NC-4.0.*RESONANCE_REQUIRE_COMMERCIAL_LICENSE"):
+    with pytest.raises(FailedPrecondition, match=r"CC-BY-NC-4\.0.*RESONANCE_REQUIRE_COMMERCIAL_LICENSE"):
         check_license(info, Settings(require_commercial_license=True))
