@@ -42,7 +42,9 @@ RAW = Choice(is_raw=True)
 def write(path: Path, **options: bool) -> list[str]:
     said: list[str] = []
     with Progress(disable=True) as progress:
-        write_song(path, messages(**options), progress, said.append, delivery=Delivery(Settings(c2pa=False)), choice=RAW)
+        write_song(
+            path, messages(**options), progress, said.append, delivery=Delivery(Settings(c2pa=False)), choice=RAW
+        )
     return said
 
 
