@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,9 +52,9 @@ def open_output(path: Path) -> Iterator[Output]:
         sys.stdout.buffer.flush()
     elif _is_stream(path):
         with _failures_named(path):
-            file = path.open("wb", buffering=0)
-        with file:
-            yield Output(file=_Unbuffered(file), is_stream=True)  # type: ignore[arg-type]
+            device = path.open("wb", buffering=0)
+        with device:
+            yield Output(file=_Unbuffered(device), is_stream=True)  # type: ignore[arg-type]
     else:
         with _whole_file(path) as file:
             yield Output(file=file, is_stream=False)
@@ -62,7 +63,7 @@ def open_output(path: Path) -> Iterator[Output]:
 class _Unbuffered:
     """A raw file whose `write` writes all bytes: a pipe may take fewer at once."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: RawIOBase) -> None:
         self._file = file
 
     def write(self, data: bytes) -> int:

@@ -20,6 +20,7 @@ from tests.contract.rest.real import real_system
 
 from resonance.errors import DataLoss
 from resonance.store.files import FileStore
+from resonance_model.loaded_model import LoadedModel
 
 SEED = int(os.environ.get("SEED", "1"))
 PLAYED = {"prompt": "calm piano", "duration_s": 1, "seed": 5, "is_transient": True}
@@ -47,11 +48,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tiny_folder: Path, tiny: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("flips")
     # A cache of one vector and recipes with two tastes: every take reads both vectors from the disk.
     with (
-        real_system(tiny_folder, folder / "data", vector_cache_items=1) as url,
+        real_system(tiny_folder, folder / "data", prepared_for=tiny, vector_cache_items=1) as url,
         httpx.Client(base_url=url, timeout=60) as http,
     ):
         tastes, files = [], []

@@ -81,7 +81,7 @@ def _nginx(program: str, text: str, folder: Path, host: str, port: int) -> list[
     )
     site = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;")
     whole = f"daemon off; master_process off; pid {folder}/{port}.pid; events {{}} http {{ access_log off; {temporary} {site} }}"
-    (folder / f"{port}.conf").write_text(whole.replace("{site}", site))
+    (folder / f"{port}.conf").write_text(whole)
     return [program, "-e", "stderr", "-p", str(folder), "-c", str(folder / f"{port}.conf")]
 
 

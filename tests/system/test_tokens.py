@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from support.prepared import prepare_sliders
 from tests.system.conftest import System, start, stop
 
 from resonance.audio.wav import pcm_in
 from resonance.client import AsyncClient
 from resonance.client.requests import build_request
+from resonance.settings import Settings
+from resonance_model.loaded_model import LoadedModel
 
 RATE_HZ = 16_000
 
@@ -69,8 +73,9 @@ def test_a_bad_origin_names_its_field(http: httpx.Client, origin: dict[str, Any]
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
-async def test_a_cut_take_goes_on_in_a_fresh_process(tmp_path: Path, tiny_folder: Path) -> None:
+async def test_a_cut_take_goes_on_in_a_fresh_process(tmp_path: Path, tiny_folder: Path, tiny: LoadedModel) -> None:
     """kill -9 in the middle; another process with the same store gives exactly the rest of the music."""
+    await asyncio.to_thread(prepare_sliders, Settings(data_dir=tmp_path), tiny)
     first = start(tmp_path, tiny_folder)
     request = build_request("folk guitar", duration_s=20, seed=3, request_id="cut-me")
     received = b""

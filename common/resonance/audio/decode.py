@@ -15,16 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance.audio.downmix import TURNED
 from resonance.audio.sandbox import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError, Unavailable
 from resonance.settings import Settings
 
 _DAMAGE_NOTICE = "Parts of the file are damaged; the rest of it is used."
-_DOWNMIX_NOTICES = {
-    "turned": "Left and right cancel each other, so one side was turned over.",
-    "left": "Left and right cancel each other, so the left side alone is used.",
-    "right": "Left and right cancel each other, so the right side alone is used.",
-}
+_TURNED_NOTICE = "Left and right work against each other, so one side was turned over."
 _BLOCK_BYTES = 4 * 1024 * 1024
 
 
@@ -52,7 +49,7 @@ class DecodedFile:
     The signal is levelled (`level.py`): offset removed, downmixed after BS.775, brought to TARGET_LUFS as a whole. `sha256` is the
     digest of the bytes. `is_damaged` says that parts of the source could not be decoded and were left out. `loudness_lufs` is the
     track's before it was raised or lowered by `gain_db`; silence (below SILENCE_LUFS) is never raised, and `peak` is 0 where
-    there is nothing at all. `downmix` is `sum`, or names what replaced a sum that cancels (`MonoMix.kind`).
+    there is nothing at all. `downmix` is `sum` or `turned` (`MonoMix.kind`).
     """
 
     path: Path
@@ -68,7 +65,7 @@ class DecodedFile:
     @property
     def notice(self) -> str:
         """Changes and omissions of the decoding, in plain words for the user; empty for nothing."""
-        parts = [_DOWNMIX_NOTICES.get(self.downmix, ""), _DAMAGE_NOTICE if self.is_damaged else ""]
+        parts = [_TURNED_NOTICE if self.downmix == TURNED.kind else "", _DAMAGE_NOTICE if self.is_damaged else ""]
         return " ".join(filter(None, parts))
 
     @property

@@ -35,13 +35,14 @@ _USUAL: dict[int, tuple[str, ...]] = {
     7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
     8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
 }
-# The sum counts as cancelled where it has less power than this share of the channels' mean: 6 dB.
-CANCELLED_SHARE = 10**-0.6
+# One side's polarity is turned where the difference has more power than the sum by this factor, 1 dB. Without a margin small
+# changes of a file with two unrelated sides would turn one of them.
+TURNED_FACTOR = 10**0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonoMix:
-    """Gains of left and right in the mono signal. `kind` is `sum`, or what replaced a sum that cancels: `turned`, `left`, `right`."""
+    """Gains of left and right in the mono signal. `kind` is `sum`, or `turned` where one side's polarity is turned first."""
 
     left: float
     right: float
@@ -50,8 +51,6 @@ class MonoMix:
 
 SUM = MonoMix(left=0.5, right=0.5, kind="sum")
 TURNED = MonoMix(left=0.5, right=-0.5, kind="turned")
-LEFT = MonoMix(left=1.0, right=0.0, kind="left")
-RIGHT = MonoMix(left=0.0, right=1.0, kind="right")
 
 
 def front_matrix(channels: Sequence[str]) -> NDArray[np.float64]:
@@ -91,18 +90,13 @@ class FrontPowers:
         return self._sums / max(1, self._count)
 
     def choose(self) -> MonoMix:
-        """The sum; where that cancels, the difference (one side has its polarity turned), or the louder side where it has more.
+        """The sum, or the difference where it has more power: a file and its copy with one side turned give the same mono signal.
 
-        Two sides of one power and correlation r have a sum of (1 + r) / 2 of that power: it counts as cancelled below r = -0.5.
+        Of powers l and r and covariance c the sum has (l + r + 2 c) / 4 and the difference (l + r - 2 c) / 4, so that one of them
+        has at least a quarter of both sides' power: no sound is lost.
         """
         covariance = self._products / max(1, self._count) - np.outer(self.means, self.means)
-        left, right = covariance[0, 0], covariance[1, 1]
-        power = {mix.kind: _power(mix, covariance) for mix in (SUM, TURNED)}
-        if power["sum"] >= CANCELLED_SHARE * (left + right) / 2:
-            return SUM
-        if power["turned"] >= max(left, right) / 4:
-            return TURNED
-        return LEFT if left >= right else RIGHT
+        return TURNED if _power(TURNED, covariance) > TURNED_FACTOR * _power(SUM, covariance) else SUM
 
 
 def _power(mix: MonoMix, covariance: NDArray[np.float64]) -> float:

@@ -125,8 +125,8 @@ class BackgroundTakes:
         except ResonanceError as error:
             take.tell(state="failed", place=None, wait_s=None, problem=problem_fields(error))
         except TakeCutError as cut:
-            error = Unavailable(f"{cut}; send the request again", reason="STREAM_CUT", retry_after_s=1.0)
-            take.tell(state="failed", place=None, wait_s=None, problem=problem_fields(error))
+            lost = Unavailable(f"{cut}; send the request again", reason="STREAM_CUT", retry_after_s=1.0)
+            take.tell(state="failed", place=None, wait_s=None, problem=problem_fields(lost))
         finally:
             take.ended_s = self._clock()
 

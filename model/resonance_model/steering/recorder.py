@@ -28,6 +28,16 @@ class ActivationStats:
     words: Tensor | None = None
 
 
+def pool(parts: Sequence[ActivationStats]) -> ActivationStats:
+    """Statistics over the positions of several parts of equal length; without `words`."""
+    means = torch.stack([part.mean for part in parts])
+    return ActivationStats(
+        mean=means.mean(dim=0),
+        variance=torch.stack([part.variance for part in parts]).mean(dim=0) + means.var(dim=0, unbiased=False),
+        count=sum(part.count for part in parts),
+    )
+
+
 class ActivationRecorder:
     """Sums and squares of hidden states per layer, in float64: a few kilobytes instead of every activation."""
 

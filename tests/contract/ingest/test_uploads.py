@@ -130,7 +130,7 @@ async def test_a_track_says_what_decoding_changed_also_when_it_is_known_already(
     for _ in range(2):
         job = await system.done(await system.upload({"turned.wav": path.read_bytes()}))
         assert job.tracks[0].state == STATE.JOB_STATE_COMPLETED
-        assert job.tracks[0].notice == "Left and right cancel each other, so one side was turned over."
+        assert job.tracks[0].notice == "Left and right work against each other, so one side was turned over."
     plain = await system.done(
         await system.upload(
             {"plain.wav": sounds.write_float_wav(tmp_path / "plain.wav", tone, rate_hz=16_000).read_bytes()}

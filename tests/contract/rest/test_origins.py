@@ -14,12 +14,12 @@ from tests.contract.rest.scripted import start_services
 from resonance.settings import Settings
 from resonance_gateway.build import open_gateway
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 BODY = {"prompt": "calm piano", "duration_s": 1}
 PUBLIC, ELSEWHERE, FRIEND = "https://music.example.com", "https://elsewhere.example", "https://friend.example"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def public() -> AsyncIterator[httpx.AsyncClient]:
     """A gateway on loopback that is known as music.example.com, and may be called from friend.example."""
     services = await start_services(Script())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -74,7 +75,9 @@ async def site(request: pytest.FixtureRequest, certificate: Path) -> AsyncIterat
             **_LAYOUTS[layout],
         )
         gateway = await stack.enter_async_context(open_gateway(settings))
-        proxy = stack.enter_context(run_proxy(kind, layout, gateway, certificate))
+        running = stack.enter_context(ExitStack())
+        # On a thread: the gateway answers on this event loop while the proxy is waited for.
+        proxy = await asyncio.to_thread(running.enter_context, run_proxy(kind, layout, gateway, certificate))
         address = f"https://127.0.0.1:{proxy.port}"
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=address, verify=trusting(), timeout=20))
         yield Site(proxy, http, script)

@@ -71,14 +71,13 @@ async def test_the_same_request_again_is_the_same_take_and_another_one_is_refuse
 
 async def test_events_tell_of_the_wait_and_a_client_that_leaves_stops_the_take(gateway: Gateway) -> None:
     headers = {"Accept": "text/event-stream"}
-    gateway.script.places = [1]
+    gateway.script.places, gateway.script.place_wait_s = [1], 0.1
     told = await gateway.http.post("/v1/generations", json=BODY | {"request_id": "told"}, headers=headers)
     assert [state["state"] for state in states(told.text)][-1] == "finished"
     assert states(told.text)[0]["place"] == 1
-    gateway.script.chunk_wait_s = 5.0
+    gateway.script.places, gateway.script.place_wait_s = [1], 30.0
     body = BODY | {"request_id": "left"}
     async with gateway.http.stream("POST", "/v1/generations", json=body, headers=headers) as answer:
-        gateway.script.places, gateway.script.chunk_wait_s = [1], 5.0
         assert answer.status_code == 200
     for _ in range(100):
         if gateway.script.streams_open == 0:

@@ -72,7 +72,7 @@ async def test_an_offset_leaves_no_trace(offset: float, tmp_path: Path) -> None:
 async def test_a_side_with_turned_polarity_is_turned_back_and_told(tmp_path: Path) -> None:
     found, samples = await decoded(tmp_path, np.stack([music(), -music()]), "stereo")
     assert found.downmix == "turned"
-    assert found.notice == "Left and right cancel each other, so one side was turned over."
+    assert found.notice == "Left and right work against each other, so one side was turned over."
     np.testing.assert_allclose(samples, await plain(tmp_path), atol=1e-5)
 
 
@@ -81,6 +81,14 @@ async def test_a_wide_mix_is_not_lost_in_the_sum(tmp_path: Path) -> None:
     found, samples = await decoded(tmp_path, np.stack([middle + side, middle - side]), "stereo")
     assert found.downmix == "turned"
     assert loudness_lufs(samples, RATE_HZ) == pytest.approx(TARGET_LUFS, abs=0.05)
+
+
+async def test_a_wide_mix_with_one_side_turned_gives_the_same_samples(tmp_path: Path) -> None:
+    middle, side = music(seed=1), 0.8 * music(seed=2)
+    found, whole = await decoded(tmp_path, np.stack([middle + side, middle - side]), "stereo")
+    turned, samples = await decoded(tmp_path, np.stack([middle + side, side - middle]), "stereo")
+    assert (found.downmix, turned.downmix) == ("sum", "turned")
+    np.testing.assert_allclose(samples, whole, atol=1e-5)
 
 
 async def test_one_silent_side_changes_nothing(tmp_path: Path) -> None:

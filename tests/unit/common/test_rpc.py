@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from resonance import errors
 from resonance.errors import FieldViolation, InvalidInput, ResonanceError
 from resonance.rpc import RpcServer, open_channel, to_domain_error, to_http_status, validate
-from resonance.v1 import generate_pb2, generate_pb2_grpc, steering_pb2
+from resonance.rpc.calls import unary_call
+from resonance.v1 import generate_pb2, generate_pb2_grpc, ingest_pb2, ingest_pb2_grpc, steering_pb2
 
 ALL = [
     errors.InvalidInput,
@@ -139,3 +141,32 @@ def test_counts_have_limits(count: int, reason: str) -> None:
 
 def test_a_missing_message_that_is_required_is_named() -> None:
     assert find_faults(generate_pb2.GenerateRequest(duration_s=2)) == {"recipe": "REQUIRED"}
+
+
+async def test_an_upload_that_is_refused_early_tells_why() -> None:
+    """grpc.aio alone told "Internal error from Core" in 1 to 2 % of such calls, by chance of the event loop."""
+
+    class Refusing(ingest_pb2_grpc.IngestServiceServicer):
+        async def UploadPlaylist(self, requests: Any, context: Any) -> Any:
+            await anext(requests)
+            raise InvalidInput("the header is wrong", reason="WRONG")
+
+    async def parts() -> AsyncIterator[Any]:
+        yield ingest_pb2.UploadPlaylistRequest(header=ingest_pb2.UploadHeader(request_id="x"))
+        for _ in range(50):
+            await asyncio.sleep(0)
+            yield ingest_pb2.UploadPlaylistRequest(data=bytes(65536))
+
+    server = RpcServer("127.0.0.1:0")
+    server.add(
+        "resonance.v1.IngestService",
+        lambda inner: ingest_pb2_grpc.add_IngestServiceServicer_to_server(Refusing(), inner),
+    )
+    await server.start()
+    async with open_channel(server.address) as channel:
+        stub = ingest_pb2_grpc.IngestServiceStub(channel)
+        for _ in range(200):
+            with pytest.raises(InvalidInput) as refusal:
+                await unary_call(stub.UploadPlaylist(parts()))
+            assert refusal.value.reason == "WRONG"
+    await server.stop(0)

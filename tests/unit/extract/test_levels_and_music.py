@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from resonance.audio.level import TARGET_LUFS
-from resonance.audio.loudness import loudness_lufs, to_power
+from resonance.audio.loudness import block_powers, loudness_lufs, to_power
 from resonance.v1 import steering_pb2
+from resonance_extract.activations.rests import without_rests
+from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.directions.mixing import IndexedTrack, Mix, clip_weights
 from resonance_extract.directions.scaling import unit_rows
 from resonance_extract.directions.statistics import ReferenceStatistics, TrackStatistics, pad_blocks
-from resonance_extract.tastes.mixes import TASTE_UNIT, mix_direction, without_level
+from resonance_extract.tastes.mixes import MUSIC_COMPONENTS, TASTE_UNIT, among_music, mix_direction, without_level
 from resonance_model import activations
 from resonance_model.activations import generate_and_read, read_levelled
 from resonance_model.loaded_model import LoadedModel
@@ -98,6 +100,42 @@ async def test_what_moves_with_loudness_is_no_part_of_a_taste() -> None:
 def test_without_a_measured_level_nothing_is_removed() -> None:
     difference = RNG.normal(size=(LAYERS, HIDDEN)).astype(np.float32)
     np.testing.assert_array_equal(without_level(difference, reference()), difference)
+
+
+def test_what_does_not_vary_between_pieces_of_music_is_no_part_of_a_taste() -> None:
+    pieces = RNG.normal(size=(2 * MUSIC_COMPONENTS, LAYERS, 40)).astype(np.float32)
+    pieces[..., 30:] = 0.0
+    known = reference(music_pieces=pieces)
+    kept = among_music(np.ones((LAYERS, 40), np.float32), known)
+    np.testing.assert_allclose(kept[:, 30:], 0, atol=1e-6)
+    np.testing.assert_allclose(among_music(kept, known), kept, atol=1e-5)
+    assert np.linalg.norm(kept) > 0.1
+    few = reference(music_pieces=pieces[: MUSIC_COMPONENTS + 1])
+    np.testing.assert_array_equal(among_music(kept, few), kept)
+
+
+def test_rests_are_left_out_of_a_clip() -> None:
+    rate = 16_000
+    music = RNG.normal(scale=0.1, size=10 * rate).astype(np.float32)
+    paused = music.copy()
+    paused[3 * rate : 7 * rate] = 0.0
+    left = without_rests(paused, block_powers(paused, rate), rate)
+    assert len(left) == pytest.approx(6 * rate, abs=0.25 * rate)
+    np.testing.assert_array_equal(without_rests(music, block_powers(music, rate), rate), music)
+    short = music.copy()
+    short[3 * rate : 4 * rate] = 0.0
+    np.testing.assert_array_equal(without_rests(short, block_powers(short, rate), rate), short)
+    silent = np.zeros_like(music)
+    np.testing.assert_array_equal(without_rests(silent, block_powers(silent, rate), rate), silent)
+
+
+async def test_polarity_leaves_no_trace_in_a_clips_states(tiny: LoadedModel) -> None:
+    worker = ActivationWorker(tiny)
+    clip = RNG.normal(scale=0.1, size=2 * tiny.description.sample_rate_hz).astype(np.float32)
+    mine, turned = await worker.read_clip(clip), await worker.read_clip(-clip)
+    worker.close()
+    torch.testing.assert_close(mine.mean, turned.mean)
+    torch.testing.assert_close(mine.variance, turned.variance)
 
 
 def test_a_reference_keeps_its_music_and_its_level() -> None:

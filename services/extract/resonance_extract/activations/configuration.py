@@ -13,7 +13,7 @@ from resonance_model.activations import NEUTRAL_PROMPT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """All values besides model and music that a track's statistics depend on. `form` is the version of the statistics."""
+    """All values besides model and music that statistics depend on. `form` is the version of a track's and of a reference's files."""
 
     clip_s: float = 10.0
     hop_s: float = 8.0
@@ -23,11 +23,13 @@ class Configuration:
 
 
 CONFIGURATION = Configuration()
+# The version of the reading of a track's clips: both polarities, without rests.
+_TRACK_READING = 2
 
 
 def track_digest(model_digest: str, track_sha256: str) -> str:
     """The cache key of one track's statistics."""
-    return canonical_digest(["track", asdict(CONFIGURATION), model_digest, track_sha256])
+    return canonical_digest(["track", asdict(CONFIGURATION), _TRACK_READING, model_digest, track_sha256])
 
 
 def reference_digest(model_digest: str) -> str:

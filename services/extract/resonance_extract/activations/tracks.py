@@ -24,6 +24,7 @@ from resonance.store.keys import clip_key, track_key
 from resonance.v1 import extract_pb2, ingest_pb2, steering_pb2
 from resonance_extract.activations.audio_features import read_meters
 from resonance_extract.activations.configuration import CONFIGURATION, track_digest
+from resonance_extract.activations.rests import without_rests
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.directions.statistics import TrackStatistics, pad_blocks
 
@@ -183,7 +184,8 @@ class TrackReader:
         rate = self.worker.model.description.sample_rate_hz
         rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
         samples = np.clip(samples, -1.0, 1.0)
-        stats = await self.worker.read_clip(samples)
+        powers = await asyncio.to_thread(block_powers, samples, rate)
+        stats = await self.worker.read_clip(without_rests(samples, powers, rate))
         clip = TrackStatistics(
             means=stats.mean.numpy()[None].astype(np.float32),
             starts_s=np.asarray([opening.start_s], np.float32),
@@ -191,7 +193,7 @@ class TrackReader:
             rms=np.asarray([rms], np.float32),
             meters=(await asyncio.to_thread(read_meters, samples, sample_rate_hz=rate))[None],
             variances=stats.variance.numpy()[None].astype(np.float32),
-            blocks=pad_blocks(await asyncio.to_thread(block_powers, samples, rate), CONFIGURATION.clip_s),
+            blocks=pad_blocks(powers, CONFIGURATION.clip_s),
         )
         self.sample = samples if self.sample is None else self.sample
         await self.cache.keep_clip(self.track.sound_id, len(self.clips), clip)

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -25,7 +26,7 @@ from resonance_model.activations import (
     score_rendering,
 )
 from resonance_model.loaded_model import LoadedModel
-from resonance_model.steering.recorder import ActivationStats
+from resonance_model.steering.recorder import ActivationStats, pool
 
 Result = TypeVar("Result")
 
@@ -38,8 +39,14 @@ class ActivationWorker:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="activations", initializer=_lower_priority)
 
     async def read_clip(self, samples: NDArray[np.float32]) -> ActivationStats:
-        """The layers' statistics over a clip: mono `[samples]` at the model's rate."""
-        return await self._run(lambda: read_clip(self.model, torch.from_numpy(samples)))
+        """The layers' statistics over a clip, mono `[samples]` at the model's rate, in both polarities.
+
+        Codec tokens depend on a signal's polarity, which is not heard. The mean of both readings does not depend on it, and varies
+        less with small changes of the file.
+        """
+        clip = torch.from_numpy(samples)
+        both = [await self._run(partial(read_clip, self.model, signal)) for signal in (clip, -clip)]
+        return pool(both)
 
     async def read_codes(self, codes: torch.Tensor, *, prompt: str = NEUTRAL_PROMPT) -> ActivationStats:
         """The layers' statistics over codec tokens `[codebooks, frames]` under a prompt."""

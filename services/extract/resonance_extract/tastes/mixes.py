@@ -19,6 +19,9 @@ from resonance_extract.directions.whitening import diagonal, shrunk
 # One unit of a taste is so many standard deviations of the residual. At a whole one the takes of four playlists of eight lose 4 dB and
 # more, and an outside judge names the right playlist no more often (docs/research/tastes.md).
 TASTE_UNIT = 0.5
+# Of 4, 8, 16, 24 and 31 components of 32 pieces, 16 keep held-out songs as near to their playlists as all of the space does, and bring
+# small changes of a file to half the distance (docs/research/tastes.md).
+MUSIC_COMPONENTS = 16
 _WHITENINGS = {steering_pb2.WHITENING_DIAGONAL: diagonal, steering_pb2.WHITENING_SHRUNK: shrunk}
 
 
@@ -46,11 +49,13 @@ async def mix_direction(
 ) -> tuple[NDArray[np.float32], Direction]:
     """The weighted difference from the reference, `[layers, hidden]`, and the taste's direction.
 
-    A contrast is taken with real music (`contrast_pieces`), and its part along `level` is removed: louder states are no taste.
+    A contrast is taken with real music (`contrast_pieces`). Its part along `level` is removed, for louder states are no taste, and
+    so is what does not vary between pieces of music (`among_music`).
     """
     difference = mixed_mean(tracks, weights)
     if is_contrast(options):
         difference = without_level(difference - reference.contrast_pieces.mean(axis=0), reference)
+        difference = await asyncio.to_thread(among_music, difference, reference)
     return difference, await asyncio.to_thread(_whiten, difference, reference, options.whitening, model_digest)
 
 
@@ -60,6 +65,22 @@ def without_level(difference: NDArray[np.float32], reference: ReferenceStatistic
         return difference
     along = (difference * reference.level).sum(axis=1, keepdims=True)
     found: NDArray[np.float32] = (difference - along * reference.level).astype(np.float32)
+    return found
+
+
+def among_music(difference: NDArray[np.float32], reference: ReferenceStatistics) -> NDArray[np.float32]:
+    """The difference `[layers, hidden]` projected on the MUSIC_COMPONENTS first principal components of the contrast's pieces.
+
+    Between these components and the rest of the space lies what a file's coding, resampling and cutting change, and what all
+    recordings share against the reference. The same where the reference has too few pieces to tell components.
+    """
+    pieces = reference.contrast_pieces
+    if len(pieces) < 2 * MUSIC_COMPONENTS:
+        return difference
+    components = np.linalg.svd((pieces - pieces.mean(axis=0)).swapaxes(0, 1), full_matrices=False)[2][
+        :, :MUSIC_COMPONENTS
+    ]
+    found: NDArray[np.float32] = np.einsum("lh,lkh,lkg->lg", difference, components, components).astype(np.float32)
     return found
 
 
