@@ -19,9 +19,11 @@ from resonance.any_text import to_text
 from resonance.audio.delivery.delivery import Delivery
 from resonance.audio.delivery.formats import NAMES
 from resonance.audio.delivery.verification import verify_file
+from resonance.audio.formats import IN_WORDS
 from resonance.client import AsyncClient, Client
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options
+from resonance.client.song_files import find_songs
 from resonance.errors import NotFound
 from resonance.extras import missing_extra_named
 from resonance.process import run_process
@@ -30,8 +32,8 @@ from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
 from resonance_cli import steering_commands
 from resonance_cli.arguments import (
-    expand_files,
     parse_gains,
+    parse_link,
     parse_numbers,
     parse_sliders,
     parse_stars,
@@ -44,6 +46,9 @@ from resonance_cli.performing import Performing
 from resonance_cli.song_file import read_choice, write_song
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
 
+Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 240.")]
+KeyName = Annotated[str, typer.Option(help="Key, such as 'C major' or 'F# minor'.")]
+Negative = Annotated[str, typer.Option(help="What the music is steered away from, such as 'drums'.")]
 Unclamped = Annotated[bool, typer.Option("--unclamped", help="Does not hold strengths to their safe ranges.")]
 app = typer.Typer(
     help="Original music from taste and words. `up` runs the system; the other commands talk to it.",
@@ -88,6 +93,9 @@ def make(
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     concept_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the concepts; may be repeated.")] = None,
     unclamped: Unclamped = False,
+    bpm: Bpm = None,
+    key: KeyName = "",
+    negative_prompt: Negative = "",
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
@@ -118,6 +126,9 @@ def make(
             concepts=parse_numbers("concept", concept or []),
             concept_gains=parse_gains("concept-gain", concept_gain or []),
             unclamped=unclamped,
+            bpm=bpm,
+            key=key,
+            negative_prompt=negative_prompt,
             seed=seed,
             origin=origin,
             start_s=start_s,
@@ -144,6 +155,9 @@ def perform(
     ] = 60.0,
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     unclamped: Unclamped = False,
+    bpm: Bpm = None,
+    key: KeyName = "",
+    negative_prompt: Negative = "",
     seed: Annotated[int | None, typer.Option(help="Makes it repeatable, together with its controls.")] = None,
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
@@ -154,8 +168,9 @@ def perform(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Plays live into a file, in real time. Lines on standard input change it: prompt WORDS, slider NAME=POSITION,
-    concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop."""
-    opening = generate_pb2.PerformOpening(seed=seed)
+    concept NAME=STRENGTH, bpm NUMBER, key NAME, without WORDS, melody FILE, no melody, pause, play, reset, stop."""
+    recipe = steering_pb2.Recipe(bpm=bpm, key=key, negative_prompt=negative_prompt)
+    opening = generate_pb2.PerformOpening(seed=seed, recipe=recipe)
     with exit_on_error():
         choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
 
@@ -178,7 +193,9 @@ def perform(
 
 @app.command()
 def taste(
-    sources: Annotated[list[str], typer.Argument(help="Audio files, a folder of them, or one link.")],
+    sources: Annotated[
+        list[str], typer.Argument(help=f"Audio files, folders of them, or one link. Formats: {IN_WORDS}.")
+    ],
     mix_mode: Annotated[
         str, typer.Option(help="mean, time_select (only --range) or attention_weighted (the chorus counts more).")
     ] = "",
@@ -283,9 +300,12 @@ def _make_taste(
     sources: list[str], client: Client, progress: Progress, options: steering_pb2.TasteOptions | None = None
 ) -> jobs_pb2.Job:
     show = _show_job(progress)
-    if len(sources) == 1 and "://" in sources[0]:
-        return client.taste_from_url(sources[0], options=options, on_change=show)
-    return client.taste_from_files(expand_files(sources), options=options, on_change=show)
+    if link := parse_link(sources):
+        return client.taste_from_url(link, options=options, on_change=show)
+    files = find_songs(sources)
+    for notice in files.notices():
+        warn(notice)
+    return client.taste_from_files(files.songs, options=options, on_change=show)
 
 
 def _show_job(progress: Progress) -> Callable[[jobs_pb2.Job], None]:
@@ -305,7 +325,8 @@ def _print_taste(job: jobs_pb2.Job, as_json: bool) -> None:
         return
     for track in job.tracks:
         outcome = f"{track.clips_done} clips" if track.clips_total else "not chosen"
-        console.print(f"  {track.title}: {track.error.message or outcome}")
+        said = " ".join(filter(None, (track.error.message or outcome, "" if track.error.message else track.notice)))
+        console.print(f"  {track.title}: {said}", markup=False)
     if job.notice:
         console.print(f"  {job.notice}")
     print(job.job_id)

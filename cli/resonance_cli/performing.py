@@ -13,13 +13,14 @@ from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.client import AsyncClient
 from resonance.errors import InvalidInput, ResonanceError
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
-from resonance_cli.arguments import parse_numbers, parse_sliders, read_melody
+from resonance_cli.arguments import parse_number, parse_numbers, parse_sliders, read_melody
 from resonance_cli.output import Output, open_output
 from resonance_cli.song_file import SoundWriter
 from resonance_cli.terminal import describe_wait
 
 LINES_KNOWN = (
-    "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, melody FILE, no melody, pause, play, reset, stop"
+    "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, bpm NUMBER, key NAME, without WORDS, melody FILE, no melody, "
+    "pause, play, reset, stop"
 )
 _COMMANDS = {
     "play": generate_pb2.PLAYBACK_COMMAND_PLAY,
@@ -85,6 +86,12 @@ class Performing:
                 setattr(self._recipe.sliders, name, position)
         elif word == "concept" and rest:
             self._set_concepts(parse_numbers("concept", [rest]))
+        elif word == "bpm" and rest:
+            self._recipe.bpm = parse_number("bpm", rest)
+        elif word == "key" and rest:
+            self._recipe.key = rest
+        elif word == "without" and rest:
+            self._recipe.negative_prompt = rest
         else:
             raise InvalidInput(f"{line.strip()!r} is none of: {LINES_KNOWN}", reason="UNKNOWN_LINE")
         return generate_pb2.PerformControl(recipe=self._recipe)

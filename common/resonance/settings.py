@@ -204,7 +204,7 @@ class Settings(BaseSettings):
     job_retry_s_max: PositiveFloat = 120.0
     job_retention_s: PositiveFloat = 30 * 86_400.0
     checkpoint_retention_s: PositiveFloat = 7 * 86_400.0
-    source_hosts: str = "youtube.com,youtu.be,music.youtube.com"
+    source_hosts: str = "youtube.com,youtu.be,youtube-nocookie.com"
     allow_generic_sources: _Flag = False
     allow_private_addresses: _Flag = False
 

@@ -24,6 +24,7 @@ from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.audio.delivery.formats import format_named
 from resonance.audio.delivery.tags import Provenance
 from resonance.client.requests import build_request
+from resonance.client.song_files import find_songs
 from resonance.client.take_reader import TakeReader, read_take
 from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
@@ -62,7 +63,7 @@ class Song:
 
     def file(
         self,
-        format: str = "wav",
+        form: str = "wav",
         *,
         raw: bool = False,
         level: bool = True,
@@ -201,8 +202,9 @@ class AsyncClient:
     ) -> jobs_pb2.Job:
         """Uploads files, makes a taste of them and waits for it. `build_taste_options` builds `options`.
 
-        Raises NotFound for a path that is no file.
+        Of a folder its songs are taken (`song_files.find_songs`). Raises NotFound for a path that does not exist.
         """
+        paths = _resolve_folders(paths)
         _check_files(paths)
         header = ingest_pb2.UploadHeader(request_id=new_request_id(), options=options, title=title)
         job = (await unary_call(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
@@ -374,6 +376,10 @@ async def _read_concept(responses: AsyncIterator[Any]) -> extract_pb2.Concept:
         if response.HasField("concept"):
             concept = response.concept
     return concept
+
+
+def _resolve_folders(paths: Sequence[str | Path]) -> Sequence[str | Path]:
+    return find_songs(paths).songs if any(Path(path).is_dir() for path in paths) else paths
 
 
 def _check_files(paths: Sequence[str | Path]) -> None:

@@ -29,14 +29,20 @@ def build_request(
     end_s: float | None = None,
     melody: bytes = b"",
     unclamped: bool = False,
+    bpm: float | None = None,
+    key: str = "",
+    negative_prompt: str = "",
 ) -> generate_pb2.GenerateRequest:
     """GenerateRequest from plain values. For fields that are missing here, build the message itself.
 
     Gains multiply a strength at single layers. `origin` is a finished take to continue: new music begins at `start_s` (None: at its end)
     and ends at `end_s` (None: with the take). `melody` is a sound file of at most 30 s, which melody models follow. With `unclamped` the
-    strengths of taste and concepts are not held to their safe ranges; without, the answer's `notices` say where one was.
+    strengths of taste and concepts are not held to their safe ranges; without, the answer's `notices` say where one was. `bpm` and `key`
+    (such as `F# minor`) are asked of the model, as far as it obeys them; the music is steered away from `negative_prompt`.
     """
-    recipe = steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text=prompt)])
+    recipe = steering_pb2.Recipe(
+        prompts=[steering_pb2.WeightedPrompt(text=prompt)], bpm=bpm, key=key, negative_prompt=negative_prompt
+    )
     if taste_id:
         recipe.tastes.add(
             taste_id=taste_id,

@@ -91,6 +91,11 @@ class RecipeBody(Body):
     steering_target: Literal["conditional", "both"] = "conditional"
     stacking: Literal["joint", "sum"] = "joint"
     steering_rule: Literal["add", "ease", "clamp"] = "add"
+    bpm: Annotated[float, rule("Recipe.bpm", description="The tempo, in beats a minute.")] | None = None
+    key: Annotated[str, rule("Recipe.key", description="The key, such as `C major` or `F# minor`.")] | None = None
+    negative_prompt: Annotated[
+        str, rule("Recipe.negative_prompt", description="What the music is steered away from.")
+    ] = ""
 
 
 RECIPE_FIELDS = frozenset(RecipeBody.model_fields)

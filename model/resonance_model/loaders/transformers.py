@@ -192,6 +192,7 @@ def _describe(name: str, library: Any, precision: str) -> ModelDescription:
         weights_license=card.weights_license,
         training_data=card.training_data,
         limits_note=card.limits_note,
+        controls=card.controls,
     )
 
 

@@ -224,6 +224,11 @@ class Generation:
         take = build_take(request_id, seed, resolved, self._info, frame_count=self._frame_count(request))
         take.chunk_s = _chunk_s(request)
         take.melody_sha256 = melody_sha256
+        if request.duration_s > self._info.trained_duration_s:
+            take.notices.append(
+                f"{request.duration_s:g} s is longer than the {self._info.trained_duration_s:g} s that this model was trained on: "
+                "rhythm and level may drift after that"
+            )
         if request.HasField("origin"):
             take.origin.CopyFrom(request.origin)
         return take

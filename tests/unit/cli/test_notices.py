@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.client.requests import build_request
+from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_cli.performing import Performing
@@ -74,3 +75,17 @@ def test_unclamped_reaches_takes_and_live_concepts(tmp_path: Path, is_unclamped:
     assert (use.name, use.strength, use.unclamped) == ("tempo", 8.0, is_unclamped)
     (again,) = performing.parse_control("concept tempo=-1").recipe.concepts
     assert again.strength == -1
+
+
+def test_tempo_key_and_what_to_leave_out_reach_takes_and_live_music(tmp_path: Path) -> None:
+    request = build_request("jazz", bpm=93, key="F# minor", negative_prompt="drums")
+    assert (request.recipe.bpm, request.recipe.key, request.recipe.negative_prompt) == (93, "F# minor", "drums")
+    assert not build_request("jazz").recipe.HasField("bpm")
+    opening = generate_pb2.PerformOpening()
+    opening.recipe.prompts.add(text="jazz")
+    performing = Performing(opening, print, print, **leaving(tmp_path))
+    for line in ("bpm 93", "key F# minor", "without drums and bass"):
+        recipe = performing.parse_control(line).recipe
+    assert (recipe.bpm, recipe.key, recipe.negative_prompt) == (93, "F# minor", "drums and bass")
+    with pytest.raises(InvalidInput, match="bpm=fast is not NAME=NUMBER"):
+        performing.parse_control("bpm fast")

@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 from resonance.audio import confinement
-from resonance.audio.decode_worker import CODECS, FORMATS
+from resonance.audio.formats import CODECS, CONTAINERS
 
 _MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 _TEXT_MAX = 4000
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _read_tags(av: Any, source: str) -> tuple[str, dict[str, str]]:
-    options = {"format_whitelist": FORMATS, "codec_whitelist": CODECS, "probesize": "5000000"}
+    options = {"format_whitelist": CONTAINERS, "codec_whitelist": ",".join(CODECS), "probesize": "5000000"}
     try:
         with open(source, "rb") as file, av.open(file, "r", options=options, metadata_errors="replace") as container:
             found = dict(container.metadata)

@@ -16,6 +16,7 @@ import { TasteStep } from "./steps/taste.js";
 import { Transport } from "./player/transport.js";
 import { MelodyPicker } from "./steps/melody.js";
 import { Versions } from "./steps/versions.js";
+import { buildMusic, showMusicLimits } from "./steps/music.js";
 import { buildLengths, buildWords } from "./steps/words.js";
 
 const RELOAD_SLIDERS_MS = 10_000;
@@ -24,6 +25,7 @@ let canSteer = true;
 fillTexts();
 api.onKeyWanted(signIn);
 buildWords();
+buildMusic();
 buildSliders();
 buildRefine();
 
@@ -88,6 +90,7 @@ async function loadModel() {
   if (!model) return;
   generation.model = model;
   buildLengths(model.take_duration_s_max);
+  showMusicLimits(model.capabilities);
   show(byId("live"), Boolean(model.capabilities?.live));
   show(byId("tune"), Boolean(model.capabilities?.live && model.capabilities?.melody));
   if (!model.capabilities?.steering) {
@@ -113,10 +116,12 @@ async function loadSliders() {
 /** @param {TakeJson} record */
 function openRecord(record) {
   const [use] = record.recipe.tastes;
+  const { bpm, key, negative_prompt } = record.recipe;
   const sliders = Object.fromEntries(Object.entries(record.recipe.sliders || {}).filter(([, value]) => value));
   const body = {
     prompt: record.recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
     ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
+    ...(bpm ? { bpm } : {}), ...(key ? { key } : {}), ...(negative_prompt ? { negative_prompt } : {}),
   };
   generation.versions.add({ requestId: record.request_id, body, seed: record.seed });
   byId("listen-title").focus();

@@ -4,6 +4,7 @@
 /** The elements of index.html that scripts look up, by id. */
 interface PageElements {
   "files": HTMLInputElement;
+  "folder": HTMLInputElement;
   "link": HTMLInputElement;
   "taste-in-words": HTMLInputElement;
   "songs-files": HTMLInputElement;
@@ -16,6 +17,10 @@ interface PageElements {
   "shortcuts": HTMLInputElement;
   "autoplay": HTMLInputElement;
   "key": HTMLInputElement;
+  "music-bpm": HTMLInputElement;
+  "music-without": HTMLInputElement;
+  "music-key": HTMLSelectElement;
+  "music-more": HTMLDetailsElement;
   "prompt": HTMLTextAreaElement;
   "earlier-tastes": HTMLSelectElement;
   "duration": HTMLSelectElement;
@@ -117,7 +122,14 @@ interface ModelJson {
   weights_license: string;
   training_data: string;
   limits_note: string;
-  capabilities: { live: boolean; melody: boolean; steering: boolean } | null;
+  capabilities: {
+    live: boolean;
+    melody: boolean;
+    steering: boolean;
+    negative_prompt?: boolean;
+    tempo?: { bpm: number[] } | null;
+    key?: { means: string | null; names: string[] } | null;
+  } | null;
 }
 
 interface ConceptJson {
@@ -130,6 +142,9 @@ interface RecipeJson {
   prompts: { text: string; weight: number }[];
   tastes: { taste_id: string; strength: number; in_words: boolean }[];
   sliders: SliderValues | null;
+  bpm?: number | null;
+  key?: string;
+  negative_prompt?: string;
 }
 
 interface TakeJson {
@@ -138,6 +153,8 @@ interface TakeJson {
   duration_s: number;
   seed: number;
   bpm: number | null;
+  asked?: { bpm: number | null; key: string } | null;
+  heard?: { bpm: number | null; no_bpm: string; key: string; key_confidence: number; no_key: string } | null;
   create_time: string | null;
 }
 
@@ -184,6 +201,9 @@ interface GenerationBody {
   taste_strength?: number;
   taste_in_words?: boolean;
   sliders?: SliderValues;
+  bpm?: number;
+  key?: string;
+  negative_prompt?: string;
   seed?: number;
   chunk_s?: number;
   request_id?: string;
@@ -232,6 +252,7 @@ interface Draft {
   rangeCalibrationJob: { tasteId: string; id: string } | null;
   sliders: SliderValues;
   keepSeed: boolean;
+  music: { bpm?: string; key?: string; without?: string };
 }
 
 /** An error that the page shows: from the server (`problem`), or in the page's own words. */

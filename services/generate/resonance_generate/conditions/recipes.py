@@ -15,7 +15,8 @@ from resonance.errors import FailedPrecondition, FieldViolation, InvalidInput, R
 from resonance.ids import canonical_digest
 from resonance.steering.direction import Direction
 from resonance.steering.sliders import SLIDER_NAMES
-from resonance.v1 import steering_pb2
+from resonance.v1 import generate_pb2, steering_pb2
+from resonance_generate.conditions.controls import Controls, ModelWords
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.request import GenerationParams, SteeringRule
 from resonance_model.loaded_model import LoadedModel
@@ -28,7 +29,8 @@ _Weight = steering_pb2.TasteWeight | steering_pb2.ConceptWeight
 class ResolvedRecipe:
     """A recipe with its defaults and its digest, ready for the engine.
 
-    `notices` say in plain words what was changed about the request; `played` are the strengths that act.
+    `notices` say in plain words what was changed about the request; `played` are the strengths that act; `asked` is the tempo, key and
+    metre that were asked for.
     """
 
     recipe: steering_pb2.Recipe
@@ -36,6 +38,7 @@ class ResolvedRecipe:
     params: GenerationParams
     notices: tuple[str, ...]
     played: tuple[steering_pb2.PlayedStrength, ...]
+    asked: generate_pb2.AskedMusic
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class RecipeResolver:
     def __init__(self, model: LoadedModel, vectors: Vectors) -> None:
         self._model = model
         self._vectors = vectors
+        self._controls = Controls(model)
 
     async def resolve(self, recipe: steering_pb2.Recipe) -> ResolvedRecipe:
         """Fills in defaults, fetches and checks every vector, and sums them.
@@ -74,15 +78,18 @@ class RecipeResolver:
         """
         recipe = _with_defaults(recipe, self._model)
         self._check(recipe)
+        self._controls.fill_in(recipe)
         total = await self._collect(recipe)
         recipe_id = canonical_digest(json_format.MessageToDict(recipe))[:16]
-        params = _to_params(recipe, recipe_id, total.words, self._stack(recipe, total.directions))
+        words = self._controls.translate(recipe, total.words)
+        params = _to_params(recipe, recipe_id, words, self._stack(recipe, total.directions))
         return ResolvedRecipe(
             recipe=recipe,
             recipe_id=recipe_id,
             params=params,
-            notices=tuple(total.notices),
+            notices=(*total.notices, *words.notices),
             played=tuple(total.played),
+            asked=words.asked,
         )
 
     def _stack(self, recipe: steering_pb2.Recipe, directions: list[WeightedDirection]) -> Stacked | None:
@@ -218,13 +225,12 @@ def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_
 
 
 def _to_params(
-    recipe: steering_pb2.Recipe, recipe_id: str, taste_words: list[str], stacked: Stacked | None
+    recipe: steering_pb2.Recipe, recipe_id: str, words: ModelWords, stacked: Stacked | None
 ) -> GenerationParams:
-    """Parameters for the engine; words of tastes stand behind every prompt."""
-    texts = [(", ".join([prompt.text, *taste_words]), prompt.weight) for prompt in recipe.prompts]
     return GenerationParams(
         recipe_id=recipe_id,
-        prompts=tuple((text, weight) for text, weight in texts if weight > 0),
+        prompts=tuple(words.prompts),
+        negative=words.negative,
         steering=None if stacked is None else stacked.steering,
         baselines=None if stacked is None else stacked.baselines,
         rule=_RULES[recipe.steering_rule],

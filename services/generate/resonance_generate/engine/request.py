@@ -25,7 +25,8 @@ class GenerationParams:
     """A recipe made ready for the engine: vectors fetched and summed, defaults filled in.
 
     `steering` is `[layers, branches, hidden]`, or None for no steering at all. Weights of `prompts` are positive. A `rule` other than ADD
-    measures the hidden state against `baselines` `[layers]`. `melody` holds pitch classes to follow, `[frames, 12]`, or None.
+    measures the hidden state against `baselines` `[layers]`. `melody` holds pitch classes to follow, `[frames, 12]`, or None. `negative` is
+    a text that guidance steers away from; empty for none.
     """
 
     recipe_id: str
@@ -37,6 +38,7 @@ class GenerationParams:
     rule: SteeringRule = SteeringRule.ADD
     baselines: Tensor | None = None
     melody: Tensor | None = None
+    negative: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,7 +178,7 @@ class RunningRequest:
         """
         if self.request.lead_s is not None and self.slack_s(self._clock()) > self.request.lead_s:
             self._retaken_steps += self.sequence.rewind()
-        if params.prompts != self._params.prompts or params.melody is not self._params.melody:
+        if _is_conditioned_otherwise(params, self._params):
             self.sequence.set_conditioning(self._conditioning(params))
         if not _is_steered_alike(params, self._params):
             self._steer(params)
@@ -232,7 +232,8 @@ class RunningRequest:
     def _conditioning(self, params: GenerationParams) -> Conditioning:
         states = self._model.encode_text([text for text, _ in params.prompts])
         weights = [weight for _, weight in params.prompts]
-        return self._model.decoder.condition(list(zip(states, weights, strict=True)), params.melody)
+        negative = self._model.encode_text([params.negative])[0] if params.negative else None
+        return self._model.decoder.condition(list(zip(states, weights, strict=True)), params.melody, negative)
 
     # --- chunks
 
@@ -341,6 +342,10 @@ def _build_adaptive_steering(params: GenerationParams) -> AdaptiveSteering | Non
     if params.rule is SteeringRule.ADD or params.steering is None or params.baselines is None:
         return None
     return AdaptiveSteering(params.steering, params.baselines, is_clamp=params.rule is SteeringRule.CLAMP)
+
+
+def _is_conditioned_otherwise(one: GenerationParams, other: GenerationParams) -> bool:
+    return (one.prompts, one.negative) != (other.prompts, other.negative) or one.melody is not other.melody
 
 
 def _is_steered_alike(one: GenerationParams, other: GenerationParams) -> bool:

@@ -6,6 +6,7 @@ import { byId, clock, enable, isDisabled, show } from "../widgets/dom.js";
 import { showFacts, showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "../widgets/problem.js";
 import { Share } from "./share.js";
+import { musicFields, setMusic } from "./music.js";
 import { movedSliders, setSliders } from "./sliders.js";
 import { clearPending, draft, setPending, settings, tasteFields } from "../store.js";
 import { fetchTake, makeTake } from "../net/stream.js";
@@ -18,7 +19,7 @@ const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
 const LONGER_S = 10;
 /** @type {(keyof GenerationBody)[]} */
-const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders"];
+const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders", "bpm", "key", "negative_prompt"];
 
 /**
  * True where two bodies differ at most in seed and id. "Make again" then draws a new seed, for the same one would make the same music.
@@ -147,6 +148,7 @@ export class GenerationStep {
       prompt: draft.prompt.trim(),
       duration_s: draft.durationS,
       ...tasteFields(),
+      ...musicFields(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
     };
     const open = this.versions.current;
@@ -275,6 +277,7 @@ export class GenerationStep {
   /** @param {GenerationBody} body */
   _restoreDraft(body) {
     setWords(body.prompt);
+    setMusic(body);
     setSliders(body.sliders || {});
     setLength(body.duration_s);
     this._onRestored(body);

@@ -6,6 +6,7 @@ import { alarm, sayNow } from "../widgets/announce.js";
 import { byId, enable, isDisabled, show } from "../widgets/dom.js";
 import { showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "../widgets/problem.js";
+import { musicFields } from "./music.js";
 import { inWords, movedSliders } from "./sliders.js";
 import { draft, onDraft, tasteFields } from "../store.js";
 import { t } from "../strings.js";
@@ -77,6 +78,7 @@ export class LiveStep {
     return {
       prompt: draft.prompt.trim(),
       ...tasteFields(),
+      ...musicFields(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
     };
   }

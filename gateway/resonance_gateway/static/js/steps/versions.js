@@ -109,6 +109,7 @@ export class Versions {
     /** @param {"taste_id" | "taste_strength" | "taste_in_words"} name */
     const isOther = (name) => now[name] !== then[name];
     if (/** @type {const} */ (["taste_id", "taste_strength", "taste_in_words"]).some(isOther)) changes.push(t("versions.taste"));
+    if (now.bpm !== then.bpm || now.key !== then.key || now.negative_prompt !== then.negative_prompt) changes.push(t("versions.music"));
     if (now.duration_s !== then.duration_s) changes.push(t("versions.length"));
     return changes.join(", ") || t("versions.seed");
   }
