@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -15,11 +16,15 @@ from google.protobuf import json_format
 from rich.progress import Progress
 
 from resonance.any_text import to_text
+from resonance.audio.delivery.delivery import Delivery
+from resonance.audio.delivery.formats import NAMES
+from resonance.audio.delivery.verification import verify_file
 from resonance.audio.formats import IN_WORDS
 from resonance.client import AsyncClient, Client
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options
 from resonance.client.song_files import find_songs
+from resonance.errors import NotFound
 from resonance.extras import missing_extra_named
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
@@ -38,7 +43,7 @@ from resonance_cli.arguments import (
 from resonance_cli.operator_commands import bench_app, keys_app, store_app
 from resonance_cli.output import is_stdout
 from resonance_cli.performing import Performing
-from resonance_cli.song_file import write_song
+from resonance_cli.song_file import read_choice, write_song
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
 
 Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 240.")]
@@ -78,9 +83,9 @@ def up() -> None:
 @app.command()
 def make(
     prompt: Annotated[str, typer.Argument(help="What the music should be.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write; - is standard output.")] = Path(
-        "song.wav"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write; its ending is its format; - is standard output.")
+    ] = Path("song.wav"),
     duration_s: Annotated[float, typer.Option(help="Length in seconds.")] = 10.0,
     taste: Annotated[
         list[str] | None, typer.Option(help="Id of a finished taste, or audio files; may be repeated.")
@@ -105,10 +110,15 @@ def make(
         float | None, typer.Option(help="Where new music begins in the continued take; its end if absent.")
     ] = None,
     end_s: Annotated[float | None, typer.Option(help="Where the continued take resumes; never if absent.")] = None,
+    form: Annotated[str, typer.Option("--format", help=f"{NAMES}; without it the file's ending decides.")] = "",
+    raw: Annotated[bool, typer.Option("--raw", help="The model's own samples to the bit; wav or flac.")] = False,
+    level: Annotated[bool, typer.Option(help="Brings the music to the target loudness.")] = True,
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Generates a song and writes the WAV file while it is made."""
+    """Generates a song and writes it to a file, or into a pipe while it is made."""
+    with exit_on_error():
+        choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         request = build_request(
             to_text(prompt, field="prompt"),
@@ -131,7 +141,7 @@ def make(
             end_s=end_s,
             melody=read_melody(melody) if melody is not None else b"",
         )
-        take = write_song(out, client.stream(request), progress, warn)
+        take = write_song(out, client.stream(request), progress, warn, delivery=delivery, choice=choice)
     if as_json:
         described = json_format.MessageToJson(take, preserving_proto_field_name=True)
         print(described, file=sys.stderr if is_stdout(out) else sys.stdout)
@@ -143,9 +153,9 @@ def make(
 @app.command()
 def perform(
     prompt: Annotated[str, typer.Argument(help="What the music should be at the start.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write; - is standard output.")] = Path(
-        "live.wav"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write; its ending is its format; - is standard output.")
+    ] = Path("live.wav"),
     duration_s: Annotated[
         float, typer.Option(help="Longest length in seconds; the line `stop` ends it earlier.")
     ] = 60.0,
@@ -158,16 +168,23 @@ def perform(
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
     ] = None,
+    form: Annotated[str, typer.Option("--format", help=f"{NAMES}; without it the file's ending decides.")] = "",
+    raw: Annotated[bool, typer.Option("--raw", help="The model's own samples to the bit; wav or flac.")] = False,
+    level: Annotated[bool, typer.Option(help="Brings the music to the target loudness.")] = True,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Plays live into a file, in real time. Lines on standard input change it: prompt WORDS, slider NAME=POSITION,
     concept NAME=STRENGTH, bpm NUMBER, key NAME, without WORDS, melody FILE, no melody, pause, play, reset, stop."""
     recipe = steering_pb2.Recipe(bpm=bpm, key=key, negative_prompt=negative_prompt)
     opening = generate_pb2.PerformOpening(seed=seed, recipe=recipe)
+    with exit_on_error():
+        choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
 
     async def play() -> None:
         async with AsyncClient(address, api_key=read_settings().api_key) as client:
-            performing = Performing(opening, warn if is_stdout(out) else say, warn, is_unclamped=unclamped)
+            performing = Performing(
+                opening, warn if is_stdout(out) else say, warn, is_unclamped=unclamped, delivery=delivery, choice=choice
+            )
             await performing.play(client, out, sys.stdin, duration_s=duration_s)
 
     with exit_on_error():
@@ -276,6 +293,28 @@ def quiet_libraries() -> None:
     """Turns off the progress output of the model's libraries. Must be called before they are imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A sound file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Reads the marks of a sound file: content credentials, tags and watermark. Needs no server."""
+    with exit_on_error():
+        if not path.is_file():
+            raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
+        found = asyncio.run(verify_file(path, read_settings()))
+    if as_json:
+        print(json.dumps(found.to_json()))
+        return
+    for name, part in found.to_json().items():
+        if isinstance(part, dict):
+            print(f"{name}: {'found' if part['found'] else 'not found'}")
+            for key, value in part.items():
+                if key != "found" and value not in ("", [], {}):
+                    print(f"  {key}: {value}")
+    print("made by a machine, by its marks" if found.is_marked else "no mark of ours was found, which proves nothing")
 
 
 def _make_taste(

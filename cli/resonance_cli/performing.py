@@ -9,14 +9,14 @@ from contextlib import aclosing
 from pathlib import Path
 
 from resonance.any_text import to_text
-from resonance.audio.provenance import provenance_texts
-from resonance.audio.wav import wav_header
+from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.client import AsyncClient
 from resonance.errors import InvalidInput, ResonanceError
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_cli.arguments import parse_number, parse_numbers, parse_sliders, read_melody
 from resonance_cli.output import Output, open_output
+from resonance_cli.song_file import SoundWriter
 from resonance_cli.terminal import describe_wait
 
 LINES_KNOWN = (
@@ -46,7 +46,10 @@ class Performing:
         warn: Callable[[str], None],
         *,
         is_unclamped: bool = False,
+        delivery: Delivery,
+        choice: Choice,
     ) -> None:
+        self._delivery, self._choice = delivery, choice
         self._opening = opening
         self._recipe = steering_pb2.Recipe()  # with the changes of all lines so far
         self._recipe.CopyFrom(opening.recipe)
@@ -157,17 +160,17 @@ class Performing:
     async def _write(
         self, output: Output, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
     ) -> None:
-        file = output.file
-        started, count, is_stopping = generate_pb2.GenerationStarted(), 0, False
+        count, is_stopping = 0, False
+        sound: SoundWriter | None = None
+        started = generate_pb2.GenerationStarted()
         async for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
                 started = response.started
                 self._warn_all(started.notices)
-                # A stream has no way back to its header, so that its length is the open one.
-                file.write(_wav_header(started, None if output.is_stream else 0))
-            elif event == "chunk":
-                file.write(response.chunk.data)
+                sound = SoundWriter(output, self._delivery, self._choice, started, is_live=True)
+            elif event == "chunk" and sound is not None:
+                await asyncio.to_thread(sound.write, response.chunk.data)
                 count += response.chunk.sample_count
                 if count >= duration_s * started.format.sample_rate_hz and not is_stopping:
                     is_stopping = True
@@ -177,9 +180,8 @@ class Performing:
                 self._warn_all(response.recipe.notices)
             elif event == "queued":
                 self._show(describe_wait(response.queued))
-        if not output.is_stream:
-            file.seek(0)
-            file.write(_wav_header(started, count))
+        if sound is not None:
+            await asyncio.to_thread(sound.finish)
 
     def _warn_all(self, notices: Iterable[str]) -> None:
         for notice in notices:
@@ -199,12 +201,3 @@ def _describe(change: generate_pb2.RecipeInForce, audio_format: audio_pb2.AudioF
         return f"refused: {change.fault}"
     melody = ", along a melody" if change.melody_sha256 else ""
     return f"from {change.sample_offset / audio_format.sample_rate_hz:.1f} s: {change.recipe.prompts[0].text}{melody}"
-
-
-def _wav_header(started: generate_pb2.GenerationStarted, count: int | None) -> bytes:
-    return wav_header(
-        sample_rate_hz=started.format.sample_rate_hz,
-        channel_count=started.format.channel_count,
-        sample_count=count,
-        info=provenance_texts(started, is_live=True),
-    )

@@ -110,6 +110,11 @@ def _is_loopback(address: str) -> bool:
     return address.rpartition(":")[0].strip("[]") in {"127.0.0.1", "localhost", "::1"}
 
 
+def _read_target(value: object) -> object:
+    """`off` is no levelling."""
+    return None if isinstance(value, str) and value.lower() in {"off", "none"} else value
+
+
 _Address = Annotated[str, AfterValidator(_check_address)]
 _Folder = Annotated[Path, AfterValidator(_expand_home)]
 _Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # an empty variable is false
@@ -120,6 +125,7 @@ _Proxy = Annotated[str, AfterValidator(_check_proxy)]
 _ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
 _Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=256)]
 _Store = Annotated[str, AfterValidator(_check_store)]
+_Target = Annotated[Annotated[float, Field(ge=-40.0, le=-8.0)] | None, BeforeValidator(_read_target)]
 
 
 class Settings(BaseSettings):
@@ -204,6 +210,17 @@ class Settings(BaseSettings):
     source_hosts: str = "youtube.com,youtu.be,youtube-nocookie.com"
     allow_generic_sources: _Flag = False
     allow_private_addresses: _Flag = False
+
+    # The way out: loudness (`off` levels nothing), marks, files made at once and kept on the disk for the next reader.
+    loudness_target_lufs: _Target = -16.0
+    watermark: _Flag = True
+    watermark_key: str = Field("", repr=False)
+    c2pa: _Flag = True
+    c2pa_certificate: str = ""
+    c2pa_key: str = Field("", repr=False)
+    deliveries_running_max: PositiveInt = 2
+    delivered_bytes_max: NonNegativeInt = 512 * 1024 * 1024
+    require_commercial_license: _Flag = False
 
     # Gemini, for refining wishes and describing playlists. Without a key nothing is sent, and built-in means are used.
     gemini_api_key: str = Field("", repr=False)

@@ -13,14 +13,16 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from resonance.any_text import display_name
-from resonance.audio.provenance import provenance_texts
-from resonance.audio.wav import wav_header
+from resonance.audio.delivery.delivery import Choice, Delivery
+from resonance.audio.delivery.formats import format_named
+from resonance.audio.delivery.tags import Provenance
 from resonance.client.adoption import AdoptionCalls
 from resonance.client.requests import build_refine_request, build_request
 from resonance.client.song_files import find_songs
@@ -29,6 +31,7 @@ from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
 from resonance.rpc.channel import open_channel
+from resonance.settings import Settings, read_settings
 from resonance.v1 import (
     extract_pb2,
     extract_pb2_grpc,
@@ -47,12 +50,39 @@ Result = TypeVar("Result")
 OnJob = Callable[[jobs_pb2.Job], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Song:
-    """A whole take: its WAV file and its description."""
+    """A whole take: the model's own samples (interleaved 16-bit PCM), their description, and the files that are made of them."""
 
-    wav: bytes
+    pcm: bytes = field(repr=False)
     take: generate_pb2.Take
+
+    @cached_property
+    def wav(self) -> bytes:
+        """The WAV file, levelled and marked."""
+        return self.file()
+
+    def file(
+        self,
+        form: str = "wav",
+        *,
+        raw: bool = False,
+        level: bool = True,
+        settings: Settings | None = None,
+    ) -> bytes:
+        """The take as a file: wav, flac, mp3, opus or m4a. `raw` keeps the model's own samples to the bit, for wav and flac.
+
+        Other formats than WAV need the extra `delivery`. Without it WAV files have tags and watermark, and no content credentials.
+        """
+        choice = Choice(form=format_named(form), is_raw=raw, is_levelled=level)
+        audio = self.take.format
+        return Delivery(settings or read_settings()).file(
+            self.pcm,
+            Provenance.of(self.take),
+            choice,
+            sample_rate_hz=audio.sample_rate_hz,
+            channel_count=max(1, audio.channel_count),
+        )
 
 
 class AsyncClient:
@@ -246,7 +276,7 @@ class AsyncClient:
             pcm += response.chunk.data
             if response.HasField("finished"):
                 take = response.finished.take
-        return Song(wav=_wav_header(take, len(pcm)) + bytes(pcm), take=take)
+        return Song(pcm=bytes(pcm), take=take)
 
 
 class Client:
@@ -375,15 +405,6 @@ async def _upload_parts(
         with path.open("rb") as file:
             while part := await asyncio.to_thread(file.read, _PART_BYTES):
                 yield ingest_pb2.UploadPlaylistRequest(data=part)
-
-
-def _wav_header(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
-    return wav_header(
-        sample_rate_hz=take.format.sample_rate_hz,
-        channel_count=take.format.channel_count,
-        sample_count=pcm_bytes // 2 // take.format.channel_count,
-        info=provenance_texts(take),
-    )
 
 
 async def _next(responses: AsyncIterator[Result]) -> Result | None:

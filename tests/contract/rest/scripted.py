@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tests.contract.rest.script import Script
-from tests.contract.rest.scripted_music import ScriptedGenerate
+from tests.contract.rest.scripted_music import ScriptedGenerate, to_wav
 
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, invalid_field
 from resonance.ids import derive_job_id
@@ -52,8 +52,11 @@ class ScriptedShareLinks(shares_pb2_grpc.ShareServiceServicer):
     async def ReadShareLink(self, request, context):
         if not self._script.takes:
             raise NotFound("there is no such link", reason="NO_SUCH_LINK")
-        yield shares_pb2.ReadShareLinkResponse(share_link=shares_pb2.ShareLink(byte_count=4, sha256="5" * 64))
-        yield shares_pb2.ReadShareLinkResponse(data=b"RIFF")
+        take, samples = list(self._script.takes.values())[-1]
+        wav = to_wav(take, samples)
+        link = shares_pb2.ShareLink(byte_count=len(wav), sha256=take.audio_sha256)
+        yield shares_pb2.ReadShareLinkResponse(share_link=link)
+        yield shares_pb2.ReadShareLinkResponse(data=wav)
 
     async def RevokeShareLink(self, request, context):
         self._script.revoked.append(request.share_link_id)

@@ -173,6 +173,7 @@ export const STRINGS = {
   "listen.volume": "Volume",
   "listen.volumeValue": "{percent} percent",
   "listen.download": "Download as WAV",
+  "listen.machine": "This music was made by a machine. Its files say so, too.",
   "listen.longer": "Make it 10 seconds longer",
   "share.go": "Copy a link to share",
   "share.label": "Link to this music",

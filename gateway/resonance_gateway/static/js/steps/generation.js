@@ -12,7 +12,6 @@ import { movedSliders, setSliders } from "./sliders.js";
 import { clearPending, draft, setPending, settings, tasteFields } from "../store.js";
 import { fetchTake, makeTake } from "../net/stream.js";
 import { count, t } from "../strings.js";
-import { wavBlob } from "../player/wav.js";
 import { setLength, setWords, showFault } from "./words.js";
 
 /** @typedef {import("../player/take.js").Take} Take */
@@ -319,8 +318,7 @@ export class GenerationStep {
   _download() {
     const { take } = this._player;
     if (!take?.isWhole) return;
-    const url = URL.createObjectURL(wavBlob(take));
-    Object.assign(document.createElement("a"), { href: url, download: `resonance-${take.requestId}.wav` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    // The kept file: levelled as a whole, with its content credentials.
+    Object.assign(document.createElement("a"), { href: api.takeAudioUrl(take.requestId), download: "" }).click();
   }
 }
