@@ -62,7 +62,7 @@ class CausalGain:
         for power in powers:
             before = self._gain_db or 0.0
             self._advance(power)
-            gains.append(10 ** (np.linspace(before, self._gain_db, self._hop, endpoint=False) / 20))
+            gains.append(10 ** (np.linspace(before, self._gain_db or 0.0, self._hop, endpoint=False) / 20))
         return samples * np.concatenate(gains)[: samples.shape[1]] if gains else samples
 
     def make_up(self, power_in: float, power_out: float) -> None:
