@@ -135,8 +135,16 @@ def _read(source: str, config: Any) -> tuple[Any, Any]:
 
 def detach_from_file(module: nn.Module) -> None:
     """Copies weights in place, in fp32. A single weight that lies in the mapped checkpoint would keep all of it in memory."""
-    for tensor in (*module.parameters(), *module.buffers()):
-        tensor.data = tensor.data.to(torch.float32, copy=True) if tensor.is_floating_point() else tensor.data.clone()
+
+    def copied(tensor: Tensor) -> Tensor:
+        return tensor.data.to(torch.float32, copy=True) if tensor.is_floating_point() else tensor.data.clone()
+
+    for parameter in module.parameters():
+        parameter.data = copied(parameter)
+    # A buffer is a view whose base lies in the file, and stays its base when its data is replaced: the buffer itself is replaced.
+    for part in module.modules():
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            setattr(part, name, copied(buffer))
 
 
 def _read_config(config: Any) -> DecoderConfig:
