@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Two OpenMP threads on a busy two-core machine run many times slower than one. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# Each pytest worker and its children have a folder of their own for librosa's machine code. Two processes that compile
+# Each pytest worker has a folder of its own for librosa's machine code (the training meters use it). Two processes that compile
 # at once in a fresh environment can write each other's code under the wrong name, and the process that loads it
 # crashes. Not `setdefault`: workers inherit the variable of pytest's own process.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")

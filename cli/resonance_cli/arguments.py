@@ -12,6 +12,12 @@ from resonance.errors import NotFound, invalid_field
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import extract_pb2
 
+# Links that are pasted without their scheme; other words with dots and slashes may be files.
+_BARE_LINK = re.compile(
+    r"(?:www\.\S+|(?:[\w-]+\.)*(?:youtu\.be|youtube(?:-nocookie)?\.com|spotify\.com|music\.apple\.com))/\S+",
+    re.IGNORECASE,
+)
+
 
 def read_melody(path: Path) -> bytes:
     """The melody file's bytes. Raises NotFound where there is no such file."""
@@ -44,6 +50,11 @@ def parse_numbers(option: str, texts: list[str]) -> dict[str, float]:
         except ValueError as failure:
             raise invalid_field(option, "MALFORMED", f"{text} is not NAME=NUMBER") from failure
     return numbers
+
+
+def parse_number(option: str, text: str) -> float:
+    """A number."""
+    return parse_numbers(option, [f"{option}={text}"])[option]
 
 
 def parse_gains(option: str, texts: list[str]) -> dict[int, float]:
@@ -88,9 +99,8 @@ def parse_stars(text: str) -> list[int]:
     return [int(number) for number in numbers]
 
 
-def expand_files(sources: list[str]) -> list[Path]:
-    """The given files; a folder is replaced by its files, sorted by name."""
-    files: list[Path] = []
-    for source in map(Path, sources):
-        files += sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
-    return files
+def parse_link(sources: list[str]) -> str:
+    """The link, where one source is given that is no file but looks like one, with or without `https://`; otherwise empty."""
+    (first, *others) = sources
+    is_link = "://" in first or first.startswith("spotify:") or _BARE_LINK.fullmatch(first) is not None
+    return first if is_link and not others and not Path(first).exists() else ""

@@ -60,6 +60,25 @@ class SamplingDefaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MusicalControls:
+    """The tempi, keys and metres that a checkpoint plays, and how well it obeys their words.
+
+    Empty means that nothing is known: the words are passed on as they are. `*_obeyed_share` are measured shares of takes; None where
+    nothing was measured. `follows_keys` is False where the share of keys is that of chance.
+    """
+
+    tempi_bpm: tuple[float, ...] = ()
+    keys: tuple[str, ...] = ()
+    metres: tuple[str, ...] = ()
+    follows_keys: bool = True
+    tempo_obeyed_share: float | None = None
+    key_obeyed_share: float | None = None
+
+
+NOTHING_KNOWN = MusicalControls()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDescription:
     """Description of a loaded model. `digest` covers every weight; a direction belongs to exactly one digest."""
 
@@ -74,6 +93,7 @@ class ModelDescription:
     weights_license: str
     training_data: str
     limits_note: str
+    controls: MusicalControls = NOTHING_KNOWN
 
     @property
     def hop_samples(self) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from resonance_model.codec.stream import Codec
 from resonance_model.config import DecoderConfig, ModelDescription
 from resonance_model.decoder.decoder import Decoder
-from resonance_model.text_encoder import EncodeText
+from resonance_model.text_encoder import EncodeText, T5Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,20 @@ class LoadedModel:
     melody_chroma: ChromaExtractor | None = None
     library: Any = None
 
+    def unknown_words(self, words: Sequence[str]) -> list[str]:
+        """Those of the words of which the text encoder has no part in its vocabulary; none where it cannot tell."""
+        return self.encode_text.unknown_words(words) if isinstance(self.encode_text, T5Text) else []
+
 
 def digest_of_state(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> str:
-    """SHA-256, hexadecimal, over names, shapes, types and bytes of all tensors, and the configuration, in sorted order."""
+    """SHA-256, hexadecimal, over names, shapes, types and bytes of all tensors, and the configuration, in sorted order.
+
+    Numbers that are stored in another float type count as fp32, so that the type in which a checkpoint is read does not matter.
+    """
     digest = hashlib.sha256(json.dumps(configuration, sort_keys=True, default=str).encode())
     for name in sorted(state):
-        tensor = state[name].detach().to("cpu").contiguous()
+        tensor = state[name].detach().to("cpu")
+        tensor = (tensor.float() if tensor.is_floating_point() else tensor).contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

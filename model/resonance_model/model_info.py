@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from resonance.settings import Settings
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_model.config import WINDOW_FRAMES
@@ -22,15 +24,38 @@ def to_model_info(model: LoadedModel, settings: Settings) -> generate_pb2.ModelI
         hidden_size=config.hidden_size,
         trained_duration_s=min(WINDOW_FRAMES, config.position_count_max) / description.frame_rate_hz,
         take_duration_s_max=settings.take_duration_s_max,
-        capabilities=generate_pb2.ModelCapabilities(
-            melody=model.melody_chroma is not None, stereo=description.channel_count == 2, steering=True, live=True
-        ),
+        capabilities=_to_capabilities(model),
         weights_license=description.weights_license,
         training_data=description.training_data,
         precision=description.precision,
         slot_count=settings.slots,
         limits_note=description.limits_note,
     )
+
+
+def _to_capabilities(model: LoadedModel) -> generate_pb2.ModelCapabilities:
+    controls = model.description.controls
+    return generate_pb2.ModelCapabilities(
+        melody=model.melody_chroma is not None,
+        stereo=model.description.channel_count == 2,
+        steering=True,
+        live=True,
+        tempo=generate_pb2.TempoCapability(
+            means=_to_means(controls.tempi_bpm), bpm=controls.tempi_bpm, obeyed_share=controls.tempo_obeyed_share
+        ),
+        key=generate_pb2.KeyCapability(
+            means=_to_means(controls.keys) if controls.follows_keys else generate_pb2.CONTROL_MEANS_UNSPECIFIED,
+            names=controls.keys,
+            obeyed_share=controls.key_obeyed_share,
+        ),
+        metres=controls.metres,
+        negative_prompt=model.decoder.can_steer_away,
+    )
+
+
+def _to_means(values: Sequence[object]) -> generate_pb2.ControlMeans:
+    listed, free = generate_pb2.CONTROL_MEANS_TRAINED_WORDS, generate_pb2.CONTROL_MEANS_FREE_WORDS
+    return listed if values else free
 
 
 def to_audio_format(info: generate_pb2.ModelInfo) -> audio_pb2.AudioFormat:

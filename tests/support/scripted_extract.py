@@ -74,9 +74,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             await asyncio.sleep(self.pause_s)
             if track_index in self.refused_tracks:
                 if clip_index == 0:
-                    fault = jobs_pb2.Fault(reason="SILENT", message="The track is silent.")
-                    refusal = extract_pb2.ExtractionTrackFault(track_index=track_index, fault=fault)
-                    yield extract_pb2.ExtractTasteResponse(track_fault=refusal)
+                    yield _refusal(track_index)
                 continue
             progress = extract_pb2.ExtractionProgress(track_index=track_index, clips_done=clip_index + 1)
             yield extract_pb2.ExtractTasteResponse(progress=progress)
@@ -85,6 +83,9 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
                 raise InvalidInput("clips of the plan are missing", reason="CLIPS_MISSING")
             self.cached.add(track.sha256)
             self.kept.pop(track.sha256, None)
+        for track in start.tracks:  # also of a track that is known: it is as silent as it was
+            if track.index in self.refused_tracks and track not in wanted:
+                yield _refusal(track.index)
         self.heard.update(heard)
         tracks = [steering_pb2.TasteTrack(title=track.title, sha256=track.sha256) for track in start.tracks]
         taste = steering_pb2.TasteSummary(taste_id=start.taste_id, tracks=tracks, options=start.options)
@@ -110,3 +111,10 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
                 heard[clip.track_index].append(digest.hexdigest())
                 yield clip.track_index, clip.clip_index
         assert not missing
+
+
+def _refusal(track_index: int) -> Any:
+    fault = jobs_pb2.Fault(reason="SILENT", message="The track is silent.")
+    return extract_pb2.ExtractTasteResponse(
+        track_fault=extract_pb2.ExtractionTrackFault(track_index=track_index, fault=fault)
+    )

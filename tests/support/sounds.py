@@ -29,6 +29,11 @@ KINDS = {
     "webm": ("webm", "libopus", 48_000),
     "mka": ("matroska", "libopus", 48_000),
     "aiff": ("aiff", "pcm_s16be", 44_100),
+    "caf": ("caf", "alac", 44_100),
+    "wv": ("wv", "wavpack", 44_100),
+    "wma": ("asf", "wmav2", 44_100),
+    "au": ("au", "pcm_s16be", 44_100),
+    "w64": ("w64", "pcm_s16le", 44_100),
 }
 
 
@@ -46,6 +51,8 @@ def write_sound(
     mono = tone(duration_s, rate_hz, pitch_hz=pitch_hz, level=level)
     with av.open(str(path), "w", format=container) as output:
         stream: Any = output.add_stream(codec, rate=rate_hz, layout="stereo", options={"strict": "experimental"})
+        if codec == "wmav2":
+            stream.bit_rate = 128_000  # it has no usual one
         frame = av.AudioFrame.from_ndarray(np.stack([mono, mono]), "fltp", "stereo")
         frame.sample_rate = rate_hz
         context = stream.codec_context
@@ -73,6 +80,39 @@ def write_stereo_wav(path: Path, channels: NDArray[np.float32], rate_hz: int = 3
         output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return path
+
+
+def write_many_channels(path: Path, channels: NDArray[np.float32], rate_hz: int = 32_000) -> Path:
+    """A 16-bit WAV of any number of channels `[channels, samples]`, without a layout."""
+    data = np.rint(channels.T * 32767).astype("<i2").tobytes()
+    count = len(channels)
+    form = struct.pack("<HHIIHH", 1, count, rate_hz, rate_hz * 2 * count, 2 * count, 16)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    return path
+
+
+def write_two_tracks(path: Path, *, default: int, pitches_hz: tuple[float, float] = (220.0, 440.0)) -> Path:
+    """A Matroska file of two sound tracks in Opus, of which one is marked as default."""
+    with av.open(str(path), "w", format="matroska") as output:
+        streams: list[Any] = [output.add_stream("libopus", rate=48_000, layout="mono") for _ in pitches_hz]
+        for index, stream in enumerate(streams):
+            stream.disposition = av.stream.Disposition.default if index == default else av.stream.Disposition(0)
+        for stream, pitch_hz in zip(streams, pitches_hz, strict=True):
+            frame = av.AudioFrame.from_ndarray(tone(2.0, 48_000, pitch_hz=pitch_hz)[None], "fltp", "mono")
+            frame.sample_rate = 48_000
+            converter = av.AudioResampler(stream.codec_context.format.name, "mono", 48_000, frame_size=960)
+            for piece in [*converter.resample(frame), *converter.resample(None)]:
+                output.mux(stream.encode(piece))
+            output.mux(stream.encode(None))
+    return path
+
+
+def id3_tag(byte_count: int) -> bytes:
+    """An ID3v2 tag with a cover of so many bytes."""
+    body = b"APIC" + struct.pack(">I", byte_count) + b"\0\0" + b"\xff" * byte_count
+    size = bytes((len(body) >> shift) & 127 for shift in (21, 14, 7, 0))
+    return b"ID3\3\0\0" + size + body
 
 
 def float_wav_header(data_bytes: int, *, rate_hz: int = 32_000, channels: int = 1) -> bytes:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonance.audio.downmix import TURNED
+from resonance.audio.formats import SOUND_ENDINGS
 from resonance.audio.sandbox import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError, Unavailable
 from resonance.settings import Settings
 
 _DAMAGE_NOTICE = "Parts of the file are damaged; the rest of it is used."
 _TURNED_NOTICE = "Left and right work against each other, so one side was turned over."
+_SECONDS_KNOWN_MAX = 24 * 3600.0
 _BLOCK_BYTES = 4 * 1024 * 1024
 
 
@@ -49,7 +52,10 @@ class DecodedFile:
     The signal is levelled (`level.py`): offset removed, downmixed after BS.775, brought to TARGET_LUFS as a whole. `sha256` is the
     digest of the bytes. `is_damaged` says that parts of the source could not be decoded and were left out. `loudness_lufs` is the
     track's before it was raised or lowered by `gain_db`; silence (below SILENCE_LUFS) is never raised, and `peak` is 0 where
-    there is nothing at all. `downmix` is `sum` or `turned` (`MonoMix.kind`).
+    there is nothing at all. `downmix` is `sum` or `turned` (`MonoMix.kind`). `is_cut` says that the
+    file ends before its announced length (`announced_s`, 0 where it tells none); `stream_count` is the number of its sound tracks.
+    `ranges` are the chosen parts of a track that is longer than the limit, in samples of the track: the file holds them alone,
+    one after the other. They are empty where the file holds the whole track.
     """
 
     path: Path
@@ -61,12 +67,27 @@ class DecodedFile:
     loudness_lufs: float
     gain_db: float
     downmix: str
+    is_cut: bool = False
+    announced_s: float = 0.0
+    stream_count: int = 1
+    ranges: tuple[tuple[int, int], ...] = ()
 
     @property
     def notice(self) -> str:
         """Changes and omissions of the decoding, in plain words for the user; empty for nothing."""
-        parts = [_TURNED_NOTICE if self.downmix == TURNED.kind else "", _DAMAGE_NOTICE if self.is_damaged else ""]
+        parts = [
+            _TURNED_NOTICE if self.downmix == TURNED.kind else "",
+            self._cut_notice if self.is_cut else _DAMAGE_NOTICE if self.is_damaged else "",
+            f"The file has {self.stream_count} sound tracks; its main one is used." if self.stream_count > 1 else "",
+        ]
         return " ".join(filter(None, parts))
+
+    @property
+    def _cut_notice(self) -> str:
+        """The announced length is named where it is more than what was read and may be true."""
+        if not self.duration_s < self.announced_s <= _SECONDS_KNOWN_MAX:
+            return f"The file seems to be cut off: {self.duration_s:.1f} s of it could be read and are used."
+        return f"The file is cut off: {self.duration_s:.1f} of {self.announced_s:.1f} s could be read and are used."
 
     @property
     def duration_s(self) -> float:
@@ -78,14 +99,24 @@ class DecodedFile:
         return np.memmap(self.path, dtype="<f4", mode="r", shape=(self.sample_count,))
 
 
-async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits: DecodeLimits) -> DecodedFile:
-    """Decodes the first audio stream of `source` into `target`.
+async def decode_file(
+    source: Path,
+    target: Path,
+    *,
+    sample_rate_hz: int,
+    limits: DecodeLimits,
+    name: str = "",
+    ranges: Sequence[tuple[float, float]] = (),
+) -> DecodedFile:
+    """Decodes the main audio stream of `source` into `target`.
 
-    A truncated or damaged file gives what can be decoded, if that is a second or more.
+    A truncated or damaged file gives what can be decoded, if that is a second or more. The ending of `name`, the file's name where
+    it came from, decides where the bytes fit several formats. `ranges` are chosen seconds `(start, end)`: of a track that is longer
+    than the limit they alone are kept, and the limit counts them.
 
     Raises:
-        InvalidInput: with the reason EMPTY_FILE, NOT_AUDIO, NO_SOUND (no audio stream, or not one sample), DAMAGED,
-            NOT_FINITE, TOO_LONG or TOO_LARGE.
+        InvalidInput: with the reason EMPTY_FILE, NOT_AUDIO, FORMAT_NOT_READ, ARCHIVE, COPY_PROTECTED, NO_SOUND (no audio stream, or
+            not one sample), DAMAGED, NOT_FINITE, TOO_LONG, TOO_LARGE or RANGE_OUTSIDE_TRACK.
         DeadlineExceeded: with the reason DECODE_TIMEOUT.
         Unavailable: this machine could not decode (disk full); the file may be fine.
     """
@@ -93,7 +124,7 @@ async def decode_file(source: Path, target: Path, *, sample_rate_hz: int, limits
         raise InvalidInput("The file is empty.", reason="EMPTY_FILE")
     folder = Path(tempfile.mkdtemp(prefix="decode-", dir=target.parent))
     try:
-        request = _request(source, folder, sample_rate_hz, limits)
+        request = _request(source, folder, sample_rate_hz, limits) | {"ending": _ending(name), "ranges": list(ranges)}
         result = await run_child(
             "resonance.audio.decode_worker", [json.dumps(request)], folder=folder, timeout_s=limits.decode_s_max
         )
@@ -115,6 +146,12 @@ def _request(source: Path, folder: Path, sample_rate_hz: int, limits: DecodeLimi
     }
 
 
+def _ending(name: str) -> str:
+    """The ending of a file's name, where it is a plain one."""
+    ending = name.rpartition(".")[2].lower()
+    return ending if ending in SOUND_ENDINGS else ""
+
+
 def _file_size(path: Path) -> int:
     return path.stat().st_size
 
@@ -129,7 +166,8 @@ def _parse_answer(result: ChildResult, limits: DecodeLimits) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(result.lines[-1])
     except (IndexError, ValueError):
         # A limit killed it, or it crashed in a codec: both are faults of the file.
-        raise InvalidInput("The file cannot be decoded as audio.", reason="NOT_AUDIO") from None
+        message = "The file cannot be decoded as audio. Save it in another format, and send that."
+        raise InvalidInput(message, reason="NOT_AUDIO") from None
     if "reason" in answer:
         raise _to_error(str(answer["reason"]), str(answer["message"]))
     return answer
@@ -161,4 +199,8 @@ def _accept(made: Path, target: Path, sample_rate_hz: int, answer: dict[str, Any
         loudness_lufs=float(answer["loudness_lufs"]),
         gain_db=float(answer["gain_db"]),
         downmix=str(answer["downmix"]),
+        is_cut=bool(answer["is_cut"]),
+        announced_s=float(answer["announced_s"]),
+        stream_count=int(answer["stream_count"]),
+        ranges=tuple((int(start), int(end)) for start, end in answer["ranges"]),
     )

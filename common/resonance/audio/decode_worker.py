@@ -15,22 +15,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from resonance.audio import confinement
 from resonance.audio.confinement import Refusal
 from resonance.audio.level import LOUDNESS_LUFS_MIN, SILENCE_LUFS, TARGET_LUFS
+from resonance.audio.opened_file import SoundFile, announced_s, choose_stream, is_cut_ogg, open_container
+from resonance.audio.parts import Parts
 
 if TYPE_CHECKING:
     from resonance.audio.downmix import FrontPowers
 
-# ffmpeg's names. The demuxers that open other files (concat, hls, dash, image2, sdp ...) are not among
-# them; this list, and not a protocol whitelist, is what stops a playlist that is named `song.mp3`.
-FORMATS = "wav,mp3,flac,ogg,mov,mp4,m4a,matroska,webm,aac,aiff"
-CODECS = (
-    "mp3float,mp3,mp2float,mp2,aac,aac_fixed,flac,vorbis,libvorbis,opus,libopus,alac,pcm_s8,pcm_u8,pcm_s16le,pcm_s16be,"
-    "pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,adpcm_ms,"
-    "adpcm_ima_wav"
-)
 MEMORY_BYTES_MAX = 256 * 1024 * 1024
 KEPT_S_MIN = 1.0  # the shortest decoded part of a damaged file that is used
 _DAMAGES_MAX = 200
 _BLOCK_SAMPLES = 1 << 18
+# A file counts as cut where more than this of its announced length is missing: encoders round and pad.
+_MISSING_S_MIN, _MISSING_SHARE_MIN = 0.5, 0.02
 _SAMPLE_MAX = 64.0  # 36 dB over full scale: beyond it a file holds no sound
 
 
@@ -75,51 +71,63 @@ def _answer(source: BinaryIO, target: BinaryIO, request: dict[str, Any]) -> dict
         return {"reason": "DISK_FULL", "message": f"The decoded track could not be written: {failure.strerror}."}
 
 
+class _LongerThanLimit(Exception):
+    """The whole track is longer than the limit, and parts of it are chosen."""
+
+
 class _Decoding:
     """Decodes one file: resampled left and right are written to the target, then `Levelling` replaces them by mono."""
 
     def __init__(self, source: BinaryIO, target: BinaryIO, request: dict[str, Any]) -> None:
-        from resonance.audio.downmix import FrontPowers
-
-        self._source = source
+        self._source = SoundFile(source, str(request["ending"]))
         self._target = target
         self._rate_hz = int(request["sample_rate_hz"])
         self._duration_s_max = float(request["duration_s_max"])
         self._decoded_bytes_max = int(request["decoded_bytes_max"])
-        self._sample_count = 0
+        self._ranges = [(round(start * self._rate_hz), round(end * self._rate_hz)) for start, end in request["ranges"]]
+        self._begin(Parts())
+
+    def _begin(self, parts: Parts) -> None:
+        from resonance.audio.downmix import FrontPowers
+
+        self._target.seek(0)
+        self._target.truncate()
+        self._parts = parts
         self._damages = 0
         self._powers = FrontPowers()
 
     def run(self) -> dict[str, Any]:
-        container = self._opened()
-        if not container.streams.audio:
-            raise Refusal("NO_SOUND", "The file has no sound: it holds no audio stream.")
-        self._check_codec(container.streams.audio[0].codec_context.name)
+        try:
+            return self._run()
+        except _LongerThanLimit:
+            # Only now, so that a song of the usual length is decoded alike with and without chosen ranges.
+            self._begin(Parts(self._ranges))
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
+        head = self._source.head()
+        container = open_container(self._source)
+        self._stream = choose_stream(container)
         for frame in self._resampled(container):
             self._write(frame)
+            if self._parts.are_over:
+                break
         self._check_length()
-        answer = Levelling(self._target, self._powers, self._sample_count, self._rate_hz).run()
-        return {"sample_count": self._sample_count, "is_damaged": self._damages > 0, **answer}
-
-    def _opened(self) -> Any:
-        import av
-
-        options = {"format_whitelist": FORMATS, "codec_whitelist": CODECS, "probesize": "5000000"}
-        try:
-            return av.open(self._source, "r", options=options, metadata_errors="replace")
-        except (av.error.FFmpegError, ValueError) as failure:
-            if isinstance(failure, MemoryError):
-                raise
-            self._source.seek(0)
-            if _begins_as_audio(self._source.read(16)):
-                message = "The file begins as audio, but it is cut off or damaged: no sound can be read from it."
-                raise Refusal("DAMAGED", message) from failure
-            raise Refusal("NOT_AUDIO", "The file is not audio in a format that can be read here.") from failure
-
-    def _check_codec(self, name: str) -> None:
-        """libavformat applies `codec_whitelist` while it probes only; PyAV's own decoder would take any codec."""
-        if name not in CODECS.split(","):
-            raise Refusal("NOT_AUDIO", f"The file's sound is coded as {name}, which is not read here.")
+        kept_s = self._parts.position / self._rate_hz
+        whole_s = announced_s(container, self._stream, head, self._source.byte_count)
+        is_short = whole_s - kept_s > max(_MISSING_S_MIN, _MISSING_SHARE_MIN * whole_s)
+        if container.format.name == "ogg":
+            is_short = is_short or is_cut_ogg(self._source)
+        levelled = Levelling(self._target, self._powers, self._parts.kept, self._rate_hz).run()
+        return {
+            "sample_count": self._parts.kept,
+            "is_damaged": self._damages > 0,
+            "is_cut": is_short and not self._parts.ranges,
+            "announced_s": whole_s,
+            "stream_count": len(container.streams.audio),
+            "ranges": self._parts.found(),
+            **levelled,
+        }
 
     def _resampled(self, container: Any) -> Iterator[Any]:
         """Frames of packed float at the rate, all channels. A file whose format changes half way gets a new resampler.
@@ -147,7 +155,7 @@ class _Decoding:
         """Decoded frames. A packet that cannot be decoded is counted and left out."""
         import av
 
-        stream = container.streams.audio[0]
+        stream = self._stream
         stream.codec_context.thread_count = 1
         packets = container.demux(stream)
         while True:
@@ -180,21 +188,33 @@ class _Decoding:
         samples = frame.to_ndarray().reshape(-1, len(names))
         if not np.isfinite(samples).all():
             raise Refusal("NOT_FINITE", "The file holds samples that are not numbers (NaN or infinite).")
-        self._sample_count += len(samples)
-        if self._sample_count > self._duration_s_max * self._rate_hz:
-            raise Refusal("TOO_LONG", f"The track is longer than {self._duration_s_max / 60:g} minutes.")
-        if 4 * self._sample_count > self._decoded_bytes_max:
-            limit_mb = self._decoded_bytes_max // 2**20
-            raise Refusal("TOO_LARGE", f"The track unpacks to more than {limit_mb} MB of sound.")
         # float32 beyond full scale is kept until the level is set: an over-driven float file is not clipped.
         front = (np.clip(samples, -_SAMPLE_MAX, _SAMPLE_MAX) @ front_matrix(names)).astype("<f4")
-        self._powers.add(front)
-        self._target.write(front.tobytes())
+        for part in self._parts.take(front):
+            self._check_limits()
+            self._powers.add(part)
+            self._target.write(part.tobytes())
+
+    def _check_limits(self) -> None:
+        minutes = f"{self._duration_s_max / 60:g} minutes"
+        if self._parts.kept > self._duration_s_max * self._rate_hz:
+            if self._parts.ranges:
+                raise Refusal("TOO_LONG", f"The chosen parts of the track are longer than {minutes} together.")
+            if self._ranges:
+                raise _LongerThanLimit
+            raise Refusal("TOO_LONG", f"The track is longer than {minutes}. Choose a part of it, or cut it.")
+        if 4 * self._parts.kept > self._decoded_bytes_max:
+            limit_mb = self._decoded_bytes_max // 2**20
+            raise Refusal("TOO_LARGE", f"The track unpacks to more than {limit_mb} MB of sound.")
 
     def _check_length(self) -> None:
-        if self._damages and self._sample_count < KEPT_S_MIN * self._rate_hz:
+        if self._damages and self._parts.kept < KEPT_S_MIN * self._rate_hz:
             raise Refusal("DAMAGED", "The file is damaged or cut off: less than a second of it can be heard.")
-        if not self._sample_count:
+        if not self._parts.kept and self._parts.ranges:
+            end_s = self._parts.position / self._rate_hz
+            message = f"The chosen ranges lie past the track's end at {end_s:.1f} s."
+            raise Refusal("RANGE_OUTSIDE_TRACK", message)
+        if not self._parts.kept:
             raise Refusal("NO_SOUND", "The file has no sound: not one sample could be decoded.")
 
 
@@ -253,15 +273,6 @@ def level_gain_db(loudness_lufs: float, peak: float) -> float:
     if loudness_lufs < SILENCE_LUFS or peak <= 0:
         return min(0.0, -20 * math.log10(peak)) if peak > 0 else 0.0
     return min(TARGET_LUFS - loudness_lufs, -20 * math.log10(peak))
-
-
-def _begins_as_audio(head: bytes) -> bool:
-    """True for the first bytes of a readable format. A cut m4a cannot be opened: its index is at its end."""
-    if head[4:8] == b"ftyp":
-        return True
-    if head[:4] in (b"RIFF", b"FORM"):
-        return head[8:12] in (b"WAVE", b"AIFF", b"AIFC")
-    return head[:4] in (b"fLaC", b"OggS", b"\x1aE\xdf\xa3") or head[:3] == b"ID3"
 
 
 if __name__ == "__main__":

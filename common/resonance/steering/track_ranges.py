@@ -34,6 +34,13 @@ def chosen_s(options: steering_pb2.TasteOptions) -> float:
     return round(sum(end - start for start, end in joined), 6)
 
 
+def join_ranges(options: steering_pb2.TasteOptions, track_index: int) -> list[tuple[float, float]]:
+    """The chosen seconds of a track, joined where they touch; empty where all of it is taken."""
+    if options.mix_mode != steering_pb2.MIX_MODE_TIME_SELECT:
+        return []
+    return _joined(_find_ranges(options, track_index))
+
+
 def select_stretches(
     options: steering_pb2.TasteOptions, track_index: int, *, sample_count: int, sample_rate_hz: int, least_s: float
 ) -> tuple[Stretch, ...]:

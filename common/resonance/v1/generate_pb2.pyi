@@ -13,6 +13,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ControlMeans(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONTROL_MEANS_UNSPECIFIED: _ClassVar[ControlMeans]
+    CONTROL_MEANS_TRAINED_WORDS: _ClassVar[ControlMeans]
+    CONTROL_MEANS_FREE_WORDS: _ClassVar[ControlMeans]
+
 class PlaybackCommand(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PLAYBACK_COMMAND_UNSPECIFIED: _ClassVar[PlaybackCommand]
@@ -20,23 +26,54 @@ class PlaybackCommand(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PLAYBACK_COMMAND_PAUSE: _ClassVar[PlaybackCommand]
     PLAYBACK_COMMAND_STOP: _ClassVar[PlaybackCommand]
     PLAYBACK_COMMAND_RESET: _ClassVar[PlaybackCommand]
+CONTROL_MEANS_UNSPECIFIED: ControlMeans
+CONTROL_MEANS_TRAINED_WORDS: ControlMeans
+CONTROL_MEANS_FREE_WORDS: ControlMeans
 PLAYBACK_COMMAND_UNSPECIFIED: PlaybackCommand
 PLAYBACK_COMMAND_PLAY: PlaybackCommand
 PLAYBACK_COMMAND_PAUSE: PlaybackCommand
 PLAYBACK_COMMAND_STOP: PlaybackCommand
 PLAYBACK_COMMAND_RESET: PlaybackCommand
 
+class TempoCapability(_message.Message):
+    __slots__ = ("means", "bpm", "obeyed_share")
+    MEANS_FIELD_NUMBER: _ClassVar[int]
+    BPM_FIELD_NUMBER: _ClassVar[int]
+    OBEYED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    means: ControlMeans
+    bpm: _containers.RepeatedScalarFieldContainer[float]
+    obeyed_share: float
+    def __init__(self, means: _Optional[_Union[ControlMeans, str]] = ..., bpm: _Optional[_Iterable[float]] = ..., obeyed_share: _Optional[float] = ...) -> None: ...
+
+class KeyCapability(_message.Message):
+    __slots__ = ("means", "names", "obeyed_share")
+    MEANS_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    OBEYED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    means: ControlMeans
+    names: _containers.RepeatedScalarFieldContainer[str]
+    obeyed_share: float
+    def __init__(self, means: _Optional[_Union[ControlMeans, str]] = ..., names: _Optional[_Iterable[str]] = ..., obeyed_share: _Optional[float] = ...) -> None: ...
+
 class ModelCapabilities(_message.Message):
-    __slots__ = ("melody", "stereo", "steering", "live")
+    __slots__ = ("melody", "stereo", "steering", "live", "tempo", "key", "metres", "negative_prompt")
     MELODY_FIELD_NUMBER: _ClassVar[int]
     STEREO_FIELD_NUMBER: _ClassVar[int]
     STEERING_FIELD_NUMBER: _ClassVar[int]
     LIVE_FIELD_NUMBER: _ClassVar[int]
+    TEMPO_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    METRES_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
     melody: bool
     stereo: bool
     steering: bool
     live: bool
-    def __init__(self, melody: _Optional[bool] = ..., stereo: _Optional[bool] = ..., steering: _Optional[bool] = ..., live: _Optional[bool] = ...) -> None: ...
+    tempo: TempoCapability
+    key: KeyCapability
+    metres: _containers.RepeatedScalarFieldContainer[str]
+    negative_prompt: bool
+    def __init__(self, melody: _Optional[bool] = ..., stereo: _Optional[bool] = ..., steering: _Optional[bool] = ..., live: _Optional[bool] = ..., tempo: _Optional[_Union[TempoCapability, _Mapping]] = ..., key: _Optional[_Union[KeyCapability, _Mapping]] = ..., metres: _Optional[_Iterable[str]] = ..., negative_prompt: _Optional[bool] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("model_id", "digest", "backend", "sample_rate_hz", "frame_rate_hz", "codebook_count", "layer_count", "hidden_size", "trained_duration_s", "take_duration_s_max", "capabilities", "weights_license", "training_data", "precision", "slot_count", "limits_note")
@@ -91,7 +128,7 @@ class Origin(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin")
+    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin", "is_background")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +138,7 @@ class GenerateRequest(_message.Message):
     MELODY_FIELD_NUMBER: _ClassVar[int]
     IS_TRANSIENT_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    IS_BACKGROUND_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     duration_s: float
@@ -110,7 +148,8 @@ class GenerateRequest(_message.Message):
     melody: Melody
     is_transient: bool
     origin: Origin
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ...) -> None: ...
+    is_background: bool
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., is_background: _Optional[bool] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
     __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played", "audio_sha256")
@@ -166,8 +205,38 @@ class GenerateResponse(_message.Message):
     queued: GenerationQueued
     def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ..., queued: _Optional[_Union[GenerationQueued, _Mapping]] = ...) -> None: ...
 
+class AskedMusic(_message.Message):
+    __slots__ = ("bpm", "key", "metre", "told_bpm", "told_key")
+    BPM_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    METRE_FIELD_NUMBER: _ClassVar[int]
+    TOLD_BPM_FIELD_NUMBER: _ClassVar[int]
+    TOLD_KEY_FIELD_NUMBER: _ClassVar[int]
+    bpm: float
+    key: str
+    metre: str
+    told_bpm: float
+    told_key: str
+    def __init__(self, bpm: _Optional[float] = ..., key: _Optional[str] = ..., metre: _Optional[str] = ..., told_bpm: _Optional[float] = ..., told_key: _Optional[str] = ...) -> None: ...
+
+class HeardMusic(_message.Message):
+    __slots__ = ("bpm", "bpm_confidence", "no_bpm", "key", "key_confidence", "no_key")
+    BPM_FIELD_NUMBER: _ClassVar[int]
+    BPM_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    NO_BPM_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    KEY_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    NO_KEY_FIELD_NUMBER: _ClassVar[int]
+    bpm: float
+    bpm_confidence: float
+    no_bpm: str
+    key: str
+    key_confidence: float
+    no_key: str
+    def __init__(self, bpm: _Optional[float] = ..., bpm_confidence: _Optional[float] = ..., no_bpm: _Optional[str] = ..., key: _Optional[str] = ..., key_confidence: _Optional[float] = ..., no_key: _Optional[str] = ...) -> None: ...
+
 class Take(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played")
+    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "asked", "heard")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +255,8 @@ class Take(_message.Message):
     MELODY_SHA256_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     PLAYED_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    HEARD_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
@@ -204,7 +275,9 @@ class Take(_message.Message):
     melody_sha256: str
     notices: _containers.RepeatedScalarFieldContainer[str]
     played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ...) -> None: ...
+    asked: AskedMusic
+    heard: HeardMusic
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ...) -> None: ...
 
 class PerformOpening(_message.Message):
     __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody")

@@ -229,7 +229,7 @@ class TasteWeight(_message.Message):
     def __init__(self, taste_id: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., in_words: _Optional[bool] = ..., unclamped: _Optional[bool] = ...) -> None: ...
 
 class ConceptWeight(_message.Message):
-    __slots__ = ("name", "strength", "layer_mode", "layer_gains", "unclamped")
+    __slots__ = ("name", "strength", "layer_mode", "layer_gains", "unclamped", "position")
     class LayerGainsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -242,12 +242,22 @@ class ConceptWeight(_message.Message):
     LAYER_MODE_FIELD_NUMBER: _ClassVar[int]
     LAYER_GAINS_FIELD_NUMBER: _ClassVar[int]
     UNCLAMPED_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     name: str
     strength: float
     layer_mode: LayerMode
     layer_gains: _containers.ScalarMap[int, float]
     unclamped: bool
-    def __init__(self, name: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., unclamped: _Optional[bool] = ...) -> None: ...
+    position: float
+    def __init__(self, name: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., unclamped: _Optional[bool] = ..., position: _Optional[float] = ...) -> None: ...
+
+class ConceptPosition(_message.Message):
+    __slots__ = ("name", "position")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    position: float
+    def __init__(self, name: _Optional[str] = ..., position: _Optional[float] = ...) -> None: ...
 
 class PlayedStrength(_message.Message):
     __slots__ = ("kind", "name", "asked", "strength")
@@ -280,7 +290,7 @@ class Sliders(_message.Message):
     def __init__(self, energy: _Optional[float] = ..., tempo: _Optional[float] = ..., bass_resonance: _Optional[float] = ..., harmonic_complexity: _Optional[float] = ..., instrument_density: _Optional[float] = ..., vocal_presence: _Optional[float] = ..., emotional_tension: _Optional[float] = ...) -> None: ...
 
 class Recipe(_message.Message):
-    __slots__ = ("prompts", "tastes", "concepts", "sliders", "guidance_scale", "temperature", "top_k", "steering_target", "stacking", "steering_rule")
+    __slots__ = ("prompts", "tastes", "concepts", "sliders", "guidance_scale", "temperature", "top_k", "steering_target", "stacking", "steering_rule", "bpm", "key", "negative_prompt")
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     TASTES_FIELD_NUMBER: _ClassVar[int]
     CONCEPTS_FIELD_NUMBER: _ClassVar[int]
@@ -291,6 +301,9 @@ class Recipe(_message.Message):
     STEERING_TARGET_FIELD_NUMBER: _ClassVar[int]
     STACKING_FIELD_NUMBER: _ClassVar[int]
     STEERING_RULE_FIELD_NUMBER: _ClassVar[int]
+    BPM_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
     prompts: _containers.RepeatedCompositeFieldContainer[WeightedPrompt]
     tastes: _containers.RepeatedCompositeFieldContainer[TasteWeight]
     concepts: _containers.RepeatedCompositeFieldContainer[ConceptWeight]
@@ -301,4 +314,7 @@ class Recipe(_message.Message):
     steering_target: SteeringTarget
     stacking: Stacking
     steering_rule: SteeringRule
-    def __init__(self, prompts: _Optional[_Iterable[_Union[WeightedPrompt, _Mapping]]] = ..., tastes: _Optional[_Iterable[_Union[TasteWeight, _Mapping]]] = ..., concepts: _Optional[_Iterable[_Union[ConceptWeight, _Mapping]]] = ..., sliders: _Optional[_Union[Sliders, _Mapping]] = ..., guidance_scale: _Optional[float] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., steering_target: _Optional[_Union[SteeringTarget, str]] = ..., stacking: _Optional[_Union[Stacking, str]] = ..., steering_rule: _Optional[_Union[SteeringRule, str]] = ...) -> None: ...
+    bpm: float
+    key: str
+    negative_prompt: str
+    def __init__(self, prompts: _Optional[_Iterable[_Union[WeightedPrompt, _Mapping]]] = ..., tastes: _Optional[_Iterable[_Union[TasteWeight, _Mapping]]] = ..., concepts: _Optional[_Iterable[_Union[ConceptWeight, _Mapping]]] = ..., sliders: _Optional[_Union[Sliders, _Mapping]] = ..., guidance_scale: _Optional[float] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., steering_target: _Optional[_Union[SteeringTarget, str]] = ..., stacking: _Optional[_Union[Stacking, str]] = ..., steering_rule: _Optional[_Union[SteeringRule, str]] = ..., bpm: _Optional[float] = ..., key: _Optional[str] = ..., negative_prompt: _Optional[str] = ...) -> None: ...

@@ -56,6 +56,8 @@ _UPLOADS = {
 }
 # The one path whose JSON may carry a melody.
 _MELODY_PATH = "/v1/generations"
+# The path that takes a sound file as its body.
+_VERIFICATIONS_PATH = "/v1/verifications"
 
 
 class BodyCutError(Exception):
@@ -181,10 +183,10 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        limit = self._find_limit(scope)
+        limit, is_upload = self._find_limit(scope)
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
-            return await refuse(_too_large(limit), scope, receive, send)
+            return await refuse(_too_large(limit, is_upload), scope, receive, send)
         seen = 0
 
         async def receive_bounded() -> Message:
@@ -192,17 +194,23 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:
-                raise _too_large(limit)
+                raise _too_large(limit, is_upload)
             return message
 
         return await self._app(scope, receive_bounded, send)
 
-    def _find_limit(self, scope: Scope) -> int:
+    def _find_limit(self, scope: Scope) -> tuple[int, bool]:
+        """The limit in bytes, and whether the body holds files."""
         asked = (scope["method"], media_type(HTTPConnection(scope)))
         if any(asked == upload and place.fullmatch(bare_path(scope)) for upload, place in _UPLOADS.items()):
-            return self._upload_bytes_max
-        return self._json_bytes_max + (self._melody_bytes_max if bare_path(scope) == _MELODY_PATH else 0)
+            return self._upload_bytes_max, True
+        if bare_path(scope) == _VERIFICATIONS_PATH:
+            return self._upload_bytes_max, True
+        return self._json_bytes_max + (self._melody_bytes_max if bare_path(scope) == _MELODY_PATH else 0), False
 
 
-def _too_large(limit: int) -> HTTPException:
-    return HTTPException(413, f"the body may have at most {limit} bytes")
+def _too_large(limit: int, is_upload: bool) -> HTTPException:
+    size = f"{limit // 2**20} MB" if limit >= 2**20 else f"{limit // 1000} kB"
+    if is_upload:
+        return HTTPException(413, f"the files together are larger than {size}: send fewer or smaller ones")
+    return HTTPException(413, f"the body may have at most {size}")

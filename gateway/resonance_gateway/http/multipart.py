@@ -24,6 +24,8 @@ FILES = "files"
 _TEXT_BYTES_MAX = 32 * 1024
 _HEADER_BYTES_MAX = 8 * 1024
 _FILENAME_LENGTH_MAX = 255
+# What browsers escape in a file's name (the HTML standard's multipart encoding), and nothing else.
+_ESCAPES = (("%22", '"'), ("%0D", ""), ("%0A", ""))
 _JSON_FIELD = "options"  # its text is JSON; the others are plain text
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -199,6 +201,9 @@ def _append_bounded(text: bytes, more: bytes) -> bytes:
 
 def _display_name(raw: bytes) -> str:
     """The last part of a path, printable, at most 255 characters, with its ending kept."""
-    name = raw.decode("utf-8", "replace").replace("\\", "/").rsplit("/", 1)[-1]
+    text = raw.decode("utf-8", "replace")
+    for escape, character in _ESCAPES:
+        text = text.replace(escape, character)
+    name = text.replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(letter for letter in name if letter.isprintable()).strip() or "track"
     return name if len(name) <= _FILENAME_LENGTH_MAX else name[:200] + "…" + name[-50:]

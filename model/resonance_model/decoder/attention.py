@@ -9,8 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resonance_model.config import DecoderConfig
+from resonance_model.config import CONDITIONAL, UNCONDITIONAL, DecoderConfig
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
+
+# Conditional branches as a view, or the branches that are named.
+TextBranches = slice | list[int]
+CONDITIONAL_BRANCHES = slice(CONDITIONAL, None, 2)
 
 
 class Attention(Protocol):
@@ -28,8 +32,13 @@ class Attention(Protocol):
         """
         ...
 
+    @property
+    def text_branches(self) -> TextBranches:
+        """The branches that attend to a text: all conditional ones, and unconditional ones that have a negative text."""
+        ...
+
     def attend_text(self, layer: int, query: Tensor) -> Tensor:
-        """Cross-attention of conditional branches to their text: `[..., hidden]` of queries `[..., hidden]`."""
+        """Cross-attention of the `text_branches` to their texts: `[..., hidden]` of queries `[..., hidden]`."""
         ...
 
 
@@ -43,6 +52,7 @@ class StepAttention:
         self._heads = (config.head_count, 1, config.head_size)
         self._slots = slots
         self._biases = [slot.self_bias(slot.length + 1) for slot in slots]
+        self._texts, self.text_branches = _texts_of_step(slots)
 
     def attend_music(self, layer: int, fused: Tensor) -> Tensor:
         fused = fused.view(len(fused), 3, *self._heads).transpose(0, 1)
@@ -56,10 +66,7 @@ class StepAttention:
     def attend_text(self, layer: int, query: Tensor) -> Tensor:
         query = query.view(len(query), *self._heads)
         return _joined(
-            [
-                _attend_conditioning(layer, query.narrow(0, index, 1), slot.conditioning)
-                for index, slot in enumerate(self._slots)
-            ]
+            [_attend_conditioning(layer, query.narrow(0, index, 1), text) for index, text in enumerate(self._texts)]
         )
 
 
@@ -70,6 +77,9 @@ class StretchAttention:
         self._heads = (config.head_count, config.head_size)
         self._slot = slot
         self._mask = _causal_mask(slot, position_count, device)
+        negative = slot.conditioning.negative if slot.branch_count > UNCONDITIONAL else None
+        self._texts = [slot.conditioning] if negative is None else [slot.conditioning, negative]
+        self.text_branches: TextBranches = CONDITIONAL_BRANCHES if negative is None else [CONDITIONAL, UNCONDITIONAL]
 
     def attend_music(self, layer: int, fused: Tensor) -> Tensor:
         fused = fused.unflatten(-1, (3, *self._heads)).permute(2, 0, 3, 1, 4)
@@ -80,7 +90,23 @@ class StretchAttention:
 
     def attend_text(self, layer: int, query: Tensor) -> Tensor:
         query = query.unflatten(-1, self._heads).transpose(1, 2)
-        return _attend_conditioning(layer, query, self._slot.conditioning).transpose(1, 2).flatten(2)
+        attended = [
+            _attend_conditioning(layer, query.narrow(0, index, 1), text) for index, text in enumerate(self._texts)
+        ]
+        return (attended[0] if len(attended) == 1 else torch.cat(attended)).transpose(1, 2).flatten(2)
+
+
+def _texts_of_step(slots: Sequence[CacheSlot]) -> tuple[list[Conditioning], TextBranches]:
+    """The texts of a step in the order of their branches, and these branches."""
+    if all(slot.conditioning.negative is None for slot in slots):
+        return [slot.conditioning for slot in slots], CONDITIONAL_BRANCHES
+    texts, branches = [], []
+    for index, slot in enumerate(slots):
+        for branch, text in ((CONDITIONAL, slot.conditioning), (UNCONDITIONAL, slot.conditioning.negative)):
+            if text is not None:
+                texts.append(text)
+                branches.append(2 * index + branch)
+    return texts, branches
 
 
 def _attend_conditioning(layer: int, query: Tensor, text: Conditioning) -> Tensor:

@@ -104,7 +104,17 @@ class Decoder:
         self._normalised_shape = (config.hidden_size,)
         self._steering_layout: tuple[tuple[Tensor | None, ...], Tensor | None] = ((), None)
 
-    def condition(self, texts: Sequence[tuple[Tensor, float]], melody: Tensor | None = None) -> Conditioning:
+    @property
+    def can_steer_away(self) -> bool:
+        """True for models whose unconditional branch can attend to a negative text: those with cross-attention."""
+        return self.weights.melody is None
+
+    def condition(
+        self,
+        texts: Sequence[tuple[Tensor, float]],
+        melody: Tensor | None = None,
+        negative: Tensor | None = None,
+    ) -> Conditioning:
         """Conditioning of weighted texts and a melody, in the form in which the layers attend to it.
 
         Several texts stand side by side. The logarithm of a text's weight is added to its attention scores, so that the weight
@@ -113,6 +123,7 @@ class Decoder:
         Args:
             texts: encodings `[tokens, text_size]` with weights above 0; at most TEXTS_MAX.
             melody: pitch classes `[frames, classes]`, for models with a melody prefix.
+            negative: encoding `[tokens, text_size]` of what guidance steers away from, for models that `can_steer_away`.
         """
         assert 1 <= len(texts) <= TEXTS_MAX
         heaviest = max(weight for _, weight in texts)
@@ -121,13 +132,19 @@ class Decoder:
         parts = [torch.full((len(text),), weight / heaviest).log() for text, weight in texts]
         bias = None if len(texts) == 1 else torch.cat(parts).to(self.device, self.dtype)[None, None, None]
         if self.weights.melody is not None:
+            assert negative is None, "a model with a prefix cannot steer away from a text"
             return self._build_prefix(projected, bias, melody, self.weights.melody)
         assert melody is None, "this model has no melody prefix"
         pairs = [
             self._split_keys_values(layer.cross.key_value(projected)) for layer in self.weights.layers if layer.cross
         ]
         keys, values = (tuple(pair[part] for pair in pairs) for part in (0, 1))
-        return Conditioning(keys=keys, values=values, bias=bias)
+        return Conditioning(
+            keys=keys,
+            values=values,
+            bias=bias,
+            negative=None if negative is None else self.condition([(negative, 1.0)]),
+        )
 
     def read_prefix(self, slot: CacheSlot, position_count: int) -> None:
         """Reads up to `position_count` positions of the prefix. They are neither steered nor recorded: they are no music."""
@@ -247,8 +264,8 @@ class Decoder:
     ) -> Tensor:
         """Arithmetic of one layer. A step, a stretch and a CUDA graph share it and differ in the attention.
 
-        Cross-attention is computed for conditional branches alone: an unconditional branch's text is zeros and nothing has a bias, so
-        that its cross-attention is exactly zero. Models with a prefix have no cross-attention.
+        Cross-attention is computed for the branches that have a text. An unconditional branch without a negative text has zeros for one,
+        and nothing has a bias, so that its cross-attention is exactly zero. Models with a prefix have no cross-attention.
 
         Args:
             layer: index of the layer.
@@ -264,9 +281,12 @@ class Decoder:
         hidden = weights.self_out(attention.attend_music(layer, fused)).add_(hidden)
         cross = weights.cross
         if cross is not None:
-            conditional = hidden[CONDITIONAL::2]
-            added = cross.out(attention.attend_text(layer, cross.query(self.norm(conditional, cross.norm))))
-            conditional += added
+            branches = attention.text_branches
+            reading = hidden[branches]  # a view where all conditional branches read and no other one
+            added = cross.out(attention.attend_text(layer, cross.query(self.norm(reading, cross.norm))))
+            reading += added
+            if not isinstance(branches, slice):
+                hidden[branches] = reading
             if text_recorder is not None:
                 text_recorder.record_text_attention(layer, added[CONDITIONAL])
         inner = F.gelu(weights.feed_in(self.norm(hidden, weights.feed_norm)))

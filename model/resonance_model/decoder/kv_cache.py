@@ -20,13 +20,15 @@ class Conditioning:
 
     Text models have cross-attention `keys` and `values`, `[1, heads, tokens, head_size]` per layer. Melody models have a `prefix`
     `[branches, positions, hidden]` that is read before the music, melody first, then text; their `keys` and `values` are empty. `bias`
-    `[1, 1, 1, tokens or positions]` weighs several texts; None where there is one.
+    `[1, 1, 1, tokens or positions]` weighs several texts; None where there is one. `negative` is a text to which the unconditional branch
+    attends, so that guidance steers away from it; None for a branch without text.
     """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     bias: Tensor | None
     prefix: Tensor | None = None
+    negative: Conditioning | None = None
 
     @property
     def prefix_count(self) -> int:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resonance.errors import FailedPrecondition
+from resonance_model.decoder.attention import CONDITIONAL_BRANCHES, TextBranches
 from resonance_model.decoder.cuda_graphs import CudaGraphs, GraphRecorder, Work
 from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
@@ -112,9 +113,11 @@ class StaticBatch:
                 self._occupy(self._places.index(None), slot)
 
     def can_step(self, slot: CacheSlot) -> bool:
-        """True for a slot with a place, room for one more position, and neither adaptive steering nor a recorder: graphs have none."""
+        """True for a slot with a place and room for one more position, without adaptive steering, recorder and negative text: graphs have
+        none of them."""
         has_room = slot.length + slot.prefix_left < self._capacity
-        return self._find_index(slot) is not None and has_room and slot.adaptive is None and slot.recorder is None
+        is_plain = slot.adaptive is None and slot.recorder is None and slot.conditioning.negative is None
+        return self._find_index(slot) is not None and has_room and is_plain
 
     def step(
         self, slots: Sequence[CacheSlot], tokens: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]
@@ -306,6 +309,8 @@ class _FixedAttention:
         texts: per layer, keys and values `[2, places, heads, tokens, head_size]`; empty for models with a prefix.
         text_bias: added to the attention to the text, `[places, 1, 1, tokens]`.
     """
+
+    text_branches: TextBranches = CONDITIONAL_BRANCHES
 
     def __init__(
         self, *, caches: list[Tensor], lengths: Tensor, bias: Tensor, texts: list[Tensor], text_bias: Tensor

@@ -65,6 +65,7 @@ def to_loaded_model(library: Any, name: str, settings: Settings, *, keep_library
         weights_license=card.weights_license,
         training_data=card.training_data,
         limits_note=card.limits_note,
+        controls=card.controls,
     )
     return LoadedModel(
         description=description,

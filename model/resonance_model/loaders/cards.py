@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from resonance_model.config import NOTHING_KNOWN, MusicalControls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """Licence and provenance of a checkpoint, sent with every take."""
+    """Licence, provenance and musical controls of a checkpoint."""
 
     weights_license: str
     training_data: str
     limits_note: str
+    controls: MusicalControls = NOTHING_KNOWN
 
 
 _META = Card(
@@ -29,6 +33,16 @@ _EMBEDDED = Card(
         "knows six tempi; words for harmony, mode and tension act in three takes of four, and now and then a take stands on one chord. "
         "No lyrics, no other languages, no names of artists."
     ),
+    # As in model/training (pieces.py, harmony.py); tests/unit/training/test_words.py compares them.
+    controls=MusicalControls(
+        tempi_bpm=(62.5, 75.0, 93.75, 125.0, 150.0, 187.5),
+        keys=("C major", "F major", "G major", "A minor", "D minor", "E minor"),
+        metres=("4/4",),
+        # Measured: docs/decisions/tempo-in-a-child.md. Of six keys, chance hits 17 %.
+        tempo_obeyed_share=0.97,
+        key_obeyed_share=0.12,
+        follows_keys=False,
+    ),
 )
 _UNKNOWN = Card(
     weights_license="unknown",
@@ -41,7 +55,14 @@ def load_card(name: str, folder: Path) -> Card:
     """The card beside the weights (`resonance_card.json`), else the known one of our or Meta's checkpoints, else \"unknown\"."""
     path = folder / "resonance_card.json"
     if path.is_file():
-        return Card(**json.loads(path.read_text()))
+        return _parse_card(json.loads(path.read_text()))
     if name == "embedded":
         return _EMBEDDED
     return _META if name.startswith("facebook/musicgen-") else _UNKNOWN
+
+
+def _parse_card(values: dict[str, Any]) -> Card:
+    controls: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.pop("controls", {}).items()
+    }
+    return Card(**values, controls=MusicalControls(**controls))

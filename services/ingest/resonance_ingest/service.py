@@ -25,9 +25,8 @@ from resonance_ingest.jobs.job_store import JobStore, same_request
 from resonance_ingest.messages import to_job_message, to_upload_message
 from resonance_ingest.pipeline.runner import Runner
 from resonance_ingest.sources.incoming_files import IncomingFiles
-from resonance_ingest.sources.playlists import find_resolver
+from resonance_ingest.sources.links import check_link, clean_link
 from resonance_ingest.sources.upload_sessions import UploadSession, UploadSessions
-from resonance_ingest.sources.url_policy import check_url
 from resonance_ingest.upload_stream import read_first, read_upload_data, read_upload_header, receive_files, within
 
 _HEARTBEAT_S = 1.5  # a watcher receives a message at least every two seconds
@@ -49,17 +48,15 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self, request: ingest_pb2.SubmitPlaylistRequest, context: ServerContext
     ) -> ingest_pb2.SubmitPlaylistResponse:
         check_taste_options(request.options)
-        if (resolver := find_resolver(request.url, self._settings)) is not None:
-            resolver.check(request.url)
-        else:
-            check_url(request.url, self._settings)
+        url = clean_link(request.url)
+        check_link(url, self._settings)
         options = _to_options(request.options)
         job = self._new_job(
             request.request_id or new_request_id(),
-            canonical_digest({"url": request.url, "options": options, "title": request.title}),
+            canonical_digest({"url": url, "options": options, "title": request.title}),
             title=request.title,
             options=options,
-            source_url=request.url,
+            source_url=url,
         )
         return ingest_pb2.SubmitPlaylistResponse(job=to_job_message(await self._runner.submit(job)))
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import grpc
 import pytest
-from tests.contract.ingest.test_youtube import youtube  # noqa: F401  (a fixture)
+from tests.contract.ingest.test_youtube import SITE, youtube  # noqa: F401  (a fixture)
 
 from resonance.rpc import to_domain_error
 from resonance.v1 import jobs_pb2
@@ -175,3 +175,55 @@ async def test_a_link_to_no_playlist_is_refused(open_system, api: Api, url: str)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await system.submit(url)
     assert to_domain_error(caught.value).reason == "NOT_A_PLAYLIST"
+
+
+CHANNEL = {"channelRenderer": {"channelId": "UC" + "c" * 22, "title": {"simpleText": "A band"}}}
+LONG = {
+    "videoRenderer": {
+        "videoId": "hhhhhhhhhhh",
+        "title": {"runs": [{"text": "A band - Song A (1 hour)"}]},
+        "lengthText": {"simpleText": "1:00:00"},
+    }
+}
+
+
+async def test_a_search_takes_a_video_of_the_song_and_neither_a_channel_nor_a_long_one(
+    open_system,
+    youtube: Path,  # noqa: F811
+    api: Api,
+) -> None:
+    (youtube / "site.json").write_text(json.dumps(SITE | {"found_before": [CHANNEL, LONG]}))
+    async with open_system(**with_accounts(api)) as system:
+        job = await system.done(await system.submit(SPOTIFY))
+    assert job.state == STATE.JOB_STATE_COMPLETED, job
+    asked = (youtube / "asked").read_text()
+    assert "videoplayback?id=aaaaaaaaaaa" in asked
+    assert "videoplayback?id=hhhhhhhhhhh" not in asked
+
+
+async def test_a_song_that_the_search_does_not_find_fails_alone(
+    open_system,
+    youtube: Path,  # noqa: F811
+    api: Api,
+) -> None:
+    api.songs = [("A band", "Song A"), ("Nobody", "Entirely different")]
+    async with open_system(**with_accounts(api)) as system:
+        job = await system.done(
+            await system.submit("https://open.spotify.com/intl-pt-BR/user/x/playlist/37i9dQZF1DXcBWIGoY")
+        )
+    assert [track.error.reason for track in job.tracks] == ["", "SONG_NOT_FOUND"], job
+    assert "googlevideo" in (youtube / "asked").read_text()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://spotify.link/abcdefg", "SHORT_LINK"),
+        ("https://music.apple.com/library/playlist/p.abc", "PLAYLIST_PRIVATE"),
+        ("https://open.spotify.com/artist/37i9dQZF1DXcBWIGoY", "NOT_A_PLAYLIST"),
+    ],
+)
+async def test_the_cause_is_told_before_an_account_is_asked_for(system, url: str, reason: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await system.submit(url)
+    assert to_domain_error(caught.value).reason == reason

@@ -7,9 +7,11 @@ import hashlib
 import time
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from support import sounds
+from support.scripted_extract import ScriptedExtract
 
 from resonance.v1 import jobs_pb2, steering_pb2
 
@@ -59,8 +61,6 @@ async def test_a_job_of_bad_files_fails(system) -> None:
 
 
 async def test_a_track_that_the_extractor_refuses_fails_alone(open_system, tmp_path: Path) -> None:
-    from support.scripted_extract import ScriptedExtract
-
     async with open_system(extract=ScriptedExtract(refused_tracks=frozenset({0}))) as system:
         good = sounds.sound_bytes("flac", tmp_path)
         job = await system.done(await system.upload({"a.flac": good, "b.flac": sounds.sound_bytes("mp3", tmp_path)}))
@@ -137,3 +137,43 @@ async def test_a_track_says_what_decoding_changed_also_when_it_is_known_already(
         )
     )
     assert plain.tracks[0].notice == ""
+
+
+async def test_a_file_that_is_too_large_fails_alone(open_system, tmp_path: Path) -> None:
+    song, large = sounds.sound_bytes("flac", tmp_path), bytes(700_000)
+    files = {"one.flac": song, "large.wav": large, "two.mp3": sounds.sound_bytes("mp3", tmp_path)}
+    async with open_system(track_bytes_max=600_000) as system:
+        job = await system.done(await system.upload(files))
+        assert job.state == STATE.JOB_STATE_COMPLETED, job
+        assert [track.error.reason for track in job.tracks] == ["", "TOO_LARGE", ""]
+        assert not [key for key in await system.kept() if key.startswith("uploads/")], "its bytes are not kept"
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await system.upload({"large.wav": large})
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_files_beyond_the_room_of_one_upload_fail_alone(open_system, tmp_path: Path) -> None:
+    song = sounds.sound_bytes("flac", tmp_path)
+    async with open_system(upload_bytes_max=len(song) * 3 // 2) as system:
+        job = await system.done(await system.upload({"one.flac": song, "two.flac": song}))
+    assert [track.error.reason for track in job.tracks] == ["", "TOO_LARGE"], job
+    assert "another" in job.tracks[1].error.message
+
+
+async def test_a_known_track_keeps_the_extractor_s_verdict(open_system, tmp_path: Path) -> None:
+    files = {"one.flac": sounds.sound_bytes("flac", tmp_path), "two.mp3": sounds.sound_bytes("mp3", tmp_path)}
+    async with open_system(extract=ScriptedExtract(refused_tracks=frozenset({1}))) as system:
+        for _ in range(2):
+            job = await system.done(await system.upload(files))
+            assert [track.error.reason for track in job.tracks] == ["", "SILENT"], job
+
+
+async def test_chosen_seconds_of_a_track_longer_than_the_limit_reach_the_extractor(open_system, tmp_path: Path) -> None:
+    options = steering_pb2.TasteOptions(mix_mode=steering_pb2.MIX_MODE_TIME_SELECT)
+    options.ranges.add(track_index=0, start_s=3, end_s=6.5)
+    source = sounds.sound_bytes("wav", tmp_path, duration_s=8.0)
+    async with open_system(track_duration_s_max=4.0) as system:
+        job = await system.done(await system.upload({"symphony.wav": source}, options=options))
+        whole = await system.done(await system.upload({"symphony.wav": source}))
+    assert (job.state, job.tracks[0].duration_s) == (STATE.JOB_STATE_COMPLETED, pytest.approx(8.0)), job
+    assert whole.error.reason == "TOO_LONG"

@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 _HERE = Path(__file__).parent
 
@@ -62,6 +62,8 @@ def _answer(url: str, data: bytes | None) -> tuple[int, str, bytes]:
     if parts.path == "/youtubei/v1/browse":
         found = _playlist(site["playlists"].get(wanted.get("browseId", "")[2:]))
         return 200, "application/json", json.dumps(found).encode()
+    if (name := parts.path.split("/")[1]) in site.get("channels", {}):
+        return 200, "text/html", _page("Channel", _channel(name, site["channels"][name], parts.path))
     if parts.path == "/playlist" or "list" in query:
         return 200, "text/html", _page("List", _playlist(site["playlists"].get(query["list"][0])))
     if parts.path == "/watch" or parts.path.startswith("/embed/"):
@@ -86,6 +88,9 @@ def _player(site: dict[str, Any], video_id: str) -> tuple[int, str, bytes]:
     }
     if answer["playabilityStatus"]["status"] == "OK":
         answer["streamingData"] = {"adaptiveFormats": [_format(video_id, video)]}
+    if video.get("is_locked"):  # the address is there only after YouTube's script has worked on it
+        form = answer["streamingData"]["adaptiveFormats"][0]
+        form["signatureCipher"] = f"s={'A' * 100}&sp=sig&url={quote(form.pop('url'), safe='')}"
     return 200, "application/json", json.dumps(answer).encode()
 
 
@@ -107,10 +112,42 @@ def _found(site: dict[str, Any], query: str) -> dict[str, Any]:
     """The result of a search: the video whose title is in the query, or else the first that plays."""
     playable = {key: each for key, each in site["videos"].items() if each.get("title")}
     best = next((key for key, each in playable.items() if each["title"][:6] in query), next(iter(playable)))
-    video = {"videoRenderer": {"videoId": best, "title": {"runs": [{"text": playable[best]["title"]}]}}}
-    section = {"itemSectionRenderer": {"contents": [video]}}
+    found = [*site.get("found_before", []), _video(best, playable[best]["title"])]
+    section = {"itemSectionRenderer": {"contents": found}}
     contents = {"sectionListRenderer": {"contents": [section]}}
     return {"contents": {"twoColumnSearchResultsRenderer": {"primaryContents": contents}}}
+
+
+def _video(video_id: str, title: str, length: str = "0:02") -> dict[str, Any]:
+    text = {"runs": [{"text": title}]}
+    return {"videoRenderer": {"videoId": video_id, "title": text, "lengthText": {"simpleText": length}}}
+
+
+def _channel(name: str, channel: dict[str, Any], path: str) -> dict[str, Any]:
+    """The page of one tab of a channel; a tab that it does not have shows the first one, as YouTube does."""
+    wanted = path.rstrip("/").rpartition("/")[2]
+    tabs = channel["tabs"]
+    shown = wanted if wanted in tabs else next(iter(tabs))
+    renderers = []
+    for tab, entries in tabs.items():
+        place = {"webCommandMetadata": {"url": f"/{name}/{tab}"}}
+        renderer: dict[str, Any] = {"title": tab.title(), "endpoint": {"commandMetadata": place}}
+        if tab == shown:
+            items = [{"richItemRenderer": {"content": _tab_item(key, title)}} for key, title in entries.items()]
+            renderer |= {"selected": True, "content": {"richGridRenderer": {"contents": items}}}
+        renderers.append({"tabRenderer": renderer})
+    metadata = {"title": channel["title"], "externalId": "UC" + "b" * 22}
+    return {
+        "metadata": {"channelMetadataRenderer": metadata},
+        "contents": {"twoColumnBrowseResultsRenderer": {"tabs": renderers}},
+    }
+
+
+def _tab_item(key: str, title: str) -> dict[str, Any]:
+    """A video, or a playlist by its id."""
+    if key.startswith("PL"):
+        return {"playlistRenderer": {"playlistId": key, "title": {"simpleText": title}}}
+    return _video(key, title)
 
 
 def _playlist(playlist: dict[str, Any] | None) -> dict[str, Any]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 from support import one_now_all_later, sounds
 
 from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
+from resonance.audio.formats import CODECS
 from resonance.audio.level import TARGET_LUFS
 from resonance.errors import DeadlineExceeded, InvalidInput
 from resonance.ids import sha256_hex
@@ -247,3 +250,105 @@ async def test_a_file_cut_anywhere_decodes_in_part_or_is_damaged(kind: str, tmp_
             assert (await decoded(source)).sample_count > 0
         except InvalidInput as refusal:
             assert refusal.reason in ("DAMAGED", "NO_SOUND"), (percent, refusal)
+
+
+@pytest.mark.parametrize("count", [8, 9, 10, 16, 24])
+async def test_files_of_eight_and_more_channels_are_heard(count: int, tmp_path: Path) -> None:
+    channels = np.zeros((count, 2 * RATE_HZ), np.float32)
+    channels[0] = channels[1] = sounds.tone(2.0, RATE_HZ)
+    found = await decoded(sounds.write_many_channels(tmp_path / "many.wav", channels))
+    assert found.duration_s == pytest.approx(2.0, abs=0.01)
+    assert found.peak > 0.05
+
+
+@pytest.mark.parametrize("kind", ["flac", "aac", "mp3"])
+@pytest.mark.parametrize("tags", [1, 2])
+async def test_a_large_tag_before_a_song_hides_nothing(kind: str, tags: int, tmp_path: Path) -> None:
+    source = tmp_path / "0.source"
+    source.write_bytes(tags * sounds.id3_tag(1_500_000) + sounds.sound_bytes(kind, tmp_path))
+    found = await decoded(source)
+    assert found.duration_s == pytest.approx(2.0, abs=0.06)
+    assert found.notice == ""
+
+
+async def test_empty_bytes_before_a_song_are_skipped(tmp_path: Path) -> None:
+    source = tmp_path / "late.mp3"
+    source.write_bytes(bytes(2_000_000) + sounds.sound_bytes("mp3", tmp_path))
+    assert (await decoded(source)).duration_s == pytest.approx(2.0, abs=0.06)
+
+
+@pytest.mark.parametrize("kind", ["flac", "wav", "aiff", "ogg", "opus", "wv", "w64"])
+async def test_a_file_that_is_cut_says_how_much_was_heard(kind: str, tmp_path: Path) -> None:
+    whole = sounds.sound_bytes(kind, tmp_path, duration_s=20.0)
+    source = tmp_path / f"cut.{kind}"
+    source.write_bytes(whole[: len(whole) // 2])
+    found = await decoded(source)
+    assert 5.0 < found.duration_s < 12.0
+    assert "cut off" in found.notice
+    assert f"{found.duration_s:.1f}" in found.notice
+
+
+@pytest.mark.parametrize("kind", sounds.KINDS)
+async def test_a_whole_file_has_no_notice(kind: str, tmp_path: Path) -> None:
+    assert (await decoded(sounds.write_sound(tmp_path / f"song.{kind}"))).notice == ""
+
+
+@pytest.mark.parametrize("default", [0, 1])
+async def test_the_track_that_is_marked_as_default_is_heard(default: int, tmp_path: Path) -> None:
+    found = await decoded(sounds.write_two_tracks(tmp_path / "film.mkv", default=default, pitches_hz=(220.0, 440.0)))
+    spectrum = np.abs(np.fft.rfft(found.samples()[RATE_HZ // 2 : RATE_HZ // 2 + RATE_HZ]))
+    assert int(spectrum.argmax()) == (220, 440)[default]
+    assert "2 sound tracks" in found.notice
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3", "tta"])
+async def test_the_list_of_codecs_holds_at_the_decoder(codec: str, tmp_path: Path) -> None:
+    assert codec not in CODECS
+    source = tmp_path / "film.mkv"
+    with av.open(str(source), "w", format="matroska") as output:
+        stream: Any = output.add_stream(codec, rate=48_000, layout="stereo")
+        context = stream.codec_context
+        samples = sounds.tone(1.0, 48_000)
+        frame = av.AudioFrame.from_ndarray(np.stack([samples, samples]), "fltp", "stereo")
+        frame.sample_rate = 48_000
+        converter = av.AudioResampler(context.format.name, "stereo", 48_000, context.frame_size or 1024)
+        for piece in [*converter.resample(frame), *converter.resample(None)]:
+            output.mux(stream.encode(piece))
+        output.mux(stream.encode(None))
+    assert await reason_of(source) == "FORMAT_NOT_READ"
+
+
+async def test_chosen_parts_of_a_track_longer_than_the_limit_are_kept_alone(tmp_path: Path) -> None:
+    limits = DecodeLimits(duration_s_max=3.0, decoded_bytes_max=256 * 2**20, decode_s_max=30.0)
+    low, high = sounds.tone(6.0, RATE_HZ, pitch_hz=220.0), sounds.tone(4.0, RATE_HZ, pitch_hz=880.0)
+    source = sounds.write_float_wav(tmp_path / "symphony.wav", np.concatenate([low, high]))
+    target = tmp_path / "out"
+    ranges = [(1.0, 2.0), (7.0, 8.5)]
+    found = await decode_file(source, target, sample_rate_hz=RATE_HZ, limits=limits, ranges=ranges)
+    assert found.ranges == ((RATE_HZ, 2 * RATE_HZ), (7 * RATE_HZ, 8 * RATE_HZ + RATE_HZ // 2))
+    assert found.duration_s == 2.5
+    pitches = [int(np.abs(np.fft.rfft(found.samples()[at : at + RATE_HZ])).argmax()) for at in (0, RATE_HZ)]
+    assert pitches == [220, 880]
+    for chosen, reason in (([(0.0, 4.0)], "TOO_LONG"), ([(20.0, 22.0)], "RANGE_OUTSIDE_TRACK"), ([], "TOO_LONG")):
+        with pytest.raises(InvalidInput) as caught:
+            await decode_file(source, target, sample_rate_hz=RATE_HZ, limits=limits, ranges=chosen)
+        assert caught.value.reason == reason
+
+
+async def test_chosen_parts_of_a_shorter_track_leave_it_whole(tmp_path: Path) -> None:
+    source = sounds.write_float_wav(tmp_path / "song.wav", sounds.tone(4.0, RATE_HZ))
+    found = await decode_file(source, tmp_path / "out", sample_rate_hz=RATE_HZ, limits=LIMITS, ranges=[(1.0, 2.0)])
+    assert (found.duration_s, found.ranges) == (4.0, ())
+
+
+async def test_a_protected_file_is_told_as_such(tmp_path: Path) -> None:
+    whole = sounds.sound_bytes("m4a", tmp_path)
+    for mark in (b"drms", b"enca"):
+        source = tmp_path / "bought.m4p"
+        source.write_bytes(whole.replace(b"mp4a", mark, 1))
+        assert await reason_of(source) == "COPY_PROTECTED"
+    source.write_bytes(whole[:4] + b"ftypaax " + whole[12:])
+    assert await reason_of(source) == "COPY_PROTECTED"
+    wma = sounds.sound_bytes("wma", tmp_path)
+    source.write_bytes(wma[:30] + bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + wma[30:])
+    assert await reason_of(source) == "COPY_PROTECTED"

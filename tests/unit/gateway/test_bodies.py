@@ -90,6 +90,22 @@ def test_a_concept_needs_a_pair() -> None:
     assert (caught.value.violations[0].field, caught.value.violations[0].reason) == ("pairs", "REQUIRED")
 
 
+@pytest.mark.parametrize("key", ["C major", "F# minor", "bb Minor", "Eb", "f sharp minor", "Am"])
+def test_tempo_and_key_reach_the_recipe(key: str) -> None:
+    body = parse(
+        GenerationBody, json.dumps({"prompt": "a", "bpm": 92.5, "key": key, "negative_prompt": "drums"}).encode()
+    )
+    recipe = to_recipe(body)
+    assert (recipe.bpm, recipe.key, recipe.negative_prompt) == (92.5, key, "drums")
+    validate(recipe)
+
+
+@pytest.mark.parametrize(("field", "value"), [("bpm", 39.9), ("bpm", 241), ("key", "H major"), ("key", "C lydian")])
+def test_a_tempo_out_of_range_and_a_key_that_is_none_are_faults(field: str, value: object) -> None:
+    faults = _find_faults(json.dumps({"prompt": "a", field: value}).encode())
+    assert [fault.field for fault in faults] == [field]
+
+
 def test_the_short_form_of_one_taste_comes_after_the_list() -> None:
     body = parse(GenerationBody, b'{"prompt": "x", "tastes": [{"taste_id": "a"}], "taste_id": "b"}')
     assert [(use.taste_id, use.strength) for use in to_recipe(body).tastes] == [("a", 1.0), ("b", 1.0)]

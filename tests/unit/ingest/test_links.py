@@ -168,6 +168,28 @@ def test_a_guarded_process_starts_no_other_program() -> None:
         ("The uploader has not made this video available in your country", "NOT_IN_THIS_COUNTRY"),
         ("Failed to resolve 'x.example' ([Errno -2] Name or service not known)", "UNKNOWN_HOST"),
         ("<urlopen error 127.0.0.1 is not a public address>", "PRIVATE_ADDRESS"),
+        ("[youtube] x: Unable to download API page: HTTP Error 503: Service Unavailable", "SITE_FAILED"),
+        ("HTTP Error 500: Internal Server Error", "SITE_FAILED"),
+        ("Unable to connect to proxy: Tunnel connection failed: 407 Proxy Authentication Required", "PROXY_REFUSED"),
+        (
+            "Video unavailable. This video contains content from SME, who has blocked it on copyright grounds",
+            "TRACK_BLOCKED",
+        ),
+        ("This video is no longer available due to a copyright claim by X", "TRACK_BLOCKED"),
+        ("who has blocked it in your country on copyright grounds", "NOT_IN_THIS_COUNTRY"),
+        ("[youtube] x: This video is DRM protected", "COPY_PROTECTED"),
+        ("[youtube] x: This live stream recording is not available.", "RECORDING_NOT_READY"),
+        (
+            "[youtube:truncated_id] dQw4: Incomplete YouTube ID dQw4. URL https://youtu.be/dQw4 looks truncated.",
+            "LINK_CUT",
+        ),
+        ("[youtube:tab] @x: This channel does not have a shorts tab", "NO_TRACKS"),
+        ("YouTube said: This playlist type is unviewable.", "PLAYLIST_PRIVATE"),
+        ("[youtube] x: Join this channel to get access to members-only content", "TRACK_PAID"),
+        ("This video is only available to Music Premium members", "TRACK_PAID"),
+        ("[youtube] x: Video unavailable. The uploader has closed their YouTube account", "TRACK_GONE"),
+        ("Requested format is not available. Use --list-formats for a list of available formats", "NO_FORMAT"),
+        ("[site] This video is only available for registered users", "LOGIN_REQUIRED"),
         ("something that nobody has seen before", "SITE_FAILED"),
     ],
 )
@@ -175,3 +197,34 @@ def test_a_message_of_yt_dlp_becomes_a_reason_and_a_sentence(complaint: str, rea
     found, sentence = explain_site_error(complaint)
     assert found == reason
     assert sentence.endswith(".")
+
+
+_NO_FORMAT = "[youtube] x: Requested format is not available. Use --list-formats for a list of available formats"
+
+
+@pytest.mark.parametrize(
+    ("warning", "reason"),
+    [
+        ("No supported JavaScript runtime could be found. Only deno is enabled by default", "NO_JAVASCRIPT"),
+        ("[youtube] x: n challenge solving failed: Some formats may be missing.", "NO_JAVASCRIPT"),
+        ("Some web client https formats have been skipped as they are DRM protected.", "COPY_PROTECTED"),
+        ("web client https formats require a GVS PO Token which was not provided", "SITE_REFUSED"),
+    ],
+)
+def test_where_the_site_gives_no_sound_the_warnings_before_tell_the_cause(warning: str, reason: str) -> None:
+    found, sentence = explain_site_error(_NO_FORMAT, [warning])
+    assert found == reason
+    assert sentence.endswith(".")
+
+
+def test_an_unknown_refusal_is_told_in_the_site_s_own_words() -> None:
+    complaint = "ERROR: [youtube] dQw4w9WgXcQ: The moon is in the wrong house; please report this issue on  https://x"
+    assert "“The moon is in the wrong house”" in explain_site_error(complaint)[1]
+
+
+def test_where_no_interface_of_youtube_answers_the_warnings_tell_the_cause() -> None:
+    warning = (
+        "[youtube] x: Unable to download API page: HTTP Error 503: Service Unavailable (caused by <HTTPError 503>)"
+    )
+    assert explain_site_error("[youtube] x: Failed to extract any player response", [warning])[0] == "SITE_FAILED"
+    assert explain_site_error("[youtube] x: Failed to extract any player response", [])[0] == "SITE_REFUSED"

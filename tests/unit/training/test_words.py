@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import pytest
 from model.training.captions import NUMBERS, caption
 from model.training.compose import compose
+from model.training.harmony import TONICS
+from model.training.pieces import FRAMES_PER_SIXTEENTH
 from model.training.text import make_tokenizer
+
+from resonance_generate.musical.keys import Key
+from resonance_model.loaders.cards import load_card
 
 TOKENIZER = make_tokenizer()
 
@@ -54,3 +60,10 @@ def test_soloists_are_named_without_a_word_more() -> None:
         return sum("bass" in words or "vocals" in words for words in said)
 
     assert spoken(solo=True) < 0.8 * spoken(solo=False)
+
+
+def test_the_card_lists_the_tempi_and_keys_of_the_composer() -> None:
+    controls = load_card("embedded", Path("weights")).controls
+    assert set(controls.tempi_bpm) == {60 / (4 * frames * 0.02) for frames in FRAMES_PER_SIXTEENTH}
+    keys = {Key(tonic, mode == "minor").name for mode, tonics in TONICS.items() for tonic in tonics}
+    assert set(controls.keys) == keys

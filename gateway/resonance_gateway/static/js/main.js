@@ -8,6 +8,7 @@ import { LiveStep } from "./steps/live.js";
 import { Player } from "./player/player.js";
 import { listenForKeys } from "./widgets/shortcuts.js";
 import { buildRefine } from "./steps/refine.js";
+import { centreOwnSliders, draw as drawOwnSliders, rememberLabels } from "./steps/own-sliders.js";
 import { buildSliders, NAMES, setSliders } from "./steps/sliders.js";
 import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js";
 import { t } from "./strings.js";
@@ -16,6 +17,7 @@ import { TasteStep } from "./steps/taste.js";
 import { Transport } from "./player/transport.js";
 import { MelodyPicker } from "./steps/melody.js";
 import { Versions } from "./steps/versions.js";
+import { buildMusic, showMusicLimits } from "./steps/music.js";
 import { buildLengths, buildWords } from "./steps/words.js";
 
 const RELOAD_SLIDERS_MS = 10_000;
@@ -24,7 +26,9 @@ let canSteer = true;
 fillTexts();
 api.onKeyWanted(signIn);
 buildWords();
+buildMusic();
 buildSliders();
+drawOwnSliders();
 buildRefine();
 
 const player = new Player();
@@ -54,7 +58,10 @@ function watchForms() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("make-form").requestSubmit();
   });
   byId("again").addEventListener("click", () => generation.press({ isAgain: true }));
-  byId("reset-sliders").addEventListener("click", () => setSliders({}));
+  byId("reset-sliders").addEventListener("click", () => {
+    setSliders({});
+    centreOwnSliders();
+  });
   watchBox("keep-seed", draft, "keepSeed", saveDraft);
   watchBox("autoplay", settings, "autoplay", saveSettings);
 }
@@ -88,6 +95,7 @@ async function loadModel() {
   if (!model) return;
   generation.model = model;
   buildLengths(model.take_duration_s_max);
+  showMusicLimits(model.capabilities);
   show(byId("live"), Boolean(model.capabilities?.live));
   show(byId("tune"), Boolean(model.capabilities?.live && model.capabilities?.melody));
   if (!model.capabilities?.steering) {
@@ -103,6 +111,7 @@ async function loadModel() {
 async function loadSliders() {
   const concepts = await api.getConcepts().catch(() => /** @type {ConceptJson[] | null} */ (null));
   if (!concepts) return;
+  rememberLabels(concepts);
   const sliders = concepts.filter((concept) => NAMES.includes(concept.name));
   const names = sliders.filter((concept) => concept.ready && !concept.unusable_reason).map((concept) => concept.name);
   const comingCount = sliders.filter((concept) => !concept.ready && !concept.unusable_reason).length;
@@ -113,10 +122,14 @@ async function loadSliders() {
 /** @param {TakeJson} record */
 function openRecord(record) {
   const [use] = record.recipe.tastes;
+  const { bpm, key, negative_prompt } = record.recipe;
   const sliders = Object.fromEntries(Object.entries(record.recipe.sliders || {}).filter(([, value]) => value));
+  const concepts = (record.recipe.concepts || []).filter((one) => one.position).map(({ name, position }) => ({ name, position }));
   const body = {
+    ...(concepts.length ? { concepts } : {}),
     prompt: record.recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
     ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
+    ...(bpm ? { bpm } : {}), ...(key ? { key } : {}), ...(negative_prompt ? { negative_prompt } : {}),
   };
   generation.versions.add({ requestId: record.request_id, body, seed: record.seed });
   byId("listen-title").focus();

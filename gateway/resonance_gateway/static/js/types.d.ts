@@ -4,6 +4,7 @@
 /** The elements of index.html that scripts look up, by id. */
 interface PageElements {
   "files": HTMLInputElement;
+  "folder": HTMLInputElement;
   "link": HTMLInputElement;
   "taste-in-words": HTMLInputElement;
   "songs-files": HTMLInputElement;
@@ -16,6 +17,10 @@ interface PageElements {
   "shortcuts": HTMLInputElement;
   "autoplay": HTMLInputElement;
   "key": HTMLInputElement;
+  "music-bpm": HTMLInputElement;
+  "music-without": HTMLInputElement;
+  "music-key": HTMLSelectElement;
+  "music-more": HTMLDetailsElement;
   "prompt": HTMLTextAreaElement;
   "earlier-tastes": HTMLSelectElement;
   "duration": HTMLSelectElement;
@@ -117,11 +122,19 @@ interface ModelJson {
   weights_license: string;
   training_data: string;
   limits_note: string;
-  capabilities: { live: boolean; melody: boolean; steering: boolean } | null;
+  capabilities: {
+    live: boolean;
+    melody: boolean;
+    steering: boolean;
+    negative_prompt?: boolean;
+    tempo?: { bpm: number[] } | null;
+    key?: { means: string | null; names: string[] } | null;
+  } | null;
 }
 
 interface ConceptJson {
   name: string;
+  phrase: string;
   ready: boolean;
   unusable_reason: string;
 }
@@ -129,7 +142,11 @@ interface ConceptJson {
 interface RecipeJson {
   prompts: { text: string; weight: number }[];
   tastes: { taste_id: string; strength: number; in_words: boolean }[];
+  concepts: { name: string; position: number | null }[];
   sliders: SliderValues | null;
+  bpm?: number | null;
+  key?: string;
+  negative_prompt?: string;
 }
 
 interface TakeJson {
@@ -138,6 +155,8 @@ interface TakeJson {
   duration_s: number;
   seed: number;
   bpm: number | null;
+  asked?: { bpm: number | null; key: string } | null;
+  heard?: { bpm: number | null; no_bpm: string; key: string; key_confidence: number; no_key: string } | null;
   create_time: string | null;
 }
 
@@ -149,7 +168,9 @@ interface LinkJson {
 
 interface RefinementJson {
   changes: object[];
+  concept_changes: object[];
   sliders: SliderValues;
+  concepts: OwnSlider[];
   explanation: string;
 }
 
@@ -184,6 +205,10 @@ interface GenerationBody {
   taste_strength?: number;
   taste_in_words?: boolean;
   sliders?: SliderValues;
+  bpm?: number;
+  key?: string;
+  negative_prompt?: string;
+  concepts?: ConceptAt[];
   seed?: number;
   chunk_s?: number;
   request_id?: string;
@@ -231,7 +256,27 @@ interface Draft {
   songs: { id: string; by: Record<number, SongWish> } | null;
   rangeCalibrationJob: { tasteId: string; id: string } | null;
   sliders: SliderValues;
+  own: OwnSlider[];
+  labels: Record<string, string>;
   keepSeed: boolean;
+  music: { bpm?: string; key?: string; without?: string };
+}
+
+/** A concept at a position, as a recipe names it. */
+interface ConceptAt {
+  name: string;
+  position: number;
+}
+
+/** A slider of the user's own words. */
+interface OwnSlider extends ConceptAt {
+  label: string;
+}
+
+/** What a wish moves: the sliders, and those of the user's own words. */
+interface SlidersThen {
+  sliders: SliderValues;
+  own: OwnSlider[];
 }
 
 /** An error that the page shows: from the server (`problem`), or in the page's own words. */

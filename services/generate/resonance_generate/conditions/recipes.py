@@ -15,7 +15,8 @@ from resonance.errors import FailedPrecondition, FieldViolation, InvalidInput, R
 from resonance.ids import canonical_digest
 from resonance.steering.direction import Direction
 from resonance.steering.sliders import SLIDER_NAMES
-from resonance.v1 import steering_pb2
+from resonance.v1 import generate_pb2, steering_pb2
+from resonance_generate.conditions.controls import Controls, ModelWords
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.request import GenerationParams, SteeringRule
 from resonance_model.loaded_model import LoadedModel
@@ -28,7 +29,8 @@ _Weight = steering_pb2.TasteWeight | steering_pb2.ConceptWeight
 class ResolvedRecipe:
     """A recipe with its defaults and its digest, ready for the engine.
 
-    `notices` say in plain words what was changed about the request; `played` are the strengths that act.
+    `notices` say in plain words what was changed about the request; `played` are the strengths that act; `asked` is the tempo, key and
+    metre that were asked for.
     """
 
     recipe: steering_pb2.Recipe
@@ -36,6 +38,7 @@ class ResolvedRecipe:
     params: GenerationParams
     notices: tuple[str, ...]
     played: tuple[steering_pb2.PlayedStrength, ...]
+    asked: generate_pb2.AskedMusic
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class RecipeResolver:
     def __init__(self, model: LoadedModel, vectors: Vectors) -> None:
         self._model = model
         self._vectors = vectors
+        self._controls = Controls(model)
 
     async def resolve(self, recipe: steering_pb2.Recipe) -> ResolvedRecipe:
         """Fills in defaults, fetches and checks every vector, and sums them.
@@ -74,15 +78,18 @@ class RecipeResolver:
         """
         recipe = _with_defaults(recipe, self._model)
         self._check(recipe)
+        self._controls.fill_in(recipe)
         total = await self._collect(recipe)
         recipe_id = canonical_digest(json_format.MessageToDict(recipe))[:16]
-        params = _to_params(recipe, recipe_id, total.words, self._stack(recipe, total.directions))
+        words = self._controls.translate(recipe, total.words)
+        params = _to_params(recipe, recipe_id, words, self._stack(recipe, total.directions))
         return ResolvedRecipe(
             recipe=recipe,
             recipe_id=recipe_id,
             params=params,
-            notices=tuple(total.notices),
+            notices=(*total.notices, *words.notices),
             played=tuple(total.played),
+            asked=words.asked,
         )
 
     def _stack(self, recipe: steering_pb2.Recipe, directions: list[WeightedDirection]) -> Stacked | None:
@@ -136,9 +143,16 @@ class RecipeResolver:
             total.add(weighted, steering_pb2.STEERING_KIND_TASTE, weight.taste_id, weight.strength)
 
     async def _add_concept(self, total: _Collected, weight: steering_pb2.ConceptWeight) -> None:
-        if not weight.strength:
+        if not weight.strength and not weight.position:
             return
         concept = await self._vectors.concept(weight.name)
+        if weight.position:
+            strength = concept.strength_at(weight.position)
+            if not strength:
+                total.notices.append(_describe_closed_side(f"the concept {weight.name}", weight.position))
+            weighted = _weigh(concept.direction, strength, weight, concept.layer_gains)
+            total.add(weighted, steering_pb2.STEERING_KIND_CONCEPT, weight.name, weight.position)
+            return
         low, high = concept.strength_min, concept.strength_max
         strength = weight.strength if weight.unclamped else min(max(weight.strength, low), high)
         if strength != weight.strength:
@@ -154,17 +168,18 @@ class RecipeResolver:
         concept = await self._vectors.slider(name)
         strength = concept.strength_at(position)
         if not strength:
-            side = "above" if position > 0 else "below"
-            total.notices.append(
-                f"the slider {name} does nothing {side} 0 with this model: its calibration found no strength there at which "
-                f"the music holds, so {position:g} plays as 0"
-            )
+            total.notices.append(_describe_closed_side(f"the slider {name}", position))
         weighted = WeightedDirection(direction=concept.direction, strength=strength, layer_gains=concept.layer_gains)
         total.add(weighted, steering_pb2.STEERING_KIND_SLIDER, name, position)
 
     def _check(self, recipe: steering_pb2.Recipe) -> None:
         faults = [*_layer_faults("tastes", recipe.tastes, self._model.config.layer_count)]
         faults += _layer_faults("concepts", recipe.concepts, self._model.config.layer_count)
+        faults += [
+            _fault(f"recipe.concepts[{index}].position", "TWO_STRENGTHS", "give a strength or a position, not both")
+            for index, weight in enumerate(recipe.concepts)
+            if weight.strength and weight.HasField("position")
+        ]
         if not any(prompt.weight > 0 for prompt in recipe.prompts):
             faults.append(_fault("recipe.prompts", "NO_WEIGHT", "at least one prompt needs a weight above 0"))
         if faults:
@@ -218,13 +233,12 @@ def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_
 
 
 def _to_params(
-    recipe: steering_pb2.Recipe, recipe_id: str, taste_words: list[str], stacked: Stacked | None
+    recipe: steering_pb2.Recipe, recipe_id: str, words: ModelWords, stacked: Stacked | None
 ) -> GenerationParams:
-    """Parameters for the engine; words of tastes stand behind every prompt."""
-    texts = [(", ".join([prompt.text, *taste_words]), prompt.weight) for prompt in recipe.prompts]
     return GenerationParams(
         recipe_id=recipe_id,
-        prompts=tuple((text, weight) for text, weight in texts if weight > 0),
+        prompts=tuple(words.prompts),
+        negative=words.negative,
         steering=None if stacked is None else stacked.steering,
         baselines=None if stacked is None else stacked.baselines,
         rule=_RULES[recipe.steering_rule],
@@ -243,6 +257,14 @@ def _weigh(
         strength=strength,
         is_per_layer=weight.layer_mode != steering_pb2.LAYER_MODE_ONE_TO_ALL,
         layer_gains=dict(weight.layer_gains) or dict(own_gains or {}),
+    )
+
+
+def _describe_closed_side(what: str, position: float) -> str:
+    side = "above" if position > 0 else "below"
+    return (
+        f"{what} does nothing {side} 0 with this model: its calibration found no strength there at which the music holds, "
+        f"so {position:g} plays as 0"
     )
 
 

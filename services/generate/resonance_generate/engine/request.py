@@ -25,7 +25,8 @@ class GenerationParams:
     """A recipe made ready for the engine: vectors fetched and summed, defaults filled in.
 
     `steering` is `[layers, branches, hidden]`, or None for no steering at all. Weights of `prompts` are positive. A `rule` other than ADD
-    measures the hidden state against `baselines` `[layers]`. `melody` holds pitch classes to follow, `[frames, 12]`, or None.
+    measures the hidden state against `baselines` `[layers]`. `melody` holds pitch classes to follow, `[frames, 12]`, or None. `negative` is
+    a text that guidance steers away from; empty for none.
     """
 
     recipe_id: str
@@ -37,6 +38,7 @@ class GenerationParams:
     rule: SteeringRule = SteeringRule.ADD
     baselines: Tensor | None = None
     melody: Tensor | None = None
+    negative: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class EngineRequest:
 
     `prompt_tokens` `[codebooks, frame_count]` are known before the first step; -1 marks tokens to sample. With `lead_s` the engine makes
     each chunk as late as it can, this long before it is played. Without it the engine works as fast as it can.
+    One that `is_background` moves only while no listener's request wants a step, and gives its slot up to one that waits.
     """
 
     request_id: str
@@ -55,3 +58,4 @@ class EngineRequest:
     stream: ChunkStream
     lead_s: float | None = None
     prompt_tokens: NDArray[np.int64] | None = None
+    is_background: bool = False

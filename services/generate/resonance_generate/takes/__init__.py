@@ -1,4 +1,4 @@
-"""Stored takes: library, checkpoints, continuation, tempo.
+"""Stored takes: library, checkpoints, continuation, heard tempo and key.
 
 Checkpoints are of takes in the making.
 """

@@ -34,7 +34,7 @@ from resonance.store.keys import (
 from resonance.store.token_document import Codes, codes_document, parse_codes
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.takes.checkpoint_sweeper import now_ms
-from resonance_generate.takes.tempo import SECONDS_MAX, estimate_tempo_in_child
+from resonance_generate.takes.hearing import SECONDS_MAX, Heard, hear_in_child
 
 _log = structlog.get_logger("takes")
 _PAGE = 50
@@ -48,7 +48,7 @@ class TakeLibrary:
         self._store = store
         self._clock_ms = clock_ms
         self._background: set[asyncio.Task[None]] = set()
-        self._tempo_turn = asyncio.Semaphore(1)
+        self._hearing_turn = asyncio.Semaphore(1)
 
     async def claim(self, request_id: str, request_digest: str) -> bool:
         """Binds a request id to a request; returns whether it was bound to it before.
@@ -122,7 +122,7 @@ class TakeLibrary:
         return sha256 == take.audio_sha256
 
     async def save(self, take: generate_pb2.Take, pcm: Sequence[bytes], codes: Codes) -> None:
-        """Stores a finished take, whose samples come in parts. Its tempo is estimated in the background and added.
+        """Stores a finished take, whose samples come in parts. Its tempo and key are heard in the background and added.
 
         A take that another call of the same request has stored already keeps its place in the list.
         """
@@ -140,7 +140,8 @@ class TakeLibrary:
         await self._store.put(take_key(take.request_id), _to_document(take))
         await self._store.delete(checkpoint_key(take.request_id))
         mono = await asyncio.to_thread(_first_channel, pcm, take.format)
-        self.run_in_background(self._add_tempo(take.request_id, mono, take.format.sample_rate_hz))
+        told_bpm = take.asked.told_bpm if take.asked.HasField("told_bpm") else None
+        self.run_in_background(self._add_heard(take.request_id, mono, take.format.sample_rate_hz, told_bpm))
 
     def run_in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Starts work whose result no call waits for; `close` cancels it."""
@@ -179,7 +180,7 @@ class TakeLibrary:
         await self._store.delete(request_key(request_id))
 
     async def close(self) -> None:
-        """Cancels writes of checkpoints and estimates of tempo."""
+        """Cancels writes of checkpoints and the hearing of takes."""
         tasks = list(self._background)
         for task in tasks:
             task.cancel()
@@ -189,21 +190,26 @@ class TakeLibrary:
         async for key in self._store.keys(TAKE_INDEX):
             yield key
 
-    async def _add_tempo(self, request_id: str, pcm: bytes, sample_rate_hz: int) -> None:
+    async def _add_heard(self, request_id: str, pcm: bytes, sample_rate_hz: int, told_bpm: float | None) -> None:
         started_s = time.perf_counter()
         try:
-            async with self._tempo_turn:
-                bpm = await estimate_tempo_in_child(pcm, sample_rate_hz)
-            stored = await self._store.get(take_key(request_id))
-            take = json_format.Parse(stored.data, generate_pb2.Take())
-            if bpm is not None:
-                take.bpm = bpm
-                await self._store.replace(take_key(request_id), _to_document(take), version=stored.version)
-        except (NotFound, Conflict):
+            async with self._hearing_turn:
+                heard = await hear_in_child(pcm, sample_rate_hz, told_bpm)
+            await self._write_heard(request_id, heard)
+        except NotFound:
             return  # the take was deleted meanwhile
         except Exception as failure:
-            _log.warning("the tempo could not be estimated", request_id=request_id, exc_info=failure)
-        _log.debug("tempo estimated", request_id=request_id, took_s=round(time.perf_counter() - started_s, 2))
+            _log.warning("the take could not be heard", request_id=request_id, exc_info=failure)
+        _log.debug("take heard", request_id=request_id, took_s=round(time.perf_counter() - started_s, 2))
+
+    async def _write_heard(self, request_id: str, heard: Heard) -> None:
+        stored = await self._store.get(take_key(request_id))
+        take = json_format.Parse(stored.data, generate_pb2.Take())
+        take.heard.CopyFrom(generate_pb2.HeardMusic(**heard))
+        if take.heard.HasField("bpm"):
+            take.bpm = take.heard.bpm
+        with suppress(Conflict):  # another call of the same request has written it
+            await self._store.replace(take_key(request_id), _to_document(take), version=stored.version)
 
 
 def _index_key(take: generate_pb2.Take) -> str:
@@ -211,7 +217,7 @@ def _index_key(take: generate_pb2.Take) -> str:
 
 
 def _first_channel(pcm: Sequence[bytes], audio_format: audio_pb2.AudioFormat) -> bytes:
-    """The first channel, as far as the tempo is estimated from it."""
+    """The first channel, as far as the meters hear it."""
     head, wanted = bytearray(), 2 * audio_format.channel_count * round(SECONDS_MAX * audio_format.sample_rate_hz)
     for part in pcm:
         if len(head) >= wanted:

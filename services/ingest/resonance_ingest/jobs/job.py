@@ -48,36 +48,44 @@ class Fault:
 _VERDICTS = frozenset(
     {"EMPTY_FILE", "NOT_AUDIO", "NO_SOUND", "DAMAGED", "NOT_FINITE", "TOO_LONG", "TOO_LARGE", "TOO_SHORT"}
     | {"SILENT_TRACK", "UPLOAD_DAMAGED", "RANGE_OUTSIDE_TRACK", "RANGE_TOO_SHORT"}
+    | {"ARCHIVE", "COPY_PROTECTED", "FORMAT_NOT_READ"}
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedFile:
-    """One uploaded file, kept as parts in the object store below `uploads/{upload_id}`; `parts` names them."""
+    """One uploaded file, kept as parts in the object store below `uploads/{upload_id}`; `parts` names them.
+
+    A file that is too large has a `fault` and no parts: its bytes were not kept.
+    """
 
     filename: str
     upload_id: str
     byte_count: int
     sha256: str
     parts: tuple[str, ...]
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
     """Length and digest of a track's decoded samples: the extractor recognises a track by them.
 
-    `notice` says in plain words what decoding changed or left out; empty for nothing.
+    `notice` says in plain words what decoding changed or left out; empty for nothing. Of a track that is longer than the
+    limit only the chosen `ranges` were decoded, in samples of the track; `track_s` is then its whole length in seconds.
     """
 
     sample_count: int
     sample_rate_hz: int
     sha256: str
     notice: str = ""
+    ranges: tuple[tuple[int, int], ...] = ()
+    track_s: float = 0.0
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.sample_count / self.sample_rate_hz
+        """The track's length in seconds."""
+        return self.track_s or self.sample_count / self.sample_rate_hz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +248,8 @@ def _ended(track: JobTrack) -> JobTrack:
 
 
 def _upload(plain: dict[str, Any]) -> UploadedFile:
-    return UploadedFile(**{**plain, "parts": tuple(plain["parts"])})
+    fault = Fault(**plain["fault"]) if plain.get("fault") else None
+    return UploadedFile(**{**plain, "parts": tuple(plain["parts"]), "fault": fault})
 
 
 def _change(plain: dict[str, Any]) -> StateChange:
@@ -249,6 +258,10 @@ def _change(plain: dict[str, Any]) -> StateChange:
 
 def _track(plain: dict[str, Any]) -> JobTrack:
     plain["state"] = JobState(plain["state"])
-    plain["sound"] = Sound(**plain["sound"]) if plain.get("sound") else None
+    plain["sound"] = _sound(plain["sound"]) if plain.get("sound") else None
     plain["error"] = Fault(**plain["error"]) if plain["error"] else None
     return JobTrack(**plain)
+
+
+def _sound(plain: dict[str, Any]) -> Sound:
+    return Sound(**{**plain, "ranges": tuple((start, end) for start, end in plain.get("ranges", ()))})

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,11 +27,12 @@ class ClipShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """A stretch of a track, in samples."""
+    """A stretch of a track, in samples. `shift` samples before it are not in the file of decoded samples."""
 
     index: int
     start: int
     sample_count: int
+    shift: int = 0
 
 
 def cut(sample_count: int, shape: ClipShape) -> tuple[Clip, ...]:
@@ -51,20 +52,31 @@ def cut(sample_count: int, shape: ClipShape) -> tuple[Clip, ...]:
     return tuple(clips)
 
 
-def cut_stretches(stretches: Iterable[Stretch], shape: ClipShape) -> tuple[Clip, ...]:
-    """The clips of chosen stretches: each stretch is cut like a track, and the clips are counted through."""
+def cut_stretches(
+    stretches: Iterable[Stretch], shape: ClipShape, kept: Sequence[tuple[int, int]] = ()
+) -> tuple[Clip, ...]:
+    """The clips of chosen stretches: each stretch is cut like a track, and the clips are counted through.
+
+    `kept` are the parts of the track that its file holds one after the other; none means that it holds all.
+    """
     found = [
-        replace(clip, start=stretch.start + clip.start)
+        replace(clip, start=stretch.start + clip.start, shift=_find_shift(stretch.start, kept))
         for stretch in stretches
         for clip in cut(stretch.end - stretch.start, shape)
     ]
     return tuple(replace(clip, index=index) for index, clip in enumerate(found))
 
 
+def _find_shift(place: int, kept: Sequence[tuple[int, int]]) -> int:
+    """The samples before `place` that the file does not hold."""
+    held = sum(min(end, place) - start for start, end in kept if start < place)
+    return place - held if kept else 0
+
+
 def read_chunks(path: Path, clip: Clip) -> list[bytes]:
     """The clip's samples from a file of float32 PCM, in chunks. A clip of ten seconds is 1.3 MB at 32 kHz."""
     with path.open("rb") as file:
-        file.seek(clip.start * SAMPLE_BYTES)
+        file.seek((clip.start - clip.shift) * SAMPLE_BYTES)
         data = file.read(clip.sample_count * SAMPLE_BYTES)
     assert len(data) == clip.sample_count * SAMPLE_BYTES, "a prepared track is never cut short"
     step = CHUNK_SAMPLES * SAMPLE_BYTES

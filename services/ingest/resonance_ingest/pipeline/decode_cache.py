@@ -15,7 +15,7 @@ from resonance.store.keys import sound_key
 from resonance_ingest.jobs.job import Sound
 
 # A part of the key: another decoder may give other samples. The number is that of our own part in decoding.
-_DECODER = f"pyav-{version('av')}/2"
+_DECODER = f"pyav-{version('av')}/3"
 _KEPT = ("sample_count", "sha256", "notice")
 
 

@@ -16,7 +16,7 @@ from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack
 from resonance_ingest.jobs.lease_writer import LeaseWriter
 from resonance_ingest.pipeline.extractor import Extractor
 from resonance_ingest.pipeline.preparation import PreparedTrack, Preparer
-from resonance_ingest.sources import Source, plain_title
+from resonance_ingest.sources import Playlist, Source, plain_title
 
 # Progress after each step. Extraction is nearly all of the work.
 _DOWNLOADED, _PREPARED, _EXTRACTED = 0.15, 0.3, 0.95
@@ -57,6 +57,8 @@ class Pipeline:
             ResonanceError: why there is no taste; Unavailable where another attempt may succeed.
         """
         await self._list(tracks_max)
+        if not self._job.usable_tracks:
+            raise _all_failed(self._job)
         self._check_chosen()
         await self._each_track(None, self._recall)
         await self._prepare(frozenset(track.index for track in self._tracks) - self._prepared.keys())
@@ -95,7 +97,7 @@ class Pipeline:
         tracks = playlist.tracks[:tracks_max]
         if not tracks:
             raise FailedPrecondition("There are no tracks behind this link.", reason="NO_TRACKS")
-        notice = _build_notice(playlist.track_count, len(tracks))
+        notice = _build_notice(playlist, len(tracks))
         await self._writer.now(
             lambda job: job.moved(tracks=tracks, title=job.title or plain_title(playlist.title), notice=notice)
         )
@@ -147,13 +149,16 @@ class Pipeline:
         return await self._extractor.extract(job, tracks, self)
 
     def on_plan(self, clips_known: Mapping[int, int]) -> None:
-        """Marks the tracks that the extractor knows whole. Ends the call where it wants samples that are not here."""
+        """Counts the clips of the tracks that the extractor knows whole. Ends the call where it wants samples that are not here.
+
+        Such a track is not completed yet: the extractor may still refuse it, as it did when it read the track first.
+        """
         absent = frozenset(at for at in clips_known if self._prepared[at].path is None)
         if absent:
             raise _NotPrepared(absent)
         self._clips_wanted = sum(len(self._prepared[at].clips) for at in clips_known)
         self._clips_done = sum(clips_known.values())
-        self._writer.soon(partial(_completed_tracks, indices=[at for at in self._prepared if at not in clips_known]))
+        self._writer.soon(partial(_known_tracks, indices=[at for at in self._prepared if at not in clips_known]))
 
     def on_clip(self, track_index: int, clips_done: int) -> None:
         """Counts a clip in the track's and in the job's progress."""
@@ -170,11 +175,13 @@ class Pipeline:
         self._writer.soon(partial(_failed, index=track_index, fault=fault))
 
 
-def _build_notice(track_count: int | None, taken: int) -> str:
-    """A notice about the tracks of a long playlist that were left out: all but the first ones, in the playlist's order."""
-    if track_count is None or track_count <= taken:
-        return ""
-    return f"The playlist has {track_count} tracks; the first {taken}, in its own order, were taken."
+def _build_notice(playlist: Playlist, taken: int) -> str:
+    """A notice about the tracks of a long playlist that were left out - all but the first ones - and the source's own notice."""
+    parts = [playlist.notice]
+    if playlist.has_more or (playlist.track_count or 0) > taken:
+        count = playlist.track_count or f"more than {taken}"
+        parts.insert(0, f"The playlist has {count} tracks; the first {taken}, in its own order, were taken.")
+    return " ".join(filter(None, parts))
 
 
 def _is_fault_of_track(error: ResonanceError) -> bool:
@@ -205,6 +212,12 @@ def _extracting(job: Job, indices: list[int]) -> Job:
     for index in indices:
         job = job.with_track(index, state=JobState.EXTRACTING)
     return job.moved(state=JobState.EXTRACTING)
+
+
+def _known_tracks(job: Job, indices: list[int]) -> Job:
+    for index in indices:
+        job = job.with_track(index, clips_done=job.tracks[index].clips_total)
+    return job
 
 
 def _completed_tracks(job: Job, indices: list[int]) -> Job:

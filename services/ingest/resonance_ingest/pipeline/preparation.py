@@ -6,12 +6,13 @@ The decoded rate is the model's.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from resonance.audio.decode import DecodeLimits, decode_file
+from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
 from resonance.errors import InvalidInput
-from resonance.steering.track_ranges import select_stretches
+from resonance.steering.track_ranges import join_ranges, select_stretches
 from resonance.v1 import steering_pb2
 from resonance_ingest.jobs.job import JobTrack, Sound
 from resonance_ingest.pipeline.clips import SAMPLE_BYTES, Clip, ClipShape, cut, cut_stretches
@@ -72,17 +73,27 @@ class Preparer:
         Raises:
             InvalidInput, DeadlineExceeded: the file cannot be used; the message is for the user.
         """
+        ranges = join_ranges(self._options, track.index)
         file, target = self._source_path(track), self._folder / f"{track.index}.pcm"
-        found = await decode_file(file, target, sample_rate_hz=self._shape.sample_rate_hz, limits=self._limits)
+        found = await decode_file(
+            file,
+            target,
+            sample_rate_hz=self._shape.sample_rate_hz,
+            limits=self._limits,
+            name=track.title,
+            ranges=ranges,
+        )
         await asyncio.to_thread(file.unlink)
         sound = Sound(
             sample_count=found.sample_count,
             sample_rate_hz=found.sample_rate_hz,
             sha256=found.sha256,
             notice=found.notice,
+            ranges=found.ranges,
+            track_s=_track_s(found, ranges) if found.ranges else 0.0,
         )
         prepared = self._prepared(track, sound, target)
-        if digest := self._source.digest(track):
+        if (digest := self._source.digest(track)) and not sound.ranges:
             await self._cache.remember(digest, sound)
         return prepared
 
@@ -103,11 +114,20 @@ class Preparer:
         stretches = select_stretches(
             self._options,
             track.index,
-            sample_count=sound.sample_count,
+            sample_count=round(sound.duration_s * sound.sample_rate_hz),
             sample_rate_hz=self._shape.sample_rate_hz,
             least_s=self._shape.clip_min_s,
         )
-        return cut_stretches(stretches, self._shape) if stretches else cut(sound.sample_count, self._shape)
+        return (
+            cut_stretches(stretches, self._shape, sound.ranges) if stretches else cut(sound.sample_count, self._shape)
+        )
 
     def _source_path(self, track: JobTrack) -> Path:
         return self._folder / f"{track.index}.source"
+
+
+def _track_s(found: DecodedFile, ranges: Sequence[tuple[float, float]]) -> float:
+    """The length of a track of which `ranges` were decoded: the last sample where the track ends inside one, else what it announces."""
+    end_s = found.ranges[-1][1] / found.sample_rate_hz
+    has_ended = round(ranges[-1][1] * found.sample_rate_hz) > found.ranges[-1][1]
+    return end_s if has_ended else max(end_s, found.announced_s)

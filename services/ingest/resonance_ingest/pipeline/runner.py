@@ -257,19 +257,19 @@ class Runner:
                 await retries.pause(failure)
 
     async def _attempt(self, writer: LeaseWriter, folder: Path) -> None:
-        source = self._open_source(writer.job, folder)
+        options = ParseDict(writer.job.options, steering_pb2.TasteOptions())
+        source = self._open_source(writer.job, folder, options)
         shape = await self._extractor.shape()
         limits, known = DecodeLimits.of(self._settings), DecodeCache(self._store)
-        options = ParseDict(writer.job.options, steering_pb2.TasteOptions())
         preparer = Preparer(source, folder, shape, limits, known, options)
         pipeline = Pipeline(writer, source, preparer, self._extractor, options)
         await pipeline.run(tracks_max=self._settings.tracks_max)
 
-    def _open_source(self, job: Job, folder: Path) -> Source:
+    def _open_source(self, job: Job, folder: Path, options: steering_pb2.TasteOptions) -> Source:
         if job.uploads:
             return UploadSource(self._store, job)
         lists = ListCache(self._store, keep_s=self._settings.list_cache_s, now_ms=self._jobs.now_ms)
-        return LinkSource(job.source_url, folder, self._settings, lists)
+        return LinkSource(job.source_url, folder, self._settings, lists, options)
 
     async def _fail(self, writer: LeaseWriter, fault: Fault) -> None:
         _log.info("failed", job=writer.job.job_id, reason=fault.reason, why=fault.message)

@@ -14,6 +14,8 @@ from resonance.store import ObjectStore
 from resonance.store.keys import list_key
 from resonance_ingest.sources.source import Playlist, to_tracks
 
+_KEPT = ("title", "track_count", "has_more", "notice")
+
 
 class ListCache:
     """A cache in the object store. A list is valid for `keep_s` seconds by the wall clock; 0 keeps none."""
@@ -32,7 +34,7 @@ class ListCache:
             if not 0 <= self._now_ms() - plain["at_ms"] < self._keep_ms:
                 return None
             tracks = to_tracks((track["title"], track["locator"]) for track in plain["tracks"])
-            return Playlist(title=plain["title"], tracks=tracks, track_count=plain["track_count"])
+            return Playlist(tracks=tracks, **{name: plain[name] for name in _KEPT})
         except (NotFound, DataLoss, ValueError, TypeError, KeyError):
             return None
 
@@ -41,12 +43,7 @@ class ListCache:
         if not self._keep_ms:
             return
         tracks = [{"title": track.title, "locator": track.locator} for track in playlist.tracks]
-        plain = {
-            "title": playlist.title,
-            "tracks": tracks,
-            "track_count": playlist.track_count,
-            "at_ms": self._now_ms(),
-        }
+        plain = {name: getattr(playlist, name) for name in _KEPT} | {"tracks": tracks, "at_ms": self._now_ms()}
         await self._store.put(_key(url), json.dumps(plain).encode())
 
 

@@ -10,22 +10,27 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import urllib3
 
 from resonance.errors import DeadlineExceeded, FailedPrecondition, ResonanceError
 from resonance.settings import Settings
-from resonance_ingest.sources.source import Playlist, plain_title, to_tracks
+from resonance_ingest.sources.searched_song import SearchedSong
+from resonance_ingest.sources.source import Playlist, to_tracks
 
-SEARCH = "ytsearch1:"
 _UPLOAD = "You can upload the files instead."
 _ANSWER_BYTES_MAX = 4 * 1024 * 1024
 _PAGE = 50
-_SPOTIFY = re.compile(r"/(?:intl-[a-z-]+/)?(playlist|album)/([A-Za-z0-9]{10,40})/?")
-_APPLE = re.compile(r"/([a-z]{2})/(playlist|album)/(?:[^/]+/)?([A-Za-z0-9.-]{4,80})/?")
+_SPOTIFY = re.compile(
+    r"(?:/intl-[a-z-]+)?(?:/embed)?(?:/user/[^/]+)?/(playlist|album|track)/([A-Za-z0-9]{10,40})/?", re.IGNORECASE
+)
+_SPOTIFY_HOSTS = ("open.spotify.com", "play.spotify.com", "embed.spotify.com", "spotify.com")
+_SPOTIFY_SHORT_HOSTS = ("spotify.link", "spotify.app.link", "spoti.fi")
+_SPOTIFY_URI = re.compile(r"spotify(?::user:[^:]+)?:(playlist|album|track):([A-Za-z0-9]{10,40})")
+_APPLE = re.compile(r"/([a-z]{2})/(playlist|album|song)/(?:[^/]+/)?([A-Za-z0-9.-]{4,80})/?", re.IGNORECASE)
+_APPLE_HOSTS = tuple(f"{name}music.apple.com" for name in ("", "geo.", "embed.", "classical.", "beta."))
 
 
 class PlaylistResolver(Protocol):
@@ -51,20 +56,26 @@ class SpotifyResolver:
         self._settings = settings
 
     def reads(self, url: str) -> bool:
-        return _parse_host(url) in ("open.spotify.com", "play.spotify.com", "spotify.link", "spotify.com")
+        return _parse_host(url) in (*_SPOTIFY_HOSTS, *_SPOTIFY_SHORT_HOSTS)
 
     def check(self, url: str) -> None:
+        if _parse_host(url) in _SPOTIFY_SHORT_HOSTS:
+            message = "This is a short link of Spotify's. Open it in a browser, and paste the address that it leads to."
+            raise FailedPrecondition(message, reason="SHORT_LINK")
+        _match(_SPOTIFY, url, "Spotify")
         if not (self._settings.spotify_client_id and self._settings.spotify_client_secret):
             needed = "RESONANCE_SPOTIFY_CLIENT_ID and RESONANCE_SPOTIFY_CLIENT_SECRET"
             raise _needs("Spotify", needed, "RESOLVER_NEEDS_CREDENTIALS")
         _check_search("Spotify", self._settings)
-        _match(_SPOTIFY, url, "Spotify")
 
     async def resolve(self, url: str, *, tracks_max: int) -> Playlist:
         self.check(url)
         kind, name = _match(_SPOTIFY, url, "Spotify").groups()
-        api = self._settings.spotify_api_url.rstrip("/")
+        kind, api = kind.lower(), self._settings.spotify_api_url.rstrip("/")
         headers = {"Authorization": f"Bearer {await self._token()}"}
+        if kind == "track":
+            song = _spotify_song(await _get(f"{api}/tracks/{name}", headers, "Spotify"))
+            return _playlist(song.name if song else "", [song] if song else [], None)
         described = await _get(f"{api}/{kind}s/{name}?fields=name", headers, "Spotify")
         inner = "items" if kind == "playlist" else "tracks"
         page = await _get(f"{api}/{kind}s/{name}/{inner}?limit={_PAGE}", headers, "Spotify")
@@ -89,26 +100,33 @@ class AppleMusicResolver:
         self._settings = settings
 
     def reads(self, url: str) -> bool:
-        return _parse_host(url) in ("music.apple.com", "itunes.apple.com")
+        return _parse_host(url) in (*_APPLE_HOSTS, "itunes.apple.com")
 
     def check(self, url: str) -> None:
+        if urlsplit(url).path.startswith("/library/"):
+            message = (
+                "Only you can see this list of Apple Music's. Share it there, and paste the link that sharing gives."
+            )
+            raise FailedPrecondition(message, reason="PLAYLIST_PRIVATE")
+        _match(_APPLE, url, "Apple Music")
         if not self._settings.apple_music_token:
             raise _needs("Apple Music", "RESONANCE_APPLE_MUSIC_TOKEN", "RESOLVER_NEEDS_CREDENTIALS")
         _check_search("Apple Music", self._settings)
-        _match(_APPLE, url, "Apple Music")
 
     async def resolve(self, url: str, *, tracks_max: int) -> Playlist:
         self.check(url)
         storefront, kind, name = _match(_APPLE, url, "Apple Music").groups()
         headers = {"Authorization": f"Bearer {self._settings.apple_music_token}"}
-        place = f"{self._settings.apple_music_api_url.rstrip('/')}/v1/catalog/{storefront}/{kind}s/{name}"
+        catalog = f"{self._settings.apple_music_api_url.rstrip('/')}/v1/catalog/{storefront.lower()}"
+        # An album's link with `i=` shows one song of it.
+        if song_id := name if kind.lower() == "song" else parse_qs(urlsplit(url).query).get("i", [""])[0]:
+            found = await _get(f"{catalog}/songs/{quote(song_id, safe='')}", headers, "Apple Music")
+            songs = _apple_songs(found)
+            return _playlist(songs[0].name if songs else "", songs[:1], None)
+        place = f"{catalog}/{kind.lower()}s/{name}"
         described = await _get(place, headers, "Apple Music")
         page = await _get(f"{place}/tracks?limit={_PAGE}", headers, "Apple Music")
-        songs = [
-            _Song(artist=_text(found.get("artistName")), title=_text(found.get("name")))
-            for entry in page.get("data", ())
-            if (found := entry.get("attributes") or {}) and _text(found.get("name"))
-        ]
+        songs = _apple_songs(page)
         first: dict[str, Any] = next(iter(described.get("data", ())), {})
         total = (page.get("meta") or {}).get("total")
         return _playlist((first.get("attributes") or {}).get("name"), songs[:tracks_max], total)
@@ -124,26 +142,41 @@ def find_resolver(url: str, settings: Settings) -> PlaylistResolver | None:
     return next((each for each in build_resolvers(settings) if each.reads(url)), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Song:
-    artist: str
-    title: str
+def uri_to_link(text: str) -> str:
+    """The link for a URI that Spotify's app copies (`spotify:playlist:ID`); any other text as it is."""
+    found = _SPOTIFY_URI.fullmatch(text)
+    return f"https://open.spotify.com/{found[1]}/{found[2]}" if found else text
 
 
-def _spotify_song(entry: Mapping[str, Any]) -> _Song | None:
+def _spotify_song(entry: Mapping[str, Any]) -> SearchedSong | None:
     """A playlist's entry holds its song below `item` (before 2026 `track`), an album's entry is the song. Podcasts have none."""
     found = entry.get("item") or entry.get("track") or entry
     if not isinstance(found, Mapping) or not _text(found.get("name")) or found.get("type") == "episode":
         return None
     artists = ", ".join(filter(None, (_text(artist.get("name")) for artist in found.get("artists") or ())))
-    return _Song(artist=artists, title=_text(found.get("name")))
+    return SearchedSong(artist=artists, title=_text(found.get("name")), duration_s=_seconds(found.get("duration_ms")))
 
 
-def _playlist(title: Any, songs: list[_Song], total: Any) -> Playlist:
+def _apple_songs(page: Mapping[str, Any]) -> list[SearchedSong]:
+    return [
+        SearchedSong(
+            artist=_text(found.get("artistName")),
+            title=_text(found.get("name")),
+            duration_s=_seconds(found.get("durationInMillis")),
+        )
+        for entry in page.get("data", ())
+        if (found := entry.get("attributes") or {}) and _text(found.get("name"))
+    ]
+
+
+def _seconds(milliseconds: Any) -> float:
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) and milliseconds > 0 else 0.0
+
+
+def _playlist(title: Any, songs: list[SearchedSong], total: Any) -> Playlist:
     if not songs:
         raise FailedPrecondition(f"There are no songs behind this link. {_UPLOAD}", reason="NO_TRACKS")
-    named = [f"{song.artist} - {song.title}" if song.artist else song.title for song in songs]
-    tracks = to_tracks((name, SEARCH + plain_title(name)) for name in named)
+    tracks = to_tracks((song.name, song.to_locator()) for song in songs)
     return Playlist(
         title=_text(title) or "Playlist", tracks=tracks, track_count=total if isinstance(total, int) else None
     )
@@ -169,7 +202,8 @@ def _check_search(site: str, settings: Settings) -> None:
 def _match(pattern: re.Pattern[str], url: str, site: str) -> re.Match[str]:
     found = pattern.fullmatch(urlsplit(url.strip()).path)
     if found is None:
-        raise FailedPrecondition(f"This is no link to a playlist or an album of {site}.", reason="NOT_A_PLAYLIST")
+        message = f"This is no link to a playlist, an album or a song of {site}. {_UPLOAD}"
+        raise FailedPrecondition(message, reason="NOT_A_PLAYLIST")
     return found
 
 

@@ -17,11 +17,16 @@ def plain_title(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playlist:
-    """The first tracks of a source, up to the limit. `track_count` is the number of all of them, where it is known."""
+    """The first tracks of a source, up to the limit. `track_count` is the number of all of them, where it is known.
+
+    `has_more` says that there are more where their number is not known; `notice` tells the user about the choice.
+    """
 
     title: str
     tracks: tuple[JobTrack, ...]
     track_count: int | None = None
+    has_more: bool = False
+    notice: str = ""
 
 
 def to_tracks(listed: Iterable[tuple[str, str]]) -> tuple[JobTrack, ...]:

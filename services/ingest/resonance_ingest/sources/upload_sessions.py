@@ -96,6 +96,11 @@ class UploadWriter:
         self._waiting = bytearray()
         self._digest = hashlib.sha256() if session.offset == 0 else None  # a resumed file is digested when it is whole
 
+    @property
+    def byte_count(self) -> int:
+        """The bytes so far, stored or waiting."""
+        return self.session.offset + len(self._waiting)
+
     async def write(self, data: bytes) -> None:
         """The next bytes. Raises InvalidInput (TOO_LARGE) beyond the announced size or the limit of a track."""
         self._waiting += data
@@ -122,7 +127,7 @@ class UploadWriter:
 
     async def close(self) -> UploadSession:
         """Stores the rest of a file of one call. Raises InvalidInput (UPLOAD_CUT) for fewer bytes than announced."""
-        byte_count = self.session.offset + len(self._waiting)
+        byte_count = self.byte_count
         if self.session.byte_count is None:
             self.session = replace(self.session, byte_count=byte_count)
         elif byte_count < self.session.byte_count:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from resonance.errors import DataLoss
 from resonance.store import ObjectStore
 from resonance.store.keys import upload_part_key
-from resonance_ingest.jobs.job import Job, JobTrack, UploadedFile
+from resonance_ingest.jobs.job import Job, JobState, JobTrack, UploadedFile
 from resonance_ingest.sources.source import Playlist, to_tracks
 from resonance_ingest.sources.upload_sessions import remove_upload
 
@@ -23,7 +24,11 @@ class UploadSource:
         self._title = job.title
 
     async def playlist(self) -> Playlist:
-        tracks = to_tracks((upload.filename, str(at)) for at, upload in enumerate(self._uploads))
+        queued = to_tracks((upload.filename, str(at)) for at, upload in enumerate(self._uploads))
+        tracks = tuple(
+            replace(track, state=JobState.FAILED, error=upload.fault) if upload.fault else track
+            for track, upload in zip(queued, self._uploads, strict=True)
+        )
         return Playlist(title=self._title or _stem(self._uploads[0].filename), tracks=tracks)
 
     def digest(self, track: JobTrack) -> str | None:

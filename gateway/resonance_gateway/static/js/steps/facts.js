@@ -1,6 +1,7 @@
 // Facts about a take: model, licence, training data, steering, limits.
 
 import { byId, clock, el, show } from "../widgets/dom.js";
+import { labelOf, withLabels } from "./own-sliders.js";
 import { inWords } from "./sliders.js";
 import { t } from "../strings.js";
 
@@ -9,7 +10,7 @@ import { t } from "../strings.js";
  * @param {string[]} notices
  */
 export function showNotices(notices) {
-  byId("notices").textContent = notices.map(sentence).join(" ");
+  byId("notices").textContent = withLabels(notices.map(sentence).join(" "));
   show(byId("notices"), notices.length > 0);
 }
 
@@ -30,7 +31,8 @@ export function showFacts(take, model, record) {
     ["details.backend", stream.backend],
     ["details.steering", describeSteering(stream.steering)],
     ["details.duration", clock(take.durationS)],
-    ["details.bpm", record && (record.bpm === null ? t("details.bpmNone") : String(Math.round(record.bpm)))],
+    ["details.bpm", record && describeTempo(record)],
+    ["details.key", record && describeKey(record)],
     ["details.rate", t("details.hz", { rate: take.sampleRateHz })],
     ["details.seed", String(stream.seed)],
     ["details.id", take.requestId],
@@ -42,10 +44,27 @@ export function showFacts(take, model, record) {
   byId("facts").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, value)]));
 }
 
+/**
+ * The tempo that was heard, beside the one that was asked for, or why there is none.
+ * @param {TakeJson} record
+ */
+function describeTempo({ bpm, asked, heard }) {
+  const said = bpm === null ? (heard ? t("details.none", { why: heard.no_bpm }) : t("details.notYet")) : String(Math.round(bpm));
+  return asked?.bpm ? t("details.bpmAsked", { heard: said, asked: Math.round(asked.bpm) }) : said;
+}
+
+/** @param {TakeJson} record */
+function describeKey({ asked, heard }) {
+  if (!heard) return t("details.notYet");
+  const key = heard.key && t("details.keySure", { key: heard.key.replace("#", "♯"), share: Math.round(100 * heard.key_confidence) });
+  const said = key || t("details.none", { why: heard.no_key });
+  return asked?.key ? t("details.bpmAsked", { heard: said, asked: asked.key.replace("#", "♯") }) : said;
+}
+
 /** @param {TakeStreamInfo["steering"]} acting */
 function describeSteering(acting) {
   if (!acting) return t("details.nothing");
   const sliders = Object.entries(acting.sliders || {}).map(([name, value]) => inWords(name, value));
   const tastes = Object.keys(acting.tastes || {}).map(() => t("taste.unnamed").toLowerCase());
-  return [...tastes, ...Object.keys(acting.concepts || {}), ...sliders].join(", ");
+  return [...tastes, ...Object.keys(acting.concepts || {}).map(labelOf), ...sliders].join(", ");
 }

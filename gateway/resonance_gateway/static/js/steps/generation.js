@@ -6,11 +6,12 @@ import { byId, clock, enable, isDisabled, show } from "../widgets/dom.js";
 import { showFacts, showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "../widgets/problem.js";
 import { Share } from "./share.js";
+import { musicFields, setMusic } from "./music.js";
+import { ownFields, setOwnSliders, toOwn } from "./own-sliders.js";
 import { movedSliders, setSliders } from "./sliders.js";
 import { clearPending, draft, setPending, settings, tasteFields } from "../store.js";
 import { fetchTake, makeTake } from "../net/stream.js";
 import { count, t } from "../strings.js";
-import { wavBlob } from "../player/wav.js";
 import { setLength, setWords, showFault } from "./words.js";
 
 /** @typedef {import("../player/take.js").Take} Take */
@@ -19,7 +20,7 @@ const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
 const LONGER_S = 10;
 /** @type {(keyof GenerationBody)[]} */
-const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders"];
+const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders", "concepts", "bpm", "key", "negative_prompt"];
 
 /**
  * True where two bodies differ at most in seed and id. "Make again" then draws a new seed, for the same one would make the same music.
@@ -148,7 +149,9 @@ export class GenerationStep {
       prompt: draft.prompt.trim(),
       duration_s: draft.durationS,
       ...tasteFields(),
+      ...musicFields(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
+      ...ownFields(),
     };
     const open = this.versions.current;
     const keepsSeed = isAgain && draft.keepSeed && open && !isSameWish(wish, open.body);
@@ -276,7 +279,9 @@ export class GenerationStep {
   /** @param {GenerationBody} body */
   _restoreDraft(body) {
     setWords(body.prompt);
+    setMusic(body);
     setSliders(body.sliders || {});
+    setOwnSliders(toOwn(body.concepts || []));
     setLength(body.duration_s);
     this._onRestored(body);
   }
@@ -313,8 +318,7 @@ export class GenerationStep {
   _download() {
     const { take } = this._player;
     if (!take?.isWhole) return;
-    const url = URL.createObjectURL(wavBlob(take));
-    Object.assign(document.createElement("a"), { href: url, download: `resonance-${take.requestId}.wav` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    // The kept file: levelled as a whole, with its content credentials.
+    Object.assign(document.createElement("a"), { href: api.takeAudioUrl(take.requestId), download: "" }).click();
   }
 }

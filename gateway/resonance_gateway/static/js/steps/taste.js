@@ -7,6 +7,7 @@ import { follow } from "../net/follow.js";
 import { layerChart } from "../widgets/layers.js";
 import { buildMix } from "./mix.js";
 import { clearProblem, showProblem } from "../widgets/problem.js";
+import { chooseSongs, findUnreadable } from "./song-files.js";
 import { Songs } from "./songs.js";
 import { draft, saveDraft } from "../store.js";
 import { Strength } from "./strength.js";
@@ -26,6 +27,7 @@ export class TasteStep {
     this._strength = new Strength();
     this._songs = new Songs({ again: (taste, options, files) => this._again(taste, options, files) });
     byId("files").addEventListener("change", (event) => this._upload([...inputOf(event).files]));
+    byId("folder").addEventListener("change", (event) => this._upload([...inputOf(event).files]));
     byId("link-form").addEventListener("submit", (event) => this._openLink(event));
     byId("earlier-go").addEventListener("click", () => this._chooseEarlier());
     byId("taste-cancel").addEventListener("click", () => this._cancel());
@@ -56,10 +58,29 @@ export class TasteStep {
   /** @param {File[]} files */
   async _upload(files) {
     if (!files.length) return;
-    /** @param {AbortSignal} signal */
-    const send = (signal) => api.uploadFiles(files, draft.mix, api.newRequestId(), signal);
-    await this._submit(t("taste.sending"), send, files);
-    byId("files").value = "";
+    const { songs, notice } = chooseSongs(files);
+    const unread = await findUnreadable(songs);
+    this._tellLeftOut("");
+    if (!songs.length || unread) {
+      const words = unread ? t("taste.unread", { name: unread }) : t("taste.noSongs");
+      showProblem(byId("taste-error"), { words }, { kept: "", next: t(unread ? "taste.chooseAgain" : "taste.formats") });
+    } else {
+      this._tellLeftOut(notice);
+      /** @param {AbortSignal} signal */
+      const send = (signal) => api.uploadFiles(songs, draft.mix, api.newRequestId(), signal);
+      await this._submit(t("taste.sending"), send, songs);
+    }
+    byId("files").value = byId("folder").value = "";
+  }
+
+  /**
+   * Says what of a folder was not sent.
+   * @param {string} notice
+   */
+  _tellLeftOut(notice) {
+    byId("taste-left-out").textContent = notice;
+    show(byId("taste-left-out"), Boolean(notice));
+    if (notice) say(notice);
   }
 
   /**
@@ -86,6 +107,7 @@ export class TasteStep {
     event.preventDefault();
     const written = byId("link").value.trim();
     const url = HOST.test(written) ? `https://${written}` : written;
+    this._tellLeftOut("");
     if (!URL.canParse(url) || /\s/.test(url)) {
       showProblem(byId("taste-error"), { words: t(written ? "taste.noLink" : "taste.linkEmpty") }, { kept: "", next: " " });
       byId("link").focus();
@@ -132,6 +154,7 @@ export class TasteStep {
 
   /** @param {string} id */
   _choose(id) {
+    this._tellLeftOut("");
     this._working({ stage: t("taste.opening"), progress: null, tracks: [] });
     this._follow(id, (error) => this._fail(error));
   }
@@ -246,6 +269,7 @@ export class TasteStep {
   }
 
   _forget() {
+    this._tellLeftOut("");
     this._offerRetry(null);
     this._reset();
     this.offerEarlier();

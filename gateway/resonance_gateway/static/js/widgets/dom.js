@@ -80,8 +80,59 @@ export function onDrop(zone, take) {
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
     light(false);
-    take([...event.dataTransfer.files]);
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    // The browser forgets a drop when its event ends, so everything is asked for here.
+    if (entries.some((entry) => entry.isDirectory)) filesBelow(entries).then(take);
+    else take([...event.dataTransfer.files]);
   });
+}
+
+/** @type {WeakMap<File, string>} */
+const paths = new WeakMap();
+
+/**
+ * The path of a file below the folder that was chosen or dropped; empty for a file that was chosen itself.
+ * @param {File} file
+ */
+export const pathOf = (file) => paths.get(file) || file.webkitRelativePath || "";
+
+/**
+ * All files of dropped folders. A folder that cannot be read has none.
+ * @param {FileSystemEntry[]} entries
+ * @returns {Promise<File[]>}
+ */
+async function filesBelow(entries) {
+  const found = await Promise.all(entries.map((entry) => (entry.isDirectory ? readFolder(entry) : readFile(entry))));
+  return found.flat();
+}
+
+/**
+ * @param {any} entry
+ * @returns {Promise<File[]>}
+ */
+async function readFolder(entry) {
+  const reader = entry.createReader();
+  /** @type {FileSystemEntry[]} */
+  const inside = [];
+  for (;;) {
+    // A browser gives about a hundred entries at a time.
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
+    if (!some.length) return filesBelow(inside);
+    inside.push(...some);
+  }
+}
+
+/**
+ * @param {any} entry
+ * @returns {Promise<File[]>}
+ */
+async function readFile(entry) {
+  /** @type {File | null} */
+  const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
+  if (!file) return [];
+  const path = entry.fullPath.replace(/^[/]/, "");
+  if (path.includes("/")) paths.set(file, path);
+  return [file];
 }
 
 /**

@@ -36,7 +36,7 @@ function whatHappened(error) {
   if (error.problem.reason === "KEY_REQUIRED") return t("error.key");
   if (WORDS_BY_REASON[error.problem.reason]) return t(WORDS_BY_REASON[error.problem.reason]);
   const [fault, ...others] = error.problem.errors || [];
-  const isPlain = OBVIOUS_FIELDS.includes(fault?.field) && !others.length;
+  const isPlain = OBVIOUS_FIELDS.includes(fault?.field.replace(/\[\d+\]$/, "")) && !others.length;
   const text = (isPlain ? fault.message : error.problem.detail).replace(/[.;\s]+$/, "");
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

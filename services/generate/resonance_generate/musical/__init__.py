@@ -1,0 +1,1 @@
+"""Musical terms: keys, and tempo, key, metre and denials in prompts."""
