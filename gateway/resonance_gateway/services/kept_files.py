@@ -72,7 +72,7 @@ class KeptFiles:
                 async with self._turns:
                     return await asyncio.to_thread(self._make, key, choice, sound)
             finally:
-                if not lock._waiters:  # type: ignore[attr-defined]
+                if not lock._waiters:
                     self._locks.pop(key, None)
 
     def _find(self, key: str, form: FileFormat) -> KeptFile | None:
