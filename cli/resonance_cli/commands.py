@@ -30,7 +30,7 @@ from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
-from resonance_cli import steering_commands
+from resonance_cli import adopt_command, steering_commands
 from resonance_cli.arguments import (
     parse_gains,
     parse_link,
@@ -50,6 +50,9 @@ Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 
 KeyName = Annotated[str, typer.Option(help="Key, such as 'C major' or 'F# minor'.")]
 Negative = Annotated[str, typer.Option(help="What the music is steered away from, such as 'drums'.")]
 Unclamped = Annotated[bool, typer.Option("--unclamped", help="Does not hold strengths to their safe ranges.")]
+ConceptPositions = Annotated[
+    list[str] | None, typer.Option(help="NAME=POSITION of a concept in [-1, 1], as a slider's; may be repeated.")
+]
 app = typer.Typer(
     help="Original music from taste and words. `up` runs the system; the other commands talk to it.",
     no_args_is_help=True,
@@ -57,6 +60,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(steering_commands.app)
+app.add_typer(adopt_command.app)
 app.add_typer(store_app, name="store")
 app.add_typer(bench_app, name="bench")
 app.add_typer(keys_app, name="keys")
@@ -92,6 +96,7 @@ def make(
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION in [-1, 1]; may be repeated.")] = None,
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     concept_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the concepts; may be repeated.")] = None,
+    concept_position: ConceptPositions = None,
     unclamped: Unclamped = False,
     bpm: Bpm = None,
     key: KeyName = "",
@@ -125,6 +130,7 @@ def make(
             sliders=parse_sliders(slider or []),
             concepts=parse_numbers("concept", concept or []),
             concept_gains=parse_gains("concept-gain", concept_gain or []),
+            concept_positions=parse_numbers("concept-position", concept_position or []),
             unclamped=unclamped,
             bpm=bpm,
             key=key,
@@ -241,24 +247,39 @@ def retry(
 
 @app.command()
 def refine(
-    text: Annotated[str, typer.Argument(help="What shall change, such as 'more bass, a touch less tense'.")],
+    text: Annotated[
+        str, typer.Argument(help="What shall change, such as 'more bass, a touch less tense', 'dreamier'.")
+    ],
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION now; may be repeated.")] = None,
     previous: Annotated[
         list[str] | None, typer.Option(help="NAME=POSITION before the last change, for 'undo'; may be repeated.")
     ] = None,
+    concept_position: ConceptPositions = None,
+    previous_concept: Annotated[
+        list[str] | None, typer.Option(help="NAME=POSITION of a concept before the last change; may be repeated.")
+    ] = None,
+    prompt: Annotated[str, typer.Option(help="The prompt in hand, with which a new phrase is read.")] = "",
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Turns words into slider positions: prints the options for `make`, and the explanation to standard error."""
+    """Turns words into positions of sliders and concepts: prints the options for `make`, and the explanation to standard error."""
     with exit_on_error(), open_client(address) as client:
-        before = parse_sliders(previous) if previous else None
-        found = client.refine(to_text(text, field="text"), parse_sliders(slider or []), previous=before)
+        found = client.refine(
+            to_text(text, field="text"),
+            parse_sliders(slider or []),
+            previous=parse_sliders(previous) if previous else None,
+            concepts=parse_numbers("concept-position", concept_position or []),
+            previous_concepts=parse_numbers("previous-concept", previous_concept or []),
+            prompt=to_text(prompt, field="prompt"),
+        )
     if as_json:
         print(json_format.MessageToJson(found, preserving_proto_field_name=True))
         return
     console.print(found.explanation)
     moved = {name: getattr(found.sliders, name) for name in SLIDER_NAMES}
-    print(" ".join(f"--slider {name}={position:g}" for name, position in moved.items() if position))
+    options = [f"--slider {name}={position:g}" for name, position in moved.items() if position]
+    options += [f"--concept-position {one.name}={one.position:g}" for one in found.concepts if one.position]
+    print(" ".join(options))
 
 
 @app.command()

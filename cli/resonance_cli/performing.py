@@ -12,6 +12,7 @@ from resonance.any_text import to_text
 from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.client import AsyncClient
 from resonance.errors import InvalidInput, ResonanceError
+from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_cli.arguments import parse_number, parse_numbers, parse_sliders, read_melody
 from resonance_cli.output import Output, open_output
@@ -19,8 +20,8 @@ from resonance_cli.song_file import SoundWriter
 from resonance_cli.terminal import describe_wait
 
 LINES_KNOWN = (
-    "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, bpm NUMBER, key NAME, without WORDS, melody FILE, no melody, "
-    "pause, play, reset, stop"
+    "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, wish WORDS, bpm NUMBER, key NAME, without WORDS, melody FILE, "
+    "no melody, pause, play, reset, stop"
 )
 _COMMANDS = {
     "play": generate_pb2.PLAYBACK_COMMAND_PLAY,
@@ -54,7 +55,8 @@ class Performing:
         self._recipe.CopyFrom(opening.recipe)
         self._show, self._warn = show, warn
         self._is_unclamped = is_unclamped
-        self._controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
+        self._before: steering_pb2.Recipe | None = None  # what the wish "undo" restores
+        self._controls: asyncio.Queue[generate_pb2.PerformControl | str] = asyncio.Queue()  # a text is a wish
 
     async def play(self, client: AsyncClient, path: Path, lines: Iterable[str], *, duration_s: float) -> None:
         """Plays into the output until a line stops it or `duration_s` have come. A file appears whole or not at all.
@@ -66,7 +68,7 @@ class Performing:
         """
         with open_output(path) as output:
             self._start_reading(lines)
-            async with aclosing(client.perform(self._requests())) as responses:
+            async with aclosing(client.perform(self._requests(client))) as responses:
                 await self._write(output, responses, duration_s)
 
     def parse_control(self, line: str) -> generate_pb2.PerformControl:
@@ -100,12 +102,42 @@ class Performing:
         for name, strength in strengths.items():
             use = next((use for use in self._recipe.concepts if use.name == name), None)
             use = use or self._recipe.concepts.add(name=name, unclamped=self._is_unclamped)
+            use.ClearField("position")
             use.strength = strength
 
-    async def _requests(self) -> AsyncIterator[generate_pb2.PerformRequest]:
+    async def _requests(self, client: AsyncClient) -> AsyncIterator[generate_pb2.PerformRequest]:
         yield generate_pb2.PerformRequest(opening=self._opening)
         while True:
-            yield generate_pb2.PerformRequest(control=await self._controls.get())
+            control = await self._controls.get()
+            if isinstance(control, str):
+                try:
+                    control = await self._refine(client, control)
+                except ResonanceError as refusal:
+                    self._show(refusal.message)
+                    continue
+            yield generate_pb2.PerformRequest(control=control)
+
+    async def _refine(self, client: AsyncClient, wish: str) -> generate_pb2.PerformControl:
+        """The control of a wish. The music goes on while its phrases are read; later lines wait. Raises what the service refuses."""
+        before = self._before
+        found = await client.refine(
+            wish,
+            _slider_positions(self._recipe),
+            previous=None if before is None else _slider_positions(before),
+            concepts=_concept_positions(self._recipe),
+            previous_concepts=None if before is None else _concept_positions(before),
+            prompt=self._recipe.prompts[0].text,
+        )
+        self._show(found.explanation)
+        self._before = steering_pb2.Recipe()
+        self._before.CopyFrom(self._recipe)
+        self._recipe.sliders.CopyFrom(found.sliders)
+        kept = [use for use in self._recipe.concepts if not use.HasField("position")]
+        del self._recipe.concepts[:]
+        self._recipe.concepts.extend(kept)
+        for one in found.concepts:
+            self._recipe.concepts.add(name=one.name, position=one.position)
+        return generate_pb2.PerformControl(recipe=self._recipe)
 
     def _start_reading(self, lines: Iterable[str]) -> None:
         """Reads lines on a daemon thread: waiting for the terminal must hold up neither the music nor the end."""
@@ -118,8 +150,10 @@ class Performing:
         threading.Thread(target=read, daemon=True).start()
 
     def _add_control(self, line: str) -> None:
+        word, _, wish = line.strip().partition(" ")
         try:
-            self._controls.put_nowait(self.parse_control(line))
+            is_wish = word == "wish" and bool(wish)
+            self._controls.put_nowait(to_text(wish, field="line") if is_wish else self.parse_control(line))
         except ResonanceError as refusal:
             self._show(refusal.message)
 
@@ -152,6 +186,14 @@ class Performing:
     def _warn_all(self, notices: Iterable[str]) -> None:
         for notice in notices:
             self._warn(notice)
+
+
+def _slider_positions(recipe: steering_pb2.Recipe) -> dict[str, float]:
+    return {name: getattr(recipe.sliders, name) for name in SLIDER_NAMES}
+
+
+def _concept_positions(recipe: steering_pb2.Recipe) -> dict[str, float]:
+    return {use.name: use.position for use in recipe.concepts if use.HasField("position")}
 
 
 def _describe(change: generate_pb2.RecipeInForce, audio_format: audio_pb2.AudioFormat) -> str:

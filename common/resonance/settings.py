@@ -123,6 +123,7 @@ _Origins = Annotated[str, AfterValidator(_check_origins)]
 _PathPrefix = Annotated[str, AfterValidator(_check_path_prefix)]
 _Proxy = Annotated[str, AfterValidator(_check_proxy)]
 _ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
+_Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=256)]
 _Store = Annotated[str, AfterValidator(_check_store)]
 _Target = Annotated[Annotated[float, Field(ge=-40.0, le=-8.0)] | None, BeforeValidator(_read_target)]
 
@@ -164,7 +165,9 @@ class Settings(BaseSettings):
     backend: Literal["auto", "audiocraft", "transformers"] = "auto"
     precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     device: str = "cpu"
-    model_threads: int = Field(1, ge=1, le=256)
+    model_threads: _Threads = 1
+    memory_check: Literal["on", "off"] = "on"
+    adoption: Literal["auto", "sliders", "off"] = "auto"
 
     # Admission to generation: takes made at once, takes that may wait, and takes that lend their slots while others wait.
     slots: int = Field(4, ge=1, le=64)

@@ -16,6 +16,7 @@ from resonance_gateway.http.origins import OwnPagesOnly, cors_middleware
 from resonance_gateway.http.path_prefix import PathPrefix
 from resonance_gateway.http.problems import HANDLERS
 from resonance_gateway.routes import (
+    adoption,
     calibration_jobs,
     concepts,
     generation_states,
@@ -74,6 +75,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/openapi.json", openapi_document.openapi_document),
         Route("/v1/session", session.SessionEndpoint),
         Route("/v1/models", models.ModelsEndpoint),
+        Route("/v1/adoption", adoption.AdoptionEndpoint),
         Route("/v1/tastes", tastes.TastesEndpoint),
         Route("/v1/tastes/{taste_id}", tastes.TasteEndpoint),
         Route("/v1/tastes/{taste_id}/cancel", tastes.TasteCancelEndpoint),

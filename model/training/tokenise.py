@@ -57,14 +57,15 @@ def tokenised(model: EncodecModel, samples: NDArray[np.float32], piece: dict[str
     form, part = piece["loop_frames"], piece["part_frames"]
     loop = samples[form * FRAME_SAMPLES : 2 * form * FRAME_SAMPLES]
     wrapped = np.concatenate([loop, loop[: WRAP_FRAMES * FRAME_SAMPLES]])[: (part + WRAP_FRAMES) * FRAME_SAMPLES]
-    codes = _encoded(model, np.concatenate([samples[: form * FRAME_SAMPLES], wrapped]))
+    codes = encoded(model, np.concatenate([samples[: form * FRAME_SAMPLES], wrapped]))
     sections = [codes[:, : form + part], codes[:, part:form]]
     if len(samples) > 2 * form * FRAME_SAMPLES:
-        sections.append(_encoded(model, samples[(2 * form - LEAD_FRAMES) * FRAME_SAMPLES :])[:, LEAD_FRAMES:])
+        sections.append(encoded(model, samples[(2 * form - LEAD_FRAMES) * FRAME_SAMPLES :])[:, LEAD_FRAMES:])
     return np.concatenate(sections, axis=1)
 
 
-def _encoded(model: EncodecModel, samples: NDArray[np.float32]) -> NDArray[np.int16]:
+def encoded(model: EncodecModel, samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Codes [4, frames] of mono samples."""
     latents = model.encoder(torch.from_numpy(samples)[None, None])
     codes: NDArray[np.int16] = model.quantizer.encode(latents, 2.0)[:, 0].numpy().astype(np.int16)
     return codes

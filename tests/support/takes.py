@@ -47,6 +47,7 @@ def build_sequence(
     steering: Tensor | None = None,
     window_steps: int = 1504,
     context_frames: int = 750,
+    context_slack: int = 0,
     melody: Tensor | None = None,
 ) -> TokenSequence:
     """A sequence with MusicGen's usual guidance; greedy unless a temperature is given."""
@@ -59,6 +60,7 @@ def build_sequence(
         frame_count=frame_count,
         window_steps=window_steps,
         context_frames=context_frames,
+        context_slack=context_slack,
     )
 
 

@@ -88,7 +88,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path, tiny: Lo
     """One system for all journeys that do not end it. Its sliders are random directions."""
     data_dir = tmp_path_factory.mktemp("data")
     prepare_sliders(Settings(data_dir=data_dir), tiny)
-    running = start(data_dir, tiny_folder)
+    running = start(data_dir, tiny_folder, RESONANCE_ADOPTION="off")
     try:
         yield running
     finally:

@@ -119,7 +119,7 @@ def test_words_refine_the_sliders_through_the_real_services(system: System) -> N
     refined = cli(system, "refine", "more bass, less tense", "--slider", "bass_resonance=0.4")
     assert refined.stdout.split() == ["--slider", "bass_resonance=0.7", "--slider", "emotional_tension=-0.3"]
     assert "bass from 0.4 to 0.7" in refined.stderr
-    assert "NOT_UNDERSTOOD" in cli(system, "refine", "purple elephants").stderr
+    assert "PHRASE_UNKNOWN" in cli(system, "refine", "purple elephants").stderr
     with Client(system.grpc) as client:
         assert client.refine("undo", {"energy": 1.0}, previous={"energy": 0.2}).sliders.energy == 0.2
 

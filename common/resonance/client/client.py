@@ -23,7 +23,8 @@ from resonance.any_text import display_name
 from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.audio.delivery.formats import format_named
 from resonance.audio.delivery.tags import Provenance
-from resonance.client.requests import build_request
+from resonance.client.adoption import AdoptionCalls
+from resonance.client.requests import build_refine_request, build_request
 from resonance.client.song_files import find_songs
 from resonance.client.take_reader import TakeReader, read_take
 from resonance.errors import NotFound, ResonanceError, Unavailable
@@ -98,12 +99,17 @@ class AsyncClient:
         extract: str = "",
         generate: str = "",
         api_key: str = "",
+        service_key: str = "",
     ) -> None:
-        """`api_key` is needed where the services ask for one."""
-        self._channels = [open_channel(target or address, api_key=api_key) for target in (ingest, extract, generate)]
+        """`api_key` is needed where the services ask for one. The installation's operator may give `service_key` in its place."""
+        self._channels = [
+            open_channel(target or address, api_key=api_key, service_key=service_key)
+            for target in (ingest, extract, generate)
+        ]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
+        self.adoption = AdoptionCalls(self.extract)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -148,13 +154,10 @@ class AsyncClient:
         return await _read_concept(watched(lambda: self.extract.CalibrateConcept(request)))
 
     async def refine(
-        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+        self, text: str, sliders: Mapping[str, float] | None = None, **options: Any
     ) -> extract_pb2.RefineResponse:
-        """Slider positions for a wish in words; `previous` are the positions that "undo" restores."""
-        request = extract_pb2.RefineRequest(text=text, sliders=steering_pb2.Sliders(**dict(sliders or {})))
-        if previous is not None:
-            request.previous.CopyFrom(steering_pb2.Sliders(**dict(previous)))
-        return await unary_call(self.extract.Refine(request))
+        """Slider and concept positions for a wish in words; the options are those of `build_refine_request`."""
+        return await unary_call(self.extract.Refine(build_refine_request(text, sliders, **options)))
 
     async def calibration_job(
         self,
@@ -326,10 +329,10 @@ class Client:
         return self._wait(self._inner.calibrate_concept(name))
 
     def refine(
-        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+        self, text: str, sliders: Mapping[str, float] | None = None, **options: Any
     ) -> extract_pb2.RefineResponse:
-        """Slider positions for a wish in words; `previous` are the positions that "undo" restores."""
-        return self._wait(self._inner.refine(text, sliders, previous=previous))
+        """Slider and concept positions for a wish in words; the options are those of `build_refine_request`."""
+        return self._wait(self._inner.refine(text, sliders, **options))
 
     def calibration_job(
         self, request: extract_pb2.StartCalibrationJobRequest, **options: Any

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.audio.delivery.formats import FileFormat
@@ -57,23 +57,20 @@ class KeptFiles:
         self._folder = settings.data_dir / "delivered"
         self._bytes_max = settings.delivered_bytes_max
         self._turns = asyncio.Semaphore(settings.deliveries_running_max)
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # A lock lives for as long as a caller holds or awaits it.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, audio_sha256: str, choice: Choice, read_sound: Callable[[], Awaitable[WholeSound]]) -> KeptFile:
         """The file of these samples, made from `read_sound` where it is not there yet. Callers who ask at once wait for one making."""
         key = self._delivery.content_key(audio_sha256, choice)
-        lock = self._locks[key]
+        lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            try:
-                found = await asyncio.to_thread(self._find, key, choice.form)
-                if found is not None:
-                    return found
-                sound = await read_sound()
-                async with self._turns:
-                    return await asyncio.to_thread(self._make, key, choice, sound)
-            finally:
-                if not lock._waiters:
-                    self._locks.pop(key, None)
+            found = await asyncio.to_thread(self._find, key, choice.form)
+            if found is not None:
+                return found
+            sound = await read_sound()
+            async with self._turns:
+                return await asyncio.to_thread(self._make, key, choice, sound)
 
     def _find(self, key: str, form: FileFormat) -> KeptFile | None:
         for path in self._folder.glob(f"{key}-*{form.endings[0]}"):

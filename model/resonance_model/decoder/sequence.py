@@ -16,16 +16,13 @@ from torch import Tensor
 from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.sampling import Sampling, sample_tokens
+from resonance_model.decoder.window import SLICE_POSITIONS, WindowPlan
 from resonance_model.delays import codebook_delay, delayed_inputs
 
 if TYPE_CHECKING:
     from resonance_model.decoder.static_batch import StaticBatch
 
 _BLOCK_STEPS = 512
-# The next window's context is read in slices of so many positions, spread over so many steps before the window moves, so that no other
-# take waits for it: 750 positions at once take a quarter of a second on a CPU, a slice as long as a step or two.
-_SLICE_POSITIONS = 16
-_READ_AHEAD_STEPS = 512
 
 
 class TokenSequence:
@@ -37,6 +34,7 @@ class TokenSequence:
 
     Args:
         frame_count: length of the take; None for a performance, which has no end of its own.
+        context_slack: frames more that may be read again, so that the window moves by a period of the music.
     """
 
     def __init__(
@@ -48,8 +46,10 @@ class TokenSequence:
         frame_count: int | None,
         window_steps: int,
         context_frames: int,
+        context_slack: int = 0,
     ) -> None:
-        assert context_frames + 2 * decoder.config.codebook_count < window_steps <= decoder.config.position_count_max
+        longest = context_frames + context_slack + 2 * decoder.config.codebook_count
+        assert longest < window_steps <= decoder.config.position_count_max
         self.slot = slot
         self.sampling = sampling
         self.frame_count = frame_count
@@ -61,6 +61,8 @@ class TokenSequence:
         ]
         self._window_steps = window_steps
         self._context_frames = context_frames
+        delay = decoder.config.delay_max
+        self._plan = WindowPlan(size=window_steps, context=context_frames + delay, slack=context_slack, delay=delay)
         self._tokens = np.empty((decoder.config.codebook_count, _BLOCK_STEPS), np.int64)
         self._first_kept_step = 0
         self._first_frame = 0
@@ -68,6 +70,7 @@ class TokenSequence:
         self._open_end = 0
         self._pending_inputs = torch.empty(0, 0)
         self._next_slot: CacheSlot | None = None
+        self._next_context: int | None = None
         # Frames that were ready before the last rewind, and the tokens of the rewound steps that belong to them, -1 elsewhere.
         self._rewound_frames = 0
         self._rewound_tokens = np.empty((decoder.config.codebook_count, 0), np.int64)
@@ -117,7 +120,7 @@ class TokenSequence:
             self._decoder.read_prefix(self.slot, step_count)
             return
         if self._pending_inputs.shape[1] == 0:
-            for _ in range(max(1, step_count // _SLICE_POSITIONS)):
+            for _ in range(max(1, step_count // SLICE_POSITIONS)):
                 if self._is_read_ahead_due:
                     self._read_ahead()
             return
@@ -197,7 +200,7 @@ class TokenSequence:
         if left == 0:
             assert self._next_slot is not None
             self.slot.replace_with(self._next_slot)
-            self._next_slot.clear()
+            self._clear_next()
 
     @property
     def _end_step(self) -> int | None:
@@ -213,27 +216,31 @@ class TokenSequence:
 
     @property
     def _context_steps(self) -> int:
-        """Positions of music at the start of a moved window."""
-        return self._config.delay_max + self._context_frames
+        """Positions of music at the start of the next window, chosen when its reading begins."""
+        if self._next_context is None:
+            self._next_context = self._choose_context(self.step + self._window_left)
+        return self._next_context
+
+    def _choose_context(self, end: int) -> int:
+        """Positions of music that stay when the window moves at step `end`."""
+        first = end - self._window_steps - self._first_kept_step
+        count = self._plan.settled_frames
+        rows = [
+            row[first + delay : first + delay + count] for row, delay in zip(self._tokens, self._delays, strict=True)
+        ]
+        return self._plan.choose_context(np.stack(rows))
 
     @property
     def _ahead_length(self) -> int:
         return 0 if self._next_slot is None else self._next_slot.length
 
     def _ahead_target(self, left: int) -> int:
-        """Positions of the next window, prefix included, to be read before the step after which `left` - 1 steps fit.
-
-        Slices are spread evenly, and none is due before its tokens are chosen. Nothing is read where the take ends in this window.
-        """
-        kept, before = self._context_steps, self.slot.conditioning.prefix_count
-        ahead_steps = min(_READ_AHEAD_STEPS, self._window_steps - kept, kept - 1)
+        """Positions of the next window to be read before the step after which `left` - 1 steps fit; 0 where the take ends in this one."""
         if self._end_step is not None and self.step + self._window_left >= self._end_step:
             return 0
-        if left == 0:
-            return before + kept
-        slices_before = -(-before // _SLICE_POSITIONS)
-        slices = (slices_before + kept // _SLICE_POSITIONS) * max(0, ahead_steps - left) // ahead_steps
-        return min(before, slices * _SLICE_POSITIONS) + max(0, slices - slices_before) * _SLICE_POSITIONS
+        if left > self._plan.reading_steps:
+            return 0
+        return self._plan.due_positions(left, self._context_steps, self.slot.conditioning.prefix_count)
 
     def _fresh_slot(self) -> CacheSlot:
         slot = CacheSlot(self._config, self.slot.conditioning)
@@ -252,10 +259,10 @@ class TokenSequence:
         ahead.conditioning, ahead.steering = self.slot.conditioning, self.slot.steering
         ahead.adaptive = None if self.slot.adaptive is None else self.slot.adaptive.fork()
         if ahead.prefix_left:
-            self._decoder.read_prefix(ahead, _SLICE_POSITIONS)
+            self._decoder.read_prefix(ahead, SLICE_POSITIONS)
             return
         first, start = self.step + self._window_left - self._context_steps, ahead.music_length
-        inputs = self.inputs_since(first)[:, start : start + _SLICE_POSITIONS]
+        inputs = self.inputs_since(first)[:, start : start + SLICE_POSITIONS]
         self._decoder.read(ahead, inputs.to(self._decoder.device))
 
     def set_conditioning(self, conditioning: Conditioning) -> None:
@@ -289,7 +296,7 @@ class TokenSequence:
         self._rewound_tokens, self._rewound_frames = rewound, first
         self.step = first
         self.slot.drop_last(count)
-        if self._next_slot is not None:  # it may hold positions of dropped tokens
+        if self._next_slot is not None and self._ahead_length:  # it may hold positions of dropped tokens
             known = max(0, self._context_steps - self._window_left)
             self._next_slot.drop_last(max(0, self._next_slot.music_length - known))
         return count
@@ -305,6 +312,10 @@ class TokenSequence:
 
     def _clear_caches(self) -> None:
         self.slot.clear()
+        self._clear_next()
+
+    def _clear_next(self) -> None:
+        self._next_context = None
         if self._next_slot is not None:
             self._next_slot.clear()
 
@@ -323,7 +334,7 @@ class TokenSequence:
         first, length = 0, 0
         for position in range(step):
             if length >= self._window_steps:
-                first = position - self._config.delay_max - self._context_frames
+                first = position - self._choose_context(position)
                 length = position - first
             length += 1
         return self._delayed_inputs(first, length)

@@ -136,3 +136,13 @@ def _followed(http: httpx.Client, location: str) -> dict:
             if line.startswith("data: "):
                 last = json.loads(line.removeprefix("data: "))
     return last
+
+
+def test_the_page_can_read_how_far_the_model_is_made_ready(http: httpx.Client) -> None:
+    adoption = http.get("/v1/adoption").raise_for_status().json()
+    assert adoption["state"] in {"idle", "completed"}, "this system makes nothing by itself"
+    assert not adoption["is_shipped"]
+    assert [part["name"] for part in adoption["parts"] if part["state"] == "completed"][:1] in (
+        ["reference"],
+        ["slider energy"],
+    )

@@ -15,7 +15,7 @@ from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.client.requests import build_request
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
-from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
+from resonance.v1 import audio_pb2, extract_pb2, generate_pb2, steering_pb2
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import write_song
 
@@ -89,3 +89,49 @@ def test_tempo_key_and_what_to_leave_out_reach_takes_and_live_music(tmp_path: Pa
     assert (recipe.bpm, recipe.key, recipe.negative_prompt) == (93, "F# minor", "drums and bass")
     with pytest.raises(InvalidInput, match="bpm=fast is not NAME=NUMBER"):
         performing.parse_control("bpm fast")
+
+
+class RefiningClient(NotifyingClient):
+    """A client that answers two wishes, and whose performance takes two controls."""
+
+    def __init__(self) -> None:
+        self.controls: list[generate_pb2.PerformControl] = []
+        self.asked: list[dict[str, object]] = []
+
+    async def refine(self, text: str, sliders: object, **options: object) -> extract_pb2.RefineResponse:
+        self.asked.append({"text": text, **options})
+        if text == "purple":
+            raise InvalidInput("text: the model does not know “purple”", reason="PHRASE_UNKNOWN")
+        concept = extract_pb2.RefinedConcept(name="phrase-1", label="rain", position=0.3)
+        return extract_pb2.RefineResponse(explanation=f"did {text}", concepts=[concept], sliders={"energy": 0.3})
+
+    async def perform(
+        self, requests: AsyncIterator[generate_pb2.PerformRequest]
+    ) -> AsyncIterator[generate_pb2.PerformResponse]:
+        yield generate_pb2.PerformResponse(started=generate_pb2.GenerationStarted(format=FORMAT))
+        await anext(requests)
+        while len(self.controls) < 2:
+            self.controls.append((await anext(requests)).control)
+        yield generate_pb2.PerformResponse(finished=END)
+
+
+async def test_a_wish_in_live_music_moves_sliders_and_concepts(tmp_path: Path) -> None:
+    opening = generate_pb2.PerformOpening()
+    opening.recipe.prompts.add(text="jazz")
+    opening.recipe.concepts.add(name="mine", strength=0.5)
+    shown: list[str] = []
+    client = RefiningClient()
+    performing = Performing(opening, shown.append, print)
+    lines = ["wish more rain", "wish purple", "wish more of that"]
+    await performing.play(client, tmp_path / "live.wav", lines, duration_s=1)  # type: ignore[arg-type]
+    assert shown == ["did more rain", "text: the model does not know “purple”", "did more of that"]
+    recipe = client.controls[0].recipe
+    assert recipe.sliders.energy == 0.3
+    assert [(use.name, use.strength, use.position) for use in recipe.concepts] == [
+        ("mine", 0.5, 0),
+        ("phrase-1", 0, 0.3),
+    ]
+    assert client.asked[0]["prompt"] == "jazz"
+    assert client.asked[0]["previous"] is None
+    assert client.asked[2]["concepts"] == {"phrase-1": 0.3}
+    assert client.asked[2]["previous_concepts"] == {}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from support.takes import PROMPTS, build_sequence, codes_alone, record_read_sizes, run
 
 from resonance_model.decoder.sequence import TokenSequence, advance
@@ -187,6 +188,58 @@ def test_a_take_that_resumes_just_before_its_window_moves_reads_it_in_slices_too
     sequence.start_from_tokens(given)
     assert max(steps_read(tiny, sequence, read_sizes)) <= 64
     assert torch.equal(sequence.frames(0, 640), whole)
+
+
+LOOPED: dict[str, Any] = {
+    "frame_count": 700,
+    "temperature": 1.0,
+    "window_steps": 500,
+    "context_frames": 347,
+    "context_slack": 100,
+}
+
+
+def looped(frames: int, period: int) -> NDArray[np.int64]:
+    """Given tokens of a loop up to a frame, -1 behind it."""
+    loop = np.random.default_rng(3).integers(0, 20, (4, period))
+    given = np.tile(loop, (1, 700 // period + 1))[:, :700]
+    given[:, frames:] = -1
+    return given
+
+
+@pytest.mark.parametrize("period", [37, 61])
+def test_a_window_of_looped_music_moves_by_whole_loops(tiny: LoadedModel, period: int) -> None:
+    """Beats keep their positions, by which the model counts them."""
+    sequence = build_sequence(tiny, PROMPTS[0], **LOOPED)
+    sequence.start_from_tokens(looped(480, period))
+    prefill_all(sequence, slice_steps=64)
+    kept, before = 0, sequence.slot.music_length
+    while not kept:
+        run_steps(tiny, sequence, 1)
+        kept = sequence.slot.music_length - 1 if sequence.slot.music_length <= before else 0
+        before = sequence.slot.music_length
+    assert (500 - kept) % period == 0
+    assert 350 <= kept <= 450
+    fresh = build_sequence(tiny, PROMPTS[0], **LOOPED)
+    with torch.inference_mode():
+        tiny.decoder.read(fresh.slot, sequence.inputs_since(sequence.step - kept - 1)[:, :kept])
+    held, expected = sequence.slot.caches[0], fresh.slot.caches[0]
+    torch.testing.assert_close(held[:, :, :, :kept], expected[:, :, :, :kept])
+
+
+@pytest.mark.parametrize("prefix", [340, 357, 499, 500, 640])
+def test_a_take_that_resumes_moves_its_window_as_if_never_cut(tiny: LoadedModel, prefix: int) -> None:
+    whole = build_sequence(tiny, PROMPTS[0], **LOOPED)
+    whole.start_from_tokens(looped(330, 37))
+    prefill_all(whole, slice_steps=64)
+    run(tiny, [whole])
+    given = np.full((4, 700), -1)
+    given[:, :prefix] = whole.frames(0, prefix).numpy()
+    sequence = build_sequence(tiny, PROMPTS[0], **LOOPED)
+    sequence.start_from_tokens(given)
+    prefill_all(sequence, slice_steps=64)
+    run(tiny, [sequence])
+    assert torch.equal(sequence.frames(0, 700), whole.frames(0, 700))
 
 
 def test_a_performance_keeps_the_tokens_of_frames_that_can_still_be_read(tiny: LoadedModel) -> None:

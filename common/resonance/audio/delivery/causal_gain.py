@@ -61,8 +61,8 @@ class CausalGain:
         gains = []
         for power in powers:
             before = self._gain_db or 0.0
-            after = self._advance(power)
-            gains.append(10 ** (np.linspace(before, after, self._hop, endpoint=False) / 20))
+            self._advance(power)
+            gains.append(10 ** (np.linspace(before, self._gain_db or 0.0, self._hop, endpoint=False) / 20))
         return samples * np.concatenate(gains)[: samples.shape[1]] if gains else samples
 
     def make_up(self, power_in: float, power_out: float) -> None:
@@ -78,7 +78,7 @@ class CausalGain:
         weight = PRIOR_S + len(heard) * self._hop_s
         self._gain_db = self._wanted((self._power + sum(heard) * self._hop_s) / weight)
 
-    def _advance(self, power: float) -> float:
+    def _advance(self, power: float) -> None:
         assert self._gain_db is not None
         self._block.append(power)
         power = sum(self._block) / len(self._block)
@@ -90,7 +90,6 @@ class CausalGain:
         step = (FAST_DB_S if self._time_s < FAST_S else SLOW_DB_S) * self._hop_s
         self._gain_db += min(step, max(-step, wanted - self._gain_db))
         self._time_s += self._hop_s
-        return self._gain_db
 
     def _wanted(self, power: float) -> float:
         return min(GAIN_DB_MAX, max(GAIN_DB_MIN, self._target + self._lost_db - to_lufs(power)))

@@ -18,12 +18,12 @@ from resonance_generate.engine.request import EngineRequest, GenerationParams, S
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.sampling import Sampling
 from resonance_model.decoder.sequence import TokenSequence
+from resonance_model.decoder.window import choose_context_sizes
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.adaptive import AdaptiveSteering
 
 FIRST_CHUNK_FRAMES = 10
 RAMP_FRAMES = 12
-CONTEXT_SHARE = 0.5
 # Positions of prompt tokens that are read in one engine step.
 PREFILL_STEPS = 64
 # Decay per chunk of the longest recent time that a chunk took: with chunks of 0.2 s it halves in 3 s.
@@ -75,6 +75,11 @@ class RunningRequest:
     def is_live(self) -> bool:
         """True where each chunk is made as late as possible, so that a control is heard soon."""
         return self.request.lead_s is not None
+
+    @property
+    def is_background(self) -> bool:
+        """True where no listener waits for it."""
+        return self.request.is_background
 
     def may_move(self, now_s: float) -> bool:
         """True where more audio is wanted now: the client reads, nothing is paused, and a performance's next chunk cannot wait."""
@@ -322,6 +327,7 @@ class RunningRequest:
 
 def _build_sequence(request: EngineRequest, model: LoadedModel, slot: CacheSlot) -> TokenSequence:
     window = model.config.window_steps
+    context, slack = choose_context_sizes(window)
     sampling = Sampling(
         guidance_scale=request.params.guidance_scale,
         temperature=request.params.temperature,
@@ -334,7 +340,8 @@ def _build_sequence(request: EngineRequest, model: LoadedModel, slot: CacheSlot)
         sampling,
         frame_count=request.frame_count,
         window_steps=window,
-        context_frames=int(window * CONTEXT_SHARE),
+        context_frames=context,
+        context_slack=slack,
     )
 
 
