@@ -83,7 +83,9 @@ def _find_watermark(samples: Any, settings: Settings) -> dict[str, Any]:
 
 
 def _tags(tags: dict[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {name: tags[name] for name in ("title", "artist", "comment", "encoded_by", "encoder") if name in tags}
+    found: dict[str, Any] = {
+        name: tags[name] for name in ("title", "artist", "comment", "encoded_by", "encoder") if name in tags
+    }
     says_so = found.get("artist") == ARTIST or found.get("comment", "").startswith("This music was made by a machine")
     return {"found": says_so, **found}
 
