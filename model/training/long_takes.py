@@ -93,7 +93,9 @@ def holds(first: Stretch, last: Stretch) -> bool:
 def play(model: LoadedModel, takes: list[tuple[str, int]], seconds: int, *, is_aligned: bool) -> list[Audio]:
     """Takes by the model's default sampling, in one batch; `is_aligned` lets windows move by periods of the music."""
     window, defaults = model.config.window_steps, model.description.sampling
-    context, slack = choose_context_sizes(window)
+    context, slack = choose_context_sizes(window, model.config.delay_max)
+    if not is_aligned:
+        context, slack = window // 2, 0
     frames = seconds * model.description.frame_rate_hz
     sequences = [
         TokenSequence(
@@ -108,7 +110,7 @@ def play(model: LoadedModel, takes: list[tuple[str, int]], seconds: int, *, is_a
             frame_count=frames,
             window_steps=window,
             context_frames=context,
-            context_slack=slack if is_aligned else 0,
+            context_slack=slack,
         )
         for states, (_, seed) in zip(model.encode_text([prompt for prompt, _ in takes]), takes, strict=True)
     ]

@@ -20,6 +20,9 @@ _READ_AHEAD_STEPS: Final = 512
 _CONTEXT_SHARE: Final = 0.5
 # Frames more that may stay, so that the window can move by whole bars: the longest bar, or part of two bars, has 256.
 _SLACK_FRAMES: Final = 256
+# The window of music that does not repeat moves by a multiple of this. It is a multiple of the sixteenths of all six tempi that the
+# embedded model has: 4, 5, 6, 8, 10 and 12 frames.
+GRID_FRAMES: Final = 120
 # Share of tokens that must repeat for a shift to count as a period of the music.
 AGREEMENT_MIN: Final = 0.2
 # Frames that are compared, at least: a bar of a slow piece.
@@ -28,9 +31,12 @@ _COMPARED_MIN: Final = 128
 _BOOKS: Final = 2
 
 
-def choose_context_sizes(window_steps: int) -> tuple[int, int]:
+def choose_context_sizes(window_steps: int, delay: int) -> tuple[int, int]:
     """Frames of music that stay when a window of so many positions moves, at least, and how many more may stay."""
-    return int(window_steps * _CONTEXT_SHARE), min(_SLACK_FRAMES, window_steps // 5)
+    shift = window_steps - int(window_steps * _CONTEXT_SHARE) - delay
+    if shift >= GRID_FRAMES:
+        shift -= shift % GRID_FRAMES
+    return window_steps - delay - shift, min(_SLACK_FRAMES, window_steps // 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from resonance_model.decoder.window import WindowPlan, find_period
+from resonance_model.decoder.window import WindowPlan, choose_context_sizes, find_period
 
-PLAN = WindowPlan(size=1504, context=755, slack=256, delay=3)
+CONTEXT_FRAMES, SLACK = choose_context_sizes(1504, 3)
+PLAN = WindowPlan(size=1504, context=CONTEXT_FRAMES + 3, slack=SLACK, delay=3)
 
 
 def song(period: int, frames: int, noise: float) -> NDArray[np.int64]:
@@ -29,13 +30,18 @@ def test_the_window_moves_by_whole_loops(period: int, noise: float) -> None:
     assert PLAN.context <= kept <= PLAN.context + PLAN.slack
 
 
-def test_music_that_does_not_repeat_keeps_the_least_context() -> None:
+def test_music_that_does_not_repeat_moves_by_whole_sixteenths_of_every_tempo() -> None:
     codes = np.random.default_rng(1).integers(0, 1024, (4, PLAN.settled_frames))
     assert PLAN.choose_context(codes) == PLAN.context
+    assert [(PLAN.size - PLAN.context) % sixteenth for sixteenth in (4, 5, 6, 8, 10, 12)] == [0] * 6
+
+
+def test_a_small_window_keeps_half_of_it() -> None:
+    assert choose_context_sizes(100, 3) == (50, 20)
 
 
 def test_too_few_frames_to_compare_keep_the_least_context() -> None:
-    assert find_period(song(64, 700, 0.0), 493, 749) == 749
+    assert find_period(song(64, 800, 0.0), 464, 720) == 720
 
 
 @pytest.mark.parametrize("context", [PLAN.context, PLAN.context + 100, PLAN.context + PLAN.slack])

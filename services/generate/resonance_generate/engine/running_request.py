@@ -327,7 +327,7 @@ class RunningRequest:
 
 def _build_sequence(request: EngineRequest, model: LoadedModel, slot: CacheSlot) -> TokenSequence:
     window = model.config.window_steps
-    context, slack = choose_context_sizes(window)
+    context, slack = choose_context_sizes(window, model.config.delay_max)
     sampling = Sampling(
         guidance_scale=request.params.guidance_scale,
         temperature=request.params.temperature,
