@@ -49,6 +49,7 @@ def start(data_dir: Path, model: Path, **settings: str) -> System:
         "RESONANCE_DATA_DIR": str(data_dir),
         "RESONANCE_MODEL": str(model),
         "RESONANCE_DRAIN_S_MAX": "2",
+        "RESONANCE_ADOPTION": "sliders",  # ranges and layer scans of the tiny model would take minutes of every test
         **settings,
     }
     process = subprocess.Popen(

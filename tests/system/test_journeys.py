@@ -201,6 +201,7 @@ async def test_sliders_act_once_they_are_ready(tiny_folder: Path, tmp_path: Path
         data_dir=tmp_path,
         model=str(tiny_folder),
         drain_s_max=1.0,
+        adoption="sliders",
     )
     async with all_in_one(settings) as running, AsyncClient(running.grpc_address) as client:
         assert not all(concept.ready for concept in await client.concepts())
