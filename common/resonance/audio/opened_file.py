@@ -58,8 +58,10 @@ class SoundFile(io.RawIOBase):
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        place = offset + self._start if whence == io.SEEK_SET else offset
-        return self._file.seek(place, whence) - self._start
+        """Seeks within the file. Damaged headers make ffmpeg ask for places before its beginning and far behind its end."""
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.byte_count}[whence]
+        place = min(max(origin + offset, 0), self.byte_count)
+        return self._file.seek(self._start + place) - self._start
 
     def tell(self) -> int:
         return self._file.tell() - self._start
