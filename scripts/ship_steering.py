@@ -86,7 +86,10 @@ async def tastes_only() -> None:
 
 
 def _settings(folder: str) -> Settings:
-    return Settings(data_dir=Path(folder), http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", drain_s_max=1.0)
+    # The sliders' ranges are asked for below; layer scans are not shipped.
+    return Settings(
+        adoption="sliders", data_dir=Path(folder), http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", drain_s_max=1.0
+    )
 
 
 async def _copy(settings: Settings, prefixes: tuple[str, ...]) -> None:

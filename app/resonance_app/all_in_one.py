@@ -54,9 +54,11 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         say(
             f"model ready: {model.description.model_id} through {model.description.backend}, {model.description.precision}"
         )
+        generate = await stack.enter_async_context(open_generate(settings, store, model))
+        has_listeners = lambda: generate.engine.has_listeners  # noqa: E731
         for parts in (
-            await stack.enter_async_context(open_generate(settings, store, model)),
-            await stack.enter_async_context(open_extract(settings, store, model)),
+            generate,
+            await stack.enter_async_context(open_extract(settings, store, model, has_listeners=has_listeners)),
             await stack.enter_async_context(open_ingest(settings, store)),
         ):
             parts.add_to(server)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -15,17 +16,21 @@ from google.protobuf import json_format
 from rich.progress import Progress
 
 from resonance.any_text import to_text
+from resonance.audio.delivery.delivery import Delivery
+from resonance.audio.delivery.formats import NAMES
+from resonance.audio.delivery.verification import verify_file
 from resonance.audio.formats import IN_WORDS
 from resonance.client import AsyncClient, Client
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options
 from resonance.client.song_files import find_songs
+from resonance.errors import NotFound
 from resonance.extras import missing_extra_named
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
-from resonance_cli import steering_commands
+from resonance_cli import adopt_command, steering_commands
 from resonance_cli.arguments import (
     parse_gains,
     parse_link,
@@ -38,13 +43,16 @@ from resonance_cli.arguments import (
 from resonance_cli.operator_commands import bench_app, keys_app, store_app
 from resonance_cli.output import is_stdout
 from resonance_cli.performing import Performing
-from resonance_cli.song_file import write_song
+from resonance_cli.song_file import read_choice, write_song
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
 
 Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 240.")]
 KeyName = Annotated[str, typer.Option(help="Key, such as 'C major' or 'F# minor'.")]
 Negative = Annotated[str, typer.Option(help="What the music is steered away from, such as 'drums'.")]
 Unclamped = Annotated[bool, typer.Option("--unclamped", help="Does not hold strengths to their safe ranges.")]
+ConceptPositions = Annotated[
+    list[str] | None, typer.Option(help="NAME=POSITION of a concept in [-1, 1], as a slider's; may be repeated.")
+]
 app = typer.Typer(
     help="Original music from taste and words. `up` runs the system; the other commands talk to it.",
     no_args_is_help=True,
@@ -52,6 +60,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(steering_commands.app)
+app.add_typer(adopt_command.app)
 app.add_typer(store_app, name="store")
 app.add_typer(bench_app, name="bench")
 app.add_typer(keys_app, name="keys")
@@ -74,9 +83,9 @@ def up() -> None:
 @app.command()
 def make(
     prompt: Annotated[str, typer.Argument(help="What the music should be.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write; - is standard output.")] = Path(
-        "song.wav"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write; its ending is its format; - is standard output.")
+    ] = Path("song.wav"),
     duration_s: Annotated[float, typer.Option(help="Length in seconds.")] = 10.0,
     taste: Annotated[
         list[str] | None, typer.Option(help="Id of a finished taste, or audio files; may be repeated.")
@@ -87,6 +96,7 @@ def make(
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION in [-1, 1]; may be repeated.")] = None,
     concept: Annotated[list[str] | None, typer.Option(help="NAME=STRENGTH of a concept; may be repeated.")] = None,
     concept_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the concepts; may be repeated.")] = None,
+    concept_position: ConceptPositions = None,
     unclamped: Unclamped = False,
     bpm: Bpm = None,
     key: KeyName = "",
@@ -100,10 +110,15 @@ def make(
         float | None, typer.Option(help="Where new music begins in the continued take; its end if absent.")
     ] = None,
     end_s: Annotated[float | None, typer.Option(help="Where the continued take resumes; never if absent.")] = None,
+    form: Annotated[str, typer.Option("--format", help=f"{NAMES}; without it the file's ending decides.")] = "",
+    raw: Annotated[bool, typer.Option("--raw", help="The model's own samples to the bit; wav or flac.")] = False,
+    level: Annotated[bool, typer.Option(help="Brings the music to the target loudness.")] = True,
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Generates a song and writes the WAV file while it is made."""
+    """Generates a song and writes it to a file, or into a pipe while it is made."""
+    with exit_on_error():
+        choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
         request = build_request(
             to_text(prompt, field="prompt"),
@@ -115,6 +130,7 @@ def make(
             sliders=parse_sliders(slider or []),
             concepts=parse_numbers("concept", concept or []),
             concept_gains=parse_gains("concept-gain", concept_gain or []),
+            concept_positions=parse_numbers("concept-position", concept_position or []),
             unclamped=unclamped,
             bpm=bpm,
             key=key,
@@ -125,7 +141,7 @@ def make(
             end_s=end_s,
             melody=read_melody(melody) if melody is not None else b"",
         )
-        take = write_song(out, client.stream(request), progress, warn)
+        take = write_song(out, client.stream(request), progress, warn, delivery=delivery, choice=choice)
     if as_json:
         described = json_format.MessageToJson(take, preserving_proto_field_name=True)
         print(described, file=sys.stderr if is_stdout(out) else sys.stdout)
@@ -137,9 +153,9 @@ def make(
 @app.command()
 def perform(
     prompt: Annotated[str, typer.Argument(help="What the music should be at the start.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write; - is standard output.")] = Path(
-        "live.wav"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write; its ending is its format; - is standard output.")
+    ] = Path("live.wav"),
     duration_s: Annotated[
         float, typer.Option(help="Longest length in seconds; the line `stop` ends it earlier.")
     ] = 60.0,
@@ -152,16 +168,23 @@ def perform(
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
     ] = None,
+    form: Annotated[str, typer.Option("--format", help=f"{NAMES}; without it the file's ending decides.")] = "",
+    raw: Annotated[bool, typer.Option("--raw", help="The model's own samples to the bit; wav or flac.")] = False,
+    level: Annotated[bool, typer.Option(help="Brings the music to the target loudness.")] = True,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Plays live into a file, in real time. Lines on standard input change it: prompt WORDS, slider NAME=POSITION,
     concept NAME=STRENGTH, bpm NUMBER, key NAME, without WORDS, melody FILE, no melody, pause, play, reset, stop."""
     recipe = steering_pb2.Recipe(bpm=bpm, key=key, negative_prompt=negative_prompt)
     opening = generate_pb2.PerformOpening(seed=seed, recipe=recipe)
+    with exit_on_error():
+        choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
 
     async def play() -> None:
         async with AsyncClient(address, api_key=read_settings().api_key) as client:
-            performing = Performing(opening, warn if is_stdout(out) else say, warn, is_unclamped=unclamped)
+            performing = Performing(
+                opening, warn if is_stdout(out) else say, warn, is_unclamped=unclamped, delivery=delivery, choice=choice
+            )
             await performing.play(client, out, sys.stdin, duration_s=duration_s)
 
     with exit_on_error():
@@ -224,24 +247,39 @@ def retry(
 
 @app.command()
 def refine(
-    text: Annotated[str, typer.Argument(help="What shall change, such as 'more bass, a touch less tense'.")],
+    text: Annotated[
+        str, typer.Argument(help="What shall change, such as 'more bass, a touch less tense', 'dreamier'.")
+    ],
     slider: Annotated[list[str] | None, typer.Option(help="NAME=POSITION now; may be repeated.")] = None,
     previous: Annotated[
         list[str] | None, typer.Option(help="NAME=POSITION before the last change, for 'undo'; may be repeated.")
     ] = None,
+    concept_position: ConceptPositions = None,
+    previous_concept: Annotated[
+        list[str] | None, typer.Option(help="NAME=POSITION of a concept before the last change; may be repeated.")
+    ] = None,
+    prompt: Annotated[str, typer.Option(help="The prompt in hand, with which a new phrase is read.")] = "",
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Turns words into slider positions: prints the options for `make`, and the explanation to standard error."""
+    """Turns words into positions of sliders and concepts: prints the options for `make`, and the explanation to standard error."""
     with exit_on_error(), open_client(address) as client:
-        before = parse_sliders(previous) if previous else None
-        found = client.refine(to_text(text, field="text"), parse_sliders(slider or []), previous=before)
+        found = client.refine(
+            to_text(text, field="text"),
+            parse_sliders(slider or []),
+            previous=parse_sliders(previous) if previous else None,
+            concepts=parse_numbers("concept-position", concept_position or []),
+            previous_concepts=parse_numbers("previous-concept", previous_concept or []),
+            prompt=to_text(prompt, field="prompt"),
+        )
     if as_json:
         print(json_format.MessageToJson(found, preserving_proto_field_name=True))
         return
     console.print(found.explanation)
     moved = {name: getattr(found.sliders, name) for name in SLIDER_NAMES}
-    print(" ".join(f"--slider {name}={position:g}" for name, position in moved.items() if position))
+    options = [f"--slider {name}={position:g}" for name, position in moved.items() if position]
+    options += [f"--concept-position {one.name}={one.position:g}" for one in found.concepts if one.position]
+    print(" ".join(options))
 
 
 @app.command()
@@ -255,6 +293,28 @@ def quiet_libraries() -> None:
     """Turns off the progress output of the model's libraries. Must be called before they are imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A sound file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Reads the marks of a sound file: content credentials, tags and watermark. Needs no server."""
+    with exit_on_error():
+        if not path.is_file():
+            raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
+        found = asyncio.run(verify_file(path, read_settings()))
+    if as_json:
+        print(json.dumps(found.to_json()))
+        return
+    for name, part in found.to_json().items():
+        if isinstance(part, dict):
+            print(f"{name}: {'found' if part['found'] else 'not found'}")
+            for key, value in part.items():
+                if key != "found" and value not in ("", [], {}):
+                    print(f"  {key}: {value}")
+    print("made by a machine, by its marks" if found.is_marked else "no mark of ours was found, which proves nothing")
 
 
 def _make_taste(

@@ -9,18 +9,19 @@ from contextlib import aclosing
 from pathlib import Path
 
 from resonance.any_text import to_text
-from resonance.audio.provenance import provenance_texts
-from resonance.audio.wav import wav_header
+from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.client import AsyncClient
 from resonance.errors import InvalidInput, ResonanceError
+from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_cli.arguments import parse_number, parse_numbers, parse_sliders, read_melody
 from resonance_cli.output import Output, open_output
+from resonance_cli.song_file import SoundWriter
 from resonance_cli.terminal import describe_wait
 
 LINES_KNOWN = (
-    "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, bpm NUMBER, key NAME, without WORDS, melody FILE, no melody, "
-    "pause, play, reset, stop"
+    "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, wish WORDS, bpm NUMBER, key NAME, without WORDS, melody FILE, "
+    "no melody, pause, play, reset, stop"
 )
 _COMMANDS = {
     "play": generate_pb2.PLAYBACK_COMMAND_PLAY,
@@ -45,13 +46,17 @@ class Performing:
         warn: Callable[[str], None],
         *,
         is_unclamped: bool = False,
+        delivery: Delivery,
+        choice: Choice,
     ) -> None:
+        self._delivery, self._choice = delivery, choice
         self._opening = opening
         self._recipe = steering_pb2.Recipe()  # with the changes of all lines so far
         self._recipe.CopyFrom(opening.recipe)
         self._show, self._warn = show, warn
         self._is_unclamped = is_unclamped
-        self._controls: asyncio.Queue[generate_pb2.PerformControl] = asyncio.Queue()
+        self._before: steering_pb2.Recipe | None = None  # what the wish "undo" restores
+        self._controls: asyncio.Queue[generate_pb2.PerformControl | str] = asyncio.Queue()  # a text is a wish
 
     async def play(self, client: AsyncClient, path: Path, lines: Iterable[str], *, duration_s: float) -> None:
         """Plays into the output until a line stops it or `duration_s` have come. A file appears whole or not at all.
@@ -63,7 +68,7 @@ class Performing:
         """
         with open_output(path) as output:
             self._start_reading(lines)
-            async with aclosing(client.perform(self._requests())) as responses:
+            async with aclosing(client.perform(self._requests(client))) as responses:
                 await self._write(output, responses, duration_s)
 
     def parse_control(self, line: str) -> generate_pb2.PerformControl:
@@ -97,12 +102,42 @@ class Performing:
         for name, strength in strengths.items():
             use = next((use for use in self._recipe.concepts if use.name == name), None)
             use = use or self._recipe.concepts.add(name=name, unclamped=self._is_unclamped)
+            use.ClearField("position")
             use.strength = strength
 
-    async def _requests(self) -> AsyncIterator[generate_pb2.PerformRequest]:
+    async def _requests(self, client: AsyncClient) -> AsyncIterator[generate_pb2.PerformRequest]:
         yield generate_pb2.PerformRequest(opening=self._opening)
         while True:
-            yield generate_pb2.PerformRequest(control=await self._controls.get())
+            control = await self._controls.get()
+            if isinstance(control, str):
+                try:
+                    control = await self._refine(client, control)
+                except ResonanceError as refusal:
+                    self._show(refusal.message)
+                    continue
+            yield generate_pb2.PerformRequest(control=control)
+
+    async def _refine(self, client: AsyncClient, wish: str) -> generate_pb2.PerformControl:
+        """The control of a wish. The music goes on while its phrases are read; later lines wait. Raises what the service refuses."""
+        before = self._before
+        found = await client.refine(
+            wish,
+            _slider_positions(self._recipe),
+            previous=None if before is None else _slider_positions(before),
+            concepts=_concept_positions(self._recipe),
+            previous_concepts=None if before is None else _concept_positions(before),
+            prompt=self._recipe.prompts[0].text,
+        )
+        self._show(found.explanation)
+        self._before = steering_pb2.Recipe()
+        self._before.CopyFrom(self._recipe)
+        self._recipe.sliders.CopyFrom(found.sliders)
+        kept = [use for use in self._recipe.concepts if not use.HasField("position")]
+        del self._recipe.concepts[:]
+        self._recipe.concepts.extend(kept)
+        for one in found.concepts:
+            self._recipe.concepts.add(name=one.name, position=one.position)
+        return generate_pb2.PerformControl(recipe=self._recipe)
 
     def _start_reading(self, lines: Iterable[str]) -> None:
         """Reads lines on a daemon thread: waiting for the terminal must hold up neither the music nor the end."""
@@ -115,25 +150,27 @@ class Performing:
         threading.Thread(target=read, daemon=True).start()
 
     def _add_control(self, line: str) -> None:
+        word, _, wish = line.strip().partition(" ")
         try:
-            self._controls.put_nowait(self.parse_control(line))
+            is_wish = word == "wish" and bool(wish)
+            self._controls.put_nowait(to_text(wish, field="line") if is_wish else self.parse_control(line))
         except ResonanceError as refusal:
             self._show(refusal.message)
 
     async def _write(
         self, output: Output, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
     ) -> None:
-        file = output.file
-        started, count, is_stopping = generate_pb2.GenerationStarted(), 0, False
+        count, is_stopping = 0, False
+        sound: SoundWriter | None = None
+        started = generate_pb2.GenerationStarted()
         async for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
                 started = response.started
                 self._warn_all(started.notices)
-                # A stream has no way back to its header, so that its length is the open one.
-                file.write(_wav_header(started, None if output.is_stream else 0))
-            elif event == "chunk":
-                file.write(response.chunk.data)
+                sound = SoundWriter(output, self._delivery, self._choice, started, is_live=True)
+            elif event == "chunk" and sound is not None:
+                await asyncio.to_thread(sound.write, response.chunk.data)
                 count += response.chunk.sample_count
                 if count >= duration_s * started.format.sample_rate_hz and not is_stopping:
                     is_stopping = True
@@ -143,13 +180,20 @@ class Performing:
                 self._warn_all(response.recipe.notices)
             elif event == "queued":
                 self._show(describe_wait(response.queued))
-        if not output.is_stream:
-            file.seek(0)
-            file.write(_wav_header(started, count))
+        if sound is not None:
+            await asyncio.to_thread(sound.finish)
 
     def _warn_all(self, notices: Iterable[str]) -> None:
         for notice in notices:
             self._warn(notice)
+
+
+def _slider_positions(recipe: steering_pb2.Recipe) -> dict[str, float]:
+    return {name: getattr(recipe.sliders, name) for name in SLIDER_NAMES}
+
+
+def _concept_positions(recipe: steering_pb2.Recipe) -> dict[str, float]:
+    return {use.name: use.position for use in recipe.concepts if use.HasField("position")}
 
 
 def _describe(change: generate_pb2.RecipeInForce, audio_format: audio_pb2.AudioFormat) -> str:
@@ -157,12 +201,3 @@ def _describe(change: generate_pb2.RecipeInForce, audio_format: audio_pb2.AudioF
         return f"refused: {change.fault}"
     melody = ", along a melody" if change.melody_sha256 else ""
     return f"from {change.sample_offset / audio_format.sample_rate_hz:.1f} s: {change.recipe.prompts[0].text}{melody}"
-
-
-def _wav_header(started: generate_pb2.GenerationStarted, count: int | None) -> bytes:
-    return wav_header(
-        sample_rate_hz=started.format.sample_rate_hz,
-        channel_count=started.format.channel_count,
-        sample_count=count,
-        info=provenance_texts(started, is_live=True),
-    )

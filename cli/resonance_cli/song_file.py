@@ -1,4 +1,4 @@
-"""Sound file of a take, written while the take is made."""
+"""Sound file of a take: at once into a pipe, at the end into a file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from resonance.audio.provenance import provenance_texts
-from resonance.audio.wav import wav_header
+from resonance.audio.delivery.delivery import Choice, Delivery, LiveFile
+from resonance.audio.delivery.formats import WAV, format_named, format_of_path
+from resonance.audio.delivery.tags import Provenance
 from resonance.v1 import generate_pb2
-from resonance_cli.output import open_output
+from resonance_cli.output import Output, is_stdout, open_output
 from resonance_cli.terminal import describe_wait
 
 
@@ -19,24 +20,29 @@ def write_song(
     responses: Iterator[generate_pb2.GenerateResponse],
     progress: Progress,
     warn: Callable[[str], None],
+    *,
+    delivery: Delivery,
+    choice: Choice,
 ) -> generate_pb2.Take:
     """Writes the messages of `Client.stream`, which verifies them; `warn` gets each notice of the take, and its place while it waits.
 
-    A stream that fails leaves no file behind. What has gone into a pipe or a device has gone.
+    A file is levelled by the loudness of the whole take, like a download. A pipe or a device gets the live rendition while the take is
+    made. A stream that fails leaves no file behind. What has gone into a pipe or a device has gone.
     """
     take = generate_pb2.Take()
     with open_output(path) as output:
         bar = progress.add_task("making music", total=None)
         told = (0, False)
+        sound: SoundWriter | None = None
         for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
-                output.file.write(_wav_header(response.started))
+                sound = SoundWriter(output, delivery, choice, response.started)
                 progress.update(bar, total=response.started.sample_count_total)
                 for notice in response.started.notices:
                     warn(notice)
-            elif event == "chunk":
-                output.file.write(response.chunk.data)
+            elif event == "chunk" and sound is not None:
+                sound.write(response.chunk.data)
                 progress.update(bar, description="making music", advance=response.chunk.sample_count)
             elif event == "queued":
                 progress.update(bar, description=describe_wait(response.queued))
@@ -45,13 +51,58 @@ def write_song(
                     warn(describe_wait(response.queued))
             elif event == "finished":
                 take = response.finished.take
+                if sound is not None:
+                    sound.finish()
     return take
 
 
-def _wav_header(started: generate_pb2.GenerationStarted) -> bytes:
-    return wav_header(
-        sample_rate_hz=started.format.sample_rate_hz,
-        channel_count=started.format.channel_count,
-        sample_count=started.sample_count_total,
-        info=provenance_texts(started),
-    )
+class SoundWriter:
+    """Samples into an output: at once into a stream, at the end into a file."""
+
+    def __init__(
+        self,
+        output: Output,
+        delivery: Delivery,
+        choice: Choice,
+        started: generate_pb2.GenerationStarted,
+        *,
+        is_live: bool = False,
+    ) -> None:
+        self._output, self._delivery, self._choice = output, delivery, choice
+        self._provenance = Provenance.of(started, is_live=is_live)
+        self._form = {
+            "sample_rate_hz": started.format.sample_rate_hz,
+            "channel_count": max(1, started.format.channel_count),
+        }
+        self._pcm: list[bytes] = []
+        self._live: LiveFile | None = None
+        if output.is_stream:
+            count = started.sample_count_total or None
+            self._live = delivery.live(self._provenance, choice, sample_count=count, **self._form)
+            output.file.write(self._live.start())
+
+    def write(self, pcm: bytes) -> None:
+        """Takes in the next samples."""
+        if self._live is not None:
+            self._output.file.write(self._live.push(pcm))
+        else:
+            self._pcm.append(pcm)
+
+    def finish(self) -> None:
+        """Writes the rest of a stream, or the file."""
+        if self._live is not None:
+            self._output.file.write(self._live.finish())
+        else:
+            pcm = b"".join(self._pcm)
+            self._output.file.write(self._delivery.file(pcm, self._provenance, self._choice, **self._form))
+
+
+def read_choice(out: Path, *, name: str, raw: bool, level: bool) -> Choice:
+    """The choice of a command: the named format, else that of the file's ending.
+
+    Raises:
+        InvalidInput: the format or the ending is unknown, or raw samples are asked for in a lossy format.
+    """
+    is_plain = is_stdout(out) or str(out).startswith("/dev/")
+    form = format_named(name) if name else WAV if is_plain else format_of_path(out)
+    return Choice(form=form, is_raw=raw, is_levelled=level)

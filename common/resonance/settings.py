@@ -110,6 +110,11 @@ def _is_loopback(address: str) -> bool:
     return address.rpartition(":")[0].strip("[]") in {"127.0.0.1", "localhost", "::1"}
 
 
+def _read_target(value: object) -> object:
+    """`off` is no levelling."""
+    return None if isinstance(value, str) and value.lower() in {"off", "none"} else value
+
+
 _Address = Annotated[str, AfterValidator(_check_address)]
 _Folder = Annotated[Path, AfterValidator(_expand_home)]
 _Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # an empty variable is false
@@ -118,7 +123,9 @@ _Origins = Annotated[str, AfterValidator(_check_origins)]
 _PathPrefix = Annotated[str, AfterValidator(_check_path_prefix)]
 _Proxy = Annotated[str, AfterValidator(_check_proxy)]
 _ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
+_Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=256)]
 _Store = Annotated[str, AfterValidator(_check_store)]
+_Target = Annotated[Annotated[float, Field(ge=-40.0, le=-8.0)] | None, BeforeValidator(_read_target)]
 
 
 class Settings(BaseSettings):
@@ -158,7 +165,9 @@ class Settings(BaseSettings):
     backend: Literal["auto", "audiocraft", "transformers"] = "auto"
     precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     device: str = "cpu"
-    model_threads: int = Field(1, ge=1, le=256)
+    model_threads: _Threads = 1
+    memory_check: Literal["on", "off"] = "on"
+    adoption: Literal["auto", "sliders", "off"] = "auto"
 
     # Admission to generation: takes made at once, takes that may wait, and takes that lend their slots while others wait.
     slots: int = Field(4, ge=1, le=64)
@@ -201,6 +210,17 @@ class Settings(BaseSettings):
     source_hosts: str = "youtube.com,youtu.be,youtube-nocookie.com"
     allow_generic_sources: _Flag = False
     allow_private_addresses: _Flag = False
+
+    # The way out: loudness (`off` levels nothing), marks, files made at once and kept on the disk for the next reader.
+    loudness_target_lufs: _Target = -16.0
+    watermark: _Flag = True
+    watermark_key: str = Field("", repr=False)
+    c2pa: _Flag = True
+    c2pa_certificate: str = ""
+    c2pa_key: str = Field("", repr=False)
+    deliveries_running_max: PositiveInt = 2
+    delivered_bytes_max: NonNegativeInt = 512 * 1024 * 1024
+    require_commercial_license: _Flag = False
 
     # Gemini, for refining wishes and describing playlists. Without a key nothing is sent, and built-in means are used.
     gemini_api_key: str = Field("", repr=False)

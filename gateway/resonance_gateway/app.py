@@ -9,12 +9,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
+from resonance.audio.delivery.delivery import Delivery
 from resonance.settings import Settings
 from resonance_gateway.http.middleware import BodyLimit, CallerKey, RequestLog, SecurityHeaders
 from resonance_gateway.http.origins import OwnPagesOnly, cors_middleware
 from resonance_gateway.http.path_prefix import PathPrefix
 from resonance_gateway.http.problems import HANDLERS
 from resonance_gateway.routes import (
+    adoption,
     calibration_jobs,
     concepts,
     generation_states,
@@ -31,9 +33,11 @@ from resonance_gateway.routes import (
     takes,
     tastes,
     uploads,
+    verifications,
 )
 from resonance_gateway.routes.recipes import MELODY_TEXT_MAX
 from resonance_gateway.services.background_takes import BackgroundTakes
+from resonance_gateway.services.kept_files import KeptFiles
 from resonance_gateway.services.services import Services
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
@@ -42,10 +46,14 @@ _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 def build_app(settings: Settings) -> Starlette:
     """The gateway for these settings. It opens the gRPC channels at its start and closes them at its end."""
 
+    delivery = Delivery(settings)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.services = Services(settings)
         app.state.settings = settings
+        app.state.delivery = delivery
+        app.state.kept_files = KeptFiles(settings, delivery)
         app.state.background_takes = BackgroundTakes(app.state.services)
         try:
             yield
@@ -67,6 +75,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/openapi.json", openapi_document.openapi_document),
         Route("/v1/session", session.SessionEndpoint),
         Route("/v1/models", models.ModelsEndpoint),
+        Route("/v1/adoption", adoption.AdoptionEndpoint),
         Route("/v1/tastes", tastes.TastesEndpoint),
         Route("/v1/tastes/{taste_id}", tastes.TasteEndpoint),
         Route("/v1/tastes/{taste_id}/cancel", tastes.TasteCancelEndpoint),
@@ -93,6 +102,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/takes/{request_id}/audio", takes.TakeAudioEndpoint),
         Route("/v1/takes/{request_id}/link", share_links.TakeLinkEndpoint),
         Route("/v1/links/{link_id}", share_links.ShareLinkEndpoint),
+        Route("/v1/verifications", verifications.VerificationsEndpoint),
         Route("/shared/{token}", share_links.SharedAudioEndpoint),
     ]
 

@@ -22,6 +22,9 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.recorder import ActivationRecorder, ActivationStats
 
 NEUTRAL_PROMPT = "music"
+# Takes that are read share a batch. Twelve of five seconds have 1.2 GB of keys and values at musicgen-small's shape.
+TAKES_AT_ONCE_MAX = 4
+CACHE_BYTES_MAX = 384 * 1024 * 1024
 
 
 @torch.inference_mode()
@@ -101,32 +104,70 @@ def read_levelled(model: LoadedModel, codes: Tensor, *, target_lufs: float) -> A
     return read_clip(model, torch.from_numpy(np.clip(gain * samples, -1.0, 1.0).astype(np.float32)))
 
 
-@torch.inference_mode()
+class ReadTakes:
+    """Takes of some prompts in one batch, made a few steps at a time, with the activation statistics on the way.
+
+    A take's tokens do not depend on the other takes of the batch: take `n` has the seed `seed + n`, wherever it is made.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, model: LoadedModel, prompts: Sequence[str], *, frame_count: int, seed: int) -> None:
+        self._decoder = model.decoder
+        self._frame_count = frame_count
+        self._sequences: list[TokenSequence] = []
+        self._recorders: list[ActivationRecorder] = []
+        steps = frame_count + model.config.delay_max
+        for index, states in enumerate(model.encode_text(list(prompts))):
+            recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
+            slot = CacheSlot(model.config, model.decoder.condition([(states, 1.0)]), recorder=recorder)
+            sampling = Sampling(
+                guidance_scale=model.description.sampling.guidance_scale,
+                temperature=model.description.sampling.temperature,
+                top_k=model.description.sampling.top_k,
+                seed=seed + index,
+            )
+            self._recorders.append(recorder)
+            self._sequences.append(
+                TokenSequence(
+                    model.decoder, slot, sampling, frame_count=frame_count, window_steps=steps, context_frames=0
+                )
+            )
+
+    @property
+    def is_finished(self) -> bool:
+        """True where every take has all of its frames."""
+        return self._sequences[0].is_finished
+
+    @torch.inference_mode()
+    def advance(self, step_count: int) -> None:
+        """Takes up to that many steps."""
+        for _ in range(step_count):
+            if self.is_finished:
+                return
+            advance(self._decoder, self._sequences)
+
+    def results(self) -> list[tuple[Tensor, ActivationStats]]:
+        """Each take's codes `[codebooks, frames]`, and its statistics."""
+        return [
+            (sequence.frames(0, self._frame_count), recorder.stats())
+            for sequence, recorder in zip(self._sequences, self._recorders, strict=True)
+        ]
+
+
+def takes_at_once(model: LoadedModel, frame_count: int) -> int:
+    """The number of takes of that length that are made together: from one to TAKES_AT_ONCE_MAX, as CACHE_BYTES_MAX allows."""
+    positions = frame_count + model.config.delay_max
+    cache_bytes = 2 * 2 * model.config.layer_count * model.config.hidden_size * positions * model.decoder.dtype.itemsize
+    return max(1, min(TAKES_AT_ONCE_MAX, CACHE_BYTES_MAX // cache_bytes))
+
+
 def generate_and_read(
     model: LoadedModel, prompts: list[str], *, frame_count: int, seed: int
 ) -> list[tuple[Tensor, ActivationStats]]:
     """Generates one take per prompt in one batch; returns each take's codes and the activation statistics on the way."""
-    sequences, recorders = [], []
-    for index, states in enumerate(model.encode_text(prompts)):
-        recorder = ActivationRecorder(model.config.layer_count, model.config.hidden_size)
-        slot = CacheSlot(model.config, model.decoder.condition([(states, 1.0)]), recorder=recorder)
-        sampling = Sampling(
-            guidance_scale=model.description.sampling.guidance_scale,
-            temperature=model.description.sampling.temperature,
-            top_k=model.description.sampling.top_k,
-            seed=seed + index,
-        )
-        steps = frame_count + model.config.delay_max
-        sequences.append(
-            TokenSequence(model.decoder, slot, sampling, frame_count=frame_count, window_steps=steps, context_frames=0)
-        )
-        recorders.append(recorder)
-    while not sequences[0].is_finished:
-        advance(model.decoder, sequences)
-    return [
-        (sequence.frames(0, frame_count), recorder.stats())
-        for sequence, recorder in zip(sequences, recorders, strict=True)
-    ]
+    takes = ReadTakes(model, prompts, frame_count=frame_count, seed=seed)
+    takes.advance(frame_count + model.config.delay_max)
+    return takes.results()
 
 
 def _open_slot(model: LoadedModel, prompt: str) -> tuple[CacheSlot, ActivationRecorder]:

@@ -49,10 +49,14 @@ class LoadedModel:
 
 
 def digest_of_state(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> str:
-    """SHA-256, hexadecimal, over names, shapes, types and bytes of all tensors, and the configuration, in sorted order."""
+    """SHA-256, hexadecimal, over names, shapes, types and bytes of all tensors, and the configuration, in sorted order.
+
+    Numbers that are stored in another float type count as fp32, so that the type in which a checkpoint is read does not matter.
+    """
     digest = hashlib.sha256(json.dumps(configuration, sort_keys=True, default=str).encode())
     for name in sorted(state):
-        tensor = state[name].detach().to("cpu").contiguous()
+        tensor = state[name].detach().to("cpu")
+        tensor = (tensor.float() if tensor.is_floating_point() else tensor).contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

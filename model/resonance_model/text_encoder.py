@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 TOKENS_MAX = 512
+_NO_WORD = "qxzvk"  # a word of no language, by which a closed vocabulary is told
 # Encoder states of each text, `[tokens, text_size]`, without padding.
 EncodeText = Callable[[Sequence[str]], list[Tensor]]
 # The mark of a space in the pieces of T5's tokenizer; alone it is no part of a word.
@@ -45,3 +46,31 @@ class T5Text:
             input_ids=tokens["input_ids"].to(device), attention_mask=None if mask is None else mask.to(device)
         ).last_hidden_state[0]
         return states if mask is None else states[mask[0].bool().nonzero()[:, 0].to(device)]
+
+
+class Vocabulary:
+    """The words that a text encoder's tokenizer knows.
+
+    A word-level tokenizer, such as the embedded model's, has a closed vocabulary and turns other words into its unknown token. A subword
+    tokenizer spells every word from pieces: its vocabulary is open, and it knows every word.
+    """
+
+    def __init__(self, encode: EncodeText) -> None:
+        self._tokenizer = getattr(encode, "tokenizer", None)
+        unknown = getattr(self._tokenizer, "unk_token_id", None)
+        self._unknown: int | None = unknown if isinstance(unknown, int) else None
+        self.is_closed = self._unknown is not None and not self._is_spelt(_NO_WORD)
+
+    def knows(self, word: str) -> bool:
+        """False where the tokenizer turns a part of the word into its unknown token."""
+        return not self.is_closed or self._is_spelt(word)
+
+    def words(self) -> list[str]:
+        """The words of a closed vocabulary, sorted; empty for an open one."""
+        if not self.is_closed or self._tokenizer is None:
+            return []
+        return sorted(word for word in self._tokenizer.get_vocab() if word.isalpha())
+
+    def _is_spelt(self, word: str) -> bool:
+        assert self._tokenizer is not None, "there is an unknown token"
+        return self._unknown not in self._tokenizer(word, add_special_tokens=False)["input_ids"]

@@ -30,7 +30,7 @@ async def test_a_refusal_names_no_field(visit: Visit) -> None:
     await visit.wait_for_text("#make-status", "Ready")
     await visit.page.fill("#refine-text", "purple elephants")
     await visit.page.keyboard.press("Enter")
-    await visit.wait_for_text("#refine-error", "This could not be understood as a change")
+    await visit.wait_for_text("#refine-error", "The model does not know “purple elephants”.")
     await refused(visit, "**/v1/tastes", problem("TOO_MANY", "tracks", "at most 20 files make a playlist"))
     await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
     await visit.wait_for_text("#taste-error", "At most 20 files make a playlist.")

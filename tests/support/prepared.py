@@ -32,12 +32,13 @@ async def _prepare(settings: Settings, model: LoadedModel) -> None:
     store = await open_store(settings)
     try:
         for seed, name in enumerate(SLIDER_NAMES):
-            await _put_slider(store, model, name, seed)
+            await put_slider(store, model, name, seed)
     finally:
         await store.close()
 
 
-async def _put_slider(store: ObjectStore, model: LoadedModel, name: str, seed: int) -> None:
+async def put_slider(store: ObjectStore, model: LoadedModel, name: str, seed: int) -> None:
+    """Puts a usable concept of a random direction for one slider."""
     layer_count = model.config.layer_count
     array = np.random.default_rng(seed).normal(size=(layer_count, model.config.hidden_size)).astype(np.float32)
     baselines = np.zeros((2, layer_count), np.float32)

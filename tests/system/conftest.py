@@ -49,6 +49,7 @@ def start(data_dir: Path, model: Path, **settings: str) -> System:
         "RESONANCE_DATA_DIR": str(data_dir),
         "RESONANCE_MODEL": str(model),
         "RESONANCE_DRAIN_S_MAX": "2",
+        "RESONANCE_ADOPTION": "sliders",  # ranges and layer scans of the tiny model would take minutes of every test
         **settings,
     }
     process = subprocess.Popen(
@@ -88,7 +89,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path, tiny: Lo
     """One system for all journeys that do not end it. Its sliders are random directions."""
     data_dir = tmp_path_factory.mktemp("data")
     prepare_sliders(Settings(data_dir=data_dir), tiny)
-    running = start(data_dir, tiny_folder)
+    running = start(data_dir, tiny_folder, RESONANCE_ADOPTION="off")
     try:
         yield running
     finally:

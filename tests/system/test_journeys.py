@@ -101,13 +101,13 @@ def test_the_first_byte_comes_soon_over_http(system: System) -> None:
 def test_the_same_request_gives_the_same_bytes_and_the_cli_writes_them_too(
     system: System, taste_id: str, tmp_path: Path
 ) -> None:
-    body = {"prompt": "rock", "taste_id": taste_id, "duration_s": 2, "seed": 5, "sliders": {}}
+    body = {"prompt": "rock", "taste_id": taste_id, "duration_s": 2, "seed": 5, "sliders": {}, "raw": True}
     with httpx.Client(base_url=system.http, timeout=60) as http:
-        one, two = (http.post("/v1/generations", json=body).content for _ in range(2))
+        one, two = (pcm_in(http.post("/v1/generations", json=body).content) for _ in range(2))
     out = tmp_path / "cli.wav"
-    command = ["make", "rock", "--taste", taste_id, "--duration-s", "2", "--seed", "5", "--out", str(out)]
+    command = ["make", "rock", "--taste", taste_id, "--duration-s", "2", "--seed", "5", "--raw", "--out", str(out)]
     subprocess.run([sys.executable, "-m", "resonance_cli", *command, "--address", system.grpc], check=True)
-    assert one == two == out.read_bytes()
+    assert one == two == pcm_in(out.read_bytes())
 
 
 def cli(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -119,7 +119,7 @@ def test_words_refine_the_sliders_through_the_real_services(system: System) -> N
     refined = cli(system, "refine", "more bass, less tense", "--slider", "bass_resonance=0.4")
     assert refined.stdout.split() == ["--slider", "bass_resonance=0.7", "--slider", "emotional_tension=-0.3"]
     assert "bass from 0.4 to 0.7" in refined.stderr
-    assert "NOT_UNDERSTOOD" in cli(system, "refine", "purple elephants").stderr
+    assert "PHRASE_UNKNOWN" in cli(system, "refine", "purple elephants").stderr
     with Client(system.grpc) as client:
         assert client.refine("undo", {"energy": 1.0}, previous={"energy": 0.2}).sliders.energy == 0.2
 
@@ -201,6 +201,7 @@ async def test_sliders_act_once_they_are_ready(tiny_folder: Path, tmp_path: Path
         data_dir=tmp_path,
         model=str(tiny_folder),
         drain_s_max=1.0,
+        adoption="sliders",
     )
     async with all_in_one(settings) as running, AsyncClient(running.grpc_address) as client:
         assert not all(concept.ready for concept in await client.concepts())
@@ -242,7 +243,7 @@ def test_a_concept_is_computed_calibrated_and_scanned(system: System) -> None:
 
 async def test_a_stream_resumes_at_any_sample(system: System) -> None:
     async with AsyncClient(system.grpc) as client:
-        whole = pcm_in((await client.make("folk guitar", duration_s=2, seed=3, request_id="resume-me")).wav)
+        whole = (await client.make("folk guitar", duration_s=2, seed=3, request_id="resume-me")).pcm
         for offset in (0, 1, 12_345, 31_999, 32_000):
             request = build_request("folk guitar", duration_s=2, seed=3, request_id="resume-me")
             request.resume_sample_offset = offset
@@ -306,10 +307,10 @@ async def test_a_performance_obeys_while_it_plays(system: System, taste_id: str)
 
 def test_takes_are_kept_listed_replayed_and_deleted(system: System) -> None:
     with httpx.Client(base_url=system.http, timeout=60) as http:
-        body = {"prompt": "funk", "duration_s": 1, "seed": 2, "request_id": "keep-me"}
-        made = http.post("/v1/generations", json=body).content
+        body = {"prompt": "funk", "duration_s": 1, "seed": 2, "request_id": "keep-me", "raw": True}
+        made = pcm_in(http.post("/v1/generations", json=body).content)
         assert "keep-me" in [take["request_id"] for take in http.get("/v1/takes").json()["takes"]]
-        assert http.get("/v1/takes/keep-me/audio").content == made
+        assert pcm_in(http.get("/v1/takes/keep-me/audio?raw=true").content) == made
         assert http.delete("/v1/takes/keep-me").status_code == 204
         assert http.get("/v1/takes/keep-me").status_code == 404
 

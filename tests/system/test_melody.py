@@ -76,8 +76,8 @@ def test_a_melody_changes_the_music_and_its_file_format_does_not(melodic: System
     bare = posted(melodic)
     first, again, other = (posted(melodic, melody=in_base64(melodies[name])) for name in ("a", "a-again", "e"))
     assert [answer.status_code for answer in (bare, first, again, other)] == [200] * 4, first.text[:300]
-    assert first.content == again.content
-    assert len({bare.content, first.content, other.content}) == 3
+    assert pcm_in(first.content) == pcm_in(again.content)
+    assert len({pcm_in(answer.content) for answer in (bare, first, other)}) == 3
 
 
 async def test_a_take_with_a_melody_is_kept_resumed_and_distinguished_from_another(

@@ -6,6 +6,7 @@ numpy alone: the confined decoder, `extract` and `generate` measure with it, and
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,16 @@ def integrated_lufs(powers: NDArray[np.float64]) -> float:
 def loudness_lufs(samples: Samples, sample_rate_hz: int) -> float:
     """Integrated loudness of mono samples `[samples]`."""
     return integrated_lufs(block_powers(samples, sample_rate_hz))
+
+
+def k_weighting_power(frequencies_hz: NDArray[Any], sample_rate_hz: int) -> NDArray[np.float64]:
+    """The power response of K-weighting at these frequencies."""
+    turns = np.exp(-2j * np.pi * frequencies_hz / sample_rate_hz)
+    response = np.ones(len(frequencies_hz))
+    for numerator, denominator in (_shelf(sample_rate_hz), _high_pass(sample_rate_hz)):
+        ratio = np.polyval(numerator[::-1], turns) / np.polyval(denominator[::-1], turns)
+        response = response * (ratio.real**2 + ratio.imag**2)
+    return response
 
 
 def _impulse_response(sample_rate_hz: int) -> NDArray[np.float64]:

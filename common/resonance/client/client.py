@@ -13,21 +13,25 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from resonance.any_text import display_name
-from resonance.audio.provenance import provenance_texts
-from resonance.audio.wav import wav_header
-from resonance.client.requests import build_request
+from resonance.audio.delivery.delivery import Choice, Delivery
+from resonance.audio.delivery.formats import format_named
+from resonance.audio.delivery.tags import Provenance
+from resonance.client.adoption import AdoptionCalls
+from resonance.client.requests import build_refine_request, build_request
 from resonance.client.song_files import find_songs
 from resonance.client.take_reader import TakeReader, read_take
 from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
 from resonance.rpc.channel import open_channel
+from resonance.settings import Settings, read_settings
 from resonance.v1 import (
     extract_pb2,
     extract_pb2_grpc,
@@ -46,12 +50,39 @@ Result = TypeVar("Result")
 OnJob = Callable[[jobs_pb2.Job], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Song:
-    """A whole take: its WAV file and its description."""
+    """A whole take: the model's own samples (interleaved 16-bit PCM), their description, and the files that are made of them."""
 
-    wav: bytes
+    pcm: bytes = field(repr=False)
     take: generate_pb2.Take
+
+    @cached_property
+    def wav(self) -> bytes:
+        """The WAV file, levelled and marked."""
+        return self.file()
+
+    def file(
+        self,
+        form: str = "wav",
+        *,
+        raw: bool = False,
+        level: bool = True,
+        settings: Settings | None = None,
+    ) -> bytes:
+        """The take as a file: wav, flac, mp3, opus or m4a. `raw` keeps the model's own samples to the bit, for wav and flac.
+
+        Other formats than WAV need the extra `delivery`. Without it WAV files have tags and watermark, and no content credentials.
+        """
+        choice = Choice(form=format_named(form), is_raw=raw, is_levelled=level)
+        audio = self.take.format
+        return Delivery(settings or read_settings()).file(
+            self.pcm,
+            Provenance.of(self.take),
+            choice,
+            sample_rate_hz=audio.sample_rate_hz,
+            channel_count=max(1, audio.channel_count),
+        )
 
 
 class AsyncClient:
@@ -68,12 +99,17 @@ class AsyncClient:
         extract: str = "",
         generate: str = "",
         api_key: str = "",
+        service_key: str = "",
     ) -> None:
-        """`api_key` is needed where the services ask for one."""
-        self._channels = [open_channel(target or address, api_key=api_key) for target in (ingest, extract, generate)]
+        """`api_key` is needed where the services ask for one. The installation's operator may give `service_key` in its place."""
+        self._channels = [
+            open_channel(target or address, api_key=api_key, service_key=service_key)
+            for target in (ingest, extract, generate)
+        ]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
+        self.adoption = AdoptionCalls(self.extract)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -118,13 +154,10 @@ class AsyncClient:
         return await _read_concept(watched(lambda: self.extract.CalibrateConcept(request)))
 
     async def refine(
-        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+        self, text: str, sliders: Mapping[str, float] | None = None, **options: Any
     ) -> extract_pb2.RefineResponse:
-        """Slider positions for a wish in words; `previous` are the positions that "undo" restores."""
-        request = extract_pb2.RefineRequest(text=text, sliders=steering_pb2.Sliders(**dict(sliders or {})))
-        if previous is not None:
-            request.previous.CopyFrom(steering_pb2.Sliders(**dict(previous)))
-        return await unary_call(self.extract.Refine(request))
+        """Slider and concept positions for a wish in words; the options are those of `build_refine_request`."""
+        return await unary_call(self.extract.Refine(build_refine_request(text, sliders, **options)))
 
     async def calibration_job(
         self,
@@ -243,7 +276,7 @@ class AsyncClient:
             pcm += response.chunk.data
             if response.HasField("finished"):
                 take = response.finished.take
-        return Song(wav=_wav_header(take, len(pcm)) + bytes(pcm), take=take)
+        return Song(pcm=bytes(pcm), take=take)
 
 
 class Client:
@@ -296,10 +329,10 @@ class Client:
         return self._wait(self._inner.calibrate_concept(name))
 
     def refine(
-        self, text: str, sliders: Mapping[str, float] | None = None, *, previous: Mapping[str, float] | None = None
+        self, text: str, sliders: Mapping[str, float] | None = None, **options: Any
     ) -> extract_pb2.RefineResponse:
-        """Slider positions for a wish in words; `previous` are the positions that "undo" restores."""
-        return self._wait(self._inner.refine(text, sliders, previous=previous))
+        """Slider and concept positions for a wish in words; the options are those of `build_refine_request`."""
+        return self._wait(self._inner.refine(text, sliders, **options))
 
     def calibration_job(
         self, request: extract_pb2.StartCalibrationJobRequest, **options: Any
@@ -372,15 +405,6 @@ async def _upload_parts(
         with path.open("rb") as file:
             while part := await asyncio.to_thread(file.read, _PART_BYTES):
                 yield ingest_pb2.UploadPlaylistRequest(data=part)
-
-
-def _wav_header(take: generate_pb2.Take, pcm_bytes: int) -> bytes:
-    return wav_header(
-        sample_rate_hz=take.format.sample_rate_hz,
-        channel_count=take.format.channel_count,
-        sample_count=pcm_bytes // 2 // take.format.channel_count,
-        info=provenance_texts(take),
-    )
 
 
 async def _next(responses: AsyncIterator[Result]) -> Result | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from resonance.errors import invalid_field
 from resonance.ids import new_request_id
-from resonance.v1 import generate_pb2, steering_pb2
+from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
 
 
 def build_request(
@@ -21,6 +21,7 @@ def build_request(
     sliders: Mapping[str, float] | None = None,
     concepts: Mapping[str, float] | None = None,
     concept_gains: Mapping[int, float] | None = None,
+    concept_positions: Mapping[str, float] | None = None,
     seed: int | None = None,
     chunk_s: float | None = None,
     request_id: str = "",
@@ -35,10 +36,11 @@ def build_request(
 ) -> generate_pb2.GenerateRequest:
     """GenerateRequest from plain values. For fields that are missing here, build the message itself.
 
-    Gains multiply a strength at single layers. `origin` is a finished take to continue: new music begins at `start_s` (None: at its end)
-    and ends at `end_s` (None: with the take). `melody` is a sound file of at most 30 s, which melody models follow. With `unclamped` the
-    strengths of taste and concepts are not held to their safe ranges; without, the answer's `notices` say where one was. `bpm` and `key`
-    (such as `F# minor`) are asked of the model, as far as it obeys them; the music is steered away from `negative_prompt`.
+    Gains multiply a strength at single layers. `concept_positions` are concepts at positions from -1 to 1, as sliders'. `origin` is a
+    finished take to continue: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take). `melody` is a
+    sound file of at most 30 s, which melody models follow. With `unclamped` the strengths of taste and concepts are not held to their safe
+    ranges; without, the answer's `notices` say where one was. `bpm` and `key` (such as `F# minor`) are asked of the model, as far as it
+    obeys them; the music is steered away from `negative_prompt`.
     """
     recipe = steering_pb2.Recipe(
         prompts=[steering_pb2.WeightedPrompt(text=prompt)], bpm=bpm, key=key, negative_prompt=negative_prompt
@@ -53,6 +55,8 @@ def build_request(
         )
     for name, strength in (concepts or {}).items():
         recipe.concepts.add(name=name, strength=strength, layer_gains=dict(concept_gains or {}), unclamped=unclamped)
+    for name, position in (concept_positions or {}).items():
+        recipe.concepts.add(name=name, position=position)
     recipe.sliders.CopyFrom(steering_pb2.Sliders(**dict(sliders or {})))
     request = generate_pb2.GenerateRequest(
         request_id=request_id or new_request_id(), recipe=recipe, duration_s=duration_s, seed=seed, chunk_s=chunk_s
@@ -61,6 +65,34 @@ def build_request(
         request.origin.CopyFrom(generate_pb2.Origin(request_id=origin, start_s=start_s, end_s=end_s))
     if melody:
         request.melody.wav = melody
+    return request
+
+
+def build_refine_request(
+    text: str,
+    sliders: Mapping[str, float] | None = None,
+    *,
+    previous: Mapping[str, float] | None = None,
+    concepts: Mapping[str, float] | None = None,
+    previous_concepts: Mapping[str, float] | None = None,
+    prompt: str = "",
+) -> extract_pb2.RefineRequest:
+    """RefineRequest from plain values.
+
+    `concepts` are the positions of concepts in use. `previous` and `previous_concepts` are what "undo" restores. `prompt` is the prompt in
+    hand, with which a new phrase is read.
+    """
+    request = extract_pb2.RefineRequest(
+        text=text,
+        sliders=steering_pb2.Sliders(**dict(sliders or {})),
+        concepts=[steering_pb2.ConceptPosition(name=name, position=at) for name, at in (concepts or {}).items()],
+        previous_concepts=[
+            steering_pb2.ConceptPosition(name=name, position=at) for name, at in (previous_concepts or {}).items()
+        ],
+        prompt=prompt,
+    )
+    if previous is not None:
+        request.previous.CopyFrom(steering_pb2.Sliders(**dict(previous)))
     return request
 
 

@@ -66,7 +66,9 @@ PREFIXES = (
         is_owned=True,
         is_recomputed=True,
     ),
+    Prefix(name="phrases/", writer="extract", kept="for good", is_owned=True),
     Prefix(name="examples/", writer="extract", kept="for good"),
+    Prefix(name="adoptions/", writer="extract", kept="for good"),
     Prefix(name="requests/", writer="generate", kept="until the take is deleted", is_owned=True),
     Prefix(
         name="takes/",
@@ -159,6 +161,11 @@ def concept_key(model_digest: str, name: str) -> str:
     return f"concepts/{model_digest[:16]}/{name}.json"
 
 
+def phrase_list_key(model_digest: str) -> str:
+    """The names of an owner's concepts of phrases, least recently used first (JSON)."""
+    return f"phrases/{model_digest[:16]}.json"
+
+
 def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:
     """The measured safe range of a taste's vector (Calibration as JSON)."""
     return f"calibrations/{taste_id}-{vector_sha256[:16]}.json"
@@ -167,6 +174,11 @@ def taste_calibration_key(taste_id: str, vector_sha256: str) -> str:
 def examples_key(model_digest: str) -> str:
     """The examples that were shipped with a model (JSON): a missing one was deleted by its owner."""
     return f"examples/{model_digest[:16]}.json"
+
+
+def adoption_key(model_digest: str) -> str:
+    """The progress of a model's adoption, and who works on it (JSON)."""
+    return f"adoptions/{model_digest[:16]}.json"
 
 
 def calibration_job_key(calibration_job_id: str) -> str:

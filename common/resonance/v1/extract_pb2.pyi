@@ -30,6 +30,14 @@ class CalibrationJobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CALIBRATION_JOB_STATE_COMPLETED: _ClassVar[CalibrationJobState]
     CALIBRATION_JOB_STATE_FAILED: _ClassVar[CalibrationJobState]
     CALIBRATION_JOB_STATE_CANCELLED: _ClassVar[CalibrationJobState]
+
+class AdoptionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ADOPTION_STATE_UNSPECIFIED: _ClassVar[AdoptionState]
+    ADOPTION_STATE_IDLE: _ClassVar[AdoptionState]
+    ADOPTION_STATE_RUNNING: _ClassVar[AdoptionState]
+    ADOPTION_STATE_COMPLETED: _ClassVar[AdoptionState]
+    ADOPTION_STATE_FAILED: _ClassVar[AdoptionState]
 CALIBRATION_JOB_KIND_UNSPECIFIED: CalibrationJobKind
 CALIBRATION_JOB_KIND_RANGE: CalibrationJobKind
 CALIBRATION_JOB_KIND_LAYERS: CalibrationJobKind
@@ -39,6 +47,11 @@ CALIBRATION_JOB_STATE_RUNNING: CalibrationJobState
 CALIBRATION_JOB_STATE_COMPLETED: CalibrationJobState
 CALIBRATION_JOB_STATE_FAILED: CalibrationJobState
 CALIBRATION_JOB_STATE_CANCELLED: CalibrationJobState
+ADOPTION_STATE_UNSPECIFIED: AdoptionState
+ADOPTION_STATE_IDLE: AdoptionState
+ADOPTION_STATE_RUNNING: AdoptionState
+ADOPTION_STATE_COMPLETED: AdoptionState
+ADOPTION_STATE_FAILED: AdoptionState
 
 class GetExtractorRequest(_message.Message):
     __slots__ = ()
@@ -265,7 +278,7 @@ class Separation(_message.Message):
     def __init__(self, part_count: _Optional[int] = ..., auc: _Optional[float] = ..., chance: _Optional[float] = ...) -> None: ...
 
 class Concept(_message.Message):
-    __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time", "music_pairs", "layer_gains", "made_by", "natural_strength", "separation", "notice")
+    __slots__ = ("name", "model_digest", "pairs", "built_in", "ready", "layers", "calibration", "unusable_reason", "vector_key", "vector_sha256", "create_time", "music_pairs", "layer_gains", "made_by", "natural_strength", "separation", "notice", "phrase", "prompt", "reaction")
     class LayerGainsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -290,6 +303,9 @@ class Concept(_message.Message):
     NATURAL_STRENGTH_FIELD_NUMBER: _ClassVar[int]
     SEPARATION_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
+    PHRASE_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    REACTION_FIELD_NUMBER: _ClassVar[int]
     name: str
     model_digest: str
     pairs: _containers.RepeatedCompositeFieldContainer[PromptPair]
@@ -307,7 +323,10 @@ class Concept(_message.Message):
     natural_strength: float
     separation: Separation
     notice: str
-    def __init__(self, name: _Optional[str] = ..., model_digest: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., built_in: _Optional[bool] = ..., ready: _Optional[bool] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., unusable_reason: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., made_by: _Optional[str] = ..., natural_strength: _Optional[float] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., notice: _Optional[str] = ...) -> None: ...
+    phrase: str
+    prompt: str
+    reaction: float
+    def __init__(self, name: _Optional[str] = ..., model_digest: _Optional[str] = ..., pairs: _Optional[_Iterable[_Union[PromptPair, _Mapping]]] = ..., built_in: _Optional[bool] = ..., ready: _Optional[bool] = ..., layers: _Optional[_Iterable[_Union[LayerScore, _Mapping]]] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., unusable_reason: _Optional[str] = ..., vector_key: _Optional[str] = ..., vector_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., music_pairs: _Optional[_Iterable[_Union[MusicPair, _Mapping]]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., made_by: _Optional[str] = ..., natural_strength: _Optional[float] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., notice: _Optional[str] = ..., phrase: _Optional[str] = ..., prompt: _Optional[str] = ..., reaction: _Optional[float] = ...) -> None: ...
 
 class ComputeConceptRequest(_message.Message):
     __slots__ = ("name", "pairs", "music_pairs")
@@ -480,7 +499,7 @@ class GetCalibrationResponse(_message.Message):
     def __init__(self, concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ..., strength_min: _Optional[float] = ..., strength_max: _Optional[float] = ...) -> None: ...
 
 class StartCalibrationJobRequest(_message.Message):
-    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music", "apply")
+    __slots__ = ("kind", "concept", "taste_id", "strengths", "prompts", "clip_s", "music", "apply", "is_background")
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONCEPT_FIELD_NUMBER: _ClassVar[int]
     TASTE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -489,6 +508,7 @@ class StartCalibrationJobRequest(_message.Message):
     CLIP_S_FIELD_NUMBER: _ClassVar[int]
     MUSIC_FIELD_NUMBER: _ClassVar[int]
     APPLY_FIELD_NUMBER: _ClassVar[int]
+    IS_BACKGROUND_FIELD_NUMBER: _ClassVar[int]
     kind: CalibrationJobKind
     concept: str
     taste_id: str
@@ -497,7 +517,8 @@ class StartCalibrationJobRequest(_message.Message):
     clip_s: float
     music: _containers.RepeatedCompositeFieldContainer[MusicSource]
     apply: bool
-    def __init__(self, kind: _Optional[_Union[CalibrationJobKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ..., apply: _Optional[bool] = ...) -> None: ...
+    is_background: bool
+    def __init__(self, kind: _Optional[_Union[CalibrationJobKind, str]] = ..., concept: _Optional[str] = ..., taste_id: _Optional[str] = ..., strengths: _Optional[_Iterable[float]] = ..., prompts: _Optional[_Iterable[str]] = ..., clip_s: _Optional[float] = ..., music: _Optional[_Iterable[_Union[MusicSource, _Mapping]]] = ..., apply: _Optional[bool] = ..., is_background: _Optional[bool] = ...) -> None: ...
 
 class StartCalibrationJobResponse(_message.Message):
     __slots__ = ("calibration_job",)
@@ -541,15 +562,95 @@ class CancelCalibrationJobResponse(_message.Message):
     calibration_job: CalibrationJob
     def __init__(self, calibration_job: _Optional[_Union[CalibrationJob, _Mapping]] = ...) -> None: ...
 
+class AdoptionPart(_message.Message):
+    __slots__ = ("name", "state", "done", "total", "note")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    state: AdoptionState
+    done: int
+    total: int
+    note: str
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[AdoptionState, str]] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., note: _Optional[str] = ...) -> None: ...
+
+class Adoption(_message.Message):
+    __slots__ = ("model_digest", "state", "is_shipped", "parts", "progress", "seconds_left")
+    MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    IS_SHIPPED_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_LEFT_FIELD_NUMBER: _ClassVar[int]
+    model_digest: str
+    state: AdoptionState
+    is_shipped: bool
+    parts: _containers.RepeatedCompositeFieldContainer[AdoptionPart]
+    progress: Progress
+    seconds_left: float
+    def __init__(self, model_digest: _Optional[str] = ..., state: _Optional[_Union[AdoptionState, str]] = ..., is_shipped: _Optional[bool] = ..., parts: _Optional[_Iterable[_Union[AdoptionPart, _Mapping]]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., seconds_left: _Optional[float] = ...) -> None: ...
+
+class GetAdoptionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetAdoptionResponse(_message.Message):
+    __slots__ = ("adoption",)
+    ADOPTION_FIELD_NUMBER: _ClassVar[int]
+    adoption: Adoption
+    def __init__(self, adoption: _Optional[_Union[Adoption, _Mapping]] = ...) -> None: ...
+
+class StartAdoptionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StartAdoptionResponse(_message.Message):
+    __slots__ = ("adoption",)
+    ADOPTION_FIELD_NUMBER: _ClassVar[int]
+    adoption: Adoption
+    def __init__(self, adoption: _Optional[_Union[Adoption, _Mapping]] = ...) -> None: ...
+
+class ExportAdoptionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ExportAdoptionResponse(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class ImportAdoptionRequest(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class ImportAdoptionResponse(_message.Message):
+    __slots__ = ("adoption", "object_count")
+    ADOPTION_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    adoption: Adoption
+    object_count: int
+    def __init__(self, adoption: _Optional[_Union[Adoption, _Mapping]] = ..., object_count: _Optional[int] = ...) -> None: ...
+
 class RefineRequest(_message.Message):
-    __slots__ = ("text", "sliders", "previous")
+    __slots__ = ("text", "sliders", "previous", "concepts", "previous_concepts", "prompt")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SLIDERS_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    CONCEPTS_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_CONCEPTS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
     text: str
     sliders: _steering_pb2.Sliders
     previous: _steering_pb2.Sliders
-    def __init__(self, text: _Optional[str] = ..., sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., previous: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ...) -> None: ...
+    concepts: _containers.RepeatedCompositeFieldContainer[_steering_pb2.ConceptPosition]
+    previous_concepts: _containers.RepeatedCompositeFieldContainer[_steering_pb2.ConceptPosition]
+    prompt: str
+    def __init__(self, text: _Optional[str] = ..., sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., previous: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., concepts: _Optional[_Iterable[_Union[_steering_pb2.ConceptPosition, _Mapping]]] = ..., previous_concepts: _Optional[_Iterable[_Union[_steering_pb2.ConceptPosition, _Mapping]]] = ..., prompt: _Optional[str] = ...) -> None: ...
 
 class SliderChange(_message.Message):
     __slots__ = ("slider", "before", "after", "words")
@@ -563,16 +664,34 @@ class SliderChange(_message.Message):
     words: str
     def __init__(self, slider: _Optional[str] = ..., before: _Optional[float] = ..., after: _Optional[float] = ..., words: _Optional[str] = ...) -> None: ...
 
+class RefinedConcept(_message.Message):
+    __slots__ = ("name", "label", "position", "is_calibrated")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    IS_CALIBRATED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    label: str
+    position: float
+    is_calibrated: bool
+    def __init__(self, name: _Optional[str] = ..., label: _Optional[str] = ..., position: _Optional[float] = ..., is_calibrated: _Optional[bool] = ...) -> None: ...
+
 class RefineResponse(_message.Message):
-    __slots__ = ("sliders", "changes", "explanation", "not_understood", "source")
+    __slots__ = ("sliders", "changes", "explanation", "not_understood", "source", "concepts", "concept_changes", "unknown_words")
     SLIDERS_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
     NOT_UNDERSTOOD_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONCEPTS_FIELD_NUMBER: _ClassVar[int]
+    CONCEPT_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_WORDS_FIELD_NUMBER: _ClassVar[int]
     sliders: _steering_pb2.Sliders
     changes: _containers.RepeatedCompositeFieldContainer[SliderChange]
     explanation: str
     not_understood: _containers.RepeatedScalarFieldContainer[str]
     source: str
-    def __init__(self, sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[SliderChange, _Mapping]]] = ..., explanation: _Optional[str] = ..., not_understood: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ...) -> None: ...
+    concepts: _containers.RepeatedCompositeFieldContainer[RefinedConcept]
+    concept_changes: _containers.RepeatedCompositeFieldContainer[SliderChange]
+    unknown_words: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[SliderChange, _Mapping]]] = ..., explanation: _Optional[str] = ..., not_understood: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ..., concepts: _Optional[_Iterable[_Union[RefinedConcept, _Mapping]]] = ..., concept_changes: _Optional[_Iterable[_Union[SliderChange, _Mapping]]] = ..., unknown_words: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -105,6 +105,26 @@ class ExtractServiceStub:
                 request_serializer=resonance_dot_v1_dot_extract__pb2.GetReferenceRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_extract__pb2.GetReferenceResponse.FromString,
                 _registered_method=True)
+        self.GetAdoption = channel.unary_unary(
+                '/resonance.v1.ExtractService/GetAdoption',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.GetAdoptionRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.GetAdoptionResponse.FromString,
+                _registered_method=True)
+        self.StartAdoption = channel.unary_unary(
+                '/resonance.v1.ExtractService/StartAdoption',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.StartAdoptionRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.StartAdoptionResponse.FromString,
+                _registered_method=True)
+        self.ExportAdoption = channel.unary_stream(
+                '/resonance.v1.ExtractService/ExportAdoption',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.ExportAdoptionRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.ExportAdoptionResponse.FromString,
+                _registered_method=True)
+        self.ImportAdoption = channel.stream_unary(
+                '/resonance.v1.ExtractService/ImportAdoption',
+                request_serializer=resonance_dot_v1_dot_extract__pb2.ImportAdoptionRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_extract__pb2.ImportAdoptionResponse.FromString,
+                _registered_method=True)
         self.Refine = channel.unary_unary(
                 '/resonance.v1.ExtractService/Refine',
                 request_serializer=resonance_dot_v1_dot_extract__pb2.RefineRequest.SerializeToString,
@@ -217,8 +237,39 @@ class ExtractServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAdoption(self, request, context):
+        """GetAdoption tells how far the loaded model is made ready: its reference, its sliders, their safe ranges and their layer scans.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartAdoption(self, request, context):
+        """StartAdoption makes the loaded model ready in the background, or goes on with it; finished parts are not made again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportAdoption(self, request, context):
+        """ExportAdoption sends all that was made as one file, for another installation of the same model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportAdoption(self, request_iterator, context):
+        """ImportAdoption takes such a file in. A file of another model, a damaged one and one of a newer format are refused, and nothing is
+        stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Refine(self, request, context):
-        """Refine turns words into changes of the sliders. Words that cannot be understood are refused with NOT_UNDERSTOOD.
+        """Refine turns words into changes of the sliders and of concepts. A phrase that no slider means, such as `dreamier` or `like a rainy
+        night`, becomes a concept of its own, which is computed at once and calibrated afterwards in the background. Words that cannot be
+        understood are refused with NOT_UNDERSTOOD, a phrase that the model does not know with PHRASE_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -296,6 +347,26 @@ def add_ExtractServiceServicer_to_server(servicer, server):
                     servicer.GetReference,
                     request_deserializer=resonance_dot_v1_dot_extract__pb2.GetReferenceRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_extract__pb2.GetReferenceResponse.SerializeToString,
+            ),
+            'GetAdoption': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAdoption,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.GetAdoptionRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.GetAdoptionResponse.SerializeToString,
+            ),
+            'StartAdoption': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartAdoption,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.StartAdoptionRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.StartAdoptionResponse.SerializeToString,
+            ),
+            'ExportAdoption': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportAdoption,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.ExportAdoptionRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.ExportAdoptionResponse.SerializeToString,
+            ),
+            'ImportAdoption': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportAdoption,
+                    request_deserializer=resonance_dot_v1_dot_extract__pb2.ImportAdoptionRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_extract__pb2.ImportAdoptionResponse.SerializeToString,
             ),
             'Refine': grpc.unary_unary_rpc_method_handler(
                     servicer.Refine,
@@ -682,6 +753,114 @@ class ExtractService:
             '/resonance.v1.ExtractService/GetReference',
             resonance_dot_v1_dot_extract__pb2.GetReferenceRequest.SerializeToString,
             resonance_dot_v1_dot_extract__pb2.GetReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAdoption(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.ExtractService/GetAdoption',
+            resonance_dot_v1_dot_extract__pb2.GetAdoptionRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.GetAdoptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartAdoption(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.ExtractService/StartAdoption',
+            resonance_dot_v1_dot_extract__pb2.StartAdoptionRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.StartAdoptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportAdoption(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/resonance.v1.ExtractService/ExportAdoption',
+            resonance_dot_v1_dot_extract__pb2.ExportAdoptionRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.ExportAdoptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportAdoption(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/resonance.v1.ExtractService/ImportAdoption',
+            resonance_dot_v1_dot_extract__pb2.ImportAdoptionRequest.SerializeToString,
+            resonance_dot_v1_dot_extract__pb2.ImportAdoptionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -128,7 +128,7 @@ class Origin(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin")
+    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin", "is_background")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +138,7 @@ class GenerateRequest(_message.Message):
     MELODY_FIELD_NUMBER: _ClassVar[int]
     IS_TRANSIENT_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    IS_BACKGROUND_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     duration_s: float
@@ -147,7 +148,8 @@ class GenerateRequest(_message.Message):
     melody: Melody
     is_transient: bool
     origin: Origin
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ...) -> None: ...
+    is_background: bool
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., is_background: _Optional[bool] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
     __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played", "audio_sha256")
@@ -203,7 +205,7 @@ class GenerateResponse(_message.Message):
     queued: GenerationQueued
     def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ..., queued: _Optional[_Union[GenerationQueued, _Mapping]] = ...) -> None: ...
 
-class MusicalRequest(_message.Message):
+class AskedMusic(_message.Message):
     __slots__ = ("bpm", "key", "metre", "told_bpm", "told_key")
     BPM_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -273,9 +275,9 @@ class Take(_message.Message):
     melody_sha256: str
     notices: _containers.RepeatedScalarFieldContainer[str]
     played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
-    asked: MusicalRequest
+    asked: AskedMusic
     heard: HeardMusic
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., asked: _Optional[_Union[MusicalRequest, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ...) -> None: ...
 
 class PerformOpening(_message.Message):
     __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody")

@@ -229,7 +229,7 @@ class TasteWeight(_message.Message):
     def __init__(self, taste_id: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., in_words: _Optional[bool] = ..., unclamped: _Optional[bool] = ...) -> None: ...
 
 class ConceptWeight(_message.Message):
-    __slots__ = ("name", "strength", "layer_mode", "layer_gains", "unclamped")
+    __slots__ = ("name", "strength", "layer_mode", "layer_gains", "unclamped", "position")
     class LayerGainsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -242,12 +242,22 @@ class ConceptWeight(_message.Message):
     LAYER_MODE_FIELD_NUMBER: _ClassVar[int]
     LAYER_GAINS_FIELD_NUMBER: _ClassVar[int]
     UNCLAMPED_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     name: str
     strength: float
     layer_mode: LayerMode
     layer_gains: _containers.ScalarMap[int, float]
     unclamped: bool
-    def __init__(self, name: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., unclamped: _Optional[bool] = ...) -> None: ...
+    position: float
+    def __init__(self, name: _Optional[str] = ..., strength: _Optional[float] = ..., layer_mode: _Optional[_Union[LayerMode, str]] = ..., layer_gains: _Optional[_Mapping[int, float]] = ..., unclamped: _Optional[bool] = ..., position: _Optional[float] = ...) -> None: ...
+
+class ConceptPosition(_message.Message):
+    __slots__ = ("name", "position")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    position: float
+    def __init__(self, name: _Optional[str] = ..., position: _Optional[float] = ...) -> None: ...
 
 class PlayedStrength(_message.Message):
     __slots__ = ("kind", "name", "asked", "strength")

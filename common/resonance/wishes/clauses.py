@@ -6,7 +6,7 @@ The phrases are the longest ones of the lexicon. Bounds separate one wish from t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from resonance.wishes.lexicon import LEXICON, PHRASE_WORDS_MAX, Kind, Sense
 _BREAKS = re.compile(
     r"[;!?\n]|[.,](?!\d)|&|\b(?:and|plus|also|then|while|yet|though|nor|(?<!more )or|(?<!anything )(?<!nothing )but)\b"
 )
-_WORD = re.compile(r"[+-]?\d+(?:\.\d+)?%?|[a-z]+(?:'[a-z]+)?")
+_WORD = re.compile(r"\d+s\b|[+-]?\d+(?:\.\d+)?%?|[^\W\d_]+(?:'[^\W\d_]+)?")
 _NUMBER = re.compile(r"([+-]?)(\d+(?:\.\d+)?)(%?)")
 PARTICLES = frozenset({"up", "down", "back", "off", "out", "away", "in"})
 _PARTICLE_WORDS_MAX = 6  # the most words between a verb and its particle
@@ -109,10 +109,10 @@ class Clause:
         return bool(self.of(kind))
 
 
-def parse_clauses(text: str) -> list[Clause]:
-    """The wishes of a text, in their order."""
-    read = [_parse_items(_WORD.findall(part)) for part in _BREAKS.split(normalise(text))]
-    return [Clause(tuple(items)) for part in read for items in _split_wishes(part) if items]
+def parse_clauses(text: str, *, read: Callable[[list[str]], list[Item]] | None = None) -> list[Clause]:
+    """The wishes of a text, in their order. `read` turns the words between two breaks into items; None is `parse_items`."""
+    parts = [(read or parse_items)(_WORD.findall(part)) for part in _BREAKS.split(normalise(text))]
+    return [Clause(tuple(items)) for part in parts for items in _split_wishes(part) if items]
 
 
 def normalise(text: str) -> str:
@@ -124,7 +124,8 @@ def normalise(text: str) -> str:
 # --- words to items
 
 
-def _parse_items(words: list[str]) -> list[Item]:
+def parse_items(words: list[str]) -> list[Item]:
+    """The items of the words between two breaks."""
     items: list[Item] = []
     particles: set[int] = set()
     place = 0

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from resonance.errors import InvalidInput, invalid_field
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.wishes.clauses import normalise, parse_clauses
 from resonance.wishes.lexicon import AGAIN, BACK_A_LITTLE, RESET, UNDO
 from resonance.wishes.moves import Move, parse_moves
-from resonance.wishes.refinement import LABELS, Refinement, changes_between, complete_sliders
+from resonance.wishes.phrases import PHRASES_MAX, is_phrase, parse_open_clauses
+from resonance.wishes.refinement import (
+    LABELS,
+    Refinement,
+    changes_between,
+    complete_sliders,
+    concept_changes_between,
+)
 
 SOURCE = "grammar"
 EXAMPLES = "for example “more bass”, “a touch less tense”, “half the drums”, “no vocals”, “undo”"
@@ -40,9 +48,75 @@ def refine(text: str, sliders: Mapping[str, float], previous: Mapping[str, float
         return _repeat(now, complete_sliders(previous), plain)
     moves, not_understood = parse_moves(parse_clauses(text))
     if not moves:
-        message = f"this could not be understood as a change of the sound; try it in other words, {EXAMPLES}"
-        raise invalid_field("text", "NOT_UNDERSTOOD", message)
+        raise _not_understood()
     return _apply(now, moves, not_understood)
+
+
+def _not_understood() -> InvalidInput:
+    message = f"this could not be understood as a change of the sound; try it in other words, {EXAMPLES}"
+    return invalid_field("text", "NOT_UNDERSTOOD", message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenWish:
+    """A wish that may name phrases: what it does to the sliders and to the concepts that are there, and the moves of its phrases.
+
+    The target of a phrase's move is read by `phrases.phrase_of`.
+    """
+
+    refinement: Refinement
+    phrase_moves: tuple[Move, ...] = ()
+
+
+def read_open(
+    text: str,
+    sliders: Mapping[str, float],
+    previous: Mapping[str, float] | None = None,
+    *,
+    concepts: Mapping[str, float],
+    previous_concepts: Mapping[str, float] | None = None,
+) -> OpenWish:
+    """Reads a wish whose unknown words may be phrases. `concepts` are positions by name, `previous_concepts` those before the last change.
+
+    Raises what `refine` raises, and InvalidInput where a phrase is too long or there are too many.
+    """
+    plain = _strip_courtesy(text)
+    is_repeat = previous is not None and plain in AGAIN | BACK_A_LITTLE
+    if plain in UNDO | RESET or is_repeat:
+        return OpenWish(refinement=_move_all(text, sliders, previous, concepts, previous_concepts or {}))
+    moves, not_understood = parse_moves(parse_open_clauses(text))
+    phrase_moves = tuple(move for move in moves if is_phrase(move.slider))
+    if len({move.slider for move in phrase_moves}) > PHRASES_MAX:
+        message = f"this names more than {PHRASES_MAX} sounds; ask for them one after another"
+        raise invalid_field("text", "TOO_MANY_PHRASES", message)
+    if not moves:
+        raise _not_understood()
+    own = [move for move in moves if not is_phrase(move.slider)]
+    found = _apply(complete_sliders(sliders), own, not_understood)
+    return OpenWish(refinement=replace(found, concepts=dict(concepts)), phrase_moves=phrase_moves)
+
+
+def _move_all(
+    text: str,
+    sliders: Mapping[str, float],
+    previous: Mapping[str, float] | None,
+    concepts: Mapping[str, float],
+    before: Mapping[str, float],
+) -> Refinement:
+    """Undo, reset and "more of that" for sliders and concepts alike."""
+    found, plain = refine(text, sliders, previous), _strip_courtesy(text)
+    after = dict.fromkeys(concepts, 0.0) if plain in RESET else dict.fromkeys(concepts, 0.0) | dict(before)
+    if plain not in UNDO | RESET:
+        share = _repeat_share(plain)
+        after = {name: _clip(now + share * (now - before.get(name, 0.0))) for name, now in concepts.items()}
+    changes = tuple(concept_changes_between(concepts, after, dict.fromkeys(after, plain)))
+    notes = () if changes else found.notes
+    return replace(found, concepts=after, concept_changes=changes, notes=notes)
+
+
+def move_position(move: Move, before: float) -> float:
+    """The position in [-1, 1] after a move."""
+    return _clip(_compute_position(move, before))
 
 
 def is_about_the_past(text: str) -> bool:
@@ -71,11 +145,17 @@ def _move_to(now: Mapping[str, float], after: Mapping[str, float], words: str, *
 
 def _repeat(now: Mapping[str, float], before: Mapping[str, float], plain: str) -> Refinement:
     """Applies the last change again, or takes half of it back."""
-    share = 1.0 if plain in AGAIN else -0.5
-    share *= 0.5 if "bit" in plain and plain in AGAIN else 1.0
+    share = _repeat_share(plain)
     after = {name: _clip(now[name] + share * (now[name] - before[name])) for name in SLIDER_NAMES}
     note = "Nothing had changed last time, so there is nothing to do more or less of."
     return _move_to(now, after, plain, note=note)
+
+
+def _repeat_share(plain: str) -> float:
+    """The share of the last change that is made again."""
+    if plain not in AGAIN:
+        return -0.5
+    return 0.5 if "bit" in plain else 1.0
 
 
 def _strip_courtesy(text: str) -> str:

@@ -16,7 +16,7 @@ STEP = 0.3
 # With these words praise is a wish: "I'd love more bass", "a choir would be great".
 _WISHING = frozenset({"i'd", "we'd", "would"})
 # Words that can invert a wish, alone or with their verb. A clause in which they are not understood moves nothing.
-_TURNING = PARTICLES | {"nothing", "nowhere", "nobody", "minus", "wont", "cant", "unless", "except", "instead"}
+TURNING = PARTICLES | {"nothing", "nowhere", "nobody", "minus", "wont", "cant", "unless", "except", "instead"}
 _PRAISE = frozenset({Kind.PRAISE})
 _IDLE = frozenset({Kind.PRAISE, Kind.FILLER})
 
@@ -85,7 +85,7 @@ def _is_readable(clause: Clause) -> bool:
     signs = {sense.sign for sense in clause.of(Kind.LEAN) if not sense.is_faint}
     if clause.unknown and not signs and (_is_ruled_out(clause) or not (strong or clause.has(Kind.SENSE))):
         return False  # "purple bass", "don't ruin the bass"
-    if not _TURNING.isdisjoint(clause.unknown):
+    if not TURNING.isdisjoint(clause.unknown):
         return False
     phrases = {phrase for phrase, _ in clause.senses}
     is_torn = "more" in phrases and not phrases.isdisjoint({"less", "fewer"})

@@ -1,4 +1,4 @@
-"""Refinements: sliders after a wish, changes, unknown words.
+"""Refinements: sliders and concepts after a wish, changes, unknown words.
 
 Each change has its words.
 """
@@ -6,7 +6,7 @@ Each change has its words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from resonance.steering.sliders import SLIDER_NAMES
 
@@ -23,7 +23,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A slider that was moved, and the words that moved it."""
+    """A slider or concept that was moved, and the words that moved it."""
 
     slider: str
     before: float
@@ -33,20 +33,29 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:
-    """Positions in [-1, 1] by slider name, after the change. `notes` are sentences about sliders that did not move."""
+    """Positions in [-1, 1] by slider name, after the change. `notes` are sentences about sliders that did not move.
+
+    `concepts` are the positions of concepts by name, and `labels` what a person calls them. `unknown_words` are words of phrases that the
+    model does not know.
+    """
 
     sliders: Mapping[str, float]
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
     not_understood: tuple[str, ...] = ()
     source: str
+    concepts: Mapping[str, float] = field(default_factory=dict)
+    concept_changes: tuple[Change, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    unknown_words: tuple[str, ...] = ()
 
     @property
     def explanation(self) -> str:
         """The changes in plain words."""
+        labels = LABELS | dict(self.labels)
         moved = [
-            f"{LABELS[change.slider]} from {change.before:g} to {change.after:g} ({change.words})"
-            for change in self.changes
+            f"{labels.get(change.slider, change.slider)} from {change.before:g} to {change.after:g} ({change.words})"
+            for change in (*self.changes, *self.concept_changes)
         ]
         sentences = ["Moved " + "; ".join(moved) + "."] if moved else []
         sentences += self.notes
@@ -66,4 +75,15 @@ def changes_between(before: Mapping[str, float], after: Mapping[str, float], wor
         Change(slider=name, before=before[name], after=after[name], words=words.get(name, ""))
         for name in SLIDER_NAMES
         if before[name] != after[name]
+    ]
+
+
+def concept_changes_between(
+    before: Mapping[str, float], after: Mapping[str, float], words: Mapping[str, str]
+) -> list[Change]:
+    """The concepts that differ, those that were there first; an absent one is at 0."""
+    return [
+        Change(slider=name, before=before.get(name, 0.0), after=after.get(name, 0.0), words=words.get(name, ""))
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name, 0.0) != after.get(name, 0.0)
     ]

@@ -56,6 +56,8 @@ _UPLOADS = {
 }
 # The one path whose JSON may carry a melody.
 _MELODY_PATH = "/v1/generations"
+# The path that takes a sound file as its body.
+_VERIFICATIONS_PATH = "/v1/verifications"
 
 
 class BodyCutError(Exception):
@@ -201,6 +203,8 @@ class BodyLimit:
         """The limit in bytes, and whether the body holds files."""
         asked = (scope["method"], media_type(HTTPConnection(scope)))
         if any(asked == upload and place.fullmatch(bare_path(scope)) for upload, place in _UPLOADS.items()):
+            return self._upload_bytes_max, True
+        if bare_path(scope) == _VERIFICATIONS_PATH:
             return self._upload_bytes_max, True
         return self._json_bytes_max + (self._melody_bytes_max if bare_path(scope) == _MELODY_PATH else 0), False
 

@@ -40,6 +40,7 @@ _HTTP_REASONS: dict[int, tuple[str, str]] = {
     404: ("ROUTE_NOT_FOUND", "there is no such path; /v1/openapi.json lists the paths"),
     412: ("PRECONDITION_FAILED", "the condition of the request does not hold"),
     405: ("METHOD_NOT_ALLOWED", "this path does not support the method; see the Allow header"),
+    406: ("NOT_ACCEPTABLE", "this path has none of the media types of the Accept header"),
     413: ("BODY_TOO_LARGE", "the body is too large"),
     415: ("UNSUPPORTED_MEDIA_TYPE", "this path does not read the body's content type"),
     421: ("WRONG_HOST", "this server does not answer to that host name"),

@@ -1,4 +1,4 @@
-"""Generations: a checked body in, a streamed WAV out."""
+"""Generations: a checked body in, a streamed file out."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
 
+from resonance.audio.delivery.formats import WAV
 from resonance.errors import invalid_field
 from resonance.v1 import generate_pb2
 from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.disconnect import cancel_on_disconnect
-from resonance_gateway.http.requests import accepts_events, prefers_async, read_json, resolve_request_id
+from resonance_gateway.http.requests import accepts_events, prefers_async, read_json, read_query, resolve_request_id
 from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.routes.delivery import (
+    BINARY,
+    DELIVERY_FIELDS,
+    MEDIA_TYPES,
+    Format,
+    FormatQuery,
+    Level,
+    Raw,
+    get_delivery,
+    read_choice,
+)
 from resonance_gateway.routes.generation_states import STATE_SCHEMA, accept, send_events
 from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, RecipeBody, to_recipe
 from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
@@ -21,7 +33,7 @@ from resonance_gateway.schema.fields import RequestId
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, operation
 from resonance_gateway.schema.proto_json import fill_message
-from resonance_gateway.services.takes import generate_take
+from resonance_gateway.services.takes import check_offset, generate_take
 
 
 class OriginBody(Body):
@@ -45,6 +57,9 @@ class GenerationBody(RecipeBody):
     is_transient: bool = False
     origin: OriginBody | None = None
     melody: Melody | None = None
+    format: Format | None = None
+    raw: Raw = False
+    level: Level = True
 
 
 class GenerationsEndpoint(HTTPEndpoint):
@@ -54,32 +69,47 @@ class GenerationsEndpoint(HTTPEndpoint):
         summary="Make a take and hear it while it is made; Prefer: respond-async does not wait, Accept: text/event-stream tells of it",
         tag="generations",
         body=GenerationBody,
+        query=FormatQuery,
         responses={
             200: (
-                "16-bit PCM WAV of exact length; with resume_sample_offset the raw samples that are left "
+                "The take as a file, levelled and marked while it is made; a WAV file of exact length unless another "
+                "format is asked for. With resume_sample_offset the samples that are left "
                 "(application/octet-stream, s16le). A body that ends short of Content-Length was cut.",
-                f"audio/wav, {RAW_TYPE}",
-                {"type": "string", "format": "binary"},
+                f"{MEDIA_TYPES}, {RAW_TYPE}",
+                BINARY,
             ),
             202: json_response("With Prefer: respond-async: the take's state, to follow under Location", STATE_SCHEMA),
         },
         headers=HEADERS,
-        faults=(400, 404, 409, 413, 415, 422, 429, 501, 503, 504),
+        faults=(400, 404, 406, 409, 413, 415, 422, 429, 501, 503, 504),
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, GenerationBody)
+        query = read_query(request, FormatQuery)
         generate = to_generate_request(body, resolve_request_id(request, body.request_id))
         if prefers_async(request) or accepts_events(request):
             if body.is_transient:
                 raise invalid_field("is_transient", "CONFLICT", "must be false where the sound is fetched later")
             return await (accept if prefers_async(request) else send_events)(request, generate)
-        return take_response(await cancel_on_disconnect(request, generate_take(get_services(request), generate)))
+        choice = read_choice(request, name=body.format or query.format, raw=body.raw, level=body.level)
+        if body.resume_sample_offset and choice.form is not WAV:
+            raise invalid_field("format", "NOT_RESUMABLE", "only the samples of wav can be resumed")
+        if not choice.is_raw:
+            generate.resume_sample_offset = 0
+        opening = generate_take(get_services(request), generate)
+        take = await cancel_on_disconnect(request, opening)
+        if body.resume_sample_offset > take.opening.sample_count_total:
+            await take.close()
+            check_offset(body.resume_sample_offset, take.opening.sample_count_total)
+        return take_response(
+            take, get_delivery(request), choice, resume_sample_offset=0 if choice.is_raw else body.resume_sample_offset
+        )
 
 
 def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
     """The gRPC request of a take."""
     request = generate_pb2.GenerateRequest(recipe=to_recipe(body))
-    values = body.model_dump(exclude={"melody", *RECIPE_FIELDS}, exclude_none=True)
+    values = body.model_dump(exclude={"melody", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True)
     if body.melody is not None:
         request.melody.wav = body.melody
     return fill_message(request, values | {"request_id": request_id})

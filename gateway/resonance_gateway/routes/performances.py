@@ -16,6 +16,7 @@ from resonance.v1 import generate_pb2
 from resonance_gateway.http.bodies import Body, MalformedError, parse
 from resonance_gateway.http.problems import problem_fields
 from resonance_gateway.routes.app_state import get_services, get_settings
+from resonance_gateway.routes.delivery import Raw, get_delivery
 from resonance_gateway.routes.recipes import MELODY_TEXT_MAX, RECIPE_FIELDS, Melody, RecipeBody, to_recipe
 from resonance_gateway.schema.fields import RequestId
 from resonance_gateway.schema.limits_from_protos import rule
@@ -34,6 +35,7 @@ class PerformanceBody(RecipeBody):
     chunk_s: Annotated[float, rule("PerformOpening.chunk_s")] | None = None
     request_id: RequestId | None = None
     melody: Melody | None = None
+    raw: Raw = False
 
 
 class ControlBody(Body):
@@ -55,10 +57,10 @@ async def performances(websocket: WebSocket) -> None:
     """`/v1/performances`.
 
     The client sends a PerformanceBody first and ControlBody messages later. The server sends the events of `Perform`,
-    each a JSON object with its `type`: `started`, `chunk` (the next message is binary: its samples, 16-bit little-endian
-    PCM), `recipe`, `fault` for a malformed control, and last `finished` or `problem`. Faults and problems carry a
-    `problem` document. The close code is 1000 when finished, 1008 for the client's faults, 1013 for "try later", 1011
-    for the server's errors.
+    each a JSON object with its `type`: `started`, `chunk` (the next message is binary: its samples, 16-bit little-
+    endian PCM, levelled and watermarked unless the first message says `raw`), `recipe`, `fault` for a malformed
+    control, and last `finished` or `problem`. Faults and problems carry a `problem` document. The close code is 1000
+    when finished, 1008 for the client's faults, 1013 for "try later", 1011 for the server's errors.
     """
     await websocket.accept()
     try:
@@ -76,7 +78,7 @@ def to_opening_request(body: PerformanceBody, request_id: str) -> generate_pb2.P
     opening = generate_pb2.PerformOpening(recipe=to_recipe(body))
     if body.melody is not None:
         opening.melody.wav = body.melody
-    values = body.model_dump(exclude={"melody", *RECIPE_FIELDS}, exclude_none=True)
+    values = body.model_dump(exclude={"melody", "raw", *RECIPE_FIELDS}, exclude_none=True)
     return generate_pb2.PerformRequest(opening=fill_message(opening, values | {"request_id": request_id}))
 
 
@@ -94,7 +96,7 @@ def to_control_request(body: ControlBody) -> generate_pb2.PerformRequest:
 async def _perform(websocket: WebSocket) -> None:
     opening = await _read_opening(websocket)
     request = to_opening_request(opening, opening.request_id or new_request_id())
-    live = get_services(websocket).perform(request)
+    live = get_services(websocket).perform(request, None if opening.raw else get_delivery(websocket))
     tasks = [asyncio.create_task(_send_events(websocket, live)), asyncio.create_task(_pass_controls(websocket, live))]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

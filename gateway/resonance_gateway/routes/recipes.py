@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Base64Bytes, Field
+from pydantic import Base64Bytes, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from resonance.v1 import steering_pb2
 from resonance_gateway.http.bodies import Body
@@ -45,13 +46,20 @@ class TasteUse(Body):
 
 
 class ConceptUse(Body):
-    """A concept in a recipe."""
+    """A concept in a recipe: at a strength, or at a position like a slider's."""
 
     name: Annotated[str, rule("ConceptWeight.name")]
-    strength: Annotated[float, rule("ConceptWeight.strength")]
+    strength: Annotated[float, rule("ConceptWeight.strength")] = 0.0
+    position: Annotated[float, rule("ConceptWeight.position")] | None = None
     layer_mode: LayerMode = "per_layer"
     layer_gains: Gains = {}
     unclamped: bool = False
+
+    @model_validator(mode="after")
+    def _has_an_amount(self) -> ConceptUse:
+        if not {"strength", "position"} & self.model_fields_set:
+            raise PydanticCustomError("required", "give a `strength` or a `position`")
+        return self
 
 
 class SlidersBody(Body):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
 from contextlib import aclosing
 from typing import Annotated
 
@@ -10,23 +10,25 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from resonance.audio.delivery.tags import provenance_of_wav
+from resonance.audio.wav import read_wav
 from resonance.errors import NotFound
 from resonance.v1 import shares_pb2
 from resonance_gateway.http.bodies import Body
-from resonance_gateway.http.byte_ranges import Sound, ranged_response
 from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import read_json, read_path_id
 from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.routes.delivery import FILE_RESPONSES, DeliveryQuery, read_query_choice, send_kept
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, message_schema, operation
 from resonance_gateway.schema.proto_json import to_json
+from resonance_gateway.services.kept_files import WholeSound
 
 # Any page may play a shared sound: the token is the credential, and nothing else of the caller is looked at.
 _SHARED_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Accept-Ranges, Content-Length, Content-Range, ETag",
     "Cache-Control": "private, no-store",
-    "Content-Disposition": 'inline; filename="resonance.wav"',
     "Content-Security-Policy": "default-src 'none'; media-src 'self'; frame-ancestors *",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Robots-Tag": "noindex",
@@ -50,7 +52,7 @@ class TakeLinkEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/link`."""
 
     @operation(
-        summary="A link to the take's WAV that needs no key, expires, and can be revoked",
+        summary="A link to the take as a file, which needs no key, expires, and can be revoked",
         tag="takes",
         body=LinkBody,
         responses={201: json_response("The link; its address is sent only once", LINK_SCHEMA)},
@@ -79,22 +81,35 @@ class SharedAudioEndpoint(HTTPEndpoint):
     """`/shared/{token}`: the audio behind a link, without an API key."""
 
     @operation(
-        summary="The sound behind a link; one byte range, If-Range, If-None-Match and If-Match are honoured",
+        summary="The sound behind a link as a file; one byte range is honoured",
         tag="takes",
-        responses={
-            200: ("The whole file", "audio/wav", {"type": "string", "format": "binary"}),
-            206: ("The range", "audio/wav", {"type": "string", "format": "binary"}),
-            304: ("The client has it already", "", {}),
-        },
+        query=DeliveryQuery,
         any_query=True,
-        faults=(404, 412, 416, 503),
+        responses=FILE_RESPONSES,
+        faults=(404, 406, 412, 416, 422, 503),
     )
     async def get(self, request: Request) -> Response:
+        choice = read_query_choice(request, ignores_others=True)
         reading = shares_pb2.ReadShareLinkRequest(token=_read_token(request))
         responses = get_services(request).shares.listen("ReadShareLink", reading)
-        link = (await anext(responses)).share_link
-        sound = Sound(size=int(link.byte_count), etag=link.sha256, media_type="audio/wav", headers=_SHARED_HEADERS)
-        return await ranged_response(request, sound, _read_data(responses), responses.aclose)
+        async with aclosing(responses):
+            link = (await anext(responses)).share_link
+
+            async def read_sound() -> WholeSound:
+                data = b"".join([response.data async for response in responses])
+                rate_hz, channel_count, pcm, info = await asyncio.to_thread(read_wav, data)
+                provenance = provenance_of_wav(info)
+                return WholeSound(pcm=pcm, sample_rate_hz=rate_hz, channel_count=channel_count, provenance=provenance)
+
+            return await send_kept(
+                request,
+                link.sha256,
+                choice,
+                read_sound,
+                headers=_SHARED_HEADERS,
+                stem="resonance",
+                disposition="inline",
+            )
 
 
 def _read_token(request: Request) -> str:
@@ -109,11 +124,3 @@ def _read_link_id(request: Request) -> str:
     if len(link_id) != 64 or set(link_id) - set("0123456789abcdef"):
         raise NotFound("there is no such link, or it has expired", reason="NO_SUCH_LINK")
     return link_id
-
-
-async def _read_data(
-    responses: AsyncGenerator[shares_pb2.ReadShareLinkResponse, None],
-) -> AsyncGenerator[bytes, None]:
-    async with aclosing(responses):
-        async for response in responses:
-            yield response.data

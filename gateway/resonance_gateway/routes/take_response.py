@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from resonance.audio.wav import wav_header
+from resonance.audio.delivery.delivery import Choice, Delivery, LiveFile
 from resonance.errors import ResonanceError
 from resonance.v1 import generate_pb2
 from resonance_gateway.http.middleware import BodyCutError
@@ -36,27 +36,78 @@ HEADERS = {
 }
 
 
-def take_response(take: TakeStream) -> StreamingResponse:
-    """A whole WAV file; from a resumed take the raw samples that are left (16-bit little-endian, interleaved)."""
+def take_response(
+    take: TakeStream, delivery: Delivery, choice: Choice, *, resume_sample_offset: int = 0
+) -> StreamingResponse:
+    """A whole file while it is made; from a resumed take the samples that are left (16-bit little-endian, interleaved).
+
+    Raw samples begin at the take's own `sample_offset`. Levelled ones depend on all samples before them: the take is read from its
+    beginning, and `resume_sample_offset` samples are left out.
+    """
     opening = take.opening
-    headers = take_headers(opening) | queue_headers(take.queued)
-    if take.sample_offset:
-        headers |= {"X-Sample-Offset": str(take.sample_offset), "X-Sample-Format": "s16le"}
-        headers["Content-Length"] = str(take.byte_count)
-        return StreamingResponse(stream_pcm(take, b""), media_type=RAW_TYPE, headers=headers)
-    header = build_wav_header(opening)
-    headers["Content-Length"] = str(len(header) + take.byte_count)
-    return StreamingResponse(stream_pcm(take, header), media_type="audio/wav", headers=headers)
-
-
-def build_wav_header(opening: TakeOpening) -> bytes:
-    """The WAV header of the whole take, with its provenance."""
-    return wav_header(
+    headers = take_headers(opening) | queue_headers(take.queued) | {"Vary": "Accept"}
+    offset = take.sample_offset or resume_sample_offset
+    if offset:
+        headers |= {"X-Sample-Offset": str(offset), "X-Sample-Format": "s16le"}
+        headers["Content-Length"] = str((opening.sample_count_total - offset) * opening.channel_count * 2)
+        skipped = resume_sample_offset * opening.channel_count * 2
+        body = _skip(stream_pcm(take) if choice.is_raw else _stream_levelled(take, delivery, choice), skipped)
+        return StreamingResponse(body, media_type=RAW_TYPE, headers=headers)
+    live = delivery.live(
+        opening.provenance,
+        choice,
         sample_rate_hz=opening.sample_rate_hz,
         channel_count=opening.channel_count,
         sample_count=opening.sample_count_total,
-        info=opening.info,
     )
+    if live.byte_count is not None:
+        headers["Content-Length"] = str(live.byte_count)
+    headers["Content-Disposition"] = f'inline; filename="resonance-{opening.request_id}{choice.form.endings[0]}"'
+    return StreamingResponse(_stream_file(take, live), media_type=choice.form.media_type, headers=headers)
+
+
+async def _stream_file(take: TakeStream, live: LiveFile) -> AsyncGenerator[bytes, None]:
+    """The file; its samples are mastered and encoded on a thread.
+
+    While the take waits for a slot, its first bytes are sent one by one, one for each empty block: a proxy does not close the connection.
+    """
+    head = await asyncio.to_thread(live.start)
+    async with aclosing(stream_pcm(take)) as blocks:
+        async for block in blocks:
+            if not block:
+                if head:
+                    yield head[:1]
+                head = head[1:]
+                continue
+            if data := head + await asyncio.to_thread(live.push, block):
+                yield data
+            head = b""
+    yield head + await asyncio.to_thread(live.finish)
+
+
+async def _stream_levelled(take: TakeStream, delivery: Delivery, choice: Choice) -> AsyncGenerator[bytes, None]:
+    """The samples of the levelled stream without a file around them."""
+    opening = take.opening
+    master = delivery.live_samples(
+        opening.provenance,
+        choice,
+        sample_rate_hz=opening.sample_rate_hz,
+        channel_count=opening.channel_count,
+    )
+    async with aclosing(stream_pcm(take)) as blocks:
+        async for block in blocks:
+            if data := await asyncio.to_thread(master.push, block):
+                yield data
+    yield await asyncio.to_thread(master.finish)
+
+
+async def _skip(blocks: AsyncGenerator[bytes, None], count: int) -> AsyncGenerator[bytes, None]:
+    """The stream without its first `count` bytes."""
+    async with aclosing(blocks):
+        async for block in blocks:
+            if left := block[count:]:
+                yield left
+            count = max(0, count - len(block))
 
 
 def take_headers(opening: TakeOpening) -> dict[str, str]:
@@ -109,21 +160,12 @@ def describe_steering(recipe: Mapping[str, Any], played: Sequence[Mapping[str, A
     return _compact(described) if described else "none"
 
 
-async def stream_pcm(take: TakeStream, before: bytes) -> AsyncGenerator[bytes, None]:
-    """The samples after the header `before`. A failure cuts the body short; it is never padded.
-
-    While the take waits for a slot, the header is sent byte by byte, one for each empty block: a proxy does not close the connection.
-    """
+async def stream_pcm(take: TakeStream) -> AsyncGenerator[bytes, None]:
+    """The model's own samples; an empty block now and then while the take waits for a slot. A failure cuts the body short."""
     async with aclosing(take.pcm()) as blocks:
         try:
             async for block in blocks:
-                if not block:
-                    if before:
-                        yield before[:1]
-                    before = before[1:]
-                    continue
-                yield before + block if before else block
-                before = b""
+                yield block
                 await asyncio.sleep(0)  # a generator that never suspends keeps uvicorn from handling SIGTERM
         except (ResonanceError, TakeCutError) as failure:
             raise BodyCutError(str(failure)) from failure

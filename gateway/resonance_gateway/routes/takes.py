@@ -6,19 +6,21 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from resonance.ids import sha256_hex
 from resonance.v1 import generate_pb2
-from resonance_gateway.http.byte_ranges import Sound, ranged_response
 from resonance_gateway.http.disconnect import cancel_on_disconnect
 from resonance_gateway.http.requests import read_path_id, read_query
 from resonance_gateway.routes.app_state import get_services
-from resonance_gateway.routes.take_response import HEADERS, build_wav_header, stream_pcm, take_headers
+from resonance_gateway.routes.delivery import FILE_RESPONSES, DeliveryQuery, read_query_choice, send_kept
+from resonance_gateway.routes.take_response import HEADERS, take_headers
 from resonance_gateway.schema.fields import PageQuery
 from resonance_gateway.schema.operations import json_response, message_schema, operation, page_schema
 from resonance_gateway.schema.proto_json import to_json
-from resonance_gateway.services.takes import replay_take
+from resonance_gateway.services.kept_files import WholeSound
+from resonance_gateway.services.take_stream import describe_take
+from resonance_gateway.services.takes import read_whole, replay_take
 
 _TAKE = message_schema("Take")
-_WAV = {"type": "string", "format": "binary"}
 
 
 class TakesEndpoint(HTTPEndpoint):
@@ -62,29 +64,30 @@ class TakeAudioEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/audio`."""
 
     @operation(
-        summary="A finished take's WAV; one byte range, If-Range, If-None-Match and If-Match are honoured",
+        summary="A finished take as a file; one byte range, If-Range, If-None-Match and If-Match are honoured",
         tag="takes",
-        responses={
-            200: ("The whole file", "audio/wav", _WAV),
-            206: ("The range", "audio/wav", _WAV),
-            304: ("The client has it already", "", {}),
-        },
+        query=DeliveryQuery,
+        responses=FILE_RESPONSES,
         headers=HEADERS,
-        faults=(404, 412, 416, 503),
+        faults=(404, 406, 412, 416, 422, 503),
     )
     async def get(self, request: Request) -> Response:
         return await cancel_on_disconnect(request, _send_audio(request, _read_take_id(request)))
 
 
 async def _send_audio(request: Request, request_id: str) -> Response:
-    take = await replay_take(get_services(request), request_id)
-    header = build_wav_header(take.opening)
-    headers = take_headers(take.opening) | {"X-Request-Id": request_id}
-    headers["Content-Disposition"] = f'attachment; filename="resonance-{request_id}.wav"'
-    sound = Sound(
-        size=len(header) + take.byte_count, etag=take.opening.audio_sha256, media_type="audio/wav", headers=headers
-    )
-    return await ranged_response(request, sound, stream_pcm(take, header), take.close)
+    choice = read_query_choice(request)
+    services = get_services(request)
+    asked = generate_pb2.GetTakeRequest(request_id=request_id)
+    take = (await services.generate.ask("GetTake", asked)).take
+    headers = take_headers(describe_take(take)) | {"X-Request-Id": request_id}
+
+    async def read_sound() -> WholeSound:
+        return await read_whole(await replay_take(services, request_id))
+
+    digest = take.audio_sha256 or sha256_hex(take.SerializeToString(deterministic=True))
+    stem = f"resonance-{request_id}"
+    return await send_kept(request, digest, choice, read_sound, headers=headers, stem=stem)
 
 
 def _read_take_id(request: Request) -> str:

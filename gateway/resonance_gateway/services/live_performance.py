@@ -9,10 +9,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from resonance.audio.delivery.delivery import Delivery
 from resonance.errors import Unavailable
 from resonance.rpc.calls import stream_call, unary_call
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_gateway.schema.proto_json import to_json
+from resonance_gateway.services.live_delivery import delivered
 from resonance_gateway.services.service_client import rest_errors
 from resonance_gateway.services.upload_writer import write_message
 
@@ -26,8 +28,10 @@ _ANSWER_S_MAX = 5.0
 class LivePerformance:
     """One open performance."""
 
-    def __init__(self, call: Any, opening: generate_pb2.PerformRequest) -> None:
+    def __init__(self, call: Any, opening: generate_pb2.PerformRequest, delivery: Delivery | None) -> None:
+        """Without `delivery` the chunks are the model's own samples."""
         self._call = call
+        self._delivery = delivery
         self._opening = opening
         # Two writes at once fail in gRPC's core, and so do all later ones. The lock keeps writes apart; controls wait for the opening.
         self._writing = asyncio.Lock()
@@ -39,7 +43,9 @@ class LivePerformance:
             await unary_call(self._call.wait_for_connection(), service=_SERVICE)
             await self._write(self._opening)
             self._has_opened.set()
-            async with aclosing(stream_call(self._call, service=_SERVICE)) as responses:
+            received = stream_call(self._call, service=_SERVICE)
+            leaving = received if self._delivery is None else delivered(received, self._delivery)
+            async with aclosing(leaving) as responses:
                 async for response in responses:
                     kind = response.WhichOneof("event")
                     if kind == "chunk":

@@ -7,6 +7,7 @@ import asyncio
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from resonance.audio.delivery.delivery import Delivery
 from resonance.rpc import STREAM_S_MAX, open_channel
 from resonance.rpc.server import STORE_HEALTH
 from resonance.settings import Settings
@@ -56,9 +57,9 @@ class Services:
             return False  # a service that cannot be reached is told as such
         return bool(response.status == health_pb2.HealthCheckResponse.NOT_SERVING)
 
-    def perform(self, opening: generate_pb2.PerformRequest) -> LivePerformance:
+    def perform(self, opening: generate_pb2.PerformRequest, delivery: Delivery | None = None) -> LivePerformance:
         """A live performance. The caller closes it, and opens another one to play for longer than STREAM_S_MAX."""
-        return LivePerformance(self.generate.stub.Perform(timeout=STREAM_S_MAX), opening)
+        return LivePerformance(self.generate.stub.Perform(timeout=STREAM_S_MAX), opening, delivery)
 
     def _client(self, name: str, stub: type, settings: Settings) -> ServiceClient:
         return ServiceClient(name=name, stub=stub(self._by_service[name]), stream_s_max=settings.request_s_max)

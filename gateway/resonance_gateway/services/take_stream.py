@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from resonance.audio.provenance import provenance_texts
+from resonance.audio.delivery.tags import Provenance
 from resonance.audio.wav import pcm16
 from resonance.client.take_reader import TakeReader
 from resonance.v1 import audio_pb2, generate_pb2
@@ -34,8 +34,8 @@ class TakeOpening:
     model: dict[str, Any]
     notices: tuple[str, ...]
     played: tuple[dict[str, Any], ...]
-    info: Mapping[str, str]
-    audio_sha256: str = ""  # of a finished take's WAV file
+    provenance: Provenance
+    audio_sha256: str = ""  # of a finished take's stored WAV file
 
     @property
     def duration_s(self) -> float:
@@ -124,17 +124,26 @@ class TakeStream:
 
 
 def _to_opening(started: generate_pb2.GenerationStarted) -> TakeOpening:
+    return _describe(started, started.sample_count_total)
+
+
+def describe_take(take: generate_pb2.Take) -> TakeOpening:
+    """The description of a finished take, without reading its samples."""
+    return _describe(take, round(take.duration_s * take.format.sample_rate_hz))
+
+
+def _describe(music: generate_pb2.GenerationStarted | generate_pb2.Take, sample_count_total: int) -> TakeOpening:
     return TakeOpening(
-        request_id=started.request_id,
-        sample_rate_hz=started.format.sample_rate_hz,
-        channel_count=max(1, started.format.channel_count),
-        sample_count_total=started.sample_count_total,
-        seed=started.seed,
-        recipe_id=started.recipe_id,
-        recipe=to_json(started.recipe),
-        model=to_json(started.model),
-        notices=tuple(started.notices),
-        played=tuple(to_json(strength) for strength in started.played),
-        info=provenance_texts(started),
-        audio_sha256=started.audio_sha256,
+        request_id=music.request_id,
+        sample_rate_hz=music.format.sample_rate_hz,
+        channel_count=max(1, music.format.channel_count),
+        sample_count_total=sample_count_total,
+        seed=music.seed,
+        recipe_id=music.recipe_id,
+        recipe=to_json(music.recipe),
+        model=to_json(music.model),
+        notices=tuple(music.notices),
+        played=tuple(to_json(strength) for strength in music.played),
+        provenance=Provenance.of(music),
+        audio_sha256=music.audio_sha256,
     )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from resonance.errors import DataLoss, NotFound, Unavailable, invalid_field
 from resonance.v1 import extract_pb2, generate_pb2
+from resonance_gateway.services.kept_files import WholeSound
 from resonance_gateway.services.services import Services
-from resonance_gateway.services.take_stream import TakeStream
+from resonance_gateway.services.take_stream import TakeCutError, TakeStream
 
 # Time after which a take that waits is opened: much less than the 60 s that proxies wait.
 WAIT_S_MAX = 10.0
@@ -44,12 +46,28 @@ async def replay_take(services: Services, request_id: str) -> TakeStream:
     return await _open_take(services.generate.listen("StreamTake", request), 0)
 
 
+async def read_whole(take: TakeStream) -> WholeSound:
+    """All samples of a take."""
+    opening = take.opening
+    try:
+        async with aclosing(take.pcm()) as blocks:
+            pcm = b"".join([block async for block in blocks])
+    except TakeCutError as failure:
+        raise Unavailable(f"{failure}; try again", reason="STREAM_CUT", retry_after_s=1.0) from failure
+    return WholeSound(
+        pcm=pcm,
+        sample_rate_hz=opening.sample_rate_hz,
+        channel_count=opening.channel_count,
+        provenance=opening.provenance,
+    )
+
+
 async def _open_take(
     stream: AsyncGenerator[generate_pb2.GenerateResponse, None], sample_offset: int, wait_s_max: float = WAIT_S_MAX
 ) -> TakeStream:
     try:
         started = (await anext(stream)).started
-        _check_offset(sample_offset, started.sample_count_total)
+        check_offset(sample_offset, started.sample_count_total)
         opened_s = time.monotonic()
         first = await anext(stream)
         while first.WhichOneof("event") == "queued" and time.monotonic() - opened_s < wait_s_max:
@@ -62,6 +80,7 @@ async def _open_take(
     return TakeStream(started=started, first=first, rest=stream, sample_offset=sample_offset)
 
 
-def _check_offset(sample_offset: int, sample_count_total: int) -> None:
+def check_offset(sample_offset: int, sample_count_total: int) -> None:
+    """Raises InvalidInput where the take has fewer samples."""
     if sample_offset > sample_count_total:
         raise invalid_field("resume_sample_offset", "TOO_LARGE", f"the take has {sample_count_total} samples")

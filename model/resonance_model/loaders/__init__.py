@@ -5,6 +5,7 @@ AudioCraft is used where it is installed and can read the checkpoint. The result
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import torch
 
 from resonance.errors import Unsupported
 from resonance.settings import Settings
+from resonance_model.allocator import limit_arenas, release_free_pages
 from resonance_model.loaded_model import LoadedModel
+from resonance_model.threads import choose_threads
 
 _log = structlog.get_logger("model")
 
@@ -23,11 +26,12 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
 
     Raises:
         Unsupported: the backend is not installed or cannot read this checkpoint; the device is missing, or cannot compute in the
-            precision.
+            precision; the model needs more memory than is free (MODEL_TOO_LARGE).
         NotFound: there is no such checkpoint, or the installation has no weights of the embedded one.
         DataLoss: a file of the embedded model is damaged.
     """
-    torch.set_num_threads(settings.model_threads)
+    limit_arenas()
+    torch.set_num_threads(1 if settings.model_threads == "auto" else settings.model_threads)
     _check_device(settings.device, settings.precision)
     name, backend = settings.model, _backend_for(settings)
     _log.info("loading model", model=name, backend=backend)
@@ -39,6 +43,9 @@ def load_model(settings: Settings, *, keep_library: bool = False) -> LoadedModel
         from resonance_model.loaders.transformers import load_transformers
 
         loaded = load_transformers(name, settings, keep_library=keep_library)
+    gc.collect()  # the library's modules refer to each other, and hold the mapped file
+    release_free_pages()
+    choose_threads(loaded, settings.model_threads)
     _log.info("model ready", model=name, backend=loaded.description.backend, digest=loaded.description.digest[:12])
     return loaded
 

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
 import torch
 from torch import Tensor, nn
 
 from resonance.errors import NotFound, Unsupported
 from resonance.settings import Settings
 from resonance_model.chroma import CLASS_COUNT, Chroma, ChromaPlan
-from resonance_model.codec.lstm import build_lstm
+from resonance_model.codec.lstm import PackedLstm, build_lstm
 from resonance_model.codec.receptive_field import derive_receptive_field
 from resonance_model.codec.stream import Codec, CodecParts
 from resonance_model.config import DecoderConfig, ModelDescription, SamplingDefaults
@@ -23,27 +24,37 @@ from resonance_model.decoder.decoder import CrossWeights, Decoder, DecoderWeight
 from resonance_model.linear import DTYPES, Linear, build_linear
 from resonance_model.loaded_model import ChromaExtractor, LoadedModel, digest_of_state
 from resonance_model.loaders.cards import load_card
+from resonance_model.loaders.checkpoint_files import stored_dtype
 from resonance_model.loaders.embedded import embedded_folder
+from resonance_model.loaders.fit import check_fit, count_library_parameters, estimate_need, free_bytes, gib
 from resonance_model.text_encoder import T5Text
+
+_log = structlog.get_logger("model")
 
 
 def load_transformers(name: str, settings: Settings, *, keep_library: bool = False) -> LoadedModel:
     """Loads a `MusicgenForConditionalGeneration` or `MusicgenMelodyForConditionalGeneration` checkpoint."""
     source = str(embedded_folder()) if name == "embedded" else name
-    library, tokenizer = _read(source, name)
-    config = library.config
+    config = _read_configuration(source, name)
     decoder_config = _read_config(config)
+    tell_need(name, source, config, settings)
+    library, tokenizer = _read(source, config)
+    description = _describe(name, library, settings.precision)
     decoder = Decoder(_convert_weights(library, settings), decoder_config)
-    # The library's text encoder and codec are used as they are, in fp32; its decoder stays on the host.
+    # The library's text encoder and codec are used as they are, in fp32; its decoder is freed.
     for module in (library.text_encoder, library.audio_encoder):
+        detach_from_file(module)
         module.to(settings.device)
     move_padding_to_host(library.audio_encoder)
+    codec = Codec(build_codec_parts(library.audio_encoder), decoder_config.channel_count)
+    if not keep_library and isinstance(codec.parts.lstm, PackedLstm):
+        library.audio_encoder.decoder.layers[1] = nn.Identity()  # its packed copy is in use
     return LoadedModel(
-        description=_describe(name, library, settings.precision),
+        description=description,
         config=decoder_config,
         decoder=decoder,
         encode_text=T5Text(tokenizer, library.text_encoder),
-        codec=Codec(build_codec_parts(library.audio_encoder), decoder_config.channel_count),
+        codec=codec,
         melody_chroma=_build_chroma_extractor(source, config) if is_melody(config) else None,
         library=library if keep_library else None,
     )
@@ -73,13 +84,8 @@ def _build_chroma_extractor(source: str, config: Any) -> ChromaExtractor:
     return ChromaExtractor(sample_rate_hz=plan.sample_rate_hz, classes=Chroma(plan))
 
 
-def _read(source: str, name: str) -> tuple[Any, Any]:
-    from transformers import (
-        AutoConfig,
-        AutoTokenizer,
-        MusicgenForConditionalGeneration,
-        MusicgenMelodyForConditionalGeneration,
-    )
+def _read_configuration(source: str, name: str) -> Any:
+    from transformers import AutoConfig
     from transformers.utils import logging
 
     # Silences its progress bars, and its warning about MusicGen's special token, which is outside the vocabulary by design.
@@ -94,9 +100,51 @@ def _read(source: str, name: str) -> tuple[Any, Any]:
         ) from failure
     if config.model_type not in {"musicgen", "musicgen_melody"}:
         raise Unsupported(f"{name} is a {config.model_type} checkpoint, not musicgen", reason="NOT_MUSICGEN")
+    return config
+
+
+def tell_need(name: str, source: str, config: Any, settings: Settings) -> None:
+    """Tells the memory that the model needs beside what is free, and raises Unsupported where it does not fit on a CPU."""
+    if not settings.device.startswith("cpu"):
+        return
+    library, decoder = count_library_parameters(config, source), _read_config(config)
+    need, smaller = (
+        estimate_need(config, decoder, precision, library=library) for precision in (settings.precision, "int8")
+    )
+    total, free = free_bytes()
+    _log.info(
+        "memory",
+        needed=gib(need.least),
+        each_further_take=gib(need.take),
+        takes=settings.slots,
+        free=gib(free),
+        machine=gib(total),
+    )
+    if settings.memory_check == "on":
+        check_fit(name, need, settings.precision, smaller, total=total, free=free)
+
+
+def _read(source: str, config: Any) -> tuple[Any, Any]:
+    from transformers import AutoTokenizer, MusicgenForConditionalGeneration, MusicgenMelodyForConditionalGeneration
+
     kind = MusicgenMelodyForConditionalGeneration if is_melody(config) else MusicgenForConditionalGeneration
-    library = kind.from_pretrained(source, dtype=torch.float32).eval()
+    # In the type that is stored, the weights stay in the mapped file until they are converted, matrix by matrix.
+    library = kind.from_pretrained(source, dtype=stored_dtype(source)).eval()
     return library, AutoTokenizer.from_pretrained(source)
+
+
+def detach_from_file(module: nn.Module) -> None:
+    """Copies weights in place, in fp32. A single weight that lies in the mapped checkpoint would keep all of it in memory."""
+
+    def copied(tensor: Tensor) -> Tensor:
+        return tensor.data.to(torch.float32, copy=True) if tensor.is_floating_point() else tensor.data.clone()
+
+    for parameter in module.parameters():
+        parameter.data = copied(parameter)
+    # A buffer is a view whose base lies in the file, and stays its base when its data is replaced: the buffer itself is replaced.
+    for part in module.modules():
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            setattr(part, name, copied(buffer))
 
 
 def _read_config(config: Any) -> DecoderConfig:
@@ -115,12 +163,13 @@ def _read_config(config: Any) -> DecoderConfig:
 
 
 def _convert_weights(library: Any, settings: Settings) -> DecoderWeights:
-    """Our layout from transformers' names. Fused matrices are copies; the library's own are freed with the library."""
+    """Our layout from transformers' names, as copies; the library's own are freed with the library."""
     decoder, heads = library.decoder.model.decoder, library.decoder.lm_heads
     hidden = decoder.config.hidden_size
 
     def cast(tensor: Tensor) -> Tensor:
-        return tensor.detach().to(settings.device, DTYPES[settings.precision]).contiguous()
+        # A copy in any case: a norm of a few kilobytes that lay in the mapped file would keep all of it in memory.
+        return tensor.detach().to(settings.device, DTYPES[settings.precision], copy=True).contiguous()
 
     def matrix(*parts: Tensor) -> Linear:
         return build_linear(torch.cat(parts).detach().to(settings.device), settings.precision)
@@ -128,7 +177,7 @@ def _convert_weights(library: Any, settings: Settings) -> DecoderWeights:
     scale = hidden**0.5 if decoder.config.scale_embedding else 1.0
     bridge = getattr(library, "enc_to_dec_proj", None)
     return DecoderWeights(
-        embeddings=cast(torch.cat([table.weight for table in decoder.embed_tokens]) * scale),
+        embeddings=cast(torch.cat([table.weight.float() for table in decoder.embed_tokens]) * scale),
         layers=tuple(_convert_layer(layer, cast, matrix) for layer in decoder.layers),
         final_norm=_convert_norm(decoder.layer_norm, cast),
         heads=matrix(*(head.weight for head in heads)),
@@ -144,7 +193,7 @@ def _convert_melody(library: Any, cast: Callable[[Tensor], Tensor]) -> MelodyWei
     return MelodyWeights(
         weight=cast(bridge.weight),
         bias=cast(bridge.bias),
-        null=cast(bridge.weight[:, 0] + bridge.bias),
+        null=cast(bridge.weight[:, 0].float() + bridge.bias.float()),
         frame_count=library.config.chroma_length,
     )
 
@@ -178,7 +227,8 @@ def _describe(name: str, library: Any, precision: str) -> ModelDescription:
     card = load_card(name, Path(library.name_or_path))
     return ModelDescription(
         model_id=name,
-        digest=digest_of_state(library.state_dict(), config.decoder.to_dict()),
+        # The type in which the weights were read is not part of the model.
+        digest=digest_of_state(library.state_dict(), config.decoder.to_dict() | {"dtype": "float32"}),
         backend="transformers",
         sample_rate_hz=config.audio_encoder.sampling_rate,
         frame_rate_hz=int(config.audio_encoder.frame_rate),

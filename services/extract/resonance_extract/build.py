@@ -11,22 +11,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import structlog
-
-from resonance.errors import ResonanceError
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
+from resonance_extract.activations.background import HasListeners
 from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.adoption.adoption import Adoption, parts_by_itself
+from resonance_extract.adoption.document import AdoptionDocument
+from resonance_extract.adoption.parts import list_parts
+from resonance_extract.adoption.transfer import AdoptionTransfer
+from resonance_extract.calibration.background import BackgroundCalibration
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Renderer
-from resonance_extract.concepts.shipped import put_shipped
+from resonance_extract.concepts.phrases import PhraseConcepts
+from resonance_extract.concepts.shipped import is_shipped_for, put_shipped
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.gemini import Gemini, open_gemini
-from resonance_extract.refining.refiner import Refiner
+from resonance_extract.refining.phrase_refiner import PhraseRefiner
+from resonance_extract.refining.refiner import Refiner, WishReader
 from resonance_extract.service import ExtractService
 from resonance_extract.tastes.describer import CarefulDescriber, Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
@@ -35,8 +40,6 @@ from resonance_extract.tastes.sweep import TasteSweeper
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 
-_CHECK_EVERY_S = 60.0
-_log = structlog.get_logger("extract")
 FULL_NAME = "resonance.v1.ExtractService"
 
 
@@ -54,11 +57,12 @@ class ExtractParts:
 
 @asynccontextmanager
 async def open_extract(
-    settings: Settings, store: ObjectStore, model: LoadedModel, *, prepares_sliders: bool = True
+    settings: Settings, store: ObjectStore, model: LoadedModel, *, has_listeners: HasListeners = lambda: False
 ) -> AsyncIterator[ExtractParts]:
-    """Opens the service. With `prepares_sliders` a background task computes the sliders' concepts that are missing."""
-    await put_shipped(store, model_digest=model.description.digest)
-    worker = ActivationWorker(model)
+    """Opens the service. A background task makes the model ready (RESONANCE_ADOPTION), while `has_listeners` says no."""
+    digest = model.description.digest
+    await put_shipped(store, model_digest=digest)
+    worker = ActivationWorker(model, has_listeners)
     references = ReferenceStore(worker, store)
     concepts = ConceptStore(worker, store, references)
     tastes = TasteStore(worker, store, references)
@@ -66,9 +70,20 @@ async def open_extract(
     async with open_channel(settings.service_address("generate"), service_key=settings.service_key) as channel:
         renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker)
         planner = MeasurementPlanner(store, concepts, tastes, references, worker, renderer)
-        calibration_jobs = CalibrationJobs(
-            store, planner, model_digest=model.description.digest, lease_s=settings.job_lease_s
+        calibration_jobs = CalibrationJobs(store, planner, model_digest=digest, lease_s=settings.job_lease_s)
+        is_shipped = is_shipped_for(digest)
+        adoption = Adoption(
+            list_parts(references, concepts, planner, calibration_jobs, model_digest=digest),
+            AdoptionDocument(store, model_digest=digest, lease_s=settings.job_lease_s),
+            worker,
+            model_digest=digest,
+            is_shipped=is_shipped,
+            makes=parts_by_itself(settings.adoption, is_shipped=is_shipped),
+            lease_s=settings.job_lease_s,
+            restore=lambda: put_shipped(store, model_digest=digest),
         )
+        background = BackgroundCalibration(calibration_jobs)
+        phrases = PhraseRefiner(PhraseConcepts(worker, store, references, concepts), on_uncalibrated=background.add)
         service = ExtractService(
             extraction=Extraction(
                 worker, store, references, running_max=settings.extractions_max, describer=_open_describer(gemini)
@@ -77,10 +92,12 @@ async def open_extract(
             concepts=concepts,
             calibration_jobs=calibration_jobs,
             references=references,
-            refiner=Refiner(gemini),
+            adoption=adoption,
+            transfer=AdoptionTransfer(store, adoption, references, model),
+            refiner=Refiner(WishReader(gemini), phrases),
             info=to_model_info(model, settings),
         )
-        preparation = asyncio.create_task(_keep_ready(store, concepts, model) if prepares_sliders else asyncio.sleep(0))
+        preparation = asyncio.create_task(adoption.run())
         patrol = asyncio.create_task(calibration_jobs.patrol())
         sweep = asyncio.create_task(TasteSweeper(store).run())
         try:
@@ -90,21 +107,11 @@ async def open_extract(
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            await background.close()
             await calibration_jobs.close()
             if gemini is not None:
                 await gemini.close()
             await asyncio.to_thread(worker.close)
-
-
-async def _keep_ready(store: ObjectStore, concepts: ConceptStore, model: LoadedModel) -> None:
-    """Computes missing sliders' concepts at start, and again whenever a damaged one was set aside."""
-    while True:
-        await concepts.prepare_sliders()
-        await asyncio.sleep(_CHECK_EVERY_S)
-        try:
-            await put_shipped(store, model_digest=model.description.digest)
-        except ResonanceError as failure:
-            _log.warning("the shipped objects cannot be checked at the moment", why=failure.message)
 
 
 def _open_describer(gemini: Gemini | None) -> Describer:

@@ -5,20 +5,24 @@ Each rpc calls one use case.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 
 from resonance.errors import invalid_field
+from resonance.identity import acting_as
 from resonance.rpc import ServerContext
 from resonance.steering.ranges import UNCALIBRATED_TASTE_MAX, uncalibrated_max
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import extract_pb2, extract_pb2_grpc, generate_pb2, steering_pb2
+from resonance.wishes.refinement import Change
 from resonance_extract.activations.configuration import CONFIGURATION
 from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.adoption.adoption import Adoption
+from resonance_extract.adoption.transfer import AdoptionTransfer, check_operator, data_of
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_extract.concepts.store import ConceptStore
 from resonance_extract.directions.layer_scores import best_layers
-from resonance_extract.refining.refiner import Refiner
+from resonance_extract.refining.refiner import Refiner, Wish
 from resonance_extract.tastes.extraction import Extraction
 from resonance_extract.tastes.store import TasteStore
 
@@ -34,6 +38,8 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         concepts: ConceptStore,
         calibration_jobs: CalibrationJobs,
         references: ReferenceStore,
+        adoption: Adoption,
+        transfer: AdoptionTransfer,
         refiner: Refiner,
         info: generate_pb2.ModelInfo,
     ) -> None:
@@ -42,6 +48,8 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         self._concepts = concepts
         self._calibration_jobs = calibration_jobs
         self._references = references
+        self._adoption = adoption
+        self._transfer = transfer
         self._refiner = refiner
         self._info = info
 
@@ -165,23 +173,80 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
         concept = await self._concepts.get(request.name)
         return extract_pb2.ScanLayersResponse(layers=concept.layers, best_layers=best_layers(concept.layers))
 
+    async def GetAdoption(  # noqa: N802
+        self, request: extract_pb2.GetAdoptionRequest, context: ServerContext
+    ) -> extract_pb2.GetAdoptionResponse:
+        with acting_as(""):
+            return extract_pb2.GetAdoptionResponse(adoption=await self._adoption.status())
+
+    async def StartAdoption(  # noqa: N802
+        self, request: extract_pb2.StartAdoptionRequest, context: ServerContext
+    ) -> extract_pb2.StartAdoptionResponse:
+        check_operator()
+        return extract_pb2.StartAdoptionResponse(adoption=await self._adoption.start())
+
+    async def ExportAdoption(  # noqa: N802
+        self, request: extract_pb2.ExportAdoptionRequest, context: ServerContext
+    ) -> AsyncIterator[extract_pb2.ExportAdoptionResponse]:
+        async with aclosing(self._transfer.export()) as parts:
+            async for data in parts:
+                yield extract_pb2.ExportAdoptionResponse(data=data)
+
+    async def ImportAdoption(  # noqa: N802
+        self, request_iterator: AsyncIterator[extract_pb2.ImportAdoptionRequest], context: ServerContext
+    ) -> extract_pb2.ImportAdoptionResponse:
+        count = await self._transfer.take_in(data_of(aiter(request_iterator)))
+        return extract_pb2.ImportAdoptionResponse(adoption=await self._adoption.status(), object_count=count)
+
     async def Refine(  # noqa: N802
         self, request: extract_pb2.RefineRequest, context: ServerContext
     ) -> extract_pb2.RefineResponse:
-        previous = _positions(request.previous) if request.HasField("previous") else None
-        found = await self._refiner.refine(request.text, _positions(request.sliders), previous)
-        changes = [
-            extract_pb2.SliderChange(slider=one.slider, before=one.before, after=one.after, words=one.words)
-            for one in found.changes
-        ]
+        wish = Wish(
+            text=request.text,
+            sliders=_positions(request.sliders),
+            previous=_positions(request.previous) if request.HasField("previous") else None,
+            concepts=_concept_positions("concepts", request.concepts),
+            previous_concepts=_concept_positions("previous_concepts", request.previous_concepts),
+            prompt=request.prompt,
+        )
+        refined = await self._refiner.refine(wish)
+        found = refined.refinement
         return extract_pb2.RefineResponse(
             sliders=steering_pb2.Sliders(**found.sliders),
-            changes=changes,
+            changes=_to_changes(found.changes),
             explanation=found.explanation,
             not_understood=found.not_understood,
             source=found.source,
+            concepts=[
+                extract_pb2.RefinedConcept(
+                    name=name,
+                    label=found.labels[name],
+                    position=position,
+                    is_calibrated=refined.concepts[name].HasField("calibration"),
+                )
+                for name, position in found.concepts.items()
+            ],
+            concept_changes=_to_changes(found.concept_changes),
+            unknown_words=found.unknown_words,
         )
 
 
 def _positions(sliders: steering_pb2.Sliders) -> dict[str, float]:
     return {name: getattr(sliders, name) for name in SLIDER_NAMES}
+
+
+def _concept_positions(field: str, concepts: Iterable[steering_pb2.ConceptPosition]) -> dict[str, float]:
+    """Positions by name. Raises InvalidInput where a name comes twice."""
+    found: dict[str, float] = {}
+    for index, concept in enumerate(concepts):
+        if concept.name in found:
+            raise invalid_field(f"{field}[{index}].name", "GIVEN_TWICE", f"{concept.name} is given twice")
+        found[concept.name] = concept.position
+    return found
+
+
+def _to_changes(changes: Iterable[Change]) -> list[extract_pb2.SliderChange]:
+    return [
+        extract_pb2.SliderChange(slider=one.slider, before=one.before, after=one.after, words=one.words)
+        for one in changes
+    ]

@@ -19,6 +19,7 @@ from resonance_generate.conditions.recipes import RecipeResolver
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.engine import Engine
 from resonance_generate.generation import Generation
+from resonance_generate.licensing import check_license
 from resonance_generate.performance import Performance
 from resonance_generate.service import GenerateService
 from resonance_generate.takes.checkpoint_sweeper import TakeCheckpointSweeper
@@ -51,6 +52,7 @@ class GenerateParts:
 async def open_generate(settings: Settings, store: ObjectStore, model: LoadedModel) -> AsyncIterator[GenerateParts]:
     """Opens the service with its engine running; both stop when the context ends."""
     info = to_model_info(model, settings)
+    check_license(info, settings)
     # CUDA graphs take seconds to record: on a thread, so that the event loop answers meanwhile.
     static_batch = await asyncio.to_thread(open_static_batch, model.decoder, place_count=settings.slots)
     engine = Engine(

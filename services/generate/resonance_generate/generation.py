@@ -130,7 +130,7 @@ class Generation:
         params = replace(resolved.params, melody=melody.chroma)
         return _TakePlan(
             take=take,
-            engine_request=self._to_engine_request(take, params, tokens),
+            engine_request=replace(self._to_engine_request(take, params, tokens), is_background=request.is_background),
             checkpoint=self._open_checkpoint(request, digest, params),
             sample_count=sample_count,
             sample_offset=request.resume_sample_offset,
@@ -290,7 +290,7 @@ def _request_digest(request: generate_pb2.GenerateRequest, model_digest: str) ->
     """Digest of what makes two requests the same: everything but the id and the offset to resume at."""
     bare = generate_pb2.GenerateRequest()
     bare.CopyFrom(request)
-    bare.request_id, bare.resume_sample_offset = "", 0
+    bare.request_id, bare.resume_sample_offset, bare.is_background = "", 0, False
     if bare.HasField("melody"):
         bare.melody.wav = bytes.fromhex(sha256_hex(request.melody.wav))  # a whole file would be long in hexadecimal
     return canonical_digest([bare.SerializeToString(deterministic=True).hex(), model_digest])

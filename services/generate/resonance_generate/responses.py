@@ -63,7 +63,7 @@ def build_take(
     request_id: str, seed: int, resolved: ResolvedRecipe, info: generate_pb2.ModelInfo, *, frame_count: int = 0
 ) -> generate_pb2.Take:
     """The description of a take that is going to be made, or of a performance, whose length is not known."""
-    is_asked = resolved.asked != generate_pb2.MusicalRequest()
+    is_asked = resolved.asked != generate_pb2.AskedMusic()
     return generate_pb2.Take(
         request_id=request_id,
         recipe=resolved.recipe,

@@ -44,7 +44,7 @@ async def serving(tiny, store, **settings: Any) -> AsyncIterator[Any]:
     await keep_reference(store, tiny)
     server = RpcServer("127.0.0.1:0")
     address = await server.bind()
-    async with open_extract(Settings(grpc_addr=address, **settings), store, tiny, prepares_sliders=False) as parts:
+    async with open_extract(Settings(grpc_addr=address, adoption="off", **settings), store, tiny) as parts:
         parts.add_to(server)
         await server.start()
         async with open_channel(address) as channel:

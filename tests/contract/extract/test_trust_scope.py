@@ -42,12 +42,12 @@ async def taste_of(channel: Any, taste_id: str, sha256: str, samples: np.ndarray
 async def test_noise_under_the_digest_of_a_song_stays_with_its_owner(tiny, store) -> None:
     await keep_reference(store, tiny)
     owned = OwnedStore(store)
-    settings = Settings(auth="on", service_key=SERVICE_KEY)
+    settings = Settings(auth="on", service_key=SERVICE_KEY, adoption="off")
     (ada, _), (mallory, _) = [await ApiKeys(owned).issue(name) for name in ("Ada", "Mallory")]
     song = (0.3 * np.sin(2 * np.pi * 220 * np.arange(4 * 16_000) / 16_000)).astype(np.float32)
     sha256, lie = sha256_hex(song.tobytes()), noise(4.0, 9)
     server = RpcServer("127.0.0.1:0", Authenticator(owned, settings))
-    async with open_extract(settings, owned, tiny, prepares_sliders=False) as parts:
+    async with open_extract(settings, owned, tiny) as parts:
         parts.add_to(server)
         await server.start()
         async with (

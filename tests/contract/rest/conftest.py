@@ -25,11 +25,15 @@ class Gateway:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_gateway() -> AsyncIterator[Gateway]:
+async def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     script = Script()
     services = await start_services(script)
     settings = Settings(
-        http_addr="127.0.0.1:0", grpc_addr=services.address, json_bytes_max=200_000, upload_bytes_max=4_000_000
+        http_addr="127.0.0.1:0",
+        grpc_addr=services.address,
+        data_dir=tmp_path_factory.mktemp("data"),
+        json_bytes_max=200_000,
+        upload_bytes_max=4_000_000,
     )
     async with open_gateway(settings) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
         yield Gateway(url, client, script)

@@ -31,7 +31,8 @@ def real_system(
     settings = Settings(
         http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:0", data_dir=data_dir, model=str(model_folder), drain_s_max=1
     )
-    settings = settings.model_copy(update=changes)
+    adoption = "off" if prepared_for is not None else "auto"
+    settings = settings.model_copy(update={"adoption": adoption, **changes})
     urls: list[str] = []
     started = threading.Event()
     stopping: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []

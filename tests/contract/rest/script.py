@@ -24,7 +24,7 @@ MODEL = generate_pb2.ModelInfo(
     hidden_size=64,
     trained_duration_s=30,
     take_duration_s_max=300,
-    capabilities=generate_pb2.ModelCapabilities(steering=True, live=True),
+    capabilities=generate_pb2.ModelCapabilities(negative_prompt=True, steering=True, live=True),
     weights_license="Apache-2.0",
     training_data="sine waves",
     precision="fp32",
@@ -61,6 +61,9 @@ class Script:
     calibration_job_wait_s: float = 0.0  # between a calibration job's steps
     calibration_job_fault: str = ""  # what the next calibration job ends with
     calibration_jobs: list[str] = field(default_factory=list)  # what became of them: started, cancelled
+    # The phrases that the model knows, and their concepts.
+    phrases: dict[str, str] = field(default_factory=lambda: {"rainy night": "phrase-00000000000000aa"})
+    refine_wait_s: float = 0.0
     tunes: list[bytes] = field(default_factory=list)  # each performance's first, and every change; empty for none
     uploads: list[tuple[str, int]] = field(default_factory=list)
     upload_headers: list[ingest_pb2.UploadHeader] = field(default_factory=list)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 
 from tests.contract.rest.script import Script
-from tests.contract.rest.scripted_music import ScriptedGenerate
+from tests.contract.rest.scripted_music import ScriptedGenerate, to_wav
 
-from resonance.errors import FailedPrecondition, InvalidInput, NotFound
+from resonance.errors import FailedPrecondition, InvalidInput, NotFound, invalid_field
 from resonance.ids import derive_job_id
 from resonance.rpc.auth import Authenticator
 from resonance.rpc.server import RpcServer
@@ -25,7 +27,9 @@ from resonance.v1 import (
     shares_pb2_grpc,
     steering_pb2,
 )
-from resonance.wishes.grammar import refine
+from resonance.wishes.grammar import move_position, read_open
+from resonance.wishes.phrases import phrase_of
+from resonance.wishes.refinement import Change, concept_changes_between
 from resonance_ingest.messages import to_upload_message
 from resonance_ingest.sources.upload_sessions import UploadSessions
 
@@ -48,8 +52,11 @@ class ScriptedShareLinks(shares_pb2_grpc.ShareServiceServicer):
     async def ReadShareLink(self, request, context):
         if not self._script.takes:
             raise NotFound("there is no such link", reason="NO_SUCH_LINK")
-        yield shares_pb2.ReadShareLinkResponse(share_link=shares_pb2.ShareLink(byte_count=4, sha256="5" * 64))
-        yield shares_pb2.ReadShareLinkResponse(data=b"RIFF")
+        take, samples = list(self._script.takes.values())[-1]
+        wav = to_wav(take, samples)
+        link = shares_pb2.ShareLink(byte_count=len(wav), sha256=take.audio_sha256)
+        yield shares_pb2.ReadShareLinkResponse(share_link=link)
+        yield shares_pb2.ReadShareLinkResponse(data=wav)
 
     async def RevokeShareLink(self, request, context):
         self._script.revoked.append(request.share_link_id)
@@ -306,20 +313,41 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         return extract_pb2.CancelCalibrationJobResponse(calibration_job=calibration_job)
 
     async def Refine(self, request, context):
-        """The real grammar: it needs no model."""
+        """The real grammar, and the script's phrases: neither needs a model."""
+        await asyncio.sleep(self._script.refine_wait_s)
         now, before = (
             {name: getattr(sliders, name) for name in SLIDER_NAMES} for sliders in (request.sliders, request.previous)
         )
-        found = refine(request.text, now, before if request.HasField("previous") else None)
+        concepts, previous = (
+            {one.name: one.position for one in side} for side in (request.concepts, request.previous_concepts)
+        )
+        wish = read_open(
+            request.text,
+            now,
+            before if request.HasField("previous") else None,
+            concepts=concepts,
+            previous_concepts=previous,
+        )
+        found, after = wish.refinement, dict(wish.refinement.concepts)
+        labels = {name: phrase for phrase, name in self._script.phrases.items()}
+        for move in wish.phrase_moves:
+            if (phrase := phrase_of(move.slider)) not in self._script.phrases:
+                raise invalid_field("text", "PHRASE_UNKNOWN", f"the model does not know “{phrase}”")
+            name = self._script.phrases[phrase]
+            after[name] = move_position(move, after.get(name, 0.0))
+        changes = concept_changes_between(concepts, after, {})
+        found = replace(found, concept_changes=tuple(changes), labels=labels)
         return extract_pb2.RefineResponse(
             sliders=steering_pb2.Sliders(**found.sliders),
-            changes=[
-                extract_pb2.SliderChange(slider=one.slider, before=one.before, after=one.after, words=one.words)
-                for one in found.changes
-            ],
+            changes=_to_changes(found.changes),
             explanation=found.explanation,
             not_understood=found.not_understood,
             source=found.source,
+            concepts=[
+                extract_pb2.RefinedConcept(name=name, label=labels[name], position=position)
+                for name, position in after.items()
+            ],
+            concept_changes=_to_changes(changes),
         )
 
     async def GetCalibration(self, request, context):
@@ -366,3 +394,10 @@ async def start_services(
     )
     await server.start()
     return server
+
+
+def _to_changes(changes: Iterable[Change]) -> list[extract_pb2.SliderChange]:
+    return [
+        extract_pb2.SliderChange(slider=one.slider, before=one.before, after=one.after, words=one.words)
+        for one in changes
+    ]

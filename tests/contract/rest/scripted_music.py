@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import numpy as np
 from tests.contract.rest.script import MODEL, RATE_HZ, Script
 
-from resonance.audio.wav import pcm16
+from resonance.audio.provenance import provenance_texts
+from resonance.audio.wav import pcm16, wav_header
 from resonance.errors import FailedPrecondition, NotFound, Overloaded
 from resonance.ids import canonical_digest, new_request_id, sha256_hex
 from resonance.v1 import (
@@ -27,6 +28,14 @@ def hum(request: generate_pb2.GenerateRequest) -> bytes:
     chord = sum(np.sin(2 * np.pi * root_hz * ratio * times) for ratio in (1, 1.26, 1.5))
     swell = 0.55 + 0.4 * np.sin(2 * np.pi * times / 3.1) * np.sin(2 * np.pi * times * 1.7)
     return pcm16((chord * swell * 0.2)[None, :].astype(np.float32))
+
+
+def to_wav(take: generate_pb2.Take, samples: bytes) -> bytes:
+    """The stored file of a take."""
+    header = wav_header(
+        sample_rate_hz=RATE_HZ, channel_count=1, sample_count=len(samples) // 2, info=provenance_texts(take)
+    )
+    return header + samples
 
 
 async def _read_controls(requests, controls) -> None:
@@ -174,6 +183,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             bpm=92.0,
             model=MODEL,
             recipe_id=recipe_id,
+            audio_sha256=sha256_hex(samples),
         )
         take.create_time.GetCurrentTime()
         self._script.takes[request.request_id] = (take, samples)

@@ -121,7 +121,7 @@ async def test_parts_and_shared_links_are_served(site: Site) -> None:
     link = (await site.ask("POST", "v1/takes/one/link", json={})).json()
     assert link["url"].startswith(f"{site.proxy.page}shared/")
     shared = await site.ask("GET", link["url"], headers={"Origin": "https://elsewhere.example"})
-    assert (shared.status_code, shared.content) == (200, b"RIFF")
+    assert (shared.status_code, shared.content[:4]) == (200, b"RIFF")
     assert shared.headers["cross-origin-resource-policy"] == "cross-origin"
 
 

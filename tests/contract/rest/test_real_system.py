@@ -70,12 +70,15 @@ def test_the_taste_steers_and_strength_zero_is_exactly_no_taste(http: httpx.Clie
     assert "held to 1" in held.headers["x-notices"]
 
 
-def test_the_same_request_twice_is_one_take_with_the_same_bytes(http: httpx.Client) -> None:
-    body = {"prompt": "calm piano", "duration_s": 2, "request_id": "twice"}
+@pytest.mark.parametrize("is_raw", [False, True])
+def test_the_same_request_twice_is_one_take_with_the_same_samples(http: httpx.Client, is_raw: bool) -> None:
+    body = {"prompt": "calm piano", "duration_s": 2, "request_id": "twice", "raw": is_raw}
     first, second = (http.post("/v1/generations", json=body) for _ in range(2))
-    assert first.content == second.content
-    assert http.get("/v1/takes/twice/audio").content == first.content
-    assert http.get("/v1/takes/twice/audio", headers={"Range": "bytes=100-199"}).content == first.content[100:200]
+    assert pcm_in(first.content) == pcm_in(second.content)
+    url = f"/v1/takes/twice/audio?raw={str(is_raw).lower()}"
+    kept = http.get(url).content
+    assert (pcm_in(kept) == pcm_in(first.content)) is is_raw
+    assert http.get(url, headers={"Range": "bytes=100-199"}).content == kept[100:200]
     resumed = http.post("/v1/generations", json=body | {"resume_sample_offset": 1000})
     assert resumed.content == pcm_in(first.content)[2000:]
     other = http.post("/v1/generations", json=body | {"prompt": "another"})
@@ -133,3 +136,13 @@ def _followed(http: httpx.Client, location: str) -> dict:
             if line.startswith("data: "):
                 last = json.loads(line.removeprefix("data: "))
     return last
+
+
+def test_the_page_can_read_how_far_the_model_is_made_ready(http: httpx.Client) -> None:
+    adoption = http.get("/v1/adoption").raise_for_status().json()
+    assert adoption["state"] in {"idle", "completed"}, "this system makes nothing by itself"
+    assert not adoption["is_shipped"]
+    assert [part["name"] for part in adoption["parts"] if part["state"] == "completed"][:1] in (
+        ["reference"],
+        ["slider energy"],
+    )

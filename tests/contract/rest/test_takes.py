@@ -6,13 +6,16 @@ import pytest
 import pytest_asyncio
 from tests.contract.rest.conftest import Gateway
 
+from resonance.audio.wav import pcm_in
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def audio(gateway: Gateway) -> bytes:
     body = {"prompt": "calm piano", "duration_s": 2, "request_id": "one"}
-    return (await gateway.http.post("/v1/generations", json=body)).content
+    assert (await gateway.http.post("/v1/generations", json=body)).status_code == 200
+    return (await gateway.http.get("/v1/takes/one/audio")).content
 
 
 async def test_a_finished_take_is_listed_and_described(gateway: Gateway, audio: bytes) -> None:
@@ -23,10 +26,17 @@ async def test_a_finished_take_is_listed_and_described(gateway: Gateway, audio: 
     assert take["recipe"]["prompts"][0]["text"] == "calm piano"
 
 
-async def test_its_audio_is_the_bytes_that_were_streamed(gateway: Gateway, audio: bytes) -> None:
+async def test_its_audio_is_one_file_however_often_it_is_read(gateway: Gateway, audio: bytes) -> None:
     answer = await gateway.http.get("/v1/takes/one/audio")
     assert answer.content == audio
     assert answer.headers["accept-ranges"] == "bytes"
+
+
+async def test_its_raw_audio_has_the_samples_that_were_streamed_raw(gateway: Gateway, audio: bytes) -> None:
+    body = {"prompt": "calm piano", "duration_s": 2, "request_id": "one", "raw": True}
+    streamed = await gateway.http.post("/v1/generations", json=body)
+    answer = await gateway.http.get("/v1/takes/one/audio?raw=true")
+    assert pcm_in(answer.content) == pcm_in(streamed.content) != pcm_in(audio)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +108,9 @@ async def test_conditions_on_the_tag_hold(gateway: Gateway, audio: bytes) -> Non
 async def test_a_shared_sound_may_be_played_by_any_page(gateway: Gateway, audio: bytes) -> None:
     link = (await gateway.http.post("/v1/takes/one/link", json={})).json()
     answer = await gateway.http.get(link["url"] + "?utm_source=somewhere", headers={"Range": "bytes=0-"})
-    assert (answer.status_code, answer.content) == (206, b"RIFF")
+    assert (answer.status_code, answer.content) == (206, audio)
+    bad = await gateway.http.get(link["url"] + "?format=wma")
+    assert (bad.status_code, bad.json()["errors"][0]["reason"]) == (422, "UNKNOWN_FORMAT")
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["content-disposition"].startswith("inline")

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from rich.progress import Progress
 
+from resonance.audio.delivery.delivery import Choice, Delivery
 from resonance.audio.wav import pcm_in
+from resonance.settings import Settings
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_cli.output import open_output
 from resonance_cli.song_file import write_song
@@ -34,10 +36,15 @@ def messages(count: int = 3, *, fails: bool = False):
 EXPECTED = b"".join(bytes([number]) * 200 for number in range(3))
 
 
+RAW = Choice(is_raw=True)
+
+
 def write(path: Path, **options: bool) -> list[str]:
     said: list[str] = []
     with Progress(disable=True) as progress:
-        write_song(path, messages(**options), progress, said.append)
+        write_song(
+            path, messages(**options), progress, said.append, delivery=Delivery(Settings(c2pa=False)), choice=RAW
+        )
     return said
 
 

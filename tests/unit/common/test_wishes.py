@@ -6,7 +6,8 @@ import pytest
 
 from resonance.errors import InvalidInput
 from resonance.steering.sliders import SLIDER_NAMES
-from resonance.wishes.grammar import refine
+from resonance.wishes.grammar import read_open, refine
+from resonance.wishes.phrases import base_forms, phrase_of
 
 NOW = {"bass_resonance": 0.4, "emotional_tension": 0.2}
 BEFORE = {"energy": 0.5}
@@ -366,3 +367,69 @@ def test_moves_that_cancel_each_other_out_are_explained_beside_the_others() -> N
     assert [change.slider for change in found.changes] == ["bass_resonance"]
     assert "tempo" in found.explanation
     assert "cancels out" in found.explanation
+
+
+# The words, and what they do to phrases: the phrase, how it moves, and by how much.
+PHRASES: list[tuple[str, dict[str, tuple[str, float]]]] = [
+    ("dreamier", {"dreamier": ("shift", 0.3)}),
+    ("more rainy", {"rainy": ("shift", 0.3)}),
+    ("a bit less jazzlike", {"jazzlike": ("shift", -0.15)}),
+    ("like a rainy night", {"rainy night": ("shift", 0.3)}),
+    ("make it sound like a church organ", {"church organ": ("shift", 0.3)}),
+    ("much more like a calm lake", {"calm lake": ("shift", 0.6)}),
+    ("make it less like a machine", {"machine": ("shift", -0.3)}),
+    ("slower and dreamier", {"dreamier": ("shift", 0.3)}),
+    ("less bass and dreamier", {"dreamier": ("shift", 0.3)}),
+    ("less bass and rain", {"rain": ("shift", -0.3)}),
+    ("too dreamy", {"dreamy": ("shift", -0.3)}),
+    ("not so dreamy", {"dreamy": ("shift", -0.3)}),
+    ("no saxophone", {"saxophone": ("set", -1.0)}),
+    ("half as dreamy", {"dreamy": ("half", 1.0)}),
+    ("dreamy to 0.5", {"dreamy": ("set", 0.5)}),
+    ("more saxophone and rain", {"saxophone": ("shift", 0.3), "rain": ("shift", 0.3)}),
+    ("más lluvia", {"más lluvia": ("shift", 0.3)}),
+    ("I'd like a bit more bass", {}),
+    ("I really like the drums", {}),
+    ("a bit less jazzy", {}),
+    ("sleepier", {}),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), PHRASES, ids=[text for text, _ in PHRASES])
+def test_words_that_no_slider_means_are_phrases(text: str, expected: dict[str, tuple[str, float]]) -> None:
+    moves = read_open(text, NOW, concepts={}).phrase_moves
+    assert {phrase_of(move.slider): (move.how, move.value) for move in moves} == expected
+
+
+@pytest.mark.parametrize("text", ["don't ruin the bass", "purple bass", "keep the rain", "nothing dreamy", "!?"])
+def test_words_that_may_mean_the_opposite_are_no_phrase(text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_open(text, NOW, concepts={})
+    assert caught.value.reason == "NOT_UNDERSTOOD"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("like a " + "long " * 9 + "night", "PHRASE_TOO_LONG"),
+        ("more " + "x" * 61, "PHRASE_TOO_LONG"),
+        ("add rain, thunder, wind and snow", "TOO_MANY_PHRASES"),
+    ],
+)
+def test_phrases_have_limits(text: str, reason: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_open(text, NOW, concepts={})
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("word", "base"),
+    [("dreamier", "dreamy"), ("bigger", "big"), ("wider", "wide"), ("smoother", "smooth"), ("duller", "dull")],
+)
+def test_a_comparative_may_come_from_its_base_form(word: str, base: str) -> None:
+    assert base in base_forms(word)
+
+
+def test_a_noun_is_no_comparative() -> None:
+    assert not base_forms("soldier")
+    assert not base_forms("organ")

@@ -10,8 +10,9 @@ from support.gemini import KEY, GeminiServer, gemini_server
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance.steering.sliders import SLIDER_NAMES
+from resonance.wishes.phrases import phrase_of
 from resonance_extract.gemini import open_gemini
-from resonance_extract.refining.refiner import Refiner
+from resonance_extract.refining.refiner import Wish, WishReader
 
 NOW = {"bass_resonance": 0.4, "emotional_tension": 0.2}
 BEFORE = {"energy": 0.5}
@@ -29,7 +30,7 @@ async def test_gemini_is_asked_under_a_schema_and_its_positions_are_taken() -> N
         ]
         gemini = open_gemini(settings_for(server))
         assert gemini is not None
-        found = await Refiner(gemini).refine("make it sound like a cellar", NOW, None)
+        found = (await WishReader(gemini).read(Wish(text="make it sound like a cellar", sliders=NOW))).refinement
         await gemini.close()
     assert [(change.slider, change.before, change.after) for change in found.changes] == [(B, 0.4, 0.9)]
     assert found.source == "gemini-2.5-flash"
@@ -63,7 +64,7 @@ async def test_where_gemini_fails_the_grammar_reads_the_words_and_says_so(answer
         server.answers = [answer] * 8  # type: ignore[list-item]
         gemini = open_gemini(settings_for(server))
         assert gemini is not None
-        found = await Refiner(gemini).refine("more bass", NOW, None)
+        found = (await WishReader(gemini).read(Wish(text="more bass", sliders=NOW))).refinement
         await gemini.close()
     assert found.source == "grammar"
     assert found.sliders[B] == 0.7
@@ -77,7 +78,7 @@ async def test_a_wrong_key_falls_back_too_and_never_shows_the_key() -> None:
         assert "wrong" not in repr(settings)
         gemini = open_gemini(settings)
         assert gemini is not None
-        found = await Refiner(gemini).refine("less bass", NOW, None)
+        found = (await WishReader(gemini).read(Wish(text="less bass", sliders=NOW))).refinement
         await gemini.close()
     assert found.source == "grammar"
 
@@ -88,16 +89,29 @@ async def test_gemini_may_say_that_it_did_not_understand() -> None:
         gemini = open_gemini(settings_for(server))
         assert gemini is not None
         with pytest.raises(InvalidInput) as caught:
-            await Refiner(gemini).refine("what is the capital of France", NOW, None)
+            await WishReader(gemini).read(Wish(text="what is the capital of France", sliders=NOW))
         await gemini.close()
     assert caught.value.reason == "NOT_UNDERSTOOD"
+
+
+async def test_a_sound_that_no_slider_names_is_read_as_a_phrase() -> None:
+    async with gemini_server() as server:
+        server.answers = [{"understood": True, "positions": []}]
+        gemini = open_gemini(settings_for(server))
+        assert gemini is not None
+        found = await WishReader(gemini).read(Wish(text="a bit dreamier", sliders=NOW, concepts={"phrase-x": 0.2}))
+        await gemini.close()
+    (move,) = found.phrase_moves
+    assert (phrase_of(move.slider), move.how, move.value) == ("dreamier", "shift", 0.15)
+    assert found.refinement.concepts == {"phrase-x": 0.2}
+    assert not found.refinement.changes
 
 
 async def test_going_back_sends_no_request() -> None:
     async with gemini_server() as server:
         gemini = open_gemini(settings_for(server))
         assert gemini is not None
-        found = await Refiner(gemini).refine("undo", NOW, BEFORE)
+        found = (await WishReader(gemini).read(Wish(text="undo", sliders=NOW, previous=BEFORE))).refinement
         await gemini.close()
     assert found.sliders[E] == 0.5
     assert not server.asked

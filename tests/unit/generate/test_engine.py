@@ -18,6 +18,7 @@ from support.tape import Taping
 
 from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance_generate.engine import engine as engine_module
+from resonance_generate.engine import giving_way
 from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams
@@ -427,3 +428,53 @@ async def test_a_failed_step_ends_also_requests_that_are_joining(
     finally:
         await asyncio.to_thread(engine.stop)
     assert begun == [waiting[0], after]
+
+
+async def test_a_background_request_moves_only_while_no_listener_wants_steps(stepped: SteppedEngine) -> None:
+    engine = stepped.engine
+    background, listener = replace(request("b", seconds=2), is_background=True), request("l", seconds=1)
+    engine.submit(background)
+    stepped.run(0.2)
+    (held,) = engine.running
+    before = held.sequence.step
+    assert before > 0
+    assert not engine.has_listeners, "no listener waits for it"
+    engine.submit(listener)
+    assert engine.has_listeners
+    stepped.run(60, until=lambda: engine.running_count == 1)
+    assert held.sequence.step - before <= 1, "it waited for the listener's whole take"
+    assert len(await pcm_of(listener)) == 2 * 16_000
+    stepped.run(60, until=lambda: not engine.running_count)
+    assert len(await pcm_of(background)) == 2 * 32_000
+    assert not engine.has_listeners
+
+
+async def test_background_requests_give_their_slots_and_places_to_listeners(stepped: SteppedEngine) -> None:
+    engine = stepped.engine
+    background = [replace(request(f"b{number}", seconds=9), is_background=True) for number in range(SLOTS + PLACES)]
+    for each in background:
+        engine.submit(each)
+    stepped.run(0.1)
+    with pytest.raises(Overloaded):
+        engine.submit(replace(request("one too many"), is_background=True))
+    listeners = [request(f"l{number}") for number in range(SLOTS)]
+    for each in listeners:
+        engine.submit(each)
+    stepped.run(0.1)
+    assert {one.request.request_id for one in engine.running} == {"l0", "l1"}
+    with pytest.raises(Overloaded) as refusal:
+        await pcm_of(background[0])
+    assert refusal.value.reason == "GAVE_WAY"
+    assert refusal.value.retry_after_s == giving_way.BACKGROUND_RETRY_S
+
+
+async def test_a_background_request_that_is_held_for_long_ends(
+    stepped: SteppedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(giving_way, "BACKGROUND_HELD_S_MAX", 0.5)
+    background = replace(request("b", seconds=9), is_background=True)
+    stepped.engine.submit(background)
+    stepped.engine.submit(request("l", seconds=4))
+    stepped.run(1.0)
+    with pytest.raises(Overloaded):
+        await pcm_of(background)

@@ -166,6 +166,8 @@ async def test_no_client_runs_dry_in_a_pause(live: LivePacing) -> None:
 class Fixed:
     """A request with a given slack."""
 
+    is_background = False
+
     def __init__(self, slack_s: float, *, is_live: bool = False) -> None:
         self._slack_s = slack_s
         self.is_live = is_live

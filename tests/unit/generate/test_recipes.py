@@ -254,6 +254,34 @@ async def test_a_side_that_calibration_closed_is_told_and_plays_as_zero(
     ]
 
 
+async def test_a_concept_at_a_position_goes_by_its_range_and_remap_as_a_slider_does(
+    resolver: RecipeResolver, store: MemoryStore, tiny: LoadedModel
+) -> None:
+    await put_concept(store, tiny, "phrase-1", natural_strength=4.0)
+    before = await resolver.resolve(recipe(concepts=[steering_pb2.ConceptWeight(name="phrase-1", position=0.5)]))
+    knots = [(-1.0, 0.0), (0.0, 0.0), (0.5, 0.75), (1.0, 3.0)]
+    remap = [extract_pb2.RemapPoint(position=position, strength=strength) for position, strength in knots]
+    calibration = extract_pb2.Calibration(strength_min=0, strength_max=3, remap=remap)
+    await put_concept(store, tiny, "phrase-1", natural_strength=4.0, calibration=calibration)
+    after = await resolver.resolve(recipe(concepts=[steering_pb2.ConceptWeight(name="phrase-1", position=0.5)]))
+    shut = await resolver.resolve(recipe(concepts=[steering_pb2.ConceptWeight(name="phrase-1", position=-1.0)]))
+    kind = steering_pb2.STEERING_KIND_CONCEPT
+    assert [(use.kind, use.asked, use.strength) for one in (before, after, shut) for use in one.played] == [
+        (kind, 0.5, 1.0),  # half of the cautious end, which is half the natural strength
+        (kind, 0.5, 0.75),
+        (kind, -1.0, 0.0),
+    ]
+    assert not (*before.notices, *after.notices)
+    assert "phrase-1 does nothing below 0" in shut.notices[0]
+    nothing = await resolver.resolve(recipe(concepts=[steering_pb2.ConceptWeight(name="no-such", position=0.0)]))
+    assert nothing.params.steering is None
+    both = steering_pb2.ConceptWeight(name="phrase-1", strength=1.0, position=0.5)
+    with pytest.raises(InvalidInput) as caught:
+        await resolver.resolve(recipe(concepts=[both]))
+    assert caught.value.violations[0].field == "recipe.concepts[0].position"
+    assert caught.value.violations[0].reason == "TWO_STRENGTHS"
+
+
 async def test_what_plays_is_told_beside_what_was_asked(
     resolver: RecipeResolver, store: MemoryStore, tiny: LoadedModel
 ) -> None:

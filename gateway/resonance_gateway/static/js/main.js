@@ -8,6 +8,7 @@ import { LiveStep } from "./steps/live.js";
 import { Player } from "./player/player.js";
 import { listenForKeys } from "./widgets/shortcuts.js";
 import { buildRefine } from "./steps/refine.js";
+import { centreOwnSliders, draw as drawOwnSliders, rememberLabels } from "./steps/own-sliders.js";
 import { buildSliders, NAMES, setSliders } from "./steps/sliders.js";
 import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js";
 import { t } from "./strings.js";
@@ -27,6 +28,7 @@ api.onKeyWanted(signIn);
 buildWords();
 buildMusic();
 buildSliders();
+drawOwnSliders();
 buildRefine();
 
 const player = new Player();
@@ -56,7 +58,10 @@ function watchForms() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("make-form").requestSubmit();
   });
   byId("again").addEventListener("click", () => generation.press({ isAgain: true }));
-  byId("reset-sliders").addEventListener("click", () => setSliders({}));
+  byId("reset-sliders").addEventListener("click", () => {
+    setSliders({});
+    centreOwnSliders();
+  });
   watchBox("keep-seed", draft, "keepSeed", saveDraft);
   watchBox("autoplay", settings, "autoplay", saveSettings);
 }
@@ -106,6 +111,7 @@ async function loadModel() {
 async function loadSliders() {
   const concepts = await api.getConcepts().catch(() => /** @type {ConceptJson[] | null} */ (null));
   if (!concepts) return;
+  rememberLabels(concepts);
   const sliders = concepts.filter((concept) => NAMES.includes(concept.name));
   const names = sliders.filter((concept) => concept.ready && !concept.unusable_reason).map((concept) => concept.name);
   const comingCount = sliders.filter((concept) => !concept.ready && !concept.unusable_reason).length;
@@ -118,7 +124,9 @@ function openRecord(record) {
   const [use] = record.recipe.tastes;
   const { bpm, key, negative_prompt } = record.recipe;
   const sliders = Object.fromEntries(Object.entries(record.recipe.sliders || {}).filter(([, value]) => value));
+  const concepts = (record.recipe.concepts || []).filter((one) => one.position).map(({ name, position }) => ({ name, position }));
   const body = {
+    ...(concepts.length ? { concepts } : {}),
     prompt: record.recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
     ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
     ...(bpm ? { bpm } : {}), ...(key ? { key } : {}), ...(negative_prompt ? { negative_prompt } : {}),

@@ -5,7 +5,7 @@ const PREFIX = "resonance.";
 
 /** @type {Draft} */
 const EMPTY_DRAFT = {
-  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, mix: {}, songs: null, rangeCalibrationJob: null, sliders: {}, keepSeed: true, music: {},
+  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, mix: {}, songs: null, rangeCalibrationJob: null, sliders: {}, own: [], labels: {}, keepSeed: true, music: {},
 };
 
 const changes = new EventTarget();

@@ -123,7 +123,7 @@ export const STRINGS = {
   "music.without": "Leave out, such as “drums”",
   "music.tempi": "This model plays about {tempi} beats a minute; another tempo becomes the nearest of them.",
   "music.noKeys": "It follows no key reliably.",
-  "music.keys": ""It plays in {keys}; another key becomes the nearest of them.",
+  "music.keys": "It plays in {keys}; another key becomes the nearest of them.",
 
   "make.title": "Make it",
   "make.length": "How long?",
@@ -173,6 +173,7 @@ export const STRINGS = {
   "listen.volume": "Volume",
   "listen.volumeValue": "{percent} percent",
   "listen.download": "Download as WAV",
+  "listen.machine": "This music was made by a machine. Its files say so, too.",
   "listen.longer": "Make it 10 seconds longer",
   "share.go": "Copy a link to share",
   "share.label": "Link to this music",
@@ -189,7 +190,7 @@ export const STRINGS = {
   "refine.title": "Change the sound",
   "refine.hint": "Move what you like, then make it again. Nothing is lost: every version stays.",
   "refine.words": "Say what to change",
-  "refine.example": "Such as “more bass, a touch less tense”, “half the drums” or “undo”.",
+  "refine.example": "Such as “more bass, a touch less tense”, “sleepier”, “like a church organ” or “undo”.",
   "refine.go": "Move the sliders",
   "refine.back": "Take it back",
   "refine.takenBack": "The sliders are back where they were.",
@@ -201,6 +202,11 @@ export const STRINGS = {
   "refine.keep": "Keep the rest as close to this version as it can",
   "refine.again": "Make again with these",
   "refine.reset": "Set all to the middle",
+  "refine.reading": "Finding out what that means to the model. It takes a few seconds.",
+  "own.low": "less", "own.high": "more",
+  "own.up": "more “{label}”", "own.down": "less “{label}”",
+  "own.remove": "Remove", "own.removeLong": "Remove the slider “{label}”",
+  "own.removed": "The slider “{label}” is gone.",
   "refine.less": "Less {name}", "refine.more": "More {name}", "refine.one": "Reset {name}",
 
   // Each with its name, what its ends are called, and what it is to go down and up.

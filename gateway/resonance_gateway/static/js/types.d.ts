@@ -134,6 +134,7 @@ interface ModelJson {
 
 interface ConceptJson {
   name: string;
+  phrase: string;
   ready: boolean;
   unusable_reason: string;
 }
@@ -141,6 +142,7 @@ interface ConceptJson {
 interface RecipeJson {
   prompts: { text: string; weight: number }[];
   tastes: { taste_id: string; strength: number; in_words: boolean }[];
+  concepts: { name: string; position: number | null }[];
   sliders: SliderValues | null;
   bpm?: number | null;
   key?: string;
@@ -166,7 +168,9 @@ interface LinkJson {
 
 interface RefinementJson {
   changes: object[];
+  concept_changes: object[];
   sliders: SliderValues;
+  concepts: OwnSlider[];
   explanation: string;
 }
 
@@ -204,6 +208,7 @@ interface GenerationBody {
   bpm?: number;
   key?: string;
   negative_prompt?: string;
+  concepts?: ConceptAt[];
   seed?: number;
   chunk_s?: number;
   request_id?: string;
@@ -251,8 +256,27 @@ interface Draft {
   songs: { id: string; by: Record<number, SongWish> } | null;
   rangeCalibrationJob: { tasteId: string; id: string } | null;
   sliders: SliderValues;
+  own: OwnSlider[];
+  labels: Record<string, string>;
   keepSeed: boolean;
   music: { bpm?: string; key?: string; without?: string };
+}
+
+/** A concept at a position, as a recipe names it. */
+interface ConceptAt {
+  name: string;
+  position: number;
+}
+
+/** A slider of the user's own words. */
+interface OwnSlider extends ConceptAt {
+  label: string;
+}
+
+/** What a wish moves: the sliders, and those of the user's own words. */
+interface SlidersThen {
+  sliders: SliderValues;
+  own: OwnSlider[];
 }
 
 /** An error that the page shows: from the server (`problem`), or in the page's own words. */

@@ -7,43 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
 
-import numpy as np
 import structlog
-import torch
 from google.protobuf import json_format
 
-from resonance.audio.level import TARGET_LUFS
 from resonance.errors import DataLoss, NotFound
 from resonance.ids import sha256_hex
 from resonance.store import ObjectStore
 from resonance.store.keys import given_reference_key, reference_key
 from resonance.v1 import extract_pb2
 from resonance_extract.activations.configuration import reference_digest
+from resonance_extract.activations.reference_takes import PROMPTS, ReferenceTakes, Report
 from resonance_extract.activations.worker import ActivationWorker
-from resonance_extract.directions.scaling import unit_rows
-from resonance_extract.directions.statistics import Array, ReferenceStatistics
+from resonance_extract.directions.statistics import ReferenceStatistics
 
-PROMPTS = (
-    "calm piano music",
-    "fast energetic rock with drums",
-    "slow ambient synth",
-    "jazz with piano and bass",
-    "electronic dance music",
-    "classical strings",
-    "folk guitar",
-    "funk with bass and drums",
-    "sad piano in minor",
-    "happy pop",
-    "cinematic epic orchestra",
-    "lofi beat for studying",
-)
-_DURATION_S = 5.0
-_SEED = 7
-_LEVEL_STEP_DB = 6.0
 LOADED_MAX = 16
 _log = structlog.get_logger("extract")
 
@@ -65,15 +42,26 @@ class ReferenceStore:
             OrderedDict()
         )  # of calibration jobs, by the SHA-256 of their objects
 
-    async def get(self) -> ReferenceStatistics:
-        """The reference in force; concurrent callers wait for one computation."""
+    async def get(self, report: Report = lambda _done, _total: None) -> ReferenceStatistics:
+        """The reference in force; concurrent callers wait for one computation, whose progress is reported to the first."""
         summary = await self._load_summary()
-        async with self._lock:
-            if summary is not None and (found := await self._find_loaded(summary)) is not None:
-                return found
-            if self._default is None:
-                self._default = await self._load_default() or await self._compute_default()
-            return self._default
+        # A caller who waits for a computation in the background must not wait for the listeners too.
+        with self._worker.turns.urgent():
+            async with self._lock:
+                if summary is not None and (found := await self._find_loaded(summary)) is not None:
+                    return found
+                if self._default is None:
+                    self._default = await self._load_default() or await self._compute_default(report)
+                return self._default
+
+    async def is_stored(self) -> bool:
+        """True where a reference is in force or the model's own is stored, so that `get` computes nothing."""
+        return await self._load_summary() is not None or await self._store.exists(self._default_key)
+
+    def forget(self) -> None:
+        """Drops what was loaded, because other objects were stored in its place."""
+        self._default = None
+        self._loaded.clear()
 
     async def describe(self) -> extract_pb2.ReferenceSummary:
         """The summary of the reference in force."""
@@ -143,33 +131,10 @@ class ReferenceStore:
         except (NotFound, DataLoss):
             return None
 
-    async def _compute_default(self) -> ReferenceStatistics:
+    async def _compute_default(self, report: Report) -> ReferenceStatistics:
         _log.info("reading the model's own takes for its reference", takes=len(PROMPTS))
-        takes = await self._worker.generate(list(PROMPTS), duration_s=_DURATION_S, seed=_SEED)
-        pieces = [await self._worker.read_piece(codes) for codes, _ in takes]
-        reference = ReferenceStatistics.of_pieces(
-            np.stack([piece.mean for piece in pieces]), np.stack([piece.variance for piece in pieces])
-        )
-        music, level = await self._read_levels([codes for codes, _ in takes])
-        reference = replace(reference, music_pieces=music, level=level)
+        takes = ReferenceTakes(self._worker, self._store)
+        reference = await takes.read(report)
         await self._store.put(self._default_key, reference.to_bytes())
+        await takes.forget()
         return reference
-
-    async def _read_levels(self, takes: Sequence[torch.Tensor]) -> tuple[Array | None, Array | None]:
-        """The takes at the loudness of tracks, `[pieces, layers, hidden]`, and the unit direction of loudness, `[layers, hidden]`.
-
-        The direction is the mean difference of the same takes 6 dB above and 6 dB below. Silent takes, which a model of random weights
-        makes, are left out; both are None where no take is left.
-        """
-        found: list[list[Array]] = []
-        for codes in takes:
-            with suppress(ValueError):
-                stats = [
-                    await self._worker.read_levelled(codes, target_lufs=TARGET_LUFS + change)
-                    for change in (-_LEVEL_STEP_DB, 0.0, _LEVEL_STEP_DB)
-                ]
-                found.append([each.mean.numpy().astype(np.float32) for each in stats])
-        if not found:
-            return None, None
-        soft, music, loud = (np.stack(part) for part in zip(*found, strict=True))
-        return music, unit_rows((loud - soft).mean(axis=0))

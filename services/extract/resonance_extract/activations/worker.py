@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,27 +16,38 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from resonance_extract.activations.background import HasListeners, Turns
 from resonance_extract.directions.statistics import PieceStatistics
 from resonance_model.activations import (
     NEUTRAL_PROMPT,
+    ReadTakes,
     RenderingScore,
-    generate_and_read,
     read_clip,
     read_codes,
     read_levelled,
     score_rendering,
+    takes_at_once,
 )
+from resonance_model.allocator import release_free_pages
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.recorder import ActivationStats, pool
 
 Result = TypeVar("Result")
+# Takes are made in slices of so many steps, so that other work gets the thread in between: half a second at musicgen-small's shape.
+_SLICE_STEPS = 16
+_RELEASE_EVERY_S = 1.0
 
 
 class ActivationWorker:
-    """The model's readings as coroutines. Work waits in the queue of one thread; a cancelled wait leaves at most the step in hand."""
+    """The model's readings as coroutines. Work waits in the queue of one thread; a cancelled wait leaves at most the step in hand.
 
-    def __init__(self, model: LoadedModel) -> None:
+    Background work (`background.py`) takes its turn only while `has_listeners` says no, and no caller's work is in hand.
+    """
+
+    def __init__(self, model: LoadedModel, has_listeners: HasListeners = lambda: False) -> None:
         self.model = model
+        self.turns = Turns(has_listeners)
+        self._released_s = time.monotonic()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="activations", initializer=_lower_priority)
 
     async def read_clip(self, samples: NDArray[np.float32]) -> ActivationStats:
@@ -72,14 +84,43 @@ class ActivationWorker:
         )
 
     async def generate(
-        self, prompts: list[str], *, duration_s: float, seed: int
+        self, prompts: Sequence[str], *, duration_s: float, seed: int
     ) -> list[tuple[torch.Tensor, ActivationStats]]:
-        """Short takes of the prompts as codec tokens, and the layers' statistics while they were made."""
+        """Short takes of the prompts as codec tokens, and the layers' statistics while they were made.
+
+        Take `n` has the seed `seed + n`. Few are made at once, because each has keys and values of its own.
+        """
         frames = round(duration_s * self.model.description.frame_rate_hz)
-        return await self._run(lambda: generate_and_read(self.model, prompts, frame_count=frames, seed=seed))
+        size = takes_at_once(self.model, frames)
+        found: list[tuple[torch.Tensor, ActivationStats]] = []
+        for start in range(0, len(prompts), size):
+            found += await self._generate_batch(prompts[start : start + size], frames, seed + start)
+        return found
+
+    async def _generate_batch(
+        self, prompts: Sequence[str], frames: int, seed: int
+    ) -> list[tuple[torch.Tensor, ActivationStats]]:
+        takes = await self._run(lambda: ReadTakes(self.model, prompts, frame_count=frames, seed=seed))
+        while not takes.is_finished:
+            await self._run(lambda: takes.advance(_SLICE_STEPS))
+        return takes.results()
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        await self.turns.wait()
+        with self.turns.caller():
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+
+    def _work(self, work: Callable[[], Result]) -> Result:
+        """Runs the work, and now and then gives the memory of earlier work back."""
+        result = work()
+        if time.monotonic() - self._released_s > _RELEASE_EVERY_S:
+            release_free_pages()
+            self._released_s = time.monotonic()
+        return result
+
+    async def release_memory(self) -> None:
+        """Gives the memory of finished work back to the system."""
+        await self._run(release_free_pages)
 
     def close(self) -> None:
         """Ends the thread after the step in hand."""

@@ -20,6 +20,7 @@ from resonance.ids import canonical_digest, new_request_id
 from resonance.store import ObjectStore
 from resonance.store.keys import calibration_job_key, open_calibration_job_key
 from resonance.v1 import extract_pb2, jobs_pb2
+from resonance_extract.activations.background import in_background
 from resonance_extract.calibration.backoff import WAIT_S_MAX, Backoff, start_backoff
 from resonance_extract.calibration.job_document import CalibrationJobDocument
 from resonance_extract.calibration.plans import MeasurementPlan, MeasurementPlanner
@@ -90,7 +91,7 @@ class CalibrationJobs:
             return await self._find_or_begin(plan)
 
     async def _find_or_begin(self, plan: MeasurementPlan) -> tuple[extract_pb2.CalibrationJob, bool]:
-        calibration_job_id = _derive_id(plan, self._model_digest)
+        calibration_job_id = derive_id(plan, self._model_digest)
         document = await self._find(calibration_job_id)
         if document is None:
             document = _new_document(calibration_job_id, plan.request)
@@ -98,7 +99,7 @@ class CalibrationJobs:
             return await self._put_in_force(document, plan), False
         elif document.calibration_job.state == _RUNNING and not self._is_abandoned(document):
             return await self._join(document, plan), False
-        document.request.apply = plan.request.apply
+        document.request.apply, document.request.is_background = plan.request.apply, plan.request.is_background
         try:
             await self._begin(document, plan)
         except Conflict:  # another process began it at this moment: this call joins
@@ -205,7 +206,7 @@ class CalibrationJobs:
         if not self._is_abandoned(document):
             return False
         plan = await self._planner.plan(document.request)
-        if _derive_id(plan, self._model_digest) != calibration_job_id:
+        if derive_id(plan, self._model_digest) != calibration_job_id:
             return False  # another model's, or of a concept that was computed again
         await self._begin(document, plan)
         return True
@@ -232,7 +233,8 @@ class CalibrationJobs:
         job.progress.done, job.progress.total, job.progress.waiting = job.reused, len(plan.keys), ""
         await self._open_marker(document)
         await self._save(document)
-        task = asyncio.create_task(self._run(document, plan))
+        with in_background(document.request.is_background):
+            task = asyncio.create_task(self._run(document, plan))
         place = _place(job.calibration_job_id)
         self._tasks[place] = task
         task.add_done_callback(lambda done: self._forget(place, done))
@@ -393,6 +395,6 @@ def _new_document(calibration_job_id: str, request: extract_pb2.StartCalibration
     return CalibrationJobDocument(calibration_job=job, request=request)
 
 
-def _derive_id(plan: MeasurementPlan, model_digest: str) -> str:
+def derive_id(plan: MeasurementPlan, model_digest: str) -> str:
     """The same subject, kind and conditions have the same id; a concept that was computed again has another."""
     return "s-" + canonical_digest([model_digest, *plan.identity])[:24]

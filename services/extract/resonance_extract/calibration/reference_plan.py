@@ -16,7 +16,8 @@ from resonance.ids import canonical_digest
 from resonance.store import ObjectStore
 from resonance.store.keys import piece_key
 from resonance.v1 import extract_pb2
-from resonance_extract.activations.reference import PROMPTS, ReferenceStore
+from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.reference_takes import PROMPTS
 from resonance_extract.activations.stored_music import StoredMusic, StoredPiece, load_pieces
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.directions.statistics import PieceStatistics, ReferenceStatistics

@@ -14,6 +14,7 @@ from resonance.errors import Unavailable
 from resonance.rpc import to_domain_error
 from resonance.steering.direction import Direction
 from resonance.v1 import generate_pb2, generate_pb2_grpc, steering_pb2
+from resonance_extract.activations.background import is_background
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.calibration.conditions import Condition, Subject
 from resonance_extract.calibration.quality import Quality, measure, spectral_shape
@@ -54,6 +55,7 @@ class Renderer:
 
     async def measure(self, condition: Condition, subject: Subject) -> Measured:
         """Renders one condition and measures it. Raises what `generate` raises."""
+        await self._worker.turns.wait()
         samples, rate = await self._render(condition, subject)
         score = await self._worker.score(samples, condition.prompt, pairs=subject.word_pairs)
         quality = measure(samples, samples, sample_rate_hz=rate)
@@ -72,7 +74,11 @@ class Renderer:
         if condition.strength:
             _steer(recipe, condition, subject)
         request = generate_pb2.GenerateRequest(
-            recipe=recipe, duration_s=condition.clip_s, seed=condition.seed, is_transient=True
+            recipe=recipe,
+            duration_s=condition.clip_s,
+            seed=condition.seed,
+            is_transient=True,
+            is_background=is_background(),
         )
         call = self._generate.Generate(request, timeout=RENDER_S_MAX)
         pcm, rate, channel_count = bytearray(), 0, 1

@@ -61,11 +61,16 @@ async def _load_known_examples(store: ObjectStore, model_digest: str) -> frozens
         return frozenset()
 
 
+def is_shipped_for(model_digest: str, folder: Path = FOLDER) -> bool:
+    """True where the folder belongs to this model."""
+    made_for = folder / _MADE_FOR
+    return made_for.is_file() and json.loads(made_for.read_text())["model_digest"] == model_digest
+
+
 def _load_shipped(folder: Path, model_digest: str) -> dict[str, bytes]:
     """The shipped objects by key. Vectors and references come first, because the documents name them."""
-    made_for = folder / _MADE_FOR
-    if not made_for.is_file() or json.loads(made_for.read_text())["model_digest"] != model_digest:
+    if not is_shipped_for(model_digest, folder):
         return {}
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != made_for)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _MADE_FOR)
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     return dict(sorted(found.items(), key=lambda item: not item[0].startswith(_NAMED_BY_CONTENT)))

@@ -32,7 +32,9 @@ from resonance.store import ObjectStore
 from resonance.store.keys import concept_key, vector_key
 from resonance.v1 import extract_pb2
 from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.reference_takes import Report
 from resonance_extract.activations.stored_music import StoredMusic, StoredPiece
+from resonance_extract.activations.word_states import to_state, word_reading
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.directions.contrasts import Contrast, mean_difference, natural_sizes, same_music
 from resonance_extract.directions.layer_scores import AUC_MIN, ScoredLayer, layer_gains, layer_scores
@@ -63,8 +65,7 @@ class ConceptStore:
         self._references = references
         self._music = StoredMusic(worker, store)
         self._digest = worker.model.description.digest
-        # The reading of word pairs, see `_read_words`. Models that follow a melody read the text as a prefix and do not attend to it.
-        self._word_reading = "same_music" if worker.model.melody_chroma else "cross_attention"
+        self._word_reading = word_reading(worker)
 
     async def get(self, name: str) -> extract_pb2.Concept:
         """A stored concept. Raises NotFound."""
@@ -89,7 +90,10 @@ class ConceptStore:
         async for key in self._store.keys(prefix):
             with suppress(NotFound, DataLoss):  # deleted meanwhile; or damaged, and set aside
                 concept = await self.get(key.removeprefix(prefix).removesuffix(".json"))
-                stored[concept.name] = concept
+                if not (
+                    concept.phrase and concept.unusable_reason
+                ):  # a phrase that was refused is kept as an answer, not as a concept
+                    stored[concept.name] = concept
         built_in = [stored.pop(name, extract_pb2.Concept(name=name, built_in=True)) for name in SLIDER_NAMES]
         return [*built_in, *(stored[name] for name in sorted(stored))]
 
@@ -97,6 +101,10 @@ class ConceptStore:
         """Writes the concept."""
         document = json_format.MessageToJson(concept, indent=None).encode()
         await self._store.put(concept_key(self._digest, concept.name), document)
+
+    async def delete(self, name: str) -> None:
+        """Removes a concept's description. Its vector stays under the digest of all that it depends on."""
+        await self._store.delete(concept_key(self._digest, name))
 
     async def compute(self, request: extract_pb2.ComputeConceptRequest) -> AsyncGenerator[_Response, None]:
         """Computes and stores a concept of the client's; yields progress and the concept.
@@ -120,16 +128,21 @@ class ConceptStore:
         """Computes the sliders' concepts that this model does not have yet. Runs in the background; never raises."""
         for name in SLIDER_NAMES:
             try:
-                if not await self._is_current(name):
-                    async for _ in self._compute(_slider_request(name), built_in=True):
-                        pass
-                    _log.info("slider ready", slider=name)
+                if not await self.is_current(name):
+                    await self.prepare_slider(name)
             except ResonanceError as failure:
                 _log.error(
                     "a slider could not be prepared", slider=name, reason=failure.reason, message=failure.message
                 )
 
-    async def _is_current(self, name: str) -> bool:
+    async def prepare_slider(self, name: str, report: Report = lambda _done, _total: None) -> None:
+        """Computes a slider's concept. Raises what `compute` raises."""
+        async for response in self._compute(_slider_request(name), built_in=True):
+            if response.HasField("progress"):
+                report(response.progress.done, response.progress.total)
+        _log.info("slider ready", slider=name)
+
+    async def is_current(self, name: str) -> bool:
         """True where a slider's concept need not be computed.
 
         A shipped concept may be made of music that this store does not have; its words are not compared.
@@ -176,22 +189,22 @@ class ConceptStore:
                 done += len(side)
                 yield _progress(done, total)
             contrasts.append(Contrast(more=_stack_means(sides[0]), less=_stack_means(sides[1])))
-        concept = await self._build(request, contrasts, reference, key, built_in=built_in)
+        concept = await self.build(request, contrasts, reference, key, built_in=built_in)
         if before is not None and before.HasField("calibration"):
             concept.calibration.CopyFrom(before.calibration)
         await self.save(concept)
         yield _Response(concept=concept)
 
-    async def _build(
+    async def build(
         self,
         request: extract_pb2.ComputeConceptRequest,
         contrasts: Sequence[Contrast],
         reference: ReferenceStatistics,
         key: str,
         *,
-        built_in: bool,
+        built_in: bool = False,
     ) -> extract_pb2.Concept:
-        """The concept of the contrasts; its vector is stored, its description is not."""
+        """The concept of the contrasts; its vector is stored under `key`, its description is not stored."""
         difference = mean_difference(contrasts)
         direction = await asyncio.to_thread(build_direction, difference, reference, model_digest=self._digest)
         scores = layer_scores(contrasts, reference)
@@ -231,24 +244,14 @@ class ConceptStore:
         return "+".join([self._word_reading] * bool(request.pairs) + ["music"] * bool(request.music_pairs))
 
     async def _read_words(self, pair: extract_pb2.PromptPair, more: _Take, less: _Take) -> list[_Sides]:
-        """States of the same music under both prompts of a pair. Short takes of both prompts, made with equal seeds, are read under each.
-
-        A reading by `cross_attention` is the output of each layer's attention to the text, without what earlier layers made of the words. A
-        reading by `same_music` is the layers' whole states.
-        """
+        """States of the same music under both prompts of a pair: short takes of both, made with equal seeds, are read under each."""
         return [
             (
-                self._to_state(await self._worker.read_codes(codes, prompt=pair.positive)),
-                self._to_state(await self._worker.read_codes(codes, prompt=pair.negative)),
+                to_state(await self._worker.read_codes(codes, prompt=pair.positive), self._worker),
+                to_state(await self._worker.read_codes(codes, prompt=pair.negative), self._worker),
             )
             for codes, _ in (more, less)
         ]
-
-    def _to_state(self, stats: ActivationStats) -> Array:
-        state = stats.words if self._word_reading == "cross_attention" else stats.mean
-        assert state is not None, "a decoder that attends to its text records the attention's output"
-        found: Array = state.numpy().astype(np.float32)
-        return found
 
     async def _find_pieces(self, pair: extract_pb2.MusicPair) -> tuple[list[StoredPiece], list[StoredPiece]]:
         """The pieces of both sides. Raises InvalidInput where a side is empty or the sides share a piece."""

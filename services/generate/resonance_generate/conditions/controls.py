@@ -30,7 +30,7 @@ class ModelWords:
 
     prompts: list[tuple[str, float]] = field(default_factory=list)
     negative: str = ""
-    asked: generate_pb2.MusicalRequest = field(default_factory=generate_pb2.MusicalRequest)
+    asked: generate_pb2.AskedMusic = field(default_factory=generate_pb2.AskedMusic)
     notices: list[str] = field(default_factory=list)
 
     def tell(self, notice: str) -> None:

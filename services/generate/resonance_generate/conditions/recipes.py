@@ -38,7 +38,7 @@ class ResolvedRecipe:
     params: GenerationParams
     notices: tuple[str, ...]
     played: tuple[steering_pb2.PlayedStrength, ...]
-    asked: generate_pb2.MusicalRequest
+    asked: generate_pb2.AskedMusic
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,9 +143,16 @@ class RecipeResolver:
             total.add(weighted, steering_pb2.STEERING_KIND_TASTE, weight.taste_id, weight.strength)
 
     async def _add_concept(self, total: _Collected, weight: steering_pb2.ConceptWeight) -> None:
-        if not weight.strength:
+        if not weight.strength and not weight.position:
             return
         concept = await self._vectors.concept(weight.name)
+        if weight.position:
+            strength = concept.strength_at(weight.position)
+            if not strength:
+                total.notices.append(_describe_closed_side(f"the concept {weight.name}", weight.position))
+            weighted = _weigh(concept.direction, strength, weight, concept.layer_gains)
+            total.add(weighted, steering_pb2.STEERING_KIND_CONCEPT, weight.name, weight.position)
+            return
         low, high = concept.strength_min, concept.strength_max
         strength = weight.strength if weight.unclamped else min(max(weight.strength, low), high)
         if strength != weight.strength:
@@ -161,17 +168,18 @@ class RecipeResolver:
         concept = await self._vectors.slider(name)
         strength = concept.strength_at(position)
         if not strength:
-            side = "above" if position > 0 else "below"
-            total.notices.append(
-                f"the slider {name} does nothing {side} 0 with this model: its calibration found no strength there at which "
-                f"the music holds, so {position:g} plays as 0"
-            )
+            total.notices.append(_describe_closed_side(f"the slider {name}", position))
         weighted = WeightedDirection(direction=concept.direction, strength=strength, layer_gains=concept.layer_gains)
         total.add(weighted, steering_pb2.STEERING_KIND_SLIDER, name, position)
 
     def _check(self, recipe: steering_pb2.Recipe) -> None:
         faults = [*_layer_faults("tastes", recipe.tastes, self._model.config.layer_count)]
         faults += _layer_faults("concepts", recipe.concepts, self._model.config.layer_count)
+        faults += [
+            _fault(f"recipe.concepts[{index}].position", "TWO_STRENGTHS", "give a strength or a position, not both")
+            for index, weight in enumerate(recipe.concepts)
+            if weight.strength and weight.HasField("position")
+        ]
         if not any(prompt.weight > 0 for prompt in recipe.prompts):
             faults.append(_fault("recipe.prompts", "NO_WEIGHT", "at least one prompt needs a weight above 0"))
         if faults:
@@ -249,6 +257,14 @@ def _weigh(
         strength=strength,
         is_per_layer=weight.layer_mode != steering_pb2.LAYER_MODE_ONE_TO_ALL,
         layer_gains=dict(weight.layer_gains) or dict(own_gains or {}),
+    )
+
+
+def _describe_closed_side(what: str, position: float) -> str:
+    side = "above" if position > 0 else "below"
+    return (
+        f"{what} does nothing {side} 0 with this model: its calibration found no strength there at which the music holds, "
+        f"so {position:g} plays as 0"
     )
 
 

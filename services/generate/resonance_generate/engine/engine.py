@@ -21,10 +21,12 @@ from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceEr
 from resonance_generate.engine import metrics
 from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.command import Command
+from resonance_generate.engine.giving_way import GivingWay, gave_way, take_first
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.engine.scheduler import plan
 from resonance_generate.engine.waiting import RETURN_SHARE, Pace, QueuePlace, estimate_waits, plan_turnover
+from resonance_model.allocator import release_free_pages
 from resonance_model.decoder.sequence import advance
 from resonance_model.decoder.static_batch import StaticBatch
 from resonance_model.loaded_model import LoadedModel
@@ -78,6 +80,8 @@ class Engine:
         self._last_step_s: float | None = None  # None after a tick in which nothing moved
         self._steps_per_s = float(model.description.frame_rate_hz)
         self._is_stopping = False
+        self._giving_way = GivingWay()
+        self._has_freed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -106,8 +110,10 @@ class Engine:
             if self._is_stopping:
                 raise Unavailable("this service is stopping; another replica will answer", retry_after_s=1.0)
             self._queue = deque(waiting for waiting in self._queue if not waiting.stream.is_closed)
-            running_count = sum(not running.request.stream.is_closed for running in self._running)
-            if running_count + len(self._joining) + len(self._queue) >= self._slot_count + self._queue_places:
+            taken = [*(running.request for running in self._running), *self._waiting()]
+            # Requests in the background take no place from a listener: they end where a slot is wanted.
+            count = sum(not one.stream.is_closed and (request.is_background or not one.is_background) for one in taken)
+            if count >= self._slot_count + self._queue_places:
                 raise self._overloaded()
             self._queue.append(request)
             metrics.QUEUE_DEPTH.set(len(self._queue))
@@ -142,6 +148,11 @@ class Engine:
     def is_stopping(self) -> bool:
         """True where `stop` was called."""
         return self._is_stopping
+
+    @property
+    def has_listeners(self) -> bool:
+        """True while a listener's request waits, is live, or wants more audio now. Background work on this machine waits for it."""
+        return self._giving_way.is_wanted or any(not request.is_background for request in self._waiting())
 
     @property
     def running(self) -> tuple[RunningRequest, ...]:
@@ -188,6 +199,7 @@ class Engine:
         self._apply_commands()
         now_s = self._clock()
         self._drop_stalled(now_s)
+        self._giving_way.look(self._running, now_s)
         moving = plan(self._running, now_s)
         if moving:
             self._step(moving)
@@ -206,6 +218,9 @@ class Engine:
         self._end_all(Unavailable("this service is stopping; ask again for the rest", retry_after_s=1.0))
 
     def _wait_for_work(self) -> None:
+        if self._has_freed and not self._running:  # the caches of the last take
+            release_free_pages()
+            self._has_freed = False
         with self._wakeup:
             # Checked under the lock: the notification of a stop since `_run` looked has found no waiting thread.
             if not self._is_stopping and not self._joining:
@@ -244,17 +259,21 @@ class Engine:
     def _admit(self) -> None:
         with self._wakeup:
             self._forget_closed()
+            for running in self._giving_way.choose(
+                self._running, self._queue, free_slots=self._free_slots, now_s=self._clock()
+            ):
+                self._release(running, gave_way())
             self._turn_over(self._clock())
             # A request counts as joining until it is among the running: its place is at no moment free for another one.
             while self._queue and self._free_slots > 0:
-                self._joining.append(self._queue.popleft())
+                self._joining.append(take_first(self._queue))
             while self._free_slots > 0 and (able := [one for one in self._parked if one.request.stream.has_room]):
                 self._unpark(able[0])
             metrics.QUEUE_DEPTH.set(len(self._queue))
         if self._joining:  # one a step: encoding several prompts would be a gap in the live music of others
-            running = self._begin(self._joining[0])
+            begun = self._begin(self._joining[0])
             with self._wakeup:
-                self._running += [running] if running is not None else []
+                self._running += [begun] if begun is not None else []
                 self._joining.popleft()
         metrics.SLOTS_TAKEN.set(len(self._running))
         metrics.PARKED.set(len(self._parked))
@@ -297,7 +316,9 @@ class Engine:
     def _forget_closed(self) -> None:
         """Drops requests whose clients have left. Called under the lock."""
         self._queue = deque(request for request in self._queue if not request.stream.is_closed)
+        count = len(self._running)
         self._running = [running for running in self._running if not running.request.stream.is_closed]
+        self._has_freed |= len(self._running) < count
         self._parked = [parked for parked in self._parked if not parked.request.stream.is_closed]
 
     def _apply_commands(self) -> None:
@@ -339,6 +360,7 @@ class Engine:
 
     def _release(self, running: RunningRequest, error: ResonanceError | None) -> None:
         self._running = [other for other in self._running if other is not running]
+        self._has_freed = True
         self._parked = [other for other in self._parked if other is not running]
         running.request.stream.end(error)
         metrics.SLOTS_TAKEN.set(len(self._running))

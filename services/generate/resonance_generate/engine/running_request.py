@@ -76,6 +76,11 @@ class RunningRequest:
         """True where each chunk is made as late as possible, so that a control is heard soon."""
         return self.request.lead_s is not None
 
+    @property
+    def is_background(self) -> bool:
+        """True where no listener waits for it."""
+        return self.request.is_background
+
     def may_move(self, now_s: float) -> bool:
         """True where more audio is wanted now: the client reads, nothing is paused, and a performance's next chunk cannot wait."""
         return self.request.stream.has_room and self.paused_since_s is None and not self._may_wait(now_s)

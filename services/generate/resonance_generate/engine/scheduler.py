@@ -27,8 +27,18 @@ class Schedulable(Protocol):
         """Seconds of sent audio that a client still has to play, if it began at the first chunk; pauses move the clock."""
         ...
 
+    @property
+    def is_background(self) -> bool:
+        """True where no listener waits for it."""
+        ...
+
 
 Request = TypeVar("Request", bound=Schedulable)
+
+
+def wants_machine(running: Sequence[Schedulable], now_s: float) -> bool:
+    """True where a listener's request wants steps: it may move now, or is live and may at any moment."""
+    return any(request.is_live or request.may_move(now_s) for request in running if not request.is_background)
 
 
 def plan(running: Sequence[Request], now_s: float) -> list[Request]:
@@ -36,8 +46,10 @@ def plan(running: Sequence[Request], now_s: float) -> list[Request]:
 
     A step costs more with every request in it. While a request is short of audio, requests with ample audio therefore skip the step.
     While a live chunk is being made, requests skip from `SHORT_S` on, and all of them where that chunk is late. A live chunk that has
-    missed its time already does not hold up the others.
+    missed its time already does not hold up the others. Requests in the background move while no listener's request wants steps.
     """
+    if wants_machine(running, now_s):
+        running = [request for request in running if not request.is_background]
     ready = [request for request in running if request.may_move(now_s)]
     if not any(request.slack_s(now_s) < SHORT_S for request in ready):
         return ready

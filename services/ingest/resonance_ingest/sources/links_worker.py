@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +211,7 @@ def _title(info: dict[str, Any]) -> str:
     return str(info.get("title") or info.get("id") or "untitled")[:300]
 
 
-def _locator(entry: dict[str, Any]) -> str:
+def _locator(entry: Mapping[str, Any]) -> str:
     return str(entry.get("webpage_url") or entry.get("url") or entry.get("original_url"))
 
 

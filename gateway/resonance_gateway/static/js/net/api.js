@@ -84,11 +84,17 @@ export const retryTaste = (id) => sendJson(`${TASTES}/${id}/retry`, {});
 export const submitLink = (url, options, requestId) => sendJson(TASTES, { url, options, request_id: requestId });
 /**
  * @param {string} text
- * @param {SliderValues} sliders
- * @param {SliderValues | undefined} previous
+ * @param {SlidersThen} now
+ * @param {SlidersThen | undefined} before
+ * @param {string} prompt
  * @returns {Promise<RefinementJson>}
  */
-export const refine = (text, sliders, previous) => sendJson("v1/refinements", { text, sliders, ...(previous ? { previous } : {}) });
+export const refine = (text, now, before, prompt) => sendJson("v1/refinements", {
+  text, sliders: now.sliders, concepts: now.own.map(at), prompt,
+  ...(before ? { previous: before.sliders, previous_concepts: before.own.map(at) } : {}),
+});
+/** @param {OwnSlider} own */
+const at = ({ name, position }) => ({ name, position });
 /**
  * @param {string} pageToken
  * @returns {Promise<{ takes: TakeJson[], next_page_token: string }>}

@@ -1,4 +1,4 @@
-// Incremental WAV reader, and the WAV of a take.
+// Incremental WAV reader.
 
 const RIFF_BYTES = 12;
 const CHUNK_BYTES = 8;
@@ -12,6 +12,8 @@ export class WavReader {
     /** @type {Uint8Array<ArrayBuffer> | null} */
     this.header = null;
     this._needsHeader = !isRaw;
+    // Bytes of samples still to come: chunks may follow them, such as content credentials.
+    this._bytesLeft = Infinity;
     this._left = new Uint8Array(0);
   }
 
@@ -30,10 +32,13 @@ export class WavReader {
       this.header = data.slice(0, headerBytes);
       this._needsHeader = false;
       data = data.slice(headerBytes);
+      this._bytesLeft = this.sampleCount * 2 * this.channelCount;
     }
+    data = data.slice(0, this._bytesLeft);
     const frameBytes = 2 * this.channelCount;
     const whole = data.length - (data.length % frameBytes);
     this._left = data.slice(whole);
+    this._bytesLeft -= whole;
     return new Int16Array(data.slice(0, whole).buffer);
   }
 
@@ -59,14 +64,6 @@ export class WavReader {
     }
     return 0;
   }
-}
-
-/**
- * The WAV file of a whole take, byte for byte as the server sent it, provenance included.
- * @param {import("./take.js").Take} take
- */
-export function wavBlob({ header, samples }) {
-  return new Blob([header, samples], { type: "audio/wav" });
 }
 
 /**

@@ -1,6 +1,7 @@
 // Facts about a take: model, licence, training data, steering, limits.
 
 import { byId, clock, el, show } from "../widgets/dom.js";
+import { labelOf, withLabels } from "./own-sliders.js";
 import { inWords } from "./sliders.js";
 import { t } from "../strings.js";
 
@@ -9,7 +10,7 @@ import { t } from "../strings.js";
  * @param {string[]} notices
  */
 export function showNotices(notices) {
-  byId("notices").textContent = notices.map(sentence).join(" ");
+  byId("notices").textContent = withLabels(notices.map(sentence).join(" "));
   show(byId("notices"), notices.length > 0);
 }
 
@@ -65,5 +66,5 @@ function describeSteering(acting) {
   if (!acting) return t("details.nothing");
   const sliders = Object.entries(acting.sliders || {}).map(([name, value]) => inWords(name, value));
   const tastes = Object.keys(acting.tastes || {}).map(() => t("taste.unnamed").toLowerCase());
-  return [...tastes, ...Object.keys(acting.concepts || {}), ...sliders].join(", ");
+  return [...tastes, ...Object.keys(acting.concepts || {}).map(labelOf), ...sliders].join(", ");
 }

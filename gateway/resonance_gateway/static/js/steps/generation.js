@@ -7,11 +7,11 @@ import { showFacts, showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "../widgets/problem.js";
 import { Share } from "./share.js";
 import { musicFields, setMusic } from "./music.js";
+import { ownFields, setOwnSliders, toOwn } from "./own-sliders.js";
 import { movedSliders, setSliders } from "./sliders.js";
 import { clearPending, draft, setPending, settings, tasteFields } from "../store.js";
 import { fetchTake, makeTake } from "../net/stream.js";
 import { count, t } from "../strings.js";
-import { wavBlob } from "../player/wav.js";
 import { setLength, setWords, showFault } from "./words.js";
 
 /** @typedef {import("../player/take.js").Take} Take */
@@ -20,7 +20,7 @@ const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
 const LONGER_S = 10;
 /** @type {(keyof GenerationBody)[]} */
-const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders", "bpm", "key", "negative_prompt"];
+const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders", "concepts", "bpm", "key", "negative_prompt"];
 
 /**
  * True where two bodies differ at most in seed and id. "Make again" then draws a new seed, for the same one would make the same music.
@@ -151,6 +151,7 @@ export class GenerationStep {
       ...tasteFields(),
       ...musicFields(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
+      ...ownFields(),
     };
     const open = this.versions.current;
     const keepsSeed = isAgain && draft.keepSeed && open && !isSameWish(wish, open.body);
@@ -280,6 +281,7 @@ export class GenerationStep {
     setWords(body.prompt);
     setMusic(body);
     setSliders(body.sliders || {});
+    setOwnSliders(toOwn(body.concepts || []));
     setLength(body.duration_s);
     this._onRestored(body);
   }
@@ -316,8 +318,7 @@ export class GenerationStep {
   _download() {
     const { take } = this._player;
     if (!take?.isWhole) return;
-    const url = URL.createObjectURL(wavBlob(take));
-    Object.assign(document.createElement("a"), { href: url, download: `resonance-${take.requestId}.wav` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    // The kept file: levelled as a whole, with its content credentials.
+    Object.assign(document.createElement("a"), { href: api.takeAudioUrl(take.requestId), download: "" }).click();
   }
 }

@@ -7,6 +7,7 @@ import { byId, enable, isDisabled, show } from "../widgets/dom.js";
 import { showNotices } from "./facts.js";
 import { clearProblem, showProblem } from "../widgets/problem.js";
 import { musicFields } from "./music.js";
+import { ownFields, ownInWords, toOwn, withLabels } from "./own-sliders.js";
 import { inWords, movedSliders } from "./sliders.js";
 import { draft, onDraft, tasteFields } from "../store.js";
 import { t } from "../strings.js";
@@ -80,6 +81,7 @@ export class LiveStep {
       ...tasteFields(),
       ...musicFields(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
+      ...ownFields(),
     };
   }
 
@@ -106,7 +108,7 @@ export class LiveStep {
     } else if (event.type === "queued") {
       this._status(t("make.waitingPlain", { place: event.place }));
     } else if (event.type === "recipe" && event.fault) {
-      this._status(t("live.refused", { why: event.fault.replace(/^[A-Z_]+: /, "") }));
+      this._status(t("live.refused", { why: withLabels(event.fault.replace(/^[A-Z_]+: /, "")) }));
     } else if (event.type === "recipe") {
       showNotices(event.notices);
       this._status(t(event.melody_sha256 ? "live.heardTune" : "live.heard", { what: inShort(event.recipe) }));
@@ -182,5 +184,6 @@ export class LiveStep {
 function inShort(recipe) {
   const moved = Object.entries(recipe.sliders || {}).filter(([, value]) => value);
   const sliders = moved.map(([name, value]) => inWords(name, value));
-  return [recipe.prompts[0].text, ...sliders].join(", ");
+  const own = toOwn(recipe.concepts || []).map(({ name, position }) => ownInWords(name, position));
+  return [recipe.prompts[0].text, ...sliders, ...own].join(", ");
 }

@@ -4,12 +4,14 @@ import * as api from "../net/api.js";
 import { alarm, sayNow } from "../widgets/announce.js";
 import { byId, enable, isDisabled, show } from "../widgets/dom.js";
 import { clearProblem, showProblem } from "../widgets/problem.js";
+import { setOwnSliders } from "./own-sliders.js";
 import { setSliders } from "./sliders.js";
 import { draft } from "../store.js";
 import { t } from "../strings.js";
 
 const STEPS_BACK = 50;
-/** @type {SliderValues[]} */
+const READING_AFTER_MS = 700; // a new phrase is read by the model, which takes seconds
+/** @type {SlidersThen[]} */
 const before = [];
 
 /** Watches the form. `onMoved` is called after words have moved the sliders. */
@@ -20,7 +22,7 @@ export function buildRefine({ onMoved = () => {} } = {}) {
   });
   byId("refine-back").addEventListener("click", () => {
     if (isDisabled(byId("refine-back"))) return;
-    setSliders(before.pop());
+    put(before.pop());
     enable(byId("refine-back"), before.length > 0);
     showAnswer(t("refine.takenBack"));
     onMoved();
@@ -39,11 +41,12 @@ async function ask(onMoved) {
   }
   clearProblem(byId("refine-error"));
   enable(byId("refine-go"), false);
-  const asked = { ...draft.sliders };
+  const asked = { sliders: { ...draft.sliders }, own: draft.own.map((one) => ({ ...one })) };
+  const reading = setTimeout(() => showAnswer(t("refine.reading")), READING_AFTER_MS);
   try {
-    const found = await api.refine(text, asked, before.at(-1));
-    if (found.changes.length) {
-      move(asked, found.sliders);
+    const found = await api.refine(text, asked, before.at(-1), draft.prompt.trim());
+    if (found.changes.length || found.concept_changes.length) {
+      move(asked, found);
       onMoved();
     }
     field.value = "";
@@ -52,19 +55,29 @@ async function ask(onMoved) {
     show(byId("refine-message"), false);
     showProblem(byId("refine-error"), error, { kept: t("refine.kept"), next: t("refine.next") });
   } finally {
+    clearTimeout(reading);
     enable(byId("refine-go"), true);
   }
 }
 
 /**
- * @param {SliderValues} from
- * @param {SliderValues} to
+ * @param {SlidersThen} from
+ * @param {RefinementJson} to
  */
 function move(from, to) {
+  const earlier = before.at(-1);
   before.push(from);
   if (before.length > STEPS_BACK) before.shift();
   enable(byId("refine-back"), true);
-  setSliders(Object.fromEntries(Object.entries(to).filter(([, value]) => value)));
+  // A wish that takes back the last one leaves no slider behind that came with it.
+  const isKept = (/** @type {OwnSlider} */ one) => one.position || !earlier || earlier.own.some((other) => other.name === one.name);
+  put({ sliders: to.sliders, own: to.concepts.filter(isKept).map(({ name, label, position }) => ({ name, label, position })) });
+}
+
+/** @param {SlidersThen} then */
+function put({ sliders, own }) {
+  setSliders(Object.fromEntries(Object.entries(sliders).filter(([, value]) => value)));
+  setOwnSliders(own);
 }
 
 /** @param {string} text */

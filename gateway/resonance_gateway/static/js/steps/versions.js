@@ -2,6 +2,7 @@
 
 import { sayNow } from "../widgets/announce.js";
 import { byId, el, enable, isDisabled, show } from "../widgets/dom.js";
+import { ownInWords } from "./own-sliders.js";
 import { inWords } from "./sliders.js";
 import { loadVersions, saveVersions } from "../store.js";
 import { t } from "../strings.js";
@@ -105,6 +106,10 @@ export class Versions {
     const sliders = new Set([...Object.keys(now.sliders || {}), ...Object.keys(then.sliders || {})]);
     const moved = [...sliders].filter((name) => (now.sliders?.[name] || 0) !== (then.sliders?.[name] || 0));
     const changes = moved.map((name) => `${t(`slider.${name}`)[0]}: ${inWords(name, now.sliders?.[name] || 0)}`);
+    /** @param {GenerationBody} body @param {string} name */
+    const place = (body, name) => body.concepts?.find((one) => one.name === name)?.position || 0;
+    const own = new Set([...(now.concepts || []), ...(then.concepts || [])].map((one) => one.name));
+    changes.push(...[...own].filter((name) => place(now, name) !== place(then, name)).map((name) => ownInWords(name, place(now, name))));
     if (now.prompt !== then.prompt) changes.unshift(now.prompt);
     /** @param {"taste_id" | "taste_strength" | "taste_in_words"} name */
     const isOther = (name) => now[name] !== then[name];

@@ -1,0 +1,1 @@
+"""Delivery: the one way by which sound leaves, mastered, encoded and marked."""

@@ -1,0 +1,1 @@
+"""Adoption of a model: reference, sliders, safe ranges, layer scans."""
