@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from support import robust
 from support.extract_process import ExtractProcess
 
 from resonance.v1 import extract_pb2
@@ -13,6 +14,7 @@ from resonance.v1 import extract_pb2
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+@robust
 async def test_an_adoption_that_was_killed_goes_on_with_what_is_missing(tiny_folder: Path, tmp_path: Path) -> None:
     extractor = ExtractProcess(tiny_folder, tmp_path / "data", adoption="sliders")
     try:
