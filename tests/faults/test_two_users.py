@@ -20,6 +20,7 @@ from support import robust, sounds
 from tests.contract.rest.real import real_system
 
 from resonance.api_keys import ApiKeys
+from resonance.audio.wav import pcm_in
 from resonance.settings import Settings
 from resonance.store import open_store
 from resonance_model.loaded_model import LoadedModel
@@ -128,10 +129,11 @@ def make(user: User, kind: str, number: int) -> None:
         return
     # A few names only, so that both users often use one at the same time.
     name = f"take-{number % 4}" if number % 2 else f"take-{user.name}-{number}"
-    body = PLAYED | {"prompt": f"a song of {user.name} {name}", "request_id": name}
+    body = PLAYED | {"prompt": f"a song of {user.name} {name}", "request_id": name, "raw": True}
     answer = user.http.post("/v1/generations", json=body)
     assert answer.status_code == 200, answer.text
-    assert user.takes.setdefault(name, answer.content) == answer.content
+    samples = pcm_in(answer.content)
+    assert user.takes.setdefault(name, samples) == samples
     if name not in user.has["takes"]:
         user.has["takes"].append(name)
 
@@ -169,8 +171,9 @@ def live_side_by_side(users: tuple[User, User], count: int) -> Counter[str]:
         seen[f"{kind} {what}"] += 1
     for user in users:
         check_lists(user)
-        for name, content in user.takes.items():
-            assert user.http.get(f"/v1/takes/{name}/audio").content == content, "each user has an own take of a name"
+        for name, samples in user.takes.items():
+            kept = user.http.get(f"/v1/takes/{name}/audio?raw=true").content
+            assert pcm_in(kept) == samples, "each user has an own take of a name"
         assert user.http.get(f"/v1/tastes/{user.has['tastes'][0]}").json()["title"] == user.name
     return seen
 
