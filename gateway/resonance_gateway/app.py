@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -55,6 +56,7 @@ def build_app(settings: Settings) -> Starlette:
         app.state.delivery = delivery
         app.state.kept_files = KeptFiles(settings, delivery)
         app.state.background_takes = BackgroundTakes(app.state.services)
+        await asyncio.to_thread(delivery.prepare)
         try:
             yield
         finally:

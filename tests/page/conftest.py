@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,15 +102,25 @@ def context_options() -> dict[str, object]:
 async def visiting(browser: Browser, script: Script, options: dict[str, Any], **settings: Any) -> AsyncIterator[Visit]:
     """A page before a gateway with these settings, and scripted services."""
     services = await start_services(script)
-    async with open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=services.address, **settings)) as url:
+    with tempfile.TemporaryDirectory() as folder:  # kept files and the certificate of this gateway alone
+        named = {"http_addr": "127.0.0.1:0", "grpc_addr": services.address, "data_dir": Path(folder)} | settings
+        async with _visit_of(browser, script, services, options, Settings(**named)) as seen:
+            yield seen
+    await services.stop(0)
+    assert seen.complaints == []
+
+
+@asynccontextmanager
+async def _visit_of(
+    browser: Browser, script: Script, services: RpcServer, options: dict[str, Any], settings: Settings
+) -> AsyncIterator[Visit]:
+    async with open_gateway(settings) as url:
         context: BrowserContext = await browser.new_context(**options)
         page = await context.new_page()
         seen = Visit(page, url, script, services)
         _listen(page, seen.complaints)
         yield seen
         await context.close()
-    await seen.services.stop(0)
-    assert seen.complaints == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")

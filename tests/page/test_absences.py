@@ -104,7 +104,7 @@ async def test_a_version_goes_only_when_its_music_is_gone(visit: Visit) -> None:
     await visit.page.click("#again-error button")
     await visit.page.wait_for_selector("#download:not([disabled])")
     assert await visit.page.is_hidden("#again-error")
-    visit.script.refusals |= dict.fromkeys(("StreamTake", "Generate"), NotFound("there is no such take"))
+    visit.script.refusals |= dict.fromkeys(("GetTake", "StreamTake", "Generate"), NotFound("there is no such take"))
     assert await reloaded() == 1
 
 

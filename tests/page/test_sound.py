@@ -14,7 +14,7 @@ _WATCH = """
   const ask = window.fetch;
   window.fetch = async (url, options) => {
     const answer = await ask(url, options);
-    if (String(url).endsWith('/v1/generations')) watched.headersMs = performance.now();
+    if (String(url).endsWith('v1/generations')) watched.headersMs = performance.now();
     return answer;
   };
   const Node = window.AudioWorkletNode;

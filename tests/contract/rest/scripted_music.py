@@ -193,6 +193,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         return generate_pb2.ListTakesResponse(takes=[take for take, _ in reversed(self._script.takes.values())])
 
     async def GetTake(self, request, context):
+        self._refuse("GetTake")
         if request.request_id not in self._script.takes:
             raise NotFound(f"there is no take {request.request_id}")
         return generate_pb2.GetTakeResponse(take=self._script.takes[request.request_id][0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -67,6 +68,13 @@ class Delivery:
             if self._opened is None and self.can_sign:
                 self._opened = open_credentials(self._settings)
             return self._opened
+
+    def prepare(self) -> None:
+        """Opens the certificate and masters a moment of sound, so that no first listener waits for either."""
+        with suppress(OSError):  # a data folder that cannot be written is told where a file is signed
+            _ = self._credentials
+        master = LiveMaster(Mastering(watermark_payload=b"\0\0\0"), sample_rate_hz=32_000, channel_count=1)
+        master.push(bytes(32_000))
 
     def content_key(self, audio_sha256: str, choice: Choice) -> str:
         """The name of a kept file: the same samples under the same choice and settings have the same name."""
