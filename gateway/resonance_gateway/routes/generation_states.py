@@ -41,6 +41,14 @@ STATE_SCHEMA: dict[str, Any] = {
 }
 
 
+# One event of a stream: its data is the state as JSON.
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
+
+
 class GenerationStateEndpoint(HTTPEndpoint):
     """`/v1/generations/{request_id}`."""
 
@@ -75,7 +83,7 @@ class GenerationEventsEndpoint(HTTPEndpoint):
     @operation(
         summary="Follow a take: an event `generation` now and at every change, until it is final",
         tag="generations",
-        responses={200: ("A stream of events", "text/event-stream", {"type": "string"})},
+        responses={200: ("A stream of events", "text/event-stream", _EVENT)},
         faults=(404, 503),
     )
     async def get(self, request: Request) -> Response:

@@ -245,6 +245,13 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         self._concepts = {name: extract_pb2.Concept(name=name, built_in=True, ready=True) for name in SLIDER_NAMES}
         self._calibration_jobs: dict[str, extract_pb2.CalibrationJob] = {}
 
+    async def GetAdoption(self, request, context):
+        adoption = extract_pb2.Adoption(model_digest="d1", state=extract_pb2.ADOPTION_STATE_COMPLETED)
+        return extract_pb2.GetAdoptionResponse(adoption=adoption)
+
+    async def StartAdoption(self, request, context):
+        return extract_pb2.StartAdoptionResponse(adoption=(await self.GetAdoption(request, context)).adoption)
+
     async def ListConcepts(self, request, context):
         return extract_pb2.ListConceptsResponse(concepts=self._concepts.values())
 

@@ -115,7 +115,8 @@ async def test_sound_passes_while_it_is_made(site: Site) -> None:
 
 
 async def test_parts_and_shared_links_are_served(site: Site) -> None:
-    whole = (await site.ask("POST", "v1/generations", json=BODY)).content
+    assert (await site.ask("POST", "v1/generations", json=BODY)).status_code == 200
+    whole = (await site.ask("GET", "v1/takes/one/audio")).content
     part = await site.ask("GET", "v1/takes/one/audio", headers={"Range": "bytes=0-99"})
     assert (part.status_code, part.content) == (206, whole[:100])
     link = (await site.ask("POST", "v1/takes/one/link", json={})).json()
