@@ -58,6 +58,11 @@ class Take:
         """No take here is a performance."""
         return False
 
+    @property
+    def is_background(self) -> bool:
+        """Every take here is a listener's."""
+        return False
+
     def may_move(self, now_s: float) -> bool:
         """Clients here always read what they are sent."""
         return True

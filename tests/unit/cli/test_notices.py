@@ -121,7 +121,7 @@ async def test_a_wish_in_live_music_moves_sliders_and_concepts(tmp_path: Path) -
     opening.recipe.concepts.add(name="mine", strength=0.5)
     shown: list[str] = []
     client = RefiningClient()
-    performing = Performing(opening, shown.append, print)
+    performing = Performing(opening, shown.append, print, **leaving(tmp_path))
     lines = ["wish more rain", "wish purple", "wish more of that"]
     await performing.play(client, tmp_path / "live.wav", lines, duration_s=1)  # type: ignore[arg-type]
     assert shown == ["did more rain", "text: the model does not know “purple”", "did more of that"]

@@ -145,7 +145,7 @@ def test_a_repeated_key_is_a_fault_at_its_place() -> None:
 
 
 def test_repeated_keys_are_told_beside_other_faults() -> None:
-    faults = _find_faults(b'{"prompt": "a", "prompt": "", "duration_s": 900, "seed": ' + b"9" * 5000 + b"}")
+    faults = _find_faults(b'{"prompt": "a", "prompt": "", "duration_s": 900, "seed": ' + b"9" * 400 + b"}")
     assert {fault.field for fault in faults} == {"prompt", "duration_s", "seed"}
 
 

@@ -441,6 +441,8 @@ async def test_a_background_request_moves_only_while_no_listener_wants_steps(ste
     assert not engine.has_listeners, "no listener waits for it"
     engine.submit(listener)
     assert engine.has_listeners
+    stepped.run(0.1)
+    assert engine.running_count == 2
     stepped.run(60, until=lambda: engine.running_count == 1)
     assert held.sequence.step - before <= 1, "it waited for the listener's whole take"
     assert len(await pcm_of(listener)) == 2 * 16_000

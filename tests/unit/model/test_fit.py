@@ -85,6 +85,6 @@ def test_fewer_takes_are_made_at_once_where_their_caches_are_large(
     tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert takes_at_once(tiny, 200) == 4
-    monkeypatch.setattr("resonance_model.activations.CACHE_BYTES_MAX", 400_000)
+    monkeypatch.setattr("resonance_model.activations.CACHE_BYTES_MAX", 700_000)
     assert takes_at_once(tiny, 200) == 2  # 2 x 2 x 3 layers x 32 x 203 positions x 4 bytes
     assert takes_at_once(tiny, 2000) == 1

