@@ -186,9 +186,9 @@ async def test_a_performance_whose_client_leaves_unread_frees_its_slot(system: S
 
 def test_strength_zero_is_bitwise_no_taste(system: System, taste_id: str) -> None:
     with Client(system.grpc) as client:
-        plain = pcm_in(client.make("rock", duration_s=2, seed=5).wav)
-        zero = pcm_in(client.make("rock", duration_s=2, seed=5, taste_id=taste_id, taste_strength=0.0).wav)
-        full = pcm_in(client.make("rock", duration_s=2, seed=5, taste_id=taste_id).wav)
+        plain = client.make("rock", duration_s=2, seed=5).pcm
+        zero = client.make("rock", duration_s=2, seed=5, taste_id=taste_id, taste_strength=0.0).pcm
+        full = client.make("rock", duration_s=2, seed=5, taste_id=taste_id).pcm
     assert plain == zero
     assert plain != full
 
@@ -212,16 +212,16 @@ async def test_sliders_act_once_they_are_ready(tiny_folder: Path, tmp_path: Path
         usable = [concept.name for concept in found if concept.built_in and not concept.unusable_reason]
         assert len(found) >= 7
         assert usable, "no slider of the tiny model separates its prompts"
-        plain = pcm_in((await client.make("rock", duration_s=1, seed=5)).wav)
+        plain = (await client.make("rock", duration_s=1, seed=5)).pcm
         pushed = await client.make("rock", duration_s=1, seed=5, sliders={usable[0]: 1.0})
-        assert pcm_in(pushed.wav) != plain
+        assert pushed.pcm != plain
 
 
 def test_sliders_that_are_in_the_store_are_not_computed_again(system: System) -> None:
     with Client(system.grpc) as client:
         assert all(concept.ready for concept in client.concepts() if concept.built_in)
-        plain = pcm_in(client.make("rock", duration_s=1, seed=5).wav)
-        assert pcm_in(client.make("rock", duration_s=1, seed=5, sliders={"energy": 1.0}).wav) != plain
+        plain = client.make("rock", duration_s=1, seed=5).pcm
+        assert client.make("rock", duration_s=1, seed=5, sliders={"energy": 1.0}).pcm != plain
 
 
 def test_a_concept_is_computed_calibrated_and_scanned(system: System) -> None:

@@ -212,7 +212,6 @@ BACKWARDS = steering_pb2.TasteOptions(ranges=[steering_pb2.TrackRange(start_s=5.
         (_upload(HEADER, TRACK, b"x" * 1_048_577), "data"),
         (_upload(HEADER, *[TRACK] * 21), "tracks"),
         (_upload(HEADER, TRACK, *[b"x" * 1_000_000] * 3), "tracks[0]"),
-        (_upload(HEADER, *[TRACK, b"x" * 1_000_000] * 4), "tracks"),
     ],
 )
 async def test_a_wrong_upload_names_its_fault_and_leaves_nothing(open_system, messages: list, field: str) -> None:

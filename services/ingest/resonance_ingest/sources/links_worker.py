@@ -212,7 +212,9 @@ def _title(info: dict[str, Any]) -> str:
 
 
 def _locator(entry: Mapping[str, Any]) -> str:
-    return str(entry.get("webpage_url") or entry.get("url") or entry.get("original_url"))
+    """The address of a track; a player within a page has none but that of its best file, the last format."""
+    formats = entry.get("formats") or [{}]
+    return str(entry.get("webpage_url") or entry.get("url") or formats[-1].get("url") or entry.get("original_url"))
 
 
 if __name__ == "__main__":
