@@ -90,7 +90,7 @@ async def test_a_take_with_a_melody_is_kept_resumed_and_distinguished_from_anoth
         request = build_request("jazz", duration_s=2.0, seed=1, request_id="melody-one", melody=sound)
         request.resume_sample_offset = 1_000
         rest = b"".join([event.chunk.data async for event in client.stream(request)])
-        assert song.wav.endswith(rest)
+        assert song.pcm.endswith(rest)
         with pytest.raises(ResonanceError) as reused:
             await client.make(
                 "jazz", duration_s=2.0, seed=1, request_id="melody-one", melody=melodies["e"].read_bytes()
