@@ -298,7 +298,7 @@ async def test_a_client_that_sends_too_many_controls_is_refused_and_no_other_tak
         while kind != "fault" or "TOO_MANY_CONTROLS" not in text:
             kind, text = await performer.receive()
         await flood
-        assert (await beside).wav == alone.wav
+        assert (await beside).pcm == alone.pcm
         await performer.abort()
     await slots_free(system)
 
@@ -328,9 +328,9 @@ async def test_a_client_that_never_reads_loses_its_slot_and_no_other_take_change
         alone = await client.make("rock", duration_s=2.0, seed=8)
         call: Any = generate_pb2_grpc.GenerateServiceStub(channel).Generate(build_request("jazz", duration_s=300.0))
         await call.read()
-        assert (await client.make("rock", duration_s=2.0, seed=8)).wav == alone.wav
+        assert (await client.make("rock", duration_s=2.0, seed=8)).pcm == alone.pcm
         await slots_free(system, patience_s=60)
-        assert (await client.make("rock", duration_s=2.0, seed=8)).wav == alone.wav
+        assert (await client.make("rock", duration_s=2.0, seed=8)).pcm == alone.pcm
         with suppress(grpc.aio.AioRpcError):
             while await call.read() is not grpc.aio.EOF:
                 pass
@@ -357,8 +357,8 @@ async def test_a_socket_that_is_never_read_loses_its_slot_in_the_stated_time(imp
                 assert time.monotonic() - opened_s < QUICK_PING_S + QUICK_PONG_S_MAX + 5, "the slot is still taken"
                 await asyncio.sleep(0.005)
             assert time.monotonic() - opened_s > QUICK_PONG_S_MAX / 2, "something else ended it"
-            assert (await beside).wav == alone.wav
-            assert (await client.make("rock", duration_s=2.0, seed=9)).wav == alone.wav
+            assert (await beside).pcm == alone.pcm
+            assert (await client.make("rock", duration_s=2.0, seed=9)).pcm == alone.pcm
             asleep.transport.abort()
 
 
