@@ -264,11 +264,7 @@ async def test_stop_stops_the_service_and_keeps_the_words(visit: Visit) -> None:
     await visit.wait_for_text("#make-status", "made")
     await visit.page.click("#stop")
     await visit.wait_for_text("#make-status", "Stopped")
-    for _ in range(50):
-        if visit.script.streams_open == 0:
-            break
-        await asyncio.sleep(0.02)
-    assert visit.script.streams_open == 0
+    await visit.script.until_streams_open(0)
     assert await visit.page.input_value("#prompt") == "calm piano"
 
 

@@ -27,7 +27,7 @@ async def test_live_music_obeys_sliders_and_words_and_stops(visit: Visit) -> Non
     await visit.wait_for_text("#make-status", "You hear: fast drums")
     await page.click("#live")
     await visit.wait_for_text("#make-status", "The live music has ended")
-    await until(lambda: script.streams_open == 0)
+    await script.until_streams_open(0)
     assert await page.is_enabled("#make")
     assert await visit.text("#live") == "Play live"
     assert not visit.complaints
@@ -106,9 +106,9 @@ async def test_leaving_the_page_gives_the_place_back(visit: Visit) -> None:
     await visit.open()
     await visit.page.fill("#prompt", "jazz")
     await visit.page.click("#live")
-    await until(lambda: visit.script.streams_open == 1)
+    await visit.script.until_streams_open(1)
     await visit.page.goto("about:blank")
-    await until(lambda: visit.script.streams_open == 0)
+    await visit.script.until_streams_open(0)
 
 
 async def test_a_tune_is_offered_only_where_the_model_follows_one(visit: Visit) -> None:

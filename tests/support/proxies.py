@@ -67,8 +67,9 @@ def run_proxy(kind: str, layout: str, gateway: str, folder: Path) -> Iterator[Pr
     log = (folder / f"{kind}-{layout}.log").open("w+b")
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
     try:
-        _wait_until_ready(process, host, port, Path(log.name))
-        yield Proxy(port=port, host=host, page="/music/" if layout == "subpath" else "/")
+        proxy = Proxy(port=port, host=host, page="/music/" if layout == "subpath" else "/")
+        _wait_until_ready(process, proxy, Path(log.name))
+        yield proxy
     finally:
         process.kill()  # a proxy would wait for connections that the tests' clients keep open
         process.wait(20)
@@ -105,19 +106,18 @@ def _traefik(program: str, text: str, folder: Path, host: str, port: int) -> lis
     ]
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:
-    """Waits for an answer of the gateway through the proxy: a proxy listens before it knows its routes."""
+def _wait_until_ready(process: subprocess.Popen[bytes], proxy: Proxy, log: Path) -> None:
+    """Waits until the proxy delivers the page: a proxy listens, and answers 404 or 502, before it knows its routes."""
     until_s = time.monotonic() + _READY_S_MAX
     while time.monotonic() < until_s and process.poll() is None:
         try:
             with (
-                socket.create_connection(("127.0.0.1", port), timeout=1) as plain,
-                trusting().wrap_socket(plain, server_hostname=host) as tls,
+                socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as plain,
+                trusting().wrap_socket(plain, server_hostname=proxy.host) as tls,
             ):
-                tls.sendall(f"GET /music/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-                status = tls.recv(64).split(b" ")[1:2]
-            if status and status[0] not in (b"502", b"503") and (status[0] != b"404" or host != "example.com"):
-                return
+                tls.sendall(f"GET {proxy.page} HTTP/1.1\r\nHost: {proxy.host}\r\nConnection: close\r\n\r\n".encode())
+                if tls.recv(64).split(b" ")[1:2] == [b"200"]:
+                    return
         except OSError:
             pass
         time.sleep(0.05)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from resonance.errors import ResonanceError
@@ -53,7 +56,7 @@ class Script:
     revoked: list[str] = field(default_factory=list)
     played: tuple[steering_pb2.PlayedStrength, ...] = ()
     generate_requests: list[generate_pb2.GenerateRequest] = field(default_factory=list)
-    streams_open: int = 0
+    streams: set[object] = field(default_factory=set)  # open streams of takes and performances since the last reset
     performed: list[steering_pb2.Recipe] = field(default_factory=list)
     follows_tunes: bool = False
     taste_strength_max: float = 2.0  # where every taste's calibrated range ends
@@ -74,3 +77,23 @@ class Script:
     def reset(self) -> None:
         """Back to the beginning, for the next test before the same services."""
         vars(self).update(vars(Script()))
+
+    @property
+    def streams_open(self) -> int:
+        return len(self.streams)
+
+    @contextmanager
+    def open_stream(self) -> Iterator[None]:
+        """Counts a stream while it is open; a stream that ends after a reset does not change the new count."""
+        streams, stream = self.streams, object()
+        streams.add(stream)
+        try:
+            yield
+        finally:
+            streams.discard(stream)
+
+    async def until_streams_open(self, count: int, within_s: float = 20.0) -> None:
+        """Waits until so many streams are open: a client's answer can come before its stream opens or closes."""
+        async with asyncio.timeout(within_s):
+            while self.streams_open != count:
+                await asyncio.sleep(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 import numpy as np
 from tests.contract.rest.script import MODEL, RATE_HZ, Script
@@ -74,12 +75,9 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             request.request_id = new_request_id()
         if not request.HasField("seed"):
             request.seed = int(canonical_digest(request.request_id)[:8], 16)
-        script.streams_open += 1
-        try:
+        with script.open_stream():
             async for event in self._events(request):
                 yield event
-        finally:
-            script.streams_open -= 1
 
     async def Perform(self, requests, context) -> AsyncIterator[generate_pb2.PerformResponse]:
         """Hums in real time, applies each control at once, and ends on `stop`."""
@@ -91,8 +89,8 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         self._script.performed.append(recipe)
         self._script.tunes.append(melody)
         reading = asyncio.create_task(_read_controls(requests, controls))
-        self._script.streams_open += 1
-        try:
+        with script.open_stream(), ExitStack() as stack:
+            stack.callback(reading.cancel)
             audio_format = audio_pb2.AudioFormat(
                 sample_rate_hz=RATE_HZ, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE
             )
@@ -126,9 +124,6 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                 digest.update(pcm)
                 yield generate_pb2.PerformResponse(chunk=chunk)
                 await asyncio.sleep(script.live_chunk_wait_s)
-        finally:
-            reading.cancel()
-            self._script.streams_open -= 1
 
     async def _events(self, request) -> AsyncIterator[generate_pb2.GenerateResponse]:
         script, samples = self._script, hum(request)

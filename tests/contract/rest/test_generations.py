@@ -115,14 +115,15 @@ async def test_leaving_stops_the_take_at_the_service(gateway: Gateway) -> None:
     async with gateway.http.stream("POST", "/v1/generations", json=BODY | {"duration_s": 60}) as answer:
         await anext(answer.aiter_raw())
         assert gateway.script.streams_open == 1
-    await _until_closed(gateway)
+    await gateway.script.until_streams_open(0)
 
 
 async def test_leaving_before_the_first_chunk_stops_the_take_as_well(gateway: Gateway) -> None:
     gateway.script.chunk_wait_s = 5
     with pytest.raises(httpx.ReadTimeout):
         await gateway.http.post("/v1/generations", json=BODY, timeout=0.3)
-    await _until_closed(gateway)
+    assert gateway.script.generate_requests
+    await gateway.script.until_streams_open(0)
 
 
 @pytest.mark.parametrize("fault", ["cut", "wrong_digest"])
@@ -234,11 +235,3 @@ async def _collect(gateway: Gateway, pieces: list[bytes]) -> None:
     async with gateway.http.stream("POST", "/v1/generations", json=BODY) as answer:
         async for piece in answer.aiter_raw():
             pieces.append(piece)
-
-
-async def _until_closed(gateway: Gateway) -> None:
-    for _ in range(100):
-        if gateway.script.streams_open == 0:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("the stream was still open a second after its listener had left")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -80,11 +79,8 @@ async def test_events_tell_of_the_wait_and_a_client_that_leaves_stops_the_take(g
     body = BODY | {"request_id": "left"}
     async with gateway.http.stream("POST", "/v1/generations", json=body, headers=headers) as answer:
         assert answer.status_code == 200
-    for _ in range(100):
-        if gateway.script.streams_open == 0:
-            break
-        await asyncio.sleep(0.02)
-    assert gateway.script.streams_open == 0
+        await gateway.script.until_streams_open(1)
+    await gateway.script.until_streams_open(0)
 
 
 async def test_a_take_in_the_background_can_be_stopped(gateway: Gateway) -> None:
@@ -93,7 +89,7 @@ async def test_a_take_in_the_background_can_be_stopped(gateway: Gateway) -> None
     await gateway.http.post("/v1/generations", json=body, headers={"Prefer": "respond-async"})
     assert (await gateway.http.delete("/v1/generations/stopped")).status_code == 204
     assert (await gateway.http.get("/v1/generations/stopped")).json()["state"] == "cancelled"
-    assert gateway.script.streams_open == 0
+    await gateway.script.until_streams_open(0)
 
 
 async def test_a_take_that_is_cut_in_the_background_says_so(gateway: Gateway) -> None:
