@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from resonance.v1 import steering_pb2
 from resonance_gateway.http.bodies import Body
-from resonance_gateway.schema.limits_from_protos import bytes_max, items, rule
+from resonance_gateway.schema.limits_from_protos import items, length_max, rule
 from resonance_gateway.schema.proto_json import fill_message
 
 LayerMode = Literal["per_layer", "one_to_all"]
@@ -27,7 +27,7 @@ Melody = Annotated[
     ),
 ]
 # The longest melody in base64: four characters for three bytes.
-MELODY_TEXT_MAX = -(-bytes_max("Melody.wav") // 3) * 4
+MELODY_TEXT_MAX = -(-length_max("Melody.wav") // 3) * 4
 
 _SHORT_FORMS = {"prompt", "prompt_weight", "taste_id", "taste_strength", "taste_in_words"}
 

@@ -23,7 +23,7 @@ class Operation:
     """One method of one path.
 
     `binary` is the media type of a body of plain bytes. `responses` maps a status to (description, media types, schema). Query parameters
-    that `query` does not have are refused, except with `any_query`.
+    that `query` does not have are refused, except with `any_query`. With `has_openai_errors` its errors have OpenAI's shape.
     """
 
     summary: str
@@ -37,6 +37,7 @@ class Operation:
     headers: dict[str, str] = field(default_factory=dict)
     required_headers: dict[str, str] = field(default_factory=dict)
     faults: tuple[int, ...] = ()
+    has_openai_errors: bool = False
 
 
 def operation(**fields: Any) -> Callable[[Handler], Handler]:
