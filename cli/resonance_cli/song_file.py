@@ -10,6 +10,7 @@ from rich.progress import Progress
 from resonance.audio.delivery.delivery import Choice, Delivery, LiveFile
 from resonance.audio.delivery.formats import WAV, format_named, format_of_path
 from resonance.audio.delivery.tags import Provenance
+from resonance.errors import invalid_field
 from resonance.v1 import generate_pb2
 from resonance_cli.output import Output, is_stdout, open_output
 from resonance_cli.terminal import describe_wait
@@ -56,6 +57,51 @@ def write_song(
     return take
 
 
+def write_variations(
+    path: Path,
+    responses: Iterator[generate_pb2.GenerateVariationsResponse],
+    progress: Progress,
+    warn: Callable[[str], None],
+    *,
+    delivery: Delivery,
+    choice: Choice,
+) -> list[tuple[Path, generate_pb2.Take]]:
+    """Writes the messages of `Client.variations`: each finished take into a file of its own (`song-1.wav`), at its end.
+
+    `warn` gets the notices of the first take, and each variation that failed. Returns the files and their takes, by number.
+    """
+    written: dict[int, tuple[Path, generate_pb2.Take]] = {}
+    started: dict[int, generate_pb2.GenerationStarted] = {}
+    pcm: dict[int, list[bytes]] = {}
+    bar = progress.add_task("making music", total=None)
+    for message in responses:
+        number, response = message.variation, message.response
+        if message.HasField("failed"):
+            warn(f"variation {number} failed: {message.failed.message} [{message.failed.reason}]")
+            pcm.pop(number, None)
+        elif response.HasField("started"):
+            for notice in response.started.notices if not started else ():
+                warn(notice)
+            started[number], pcm[number] = response.started, []
+            progress.update(bar, total=sum(one.sample_count_total for one in started.values()))
+        elif response.HasField("chunk"):
+            pcm[number].append(response.chunk.data)
+            progress.update(bar, advance=response.chunk.sample_count)
+        elif response.HasField("finished"):
+            place = variation_path(path, number)
+            with open_output(place) as output:
+                sound = SoundWriter(output, delivery, choice, started[number])
+                sound.write(b"".join(pcm.pop(number)))
+                sound.finish()
+            written[number] = place, response.finished.take
+    return [written[number] for number in sorted(written)]
+
+
+def variation_path(path: Path, number: int) -> Path:
+    """The file of one variation: its number stands before the ending."""
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
 class SoundWriter:
     """Samples into an output: at once into a stream, at the end into a file."""
 
@@ -95,6 +141,12 @@ class SoundWriter:
         else:
             pcm = b"".join(self._pcm)
             self._output.file.write(self._delivery.file(pcm, self._provenance, self._choice, **self._form))
+
+
+def check_variations_output(out: Path) -> None:
+    """Raises InvalidInput where the output cannot have a number in its name: standard output, a pipe or a device."""
+    if is_stdout(out) or (out.exists() and not out.is_file()):
+        raise invalid_field("out", "NOT_A_FILE", f"several takes need files of their own, and {out} is none")
 
 
 def read_choice(out: Path, *, name: str, raw: bool, level: bool) -> Choice:

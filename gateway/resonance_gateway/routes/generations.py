@@ -29,6 +29,7 @@ from resonance_gateway.routes.delivery import (
 from resonance_gateway.routes.generation_states import STATE_SCHEMA, accept, send_events
 from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, RecipeBody, to_recipe
 from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
+from resonance_gateway.routes.variations import VARIATIONS_SCHEMA, send_variations
 from resonance_gateway.schema.fields import RequestId
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, operation
@@ -57,6 +58,9 @@ class GenerationBody(RecipeBody):
     is_transient: bool = False
     origin: OriginBody | None = None
     melody: Melody | None = None
+    n: Annotated[
+        int, rule("GenerateVariationsRequest.count", description="Takes of this request that are made side by side.")
+    ] = 1
     format: Format | None = None
     raw: Raw = False
     level: Level = True
@@ -78,18 +82,24 @@ class GenerationsEndpoint(HTTPEndpoint):
                 f"{MEDIA_TYPES}, {RAW_TYPE}",
                 BINARY,
             ),
-            202: json_response("With Prefer: respond-async: the take's state, to follow under Location", STATE_SCHEMA),
+            202: json_response(
+                "With Prefer: respond-async: the take's state, to follow under Location; with `n` the states of all takes",
+                {"anyOf": [STATE_SCHEMA, VARIATIONS_SCHEMA]},
+            ),
         },
         headers=HEADERS,
+        also_json=VARIATIONS_SCHEMA,
         faults=(400, 404, 406, 409, 413, 415, 422, 429, 501, 503, 504),
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, GenerationBody)
         query = read_query(request, FormatQuery)
         generate = to_generate_request(body, resolve_request_id(request, body.request_id))
+        if body.n > 1:
+            _check_fetched_later(body)
+            return await send_variations(request, generate, body.n)
         if prefers_async(request) or accepts_events(request):
-            if body.is_transient:
-                raise invalid_field("is_transient", "CONFLICT", "must be false where the sound is fetched later")
+            _check_fetched_later(body)
             return await (accept if prefers_async(request) else send_events)(request, generate)
         choice = read_choice(request, name=body.format or query.format, raw=body.raw, level=body.level)
         if body.resume_sample_offset and choice.form is not WAV:
@@ -106,10 +116,18 @@ class GenerationsEndpoint(HTTPEndpoint):
         )
 
 
+def _check_fetched_later(body: GenerationBody) -> None:
+    """Raises InvalidInput for a choice of the sound where the answer has none: that is made where the sound is fetched."""
+    if body.is_transient:
+        raise invalid_field("is_transient", "CONFLICT", "must be false where the sound is fetched later")
+    if body.n > 1 and (body.format is not None or body.raw or not body.level):
+        raise invalid_field("format", "CONFLICT", "choose it, raw and level in the query of each audio_url")
+
+
 def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
     """The gRPC request of a take."""
     request = generate_pb2.GenerateRequest(recipe=to_recipe(body))
-    values = body.model_dump(exclude={"melody", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True)
+    values = body.model_dump(exclude={"melody", "n", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True)
     if body.melody is not None:
         request.melody.wav = body.melody
     return fill_message(request, values | {"request_id": request_id})

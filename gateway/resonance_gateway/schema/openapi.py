@@ -139,6 +139,8 @@ def _responses(described: Operation) -> dict[str, Any]:
         documented[str(status)] = {"description": description}
         if media_types:
             documented[str(status)]["content"] = {kind: {"schema": schema} for kind in media_types.split(", ")}
+        if status == 200 and described.also_json is not None:
+            documented[str(status)]["content"]["application/json"] = {"schema": described.also_json}
         if headers:
             documented[str(status)]["headers"] = headers
     for status in (*described.faults, *_ALWAYS):

@@ -172,6 +172,23 @@ def _begin(request_id: str, stream: TakeStream) -> dict[str, Any]:
     }
 
 
+def failed_state(request_id: str, problem: dict[str, Any]) -> dict[str, Any]:
+    """The state of a take that could not begin."""
+    return {
+        "request_id": request_id,
+        "state": "failed",
+        "place": None,
+        "wait_s": None,
+        "sample_count": 0,
+        "sample_count_total": 0,
+        "sample_rate_hz": 0,
+        "seed": None,
+        "notices": [],
+        "take": None,
+        "problem": problem,
+    }
+
+
 def finished_state(take: generate_pb2.Take) -> dict[str, Any]:
     """The state of a take of the library."""
     count = round(take.duration_s * take.format.sample_rate_hz)
