@@ -32,6 +32,7 @@ from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
 from resonance_cli import adopt_command, steering_commands
 from resonance_cli.arguments import (
+    is_file_name,
     parse_gains,
     parse_link,
     parse_numbers,
@@ -108,7 +109,9 @@ def make(
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
     ] = None,
-    origin: Annotated[str, typer.Option("--continue", help="Id of a finished take to continue.")] = "",
+    origin: Annotated[
+        str, typer.Option("--continue", help="Id of a finished take, or a sound file, to continue.")
+    ] = "",
     start_s: Annotated[
         float | None, typer.Option(help="Where new music begins in the continued take; its end if absent.")
     ] = None,
@@ -123,6 +126,7 @@ def make(
     with exit_on_error():
         choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
+        origin_sound = client.origin_sound(origin) if origin and is_file_name(origin) else None
         request = build_request(
             to_text(prompt, field="prompt"),
             duration_s=duration_s,
@@ -139,7 +143,8 @@ def make(
             key=key,
             negative_prompt=negative_prompt,
             seed=seed,
-            origin=origin,
+            origin="" if origin_sound is not None else origin,
+            origin_sound=origin_sound,
             start_s=start_s,
             end_s=end_s,
             melody=read_melody(melody) if melody is not None else b"",

@@ -38,7 +38,7 @@ from resonance_gateway.routes import (
     uploads,
     verifications,
 )
-from resonance_gateway.routes.recipes import MELODY_TEXT_MAX
+from resonance_gateway.routes.recipes import SOUNDS_TEXT_MAX
 from resonance_gateway.services.background_takes import BackgroundTakes
 from resonance_gateway.services.kept_files import KeptFiles
 from resonance_gateway.services.services import Services
@@ -125,7 +125,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(
             BodyLimit,
             json_bytes_max=settings.json_bytes_max,
-            melody_bytes_max=MELODY_TEXT_MAX,
+            sounds_bytes_max=SOUNDS_TEXT_MAX,
             upload_bytes_max=upload_bytes_max,
         ),
     ]

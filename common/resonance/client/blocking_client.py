@@ -91,6 +91,10 @@ class Client:
         """Uploads files, makes a taste of them and waits for it."""
         return self._wait(self._inner.taste_from_files(paths, **options))
 
+    def origin_sound(self, path: str | Path) -> generate_pb2.OriginSound:
+        """A sound file for `build_request(origin_sound=...)`; a large one becomes an upload."""
+        return self._wait(self._inner.origin_sound(path))
+
     def retry(self, job_id: str, **options: Any) -> jobs_pb2.Job:
         """Retries the failed tracks of a final job in a new job, and waits for it."""
         return self._wait(self._inner.retry(job_id, **options))

@@ -37,6 +37,7 @@ from resonance.v1 import (
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _PART_BYTES = 256 * 1024
 _RESUMES_MAX = 3
+_DATA_BYTES_MAX = 4 * 1024 * 1024  # of a sound inside of a request
 OnJob = Callable[[jobs_pb2.Job], None]
 
 
@@ -203,6 +204,22 @@ class AsyncClient:
         job = (await unary_call(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
         return await self.wait(job.job_id, on_change=on_change)
 
+    async def origin_sound(self, path: str | Path) -> generate_pb2.OriginSound:
+        """A sound file for `build_request(origin_sound=...)`. A large one becomes an upload, which the service keeps for a day.
+
+        Raises NotFound for a path that does not exist.
+        """
+        _check_files([path])
+        path = Path(path)
+        byte_count = (await asyncio.to_thread(path.stat)).st_size
+        name = display_name(path)
+        if byte_count <= _DATA_BYTES_MAX:
+            return generate_pb2.OriginSound(data=await asyncio.to_thread(path.read_bytes), filename=name)
+        opening = ingest_pb2.OpenUploadRequest(filename=name, byte_count=byte_count)
+        upload_id = (await unary_call(self.ingest.OpenUpload(opening))).upload.upload_id
+        await unary_call(self.ingest.WriteUpload(_write_parts(upload_id, path)))
+        return generate_pb2.OriginSound(upload_id=upload_id)
+
     async def retry(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
         """Retries the failed tracks of a final job in a new job, and waits for it."""
         job = (await unary_call(self.ingest.RetryJob(ingest_pb2.RetryJobRequest(job_id=job_id)))).job
@@ -307,6 +324,13 @@ def _check_files(paths: Sequence[str | Path]) -> None:
     for path in map(Path, paths):
         if not path.is_file():
             raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
+
+
+async def _write_parts(upload_id: str, path: Path) -> AsyncGenerator[ingest_pb2.WriteUploadRequest, None]:
+    yield ingest_pb2.WriteUploadRequest(position=ingest_pb2.UploadPosition(upload_id=upload_id, offset=0))
+    with path.open("rb") as file:
+        while part := await asyncio.to_thread(file.read, _PART_BYTES):
+            yield ingest_pb2.WriteUploadRequest(data=part)
 
 
 async def _upload_parts(

@@ -194,7 +194,7 @@ class GenerateVariationsResponse(_message.Message):
     def __init__(self, variation: _Optional[int] = ..., response: _Optional[_Union[GenerateResponse, _Mapping]] = ..., failed: _Optional[_Union[VariationFailed, _Mapping]] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
-    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played", "audio_sha256", "is_loop")
+    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played", "audio_sha256", "origin_sound", "is_loop")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_COUNT_TOTAL_FIELD_NUMBER: _ClassVar[int]
@@ -205,6 +205,7 @@ class GenerationStarted(_message.Message):
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     PLAYED_FIELD_NUMBER: _ClassVar[int]
     AUDIO_SHA256_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_SOUND_FIELD_NUMBER: _ClassVar[int]
     IS_LOOP_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     format: _audio_pb2.AudioFormat
@@ -216,8 +217,9 @@ class GenerationStarted(_message.Message):
     notices: _containers.RepeatedScalarFieldContainer[str]
     played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
     audio_sha256: str
+    origin_sound: ContinuedSound
     is_loop: bool
-    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., audio_sha256: _Optional[str] = ..., is_loop: _Optional[bool] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., audio_sha256: _Optional[str] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., is_loop: _Optional[bool] = ...) -> None: ...
 
 class GenerationProgress(_message.Message):
     __slots__ = ("sample_count", "sample_count_total")
@@ -300,7 +302,7 @@ class ContinuedSound(_message.Message):
     def __init__(self, sha256: _Optional[str] = ..., filename: _Optional[str] = ..., new_start_s: _Optional[float] = ...) -> None: ...
 
 class Loop(_message.Message):
-    __slots__ = ("bpm", "bar_count", "beats_per_bar", "no_bars", "crossfade_s", "seam_flux_ratio", "seam_level_db")
+    __slots__ = ("bpm", "bar_count", "beats_per_bar", "no_bars", "crossfade_s", "seam_flux_ratio", "seam_level_db", "inner_level_db")
     BPM_FIELD_NUMBER: _ClassVar[int]
     BAR_COUNT_FIELD_NUMBER: _ClassVar[int]
     BEATS_PER_BAR_FIELD_NUMBER: _ClassVar[int]
@@ -308,6 +310,7 @@ class Loop(_message.Message):
     CROSSFADE_S_FIELD_NUMBER: _ClassVar[int]
     SEAM_FLUX_RATIO_FIELD_NUMBER: _ClassVar[int]
     SEAM_LEVEL_DB_FIELD_NUMBER: _ClassVar[int]
+    INNER_LEVEL_DB_FIELD_NUMBER: _ClassVar[int]
     bpm: float
     bar_count: int
     beats_per_bar: int
@@ -315,7 +318,8 @@ class Loop(_message.Message):
     crossfade_s: float
     seam_flux_ratio: float
     seam_level_db: float
-    def __init__(self, bpm: _Optional[float] = ..., bar_count: _Optional[int] = ..., beats_per_bar: _Optional[int] = ..., no_bars: _Optional[str] = ..., crossfade_s: _Optional[float] = ..., seam_flux_ratio: _Optional[float] = ..., seam_level_db: _Optional[float] = ...) -> None: ...
+    inner_level_db: float
+    def __init__(self, bpm: _Optional[float] = ..., bar_count: _Optional[int] = ..., beats_per_bar: _Optional[int] = ..., no_bars: _Optional[str] = ..., crossfade_s: _Optional[float] = ..., seam_flux_ratio: _Optional[float] = ..., seam_level_db: _Optional[float] = ..., inner_level_db: _Optional[float] = ...) -> None: ...
 
 class Take(_message.Message):
     __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "asked", "heard", "origin_sound", "loop")

@@ -27,7 +27,7 @@ from resonance_gateway.routes.delivery import (
     read_choice,
 )
 from resonance_gateway.routes.generation_states import STATE_SCHEMA, accept, send_events
-from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, RecipeBody, to_recipe
+from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, OriginSoundData, RecipeBody, to_recipe
 from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
 from resonance_gateway.routes.variations import VARIATIONS_SCHEMA, send_variations
 from resonance_gateway.schema.fields import RequestId
@@ -47,6 +47,14 @@ class OriginBody(Body):
     end_s: Annotated[float, rule("Origin.end_s", description="Where the old take goes on again.")] | None = None
 
 
+class OriginSoundBody(Body):
+    """A sound file to go on from: its bytes, or a complete upload of `/v1/uploads`."""
+
+    data: OriginSoundData | None = None
+    upload_id: Annotated[str, rule("OriginSound.upload_id")] | None = None
+    filename: Annotated[str, rule("OriginSound.filename", description="Its ending helps to tell the format.")] = ""
+
+
 class GenerationBody(RecipeBody):
     """A take to make."""
 
@@ -57,6 +65,7 @@ class GenerationBody(RecipeBody):
     resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
     is_transient: bool = False
     origin: OriginBody | None = None
+    origin_sound: OriginSoundBody | None = None
     melody: Melody | None = None
     n: Annotated[
         int, rule("GenerateVariationsRequest.count", description="Takes of this request that are made side by side.")
@@ -127,7 +136,11 @@ def _check_fetched_later(body: GenerationBody) -> None:
 def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
     """The gRPC request of a take."""
     request = generate_pb2.GenerateRequest(recipe=to_recipe(body))
-    values = body.model_dump(exclude={"melody", "n", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True)
+    values = body.model_dump(
+        exclude={"melody", "origin_sound", "n", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True
+    )
     if body.melody is not None:
         request.melody.wav = body.melody
+    if body.origin_sound is not None:
+        request.origin_sound.CopyFrom(generate_pb2.OriginSound(**body.origin_sound.model_dump(exclude_none=True)))
     return fill_message(request, values | {"request_id": request_id})

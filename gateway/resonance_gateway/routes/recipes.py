@@ -26,8 +26,10 @@ Melody = Annotated[
         "Melody.wav", description="A melody to follow: a sound file of at most 30 s in base64; for melody models alone."
     ),
 ]
-# The longest melody in base64: four characters for three bytes.
+OriginSoundData = Annotated[Base64Bytes, rule("OriginSound.data", description="The sound file in base64.")]
+# The longest melody in base64: four characters for three bytes. The second number has a sound to go on from beside it.
 MELODY_TEXT_MAX = -(-length_max("Melody.wav") // 3) * 4
+SOUNDS_TEXT_MAX = MELODY_TEXT_MAX + -(-length_max("OriginSound.data") // 3) * 4
 
 _SHORT_FORMS = {"prompt", "prompt_weight", "taste_id", "taste_strength", "taste_in_words"}
 

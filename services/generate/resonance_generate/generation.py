@@ -19,17 +19,28 @@ from resonance.ids import canonical_digest, new_request_id, sha256_hex
 from resonance.store.token_document import Codes
 from resonance.v1 import generate_pb2
 from resonance_generate.conditions.melody import MelodyChroma, MelodyReader
+from resonance_generate.conditions.origin_sound import OriginSound, OriginSoundReader
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe, naming_field
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
 from resonance_generate.responses import Event, StreamWriter, build_finished, build_started, build_take
 from resonance_generate.takes.checkpoint import TakeCheckpoint
-from resonance_generate.takes.continuation import origin_tokens, resumption_tokens
+from resonance_generate.takes.continuation import continuation_tokens, origin_tokens, resumption_tokens
 from resonance_generate.takes.library import TakeLibrary
 from resonance_generate.takes.room import StoreRoom
 from resonance_generate.waiting_news import blocks_and_news
 
 CHUNK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Conditions:
+    """What shapes a take: its recipe, its melody, and the tokens and the sound from which it goes on."""
+
+    resolved: ResolvedRecipe
+    melody: MelodyChroma
+    tokens: Codes | None
+    sound: OriginSound | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,7 @@ class Generation:
         engine: Engine,
         resolver: RecipeResolver,
         melodies: MelodyReader,
+        sounds: OriginSoundReader,
         takes: TakeLibrary,
         room: StoreRoom,
         info: generate_pb2.ModelInfo,
@@ -59,6 +71,7 @@ class Generation:
         self._engine = engine
         self._resolver = resolver
         self._melodies = melodies
+        self._sounds = sounds
         self._takes = takes
         self._room = room
         self._info = info
@@ -105,32 +118,33 @@ class Generation:
         frame_count = self._frame_count(request)
         sample_count = frame_count * round(self._info.sample_rate_hz / self._info.frame_rate_hz)
         _check_offset(request.resume_sample_offset, sample_count)
-        tokens = await self._read_origin(request) if request.HasField("origin") else None
+        sound = await self._sounds.read(request)
+        tokens = self._sound_tokens(request, sound) if sound is not None else await self._read_origin(request)
         melody = await self._melodies.read(request)
+        conditions = _Conditions(resolved=resolved, melody=melody, tokens=tokens, sound=sound)
         if request.is_transient:
-            return self._to_plan(request, request_id, digest, resolved, melody, tokens, sample_count)
+            return self._to_plan(request, request_id, digest, conditions, sample_count)
         await self._room.check(request.duration_s)
         if request.request_id and await self._takes.claim(request_id, digest) and _is_resumable(resolved.params):
             sampled = await self._takes.read_checkpoint(request_id, digest)
             if sampled is not None:
                 tokens = resumption_tokens(sampled, tokens, frame_count=frame_count)
-        return self._to_plan(request, request_id, digest, resolved, melody, tokens, sample_count)
+        return self._to_plan(request, request_id, digest, replace(conditions, tokens=tokens), sample_count)
 
     def _to_plan(
         self,
         request: generate_pb2.GenerateRequest,
         request_id: str,
         digest: str,
-        resolved: ResolvedRecipe,
-        melody: MelodyChroma,
-        tokens: Codes | None,
+        conditions: _Conditions,
         sample_count: int,
     ) -> _TakePlan:
-        take = self._describe(request, request_id, resolved, melody.sha256)
-        params = replace(resolved.params, melody=melody.chroma)
+        take = self._describe(request, request_id, conditions)
+        params = replace(conditions.resolved.params, melody=conditions.melody.chroma)
+        engine_request = self._to_engine_request(take, params, conditions.tokens)
         return _TakePlan(
             take=take,
-            engine_request=replace(self._to_engine_request(take, params, tokens), is_background=request.is_background),
+            engine_request=replace(engine_request, is_background=request.is_background),
             checkpoint=self._open_checkpoint(request, digest, params),
             sample_count=sample_count,
             sample_offset=request.resume_sample_offset,
@@ -193,7 +207,7 @@ class Generation:
         tokens: Codes | None = None
         with suppress(DataLoss, NotFound, FailedPrecondition):
             tokens = await self._takes.codes(take)
-        if tokens is None and (take.HasField("origin") or take.melody_sha256):
+        if tokens is None and (take.HasField("origin") or take.HasField("origin_sound") or take.melody_sha256):
             return None
         engine_request = self._to_engine_request(take, resolved.params, tokens)
         async with aclosing(engine_request.stream) as blocks:
@@ -201,8 +215,18 @@ class Generation:
             parts = [block.pcm async for block in blocks]
         return await asyncio.to_thread(b"".join, parts)
 
-    async def _read_origin(self, request: generate_pb2.GenerateRequest) -> Codes:
-        """The prompt tokens that the origin gives. Raises NotFound, FailedPrecondition, InvalidInput, each naming its field."""
+    def _sound_tokens(self, request: generate_pb2.GenerateRequest, sound: OriginSound) -> Codes:
+        """The prompt tokens that a sound gives. Raises InvalidInput where the take would end before the new part."""
+        start_s = sound.description.new_start_s
+        if start_s >= request.duration_s:
+            raise invalid_field("duration_s", "TOO_SMALL", f"must be more than {start_s:g}, where new music begins")
+        frames = sound.codes.shape[1]
+        return continuation_tokens(sound.codes, start=frames, end=None, frame_count=self._frame_count(request))
+
+    async def _read_origin(self, request: generate_pb2.GenerateRequest) -> Codes | None:
+        """The prompt tokens that the origin gives, if there is one. Raises NotFound, FailedPrecondition, InvalidInput, naming the field."""
+        if not request.HasField("origin"):
+            return None
         with naming_field("origin.request_id"):
             take = await self._takes.get(request.origin.request_id)
             if take.model.digest != self._info.digest:
@@ -218,12 +242,12 @@ class Generation:
         )
 
     def _describe(
-        self, request: generate_pb2.GenerateRequest, request_id: str, resolved: ResolvedRecipe, melody_sha256: str
+        self, request: generate_pb2.GenerateRequest, request_id: str, conditions: _Conditions
     ) -> generate_pb2.Take:
         seed = request.seed if request.HasField("seed") else _derive_seed(request_id)
-        take = build_take(request_id, seed, resolved, self._info, frame_count=self._frame_count(request))
+        take = build_take(request_id, seed, conditions.resolved, self._info, frame_count=self._frame_count(request))
         take.chunk_s = _chunk_s(request)
-        take.melody_sha256 = melody_sha256
+        take.melody_sha256 = conditions.melody.sha256
         if request.duration_s > self._info.trained_duration_s:
             take.notices.append(
                 f"{request.duration_s:g} s is longer than the {self._info.trained_duration_s:g} s that this model was trained on: "
@@ -231,6 +255,9 @@ class Generation:
             )
         if request.HasField("origin"):
             take.origin.CopyFrom(request.origin)
+        if conditions.sound is not None:
+            take.origin_sound.CopyFrom(conditions.sound.description)
+            take.notices.extend(conditions.sound.notices)
         return take
 
     def _to_engine_request(
@@ -293,4 +320,6 @@ def _request_digest(request: generate_pb2.GenerateRequest, model_digest: str) ->
     bare.request_id, bare.resume_sample_offset, bare.is_background = "", 0, False
     if bare.HasField("melody"):
         bare.melody.wav = bytes.fromhex(sha256_hex(request.melody.wav))  # a whole file would be long in hexadecimal
+    if bare.HasField("origin_sound"):
+        bare.origin_sound.data = bytes.fromhex(sha256_hex(request.origin_sound.data))
     return canonical_digest([bare.SerializeToString(deterministic=True).hex(), model_digest])

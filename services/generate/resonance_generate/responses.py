@@ -91,6 +91,8 @@ def build_started(take: generate_pb2.Take, *, sample_count_total: int = 0) -> ge
         notices=take.notices,
         played=take.played,
         audio_sha256=take.audio_sha256,
+        origin_sound=take.origin_sound if take.HasField("origin_sound") else None,
+        is_loop=take.HasField("loop"),
     )
 
 

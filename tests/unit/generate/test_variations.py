@@ -15,6 +15,7 @@ from resonance.store import MemoryStore
 from resonance.v1 import generate_pb2, steering_pb2
 from resonance.variations import variation_requests
 from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.origin_sound import OriginSoundReader
 from resonance_generate.conditions.recipes import RecipeResolver
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.engine import Engine
@@ -39,7 +40,8 @@ def generation(tiny: LoadedModel, engine: Engine) -> Generation:
     store, info = MemoryStore(), to_model_info(tiny, Settings())
     resolver = RecipeResolver(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
     melodies = MelodyReader(tiny, Settings())
-    return Generation(engine, resolver, melodies, TakeLibrary(store), StoreRoom(store, info), info)
+    sounds = OriginSoundReader(tiny, Settings(), store)
+    return Generation(engine, resolver, melodies, sounds, TakeLibrary(store), StoreRoom(store, info), info)
 
 
 def request_of(request_id: str = "mine", **fields: object) -> generate_pb2.GenerateRequest:
