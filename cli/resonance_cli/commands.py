@@ -103,6 +103,7 @@ def make(
     key: KeyName = "",
     negative_prompt: Negative = "",
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="A seamless loop of whole bars near --duration-s.")] = False,
     variations: Annotated[
         int, typer.Option("--variations", "-n", help="Takes to make side by side, 1 to 8: song-1.wav, song-2.wav ...")
     ] = 1,
@@ -143,6 +144,7 @@ def make(
             key=key,
             negative_prompt=negative_prompt,
             seed=seed,
+            loop=loop,
             origin="" if origin_sound is not None else origin,
             origin_sound=origin_sound,
             start_s=start_s,

@@ -34,17 +34,23 @@ def write_song(
     with open_output(path) as output:
         bar = progress.add_task("making music", total=None)
         told = (0, False)
+        notice_count = 0
         sound: SoundWriter | None = None
         for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
                 sound = SoundWriter(output, delivery, choice, response.started)
                 progress.update(bar, total=response.started.sample_count_total)
+                notice_count = len(response.started.notices)
                 for notice in response.started.notices:
                     warn(notice)
             elif event == "chunk" and sound is not None:
                 sound.write(response.chunk.data)
                 progress.update(bar, description="making music", advance=response.chunk.sample_count)
+            elif event == "progress":
+                progress.update(
+                    bar, completed=response.progress.sample_count, total=response.progress.sample_count_total
+                )
             elif event == "queued":
                 progress.update(bar, description=describe_wait(response.queued))
                 if progress.disable and not response.queued.is_parked and told != (response.queued.place, False):
@@ -52,6 +58,8 @@ def write_song(
                     warn(describe_wait(response.queued))
             elif event == "finished":
                 take = response.finished.take
+                for notice in take.notices[notice_count:]:
+                    warn(notice)
                 if sound is not None:
                     sound.finish()
     return take
@@ -122,7 +130,7 @@ class SoundWriter:
         }
         self._pcm: list[bytes] = []
         self._live: LiveFile | None = None
-        if output.is_stream:
+        if output.is_stream and not started.is_loop:  # a loop is there as a whole, and is mastered as one
             count = started.sample_count_total or None
             self._live = delivery.live(self._provenance, choice, sample_count=count, **self._form)
             output.file.write(self._live.start())

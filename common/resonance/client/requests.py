@@ -34,8 +34,9 @@ def build_request(
     bpm: float | None = None,
     key: str = "",
     negative_prompt: str = "",
+    loop: bool = False,
 ) -> generate_pb2.GenerateRequest:
-    """GenerateRequest from plain values. For fields that are missing here, build the message itself.
+    """GenerateRequest from plain values. For fields that are missing here, build the message itself. `loop` makes a seamless loop.
 
     Gains multiply a strength at single layers. `concept_positions` are concepts at positions from -1 to 1, as sliders'. `origin` is a
     finished take to continue: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take). `origin_sound` is
@@ -60,7 +61,12 @@ def build_request(
         recipe.concepts.add(name=name, position=position)
     recipe.sliders.CopyFrom(steering_pb2.Sliders(**dict(sliders or {})))
     request = generate_pb2.GenerateRequest(
-        request_id=request_id or new_request_id(), recipe=recipe, duration_s=duration_s, seed=seed, chunk_s=chunk_s
+        request_id=request_id or new_request_id(),
+        recipe=recipe,
+        duration_s=duration_s,
+        seed=seed,
+        chunk_s=chunk_s,
+        loop=loop,
     )
     if origin:
         request.origin.CopyFrom(generate_pb2.Origin(request_id=origin, start_s=start_s, end_s=end_s))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,6 +31,7 @@ from resonance_gateway.routes.generation_states import STATE_SCHEMA, accept, sen
 from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, OriginSoundData, RecipeBody, to_recipe
 from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
 from resonance_gateway.routes.variations import VARIATIONS_SCHEMA, send_variations
+from resonance_gateway.routes.whole_take import send_whole
 from resonance_gateway.schema.fields import RequestId
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, operation
@@ -64,6 +66,9 @@ class GenerationBody(RecipeBody):
     request_id: RequestId | None = None
     resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
     is_transient: bool = False
+    loop: Annotated[
+        bool, Field(description="Makes a seamless loop of whole bars near duration_s; it is sent whole, at its end.")
+    ] = False
     origin: OriginBody | None = None
     origin_sound: OriginSoundBody | None = None
     melody: Melody | None = None
@@ -113,10 +118,15 @@ class GenerationsEndpoint(HTTPEndpoint):
         choice = read_choice(request, name=body.format or query.format, raw=body.raw, level=body.level)
         if body.resume_sample_offset and choice.form is not WAV:
             raise invalid_field("format", "NOT_RESUMABLE", "only the samples of wav can be resumed")
+        if body.loop and body.resume_sample_offset:
+            message = "must be 0 for a loop, which is sent whole: fetch /v1/takes/ID/audio with a Range"
+            raise invalid_field("resume_sample_offset", "CONFLICT", message)
         if not choice.is_raw:
             generate.resume_sample_offset = 0
         opening = generate_take(get_services(request), generate)
         take = await cancel_on_disconnect(request, opening)
+        if body.loop:
+            return await send_whole(request, take, choice)
         if body.resume_sample_offset > take.opening.sample_count_total:
             await take.close()
             check_offset(body.resume_sample_offset, take.opening.sample_count_total)
@@ -141,6 +151,7 @@ def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.G
     )
     if body.melody is not None:
         request.melody.wav = body.melody
-    if body.origin_sound is not None:
-        request.origin_sound.CopyFrom(generate_pb2.OriginSound(**body.origin_sound.model_dump(exclude_none=True)))
+    if (sound := body.origin_sound) is not None:
+        given = generate_pb2.OriginSound(data=sound.data, upload_id=sound.upload_id, filename=sound.filename)
+        request.origin_sound.CopyFrom(given)
     return fill_message(request, values | {"request_id": request_id})

@@ -13,7 +13,7 @@ from resonance_gateway.http.disconnect import cancel_on_disconnect
 from resonance_gateway.routes.delivery import send_kept
 from resonance_gateway.routes.take_response import take_headers
 from resonance_gateway.services.kept_files import WholeSound
-from resonance_gateway.services.take_stream import TakeStream
+from resonance_gateway.services.take_stream import TakeStream, describe_take
 from resonance_gateway.services.takes import read_whole
 
 
@@ -29,13 +29,15 @@ async def send_whole(
     async def read_sound() -> WholeSound:
         return sound
 
+    # The finished take knows what its opening could not: the length of a loop, and more notices.
+    opening = describe_take(take.take) if take.take is not None else take.opening
     digest = (take.take.audio_sha256 if take.take else "") or sha256_hex(sound.pcm)
     return await send_kept(
         request,
         digest,
         choice,
         read_sound,
-        headers=take_headers(take.opening) | dict(headers or {}),
+        headers=take_headers(opening) | dict(headers or {}),
         stem=f"resonance-{take.opening.request_id}",
         disposition="inline",
     )

@@ -27,6 +27,8 @@ from resonance_generate.responses import Event, StreamWriter, build_finished, bu
 from resonance_generate.takes.checkpoint import TakeCheckpoint
 from resonance_generate.takes.continuation import continuation_tokens, origin_tokens, resumption_tokens
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.loop_finder import MARGIN_S
+from resonance_generate.takes.loops import LOOP_S_MAX, loop_notice, make_loop
 from resonance_generate.takes.room import StoreRoom
 from resonance_generate.waiting_news import blocks_and_news
 
@@ -53,6 +55,7 @@ class _TakePlan:
     sample_count: int
     sample_offset: int
     is_transient: bool
+    wanted_s: float
 
 
 class Generation:
@@ -78,7 +81,7 @@ class Generation:
 
     async def run(self, request: generate_pb2.GenerateRequest) -> AsyncGenerator[Event, None]:
         """Makes the take, or replays it where the same request has made it before."""
-        self._check_duration(request.duration_s)
+        self._check_duration(request)
         request_id = request.request_id or new_request_id()
         digest = _request_digest(request, self._info.digest)
         done = await self._takes.find(request_id) if request.request_id else None
@@ -99,14 +102,9 @@ class Generation:
         frame_bytes = 2 * take.format.channel_count
         _check_offset(sample_offset, len(pcm) // frame_bytes)
         yield build_started(take, sample_count_total=len(pcm) // frame_bytes)
-        writer = StreamWriter(take.format, sample_offset=sample_offset)
-        first, size = frame_bytes * sample_offset, frame_bytes * round(chunk_s * take.format.sample_rate_hz)
-        await asyncio.to_thread(writer.write, pcm[:first], recipe_id=take.recipe_id)
-        for start in range(first, len(pcm), size):
-            chunk = writer.write(pcm[start : start + size], recipe_id=take.recipe_id)
-            if chunk is not None:
-                yield chunk
-        yield build_finished(writer.end(), take)
+        async with aclosing(_send_whole(take, pcm, sample_offset, chunk_s)) as events:
+            async for event in events:
+                yield event
 
     async def _plan(self, request: generate_pb2.GenerateRequest, request_id: str, digest: str) -> _TakePlan:
         """Resolves the recipe, the origin and the melody, and then binds the id to the request.
@@ -149,12 +147,14 @@ class Generation:
             sample_count=sample_count,
             sample_offset=request.resume_sample_offset,
             is_transient=request.is_transient,
+            wanted_s=request.duration_s,
         )
 
     async def _make(self, plan: _TakePlan) -> AsyncGenerator[Event, None]:
         """The events of a new take. Room for it is kept from here on, unless it is not kept itself."""
         with nullcontext() if plan.is_transient else self._room.reserved(plan.take.duration_s):
-            async with aclosing(self._make_in_room(plan)) as events:
+            make = self._make_loop if plan.take.HasField("loop") else self._make_in_room
+            async with aclosing(make(plan)) as events:
                 async for event in events:
                     yield event
 
@@ -179,12 +179,43 @@ class Generation:
                     yield chunk
         end = writer.end()
         if end.sample_count_total != plan.sample_count:
-            message = f"take {plan.take.request_id} ended before its last sample; ask again"
-            raise ResonanceError(message, reason="TAKE_CUT")
+            raise _cut_error(plan.take)
         if not plan.is_transient:
             # Shielded: a client that disconnects now still finds the whole take in the library.
             await asyncio.shield(self._save(plan, pcm, codes))
         yield build_finished(end, plan.take)
+
+    async def _make_loop(self, plan: _TakePlan) -> AsyncGenerator[Event, None]:
+        """The events of a loop: its samples are known, and sent, once all of the piece is made that it is cut out of."""
+        pcm: list[bytes] = []
+        codes: list[Codes] = []
+        made = 0
+        news = blocks_and_news(self._engine, plan.engine_request)
+        async with aclosing(plan.engine_request.stream), aclosing(news) as waiting:
+            self._engine.submit(plan.engine_request)
+            yield build_started(plan.take)
+            async for block in waiting:
+                if isinstance(block, generate_pb2.GenerationQueued):
+                    yield block
+                    continue
+                pcm.append(block.pcm)
+                codes.append(block.codes)
+                made += len(block.pcm) // (2 * plan.take.format.channel_count)
+                yield generate_pb2.GenerationProgress(sample_count=made, sample_count_total=plan.sample_count)
+        if made != plan.sample_count:
+            raise _cut_error(plan.take)
+        whole = await asyncio.to_thread(b"".join, pcm)
+        loop = await make_loop(plan.take, whole, np.concatenate(codes, axis=1), duration_s=plan.wanted_s)
+        samples = len(loop.pcm) // (2 * plan.take.format.channel_count)
+        _check_offset(plan.sample_offset, samples)
+        plan.take.duration_s = samples / plan.take.format.sample_rate_hz
+        plan.take.loop.CopyFrom(loop.description)
+        plan.take.notices.append(loop_notice(loop.description, plan.take.duration_s))
+        if not plan.is_transient:
+            await asyncio.shield(self._save(plan, [loop.pcm], [loop.codes]))
+        async with aclosing(_send_whole(plan.take, loop.pcm, plan.sample_offset, plan.take.chunk_s)) as events:
+            async for event in events:
+                yield event
 
     async def _save(self, plan: _TakePlan, pcm: list[bytes], codes: list[Codes]) -> None:
         if plan.checkpoint is not None:
@@ -203,6 +234,8 @@ class Generation:
 
     async def _make_again(self, take: generate_pb2.Take) -> bytes | None:
         """The samples of a finished take from its tokens, or from its recipe and seed; None where neither suffices."""
+        if take.HasField("loop"):
+            return None
         resolved = await self._resolver.resolve(take.recipe)
         tokens: Codes | None = None
         with suppress(DataLoss, NotFound, FailedPrecondition):
@@ -255,6 +288,8 @@ class Generation:
             )
         if request.HasField("origin"):
             take.origin.CopyFrom(request.origin)
+        if request.loop:
+            take.loop.SetInParent()
         if conditions.sound is not None:
             take.origin_sound.CopyFrom(conditions.sound.description)
             take.notices.extend(conditions.sound.notices)
@@ -277,17 +312,45 @@ class Generation:
         self, request: generate_pb2.GenerateRequest, digest: str, params: GenerationParams
     ) -> TakeCheckpoint | None:
         """A checkpoint where a client can resume the take: it chose the id, and the take is kept and resumable."""
-        if not request.request_id or request.is_transient or not _is_resumable(params):
+        if not request.request_id or request.is_transient or request.loop or not _is_resumable(params):
             return None
         return TakeCheckpoint(self._takes, request.request_id, digest, frame_rate_hz=self._info.frame_rate_hz)
 
-    def _check_duration(self, duration_s: float) -> None:
-        if duration_s > self._info.take_duration_s_max:
-            limit = f"must be at most {self._info.take_duration_s_max:g}, not {duration_s:g}"
-            raise invalid_field("duration_s", "TOO_LARGE", limit)
+    def _check_duration(self, request: generate_pb2.GenerateRequest) -> None:
+        longest = self._info.take_duration_s_max
+        if request.loop:
+            longest = min(LOOP_S_MAX, longest - MARGIN_S)
+            if request.HasField("origin") or request.HasField("origin_sound"):
+                raise invalid_field("loop", "CONFLICT", "a loop is made anew: leave `origin` and `origin_sound` out")
+        if request.duration_s > longest:
+            what = " for a loop" if request.loop else ""
+            raise invalid_field(
+                "duration_s", "TOO_LARGE", f"must be at most {longest:g}{what}, not {request.duration_s:g}"
+            )
 
     def _frame_count(self, request: generate_pb2.GenerateRequest) -> int:
-        return math.ceil(round(request.duration_s * self._info.frame_rate_hz, 6))
+        """The frames to make. Of a loop they are more than its length, so that whole bars can be cut out of them."""
+        made_s = request.duration_s + (MARGIN_S if request.loop else 0.0)
+        return math.ceil(round(made_s * self._info.frame_rate_hz, 6))
+
+
+async def _send_whole(
+    take: generate_pb2.Take, pcm: bytes, sample_offset: int, chunk_s: float
+) -> AsyncGenerator[Event, None]:
+    """The chunks of a take whose samples are there, from a sample on, and its end mark."""
+    frame_bytes = 2 * take.format.channel_count
+    writer = StreamWriter(take.format, sample_offset=sample_offset)
+    first, size = frame_bytes * sample_offset, frame_bytes * round(chunk_s * take.format.sample_rate_hz)
+    await asyncio.to_thread(writer.write, pcm[:first], recipe_id=take.recipe_id)
+    for start in range(first, len(pcm), size):
+        chunk = writer.write(pcm[start : start + size], recipe_id=take.recipe_id)
+        if chunk is not None:
+            yield chunk
+    yield build_finished(writer.end(), take)
+
+
+def _cut_error(take: generate_pb2.Take) -> ResonanceError:
+    return ResonanceError(f"take {take.request_id} ended before its last sample; ask again", reason="TAKE_CUT")
 
 
 def _is_resumable(params: GenerationParams) -> bool:

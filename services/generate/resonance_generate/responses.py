@@ -19,6 +19,7 @@ Event = (
     | generate_pb2.GenerationFinished
     | audio_pb2.StreamEnd
     | generate_pb2.GenerationQueued
+    | generate_pb2.GenerationProgress
 )
 
 
@@ -142,4 +143,5 @@ _FIELDS: dict[type[Event], str] = {
     generate_pb2.GenerationFinished: "finished",
     audio_pb2.StreamEnd: "finished",
     generate_pb2.GenerationQueued: "queued",
+    generate_pb2.GenerationProgress: "progress",
 }
