@@ -23,6 +23,7 @@ def provenance_texts(
     """
     made = f"This music was made by a machine: {music.model.model_id} through {music.model.backend}"
     made += f", whose weights are under {music.model.weights_license}" if music.model.weights_license else ""
+    made += ". Its beginning is a sound that its user gave" if music.HasField("origin_sound") else ""
     label = "It was played live and began with this recipe" if is_live else "Recipe"
     title = ", ".join(prompt.text for prompt in music.recipe.prompts) or "untitled"
     # The long text comes last: libsndfile reads neither texts of 2 kB or more nor those after them.
@@ -34,10 +35,17 @@ def provenance_texts(
     }
 
 
+def is_loop(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> bool:
+    """True for a loop, whose files have no fades."""
+    return music.HasField("loop") if isinstance(music, generate_pb2.Take) else music.is_loop
+
+
 def _to_recipe_json(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> str:
     recipe = {
         "recipe": json_format.MessageToDict(music.recipe, preserving_proto_field_name=True),
         "seed": music.seed,
+        "origin_sound": music.origin_sound.sha256 or [],
+        "loop": is_loop(music) or [],
         "played": [json_format.MessageToDict(use, preserving_proto_field_name=True) for use in music.played],
     }
     return json.dumps({name: value for name, value in recipe.items() if value != []}, sort_keys=True)

@@ -40,6 +40,11 @@ class GenerateServiceStub:
                 request_serializer=resonance_dot_v1_dot_generate__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_generate__pb2.GenerateResponse.FromString,
                 _registered_method=True)
+        self.GenerateVariations = channel.unary_stream(
+                '/resonance.v1.GenerateService/GenerateVariations',
+                request_serializer=resonance_dot_v1_dot_generate__pb2.GenerateVariationsRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_generate__pb2.GenerateVariationsResponse.FromString,
+                _registered_method=True)
         self.Perform = channel.stream_stream(
                 '/resonance.v1.GenerateService/Perform',
                 request_serializer=resonance_dot_v1_dot_generate__pb2.PerformRequest.SerializeToString,
@@ -84,6 +89,14 @@ class GenerateServiceServicer:
     def Generate(self, request, context):
         """Generate makes one take: `started`, then chunks, then `finished`. A stream without `finished` was cut: repeat the request with
         `resume_sample_offset`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateVariations(self, request, context):
+        """GenerateVariations makes several takes of one request side by side, in one batch: each under an id and a seed of its own, derived from
+        those of the request. It fails as a whole only where no variation can be made.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,6 +158,11 @@ def add_GenerateServiceServicer_to_server(servicer, server):
                     servicer.Generate,
                     request_deserializer=resonance_dot_v1_dot_generate__pb2.GenerateRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_generate__pb2.GenerateResponse.SerializeToString,
+            ),
+            'GenerateVariations': grpc.unary_stream_rpc_method_handler(
+                    servicer.GenerateVariations,
+                    request_deserializer=resonance_dot_v1_dot_generate__pb2.GenerateVariationsRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_generate__pb2.GenerateVariationsResponse.SerializeToString,
             ),
             'Perform': grpc.stream_stream_rpc_method_handler(
                     servicer.Perform,
@@ -210,6 +228,33 @@ class GenerateService:
             '/resonance.v1.GenerateService/Generate',
             resonance_dot_v1_dot_generate__pb2.GenerateRequest.SerializeToString,
             resonance_dot_v1_dot_generate__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateVariations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/resonance.v1.GenerateService/GenerateVariations',
+            resonance_dot_v1_dot_generate__pb2.GenerateVariationsRequest.SerializeToString,
+            resonance_dot_v1_dot_generate__pb2.GenerateVariationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,8 +43,8 @@ def items(path: str, **extra: Any) -> Any:
     return Field(**{**limits, **extra})
 
 
-def bytes_max(path: str) -> int:
-    """The greatest length of the bytes in `Message.field`."""
+def length_max(path: str) -> int:
+    """The greatest length of the text or of the bytes in `Message.field`."""
     return read_rules(_find_field(path)).max_length
 
 

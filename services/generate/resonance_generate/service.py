@@ -12,6 +12,7 @@ from resonance_generate.performance import Performance
 from resonance_generate.responses import to_generate_response, to_perform_response, to_stream_take_response
 from resonance_generate.takes.library import TakeLibrary
 from resonance_generate.timeline import TakeTimelines
+from resonance_generate.variations import Variations
 
 
 class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
@@ -26,6 +27,7 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
         info: generate_pb2.ModelInfo,
     ) -> None:
         self._generation = generation
+        self._variations = Variations(generation)
         self._performance = performance
         self._takes = takes
         self._timelines = timelines
@@ -37,6 +39,13 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
         async with aclosing(self._generation.run(request)) as events:
             async for event in events:
                 yield to_generate_response(event)
+
+    async def GenerateVariations(  # noqa: N802
+        self, request: generate_pb2.GenerateVariationsRequest, context: ServerContext
+    ) -> AsyncIterator[generate_pb2.GenerateVariationsResponse]:
+        async with aclosing(self._variations.run(request)) as responses:
+            async for response in responses:
+                yield response
 
     async def Perform(  # noqa: N802
         self, request_iterator: AsyncIterator[generate_pb2.PerformRequest], context: ServerContext

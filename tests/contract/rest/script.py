@@ -53,6 +53,7 @@ class Script:
     wrong_digest: bool = False
     is_full: bool = False
     refusals: dict[str, ResonanceError] = field(default_factory=dict)  # what these rpcs of GenerateService raise
+    refused_ids: dict[str, ResonanceError] = field(default_factory=dict)  # what takes of these ids raise
     notices: tuple[str, ...] = ()
     revoked: list[str] = field(default_factory=list)
     played: tuple[steering_pb2.PlayedStrength, ...] = ()

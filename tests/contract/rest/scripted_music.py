@@ -66,6 +66,8 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         asked.CopyFrom(request)
         script.generate_requests.append(asked)
         self._refuse("Generate")
+        if refusal := script.refused_ids.get(request.request_id):
+            raise refusal
         if script.is_full:
             raise Overloaded("every place is taken; try again in 3 seconds", retry_after_s=3.0)
         for use in request.recipe.tastes:
