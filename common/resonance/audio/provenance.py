@@ -23,6 +23,8 @@ def provenance_texts(
     """
     made = f"This music was made by a machine: {music.model.model_id} through {music.model.backend}"
     made += f", whose weights are under {music.model.weights_license}" if music.model.weights_license else ""
+    if music.HasField("narration"):
+        made += f". The words in it are spoken by a machine, too: voice {music.narration.voice_id}"
     label = "It was played live and began with this recipe" if is_live else "Recipe"
     title = ", ".join(prompt.text for prompt in music.recipe.prompts) or "untitled"
     # The long text comes last: libsndfile reads neither texts of 2 kB or more nor those after them.
@@ -40,4 +42,6 @@ def _to_recipe_json(music: generate_pb2.GenerationStarted | generate_pb2.Take) -
         "seed": music.seed,
         "played": [json_format.MessageToDict(use, preserving_proto_field_name=True) for use in music.played],
     }
+    if music.HasField("narration"):
+        recipe["narration"] = json_format.MessageToDict(music.narration, preserving_proto_field_name=True)
     return json.dumps({name: value for name, value in recipe.items() if value != []}, sort_keys=True)

@@ -152,7 +152,7 @@ class GenerateRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., is_background: _Optional[bool] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
-    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played", "audio_sha256")
+    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played", "audio_sha256", "narration")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_COUNT_TOTAL_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +163,7 @@ class GenerationStarted(_message.Message):
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     PLAYED_FIELD_NUMBER: _ClassVar[int]
     AUDIO_SHA256_FIELD_NUMBER: _ClassVar[int]
+    NARRATION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     format: _audio_pb2.AudioFormat
     sample_count_total: int
@@ -173,7 +174,8 @@ class GenerationStarted(_message.Message):
     notices: _containers.RepeatedScalarFieldContainer[str]
     played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
     audio_sha256: str
-    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., audio_sha256: _Optional[str] = ...) -> None: ...
+    narration: Narration
+    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., audio_sha256: _Optional[str] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ...) -> None: ...
 
 class GenerationQueued(_message.Message):
     __slots__ = ("place", "wait_s", "is_parked")
@@ -236,7 +238,7 @@ class HeardMusic(_message.Message):
     def __init__(self, bpm: _Optional[float] = ..., bpm_confidence: _Optional[float] = ..., no_bpm: _Optional[str] = ..., key: _Optional[str] = ..., key_confidence: _Optional[float] = ..., no_key: _Optional[str] = ...) -> None: ...
 
 class Take(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "asked", "heard")
+    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "narration", "asked", "heard")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -255,6 +257,7 @@ class Take(_message.Message):
     MELODY_SHA256_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     PLAYED_FIELD_NUMBER: _ClassVar[int]
+    NARRATION_FIELD_NUMBER: _ClassVar[int]
     ASKED_FIELD_NUMBER: _ClassVar[int]
     HEARD_FIELD_NUMBER: _ClassVar[int]
     request_id: str
@@ -275,9 +278,58 @@ class Take(_message.Message):
     melody_sha256: str
     notices: _containers.RepeatedScalarFieldContainer[str]
     played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
+    narration: Narration
     asked: AskedMusic
     heard: HeardMusic
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ...) -> None: ...
+
+class Narration(_message.Message):
+    __slots__ = ("take_request_id", "voice_id", "sentences")
+    TAKE_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    SENTENCES_FIELD_NUMBER: _ClassVar[int]
+    take_request_id: str
+    voice_id: str
+    sentences: _containers.RepeatedCompositeFieldContainer[SpokenSentence]
+    def __init__(self, take_request_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., sentences: _Optional[_Iterable[_Union[SpokenSentence, _Mapping]]] = ...) -> None: ...
+
+class SpokenSentence(_message.Message):
+    __slots__ = ("text", "start_s", "end_s", "section")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    END_S_FIELD_NUMBER: _ClassVar[int]
+    SECTION_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    start_s: float
+    end_s: float
+    section: int
+    def __init__(self, text: _Optional[str] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ..., section: _Optional[int] = ...) -> None: ...
+
+class AddVersionRequest(_message.Message):
+    __slots__ = ("opening", "pcm")
+    OPENING_FIELD_NUMBER: _ClassVar[int]
+    PCM_FIELD_NUMBER: _ClassVar[int]
+    opening: VersionOpening
+    pcm: bytes
+    def __init__(self, opening: _Optional[_Union[VersionOpening, _Mapping]] = ..., pcm: _Optional[bytes] = ...) -> None: ...
+
+class VersionOpening(_message.Message):
+    __slots__ = ("take_request_id", "request_id", "narration", "notices")
+    TAKE_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NARRATION_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    take_request_id: str
+    request_id: str
+    narration: Narration
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, take_request_id: _Optional[str] = ..., request_id: _Optional[str] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AddVersionResponse(_message.Message):
+    __slots__ = ("take",)
+    TAKE_FIELD_NUMBER: _ClassVar[int]
+    take: Take
+    def __init__(self, take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
 
 class PerformOpening(_message.Message):
     __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody")

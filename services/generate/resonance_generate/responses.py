@@ -91,6 +91,7 @@ def build_started(take: generate_pb2.Take, *, sample_count_total: int = 0) -> ge
         notices=take.notices,
         played=take.played,
         audio_sha256=take.audio_sha256,
+        narration=take.narration if take.HasField("narration") else None,
     )
 
 
