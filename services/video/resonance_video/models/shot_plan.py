@@ -68,7 +68,8 @@ class Staging(Document):
 class Shot(Document):
     """One shot from `start_frame` to before `end_frame`.
 
-    `constraints` say what must not change, `direction` and `motion` what should be seen. `cut_reason` is the cue of the cut at its start; `energy` is the section's, from 0 to 1.
+    `constraints` say what must not change, `direction` and `motion` what should be seen.
+    `cut_reason` is the cue of the cut at its start; `energy` is the section's, from 0 to 1.
     """
 
     id: Name
