@@ -1,0 +1,1 @@
+"""Continuity: colours of a character compared over all shots."""
