@@ -50,7 +50,7 @@ def band_seeds(count: int, *, first: int = 9_000_001) -> list[int]:
     seed = first
     while len(seeds) < count:
         piece = compose(seed)
-        if len(set(note.player for note in piece.notes)) >= 3:
+        if len({note.player for note in piece.notes}) >= 3:
             seeds.append(seed)
         seed += 1
     return seeds

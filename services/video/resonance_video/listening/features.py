@@ -51,12 +51,13 @@ class Features:
 def read_features(samples: Samples) -> Features:
     """Features of mono samples at SAMPLE_RATE_HZ."""
     import librosa
+    import librosa.filters as filters
 
     spectrum = np.abs(librosa.stft(samples, n_fft=_WINDOW, hop_length=HOP)).astype(np.float64) / _WINDOW * 4
     power = np.square(spectrum)
-    bank = librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=_WINDOW, n_mels=_MELS, fmin=30, fmax=10_000)
+    bank = filters.mel(sr=SAMPLE_RATE_HZ, n_fft=_WINDOW, n_mels=_MELS, fmin=30, fmax=10_000)
     mel = np.log10(_FLOOR + np.sqrt(bank.astype(np.float64) @ power)).T
-    tones = librosa.filters.chroma(sr=SAMPLE_RATE_HZ, n_fft=_WINDOW, tuning=0.0).astype(np.float64)
+    tones = filters.chroma(sr=SAMPLE_RATE_HZ, n_fft=_WINDOW, tuning=0.0).astype(np.float64)
     chroma = (tones @ power).T
     rise = np.maximum(np.diff(_loudest_near(mel), axis=0, prepend=mel[:1]), 0)
     hertz = librosa.fft_frequencies(sr=SAMPLE_RATE_HZ, n_fft=_WINDOW)

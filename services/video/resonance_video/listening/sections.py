@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ def find_boundaries(features: Features, downbeats_s: Wide, duration_s: float) ->
 def name_sections(features: Features, boundaries_s: Wide, duration_s: float) -> tuple[Section, ...]:
     """The sections between boundaries, with label, role, energy and trend."""
     edges = np.concatenate([[0.0], boundaries_s, [duration_s]])
-    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    spans = list(itertools.pairwise(edges))
     values = np.array([_mean_values(features, start, end) for start, end in spans])
     decibels = np.array([_decibels(features, start, end) for start, end in spans])
     labels = _labels(values)
@@ -62,7 +63,7 @@ def _grid(features: Features, downbeats_s: Wide, duration_s: float) -> _Grid:
     else:
         inner = np.arange(_UNIT_S, duration_s - _UNIT_S / 2, _UNIT_S)
     edges = np.concatenate([[0.0], inner, [duration_s]])
-    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    spans = list(itertools.pairwise(edges))
     values = np.array([_mean_values(features, start, end) for start, end in spans])
     return _Grid(
         edges_s=edges, values=values, energies=np.array([_decibels(features, start, end) for start, end in spans])

@@ -1,1 +1,0 @@
-"""Continuity: colours of a character compared over all shots."""

@@ -1,1 +1,0 @@
-"""Colour distance of locked attributes: CIEDE2000 under the figure's mask."""
