@@ -161,6 +161,7 @@ class Settings(BaseSettings):
     ingest_addr: str = ""
     extract_addr: str = ""
     generate_addr: str = ""
+    video_addr: str = ""
     metrics_addr: Annotated[str, AfterValidator(lambda text: text and _check_address(text))] = ""
 
     # Storage.
@@ -176,6 +177,11 @@ class Settings(BaseSettings):
     engine_certificate_file: _File = None
     engine_private_key_file: _File = None
     engine_api_key_file: _File = None
+
+    # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all.
+    scenes_running_max: int = Field(2, ge=1, le=64)
+    videos_open_max: PositiveInt = 8
+    videos_queued_max: PositiveInt = 64
 
     # The model.
     model: str = "embedded"
@@ -302,7 +308,7 @@ class Settings(BaseSettings):
             raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
 
     def service_address(self, service: str) -> str:
-        """The address of a service (`ingest`, `extract`, `generate`); by default this process's own gRPC address."""
+        """The address of a service (`ingest`, `extract`, `generate`, `video`); by default this process's own gRPC address."""
         return cast(str, getattr(self, f"{service}_addr")) or self.grpc_addr
 
 

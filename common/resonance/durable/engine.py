@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
+import importlib.util
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resonance.durable.address import EngineAddress, read_engine_address
-from resonance.durable.dev_server import DevServer
+from resonance.durable.dev_server import DevServer, find_program
 from resonance.durable.work import Work, WorkState
 from resonance.errors import Unsupported
 from resonance.settings import Settings
@@ -59,6 +59,17 @@ class Engine:
     def is_remote(self) -> bool:
         """True where `RESONANCE_ENGINE` names a server: its workers must run from the start, because others submit too."""
         return bool(self._settings.engine)
+
+    def find_obstacle(self) -> str:
+        """The sentence that says why there is no engine for this installation; empty where there is one. Starts nothing."""
+        try:
+            if importlib.util.find_spec("temporalio") is None:
+                raise _missing("temporalio")
+            if not self.is_remote:
+                find_program()
+        except Unsupported as failure:
+            return failure.message
+        return ""
 
     def serve(self, plan: Callable[[], WorkerPlan], resume: Callable[[], Awaitable[None]]) -> None:
         """Registers a worker, before the start.
@@ -153,8 +164,12 @@ def _import_session() -> Any:
     except ModuleNotFoundError as failure:
         if (failure.name or "").partition(".")[0] == "resonance":
             raise
-        message = (
-            f"this needs the package {failure.name}, which is not installed: it comes with the extra 'video', "
-            "and RESONANCE_ENGINE then names a Temporal server where this machine shall run none"
-        )
-        raise Unsupported(message, reason="NO_ENGINE") from None
+        raise _missing(str(failure.name)) from None
+
+
+def _missing(package: str) -> Unsupported:
+    message = (
+        f"this needs the package {package}, which is not installed: it comes with the extra 'video'; "
+        "RESONANCE_ENGINE names a Temporal server where this machine shall run none"
+    )
+    return Unsupported(message, reason="NO_ENGINE")
