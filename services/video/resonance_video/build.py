@@ -21,9 +21,11 @@ from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import video_pb2_grpc
 from resonance.workspace import Workspace
+from resonance_video.assembly import assemble
 from resonance_video.documents import VideoStore
 from resonance_video.files import VideoFiles
-from resonance_video.making import VideoMaking
+from resonance_video.listening import listen
+from resonance_video.making import Assemble, Listen, VideoMaking
 from resonance_video.scenes.procedural import ProceduralScenes
 from resonance_video.scenes.provider import SceneProvider
 from resonance_video.service import VideoService
@@ -48,9 +50,17 @@ class Video:
 
 @asynccontextmanager
 async def open_video(
-    settings: Settings, store: ObjectStore, providers: Mapping[str, SceneProvider] | None = None
+    settings: Settings,
+    store: ObjectStore,
+    providers: Mapping[str, SceneProvider] | None = None,
+    *,
+    listen: Listen = listen,
+    assemble: Assemble = assemble,
 ) -> AsyncIterator[Video]:
-    """Opens the service. The engine is started by the first video, or at once where videos of an earlier process are open."""
+    """Opens the service. The engine is started by the first video, or at once where videos of an earlier process are open.
+
+    The first of the providers is the one by default; without any it is the embedded one.
+    """
     if providers is None:
         embedded = ProceduralScenes()
         providers = {embedded.capabilities().name: embedded}
@@ -62,7 +72,9 @@ async def open_video(
     workspace = await asyncio.to_thread(Workspace, data_dir / "video" / "work")
     videos, files, songs = VideoStore(store), VideoFiles(store), Songs(channels["generate"], channels["ingest"])
     credentials = await asyncio.to_thread(_credentials, settings)
-    making = VideoMaking(videos, files, songs, providers, workspace, credentials=credentials)
+    making = VideoMaking(
+        videos, files, songs, providers, workspace, credentials=credentials, listen=listen, assemble=assemble
+    )
     engine = Engine(settings)
     service = VideoService(videos, files, making, songs, providers, engine, settings)
     engine.serve(lambda: _plan(making, settings), service.submit_open)
