@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from temporalio import workflow
@@ -74,13 +75,10 @@ class Steps:
             raise
         self._mark("gate-done", argument)
 
-    def plan(self) -> WorkerPlan:
-        return WorkerPlan(
-            task_queue=self.task_queue,
-            workflows=[TwoSteps],
-            activities=[self.quick, self.gate],
-            activities_running_max=4,
-        )
+    def plans(self) -> Sequence[WorkerPlan]:
+        activities = [self.quick, self.gate]
+        queue = self.task_queue
+        return [WorkerPlan(task_queue=queue, workflows=[TwoSteps], activities=activities, activities_running_max=4)]
 
     def _mark(self, name: str, argument: dict[str, str]) -> None:
         number = len(list(self._folder.glob(f"{name}.{argument['id']}.*.mark")))

@@ -13,7 +13,13 @@ from typing import Any, TypeVar
 import structlog
 from temporalio import activity
 from temporalio import exceptions as engine_errors
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ApplicationErrorCategory,
+    ChildWorkflowError,
+    FailureError,
+)
 
 from resonance.durable.policies import TRIES_MAX
 from resonance.errors import DeadlineExceeded, Overloaded, ResonanceError, Unavailable
@@ -79,8 +85,10 @@ def read_failure(error: FailureError) -> Failure:
 def _to_application_error(failure: ResonanceError) -> ApplicationError:
     is_last = activity.info().attempt >= TRIES_MAX and not isinstance(failure, _AWAY)
     wait = failure.retry_after_s
+    _log.info("an activity failed", activity=activity.info().activity_type, reason=failure.reason, why=failure.message)
     return ApplicationError(
         failure.message,
+        category=ApplicationErrorCategory.BENIGN,  # told above; the library would print a traceback
         type=failure.reason,
         non_retryable=is_last or not isinstance(failure, _MAY_PASS),
         next_retry_delay=timedelta(seconds=wait) if wait and isinstance(failure, _AWAY) else None,

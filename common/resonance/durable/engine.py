@@ -39,7 +39,7 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._plans: list[Callable[[], WorkerPlan]] = []
+        self._plans: list[Callable[[], Sequence[WorkerPlan]]] = []
         self._resumptions: list[Callable[[], Awaitable[None]]] = []
         self._starting = asyncio.Lock()
         self._session: Session | None = None
@@ -71,13 +71,13 @@ class Engine:
             return failure.message
         return ""
 
-    def serve(self, plan: Callable[[], WorkerPlan], resume: Callable[[], Awaitable[None]]) -> None:
-        """Registers a worker, before the start.
+    def serve(self, plans: Callable[[], Sequence[WorkerPlan]], resume: Callable[[], Awaitable[None]]) -> None:
+        """Registers the workers of a service, before the start.
 
-        `plan` is called at the start, so that a service imports its workflows no earlier. `resume` submits the open work of the
+        `plans` is called at the start, so that a service imports its workflows no earlier. `resume` submits the open work of the
         service again; it is called after every start of the engine, whose file may have been lost.
         """
-        self._plans.append(plan)
+        self._plans.append(plans)
         self._resumptions.append(resume)
 
     async def start(self) -> None:
@@ -131,8 +131,9 @@ class Engine:
             address = await self._address()
             session = await module.open_session(address)
             try:
-                for plan in self._plans:
-                    session.work_on(await asyncio.to_thread(plan))
+                for plans in self._plans:
+                    for plan in await asyncio.to_thread(plans):
+                        session.work_on(plan)
             except BaseException:
                 await session.close()
                 raise

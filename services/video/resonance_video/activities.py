@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 from temporalio import activity
 
@@ -14,8 +14,10 @@ from resonance_video.making import VideoMaking
 from resonance_video.models import Aspect
 from resonance_video.planned import SceneTask
 from resonance_video.video_document import Fault
-from resonance_video.work import TASK_QUEUE
+from resonance_video.work import CPU_TASK_QUEUE, TASK_QUEUE
 from resonance_video.workflow import Argument, MakeScene, MakeVideo
+
+_QUICK_RUNNING_MAX = 16
 
 
 class VideoActivities:
@@ -76,29 +78,24 @@ class VideoActivities:
         await self._making.cancel(_video_id(argument))
 
 
-def worker_plan(making: VideoMaking, *, scenes_running_max: int) -> WorkerPlan:
-    """The worker of the service."""
-    return WorkerPlan(
-        task_queue=TASK_QUEUE,
-        workflows=[MakeVideo, MakeScene],
-        activities=_all(VideoActivities(making)),
-        activities_running_max=scenes_running_max,
+def worker_plans(making: VideoMaking, *, scenes_running_max: int) -> Sequence[WorkerPlan]:
+    """The workers of the service."""
+    steps = VideoActivities(making)
+    quick = [steps.fetch_song, steps.write, steps.plan, steps.fail_scene, steps.complete, steps.fail, steps.cancel]
+    return (
+        WorkerPlan(
+            task_queue=TASK_QUEUE,
+            workflows=[MakeVideo, MakeScene],
+            activities=quick,
+            activities_running_max=_QUICK_RUNNING_MAX,
+        ),
+        WorkerPlan(
+            task_queue=CPU_TASK_QUEUE,
+            workflows=[],
+            activities=[steps.listen, steps.make_scene, steps.assemble],
+            activities_running_max=scenes_running_max,
+        ),
     )
-
-
-def _all(activities: VideoActivities) -> Sequence[Callable[..., Awaitable[Any]]]:
-    return [
-        activities.fetch_song,
-        activities.listen,
-        activities.write,
-        activities.plan,
-        activities.make_scene,
-        activities.fail_scene,
-        activities.assemble,
-        activities.complete,
-        activities.fail,
-        activities.cancel,
-    ]
 
 
 def _video_id(argument: Argument) -> str:

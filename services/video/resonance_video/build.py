@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -77,7 +77,7 @@ async def open_video(
     )
     engine = Engine(settings)
     service = VideoService(videos, files, making, songs, providers, engine, settings)
-    engine.serve(lambda: _plan(making, settings), service.submit_open)
+    engine.serve(lambda: _plans(making, settings), service.submit_open)
     starting = asyncio.create_task(_start_if_needed(engine, videos), name="engine of open videos")
     try:
         yield Video(service, engine)
@@ -89,11 +89,11 @@ async def open_video(
         await asyncio.gather(*(channel.close() for channel in channels.values()))
 
 
-def _plan(making: VideoMaking, settings: Settings) -> WorkerPlan:
-    """The worker; its module imports the engine's library, so it is imported here."""
+def _plans(making: VideoMaking, settings: Settings) -> Sequence[WorkerPlan]:
+    """The workers; their module imports the engine's library, so it is imported here."""
     activities = importlib.import_module("resonance_video.activities")
-    plan: WorkerPlan = activities.worker_plan(making, scenes_running_max=settings.scenes_running_max)
-    return plan
+    plans: Sequence[WorkerPlan] = activities.worker_plans(making, scenes_running_max=settings.scenes_running_max)
+    return plans
 
 
 async def _start_if_needed(engine: Engine, videos: VideoStore) -> None:

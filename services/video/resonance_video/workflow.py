@@ -13,10 +13,11 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 with workflow.unsafe.imports_passed_through():
     from resonance.durable.activities import Failure, read_failure
     from resonance.durable.policies import activity_options
-    from resonance_video.work import MAKE_SCENE, MAKE_VIDEO
+    from resonance_video.work import CPU_TASK_QUEUE, MAKE_SCENE, MAKE_VIDEO
 
 Argument = dict[str, str]
 _QUICK = activity_options(one_try_s=60.0)
+_FETCH = activity_options(one_try_s=900.0)
 _LISTEN = activity_options(one_try_s=900.0)
 _SCENE = activity_options(one_try_s=1800.0)
 _ASSEMBLE = activity_options(one_try_s=1800.0)
@@ -57,12 +58,14 @@ class MakeVideo:
 
     async def _make(self, argument: Argument) -> bool:
         """One pass over everything that is missing. True where nothing is left to do."""
-        for step in ("video_fetch_song", "video_listen", "video_write"):
-            await workflow.execute_activity(step, argument, **_LISTEN)
+        await workflow.execute_activity("video_fetch_song", argument, **_FETCH)
+        await workflow.execute_activity("video_listen", argument, task_queue=CPU_TASK_QUEUE, **_LISTEN)
+        await _run_activity("video_write", argument)
         tasks: list[Argument] = await workflow.execute_activity("video_plan", argument, result_type=list, **_QUICK)
         await _make_scenes(argument, tasks)
         for aspect in argument["aspects"].split(","):
-            await workflow.execute_activity("video_assemble", argument | {"aspect": aspect}, **_ASSEMBLE)
+            film = argument | {"aspect": aspect}
+            await workflow.execute_activity("video_assemble", film, task_queue=CPU_TASK_QUEUE, **_ASSEMBLE)
         return bool(await _run_activity("video_complete", argument))
 
 
@@ -74,7 +77,7 @@ class MakeScene:
     async def run(self, argument: Argument) -> None:
         """`argument` has `video_id`, `owner`, `shot_id` and `version`."""
         try:
-            await workflow.execute_activity("video_make_scene", argument, **_SCENE)
+            await workflow.execute_activity("video_make_scene", argument, task_queue=CPU_TASK_QUEUE, **_SCENE)
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise

@@ -43,7 +43,7 @@ class Bench:
             for work in self.open:
                 await engine.submit(work)
 
-        engine.serve(self.steps.plan, resume)
+        engine.serve(self.steps.plans, resume)
         self.engines.append(engine)
         return engine
 
