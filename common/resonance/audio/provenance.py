@@ -36,6 +36,17 @@ def provenance_texts(
     }
 
 
+def speech_texts(text: str, *, voice_id: str, terms: str) -> dict[str, str]:
+    """The texts of a file of speech without music, by INFO chunk. `terms` is the licence of the voice's weights, if it is known."""
+    under = f", whose weights are under {terms}" if terms else ""
+    return {
+        "IART": ARTIST,
+        "ISFT": SOFTWARE,
+        "INAM": text if len(text) <= TITLE_MAX else text[: TITLE_MAX - 1] + "…",
+        "ICMT": f"These words were spoken by a machine: voice {voice_id}{under}.",
+    }
+
+
 def _to_recipe_json(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> str:
     recipe = {
         "recipe": json_format.MessageToDict(music.recipe, preserving_proto_field_name=True),

@@ -26,6 +26,7 @@ from resonance.audio.delivery.tags import Provenance
 from resonance.client.adoption import AdoptionCalls
 from resonance.client.requests import build_refine_request, build_request
 from resonance.client.song_files import find_songs
+from resonance.client.speech import SpeechCalls
 from resonance.client.take_reader import TakeReader, read_take
 from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
@@ -40,6 +41,7 @@ from resonance.v1 import (
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
+    speech_pb2_grpc,
     steering_pb2,
 )
 
@@ -86,7 +88,7 @@ class Song:
 
 
 class AsyncClient:
-    """Client over gRPC, of three services at one address or at one each.
+    """Client over gRPC, of all services at one address or at one each.
 
     Every method raises the domain errors of `resonance.errors`.
     """
@@ -98,17 +100,19 @@ class AsyncClient:
         ingest: str = "",
         extract: str = "",
         generate: str = "",
+        speech: str = "",
         api_key: str = "",
         service_key: str = "",
     ) -> None:
         """`api_key` is needed where the services ask for one. The installation's operator may give `service_key` in its place."""
         self._channels = [
             open_channel(target or address, api_key=api_key, service_key=service_key)
-            for target in (ingest, extract, generate)
+            for target in (ingest, extract, generate, speech)
         ]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
+        self.speech = SpeechCalls(speech_pb2_grpc.SpeechServiceStub(self._channels[3]))
         self.adoption = AdoptionCalls(self.extract)
 
     async def __aenter__(self) -> AsyncClient:

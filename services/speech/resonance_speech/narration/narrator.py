@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
 
 import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance.errors import DataLoss, FailedPrecondition, InvalidInput
+from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, invalid_field
 from resonance.ids import canonical_digest
 from resonance.rpc.calls import stream_call, unary_call
 from resonance.v1 import generate_pb2, generate_pb2_grpc, speech_pb2
@@ -91,15 +91,23 @@ async def _speak(request: speech_pb2.NarrateRequest, voice: Voice) -> tuple[list
     speed = request.speed if request.HasField("speed") else 1.0
     sentences, spoken = list[Sentence](), list[Samples]()
     for index, section in enumerate(request.sections):
-        try:
-            texts = voice.split(section.text)
-        except InvalidInput as refusal:
-            raise InvalidInput(f"sections[{index}].{refusal.message}", reason=refusal.reason) from refusal
-        for text in texts:
-            samples = await voice.speak(text, speed=speed, seed=len(sentences))
-            spoken.append(samples)
-            sentences.append(Sentence(section=index, text=text, duration_s=len(samples) / voice.sample_rate_hz))
+        with _naming_section(index):
+            for text in voice.split(section.text):
+                samples = await voice.speak(text, speed=speed, seed=len(sentences))
+                spoken.append(samples)
+                sentences.append(Sentence(section=index, text=text, duration_s=len(samples) / voice.sample_rate_hz))
     return sentences, spoken
+
+
+@contextmanager
+def _naming_section(index: int) -> Iterator[None]:
+    """Names the section in a refusal of its text."""
+    try:
+        yield
+    except InvalidInput as refusal:
+        raise invalid_field(
+            f"sections[{index}].text", refusal.violations[0].reason, refusal.violations[0].message
+        ) from refusal
 
 
 def _to_opening(request: speech_pb2.NarrateRequest, placement: Placement, voice: Voice) -> generate_pb2.VersionOpening:

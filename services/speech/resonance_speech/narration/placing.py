@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resonance.errors import InvalidInput
+from resonance.errors import invalid_field
 
 # Silence between two sentences at least, and before the first one of a script that names no time.
 GAP_S = 0.35
@@ -77,10 +77,8 @@ def place(
     limit = (
         "the end of the take" if not any(start is not None for start in starts_s[section + 1 :]) else "the next section"
     )
-    raise InvalidInput(
-        f"sections[{section}].text: it is spoken {over_s:.1f} s past {limit}; shorten it, begin it earlier, or speak faster",
-        reason="SCRIPT_TOO_LONG",
-    )
+    message = f"is spoken {over_s:.1f} s past {limit}; shorten it, begin it earlier, or speak faster"
+    raise invalid_field(f"sections[{section}].text", "SCRIPT_TOO_LONG", message)
 
 
 def _grids(bpm: float | None) -> list[tuple[str, float]]:

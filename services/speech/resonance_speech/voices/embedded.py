@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from hibari import SAMPLE_RATE, Hibari
 
-from resonance.errors import InvalidInput
+from resonance.errors import InvalidInput, invalid_field
 from resonance_speech.voices.voice import Samples, VoiceInfo
 
 _MARKUP = re.compile(r"<\s*/?\s*[a-zA-Z][^<>]*>")
@@ -63,4 +63,4 @@ def _is_latin(letter: str) -> bool:
 
 
 def _unspeakable(why: str) -> InvalidInput:
-    return InvalidInput(f"text: {why}", reason="UNSPEAKABLE")
+    return invalid_field("text", "UNSPEAKABLE", why)

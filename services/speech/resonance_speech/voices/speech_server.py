@@ -9,7 +9,7 @@ import wave
 import httpx
 import numpy as np
 
-from resonance.errors import InvalidInput, Unavailable
+from resonance.errors import Unavailable, invalid_field
 from resonance_speech.voices.voice import Samples, VoiceInfo
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"”’)\]]*\s+(?=\S)")
@@ -38,7 +38,7 @@ class ServerVoice:
         sentences = [part.strip() for line in text.splitlines() for part in _SENTENCE_END.split(line)]
         found = [sentence for sentence in sentences if any(character.isalnum() for character in sentence)]
         if not found:
-            raise InvalidInput("text: there is no word in it", reason="UNSPEAKABLE")
+            raise invalid_field("text", "UNSPEAKABLE", "there is no word in it")
         return found
 
     async def speak(self, sentence: str, *, speed: float, seed: int) -> Samples:
@@ -60,9 +60,8 @@ class ServerVoice:
                 retry_after_s=_retry_after_s(answer),
             )
         if answer.status_code != 200:
-            raise InvalidInput(
-                f"the speech server refused the sentence {sentence!r} ({answer.status_code})", reason="UNSPEAKABLE"
-            )
+            message = f"the speech server refused the sentence {sentence!r} ({answer.status_code})"
+            raise invalid_field("text", "UNSPEAKABLE", message)
         return self._read_wav(answer.content)
 
     def _read_wav(self, data: bytes) -> Samples:
