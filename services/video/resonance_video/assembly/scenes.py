@@ -10,7 +10,7 @@ import av
 import av.filter
 
 from resonance.errors import InvalidInput
-from resonance_video.scenes.procedural.encoder import X264
+from resonance_video.encoding import X264
 
 # A clip that is shorter than its shot may be slowed by this share.
 STRETCH_MAX = 1.10

@@ -11,16 +11,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance_video.encoding import X264
+
 Pixels = NDArray[np.uint8]
-# One thread: with more, x264's output depends on the machine. Every scene is encoded alike, so that packets can be joined.
-X264 = {
-    "preset": "veryfast",
-    "crf": "20",
-    "threads": "1",
-    "bf": "0",
-    "x264-params": "open-gop=0:scenecut=0:keyint=48:min-keyint=48:sliced-threads=0",
-}
-TIME_BASE = Fraction(1, 90_000)
 _BLOOM_SCALE = 8
 _BLOOM_FROM, _BLOOM_GAIN = 150.0, 0.55
 _GRAIN = 2.2
