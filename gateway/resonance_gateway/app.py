@@ -36,6 +36,9 @@ from resonance_gateway.routes import (
     tastes,
     uploads,
     verifications,
+    video_files,
+    video_plans,
+    videos,
 )
 from resonance_gateway.routes.recipes import MELODY_TEXT_MAX
 from resonance_gateway.services.background_takes import BackgroundTakes
@@ -111,6 +114,18 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/voices", speech.VoicesEndpoint),
         Route("/v1/speech", speech.SpeechEndpoint),
         Route("/v1/transcriptions", speech.TranscriptionsEndpoint),
+        Route("/v1/videos", videos.VideosEndpoint),
+        Route("/v1/videos/{video_id}", videos.VideoEndpoint),
+        Route("/v1/videos/{video_id}/cancel", videos.VideoCancelEndpoint),
+        Route("/v1/videos/{video_id}/events", videos.VideoEventsEndpoint),
+        Route("/v1/videos/{video_id}/plan", video_plans.VideoPlanEndpoint),
+        Route("/v1/videos/{video_id}/shots/{shot_id}", video_plans.ShotEndpoint),
+        Route("/v1/videos/{video_id}/shots/{shot_id}/versions", video_plans.SceneVersionsEndpoint),
+        Route("/v1/videos/{video_id}/shots/{shot_id}/versions/{version}", video_files.SceneFileEndpoint),
+        Route("/v1/videos/{video_id}/file", video_files.VideoFileEndpoint),
+        Route("/v1/videos/{video_id}/captions.vtt", video_files.CaptionsEndpoint),
+        Route("/v1/videos/{video_id}/descriptions.vtt", video_files.DescriptionsEndpoint),
+        Route("/v1/video-capabilities", videos.VideoCapabilitiesEndpoint),
         Route("/v1/verifications", verifications.VerificationsEndpoint),
         Route("/shared/{token}", share_links.SharedAudioEndpoint),
     ]

@@ -88,7 +88,8 @@ async def serving_takes() -> AsyncIterator[str]:
 class PlainScenes:
     """Scenes of one colour. `folder` holds what the tests ask for and what was made.
 
-    A file `hold` makes scenes wait, `refuse-SHOT` refuses the scenes of a shot, `away` makes the provider fail twice a scene.
+    A file `hold` makes scenes wait, `two` all but the first two, `slow` makes each take 0.3 s; `refuse-SHOT` refuses the scenes of a
+    shot, and `away` makes the provider fail twice a scene.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -142,8 +143,10 @@ class PlainScenes:
             raise InvalidInput("this scene is refused", reason="SCENE_REFUSED")
         if (self._folder / "away").exists() and tries < 3:
             raise Unavailable("the provider is away", reason="PROVIDER_AWAY", retry_after_s=0.05)
-        while (self._folder / "hold").exists():
+        while (self._folder / "hold").exists() or self._is_third():
             await asyncio.sleep(0.02)
+        if (self._folder / "slow").exists():
+            await asyncio.sleep(0.3)
         video, still = folder / "scene.mp4", folder / "scene.png"
         await asyncio.to_thread(write_video, video, request.shot.frame_count, int(digest[:2], 16))
         still.write_bytes(b"\x89PNG\r\n\x1a\n" + digest.encode())
@@ -161,6 +164,10 @@ class PlainScenes:
             cost=0.0,
             colour_distances={},
         )
+
+    def _is_third(self) -> bool:
+        """True where two scenes are made and the others shall wait."""
+        return (self._folder / "two").exists() and len(self.made()) >= 2
 
     def _mark(self, name: str, digest: str) -> int:
         number = len(list(self._folder.glob(f"{name}.{digest}.*"))) + 1

@@ -28,6 +28,7 @@ from resonance.client.requests import build_refine_request, build_request
 from resonance.client.song_files import find_songs
 from resonance.client.speech import SpeechCalls
 from resonance.client.take_reader import TakeReader, read_take
+from resonance.client.videos import VideoCalls
 from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
@@ -43,6 +44,8 @@ from resonance.v1 import (
     jobs_pb2,
     speech_pb2_grpc,
     steering_pb2,
+    video_pb2,
+    video_pb2_grpc,
 )
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -101,19 +104,21 @@ class AsyncClient:
         extract: str = "",
         generate: str = "",
         speech: str = "",
+        video: str = "",
         api_key: str = "",
         service_key: str = "",
     ) -> None:
         """`api_key` is needed where the services ask for one. The installation's operator may give `service_key` in its place."""
         self._channels = [
             open_channel(target or address, api_key=api_key, service_key=service_key)
-            for target in (ingest, extract, generate, speech)
+            for target in (ingest, extract, generate, video, speech)
         ]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
-        self.speech = SpeechCalls(speech_pb2_grpc.SpeechServiceStub(self._channels[3]))
+        self.speech = SpeechCalls(speech_pb2_grpc.SpeechServiceStub(self._channels[4]))
         self.adoption = AdoptionCalls(self.extract)
+        self.videos = VideoCalls(video_pb2_grpc.VideoServiceStub(self._channels[3]), self.ingest)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -368,6 +373,18 @@ class Client:
     def make(self, prompt: str, **options: Any) -> Song:
         """A whole take. Options are those of `build_request`."""
         return self._wait(self._inner.make(prompt, **options))
+
+    def make_video(self, take_id: str, concept: str, **options: Any) -> video_pb2.Video:
+        """Makes a video of a take and waits for it. Options are those of `VideoCalls.make`."""
+        return self._wait(self._inner.videos.make(take_id, concept, **options))
+
+    def redo_scene(self, video_id: str, shot_id: str, instruction: str = "", **options: Any) -> video_pb2.Video:
+        """Makes another version of one scene and waits for the video."""
+        return self._wait(self._inner.videos.redo(video_id, shot_id, instruction, **options))
+
+    def save_video(self, video_id: str, out: str | Path, **options: Any) -> video_pb2.VideoFile:
+        """Writes a film into a file. Options are those of `VideoCalls.save`."""
+        return self._wait(self._inner.videos.save(video_id, Path(out), **options))
 
     def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -18,6 +18,7 @@ from resonance.v1 import (
     ingest_pb2_grpc,
     shares_pb2_grpc,
     speech_pb2_grpc,
+    video_pb2_grpc,
 )
 from resonance_gateway.services.live_performance import LivePerformance
 from resonance_gateway.services.service_client import ServiceClient
@@ -28,9 +29,8 @@ _FULL_NAMES = {
     "extract": "resonance.v1.ExtractService",
     "generate": "resonance.v1.GenerateService",
     "speech": "resonance.v1.SpeechService",
+    "video": "resonance.v1.VideoService",
 }
-# An installation may leave these out: their routes then answer 503, and everything else is ready.
-OPTIONAL_SERVICES = frozenset({"speech"})
 
 
 class Services:
@@ -45,6 +45,7 @@ class Services:
         self.ingest = self._client("ingest", ingest_pb2_grpc.IngestServiceStub, settings)
         self.shares = self._client("ingest", shares_pb2_grpc.ShareServiceStub, settings)
         self.extract = self._client("extract", extract_pb2_grpc.ExtractServiceStub, settings)
+        self.video = self._client("video", video_pb2_grpc.VideoServiceStub, settings)
         self.generate = self._client("generate", generate_pb2_grpc.GenerateServiceStub, settings)
         self.speech = self._client("speech", speech_pb2_grpc.SpeechServiceStub, settings)
 

@@ -15,7 +15,7 @@ from support.polling import eventually
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import MemoryStore, ObjectStore
-from resonance.v1 import video_pb2, video_pb2_grpc
+from resonance.v1 import ingest_pb2_grpc, video_pb2, video_pb2_grpc
 from resonance_ingest.build import open_ingest
 from resonance_video.build import Video, open_video
 
@@ -30,6 +30,7 @@ class Studio:
     store: ObjectStore
     scenes: PlainScenes
     settings: Settings
+    address: str
 
     async def create(self, **fields: Any) -> video_pb2.Video:
         request = {"take_id": TAKE_ID, "concept": "a woman in a red coat walks at night", "seed": 7} | fields
@@ -71,8 +72,6 @@ async def studio(tmp_path: Path, engine_url: str) -> AsyncIterator[Studio]:  # n
             video.add_to(server)
             await server.start()
             async with open_channel(address) as channel:
-                from resonance.v1 import ingest_pb2_grpc
-
                 yield Studio(
                     stub=video_pb2_grpc.VideoServiceStub(channel),
                     ingest=ingest_pb2_grpc.IngestServiceStub(channel),
@@ -80,5 +79,6 @@ async def studio(tmp_path: Path, engine_url: str) -> AsyncIterator[Studio]:  # n
                     store=store,
                     scenes=scenes,
                     settings=settings,
+                    address=address,
                 )
             await server.stop(0)
