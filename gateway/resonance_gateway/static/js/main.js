@@ -14,6 +14,7 @@ import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js
 import { t } from "./strings.js";
 import { GenerationStep } from "./steps/generation.js";
 import { followAdoption } from "./steps/adoption.js";
+import { buildSpoken } from "./steps/spoken.js";
 import { TasteStep } from "./steps/taste.js";
 import { Transport } from "./player/transport.js";
 import { MelodyPicker } from "./steps/melody.js";
@@ -87,7 +88,7 @@ async function start() {
   const pending = getPending();
   if (pending) generation.make(pending, byId("make-error"), { isBack: true });
   else if (generation.versions.current) generation.open(generation.versions.current, { isQuiet: true });
-  await Promise.all([loadModel(), followAdoption(), loadSliders(), taste.restore(), library.refresh()]);
+  await Promise.all([buildSpoken(), loadModel(), followAdoption(), loadSliders(), taste.restore(), library.refresh()]);
   document.documentElement.dataset.ready = "yes";
 }
 

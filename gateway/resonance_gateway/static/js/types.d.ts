@@ -45,7 +45,7 @@ type ButtonId =
   | "earlier-go" | "taste-retry" | "taste-cancel" | "taste-drop" | "range-go" | "range-stop" | "songs-again"
   | "make" | "stop" | "live" | "tune-hum" | "tune-forget" | "back" | "play" | "forward" | "download" | "longer"
   | "share" | "share-back" | "refine-go" | "refine-back" | "again" | "reset-sliders" | "undo" | "redo" | "swap"
-  | "library-more";
+  | "library-more" | "prompt-speak" | "refine-speak";
 
 // JSON of the REST interface, as far as the page reads it.
 
@@ -137,6 +137,12 @@ interface ConceptJson {
   phrase: string;
   ready: boolean;
   unusable_reason: string;
+}
+
+interface VoiceJson {
+  voice_id: string;
+  language: string;
+  description: string;
 }
 
 interface AdoptionJson {
