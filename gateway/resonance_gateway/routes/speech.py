@@ -69,8 +69,9 @@ class NarrationBody(Body):
     voice: Annotated[str, rule("NarrateRequest.voice_id")] = ""
     speed: Annotated[float | None, rule("NarrateRequest.speed")] = None
     request_id: Annotated[
-        str, rule("NarrateRequest.request_id", description="Names the new take; without it the request itself does.")
-    ] = ""
+        str | None,
+        rule("NarrateRequest.request_id", description="Names the new take; without it the request itself does."),
+    ] = None
 
 
 class VoicesEndpoint(HTTPEndpoint):
@@ -141,7 +142,7 @@ class NarrationsEndpoint(HTTPEndpoint):
         body = await read_json(request, NarrationBody)
         narrate = speech_pb2.NarrateRequest(
             take_request_id=read_path_id(request, "request_id", "take"),
-            request_id=body.request_id,
+            request_id=body.request_id or "",
             sections=[
                 fill_message(speech_pb2.ScriptSection(), section.model_dump(exclude_none=True))
                 for section in body.sections
