@@ -105,6 +105,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/takes", takes.TakesEndpoint),
         Route("/v1/takes/{request_id}", takes.TakeEndpoint),
         Route("/v1/takes/{request_id}/audio", takes.TakeAudioEndpoint),
+        Route("/v1/takes/{request_id}/timeline", takes.TakeTimelineEndpoint),
         Route("/v1/takes/{request_id}/link", share_links.TakeLinkEndpoint),
         Route("/v1/links/{link_id}", share_links.ShareLinkEndpoint),
         Route("/v1/videos", videos.VideosEndpoint),

@@ -209,6 +209,11 @@ def take_audio_key(request_id: str) -> str:
     return f"takes/r-{request_id}.wav"
 
 
+def take_timeline_key(request_id: str) -> str:
+    """The steering timeline of a finished take (TakeTimeline as JSON)."""
+    return f"takes/r-{request_id}.timeline.json"
+
+
 def take_codes_key(request_id: str) -> str:
     """The tokens of a finished take (safetensors)."""
     return f"takes/r-{request_id}.codes.safetensors"

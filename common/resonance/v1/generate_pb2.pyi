@@ -383,6 +383,54 @@ class GetTakeResponse(_message.Message):
     take: Take
     def __init__(self, take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
 
+class GetTakeTimelineRequest(_message.Message):
+    __slots__ = ("request_id",)
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    def __init__(self, request_id: _Optional[str] = ...) -> None: ...
+
+class GetTakeTimelineResponse(_message.Message):
+    __slots__ = ("timeline",)
+    TIMELINE_FIELD_NUMBER: _ClassVar[int]
+    timeline: TakeTimeline
+    def __init__(self, timeline: _Optional[_Union[TakeTimeline, _Mapping]] = ...) -> None: ...
+
+class TakeTimeline(_message.Message):
+    __slots__ = ("request_id", "sample_rate_hz", "recipe_changes", "rate_hz", "curves", "notices", "digest")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    CURVES_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    sample_rate_hz: int
+    recipe_changes: _containers.RepeatedCompositeFieldContainer[RecipeChange]
+    rate_hz: float
+    curves: _containers.RepeatedCompositeFieldContainer[SliderCurve]
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    digest: str
+    def __init__(self, request_id: _Optional[str] = ..., sample_rate_hz: _Optional[int] = ..., recipe_changes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ..., rate_hz: _Optional[float] = ..., curves: _Optional[_Iterable[_Union[SliderCurve, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ..., digest: _Optional[str] = ...) -> None: ...
+
+class RecipeChange(_message.Message):
+    __slots__ = ("sample_offset", "recipe", "recipe_id")
+    SAMPLE_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_ID_FIELD_NUMBER: _ClassVar[int]
+    sample_offset: int
+    recipe: _steering_pb2.Recipe
+    recipe_id: str
+    def __init__(self, sample_offset: _Optional[int] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., recipe_id: _Optional[str] = ...) -> None: ...
+
+class SliderCurve(_message.Message):
+    __slots__ = ("slider", "values")
+    SLIDER_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    slider: str
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, slider: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
+
 class StreamTakeRequest(_message.Message):
     __slots__ = ("request_id", "sample_offset")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]

@@ -246,8 +246,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         self._calibration_jobs: dict[str, extract_pb2.CalibrationJob] = {}
 
     async def GetAdoption(self, request, context):
-        adoption = extract_pb2.Adoption(model_digest="d1", state=extract_pb2.ADOPTION_STATE_COMPLETED)
-        return extract_pb2.GetAdoptionResponse(adoption=adoption)
+        return extract_pb2.GetAdoptionResponse(adoption=self._script.adoption)
 
     async def StartAdoption(self, request, context):
         return extract_pb2.StartAdoptionResponse(adoption=(await self.GetAdoption(request, context)).adoption)

@@ -281,6 +281,10 @@ export const STRINGS = {
   "settings.autoplay": "Play at once, while it is being made",
 
   "foot.api": "For programs: the REST interface",
+  "adoption.progress": "This model is getting ready: {done} of {total} parts.",
+  "adoption.left": "Minutes left: about {minutes}.",
+  "adoption.waiting": "It waits while music is played.",
+  "adoption.meanwhile": "You can make music now; sliders get better as it goes on.",
   "foot.model": "The music comes from the model “{model}”, which runs on {backend}. Its licence is {license}. {limits}",
 
   // Errors say what happened, what we kept, and what to do next.

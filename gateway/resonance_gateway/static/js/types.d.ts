@@ -172,6 +172,12 @@ interface ConceptJson {
   unusable_reason: string;
 }
 
+interface AdoptionJson {
+  state: "idle" | "running" | "completed" | "failed";
+  progress: { done: number; total: number; waiting: string } | null;
+  seconds_left: number | null;
+}
+
 interface RecipeJson {
   prompts: { text: string; weight: number }[];
   tastes: { taste_id: string; strength: number; in_words: boolean }[];

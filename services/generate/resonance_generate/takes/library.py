@@ -30,6 +30,7 @@ from resonance.store.keys import (
     take_codes_key,
     take_index_key,
     take_key,
+    take_timeline_key,
 )
 from resonance.store.token_document import Codes, codes_document, parse_codes
 from resonance.v1 import audio_pb2, generate_pb2
@@ -176,6 +177,7 @@ class TakeLibrary:
         await self._store.delete(take_key(request_id))
         await self._store.delete(take.audio_key)
         await self._store.delete(take.codes_key)
+        await self._store.delete(take_timeline_key(request_id))
         await self._store.delete(_index_key(take))
         await self._store.delete(request_key(request_id))
 

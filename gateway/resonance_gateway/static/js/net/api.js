@@ -33,6 +33,10 @@ export function newRequestId() {
  */
 export const getModels = async () => (await getJson("v1/models")).models;
 /**
+ * @returns {Promise<AdoptionJson>}
+ */
+export const getAdoption = () => getJson("v1/adoption");
+/**
  * @returns {Promise<ConceptJson[]>}
  */
 export const getConcepts = async () => (await getJson("v1/concepts")).concepts;
