@@ -62,7 +62,8 @@ def purposes_of(sections: tuple[Section, ...], shots: list[int], climax: int | N
     loud = [section == climax or sections[section].role == SectionRole.CHORUS for section in shots]
     if sum(loud) > _MOST_OF_IT * len(shots):
         loud = [
-            is_loud and _ONE_PART_FROM <= (place + 0.5) / len(shots) <= _ONE_PART_TO for place, is_loud in enumerate(loud)
+            is_loud and _ONE_PART_FROM <= (place + 0.5) / len(shots) <= _ONE_PART_TO
+            for place, is_loud in enumerate(loud)
         ]
     for place, section in enumerate(shots):
         role = sections[section].role
