@@ -26,12 +26,12 @@ _LAYOUTS = (
 )
 _SHARES = {"intro": 0.34, "verse": 0.67, "chorus": 1.0, "break": 0.34, "outro": 0.34}
 _LOUDER = {"intro": 0.8, "verse": 0.85, "chorus": 1.0, "break": 0.75, "outro": 0.75}
-_SECTION_S = 8.0
+SECTION_S = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Song:
-    """A rendered song with what is true of it; times in seconds."""
+    """A rendered song with what is true of it; times in seconds. Two equal sections in a row are one."""
 
     seed: int
     path: Path
@@ -56,12 +56,12 @@ def band_seeds(count: int, *, first: int = 9_000_001) -> list[int]:
     return seeds
 
 
-def render_song(synth: Synth, seed: int, folder: Path) -> Song:
-    """Renders the song of a seed as a 16-bit WAV file into `folder`."""
+def render_song(synth: Synth, seed: int, folder: Path, *, section_s: float = SECTION_S) -> Song:
+    """Renders the song of a seed as a 16-bit WAV file into `folder`; its sections are about `section_s` long."""
     piece, random = compose(seed), Random(seed)
     roles = random.choice(_LAYOUTS)
     loop_s = piece.loop_frames * FRAME_S
-    repeats = max(1, round(_SECTION_S / loop_s))
+    repeats = max(1, round(section_s / loop_s))
     section_frames = repeats * piece.loop_frames
     notes: list[Note] = []
     for place, role in enumerate(roles):
@@ -76,7 +76,9 @@ def render_song(synth: Synth, seed: int, folder: Path) -> Song:
         bpm=piece.labels.bpm,
         beats_s=tuple(frame * FRAME_S for frame in range(0, frames, beat)),
         downbeats_s=tuple(frame * FRAME_S for frame in range(0, frames, piece.bar_frames)),
-        boundaries_s=tuple(place * section_frames * FRAME_S for place in range(1, len(roles))),
+        boundaries_s=tuple(
+            place * section_frames * FRAME_S for place in range(1, len(roles)) if roles[place] != roles[place - 1]
+        ),
         roles=roles,
         duration_s=frames * FRAME_S,
         words=f"{piece.labels.genre} {'slow' if piece.labels.tempo == 0 else 'fast' if piece.labels.tempo == 2 else ''}",

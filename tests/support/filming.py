@@ -216,14 +216,12 @@ async def plain_assembly(
     plan: Any, scene_files: Mapping[str, Path], song: Path, aspect: str, out: Path, **_: Any
 ) -> AssembledVideo:
     """The scenes' bytes behind each other: no film, but bytes that depend on all scenes."""
-    master, share, still = out / "master.mp4", out / "share.mp4", out / "still.png"
+    master, share = out / "master.mp4", out / "share.mp4"
     master.write_bytes(b"".join(scene_files[shot.id].read_bytes() for shot in plan.shots) + song.read_bytes())
     shutil.copy(master, share)
-    still.write_bytes(b"\x89PNG\r\n\x1a\n")
     return AssembledVideo(
         master=master,
         share=share,
-        still=still,
         duration_s=SONG_S,
         frame_count=plan.frames,
         flashes=FlashReport(flashes_max=0, red_flashes_max=0, at_s=0),

@@ -25,8 +25,7 @@ from resonance.durable.policies import TRIES_MAX
 from resonance.errors import DeadlineExceeded, Overloaded, ResonanceError, Unavailable
 
 _HEARTBEAT_S = 0.1  # the library sends one of them every 0.2 s
-_AWAY = (Unavailable, Overloaded)
-_MAY_PASS = (*_AWAY, DeadlineExceeded)
+_MAY_PASS = (Unavailable, Overloaded, DeadlineExceeded)
 _UNFORESEEN = "Unforeseen"
 _log = structlog.get_logger("engine")
 _Activity = TypeVar("_Activity", bound=Callable[..., Awaitable[Any]])
@@ -43,8 +42,8 @@ class Failure:
 def durable_activity(name: str) -> Callable[[_Activity], _Activity]:
     """Decorator of an activity method: it heartbeats while it runs, and its domain errors become failures.
 
-    A service that is away or full is tried again without end, at its own retry time. Another error that may pass, and an error
-    that nobody foresaw, is tried six times. What is wrong for good is not tried again.
+    A service or store that is away or full is tried again without end, at its own retry time. Another error that may pass, and an
+    error that nobody foresaw, is tried six times. What is wrong for good is not tried again.
     """
 
     def mark(run: _Activity) -> _Activity:
@@ -83,7 +82,7 @@ def read_failure(error: FailureError) -> Failure:
 
 
 def _to_application_error(failure: ResonanceError) -> ApplicationError:
-    is_last = activity.info().attempt >= TRIES_MAX and not isinstance(failure, _AWAY)
+    is_last = activity.info().attempt >= TRIES_MAX and not _is_away(failure)
     wait = failure.retry_after_s
     _log.info("an activity failed", activity=activity.info().activity_type, reason=failure.reason, why=failure.message)
     return ApplicationError(
@@ -91,8 +90,15 @@ def _to_application_error(failure: ResonanceError) -> ApplicationError:
         category=ApplicationErrorCategory.BENIGN,  # told above; the library would print a traceback
         type=failure.reason,
         non_retryable=is_last or not isinstance(failure, _MAY_PASS),
-        next_retry_delay=timedelta(seconds=wait) if wait and isinstance(failure, _AWAY) else None,
+        next_retry_delay=timedelta(seconds=wait) if wait else None,
     )
+
+
+def _is_away(failure: ResonanceError) -> bool:
+    """True where a service or the store is away or full, and says nothing about the work itself."""
+    if isinstance(failure, Unavailable):
+        return failure.reason == Unavailable.default_reason or failure.reason.startswith("STORE_")
+    return isinstance(failure, Overloaded)
 
 
 @asynccontextmanager

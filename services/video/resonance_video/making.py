@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from resonance.audio.delivery.credentials import Credentials
-from resonance.errors import DataLoss, FailedPrecondition, NotFound
+from resonance.errors import DataLoss, FailedPrecondition, NotFound, Unavailable, Unsupported
 from resonance.ids import canonical_digest
 from resonance.workspace import Workspace
 from resonance_video.assembly import AssembledVideo, assemble
@@ -17,7 +17,7 @@ from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
 from resonance_video.models import Aspect, KnownMusic, SceneRequest, SceneStatus, ShotPlan, SongMap, Treatment
 from resonance_video.planned import PlannedVideo, SceneTask, Stopped
-from resonance_video.scenes.provider import SceneProvider, SceneReference
+from resonance_video.scenes.provider import SceneFile, SceneProvider, SceneReference
 from resonance_video.songs import Songs
 from resonance_video.treatment import read_concept
 from resonance_video.video_document import (
@@ -208,7 +208,7 @@ class VideoMaking:
                 inputs_digest=inputs,
                 master=await self._files.put(video_id, made.master, VIDEO_TYPE),
                 share=await self._files.put(video_id, made.share, VIDEO_TYPE),
-                still=await self._files.put(video_id, made.still, STILL_TYPE),
+                still=scenes[planned.plan.shots[0].id].still,
                 notices=tuple(made.notices),
             )
         await self._change(
@@ -267,7 +267,7 @@ class VideoMaking:
             return found
         with self._workspace.folder(video_id) as folder:
             references = await self._cast(provider, request, folder)
-            made = await provider.make(request, references, folder)
+            made = await self._make_here(provider, request, references, folder)
             scene = SceneRecord(
                 prompt_digest=digest,
                 video=await self._files.put(video_id, made.video, VIDEO_TYPE),
@@ -277,6 +277,17 @@ class VideoMaking:
             )
         await self._videos.put_scene(video_id, scene)
         return scene
+
+    async def _make_here(
+        self, provider: SceneProvider, request: SceneRequest, references: tuple[SceneReference, ...], folder: Path
+    ) -> SceneFile:
+        """The scene of a provider. What this machine lacks for good is told as such, and not tried again."""
+        try:
+            return await provider.make(request, references, folder)
+        except Unavailable as failure:
+            if failure.reason == "LIBRARY_MISSING":
+                raise Unsupported(failure.message, reason=failure.reason) from failure
+            raise
 
     async def _cast(self, provider: SceneProvider, request: SceneRequest, folder: Path) -> tuple[SceneReference, ...]:
         """References for providers that look at them; the embedded one draws from the description alone."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from resonance.durable.activities import Failure, read_failure
@@ -84,7 +84,12 @@ class MakeScene:
             failure = read_failure(error)
             if failure.reason != _STOPPED:
                 await _run_activity("video_fail_scene", argument | _fault(failure))
-            raise ApplicationError(failure.message, type=failure.reason, non_retryable=True) from error
+            raise ApplicationError(
+                failure.message,
+                type=failure.reason,
+                non_retryable=True,
+                category=ApplicationErrorCategory.BENIGN,  # it stands in the document; the library would print a traceback
+            ) from error
 
 
 async def _make_scenes(argument: Argument, tasks: list[Argument]) -> None:

@@ -52,11 +52,19 @@ _INDOORS: dict[Pose, Pose] = {Pose.WALK: Pose.STAND}
 _VOCAL_CLOSER = 0.35
 _CALM = 0.35
 _WEATHER_TURNS = 0.62
+# In a song of one loud part the climax is this stretch of it.
+_ONE_PART_FROM, _ONE_PART_TO, _MOST_OF_IT = 0.42, 0.86, 0.6
 
 
 def purposes_of(sections: tuple[Section, ...], shots: list[int], climax: int | None) -> list[Purpose]:
     """The purpose of each shot; `shots` holds the section of each, `climax` the section that the song climbs to."""
     found = []
+    loud = [section == climax or sections[section].role == SectionRole.CHORUS for section in shots]
+    if sum(loud) > _MOST_OF_IT * len(shots):
+        loud = [
+            is_loud and _ONE_PART_FROM <= (place + 0.5) / len(shots) <= _ONE_PART_TO
+            for place, is_loud in enumerate(loud)
+        ]
     for place, section in enumerate(shots):
         role = sections[section].role
         is_new = place > 0 and shots[place - 1] != section
@@ -64,7 +72,7 @@ def purposes_of(sections: tuple[Section, ...], shots: list[int], climax: int | N
             found.append(Purpose.ESTABLISH)
         elif place == len(shots) - 1:
             found.append(Purpose.RESOLVE)
-        elif section == climax or role == SectionRole.CHORUS:
+        elif loud[place]:
             found.append(Purpose.CLIMAX)
         elif is_new and role in (SectionRole.BREAK, SectionRole.BRIDGE):
             found.append(Purpose.TRANSITION)

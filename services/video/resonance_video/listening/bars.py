@@ -5,21 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from resonance_video.listening.features import FEATURE_RATE_HZ, Features, Wide
+from resonance_video.listening.turns import find_turns, first_sound_s
 
 METER = 4
 # Bars are said only where this many of them agree on the phase by this share of a deviation.
 _BARS_MIN = 4
-_CONTEXT_S = 0.45
+_NEAR_S, _TURNS_SHARE = 0.1, 0.8
+# Songs mostly begin on a bar: what the first sound counts, and how near to a beat it has to be, in beats.
+_FIRST_GAIN, _NEAR_BEAT = 2.0, 0.25
 
 
-def find_downbeats(features: Features, beats_s: Wide, boundaries_s: Wide | None = None) -> tuple[Wide, int, float]:
+def find_downbeats(features: Features, beats_s: Wide) -> tuple[Wide, int, float]:
     """Downbeats, beats per bar, and the lead of the chosen phase over the second best, in standard errors."""
     if len(beats_s) < METER * _BARS_MIN:
         return np.zeros(0), METER, 0.0
-    evidence = _evidence(features, beats_s)
-    if boundaries_s is not None and len(boundaries_s):
-        evidence = evidence + _near_boundaries(beats_s, boundaries_s)
-    phase, lead = _phase(evidence, METER)
+    evidence = _evidence(features, beats_s) + _at_turns(features, beats_s)
+    phase, lead = _phase(evidence, METER, _first_phase(features, beats_s))
     return beats_s[phase::METER], METER, lead
 
 
@@ -45,16 +46,31 @@ def _change(values: Wide, at: Wide, width: int) -> Wide:
     return distance
 
 
-def _near_boundaries(beats_s: Wide, boundaries_s: Wide) -> Wide:
-    """Extra evidence at the beats nearest to section boundaries."""
+def _at_turns(features: Features, beats_s: Wide) -> Wide:
+    """Extra evidence at the beats nearest to the turns of the song; together as much as a third of the bars would give."""
+    at_s, weights = find_turns(features)
     extra = np.zeros(len(beats_s))
-    for boundary in boundaries_s:
-        extra[int(np.argmin(np.abs(beats_s - boundary)))] += 2.5
-    return extra
+    for turn_s, weight in zip(at_s, weights, strict=True):
+        nearest = int(np.argmin(np.abs(beats_s - turn_s)))
+        if abs(beats_s[nearest] - turn_s) < _NEAR_S:
+            extra[nearest] += weight
+    return extra * (_TURNS_SHARE * len(beats_s) / METER / max(float(extra.sum()), 1e-9))
 
 
-def _phase(evidence: Wide, meter: int) -> tuple[int, float]:
+def _first_phase(features: Features, beats_s: Wide) -> int | None:
+    """The phase at which the song's first sound would be a downbeat."""
+    first_s = first_sound_s(features)
+    if first_s is None:
+        return None
+    beat = float(np.median(np.diff(beats_s)))
+    place = (first_s - beats_s[0]) / beat
+    return round(place) % METER if abs(place - round(place)) < _NEAR_BEAT else None
+
+
+def _phase(evidence: Wide, meter: int, first: int | None) -> tuple[int, float]:
     means = np.array([evidence[phase::meter].mean() for phase in range(meter)])
+    if first is not None:
+        means[first] += _FIRST_GAIN
     order = np.argsort(means)[::-1]
     error = evidence.std() / np.sqrt(len(evidence) / meter) + 1e-9
     return int(order[0]), float((means[order[0]] - means[order[1]]) / error)

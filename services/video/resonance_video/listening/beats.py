@@ -7,17 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonance_video.listening.features import FEATURE_RATE_HZ, Features, Wide, smoothed
+from resonance_video.listening.turns import find_turns, first_sound_s
 
 BPM_MIN, BPM_MAX = 45.0, 210.0
 # A pulse below this is none: the song gets no beats.
 PULSE_MIN = 0.5
 # Tempos of songs: log-normal around this one, width in octaves; narrower where words tell the tempo.
-USUAL_BPM, USUAL_WIDTH = 112.0, 0.85
-_TOLD_WIDTH = 0.3
+USUAL_BPM, USUAL_WIDTH = 108.0, 0.85
+_TOLD_WIDTH = 0.45
 _KNOWN_WIDTH = 0.03
 _GRID: Wide = np.geomspace(BPM_MIN, BPM_MAX, 480)
 _MULTIPLES = ((1.0, 1.0), (2.0, 1.0), (4.0, 1.2), (0.5, 0.4), (8.0, 0.6))
 _SHUFFLES = 64
+# How far the constant tempo may lie from the first estimate, and how well its beats have to meet the onsets.
+_BEND, _STEADY_MIN = 0.02, 0.7
+_TURNS_PER_S, _FIRST_WEIGHT = 1.2, 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,8 @@ def find_pulse(features: Features, *, known_bpm: float | None = None, told_bpm: 
     envelope = _envelope(features.flux)
     found = _autocorrelation(envelope)
     bpm = _tempo(found, known_bpm=known_bpm, told_bpm=told_bpm)
-    beats = _decode(envelope, bpm, width=_KNOWN_WIDTH if known_bpm else 0.12)
+    tracked = _decode(envelope, bpm, width=_KNOWN_WIDTH if known_bpm else 0.12)
+    beats = _steady(features, envelope, bpm, tracked)
     clarity = _clarity(envelope, found, beats, bpm)
     if clarity < PULSE_MIN or len(beats) < 4:
         return Pulse(beats_s=NO_BEATS, tempo_bpm=None, clarity=min(clarity, 1.0))
@@ -94,6 +99,68 @@ def _decode(envelope: Wide, bpm: float, *, width: float) -> Wide:
     activations = Activations.from_activations(likelihood.astype(np.float32), fps=round(FEATURE_RATE_HZ))
     beats: Wide = np.asarray(tracker.track(activations, snap="center").times, dtype=np.float64)
     return beats
+
+
+def _steady(features: Features, envelope: Wide, bpm: float, tracked: Wide) -> Wide:
+    """Beats of one constant tempo where they meet the onsets nearly as well as the tracked ones, which may run after syncopation.
+
+    The place of the grid is decided by onsets, bass and changes of harmony together.
+    """
+    accents = _accents(features, envelope)
+    frames = len(accents)
+    best, best_score = tracked, -1.0
+    rough = 60 / bpm * FEATURE_RATE_HZ
+    count = int(frames / rough)
+    if count < 8:
+        return tracked
+    for period in rough * np.linspace(1 - _BEND, 1 + _BEND, 2 * int(_BEND * rough * count) + 1):
+        phases = np.arange(0.0, period, 1.0)
+        beats = phases[:, None] + np.arange(int((frames - 1) / period))[None, :] * period
+        scores = np.interp(beats, np.arange(frames), accents).mean(axis=1)
+        if scores.max() > best_score:
+            best_score = float(scores.max())
+            first = float(phases[np.argmax(scores)])
+            best = np.arange(first, frames, period) / FEATURE_RATE_HZ
+    if len(tracked) < 4:
+        return best
+    seconds = np.arange(frames) / FEATURE_RATE_HZ
+    blurred = np.convolve(envelope, np.hanning(7)[1:-1], mode="same")
+    met = float(np.interp(best, seconds, blurred).mean()) / (float(np.interp(tracked, seconds, blurred).mean()) + 1e-9)
+    return best if met >= _STEADY_MIN else tracked
+
+
+def _accents(features: Features, envelope: Wide) -> Wide:
+    """Onsets of all bands and of the bass, and changes of harmony, blurred over 60 ms."""
+    bass = np.maximum(features.bass_flux - smoothed(features.bass_flux, 1.0), 0)
+    width = round(0.35 * FEATURE_RATE_HZ)
+    sums = np.concatenate([np.zeros((1, 12)), np.cumsum(features.chroma, axis=0)])
+    at = np.arange(features.frame_count)
+    before = sums[at] - sums[np.maximum(at - width, 0)]
+    after = sums[np.minimum(at + width, features.frame_count)] - sums[at]
+    change = np.linalg.norm(after - before, axis=1)
+    total = (
+        np.minimum(envelope, 4.0)
+        + 0.8 * np.minimum(bass / (bass.std() + 1e-4), 4.0)
+        + 0.8 * change / (change.std() + 1e-6)
+    )
+    accents: Wide = np.convolve(total, np.hanning(5)[1:-1] / 2, mode="same")
+    return accents + _turns(features)
+
+
+def _turns(features: Features) -> Wide:
+    """Bumps at the turns of the song, so high that together they count as much as a third of all beats."""
+    at_s, weights = find_turns(features)
+    bumps = np.zeros(features.frame_count)
+    if not len(at_s):
+        return bumps
+    frames = np.arange(features.frame_count) / FEATURE_RATE_HZ
+    for turn_s, weight in zip(at_s, weights, strict=True):
+        bumps += weight * np.exp(-0.5 * np.square((frames - turn_s) / 0.04))
+    first_s = first_sound_s(features)
+    if first_s is not None:
+        bumps += _FIRST_WEIGHT * np.exp(-0.5 * np.square((frames - first_s) / 0.05))
+    height = _TURNS_PER_S * features.frame_count / FEATURE_RATE_HZ / float(weights.sum())
+    return bumps * min(height, 40.0)
 
 
 def _clarity(envelope: Wide, found: Wide, beats: Wide, bpm: float) -> float:

@@ -11,7 +11,7 @@ from resonance_video.listening.features import FEATURE_RATE_HZ, Features, Wide
 from resonance_video.models import Section, SectionRole
 
 SECTION_S_MIN = 5.0
-_KERNELS = (2, 4)
+_KERNELS = (3, 4)
 _UNIT_S = 1.0  # of songs without bars
 _LIKE = 0.35
 _NOVELTY_MIN = 0.11
@@ -97,7 +97,7 @@ def _novelty(values: Wide) -> Wide:
 
 def _peaks(novelty: Wide, edges_s: Wide, duration_s: float) -> Wide:
     """Edges with the highest novelty, none nearer to another or to an end than SECTION_S_MIN."""
-    threshold = max(_NOVELTY_MIN, 0.35 * float(np.sort(novelty)[-3:].mean()))
+    threshold = max(_NOVELTY_MIN, 0.3 * float(np.sort(novelty)[-3:].mean()))
     chosen: list[float] = []
     for edge in np.argsort(novelty)[::-1]:
         at_s = float(edges_s[edge])

@@ -17,8 +17,8 @@ from resonance_video.models import FRAME_RATE_HZ, CuePoint, KnownMusic, Section,
 _TOLD_TEMPOS = (
     (r"\b(very slow|slowest|glacial)\b", 62.0),
     (r"\b(very fast|fastest|racing|drum and bass)\b", 170.0),
-    (r"\b(slow|slowly|calm|ballad|lullaby|sleepy)\b", 74.0),
-    (r"\b(fast|quick|rapid|techno|energetic)\b", 140.0),
+    (r"\b(slow|slowly|calm|ballad|lullaby|sleepy)\b", 72.0),
+    (r"\b(fast|quick|rapid|techno|energetic)\b", 155.0),
 )
 # A downbeat phase that leads by less is not said.
 LEAD_MIN = 0.35
@@ -65,12 +65,8 @@ def told_tempo(words: str) -> float | None:
 
 
 def _structure(features: Features, pulse: Pulse, duration_s: float) -> tuple[Wide, Wide, bool]:
-    """Downbeats, section boundaries on them, and whether the bars are sure enough to be said.
-
-    The boundaries are first sought on a second's grid; they help to find the bars, on which they are sought again.
-    """
-    coarse = find_boundaries(features, np.zeros(0), duration_s)
-    downbeats, _, lead = find_downbeats(features, pulse.beats_s, coarse)
+    """Downbeats, section boundaries on them, and whether the bars are sure enough to be said."""
+    downbeats, _, lead = find_downbeats(features, pulse.beats_s)
     boundaries = find_boundaries(features, downbeats, duration_s)
     return downbeats, boundaries, lead >= LEAD_MIN
 

@@ -105,24 +105,17 @@ class Actor:
             canvas.translate(rim, -rim * 0.45)
             canvas.drawPicture(picture)
             canvas.restore()
-            canvas.saveLayer(bounds, skia.Paint())
+            canvas.saveLayer(bounds, skia.Paint(ColorFilter=_tint(look)))
             canvas.drawPicture(picture)
             self._shade(canvas, look, bounds)
             canvas.restore()
 
     def _shade(self, canvas: Canvas, look: Look, bounds: skia.Rect) -> None:
-        tint = tuple(min(part, 1.0) for part in mixed(look.ambient, (1, 1, 1), 0.25))
-        multiply = fill((tint[0], tint[1], tint[2]))
-        multiply.setBlendMode(skia.BlendMode.kModulate)
-        canvas.drawRect(bounds, multiply)
-        dark = gradient(
-            (0, -1.05),
-            (0, 0.05),
-            [(look.dark, 0.0), (look.dark, 0.16), (look.dark, 0.62 - 0.3 * look.day)],
-            [0.0, 0.35, 1.0],
-        )
+        """Darkness that rises from the ground."""
+        deep = 0.62 - 0.3 * look.day
+        dark = gradient((0, -0.62), (0, 0.05), [(look.dark, 0.0), (look.dark, deep)])
         dark.setBlendMode(skia.BlendMode.kSrcATop)
-        canvas.drawRect(bounds, dark)
+        canvas.drawRect(skia.Rect.MakeLTRB(bounds.left(), -0.62, bounds.right(), bounds.bottom()), dark)
 
     def _bounds(self, view: View) -> skia.Rect:
         right = 0.75 if self._instrument is Instrument.PIANO else 0.55
@@ -147,3 +140,9 @@ class Actor:
         """Wind from -1 to 1: a breath of air, more with tension and in a walk."""
         breeze = 0.25 + 0.15 * math.sin(frame.seconds * 0.7)
         return min(breeze + 0.6 * max(frame.tension, 0.0) + (0.2 if self._pose is Pose.WALK else 0.0), 1.0)
+
+
+def _tint(look: Look) -> skia.ColorFilter:
+    """The hour's light on what is lit."""
+    red, green, blue = (min(part, 1.0) for part in mixed(look.ambient, (1.0, 1.0, 1.0), 0.25))
+    return skia.ColorFilters.Matrix([red, 0, 0, 0, 0, 0, green, 0, 0, 0, 0, 0, blue, 0, 0, 0, 0, 0, 1, 0])

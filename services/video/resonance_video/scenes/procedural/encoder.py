@@ -16,7 +16,8 @@ from resonance_video.encoding import X264
 Pixels = NDArray[np.uint8]
 _BLOOM_SCALE = 8
 _BLOOM_FROM, _BLOOM_GAIN = 150.0, 0.55
-_GRAIN = 2.2
+_GRAIN = 1.6
+_BLACK, _LUMA_MAX = 16, 235
 
 
 class SceneEncoder:
@@ -57,33 +58,41 @@ class Finish:
 
     def __init__(self, width: int, height: int, seed: int) -> None:
         self._width, self._height = width, height
-        self._vignette = _vignette(width, height)
+        self._vignette = _vignette(width, height).astype(np.uint16)
         self._chroma_vignette = _vignette(width // 2, height // 2)
         random = np.random.default_rng(seed)
-        self._grain = (random.standard_normal((height + 64, width + 64)) * _GRAIN).astype(np.int16)
+        self._grain = np.round(random.standard_normal((height + 64, width + 64)) * _GRAIN).astype(np.int8)
 
     def frame(self, pixels: Pixels, *, number: int, fade: float, bloom: float) -> av.VideoFrame:
         """The finished picture as yuv420p in BT.709."""
         frame = _to_yuv(pixels, self._width, self._height)
         luma = _plane(frame, 0, self._height, self._width)
-        glow = self._glow(frame, bloom)
-        level = (luma.astype(np.int32) - 16) * self._vignette
-        level = (level >> 8) + glow
-        dx, dy = (number * 37) % 64, (number * 53) % 64
-        level += self._grain[dy : dy + self._height, dx : dx + self._width]
+        glow = self._glow(frame, bloom * min(fade, 1.0))
+        level = luma.astype(np.uint16)
+        np.subtract(level, _BLACK, out=level, where=level > _BLACK)
+        np.multiply(level, self._vignette, out=level)
+        np.right_shift(level, 8, out=level)
         if fade < 1:
-            level = (level * int(256 * fade)) >> 8
-        luma[:] = np.clip(level + 16, 16, 235)
+            np.multiply(level, np.uint16(256 * max(fade, 0.0)), out=level)
+            np.right_shift(level, 8, out=level)
+        signed = level.view(np.int16)
+        if glow is not None:
+            np.add(signed, glow, out=signed)
+        dx, dy = (number * 37) % 64, (number * 53) % 64
+        np.add(signed, self._grain[dy : dy + self._height, dx : dx + self._width], out=signed)
+        np.add(signed, _BLACK, out=signed)
+        np.clip(signed, _BLACK, _LUMA_MAX, out=signed)
+        luma[:] = signed
         for index in (1, 2):
             chroma = _plane(frame, index, self._height // 2, self._width // 2)
             value = ((chroma.astype(np.int32) - 128) * self._chroma_vignette) >> 8
             chroma[:] = np.clip(((value * int(256 * min(fade, 1.0))) >> 8) + 128, 16, 240)
         return frame
 
-    def _glow(self, frame: av.VideoFrame, bloom: float) -> NDArray[np.int32] | int:
+    def _glow(self, frame: av.VideoFrame, bloom: float) -> NDArray[np.uint8] | None:
         """Light that spills from bright places, in steps of luma."""
         if bloom <= 0.01:
-            return 0
+            return None
         wide, high = max(self._width // _BLOOM_SCALE, 8), max(self._height // _BLOOM_SCALE, 8)
         small = frame.reformat(width=wide, height=high, format="gray", interpolation="AREA")
         light = np.maximum(_plane(small, 0, high, wide).astype(np.float32) - _BLOOM_FROM, 0)
@@ -92,7 +101,7 @@ class Finish:
         blurred = np.clip(light * _BLOOM_GAIN * bloom * 2, 0, 90).astype(np.uint8)
         full = av.VideoFrame.from_ndarray(np.ascontiguousarray(blurred), format="gray")
         full = full.reformat(width=self._width, height=self._height, format="gray", interpolation="BILINEAR")
-        return _plane(full, 0, self._height, self._width).astype(np.int32)
+        return _plane(full, 0, self._height, self._width)
 
 
 def _to_yuv(pixels: Pixels, width: int, height: int) -> av.VideoFrame:

@@ -83,9 +83,9 @@ def _night(ground: Rgb, light: Rgb, accent: Rgb, second: Rgb, sky: Rgb) -> Look:
     return Look(
         sky_top=mixed(ground, _BLACK, 0.35),
         sky_middle=mixed(ground, sky, 0.28),
-        sky_low=mixed(mixed(ground, sky, 0.62), second, 0.18),
-        haze=mixed(ground, sky, 0.5),
-        dark=mixed(ground, _BLACK, 0.55),
+        sky_low=mixed(mixed(mixed(ground, sky, 0.66), second, 0.22), (1.0, 1.0, 1.0), 0.06),
+        haze=mixed(mixed(ground, sky, 0.58), second, 0.08),
+        dark=mixed(ground, _BLACK, 0.5),
         ground=mixed(ground, _BLACK, 0.3),
         ambient=mixed((0.62, 0.66, 0.86), sky, 0.18),
         key=accent,

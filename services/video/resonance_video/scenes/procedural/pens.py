@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ Point = tuple[float, float]
 Canvas = Any
 Path = Any
 Paint = Any
-_GLOW_PIXELS = 128
+_FALL = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 
 
 def colour4(colour: Rgb, alpha: float = 1.0) -> Any:
@@ -84,26 +83,19 @@ def smooth(points: Sequence[Point], *, is_closed: bool = True, tension: float = 
     return path
 
 
-@lru_cache(maxsize=1)
-def glow_image() -> Any:
-    """A white disc that fades to nothing, tinted when it is drawn."""
-    grid = (np.arange(_GLOW_PIXELS) + 0.5) / _GLOW_PIXELS * 2 - 1
-    distance = np.hypot(grid[:, None], grid[None, :])
-    alpha = np.square(np.clip(1 - distance, 0, 1)) * 255
-    pixels = np.repeat(alpha[:, :, None], 4, axis=2).round().astype(np.uint8)
-    return skia.Image.fromarray(np.ascontiguousarray(pixels), copy=True)
-
-
 def glow(canvas: Canvas, centre: Point, radius: float, colour: Rgb, alpha: float, *, flat: float = 1.0) -> None:
     """Adds light in a soft disc; `flat` is its height against its width."""
     if alpha <= 0.004 or radius <= 0:
         return
-    paint = skia.Paint(BlendMode=skia.BlendMode.kPlus)
-    paint.setColorFilter(skia.ColorFilters.Blend(colour4(colour, alpha).toColor(), skia.BlendMode.kModulate))
-    target = skia.Rect.MakeLTRB(
-        centre[0] - radius, centre[1] - radius * flat, centre[0] + radius, centre[1] + radius * flat
+    stops = [colour4(colour, alpha * (1 - place) ** 2).toColor() for place in _FALL]
+    paint = skia.Paint(
+        Shader=skia.GradientShader.MakeRadial(skia.Point(0, 0), radius, stops, _FALL), BlendMode=skia.BlendMode.kPlus
     )
-    canvas.drawImageRect(glow_image(), target, skia.SamplingOptions(skia.FilterMode.kLinear), paint)
+    canvas.save()
+    canvas.translate(*centre)
+    canvas.scale(1.0, flat)
+    canvas.drawCircle(0, 0, radius, paint)
+    canvas.restore()
 
 
 def strip(pixels: NDArray[np.uint8], top: int, bottom: int, stops: Sequence[tuple[float, Rgb]]) -> None:

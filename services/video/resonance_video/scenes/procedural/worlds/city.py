@@ -31,14 +31,14 @@ class Block:
 class City(World):
     """Three rows of towers behind a street."""
 
-    mirror = 0.42
+    mirror = 0.6
 
     def prepare(self, random: Random) -> None:
         """The rows, from far to near: (depth, block, haze)."""
         self._rows = [
-            (0.12, make_block(random, period=9.0, height=(2.4, 5.4), width=(0.35, 0.7), cell=0.10, signs=0.0), 0.62),
-            (0.26, make_block(random, period=10.0, height=(1.9, 4.6), width=(0.55, 1.0), cell=0.135, signs=0.16), 0.32),
-            (0.48, make_block(random, period=12.0, height=(1.6, 4.4), width=(0.9, 1.6), cell=0.19, signs=0.5), 0.08),
+            (0.12, make_block(random, period=9.0, height=(2.4, 5.4), width=(0.35, 0.7), cell=0.10, signs=0.0), 0.74),
+            (0.26, make_block(random, period=10.0, height=(1.9, 4.6), width=(0.55, 1.0), cell=0.135, signs=0.42), 0.42),
+            (0.48, make_block(random, period=12.0, height=(1.6, 4.4), width=(0.9, 1.6), cell=0.19, signs=0.85), 0.10),
         ]
         self._lamps = 4.6
         self._cars = [(random.random(), random.choice((-1, 1)), random.uniform(0.8, 1.4)) for _ in range(5)]
@@ -48,11 +48,26 @@ class City(World):
         self.draw_sky(canvas, frame)
         for number, (depth, block, haze) in enumerate(self._rows):
             draw_block(canvas, self, frame, block, depth, haze, number)
+            self._draw_street_glow(canvas, frame, depth, number)
         self.draw_birds(canvas, frame)
         self._draw_street(canvas, frame)
 
     def draw_front(self, canvas: Canvas, frame: Frame) -> None:
         """Lamp posts that pass before the figure are left out, so that nothing hides it."""
+
+    def _draw_street_glow(self, canvas: Canvas, frame: Frame, depth: float, number: int) -> None:
+        """Light of the street between the rows of towers."""
+        view = frame.view
+        colour = mixed(self.lamp_colour(number, frame.hues), frame.look.haze, 0.45)
+        strength = frame.look.lamps * (0.12 + 0.22 * frame.lights) + 0.10 * frame.look.day
+        glow(
+            canvas,
+            (view.width * (0.3 + 0.2 * number), view.horizon_row(depth)),
+            view.width * 0.75,
+            colour,
+            strength,
+            flat=0.34,
+        )
 
     def _draw_street(self, canvas: Canvas, frame: Frame) -> None:
         view, look = frame.view, frame.look

@@ -14,7 +14,10 @@ from resonance_video.scenes.procedural.worlds.city import draw_block, make_block
 from resonance_video.scenes.procedural.worlds.world import Frame, World
 
 _FLOOR_Y = -0.22
-_LEFT, _RIGHT, _TOP, _SILL = -1.25, 1.25, -3.05, -0.95
+_LEFT, _RIGHT, _SILL = -1.3, 1.3, -0.95
+_WIDE_TOP = -3.15
+# Tall pictures show a tall window.
+_TALL_TOP = -4.75
 _LAMP: Rgb = (1.0, 0.78, 0.48)
 _WOOD: Rgb = (0.34, 0.22, 0.16)
 
@@ -62,22 +65,23 @@ class Room(World):
     def _draw_wall(self, canvas: Canvas, frame: Frame) -> None:
         look, view = frame.look, frame.view
         wall = self._wall_colour(frame)
-        half, top = view.half_width(0.55) + 1, view.top(0.55) - 1
+        half, upper_end = view.half_width(0.55) + 1, view.top(0.55) - 1
+        top = _window_top(frame)
         hole = skia.Path()
-        hole.addRect(skia.Rect.MakeLTRB(-half - 3, top, half + 3, 3.0))
-        hole.addRect(skia.Rect.MakeLTRB(_LEFT, _TOP, _RIGHT, _SILL))
+        hole.addRect(skia.Rect.MakeLTRB(-half - 3, upper_end, half + 3, 3.0))
+        hole.addRect(skia.Rect.MakeLTRB(_LEFT, top, _RIGHT, _SILL))
         hole.setFillType(skia.PathFillType.kEvenOdd)
         canvas.drawPath(hole, fill(wall))
         for stripe in range(-9, 10):
             x = stripe * 0.55
             if not _LEFT - 0.1 < x < _RIGHT + 0.1:
-                canvas.drawLine(x, top, x, _FLOOR_Y, stroke(mixed(wall, (1, 1, 1), 0.05), 0.02, 0.6))
+                canvas.drawLine(x, upper_end, x, _FLOOR_Y, stroke(mixed(wall, (1, 1, 1), 0.05), 0.02, 0.6))
         wood = mixed(mixed(_WOOD, look.key, 0.10 + 0.15 * look.day), look.dark, 0.35 * (1 - look.day))
         for left, upper, right, lower in (
-            (_LEFT, _TOP, _LEFT + 0.07, _SILL),
-            (_RIGHT - 0.07, _TOP, _RIGHT, _SILL),
-            (_LEFT, _TOP, _RIGHT, _TOP + 0.07),
-            (-0.03, _TOP, 0.03, _SILL),
+            (_LEFT, top, _LEFT + 0.07, _SILL),
+            (_RIGHT - 0.07, top, _RIGHT, _SILL),
+            (_LEFT, top, _RIGHT, top + 0.07),
+            (-0.03, top, 0.03, _SILL),
             (_LEFT, -2.3, _RIGHT, -2.25),
             (_LEFT - 0.12, _SILL - 0.03, _RIGHT + 0.12, _SILL + 0.06),
         ):
@@ -93,7 +97,7 @@ class Room(World):
 
     def _draw_pane(self, canvas: Canvas, frame: Frame) -> None:
         """Drops that run down the glass in rain, snow that falls behind it."""
-        look = frame.look
+        look, top = frame.look, _window_top(frame)
         if self.weather is Weather.RAIN:
             for x, y, speed, phase in self._drops:
                 slide = (
@@ -101,19 +105,19 @@ class Room(World):
                     + max(0.0, math.sin(frame.seconds * 0.25 * speed + 6.3 * phase)) * 0.25
                     + frame.seconds * 0.02 * speed
                 ) % 1.0
-                px, py = _LEFT + (x + 0.004 * math.sin(slide * 30)) * (_RIGHT - _LEFT), _TOP + slide * (_SILL - _TOP)
+                px, py = _LEFT + (x + 0.004 * math.sin(slide * 30)) * (_RIGHT - _LEFT), top + slide * (_SILL - top)
                 canvas.drawLine(px, py - 0.09 * speed, px, py, stroke(mixed(look.sky_low, (1, 1, 1), 0.4), 0.010, 0.28))
                 canvas.drawCircle(px, py, 0.014 * speed, fill(mixed(look.sky_low, (1, 1, 1), 0.6), 0.5))
         elif self.weather is Weather.SNOW:
             for x, y, speed, phase in self._drops:
                 fallen = (y + frame.seconds * 0.05 * speed) % 1.0
                 px = _LEFT + ((x + 0.03 * math.sin(frame.seconds * 0.7 + 6.3 * phase)) % 1.0) * (_RIGHT - _LEFT)
-                canvas.drawCircle(px, _TOP + fallen * (_SILL - _TOP), 0.014 * speed + 0.004, fill((1, 1, 1), 0.75))
+                canvas.drawCircle(px, top + fallen * (_SILL - top), 0.014 * speed + 0.004, fill((1, 1, 1), 0.75))
         elif self.weather is Weather.MIST:
-            canvas.drawRect(skia.Rect.MakeLTRB(_LEFT, _TOP, _RIGHT, _SILL), fill(look.haze, 0.4))
+            canvas.drawRect(skia.Rect.MakeLTRB(_LEFT, top, _RIGHT, _SILL), fill(look.haze, 0.4))
 
     def _draw_curtains(self, canvas: Canvas, frame: Frame) -> None:
-        look = frame.look
+        look, top = frame.look, _window_top(frame)
         cloth = mixed(mixed(self.accent, self.ground_colour, 0.5), look.key, 0.05 + 0.15 * look.day)
         for side in (-1, 1):
             outer = _RIGHT + 0.42 if side > 0 else _LEFT - 0.42
@@ -122,13 +126,13 @@ class Room(World):
                 share, following = fold / 4, (fold + 1) / 4
                 sway = 0.03 * math.sin(frame.seconds * 0.9 + fold) * (0.5 + frame.bloom)
                 shape = [
-                    (outer + (inner - outer) * share, _TOP - 0.2),
-                    (outer + (inner - outer) * following, _TOP - 0.2),
+                    (outer + (inner - outer) * share, top - 0.2),
+                    (outer + (inner - outer) * following, top - 0.2),
                     (outer + (inner - outer) * following * 0.96 + sway, -0.34),
                     (outer + (inner - outer) * share * 0.96 + sway, -0.32),
                 ]
                 canvas.drawPath(polygon(shape), fill(mixed(cloth, (0, 0, 0), 0.10 + 0.16 * (fold % 2))))
-        canvas.drawLine(_LEFT - 0.6, _TOP - 0.2, _RIGHT + 0.6, _TOP - 0.2, stroke(mixed(_WOOD, (0, 0, 0), 0.3), 0.045))
+        canvas.drawLine(_LEFT - 0.6, top - 0.2, _RIGHT + 0.6, top - 0.2, stroke(mixed(_WOOD, (0, 0, 0), 0.3), 0.045))
 
     def _draw_floor(self, canvas: Canvas, frame: Frame) -> None:
         view, look = frame.view, frame.look
@@ -214,6 +218,10 @@ class Room(World):
         shade = polygon([(x - 0.16, -2.12), (x + 0.16, -2.12), (x + 0.29, -1.72), (x - 0.29, -1.72)])
         canvas.drawPath(shade, fill(mixed(mixed(self.ground_colour, _LAMP, 0.35), mixed(_LAMP, (1, 1, 1), 0.4), on)))
         glow(canvas, (x, -0.1), 0.9, _LAMP, 0.25 * on, flat=0.2)
+
+
+def _window_top(frame: Frame) -> float:
+    return _TALL_TOP if frame.view.height > 1.2 * frame.view.width else _WIDE_TOP
 
 
 def _centre(y: float, depth: float) -> float:

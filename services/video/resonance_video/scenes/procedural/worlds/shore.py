@@ -83,7 +83,7 @@ class Shore(World):
             view.width * (0.5 + self._sun_x) if look.sun > -0.1 else view.width * (0.5 - self._sun_x * 1.15 + 0.06)
         )
         colour = mixed(look.key, (1.0, 1.0, 1.0), 0.4)
-        strength = max(look.day, 0.45 * look.stars, 0.3) * (0.45 if self.weather is not Weather.CLEAR else 1.0)
+        strength = max(look.day, 0.95 * look.stars, 0.5) * (0.45 if self.weather is not Weather.CLEAR else 1.0)
         for x, y, phase in self._glitter:
             at = row + (edge - row) * (0.02 + 0.98 * y)
             wide = view.width * (0.03 + 0.24 * y)
@@ -95,7 +95,7 @@ class Shore(World):
                 at,
                 px + length,
                 at,
-                stroke(colour, view.height / 1280 * (0.8 + 2.2 * y), 0.65 * pulse * strength * (1 - 0.4 * abs(x))),
+                stroke(colour, view.height / 1280 * (1.2 + 3.0 * y), 0.65 * pulse * strength * (1 - 0.4 * abs(x))),
             )
         for wave in range(7):
             share = ((wave / 7 + frame.seconds * 0.012) % 1.0) ** 1.7

@@ -60,9 +60,9 @@ class Sky(World):
 
     def _cloud_colour(self, frame: Frame, haze: float) -> tuple[float, float, float]:
         look = frame.look
-        lit = mixed(mixed(look.sky_low, (1.0, 1.0, 1.0), 0.30 + 0.35 * look.day), self.light, 0.10)
+        lit = mixed(mixed(look.sky_low, (1.0, 1.0, 1.0), 0.30), self.light, 0.10)
         dark = mixed(look.sky_middle, look.sky_low, 0.35)
-        bright = mixed(dark, lit, 0.50 + 0.22 * look.day + 0.15 * frame.lights)
+        bright = mixed(dark, lit, 0.52 + 0.18 * frame.lights)
         return mixed(bright, look.haze, max(haze, 0.0))
 
     def _draw_bank(

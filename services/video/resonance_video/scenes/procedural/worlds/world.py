@@ -100,10 +100,10 @@ class World:
         glow(
             canvas,
             (view.width * (0.5 + self._sun_x * 0.6), row),
-            view.width * 0.9,
+            view.width * 0.75,
             look.sky_low,
-            min(glow_alpha, 0.5),
-            flat=0.38,
+            min(glow_alpha * 1.2, 0.5),
+            flat=0.30,
         )
 
     def draw_birds(self, canvas: Canvas, frame: Frame) -> None:
@@ -195,7 +195,7 @@ class World:
         x, y = view.width * (0.5 + self._sun_x), row - look.sun * row * 0.72
         visible = min(max((look.sun + 0.15) / 0.2, 0.0), 1.0) * (0.35 + 0.65 * clear)
         warm = mixed(look.key, _WHITE, 0.35)
-        glow(canvas, (x, y), radius * 9, look.key, 0.34 * visible)
+        glow(canvas, (x, y), radius * 5.5, look.key, 0.42 * visible)
         glow(canvas, (x, y), radius * 3.6, warm, 0.55 * visible)
         canvas.drawCircle(x, y, radius, fill(mixed(look.key, _WHITE, 0.6), visible))
 
