@@ -30,7 +30,7 @@ from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
-from resonance_cli import adopt_command, steering_commands
+from resonance_cli import adopt_command, speech_commands, steering_commands, video_command
 from resonance_cli.arguments import (
     is_file_name,
     parse_gains,
@@ -62,6 +62,8 @@ app = typer.Typer(
 )
 app.add_typer(steering_commands.app)
 app.add_typer(adopt_command.app)
+app.add_typer(speech_commands.app)
+app.add_typer(video_command.app)
 app.add_typer(store_app, name="store")
 app.add_typer(bench_app, name="bench")
 app.add_typer(keys_app, name="keys")

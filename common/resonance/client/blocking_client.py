@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from resonance.client.client import DEFAULT_ADDRESS, AsyncClient, Song
-from resonance.v1 import extract_pb2, generate_pb2, jobs_pb2
+from resonance.v1 import extract_pb2, generate_pb2, jobs_pb2, video_pb2
 
 Result = TypeVar("Result")
 
@@ -122,6 +122,18 @@ class Client:
     def make(self, prompt: str, **options: Any) -> Song:
         """A whole take. Options are those of `build_request`."""
         return self._wait(self._inner.make(prompt, **options))
+
+    def make_video(self, take_id: str, concept: str, **options: Any) -> video_pb2.Video:
+        """Makes a video of a take and waits for it. Options are those of `VideoCalls.make`."""
+        return self._wait(self._inner.videos.make(take_id, concept, **options))
+
+    def redo_scene(self, video_id: str, shot_id: str, instruction: str = "", **options: Any) -> video_pb2.Video:
+        """Makes another version of one scene and waits for the video."""
+        return self._wait(self._inner.videos.redo(video_id, shot_id, instruction, **options))
+
+    def save_video(self, video_id: str, out: str | Path, **options: Any) -> video_pb2.VideoFile:
+        """Writes a film into a file. Options are those of `VideoCalls.save`."""
+        return self._wait(self._inner.videos.save(video_id, Path(out), **options))
 
     def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

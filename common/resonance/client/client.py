@@ -17,7 +17,9 @@ from resonance.audio.delivery.tags import Provenance
 from resonance.client.adoption import AdoptionCalls
 from resonance.client.requests import build_refine_request, build_request
 from resonance.client.song_files import find_songs
+from resonance.client.speech import SpeechCalls
 from resonance.client.take_reader import TakeReader, read_take
+from resonance.client.videos import VideoCalls
 from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
@@ -31,7 +33,9 @@ from resonance.v1 import (
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
+    speech_pb2_grpc,
     steering_pb2,
+    video_pb2_grpc,
 )
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -77,7 +81,7 @@ class Song:
 
 
 class AsyncClient:
-    """Client over gRPC, of three services at one address or at one each.
+    """Client over gRPC, of all services at one address or at one each.
 
     Every method raises the domain errors of `resonance.errors`.
     """
@@ -89,18 +93,22 @@ class AsyncClient:
         ingest: str = "",
         extract: str = "",
         generate: str = "",
+        speech: str = "",
+        video: str = "",
         api_key: str = "",
         service_key: str = "",
     ) -> None:
         """`api_key` is needed where the services ask for one. The installation's operator may give `service_key` in its place."""
         self._channels = [
             open_channel(target or address, api_key=api_key, service_key=service_key)
-            for target in (ingest, extract, generate)
+            for target in (ingest, extract, generate, video, speech)
         ]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
+        self.speech = SpeechCalls(speech_pb2_grpc.SpeechServiceStub(self._channels[4]))
         self.adoption = AdoptionCalls(self.extract)
+        self.videos = VideoCalls(video_pb2_grpc.VideoServiceStub(self._channels[3]), self.ingest)
 
     async def __aenter__(self) -> AsyncClient:
         return self

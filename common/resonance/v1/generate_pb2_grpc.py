@@ -70,6 +70,16 @@ class GenerateServiceStub:
                 request_serializer=resonance_dot_v1_dot_generate__pb2.StreamTakeRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_generate__pb2.StreamTakeResponse.FromString,
                 _registered_method=True)
+        self.GetTakeTimeline = channel.unary_unary(
+                '/resonance.v1.GenerateService/GetTakeTimeline',
+                request_serializer=resonance_dot_v1_dot_generate__pb2.GetTakeTimelineRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_generate__pb2.GetTakeTimelineResponse.FromString,
+                _registered_method=True)
+        self.AddVersion = channel.stream_unary(
+                '/resonance.v1.GenerateService/AddVersion',
+                request_serializer=resonance_dot_v1_dot_generate__pb2.AddVersionRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_generate__pb2.AddVersionResponse.FromString,
+                _registered_method=True)
         self.DeleteTake = channel.unary_unary(
                 '/resonance.v1.GenerateService/DeleteTake',
                 request_serializer=resonance_dot_v1_dot_generate__pb2.DeleteTakeRequest.SerializeToString,
@@ -132,6 +142,20 @@ class GenerateServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTakeTimeline(self, request, context):
+        """GetTakeTimeline tells which recipe acted when in a finished take, and how much of each slider its hidden states show.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddVersion(self, request_iterator, context):
+        """AddVersion stores another version of a finished take that a service has made of its samples, such as a narrated one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteTake(self, request, context):
         """DeleteTake removes a finished take and its audio.
         """
@@ -176,6 +200,16 @@ def add_GenerateServiceServicer_to_server(servicer, server):
                     servicer.StreamTake,
                     request_deserializer=resonance_dot_v1_dot_generate__pb2.StreamTakeRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_generate__pb2.StreamTakeResponse.SerializeToString,
+            ),
+            'GetTakeTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTakeTimeline,
+                    request_deserializer=resonance_dot_v1_dot_generate__pb2.GetTakeTimelineRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_generate__pb2.GetTakeTimelineResponse.SerializeToString,
+            ),
+            'AddVersion': grpc.stream_unary_rpc_method_handler(
+                    servicer.AddVersion,
+                    request_deserializer=resonance_dot_v1_dot_generate__pb2.AddVersionRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_generate__pb2.AddVersionResponse.SerializeToString,
             ),
             'DeleteTake': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteTake,
@@ -373,6 +407,60 @@ class GenerateService:
             '/resonance.v1.GenerateService/StreamTake',
             resonance_dot_v1_dot_generate__pb2.StreamTakeRequest.SerializeToString,
             resonance_dot_v1_dot_generate__pb2.StreamTakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTakeTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.GenerateService/GetTakeTimeline',
+            resonance_dot_v1_dot_generate__pb2.GetTakeTimelineRequest.SerializeToString,
+            resonance_dot_v1_dot_generate__pb2.GetTakeTimelineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddVersion(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/resonance.v1.GenerateService/AddVersion',
+            resonance_dot_v1_dot_generate__pb2.AddVersionRequest.SerializeToString,
+            resonance_dot_v1_dot_generate__pb2.AddVersionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,8 +56,8 @@ _UPLOADS = {
 }
 # The one path whose JSON may carry a melody and a sound to go on from.
 _SOUNDS_PATH = "/v1/generations"
-# The path that takes a sound file as its body.
-_VERIFICATIONS_PATH = "/v1/verifications"
+# The paths that take a sound file as their body.
+_SOUND_FILE_PATHS = ("/v1/verifications", "/v1/transcriptions")
 
 
 class BodyCutError(Exception):
@@ -204,7 +204,7 @@ class BodyLimit:
         asked = (scope["method"], media_type(HTTPConnection(scope)))
         if any(asked == upload and place.fullmatch(bare_path(scope)) for upload, place in _UPLOADS.items()):
             return self._upload_bytes_max, True
-        if bare_path(scope) == _VERIFICATIONS_PATH:
+        if bare_path(scope) in _SOUND_FILE_PATHS:
             return self._upload_bytes_max, True
         return self._json_bytes_max + (self._sounds_bytes_max if bare_path(scope) == _SOUNDS_PATH else 0), False
 

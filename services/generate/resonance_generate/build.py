@@ -26,6 +26,8 @@ from resonance_generate.service import GenerateService
 from resonance_generate.takes.checkpoint_sweeper import TakeCheckpointSweeper
 from resonance_generate.takes.library import TakeLibrary
 from resonance_generate.takes.room import StoreRoom
+from resonance_generate.takes.versions import TakeVersions
+from resonance_generate.timeline import TakeTimelines
 from resonance_model.decoder.static_batch import open_static_batch
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
@@ -71,7 +73,8 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
     sounds = OriginSoundReader(model, settings, store)
     generation = Generation(engine, resolver, melodies, sounds, takes, room, info)
     performance = Performance(engine, resolver, melodies, info)
-    service = GenerateService(generation, performance, takes, info)
+    timelines = TakeTimelines(model, resolver, vectors, takes, store, engine, info)
+    service = GenerateService(generation, performance, takes, timelines, TakeVersions(takes), info)
     engine.start()
     sweeping = asyncio.create_task(TakeCheckpointSweeper(store, settings).run())
     try:

@@ -94,6 +94,7 @@ def build_started(take: generate_pb2.Take, *, sample_count_total: int = 0) -> ge
         audio_sha256=take.audio_sha256,
         origin_sound=take.origin_sound if take.HasField("origin_sound") else None,
         is_loop=take.HasField("loop"),
+        narration=take.narration if take.HasField("narration") else None,
     )
 
 

@@ -11,6 +11,8 @@ from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
 from resonance_generate.responses import to_generate_response, to_perform_response, to_stream_take_response
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.versions import TakeVersions
+from resonance_generate.timeline import TakeTimelines
 from resonance_generate.variations import Variations
 
 
@@ -22,12 +24,16 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
         generation: Generation,
         performance: Performance,
         takes: TakeLibrary,
+        timelines: TakeTimelines,
+        versions: TakeVersions,
         info: generate_pb2.ModelInfo,
     ) -> None:
         self._generation = generation
         self._variations = Variations(generation)
         self._performance = performance
         self._takes = takes
+        self._timelines = timelines
+        self._versions = versions
         self._info = info
 
     async def Generate(  # noqa: N802
@@ -74,6 +80,16 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
         async with aclosing(self._generation.replay(take, request.sample_offset)) as events:
             async for event in events:
                 yield to_stream_take_response(event)
+
+    async def GetTakeTimeline(  # noqa: N802
+        self, request: generate_pb2.GetTakeTimelineRequest, context: ServerContext
+    ) -> generate_pb2.GetTakeTimelineResponse:
+        return generate_pb2.GetTakeTimelineResponse(timeline=await self._timelines.get(request.request_id))
+
+    async def AddVersion(  # noqa: N802
+        self, request_iterator: AsyncIterator[generate_pb2.AddVersionRequest], context: ServerContext
+    ) -> generate_pb2.AddVersionResponse:
+        return generate_pb2.AddVersionResponse(take=await self._versions.add(request_iterator))
 
     async def DeleteTake(  # noqa: N802
         self, request: generate_pb2.DeleteTakeRequest, context: ServerContext

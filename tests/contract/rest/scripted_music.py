@@ -195,6 +195,12 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             raise NotFound(f"there is no take {request.request_id}")
         return generate_pb2.GetTakeResponse(take=self._script.takes[request.request_id][0])
 
+    async def GetTakeTimeline(self, request, context):
+        take = (await self.GetTake(request, context)).take
+        timeline = generate_pb2.TakeTimeline(request_id=take.request_id, sample_rate_hz=RATE_HZ, rate_hz=10)
+        timeline.recipe_changes.add(recipe=take.recipe, recipe_id=take.recipe_id)
+        return generate_pb2.GetTakeTimelineResponse(timeline=timeline)
+
     async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:
         self._refuse("StreamTake")
         take = (await self.GetTake(request, context)).take

@@ -1,0 +1,1 @@
+"""Benchmarks of music videos: listening, cuts, sound, speed, signals, colours, flashes and bytes."""

@@ -1,0 +1,97 @@
+"""Assembly child: `python -m resonance_video.assembly.worker REQUEST` joins one film and measures its flashes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+
+from resonance.audio import confinement
+from resonance.errors import InvalidInput, ResonanceError
+from resonance_video.assembly.flashes import FlashReport, measure
+from resonance_video.assembly.joining import join, sound_duration
+from resonance_video.assembly.scenes import SceneSpec, is_alike, normalise
+
+
+def main() -> None:
+    """Writes `master.mp4` and `share.mp4` into the request's folder; the last line is the answer."""
+    os.nice(5)  # generation comes before assembly
+    confinement.die_with_parent()
+    av.logging.set_level(av.logging.PANIC)
+    order = json.loads(Path(sys.argv[1]).read_text())
+    try:
+        answer = _assemble(order)
+    except ResonanceError as failure:
+        answer = {"reason": failure.reason, "message": failure.message}
+    except av.FFmpegError as failure:
+        answer = {"reason": "CANNOT_JOIN", "message": f"the film could not be joined: {failure}"}
+    print(json.dumps(answer), flush=True)
+
+
+def _assemble(order: dict[str, Any]) -> dict[str, Any]:
+    folder, song = Path(order["folder"]), Path(order["song"])
+    duration_s, _ = sound_duration(song)
+    fps, frames = order["fps"], order["frames"]
+    if not frames - 1 < duration_s * fps <= frames:
+        message = f"the plan has {frames} frames, the song {float(duration_s * fps):.2f}: the plan is another song's"
+        raise InvalidInput(message, reason="OTHER_SONG")
+    scenes, foreign, notices = _prepare(order, folder, calm=False)
+    _join_both(scenes, song, folder, order, duration_s)
+    report = measure(folder / "master.mp4")
+    if not report.is_safe and foreign:
+        scenes, foreign, _ = _prepare(order, folder, calm=True)
+        _join_both(scenes, song, folder, order, duration_s)
+        before, report = report, measure(folder / "master.mp4")
+        notices.append(f"scenes of other makers flashed at {before.at_s:.1f} s and were calmed")
+    if not report.is_safe:
+        raise InvalidInput(_flash_message(report), reason="FLASHES")
+    return {
+        "duration_s": float(duration_s),
+        "flashes": [report.flashes_max, report.red_flashes_max, report.at_s],
+        "notices": notices,
+    }
+
+
+def _prepare(order: dict[str, Any], folder: Path, *, calm: bool) -> tuple[list[Path], bool, list[str]]:
+    """The scenes ready to be joined, whether any is foreign, and notices."""
+    ready: list[Path] = []
+    notices: list[str] = []
+    for number, scene in enumerate(order["scenes"]):
+        path = Path(scene["path"])
+        spec = SceneSpec(
+            width=order["width"], height=order["height"], fps=order["fps"], frame_count=scene["frame_count"]
+        )
+        if is_alike(path, spec) and not scene.get("is_foreign"):
+            ready.append(path)
+            continue
+        target = folder / f"scene-{number:04d}.mp4"
+        normalise(path, target, spec, calm=calm)
+        ready.append(target)
+        notices.append(f"{scene['id']} was fitted to the film's size, rate and length")
+    return ready, bool(notices), notices
+
+
+def _join_both(scenes: list[Path], song: Path, folder: Path, order: dict[str, Any], duration_s: Any) -> None:
+    for name, is_share in (("master", False), ("share", True)):
+        join(
+            scenes,
+            song,
+            folder / f"{name}.mp4",
+            fps=order["fps"],
+            duration_s=duration_s,
+            tags=order["tags"],
+            is_share=is_share,
+        )
+
+
+def _flash_message(report: FlashReport) -> str:
+    most = max(report.flashes_max, report.red_flashes_max)
+    return f"the film flashes {most:.1f} times in the second from {report.at_s:.1f} s; at most 3 are safe"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Scenes: the port of providers, and the embedded one."""

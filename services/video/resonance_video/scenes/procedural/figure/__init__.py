@@ -1,0 +1,1 @@
+"""Figure: one person, drawn from its reference alone, in any pose."""
