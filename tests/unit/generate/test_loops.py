@@ -24,6 +24,7 @@ from resonance_generate.engine.engine import Engine
 from resonance_generate.generation import Generation
 from resonance_generate.takes.library import TakeLibrary
 from resonance_generate.takes.loop_finder import MARGIN_S, LoopCut, cut_loop, find_loop, measure_seam
+from resonance_generate.takes.loops import beats_per_bar
 from resonance_generate.takes.room import StoreRoom
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
@@ -86,6 +87,13 @@ def test_without_a_pulse_the_loop_has_the_length_asked_for_and_says_why() -> Non
     steps = np.abs(np.diff(np.concatenate([loop, loop])))
     assert steps[len(loop) - 1] <= steps.max() * 1.01
     assert measure_seam(piece, loop, cut, RATE_HZ, beat_s=None).flux_ratio <= 1.2
+
+
+@pytest.mark.parametrize(
+    ("metre", "played", "beats"), [("3/4", [], 3), ("3/4", ["3/4", "4/4"], 3), ("3/4", ["4/4"], 4), ("", [], 4)]
+)
+def test_a_bar_has_the_beats_of_the_metre_that_the_model_plays(metre: str, played: list[str], beats: int) -> None:
+    assert beats_per_bar(metre, played) == beats
 
 
 def test_silence_is_cut_too() -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,7 @@ async def make_loop(take: generate_pb2.Take, pcm: bytes, codes: Codes, *, durati
     """
     rate_hz, channel_count = take.format.sample_rate_hz, max(1, take.format.channel_count)
     told_bpm = str(take.asked.told_bpm) if take.asked.HasField("told_bpm") else ""
-    beats = beats_per_bar(take.asked.metre)
+    beats = beats_per_bar(take.asked.metre, take.model.capabilities.metres)
     mono = await asyncio.to_thread(_first_channel, pcm, channel_count)
     arguments = [str(rate_hz), str(duration_s), str(beats), told_bpm]
     found = await measure_in_child("resonance_generate.takes.loops", mono, arguments)
@@ -72,9 +73,12 @@ def loop_notice(loop: generate_pb2.Loop, duration_s: float) -> str:
     return f"the loop is {duration_s:.2f} s long, not a number of bars ({loop.no_bars}); its end was faded into its beginning"
 
 
-def beats_per_bar(metre: str) -> int:
-    """The beats of a bar of a metre such as `3/4`; 4 where none was asked for."""
-    beats = metre.partition("/")[0]
+def beats_per_bar(metre: str, played: Sequence[str]) -> int:
+    """The beats of a bar of a metre such as `3/4`; 4 where none was asked for, or one that the model does not play.
+
+    `played` are the metres that the model plays; none means that nothing is known about it.
+    """
+    beats = metre.partition("/")[0] if metre in played or not played else ""
     return int(beats) if beats.isdigit() and 1 <= int(beats) <= 12 else 4
 
 
