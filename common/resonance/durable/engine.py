@@ -105,6 +105,10 @@ class Engine:
         """
         return await (await self._open()).cancel(work_id, wait_s=wait_s)
 
+    async def retry(self, work_id: str) -> None:
+        """Runs work that has ended once more, with the same argument. Raises NotFound where the engine knows none of that id."""
+        await (await self._open()).retry(work_id)
+
     async def find(self, work_id: str) -> WorkState | None:
         """The newest work of that id, with the failures of its open activities; None where the engine knows none."""
         return await (await self._open()).find(work_id)
