@@ -54,6 +54,13 @@ def _check_proxy(text: str) -> str:
     return text
 
 
+def _check_base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("must be the base address of a server, such as http://127.0.0.1:8880/v1")
+    return text.rstrip("/")
+
+
 def _check_service_key(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError("must have at least 32 characters, the same for all services")
@@ -123,6 +130,7 @@ def _read_target(value: object) -> object:
     return None if isinstance(value, str) and value.lower() in {"off", "none"} else value
 
 
+_BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 _Address = Annotated[str, AfterValidator(_check_address)]
 _Folder = Annotated[Path, AfterValidator(_expand_home)]
 _Engine = Annotated[str, AfterValidator(_check_engine)]
@@ -162,6 +170,7 @@ class Settings(BaseSettings):
     extract_addr: str = ""
     generate_addr: str = ""
     video_addr: str = ""
+    speech_addr: str = ""
     metrics_addr: Annotated[str, AfterValidator(lambda text: text and _check_address(text))] = ""
 
     # Storage.
@@ -251,6 +260,16 @@ class Settings(BaseSettings):
     gemini_url: str = ""
     gemini_s_max: PositiveFloat = 20.0
 
+    # Speech: servers with OpenAI's API that speak and listen instead of the embedded voice and recognizer, by base address.
+    speech_server: _BaseUrl = ""
+    speech_server_key: str = Field("", repr=False)
+    speech_server_model: str = "gpt-4o-mini-tts"
+    speech_server_voices: str = "alloy"
+    transcription_server: _BaseUrl = ""
+    transcription_server_key: str = Field("", repr=False)
+    transcription_server_model: str = "gpt-4o-mini-transcribe"
+    recognizer_folder: str = ""
+
     # Authentication and the gateway. `auto` asks for API keys as soon as an address is not on loopback.
     auth: Literal["auto", "on", "off"] = "auto"
     service_key: _ServiceKey = Field("", repr=False)
@@ -308,7 +327,7 @@ class Settings(BaseSettings):
             raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
 
     def service_address(self, service: str) -> str:
-        """The address of a service (`ingest`, `extract`, `generate`, `video`); by default this process's own gRPC address."""
+        """The address of a service, such as `ingest`; by default this process's own gRPC address."""
         return cast(str, getattr(self, f"{service}_addr")) or self.grpc_addr
 
 

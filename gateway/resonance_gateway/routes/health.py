@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.operations import json_response, operation
 
-# Without `video` the music goes on, so that an installation may leave it out.
+# Without `video` and `speech` the music goes on, so that an installation may leave them out.
 _NEEDED = ("ingest", "extract", "generate")
 _STATE = {"type": "string", "enum": ["ok", "not_serving", "unreachable"]}
 _HEALTH = {
@@ -26,7 +26,7 @@ _HEALTH = {
 
 
 class HealthEndpoint(HTTPEndpoint):
-    """`/healthz` and `/readyz`: 200 when every service that music needs serves and the store has room, else 503 with the state of each."""
+    """`/healthz` and `/readyz`: 200 when every service that music needs serves and the store has room, else 503 with all states."""
 
     @operation(
         summary="The state of every service",

@@ -17,6 +17,7 @@ from resonance.v1 import (
     generate_pb2_grpc,
     ingest_pb2_grpc,
     shares_pb2_grpc,
+    speech_pb2_grpc,
     video_pb2_grpc,
 )
 from resonance_gateway.services.live_performance import LivePerformance
@@ -27,6 +28,7 @@ _FULL_NAMES = {
     "ingest": "resonance.v1.IngestService",
     "extract": "resonance.v1.ExtractService",
     "generate": "resonance.v1.GenerateService",
+    "speech": "resonance.v1.SpeechService",
     "video": "resonance.v1.VideoService",
 }
 
@@ -45,6 +47,7 @@ class Services:
         self.extract = self._client("extract", extract_pb2_grpc.ExtractServiceStub, settings)
         self.video = self._client("video", video_pb2_grpc.VideoServiceStub, settings)
         self.generate = self._client("generate", generate_pb2_grpc.GenerateServiceStub, settings)
+        self.speech = self._client("speech", speech_pb2_grpc.SpeechServiceStub, settings)
 
     async def close(self) -> None:
         """Closes the channels."""

@@ -14,6 +14,7 @@ import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js
 import { t } from "./strings.js";
 import { GenerationStep } from "./steps/generation.js";
 import { followAdoption } from "./steps/adoption.js";
+import { buildSpoken } from "./steps/spoken.js";
 import { TasteStep } from "./steps/taste.js";
 import { VideoStep } from "./steps/video.js";
 import { Transport } from "./player/transport.js";
@@ -89,7 +90,9 @@ async function start() {
   const pending = getPending();
   if (pending) generation.make(pending, byId("make-error"), { isBack: true });
   else if (generation.versions.current) generation.open(generation.versions.current, { isQuiet: true });
-  await Promise.all([loadModel(), followAdoption(), loadSliders(), taste.restore(), library.refresh(), video.load()]);
+  await Promise.all([
+    loadModel(), followAdoption(), buildSpoken(), loadSliders(), taste.restore(), library.refresh(), video.load(),
+  ]);
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -152,6 +152,13 @@ export const STRINGS = {
   "live.refused": "That could not be done, so the music goes on as it was: {why}.",
   "live.ended": "The live music has ended. Your words are still here.",
 
+  "spoken.start": "Say it",
+  "spoken.stop": "That is all",
+  "spoken.listening": "Listening to you for up to {seconds} seconds.",
+  "spoken.reading": "Writing down what you said.",
+  "spoken.heard": "You said: “{text}”. Nothing is changed yet. Press the button of this field to do it.",
+  "spoken.noMicrophone": "The microphone cannot be used. You can type it.",
+  "spoken.failed": "That was not understood. {why}",
   "tune.title": "A tune for live music to follow",
   "tune.hint": "Hum it, or drop a sound file here (30 seconds at most). A single voice works best.",
   "tune.hum": "Hum a tune",

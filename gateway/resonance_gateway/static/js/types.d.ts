@@ -52,7 +52,7 @@ type ButtonId =
   | "earlier-go" | "taste-retry" | "taste-cancel" | "taste-drop" | "range-go" | "range-stop" | "songs-again"
   | "make" | "stop" | "live" | "tune-hum" | "tune-forget" | "back" | "play" | "forward" | "download" | "longer"
   | "share" | "share-back" | "refine-go" | "refine-back" | "again" | "reset-sliders" | "undo" | "redo" | "swap"
-  | "library-more" | "video-go" | "video-stop";
+  | "library-more" | "prompt-speak" | "refine-speak" | "video-go" | "video-stop";
 
 // JSON of the REST interface, as far as the page reads it.
 
@@ -170,6 +170,12 @@ interface ConceptJson {
   phrase: string;
   ready: boolean;
   unusable_reason: string;
+}
+
+interface VoiceJson {
+  voice_id: string;
+  language: string;
+  description: string;
 }
 
 interface AdoptionJson {

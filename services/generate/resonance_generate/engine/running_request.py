@@ -203,7 +203,7 @@ class RunningRequest:
         self.sequence.reset()
 
     def pause(self) -> None:
-        """Makes no more audio. The slot is kept for `engine.PAUSE_S_MAX` seconds."""
+        """Makes no more audio. The slot is kept for `patience.PAUSE_S_MAX` seconds."""
         if self.paused_since_s is None:
             self.paused_since_s, self._making_since_s = self._clock(), None
 

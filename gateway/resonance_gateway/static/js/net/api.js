@@ -33,6 +33,19 @@ export function newRequestId() {
  */
 export const getModels = async () => (await getJson("v1/models")).models;
 /**
+ * @returns {Promise<VoiceJson[]>}
+ */
+export const getVoices = async () => (await getJson("v1/voices")).voices;
+/**
+ * What is said in a recording.
+ * @param {Blob} recording
+ * @returns {Promise<{ text: string, confidence: number }>}
+ */
+export const transcribe = async (recording) => {
+  const type = recording.type.split(";")[0] || "application/octet-stream";
+  return (await ask("v1/transcriptions", { method: "POST", body: recording, headers: { "Content-Type": type } })).json();
+};
+/**
  * @returns {Promise<AdoptionJson>}
  */
 export const getAdoption = () => getJson("v1/adoption");
