@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test check check-code check-tests page-types robust protos bench bench-steering bench-tastes model tree picture audiocraft format clean
+.PHONY: help up test test-slow check check-code check-tests page-types robust protos bench bench-steering bench-tastes model tree picture audiocraft format clean
 
 help:  ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,10 +17,13 @@ help:  ## Lists the targets.
 up: $(VENV)/.up  ## Installs missing packages and starts everything; prints one URL.
 	@exec $(BIN)/resonance up
 
-test: $(VENV)/.dev  ## Installs missing packages and runs all tests.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(VENV)/.dev  ## Installs missing packages and runs the tests, without the slow ones.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-# Tests of `make check`: files of the repository, and units that are quick: 65 s of CPU (2026-11-30). `make test` runs all.
+test-slow: $(VENV)/.dev  ## Runs the slow tests: whole systems, faults, accessibility in every state. CI runs both.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow $(ARGS)
+
+# Tests of `make check`: files of the repository, and units that are quick: 65 s of CPU (2026-11-30).
 CHECKED := $(addprefix tests/unit/,audio cli common gateway ingest model store) $(wildcard tests/contract/test_*.py)
 
 check: $(VENV)/.dev  ## Format, lint, strict types, import contracts, proto and tree freshness, fast tests.

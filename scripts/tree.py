@@ -25,7 +25,7 @@ Every file with its caption, written by `make tree`. The [README](../README.md#f
 """
 CAPTION_WORDS_MAX = 10
 LEFT_OUT = re.compile(
-    r"common/resonance/v1/|model/training/(figures|samples)/|/weights/|benchmarks/results/|docs/tree\.md$|"
+    r"common/resonance/v1/|model/training/(figures|samples)/|/weights/|/histories/|benchmarks/results/|docs/tree\.md$|"
     r"\.gitignore$|LICENSE$|\.(png|jpg)$"
 )
 FOLDERS = {

@@ -23,13 +23,23 @@ os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" 
 
 # Folders whose files take long, few tests each: they are handed to the workers first, so that none is left for the end.
 _LONG_FIRST = ("faults", "page", "system", "contract")
+# Folders of tests that run whole systems or break them.
+_SLOW = ("faults", "system")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the folders of long files first. `make test` hands files to its workers in this order."""
+    """Puts the folders of long files first, in which order workers get them, and marks the folders of slow ones."""
     root = Path(__file__).parent
     rank = {folder: number for number, folder in enumerate(_LONG_FIRST)}
-    items.sort(key=lambda item: rank.get(item.path.relative_to(root).parts[0], len(rank)))
+    items.sort(key=lambda item: rank.get(_folder(item, root), len(rank)))
+    for item in items:
+        if _folder(item, root) in _SLOW:
+            item.add_marker(pytest.mark.slow)
+
+
+def _folder(item: pytest.Item, root: Path) -> str:
+    return item.path.relative_to(root).parts[0]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""All-in-one process: three services, one model, the gateway."""
+"""All-in-one process: all services, one model, the gateway."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from resonance_gateway.build import open_gateway
 from resonance_generate.build import open_generate
 from resonance_ingest.build import open_ingest
 from resonance_model.loaders import load_model
+from resonance_speech.build import open_speech
+from resonance_video.build import open_video
 
 Say = Callable[[str], None]
 
@@ -60,6 +62,8 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
             generate,
             await stack.enter_async_context(open_extract(settings, store, model, has_listeners=has_listeners)),
             await stack.enter_async_context(open_ingest(settings, store)),
+            await stack.enter_async_context(open_speech(settings)),
+            await stack.enter_async_context(open_video(settings, store)),
         ):
             parts.add_to(server)
         await server.start()

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from resonance.errors import NotFound, invalid_field
+from resonance.ids import is_request_id
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import extract_pb2
 
@@ -104,3 +105,8 @@ def parse_link(sources: list[str]) -> str:
     (first, *others) = sources
     is_link = "://" in first or first.startswith("spotify:") or _BARE_LINK.fullmatch(first) is not None
     return first if is_link and not others and not Path(first).exists() else ""
+
+
+def is_file_name(text: str) -> bool:
+    """True for the name of a file that is there, and for what cannot be an id, so that a missing file is told as such."""
+    return Path(text).is_file() or not is_request_id(text)

@@ -30,8 +30,9 @@ from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
-from resonance_cli import adopt_command, steering_commands
+from resonance_cli import adopt_command, speech_commands, steering_commands, video_command
 from resonance_cli.arguments import (
+    is_file_name,
     parse_gains,
     parse_link,
     parse_numbers,
@@ -43,7 +44,7 @@ from resonance_cli.arguments import (
 from resonance_cli.operator_commands import bench_app, keys_app, store_app
 from resonance_cli.output import is_stdout
 from resonance_cli.performing import Performing
-from resonance_cli.song_file import read_choice, write_song
+from resonance_cli.song_file import check_variations_output, read_choice, write_song, write_variations
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
 
 Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 240.")]
@@ -61,6 +62,8 @@ app = typer.Typer(
 )
 app.add_typer(steering_commands.app)
 app.add_typer(adopt_command.app)
+app.add_typer(speech_commands.app)
+app.add_typer(video_command.app)
 app.add_typer(store_app, name="store")
 app.add_typer(bench_app, name="bench")
 app.add_typer(keys_app, name="keys")
@@ -102,10 +105,16 @@ def make(
     key: KeyName = "",
     negative_prompt: Negative = "",
     seed: Annotated[int | None, typer.Option(help="Makes the take repeatable.")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="A seamless loop of whole bars near --duration-s.")] = False,
+    variations: Annotated[
+        int, typer.Option("--variations", "-n", help="Takes to make side by side, 1 to 8: song-1.wav, song-2.wav ...")
+    ] = 1,
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
     ] = None,
-    origin: Annotated[str, typer.Option("--continue", help="Id of a finished take to continue.")] = "",
+    origin: Annotated[
+        str, typer.Option("--continue", help="Id of a finished take, or a sound file, to continue.")
+    ] = "",
     start_s: Annotated[
         float | None, typer.Option(help="Where new music begins in the continued take; its end if absent.")
     ] = None,
@@ -120,6 +129,7 @@ def make(
     with exit_on_error():
         choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
     with exit_on_error(), open_client(address) as client, progress_bar(as_json) as progress:
+        origin_sound = client.origin_sound(origin) if origin and is_file_name(origin) else None
         request = build_request(
             to_text(prompt, field="prompt"),
             duration_s=duration_s,
@@ -136,18 +146,24 @@ def make(
             key=key,
             negative_prompt=negative_prompt,
             seed=seed,
-            origin=origin,
+            loop=loop,
+            origin="" if origin_sound is not None else origin,
+            origin_sound=origin_sound,
             start_s=start_s,
             end_s=end_s,
             melody=read_melody(melody) if melody is not None else b"",
         )
-        take = write_song(out, client.stream(request), progress, warn, delivery=delivery, choice=choice)
-    if as_json:
-        described = json_format.MessageToJson(take, preserving_proto_field_name=True)
-        print(described, file=sys.stderr if is_stdout(out) else sys.stdout)
-    else:
-        made = f"{take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
-        console.print(f"{out}: {made}")
+        if variations == 1:
+            take = write_song(out, client.stream(request), progress, warn, delivery=delivery, choice=choice)
+            written = [(out, take)]
+        else:
+            check_variations_output(out)
+            responses = client.variations(request, variations)
+            written = write_variations(out, responses, progress, warn, delivery=delivery, choice=choice)
+    for path, take in written:
+        _print_take(path, take, as_json)
+    if len(written) < variations:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -315,6 +331,15 @@ def verify(
                 if key != "found" and value not in ("", [], {}):
                     print(f"  {key}: {value}")
     print("made by a machine, by its marks" if found.is_marked else "no mark of ours was found, which proves nothing")
+
+
+def _print_take(out: Path, take: generate_pb2.Take, as_json: bool) -> None:
+    if as_json:
+        described = json_format.MessageToJson(take, preserving_proto_field_name=True)
+        print(described, file=sys.stderr if is_stdout(out) else sys.stdout)
+    else:
+        made = f"{take.duration_s:g} s, seed {take.seed}, {take.model.model_id} through {take.model.backend}"
+        console.print(f"{out}: {made}")
 
 
 def _make_taste(

@@ -10,6 +10,7 @@ from rich.progress import Progress
 from resonance.audio.delivery.delivery import Choice, Delivery, LiveFile
 from resonance.audio.delivery.formats import WAV, format_named, format_of_path
 from resonance.audio.delivery.tags import Provenance
+from resonance.errors import invalid_field
 from resonance.v1 import generate_pb2
 from resonance_cli.output import Output, is_stdout, open_output
 from resonance_cli.terminal import describe_wait
@@ -33,17 +34,23 @@ def write_song(
     with open_output(path) as output:
         bar = progress.add_task("making music", total=None)
         told = (0, False)
+        notice_count = 0
         sound: SoundWriter | None = None
         for response in responses:
             event = response.WhichOneof("event")
             if event == "started":
                 sound = SoundWriter(output, delivery, choice, response.started)
                 progress.update(bar, total=response.started.sample_count_total)
+                notice_count = len(response.started.notices)
                 for notice in response.started.notices:
                     warn(notice)
             elif event == "chunk" and sound is not None:
                 sound.write(response.chunk.data)
                 progress.update(bar, description="making music", advance=response.chunk.sample_count)
+            elif event == "progress":
+                progress.update(
+                    bar, completed=response.progress.sample_count, total=response.progress.sample_count_total
+                )
             elif event == "queued":
                 progress.update(bar, description=describe_wait(response.queued))
                 if progress.disable and not response.queued.is_parked and told != (response.queued.place, False):
@@ -51,9 +58,56 @@ def write_song(
                     warn(describe_wait(response.queued))
             elif event == "finished":
                 take = response.finished.take
+                for notice in take.notices[notice_count:]:
+                    warn(notice)
                 if sound is not None:
                     sound.finish()
     return take
+
+
+def write_variations(
+    path: Path,
+    responses: Iterator[generate_pb2.GenerateVariationsResponse],
+    progress: Progress,
+    warn: Callable[[str], None],
+    *,
+    delivery: Delivery,
+    choice: Choice,
+) -> list[tuple[Path, generate_pb2.Take]]:
+    """Writes the messages of `Client.variations`: each finished take into a file of its own (`song-1.wav`), at its end.
+
+    `warn` gets the notices of the first take, and each variation that failed. Returns the files and their takes, by number.
+    """
+    written: dict[int, tuple[Path, generate_pb2.Take]] = {}
+    started: dict[int, generate_pb2.GenerationStarted] = {}
+    pcm: dict[int, list[bytes]] = {}
+    bar = progress.add_task("making music", total=None)
+    for message in responses:
+        number, response = message.variation, message.response
+        if message.HasField("failed"):
+            warn(f"variation {number} failed: {message.failed.message} [{message.failed.reason}]")
+            pcm.pop(number, None)
+        elif response.HasField("started"):
+            for notice in response.started.notices if not started else ():
+                warn(notice)
+            started[number], pcm[number] = response.started, []
+            progress.update(bar, total=sum(one.sample_count_total for one in started.values()))
+        elif response.HasField("chunk"):
+            pcm[number].append(response.chunk.data)
+            progress.update(bar, advance=response.chunk.sample_count)
+        elif response.HasField("finished"):
+            place = variation_path(path, number)
+            with open_output(place) as output:
+                sound = SoundWriter(output, delivery, choice, started[number])
+                sound.write(b"".join(pcm.pop(number)))
+                sound.finish()
+            written[number] = place, response.finished.take
+    return [written[number] for number in sorted(written)]
+
+
+def variation_path(path: Path, number: int) -> Path:
+    """The file of one variation: its number stands before the ending."""
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 class SoundWriter:
@@ -76,7 +130,7 @@ class SoundWriter:
         }
         self._pcm: list[bytes] = []
         self._live: LiveFile | None = None
-        if output.is_stream:
+        if output.is_stream and not started.is_loop:  # a loop is there as a whole, and is mastered as one
             count = started.sample_count_total or None
             self._live = delivery.live(self._provenance, choice, sample_count=count, **self._form)
             output.file.write(self._live.start())
@@ -95,6 +149,12 @@ class SoundWriter:
         else:
             pcm = b"".join(self._pcm)
             self._output.file.write(self._delivery.file(pcm, self._provenance, self._choice, **self._form))
+
+
+def check_variations_output(out: Path) -> None:
+    """Raises InvalidInput where the output cannot have a number in its name: standard output, a pipe or a device."""
+    if is_stdout(out) or (out.exists() and not out.is_file()):
+        raise invalid_field("out", "NOT_A_FILE", f"several takes need files of their own, and {out} is none")
 
 
 def read_choice(out: Path, *, name: str, raw: bool, level: bool) -> Choice:

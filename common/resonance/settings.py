@@ -54,6 +54,13 @@ def _check_proxy(text: str) -> str:
     return text
 
 
+def _check_base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("must be the base address of a server, such as http://127.0.0.1:8880/v1")
+    return text.rstrip("/")
+
+
 def _check_service_key(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError("must have at least 32 characters, the same for all services")
@@ -93,6 +100,14 @@ def _check_path_prefix(text: str) -> str:
     return prefix
 
 
+def _check_engine(text: str) -> str:
+    parts = urlsplit(text)
+    is_whole = parts.scheme in ("temporal", "temporal+tls") and _is_address(parts.netloc) and parts.path.count("/") <= 1
+    if text and not (is_whole and not parts.query and "@" not in parts.netloc):
+        raise ValueError("must be temporal://HOST:PORT/NAMESPACE or temporal+tls://HOST:PORT/NAMESPACE")
+    return text
+
+
 def _expand_home(folder: Path) -> Path:
     """Leaves `~` where this user has no home folder; a process that needs the folder says so when it opens it."""
     try:
@@ -115,8 +130,11 @@ def _read_target(value: object) -> object:
     return None if isinstance(value, str) and value.lower() in {"off", "none"} else value
 
 
+_BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 _Address = Annotated[str, AfterValidator(_check_address)]
 _Folder = Annotated[Path, AfterValidator(_expand_home)]
+_Engine = Annotated[str, AfterValidator(_check_engine)]
+_File = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 _Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # an empty variable is false
 _Networks = Annotated[str, AfterValidator(_check_networks)]
 _Origins = Annotated[str, AfterValidator(_check_origins)]
@@ -151,6 +169,8 @@ class Settings(BaseSettings):
     ingest_addr: str = ""
     extract_addr: str = ""
     generate_addr: str = ""
+    video_addr: str = ""
+    speech_addr: str = ""
     metrics_addr: Annotated[str, AfterValidator(lambda text: text and _check_address(text))] = ""
 
     # Storage.
@@ -159,6 +179,18 @@ class Settings(BaseSettings):
     s3_access_key: str = ""
     s3_secret_key: str = Field("", repr=False)
     s3_public_addr: str = ""  # the store's address for browsers; without it no link leads to the store itself
+
+    # The workflow engine of long work: by default a child process that keeps its file in the data folder.
+    engine: _Engine = ""
+    engine_ca_file: _File = None
+    engine_certificate_file: _File = None
+    engine_private_key_file: _File = None
+    engine_api_key_file: _File = None
+
+    # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all.
+    scenes_running_max: int = Field(2, ge=1, le=64)
+    videos_open_max: PositiveInt = 8
+    videos_queued_max: PositiveInt = 64
 
     # The model.
     model: str = "embedded"
@@ -228,6 +260,16 @@ class Settings(BaseSettings):
     gemini_url: str = ""
     gemini_s_max: PositiveFloat = 20.0
 
+    # Speech: servers with OpenAI's API that speak and listen instead of the embedded voice and recognizer, by base address.
+    speech_server: _BaseUrl = ""
+    speech_server_key: str = Field("", repr=False)
+    speech_server_model: str = "gpt-4o-mini-tts"
+    speech_server_voices: str = "alloy"
+    transcription_server: _BaseUrl = ""
+    transcription_server_key: str = Field("", repr=False)
+    transcription_server_model: str = "gpt-4o-mini-transcribe"
+    recognizer_folder: str = ""
+
     # Authentication and the gateway. `auto` asks for API keys as soon as an address is not on loopback.
     auth: Literal["auto", "on", "off"] = "auto"
     service_key: _ServiceKey = Field("", repr=False)
@@ -285,7 +327,7 @@ class Settings(BaseSettings):
             raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
 
     def service_address(self, service: str) -> str:
-        """The address of a service (`ingest`, `extract`, `generate`); by default this process's own gRPC address."""
+        """The address of a service, such as `ingest`; by default this process's own gRPC address."""
         return cast(str, getattr(self, f"{service}_addr")) or self.grpc_addr
 
 

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from resonance.audio.delivery.delivery import Delivery
 from resonance.settings import Settings
 from resonance_gateway.http.middleware import BodyLimit, CallerKey, RequestLog, SecurityHeaders
+from resonance_gateway.http.openai_errors import OpenAiErrors
 from resonance_gateway.http.origins import OwnPagesOnly, cors_middleware
 from resonance_gateway.http.path_prefix import PathPrefix
 from resonance_gateway.http.problems import HANDLERS
@@ -24,6 +25,7 @@ from resonance_gateway.routes import (
     generations,
     health,
     models,
+    openai_music,
     openapi_document,
     page,
     performances,
@@ -31,12 +33,16 @@ from resonance_gateway.routes import (
     refinements,
     session,
     share_links,
+    speech,
     takes,
     tastes,
     uploads,
     verifications,
+    video_files,
+    video_plans,
+    videos,
 )
-from resonance_gateway.routes.recipes import MELODY_TEXT_MAX
+from resonance_gateway.routes.recipes import SOUNDS_TEXT_MAX
 from resonance_gateway.services.background_takes import BackgroundTakes
 from resonance_gateway.services.kept_files import KeptFiles
 from resonance_gateway.services.services import Services
@@ -98,12 +104,31 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/generations", generations.GenerationsEndpoint),
         Route("/v1/generations/{request_id}", generation_states.GenerationStateEndpoint),
         Route("/v1/generations/{request_id}/events", generation_states.GenerationEventsEndpoint),
+        Route("/v1/audio/music", openai_music.OpenAiMusicEndpoint),
         WebSocketRoute("/v1/performances", performances.performances),
         Route("/v1/takes", takes.TakesEndpoint),
         Route("/v1/takes/{request_id}", takes.TakeEndpoint),
         Route("/v1/takes/{request_id}/audio", takes.TakeAudioEndpoint),
+        Route("/v1/takes/{request_id}/timeline", takes.TakeTimelineEndpoint),
+        Route("/v1/takes/{request_id}/narrations", speech.NarrationsEndpoint),
+        Route("/v1/takes/{request_id}/captions.vtt", speech.CaptionsEndpoint),
         Route("/v1/takes/{request_id}/link", share_links.TakeLinkEndpoint),
         Route("/v1/links/{link_id}", share_links.ShareLinkEndpoint),
+        Route("/v1/voices", speech.VoicesEndpoint),
+        Route("/v1/speech", speech.SpeechEndpoint),
+        Route("/v1/transcriptions", speech.TranscriptionsEndpoint),
+        Route("/v1/videos", videos.VideosEndpoint),
+        Route("/v1/videos/{video_id}", videos.VideoEndpoint),
+        Route("/v1/videos/{video_id}/cancel", videos.VideoCancelEndpoint),
+        Route("/v1/videos/{video_id}/events", videos.VideoEventsEndpoint),
+        Route("/v1/videos/{video_id}/plan", video_plans.VideoPlanEndpoint),
+        Route("/v1/videos/{video_id}/shots/{shot_id}", video_plans.ShotEndpoint),
+        Route("/v1/videos/{video_id}/shots/{shot_id}/versions", video_plans.SceneVersionsEndpoint),
+        Route("/v1/videos/{video_id}/shots/{shot_id}/versions/{version}", video_files.SceneFileEndpoint),
+        Route("/v1/videos/{video_id}/file", video_files.VideoFileEndpoint),
+        Route("/v1/videos/{video_id}/captions.vtt", video_files.CaptionsEndpoint),
+        Route("/v1/videos/{video_id}/descriptions.vtt", video_files.DescriptionsEndpoint),
+        Route("/v1/video-capabilities", videos.VideoCapabilitiesEndpoint),
         Route("/v1/verifications", verifications.VerificationsEndpoint),
         Route("/shared/{token}", share_links.SharedAudioEndpoint),
     ]
@@ -114,6 +139,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(PathPrefix, prefix=settings.path_prefix),
         Middleware(RequestLog),
+        Middleware(OpenAiErrors),
         Middleware(SecurityHeaders),
         Middleware(cors_middleware, settings=settings),
         Middleware(OwnPagesOnly, settings=settings),
@@ -121,7 +147,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(
             BodyLimit,
             json_bytes_max=settings.json_bytes_max,
-            melody_bytes_max=MELODY_TEXT_MAX,
+            sounds_bytes_max=SOUNDS_TEXT_MAX,
             upload_bytes_max=upload_bytes_max,
         ),
     ]

@@ -6,7 +6,7 @@ Codec tokens pass through the decoder under one text.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,17 +14,22 @@ import torch
 from torch import Tensor
 
 from resonance.audio.loudness import loudness_lufs
+from resonance.steering.direction import Direction
+from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
 from resonance_model.decoder.sequence import TokenSequence, advance
 from resonance_model.delays import codebook_delay, delayed_inputs
 from resonance_model.loaded_model import LoadedModel
+from resonance_model.steering.projections import ProjectionRecorder
 from resonance_model.steering.recorder import ActivationRecorder, ActivationStats
 
 NEUTRAL_PROMPT = "music"
 # Takes that are read share a batch. Twelve of five seconds have 1.2 GB of keys and values at musicgen-small's shape.
 TAKES_AT_ONCE_MAX = 4
 CACHE_BYTES_MAX = 384 * 1024 * 1024
+# Frames of a take that are read in one slice. Callers let other work take its turn between two slices.
+SLICE_FRAMES = 64
 
 
 @torch.inference_mode()
@@ -168,6 +173,38 @@ def generate_and_read(
     takes = ReadTakes(model, prompts, frame_count=frame_count, seed=seed)
     takes.advance(frame_count + model.config.delay_max)
     return takes.results()
+
+
+def read_projections(
+    decoder: Decoder, codes: Tensor, slot: CacheSlot, directions: Sequence[Direction], *, window_frames: int
+) -> Iterator[Tensor]:
+    """Reads a take's tokens (teacher forcing) and yields the projections `[frames, directions]` slice by slice.
+
+    A take that is longer than the window is read in windows that overlap by half; of all but the first, the first half gives no
+    projections, so that each frame is seen after at least half a window.
+
+    Args:
+        codes: the take's tokens, `[codebooks, frames]`.
+        slot: an empty slot of one branch with the take's conditioning and steering; its recorder is replaced.
+        window_frames: frames that the model reads in one pass at most.
+    """
+    frame_count, context = codes.shape[1], window_frames // 2
+    for start in range(0, max(1, frame_count - context), context):
+        recorder = ProjectionRecorder(directions)
+        slot.clear()
+        slot.recorder = recorder
+        count = min(window_frames, frame_count - start)
+        inputs = delayed_inputs(
+            codes[:, start : start + count],
+            start_token=decoder.config.start_token,
+            step_count=count,
+            channel_count=decoder.config.channel_count,
+        )
+        skipped = context if start else 0
+        for first in range(0, count, SLICE_FRAMES):
+            with torch.inference_mode():
+                decoder.read(slot, inputs[:, first : first + SLICE_FRAMES].to(decoder.device))
+            yield recorder.projections()[max(first, skipped) :]
 
 
 def _open_slot(model: LoadedModel, prompt: str) -> tuple[CacheSlot, ActivationRecorder]:

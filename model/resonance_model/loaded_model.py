@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from resonance_model.codec.stream import Codec
 from resonance_model.config import DecoderConfig, ModelDescription
 from resonance_model.decoder.decoder import Decoder
-from resonance_model.text_encoder import EncodeText, T5Text
+from resonance_model.text_encoder import EncodeText, Vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +43,10 @@ class LoadedModel:
     melody_chroma: ChromaExtractor | None = None
     library: Any = None
 
-    def unknown_words(self, words: Sequence[str]) -> list[str]:
-        """Those of the words of which the text encoder has no part in its vocabulary; none where it cannot tell."""
-        return self.encode_text.unknown_words(words) if isinstance(self.encode_text, T5Text) else []
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words that the text encoder knows."""
+        return Vocabulary(self.encode_text)
 
 
 def digest_of_state(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from resonance.store import ObjectStore, open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "deploy/Dockerfile"
-SERVICES = ["ingest", "extract", "generate", "gateway"]
+SERVICES = ["ingest", "extract", "generate", "video", "speech", "gateway"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 needs_kubectl = pytest.mark.skipif(
     shutil.which("kubectl") is None and "CI" not in os.environ, reason="kubectl is not installed; CI always runs this"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import sys
 import tomllib
@@ -40,7 +41,20 @@ def our_modules() -> dict[str, Path]:
 @cache
 def read_imports(path: Path) -> set[str]:
     """Modules that a file imports anywhere, and our modules that it names in a string to run them in a child process."""
-    return {name for node in _walk_running(ast.parse(path.read_text())) for name in _imported_names(node)}
+    return {name for node in _walk_running(_parse(path)) for name in _imported_names(node)}
+
+
+def _parse(path: Path) -> ast.Module:
+    """The file's tree, made without garbage collection.
+
+    CPython 3.11 counts the depth of trees for all threads together: a collection on the way that lets another thread build a tree ends
+    in "AST constructor recursion depth mismatch" (python/cpython#106905).
+    """
+    gc.disable()
+    try:
+        return ast.parse(path.read_text())
+    finally:
+        gc.enable()
 
 
 def _walk_running(node: ast.AST) -> Iterator[ast.AST]:

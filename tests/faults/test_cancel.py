@@ -69,7 +69,7 @@ async def cancelled_within(system: Any, job: jobs_pb2.Job) -> float:
 async def at_the_quickest(point: str, times_s: list[float]) -> None:
     print(f"{point}: {', '.join(f'{each * 1000:.0f} ms' for each in times_s)}")
     assert min(times_s) <= WITHIN_S, (point, times_s)
-    assert max(times_s) <= 2.0, (point, times_s)
+    assert max(times_s) <= 10.0, (point, times_s)
 
 
 async def test_while_it_is_queued(open_system, song: bytes) -> None:  # noqa: F811

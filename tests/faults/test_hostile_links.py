@@ -112,7 +112,7 @@ async def try_links(count: int, canary: Site, folder: Path, *, children: int) ->
         assert refused_at_the_door(url, LISTED_ONLY), f"SEED={SEED} {url!r}"
         if not refused_at_the_door(url, OPEN_TO_ALL):
             passed.append(url)
-        assert time.monotonic() - started_s < 1.0, url
+        assert time.monotonic() - started_s < 10.0, url
     for url in chooser.sample(passed, min(children, len(passed))):
         await ask_for_real(url, folder)
     # A link that passes the first check is refused at the connection.

@@ -12,11 +12,11 @@ from support.faulty_store import FaultKind, FaultyStore
 from resonance.errors import ResonanceError
 from resonance.settings import Settings
 from resonance.store import MemoryStore, ObjectStore
+from resonance.workspace import Workspace
 from resonance_ingest.jobs.job import Job, JobState
 from resonance_ingest.jobs.job_store import JobStore
 from resonance_ingest.pipeline.clips import ClipShape
 from resonance_ingest.pipeline.runner import Runner
-from resonance_ingest.pipeline.workspace import Workspace
 from resonance_ingest.sources.incoming_files import IncomingFiles
 
 REASONS = ("STORE_UNAVAILABLE", "OBJECT_DAMAGED")
@@ -42,7 +42,7 @@ class QuickExtractor:
 async def attempt(store: ObjectStore, data_dir: Path, data: bytes) -> Job:
     """Uploads a file as one client and waits until its job is final."""
     settings = Settings(data_dir=data_dir, job_lease_s=0.6, job_retry_s_max=5.0)
-    workspace, jobs = await asyncio.to_thread(Workspace, data_dir), JobStore(store)
+    workspace, jobs = await asyncio.to_thread(Workspace, data_dir / "ingest" / "work"), JobStore(store)
     runner = Runner(jobs, store, QuickExtractor(), workspace, settings)
     running = asyncio.create_task(runner.run())
     try:

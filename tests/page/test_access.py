@@ -15,6 +15,7 @@ SIZES = [
 MODES = [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"color_scheme": "light", "forced_colors": "active"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context_options", SIZES)
 async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
     page = visit.page

@@ -1,23 +1,14 @@
-"""Python client: `AsyncClient` for coroutines, `Client` without an event loop.
-
->>> from resonance.client import Client
->>> with Client() as resonance:
-...     taste = resonance.taste_from_files(["one.mp3", "two.flac", "three.m4a"])
-...     song = resonance.make("calm piano for studying", taste_id=taste.job_id, duration_s=10)
-...     Path("song.wav").write_bytes(song.wav)
-"""
+"""Python client over gRPC for coroutines: `AsyncClient`."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from resonance.any_text import display_name
 from resonance.audio.delivery.delivery import Choice, Delivery
@@ -26,7 +17,9 @@ from resonance.audio.delivery.tags import Provenance
 from resonance.client.adoption import AdoptionCalls
 from resonance.client.requests import build_refine_request, build_request
 from resonance.client.song_files import find_songs
+from resonance.client.speech import SpeechCalls
 from resonance.client.take_reader import TakeReader, read_take
+from resonance.client.videos import VideoCalls
 from resonance.errors import NotFound, ResonanceError, Unavailable
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
@@ -40,13 +33,15 @@ from resonance.v1 import (
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
+    speech_pb2_grpc,
     steering_pb2,
+    video_pb2_grpc,
 )
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _PART_BYTES = 256 * 1024
 _RESUMES_MAX = 3
-Result = TypeVar("Result")
+_DATA_BYTES_MAX = 4 * 1024 * 1024  # of a sound inside of a request
 OnJob = Callable[[jobs_pb2.Job], None]
 
 
@@ -86,7 +81,7 @@ class Song:
 
 
 class AsyncClient:
-    """Client over gRPC, of three services at one address or at one each.
+    """Client over gRPC, of all services at one address or at one each.
 
     Every method raises the domain errors of `resonance.errors`.
     """
@@ -98,18 +93,22 @@ class AsyncClient:
         ingest: str = "",
         extract: str = "",
         generate: str = "",
+        speech: str = "",
+        video: str = "",
         api_key: str = "",
         service_key: str = "",
     ) -> None:
         """`api_key` is needed where the services ask for one. The installation's operator may give `service_key` in its place."""
         self._channels = [
             open_channel(target or address, api_key=api_key, service_key=service_key)
-            for target in (ingest, extract, generate)
+            for target in (ingest, extract, generate, video, speech)
         ]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
+        self.speech = SpeechCalls(speech_pb2_grpc.SpeechServiceStub(self._channels[4]))
         self.adoption = AdoptionCalls(self.extract)
+        self.videos = VideoCalls(video_pb2_grpc.VideoServiceStub(self._channels[3]), self.ingest)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -213,6 +212,22 @@ class AsyncClient:
         job = (await unary_call(self.ingest.UploadPlaylist(_upload_parts(header, paths)))).job
         return await self.wait(job.job_id, on_change=on_change)
 
+    async def origin_sound(self, path: str | Path) -> generate_pb2.OriginSound:
+        """A sound file for `build_request(origin_sound=...)`. A large one becomes an upload, which the service keeps for a day.
+
+        Raises NotFound for a path that does not exist.
+        """
+        _check_files([path])
+        path = Path(path)
+        byte_count = (await asyncio.to_thread(path.stat)).st_size
+        name = display_name(path)
+        if byte_count <= _DATA_BYTES_MAX:
+            return generate_pb2.OriginSound(data=await asyncio.to_thread(path.read_bytes), filename=name)
+        opening = ingest_pb2.OpenUploadRequest(filename=name, byte_count=byte_count)
+        upload_id = (await unary_call(self.ingest.OpenUpload(opening))).upload.upload_id
+        await unary_call(self.ingest.WriteUpload(_write_parts(upload_id, path)))
+        return generate_pb2.OriginSound(upload_id=upload_id)
+
     async def retry(self, job_id: str, *, on_change: OnJob | None = None) -> jobs_pb2.Job:
         """Retries the failed tracks of a final job in a new job, and waits for it."""
         job = (await unary_call(self.ingest.RetryJob(ingest_pb2.RetryJobRequest(job_id=job_id)))).job
@@ -261,6 +276,27 @@ class AsyncClient:
             "the stream was cut again and again; what has come is not the whole take", reason="STREAM_CUT"
         )
 
+    async def variations(
+        self, request: generate_pb2.GenerateRequest, count: int
+    ) -> AsyncGenerator[generate_pb2.GenerateVariationsResponse, None]:
+        """Several takes of one request, message by message, each verified. A variation may fail while the others go on.
+
+        Raises:
+            DataLoss: what came is not what was sent.
+            Unavailable: the call was cut. Each take can be asked for again by its own id and seed.
+        """
+        asked = generate_pb2.GenerateVariationsRequest(request=request, count=count)
+        readers = {variation: TakeReader() for variation in range(1, count + 1)}
+        async with aclosing(stream_call(self.generate.GenerateVariations(asked))) as responses:
+            async for response in responses:
+                if response.HasField("failed"):
+                    del readers[response.variation]
+                else:
+                    readers[response.variation].read(response.response)
+                yield response
+        for reader in readers.values():
+            reader.check_finished()
+
     async def perform(
         self, requests: AsyncIterator[generate_pb2.PerformRequest]
     ) -> AsyncGenerator[generate_pb2.PerformResponse, None]:
@@ -277,100 +313,6 @@ class AsyncClient:
             if response.HasField("finished"):
                 take = response.finished.take
         return Song(pcm=bytes(pcm), take=take)
-
-
-class Client:
-    """`AsyncClient` for code without an event loop: the same methods, blocking. Its event loop runs on a thread."""
-
-    def __init__(self, address: str = DEFAULT_ADDRESS, **addresses: str) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="resonance-client", daemon=True)
-        self._thread.start()
-        self._inner = self._wait(_open(address, addresses))
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes the channels and the thread."""
-        self._wait(self._inner.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def model(self) -> generate_pb2.ModelInfo:
-        """The loaded model."""
-        return self._wait(self._inner.model())
-
-    def concepts(self) -> list[extract_pb2.Concept]:
-        """The concepts of the loaded model, sliders first."""
-        return self._wait(self._inner.concepts())
-
-    def compute_concept(
-        self,
-        name: str,
-        pairs: Sequence[tuple[str, str]] = (),
-        music_pairs: Sequence[tuple[extract_pb2.MusicSource, extract_pb2.MusicSource]] = (),
-    ) -> extract_pb2.Concept:
-        """Computes a concept from (more, less) pairs of prompts, of stored music, or of both."""
-        return self._wait(self._inner.compute_concept(name, pairs, music_pairs))
-
-    def reference(self) -> extract_pb2.ReferenceSummary:
-        """The reference of the loaded model."""
-        return self._wait(self._inner.reference())
-
-    def calibrate_concept(self, name: str) -> extract_pb2.Concept:
-        """Measures a concept's safe range, and waits for it."""
-        return self._wait(self._inner.calibrate_concept(name))
-
-    def refine(
-        self, text: str, sliders: Mapping[str, float] | None = None, **options: Any
-    ) -> extract_pb2.RefineResponse:
-        """Slider and concept positions for a wish in words; the options are those of `build_refine_request`."""
-        return self._wait(self._inner.refine(text, sliders, **options))
-
-    def calibration_job(
-        self, request: extract_pb2.StartCalibrationJobRequest, **options: Any
-    ) -> extract_pb2.CalibrationJob:
-        """Starts or resumes a calibration job and waits for it."""
-        return self._wait(self._inner.calibration_job(request, **options))
-
-    def taste_from_url(self, url: str, **options: Any) -> jobs_pb2.Job:
-        """Makes a taste of a link and waits for it."""
-        return self._wait(self._inner.taste_from_url(url, **options))
-
-    def taste_from_files(self, paths: Sequence[str | Path], **options: Any) -> jobs_pb2.Job:
-        """Uploads files, makes a taste of them and waits for it."""
-        return self._wait(self._inner.taste_from_files(paths, **options))
-
-    def retry(self, job_id: str, **options: Any) -> jobs_pb2.Job:
-        """Retries the failed tracks of a final job in a new job, and waits for it."""
-        return self._wait(self._inner.retry(job_id, **options))
-
-    def stream(self, request: generate_pb2.GenerateRequest) -> Iterator[generate_pb2.GenerateResponse]:
-        """A take's messages while it is made, each verified."""
-        responses = self._inner.stream(request)
-        try:
-            while (response := self._wait(_next(responses))) is not None:
-                yield response
-        finally:
-            self._wait(_close(responses))
-
-    def make(self, prompt: str, **options: Any) -> Song:
-        """A whole take. Options are those of `build_request`."""
-        return self._wait(self._inner.make(prompt, **options))
-
-    def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-async def _open(address: str, addresses: Mapping[str, str]) -> AsyncClient:
-    return AsyncClient(address, **addresses)
 
 
 async def _read_concept(responses: AsyncIterator[Any]) -> extract_pb2.Concept:
@@ -392,6 +334,13 @@ def _check_files(paths: Sequence[str | Path]) -> None:
             raise NotFound(f"{path} is not a file", reason="NO_SUCH_FILE")
 
 
+async def _write_parts(upload_id: str, path: Path) -> AsyncGenerator[ingest_pb2.WriteUploadRequest, None]:
+    yield ingest_pb2.WriteUploadRequest(position=ingest_pb2.UploadPosition(upload_id=upload_id, offset=0))
+    with path.open("rb") as file:
+        while part := await asyncio.to_thread(file.read, _PART_BYTES):
+            yield ingest_pb2.WriteUploadRequest(data=part)
+
+
 async def _upload_parts(
     header: ingest_pb2.UploadHeader, paths: Sequence[str | Path]
 ) -> AsyncGenerator[ingest_pb2.UploadPlaylistRequest, None]:
@@ -405,11 +354,3 @@ async def _upload_parts(
         with path.open("rb") as file:
             while part := await asyncio.to_thread(file.read, _PART_BYTES):
                 yield ingest_pb2.UploadPlaylistRequest(data=part)
-
-
-async def _next(responses: AsyncIterator[Result]) -> Result | None:
-    return await anext(responses, None)
-
-
-async def _close(responses: Any) -> None:
-    await responses.aclose()

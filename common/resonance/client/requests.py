@@ -29,18 +29,20 @@ def build_request(
     start_s: float | None = None,
     end_s: float | None = None,
     melody: bytes = b"",
+    origin_sound: generate_pb2.OriginSound | None = None,
     unclamped: bool = False,
     bpm: float | None = None,
     key: str = "",
     negative_prompt: str = "",
+    loop: bool = False,
 ) -> generate_pb2.GenerateRequest:
-    """GenerateRequest from plain values. For fields that are missing here, build the message itself.
+    """GenerateRequest from plain values. For fields that are missing here, build the message itself. `loop` makes a seamless loop.
 
     Gains multiply a strength at single layers. `concept_positions` are concepts at positions from -1 to 1, as sliders'. `origin` is a
-    finished take to continue: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take). `melody` is a
-    sound file of at most 30 s, which melody models follow. With `unclamped` the strengths of taste and concepts are not held to their safe
-    ranges; without, the answer's `notices` say where one was. `bpm` and `key` (such as `F# minor`) are asked of the model, as far as it
-    obeys them; the music is steered away from `negative_prompt`.
+    finished take to continue: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take). `origin_sound` is
+    a sound file to continue instead. `melody` is a sound file of at most 30 s, which melody models follow. With `unclamped` the strengths
+    of taste and concepts are not held to their safe ranges; without, the answer's `notices` say where one was. `bpm` and `key` (such as `F#
+    minor`) are asked of the model, as far as it obeys them; the music is steered away from `negative_prompt`.
     """
     recipe = steering_pb2.Recipe(
         prompts=[steering_pb2.WeightedPrompt(text=prompt)], bpm=bpm, key=key, negative_prompt=negative_prompt
@@ -59,10 +61,17 @@ def build_request(
         recipe.concepts.add(name=name, position=position)
     recipe.sliders.CopyFrom(steering_pb2.Sliders(**dict(sliders or {})))
     request = generate_pb2.GenerateRequest(
-        request_id=request_id or new_request_id(), recipe=recipe, duration_s=duration_s, seed=seed, chunk_s=chunk_s
+        request_id=request_id or new_request_id(),
+        recipe=recipe,
+        duration_s=duration_s,
+        seed=seed,
+        chunk_s=chunk_s,
+        loop=loop,
     )
     if origin:
         request.origin.CopyFrom(generate_pb2.Origin(request_id=origin, start_s=start_s, end_s=end_s))
+    if origin_sound is not None:
+        request.origin_sound.CopyFrom(origin_sound)
     if melody:
         request.melody.wav = melody
     return request

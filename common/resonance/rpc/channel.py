@@ -25,6 +25,8 @@ _SERVICE_CONFIG = json.dumps(
                     {"service": "resonance.v1.ExtractService", "method": "ListConcepts"},
                     {"service": "resonance.v1.GenerateService", "method": "GetModel"},
                     {"service": "resonance.v1.GenerateService", "method": "ListTakes"},
+                    {"service": "resonance.v1.VideoService", "method": "GetVideo"},
+                    {"service": "resonance.v1.VideoService", "method": "ListVideos"},
                 ],
                 "retryPolicy": {
                     "maxAttempts": 4,

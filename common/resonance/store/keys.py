@@ -18,6 +18,9 @@ SHARES = "shares/"
 UPLOADS = "uploads/"
 API_KEYS = "api-keys/"
 QUARANTINE = "quarantine/"
+VIDEOS = "videos/"
+VIDEO_LIST = "video-list/"
+VIDEOS_OPEN = "video-open/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +91,22 @@ PREFIXES = (
     ),
     Prefix(name=JOB_LIST, writer="ingest", kept="as long as the job", is_owned=True),
     Prefix(name=JOBS_OPEN, writer="ingest", kept="until the job is final"),
-    Prefix(name=UPLOADS, writer="ingest", kept="a day, or until its job needs it no more", is_owned=True),
+    Prefix(
+        name=UPLOADS,
+        writer="ingest",
+        readers=("generate",),
+        kept="a day, or until its job needs it no more",
+        is_owned=True,
+    ),
     Prefix(name=SHARES, writer="ingest", kept="until the link expires"),
     Prefix(name="sounds/", writer="ingest", kept="for good", is_recomputed=True),
     Prefix(name="lists/", writer="ingest", kept="for good; not used after RESONANCE_LIST_CACHE_S", is_recomputed=True),
-    Prefix(name=API_KEYS, writer="cli", readers=("gateway", "ingest", "extract", "generate"), kept="until revoked"),
+    Prefix(name=VIDEOS, writer="video", kept="until the video is deleted", is_owned=True),
+    Prefix(name=VIDEO_LIST, writer="video", kept="until the video is deleted", is_owned=True),
+    Prefix(name=VIDEOS_OPEN, writer="video", kept="while the video is being made"),
+    Prefix(
+        name=API_KEYS, writer="cli", readers=("gateway", "ingest", "extract", "generate", "video"), kept="until revoked"
+    ),
     Prefix(name="probe/", writer="store", kept="while a service starts"),
     Prefix(name=QUARANTINE, writer="store", kept="until an operator removes it"),
 )
@@ -201,6 +215,11 @@ def take_audio_key(request_id: str) -> str:
     return f"takes/r-{request_id}.wav"
 
 
+def take_timeline_key(request_id: str) -> str:
+    """The steering timeline of a finished take (TakeTimeline as JSON)."""
+    return f"takes/r-{request_id}.timeline.json"
+
+
 def take_codes_key(request_id: str) -> str:
     """The tokens of a finished take (safetensors)."""
     return f"takes/r-{request_id}.codes.safetensors"
@@ -259,6 +278,41 @@ def sound_key(cache_key: str) -> str:
 def list_key(cache_key: str) -> str:
     """The tracks that a link listed (JSON) under the digest of the link."""
     return f"lists/{cache_key}"
+
+
+def video_prefix(video_id: str) -> str:
+    """Everything that belongs to one video."""
+    return f"{VIDEOS}{video_id}/"
+
+
+def video_key(video_id: str) -> str:
+    """The state of a video (JSON)."""
+    return f"{video_prefix(video_id)}video.json"
+
+
+def video_document_key(video_id: str, digest: str) -> str:
+    """A song map, treatment or shot plan of a video (JSON) under its digest."""
+    return f"{video_prefix(video_id)}documents/{digest}.json"
+
+
+def video_scene_key(video_id: str, prompt_digest: str) -> str:
+    """A finished scene (JSON that names its files) under the digest of all that decides it."""
+    return f"{video_prefix(video_id)}scenes/{prompt_digest}.json"
+
+
+def video_part_key(video_id: str, sha256: str, index: int) -> str:
+    """One part of a file of a video, under the digest of the whole file."""
+    return f"{video_prefix(video_id)}files/{sha256}/{index:05d}"
+
+
+def video_list_key(created_ms: int, video_id: str) -> str:
+    """An empty object whose name sorts newest videos first."""
+    return f"{VIDEO_LIST}{10**14 - created_ms:014d}-{video_id}"
+
+
+def open_video_key(owner: str, video_id: str) -> str:
+    """An empty marker that stands while a video is being made."""
+    return f"{VIDEOS_OPEN}{owner}.{video_id}" if owner else f"{VIDEOS_OPEN}{video_id}"
 
 
 def api_key_key(key_sha256: str) -> str:

@@ -127,8 +127,18 @@ class Origin(_message.Message):
     end_s: float
     def __init__(self, request_id: _Optional[str] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ...) -> None: ...
 
+class OriginSound(_message.Message):
+    __slots__ = ("data", "upload_id", "filename")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    FILENAME_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    upload_id: str
+    filename: str
+    def __init__(self, data: _Optional[bytes] = ..., upload_id: _Optional[str] = ..., filename: _Optional[str] = ...) -> None: ...
+
 class GenerateRequest(_message.Message):
-    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin", "is_background")
+    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin", "is_background", "origin_sound", "loop")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +149,8 @@ class GenerateRequest(_message.Message):
     IS_TRANSIENT_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     IS_BACKGROUND_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_SOUND_FIELD_NUMBER: _ClassVar[int]
+    LOOP_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     duration_s: float
@@ -149,10 +161,40 @@ class GenerateRequest(_message.Message):
     is_transient: bool
     origin: Origin
     is_background: bool
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., is_background: _Optional[bool] = ...) -> None: ...
+    origin_sound: OriginSound
+    loop: bool
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., is_background: _Optional[bool] = ..., origin_sound: _Optional[_Union[OriginSound, _Mapping]] = ..., loop: _Optional[bool] = ...) -> None: ...
+
+class GenerateVariationsRequest(_message.Message):
+    __slots__ = ("request", "count")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    request: GenerateRequest
+    count: int
+    def __init__(self, request: _Optional[_Union[GenerateRequest, _Mapping]] = ..., count: _Optional[int] = ...) -> None: ...
+
+class VariationFailed(_message.Message):
+    __slots__ = ("reason", "message", "retry_after_s")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    retry_after_s: float
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., retry_after_s: _Optional[float] = ...) -> None: ...
+
+class GenerateVariationsResponse(_message.Message):
+    __slots__ = ("variation", "response", "failed")
+    VARIATION_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    variation: int
+    response: GenerateResponse
+    failed: VariationFailed
+    def __init__(self, variation: _Optional[int] = ..., response: _Optional[_Union[GenerateResponse, _Mapping]] = ..., failed: _Optional[_Union[VariationFailed, _Mapping]] = ...) -> None: ...
 
 class GenerationStarted(_message.Message):
-    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played", "audio_sha256")
+    __slots__ = ("request_id", "format", "sample_count_total", "seed", "recipe_id", "recipe", "model", "notices", "played", "audio_sha256", "narration", "origin_sound", "is_loop")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_COUNT_TOTAL_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +205,9 @@ class GenerationStarted(_message.Message):
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     PLAYED_FIELD_NUMBER: _ClassVar[int]
     AUDIO_SHA256_FIELD_NUMBER: _ClassVar[int]
+    NARRATION_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_SOUND_FIELD_NUMBER: _ClassVar[int]
+    IS_LOOP_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     format: _audio_pb2.AudioFormat
     sample_count_total: int
@@ -173,7 +218,18 @@ class GenerationStarted(_message.Message):
     notices: _containers.RepeatedScalarFieldContainer[str]
     played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
     audio_sha256: str
-    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., audio_sha256: _Optional[str] = ...) -> None: ...
+    narration: Narration
+    origin_sound: ContinuedSound
+    is_loop: bool
+    def __init__(self, request_id: _Optional[str] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., sample_count_total: _Optional[int] = ..., seed: _Optional[int] = ..., recipe_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., audio_sha256: _Optional[str] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., is_loop: _Optional[bool] = ...) -> None: ...
+
+class GenerationProgress(_message.Message):
+    __slots__ = ("sample_count", "sample_count_total")
+    SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_COUNT_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    sample_count: int
+    sample_count_total: int
+    def __init__(self, sample_count: _Optional[int] = ..., sample_count_total: _Optional[int] = ...) -> None: ...
 
 class GenerationQueued(_message.Message):
     __slots__ = ("place", "wait_s", "is_parked")
@@ -194,16 +250,18 @@ class GenerationFinished(_message.Message):
     def __init__(self, end: _Optional[_Union[_audio_pb2.StreamEnd, _Mapping]] = ..., take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
-    __slots__ = ("started", "chunk", "finished", "queued")
+    __slots__ = ("started", "chunk", "finished", "queued", "progress")
     STARTED_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     started: GenerationStarted
     chunk: _audio_pb2.AudioChunk
     finished: GenerationFinished
     queued: GenerationQueued
-    def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ..., queued: _Optional[_Union[GenerationQueued, _Mapping]] = ...) -> None: ...
+    progress: GenerationProgress
+    def __init__(self, started: _Optional[_Union[GenerationStarted, _Mapping]] = ..., chunk: _Optional[_Union[_audio_pb2.AudioChunk, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ..., queued: _Optional[_Union[GenerationQueued, _Mapping]] = ..., progress: _Optional[_Union[GenerationProgress, _Mapping]] = ...) -> None: ...
 
 class AskedMusic(_message.Message):
     __slots__ = ("bpm", "key", "metre", "told_bpm", "told_key")
@@ -235,8 +293,38 @@ class HeardMusic(_message.Message):
     no_key: str
     def __init__(self, bpm: _Optional[float] = ..., bpm_confidence: _Optional[float] = ..., no_bpm: _Optional[str] = ..., key: _Optional[str] = ..., key_confidence: _Optional[float] = ..., no_key: _Optional[str] = ...) -> None: ...
 
+class ContinuedSound(_message.Message):
+    __slots__ = ("sha256", "filename", "new_start_s")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    FILENAME_FIELD_NUMBER: _ClassVar[int]
+    NEW_START_S_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    filename: str
+    new_start_s: float
+    def __init__(self, sha256: _Optional[str] = ..., filename: _Optional[str] = ..., new_start_s: _Optional[float] = ...) -> None: ...
+
+class Loop(_message.Message):
+    __slots__ = ("bpm", "bar_count", "beats_per_bar", "no_bars", "crossfade_s", "seam_flux_ratio", "seam_level_db", "inner_level_db")
+    BPM_FIELD_NUMBER: _ClassVar[int]
+    BAR_COUNT_FIELD_NUMBER: _ClassVar[int]
+    BEATS_PER_BAR_FIELD_NUMBER: _ClassVar[int]
+    NO_BARS_FIELD_NUMBER: _ClassVar[int]
+    CROSSFADE_S_FIELD_NUMBER: _ClassVar[int]
+    SEAM_FLUX_RATIO_FIELD_NUMBER: _ClassVar[int]
+    SEAM_LEVEL_DB_FIELD_NUMBER: _ClassVar[int]
+    INNER_LEVEL_DB_FIELD_NUMBER: _ClassVar[int]
+    bpm: float
+    bar_count: int
+    beats_per_bar: int
+    no_bars: str
+    crossfade_s: float
+    seam_flux_ratio: float
+    seam_level_db: float
+    inner_level_db: float
+    def __init__(self, bpm: _Optional[float] = ..., bar_count: _Optional[int] = ..., beats_per_bar: _Optional[int] = ..., no_bars: _Optional[str] = ..., crossfade_s: _Optional[float] = ..., seam_flux_ratio: _Optional[float] = ..., seam_level_db: _Optional[float] = ..., inner_level_db: _Optional[float] = ...) -> None: ...
+
 class Take(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "asked", "heard")
+    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "narration", "asked", "heard", "origin_sound", "loop")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -255,8 +343,11 @@ class Take(_message.Message):
     MELODY_SHA256_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     PLAYED_FIELD_NUMBER: _ClassVar[int]
+    NARRATION_FIELD_NUMBER: _ClassVar[int]
     ASKED_FIELD_NUMBER: _ClassVar[int]
     HEARD_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_SOUND_FIELD_NUMBER: _ClassVar[int]
+    LOOP_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
@@ -275,9 +366,60 @@ class Take(_message.Message):
     melody_sha256: str
     notices: _containers.RepeatedScalarFieldContainer[str]
     played: _containers.RepeatedCompositeFieldContainer[_steering_pb2.PlayedStrength]
+    narration: Narration
     asked: AskedMusic
     heard: HeardMusic
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ...) -> None: ...
+    origin_sound: ContinuedSound
+    loop: Loop
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., loop: _Optional[_Union[Loop, _Mapping]] = ...) -> None: ...
+
+class Narration(_message.Message):
+    __slots__ = ("take_request_id", "voice_id", "sentences")
+    TAKE_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    SENTENCES_FIELD_NUMBER: _ClassVar[int]
+    take_request_id: str
+    voice_id: str
+    sentences: _containers.RepeatedCompositeFieldContainer[SpokenSentence]
+    def __init__(self, take_request_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., sentences: _Optional[_Iterable[_Union[SpokenSentence, _Mapping]]] = ...) -> None: ...
+
+class SpokenSentence(_message.Message):
+    __slots__ = ("text", "start_s", "end_s", "section")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    END_S_FIELD_NUMBER: _ClassVar[int]
+    SECTION_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    start_s: float
+    end_s: float
+    section: int
+    def __init__(self, text: _Optional[str] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ..., section: _Optional[int] = ...) -> None: ...
+
+class AddVersionRequest(_message.Message):
+    __slots__ = ("opening", "pcm")
+    OPENING_FIELD_NUMBER: _ClassVar[int]
+    PCM_FIELD_NUMBER: _ClassVar[int]
+    opening: VersionOpening
+    pcm: bytes
+    def __init__(self, opening: _Optional[_Union[VersionOpening, _Mapping]] = ..., pcm: _Optional[bytes] = ...) -> None: ...
+
+class VersionOpening(_message.Message):
+    __slots__ = ("take_request_id", "request_id", "narration", "notices")
+    TAKE_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NARRATION_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    take_request_id: str
+    request_id: str
+    narration: Narration
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, take_request_id: _Optional[str] = ..., request_id: _Optional[str] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AddVersionResponse(_message.Message):
+    __slots__ = ("take",)
+    TAKE_FIELD_NUMBER: _ClassVar[int]
+    take: Take
+    def __init__(self, take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
 
 class PerformOpening(_message.Message):
     __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody")
@@ -382,6 +524,54 @@ class GetTakeResponse(_message.Message):
     TAKE_FIELD_NUMBER: _ClassVar[int]
     take: Take
     def __init__(self, take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
+
+class GetTakeTimelineRequest(_message.Message):
+    __slots__ = ("request_id",)
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    def __init__(self, request_id: _Optional[str] = ...) -> None: ...
+
+class GetTakeTimelineResponse(_message.Message):
+    __slots__ = ("timeline",)
+    TIMELINE_FIELD_NUMBER: _ClassVar[int]
+    timeline: TakeTimeline
+    def __init__(self, timeline: _Optional[_Union[TakeTimeline, _Mapping]] = ...) -> None: ...
+
+class TakeTimeline(_message.Message):
+    __slots__ = ("request_id", "sample_rate_hz", "recipe_changes", "rate_hz", "curves", "notices", "digest")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    CURVES_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    sample_rate_hz: int
+    recipe_changes: _containers.RepeatedCompositeFieldContainer[RecipeChange]
+    rate_hz: float
+    curves: _containers.RepeatedCompositeFieldContainer[SliderCurve]
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    digest: str
+    def __init__(self, request_id: _Optional[str] = ..., sample_rate_hz: _Optional[int] = ..., recipe_changes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ..., rate_hz: _Optional[float] = ..., curves: _Optional[_Iterable[_Union[SliderCurve, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ..., digest: _Optional[str] = ...) -> None: ...
+
+class RecipeChange(_message.Message):
+    __slots__ = ("sample_offset", "recipe", "recipe_id")
+    SAMPLE_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_ID_FIELD_NUMBER: _ClassVar[int]
+    sample_offset: int
+    recipe: _steering_pb2.Recipe
+    recipe_id: str
+    def __init__(self, sample_offset: _Optional[int] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., recipe_id: _Optional[str] = ...) -> None: ...
+
+class SliderCurve(_message.Message):
+    __slots__ = ("slider", "values")
+    SLIDER_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    slider: str
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, slider: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class StreamTakeRequest(_message.Message):
     __slots__ = ("request_id", "sample_offset")

@@ -40,6 +40,11 @@ class GenerateServiceStub:
                 request_serializer=resonance_dot_v1_dot_generate__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_generate__pb2.GenerateResponse.FromString,
                 _registered_method=True)
+        self.GenerateVariations = channel.unary_stream(
+                '/resonance.v1.GenerateService/GenerateVariations',
+                request_serializer=resonance_dot_v1_dot_generate__pb2.GenerateVariationsRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_generate__pb2.GenerateVariationsResponse.FromString,
+                _registered_method=True)
         self.Perform = channel.stream_stream(
                 '/resonance.v1.GenerateService/Perform',
                 request_serializer=resonance_dot_v1_dot_generate__pb2.PerformRequest.SerializeToString,
@@ -65,6 +70,16 @@ class GenerateServiceStub:
                 request_serializer=resonance_dot_v1_dot_generate__pb2.StreamTakeRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_generate__pb2.StreamTakeResponse.FromString,
                 _registered_method=True)
+        self.GetTakeTimeline = channel.unary_unary(
+                '/resonance.v1.GenerateService/GetTakeTimeline',
+                request_serializer=resonance_dot_v1_dot_generate__pb2.GetTakeTimelineRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_generate__pb2.GetTakeTimelineResponse.FromString,
+                _registered_method=True)
+        self.AddVersion = channel.stream_unary(
+                '/resonance.v1.GenerateService/AddVersion',
+                request_serializer=resonance_dot_v1_dot_generate__pb2.AddVersionRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_generate__pb2.AddVersionResponse.FromString,
+                _registered_method=True)
         self.DeleteTake = channel.unary_unary(
                 '/resonance.v1.GenerateService/DeleteTake',
                 request_serializer=resonance_dot_v1_dot_generate__pb2.DeleteTakeRequest.SerializeToString,
@@ -79,6 +94,14 @@ class GenerateServiceServicer:
     def Generate(self, request, context):
         """Generate makes one take: `started`, then chunks, then `finished`. A stream without `finished` was cut: repeat the request with
         `resume_sample_offset`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateVariations(self, request, context):
+        """GenerateVariations makes several takes of one request side by side, in one batch: each under an id and a seed of its own, derived from
+        those of the request. It fails as a whole only where no variation can be made.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +142,20 @@ class GenerateServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTakeTimeline(self, request, context):
+        """GetTakeTimeline tells which recipe acted when in a finished take, and how much of each slider its hidden states show.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddVersion(self, request_iterator, context):
+        """AddVersion stores another version of a finished take that a service has made of its samples, such as a narrated one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteTake(self, request, context):
         """DeleteTake removes a finished take and its audio.
         """
@@ -133,6 +170,11 @@ def add_GenerateServiceServicer_to_server(servicer, server):
                     servicer.Generate,
                     request_deserializer=resonance_dot_v1_dot_generate__pb2.GenerateRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_generate__pb2.GenerateResponse.SerializeToString,
+            ),
+            'GenerateVariations': grpc.unary_stream_rpc_method_handler(
+                    servicer.GenerateVariations,
+                    request_deserializer=resonance_dot_v1_dot_generate__pb2.GenerateVariationsRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_generate__pb2.GenerateVariationsResponse.SerializeToString,
             ),
             'Perform': grpc.stream_stream_rpc_method_handler(
                     servicer.Perform,
@@ -158,6 +200,16 @@ def add_GenerateServiceServicer_to_server(servicer, server):
                     servicer.StreamTake,
                     request_deserializer=resonance_dot_v1_dot_generate__pb2.StreamTakeRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_generate__pb2.StreamTakeResponse.SerializeToString,
+            ),
+            'GetTakeTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTakeTimeline,
+                    request_deserializer=resonance_dot_v1_dot_generate__pb2.GetTakeTimelineRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_generate__pb2.GetTakeTimelineResponse.SerializeToString,
+            ),
+            'AddVersion': grpc.stream_unary_rpc_method_handler(
+                    servicer.AddVersion,
+                    request_deserializer=resonance_dot_v1_dot_generate__pb2.AddVersionRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_generate__pb2.AddVersionResponse.SerializeToString,
             ),
             'DeleteTake': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteTake,
@@ -193,6 +245,33 @@ class GenerateService:
             '/resonance.v1.GenerateService/Generate',
             resonance_dot_v1_dot_generate__pb2.GenerateRequest.SerializeToString,
             resonance_dot_v1_dot_generate__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateVariations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/resonance.v1.GenerateService/GenerateVariations',
+            resonance_dot_v1_dot_generate__pb2.GenerateVariationsRequest.SerializeToString,
+            resonance_dot_v1_dot_generate__pb2.GenerateVariationsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -328,6 +407,60 @@ class GenerateService:
             '/resonance.v1.GenerateService/StreamTake',
             resonance_dot_v1_dot_generate__pb2.StreamTakeRequest.SerializeToString,
             resonance_dot_v1_dot_generate__pb2.StreamTakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTakeTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.GenerateService/GetTakeTimeline',
+            resonance_dot_v1_dot_generate__pb2.GetTakeTimelineRequest.SerializeToString,
+            resonance_dot_v1_dot_generate__pb2.GetTakeTimelineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddVersion(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/resonance.v1.GenerateService/AddVersion',
+            resonance_dot_v1_dot_generate__pb2.AddVersionRequest.SerializeToString,
+            resonance_dot_v1_dot_generate__pb2.AddVersionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -90,6 +90,11 @@ class IngestServiceStub:
                 request_serializer=resonance_dot_v1_dot_ingest__pb2.GetUploadRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_ingest__pb2.GetUploadResponse.FromString,
                 _registered_method=True)
+        self.ReadUpload = channel.unary_stream(
+                '/resonance.v1.IngestService/ReadUpload',
+                request_serializer=resonance_dot_v1_dot_ingest__pb2.ReadUploadRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_ingest__pb2.ReadUploadResponse.FromString,
+                _registered_method=True)
         self.DeleteUpload = channel.unary_unary(
                 '/resonance.v1.IngestService/DeleteUpload',
                 request_serializer=resonance_dot_v1_dot_ingest__pb2.DeleteUploadRequest.SerializeToString,
@@ -184,6 +189,13 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadUpload(self, request, context):
+        """ReadUpload sends the bytes of a complete upload to another service of ours, such as the one that makes videos.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteUpload(self, request, context):
         """DeleteUpload removes a resumable upload that no job uses.
         """
@@ -255,6 +267,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.GetUpload,
                     request_deserializer=resonance_dot_v1_dot_ingest__pb2.GetUploadRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_ingest__pb2.GetUploadResponse.SerializeToString,
+            ),
+            'ReadUpload': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadUpload,
+                    request_deserializer=resonance_dot_v1_dot_ingest__pb2.ReadUploadRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_ingest__pb2.ReadUploadResponse.SerializeToString,
             ),
             'DeleteUpload': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteUpload,
@@ -565,6 +582,33 @@ class IngestService:
             '/resonance.v1.IngestService/GetUpload',
             resonance_dot_v1_dot_ingest__pb2.GetUploadRequest.SerializeToString,
             resonance_dot_v1_dot_ingest__pb2.GetUploadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/resonance.v1.IngestService/ReadUpload',
+            resonance_dot_v1_dot_ingest__pb2.ReadUploadRequest.SerializeToString,
+            resonance_dot_v1_dot_ingest__pb2.ReadUploadResponse.FromString,
             options,
             channel_credentials,
             insecure,

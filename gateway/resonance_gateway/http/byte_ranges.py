@@ -56,6 +56,26 @@ async def ranged_response(
     Raises:
         HTTPException: 412 for a condition that does not hold, 416 for a range past the end.
     """
+    return await _respond(request, sound, lambda start, end: _cut(body, start, end), close)
+
+
+async def ranged_file_response(
+    request: Request, sound: Sound, read: Callable[[int, int], AsyncGenerator[bytes, None]]
+) -> Response:
+    """The answer as of `ranged_response`. `read(start, end)` opens those bytes alone, once, and only where bytes are sent.
+
+    Raises:
+        HTTPException: 412 for a condition that does not hold, 416 for a range past the end.
+    """
+    return await _respond(request, sound, read, _nothing_to_close)
+
+
+async def _respond(
+    request: Request,
+    sound: Sound,
+    read: Callable[[int, int], AsyncGenerator[bytes, None]],
+    close: Callable[[], Awaitable[None]],
+) -> Response:
     headers = {"Accept-Ranges": "bytes", **sound.headers}
     if sound.etag:
         headers["ETag"] = f'"{sound.etag}"'
@@ -72,8 +92,9 @@ async def ranged_response(
     if request.method == "HEAD":
         await close()
         return Response(status_code=status, media_type=sound.media_type, headers=headers)
-    cut = _cut(body, span.start, span.end)
-    return StreamingResponse(cut, status_code=status, media_type=sound.media_type, headers=headers)
+    return StreamingResponse(
+        read(span.start, span.end), status_code=status, media_type=sound.media_type, headers=headers
+    )
 
 
 def read_span(request: Request, sound: Sound) -> Span:
@@ -125,3 +146,7 @@ async def _cut(blocks: AsyncGenerator[bytes, None], start: int, end: int) -> Asy
             position += len(block)
             if position >= end:
                 return
+
+
+async def _nothing_to_close() -> None:
+    """Nothing was opened."""

@@ -54,10 +54,10 @@ _UPLOADS = {
     ("POST", "multipart/form-data"): re.compile("/v1/tastes"),
     ("PATCH", "application/offset+octet-stream"): re.compile("/v1/uploads/[^/]+"),
 }
-# The one path whose JSON may carry a melody.
-_MELODY_PATH = "/v1/generations"
-# The path that takes a sound file as its body.
-_VERIFICATIONS_PATH = "/v1/verifications"
+# The one path whose JSON may carry a melody and a sound to go on from.
+_SOUNDS_PATH = "/v1/generations"
+# The paths that take a sound file as their body.
+_SOUND_FILE_PATHS = ("/v1/verifications", "/v1/transcriptions")
 
 
 class BodyCutError(Exception):
@@ -175,10 +175,10 @@ def _is_guarded(path: str) -> bool:
 class BodyLimit:
     """Refuses bodies beyond the limit: by Content-Length at once, else as soon as too many bytes have arrived."""
 
-    def __init__(self, app: ASGIApp, *, json_bytes_max: int, melody_bytes_max: int, upload_bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, json_bytes_max: int, sounds_bytes_max: int, upload_bytes_max: int) -> None:
         self._app = app
         self._json_bytes_max, self._upload_bytes_max = json_bytes_max, upload_bytes_max
-        self._melody_bytes_max = melody_bytes_max
+        self._sounds_bytes_max = sounds_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -204,9 +204,9 @@ class BodyLimit:
         asked = (scope["method"], media_type(HTTPConnection(scope)))
         if any(asked == upload and place.fullmatch(bare_path(scope)) for upload, place in _UPLOADS.items()):
             return self._upload_bytes_max, True
-        if bare_path(scope) == _VERIFICATIONS_PATH:
+        if bare_path(scope) in _SOUND_FILE_PATHS:
             return self._upload_bytes_max, True
-        return self._json_bytes_max + (self._melody_bytes_max if bare_path(scope) == _MELODY_PATH else 0), False
+        return self._json_bytes_max + (self._sounds_bytes_max if bare_path(scope) == _SOUNDS_PATH else 0), False
 
 
 def _too_large(limit: int, is_upload: bool) -> HTTPException:

@@ -15,6 +15,7 @@ from resonance import errors
 from resonance.errors import FieldViolation, ResonanceError
 from resonance.rpc import to_http_status
 from resonance_gateway.http.bodies import MalformedError
+from resonance_gateway.http.openai_errors import is_openai_route, to_openai_error
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -95,9 +96,14 @@ def http_exception_to_problem(error: HTTPException) -> ProblemResponse:
     return _respond(fields, headers=error.headers)
 
 
-async def on_unexpected(request: Request, error: Exception) -> ProblemResponse:
+async def on_unexpected(request: Request | None, error: Exception) -> JSONResponse:
     """Exception handler of everything else: a bug. The traceback goes to the log, no detail to the client."""
-    return to_problem(ResonanceError("internal error; see the gateway's log", reason="INTERNAL"))
+    problem = ResonanceError("internal error; see the gateway's log", reason="INTERNAL")
+    if request is not None and is_openai_route(
+        request.scope
+    ):  # this handler answers outside of the middleware that translates
+        return JSONResponse(to_openai_error(problem_fields(problem)), status_code=500)
+    return to_problem(problem)
 
 
 HANDLERS: Mapping[Any, Any] = {

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -51,3 +52,15 @@ async def _with_late_failure(first: ServerSentEvent | None, events: Events) -> E
             yield event
     except ResonanceError as error:
         yield json_event("problem", problem_fields(error))
+
+
+async def no_events() -> Events:
+    """No events."""
+    return
+    yield
+
+
+def read_last_event_id(request: Request) -> int | None:
+    """The id of the last event that a reconnecting client received; None where it sent none, or not one of ours."""
+    text = request.headers.get("last-event-id", "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

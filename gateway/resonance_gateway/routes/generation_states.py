@@ -30,7 +30,7 @@ STATE_SCHEMA: dict[str, Any] = {
         "sample_count": {"type": "integer", "description": "Samples that are made."},
         "sample_count_total": {"type": "integer"},
         "sample_rate_hz": {"type": "integer"},
-        "seed": {"type": "integer"},
+        "seed": {"type": ["integer", "null"]},
         "notices": {"type": "array", "items": {"type": "string"}},
         "take": {"anyOf": [message_schema("Take"), {"type": "null"}]},
         "problem": {"type": ["object", "null"]},
@@ -60,7 +60,7 @@ class GenerationStateEndpoint(HTTPEndpoint):
     )
     async def get(self, request: Request) -> Response:
         found = get_background_takes(request).find(_read_id(request))
-        return JSONResponse(_with_urls(request, await _read_finished(request) if found is None else found.state))
+        return JSONResponse(with_urls(request, await _read_finished(request) if found is None else found.state))
 
     @operation(
         summary="Stop a take that is made in the background; a finished one stays",
@@ -96,7 +96,7 @@ async def accept(request: Request, generate: generate_pb2.GenerateRequest) -> Re
     """202 for a take that is made in the background; follow it under Location."""
     take = await cancel_on_disconnect(request, get_background_takes(request).start(generate))
     headers = {"Location": _url(request, generate.request_id), "Preference-Applied": "respond-async"}
-    return JSONResponse(_with_urls(request, take.state), status_code=202, headers=headers)
+    return JSONResponse(with_urls(request, take.state), status_code=202, headers=headers)
 
 
 async def send_events(request: Request, generate: generate_pb2.GenerateRequest) -> Response:
@@ -120,7 +120,7 @@ async def _while_followed(takes: BackgroundTakes, take: BackgroundTake) -> Async
 async def _events(request: Request, states: AsyncGenerator[dict[str, Any], None]) -> Events:
     async with aclosing(states):
         async for state in states:
-            yield json_event("generation", _with_urls(request, state))
+            yield json_event("generation", with_urls(request, state))
 
 
 async def _once(state: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
@@ -132,7 +132,8 @@ async def _read_finished(request: Request) -> dict[str, Any]:
     return finished_state((await get_services(request).generate.ask("GetTake", asked)).take)
 
 
-def _with_urls(request: Request, state: dict[str, Any]) -> dict[str, Any]:
+def with_urls(request: Request, state: dict[str, Any]) -> dict[str, Any]:
+    """The state with the paths of itself and of its sound."""
     audio = own_path(request, f"/v1/takes/{state['request_id']}/audio")
     is_finished = state["state"] == "finished"
     return {**state, "url": _url(request, state["request_id"]), "audio_url": audio if is_finished else None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,8 +28,10 @@ from resonance_gateway.routes.delivery import (
     read_choice,
 )
 from resonance_gateway.routes.generation_states import STATE_SCHEMA, accept, send_events
-from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, RecipeBody, to_recipe
+from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, OriginSoundData, RecipeBody, to_recipe
 from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
+from resonance_gateway.routes.variations import VARIATIONS_SCHEMA, send_variations
+from resonance_gateway.routes.whole_take import send_whole
 from resonance_gateway.schema.fields import RequestId
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, operation
@@ -46,6 +49,14 @@ class OriginBody(Body):
     end_s: Annotated[float, rule("Origin.end_s", description="Where the old take goes on again.")] | None = None
 
 
+class OriginSoundBody(Body):
+    """A sound file to go on from: its bytes, or a complete upload of `/v1/uploads`."""
+
+    data: OriginSoundData | None = None
+    upload_id: Annotated[str, rule("OriginSound.upload_id")] | None = None
+    filename: Annotated[str, rule("OriginSound.filename", description="Its ending helps to tell the format.")] = ""
+
+
 class GenerationBody(RecipeBody):
     """A take to make."""
 
@@ -55,8 +66,15 @@ class GenerationBody(RecipeBody):
     request_id: RequestId | None = None
     resume_sample_offset: Annotated[int, rule("GenerateRequest.resume_sample_offset", le=2**62)] = 0
     is_transient: bool = False
+    loop: Annotated[
+        bool, Field(description="Makes a seamless loop of whole bars near duration_s; it is sent whole, at its end.")
+    ] = False
     origin: OriginBody | None = None
+    origin_sound: OriginSoundBody | None = None
     melody: Melody | None = None
+    n: Annotated[
+        int, rule("GenerateVariationsRequest.count", description="Takes of this request that are made side by side.")
+    ] = 1
     format: Format | None = None
     raw: Raw = False
     level: Level = True
@@ -78,26 +96,37 @@ class GenerationsEndpoint(HTTPEndpoint):
                 f"{MEDIA_TYPES}, {RAW_TYPE}",
                 BINARY,
             ),
-            202: json_response("With Prefer: respond-async: the take's state, to follow under Location", STATE_SCHEMA),
+            202: json_response(
+                "With Prefer: respond-async: the take's state, to follow under Location; with `n` the states of all takes",
+                {"anyOf": [STATE_SCHEMA, VARIATIONS_SCHEMA]},
+            ),
         },
         headers=HEADERS,
+        also_json=VARIATIONS_SCHEMA,
         faults=(400, 404, 406, 409, 413, 415, 422, 429, 501, 503, 504),
     )
     async def post(self, request: Request) -> Response:
         body = await read_json(request, GenerationBody)
         query = read_query(request, FormatQuery)
         generate = to_generate_request(body, resolve_request_id(request, body.request_id))
+        if body.n > 1:
+            _check_fetched_later(body)
+            return await send_variations(request, generate, body.n)
         if prefers_async(request) or accepts_events(request):
-            if body.is_transient:
-                raise invalid_field("is_transient", "CONFLICT", "must be false where the sound is fetched later")
+            _check_fetched_later(body)
             return await (accept if prefers_async(request) else send_events)(request, generate)
         choice = read_choice(request, name=body.format or query.format, raw=body.raw, level=body.level)
         if body.resume_sample_offset and choice.form is not WAV:
             raise invalid_field("format", "NOT_RESUMABLE", "only the samples of wav can be resumed")
+        if body.loop and body.resume_sample_offset:
+            message = "must be 0 for a loop, which is sent whole: fetch /v1/takes/ID/audio with a Range"
+            raise invalid_field("resume_sample_offset", "CONFLICT", message)
         if not choice.is_raw:
             generate.resume_sample_offset = 0
         opening = generate_take(get_services(request), generate)
         take = await cancel_on_disconnect(request, opening)
+        if body.loop:
+            return await send_whole(request, take, choice)
         if body.resume_sample_offset > take.opening.sample_count_total:
             await take.close()
             check_offset(body.resume_sample_offset, take.opening.sample_count_total)
@@ -106,10 +135,23 @@ class GenerationsEndpoint(HTTPEndpoint):
         )
 
 
+def _check_fetched_later(body: GenerationBody) -> None:
+    """Raises InvalidInput for a choice of the sound where the answer has none: that is made where the sound is fetched."""
+    if body.is_transient:
+        raise invalid_field("is_transient", "CONFLICT", "must be false where the sound is fetched later")
+    if body.n > 1 and (body.format is not None or body.raw or not body.level):
+        raise invalid_field("format", "CONFLICT", "choose it, raw and level in the query of each audio_url")
+
+
 def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
     """The gRPC request of a take."""
     request = generate_pb2.GenerateRequest(recipe=to_recipe(body))
-    values = body.model_dump(exclude={"melody", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True)
+    values = body.model_dump(
+        exclude={"melody", "origin_sound", "n", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True
+    )
     if body.melody is not None:
         request.melody.wav = body.melody
+    if (sound := body.origin_sound) is not None:
+        given = generate_pb2.OriginSound(data=sound.data, upload_id=sound.upload_id, filename=sound.filename)
+        request.origin_sound.CopyFrom(given)
     return fill_message(request, values | {"request_id": request_id})

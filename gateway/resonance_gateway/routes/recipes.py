@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from resonance.v1 import steering_pb2
 from resonance_gateway.http.bodies import Body
-from resonance_gateway.schema.limits_from_protos import bytes_max, items, rule
+from resonance_gateway.schema.limits_from_protos import items, length_max, rule
 from resonance_gateway.schema.proto_json import fill_message
 
 LayerMode = Literal["per_layer", "one_to_all"]
@@ -26,8 +26,10 @@ Melody = Annotated[
         "Melody.wav", description="A melody to follow: a sound file of at most 30 s in base64; for melody models alone."
     ),
 ]
-# The longest melody in base64: four characters for three bytes.
-MELODY_TEXT_MAX = -(-bytes_max("Melody.wav") // 3) * 4
+OriginSoundData = Annotated[Base64Bytes, rule("OriginSound.data", description="The sound file in base64.")]
+# The longest melody in base64: four characters for three bytes. The second number has a sound to go on from beside it.
+MELODY_TEXT_MAX = -(-length_max("Melody.wav") // 3) * 4
+SOUNDS_TEXT_MAX = MELODY_TEXT_MAX + -(-length_max("OriginSound.data") // 3) * 4
 
 _SHORT_FORMS = {"prompt", "prompt_weight", "taste_id", "taste_strength", "taste_in_words"}
 

@@ -53,17 +53,27 @@ def take_response(
         skipped = resume_sample_offset * opening.channel_count * 2
         body = _skip(stream_pcm(take) if choice.is_raw else _stream_levelled(take, delivery, choice), skipped)
         return StreamingResponse(body, media_type=RAW_TYPE, headers=headers)
-    live = delivery.live(
+    live = _open_live(take, delivery, choice)
+    if live.byte_count is not None:
+        headers["Content-Length"] = str(live.byte_count)
+    headers["Content-Disposition"] = f'inline; filename="resonance-{opening.request_id}{choice.form.endings[0]}"'
+    return StreamingResponse(_stream_file(take, live), media_type=choice.form.media_type, headers=headers)
+
+
+def stream_file(take: TakeStream, delivery: Delivery, choice: Choice) -> AsyncGenerator[bytes, None]:
+    """The file while it is made; an empty block now and then while the take waits and the file's header is sent."""
+    return _stream_file(take, _open_live(take, delivery, choice))
+
+
+def _open_live(take: TakeStream, delivery: Delivery, choice: Choice) -> LiveFile:
+    opening = take.opening
+    return delivery.live(
         opening.provenance,
         choice,
         sample_rate_hz=opening.sample_rate_hz,
         channel_count=opening.channel_count,
         sample_count=opening.sample_count_total,
     )
-    if live.byte_count is not None:
-        headers["Content-Length"] = str(live.byte_count)
-    headers["Content-Disposition"] = f'inline; filename="resonance-{opening.request_id}{choice.form.endings[0]}"'
-    return StreamingResponse(_stream_file(take, live), media_type=choice.form.media_type, headers=headers)
 
 
 async def _stream_file(take: TakeStream, live: LiveFile) -> AsyncGenerator[bytes, None]:

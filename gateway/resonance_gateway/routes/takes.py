@@ -60,6 +60,21 @@ class TakeEndpoint(HTTPEndpoint):
         return Response(status_code=204)
 
 
+class TakeTimelineEndpoint(HTTPEndpoint):
+    """`/v1/takes/{request_id}/timeline`."""
+
+    @operation(
+        summary="Which recipe acted when in a take, and how much of each slider the model's states show",
+        tag="takes",
+        responses={200: json_response("The timeline", message_schema("TakeTimeline"))},
+        faults=(404, 503),
+    )
+    async def get(self, request: Request) -> Response:
+        asked = generate_pb2.GetTakeTimelineRequest(request_id=_read_take_id(request))
+        response = await get_services(request).generate.ask("GetTakeTimeline", asked)
+        return JSONResponse(to_json(response.timeline))
+
+
 class TakeAudioEndpoint(HTTPEndpoint):
     """`/v1/takes/{request_id}/audio`."""
 

@@ -20,7 +20,7 @@ from resonance_gateway.http.body_stream import BodyStream
 from resonance_gateway.http.multipart import FileOpening, FilePiece, MultipartUpload
 from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import media_type, read_json, read_query, read_taste_id, resolve_request_id
-from resonance_gateway.http.sse import Events, EventStreamResponse, json_event
+from resonance_gateway.http.sse import Events, EventStreamResponse, json_event, no_events, read_last_event_id
 from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.fields import PageQuery, RequestId
 from resonance_gateway.schema.limits_from_protos import items, rule
@@ -197,17 +197,17 @@ class TasteEventsEndpoint(HTTPEndpoint):
         faults=(404, 503),
     )
     async def get(self, request: Request) -> Response:
-        taste_id, after = read_taste_id(request), _read_last_event_id(request)
+        taste_id, after = read_taste_id(request), read_last_event_id(request)
         ingest = get_services(request).ingest
         taste = await _get_taste(ingest, taste_id)
         if request.method == "HEAD":
-            return EventStreamResponse(_no_events())
+            return EventStreamResponse(no_events())
         if after is not None and taste["revision"] <= after:
             if taste["state"] in _FINAL:
                 return Response(status_code=204)  # makes an EventSource stop reconnecting
             return EventStreamResponse(_watch(ingest, taste_id, after))
         if taste["state"] in _FINAL:
-            return EventStreamResponse(_no_events(), first=_to_event(taste))
+            return EventStreamResponse(no_events(), first=_to_event(taste))
         return EventStreamResponse(_watch(ingest, taste_id, taste["revision"]), first=_to_event(taste))
 
 
@@ -304,15 +304,5 @@ async def _watch(ingest: ServiceClient, taste_id: str, after_revision: int) -> E
                     return
 
 
-async def _no_events() -> Events:
-    return
-    yield
-
-
 def _to_event(taste: dict[str, Any]) -> ServerSentEvent:
     return json_event("taste", taste, event_id=taste["revision"])
-
-
-def _read_last_event_id(request: Request) -> int | None:
-    text = request.headers.get("last-event-id", "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -9,7 +9,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from pydantic import Field
 
 from resonance.rpc.validation import read_rules
-from resonance.v1 import extract_pb2, generate_pb2, ingest_pb2, shares_pb2  # noqa: F401  (they register their messages)
+
+# These modules register their messages.
+from resonance.v1 import extract_pb2, generate_pb2, ingest_pb2, shares_pb2, speech_pb2, video_pb2  # noqa: F401
 from resonance_gateway.http.bodies import NOT_BLANK
 
 _WHOLE = {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64}
@@ -43,8 +45,8 @@ def items(path: str, **extra: Any) -> Any:
     return Field(**{**limits, **extra})
 
 
-def bytes_max(path: str) -> int:
-    """The greatest length of the bytes in `Message.field`."""
+def length_max(path: str) -> int:
+    """The greatest length of the text or of the bytes in `Message.field`."""
     return read_rules(_find_field(path)).max_length
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import Route
 
+from resonance_gateway.http.openai_errors import ERROR_SCHEMA
 from resonance_gateway.schema.operations import Operation
 
 _REF = "#/components/schemas/{model}"
@@ -34,6 +35,14 @@ _PROBLEM = {
         },
     },
     "required": ["type", "title", "status", "detail", "reason", "errors"],
+}
+_FAULT = {
+    "description": "A problem (RFC 9457)",
+    "content": {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}},
+}
+_OPENAI_FAULT = {
+    "description": "An error in OpenAI's shape",
+    "content": {"application/json": {"schema": {"$ref": _REF.format(model="OpenAiError")}}},
 }
 _ALWAYS = (403, 405, 421, 500)
 _METHODS = ("get", "post", "patch", "delete")
@@ -130,11 +139,12 @@ def _responses(described: Operation) -> dict[str, Any]:
         documented[str(status)] = {"description": description}
         if media_types:
             documented[str(status)]["content"] = {kind: {"schema": schema} for kind in media_types.split(", ")}
+        if status == 200 and described.also_json is not None:
+            documented[str(status)]["content"]["application/json"] = {"schema": described.also_json}
         if headers:
             documented[str(status)]["headers"] = headers
     for status in (*described.faults, *_ALWAYS):
-        content = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}
-        documented.setdefault(str(status), {"description": "A problem (RFC 9457)", "content": content})
+        documented.setdefault(str(status), _OPENAI_FAULT if described.has_openai_errors else _FAULT)
     return documented
 
 
@@ -142,4 +152,4 @@ def _schemas(found: list[tuple[str, str, Operation]]) -> dict[str, Any]:
     models = {model for _, _, described in found for model in (described.body, described.upload) if model is not None}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, schemas = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF)
-    return {**schemas["$defs"], "Problem": _PROBLEM}
+    return {**schemas["$defs"], "Problem": _PROBLEM, "OpenAiError": ERROR_SCHEMA}

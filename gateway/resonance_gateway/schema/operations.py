@@ -23,7 +23,8 @@ class Operation:
     """One method of one path.
 
     `binary` is the media type of a body of plain bytes. `responses` maps a status to (description, media types, schema). Query parameters
-    that `query` does not have are refused, except with `any_query`.
+    that `query` does not have are refused, except with `any_query`. With `has_openai_errors` its errors have OpenAI's shape.
+    `also_json` is the schema of a 200 that is JSON where the client asked for it; other answers with 200 are not.
     """
 
     summary: str
@@ -37,6 +38,8 @@ class Operation:
     headers: dict[str, str] = field(default_factory=dict)
     required_headers: dict[str, str] = field(default_factory=dict)
     faults: tuple[int, ...] = ()
+    has_openai_errors: bool = False
+    also_json: Schema | None = None
 
 
 def operation(**fields: Any) -> Callable[[Handler], Handler]:

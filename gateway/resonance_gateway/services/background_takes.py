@@ -149,8 +149,12 @@ async def _follow(take: BackgroundTake, stream: TakeStream) -> None:
                 elif event.HasField("chunk"):
                     made = event.chunk.sample_offset + event.chunk.sample_count
                     take.tell(state="running", place=None, wait_s=None, sample_count=made)
+                elif event.HasField("progress"):
+                    made, total = event.progress.sample_count, event.progress.sample_count_total
+                    take.tell(state="running", place=None, wait_s=None, sample_count=made, sample_count_total=total)
                 elif event.HasField("finished"):
-                    take.tell(state="finished", take=to_json(event.finished.take))
+                    total, made_take = event.finished.end.sample_count_total, to_json(event.finished.take)
+                    take.tell(state="finished", take=made_take, sample_count=total, sample_count_total=total)
     finally:
         await stream.close()
 
@@ -169,6 +173,23 @@ def _begin(request_id: str, stream: TakeStream) -> dict[str, Any]:
         "notices": list(opening.notices),
         "take": None,
         "problem": None,
+    }
+
+
+def failed_state(request_id: str, problem: dict[str, Any]) -> dict[str, Any]:
+    """The state of a take that could not begin."""
+    return {
+        "request_id": request_id,
+        "state": "failed",
+        "place": None,
+        "wait_s": None,
+        "sample_count": 0,
+        "sample_count_total": 0,
+        "sample_rate_hz": 0,
+        "seed": None,
+        "notices": [],
+        "take": None,
+        "problem": problem,
     }
 
 

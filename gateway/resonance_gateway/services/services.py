@@ -11,7 +11,15 @@ from resonance.audio.delivery.delivery import Delivery
 from resonance.rpc import STREAM_S_MAX, open_channel
 from resonance.rpc.server import STORE_HEALTH
 from resonance.settings import Settings
-from resonance.v1 import extract_pb2_grpc, generate_pb2, generate_pb2_grpc, ingest_pb2_grpc, shares_pb2_grpc
+from resonance.v1 import (
+    extract_pb2_grpc,
+    generate_pb2,
+    generate_pb2_grpc,
+    ingest_pb2_grpc,
+    shares_pb2_grpc,
+    speech_pb2_grpc,
+    video_pb2_grpc,
+)
 from resonance_gateway.services.live_performance import LivePerformance
 from resonance_gateway.services.service_client import ServiceClient
 
@@ -20,6 +28,8 @@ _FULL_NAMES = {
     "ingest": "resonance.v1.IngestService",
     "extract": "resonance.v1.ExtractService",
     "generate": "resonance.v1.GenerateService",
+    "speech": "resonance.v1.SpeechService",
+    "video": "resonance.v1.VideoService",
 }
 
 
@@ -35,7 +45,9 @@ class Services:
         self.ingest = self._client("ingest", ingest_pb2_grpc.IngestServiceStub, settings)
         self.shares = self._client("ingest", shares_pb2_grpc.ShareServiceStub, settings)
         self.extract = self._client("extract", extract_pb2_grpc.ExtractServiceStub, settings)
+        self.video = self._client("video", video_pb2_grpc.VideoServiceStub, settings)
         self.generate = self._client("generate", generate_pb2_grpc.GenerateServiceStub, settings)
+        self.speech = self._client("speech", speech_pb2_grpc.SpeechServiceStub, settings)
 
     async def close(self) -> None:
         """Closes the channels."""

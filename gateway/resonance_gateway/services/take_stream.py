@@ -63,6 +63,8 @@ class TakeStream:
         self.sample_offset = sample_offset
         self._is_float = started.format.encoding == audio_pb2.SAMPLE_ENCODING_PCM_F32LE
         self._first, self._rest = first, rest
+        # The finished take; None until its end mark has come.
+        self.take: generate_pb2.Take | None = None
         self.queued = first.queued if first.WhichOneof("event") == "queued" else None
 
     @property
@@ -101,6 +103,8 @@ class TakeStream:
         async with aclosing(self._events()) as events:
             async for event in events:
                 reader.read(event)
+                if event.HasField("finished"):
+                    self.take = event.finished.take
                 yield event
                 if reader.is_finished:
                     return

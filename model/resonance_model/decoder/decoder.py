@@ -18,7 +18,7 @@ from resonance_model.decoder.attention import Attention, StepAttention, StretchA
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.positions import sinusoidal_positions
 from resonance_model.linear import Linear
-from resonance_model.steering.recorder import ActivationRecorder
+from resonance_model.steering.recorder import StateRecorder
 from resonance_model.text_encoder import TOKENS_MAX
 
 Norm = tuple[Tensor, Tensor]
@@ -260,7 +260,7 @@ class Decoder:
     # --- shared pieces
 
     def run_layer(
-        self, layer: int, hidden: Tensor, attention: Attention, text_recorder: ActivationRecorder | None = None
+        self, layer: int, hidden: Tensor, attention: Attention, text_recorder: StateRecorder | None = None
     ) -> Tensor:
         """Arithmetic of one layer. A step, a stretch and a CUDA graph share it and differ in the attention.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from resonance_model.config import DecoderConfig
 from resonance_model.steering.adaptive import AdaptiveSteering
-from resonance_model.steering.recorder import ActivationRecorder
+from resonance_model.steering.recorder import StateRecorder
 
 _BLOCK_POSITIONS = 256
 
@@ -55,7 +55,7 @@ class CacheSlot:
         conditioning: Conditioning,
         *,
         steering: Tensor | None = None,
-        recorder: ActivationRecorder | None = None,
+        recorder: StateRecorder | None = None,
         branch_count: int = 2,
     ) -> None:
         self.conditioning = conditioning

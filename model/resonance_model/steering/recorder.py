@@ -8,10 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+
+class StateRecorder(Protocol):
+    """Receiver of a slot's hidden states and of what its cross-attention adds, layer by layer."""
+
+    def record(self, layer: int, hidden: Tensor) -> None:
+        """Gets the layer's output at some positions, `[positions, hidden]`."""
+
+    def record_text_attention(self, layer: int, added: Tensor) -> None:
+        """Gets what the layer's cross-attention added to the residual at some positions, `[positions, hidden]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2_grpc
 from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.origin_sound import OriginSoundReader
 from resonance_generate.conditions.recipes import RecipeResolver
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.engine import Engine
@@ -25,6 +26,8 @@ from resonance_generate.service import GenerateService
 from resonance_generate.takes.checkpoint_sweeper import TakeCheckpointSweeper
 from resonance_generate.takes.library import TakeLibrary
 from resonance_generate.takes.room import StoreRoom
+from resonance_generate.takes.versions import TakeVersions
+from resonance_generate.timeline import TakeTimelines
 from resonance_model.decoder.static_batch import open_static_batch
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
@@ -67,9 +70,11 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
     vectors = Vectors(store, model_digest=model.description.digest, item_max=settings.vector_cache_items)
     resolver, melodies, takes = RecipeResolver(model, vectors), MelodyReader(model, settings), TakeLibrary(store)
     room = StoreRoom(store, info)
-    generation = Generation(engine, resolver, melodies, takes, room, info)
+    sounds = OriginSoundReader(model, settings, store)
+    generation = Generation(engine, resolver, melodies, sounds, takes, room, info)
     performance = Performance(engine, resolver, melodies, info)
-    service = GenerateService(generation, performance, takes, info)
+    timelines = TakeTimelines(model, resolver, vectors, takes, store, engine, info)
+    service = GenerateService(generation, performance, takes, timelines, TakeVersions(takes), info)
     engine.start()
     sweeping = asyncio.create_task(TakeCheckpointSweeper(store, settings).run())
     try:

@@ -19,6 +19,7 @@ Event = (
     | generate_pb2.GenerationFinished
     | audio_pb2.StreamEnd
     | generate_pb2.GenerationQueued
+    | generate_pb2.GenerationProgress
 )
 
 
@@ -91,6 +92,9 @@ def build_started(take: generate_pb2.Take, *, sample_count_total: int = 0) -> ge
         notices=take.notices,
         played=take.played,
         audio_sha256=take.audio_sha256,
+        origin_sound=take.origin_sound if take.HasField("origin_sound") else None,
+        is_loop=take.HasField("loop"),
+        narration=take.narration if take.HasField("narration") else None,
     )
 
 
@@ -140,4 +144,5 @@ _FIELDS: dict[type[Event], str] = {
     generate_pb2.GenerationFinished: "finished",
     audio_pb2.StreamEnd: "finished",
     generate_pb2.GenerationQueued: "queued",
+    generate_pb2.GenerationProgress: "progress",
 }

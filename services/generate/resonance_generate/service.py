@@ -11,6 +11,9 @@ from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
 from resonance_generate.responses import to_generate_response, to_perform_response, to_stream_take_response
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.versions import TakeVersions
+from resonance_generate.timeline import TakeTimelines
+from resonance_generate.variations import Variations
 
 
 class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
@@ -21,11 +24,16 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
         generation: Generation,
         performance: Performance,
         takes: TakeLibrary,
+        timelines: TakeTimelines,
+        versions: TakeVersions,
         info: generate_pb2.ModelInfo,
     ) -> None:
         self._generation = generation
+        self._variations = Variations(generation)
         self._performance = performance
         self._takes = takes
+        self._timelines = timelines
+        self._versions = versions
         self._info = info
 
     async def Generate(  # noqa: N802
@@ -34,6 +42,13 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
         async with aclosing(self._generation.run(request)) as events:
             async for event in events:
                 yield to_generate_response(event)
+
+    async def GenerateVariations(  # noqa: N802
+        self, request: generate_pb2.GenerateVariationsRequest, context: ServerContext
+    ) -> AsyncIterator[generate_pb2.GenerateVariationsResponse]:
+        async with aclosing(self._variations.run(request)) as responses:
+            async for response in responses:
+                yield response
 
     async def Perform(  # noqa: N802
         self, request_iterator: AsyncIterator[generate_pb2.PerformRequest], context: ServerContext
@@ -65,6 +80,16 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
         async with aclosing(self._generation.replay(take, request.sample_offset)) as events:
             async for event in events:
                 yield to_stream_take_response(event)
+
+    async def GetTakeTimeline(  # noqa: N802
+        self, request: generate_pb2.GetTakeTimelineRequest, context: ServerContext
+    ) -> generate_pb2.GetTakeTimelineResponse:
+        return generate_pb2.GetTakeTimelineResponse(timeline=await self._timelines.get(request.request_id))
+
+    async def AddVersion(  # noqa: N802
+        self, request_iterator: AsyncIterator[generate_pb2.AddVersionRequest], context: ServerContext
+    ) -> generate_pb2.AddVersionResponse:
+        return generate_pb2.AddVersionResponse(take=await self._versions.add(request_iterator))
 
     async def DeleteTake(  # noqa: N802
         self, request: generate_pb2.DeleteTakeRequest, context: ServerContext

@@ -14,10 +14,10 @@ from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import ingest_pb2, ingest_pb2_grpc, shares_pb2, shares_pb2_grpc
+from resonance.workspace import Workspace
 from resonance_ingest.jobs.job_store import JobStore
 from resonance_ingest.pipeline.extract_client import ExtractClient
 from resonance_ingest.pipeline.runner import Runner
-from resonance_ingest.pipeline.workspace import Workspace
 from resonance_ingest.service import IngestService
 from resonance_ingest.shares import ShareLinks
 from resonance_ingest.sweep import Sweeper
@@ -43,7 +43,7 @@ async def open_ingest(settings: Settings, store: ObjectStore) -> AsyncIterator[I
     """Starts the runner and the sweeper. The runner takes up the jobs of an earlier process without waiting for a call."""
     channel = open_channel(settings.service_address("extract"), service_key=settings.service_key)
     data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
-    workspace = await asyncio.to_thread(Workspace, data_dir)
+    workspace = await asyncio.to_thread(Workspace, data_dir / "ingest" / "work")
     jobs = JobStore(store)
     runner = Runner(jobs, store, ExtractClient(channel, stall_s_max=settings.extract_stall_s_max), workspace, settings)
     shares = ShareLinks(store, jobs.now_ms)

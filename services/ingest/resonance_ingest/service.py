@@ -29,6 +29,7 @@ from resonance_ingest.sources.links import check_link, clean_link
 from resonance_ingest.sources.upload_sessions import UploadSession, UploadSessions
 from resonance_ingest.upload_stream import read_first, read_upload_data, read_upload_header, receive_files, within
 
+_READ_BYTES = 256 * 1024
 _HEARTBEAT_S = 1.5  # a watcher receives a message at least every two seconds
 
 
@@ -142,6 +143,14 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         self, request: ingest_pb2.GetUploadRequest, context: ServerContext
     ) -> ingest_pb2.GetUploadResponse:
         return ingest_pb2.GetUploadResponse(upload=to_upload_message(await self._uploads.get(request.upload_id)))
+
+    async def ReadUpload(  # noqa: N802
+        self, request: ingest_pb2.ReadUploadRequest, context: ServerContext
+    ) -> AsyncIterator[ingest_pb2.ReadUploadResponse]:
+        async with aclosing(self._uploads.read(request.upload_id)) as parts:
+            async for data in parts:
+                for start in range(0, len(data), _READ_BYTES):
+                    yield ingest_pb2.ReadUploadResponse(data=data[start : start + _READ_BYTES])
 
     async def DeleteUpload(  # noqa: N802
         self, request: ingest_pb2.DeleteUploadRequest, context: ServerContext

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from resonance.errors import ResonanceError
 from resonance.v1 import (
+    extract_pb2,
     generate_pb2,
     ingest_pb2,
     jobs_pb2,
@@ -52,6 +53,7 @@ class Script:
     wrong_digest: bool = False
     is_full: bool = False
     refusals: dict[str, ResonanceError] = field(default_factory=dict)  # what these rpcs of GenerateService raise
+    refused_ids: dict[str, ResonanceError] = field(default_factory=dict)  # what takes of these ids raise
     notices: tuple[str, ...] = ()
     revoked: list[str] = field(default_factory=list)
     played: tuple[steering_pb2.PlayedStrength, ...] = ()
@@ -67,6 +69,11 @@ class Script:
     # The phrases that the model knows, and their concepts.
     phrases: dict[str, str] = field(default_factory=lambda: {"rainy night": "phrase-00000000000000aa"})
     refine_wait_s: float = 0.0
+    spoken: str = "more bass"  # heard in every recording; empty for nothing
+    recordings: list[bytes] = field(default_factory=list)
+    adoption: extract_pb2.Adoption = field(
+        default_factory=lambda: extract_pb2.Adoption(model_digest="d1", state=extract_pb2.ADOPTION_STATE_COMPLETED)
+    )
     tunes: list[bytes] = field(default_factory=list)  # each performance's first, and every change; empty for none
     uploads: list[tuple[str, int]] = field(default_factory=list)
     upload_headers: list[ingest_pb2.UploadHeader] = field(default_factory=list)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted_music import ScriptedGenerate, to_wav
+from tests.contract.rest.scripted_speech import ScriptedSpeech
 
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, invalid_field
 from resonance.ids import derive_job_id
@@ -25,6 +26,7 @@ from resonance.v1 import (
     jobs_pb2,
     shares_pb2,
     shares_pb2_grpc,
+    speech_pb2_grpc,
     steering_pb2,
 )
 from resonance.wishes.grammar import move_position, read_open
@@ -246,8 +248,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
         self._calibration_jobs: dict[str, extract_pb2.CalibrationJob] = {}
 
     async def GetAdoption(self, request, context):
-        adoption = extract_pb2.Adoption(model_digest="d1", state=extract_pb2.ADOPTION_STATE_COMPLETED)
-        return extract_pb2.GetAdoptionResponse(adoption=adoption)
+        return extract_pb2.GetAdoptionResponse(adoption=self._script.adoption)
 
     async def StartAdoption(self, request, context):
         return extract_pb2.StartAdoptionResponse(adoption=(await self.GetAdoption(request, context)).adoption)
@@ -387,7 +388,7 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
 async def start_services(
     script: Script, address: str = "127.0.0.1:0", *, authenticator: Authenticator | None = None
 ) -> RpcServer:
-    """All three services on one real server. The caller stops it."""
+    """The services on one real server. The caller stops it."""
     server = RpcServer(address, authenticator)
     generate, ingest, extract = ScriptedGenerate(script), ScriptedIngest(script), ScriptedExtract(script)
     server.add(
@@ -399,6 +400,8 @@ async def start_services(
     server.add(
         "resonance.v1.ExtractService", lambda s: extract_pb2_grpc.add_ExtractServiceServicer_to_server(extract, s)
     )
+    speech = ScriptedSpeech(script)
+    server.add("resonance.v1.SpeechService", lambda s: speech_pb2_grpc.add_SpeechServiceServicer_to_server(speech, s))
     await server.start()
     return server
 

@@ -66,6 +66,8 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         asked.CopyFrom(request)
         script.generate_requests.append(asked)
         self._refuse("Generate")
+        if refusal := script.refused_ids.get(request.request_id):
+            raise refusal
         if script.is_full:
             raise Overloaded("every place is taken; try again in 3 seconds", retry_after_s=3.0)
         for use in request.recipe.tastes:
@@ -192,6 +194,12 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         if request.request_id not in self._script.takes:
             raise NotFound(f"there is no take {request.request_id}")
         return generate_pb2.GetTakeResponse(take=self._script.takes[request.request_id][0])
+
+    async def GetTakeTimeline(self, request, context):
+        take = (await self.GetTake(request, context)).take
+        timeline = generate_pb2.TakeTimeline(request_id=take.request_id, sample_rate_hz=RATE_HZ, rate_hz=10)
+        timeline.recipe_changes.add(recipe=take.recipe, recipe_id=take.recipe_id)
+        return generate_pb2.GetTakeTimelineResponse(timeline=timeline)
 
     async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:
         self._refuse("StreamTake")

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soxr
 import websockets
 from starlette.routing import Route, WebSocketRoute
 from tests.contract.rest.conftest import Gateway
@@ -27,7 +28,7 @@ from resonance_gateway.app import build_app
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 BODY = {"prompt": "calm piano", "duration_s": 12, "seed": 5, "request_id": "leaving"}
 # Routes that send sound, and the ones whose names say sound but that take it in.
-EXITS = {"/v1/generations", "/v1/takes/{request_id}/audio", "/shared/{token}", "/v1/performances"}
+EXITS = {"/v1/generations", "/v1/audio/music", "/v1/takes/{request_id}/audio", "/shared/{token}", "/v1/performances"}
 
 
 async def marks(content: bytes, tmp_path: Path, name: str = "sound") -> Verification:
@@ -97,6 +98,20 @@ async def test_raw_samples_are_the_models_own_in_a_file_that_says_so(
     assert int(answer.headers["content-length"]) == len(answer.content)
     found = await marks(answer.content, tmp_path)
     assert (found.tags["found"], found.credentials["found"], found.watermark["found"]) == (True, True, False)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("form", ["wav", "flac", "pcm"])
+async def test_music_in_openais_shape_is_marked(gateway: Gateway, form: str, stream: bool, tmp_path: Path) -> None:
+    body = {"input": "calm piano", "duration_s": 12, "seed": 5, "response_format": form, "stream": stream}
+    answer = await gateway.http.post("/v1/audio/music", json=body)
+    if form == "pcm":
+        samples = soxr.resample(np.frombuffer(answer.content, "<i2") / 32768, 24_000, watermark_detection.RATE_HZ)
+        assert watermark_detection.detect(samples).is_marked
+        return
+    found = await marks(answer.content, tmp_path)
+    assert (found.tags["found"], found.watermark["found"]) == (True, True)
+    assert found.credentials["found"] is (form == "wav" or not stream)
 
 
 async def test_live_chunks_carry_the_watermark_and_as_many_samples_as_were_played(gateway: Gateway) -> None:

@@ -36,6 +36,7 @@ async def test_every_route_is_shown() -> None:
         .replace("$L", "{token}")
         .replace("$K", "{link_id}")
         .replace("$ID", "{request_id}")
+        .replace("$N", "{request_id}")
         .replace("$S", "{calibration_job_id}")
         .replace("rain", "{name}")
     )
@@ -45,13 +46,20 @@ async def test_every_route_is_shown() -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
 async def test_every_line_works(gateway: Gateway, tmp_path: Path) -> None:
-    for name in ("one.mp3", "two.m4a", "three.flac"):
+    for name in ("one.mp3", "two.m4a", "three.flac", "wish.wav"):
         (tmp_path / name).write_bytes(b"x" * 1234)  # a length that the document cannot know
     (tmp_path / "body.json").write_text('{"prompt": "x", "melody": "AAAA"}')  # as the printf before it makes it
     taste = (await gateway.http.post("/v1/tastes", json={"url": "https://youtu.be/x"})).json()["id"]
     await gateway.http.post("/v1/generations", json={"prompt": "x", "duration_s": 3, "request_id": "id-1"})
     link = (await gateway.http.post("/v1/takes/id-1/link", json={})).json()
-    environment = os.environ | {"R": gateway.url, "T": taste, "ID": "id-1", "K": link["id"], "S": "s-scripted"}
+    environment = os.environ | {
+        "R": gateway.url,
+        "T": taste,
+        "ID": "id-1",
+        "K": link["id"],
+        "S": "s-scripted",
+        "N": "n-scripted",
+    }
     openings = {line[:1]: line for line in commands() if line[1:3] == "=$"}
     failed = []
     for line in commands():

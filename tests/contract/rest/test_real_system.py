@@ -147,3 +147,21 @@ def test_the_page_can_read_how_far_the_model_is_made_ready(http: httpx.Client) -
         ["reference"],
         ["slider energy"],
     )
+
+
+def test_a_takes_timeline_shows_its_recipe_and_what_its_slider_did(http: httpx.Client) -> None:
+    body = {"prompt": "calm piano", "duration_s": 2, "seed": 11, "sliders": {"energy": 1.0}}
+    for name, more in (("pushed", {}), ("plain", {"sliders": {}})):
+        assert http.post("/v1/generations", json=body | more | {"request_id": name}).status_code == 200
+    pushed, plain = (http.get(f"/v1/takes/{name}/timeline").json() for name in ("pushed", "plain"))
+    change = pushed["recipe_changes"][0]
+    assert change["sample_offset"] == 0
+    assert change["recipe"]["sliders"]["energy"] == 1.0
+    curves = [{one["slider"]: one["values"] for one in told["curves"]} for told in (pushed, plain)]
+    assert {len(values) for values in curves[0].values()} == {round(2 * pushed["rate_hz"])}
+    means = [sum(told["energy"]) / len(told["energy"]) for told in curves]
+    assert means[0] > means[1]
+    assert http.get("/v1/takes/pushed/timeline").json() == pushed
+    assert http.get("/v1/takes/none/timeline").status_code == 404
+    assert http.delete("/v1/takes/pushed").status_code == 204
+    assert http.get("/v1/takes/pushed/timeline").status_code == 404

@@ -82,7 +82,7 @@ async def test_cancelling_ends_the_whole_group(module, tmp_path: Path) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - started_s < 1.0
+    assert time.monotonic() - started_s < 10.0
     assert await has_ended(grandchild)
 
 

@@ -13,6 +13,7 @@ from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
 from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.origin_sound import OriginSoundReader
 from resonance_generate.conditions.recipes import RecipeResolver
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.engine import Engine
@@ -56,7 +57,15 @@ async def test_a_take_and_its_replay_say_what_was_played(tiny: LoadedModel, stor
     takes = TakeLibrary(store)
     resolver = RecipeResolver(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
     info = to_model_info(tiny, Settings())
-    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, StoreRoom(store, info), info)
+    generation = Generation(
+        engine,
+        resolver,
+        MelodyReader(tiny, Settings()),
+        OriginSoundReader(tiny, Settings(), store),
+        takes,
+        StoreRoom(store, info),
+        info,
+    )
     request = generate_pb2.GenerateRequest(request_id="mine", recipe=BEYOND, duration_s=1, seed=1)
     for _ in ("made", "replayed"):
         async with aclosing(generation.run(request)) as responses:

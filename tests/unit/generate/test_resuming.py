@@ -17,6 +17,7 @@ from resonance.store import MemoryStore
 from resonance.store.token_document import Codes
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.origin_sound import OriginSoundReader
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.chunk_stream import ChunkStream
@@ -75,7 +76,15 @@ async def test_a_cut_take_goes_on_with_the_same_sound(tiny: LoadedModel, engine:
     resolver = SteeringResolver(tiny, Vectors(store, model_digest="", item_max=1))
     resolver.rule = rule
     takes = TakeLibrary(store)
-    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, StoreRoom(store, info), info)
+    generation = Generation(
+        engine,
+        resolver,
+        MelodyReader(tiny, Settings()),
+        OriginSoundReader(tiny, Settings(), store),
+        takes,
+        StoreRoom(store, info),
+        info,
+    )
     whole = await received(generation, "whole")
     begun = await received(generation, "cut", until_s=6.5)
     assert begun == whole[: len(begun)]
@@ -98,7 +107,15 @@ async def test_a_store_that_answers_no_more_costs_the_checkpoint_and_not_the_mus
     store, info = StuckStore(), to_model_info(tiny, Settings())
     resolver = SteeringResolver(tiny, Vectors(store, model_digest="", item_max=1))
     takes = TakeLibrary(store)
-    generation = Generation(engine, resolver, MelodyReader(tiny, Settings()), takes, StoreRoom(store, info), info)
+    generation = Generation(
+        engine,
+        resolver,
+        MelodyReader(tiny, Settings()),
+        OriginSoundReader(tiny, Settings(), store),
+        takes,
+        StoreRoom(store, info),
+        info,
+    )
     async with asyncio.timeout(20):
         assert len(await received(generation, "stuck", until_s=7.5)) >= 7.5 * 32_000
     await takes.close()

@@ -20,6 +20,7 @@ from resonance.errors import InvalidInput
 from resonance.settings import Settings
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+COMPOSITE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 CREATED = "c2pa.created"
 GENERATOR = "Resonance"
 RECIPE_LABEL = "org.resonance.recipe"
@@ -101,7 +102,7 @@ def _manifest(provenance: Provenance) -> dict[str, Any]:
     agent = {"name": GENERATOR} | ({"version": provenance.model_id} if provenance.model_id else {})
     created = {
         "action": CREATED,
-        "digitalSourceType": SOURCE_TYPE,
+        "digitalSourceType": COMPOSITE_TYPE if provenance.is_composite else SOURCE_TYPE,
         "softwareAgent": agent,
         "description": comment[:500],
     }

@@ -18,7 +18,14 @@ import numpy as np
 from resonance.audio.delivery.credentials import Credentials, open_credentials, signed
 from resonance.audio.delivery.encoder import Encoder
 from resonance.audio.delivery.formats import WAV, FileFormat
-from resonance.audio.delivery.master import CEILING_DBTP, LOSSY_CEILING_DBTP, LiveMaster, Mastering, master_kept
+from resonance.audio.delivery.master import (
+    CEILING_DBTP,
+    LOSSY_CEILING_DBTP,
+    LiveMaster,
+    Mastering,
+    master_kept,
+    master_loop,
+)
 from resonance.audio.delivery.tags import Provenance
 from resonance.audio.wav import CHUNK_HEADER_BYTES, pcm16, wav_header
 from resonance.errors import invalid_field
@@ -88,7 +95,8 @@ class Delivery:
         """The kept file of whole samples (interleaved 16-bit PCM). It computes for a while: call it on a thread."""
         if not choice.is_raw:
             mastering = self._mastering(choice, provenance.payload)
-            mastered = master_kept(pcm, mastering, sample_rate_hz=sample_rate_hz, channel_count=channel_count)
+            master = master_loop if provenance.is_loop else master_kept
+            mastered = master(pcm, mastering, sample_rate_hz=sample_rate_hz, channel_count=channel_count)
             pcm = pcm16(mastered.astype(np.float32))  # the samples of WAV and FLAC are the same
         if choice.form is WAV:
             header = wav_header(

@@ -90,6 +90,16 @@ FORMATS = {
     )
 }
 WAV = FORMATS["wav"]
+# Samples without a file around them, at the rate of OpenAI's `pcm`. It has no name in `format`, no ending of its own, and no tags.
+PCM = FileFormat(
+    name="pcm",
+    media_type="audio/pcm",
+    aliases=(),
+    endings=(".pcm",),
+    container="s16le",
+    codec="pcm_s16le",
+    rates_hz=(24_000,),
+)
 NAMES = ", ".join(FORMATS)
 MEDIA_TYPES = ", ".join(form.media_type for form in FORMATS.values())
 _ALIASES = {"aac": "m4a", "mp4": "m4a", "ogg": "opus", "wave": "wav", "mpeg": "mp3"}

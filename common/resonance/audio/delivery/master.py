@@ -28,6 +28,7 @@ LOSSY_CEILING_DBTP = -2.0
 SILENCE_LUFS = -55.0
 GAIN_DB_MAX = 30.0
 _OFFSET_S = 0.16
+_LOOP_AROUND_S = 1.0  # more than the filter, the limiter and a frame of the watermark remember
 _LEVEL_ROUNDS = 8
 _LEVEL_STEP = 1.5  # more than the error, because the limiter takes a part of each step
 _LEVEL_ERROR_LU = 0.1
@@ -110,6 +111,18 @@ def master_kept(pcm: bytes, mastering: Mastering, *, sample_rate_hz: int, channe
             break
         gain_db = min(GAIN_DB_MAX, gain_db + _LEVEL_STEP * error)
     return faded_out(limited, fade)
+
+
+def master_loop(pcm: bytes, mastering: Mastering, *, sample_rate_hz: int, channel_count: int) -> Samples:
+    """The kept rendition of a loop: mastered between a whole turn before it and one after it, so that its end goes on into its beginning.
+
+    It has no fades. The filter, the watermark and the limiter at its ends hear what comes next when it is played again.
+    """
+    frame_bytes = 2 * channel_count
+    length = len(pcm) // frame_bytes
+    turns = math.ceil(_LOOP_AROUND_S * sample_rate_hz / max(1, length))
+    around = master_kept(pcm * (2 * turns + 1), mastering, sample_rate_hz=sample_rate_hz, channel_count=channel_count)
+    return around[:, turns * length : (turns + 1) * length]
 
 
 def loudness_lufs(samples: Samples, sample_rate_hz: int) -> float:

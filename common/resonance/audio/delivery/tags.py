@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from google.protobuf import json_format
 
-from resonance.audio.provenance import provenance_texts
+from resonance.audio.provenance import is_loop, provenance_texts
 from resonance.errors import DataLoss
 from resonance.ids import canonical_digest, sha256_hex
 from resonance.v1 import generate_pb2, steering_pb2
@@ -18,12 +19,17 @@ ALBUM = "Resonance"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """The origin of a sound: its INFO texts (`provenance_texts`), recipe digest, model, and a cover as PNG or JPEG if there is one."""
+    """The origin of a sound: its INFO texts (`provenance_texts`), recipe digest, model, and a cover as PNG or JPEG if there is one.
+
+    `is_loop` says that the end goes on into the beginning; `is_composite` that a part of the sound was given by the user.
+    """
 
     info: Mapping[str, str]
     recipe_id: str
     model_id: str = ""
     is_live: bool = False
+    is_loop: bool = False
+    is_composite: bool = False
     cover: bytes = field(default=b"", repr=False)
 
     @classmethod
@@ -33,6 +39,8 @@ class Provenance:
             recipe_id=music.recipe_id or sha256_hex(json_format.MessageToJson(music.recipe).encode()),
             model_id=music.model.model_id,
             is_live=is_live,
+            is_loop=is_loop(music),
+            is_composite=music.HasField("origin_sound"),
         )
 
     @property
@@ -56,13 +64,21 @@ def provenance_of_wav(info: Mapping[str, str]) -> Provenance:
     if "Recipe: " not in comment and "began with this recipe: " not in comment:
         raise DataLoss("the stored sound does not say how it was made", reason="NO_PROVENANCE")
     model_id = comment.partition("by a machine: ")[2].partition(" through ")[0]
-    return Provenance(info=info, recipe_id=_recipe_id(comment.partition("ecipe: ")[2]), model_id=model_id)
+    document, recipe_id = _parse_recipe(comment.partition("ecipe: ")[2])
+    return Provenance(
+        info=info,
+        recipe_id=recipe_id,
+        model_id=model_id,
+        is_loop="loop" in document,
+        is_composite="origin_sound" in document,
+    )
 
 
-def _recipe_id(text: str) -> str:
-    """The digest of the recipe in a comment, as generate computes it."""
+def _parse_recipe(text: str) -> tuple[dict[str, Any], str]:
+    """The JSON in a comment, and the digest of its recipe as generate computes it."""
     try:
-        recipe = json_format.ParseDict(json.loads(text)["recipe"], steering_pb2.Recipe())
+        document: dict[str, Any] = json.loads(text)
+        recipe = json_format.ParseDict(document["recipe"], steering_pb2.Recipe())
     except (ValueError, KeyError, TypeError, json_format.ParseError) as failure:
         raise DataLoss("the recipe in the stored sound cannot be read", reason="NO_PROVENANCE") from failure
-    return canonical_digest(json_format.MessageToDict(recipe))[:16]
+    return document, canonical_digest(json_format.MessageToDict(recipe))[:16]

@@ -12,7 +12,7 @@ from typing import Any
 
 from resonance.audio.decode import DecodeLimits, decode_file
 from resonance.audio.delivery import watermark_detection
-from resonance.audio.delivery.credentials import CREATED, RECIPE_LABEL, SOURCE_TYPE
+from resonance.audio.delivery.credentials import COMPOSITE_TYPE, CREATED, RECIPE_LABEL, SOURCE_TYPE
 from resonance.audio.provenance import ARTIST
 from resonance.audio.sandbox import run_child
 from resonance.errors import InvalidInput
@@ -102,7 +102,7 @@ def _credentials(report: dict[str, Any]) -> dict[str, Any]:
     is_whole = report.get("validation_state") in ("Valid", "Trusted")
     signature = manifest.get("signature_info", {})
     return {
-        "found": is_whole and source == SOURCE_TYPE,
+        "found": is_whole and source in (SOURCE_TYPE, COMPOSITE_TYPE),
         "is_unchanged": is_whole,
         "is_signer_trusted": is_whole and _UNTRUSTED not in statuses,
         "digital_source_type": source,

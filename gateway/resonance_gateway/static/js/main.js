@@ -13,7 +13,10 @@ import { buildSliders, NAMES, setSliders } from "./steps/sliders.js";
 import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js";
 import { t } from "./strings.js";
 import { GenerationStep } from "./steps/generation.js";
+import { followAdoption } from "./steps/adoption.js";
+import { buildSpoken } from "./steps/spoken.js";
 import { TasteStep } from "./steps/taste.js";
+import { VideoStep } from "./steps/video.js";
 import { Transport } from "./player/transport.js";
 import { MelodyPicker } from "./steps/melody.js";
 import { Versions } from "./steps/versions.js";
@@ -35,7 +38,8 @@ const player = new Player();
 const transport = new Transport(player);
 const taste = new TasteStep();
 const library = new Library({ open: openRecord, forget: (id) => generation.versions.remove(id) });
-const generation = new GenerationStep({ player, onWhole: () => library.refresh(), onRestored: (body) => taste.reuse(body) });
+const video = new VideoStep();
+const generation = new GenerationStep({ player, video, onWhole: () => library.refresh(), onRestored: (body) => taste.reuse(body) });
 generation.versions = new Versions({ open: (version) => generation.open(version), swap: (other) => generation.swap(other) });
 
 const live = new LiveStep({ player, melody: new MelodyPicker() });
@@ -86,7 +90,9 @@ async function start() {
   const pending = getPending();
   if (pending) generation.make(pending, byId("make-error"), { isBack: true });
   else if (generation.versions.current) generation.open(generation.versions.current, { isQuiet: true });
-  await Promise.all([loadModel(), loadSliders(), taste.restore(), library.refresh()]);
+  await Promise.all([
+    loadModel(), followAdoption(), buildSpoken(), loadSliders(), taste.restore(), library.refresh(), video.load(),
+  ]);
   document.documentElement.dataset.ready = "yes";
 }
 

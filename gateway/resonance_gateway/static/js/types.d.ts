@@ -12,6 +12,13 @@ interface PageElements {
   "seek": HTMLInputElement;
   "volume": HTMLInputElement;
   "share-link": HTMLInputElement;
+  "video-form": HTMLFormElement;
+  "video-concept": HTMLInputElement;
+  "video-wish": HTMLInputElement;
+  "video-aspect": HTMLSelectElement;
+  "video-progress": HTMLProgressElement;
+  "video-player": HTMLVideoElement;
+  "video-download": HTMLAnchorElement;
   "refine-text": HTMLInputElement;
   "keep-seed": HTMLInputElement;
   "shortcuts": HTMLInputElement;
@@ -45,12 +52,13 @@ type ButtonId =
   | "earlier-go" | "taste-retry" | "taste-cancel" | "taste-drop" | "range-go" | "range-stop" | "songs-again"
   | "make" | "stop" | "live" | "tune-hum" | "tune-forget" | "back" | "play" | "forward" | "download" | "longer"
   | "share" | "share-back" | "refine-go" | "refine-back" | "again" | "reset-sliders" | "undo" | "redo" | "swap"
-  | "library-more";
+  | "library-more" | "prompt-speak" | "refine-speak" | "video-go" | "video-stop";
 
 // JSON of the REST interface, as far as the page reads it.
 
 type SliderValues = Record<string, number>;
-type JobState = "queued" | "downloading" | "preprocessing" | "extracting" | "uploading" | "completed" | "failed" | "cancelled";
+type VideoStage = "uploaded" | "listening" | "writing" | "directing" | "casting" | "shooting" | "assembling";
+type JobState = VideoStage | "queued" | "downloading" | "preprocessing" | "extracting" | "uploading" | "completed" | "failed" | "cancelled";
 
 interface ErrorStatus {
   reason: string;
@@ -97,6 +105,31 @@ interface TasteJson {
   taste: { description: string; clip_count: number; layer_norms: number[] } | null;
 }
 
+interface SceneVersionJson {
+  version: number;
+  status: "waiting" | "making" | "ready" | "failed" | "replaced";
+}
+
+interface VideoShotJson {
+  id: string;
+  start_s: number;
+  end_s: number;
+  summary: string;
+  versions: SceneVersionJson[];
+  chosen: number;
+}
+
+interface VideoJson {
+  id: string;
+  take_id: string;
+  state: JobState;
+  progress: number;
+  aspects: string[];
+  shots: VideoShotJson[];
+  files: { aspect: string; kind: string; sha256: string }[];
+  error: ErrorStatus | null;
+}
+
 interface JobProgressJson {
   done: number;
   total: number;
@@ -137,6 +170,18 @@ interface ConceptJson {
   phrase: string;
   ready: boolean;
   unusable_reason: string;
+}
+
+interface VoiceJson {
+  voice_id: string;
+  language: string;
+  description: string;
+}
+
+interface AdoptionJson {
+  state: "idle" | "running" | "completed" | "failed";
+  progress: { done: number; total: number; waiting: string } | null;
+  seconds_left: number | null;
 }
 
 interface RecipeJson {

@@ -24,7 +24,6 @@ from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.concepts.phrase_list import PHRASES_KEPT_MAX, PhraseList
 from resonance_extract.concepts.phrase_reading import NEUTRAL_PROMPTS, TAKE_S, PhraseReader, with_phrase
 from resonance_extract.concepts.store import ConceptStore
-from resonance_model.text_encoder import Vocabulary
 
 UNKNOWN = "PHRASE_UNKNOWN"
 # The least shift of the layers by a phrase, as a multiple of the shift by as many meaningless words. docs/steering.md has the figures.
@@ -70,7 +69,7 @@ class PhraseConcepts:
         self._references = references
         self._concepts = concepts
         self._take_s = take_s
-        self._vocabulary = Vocabulary(worker.model.encode_text)
+        self._vocabulary = worker.model.vocabulary
         self._neutral = [one for one in NEUTRAL_PROMPTS if all(map(self._vocabulary.knows, one.split()))]
         self._reader = PhraseReader(worker, self._neutral, take_s=take_s)
         self._digest = worker.model.description.digest

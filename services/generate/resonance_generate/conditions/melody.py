@@ -11,17 +11,15 @@ import torch
 from torch import Tensor
 
 from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
-from resonance.errors import InvalidInput, Overloaded, Unsupported
+from resonance.errors import InvalidInput, Unsupported
 from resonance.ids import sha256_hex
 from resonance.settings import Settings
 from resonance.v1 import generate_pb2
+from resonance_generate.conditions.reading_turns import ReadingTurns
 from resonance_generate.conditions.recipes import naming_field
 from resonance_model.chroma import MELODY_S_MAX
 from resonance_model.loaded_model import LoadedModel
 
-# Melodies that are decoded at once, and those that may wait for it.
-AT_ONCE = 2
-WAITING_MAX = 8
 _Message = generate_pb2.GenerateRequest | generate_pb2.PerformOpening | generate_pb2.PerformControl
 
 
@@ -40,8 +38,7 @@ class MelodyReader:
         self._extractor = model.melody_chroma
         self._model_id = model.description.model_id
         self._limits = replace(DecodeLimits.of(settings), duration_s_max=MELODY_S_MAX)
-        self._turn = asyncio.Semaphore(AT_ONCE)
-        self._reading_count = 0
+        self._turns = ReadingTurns("melodies")
 
     async def read(self, message: _Message) -> MelodyChroma:
         """The melody that a message carries.
@@ -57,17 +54,9 @@ class MelodyReader:
             raise Unsupported(
                 f"{self._model_id} cannot follow a melody; a MusicGen-Melody checkpoint can", reason="NO_MELODY"
             )
-        if self._reading_count >= AT_ONCE + WAITING_MAX:
-            raise Overloaded(
-                "too many melodies are being read; try again in a moment", reason="QUEUE_FULL", retry_after_s=2.0
-            )
-        self._reading_count += 1
-        try:
+        async with self._turns.turn():
             with naming_field("melody.wav"):
-                async with self._turn:
-                    chroma = await self._decode(message.melody.wav, self._extractor.sample_rate_hz)
-        finally:
-            self._reading_count -= 1
+                chroma = await self._decode(message.melody.wav, self._extractor.sample_rate_hz)
         return MelodyChroma(chroma=chroma, sha256=sha256_hex(message.melody.wav))
 
     async def _decode(self, sound: bytes, sample_rate_hz: int) -> Tensor:

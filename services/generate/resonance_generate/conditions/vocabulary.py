@@ -33,7 +33,8 @@ def tell_unknown_words(model: LoadedModel, text: str, told: Sequence[tuple[int, 
             if not any(start <= found.start() < end for start, end in told) and found[0].lower() not in _FUNCTION_WORDS
         )
     )
-    unknown = model.unknown_words(apart)
+    vocabulary = model.vocabulary
+    unknown = [word for word in apart if not vocabulary.knows(word)]
     is_foreign = any(not _is_latin(word) for word in unknown)
     language = ": it reads English words only" if is_foreign or not words else ""
     notice, is_lost = "", not words or bool(not told and unknown and len(unknown) == len(apart))

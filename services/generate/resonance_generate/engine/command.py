@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from resonance.errors import NotFound
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
 
@@ -28,3 +29,8 @@ class Command:
         except BaseException as failure:
             self.result.set_exception(failure)
             raise
+
+
+def not_playing(request: EngineRequest) -> NotFound:
+    """The refusal of a command for a request that has ended or never began."""
+    return NotFound(f"{request.request_id} is not playing", reason="NOT_PLAYING")

@@ -6,7 +6,6 @@ The thread owns the model.
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 import time
 from collections import deque
@@ -17,15 +16,16 @@ from typing import TypeVar
 import structlog
 import torch
 
-from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceError, Unavailable
+from resonance.errors import Overloaded, ResonanceError, Unavailable
 from resonance_generate.engine import metrics
 from resonance_generate.engine.chunk_stream import ChunkStream
-from resonance_generate.engine.command import Command
+from resonance_generate.engine.command import Command, not_playing
 from resonance_generate.engine.giving_way import GivingWay, gave_way, take_first
+from resonance_generate.engine.patience import find_end_of_patience
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.engine.scheduler import plan
-from resonance_generate.engine.waiting import RETURN_SHARE, Pace, QueuePlace, estimate_waits, plan_turnover
+from resonance_generate.engine.waiting import RETURN_SHARE, Pace, QueuePlace, estimate_waits, plan_turnover, queue_full
 from resonance_model.allocator import release_free_pages
 from resonance_model.decoder.sequence import advance
 from resonance_model.decoder.static_batch import StaticBatch
@@ -34,7 +34,6 @@ from resonance_model.loaded_model import LoadedModel
 _log = structlog.get_logger("engine")
 _IDLE_S = 0.02
 LEAD_S_MAX = 30.0
-PAUSE_S_MAX = 60.0
 PARKED_MAX = 4
 COMMANDS_WAITING_MAX = 32
 Result = TypeVar("Result")
@@ -133,7 +132,7 @@ class Engine:
         with self._wakeup:
             # The request itself and not its id: two callers may use one id at once.
             if not any(one is request for one in (*self._waiting(), *(one.request for one in self._begun()))):
-                raise _not_playing(request)
+                raise not_playing(request)
             if sum(waiting.request is request for waiting in self._commands) >= COMMANDS_WAITING_MAX:
                 raise Overloaded(
                     "too many controls wait for this performance; send fewer",
@@ -325,7 +324,7 @@ class Engine:
         for command in self._take_commands():
             running = next((one for one in self._begun() if one.request is command.request), None)
             if running is None:
-                command.result.set_exception(_not_playing(command.request))
+                command.result.set_exception(not_playing(command.request))
                 continue
             command.apply(running)
             if running.is_finishing:
@@ -346,24 +345,14 @@ class Engine:
 
     def _drop_stalled(self, now_s: float) -> None:
         for running in self._begun():
-            if running.paused_since_s is not None and now_s - running.paused_since_s > PAUSE_S_MAX:
-                message = f"the performance was paused for {PAUSE_S_MAX:.0f} s; open it again"
-                self._release(running, DeadlineExceeded(message, reason="PAUSED_TOO_LONG"))
-            elif running.request.stream.has_room:
-                running.stalled_since_s = None
-            elif running.stalled_since_s is None:
-                running.stalled_since_s = now_s
-            elif now_s - running.stalled_since_s > self._stall_s_max:
-                metrics.STALLED.inc()
-                message = f"nothing was read for {self._stall_s_max:.0f} s; ask again with resume_sample_offset"
-                self._release(running, DeadlineExceeded(message, reason="LISTENER_STALLED"))
+            if (end := find_end_of_patience(running, self._stall_s_max, now_s)) is not None:
+                self._release(running, end)
 
     def _release(self, running: RunningRequest, error: ResonanceError | None) -> None:
         self._running = [other for other in self._running if other is not running]
         self._has_freed = True
         self._parked = [other for other in self._parked if other is not running]
         running.request.stream.end(error)
-        metrics.SLOTS_TAKEN.set(len(self._running))
 
     def _end_all(self, error: ResonanceError) -> None:
         with self._wakeup:
@@ -382,14 +371,7 @@ class Engine:
     def _overloaded(self) -> Overloaded:
         """With an estimate of when the first place comes free: when the first request of the queue gets a slot."""
         queue: list[EngineRequest | None] = [*self._queue] or [None]
-        wait_s = self._estimate(queue, self._clock())[0]
-        retry_after_s = float(max(1, math.ceil(60.0 if wait_s is None else wait_s)))
-        return Overloaded(
-            f"all {self._slot_count} slots and {self._queue_places} places in the queue are taken; "
-            f"try again in {retry_after_s:.0f} s",
-            reason="QUEUE_FULL",
-            retry_after_s=retry_after_s,
-        )
+        return queue_full(self._slot_count, self._queue_places, self._estimate(queue, self._clock())[0])
 
     def _estimate(self, queue: Sequence[EngineRequest | None], now_s: float) -> list[float | None]:
         """Seconds until each request of the queue has a slot, at the present speed."""
@@ -415,7 +397,3 @@ class Engine:
         metrics.HEADROOM.set(self._steps_per_s / self.model.description.frame_rate_hz)
         slacks = [slack_s for running in self._running if (slack_s := running.slack_s(now_s)) > float("-inf")]
         metrics.SLACK_MIN_SECONDS.set(min(slacks, default=0.0))
-
-
-def _not_playing(request: EngineRequest) -> NotFound:
-    return NotFound(f"{request.request_id} is not playing", reason="NOT_PLAYING")

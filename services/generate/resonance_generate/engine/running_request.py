@@ -45,7 +45,7 @@ class RunningRequest:
         self._hop_samples = model.description.hop_samples
         self._sample_rate_hz = model.description.sample_rate_hz
         slot = CacheSlot(model.config, self._conditioning(request.params), steering=request.params.steering)
-        slot.adaptive = _build_adaptive_steering(request.params)
+        slot.adaptive = build_adaptive_steering(request.params)
         self.sequence = _build_sequence(request, model, slot)
         if request.prompt_tokens is not None:
             self.sequence.start_from_tokens(request.prompt_tokens)
@@ -203,7 +203,7 @@ class RunningRequest:
         self.sequence.reset()
 
     def pause(self) -> None:
-        """Makes no more audio. The slot is kept for `engine.PAUSE_S_MAX` seconds."""
+        """Makes no more audio. The slot is kept for `patience.PAUSE_S_MAX` seconds."""
         if self.paused_since_s is None:
             self.paused_since_s, self._making_since_s = self._clock(), None
 
@@ -223,7 +223,7 @@ class RunningRequest:
 
     def _steer(self, params: GenerationParams) -> None:
         """Begins a ramp from the steering that is really added now, which adaptive steering may have reduced, to that of `params`."""
-        slot, adaptive = self.sequence.slot, _build_adaptive_steering(params)
+        slot, adaptive = self.sequence.slot, build_adaptive_steering(params)
         in_force, shares = slot.steering, None
         if slot.adaptive is not None and slot.steering is not None:
             in_force, shares = slot.adaptive.applied(slot.steering), slot.adaptive.shares
@@ -345,7 +345,8 @@ def _build_sequence(request: EngineRequest, model: LoadedModel, slot: CacheSlot)
     )
 
 
-def _build_adaptive_steering(params: GenerationParams) -> AdaptiveSteering | None:
+def build_adaptive_steering(params: GenerationParams) -> AdaptiveSteering | None:
+    """The adaptive steering of the parameters' rule; None for the rule ADD, and without steering or baselines."""
     if params.rule is SteeringRule.ADD or params.steering is None or params.baselines is None:
         return None
     return AdaptiveSteering(params.steering, params.baselines, is_clamp=params.rule is SteeringRule.CLAMP)

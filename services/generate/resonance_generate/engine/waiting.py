@@ -7,9 +7,11 @@ client has played them.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from resonance.errors import Overloaded
 from resonance_generate.engine.running_request import RunningRequest
 
 # A parked take comes back when its client has no more than this share of the lead in hand.
@@ -79,6 +81,16 @@ def estimate_waits(
 def _holds_for(running: RunningRequest, pace: Pace, now_s: float) -> float:
     making_s = pace.making_s(running.frames_left)
     return min(making_s, pace.filling_s(running.in_hand_s(now_s))) if running.may_be_parked else making_s
+
+
+def queue_full(slot_count: int, queue_places: int, wait_s: float | None) -> Overloaded:
+    """The refusal of a request for which there is neither a slot nor a place, with the wait for the first place; None: not known."""
+    retry_after_s = float(max(1, math.ceil(60.0 if wait_s is None else wait_s)))
+    return Overloaded(
+        f"all {slot_count} slots and {queue_places} places in the queue are taken; try again in {retry_after_s:.0f} s",
+        reason="QUEUE_FULL",
+        retry_after_s=retry_after_s,
+    )
 
 
 def plan_turnover(

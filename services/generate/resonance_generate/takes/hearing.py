@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ SECONDS_MIN = 3.0
 SECONDS_MAX = 60.0
 _WAIT_S_MAX = 300.0
 # Below the engine's priority, and yet a share of a busy machine that suffices: at 15 the child took minutes beside two busy cores.
-_NICENESS = 10
+NICENESS = 10
 
 # The fields of HeardMusic.
 Heard = dict[str, Any]
@@ -33,21 +34,29 @@ Heard = dict[str, Any]
 async def hear_in_child(pcm: bytes, sample_rate_hz: int, told_bpm: float | None = None) -> Heard:
     """Tempo and key of mono 16-bit PCM; see `hear`. A child that fails or takes too long is named as the reason for both."""
     head = pcm[: 2 * int(SECONDS_MAX * sample_rate_hz)]
+    arguments = [str(sample_rate_hz), "" if told_bpm is None else str(told_bpm)]
+    heard = await measure_in_child("resonance_generate.takes.hearing", head, arguments)
+    if isinstance(heard, str):
+        return {"no_bpm": heard, "no_key": heard}
+    return heard
+
+
+async def measure_in_child(module: str, pcm: bytes, arguments: Sequence[str]) -> dict[str, Any] | str:
+    """What a module prints as JSON when it is run with a file of 16-bit PCM and the arguments; else the reason why there is nothing."""
     with tempfile.TemporaryDirectory(prefix="hearing-") as folder:
         path = Path(folder) / "pcm"
-        await asyncio.to_thread(path.write_bytes, head)
+        await asyncio.to_thread(path.write_bytes, pcm)
         result = await run_child(
-            "resonance_generate.takes.hearing",
-            [str(path), str(sample_rate_hz), "" if told_bpm is None else str(told_bpm)],
+            module,
+            [str(path), *arguments],
             folder=Path(folder),
             timeout_s=_WAIT_S_MAX,
             environment={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
     if result.timed_out or result.return_code != 0 or not result.lines:
-        reason = "the machine was too busy" if result.timed_out else "the meters failed"
-        return {"no_bpm": reason, "no_key": reason}
-    heard: Heard = json.loads(result.lines[-1])
-    return heard
+        return "the machine was too busy" if result.timed_out else "the meters failed"
+    measured: dict[str, Any] = json.loads(result.lines[-1])
+    return measured
 
 
 def hear(pcm: bytes, sample_rate_hz: int, told_bpm: float | None = None) -> Heard:
@@ -65,6 +74,6 @@ def hear(pcm: bytes, sample_rate_hz: int, told_bpm: float | None = None) -> Hear
 
 if __name__ == "__main__":
     die_with_parent()
-    os.nice(_NICENESS)
+    os.nice(NICENESS)
     told = float(sys.argv[3]) if sys.argv[3] else None
     print(json.dumps(hear(Path(sys.argv[1]).read_bytes(), int(sys.argv[2]), told)))

@@ -19,7 +19,7 @@ from google.protobuf import json_format
 
 from resonance.audio.provenance import provenance_texts
 from resonance.audio.wav import pcm_in, wav_header
-from resonance.errors import Conflict, DataLoss, NotFound, ResonanceError, invalid_field
+from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
 from resonance.ids import sha256_hex
 from resonance.store import ObjectStore
 from resonance.store.keys import (
@@ -30,6 +30,7 @@ from resonance.store.keys import (
     take_codes_key,
     take_index_key,
     take_key,
+    take_timeline_key,
 )
 from resonance.store.token_document import Codes, codes_document, parse_codes
 from resonance.v1 import audio_pb2, generate_pb2
@@ -92,7 +93,18 @@ class TakeLibrary:
         return await asyncio.to_thread(pcm_in, stored.data)
 
     async def codes(self, take: generate_pb2.Take) -> Codes:
-        """The take's tokens, `[codebooks, frames]`. Raises DataLoss where they are damaged."""
+        """The take's tokens, `[codebooks, frames]`.
+
+        Raises:
+            FailedPrecondition: it is a version without tokens.
+            DataLoss: they are damaged.
+        """
+        if not take.codes_key:
+            origin = take.narration.take_request_id
+            message = (
+                f"take {take.request_id} is a narrated version without tokens; use take {origin}, which it was made of"
+            )
+            raise FailedPrecondition(message, reason="NO_TOKENS")
         stored = await self._store.get(take.codes_key)
         if stored.sha256 != take.codes_sha256:
             raise DataLoss(f"the tokens of take {take.request_id} are damaged", reason="TAKE_DAMAGED")
@@ -121,14 +133,16 @@ class TakeLibrary:
             await self._store.put(take.audio_key, data)
         return sha256 == take.audio_sha256
 
-    async def save(self, take: generate_pb2.Take, pcm: Sequence[bytes], codes: Codes) -> None:
+    async def save(self, take: generate_pb2.Take, pcm: Sequence[bytes], codes: Codes | None = None) -> None:
         """Stores a finished take, whose samples come in parts. Its tempo and key are heard in the background and added.
 
-        A take that another call of the same request has stored already keeps its place in the list.
+        A take that another call of the same request has stored already keeps its place in the list. A version without tokens keeps the
+        tempo and the key of its take.
         """
-        document = codes_document(codes, "")
-        take.codes_key, take.codes_sha256 = take_codes_key(take.request_id), sha256_hex(document)
-        await self._store.put(take.codes_key, document)
+        if codes is not None:
+            document = codes_document(codes, "")
+            take.codes_key, take.codes_sha256 = take_codes_key(take.request_id), sha256_hex(document)
+            await self._store.put(take.codes_key, document)
         file, sha256 = await asyncio.to_thread(_to_wav, take, pcm)
         take.audio_key, take.audio_sha256 = take_audio_key(take.request_id), sha256
         take.create_time.GetCurrentTime()
@@ -139,6 +153,8 @@ class TakeLibrary:
         await self._store.put(_index_key(take), b"")
         await self._store.put(take_key(take.request_id), _to_document(take))
         await self._store.delete(checkpoint_key(take.request_id))
+        if codes is None:
+            return
         mono = await asyncio.to_thread(_first_channel, pcm, take.format)
         told_bpm = take.asked.told_bpm if take.asked.HasField("told_bpm") else None
         self.run_in_background(self._add_heard(take.request_id, mono, take.format.sample_rate_hz, told_bpm))
@@ -175,7 +191,9 @@ class TakeLibrary:
         take = await self.get(request_id)
         await self._store.delete(take_key(request_id))
         await self._store.delete(take.audio_key)
-        await self._store.delete(take.codes_key)
+        if take.codes_key:
+            await self._store.delete(take.codes_key)
+        await self._store.delete(take_timeline_key(request_id))
         await self._store.delete(_index_key(take))
         await self._store.delete(request_key(request_id))
 

@@ -21,6 +21,7 @@ from resonance.retry import Retries
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import steering_pb2
+from resonance.workspace import Workspace
 from resonance_ingest.jobs.job import Fault, Job, JobState, Lease
 from resonance_ingest.jobs.job_store import JobStore, LeaseLost, OpenMarker, same_request
 from resonance_ingest.jobs.lease_writer import LeaseWriter, beside
@@ -28,7 +29,6 @@ from resonance_ingest.pipeline.decode_cache import DecodeCache
 from resonance_ingest.pipeline.extractor import Extractor
 from resonance_ingest.pipeline.pipeline import Pipeline
 from resonance_ingest.pipeline.preparation import Preparer
-from resonance_ingest.pipeline.workspace import Workspace
 from resonance_ingest.sources import Source
 from resonance_ingest.sources.links import LinkSource
 from resonance_ingest.sources.list_cache import ListCache

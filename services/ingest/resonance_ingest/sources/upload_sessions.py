@@ -13,7 +13,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -204,6 +204,13 @@ class UploadSessions:
             # The client may have left: the shield stores what it will not send again, also under a second cancellation.
             await asyncio.shield(writer.flush())
         return await self._finished(writer.session)
+
+    async def read(self, upload_id: str) -> AsyncGenerator[bytes, None]:
+        """The bytes of a whole upload, part by part. Raises NotFound, and FailedPrecondition (UPLOAD_NOT_WHOLE)."""
+        session = await self.get(upload_id)
+        _check_whole(session)
+        for part in session.parts:
+            yield (await self._store.get(upload_part_key(upload_id, part.name))).data
 
     async def delete(self, upload_id: str) -> None:
         """Removes an upload that no job has taken. Raises NotFound and FailedPrecondition."""

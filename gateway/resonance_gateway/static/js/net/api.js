@@ -1,4 +1,4 @@
-// REST client: the only file that sends requests. Paths are relative to the page, which may lie below a prefix.
+// REST client: the only file that sends requests itself. Paths are relative to the page, which may lie below a prefix.
 
 const TASTES = "v1/tastes";
 const TAKES = "v1/takes";
@@ -32,6 +32,23 @@ export function newRequestId() {
  * @returns {Promise<ModelJson[]>}
  */
 export const getModels = async () => (await getJson("v1/models")).models;
+/**
+ * @returns {Promise<VoiceJson[]>}
+ */
+export const getVoices = async () => (await getJson("v1/voices")).voices;
+/**
+ * What is said in a recording.
+ * @param {Blob} recording
+ * @returns {Promise<{ text: string, confidence: number }>}
+ */
+export const transcribe = async (recording) => {
+  const type = recording.type.split(";")[0] || "application/octet-stream";
+  return (await ask("v1/transcriptions", { method: "POST", body: recording, headers: { "Content-Type": type } })).json();
+};
+/**
+ * @returns {Promise<AdoptionJson>}
+ */
+export const getAdoption = () => getJson("v1/adoption");
 /**
  * @returns {Promise<ConceptJson[]>}
  */
@@ -119,16 +136,12 @@ export const makeLink = (id, expireS) => sendJson(`${TAKES}/${id}/link`, { expir
 /**
  * @param {string} id
  */
-export async function deleteLink(id) {
-  await ask(`v1/links/${id}`, { method: "DELETE" });
-}
+export const deleteLink = (id) => deleteAt(`v1/links/${id}`);
 
 /**
  * @param {string} id
  */
-export async function deleteTake(id) {
-  await ask(`${TAKES}/${id}`, { method: "DELETE" });
-}
+export const deleteTake = (id) => deleteAt(`${TAKES}/${id}`);
 
 /**
  * Uploads files as a taste; text fields go before the files, so that the server can stream the files on. `signal` aborts the
@@ -168,7 +181,7 @@ export const watchCalibrationJob = (id, onNews, onLost) => watch(`${CALIBRATION_
  * @param {(news: any) => void} onNews
  * @param {(error: ApiError) => void} onLost
  */
-function watch(url, name, onNews, onLost) {
+export function watch(url, name, onNews, onLost) {
   const source = new EventSource(url);
   source.addEventListener(name, (event) => {
     const news = JSON.parse(event.data);
@@ -292,12 +305,19 @@ const json = (body) => ({ body: JSON.stringify(body), headers: { "Content-Type":
 /**
  * @param {string} url
  */
-const getJson = async (url) => (await ask(url)).json();
+export const getJson = async (url) => (await ask(url)).json();
 /**
  * @param {string} url
  * @param {object} body
  */
-const sendJson = async (url, body) => (await ask(url, { method: "POST", ...json(body) })).json();
+export const sendJson = async (url, body) => (await ask(url, { method: "POST", ...json(body) })).json();
+
+/**
+ * @param {string} url
+ */
+export async function deleteAt(url) {
+  await ask(url, { method: "DELETE" });
+}
 
 /**
  * POSTs a form like `fetch`, except that `signal` aborts only until the last byte is sent; `fetch` cannot tell when that is.

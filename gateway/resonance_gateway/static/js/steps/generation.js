@@ -31,10 +31,12 @@ const isSameWish = (wish, body) => WISHES.every((key) => JSON.stringify(wish[key
 
 export class GenerationStep {
   /**
-   * @param {{ player: import("../player/player.js").Player, onWhole(): void, onRestored(body: GenerationBody): void }} options
+   * @param {{ player: import("../player/player.js").Player, video: import("./video.js").VideoStep, onWhole(): void,
+   *   onRestored(body: GenerationBody): void }} options
    */
-  constructor({ player, onWhole, onRestored }) {
+  constructor({ player, video, onWhole, onRestored }) {
     this._player = player;
+    this._video = video;
     this._onWhole = onWhole;
     this._onRestored = onRestored;
     /** @type {Map<string, Take>} */
@@ -200,18 +202,27 @@ export class GenerationStep {
     showNotices(take.stream.notices);
     showFacts(take, this.model, null);
     enable(byId("download"), take.isWhole);
-    this._share.offer(take);
+    this._offer(take);
     enable(byId("longer"), this._mayGrow(take));
     if ([byId("make"), byId("again"), document.body].includes(/** @type {HTMLElement} */ (document.activeElement)) && this._aborter) {
       byId("play").focus({ preventScroll: false });
     }
   }
 
+  /**
+   * What can be done with a take, as far as it is made.
+   * @param {Take} take
+   */
+  _offer(take) {
+    this._share.offer(take);
+    this._video.offer(take);
+  }
+
   /** @param {Take} take */
   async _whole(take, { isOld = false } = {}) {
     this._keep(take);
     enable(byId("download"), true);
-    if (this._player.take === take) this._share.offer(take);
+    if (this._player.take === take) this._offer(take);
     enable(byId("longer"), this._mayGrow(take));
     if (!isOld) {
       clearPending();

@@ -3,6 +3,7 @@
 
 import { alarm, sayNow } from "../widgets/announce.js";
 import { byId, inputOf, onDrop, show } from "../widgets/dom.js";
+import { Recorder } from "../widgets/recorder.js";
 import { t } from "../strings.js";
 
 const HUM_S = 15;
@@ -12,11 +13,13 @@ export class MelodyPicker {
   constructor() {
     /** @type {string | null} the sound file in base64 */
     this.sound = null;
-    /** @type {MediaRecorder | null} */
-    this._recorder = null;
     /** @type {((sound: string | null) => void)[]} */
     this._listeners = [];
-    byId("tune-hum").addEventListener("click", () => (this._recorder ? this._recorder.stop() : this._hum()));
+    const button = byId("tune-hum");
+    this._recorder = new Recorder({
+      button, secondsMax: HUM_S, onChange: (isHumming) => (button.textContent = t(isHumming ? "tune.stop" : "tune.hum")),
+    });
+    button.addEventListener("click", () => (this._recorder.isRecording ? this._recorder.stop() : this._hum()));
     byId("tune-file").addEventListener("change", (event) => {
       const [file] = inputOf(event).files;
       this._take(file, file?.name);
@@ -34,28 +37,13 @@ export class MelodyPicker {
   }
 
   async _hum() {
-    let stream;
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+      const recording = this._recorder.record();
+      this._announce(t("tune.humming", { seconds: HUM_S }));
+      await this._take(await recording, t("tune.hummed"));
     } catch {
       this._refuse(t("tune.noMicrophone"));
-      return;
     }
-    const recorder = (this._recorder = new MediaRecorder(stream));
-    /** @type {Blob[]} */
-    const parts = [];
-    recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
-    recorder.addEventListener("stop", () => {
-      clearTimeout(timer);
-      stream.getTracks().forEach((track) => track.stop());
-      this._recorder = null;
-      this._showHumming(false);
-      this._take(new Blob(parts, { type: recorder.mimeType }), t("tune.hummed"));
-    });
-    const timer = setTimeout(() => recorder.state === "recording" && recorder.stop(), HUM_S * 1000);
-    recorder.start();
-    this._showHumming(true);
-    this._announce(t("tune.humming", { seconds: HUM_S }));
   }
 
   /**
@@ -86,12 +74,6 @@ export class MelodyPicker {
     show(byId("tune-forget"), Boolean(sound), byId("tune-hum"));
     this._announce(words);
     this._listeners.forEach((listener) => listener(sound));
-  }
-
-  /** @param {boolean} isHumming */
-  _showHumming(isHumming) {
-    byId("tune-hum").textContent = t(isHumming ? "tune.stop" : "tune.hum");
-    byId("tune-hum").setAttribute("aria-pressed", String(isHumming));
   }
 
   /** @param {string} words */

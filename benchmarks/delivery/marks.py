@@ -1,14 +1,10 @@
-"""Delivery bench: loudness, peaks, edges, and what the watermark survives.
-
-`python -m benchmarks.delivery TAKES [SONGS]`: TAKES is a folder of raw takes (mono WAV files, `resonance make --raw`), SONGS one of
-unmarked recordings for false positives.
-"""
+"""Loudness, peaks and edges of delivered takes; detection of their watermark."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
-import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,7 @@ from resonance.audio.delivery.encoder import Encoder
 from resonance.audio.delivery.formats import FORMATS
 from resonance.audio.delivery.master import LiveMaster, Mastering, loudness_lufs, master_kept
 from resonance.audio.delivery.true_peak import true_peak_db
-from resonance.audio.wav import pcm16, read_wav
+from resonance.audio.wav import pcm16
 
 PAYLOAD = b"\x12\x34\x56"
 CUT_S = 10.0
@@ -91,40 +87,46 @@ def measure_take(pcm: bytes, rate_hz: int, random: np.random.Generator) -> dict[
     }
 
 
-def main(takes: Path, songs: Path | None) -> None:
-    """Prints the table."""
-    random = np.random.default_rng(0)
-    rows = []
-    for path in sorted(takes.glob("*.wav")):
-        rate_hz, _, pcm, _ = read_wav(path.read_bytes())
-        rows.append(measure_take(pcm, rate_hz, random))
-    for index, name in enumerate(("model", "kept", "live")):
-        values = np.array([row["lufs"][index] for row in rows])
-        print(
-            f"{name}: {values.min():.2f} to {values.max():.2f} LUFS, within 1 LU {np.mean(abs(values + 16) <= 1):.3f}"
-        )
-    for index, name in enumerate(("kept", "live")):
-        peak, first, offset = (max(row[key][index] for row in rows) for key in ("peak", "first", "offset"))
-        print(f"{name}: peak {peak:.2f} dBTP, first sample {first:.4f}, offset {offset:.5f}")
-    for name in rows[0]["marked"]:
-        scores = [row["score"][name] for row in rows]
-        rate = np.mean([row["marked"][name] for row in rows])
-        print(f"{name}: found {rate:.3f} of {len(rows)}, score {np.median(scores):.1f} (least {min(scores):.1f})")
-    if songs is not None:
-        count_unmarked(songs)
+def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures over all takes."""
+    loudness = {
+        name: np.array([row["lufs"][index] for row in rows]) for index, name in enumerate(("model", "kept", "live"))
+    }
+    marks = {
+        name: {
+            "found": sum(row["marked"][name] for row in rows),
+            "score_median": float(np.median([row["score"][name] for row in rows])),
+            "score_least": float(min(row["score"][name] for row in rows)),
+            "score_most": float(max(row["score"][name] for row in rows)),
+        }
+        for name in rows[0]["marked"]
+    }
+    return {
+        "takes": len(rows),
+        "loudness": {
+            name: {
+                "least_lufs": float(found.min()),
+                "most_lufs": float(found.max()),
+                "within_1_lu": int((abs(found + 16) <= 1).sum()),
+            }
+            for name, found in loudness.items()
+        },
+        "edges": {
+            name: {key: float(max(row[key][index] for row in rows)) for key in ("peak", "first", "offset")}
+            for index, name in enumerate(("kept", "live"))
+        },
+        "marks": marks,
+    }
 
 
-def count_unmarked(songs: Path) -> None:
-    """False positives on recordings, in cuts of 10 s."""
+def count_unmarked(songs: Path) -> dict[str, Any]:
+    """False positives on recordings, in cuts of 10 s of the first two minutes of each."""
     scores, hits, cut = [], 0, round(CUT_S * watermark_detection.RATE_HZ)
-    for path in sorted(path for path in songs.iterdir() if path.is_file()):
+    paths = sorted(path for path in songs.iterdir() if path.is_file())
+    for path in paths:
         samples = read_sound(str(path), watermark_detection.RATE_HZ, length_s=120)
         for start in range(0, len(samples) - cut, cut):
             found = watermark_detection.detect(samples[start : start + cut])
             scores.append(found.score)
             hits += found.is_marked
-    print(f"recordings: {hits} of {len(scores)} cuts taken for marked; highest score {max(scores):.2f}")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    return {"recordings": len(paths), "cuts": len(scores), "taken_for_marked": hits, "score_most": max(scores)}

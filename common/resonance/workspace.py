@@ -1,4 +1,4 @@
-"""Workspace: temporary files of jobs, one folder per process.
+"""Workspace: temporary files of work in hand, one folder per process.
 
 The folder is swept after a crash.
 """
@@ -15,13 +15,12 @@ from filelock import FileLock, Timeout
 
 
 class Workspace:
-    """A folder of this process below the data folder, held by a file lock for as long as the process lives.
+    """A folder of this process below `root`, held by a file lock for as long as the process lives.
 
     The lock tells a living owner from a dead one. A process id could not: ids are used again, also across containers.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        root = data_dir / "ingest" / "work"
+    def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         _sweep(root)
         self.owner = secrets.token_hex(8)
@@ -31,9 +30,9 @@ class Workspace:
         self._folder.mkdir()
 
     @contextmanager
-    def folder(self, job_id: str) -> Iterator[Path]:
-        """An empty folder for all attempts at one job by this process; it is removed with all that it holds."""
-        folder = self._folder / f"{job_id}-{secrets.token_hex(4)}"
+    def folder(self, work_id: str) -> Iterator[Path]:
+        """An empty folder for one piece of work of this process; it is removed with all that it holds."""
+        folder = self._folder / f"{work_id}-{secrets.token_hex(4)}"
         folder.mkdir()
         try:
             yield folder

@@ -1,0 +1,1 @@
+"""Delivery bench: loudness, marks, audibility, time to the first byte, waiting."""

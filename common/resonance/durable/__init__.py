@@ -1,0 +1,10 @@
+"""Durable work on a workflow engine (Temporal): start, connect, submit, cancel.
+
+The package knows no workflow. `Engine` imports the engine's client library on first use only; `activities` and `policies` are for
+the `workflow.py` and `activities.py` of a service.
+"""
+
+from resonance.durable.engine import Engine, WorkerPlan
+from resonance.durable.work import Work, WorkState
+
+__all__ = ["Engine", "Work", "WorkState", "WorkerPlan"]

@@ -1,0 +1,37 @@
+"""Time limits and retries of activities."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+# Tries of an activity whose own work fails. An activity that finds another service away is tried without this limit.
+TRIES_MAX = 6
+HEARTBEAT_TIMEOUT = timedelta(seconds=3)
+
+
+class ActivityOptions(TypedDict):
+    """Arguments of `workflow.execute_activity`."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
+
+
+def activity_options(*, one_try_s: float, all_tries_s: float = 24 * 3600.0) -> ActivityOptions:
+    """Options of an activity: retries after 0.5 s, 1 s, 2 s ... 60 s, and another worker takes over after 3 s without a heartbeat."""
+    return ActivityOptions(
+        start_to_close_timeout=timedelta(seconds=one_try_s),
+        schedule_to_close_timeout=timedelta(seconds=all_tries_s),
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=0.5), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=60)
+        ),
+        # The work ends after its activities have killed what they started.
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    )

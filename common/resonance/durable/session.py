@@ -1,0 +1,260 @@
+"""Session with a workflow engine: client, workers, submitted work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import structlog
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
+from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
+from temporalio.worker import Worker
+
+from resonance.durable.address import EngineAddress
+from resonance.durable.dev_server import OWNER_ATTRIBUTE
+from resonance.durable.engine import WorkerPlan
+from resonance.durable.work import Work, WorkState, WorkStatus
+from resonance.errors import FailedPrecondition, ResonanceError, Unavailable
+
+CHANGED_SIGNAL = "changed"
+_CONNECT_S_MAX = 15.0
+_RETRY_S = 0.05
+_RPC_S_MAX = timedelta(seconds=10)
+_OWNER = SearchAttributeKey.for_keyword(OWNER_ATTRIBUTE)
+_FAIRNESS_KEY_LENGTH_MAX = 64
+# Another worker takes a workflow over after this time; the library's own default is ten seconds.
+_STICKY_S = timedelta(seconds=1)
+# A cancellation travels in the answer to a heartbeat, so it is heard within this time.
+_HEARTBEAT_THROTTLE_S = timedelta(seconds=0.2)
+# A server that was started again is found within a second, and an activity's result is not given up meanwhile.
+_RETRIES = RetryConfig(
+    initial_interval_millis=100, max_interval_millis=1000, max_elapsed_time_millis=60_000, max_retries=100
+)
+_STATUSES = {
+    WorkflowExecutionStatus.RUNNING: WorkStatus.RUNNING,
+    WorkflowExecutionStatus.COMPLETED: WorkStatus.COMPLETED,
+    WorkflowExecutionStatus.CANCELED: WorkStatus.CANCELLED,
+    WorkflowExecutionStatus.TERMINATED: WorkStatus.CANCELLED,
+}
+_ENGINE_STATUSES = {
+    "running": "Running",
+    "completed": "Completed",
+    "failed": "Failed",
+    "cancelled": "Canceled",
+}
+_log = structlog.get_logger("engine")
+
+
+async def open_session(address: EngineAddress) -> Session:
+    """Connects, and waits until the namespace answers.
+
+    Raises:
+        FailedPrecondition: the server refuses the namespace or the credentials (ENGINE_REFUSES).
+        Unavailable: nothing answers within 15 s (ENGINE_AWAY).
+    """
+    client = await _connect(address)
+    with suppress(RPCError):  # it exists already, or the operator has registered it and lets no one else do so
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=address.namespace,
+                search_attributes={OWNER_ATTRIBUTE: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD},
+            ),
+            timeout=_RPC_S_MAX,
+        )
+    return Session(client)
+
+
+async def _connect(address: EngineAddress) -> Client:
+    until_s = asyncio.get_running_loop().time() + _CONNECT_S_MAX
+    while True:
+        try:
+            client = await Client.connect(
+                address.target,
+                namespace=address.namespace,
+                api_key=address.api_key,
+                tls=_tls(address),
+                retry_config=_RETRIES,
+                connect_timeout=timedelta(seconds=5),
+            )
+            await client.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=address.namespace), timeout=_RPC_S_MAX
+            )
+            return client
+        except (RPCError, RuntimeError) as failure:
+            is_refused = isinstance(failure, RPCError) and failure.status in (
+                RPCStatusCode.PERMISSION_DENIED,
+                RPCStatusCode.UNAUTHENTICATED,
+            )
+            if is_refused:
+                message = f"the workflow engine at {address.target} refuses this process: {failure}"
+                raise FailedPrecondition(message, reason="ENGINE_REFUSES") from failure
+            if asyncio.get_running_loop().time() > until_s:
+                message = f"the workflow engine at {address.target} (namespace {address.namespace}) does not answer"
+                raise Unavailable(message, reason="ENGINE_AWAY", retry_after_s=5.0) from failure
+        await asyncio.sleep(_RETRY_S)
+
+
+def _tls(address: EngineAddress) -> TLSConfig | bool:
+    if not (address.root_certificates or address.certificate):
+        return address.is_tls
+    return TLSConfig(
+        server_root_ca_cert=address.root_certificates,
+        client_cert=address.certificate,
+        client_private_key=address.private_key,
+    )
+
+
+class Session:
+    """An open connection, and the workers that poll through it."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._working: list[asyncio.Task[None]] = []
+        self._workers: dict[asyncio.Task[None], Worker] = {}
+
+    def work_on(self, plan: WorkerPlan) -> None:
+        """Starts a worker; it runs until `close`, and is made anew where the library gives it up."""
+        self._working.append(asyncio.create_task(self._keep_working(plan), name=f"worker of {plan.task_queue}"))
+
+    async def submit(self, work: Work) -> None:
+        """Starts the work, or signals `changed` to the running one of that id."""
+        with engine_errors():
+            await self._client.start_workflow(
+                work.kind,
+                dict(work.argument),
+                id=work.work_id,
+                task_queue=work.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                start_signal=CHANGED_SIGNAL,
+                search_attributes=TypedSearchAttributes([SearchAttributePair(_OWNER, work.owner)]),
+                priority=Priority(fairness_key=work.owner[:_FAIRNESS_KEY_LENGTH_MAX] or None),
+                rpc_timeout=_RPC_S_MAX,
+            )
+
+    async def cancel(self, work_id: str, *, wait_s: float) -> bool:
+        """Cancels, and waits for the end. True where nothing of that id runs any more."""
+        handle = self._client.get_workflow_handle(work_id)
+        try:
+            with engine_errors():
+                await handle.cancel(rpc_timeout=_RPC_S_MAX)
+            async with asyncio.timeout(wait_s):
+                await handle.result(follow_runs=False)
+        except NotThere:
+            return True
+        except TimeoutError:
+            return False
+        except WorkflowFailureError:
+            return True
+        return True
+
+    async def find(self, work_id: str) -> WorkState | None:
+        """The newest run of that id."""
+        try:
+            with engine_errors():
+                described = await self._client.get_workflow_handle(work_id).describe(rpc_timeout=_RPC_S_MAX)
+        except NotThere:
+            return None
+        pending = described.raw_description.pending_activities
+        failures = [one.last_failure.message for one in pending if one.HasField("last_failure")]
+        return _to_state(
+            described,
+            attempts=max((one.attempt for one in pending), default=0),
+            last_failure=failures[-1] if failures else "",
+        )
+
+    async def list(self, *, kind: str, owner: str, status: str, limit: int) -> list[WorkState]:
+        """Newest runs first, of top-level work alone."""
+        filters = {
+            "WorkflowType": kind,
+            OWNER_ATTRIBUTE: owner,
+            "ExecutionStatus": _ENGINE_STATUSES.get(status, status),
+        }
+        query = " AND ".join(f"{name} = {_quoted(value)}" for name, value in filters.items() if value)
+        found: list[WorkState] = []
+        with engine_errors():
+            async for execution in self._client.list_workflows(query or None, limit=None, rpc_timeout=_RPC_S_MAX):
+                if execution.parent_id is None:
+                    found.append(_to_state(execution))
+                if len(found) >= limit:
+                    break
+        return found
+
+    async def close(self) -> None:
+        """Stops the workers."""
+        await asyncio.gather(*(worker.shutdown() for worker in self._workers.values()), return_exceptions=True)
+        for task in self._working:
+            task.cancel()
+        if self._working:
+            await asyncio.wait(self._working)
+        self._working = []
+
+    async def _keep_working(self, plan: WorkerPlan) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        while True:
+            self._workers[task] = Worker(
+                self._client,
+                task_queue=plan.task_queue,
+                workflows=plan.workflows,
+                activities=plan.activities,
+                max_concurrent_activities=plan.activities_running_max,
+                sticky_queue_schedule_to_start_timeout=_STICKY_S,
+                max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE_S,
+                default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE_S,
+            )
+            try:
+                await self._workers[task].run()
+                return
+            except RuntimeError as failure:
+                _log.error("a worker ended; another one begins", task_queue=plan.task_queue, why=str(failure))
+            await asyncio.sleep(1.0)
+
+
+class NotThere(ResonanceError):
+    """The engine knows no work of that id, or it has ended."""
+
+    default_reason = "NO_SUCH_WORK"
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Raises domain errors instead of the engine's own."""
+    try:
+        yield
+    except RPCError as failure:
+        if failure.status == RPCStatusCode.NOT_FOUND:
+            raise NotThere(str(failure)) from failure
+        if failure.status in (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED):
+            raise FailedPrecondition(f"the workflow engine refuses: {failure}", reason="ENGINE_REFUSES") from failure
+        message = "the workflow engine cannot be reached at the moment; nothing was lost, try again soon"
+        raise Unavailable(message, reason="ENGINE_AWAY", retry_after_s=2.0) from failure
+
+
+def _to_state(execution: WorkflowExecution, *, attempts: int = 0, last_failure: str = "") -> WorkState:
+    status = execution.status
+    return WorkState(
+        kind=execution.workflow_type,
+        work_id=execution.id,
+        owner=execution.typed_search_attributes.get(_OWNER) or "",
+        status=_STATUSES.get(status, WorkStatus.FAILED) if status is not None else WorkStatus.RUNNING,
+        started=execution.start_time,
+        ended=execution.close_time,
+        attempts=attempts,
+        last_failure=last_failure,
+    )
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,55 @@
+"""Submitted work as values: kind, id, owner, argument, state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+ARGUMENT_BYTES_MAX = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One workflow to run: `kind` is its registered name, `work_id` the public id of what it makes.
+
+    The argument carries ids and keys alone: never sound, pictures, words of people, or secrets, because the engine keeps it.
+
+    Raises:
+        ValueError: the argument has more than 16 KiB as JSON.
+    """
+
+    kind: str
+    work_id: str
+    owner: str
+    task_queue: str
+    argument: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        if len(json.dumps(dict(self.argument))) > ARGUMENT_BYTES_MAX:
+            raise ValueError(f"the argument of {self.kind} {self.work_id} is larger than {ARGUMENT_BYTES_MAX} bytes")
+
+
+class WorkStatus(StrEnum):
+    """Status of work as operators see it."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkState:
+    """Work as the engine knows it. `attempts` and `last_failure` are of the activities that are open now."""
+
+    kind: str
+    work_id: str
+    owner: str
+    status: WorkStatus
+    started: datetime
+    ended: datetime | None = None
+    attempts: int = 0
+    last_failure: str = ""

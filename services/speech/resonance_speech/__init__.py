@@ -1,0 +1,1 @@
+"""Speech service: voices, narration of takes, and transcription."""

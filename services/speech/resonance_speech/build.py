@@ -1,0 +1,107 @@
+"""Composition root of the speech service.
+
+Its own process and the all-in-one process use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from resonance.errors import InvalidInput
+from resonance.places import prepare_folder
+from resonance.rpc import RpcServer, open_channel
+from resonance.settings import Settings
+from resonance.v1 import speech_pb2, speech_pb2_grpc
+from resonance_speech.ears.recognizer import Recognizer
+from resonance_speech.ears.transcription import Transcription
+from resonance_speech.ears.transcription_server import TranscriptionServer
+from resonance_speech.ears.whisper import Whisper, find_weights
+from resonance_speech.narration.narrator import Narrator
+from resonance_speech.service import SpeechService
+from resonance_speech.voices.embedded import EmbeddedVoice
+from resonance_speech.voices.speech_server import ServerVoice
+from resonance_speech.voices.voice import Voice
+
+_SLOTS = 2
+
+
+class Speech:
+    """The servicer, ready to be added to a server."""
+
+    def __init__(self, service: SpeechService) -> None:
+        self._service = service
+
+    def add_to(self, server: RpcServer) -> None:
+        """Registers SpeechService."""
+        name = speech_pb2.DESCRIPTOR.services_by_name["SpeechService"].full_name
+        server.add(name, lambda inner: speech_pb2_grpc.add_SpeechServiceServicer_to_server(self._service, inner))
+
+
+@asynccontextmanager
+async def open_speech(settings: Settings) -> AsyncIterator[Speech]:
+    """Opens the service. Voice and recognizer load their models at their first use.
+
+    Raises:
+        InvalidInput: RESONANCE_RECOGNIZER_FOLDER has no model.
+    """
+    folder = await asyncio.to_thread(prepare_folder, settings.data_dir / "recordings", setting="RESONANCE_DATA_DIR")
+    recognizer = _open_recognizer(settings)
+    speaking = _open_client(settings.speech_server, settings.speech_server_key)
+    channel = open_channel(settings.service_address("generate"), service_key=settings.service_key)
+    service = SpeechService(
+        _open_voices(settings, speaking),
+        Narrator(channel),
+        Transcription(recognizer, folder),
+        slot_count=_SLOTS,
+    )
+    try:
+        yield Speech(service)
+    finally:
+        await recognizer.close()
+        await speaking.aclose()
+        await channel.close()
+
+
+def _open_voices(settings: Settings, client: httpx.AsyncClient) -> list[Voice]:
+    """The server's voices first, where there is a server; the embedded one is always there."""
+    voices: list[Voice] = []
+    if settings.speech_server:
+        is_local = _is_loopback(settings.speech_server)
+        names = [name.strip() for name in settings.speech_server_voices.split(",") if name.strip()]
+        voices += [
+            ServerVoice(client, model=settings.speech_server_model, name=name, is_local=is_local) for name in names
+        ]
+    return [*voices, EmbeddedVoice()]
+
+
+def _open_recognizer(settings: Settings) -> Recognizer:
+    if settings.transcription_server:
+        client = _open_client(settings.transcription_server, settings.transcription_server_key)
+        return TranscriptionServer(client, model=settings.transcription_server_model)
+    if settings.recognizer_folder:
+        folder = Path(settings.recognizer_folder)
+        if not (folder / "model.bin").is_file():
+            message = f"RESONANCE_RECOGNIZER_FOLDER: there is no model.bin in {folder}; it must be a Whisper model for CTranslate2"
+            raise InvalidInput(message, reason="INVALID_SETTING")
+        return Whisper(folder, sha256="")
+    return Whisper(find_weights() or Path("missing"))
+
+
+def _open_client(address: str, key: str) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.AsyncClient(base_url=f"{address}/" if address else "", headers=headers)
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

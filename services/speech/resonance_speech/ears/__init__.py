@@ -1,0 +1,1 @@
+"""Speech recognition: the embedded recognizer, and a server with OpenAI's transcription API."""

@@ -1,0 +1,1 @@
+"""Narration: sentences placed over a take, and mixed with its music."""

@@ -1,0 +1,1 @@
+"""Voices: the embedded one, and those of a server with OpenAI's speech API."""

@@ -1,0 +1,114 @@
+"""Composition root of the video service.
+
+Its own process and the all-in-one process use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from resonance.audio.delivery.credentials import Credentials, open_credentials
+from resonance.durable import Engine, WorkerPlan
+from resonance.errors import ResonanceError
+from resonance.places import prepare_folder
+from resonance.rpc import RpcServer, open_channel
+from resonance.settings import Settings
+from resonance.store import ObjectStore
+from resonance.v1 import video_pb2_grpc
+from resonance.workspace import Workspace
+from resonance_video.assembly import assemble
+from resonance_video.documents import VideoStore
+from resonance_video.files import VideoFiles
+from resonance_video.listening import listen
+from resonance_video.making import Assemble, Listen, VideoMaking
+from resonance_video.scenes.procedural import ProceduralScenes
+from resonance_video.scenes.provider import SceneProvider
+from resonance_video.service import VideoService
+from resonance_video.songs import Songs
+
+FULL_NAME = "resonance.v1.VideoService"
+_log = structlog.get_logger("video")
+_RETRY_S_FIRST, _RETRY_S_MAX = 1.0, 30.0
+
+
+class Video:
+    """The servicer, ready to be added to a server, and the engine that it works on."""
+
+    def __init__(self, service: VideoService, engine: Engine) -> None:
+        self.engine = engine
+        self._service = service
+
+    def add_to(self, server: RpcServer) -> None:
+        """Registers VideoService."""
+        server.add(FULL_NAME, lambda inner: video_pb2_grpc.add_VideoServiceServicer_to_server(self._service, inner))
+
+
+@asynccontextmanager
+async def open_video(
+    settings: Settings,
+    store: ObjectStore,
+    providers: Mapping[str, SceneProvider] | None = None,
+    *,
+    listen: Listen = listen,
+    assemble: Assemble = assemble,
+) -> AsyncIterator[Video]:
+    """Opens the service. The engine is started by the first video, or at once where videos of an earlier process are open.
+
+    The first of the providers is the one by default; without any it is the embedded one.
+    """
+    if providers is None:
+        embedded = ProceduralScenes()
+        providers = {embedded.capabilities().name: embedded}
+    channels = {
+        name: open_channel(settings.service_address(name), service_key=settings.service_key)
+        for name in ("generate", "ingest")
+    }
+    data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
+    workspace = await asyncio.to_thread(Workspace, data_dir / "video" / "work")
+    videos, files, songs = VideoStore(store), VideoFiles(store), Songs(channels["generate"], channels["ingest"])
+    credentials = await asyncio.to_thread(_credentials, settings)
+    making = VideoMaking(
+        videos, files, songs, providers, workspace, credentials=credentials, listen=listen, assemble=assemble
+    )
+    engine = Engine(settings)
+    service = VideoService(videos, files, making, songs, providers, engine, settings)
+    engine.serve(lambda: _plans(making, settings), service.submit_open)
+    starting = asyncio.create_task(_start_if_needed(engine, videos), name="engine of open videos")
+    try:
+        yield Video(service, engine)
+    finally:
+        starting.cancel()
+        await asyncio.wait({starting})
+        await engine.close()
+        await asyncio.to_thread(workspace.close)
+        await asyncio.gather(*(channel.close() for channel in channels.values()))
+
+
+def _plans(making: VideoMaking, settings: Settings) -> Sequence[WorkerPlan]:
+    """The workers; their module imports the engine's library, so it is imported here."""
+    activities = importlib.import_module("resonance_video.activities")
+    plans: Sequence[WorkerPlan] = activities.worker_plans(making, scenes_running_max=settings.scenes_running_max)
+    return plans
+
+
+async def _start_if_needed(engine: Engine, videos: VideoStore) -> None:
+    """Starts the engine where work waits for this process; tries again while the engine or the store is away."""
+    wait_s = _RETRY_S_FIRST
+    while True:
+        try:
+            if engine.is_remote or await videos.open():
+                await engine.start()
+            return
+        except ResonanceError as failure:
+            _log.warning("open videos wait for the workflow engine", why=failure.message)
+        await asyncio.sleep(wait_s)
+        wait_s = min(2 * wait_s, _RETRY_S_MAX)
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    return open_credentials(settings) if settings.c2pa else None

@@ -1,0 +1,372 @@
+"""Steps of the making of a video, each of which may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from resonance.audio.delivery.credentials import Credentials
+from resonance.errors import DataLoss, FailedPrecondition, NotFound, Unavailable, Unsupported
+from resonance.ids import canonical_digest
+from resonance.workspace import Workspace
+from resonance_video.assembly import AssembledVideo, assemble
+from resonance_video.directing import direct
+from resonance_video.documents import VideoStore
+from resonance_video.files import VideoFiles
+from resonance_video.listening import listen
+from resonance_video.models import Aspect, KnownMusic, SceneRequest, SceneStatus, ShotPlan, SongMap, Treatment
+from resonance_video.planned import PlannedVideo, SceneTask, Stopped
+from resonance_video.scenes.provider import SceneFile, SceneProvider, SceneReference
+from resonance_video.songs import Songs
+from resonance_video.treatment import read_concept
+from resonance_video.video_document import (
+    Fault,
+    Film,
+    SceneRecord,
+    ShotState,
+    StoredFile,
+    VideoDocument,
+    VideoState,
+    change_version,
+    plan_shots,
+)
+
+VIDEO_TYPE, STILL_TYPE = "video/mp4", "image/png"
+# Shares of the progress at which each state begins.
+_BEGINS = {
+    VideoState.LISTENING: 0.01,
+    VideoState.WRITING: 0.08,
+    VideoState.DIRECTING: 0.1,
+    VideoState.CASTING: 0.12,
+    VideoState.SHOOTING: 0.15,
+    VideoState.ASSEMBLING: 0.9,
+}
+
+
+Listen = Callable[..., Awaitable[SongMap]]
+Assemble = Callable[..., Awaitable[AssembledVideo]]
+
+
+class VideoMaking:
+    """The steps. Each begins with what is stored, does what is missing, and writes it under its digest.
+
+    A step that is repeated after a crash finds the finished scenes and films, and makes none of them again. Every method raises
+    Stopped where the video has been cancelled or deleted.
+    """
+
+    def __init__(
+        self,
+        videos: VideoStore,
+        files: VideoFiles,
+        songs: Songs,
+        providers: Mapping[str, SceneProvider],
+        workspace: Workspace,
+        *,
+        credentials: Credentials | None = None,
+        listen: Listen = listen,
+        assemble: Assemble = assemble,
+    ) -> None:
+        self._videos = videos
+        self._files = files
+        self._songs = songs
+        self._providers = providers
+        self._workspace = workspace
+        self._listen = listen
+        self._credentials = credentials
+        self._assemble = assemble
+
+    async def fetch_song(self, video_id: str) -> None:
+        """Copies the song of the video into the video's own files, so that it outlives the take or the upload."""
+        document = await self._begin(video_id, VideoState.LISTENING)
+        if document.song is not None:
+            return
+        with self._workspace.folder(video_id) as folder:
+            path = folder / "song"
+            known = KnownMusic()
+            if document.take_id:
+                known = await self._songs.write_take(document.take_id, path)
+            else:
+                await self._songs.write_upload(document.upload_id, path)
+            song = await self._files.put(
+                video_id, path, "audio/wav" if document.take_id else "application/octet-stream"
+            )
+        await self._videos.put_text(video_id, known.digest(), known.to_json())
+        await self._change(video_id, lambda now: now.model_copy(update={"song": song, "known_digest": known.digest()}))
+
+    async def listen(self, video_id: str) -> None:
+        """Writes the song map."""
+        document = await self._begin(video_id, VideoState.LISTENING)
+        if document.map_digest:
+            return
+        known = KnownMusic.from_json(await self._videos.get_text(video_id, document.known_digest))
+        with self._workspace.folder(video_id) as folder:
+            song = await self._files.fetch(video_id, _song(document), folder / "song")
+            song_map = await self._listen(song, known, folder=folder)
+        digest = song_map.digest()
+        await self._videos.put_text(video_id, digest, song_map.to_json())
+        await self._change(
+            video_id,
+            lambda now: now.model_copy(
+                update={
+                    "map_digest": digest,
+                    "duration_s": song_map.duration_s,
+                    "notices": _joined(now.notices, song_map.notices),
+                }
+            ),
+        )
+
+    async def write(self, video_id: str) -> None:
+        """Writes the treatment."""
+        document = await self._begin(video_id, VideoState.WRITING)
+        if document.treatment_digest:
+            return
+        known = KnownMusic.from_json(await self._videos.get_text(video_id, document.known_digest))
+        treatment = read_concept(
+            document.concept,
+            SongMap.from_json(await self._videos.get_text(video_id, document.map_digest)),
+            taste_words=known.words,
+            sliders=known.recipe[0][1] if known.recipe else None,
+            seed=document.seed,
+            character=document.character,
+        )
+        unread = (f"not understood: {', '.join(treatment.unread)}",) if treatment.unread else ()
+        digest = treatment.digest()
+        await self._videos.put_text(video_id, digest, treatment.to_json())
+        await self._change(
+            video_id,
+            lambda now: now.model_copy(
+                update={
+                    "treatment_digest": digest,
+                    "notices": _joined(now.notices, (*treatment.notices, *unread)),
+                }
+            ),
+        )
+
+    async def plan(self, video_id: str) -> list[SceneTask]:
+        """Writes the shot plan, and lists the scenes that are to be made: none where the plan waits for its owner."""
+        document = await self._begin(video_id, VideoState.DIRECTING)
+        if not document.plan_digest:
+            song_map = SongMap.from_json(await self._videos.get_text(video_id, document.map_digest))
+            treatment = Treatment.from_json(await self._videos.get_text(video_id, document.treatment_digest))
+            plan = direct(song_map, treatment, aspects=document.aspects, seed=document.seed)
+            digest = plan.digest()
+            await self._videos.put_text(video_id, digest, plan.to_json())
+            document = await self._change(
+                video_id,
+                lambda now: now.model_copy(
+                    update={
+                        "plan_digest": digest,
+                        "plan_fps": plan.fps,
+                        "shots": plan_shots(now, plan, frozenset(shot.id for shot in plan.shots)),
+                    }
+                ),
+            )
+        if document.awaits_review:
+            return []
+        await self._begin(video_id, VideoState.SHOOTING)
+        return [
+            SceneTask(shot_id=shot.id, version=shot.chosen)
+            for shot in document.shots
+            if any(aspect not in shot.chosen_version.scenes for aspect in document.aspects)
+        ]
+
+    async def make_scene(self, video_id: str, task: SceneTask, attempt: int) -> None:
+        """Makes one version of a scene in every aspect of the video. Aspects that are finished are not made again."""
+        document = await self._change_version(video_id, task, status=SceneStatus.MAKING, attempts=attempt, error=None)
+        planned = await self.read_planned(document)
+        shot = _shot(document, task)
+        for aspect in document.aspects:
+            request = planned.request(shot, task.version, aspect)
+            scene = await self._find_or_make(video_id, document.provider, request, planned)
+            document = await self._keep_scene(video_id, task, aspect, scene)
+
+    async def assemble(self, video_id: str, aspect: Aspect) -> None:
+        """Joins the chosen scenes and the song into the film of one aspect. A film of the same scenes is not made again."""
+        document = await self._begin(video_id, VideoState.ASSEMBLING)
+        inputs, scenes = document.inputs_digest(aspect), document.chosen_scenes(aspect)
+        film = document.films.get(aspect)
+        if scenes is None or (film is not None and film.inputs_digest == inputs):
+            return
+        planned = await self.read_planned(document)
+        with self._workspace.folder(video_id) as folder:
+            song = await self._files.fetch(video_id, _song(document), folder / "song")
+            paths = {
+                shot_id: await self._files.fetch(video_id, scene.video, folder / f"{shot_id}.mp4")
+                for shot_id, scene in scenes.items()
+            }
+            made = await self._assemble(
+                planned.plan,
+                paths,
+                song,
+                aspect,
+                folder,
+                manifest=_manifest(document, scenes),
+                credentials=self._credentials,
+            )
+            film = Film(
+                inputs_digest=inputs,
+                master=await self._files.put(video_id, made.master, VIDEO_TYPE),
+                share=await self._files.put(video_id, made.share, VIDEO_TYPE),
+                still=scenes[planned.plan.shots[0].id].still,
+                notices=tuple(made.notices),
+            )
+        await self._change(
+            video_id,
+            lambda now: now.model_copy(
+                update={"films": {**now.films, aspect: film}, "notices": _joined(now.notices, film.notices)}
+            ),
+        )
+
+    async def complete(self, video_id: str) -> bool:
+        """True where the video is complete, or waits for its owner; False where a change since then leaves something to be made."""
+
+        def finish(now: VideoDocument) -> VideoDocument:
+            if not now.is_whole:
+                return now
+            return now.model_copy(update={"state": VideoState.COMPLETED, "progress": 1.0, "error": None})
+
+        document = await self._change(video_id, finish)
+        return document.state == VideoState.COMPLETED or document.awaits_review
+
+    async def fail(self, video_id: str, fault: Fault) -> None:
+        """Writes down that the video failed, where it is still being made."""
+        with suppress(Stopped):
+            await self._change(
+                video_id, lambda now: now.model_copy(update={"state": VideoState.FAILED, "error": fault})
+            )
+
+    async def fail_scene(self, video_id: str, task: SceneTask, fault: Fault) -> None:
+        """Writes down that one version of a scene failed for good."""
+        with suppress(Stopped):
+            await self._change_version(video_id, task, status=SceneStatus.FAILED, error=fault)
+
+    async def cancel(self, video_id: str) -> None:
+        """Writes down that the video was cancelled, where an operator did it through the engine."""
+        with suppress(Stopped):
+            await self._change(video_id, lambda now: now.model_copy(update={"state": VideoState.CANCELLED}))
+
+    async def read_planned(self, document: VideoDocument) -> PlannedVideo:
+        """The documents of a planned video. Raises FailedPrecondition (NO_PLAN) where the plan is not written yet."""
+        if not document.plan_digest:
+            raise FailedPrecondition("the plan of this video is not written yet", reason="NO_PLAN")
+        return PlannedVideo(
+            document=document,
+            song_map=SongMap.from_json(await self._videos.get_text(document.video_id, document.map_digest)),
+            treatment=Treatment.from_json(await self._videos.get_text(document.video_id, document.treatment_digest)),
+            plan=ShotPlan.from_json(await self._videos.get_text(document.video_id, document.plan_digest)),
+        )
+
+    async def _find_or_make(
+        self, video_id: str, provider_name: str, request: SceneRequest, planned: PlannedVideo
+    ) -> SceneRecord:
+        provider = self._providers[provider_name]
+        digest = provider.prompt_digest(request)
+        found = await self._videos.find_scene(video_id, digest)
+        if found is not None and await self._files.is_there(video_id, found.video):
+            return found
+        with self._workspace.folder(video_id) as folder:
+            references = await self._cast(provider, request, folder)
+            made = await self._make_here(provider, request, references, folder)
+            scene = SceneRecord(
+                prompt_digest=digest,
+                video=await self._files.put(video_id, made.video, VIDEO_TYPE),
+                still=await self._files.put(video_id, made.still, STILL_TYPE),
+                made_with=made.made_with,
+                cost_usd=made.cost,
+            )
+        await self._videos.put_scene(video_id, scene)
+        return scene
+
+    async def _make_here(
+        self, provider: SceneProvider, request: SceneRequest, references: tuple[SceneReference, ...], folder: Path
+    ) -> SceneFile:
+        """The scene of a provider. What this machine lacks for good is told as such, and not tried again."""
+        try:
+            return await provider.make(request, references, folder)
+        except Unavailable as failure:
+            if failure.reason == "LIBRARY_MISSING":
+                raise Unsupported(failure.message, reason=failure.reason) from failure
+            raise
+
+    async def _cast(self, provider: SceneProvider, request: SceneRequest, folder: Path) -> tuple[SceneReference, ...]:
+        """References for providers that look at them; the embedded one draws from the description alone."""
+        if not provider.capabilities().references_max:
+            return ()
+        return tuple([await provider.cast(character, request.style, folder) for character in request.characters])
+
+    async def _keep_scene(self, video_id: str, task: SceneTask, aspect: Aspect, scene: SceneRecord) -> VideoDocument:
+        def keep(now: VideoDocument) -> VideoDocument:
+            shot = _shot(now, task)
+            version = shot.version(task.version)
+            assert version is not None
+            scenes = {**version.scenes, aspect: scene}
+            is_ready = all(one in scenes for one in now.aspects)
+            ready = SceneStatus.READY if shot.chosen == task.version else SceneStatus.REPLACED
+            status = ready if is_ready else SceneStatus.MAKING
+            now = now.with_shot(change_version(shot, task.version, scenes=scenes, status=status))
+            return now.model_copy(update={"progress": max(now.progress, _shooting_progress(now))})
+
+        return await self._change(video_id, keep)
+
+    async def _change_version(self, video_id: str, task: SceneTask, **changes: object) -> VideoDocument:
+        return await self._change(
+            video_id, lambda now: now.with_shot(change_version(_shot(now, task), task.version, **changes))
+        )
+
+    async def _begin(self, video_id: str, state: VideoState) -> VideoDocument:
+        """Moves the video on to a state. A repeated step does not move it back."""
+
+        def move(now: VideoDocument) -> VideoDocument:
+            order = list(VideoState)
+            later = max(now.state, state, key=order.index)
+            return now.model_copy(update={"state": later, "progress": max(now.progress, _BEGINS.get(later, 0.0))})
+
+        return await self._change(video_id, move)
+
+    async def _change(self, video_id: str, change: Callable[[VideoDocument], VideoDocument]) -> VideoDocument:
+        def checked(now: VideoDocument) -> VideoDocument:
+            if now.state.is_at_rest:
+                raise Stopped(f"video {video_id} is {now.state.lower()}")
+            return change(now)
+
+        try:
+            return await self._videos.change(video_id, checked)
+        except NotFound:
+            raise Stopped(f"video {video_id} is gone") from None
+
+
+def _song(document: VideoDocument) -> StoredFile:
+    if document.song is None:
+        raise DataLoss(f"video {document.video_id} has lost its song", reason="VIDEO_DAMAGED")
+    return document.song
+
+
+def _shot(document: VideoDocument, task: SceneTask) -> ShotState:
+    shot = document.shot(task.shot_id)
+    if shot is None or shot.version(task.version) is None:
+        raise Stopped(f"the plan has no shot {task.shot_id} any more")
+    return shot
+
+
+def _shooting_progress(document: VideoDocument) -> float:
+    wanted = len(document.shots) * len(document.aspects)
+    done = sum(len(shot.chosen_version.scenes) for shot in document.shots)
+    begins, ends = _BEGINS[VideoState.SHOOTING], _BEGINS[VideoState.ASSEMBLING]
+    return begins + (ends - begins) * done / max(1, wanted)
+
+
+def _joined(before: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return (*before, *(notice for notice in more if notice not in before))
+
+
+def _manifest(document: VideoDocument, scenes: Mapping[str, SceneRecord]) -> dict[str, object]:
+    return {
+        "title": document.concept[:100],
+        "concept": document.concept,
+        "take_id": document.take_id,
+        "seed": document.seed,
+        "providers": sorted({scene.made_with for scene in scenes.values()}),
+        "plan": document.plan_digest,
+        "video": canonical_digest(document.video_id),
+    }

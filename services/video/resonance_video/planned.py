@@ -1,0 +1,50 @@
+"""Planned video: the documents from which scenes are made, and the tasks that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resonance.errors import FailedPrecondition
+from resonance_video.directing import scene_request
+from resonance_video.models import Aspect, SceneRequest, ShotPlan, SongMap, Treatment
+from resonance_video.video_document import ShotState, VideoDocument
+
+
+class Stopped(FailedPrecondition):
+    """The video was cancelled, or is gone: its making ends without a result."""
+
+    default_reason = "VIDEO_STOPPED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneTask:
+    """One version of one shot's scene that is to be made."""
+
+    shot_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedVideo:
+    """The documents from which scenes are made."""
+
+    document: VideoDocument
+    song_map: SongMap
+    treatment: Treatment
+    plan: ShotPlan
+
+    def request(self, shot: ShotState, version: int, aspect: Aspect) -> SceneRequest:
+        """The request for one version's scene in one aspect. Raises Stopped where the plan has no such shot any more."""
+        planned = next((one for one in self.plan.shots if one.id == shot.id), None)
+        wanted = shot.version(version)
+        if planned is None or wanted is None:
+            raise Stopped(f"the plan has no shot {shot.id} any more")
+        return scene_request(
+            self.plan,
+            planned,
+            self.song_map,
+            self.treatment,
+            aspect=aspect,
+            instruction=wanted.instruction,
+            seed=wanted.seed,
+        )

@@ -1,0 +1,85 @@
+"""Workflow and activities of the tests of the engine's door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from resonance.durable import WorkerPlan
+    from resonance.durable.activities import durable_activity, read_failure
+    from resonance.durable.policies import activity_options
+    from resonance.errors import Conflict, Unavailable
+
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+
+@workflow.defn(name="TwoSteps")
+class TwoSteps:
+    """A quick step, then a step that ends when a file exists."""
+
+    @workflow.run
+    async def run(self, argument: dict[str, str]) -> None:
+        options = activity_options(one_try_s=60.0)
+        try:
+            await workflow.execute_activity("quick", argument, **options)
+            await workflow.execute_activity("gate", argument, **options)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            failure = read_failure(error)
+            raise ApplicationError(failure.message, type=failure.reason) from error
+
+    @workflow.signal
+    def changed(self) -> None:
+        """Nothing changes here."""
+
+
+class Steps:
+    """Activities that count their tries in a folder, where another process sees them too."""
+
+    def __init__(self, folder: Path, task_queue: str) -> None:
+        self._folder = folder
+        self.task_queue = task_queue
+        self.cancelled = asyncio.Event()
+
+    def counts(self) -> Counter[str]:
+        """Tries that began and ends that were reached, by `name` and `name-done`."""
+        return Counter(path.name.rsplit(".", 2)[0] for path in self._folder.glob("*.*.mark"))
+
+    def open_gate(self, work_id: str) -> None:
+        (self._folder / f"{work_id}.open").touch()
+
+    @durable_activity("quick")
+    async def quick(self, argument: dict[str, str]) -> None:
+        self._mark("quick", argument)
+        kind = argument.get("fails", "")
+        tries = self.counts()[f"quick.{argument['id']}"]
+        if kind == "away" and tries < 3:
+            raise Unavailable("the service is away", retry_after_s=0.05)
+        if kind == "wrong":
+            raise Conflict("it cannot be so", reason="WRONG_FOR_GOOD")
+
+    @durable_activity("gate")
+    async def gate(self, argument: dict[str, str]) -> None:
+        self._mark("gate", argument)
+        try:
+            while not (self._folder / f"{argument['id']}.open").exists():
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        self._mark("gate-done", argument)
+
+    def plans(self) -> Sequence[WorkerPlan]:
+        activities = [self.quick, self.gate]
+        queue = self.task_queue
+        return [WorkerPlan(task_queue=queue, workflows=[TwoSteps], activities=activities, activities_running_max=4)]
+
+    def _mark(self, name: str, argument: dict[str, str]) -> None:
+        number = len(list(self._folder.glob(f"{name}.{argument['id']}.*.mark")))
+        (self._folder / f"{name}.{argument['id']}.{number}.mark").touch()
