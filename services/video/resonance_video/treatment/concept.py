@@ -70,7 +70,7 @@ def read_concept(
     moods = words.values(MOODS) or taste.values(MOODS)[:1] or [_mood_of_music(song_map, sliders or {})]
     instrument = next(iter(words.values(INSTRUMENTS)), None)
     poses = tuple(words.values(POSES))
-    palette = palette_of(moods[0], _wished_colours(words))
+    palette = palette_of(moods[0], _wished_colours(words), last_mood=moods[-1])
     environment = _environment(words, taste, moods, random)
     figure, notices = read_character(words, palette, instrument, random)
     return Treatment(

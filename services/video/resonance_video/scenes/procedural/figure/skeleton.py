@@ -197,7 +197,7 @@ def _play(moment: Moment, instrument: Instrument) -> Skeleton:
         far_hand, near_hand = strum, fret
     else:
         bow = 0.055 * math.sin(math.pi * moment.sway)
-        far_hand = (shoulder[0] - 0.05 + bow, shoulder[1] + 0.02 + 0.5 * bow)
+        far_hand = (shoulder[0] - 0.075 + bow, shoulder[1] + 0.065 + 0.6 * bow)
         near_hand = (shoulder[0] + 0.235, shoulder[1] - 0.01)
     return Skeleton(
         turn=Turn.FRONT,
@@ -208,7 +208,7 @@ def _play(moment: Moment, instrument: Instrument) -> Skeleton:
         nod=9.0 if instrument is Instrument.VIOLIN else 5.0 + 3.0 * moment.beat,
         far_leg=base.far_leg,
         near_leg=base.near_leg,
-        far_arm=_arm(far_shoulder, far_hand, is_left=instrument is Instrument.VIOLIN),
+        far_arm=_arm(far_shoulder, far_hand),
         near_arm=_arm(near_shoulder, near_hand),
         foot_angles=(0.0, 0.0),
     )

@@ -90,7 +90,7 @@ class City(World):
             surface.notifyContentWillChange(skia.Surface.ContentChangeMode.kRetain_ContentChangeMode)
             self.mirror_rows(canvas, surface, frame, row, self.mirror * (1.0 if is_wet else 0.3))
         with view.layer(canvas, 0.75):
-            for shift in repeats(frame.way, 0.75, self._lamps, view.half_width(0.75) + 1):
+            for shift in repeats(frame.way + 1.6, 0.75, self._lamps, view.half_width(0.75) + 1):
                 _draw_lamp(canvas, shift, frame)
         with view.layer(canvas, 1.0):
             half = view.half_width(1.0) + 1
