@@ -195,7 +195,7 @@ class World:
         x, y = view.width * (0.5 + self._sun_x), row - look.sun * row * 0.72
         visible = min(max((look.sun + 0.15) / 0.2, 0.0), 1.0) * (0.35 + 0.65 * clear)
         warm = mixed(look.key, _WHITE, 0.35)
-        glow(canvas, (x, y), radius * 5.5, look.key, 0.42 * visible)
+        glow(canvas, (x, y), radius * 5.5, look.key, (0.42 - 0.14 * look.day) * visible)
         glow(canvas, (x, y), radius * 3.6, warm, 0.55 * visible)
         canvas.drawCircle(x, y, radius, fill(mixed(look.key, _WHITE, 0.6), visible))
 
