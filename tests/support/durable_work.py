@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 
-@workflow.defn(name="TwoSteps")
+@workflow.defn(name="TwoSteps", sandboxed=False)  # the sandbox would import pytest for each run
 class TwoSteps:
     """A quick step, then a step that ends when a file exists."""
 

@@ -83,9 +83,10 @@ async def test_an_operator_lists_retries_and_cancels_work(studio: Any) -> None:
     await studio.begun(studio.scenes.begun() + 1)
 
     async def is_listed() -> bool:
-        return running.video_id in await _work(studio, "list", "--status", "running", "--limit", "1000")
+        return running.video_id in [state.work_id for state in await studio.video.engine.list(status="running")]
 
     await eventually(is_listed)
+    assert running.video_id in await _work(studio, "list", "--status", "running", "--limit", "1000")
     assert "it has ended" in await _work(studio, "cancel", running.video_id)
     assert (await studio.get(running.video_id)).state == video_pb2.VIDEO_STATE_CANCELLED
     assert "[NO_SUCH_WORK]" in await _work(studio, "show", "nobody", status=1)

@@ -200,13 +200,15 @@ async def test_one_owner_with_much_work_does_not_hold_up_another(shared: tuple[B
     bench.steps.running_max = 1
     submitter = Engine(Settings(engine=engine_url))
     for number in range(20):
+        bench.steps.open_gate(f"{bench.steps.task_queue}-{number}")
         await bench.submit(submitter, f"{bench.steps.task_queue}-{number}", owner="ada", fails="slow")
     late = new_request_id()
+    bench.steps.open_gate(late)
     await bench.submit(submitter, late, owner="bob", fails="slow")
     await submitter.close()
     bench.open.clear()
     await bench.engine().start()
-    await eventually(lambda: bench.count("quick-done", late))
+    await eventually(lambda: bench.count("quick-done", late), deadline_s=60.0)
     of_ada = sum(bench.count("quick-done", f"{bench.steps.task_queue}-{number}") for number in range(20))
     assert of_ada <= 12
 
