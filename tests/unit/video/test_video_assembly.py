@@ -54,17 +54,23 @@ def write_clip(
     return path
 
 
-@pytest.fixture
-def song(tmp_path: Path) -> Path:
-    return write_song(tmp_path / "song.wav", SAMPLES, RATE_HZ)
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_song(tmp_path_factory.mktemp("song") / "song.wav", SAMPLES, RATE_HZ)
 
 
-@pytest.fixture
-def scenes(tmp_path: Path) -> dict[str, Path]:
+@pytest.fixture(scope="module")
+def own_scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("scenes")
     return {
-        shot.id: write_scene(tmp_path / f"{shot.id}.mp4", shot.frame_count, 60 + 10 * number)
+        shot.id: write_scene(folder / f"{shot.id}.mp4", shot.frame_count, 60 + 10 * number)
         for number, shot in enumerate(PLAN.shots)
     }
+
+
+@pytest.fixture
+def scenes(own_scenes: dict[str, Path]) -> dict[str, Path]:
+    return dict(own_scenes)
 
 
 def put_together(scenes: dict[str, Path], song: Path, out: Path, **more: object) -> AssembledVideo:
