@@ -85,7 +85,7 @@ class World:
         row = view.horizon_row(0.1) if horizon is None else horizon
         misty = 0.35 if self.weather in (Weather.MIST, Weather.RAIN, Weather.SNOW) else 0.0
         middle, low = mixed(look.sky_middle, look.haze, misty), mixed(look.sky_low, look.haze, misty)
-        middle = self._coloured(middle, self.hue_list[-1], look, frame.hues)
+        middle = self._coloured(middle, self.hue_list[min(2, len(self.hue_list) - 1)], look, frame.hues)
         low = self._coloured(low, self.hue_list[1], look, frame.hues)
         strip(
             frame.pixels,
