@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from resonance.errors import ResonanceError
 from resonance.wishes.grammar import refine
-from resonance_speech.ears.recognizer import RATE_HZ
-from resonance_speech.ears.whisper import Whisper, find_weights
 from resonance_speech.narration.mixing import ducking_gain, mix, resample
+from resonance_speech.recognition.recognizer import RATE_HZ
+from resonance_speech.recognition.whisper import Whisper, find_weights
 from resonance_speech.voices.embedded import EmbeddedVoice
 
 RESULTS = Path(__file__).parent / "results"

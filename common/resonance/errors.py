@@ -50,8 +50,11 @@ class NotFound(ResonanceError):
     default_reason = "NOT_FOUND"
 
 
+INTERNAL_MESSAGE = "internal error; the log of the service has its cause"
+
+
 class Conflict(ResonanceError):
-    """The name is already in use for something else."""
+    """The id or name is taken by another request, or another writer changed the object first."""
 
     default_reason = "CONFLICT"
 
@@ -69,7 +72,7 @@ class Unsupported(ResonanceError):
 
 
 class Overloaded(ResonanceError):
-    """The queue is full. `retry_after_s` estimates when it has room."""
+    """A limit on a queue, jobs or controls is reached, or background work was preempted. `retry_after_s` estimates until when."""
 
     default_reason = "OVERLOADED"
 

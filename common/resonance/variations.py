@@ -7,7 +7,6 @@ import hashlib
 from resonance.errors import invalid_field
 from resonance.v1 import generate_pb2
 
-VARIATIONS_MAX = 8
 _ID_MAX = 62  # with the hyphen and the number of a variation it is as long as an id may be
 
 

@@ -78,7 +78,7 @@ class SpeechCalls:
         return (await unary_call(self._stub.Narrate(request))).take
 
     async def transcribe(self, path: Path, *, vocabulary: Sequence[str] = ()) -> speech_pb2.TranscribeResponse:
-        """What is said in a sound file of at most 30 seconds. `vocabulary` are words that are likely to be said."""
+        """Transcribes a sound file of at most 30 seconds. `vocabulary` are words that are likely to be said."""
         data = await asyncio.to_thread(path.read_bytes)
         opening = speech_pb2.TranscriptionOpening(filename=path.name[-200:], vocabulary=vocabulary)
         response: speech_pb2.TranscribeResponse = await unary_call(self._stub.Transcribe(_upload(opening, data)))

@@ -22,7 +22,7 @@ from temporalio.exceptions import (
 )
 
 from resonance.durable.policies import TRIES_MAX
-from resonance.errors import DeadlineExceeded, Overloaded, ResonanceError, Unavailable
+from resonance.errors import INTERNAL_MESSAGE, DeadlineExceeded, Overloaded, ResonanceError, Unavailable
 
 _HEARTBEAT_S = 0.1  # the library sends one of them every 0.2 s
 _MAY_PASS = (Unavailable, Overloaded, DeadlineExceeded)
@@ -43,7 +43,7 @@ def durable_activity(name: str) -> Callable[[_Activity], _Activity]:
     """Decorator of an activity method: it heartbeats while it runs, and its domain errors become failures.
 
     A service or store that is away or full is tried again without end, at its own retry time. Another error that may pass, and an
-    error that nobody foresaw, is tried six times. What is wrong for good is not tried again.
+    error that is no domain error, is tried six times. What is wrong for good is not tried again.
     """
 
     def mark(run: _Activity) -> _Activity:
@@ -55,7 +55,7 @@ def durable_activity(name: str) -> Callable[[_Activity], _Activity]:
                 except ResonanceError as failure:
                     raise _to_application_error(failure) from failure
                 except Exception as failure:
-                    _log.exception("an activity failed in a way that nobody foresaw", activity=name)
+                    _log.exception("an activity failed with an unexpected error", activity=name)
                     is_last = activity.info().attempt >= TRIES_MAX
                     raise ApplicationError(str(failure), type=_UNFORESEEN, non_retryable=is_last) from failure
 
@@ -73,9 +73,7 @@ def read_failure(error: FailureError) -> Failure:
         is_domain = bool(cause.type) and cause.type == (cause.type or "").upper()
         if is_domain:
             return Failure(reason=cause.type or "INTERNAL", message=cause.message)
-        return Failure(
-            reason="INTERNAL", message="something failed that nobody foresaw; the log of the service says what"
-        )
+        return Failure(reason="INTERNAL", message=INTERNAL_MESSAGE)
     if isinstance(cause, engine_errors.TimeoutError):
         return Failure(reason="DEADLINE_EXCEEDED", message="a step took longer than it may")
     return Failure(reason="INTERNAL", message="a step ended without saying why")

@@ -1,4 +1,4 @@
-"""Engine: the door to durable work, opened on first use."""
+"""Workflow engine client: submits, cancels and lists durable work; connects on first use."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
-from resonance.errors import ResonanceError
+from resonance.errors import INTERNAL_MESSAGE, ResonanceError
 from resonance.identity import set_owner
 from resonance.rpc import status
 from resonance.rpc.auth import Authenticator
@@ -121,7 +121,7 @@ async def _fail(
         failure = status.to_domain_error(failure)  # a failure of another service keeps its reason
     if not isinstance(failure, ResonanceError):
         _log.error("unexpected error", method=method, exc_info=failure)
-        failure = ResonanceError("something broke inside; the log of the service says what", reason="INTERNAL")
+        failure = ResonanceError(INTERNAL_MESSAGE, reason="INTERNAL")
     _record(method, status.to_rpc_code(failure).name, started_s, reason=failure.reason)
     await status.abort(context, failure)
 

@@ -22,7 +22,7 @@ _CODES = {
     "UNKNOWN_FIELD": "unknown_parameter",
     "WRONG_TYPE": "invalid_type",
     "KEY_REQUIRED": "invalid_api_key",
-    "KEY_UNKNOWN": "invalid_api_key",
+    "KEY_NOT_VALID": "invalid_api_key",
     "QUEUE_FULL": "rate_limit_exceeded",
 }
 ERROR_SCHEMA: dict[str, Any] = {

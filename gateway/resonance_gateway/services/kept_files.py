@@ -1,7 +1,7 @@
 """Kept files: finished takes as files, made once and kept on the disk by content.
 
-The same samples under the same choice are one file, whether a take or a share link asks for it. Its content credentials make the bytes
-of each making unlike the last, so that a file is kept, and named by its SHA-256, for as long as there is room.
+The same samples under the same choice are one file, whether a take or a share link asks for it. Signing gives other
+bytes each time, so that the first file is cached while there is room, and its SHA-256 is the entity tag.
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ RIDGE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedDirection:
-    """Direction with its strength, in units of the direction: a residual standard deviation, half of one for a taste.
+    """Direction with its strength, in units of the direction.
+
+    One unit of a concept is a residual standard deviation, one of a taste a quarter of it (`TASTE_UNIT` of extract).
 
     `layer_gains` multiply the strength at single layers.
     """

@@ -19,11 +19,11 @@ from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.v1 import speech_pb2, speech_pb2_grpc
-from resonance_speech.ears.recognizer import Recognizer
-from resonance_speech.ears.transcription import Transcription
-from resonance_speech.ears.transcription_server import TranscriptionServer
-from resonance_speech.ears.whisper import Whisper, find_weights
 from resonance_speech.narration.narrator import Narrator
+from resonance_speech.recognition.recognizer import Recognizer
+from resonance_speech.recognition.transcription import Transcription
+from resonance_speech.recognition.transcription_server import TranscriptionServer
+from resonance_speech.recognition.whisper import Whisper, find_weights
 from resonance_speech.service import SpeechService
 from resonance_speech.voices.embedded import EmbeddedVoice
 from resonance_speech.voices.speech_server import ServerVoice

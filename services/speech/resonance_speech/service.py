@@ -10,8 +10,8 @@ from resonance.audio.wav import pcm16
 from resonance.errors import NotFound
 from resonance.rpc import ServerContext
 from resonance.v1 import audio_pb2, generate_pb2, speech_pb2, speech_pb2_grpc
-from resonance_speech.ears.transcription import Transcription
 from resonance_speech.narration.narrator import Narrator
+from resonance_speech.recognition.transcription import Transcription
 from resonance_speech.voices.voice import Voice
 
 

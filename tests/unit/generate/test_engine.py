@@ -18,7 +18,7 @@ from support.tape import Taping
 
 from resonance.errors import DeadlineExceeded, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance_generate.engine import engine as engine_module
-from resonance_generate.engine import giving_way
+from resonance_generate.engine import preemption
 from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams
@@ -467,13 +467,13 @@ async def test_background_requests_give_their_slots_and_places_to_listeners(step
     with pytest.raises(Overloaded) as refusal:
         await pcm_of(background[0])
     assert refusal.value.reason == "GAVE_WAY"
-    assert refusal.value.retry_after_s == giving_way.BACKGROUND_RETRY_S
+    assert refusal.value.retry_after_s == preemption.BACKGROUND_RETRY_S
 
 
 async def test_a_background_request_that_is_held_for_long_ends(
     stepped: SteppedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(giving_way, "BACKGROUND_HELD_S_MAX", 0.5)
+    monkeypatch.setattr(preemption, "BACKGROUND_HELD_S_MAX", 0.5)
     background = replace(request("b", seconds=9), is_background=True)
     stepped.engine.submit(background)
     stepped.engine.submit(request("l", seconds=4))

@@ -15,7 +15,7 @@ import pytest
 from support.openai_audio import OpenAIAudio, openai_audio
 
 from resonance.errors import InvalidInput, ResonanceError, Unavailable
-from resonance_speech.ears.transcription_server import TranscriptionServer
+from resonance_speech.recognition.transcription_server import TranscriptionServer
 from resonance_speech.voices.embedded import EmbeddedVoice
 from resonance_speech.voices.speech_server import ServerVoice
 

@@ -13,10 +13,10 @@ import pytest
 import pytest_asyncio
 
 from resonance.errors import Unavailable
-from resonance_speech.ears.recognizer import RATE_HZ
-from resonance_speech.ears.vocabulary import build_prompt
-from resonance_speech.ears.whisper import Whisper, find_weights
 from resonance_speech.narration.mixing import resample
+from resonance_speech.recognition.recognizer import RATE_HZ
+from resonance_speech.recognition.vocabulary import build_prompt
+from resonance_speech.recognition.whisper import Whisper, find_weights
 from resonance_speech.voices.embedded import EmbeddedVoice
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import io
-import json
 import os
 import warnings
 from dataclasses import dataclass
@@ -79,22 +78,6 @@ def open_credentials(settings: Settings) -> Credentials:
     made = own.read_bytes()
     at = made.index(b"-----BEGIN PRIVATE KEY-----")
     return _load(made[:at], made[at:])
-
-
-def read_credentials(media_type: str, file: BinaryIO) -> dict[str, Any]:
-    """C2PA's own report on a file: `active_manifest`, `manifests`, `validation_state`; empty where the file has none."""
-    import c2pa
-
-    try:
-        with c2pa.Reader(media_type, file) as reader:
-            report: dict[str, Any] = json.loads(reader.json())
-            return report
-    except c2pa.C2paError as failure:
-        if "ManifestNotFound" in str(failure) or "NotSupported" in str(failure):
-            return {}
-        raise InvalidInput(
-            f"the content credentials cannot be read: {str(failure)[:200]}", reason="BAD_CREDENTIALS"
-        ) from None
 
 
 def _manifest(provenance: Provenance) -> dict[str, Any]:

@@ -225,7 +225,7 @@ class LiveFile:
         return self._encoded(self._master.push(pcm) if self._master else pcm)
 
     def finish(self) -> bytes:
-        """The rest."""
+        """The bytes that are still held back, and the trailer."""
         rest = self._encoded(self._master.finish()) if self._master else b""
         if self._encoder is not None:
             return rest + self._encoder.finish()

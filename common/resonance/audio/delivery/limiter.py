@@ -46,7 +46,7 @@ class Limiter:
         return self._release()
 
     def finish(self) -> NDArray[np.float64]:
-        """The rest."""
+        """The samples that are still held back."""
         left = self._unreleased.shape[1]
         padding = (LOOK_AHEAD_STEPS + 3) * self._step + 2 * true_peak.REACH
         return self.push(np.zeros((len(self._unreleased), padding)))[:, :left]

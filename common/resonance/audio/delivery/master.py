@@ -70,7 +70,7 @@ class LiveMaster:
         return _to_pcm(self._advance(self._front.push(_to_samples(pcm, self._channel_count))))
 
     def finish(self) -> bytes:
-        """The rest."""
+        """The samples that are still held back, faded out."""
         ready = [self._advance(self._front.finish(), is_last=True), self._limiter.finish()]
         # The limiter alone holds back more than a fade lasts.
         return _to_pcm(faded_out(np.concatenate(ready, axis=1), self._fade))

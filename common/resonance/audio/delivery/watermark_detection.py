@@ -70,7 +70,7 @@ def _levels(samples: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.fl
 
 
 def _whitened(levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What of each level its neighbours in time and frequency do not foretell, in units of its own spread, and clipped."""
+    """Whitened levels: each less its local mean over time and frequency, over its local standard deviation, clipped to 2.5."""
     rest = levels - _mean_along(levels, 0, 3 * _FRAMES_A_SLOT // 2)
     rest = rest - _mean_along(rest, 1, 5)
     spread = np.sqrt(_mean_along(rest**2, 0, 8 * _FRAMES_A_SLOT)) + 0.1

@@ -1,4 +1,4 @@
-"""States of a reading that pairs of words are compared by."""
+"""Activations for comparing prompt pairs: cross-attention output, or hidden states for melody models."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class PhraseConcepts:
         return None
 
     async def _find_named(self, phrase: str) -> extract_pb2.Concept | None:
-        """A concept that somebody made under the phrase as its name."""
+        """The usable concept whose name is the phrase with underscores or dashes; None without one."""
         for name in _slugs(phrase):
             with suppress(NotFound, DataLoss, FailedPrecondition):
                 if name not in SLIDER_NAMES:

@@ -34,7 +34,7 @@ _Requests = AsyncIterator[extract_pb2.ExtractTasteRequest]
 _Response = extract_pb2.ExtractTasteResponse
 MESSAGE_S_MAX = 60.0
 _HEARTBEAT_S = 1.0
-# Part of the key of a vector: a contrast with real music, without the direction of loudness, among its components, in units of TASTE_UNIT.
+# Version of the computation of a taste's vector, and part of its key. A change of `mixes.py` needs another one.
 _TASTE_FORM = "levelled-3"
 _WORDS = steering_pb2.DIRECTION_KIND_WORDS
 

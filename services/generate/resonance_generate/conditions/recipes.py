@@ -1,6 +1,6 @@
 """Recipe resolver: defaults, strengths, summed vectors, recipe digest.
 
-Chunks refer to the digest.
+`recipe_id` is the beginning of the resolved recipe's digest; each audio chunk carries it.
 """
 
 from __future__ import annotations

@@ -20,11 +20,11 @@ from resonance.errors import Overloaded, ResonanceError, Unavailable
 from resonance_generate.engine import metrics
 from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.command import Command, not_playing
-from resonance_generate.engine.giving_way import GivingWay, gave_way, take_first
-from resonance_generate.engine.patience import find_end_of_patience
+from resonance_generate.engine.preemption import BackgroundPreemption, preempted_error, take_first
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.engine.scheduler import plan
+from resonance_generate.engine.timeouts import check_client_timeouts
 from resonance_generate.engine.waiting import RETURN_SHARE, Pace, QueuePlace, estimate_waits, plan_turnover, queue_full
 from resonance_model.allocator import release_free_pages
 from resonance_model.decoder.sequence import advance
@@ -79,7 +79,7 @@ class Engine:
         self._last_step_s: float | None = None  # None after a tick in which nothing moved
         self._steps_per_s = float(model.description.frame_rate_hz)
         self._is_stopping = False
-        self._giving_way = GivingWay()
+        self._preemption = BackgroundPreemption()
         self._has_freed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -151,7 +151,7 @@ class Engine:
     @property
     def has_listeners(self) -> bool:
         """True while a listener's request waits, is live, or wants more audio now. Background work on this machine waits for it."""
-        return self._giving_way.is_wanted or any(not request.is_background for request in self._waiting())
+        return self._preemption.is_wanted or any(not request.is_background for request in self._waiting())
 
     @property
     def running(self) -> tuple[RunningRequest, ...]:
@@ -198,7 +198,7 @@ class Engine:
         self._apply_commands()
         now_s = self._clock()
         self._drop_stalled(now_s)
-        self._giving_way.look(self._running, now_s)
+        self._preemption.look(self._running, now_s)
         moving = plan(self._running, now_s)
         if moving:
             self._step(moving)
@@ -258,10 +258,10 @@ class Engine:
     def _admit(self) -> None:
         with self._wakeup:
             self._forget_closed()
-            for running in self._giving_way.choose(
+            for running in self._preemption.choose(
                 self._running, self._queue, free_slots=self._free_slots, now_s=self._clock()
             ):
-                self._release(running, gave_way())
+                self._release(running, preempted_error())
             self._turn_over(self._clock())
             # A request counts as joining until it is among the running: its place is at no moment free for another one.
             while self._queue and self._free_slots > 0:
@@ -345,7 +345,7 @@ class Engine:
 
     def _drop_stalled(self, now_s: float) -> None:
         for running in self._begun():
-            if (end := find_end_of_patience(running, self._stall_s_max, now_s)) is not None:
+            if (end := check_client_timeouts(running, self._stall_s_max, now_s)) is not None:
                 self._release(running, end)
 
     def _release(self, running: RunningRequest, error: ResonanceError | None) -> None:

@@ -42,7 +42,7 @@ async def hear_in_child(pcm: bytes, sample_rate_hz: int, told_bpm: float | None 
 
 
 async def measure_in_child(module: str, pcm: bytes, arguments: Sequence[str]) -> dict[str, Any] | str:
-    """What a module prints as JSON when it is run with a file of 16-bit PCM and the arguments; else the reason why there is nothing."""
+    """The JSON that an analysis module prints about a file of 16-bit PCM, in a child process; its failure as a reason in words."""
     with tempfile.TemporaryDirectory(prefix="hearing-") as folder:
         path = Path(folder) / "pcm"
         await asyncio.to_thread(path.write_bytes, pcm)

@@ -14,7 +14,7 @@ import structlog
 from google.protobuf.json_format import ParseDict
 
 from resonance.audio.decode import DecodeLimits
-from resonance.errors import FailedPrecondition, Overloaded, ResonanceError, Unavailable
+from resonance.errors import INTERNAL_MESSAGE, FailedPrecondition, Overloaded, ResonanceError, Unavailable
 from resonance.identity import acting_as
 from resonance.ids import canonical_digest, derive_job_id
 from resonance.retry import Retries
@@ -235,8 +235,7 @@ class Runner:
             raise
         except Exception:
             _log.exception("unexpected error", job=job.job_id)
-            message = "Something broke inside; the log of the service says what."
-            await self._fail(writer, Fault(reason="INTERNAL", message=message))
+            await self._fail(writer, Fault(reason="INTERNAL", message=INTERNAL_MESSAGE))
         await self._clean_up_after(job)
 
     async def _attempt_until_done(self, writer: LeaseWriter, folder: Path) -> None:

@@ -90,7 +90,7 @@ class LinkSource:
     def __init__(
         self, url: str, folder: Path, settings: Settings, lists: ListCache, options: steering_pb2.TasteOptions
     ) -> None:
-        """A track of which `options` choose seconds may be longer than the limit: the decoder keeps those alone."""
+        """`options` may choose seconds of a track; the decoder keeps those alone, and such a track may be longer than the limit."""
         self._options = options
         self._link = parse_link(url)
         self._folder = folder

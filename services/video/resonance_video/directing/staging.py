@@ -113,7 +113,7 @@ def pose_of(purpose: Purpose, place: Place, treatment: Treatment, energy: float,
 
 
 def instrument_of(pose: Pose, treatment: Treatment) -> Instrument | None:
-    """The instrument of a shot in which somebody plays."""
+    """The instrument of a shot whose character plays one; None for other poses."""
     return (treatment.instrument or Instrument.GUITAR) if pose is Pose.PLAY else None
 
 

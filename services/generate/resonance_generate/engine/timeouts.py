@@ -1,4 +1,4 @@
-"""Patience of the engine with clients that do not read, and with performances that are paused."""
+"""Timeouts of clients that do not read, and of performances that are paused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from resonance_generate.engine.running_request import RunningRequest
 PAUSE_S_MAX = 60.0
 
 
-def find_end_of_patience(running: RunningRequest, stall_s_max: float, now_s: float) -> DeadlineExceeded | None:
+def check_client_timeouts(running: RunningRequest, stall_s_max: float, now_s: float) -> DeadlineExceeded | None:
     """The error that ends a request which was paused, or not read from, for too long; None for one that goes on.
 
     It keeps `stalled_since_s` of the request: since when nothing was read although all of its room is taken.

@@ -1,4 +1,4 @@
-"""Transcription use case: an uploaded recording is decoded in the jail of hostile files, heard, and deleted."""
+"""Transcription use case: an uploaded recording is decoded in the sandbox of untrusted files, recognized, and deleted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from resonance.audio.decode import DecodedFile, DecodeLimits, decode_file
 from resonance.errors import InvalidInput, invalid_field
 from resonance.v1 import speech_pb2
-from resonance_speech.ears.recognizer import RATE_HZ, RECORDING_S_MAX, Recognizer
+from resonance_speech.recognition.recognizer import RATE_HZ, RECORDING_S_MAX, Recognizer
 
 BYTES_MAX = 16 * 1024 * 1024
 _DECODED_BYTES_MAX = 4 * 1024 * 1024
@@ -27,7 +27,7 @@ class Transcription:
         self._folder = folder
 
     async def transcribe(self, requests: AsyncIterator[speech_pb2.TranscribeRequest]) -> speech_pb2.TranscribeResponse:
-        """What is said in the uploaded file.
+        """Transcribes the uploaded file.
 
         Raises:
             InvalidInput: the file is too large or too long, is no sound, or nothing is said in it.

@@ -11,8 +11,8 @@ import numpy as np
 
 from resonance.audio.wav import pcm16, wav_header
 from resonance.errors import Unavailable
-from resonance_speech.ears.recognizer import RATE_HZ, Heard
-from resonance_speech.ears.vocabulary import build_prompt
+from resonance_speech.recognition.recognizer import RATE_HZ, Heard
+from resonance_speech.recognition.vocabulary import build_prompt
 
 _LISTENING_S_MAX = 60.0
 

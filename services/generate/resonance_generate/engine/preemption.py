@@ -1,4 +1,4 @@
-"""Giving way: background requests end where listeners need their slots."""
+"""Preemption of background requests: they end where listeners need their slots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BACKGROUND_RETRY_S = 10.0
 BACKGROUND_HELD_S_MAX = 60.0
 
 
-class GivingWay:
+class BackgroundPreemption:
     """Watches if listeners want steps, and chooses the background requests that end for them."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ def take_first(queue: deque[EngineRequest]) -> EngineRequest:
     return first
 
 
-def gave_way() -> Overloaded:
-    """The end of a request that gives way."""
+def preempted_error() -> Overloaded:
+    """The error of a preempted background request."""
     message = "listeners need the place of this background work; it goes on later"
     return Overloaded(message, reason="GAVE_WAY", retry_after_s=BACKGROUND_RETRY_S)

@@ -18,7 +18,7 @@ _LANGUAGE = "en"
 
 
 def listen(model: WhisperModel, recording: Path, prompt: str) -> dict[str, Any]:
-    """What is said in the samples of a file, mono float32 at 16 kHz. Stretches without speech are left out before."""
+    """Transcribes the samples of a file, mono float32 at 16 kHz. Stretches without speech are left out before."""
     samples = np.fromfile(recording, "<f4")
     parts, _ = model.transcribe(samples, language=_LANGUAGE, beam_size=5, initial_prompt=prompt, vad_filter=True)
     found = [(part.text.strip(), part.avg_logprob, len(part.tokens)) for part in parts]

@@ -13,7 +13,7 @@ RECORDING_S_MAX = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What was said; empty where nothing was. `confidence` is the mean probability of the words, from 0 to 1."""
+    """Recognized words; empty where none were spoken. `confidence` is the mean probability of the words, from 0 to 1."""
 
     text: str
     language: str
@@ -26,7 +26,7 @@ class Recognizer(Protocol):
     name: str
 
     async def listen(self, recording: Path, *, vocabulary: Sequence[str]) -> Heard:
-        """What is said in a recording: mono float32 little-endian samples at RATE_HZ, at most RECORDING_S_MAX.
+        """Transcribes a recording: mono float32 little-endian samples at RATE_HZ, at most RECORDING_S_MAX.
 
         `vocabulary` are words that are likely to be said.
 
