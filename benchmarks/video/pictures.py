@@ -224,14 +224,13 @@ def _unevenness(pixels: Pixels) -> float:
 
 
 def _hues(pixels: Pixels) -> float:
-    """Spread of hues among saturated bright pixels."""
+    """Effective number of hues: the exponential of the entropy of the hues in 24 bins, each pixel weighted by its chroma."""
     colours = pixels[..., :3].reshape(-1, 3).astype(np.float64)
-    top, low = colours.max(axis=1), colours.min(axis=1)
-    chosen = colours[(top > 110) & (top - low > 60)]
-    if len(chosen) < 10:
-        return 0.0
-    angle = np.arctan2(np.sqrt(3) * (chosen[:, 1] - chosen[:, 2]), 2 * chosen[:, 0] - chosen[:, 1] - chosen[:, 2])
-    return float(1 - np.hypot(np.cos(angle).mean(), np.sin(angle).mean()))
+    chroma = colours.max(axis=1) - colours.min(axis=1)
+    angle = np.arctan2(np.sqrt(3) * (colours[:, 1] - colours[:, 2]), 2 * colours[:, 0] - colours[:, 1] - colours[:, 2])
+    weights, _ = np.histogram(angle, bins=24, range=(-np.pi, np.pi), weights=np.maximum(chroma - 20, 0))
+    shares = weights[weights > 0] / (weights.sum() + 1e-9)
+    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def _edges(pixels: Pixels) -> float:

@@ -54,17 +54,28 @@ def write_clip(
     return path
 
 
-@pytest.fixture
-def song(tmp_path: Path) -> Path:
-    return write_song(tmp_path / "song.wav", SAMPLES, RATE_HZ)
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_song(tmp_path_factory.mktemp("song") / "song.wav", SAMPLES, RATE_HZ)
 
 
-@pytest.fixture
-def scenes(tmp_path: Path) -> dict[str, Path]:
+@pytest.fixture(scope="module")
+def own_scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("scenes")
     return {
-        shot.id: write_scene(tmp_path / f"{shot.id}.mp4", shot.frame_count, 60 + 10 * number)
+        shot.id: write_scene(folder / f"{shot.id}.mp4", shot.frame_count, 60 + 10 * number)
         for number, shot in enumerate(PLAN.shots)
     }
+
+
+@pytest.fixture(scope="module")
+def film(own_scenes: dict[str, Path], song: Path, tmp_path_factory: pytest.TempPathFactory) -> AssembledVideo:
+    return put_together(own_scenes, song, tmp_path_factory.mktemp("film"))
+
+
+@pytest.fixture
+def scenes(own_scenes: dict[str, Path]) -> dict[str, Path]:
+    return dict(own_scenes)
 
 
 def put_together(scenes: dict[str, Path], song: Path, out: Path, **more: object) -> AssembledVideo:
@@ -82,41 +93,36 @@ def pictures_of(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray() for frame in container.decode(video=0)]
 
 
-def test_the_master_is_as_long_as_the_song_and_has_its_samples(
-    tmp_path: Path, song: Path, scenes: dict[str, Path]
-) -> None:
-    made = put_together(scenes, song, tmp_path / "out")
-    assert made.duration_s == len(SAMPLES) / RATE_HZ
-    assert np.array_equal(sound_of(made.master), sound_of(song))
-    for path in (made.master, made.share):
+def test_the_master_is_as_long_as_the_song_and_has_its_samples(film: AssembledVideo, song: Path) -> None:
+    assert film.duration_s == len(SAMPLES) / RATE_HZ
+    assert np.array_equal(sound_of(film.master), sound_of(song))
+    for path in (film.master, film.share):
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            assert abs(float(stream.duration * stream.time_base) - made.duration_s) < 0.001
+            assert abs(float(stream.duration * stream.time_base) - film.duration_s) < 0.001
             assert stream.frames == PLAN.frames
-    with av.open(str(made.master)) as container:
+    with av.open(str(film.master)) as container:
         stream = container.streams.audio[0]
-        assert abs(float(stream.duration * stream.time_base) - made.duration_s) < 0.001
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["master-9x16.mp4", "share-9x16.mp4"]
+        assert abs(float(stream.duration * stream.time_base) - film.duration_s) < 0.001
+    assert sorted(path.name for path in film.master.parent.iterdir()) == ["master-9x16.mp4", "share-9x16.mp4"]
 
 
 def test_each_scene_begins_on_its_planned_frame_and_is_copied_unchanged(
-    tmp_path: Path, song: Path, scenes: dict[str, Path]
+    film: AssembledVideo, own_scenes: dict[str, Path]
 ) -> None:
-    whole = pictures_of(put_together(scenes, song, tmp_path / "out").master)
+    whole = pictures_of(film.master)
     for shot in PLAN.shots:
-        scene = pictures_of(scenes[shot.id])
-        assert all(
-            np.array_equal(one, other)
-            for one, other in zip(scene, whole[shot.start_frame : shot.end_frame], strict=True)
-        )
+        scene, part = pictures_of(own_scenes[shot.id]), whole[shot.start_frame : shot.end_frame]
+        assert all(np.array_equal(one, other) for one, other in zip(scene, part, strict=True))
 
 
-def test_equal_scenes_give_equal_films(tmp_path: Path, song: Path, scenes: dict[str, Path]) -> None:
-    first, second = (put_together(scenes, song, tmp_path / name) for name in ("one", "two"))
-    assert first.sha256 == second.sha256
+def test_equal_scenes_give_equal_films(
+    tmp_path: Path, film: AssembledVideo, song: Path, scenes: dict[str, Path]
+) -> None:
+    assert put_together(scenes, song, tmp_path / "again").sha256 == film.sha256
 
 
-@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30), Fraction(25)])
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30)])
 def test_a_clip_of_another_size_and_rate_is_fitted(
     tmp_path: Path, song: Path, scenes: dict[str, Path], rate: Fraction
 ) -> None:
@@ -140,14 +146,11 @@ def test_a_clip_that_is_too_short_is_refused(tmp_path: Path, song: Path, scenes:
     assert refusal.value.reason == "CLIP_TOO_SHORT"
 
 
-@pytest.mark.parametrize(("data", "reason"), [(b"", "NOT_VIDEO"), (b"<html>no video</html>" * 50, "NOT_VIDEO")])
-def test_a_scene_that_is_no_video_is_refused(
-    tmp_path: Path, song: Path, scenes: dict[str, Path], data: bytes, reason: str
-) -> None:
-    (tmp_path / "bad.mp4").write_bytes(data)
+def test_a_scene_that_is_no_video_is_refused(tmp_path: Path, song: Path, scenes: dict[str, Path]) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"<html>no video</html>" * 50)
     with pytest.raises(InvalidInput) as refusal:
         put_together(scenes | {PLAN.shots[0].id: tmp_path / "bad.mp4"}, song, tmp_path / "out")
-    assert refusal.value.reason == reason
+    assert refusal.value.reason == "NOT_VIDEO"
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -20,7 +20,7 @@ TREATMENT = read_concept(CONCEPT, MAP)
 PLAN = direct(MAP, TREATMENT)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     duration_s=st.floats(1.5, 240).map(lambda value: round(value, 3)),
     bpm=st.one_of(st.none(), st.floats(30, 300)),

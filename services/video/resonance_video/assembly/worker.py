@@ -13,13 +13,15 @@ import av
 from resonance.audio import confinement
 from resonance.errors import InvalidInput, ResonanceError
 from resonance_video.assembly.flashes import FlashReport, measure
-from resonance_video.assembly.joining import join, sound_duration
+from resonance_video.assembly.joining import join
 from resonance_video.assembly.scenes import SceneSpec, is_alike, normalise
+from resonance_video.sound import sound_duration
 
 
 def main() -> None:
     """Writes `master.mp4` and `share.mp4` into the request's folder; the last line is the answer."""
     os.nice(5)  # generation comes before assembly
+    confinement.leave_network()
     confinement.die_with_parent()
     av.logging.set_level(av.logging.PANIC)
     order = json.loads(Path(sys.argv[1]).read_text())

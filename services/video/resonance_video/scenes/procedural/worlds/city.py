@@ -155,6 +155,7 @@ def draw_block(
             for group, path in enumerate(block.windows):
                 burning = min(max(frame.lights * _GROUPS * 1.15 - group, 0.0), 1.0)
                 colour = mixed(world.light if group % 2 == 0 else _COLD, _WARM, 0.35)
+                colour = mixed(colour, world.lamp_colour(group + number, frame.hues), 0.75 * frame.hues * (group % 2))
                 alpha = lit * (0.08 + 0.92 * burning)
                 canvas.drawPath(path, fill(mixed(shade, colour, alpha), smooth=False))
             if lit > 0.2 and number > 0:
