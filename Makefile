@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow check check-code check-tests page-types robust protos bench bench-steering bench-tastes model tree picture audiocraft format clean
+.PHONY: help up test test-slow check check-code check-tests page-types robust protos bench bench-steering bench-tastes bench-video model tree picture audiocraft format clean
 
 help:  ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ bench: $(VENV)/.dev  ## Measures the engine beside its peers; writes benchmarks/
 
 bench-steering: $(VENV)/.dev  ## Measures sliders and tastes on audio, resumable; ARGS="--size small --minutes 25".
 	@$(BIN)/python -m benchmarks.steering $(ARGS)
+
+bench-video: $(VENV)/.dev  ## Measures music videos: listening, pictures, speed, bytes; needs FluidSynth; ARGS="--part listening".
+	@nice -n 10 $(BIN)/python -m benchmarks.video $(ARGS)
 
 bench-tastes: $(VENV)/.bench  ## Measures tastes of real songs by outside judges, resumable; fetches 2.6 GB of Debian packages; ARGS="--minutes 60".
 	@nice -n 10 $(BIN)/python -m benchmarks.tastes $(ARGS)

@@ -17,10 +17,13 @@ _GRID = 48
 # A field of 341 x 256 of 1024 x 768 pixels is a third of the picture each way; a quarter of it has to change.
 _FIELD, _FIELD_STEP = 16, 4
 _CELLS_MIN = _FIELD * _FIELD // 4
+_CELLS_NOW = 8
 _STEP, _DARKER_MAX = 0.10, 0.8
 _RED_STEP, _RED_SHARE = 20.0, 0.8
 # Cells that change within so many frames of each other change together.
 _TOGETHER = 3
+# Times of pictures are rounded.
+_INSTANT_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +112,14 @@ class _Changes:
         self._number += 1
 
     def _find_fields(self) -> None:
+        """A field changes one way where enough of its cells did lately, and most that change now do. At a cut, where cells change both
+        ways at once, this is one change."""
+        now = self._recent[-1]
+        now_up, now_down = _fields(now > 0), _fields(now < 0)
         ups = _fields(np.any([changes > 0 for changes in self._recent], axis=0))
         downs = _fields(np.any([changes < 0 for changes in self._recent], axis=0))
-        for counts, sign in ((ups, 1), (downs, -1)):
-            fired = (counts >= _CELLS_MIN) & (self._state != sign)
+        for counts, mine, others, sign in ((ups, now_up, now_down, 1), (downs, now_down, now_up, -1)):
+            fired = (counts >= _CELLS_MIN) & (mine > others) & (mine >= _CELLS_NOW) & (self._state != sign)
             self._state[fired] = sign
             self.transitions += [
                 (self._number, int(row), int(column)) for row, column in zip(*np.nonzero(fired), strict=True)
@@ -143,7 +150,7 @@ def _most_in_a_second(transitions: list[tuple[int, int, int]], times: list[float
     for changes in by_field.values():
         first = 0
         for last, at in enumerate(changes):
-            while at - changes[first] >= 1.0:
+            while at - changes[first] >= 1.0 - _INSTANT_S:
                 first += 1
             if last - first + 1 > most:
                 most, at_s = last - first + 1, changes[first]

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import av
 
-from resonance.errors import InvalidInput
-
 _TIMESCALE = 90_000
 _SHARE_BITS = 256_000
 _COPIED = ("aac",)
@@ -43,16 +41,6 @@ def join(
         sounds = _sound_packets(source, sound, audio, is_share=is_share)
         for packet in _interleaved(pictures, sounds):
             container.mux(packet)
-
-
-def sound_duration(song: Path) -> tuple[Fraction, int]:
-    """The exact length of a song in seconds, by counting its samples, and its sampling rate."""
-    with av.open(str(song), metadata_errors="ignore") as container:
-        if not container.streams.audio:
-            raise InvalidInput("the song has no sound track", reason="NO_SOUND")
-        stream = container.streams.audio[0]
-        count = sum(frame.samples for frame in container.decode(audio=0))
-        return Fraction(count, stream.rate), int(stream.rate)
 
 
 def _add_sound(container: av.container.OutputContainer, sound: av.AudioStream, *, is_share: bool) -> av.AudioStream:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ DRAWN = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 PLAN_LABEL = "org.resonance.video"
 MEDIA_TYPE = "video/mp4"
-_SONG_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".m4a": "audio/mp4"}
+_INGREDIENT = json.dumps({"title": "Song", "relationship": "componentOf"})
 
 
 def sign_film(source: Path, target: Path, song: Path, manifest: Mapping[str, Any], credentials: Credentials) -> None:
@@ -26,10 +25,10 @@ def sign_film(source: Path, target: Path, song: Path, manifest: Mapping[str, Any
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of the library about itself
         with c2pa.Signer.from_info(info) as signer, c2pa.Builder(_claim(manifest)) as builder:
-            with song.open("rb") as file:
-                builder.add_ingredient(
-                    json.dumps({"title": "Song", "relationship": "componentOf"}), _media_type(song), file
-                )
+            media_type = _media_type(song)
+            if media_type is not None:
+                with song.open("rb") as file:
+                    builder.add_ingredient(_INGREDIENT, media_type, file)
             with source.open("rb") as film, target.open("w+b") as signed:
                 builder.sign(signer, MEDIA_TYPE, film, signed)
 
@@ -52,5 +51,14 @@ def _claim(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _media_type(song: Path) -> str:
-    return _SONG_TYPES.get(song.suffix.lower()) or mimetypes.guess_type(song.name)[0] or "audio/wav"
+def _media_type(song: Path) -> str | None:
+    """The type of a sound file by its first bytes; None where credentials know no such type."""
+    with song.open("rb") as file:
+        head = file.read(12)
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "audio/wav"
+    if head[4:8] == b"ftyp":
+        return "audio/mp4"
+    if head[:4] == b"fLaC":
+        return "audio/flac"
+    return "audio/mpeg" if head[:3] == b"ID3" or head[:1] == b"\xff" else None

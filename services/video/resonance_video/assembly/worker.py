@@ -13,13 +13,15 @@ import av
 from resonance.audio import confinement
 from resonance.errors import InvalidInput, ResonanceError
 from resonance_video.assembly.flashes import FlashReport, measure
-from resonance_video.assembly.joining import join, sound_duration
+from resonance_video.assembly.joining import join
 from resonance_video.assembly.scenes import SceneSpec, is_alike, normalise
+from resonance_video.sound import sound_duration
 
 
 def main() -> None:
     """Writes `master.mp4` and `share.mp4` into the request's folder; the last line is the answer."""
     os.nice(5)  # generation comes before assembly
+    confinement.leave_network()
     confinement.die_with_parent()
     av.logging.set_level(av.logging.PANIC)
     order = json.loads(Path(sys.argv[1]).read_text())
@@ -39,16 +41,20 @@ def _assemble(order: dict[str, Any]) -> dict[str, Any]:
     if not frames - 1 < duration_s * fps <= frames:
         message = f"the plan has {frames} frames, the song {float(duration_s * fps):.2f}: the plan is another song's"
         raise InvalidInput(message, reason="OTHER_SONG")
-    scenes, foreign, notices = _prepare(order, folder, calm=False)
+    scenes, notices = _prepare(order, folder)
     _join_both(scenes, song, folder, order, duration_s)
     report = measure(folder / "master.mp4")
-    if not report.is_safe and foreign:
-        scenes, foreign, _ = _prepare(order, folder, calm=True)
+    calmed: set[int] = set()
+    while not report.is_safe:
+        near = _scenes_near(order, report.at_s) - calmed
+        if not near:
+            raise InvalidInput(_flash_message(report), reason="FLASHES")
+        for number in near:
+            scenes[number] = _calm(order, folder, number)
+        calmed |= near
+        notices += [f"{order['scenes'][number]['id']} flashed and was calmed" for number in sorted(near)]
         _join_both(scenes, song, folder, order, duration_s)
-        before, report = report, measure(folder / "master.mp4")
-        notices.append(f"scenes of other makers flashed at {before.at_s:.1f} s and were calmed")
-    if not report.is_safe:
-        raise InvalidInput(_flash_message(report), reason="FLASHES")
+        report = measure(folder / "master.mp4")
     return {
         "duration_s": float(duration_s),
         "flashes": [report.flashes_max, report.red_flashes_max, report.at_s],
@@ -56,23 +62,42 @@ def _assemble(order: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _prepare(order: dict[str, Any], folder: Path, *, calm: bool) -> tuple[list[Path], bool, list[str]]:
-    """The scenes ready to be joined, whether any is foreign, and notices."""
+def _prepare(order: dict[str, Any], folder: Path) -> tuple[list[Path], list[str]]:
+    """The scenes ready to be joined, and notices about those that were fitted."""
     ready: list[Path] = []
     notices: list[str] = []
     for number, scene in enumerate(order["scenes"]):
         path = Path(scene["path"])
-        spec = SceneSpec(
-            width=order["width"], height=order["height"], fps=order["fps"], frame_count=scene["frame_count"]
-        )
-        if is_alike(path, spec) and not scene.get("is_foreign"):
+        if is_alike(path, _spec(order, number)) and not scene["is_foreign"]:
             ready.append(path)
             continue
         target = folder / f"scene-{number:04d}.mp4"
-        normalise(path, target, spec, calm=calm)
+        normalise(path, target, _spec(order, number))
         ready.append(target)
         notices.append(f"{scene['id']} was fitted to the film's size, rate and length")
-    return ready, bool(notices), notices
+    return ready, notices
+
+
+def _calm(order: dict[str, Any], folder: Path, number: int) -> Path:
+    target = folder / f"calm-{number:04d}.mp4"
+    normalise(Path(order["scenes"][number]["path"]), target, _spec(order, number), calm=True)
+    return target
+
+
+def _scenes_near(order: dict[str, Any], at_s: float) -> set[int]:
+    """The scenes that are seen in the second from `at_s`."""
+    first, last = at_s * order["fps"], (at_s + 1) * order["fps"]
+    near, frame = set(), 0
+    for number, scene in enumerate(order["scenes"]):
+        if frame < last and frame + scene["frame_count"] > first:
+            near.add(number)
+        frame += scene["frame_count"]
+    return near
+
+
+def _spec(order: dict[str, Any], number: int) -> SceneSpec:
+    count = order["scenes"][number]["frame_count"]
+    return SceneSpec(width=order["width"], height=order["height"], fps=order["fps"], frame_count=count)
 
 
 def _join_both(scenes: list[Path], song: Path, folder: Path, order: dict[str, Any], duration_s: Any) -> None:

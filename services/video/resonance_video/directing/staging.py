@@ -105,8 +105,8 @@ def pose_of(purpose: Purpose, place: Place, treatment: Treatment, energy: float,
     wished = treatment.poses
     if wished and (purpose in (Purpose.CLIMAX, Purpose.DEVELOP) or number == 0):
         pose = wished[number % len(wished)]
-        if purpose is Purpose.CLIMAX and Pose.PLAY in wished:
-            pose = Pose.PLAY
+        if purpose is Purpose.DEVELOP and number % 3 == 2:
+            pose = random.choice([other for other in usual if other not in wished] or list(usual))
     else:
         pose = random.choice(usual)
     return _INDOORS.get(pose, pose) if place is Place.ROOM else pose

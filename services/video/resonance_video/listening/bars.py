@@ -12,7 +12,7 @@ METER = 4
 _BARS_MIN = 4
 _NEAR_S, _TURNS_SHARE = 0.1, 0.8
 # Songs mostly begin on a bar: what the first sound counts, and how near to a beat it has to be, in beats.
-_FIRST_GAIN, _NEAR_BEAT = 2.0, 0.25
+_FIRST_GAIN, _NEAR_BEAT = 3.0, 0.25
 
 
 def find_downbeats(features: Features, beats_s: Wide) -> tuple[Wide, int, float]:

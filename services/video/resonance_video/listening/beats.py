@@ -21,7 +21,7 @@ _MULTIPLES = ((1.0, 1.0), (2.0, 1.0), (4.0, 1.2), (0.5, 0.4), (8.0, 0.6))
 _SHUFFLES = 64
 # How far the constant tempo may lie from the first estimate, and how well its beats have to meet the onsets.
 _BEND, _STEADY_MIN = 0.02, 0.7
-_TURNS_PER_S, _FIRST_WEIGHT = 1.2, 1.5
+_TURNS_PER_S, _FIRST_WEIGHT = 1.6, 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def _steady(features: Features, envelope: Wide, bpm: float, tracked: Wide) -> Wi
         if scores.max() > best_score:
             best_score = float(scores.max())
             first = float(phases[np.argmax(scores)])
-            best = np.arange(first, frames, period) / FEATURE_RATE_HZ
+            best = np.arange(first, frames - 0.25 * period, period) / FEATURE_RATE_HZ
     if len(tracked) < 4:
         return best
     seconds = np.arange(frames) / FEATURE_RATE_HZ

@@ -11,10 +11,10 @@ from resonance_video.listening.features import FEATURE_RATE_HZ, Features, Wide
 from resonance_video.models import Section, SectionRole
 
 SECTION_S_MIN = 5.0
-_KERNELS = (3, 4)
+_KERNELS = (2, 4)
 _UNIT_S = 1.0  # of songs without bars
 _LIKE = 0.35
-_NOVELTY_MIN = 0.11
+_NOVELTY_MIN = 0.14
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

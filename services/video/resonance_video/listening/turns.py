@@ -10,9 +10,10 @@ _CONTEXTS_S = (1.5, 3.0)
 _APART_S = 2.5
 _MOST = 14
 _SHARE_MIN = 0.30
-_FIRST_SHARE = 0.15
+_FIRST_SHARE = 0.02
 # A frame hears half a window ahead.
 _WINDOW_LAG_S = 0.03
+_AT_ONCE = 3
 
 
 def find_turns(features: Features) -> tuple[Wide, Wide]:
@@ -34,7 +35,7 @@ def first_sound_s(features: Features) -> float | None:
     if not len(loud):
         return None
     first = int(loud[0])
-    return max(first / FEATURE_RATE_HZ + _WINDOW_LAG_S if first else 0.0, 0.0)
+    return first / FEATURE_RATE_HZ + _WINDOW_LAG_S if first > _AT_ONCE else 0.0
 
 
 def change_between(values: Wide, width: int) -> Wide:

@@ -70,7 +70,7 @@ def read_concept(
     moods = words.values(MOODS) or taste.values(MOODS)[:1] or [_mood_of_music(song_map, sliders or {})]
     instrument = next(iter(words.values(INSTRUMENTS)), None)
     poses = tuple(words.values(POSES))
-    palette = palette_of(moods[0], _wished_colours(words))
+    palette = palette_of(moods[0], _wished_colours(words), last_mood=moods[-1])
     environment = _environment(words, taste, moods, random)
     figure, notices = read_character(words, palette, instrument, random)
     return Treatment(
@@ -115,6 +115,9 @@ def _environment(words: ConceptWords, taste: ConceptWords, moods: list[str], ran
     places = tuple(words.values(PLACES)[:7]) or tuple(taste.values(PLACES)[:1]) or drawn
     hours = words.values(HOURS)
     usual = USUAL_HOURS[moods[-1]] if len(moods) > 1 else USUAL_HOURS[moods[0]]
+    refused = words.negated(HOURS)
+    other = _other_hour(refused)
+    usual = (other if usual[0] in refused else usual[0], other if usual[1] in refused else usual[1])
     start, end = (hours[0], hours[-1]) if len(hours) > 1 else (hours[0], hours[0]) if hours else usual
     if len(hours) == 1 and ("until" in words.tokens or "till" in words.tokens) and start != Hour.NIGHT:
         start, end = _hour_before(hours[0]), hours[0]
@@ -127,6 +130,11 @@ def _environment(words: ConceptWords, taste: ConceptWords, moods: list[str], ran
 def _hour_before(hour: Hour) -> Hour:
     """ "Until sunrise" begins at night, "until dusk" by day."""
     return {Hour.DAWN: Hour.NIGHT, Hour.DAY: Hour.DAWN, Hour.SUNSET: Hour.DAY, Hour.DUSK: Hour.DAY}.get(hour, hour)
+
+
+def _other_hour(refused: set[Hour]) -> Hour:
+    """An hour that is not refused, day before all."""
+    return next((hour for hour in (Hour.DAY, Hour.SUNSET, Hour.DAWN, Hour.DUSK) if hour not in refused), Hour.NIGHT)
 
 
 def _with_instrument(poses: tuple[Pose, ...], instrument: Instrument | None) -> tuple[Pose, ...]:

@@ -85,10 +85,11 @@ USUAL_HOURS = {
 }
 
 
-def palette_of(mood: str, wished: tuple[Colour, ...] = ()) -> tuple[Colour, ...]:
-    """The mood's palette; colours that the concept names take the place of the accents."""
-    ground, light, *accents = (Colour(name=name, hex=value) for name, value in _PALETTES[mood])
-    chosen = [*wished[:3], *accents][:3]
+def palette_of(mood: str, wished: tuple[Colour, ...] = (), *, last_mood: str = "") -> tuple[Colour, ...]:
+    """The mood's palette. Its accents are those of the mood in which the video ends, and before them colours that the concept names."""
+    ground, light, *_, sky = (Colour(name=name, hex=value) for name, value in _PALETTES[mood])
+    accents = [Colour(name=name, hex=value) for name, value in _PALETTES[last_mood or mood][2:4]]
+    chosen = [*wished[:3], *accents, sky][:3]
     return (ground, light, *chosen)
 
 

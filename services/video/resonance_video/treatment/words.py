@@ -33,6 +33,10 @@ class ConceptWords:
                     found.append((place, table[token]))
         return found
 
+    def negated(self, table: Mapping[str, Value]) -> set[Value]:
+        """Values of the table's words that the concept does not want."""
+        return {table[token] for place, token in enumerate(self.tokens) if token in table and self.is_negated(place)}
+
     def values(self, table: Mapping[str, Value]) -> list[Value]:
         """Values of the table's words in order, each once."""
         return list(dict.fromkeys(value for _, value in self.find(table)))

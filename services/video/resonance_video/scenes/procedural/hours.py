@@ -101,15 +101,15 @@ def _dawn(ground: Rgb, light: Rgb, accent: Rgb, second: Rgb, sky: Rgb) -> Look:
     return Look(
         sky_top=mixed(mixed(ground, sky, 0.55), (0.36, 0.44, 0.72), 0.5),
         sky_middle=mixed((0.80, 0.56, 0.72), second, 0.35),
-        sky_low=mixed((1.0, 0.80, 0.58), light, 0.4),
-        haze=mixed((0.98, 0.72, 0.62), second, 0.15),
+        sky_low=mixed((1.0, 0.76, 0.48), light, 0.35),
+        haze=mixed((0.96, 0.66, 0.58), second, 0.18),
         dark=mixed(ground, (0.30, 0.20, 0.34), 0.55),
         ground=mixed((0.50, 0.36, 0.42), ground, 0.4),
         ambient=(1.0, 0.90, 0.88),
         key=(1.0, 0.86, 0.62),
         lamps=0.3,
         stars=0.1,
-        sun=0.10,
+        sun=0.22,
         moon=0.3,
         day=0.55,
     )

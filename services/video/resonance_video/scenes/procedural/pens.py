@@ -83,13 +83,16 @@ def smooth(points: Sequence[Point], *, is_closed: bool = True, tension: float = 
     return path
 
 
-def glow(canvas: Canvas, centre: Point, radius: float, colour: Rgb, alpha: float, *, flat: float = 1.0) -> None:
-    """Adds light in a soft disc; `flat` is its height against its width."""
+def glow(
+    canvas: Canvas, centre: Point, radius: float, colour: Rgb, alpha: float, *, flat: float = 1.0, is_veil: bool = False
+) -> None:
+    """Adds light in a soft disc, or veils what is behind it; `flat` is its height against its width."""
     if alpha <= 0.004 or radius <= 0:
         return
     stops = [colour4(colour, alpha * (1 - place) ** 2).toColor() for place in _FALL]
     paint = skia.Paint(
-        Shader=skia.GradientShader.MakeRadial(skia.Point(0, 0), radius, stops, _FALL), BlendMode=skia.BlendMode.kPlus
+        Shader=skia.GradientShader.MakeRadial(skia.Point(0, 0), radius, stops, _FALL),
+        BlendMode=skia.BlendMode.kSrcOver if is_veil else skia.BlendMode.kPlus,
     )
     canvas.save()
     canvas.translate(*centre)

@@ -87,8 +87,9 @@ class Particles:
                 (across * view.width, row),
                 view.width * (0.45 + 0.3 * speed),
                 colour,
-                paint_alpha * 0.55,
+                paint_alpha * 1.1,
                 flat=0.26,
+                is_veil=True,
             )
 
     def _rings(self, canvas: Canvas, frame: Frame) -> None:

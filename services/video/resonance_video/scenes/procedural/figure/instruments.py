@@ -74,7 +74,7 @@ def draw_violin(canvas: Canvas, body: Skeleton) -> None:
     canvas.drawPath(smooth(shape), fill((0.58, 0.24, 0.10)))
     canvas.drawPath(smooth(shape), stroke(_WOOD_DARK, 0.005))
     canvas.restore()
-    tip = (x + 0.10, y - 0.12)
+    tip = (x + 0.13, y - 0.075)
     _bow(canvas, bow_hand, tip)
 
 

@@ -197,7 +197,7 @@ def _play(moment: Moment, instrument: Instrument) -> Skeleton:
         far_hand, near_hand = strum, fret
     else:
         bow = 0.055 * math.sin(math.pi * moment.sway)
-        far_hand = (shoulder[0] - 0.05 + bow, shoulder[1] + 0.02 + 0.5 * bow)
+        far_hand = (shoulder[0] - 0.075 + bow, shoulder[1] + 0.065 + 0.6 * bow)
         near_hand = (shoulder[0] + 0.235, shoulder[1] - 0.01)
     return Skeleton(
         turn=Turn.FRONT,
@@ -208,7 +208,7 @@ def _play(moment: Moment, instrument: Instrument) -> Skeleton:
         nod=9.0 if instrument is Instrument.VIOLIN else 5.0 + 3.0 * moment.beat,
         far_leg=base.far_leg,
         near_leg=base.near_leg,
-        far_arm=_arm(far_shoulder, far_hand, is_left=instrument is Instrument.VIOLIN),
+        far_arm=_arm(far_shoulder, far_hand),
         near_arm=_arm(near_shoulder, near_hand),
         foot_angles=(0.0, 0.0),
     )
@@ -307,8 +307,12 @@ def _arm(shoulder: Point, hand: Point, *, is_left: bool = False) -> Limb:
 def two_bones(root: Point, target: Point, first: float, second: float, *, bend: float) -> tuple[Point, Point]:
     """The middle joint and the reached end of two bones from `root` towards `target`; `bend` chooses the side of the joint."""
     dx, dy = target[0] - root[0], target[1] - root[1]
-    reach = max(math.hypot(dx, dy), 1e-6)
-    length = min(max(reach, abs(first - second) + 1e-4), first + second - 1e-4)
+    reach = math.hypot(dx, dy)
+    if reach < 1e-6:
+        dx, dy, reach = 0.0, 1.0, 1.0
+    length = min(
+        max(math.hypot(target[0] - root[0], target[1] - root[1]), abs(first - second) + 1e-4), first + second - 1e-4
+    )
     cosine = (first * first + length * length - second * second) / (2 * first * length)
     angle = math.atan2(dy, dx) + bend * math.acos(min(max(cosine, -1.0), 1.0))
     end = (root[0] + dx / reach * length, root[1] + dy / reach * length)

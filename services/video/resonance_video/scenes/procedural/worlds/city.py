@@ -90,7 +90,7 @@ class City(World):
             surface.notifyContentWillChange(skia.Surface.ContentChangeMode.kRetain_ContentChangeMode)
             self.mirror_rows(canvas, surface, frame, row, self.mirror * (1.0 if is_wet else 0.3))
         with view.layer(canvas, 0.75):
-            for shift in repeats(frame.way, 0.75, self._lamps, view.half_width(0.75) + 1):
+            for shift in repeats(frame.way + 1.6, 0.75, self._lamps, view.half_width(0.75) + 1):
                 _draw_lamp(canvas, shift, frame)
         with view.layer(canvas, 1.0):
             half = view.half_width(1.0) + 1
@@ -146,6 +146,8 @@ def draw_block(
     shade = mixed(dark, (0.0, 0.0, 0.0), 0.25)
     lit = look.lamps * (1.0 - 0.35 * haze)
     with view.layer(canvas, depth):
+        canvas.translate(0, HORIZON_Y * (1 - _height_share(frame)))
+        canvas.scale(1, _height_share(frame))
         for shift in repeats(frame.way, depth, block.period, view.half_width(depth) + 0.5):
             canvas.save()
             canvas.translate(shift, 0)
@@ -153,11 +155,18 @@ def draw_block(
             for group, path in enumerate(block.windows):
                 burning = min(max(frame.lights * _GROUPS * 1.15 - group, 0.0), 1.0)
                 colour = mixed(world.light if group % 2 == 0 else _COLD, _WARM, 0.35)
+                colour = mixed(colour, world.lamp_colour(group + number, frame.hues), 0.75 * frame.hues * (group % 2))
                 alpha = lit * (0.08 + 0.92 * burning)
                 canvas.drawPath(path, fill(mixed(shade, colour, alpha), smooth=False))
             if lit > 0.2 and number > 0:
                 _draw_signs(canvas, world, frame, block, lit)
             canvas.restore()
+
+
+def _height_share(frame: Frame) -> float:
+    """Towers are lower in wide pictures, so that the sky is seen."""
+    wide = frame.view.width / frame.view.height
+    return 0.56 if wide > 1.2 else 0.72 if wide > 0.8 else 1.0
 
 
 def _draw_signs(canvas: Canvas, world: World, frame: Frame, block: Block, lit: float) -> None:

@@ -58,8 +58,9 @@ class Forest(World):
                 (view.width / 2, row + view.height * 0.01),
                 view.width * 0.9,
                 look.haze,
-                0.10 + 0.08 * haze,
-                flat=0.22,
+                0.16 + 0.2 * haze,
+                flat=0.2,
+                is_veil=True,
             )
         self._draw_rays(canvas, frame)
         self._draw_trunks(canvas, frame)
@@ -200,14 +201,14 @@ def _firs(random: Random, period: float, count: int, height: tuple[float, float]
         x = -period / 2 + period * (index + random.uniform(0.1, 0.9)) / count
         high = random.uniform(*height)
         foot = -0.42 + random.uniform(-0.05, 0.12)
-        tiers = random.randint(5, 7)
+        tiers = random.randint(7, 10)
         left, right = [], []
         for tier in range(tiers):
             share = tier / tiers
-            half = high * 0.19 * (1 - share) * random.uniform(0.85, 1.15) + 0.02
-            y = foot - high * (0.10 + 0.82 * share)
-            left += [(x - half, y), (x - half * 0.52, y - high * 0.07)]
-            right += [(x + half * random.uniform(0.9, 1.1), y), (x + half * 0.52, y - high * 0.07)]
+            half = high * 0.155 * (1 - share) ** 0.9 * random.uniform(0.9, 1.1) + 0.02
+            y = foot - high * (0.03 + 0.90 * share)
+            left += [(x - half, y), (x - half * 0.52, y - high * 0.055)]
+            right += [(x + half * random.uniform(0.9, 1.1), y), (x + half * 0.52, y - high * 0.055)]
         path.addPath(
             polygon(
                 [
@@ -221,7 +222,7 @@ def _firs(random: Random, period: float, count: int, height: tuple[float, float]
                 ]
             )
         )
-    path.addRect(skia.Rect.MakeLTRB(-period / 2, -0.42, period / 2, 3.0))
+    path.addRect(skia.Rect.MakeLTRB(-period / 2 - 0.01, -0.56, period / 2 + 0.01, 3.0))
     return path
 
 

@@ -15,6 +15,8 @@ from resonance_video.scenes.procedural.worlds.world import Frame, World, repeats
 _GRASS: Rgb = (0.42, 0.40, 0.20)
 _ASPHALT: Rgb = (0.16, 0.16, 0.19)
 _SNOW: Rgb = (0.95, 0.96, 1.0)
+# Where the poles begin, so that none stands behind a figure that stays.
+_POLES_FROM = 1.9
 
 
 class Road(World):
@@ -123,7 +125,7 @@ class Road(World):
         dark = mixed(look.dark, (0.0, 0.0, 0.0), 0.25)
         period = 3.4
         with view.layer(canvas, 0.72):
-            for shift in repeats(frame.way, 0.72, period, view.half_width(0.72) + 2):
+            for shift in repeats(frame.way + _POLES_FROM, 0.72, period, view.half_width(0.72) + 2):
                 canvas.drawLine(shift, -0.2, shift, -3.1, stroke(dark, 0.06))
                 canvas.drawLine(shift - 0.36, -2.85, shift + 0.36, -2.85, stroke(dark, 0.045))
                 for wire, offset in enumerate((-0.33, 0.0, 0.33)):

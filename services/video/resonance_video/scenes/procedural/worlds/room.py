@@ -59,7 +59,7 @@ class Room(World):
 
     def _wall_colour(self, frame: Frame) -> Rgb:
         look = frame.look
-        base = mixed(mixed(self.ground_colour, self.hue_list[-2], 0.22), (0.55, 0.48, 0.46), 0.18 + 0.25 * look.day)
+        base = mixed(mixed(self.ground_colour, self.hue_list[-1], 0.22), (0.55, 0.48, 0.46), 0.18 + 0.25 * look.day)
         return mixed(base, (0.0, 0.0, 0.0), 0.35 * (1 - look.day) * (1 - 0.5 * frame.lights))
 
     def _draw_wall(self, canvas: Canvas, frame: Frame) -> None:

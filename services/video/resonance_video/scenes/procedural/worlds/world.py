@@ -11,7 +11,7 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from resonance_video.colours import Rgb, mixed, to_rgb
+from resonance_video.colours import Rgb, luminance, mixed, to_rgb
 from resonance_video.models import Style, Weather
 from resonance_video.scenes.procedural.camera import View
 from resonance_video.scenes.procedural.hours import Look
@@ -58,7 +58,7 @@ class World:
         self.style, self.weather = style, weather
         colours = [to_rgb(colour.hex) for colour in style.palette]
         self.ground_colour, self.light, self.accent = colours[:3]
-        self.hue_list = [*colours[1:], self.light]
+        self.hue_list = colours[1:]
         random = Random(f"world/{type(self).__name__}/{seed}")
         self._stars = [
             (random.uniform(0, 1), random.random() ** 1.3, random.uniform(0.4, 1.0), random.random())
@@ -85,6 +85,8 @@ class World:
         row = view.horizon_row(0.1) if horizon is None else horizon
         misty = 0.35 if self.weather in (Weather.MIST, Weather.RAIN, Weather.SNOW) else 0.0
         middle, low = mixed(look.sky_middle, look.haze, misty), mixed(look.sky_low, look.haze, misty)
+        middle = self._coloured(middle, self.hue_list[min(2, len(self.hue_list) - 1)], look, frame.hues)
+        low = self._coloured(low, self.hue_list[1], look, frame.hues)
         strip(
             frame.pixels,
             0,
@@ -105,6 +107,15 @@ class World:
             min(glow_alpha * 1.2, 0.5),
             flat=0.30,
         )
+
+    def _coloured(self, colour: Rgb, own: Rgb, look: Look, hues: float) -> Rgb:
+        """A colour of the sky: in the hue of the sky's top with simple harmony, towards a hue of its own with rich harmony."""
+        if hues >= 0.5:
+            return mixed(colour, own, 0.8 * (hues - 0.5))
+        factor = luminance(colour) / max(luminance(look.sky_top), 1e-3)
+        red, green, blue = look.sky_top
+        strength = min(factor**0.45, 1 / max(red, green, blue, 1e-3))
+        return mixed(colour, (red * strength, green * strength, blue * strength), 1.5 * (0.5 - hues))
 
     def draw_birds(self, canvas: Canvas, frame: Frame) -> None:
         """Birds far away by day; more of them where more plays."""
@@ -169,9 +180,9 @@ class World:
             canvas.restore()
 
     def lamp_colour(self, index: int, hues: float) -> Rgb:
-        """The colour of a sign: with simple harmony of two hues, with rich harmony of all."""
+        """The colour of a sign: with simple harmony all have the light's, with rich harmony they have all hues."""
         count = 1 + round(hues * (len(self.hue_list) - 1))
-        return self.hue_list[1 + index % max(count - 1, 1)] if count > 1 else self.light
+        return self.hue_list[index % count]
 
     def _draw_stars(self, canvas: Canvas, frame: Frame, row: float, clear: float) -> None:
         alpha = frame.look.stars * clear
@@ -195,7 +206,7 @@ class World:
         x, y = view.width * (0.5 + self._sun_x), row - look.sun * row * 0.72
         visible = min(max((look.sun + 0.15) / 0.2, 0.0), 1.0) * (0.35 + 0.65 * clear)
         warm = mixed(look.key, _WHITE, 0.35)
-        glow(canvas, (x, y), radius * 5.5, look.key, 0.42 * visible)
+        glow(canvas, (x, y), radius * 5.5, look.key, (0.42 - 0.14 * look.day) * visible)
         glow(canvas, (x, y), radius * 3.6, warm, 0.55 * visible)
         canvas.drawCircle(x, y, radius, fill(mixed(look.key, _WHITE, 0.6), visible))
 
