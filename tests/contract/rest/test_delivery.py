@@ -28,7 +28,14 @@ from resonance_gateway.app import build_app
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 BODY = {"prompt": "calm piano", "duration_s": 12, "seed": 5, "request_id": "leaving"}
 # Routes that send sound, and the ones whose names say sound but that take it in.
-EXITS = {"/v1/generations", "/v1/audio/music", "/v1/takes/{request_id}/audio", "/shared/{token}", "/v1/performances"}
+EXITS = {
+    "/v1/generations",
+    "/v1/audio/music",
+    "/v1/takes/{request_id}/audio",
+    "/shared/{token}",
+    "/v1/performances",
+    "/v1/speech",  # its marks: test_speech.py
+}
 
 
 async def marks(content: bytes, tmp_path: Path, name: str = "sound") -> Verification:
