@@ -47,7 +47,7 @@ class VideoBody(Body):
     character: Annotated[str, rule("CreateVideoRequest.character")] = ""
     review: bool = False
     seed: Annotated[int, rule("CreateVideoRequest.seed")] | None = None
-    provider: Annotated[str, rule("CreateVideoRequest.provider")] = ""
+    provider: Annotated[str, rule("CreateVideoRequest.provider")] | None = None
     request_id: RequestId | None = None
 
     @field_validator("take_id", mode="after")
@@ -94,7 +94,7 @@ class VideosEndpoint(HTTPEndpoint):
             character=body.character,
             review=body.review,
             seed=body.seed,
-            provider=body.provider,
+            provider=body.provider or "",
         )
         response = await get_services(request).video.ask("CreateVideo", creation)
         return accepted(request, to_video(response.video))

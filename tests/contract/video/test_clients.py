@@ -63,6 +63,7 @@ async def test_the_command_writes_a_file_for_each_aspect(studio: Any, tmp_path: 
     assert sorted(path.name for path in tmp_path.glob("v*")) == ["v-1x1.mp4", "v-9x16.mp4"]
 
 
+@pytest.mark.slow
 async def test_an_operator_lists_retries_and_cancels_work(studio: Any) -> None:
     studio.scenes.set("refuse-shot-001")
     failed = await studio.done(await studio.create())

@@ -194,6 +194,7 @@ async def test_wrong_requests_are_refused_and_nothing_is_kept(studio: Any, field
     assert [key async for key in studio.store.keys("video")] == []
 
 
+@pytest.mark.slow
 async def test_a_full_queue_is_told_with_a_time(studio: Any) -> None:
     studio.scenes.set("hold")
     videos = [await studio.create(concept=f"number {number}") for number in range(studio.settings.videos_open_max)]
