@@ -46,6 +46,7 @@ from resonance_cli.output import is_stdout
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import check_variations_output, read_choice, write_song, write_variations
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
+from resonance_cli.work_commands import work_app
 
 Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 240.")]
 KeyName = Annotated[str, typer.Option(help="Key, such as 'C major' or 'F# minor'.")]
@@ -67,6 +68,7 @@ app.add_typer(video_command.app)
 app.add_typer(store_app, name="store")
 app.add_typer(bench_app, name="bench")
 app.add_typer(keys_app, name="keys")
+app.add_typer(work_app, name="work")
 
 
 @app.command()

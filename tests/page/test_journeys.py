@@ -351,6 +351,22 @@ async def test_a_take_is_made_longer_by_one_press(visit: Visit) -> None:
     assert not last.HasField("seed")
 
 
+async def test_three_more_like_this_are_versions_made_by_one_press(visit: Visit) -> None:
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    first = visit.script.generate_requests[-1]
+    await visit.page.click("#more")
+    await visit.wait_for_text("#make-status", "3 more versions are ready")
+    more = visit.script.generate_requests[-3:]
+    assert len({one.request_id.rpartition("-")[0] for one in more}) == 1
+    assert {one.recipe.prompts[0].text for one in more} == {first.recipe.prompts[0].text}
+    assert not any(one.HasField("seed") for one in more)
+    assert await visit.page.locator("#version-list li").count() == 4
+    assert await visit.page.locator("#version-list li[aria-current=true]").count() == 1
+    assert not await visit.page.is_disabled("#download")
+
+
 async def test_words_move_the_sliders_say_why_and_can_be_taken_back(visit: Visit) -> None:
     await visit.open()
     page = visit.page

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 
-@workflow.defn(name="TwoSteps")
+@workflow.defn(name="TwoSteps", sandboxed=False)  # the sandbox would import pytest for each run
 class TwoSteps:
     """A quick step, then a step that ends when a file exists."""
 
@@ -42,9 +42,10 @@ class TwoSteps:
 class Steps:
     """Activities that count their tries in a folder, where another process sees them too."""
 
-    def __init__(self, folder: Path, task_queue: str) -> None:
+    def __init__(self, folder: Path, task_queue: str, *, running_max: int = 4) -> None:
         self._folder = folder
         self.task_queue = task_queue
+        self.running_max = running_max
         self.cancelled = asyncio.Event()
 
     def counts(self) -> Counter[str]:
@@ -57,6 +58,9 @@ class Steps:
     @durable_activity("quick")
     async def quick(self, argument: dict[str, str]) -> None:
         self._mark("quick", argument)
+        if argument.get("fails") == "slow":
+            await asyncio.sleep(0.1)
+            self._mark("quick-done", argument)
         kind = argument.get("fails", "")
         tries = self.counts()[f"quick.{argument['id']}"]
         if kind == "away" and tries < 3:
@@ -77,8 +81,13 @@ class Steps:
 
     def plans(self) -> Sequence[WorkerPlan]:
         activities = [self.quick, self.gate]
-        queue = self.task_queue
-        return [WorkerPlan(task_queue=queue, workflows=[TwoSteps], activities=activities, activities_running_max=4)]
+        plan = WorkerPlan(
+            task_queue=self.task_queue,
+            workflows=[TwoSteps],
+            activities=activities,
+            activities_running_max=self.running_max,
+        )
+        return [plan]
 
     def _mark(self, name: str, argument: dict[str, str]) -> None:
         number = len(list(self._folder.glob(f"{name}.{argument['id']}.*.mark")))

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0  # conditions are polled, so that a machine in time waits no longer
 
 
 async def eventually(condition: Callable[[], Any | Awaitable[Any]], *, deadline_s: float = DEADLINE_S) -> Any:

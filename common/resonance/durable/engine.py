@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import importlib.util
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from resonance.durable.address import EngineAddress, read_engine_address
 from resonance.durable.dev_server import DevServer, find_program
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from resonance.durable.session import Session
 
 _FOLDER = "engine"
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,10 @@ class Engine:
         """
         return await (await self._open()).cancel(work_id, wait_s=wait_s)
 
+    async def retry(self, work_id: str) -> None:
+        """Runs work that has ended once more, with the same argument. Raises NotFound where the engine knows none of that id."""
+        await (await self._open()).retry(work_id)
+
     async def find(self, work_id: str) -> WorkState | None:
         """The newest work of that id, with the failures of its open activities; None where the engine knows none."""
         return await (await self._open()).find(work_id)
@@ -127,18 +133,20 @@ class Engine:
         async with self._starting:
             if self._session is not None:
                 return self._session
-            module = await asyncio.to_thread(_import_session)
-            address = await self._address()
-            session = await module.open_session(address)
-            try:
-                for plans in self._plans:
-                    for plan in await asyncio.to_thread(plans):
-                        session.work_on(plan)
-            except BaseException:
-                await session.close()
-                raise
-            self._session = session
-        await self._resume()
+            self._session = session = await _outside(self._connect())
+        await _outside(self._resume())
+        return session
+
+    async def _connect(self) -> Session:
+        module = await asyncio.to_thread(_import_session)
+        session: Session = await module.open_session(await self._address())
+        try:
+            for plans in self._plans:
+                for plan in await asyncio.to_thread(plans):
+                    session.work_on(plan)
+        except BaseException:
+            await session.close()
+            raise
         return session
 
     async def _address(self) -> EngineAddress:
@@ -157,6 +165,11 @@ class Engine:
     async def _resume(self) -> None:
         for resume in self._resumptions:
             await resume()
+
+
+async def _outside(work: Coroutine[Any, Any, Result]) -> Result:
+    """Runs work in a context of its own: workers and their activities must not inherit the owner and the key of the first caller."""
+    return await asyncio.create_task(work, context=contextvars.Context())
 
 
 def _import_session() -> Any:

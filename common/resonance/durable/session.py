@@ -26,11 +26,12 @@ from resonance.durable.address import EngineAddress
 from resonance.durable.dev_server import OWNER_ATTRIBUTE
 from resonance.durable.engine import WorkerPlan
 from resonance.durable.work import Work, WorkState, WorkStatus
-from resonance.errors import FailedPrecondition, ResonanceError, Unavailable
+from resonance.errors import FailedPrecondition, NotFound, Unavailable
 
 CHANGED_SIGNAL = "changed"
 _CONNECT_S_MAX = 15.0
 _RETRY_S = 0.05
+_CLOSE_S_MAX = 10.0
 _RPC_S_MAX = timedelta(seconds=10)
 _OWNER = SearchAttributeKey.for_keyword(OWNER_ATTRIBUTE)
 _FAIRNESS_KEY_LENGTH_MAX = 64
@@ -159,6 +160,18 @@ class Session:
             return True
         return True
 
+    async def retry(self, work_id: str) -> None:
+        """Runs the newest work of that id once more, with the same argument. Work that runs is only signalled."""
+        handle = self._client.get_workflow_handle(work_id)
+        with engine_errors():
+            described = await handle.describe(rpc_timeout=_RPC_S_MAX)
+            first = await anext(aiter(handle.fetch_history_events(page_size=1)))
+        started = first.workflow_execution_started_event_attributes
+        (argument,) = self._client.data_converter.payload_converter.from_payloads(started.input.payloads)
+        owner = described.typed_search_attributes.get(_OWNER) or ""
+        kind, queue = described.workflow_type, described.task_queue
+        await self.submit(Work(kind=kind, work_id=work_id, owner=owner, task_queue=queue, argument=argument))
+
     async def find(self, work_id: str) -> WorkState | None:
         """The newest run of that id."""
         try:
@@ -193,7 +206,9 @@ class Session:
 
     async def close(self) -> None:
         """Stops the workers."""
-        await asyncio.gather(*(worker.shutdown() for worker in self._workers.values()), return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S_MAX):
+                await asyncio.gather(*(worker.shutdown() for worker in self._workers.values()), return_exceptions=True)
         for task in self._working:
             task.cancel()
         if self._working:
@@ -213,6 +228,7 @@ class Session:
                 sticky_queue_schedule_to_start_timeout=_STICKY_S,
                 max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE_S,
                 default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE_S,
+                disable_eager_activity_execution=True,  # an eager activity would pass by the queue and its fairness
             )
             try:
                 await self._workers[task].run()
@@ -222,7 +238,7 @@ class Session:
             await asyncio.sleep(1.0)
 
 
-class NotThere(ResonanceError):
+class NotThere(NotFound):
     """The engine knows no work of that id, or it has ended."""
 
     default_reason = "NO_SUCH_WORK"
@@ -235,7 +251,7 @@ def engine_errors() -> Iterator[None]:
         yield
     except RPCError as failure:
         if failure.status == RPCStatusCode.NOT_FOUND:
-            raise NotThere(str(failure)) from failure
+            raise NotThere("the workflow engine knows no such work, or it has ended") from failure
         if failure.status in (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED):
             raise FailedPrecondition(f"the workflow engine refuses: {failure}", reason="ENGINE_REFUSES") from failure
         message = "the workflow engine cannot be reached at the moment; nothing was lost, try again soon"

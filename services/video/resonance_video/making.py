@@ -78,6 +78,7 @@ class VideoMaking:
 
     async def fetch_song(self, video_id: str) -> None:
         """Copies the song of the video into the video's own files, so that it outlives the take or the upload."""
+        await self._reopen(video_id)
         document = await self._begin(video_id, VideoState.LISTENING)
         if document.song is not None:
             return
@@ -313,6 +314,17 @@ class VideoMaking:
         return await self._change(
             video_id, lambda now: now.with_shot(change_version(_shot(now, task), task.version, **changes))
         )
+
+    async def _reopen(self, video_id: str) -> None:
+        """Lets a failed video begin again: an operator runs its work once more."""
+
+        def reopen(now: VideoDocument) -> VideoDocument:
+            if now.state != VideoState.FAILED:
+                return now
+            return now.model_copy(update={"state": VideoState.LISTENING, "progress": 0.0, "error": None})
+
+        with suppress(NotFound):
+            await self._videos.change(video_id, reopen)
 
     async def _begin(self, video_id: str, state: VideoState) -> VideoDocument:
         """Moves the video on to a state. A repeated step does not move it back."""

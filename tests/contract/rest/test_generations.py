@@ -216,7 +216,7 @@ async def test_all_faults_are_named_at_once(gateway: Gateway) -> None:
         (b'{"prompt": "x", "seed": ' + b"9" * 1000 + b"}", 422),
         (b'{"prompt": "x", "seed": ' + b"9" * 10_000 + b"}", 400),
         (b'{"prompt": "' + b"x" * 250_000 + b'"}', 422),
-        (b'{"melody": "' + b"A" * 9_000_000 + b'"}', 413),
+        (b'{"melody": "' + b"A" * 18_000_000 + b'"}', 413),
     ],
     ids=lambda value: repr(value)[:32],
 )

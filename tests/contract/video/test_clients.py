@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.filming import TAKE_ID
+from support.polling import eventually
 
 from resonance.client import AsyncClient
 from resonance.errors import NotFound, ResonanceError
@@ -60,3 +61,46 @@ async def test_the_command_writes_a_file_for_each_aspect(studio: Any, tmp_path: 
     assert process.returncode == 0, complaint.decode()
     assert printed.decode().strip().startswith("v-")
     assert sorted(path.name for path in tmp_path.glob("v*")) == ["v-1x1.mp4", "v-9x16.mp4"]
+
+
+async def test_an_operator_lists_retries_and_cancels_work(studio: Any) -> None:
+    studio.scenes.set("refuse-shot-001")
+    failed = await studio.done(await studio.create())
+    assert failed.state == video_pb2.VIDEO_STATE_FAILED
+    studio.scenes.set("refuse-shot-001", on=False)
+    shown = await _work(studio, "show", failed.video_id)
+    assert f"work_id: {failed.video_id}" in shown
+    assert "kind: MakeVideo" in shown
+    assert "it runs again" in await _work(studio, "retry", failed.video_id)
+
+    async def is_completed() -> bool:
+        return (await studio.get(failed.video_id)).state == video_pb2.VIDEO_STATE_COMPLETED
+
+    await eventually(is_completed)
+    assert sum(studio.scenes.made().values()) == len(failed.shots)
+    studio.scenes.set("hold")
+    running = await studio.create()
+    await studio.begun(studio.scenes.begun() + 1)
+
+    async def is_listed() -> bool:
+        return running.video_id in [state.work_id for state in await studio.video.engine.list(status="running")]
+
+    await eventually(is_listed)
+    assert running.video_id in await _work(studio, "list", "--status", "running", "--limit", "1000")
+    assert "it has ended" in await _work(studio, "cancel", running.video_id)
+    assert (await studio.get(running.video_id)).state == video_pb2.VIDEO_STATE_CANCELLED
+    assert "[NO_SUCH_WORK]" in await _work(studio, "show", "nobody", status=1)
+
+
+async def _work(studio: Any, *arguments: str, status: int = 0) -> str:
+    """What `resonance work` prints with the settings of the service."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RESONANCE_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "resonance_cli", "work", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**kept, "RESONANCE_ENGINE": studio.settings.engine},
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == status, printed.decode()
+    return printed.decode()

@@ -195,6 +195,24 @@ async def test_work_is_listed_by_owner_and_status(shared: tuple[Bench, Engine]) 
     assert await engine.list(status="completed", owner=ada) == []
 
 
+async def test_one_owner_with_much_work_does_not_hold_up_another(shared: tuple[Bench, Engine], engine_url: str) -> None:  # noqa: F811
+    bench, _ = shared
+    bench.steps.running_max = 1
+    submitter = Engine(Settings(engine=engine_url))
+    for number in range(20):
+        bench.steps.open_gate(f"{bench.steps.task_queue}-{number}")
+        await bench.submit(submitter, f"{bench.steps.task_queue}-{number}", owner="ada", fails="slow")
+    late = new_request_id()
+    bench.steps.open_gate(late)
+    await bench.submit(submitter, late, owner="bob", fails="slow")
+    await submitter.close()
+    bench.open.clear()
+    await bench.engine().start()
+    await eventually(lambda: bench.count("quick-done", late), deadline_s=60.0)
+    of_ada = sum(bench.count("quick-done", f"{bench.steps.task_queue}-{number}") for number in range(20))
+    assert of_ada <= 12
+
+
 async def test_two_processes_of_one_folder_share_an_engine_and_the_second_takes_it_over(bench: Bench) -> None:
     first, second = bench.engine(), bench.engine()
     await first.start()

@@ -22,7 +22,7 @@ from resonance.audio.loudness import LoudnessMeter, integrated_lufs, k_weighting
 FADE_S = 0.005
 # A limiter on interpolated peaks lets a hundredth of a decibel through, and 16 bits round.
 CEILING_DBTP = -1.1
-# Codecs move peaks: encoders of lossy formats get more room (measured in benchmarks/results/delivery.md).
+# Codecs move peaks: encoders of lossy formats get more room.
 LOSSY_CEILING_DBTP = -2.0
 # Sound below this loudness is silence and is not raised, like a silent track on the way in (level.SILENCE_LUFS).
 SILENCE_LUFS = -55.0

@@ -139,6 +139,9 @@ export const STRINGS = {
   "make.ready": "Ready. {length}. Press space to play.",
   "make.readyPlaying": "Ready. {length}. It is playing; press space to pause.",
   "make.readyPlain": "Ready. {length}.",
+  "make.more": "Making three more with other notes",
+  "make.moreReady": "{takes} ready under your versions. Version {number} is open; press play to hear it.",
+  "make.moreFailed": "{takes} ready under your versions. The rest could not be made just now.",
   "make.stopped": "Stopped. Your words are still here.",
   "make.resuming": "The connection broke at {made}. Going on from there.",
   "make.again": "Back where you were. Getting your music again.",
@@ -181,6 +184,7 @@ export const STRINGS = {
   "listen.volumeValue": "{percent} percent",
   "listen.download": "Download as WAV",
   "listen.machine": "This music was made by a machine. Its files say so, too.",
+  "listen.more": "Three more like this",
   "listen.longer": "Make it 10 seconds longer",
   "share.go": "Copy a link to share",
   "share.label": "Link to this music",
@@ -316,7 +320,7 @@ export const STRINGS = {
 };
 
 const plurals = new Intl.PluralRules("en");
-const NOUNS = { song: ["1 song", "{n} songs"], second: ["1 second", "{n} seconds"], slider: ["1 slider", "{n} sliders"] };
+const NOUNS = { song: ["1 song", "{n} songs"], second: ["1 second", "{n} seconds"], slider: ["1 slider", "{n} sliders"], version: ["1 more version is", "{n} more versions are"] };
 
 /**
  * The string of a key, with {names} filled in.

@@ -50,7 +50,7 @@ type PageElement<Id extends string> = Id extends keyof PageElements
       : HTMLElement;
 type ButtonId =
   | "earlier-go" | "taste-retry" | "taste-cancel" | "taste-drop" | "range-go" | "range-stop" | "songs-again"
-  | "make" | "stop" | "live" | "tune-hum" | "tune-forget" | "back" | "play" | "forward" | "download" | "longer"
+  | "make" | "stop" | "live" | "tune-hum" | "tune-forget" | "back" | "play" | "forward" | "download" | "longer" | "more"
   | "share" | "share-back" | "refine-go" | "refine-back" | "again" | "reset-sliders" | "undo" | "redo" | "swap"
   | "library-more" | "prompt-speak" | "refine-speak" | "video-go" | "video-stop";
 
@@ -259,6 +259,15 @@ interface GenerationBody {
   request_id?: string;
   resume_sample_offset?: number;
   origin?: { request_id: string };
+  n?: number;
+}
+
+/** The state of one of several takes of a request. */
+interface VariationJson {
+  request_id: string;
+  state: "queued" | "running" | "finished" | "failed" | "cancelled";
+  seed: number | null;
+  problem: ProblemJson | null;
 }
 
 /** What the headers of a take's stream say, and the reader of its bytes. */

@@ -123,6 +123,14 @@ export const listTakes = (pageToken = "") => getJson(`${TAKES}?page_size=12&page
  */
 export const getTake = (id) => getJson(`${TAKES}/${id}`);
 /**
+ * Makes several takes of one request and waits for all of them; an abort stops them.
+ * @param {GenerationBody} body
+ * @param {AbortSignal} signal
+ * @returns {Promise<VariationJson[]>}
+ */
+export const makeVariations = async (body, signal) =>
+  (await (await ask("v1/generations", { method: "POST", ...json(body), signal })).json()).variations;
+/**
  * @param {string} id
  */
 export const takeAudioUrl = (id) => `${TAKES}/${id}/audio`;

@@ -19,6 +19,7 @@ import { setLength, setWords, showFault } from "./words.js";
 const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
 const LONGER_S = 10;
+const MORE_TAKES = 3;
 /** @type {(keyof GenerationBody)[]} */
 const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders", "concepts", "bpm", "key", "negative_prompt"];
 
@@ -52,6 +53,7 @@ export class GenerationStep {
     byId("stop").addEventListener("click", () => this.stop());
     byId("download").addEventListener("click", () => this._download());
     byId("longer").addEventListener("click", () => this._longer());
+    byId("more").addEventListener("click", () => this._more());
   }
 
   /**
@@ -204,6 +206,7 @@ export class GenerationStep {
     enable(byId("download"), take.isWhole);
     this._offer(take);
     enable(byId("longer"), this._mayGrow(take));
+    enable(byId("more"), take.isWhole);
     if ([byId("make"), byId("again"), document.body].includes(/** @type {HTMLElement} */ (document.activeElement)) && this._aborter) {
       byId("play").focus({ preventScroll: false });
     }
@@ -224,6 +227,7 @@ export class GenerationStep {
     enable(byId("download"), true);
     if (this._player.take === take) this._offer(take);
     enable(byId("longer"), this._mayGrow(take));
+    enable(byId("more"), take.isWhole);
     if (!isOld) {
       clearPending();
       const length = count("second", Math.round(take.durationS));
@@ -324,6 +328,36 @@ export class GenerationStep {
     const { seed, resume_sample_offset, ...body } = take.body;
     const longer = { duration_s: take.durationS + LONGER_S, origin: { request_id: take.requestId }, request_id: api.newRequestId() };
     this.make({ ...body, ...longer }, byId("again-error"));
+  }
+
+  /** Three takes of the open one's wish with other seeds, side by side. They become versions, of which the first is opened. */
+  async _more() {
+    const { take } = this._player;
+    if (this._aborter || isDisabled(byId("more")) || !take?.isWhole) return;
+    const { seed, resume_sample_offset, ...wish } = take.body;
+    startJob();
+    clearProblem(byId("again-error"));
+    this._busy(true);
+    this._status(t("make.more"));
+    sayNow(t("make.more"));
+    try {
+      const asked = { ...wish, request_id: api.newRequestId(), n: MORE_TAKES };
+      const all = await api.makeVariations(asked, this._aborter.signal);
+      const made = all.filter((one) => one.state === "finished");
+      // The first is added last, because the version that is added is opened.
+      for (const one of made.reverse()) this.versions.add({ requestId: one.request_id, body: { ...wish, request_id: one.request_id }, seed: one.seed });
+      if (made.length) await this.open(this.versions.current, { isQuiet: true });
+      const key = made.length === MORE_TAKES ? "make.moreReady" : "make.moreFailed";
+      const text = t(key, { takes: count("version", made.length), number: this.versions.current?.number ?? 0 });
+      this._status(text);
+      sayNow(text);
+    } catch (error) {
+      this._status(error.name === "AbortError" ? t("make.stopped") : "");
+      if (error.name === "AbortError") sayNow(t("make.stopped"));
+      else showProblem(byId("again-error"), error, { kept: t("kept.all"), retry: () => this._more() });
+    } finally {
+      this._busy(false);
+    }
   }
 
   _download() {
