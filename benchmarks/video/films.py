@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from resonance_video.assembly import AssembledVideo, assemble
@@ -35,7 +36,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """A finished film with the time it took."""
+    """A finished film with the time it took; `cpu_s` is that of all its child processes."""
 
     script: Script
     aspect: Aspect
@@ -45,7 +46,7 @@ class Film:
     first_scene_s: float
     assembly_s: float
     whole_s: float
-    notes: list[str] = field(default_factory=list)
+    cpu_s: float
 
 
 def scaled(aspect: Aspect, scale: float) -> tuple[int, int]:
@@ -65,6 +66,12 @@ async def write_script(
     return Script(song=song, song_map=song_map, treatment=treatment, plan=plan)
 
 
+def children_cpu_s() -> float:
+    """CPU seconds of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def made_folder(folder: Path) -> Path:
     """The folder, made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +82,7 @@ async def shoot(script: Script, aspect: Aspect, folder: Path, *, scale: float = 
     """Makes all scenes, `at_once` at a time, and assembles them in `folder`."""
     await asyncio.to_thread(made_folder, folder)
     provider, slots = ProceduralScenes(), asyncio.Semaphore(at_once)
-    began, first = time.perf_counter(), 0.0
+    began, first, cpu_s = time.perf_counter(), 0.0, children_cpu_s()
 
     async def make(number: int) -> SceneFile:
         nonlocal first
@@ -107,4 +114,5 @@ async def shoot(script: Script, aspect: Aspect, folder: Path, *, scale: float = 
         first_scene_s=first,
         assembly_s=whole_s - shot_s,
         whole_s=whole_s,
+        cpu_s=children_cpu_s() - cpu_s,
     )

@@ -19,6 +19,7 @@ from benchmarks.video.goals import Figure
 from resonance_video.models import ASPECT_SIZES
 
 _SMALL = 0.25
+_CORES = 2
 
 
 def measure_making(script: Script, folder: Path, *, scale: float) -> list[Figure]:
@@ -30,6 +31,8 @@ def measure_making(script: Script, folder: Path, *, scale: float) -> list[Figure
         figures.append(
             Figure.at_least(f"whole video at {size}, times real time", film.video.duration_s / film.whole_s, 1.2)
         )
+        by_cpu = film.video.duration_s / (film.cpu_s / _CORES)
+        figures.append(Figure.at_least(f"the same on two free cores, by CPU seconds at {size}", by_cpu, 1.2))
         if aspect == "9:16":
             figures.append(Figure.at_most("first scene after the plan, s", film.first_scene_s, 8.0))
             figures += _exactness(film)

@@ -85,9 +85,14 @@ def nearest_name(colour: Rgb) -> str:
 
 
 def distance(first: Rgb, second: Rgb) -> float:
-    """CIEDE2000 (Sharma, Wu and Dalal 2005) of two colours; about 1 is just noticed."""
-    l1, a1, b1 = _lab(first)
-    l2, a2, b2 = _lab(second)
+    """CIEDE2000 of two colours; about 1 is just noticed."""
+    return lab_distance(_lab(first), _lab(second))
+
+
+def lab_distance(first: tuple[float, float, float], second: tuple[float, float, float]) -> float:
+    """CIEDE2000 of two CIELAB colours (Sharma, Wu and Dalal 2005)."""
+    l1, a1, b1 = first
+    l2, a2, b2 = second
     mean_chroma = (math.hypot(a1, b1) + math.hypot(a2, b2)) / 2
     factor = 0.5 * (1 - math.sqrt(mean_chroma**7 / (mean_chroma**7 + 25**7)))
     a1, a2 = a1 * (1 + factor), a2 * (1 + factor)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import c2pa
 import numpy as np
 import pytest
 from support.video import beating_song, song_map, write_song
 
-from resonance.audio.delivery.credentials import open_credentials, read_credentials
+from resonance.audio.delivery.credentials import open_credentials
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance_video.assembly import AssembledVideo, assemble, captions_vtt, descriptions_vtt, measure
@@ -81,6 +84,12 @@ def scenes(own_scenes: dict[str, Path]) -> dict[str, Path]:
 def put_together(scenes: dict[str, Path], song: Path, out: Path, **more: object) -> AssembledVideo:
     out.mkdir(exist_ok=True)
     return asyncio.run(assemble(PLAN, scenes, song, "9:16", out, size=SIZE, **more))  # type: ignore[arg-type]
+
+
+def read_manifests(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file, c2pa.Reader("video/mp4", file) as reader:
+        report: dict[str, Any] = json.loads(reader.json())
+        return report
 
 
 def sound_of(path: Path) -> np.ndarray:
@@ -213,8 +222,7 @@ def test_a_film_says_who_made_it_and_has_the_song_as_ingredient(
         manifest={"title": "Night walk", "providers": ["embedded"]},
         credentials=credentials,
     )
-    with made.master.open("rb") as file:
-        report = read_credentials("video/mp4", file)
+    report = read_manifests(made.master)
     manifest = report["manifests"][report["active_manifest"]]
     assert manifest["title"] == "Night walk"
     assert manifest["ingredients"][0]["relationship"] == "componentOf"
@@ -224,8 +232,7 @@ def test_a_film_says_who_made_it_and_has_the_song_as_ingredient(
     damaged = bytearray(made.master.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     (tmp_path / "damaged.mp4").write_bytes(damaged)
-    with (tmp_path / "damaged.mp4").open("rb") as file:
-        assert read_credentials("video/mp4", file)["validation_state"] == "Invalid"
+    assert read_manifests(tmp_path / "damaged.mp4")["validation_state"] == "Invalid"
 
 
 def test_captions_name_the_sections_and_hold_known_words() -> None:
