@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 from fractions import Fraction
@@ -41,7 +40,6 @@ def measure_making(script: Script, folder: Path, *, scale: float) -> list[Figure
 
 def measure_memory(script: Script, folder: Path) -> list[Figure]:
     """Peak resident memory of one renderer child at 720x1280, in MB."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     order = {
         "request": script.request(0, "9:16").model_dump(mode="json"),
         "video": str(folder / "memory.mp4"),
@@ -54,8 +52,12 @@ def measure_memory(script: Script, folder: Path) -> list[Figure]:
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     command = [sys.executable, "-c", code, str(folder / "order.json")]
-    done = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, text=True, check=True)
-    peak = int(done.stdout.strip().splitlines()[-1]) or before
+    # A child in a session of its own, with an open standard input: it kills its group when that ends.
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as child:
+        assert child.stdout is not None
+        peak = int(child.stdout.read().strip().splitlines()[-1])
     return [Figure.at_most("peak memory of a scene process, MB", peak / 1000, 700)]
 
 
