@@ -245,7 +245,7 @@ class VideoMaking:
     async def cancel(self, video_id: str) -> None:
         """Writes down that the video was cancelled, where an operator did it through the engine."""
         with suppress(Stopped):
-            await self._change(video_id, lambda now: now.model_copy(update={"state": VideoState.CANCELLED}))
+            await self._change(video_id, VideoDocument.to_cancelled)
 
     async def read_planned(self, document: VideoDocument) -> PlannedVideo:
         """The documents of a planned video. Raises FailedPrecondition (NO_PLAN) where the plan is not written yet."""

@@ -300,7 +300,7 @@ class VideoService(video_pb2_grpc.VideoServiceServicer):
         """Marks the video as cancelled, so that nothing more is stored, and ends what is running."""
 
         def cancel(now: VideoDocument) -> VideoDocument:
-            return now if now.state.is_at_rest else now.model_copy(update={"state": VideoState.CANCELLED})
+            return now if now.state.is_at_rest else now.to_cancelled()
 
         before = await self._videos.get(video_id)
         document = await self._videos.change(video_id, cancel)

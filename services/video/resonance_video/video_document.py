@@ -179,6 +179,23 @@ class VideoDocument(Stored):
             {"plan": self.plan_digest, "scenes": digests, "song": self.song.sha256, "aspect": aspect}
         )
 
+    def to_cancelled(self) -> VideoDocument:
+        """The document of the cancelled video: versions that were being made wait, as if they had never begun."""
+        shots = tuple(
+            shot.model_copy(
+                update={
+                    "versions": tuple(
+                        one.model_copy(update={"status": SceneStatus.WAITING})
+                        if one.status == SceneStatus.MAKING
+                        else one
+                        for one in shot.versions
+                    )
+                }
+            )
+            for shot in self.shots
+        )
+        return self.model_copy(update={"state": VideoState.CANCELLED, "shots": shots})
+
     @property
     def is_whole(self) -> bool:
         """True where the film of every aspect is made from the chosen scenes."""

@@ -115,6 +115,8 @@ async def test_cancel_stops_at_once_and_nothing_new_appears(studio: Any) -> None
     await studio.begun()
     cancelled = (await studio.stub.CancelVideo(video_pb2.CancelVideoRequest(video_id=video.video_id))).video
     assert cancelled.state == video_pb2.VIDEO_STATE_CANCELLED
+    statuses = {version.status for shot in cancelled.shots for version in shot.versions}
+    assert statuses == {video_pb2.SCENE_STATUS_WAITING}, "nothing is being made any more"
     keys = {key async for key in studio.store.keys("")}
     studio.scenes.set("hold", on=False)
     assert {key async for key in studio.store.keys("")} == keys

@@ -18,7 +18,7 @@ from resonance_video.scenes.provider import Progress, SceneCapabilities, SceneFi
 
 NAME = "embedded"
 # Raised whenever equal requests would give other pictures.
-VERSION = "1"
+VERSION = "2"
 _MODULE = "resonance_video.scenes.procedural"
 _TIMEOUT_S = 1800.0
 _MISSING = (
@@ -38,7 +38,7 @@ class ProceduralScenes:
             seconds_min=SHOT_S_MIN,
             seconds_max=SHOT_S_MAX,
             aspects=tuple(ASPECT_SIZES),
-            references_max=1,
+            references_max=0,  # it draws from the description
             has_seeds=True,
             has_stills=True,
             price_per_s=0.0,
