@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import importlib.util
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from resonance.durable.session import Session
 
 _FOLDER = "engine"
+_CONNECTING_S_MAX = 5.0
 Result = TypeVar("Result")
 
 
@@ -44,6 +46,7 @@ class Engine:
         self._plans: list[Callable[[], Sequence[WorkerPlan]]] = []
         self._resumptions: list[Callable[[], Awaitable[None]]] = []
         self._starting = asyncio.Lock()
+        self._connecting: asyncio.Task[Session] | None = None
         self._session: Session | None = None
         self._server: DevServer | None = None
 
@@ -122,6 +125,12 @@ class Engine:
     async def close(self) -> None:
         """Stops the workers, whose activities are cancelled and go on after the next start, and then the server."""
         async with self._starting:
+            if self._connecting is not None:
+                await asyncio.wait({self._connecting}, timeout=_CONNECTING_S_MAX)
+                self._connecting.cancel()
+                await asyncio.wait({self._connecting})
+                with suppress(Exception, asyncio.CancelledError):  # its caller was told, or has left
+                    self._take_session()
             session, self._session = self._session, None
             if session is not None:
                 await session.close()
@@ -133,9 +142,21 @@ class Engine:
         async with self._starting:
             if self._session is not None:
                 return self._session
-            self._session = session = await _outside(self._connect())
+            # A task of its own, which goes on when this caller is cancelled: a session that nothing holds would keep its workers.
+            # The next caller, or `close`, takes it.
+            if self._connecting is None:
+                self._connecting = _outside(self._connect())
+            await asyncio.wait({self._connecting})
+            session = self._take_session()
         await _outside(self._resume())
         return session
+
+    def _take_session(self) -> Session:
+        """The session that was being connected, or its failure."""
+        assert self._connecting is not None
+        connecting, self._connecting = self._connecting, None
+        self._session = connecting.result()
+        return self._session
 
     async def _connect(self) -> Session:
         module = await asyncio.to_thread(_import_session)
@@ -167,9 +188,9 @@ class Engine:
             await resume()
 
 
-async def _outside(work: Coroutine[Any, Any, Result]) -> Result:
-    """Runs work in a context of its own: workers and their activities must not inherit the owner and the key of the first caller."""
-    return await asyncio.create_task(work, context=contextvars.Context())
+def _outside(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+    """Work in a context of its own: workers and their activities must not inherit the owner and the key of the first caller."""
+    return asyncio.create_task(work, context=contextvars.Context())
 
 
 def _import_session() -> Any:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import one_now_all_later
@@ -302,3 +303,31 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def test_a_caller_that_leaves_in_any_moment_of_the_start_leaves_no_worker_behind(
+    tmp_path: Path,
+    engine_url: str,  # noqa: F811
+) -> None:
+    """Also in the one iteration of the event loop between the end of the start and the caller's turn."""
+    bench, loop = Bench(tmp_path, engine_url), asyncio.get_running_loop()
+
+    def cancel_after(iterations: int, caller: asyncio.Task[None]) -> None:
+        loop.call_soon(cancel_after, iterations - 1, caller) if iterations else caller.cancel()
+
+    for iterations in range(8):
+        engine, callers = Engine(bench.settings), list[asyncio.Task[None]]()
+
+        def plans(iterations: int = iterations, callers: list[asyncio.Task[None]] = callers) -> Any:
+            loop.call_soon_threadsafe(cancel_after, iterations, callers[0])
+            return bench.steps.plans()
+
+        engine.serve(plans, nothing_is_open)
+        callers.append(asyncio.create_task(engine.start()))
+        await asyncio.wait(callers)
+        await engine.close()
+        assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("worker of")] == []
+
+
+async def nothing_is_open() -> None:
+    """A service without open work."""
