@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 
 from tests.contract.rest.script import Script
-from tests.contract.rest.scripted_music import ScriptedGenerate, to_wav
+from tests.contract.rest.scripted_music import ScriptedGenerate
+from tests.contract.rest.scripted_shares import ScriptedShareLinks
 from tests.contract.rest.scripted_speech import ScriptedSpeech
 
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, invalid_field
@@ -24,7 +24,6 @@ from resonance.v1 import (
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
-    shares_pb2,
     shares_pb2_grpc,
     speech_pb2_grpc,
     steering_pb2,
@@ -34,35 +33,6 @@ from resonance.wishes.phrases import phrase_of
 from resonance.wishes.refinement import Change, concept_changes_between
 from resonance_ingest.messages import to_upload_message
 from resonance_ingest.sources.upload_sessions import UploadSessions
-
-
-class ScriptedShareLinks(shares_pb2_grpc.ShareServiceServicer):
-    """ShareService over the scripted takes."""
-
-    def __init__(self, script: Script) -> None:
-        self._script = script
-
-    async def CreateShareLink(self, request, context):
-        if request.request_id not in self._script.takes:
-            raise NotFound(f"there is no take {request.request_id}")
-        share_link = shares_pb2.ShareLink(
-            share_link_id="0" * 64, token=request.request_id.replace("-", ""), byte_count=4
-        )
-        share_link.expire_time.FromSeconds(int(time.time() + (request.expire_s or 3600)))
-        return shares_pb2.CreateShareLinkResponse(share_link=share_link)
-
-    async def ReadShareLink(self, request, context):
-        if not self._script.takes:
-            raise NotFound("there is no such link", reason="NO_SUCH_LINK")
-        take, samples = list(self._script.takes.values())[-1]
-        wav = to_wav(take, samples)
-        link = shares_pb2.ShareLink(byte_count=len(wav), sha256=take.audio_sha256)
-        yield shares_pb2.ReadShareLinkResponse(share_link=link)
-        yield shares_pb2.ReadShareLinkResponse(data=wav)
-
-    async def RevokeShareLink(self, request, context):
-        self._script.revoked.append(request.share_link_id)
-        return shares_pb2.RevokeShareLinkResponse()
 
 
 class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
