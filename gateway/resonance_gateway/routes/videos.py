@@ -48,6 +48,7 @@ class VideoBody(Body):
     review: bool = False
     seed: Annotated[int, rule("CreateVideoRequest.seed")] | None = None
     provider: Annotated[str, rule("CreateVideoRequest.provider")] | None = None
+    pcm_master: bool = False
     request_id: RequestId | None = None
 
     @field_validator("take_id", mode="after")
@@ -95,6 +96,7 @@ class VideosEndpoint(HTTPEndpoint):
             review=body.review,
             seed=body.seed,
             provider=body.provider or "",
+            pcm_master=body.pcm_master,
         )
         response = await get_services(request).video.ask("CreateVideo", creation)
         return accepted(request, to_video(response.video))

@@ -7,12 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from resonance.audio.delivery.credentials import Credentials
-from resonance.errors import DataLoss, FailedPrecondition, NotFound, Unavailable, Unsupported
+from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, Unavailable, Unsupported
 from resonance.ids import canonical_digest
 from resonance.workspace import Workspace
 from resonance_video.assembly import AssembledVideo, assemble
+from resonance_video.describing import Describer, SpokenSummaries
 from resonance_video.directing import direct
 from resonance_video.documents import VideoStore
+from resonance_video.encoding import VideoCodec
 from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
 from resonance_video.models import Aspect, KnownMusic, SceneRequest, SceneStatus, ShotPlan, SongMap, Treatment
@@ -32,7 +34,9 @@ from resonance_video.video_document import (
     plan_shots,
 )
 
-VIDEO_TYPE, STILL_TYPE = "video/mp4", "image/png"
+VIDEO_TYPE, QUICKTIME_TYPE, STILL_TYPE = "video/mp4", "video/quicktime", "image/png"
+# The mix of the described version holds the whole song in memory, about 1.2 MB for each second.
+DESCRIBED_S_MAX = 600.0
 # Shares of the progress at which each state begins.
 _BEGINS = {
     VideoState.LISTENING: 0.01,
@@ -63,6 +67,8 @@ class VideoMaking:
         providers: Mapping[str, SceneProvider],
         workspace: Workspace,
         *,
+        describer: Describer | None = None,
+        codec: VideoCodec = "h264",
         credentials: Credentials | None = None,
         listen: Listen = listen,
         assemble: Assemble = assemble,
@@ -73,6 +79,8 @@ class VideoMaking:
         self._providers = providers
         self._workspace = workspace
         self._listen = listen
+        self._describer = describer
+        self._codec: VideoCodec = codec
         self._credentials = credentials
         self._assemble = assemble
 
@@ -196,6 +204,7 @@ class VideoMaking:
                 shot_id: await self._files.fetch(video_id, scene.video, folder / f"{shot_id}.mp4")
                 for shot_id, scene in scenes.items()
             }
+            spoken = await self._describe(planned.plan, folder)
             made = await self._assemble(
                 planned.plan,
                 paths,
@@ -204,13 +213,19 @@ class VideoMaking:
                 folder,
                 manifest=_manifest(document, scenes),
                 credentials=self._credentials,
+                spoken=spoken.summaries,
+                is_pcm=document.pcm_master,
+                codec=self._codec,
             )
+            described = made.described
+            master_type = QUICKTIME_TYPE if document.pcm_master else VIDEO_TYPE
             film = Film(
                 inputs_digest=inputs,
-                master=await self._files.put(video_id, made.master, VIDEO_TYPE),
+                master=await self._files.put(video_id, made.master, master_type),
                 share=await self._files.put(video_id, made.share, VIDEO_TYPE),
                 still=scenes[planned.plan.shots[0].id].still,
-                notices=tuple(made.notices),
+                described=await self._files.put(video_id, described, VIDEO_TYPE) if described is not None else None,
+                notices=(*made.notices, *spoken.notices),
             )
         await self._change(
             video_id,
@@ -257,6 +272,17 @@ class VideoMaking:
             treatment=Treatment.from_json(await self._videos.get_text(document.video_id, document.treatment_digest)),
             plan=ShotPlan.from_json(await self._videos.get_text(document.video_id, document.plan_digest)),
         )
+
+    async def _describe(self, plan: ShotPlan, folder: Path) -> SpokenSummaries:
+        """The spoken summaries. Where there is no voice the film is made without them, and a notice says why."""
+        if self._describer is None:
+            return SpokenSummaries()
+        if plan.frames > plan.fps * DESCRIBED_S_MAX:
+            return SpokenSummaries(notices=(f"songs above {DESCRIBED_S_MAX / 60:g} minutes get no described version",))
+        try:
+            return await self._describer.describe(plan, folder)
+        except ResonanceError as failure:
+            return SpokenSummaries(notices=(f"there is no described version: {failure.message}"[:400],))
 
     async def _find_or_make(
         self, video_id: str, provider_name: str, request: SceneRequest, planned: PlannedVideo

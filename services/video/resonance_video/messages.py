@@ -33,6 +33,7 @@ def to_video_message(document: VideoDocument, plan: ShotPlan | None) -> video_pb
         create_time=_to_timestamp(document.created_ms),
         update_time=_to_timestamp(document.updated_ms),
         revision=document.revision,
+        pcm_master=document.pcm_master,
     )
 
 
@@ -102,7 +103,9 @@ def _files(document: VideoDocument) -> list[video_pb2.VideoFile]:
             (video_pb2.VIDEO_FILE_KIND_MASTER, film.master),
             (video_pb2.VIDEO_FILE_KIND_SHARE, film.share),
             (video_pb2.VIDEO_FILE_KIND_STILL, film.still),
+            (video_pb2.VIDEO_FILE_KIND_DESCRIBED, film.described),
         )
+        if stored is not None
     ]
 
 

@@ -269,6 +269,7 @@ class VideoService(video_pb2_grpc.VideoServiceServicer):
             review=request.review,
             seed=request.seed if request.HasField("seed") else secrets.randbits(_SEED_BITS),
             provider=provider,
+            pcm_master=request.pcm_master,
         )
 
     async def _submit(self, document: VideoDocument) -> None:
@@ -335,6 +336,7 @@ def _find_file(document: VideoDocument, aspect: Aspect, request: video_pb2.Strea
     if aspect not in document.aspects:
         raise NotFound(f"this video has no aspect {aspect}", reason="NO_SUCH_ASPECT")
     is_still = request.kind == video_pb2.VIDEO_FILE_KIND_STILL
+    is_described = request.kind == video_pb2.VIDEO_FILE_KIND_DESCRIBED
     if request.shot_id:
         check_shot(document, request.shot_id)
         shot = document.shot(request.shot_id)
@@ -349,4 +351,9 @@ def _find_file(document: VideoDocument, aspect: Aspect, request: video_pb2.Strea
         raise FailedPrecondition("this video is not made yet", reason="NOT_READY")
     if is_still:
         return film.still
+    if is_described:
+        if film.described is None:
+            message = "this video has no described version; its notices say why, and descriptions.vtt has the words"
+            raise NotFound(message, reason="NO_DESCRIBED_VERSION")
+        return film.described
     return film.share if request.kind == video_pb2.VIDEO_FILE_KIND_SHARE else film.master

@@ -1,4 +1,4 @@
-"""Encoder of scenes: H.264 in MP4 with closed groups of pictures, and the finishing of each picture."""
+"""Encoder of scenes: MP4 with closed groups of pictures, and the finishing of each picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from resonance_video.encoding import X264
+from resonance_video.encoding import ENCODINGS, VideoCodec
 
 Pixels = NDArray[np.uint8]
 _BLOOM_SCALE = 8
@@ -23,9 +23,10 @@ _BLACK, _LUMA_MAX = 16, 235
 class SceneEncoder:
     """Writes pictures `[height, width, 4]` (RGBA) as one video. The same pictures give the same bytes."""
 
-    def __init__(self, path: Path, *, width: int, height: int, fps: int, seed: int) -> None:
+    def __init__(self, path: Path, *, width: int, height: int, fps: int, seed: int, codec: VideoCodec = "h264") -> None:
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self._stream = self._container.add_stream("libx264", rate=fps, options=X264)
+        encoding = ENCODINGS[codec]
+        self._stream = self._container.add_stream(encoding.encoder, rate=fps, options=dict(encoding.options))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         context = self._stream.codec_context
         context.time_base = Fraction(1, fps)
