@@ -20,15 +20,17 @@ class VideoEncoding:
 
 # One thread each: with more, an encoder's output may depend on the machine. Pictures are coded in the order in which they are shown (no
 # B-frames, low delay), so that a packet's time is its picture's. A group of pictures has 48 frames and needs no other group.
+# x264's `ultrafast` with CABAC and deblocking takes less than half the time of `veryfast` here, because motion search finds nothing in the
+# grain. At crf 21 its PSNR is 0.6 dB above that of `veryfast` at 20, and its files are 1.3 to 1.8 times as large.
 ENCODINGS: dict[VideoCodec, VideoEncoding] = {
     "h264": VideoEncoding(
         encoder="libx264",
         options={
-            "preset": "veryfast",
-            "crf": "20",
+            "preset": "ultrafast",
+            "crf": "21",
             "threads": "1",
             "bf": "0",
-            "x264-params": "open-gop=0:scenecut=0:keyint=48:min-keyint=48:sliced-threads=0",
+            "x264-params": "open-gop=0:scenecut=0:keyint=48:min-keyint=48:sliced-threads=0:cabac=1:no-deblock=0",
         },
         decoders=("h264", "libx264"),
     ),

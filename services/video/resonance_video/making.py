@@ -174,10 +174,16 @@ class VideoMaking:
         if document.awaits_review:
             return []
         await self._begin(video_id, VideoState.SHOOTING)
-        return [
-            SceneTask(shot_id=shot.id, version=shot.chosen)
+        missing = [
+            shot
             for shot in document.shots
             if any(aspect not in shot.chosen_version.scenes for aspect in document.aspects)
+        ]
+        # The shortest scene is made first, because its owner waits to see one; the others follow in the order of the film.
+        first = min(missing, key=lambda shot: shot.chosen_version.frame_count, default=None)
+        return [
+            SceneTask(shot_id=shot.id, version=shot.chosen)
+            for shot in sorted(missing, key=lambda shot: shot is not first)
         ]
 
     async def make_scene(self, video_id: str, task: SceneTask, attempt: int) -> None:

@@ -19,7 +19,7 @@ from resonance_video.scenes.provider import Progress, SceneCapabilities, SceneFi
 
 NAME = "embedded"
 # Raised whenever equal requests would give other pictures.
-VERSION = "2"
+VERSION = "3"
 _MODULE = "resonance_video.scenes.procedural"
 _TIMEOUT_S = 1800.0
 _MISSING = (
