@@ -81,6 +81,17 @@ class VideoCalls:
             raise ResonanceError(message, reason=video.error.reason or "CANCELLED")
         return video
 
+    async def picture_curves(
+        self, video_id: str = "", *, clip: Path | None = None
+    ) -> video_pb2.GetPictureCurvesResponse:
+        """Slider positions over time that fit the plan of a video, or the file `clip`, for `build_recipe_changes`."""
+        upload_id = await self._upload(clip) if clip is not None else ""
+        request = video_pb2.GetPictureCurvesRequest(video_id=video_id, upload_id=upload_id)
+        curves: video_pb2.GetPictureCurvesResponse = await unary_call(
+            self._video.GetPictureCurves(request), service="video"
+        )
+        return curves
+
     async def save(
         self, video_id: str, out: Path, *, aspect: str = "", share: bool = False, described: bool = False
     ) -> video_pb2.VideoFile:

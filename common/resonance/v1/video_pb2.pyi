@@ -392,6 +392,34 @@ class GetVideoTextResponse(_message.Message):
     vtt: str
     def __init__(self, vtt: _Optional[str] = ...) -> None: ...
 
+class GetPictureCurvesRequest(_message.Message):
+    __slots__ = ("video_id", "upload_id")
+    VIDEO_ID_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    video_id: str
+    upload_id: str
+    def __init__(self, video_id: _Optional[str] = ..., upload_id: _Optional[str] = ...) -> None: ...
+
+class PictureStep(_message.Message):
+    __slots__ = ("start_s", "energy", "density")
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_FIELD_NUMBER: _ClassVar[int]
+    DENSITY_FIELD_NUMBER: _ClassVar[int]
+    start_s: float
+    energy: float
+    density: float
+    def __init__(self, start_s: _Optional[float] = ..., energy: _Optional[float] = ..., density: _Optional[float] = ...) -> None: ...
+
+class GetPictureCurvesResponse(_message.Message):
+    __slots__ = ("duration_s", "steps", "notices")
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    duration_s: float
+    steps: _containers.RepeatedCompositeFieldContainer[PictureStep]
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, duration_s: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[PictureStep, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class GetVideoCapabilitiesRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

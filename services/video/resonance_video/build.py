@@ -29,6 +29,7 @@ from resonance_video.listening import listen
 from resonance_video.making import Assemble, Listen, VideoMaking
 from resonance_video.scenes.procedural import ProceduralScenes
 from resonance_video.scenes.provider import SceneProvider
+from resonance_video.scoring import ClipWatcher
 from resonance_video.service import VideoService
 from resonance_video.songs import Songs
 
@@ -86,7 +87,7 @@ async def open_video(
         assemble=assemble,
     )
     engine = Engine(settings)
-    service = VideoService(videos, files, making, songs, providers, engine, settings)
+    service = VideoService(videos, files, making, songs, providers, ClipWatcher(songs, workspace), engine, settings)
     engine.serve(lambda: _plans(making, settings), service.submit_open)
     starting = asyncio.create_task(_start_if_needed(engine, videos), name="engine of open videos")
     try:

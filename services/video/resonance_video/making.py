@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from resonance.audio.delivery.credentials import Credentials
-from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, Unavailable, Unsupported
+from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError
 from resonance.ids import canonical_digest
 from resonance.workspace import Workspace
 from resonance_video.assembly import AssembledVideo, assemble
@@ -17,9 +17,10 @@ from resonance_video.documents import VideoStore
 from resonance_video.encoding import VideoCodec
 from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
-from resonance_video.models import Aspect, KnownMusic, SceneRequest, SceneStatus, ShotPlan, SongMap, Treatment
+from resonance_video.models import Aspect, KnownMusic, SceneStatus, ShotPlan, SongMap, Treatment
 from resonance_video.planned import PlannedVideo, SceneTask, Stopped
-from resonance_video.scenes.provider import SceneFile, SceneProvider, SceneReference
+from resonance_video.scene_making import VIDEO_TYPE, SceneMaking
+from resonance_video.scenes.provider import SceneProvider
 from resonance_video.songs import Songs
 from resonance_video.treatment import read_concept
 from resonance_video.video_document import (
@@ -34,7 +35,7 @@ from resonance_video.video_document import (
     plan_shots,
 )
 
-VIDEO_TYPE, QUICKTIME_TYPE, STILL_TYPE = "video/mp4", "video/quicktime", "image/png"
+QUICKTIME_TYPE = "video/quicktime"
 # The mix of the described version holds the whole song in memory, about 1.2 MB for each second.
 DESCRIBED_S_MAX = 600.0
 # Shares of the progress at which each state begins.
@@ -76,7 +77,7 @@ class VideoMaking:
         self._videos = videos
         self._files = files
         self._songs = songs
-        self._providers = providers
+        self._scenes = SceneMaking(videos, files, providers, workspace)
         self._workspace = workspace
         self._listen = listen
         self._describer = describer
@@ -193,7 +194,7 @@ class VideoMaking:
         shot = _shot(document, task)
         for aspect in document.aspects:
             request = planned.request(shot, task.version, aspect)
-            scene = await self._find_or_make(video_id, document.provider, request, planned)
+            scene = await self._scenes.find_or_make(video_id, document.provider, request)
             document = await self._keep_scene(video_id, task, aspect, scene)
 
     async def assemble(self, video_id: str, aspect: Aspect) -> None:
@@ -289,44 +290,6 @@ class VideoMaking:
             return await self._describer.describe(plan, folder)
         except ResonanceError as failure:
             return SpokenSummaries(notices=(f"there is no described version: {failure.message}"[:400],))
-
-    async def _find_or_make(
-        self, video_id: str, provider_name: str, request: SceneRequest, planned: PlannedVideo
-    ) -> SceneRecord:
-        provider = self._providers[provider_name]
-        digest = provider.prompt_digest(request)
-        found = await self._videos.find_scene(video_id, digest)
-        if found is not None and await self._files.is_there(video_id, found.video):
-            return found
-        with self._workspace.folder(video_id) as folder:
-            references = await self._cast(provider, request, folder)
-            made = await self._make_here(provider, request, references, folder)
-            scene = SceneRecord(
-                prompt_digest=digest,
-                video=await self._files.put(video_id, made.video, VIDEO_TYPE),
-                still=await self._files.put(video_id, made.still, STILL_TYPE),
-                made_with=made.made_with,
-                cost_usd=made.cost,
-            )
-        await self._videos.put_scene(video_id, scene)
-        return scene
-
-    async def _make_here(
-        self, provider: SceneProvider, request: SceneRequest, references: tuple[SceneReference, ...], folder: Path
-    ) -> SceneFile:
-        """The scene of a provider. What this machine lacks for good is told as such, and not tried again."""
-        try:
-            return await provider.make(request, references, folder)
-        except Unavailable as failure:
-            if failure.reason == "LIBRARY_MISSING":
-                raise Unsupported(failure.message, reason=failure.reason) from failure
-            raise
-
-    async def _cast(self, provider: SceneProvider, request: SceneRequest, folder: Path) -> tuple[SceneReference, ...]:
-        """References for providers that look at them; the embedded one draws from the description alone."""
-        if not provider.capabilities().references_max:
-            return ()
-        return tuple([await provider.cast(character, request.style, folder) for character in request.characters])
 
     async def _keep_scene(self, video_id: str, task: SceneTask, aspect: Aspect, scene: SceneRecord) -> VideoDocument:
         def keep(now: VideoDocument) -> VideoDocument:

@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from resonance.v1 import jobs_pb2, video_pb2
 from resonance_video.models import ShotPlan
 from resonance_video.scenes.provider import SceneCapabilities
+from resonance_video.scoring import PictureCurves
 from resonance_video.video_document import Fault, SceneVersion, ShotState, StoredFile, VideoDocument
 
 
@@ -55,6 +56,18 @@ def to_provider_message(provider: SceneCapabilities) -> video_pb2.SceneProviderI
         seconds_max=provider.seconds_max,
         price_usd_per_s=provider.price_per_s,
         is_local=provider.is_local,
+    )
+
+
+def to_curves_message(curves: PictureCurves) -> video_pb2.GetPictureCurvesResponse:
+    """The curves of a picture."""
+    return video_pb2.GetPictureCurvesResponse(
+        duration_s=curves.duration_s,
+        steps=[
+            video_pb2.PictureStep(start_s=step.start_s, energy=step.energy, density=step.density)
+            for step in curves.steps
+        ],
+        notices=curves.notices,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Self
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from resonance_video.encoding import ENCODINGS, VideoCodec
@@ -76,7 +76,7 @@ class Finish:
             width=self._width,
             height=self._height,
             format="yuv420p",
-            dst_colorspace="ITU709",
+            dst_colorspace=Colorspace.ITU709,
             interpolation="BILINEAR",
         )
         glow = self._glow(frame, bloom * min(fade, 1.0))
