@@ -66,7 +66,7 @@ async def open_extract(
     references = ReferenceStore(worker, store)
     concepts = ConceptStore(worker, store, references)
     tastes = TasteStore(worker, store, references)
-    gemini = open_gemini(settings)
+    gemini = open_gemini(settings, store)
     async with open_channel(settings.service_address("generate"), service_key=settings.service_key) as channel:
         renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker)
         planner = MeasurementPlanner(store, concepts, tastes, references, worker, renderer)
