@@ -2,6 +2,6 @@
 
 from resonance.google.door import GoogleDoor, MediaAnswer, open_google
 from resonance.google.prices import Kind, Prices
-from resonance.google.spending import Spending
+from resonance.google.spending import Spending, spending_on
 
-__all__ = ["GoogleDoor", "Kind", "MediaAnswer", "Prices", "Spending", "open_google"]
+__all__ = ["GoogleDoor", "Kind", "MediaAnswer", "Prices", "Spending", "open_google", "spending_on"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from resonance.errors import Unavailable, invalid_field
 from resonance.google.failures import filtered, to_domain_error, wrong_answer
 from resonance.google.prices import Kind, Prices
-from resonance.google.spending import Ceilings, Spending
+from resonance.google.spending import Ceilings, Spending, current_request
 from resonance.identity import current_owner
 from resonance.settings import Settings
 from resonance.store.protocol import ObjectStore
@@ -69,7 +69,6 @@ class GoogleDoor:
         *,
         instruction: str,
         schema: type[Answer],
-        request_id: str = "",
     ) -> Answer:
         """An answer in JSON, checked against the schema. `parts` are texts, or WAV files as bytes.
 
@@ -94,7 +93,7 @@ class GoogleDoor:
             for part in parts
         ]
         is_priced = Kind.TEXT in self.spending.prices.usd
-        async with self._counted(Kind.TEXT, 1.0 if is_priced else 0.0, request_id, model):
+        async with self._counted(Kind.TEXT, 1.0 if is_priced else 0.0, model):
             async with asyncio.timeout(self._text_s_max):
                 response = await self._client.aio.models.generate_content(model=model, contents=contents, config=config)
             if not response.text and (why := _block_reason(response)):
@@ -112,7 +111,6 @@ class GoogleDoor:
         response_format: dict[str, Any],
         kind: Kind,
         quantity: float,
-        request_id: str,
     ) -> MediaAnswer:
         """One picture, clip or song by an interaction. `wanted` is a text, or contents as the library takes them.
 
@@ -121,8 +119,7 @@ class GoogleDoor:
             wanted: what is asked for.
             response_format: its `type` is `image`, `video` or `audio`.
             kind: what is paid for.
-            quantity: how much of it.
-            request_id: the video or take that it is for; empty for none.
+            quantity: how much of it; it is counted for the video or take of `spending_on`.
 
         Raises:
             FailedPrecondition: there is no price for it.
@@ -131,7 +128,7 @@ class GoogleDoor:
             Unavailable, DeadlineExceeded: there is no answer, or not what was asked for; another try may succeed.
         """
         what = str(response_format["type"])
-        async with self._counted(kind, quantity, request_id, model) as cost, asyncio.timeout(self._media_s_max):
+        async with self._counted(kind, quantity, model) as cost, asyncio.timeout(self._media_s_max):
             answer = await self._client.aio.interactions.create(
                 model=model, input=wanted, response_format=response_format, store=False
             )
@@ -167,10 +164,9 @@ class GoogleDoor:
                 del failure  # a socket that is cut already cannot be closed
 
     @asynccontextmanager
-    async def _counted(self, kind: Kind, quantity: float, request_id: str, model: str) -> AsyncIterator[float]:
+    async def _counted(self, kind: Kind, quantity: float, model: str) -> AsyncIterator[float]:
         """Counts a call, waits for its turn, and gives its cost back where Google refused it."""
-        owner = current_owner()
-        cost = 0.0
+        owner, request_id, cost = current_owner(), current_request(), 0.0
         if quantity:
             cost = await self.spending.reserve(kind, quantity, owner=owner, request_id=request_id)
         try:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +22,24 @@ from resonance.store.protocol import ObjectStore
 _TRIES_MAX = 50
 _REQUESTS_MAX = 20_000
 _ROUNDING_USD = 1e-9
+
+
+_request: ContextVar[str] = ContextVar("resonance_spending_request", default="")
+
+
+@contextmanager
+def spending_on(request_id: str) -> Iterator[None]:
+    """Counts the calls of this task for one video or take."""
+    token = _request.set(request_id)
+    try:
+        yield
+    finally:
+        _request.reset(token)
+
+
+def current_request() -> str:
+    """The video or take for which this task spends; empty for none."""
+    return _request.get()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

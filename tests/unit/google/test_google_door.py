@@ -19,7 +19,7 @@ from resonance.errors import (
     ResonanceError,
     Unavailable,
 )
-from resonance.google import GoogleDoor, Kind, Prices, Spending, open_google
+from resonance.google import GoogleDoor, Kind, Prices, Spending, open_google, spending_on
 from resonance.google.spending import Ceilings
 from resonance.identity import acting_as
 from resonance.settings import Settings
@@ -53,21 +53,18 @@ def settings_of(server: GoogleServer, **more: object) -> Settings:
 async def make(
     door: GoogleDoor, form: dict[str, object] = IMAGE, kind: Kind = Kind.IMAGE, request_id: str = "r"
 ) -> bytes:
-    made = await door.make(
-        "a-model", "a red disc", response_format=form, kind=kind, quantity=1.0, request_id=request_id
-    )
+    with spending_on(request_id):
+        made = await door.make("a-model", "a red disc", response_format=form, kind=kind, quantity=1.0)
     return made.data
 
 
 async def test_pictures_clips_and_songs_come_whole_with_their_cost(door: GoogleDoor, server: GoogleServer) -> None:
-    picture = await door.make(
-        "gemini-image", "a disc", response_format=IMAGE, kind=Kind.IMAGE, quantity=1, request_id="r"
-    )
+    with spending_on("r"):
+        picture = await door.make("gemini-image", "a disc", response_format=IMAGE, kind=Kind.IMAGE, quantity=1)
     assert picture.data.startswith(b"\x89PNG")
     assert (picture.media_type, picture.cost_usd) == ("image/png", 0.25)
-    song = await door.make(
-        "lyria-3.5", "a waltz", response_format={"type": "audio"}, kind=Kind.SONG, quantity=1, request_id="r"
-    )
+    with spending_on("r"):
+        song = await door.make("lyria-3.5", "a waltz", response_format={"type": "audio"}, kind=Kind.SONG, quantity=1)
     assert (song.media_type, song.text) == ("audio/mpeg", LYRICS)
     assert [body["model"] for body in server.asked] == ["gemini-image", "lyria-3.5"]
     spent = await door.spending.spent(owner="", request_id="r")
