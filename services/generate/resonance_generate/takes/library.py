@@ -99,6 +99,11 @@ class TakeLibrary:
             FailedPrecondition: it is a version without tokens.
             DataLoss: they are damaged.
         """
+        if not take.codes_key and not take.HasField("narration"):
+            message = (
+                f"take {take.request_id} was made by {take.backend or 'a backend'} and has no tokens to go on from"
+            )
+            raise FailedPrecondition(message, reason="NO_TOKENS")
         if not take.codes_key:
             origin = take.narration.take_request_id
             message = (
