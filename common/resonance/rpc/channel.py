@@ -12,7 +12,8 @@ from resonance.identity import caller_key, current_owner
 from resonance.rpc.auth import KEY_HEADER, MUST_CHECK_HEADER, OWNER_HEADER, SERVICE_HEADER
 from resonance.rpc.server import MESSAGE_BYTES_MAX
 
-# gRPC retries only calls that change nothing.
+# gRPC retries calls that change nothing, and the opening of takes, which a replica knows again by their ids. A take that one replica
+# refuses because it is full is asked for at the next one; once its first message has come, `read_resumed` takes over.
 _SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -35,7 +36,20 @@ _SERVICE_CONFIG = json.dumps(
                     "backoffMultiplier": 2,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
-            }
+            },
+            {
+                "name": [
+                    {"service": "resonance.v1.GenerateService", "method": "Generate"},
+                    {"service": "resonance.v1.GenerateService", "method": "StreamTake"},
+                ],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.01s",
+                    "maxBackoff": "0.02s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+                },
+            },
         ],
     }
 )

@@ -17,7 +17,7 @@ with missing_extra_named("extract"):
 
 
 async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
-    settings.check_service_key()
+    settings.check_shared_settings()
     store = await open_store(settings)
     stack.push_async_callback(store.close)
     server = RpcServer(settings.grpc_addr, Authenticator(store, settings))
