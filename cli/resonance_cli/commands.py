@@ -82,7 +82,7 @@ def up() -> None:
         running = await stack.enter_async_context(all_in_one(settings, say))
         print(f"\n  Resonance is ready: {running.http_url}\n", flush=True)
 
-    run_process(start)
+    run_process("all-in-one", start)
 
 
 @app.command()

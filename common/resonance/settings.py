@@ -72,7 +72,9 @@ def _check_service_key(text: str) -> str:
 def _check_secret(text: str) -> str:
     """Refuses what examples hold in place of a secret: whoever reads the example knows it."""
     if _PLACEHOLDER in text.lower():
-        raise ValueError("is an example's placeholder; choose a secret of your own, such as `openssl rand -hex 32` makes")
+        raise ValueError(
+            "is an example's placeholder; choose a secret of your own, such as `openssl rand -hex 32` makes"
+        )
     return text
 
 
@@ -295,6 +297,7 @@ class Settings(BaseSettings):
     take_resume_s_max: NonNegativeFloat = 60.0
     drain_s_max: NonNegativeFloat = 8.0
 
+    otlp_endpoint: _BaseUrl = ""  # of a collector of traces
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

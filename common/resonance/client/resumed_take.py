@@ -38,6 +38,7 @@ async def read_resumed(
         DataLoss: what came is not what was sent.
     """
     attempt, reached, reached_s = 0, reader.position, clock()
+    last: Response | None = None
     while True:
         reader.begin_call()
         try:
@@ -45,13 +46,18 @@ async def read_resumed(
                 async for response in responses:
                     is_repeated = response.HasField("started") and reader.started is not None
                     reader.read(response)
-                    if not is_repeated:
+                    if reader.is_finished:
+                        last = response
+                    elif not is_repeated:
                         yield response
-            if reader.is_finished:
-                return
             failure: Unavailable | Overloaded = _cut(reader)
         except (Unavailable, Overloaded) as caught:
             failure = caught
+        # The end mark is handed on when the call has ended: a reader leaves at the end mark, and a call that is left counts as
+        # cancelled at its server.
+        if last is not None:
+            yield last
+            return
         if reader.position > reached:
             attempt, reached, reached_s = 0, reader.position, clock()
         attempt += 1

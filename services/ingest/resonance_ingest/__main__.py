@@ -26,4 +26,4 @@ async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
 
 
 if __name__ == "__main__":
-    run_process(_serve)
+    run_process("ingest", _serve)
