@@ -199,10 +199,11 @@ class Settings(BaseSettings):
     engine_private_key_file: _File = None
     engine_api_key_file: _File = None
 
-    # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all.
+    # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all; the codec of new videos.
     scenes_running_max: int = Field(2, ge=1, le=64)
     videos_open_max: PositiveInt = 8
     videos_queued_max: PositiveInt = 64
+    video_codec: Literal["h264", "av1", "vp9"] = "h264"
 
     # The model.
     model: str = "embedded"

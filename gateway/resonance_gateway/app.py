@@ -135,6 +135,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/videos/{video_id}/file", video_files.VideoFileEndpoint),
         Route("/v1/videos/{video_id}/captions.vtt", video_files.CaptionsEndpoint),
         Route("/v1/videos/{video_id}/descriptions.vtt", video_files.DescriptionsEndpoint),
+        Route("/v1/video-curves", videos.PictureCurvesEndpoint),
         Route("/v1/video-capabilities", videos.VideoCapabilitiesEndpoint),
         Route("/v1/verifications", verifications.VerificationsEndpoint),
         Route("/shared/{token}", share_links.SharedAudioEndpoint),
