@@ -123,6 +123,12 @@ export const listTakes = (pageToken = "") => getJson(`${TAKES}?page_size=12&page
  */
 export const getTake = (id) => getJson(`${TAKES}/${id}`);
 /**
+ * Which recipe acted from which sample of a take.
+ * @param {string} id
+ * @returns {Promise<TimelineJson>}
+ */
+export const getTimeline = (id) => getJson(`${TAKES}/${id}/timeline`);
+/**
  * Makes several takes of one request and waits for all of them; an abort stops them.
  * @param {GenerationBody} body
  * @param {AbortSignal} signal
@@ -216,7 +222,7 @@ export const isFinal = ({ state }) => ["completed", "failed", "cancelled"].inclu
  * @param {GenerationBody} body
  * @param {AbortSignal} signal
  */
-export async function openTake(body, signal) {
+export async function openTake({ isLive, ...body }, signal) {
   const response = await ask("v1/generations", { method: "POST", ...json(body), signal });
   return readStreamHeaders(response);
 }
@@ -258,7 +264,7 @@ function readStreamHeaders(response) {
  * Opens a performance with its first recipe; calls `on.event` and `on.samples`, and at the end `on.ended` with the error or null.
  * `send(control)` changes the performance.
  * @param {object} opening
- * @param {{ event(event: PerformanceEvent): void, samples(samples: Int16Array): void, ended(error: ApiError | null): void }} on
+ * @param {{ event(event: PerformanceEvent): void, samples(samples: Int16Array<ArrayBuffer>): void, ended(error: ApiError | null): void }} on
  */
 export function openPerformance(opening, on) {
   const url = new URL("v1/performances", document.baseURI);

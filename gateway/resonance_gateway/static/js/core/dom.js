@@ -35,6 +35,9 @@ export function fillTexts() {
   /** @type {NodeListOf<HTMLElement>} */
   const labels = document.querySelectorAll("[data-t-label]");
   for (const node of texts) node.textContent = t(node.dataset.t);
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const fields = document.querySelectorAll("[data-t-placeholder]");
+  for (const node of fields) node.placeholder = t(node.dataset.tPlaceholder);
   for (const node of labels) node.setAttribute("aria-label", t(node.dataset.tLabel));
 }
 

@@ -19,7 +19,7 @@ export const tasteFields = () => (draft.tasteId
   ? { taste_id: draft.tasteId, taste_strength: draft.tasteStrength, ...(draft.tasteInWords ? { taste_in_words: true } : {}) } : {});
 
 /** The user's settings. */
-export const settings = { shortcuts: true, autoplay: true, volume: 0.9, ...load("settings", {}) };
+export const settings = { shortcuts: true, autoplay: true, volume: 0.9, isStill: false, isEasy: false, ...load("settings", {}) };
 
 export const saveDraft = () => {
   save("draft", draft);
@@ -38,6 +38,11 @@ export const getPending = () => load("pending", null);
 /** @param {GenerationBody} body */
 export const setPending = (body) => save("pending", body);
 export const clearPending = () => remove("pending");
+
+/** Request ids of the takes that the user keeps. */
+export const loadKept = () => /** @type {string[]} */ (load("kept", []));
+/** @param {string[]} ids */
+export const saveKept = (ids) => save("kept", ids);
 
 /** The versions of this session's piece, oldest first, and which one is open. */
 export const loadVersions = () => load("versions", { items: [], at: -1 });

@@ -41,7 +41,7 @@ export async function fetchTake(requestId, body, signal, on) {
     if (!take.isWhole) throw new api.ApiError(null);
     return take;
   } catch (error) {
-    if (error.status !== 404 || !body.prompt) throw error;
+    if (error.status !== 404 || !body.prompt || body.isLive) throw error; // live music is played once
     return makeTake({ ...body, request_id: requestId }, signal, on);
   }
 }

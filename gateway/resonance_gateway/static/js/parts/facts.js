@@ -27,6 +27,7 @@ export function showFacts(take, model, record) {
   const { stream } = take;
   const facts = [
     ["details.made", t("details.machine")],
+    ["details.words", take.body.prompt],
     ["details.model", stream.model],
     ["details.backend", stream.backend],
     ["details.steering", describeSteering(stream.steering)],

@@ -1,14 +1,17 @@
-// Steps 3 and 4: request, play, and keep a take.
+// Takes: request, play, and keep one.
 
 import * as api from "../core/api.js";
 import { alarm, say, sayNow, startJob } from "../core/announce.js";
 import { byId, clock, enable, isDisabled, show } from "../core/dom.js";
 import { showFacts, showNotices } from "./facts.js";
+import { Further } from "./further.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { Share } from "./share.js";
 import { musicFields, setMusic } from "./music.js";
 import { ownFields, setOwnSliders, toOwn } from "./own-sliders.js";
 import { movedSliders, setSliders } from "./sliders.js";
+import { loadLanes } from "./lanes.js";
+import { state } from "../core/state.js";
 import { clearPending, draft, setPending, settings, tasteFields } from "../core/store.js";
 import { fetchTake, makeTake } from "../core/stream.js";
 import { count, t } from "../core/strings.js";
@@ -18,8 +21,8 @@ import { setLength, setWords, showFault } from "./words.js";
 
 const CHUNK_S = 0.25;
 const KEPT_TAKES = 6;
-const LONGER_S = 10;
-const MORE_TAKES = 3;
+const HEARD_TRIES = 15;
+const HEARD_APART_MS = 2000;
 /** @type {(keyof GenerationBody)[]} */
 const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders", "concepts", "bpm", "key", "negative_prompt"];
 
@@ -45,15 +48,15 @@ export class GenerationStep {
     /** @type {AbortController | null} */
     this._aborter = null;
     this._comparedLoudness = 1;
-    this._share = new Share();
+    this.share = new Share();
     /** @type {import("./versions.js").Versions | null} */
     this.versions = null;
     /** @type {ModelJson | null} */
     this.model = null;
+    this.further = new Further(this, player);
+    /** @type {Promise<void>} resolved once nothing is being made */
+    this._idle = Promise.resolve();
     byId("stop").addEventListener("click", () => this.stop());
-    byId("download").addEventListener("click", () => this._download());
-    byId("longer").addEventListener("click", () => this._longer());
-    byId("more").addEventListener("click", () => this._more());
   }
 
   /**
@@ -71,17 +74,55 @@ export class GenerationStep {
     this.make(this._body(isAgain), byId(isAgain ? "again-error" : "make-error"));
   }
 
+  get isMaking() {
+    return this._aborter !== null;
+  }
+
+  /**
+   * Makes the next version of what is set now; a version that is being made gives way. Returns its number, 0 where there are no words.
+   * @param {{ part?: { fromS: number, toS: number } | null, isFresh?: boolean, durationS?: number }} options `part` is made anew, the rest stays
+   */
+  async next({ part = null, isFresh = false, durationS = 0 } = {}) {
+    const { take } = this._player;
+    if (!draft.prompt.trim() && take) setWords(take.body.prompt);
+    if (!draft.prompt.trim()) {
+      showFault(t("words.empty"));
+      return 0;
+    }
+    this.stop();
+    await this._idle;
+    const body = { ...this._body(!isFresh), ...(durationS ? { duration_s: durationS } : {}) };
+    if (part && take?.isWhole && !take.body.isLive && !take.isExample) {
+      delete body.seed;
+      body.duration_s = take.durationS;
+      body.origin = { request_id: take.requestId, start_s: part.fromS, ...(part.toS < take.durationS - 0.05 ? { end_s: part.toS } : {}) };
+    }
+    const { nextNumber } = this.versions;
+    this.make(body, byId("again-error"));
+    return nextNumber;
+  }
+
   /**
    * Makes a take. The request is stored before it is sent, so that a reload finds it again.
    * @param {GenerationBody} body
    */
-  async make(body, errorNode = byId("make-error"), { isBack = false } = {}) {
+  make(body, errorNode = byId("make-error"), { isBack = false } = {}) {
+    this._idle = this._make(body, errorNode, isBack);
+    return this._idle;
+  }
+
+  /**
+   * @param {GenerationBody} body
+   * @param {HTMLElement} errorNode
+   * @param {boolean} isBack
+   */
+  async _make(body, errorNode, isBack) {
     startJob();
     clearProblem(errorNode);
     setPending(body);
-    this._busy(true);
+    this.busy(true);
     const greeting = t(isBack ? "make.again" : "make.asking");
-    this._status(greeting);
+    this.status(greeting);
     sayNow(greeting);
     try {
       const take = await makeTake(body, this._aborter.signal, this._listener(body, isBack));
@@ -89,7 +130,7 @@ export class GenerationStep {
     } catch (error) {
       this._failed(error, body, errorNode);
     } finally {
-      this._busy(false);
+      this.busy(false);
     }
   }
 
@@ -97,14 +138,18 @@ export class GenerationStep {
     this._aborter?.abort();
   }
 
+  /** The signal of what is being made. */
+  get signal() {
+    return this._aborter?.signal;
+  }
+
   /**
    * Opens a version: its words, its sliders, its music.
    * @param {Version} version
    */
   async open(version, { isQuiet = false } = {}) {
-    this._restoreDraft(version.body);
+    this.restoreDraft(version.body);
     clearProblem(byId("again-error"));
-    show(byId("listen-step"), true);
     try {
       const take = await this._takeOf(version);
       if (this.versions.current !== version) return;
@@ -145,11 +190,13 @@ export class GenerationStep {
     if (!this._player.isPlaying) this._player.play();
   }
 
-  /** @param {boolean} isAgain */
-  _body(isAgain) {
+  /**
+   * The request that the fields stand for.
+   * @returns {GenerationBody}
+   */
+  bodyNow() {
     const sliders = movedSliders();
-    /** @type {GenerationBody} */
-    const wish = {
+    return {
       prompt: draft.prompt.trim(),
       duration_s: draft.durationS,
       ...tasteFields(),
@@ -157,6 +204,11 @@ export class GenerationStep {
       ...(Object.keys(sliders).length ? { sliders } : {}),
       ...ownFields(),
     };
+  }
+
+  /** @param {boolean} isAgain */
+  _body(isAgain) {
+    const wish = this.bodyNow();
     const open = this.versions.current;
     const keepsSeed = isAgain && draft.keepSeed && open && !isSameWish(wish, open.body);
     return { ...wish, chunk_s: CHUNK_S, request_id: api.newRequestId(), ...(keepsSeed ? { seed: open.seed } : {}) };
@@ -172,25 +224,26 @@ export class GenerationStep {
       waiting: (place, waitS) => {
         const wait = waitS === null ? "" : count("second", waitS);
         const text = wait ? t("make.waiting", { place, wait }) : t("make.waitingPlain", { place });
-        this._status(text);
+        this.status(text);
         say(text);
       },
       started: async (take) => {
         take.isSeedAsked = body.seed !== undefined;
         this._keep(take);
-        this._present(take);
         this.versions.add({ requestId: take.requestId, body: { ...body }, seed: take.stream.seed });
-        await this._player.use(take).catch(() => showProblem(byId("again-error"), { words: t("error.sound") }, { kept: t("kept.words") }));
+        const opening = this._player.use(take).catch(() => showProblem(byId("again-error"), { words: t("error.sound") }, { kept: t("kept.words") }));
+        this._present(take);
+        await opening;
         if (settings.autoplay && !isBack) this._player.play();
       },
       grew: (take) => {
         this._player.grew(take);
-        this._status(t("make.made", { made: clock(take.madeS), total: clock(take.durationS) }));
+        this.status(t("make.made", { made: clock(take.madeS), total: clock(take.durationS) }));
         if (this._player.take === take) this._player.dispatchEvent(new Event("change"));
       },
       resuming: (take) => {
         const text = t("make.resuming", { made: clock(take.madeS) });
-        this._status(text);
+        this.status(text);
         say(text);
       },
     };
@@ -199,14 +252,17 @@ export class GenerationStep {
 
   /** @param {Take} take */
   _present(take) {
-    show(byId("listen-step"), true);
-    byId("take-title").textContent = t("listen.take", { prompt: take.body.prompt });
+    state.take.value = take;
+    state.record.value = null;
+    state.isExample.value = take.isExample;
+    state.part.value = null;
+    if (state.layout.value !== "desk" && state.layout.value !== "tablet" && state.tab.value === "words" && this._aborter) state.tab.value = "sound";
+    loadLanes(take);
     showNotices(take.stream.notices);
     showFacts(take, this.model, null);
     enable(byId("download"), take.isWhole);
     this._offer(take);
-    enable(byId("longer"), this._mayGrow(take));
-    enable(byId("more"), take.isWhole);
+    this.further.offer(take);
     if ([byId("make"), byId("again"), document.body].includes(/** @type {HTMLElement} */ (document.activeElement)) && this._aborter) {
       byId("play").focus({ preventScroll: false });
     }
@@ -217,7 +273,7 @@ export class GenerationStep {
    * @param {Take} take
    */
   _offer(take) {
-    this._share.offer(take);
+    this.share.offer(take);
     this._video.offer(take);
   }
 
@@ -226,19 +282,45 @@ export class GenerationStep {
     this._keep(take);
     enable(byId("download"), true);
     if (this._player.take === take) this._offer(take);
-    enable(byId("longer"), this._mayGrow(take));
-    enable(byId("more"), take.isWhole);
+    this.further.offer(take);
     if (!isOld) {
       clearPending();
       const length = count("second", Math.round(take.durationS));
       const withKey = this._player.isPlaying ? "make.readyPlaying" : "make.ready";
       const text = t(settings.shortcuts ? withKey : "make.readyPlain", { length });
-      this._status(text);
+      this.status(text);
       sayNow(text);
       this._onWhole();
     }
-    const record = await api.getTake(take.requestId).catch(() => /** @type {TakeJson | null} */ (null));
-    if (this._player.take === take) showFacts(take, this.model, record);
+    await this._hear(take);
+  }
+
+  /**
+   * Shows the stored description, and asks for it again until tempo and key have been measured.
+   * @param {Take} take
+   */
+  async _hear(take) {
+    for (let tries = 0; tries < HEARD_TRIES && this._player.take === take; tries += 1) {
+      const record = await api.getTake(take.requestId).catch(() => /** @type {TakeJson | null} */ (null));
+      if (this._player.take !== take) return;
+      showFacts(take, this.model, record);
+      state.record.value = record;
+      if (!record || record.heard || record.bpm !== null) return;
+      await new Promise((done) => setTimeout(done, HEARD_APART_MS));
+    }
+  }
+
+  /**
+   * Takes a piece that is not of the server's making: live music that was played, or the example.
+   * @param {Take} take
+   */
+  async adopt(take, { isVersion = true } = {}) {
+    this._keep(take);
+    if (isVersion) this.versions.add({ requestId: take.requestId, body: take.body, seed: take.stream.seed });
+    await this._player.use(take);
+    this._present(take);
+    if (isVersion) await this._whole(take, { isOld: true });
+    if (isVersion) this._onWhole();
   }
 
   /**
@@ -248,10 +330,10 @@ export class GenerationStep {
    */
   _failed(error, body, errorNode) {
     const take = this._takes.get(body.request_id);
-    this._status("");
+    this.status("");
     if (error.name === "AbortError") {
       clearPending();
-      this._status(t("make.stopped"));
+      this.status(t("make.stopped"));
       sayNow(t("make.stopped"));
       return;
     }
@@ -291,8 +373,11 @@ export class GenerationStep {
     if (this._takes.size > KEPT_TAKES) this._takes.delete(this._takes.keys().next().value);
   }
 
-  /** @param {GenerationBody} body */
-  _restoreDraft(body) {
+  /**
+   * Sets the fields to those of a request.
+   * @param {GenerationBody} body
+   */
+  restoreDraft(body) {
     setWords(body.prompt);
     setMusic(body);
     setSliders(body.sliders || {});
@@ -302,8 +387,9 @@ export class GenerationStep {
   }
 
   /** @param {boolean} isBusy */
-  _busy(isBusy) {
+  busy(isBusy) {
     this._aborter = isBusy ? new AbortController() : null;
+    state.isMaking.value = isBusy;
     enable(byId("make"), !isBusy);
     enable(byId("again"), !isBusy);
     enable(byId("live"), !isBusy);
@@ -311,59 +397,7 @@ export class GenerationStep {
   }
 
   /** @param {string} text */
-  _status(text) {
+  status(text) {
     byId("make-status").textContent = text;
-  }
-
-  /** @param {Take} take */
-  _mayGrow(take) {
-    return take.isWhole && take.durationS + LONGER_S <= (this.model?.take_duration_s_max ?? 300);
-  }
-
-  /** The open take with more music after its end; what is there stays as it is. */
-  _longer() {
-    const { take } = this._player;
-    if (this._aborter || isDisabled(byId("longer")) || !take?.isWhole) return;
-    this._player.wake().catch(() => {});
-    const { seed, resume_sample_offset, ...body } = take.body;
-    const longer = { duration_s: take.durationS + LONGER_S, origin: { request_id: take.requestId }, request_id: api.newRequestId() };
-    this.make({ ...body, ...longer }, byId("again-error"));
-  }
-
-  /** Three takes of the open one's wish with other seeds, side by side. They become versions, of which the first is opened. */
-  async _more() {
-    const { take } = this._player;
-    if (this._aborter || isDisabled(byId("more")) || !take?.isWhole) return;
-    const { seed, resume_sample_offset, ...wish } = take.body;
-    startJob();
-    clearProblem(byId("again-error"));
-    this._busy(true);
-    this._status(t("make.more"));
-    sayNow(t("make.more"));
-    try {
-      const asked = { ...wish, request_id: api.newRequestId(), n: MORE_TAKES };
-      const all = await api.makeVariations(asked, this._aborter.signal);
-      const made = all.filter((one) => one.state === "finished");
-      // The first is added last, because the version that is added is opened.
-      for (const one of made.reverse()) this.versions.add({ requestId: one.request_id, body: { ...wish, request_id: one.request_id }, seed: one.seed });
-      if (made.length) await this.open(this.versions.current, { isQuiet: true });
-      const key = made.length === MORE_TAKES ? "make.moreReady" : "make.moreFailed";
-      const text = t(key, { takes: count("version", made.length), number: this.versions.current?.number ?? 0 });
-      this._status(text);
-      sayNow(text);
-    } catch (error) {
-      this._status(error.name === "AbortError" ? t("make.stopped") : "");
-      if (error.name === "AbortError") sayNow(t("make.stopped"));
-      else showProblem(byId("again-error"), error, { kept: t("kept.all"), retry: () => this._more() });
-    } finally {
-      this._busy(false);
-    }
-  }
-
-  _download() {
-    const { take } = this._player;
-    if (!take?.isWhole) return;
-    // The kept file: levelled as a whole, with its content credentials.
-    Object.assign(document.createElement("a"), { href: api.takeAudioUrl(take.requestId), download: "" }).click();
   }
 }

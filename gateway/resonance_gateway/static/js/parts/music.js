@@ -1,4 +1,4 @@
-// Step 2: tempo, key, and what to leave out.
+// Tempo, key, and what to leave out.
 
 import { byId, el, show } from "../core/dom.js";
 import { draft, saveDraft } from "../core/store.js";
@@ -9,9 +9,12 @@ const BPM_MAX = 240;
 const MAJOR = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 const MINOR = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"];
 
+/** Every key, as a recipe names it. */
+export const keyNames = () => [...MAJOR.map((tonic) => `${tonic} major`), ...MINOR.map((tonic) => `${tonic} minor`)];
+
 /** Fills in the fields from the draft and keeps the draft up to date. */
 export function buildMusic() {
-  const keys = [...MAJOR.map((tonic) => `${tonic} major`), ...MINOR.map((tonic) => `${tonic} minor`)];
+  const keys = keyNames();
   byId("music-key").replaceChildren(
     el("option", { value: "" }, t("music.anyKey")),
     ...keys.map((key) => el("option", { value: key }, t(key.endsWith("minor") ? "music.minor" : "music.major", { tonic: spelt(key.split(" ")[0]) }))),

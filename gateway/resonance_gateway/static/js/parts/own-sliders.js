@@ -85,7 +85,7 @@ function row(own) {
       saveDraft();
     },
   });
-  const remove = el("button", { type: "button", class: "button quiet", "aria-label": t("own.removeLong", { label: own.label }), onclick: () => drop(own.name) }, t("own.remove"));
+  const remove = el("button", { type: "button", class: "button quiet remove", "aria-label": t("own.removeLong", { label: own.label }), onclick: () => drop(own.name) }, t("own.remove"));
   built.node.append(remove);
   return built.node;
 }

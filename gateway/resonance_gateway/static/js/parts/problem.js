@@ -29,8 +29,11 @@ export function clearProblem(node, fallback = null) {
   node.replaceChildren();
 }
 
-/** @param {ShownError} error */
-function whatHappened(error) {
+/**
+ * The error in one sentence.
+ * @param {ShownError} error
+ */
+export function whatHappened(error) {
   if (error.words) return error.words;
   if (!error.problem) return t("error.network");
   if (error.problem.reason === "KEY_REQUIRED") return t("error.key");

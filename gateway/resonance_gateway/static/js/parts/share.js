@@ -3,6 +3,7 @@
 import * as api from "../core/api.js";
 import { alarm, sayNow } from "../core/announce.js";
 import { byId, enable, inputOf, isDisabled, show } from "../core/dom.js";
+import { isOnlyHere } from "../core/address.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { t } from "../core/strings.js";
 
@@ -14,7 +15,8 @@ export class Share {
     this._take = null;
     /** @type {LinkJson | null} */
     this._link = null;
-    byId("share").addEventListener("click", () => this._share());
+    byId("share-copy").addEventListener("click", () => this._copy());
+    byId("share-close").addEventListener("click", () => show(byId("shared"), false, byId("share")));
     byId("share-back").addEventListener("click", () => this._takeBack());
     byId("share-link").addEventListener("focus", (event) => inputOf(event).select());
   }
@@ -29,7 +31,7 @@ export class Share {
     enable(byId("share"), take.isWhole);
   }
 
-  async _share() {
+  async share() {
     const take = this._take;
     if (!take?.isWhole || isDisabled(byId("share"))) return;
     clearProblem(byId("share-error"));
@@ -39,21 +41,34 @@ export class Share {
       this._link = link;
       await this._show(link);
     } catch (error) {
-      showProblem(byId("share-error"), error, { kept: t("kept.all"), retry: () => this._share() });
+      showProblem(byId("share-error"), error, { kept: t("kept.all"), retry: () => this.share() });
     }
   }
 
-  /** @param {LinkJson} link */
+  /**
+   * Shows the link. One that only this computer can open is said to be so, and copied on a second press only.
+   * @param {LinkJson} link
+   */
   async _show(link) {
-    const url = new URL(link.url, location.href).href;
-    byId("share-link").value = url;
+    byId("share-link").value = new URL(link.url, location.href).href;
     show(byId("shared"), true);
-    const isCopied = await navigator.clipboard.writeText(url).then(() => true, () => false);
-    const until = new Date(link.expire_time).toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
-    const message = t(isCopied ? "share.copied" : "share.made", { until });
+    const isHere = isOnlyHere(location.hostname);
+    show(byId("share-copy"), isHere);
+    if (isHere) this._tell(t("share.onlyHere", { until: until(link) }));
+    else await this._copy();
+  }
+
+  async _copy() {
+    const isCopied = await navigator.clipboard.writeText(byId("share-link").value).then(() => true, () => false);
+    const key = isOnlyHere(location.hostname) ? "Here" : "";
+    this._tell(t(isCopied ? `share.copied${key}` : `share.made${key}`, { until: until(this._link) }));
+    if (!isCopied) byId("share-link").focus();
+  }
+
+  /** @param {string} message */
+  _tell(message) {
     byId("share-message").textContent = message;
     sayNow(message);
-    if (!isCopied) byId("share-link").focus();
   }
 
   async _takeBack() {
@@ -79,3 +94,6 @@ export class Share {
     clearProblem(byId("share-error"));
   }
 }
+
+/** @param {LinkJson} link */
+const until = (link) => new Date(link.expire_time).toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });

@@ -11,11 +11,14 @@ import { el } from "../core/dom.js";
  */
 export function sliderRow({ id, title, labels: [less, more, one], low, high, min, max, step, big, neutral, value, toWords, onChange }) {
   const input = el("input", { type: "range", id, min, max, step, "aria-describedby": `${id}-ends` });
+  /** @type {HTMLElement | null} */
+  let node = null;
   const words = el("output", { class: "slider-words", for: id, "aria-hidden": "true" });
   /** @param {number} next */
   const set = (next) => {
     input.value = String(next);
     const text = toWords(Number(input.value));
+    node?.classList.toggle("is-moved", Number(input.value) !== neutral);
     input.setAttribute("aria-valuetext", text);
     words.textContent = text;
   };
@@ -30,20 +33,20 @@ export function sliderRow({ id, title, labels: [less, more, one], low, high, min
     onChange(Number(input.value));
   });
   /**
+   * Not a Tab stop: the arrow keys of the slider do the same. It stays in the accessibility tree.
    * @param {string} label
    * @param {string} sign
+   * @param {string} place
    * @param {() => void} act
    */
-  const button = (label, sign, act) =>
-    el("button", { type: "button", class: "button small-square", "aria-label": label, onclick: act }, sign);
-  const node = el("div", { class: "slider" },
+  const button = (label, sign, place, act) =>
+    el("button", { type: "button", class: `button small-square ${place}`, tabindex: "-1", "aria-label": label, onclick: act }, sign);
+  node = el("div", { class: "slider" },
     el("div", { class: "slider-top" }, el("label", { for: id }, title), words),
-    el("div", { class: "slider-line" },
-      button(less, "−", () => press(rounded(Number(input.value) - big))),
-      el("div", { class: "slider-track" }, input,
-        el("div", { class: "slider-ends", id: `${id}-ends` }, el("span", {}, low), el("span", { class: "sr" }, " – "), el("span", {}, high))),
-      button(more, "+", () => press(rounded(Number(input.value) + big))),
-      button(one, "↺", () => press(neutral))));
+    button(less, "−", "less", () => press(rounded(Number(input.value) - big))),
+    el("div", { class: "slider-track" }, input, el("span", { class: "sr", id: `${id}-ends` }, `${low} – ${high}`)),
+    button(more, "+", "more", () => press(rounded(Number(input.value) + big))),
+    button(one, "↺", "reset", () => press(neutral)));
   set(value);
   return { node, get: () => Number(input.value), set };
 }

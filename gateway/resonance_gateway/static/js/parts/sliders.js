@@ -22,6 +22,7 @@ export function buildSliders(names = NAMES, comingCount = 0) {
   byId("sliders-coming").textContent = comingCount ? t("refine.coming", { sliders: count("slider", comingCount) }) : "";
   show(byId("sliders-coming"), comingCount > 0);
   show(byId("refine"), names.length + comingCount > 0);
+  show(byId("reset-sliders"), names.length > 0);
 }
 
 /**

@@ -1,4 +1,4 @@
-// Step 1: a taste from files, link or library.
+// Taste from files, link or library.
 
 import * as api from "../core/api.js";
 import { say, sayNow, startJob } from "../core/announce.js";
@@ -52,7 +52,7 @@ export class TasteStep {
     const options = done.map((taste, i) => el("option", { value: taste.id }, names[i]));
     byId("earlier-tastes").replaceChildren(el("option", { value: "" }, t("taste.none")), ...options);
     byId("earlier-tastes").value = draft.tasteId || "";
-    show(byId("earlier"), done.length > 0 && byId("taste-done").hidden, byId("files"));
+    show(byId("earlier"), done.length > 0 && byId("taste-done").hidden, byId("taste-add-summary"));
   }
 
   /** @param {File[]} files */
@@ -291,8 +291,8 @@ export class TasteStep {
     draft.tasteStrength = 1;
     this._strength.leave();
     show(byId("taste-sources"), true);
-    show(byId("taste-work"), false, byId("files"));
-    show(byId("taste-done"), false, byId("files"));
+    show(byId("taste-work"), false, byId("taste-add-summary"));
+    show(byId("taste-done"), false, byId("taste-add-summary"));
   }
 
   /**

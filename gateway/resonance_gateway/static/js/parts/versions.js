@@ -1,7 +1,9 @@
 // Versions of the piece: open, undo, redo, compare.
 
 import { sayNow } from "../core/announce.js";
-import { byId, el, enable, isDisabled, show } from "../core/dom.js";
+import { byId, el, enable, show } from "../core/dom.js";
+import { figureOfBody, paintFigure } from "../pictures/figure.js";
+import { rove } from "../inputs/roving.js";
 import { ownInWords } from "./own-sliders.js";
 import { inWords } from "./sliders.js";
 import { loadVersions, saveVersions } from "../core/store.js";
@@ -18,9 +20,7 @@ export class Versions {
     /** @type {{ items: Version[], at: number }} */
     this._list = loadVersions();
     this._isSwapped = false;
-    byId("undo").addEventListener("click", () => isDisabled(byId("undo")) || this._go(this._list.at - 1));
-    byId("redo").addEventListener("click", () => isDisabled(byId("redo")) || this._go(this._list.at + 1));
-    byId("swap").addEventListener("click", () => this._press());
+    rove(byId("version-list"), ".version");
     byId("compare-with").addEventListener("change", () => this._isSwapped && this._unswap());
     this.draw();
   }
@@ -38,7 +38,7 @@ export class Versions {
     const known = items.findIndex((item) => item.requestId === version.requestId);
     if (known >= 0) this._list.at = known;
     else {
-      const number = 1 + Math.max(0, ...items.map((item) => item.number));
+      const number = this.nextNumber;
       this._list.items = [...items, { ...version, number }].slice(-KEPT);
       this._list.at = this._list.items.length - 1;
     }
@@ -66,6 +66,36 @@ export class Versions {
     byId("version-list").replaceChildren(...items.map((item, i) => this._row(item, i)));
     if (focused) /** @type {HTMLElement | null} */ (byId("version-list").querySelector(`[data-version="${focused}"]`))?.focus();
     this._drawCompare();
+    byId("version-list").querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  /** The number that the next version gets. */
+  get nextNumber() {
+    return 1 + Math.max(0, ...this._list.items.map((item) => item.number));
+  }
+
+  get canCompare() {
+    return this._list.items.length > 1;
+  }
+
+  /**
+   * Opens the version before or after, or the one of a number; returns it, or null where there is none.
+   * @param {{ by?: number, number?: number }} which
+   */
+  go({ by = 0, number = 0 }) {
+    const at = number ? this._list.items.findIndex((item) => item.number === number) : this._list.at + by;
+    if (!this._list.items[at]) return null;
+    this._go(at);
+    return this.current;
+  }
+
+  /**
+   * Plays another version in place of the open one, or the open one again.
+   * @param {number} number of the other; 0 for the chosen one
+   */
+  compare(number = 0) {
+    if (number && !this._isSwapped) byId("compare-with").value = String(number);
+    if (byId("compare-with").value) this._press();
   }
 
   _settle() {
@@ -88,10 +118,14 @@ export class Versions {
    */
   _row(item, i) {
     const isOpen = i === this._list.at;
-    const name = t("versions.name", { number: item.number });
+    const cover = el("canvas", { class: "cover", width: 44, height: 44, "aria-hidden": "true" });
+    paintFigure(cover, figureOfBody(item.body, item.seed));
     return el("li", { "aria-current": isOpen ? "true" : false },
-      el("button", { type: "button", class: "button quiet", "data-version": item.number, "aria-pressed": String(isOpen), onclick: () => this._go(i) }, name),
-      el("span", { class: "small hint" }, isOpen ? `${t("versions.now")} · ` : "", this._difference(item, i)));
+      el("button", { type: "button", class: "version", "data-version": item.number, "aria-pressed": String(isOpen), tabindex: isOpen ? "0" : "-1", onclick: () => this._go(i) },
+        cover,
+        el("span", {},
+          el("span", { class: "version-name" }, t("versions.name", { number: item.number })),
+          el("span", { class: "version-change" }, this._difference(item, i)))));
   }
 
   /**
@@ -101,7 +135,7 @@ export class Versions {
    */
   _difference(item, i) {
     const before = this._list.items[i - 1];
-    if (!before) return item.body.prompt;
+    if (!before) return t("versions.same");
     const [now, then] = [item.body, before.body];
     const sliders = new Set([...Object.keys(now.sliders || {}), ...Object.keys(then.sliders || {})]);
     const moved = [...sliders].filter((name) => (now.sliders?.[name] || 0) !== (then.sliders?.[name] || 0));
@@ -126,8 +160,10 @@ export class Versions {
     select.replaceChildren(...others.map((item) => el("option", { value: item.number }, t("versions.name", { number: item.number }))));
     const fallback = this._list.items[this._list.at - 1] || others[0];
     select.value = others.some((item) => String(item.number) === chosen) ? chosen : String(fallback?.number ?? "");
+    show(byId("swap"), others.length > 0);
+    show(byId("compare-with"), others.length > 1);
     byId("swap").setAttribute("aria-pressed", String(this._isSwapped));
-    byId("swap").textContent = t(this._isSwapped ? "versions.swapBack" : "versions.swap");
+    byId("swap").replaceChildren("A/B", el("span", { class: "sr" }, `: ${t(this._isSwapped ? "versions.swapBack" : "versions.swap")}`));
   }
 
   _press() {

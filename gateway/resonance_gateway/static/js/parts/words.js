@@ -1,4 +1,4 @@
-// Step 2: the prompt; and the length of step 3.
+// Words of the music, and its length.
 
 import { byId, el, show } from "../core/dom.js";
 import { draft, saveDraft } from "../core/store.js";

@@ -1,4 +1,4 @@
-// Waveform picture.
+// Waveform: a press seeks, a drag chooses a part.
 // It is hidden from assistive technology; the seek slider below it has the same information.
 
 import { byId } from "../core/dom.js";
@@ -6,15 +6,68 @@ import { byId } from "../core/dom.js";
 const BAR = 4;
 const GAP = 2;
 
+const DRAG_PX = 6;
+const PART_S_MIN = 1;
+
 export class Waveform {
-  constructor() {
+  /** @param {{ seek(seconds: number): void, choose(part: { fromS: number, toS: number } | null): void }} act */
+  constructor({ seek, choose }) {
     this._canvas = byId("waveform");
+    this._seek = seek;
+    this._choose = choose;
+    /** @type {{ fromS: number, toS: number } | null} */
+    this._part = null;
+    this._watch();
     /** @type {import("../sound/take.js").Take | null} */
     this._take = null;
     this._atS = 0;
     this._isAsked = false;
     new ResizeObserver(() => this.draw()).observe(this._canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+  }
+
+  /** @param {{ fromS: number, toS: number } | null} part */
+  set part(part) {
+    this._part = part;
+    this.draw();
+  }
+
+  _watch() {
+    const canvas = this._canvas;
+    /** @type {{ x: number, seconds: number } | null} */
+    let begun = null;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (!this._take || event.button) return;
+      begun = { x: event.clientX, seconds: this._secondsAt(event) };
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (begun && Math.abs(event.clientX - begun.x) > DRAG_PX) this._choosePart(begun.seconds, this._secondsAt(event));
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      if (begun && Math.abs(event.clientX - begun.x) <= DRAG_PX) {
+        this._choose(null);
+        this._seek(begun.seconds);
+      }
+      begun = null;
+    });
+    canvas.addEventListener("pointercancel", () => (begun = null));
+  }
+
+  /**
+   * @param {number} one
+   * @param {number} other
+   */
+  _choosePart(one, other) {
+    const [fromS, toS] = [Math.min(one, other), Math.max(one, other)];
+    if (toS - fromS >= PART_S_MIN) this._choose({ fromS, toS });
+  }
+
+  /** @param {PointerEvent} event */
+  _secondsAt(event) {
+    const box = this._canvas.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    return (document.dir === "rtl" ? 1 - share : share) * this._take.durationS;
   }
 
   /**
@@ -45,6 +98,11 @@ export class Waveform {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const brush = canvas.getContext("2d");
     brush.clearRect(0, 0, width, height);
+    if (this._take && this._part) {
+      brush.fillStyle = "rgb(255 212 121 / 0.35)";
+      brush.fillRect((this._part.fromS / this._take.durationS) * width, 0, ((this._part.toS - this._part.fromS) / this._take.durationS) * width, height);
+    }
+    if (!this._take) return;
     const style = getComputedStyle(canvas);
     const colors = { played: style.getPropertyValue("--wave-played"), coming: style.getPropertyValue("--wave-coming") };
     const pitch = (BAR + GAP) * scale;

@@ -7,6 +7,7 @@ const LEAD_MAX_S = 1;
 // Live sound arrives in chunks of 0.2 s: samples that are never needed beyond the lead and one chunk are only delay.
 const SPARE_S = 0.2;
 const WATCH_S = 3;
+const REPORT_S = 0.1;
 
 class LivePlayer extends AudioWorkletProcessor {
   /** @param {{ processorOptions: { channelCount: number } }} options */
@@ -22,8 +23,15 @@ class LivePlayer extends AudioWorkletProcessor {
     this._hasBegun = false;
     this._level = 0;
     this._surplus = 0; // samples to skip as soon as it is silent
+    this._isHeld = false;
+    this._played = 0; // samples that were played or skipped
+    this._untilReport = 0;
     this._watch();
     this.port.onmessage = ({ data }) => {
+      if (data.hold !== undefined) {
+        this._isHeld = data.hold;
+        return;
+      }
       this._chunks.push(data.samples);
       this._left += data.samples.length / this._channelCount;
     };
@@ -34,17 +42,30 @@ class LivePlayer extends AudioWorkletProcessor {
    * @param {Float32Array[][]} outputs
    */
   process(inputs, [output]) {
-    if (this._isWaiting && this._left >= this._leadS * sampleRate) this._begin();
+    if (this._isWaiting && !this._isHeld && this._left >= this._leadS * sampleRate) this._begin();
     const step = 1 / (FADE_S * sampleRate);
     for (let i = 0; i < output[0].length; i += 1) {
-      const target = this._isWaiting || this._surplus || this._left * step < 1 ? 0 : 1;
+      const target = this._isHeld || this._isWaiting || this._surplus || this._left * step < 1 ? 0 : 1;
       this._level += Math.max(-step, Math.min(step, target - this._level));
       if (this._level > 0 && this._left > 0) this._take(output, i);
+      else if (this._isHeld) continue;
       else if (this._surplus) this._skip();
       else if (!this._isWaiting) this._rest();
     }
-    this._look(output[0].length);
+    if (!this._isHeld) this._look(output[0].length);
+    this._report(output[0].length);
     return true;
+  }
+
+  /**
+   * Says ten times a second how far the music is heard, and how much of it waits.
+   * @param {number} count
+   */
+  _report(count) {
+    this._untilReport -= count;
+    if (this._untilReport > 0) return;
+    this._untilReport = REPORT_S * sampleRate;
+    this.port.postMessage?.({ played: this._played, left: this._left });
   }
 
   /** Skips samples that arrived while this worklet was loading. */
@@ -109,6 +130,7 @@ class LivePlayer extends AudioWorkletProcessor {
   _move(count) {
     this._at += count;
     this._left -= count;
+    this._played += count;
     if (this._at * this._channelCount >= this._chunks[0].length) {
       this._chunks.shift();
       this._at = 0;

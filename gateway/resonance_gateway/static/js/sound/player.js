@@ -1,47 +1,48 @@
-// Player: one audio context and one worklet.
-// The context has the take's sample rate; the worklet holds the open takes.
+// Player of takes: one worklet, which holds the open takes.
+// The audio context is the engine's, at the take's sample rate.
 
 const KEPT_TAKES = 6;
 
 export class Player extends EventTarget {
-  constructor() {
+  /** @param {import("./engine.js").Engine} engine */
+  constructor(engine) {
     super();
+    this._engine = engine;
     /** @type {import("./take.js").Take | null} */
     this.take = null;
     this.positionS = 0;
     this.state = "paused";
     this.gapCount = 0;
+    /** @type {{ fromS: number, toS: number } | null} */
+    this.loop = null;
     this._order = 0;
-    this._volume = 0.9;
     /** @type {Map<string, number>} */
     this._sent = new Map();
-    /** @type {AudioContext | null} */
-    this._context = null;
+    /** @type {AudioWorkletNode | null} */
+    this._node = null;
+    /** @type {Promise<void> | null} */
+    this._opening = null;
+    engine.addEventListener("shut", () => {
+      this._node = null;
+      this._opening = null;
+      this._sent.clear();
+    });
   }
 
-  /** Opens the audio context. The first call must come from a user gesture, or the browser blocks sound. */
+  /** Opens the audio context and the worklet. The first call must come from a user gesture, or the browser blocks sound. */
   async wake(sampleRateHz = 32000) {
-    if (this._context && this._context.sampleRate !== sampleRateHz) await this._shut();
-    if (!this._context) this._opening = this._open(sampleRateHz);
+    await this._engine.wake(sampleRateHz);
+    this._opening ??= this._open(sampleRateHz).catch((error) => {
+      this._opening = null;
+      throw error;
+    });
     await this._opening;
-    if (this._context.state === "suspended") this._context.resume().catch(() => {});
   }
 
   /** @param {number} sampleRateHz */
   async _open(sampleRateHz) {
-    this._context = new AudioContext({ sampleRate: sampleRateHz, latencyHint: "interactive" });
-    await this._context.audioWorklet.addModule("static/js/sound/take-worklet.js");
-    this._node = new AudioWorkletNode(this._context, "take-player", { outputChannelCount: [2] });
-    this._gain = new GainNode(this._context, { gain: this._volume });
-    this._node.connect(this._gain).connect(this._context.destination);
+    this._node = await this._engine.source("take-player", sampleRateHz);
     this._node.port.onmessage = ({ data }) => this._onReport(data);
-  }
-
-  async _shut() {
-    const context = this._context;
-    this._context = null;
-    this._sent.clear();
-    await context.close();
   }
 
   /**
@@ -49,10 +50,11 @@ export class Player extends EventTarget {
    * @param {import("./take.js").Take} take
    */
   async use(take, { positionS = 0, gain = 1 } = {}) {
+    if (this.take !== take) this.loop = null;
     this.take = take;
     this.positionS = positionS;
     this._gainOfTake = gain;
-    if (this._context || navigator.userActivation?.hasBeenActive) await this._load();
+    if (this._node || navigator.userActivation?.hasBeenActive) await this._load();
     this._changed();
   }
 
@@ -64,6 +66,7 @@ export class Player extends EventTarget {
     this._sync(take);
     const position = Math.round(this.positionS * take.sampleRateHz);
     this._command({ do: "use", id: take.requestId, position, gain: this._gainOfTake });
+    this._tellLoop();
     if (this.isPlaying) this._command({ do: "play" });
     this._forget();
   }
@@ -83,7 +86,7 @@ export class Player extends EventTarget {
       this._load().catch(() => this._set("broken"));
       return;
     }
-    this._context.resume().catch(() => {});
+    this._engine.wake(this.take.sampleRateHz).catch(() => this._set("broken"));
     this._command({ do: "play" });
   }
 
@@ -109,10 +112,20 @@ export class Player extends EventTarget {
     this._changed();
   }
 
-  /** @param {number} value */
-  set volume(value) {
-    this._volume = value;
-    if (this._gain) this._gain.gain.setTargetAtTime(value, this._context.currentTime, 0.02);
+  /**
+   * Repeats a part of the take; null plays on.
+   * @param {{ fromS: number, toS: number } | null} part
+   */
+  repeat(part) {
+    this.loop = part;
+    this._tellLoop();
+    this._changed();
+  }
+
+  _tellLoop() {
+    const rate = this.take?.sampleRateHz ?? 1;
+    const { loop } = this;
+    this._command({ do: "loop", from: loop ? Math.round(loop.fromS * rate) : 0, to: loop ? Math.round(loop.toS * rate) : 0 });
   }
 
   /** @param {import("./take.js").Take} take */

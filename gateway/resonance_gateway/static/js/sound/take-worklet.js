@@ -18,6 +18,8 @@ class TakePlayer extends AudioWorkletProcessor {
     this._level = 0;
     this._blocks = 0;
     this._order = 0;
+    this._loopFrom = 0;
+    this._loopTo = 0; // 0: no loop
     /** @type {Record<string, (data: any) => void>} */
     this._commands = {
       open: (data) => this._open(data),
@@ -27,6 +29,7 @@ class TakePlayer extends AudioWorkletProcessor {
       play: () => this._play(),
       pause: () => this._pause(),
       seek: (data) => this._seek(data),
+      loop: (data) => this._loop(data),
     };
     this.port.onmessage = ({ data }) => {
       this._order = data.order ?? this._order;
@@ -77,6 +80,12 @@ class TakePlayer extends AudioWorkletProcessor {
     this._isWaiting = true;
   }
 
+  /** @param {{ from: number, to: number }} part */
+  _loop({ from, to }) {
+    this._loopFrom = from;
+    this._loopTo = to;
+  }
+
   /**
    * @param {unknown} inputs
    * @param {Float32Array[][]} outputs
@@ -113,7 +122,14 @@ class TakePlayer extends AudioWorkletProcessor {
       }
       if (sounds) this._position += 1;
       else if (this._isPlaying) this._rest(left, take);
+      if (this._loopTo && this._position >= Math.min(this._loopTo, take.length)) this._goRound();
     }
+  }
+
+  /** Back to where the loop begins, faded in so that the seam does not click. */
+  _goRound() {
+    this._position = this._loopFrom;
+    this._level = 0;
   }
 
   /**

@@ -16,6 +16,8 @@ export class Take {
     this.sampleCount = sampleCount;
     this.header = header;
     this.isSeedAsked = false;
+    /** The example piece of a first visit, which no library has. */
+    this.isExample = false;
     this.samples = new Int16Array(sampleCount * channelCount);
     this.peaks = new Float32Array(PEAK_COUNT);
     this.madeCount = 0;
