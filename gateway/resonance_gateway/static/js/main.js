@@ -1,6 +1,7 @@
 // Entry point of the page.
 
 import * as api from "./core/api.js";
+import { sayNow } from "./core/announce.js";
 import { byId, fillTexts, show } from "./core/dom.js";
 import { state } from "./core/state.js";
 import { draft, getPending, saveDraft, saveSettings, settings } from "./core/store.js";
@@ -23,13 +24,13 @@ import { buildMusic, showMusicLimits } from "./parts/music.js";
 import { draw as drawOwnSliders, rememberLabels } from "./parts/own-sliders.js";
 import { buildPart } from "./parts/part.js";
 import { buildShell } from "./parts/shell.js";
-import { buildSliders, NAMES } from "./parts/sliders.js";
+import { buildSliders, NAMES, setSliders } from "./parts/sliders.js";
 import { Stage } from "./parts/stage.js";
 import { TasteStep } from "./parts/taste.js";
 import { Transport } from "./parts/transport.js";
 import { Versions } from "./parts/versions.js";
 import { VideoStep } from "./parts/video.js";
-import { buildLengths, buildWords } from "./parts/words.js";
+import { buildLengths, buildWords, setWords } from "./parts/words.js";
 import { Engine } from "./sound/engine.js";
 import { Player } from "./sound/player.js";
 
@@ -72,6 +73,7 @@ bindActs({ generation, live, player, transport, share: generation.share, convers
 listenForKeys((answer) => conversation.answer(answer));
 state.take.subscribe((take) => take && showKept(take.requestId));
 watchForms();
+takeOver();
 start();
 
 function watchForms() {
@@ -99,6 +101,17 @@ function watchBox(id, target, key, save) {
     target[key] = box.checked;
     save();
   });
+}
+
+/** Takes over the words and sliders of a shared piece, which its page passes on in the address. */
+function takeOver() {
+  const { searchParams } = new URL(location.href);
+  const words = searchParams.get("words");
+  if (!words) return;
+  setWords(words);
+  setSliders(Object.fromEntries(NAMES.map((name) => [name, Math.max(-1, Math.min(1, Number(searchParams.get(name)) || 0))]).filter(([, value]) => value)));
+  history.replaceState(null, "", location.pathname);
+  sayNow(t("shared.takenOver"));
 }
 
 /** Resumes what a reload interrupted, then adapts the page to the model. */
@@ -144,13 +157,14 @@ async function loadSliders() {
 
 /** @param {TakeJson} record */
 function openRecord(record) {
-  const [use] = record.recipe.tastes;
-  const { bpm, key, negative_prompt } = record.recipe;
-  const sliders = Object.fromEntries(Object.entries(record.recipe.sliders || {}).filter(([, value]) => value));
-  const concepts = (record.recipe.concepts || []).filter((one) => one.position).map(({ name, position }) => ({ name, position }));
+  const recipe = record.lanes?.at(-1)?.recipe ?? record.recipe; // live music goes on from what was in force last
+  const [use] = recipe.tastes;
+  const { bpm, key, negative_prompt } = recipe;
+  const sliders = Object.fromEntries(Object.entries(recipe.sliders || {}).filter(([, value]) => value));
+  const concepts = (recipe.concepts || []).filter((one) => one.position).map(({ name, position }) => ({ name, position }));
   const body = {
     ...(concepts.length ? { concepts } : {}),
-    prompt: record.recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
+    prompt: recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
     ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
     ...(record.lanes?.length ? { isLive: true } : {}),
     ...(bpm ? { bpm } : {}), ...(key ? { key } : {}), ...(negative_prompt ? { negative_prompt } : {}),

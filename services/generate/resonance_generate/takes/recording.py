@@ -44,9 +44,6 @@ class Recording:
         kept = [lane for lane in take.lanes if lane.sample_offset < self._sample_count]
         del take.lanes[:]
         take.lanes.extend(kept)
-        # The library names a take by the recipe that it ended with: what the player wanted last.
-        take.recipe.CopyFrom(kept[-1].recipe)
-        take.recipe_id = kept[-1].recipe_id
         try:
             await self._takes.save(take, self._parts)
         except ResonanceError as failure:

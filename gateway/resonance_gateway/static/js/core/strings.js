@@ -231,6 +231,7 @@ export const STRINGS = {
   "share.copiedHere": "Copied. It works on this computer only, until {until}.",
   "share.madeHere": "Copy this link. It works on this computer only, until {until}.",
   "share.close": "Close",
+  "shared.takenOver": "The words and sliders of the shared piece are here. Change what you like, then press Make music.",
   "share.label": "Link to this music",
   "share.copied": "The link is copied. Anyone who has it can hear this music until {until}, without a key.",
   "share.made": "Copy this link. Anyone who has it can hear this music until {until}, without a key.",
