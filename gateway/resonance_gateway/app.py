@@ -34,6 +34,7 @@ from resonance_gateway.routes import (
     refinements,
     session,
     share_links,
+    shared_page,
     speech,
     takes,
     tastes,
@@ -139,6 +140,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/video-capabilities", videos.VideoCapabilitiesEndpoint),
         Route("/v1/verifications", verifications.VerificationsEndpoint),
         Route("/shared/{token}", share_links.SharedAudioEndpoint),
+        Route("/shared/{token}/picture.png", shared_page.SharedPictureEndpoint),
     ]
 
 
