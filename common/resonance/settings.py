@@ -246,6 +246,8 @@ class Settings(BaseSettings):
     apple_music_api_url: str = "https://api.music.apple.com"
     extract_stall_s_max: PositiveFloat = 120.0
     extractions_max: PositiveInt = 8
+    calibration_jobs_owner_max: PositiveInt = 4
+    calibration_jobs_max: PositiveInt = 64
     jobs_running_max: PositiveInt = 2
     jobs_queued_max: NonNegativeInt = 32
     job_lease_s: PositiveFloat = 8.0
