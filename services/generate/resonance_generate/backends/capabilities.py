@@ -44,6 +44,7 @@ _TABLES: dict[str, _Support] = {
         "top_k": _EXACT,
         "negative_prompt": _NONE,
         "melody": _NONE,
+        "keep": _NONE,
         **_SLIDERS_BY_WORDS,
         "sliders.energy": _WORDS,
         "sliders.tempo": _EXACT,
@@ -76,7 +77,7 @@ def local_backend(model: generate_pb2.ModelInfo) -> Backend:
         "melody": _EXACT if model.capabilities.melody else _NONE,
         "bpm": _WORDS if model.capabilities.tempo.means else _NONE,
         "key": _WORDS if model.capabilities.key.means else _NONE,
-        **dict.fromkeys(("origin", "origin_sound", "loop", "recipe_changes", "is_transient"), _EXACT),
+        **dict.fromkeys(("origin", "origin_sound", "loop", "recipe_changes", "is_transient", "keep"), _EXACT),
         **{f"sliders.{name}": _EXACT if can_steer else _NONE for name in SLIDER_NAMES},
     }
     info = generate_pb2.BackendInfo(

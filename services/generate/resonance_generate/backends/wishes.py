@@ -29,7 +29,7 @@ def controls_of_take(request: generate_pb2.GenerateRequest) -> list[str]:
 def controls_of_performance(opening: generate_pb2.PerformOpening) -> list[str]:
     """The controls that the opening of a performance uses."""
     used = [name for name in ("melody", "seed") if opening.HasField(name)]
-    return [*controls_of_recipe(opening.recipe), *used]
+    return [*controls_of_recipe(opening.recipe), *used, *(["keep"] if opening.keep else [])]
 
 
 def choose_backend(name: str, backends: Sequence[Backend], used: Sequence[str], *, performs: bool) -> Backend:

@@ -96,13 +96,14 @@ class TakeLibrary:
         """The take's tokens, `[codebooks, frames]`.
 
         Raises:
-            FailedPrecondition: it is a version without tokens.
+            FailedPrecondition: it is a version without tokens, or was played live.
             DataLoss: they are damaged.
         """
-        if not take.codes_key and not take.HasField("narration"):
-            message = (
-                f"take {take.request_id} was made by {take.backend or 'a backend'} and has no tokens to go on from"
-            )
+        if not take.codes_key and take.lanes:
+            message = f"take {take.request_id} was played live and has no tokens; nothing can start from it"
+            raise FailedPrecondition(message, reason="NO_TOKENS")
+        if not take.codes_key and take.backend:
+            message = f"take {take.request_id} was made by {take.backend} and has no tokens to go on from"
             raise FailedPrecondition(message, reason="NO_TOKENS")
         if not take.codes_key:
             origin = take.narration.take_request_id
