@@ -26,7 +26,7 @@ from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
 from resonance_video.making import Assemble, Listen, VideoMaking
 from resonance_video.scenes.google_scenes import OmniScenes, StillScenes
-from resonance_video.scenes.procedural import ProceduralScenes
+from resonance_video.scenes.procedural.provider import ProceduralScenes
 from resonance_video.scenes.provider import SceneProvider
 from resonance_video.scoring import ClipWatcher
 from resonance_video.service import VideoService

@@ -25,7 +25,7 @@ from resonance_video.models import Aspect, SceneRequest, ShotMove
 from resonance_video.scene_making import ATTEMPTS_MAX, SceneMaking
 from resonance_video.scenes.foreign_worker import camera_window
 from resonance_video.scenes.google_scenes import OmniScenes, StillScenes
-from resonance_video.scenes.procedural import ProceduralScenes
+from resonance_video.scenes.procedural.provider import ProceduralScenes
 from resonance_video.treatment import GeminiWriter, read_concept
 
 MAP = song_map(16.0)
