@@ -118,8 +118,7 @@ class Generation:
         frame_count = self._frame_count(request)
         sample_count = frame_count * round(self._info.sample_rate_hz / self._info.frame_rate_hz)
         _check_offset(request.resume_sample_offset, sample_count)
-        changes = await self._changes.read(request)
-        sound = await self._sounds.read(request)
+        changes, sound = await self._changes.read(request), await self._sounds.read(request)
         tokens = self._sound_tokens(request, sound) if sound is not None else await self._read_origin(request)
         melody = await self._melodies.read(request)
         conditions = _Conditions(resolved=resolved, melody=melody, tokens=tokens, sound=sound, changes=changes)
@@ -250,9 +249,9 @@ class Generation:
         if tokens is None and (take.HasField("origin") or take.HasField("origin_sound") or take.melody_sha256):
             return None
         changes = await self._changes.read_again(take) if tokens is None else ()
-        engine_request = self._to_engine_request(take, resolved.params, tokens, changes)
-        async with aclosing(engine_request.stream) as blocks:
-            self._engine.submit(engine_request)
+        again = self._to_engine_request(take, resolved.params, tokens, changes)
+        async with aclosing(again.stream) as blocks:
+            self._engine.submit(again)
             parts = [block.pcm async for block in blocks]
         return await asyncio.to_thread(b"".join, parts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from resonance.errors import DeadlineExceeded, ResonanceError, Unavailable, Unsupported
 from resonance.google.spending import spending_on
@@ -31,7 +32,7 @@ class SceneMaking:
         self._files = files
         self._providers = providers
         self._workspace = workspace
-        self._casting: dict[str, asyncio.Lock] = {}
+        self._casting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def find_or_make(
         self, video_id: str, provider_name: str, request: SceneRequest, *, attempt: int
