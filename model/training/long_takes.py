@@ -24,9 +24,9 @@ from resonance_model.decoder.window import choose_context_sizes
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
 
+from .codec import WEIGHTS
 from .meters import HOP, RATE_HZ, motion
 from .sampling_search import circumstances
-from .tokenise import WEIGHTS
 
 FIGURES: Final = Path("model/training/figures/long-takes.json")
 TAKES: Final = (  # prompt, seed; the first eight are those of the field report that fell apart
