@@ -224,6 +224,9 @@ export class Conversation {
   _draw(talk) {
     const log = byId("log");
     render(talk.length ? repeat(talk, (one) => one.id, (one) => this._saying(one)) : html`<p class="hint small">${t("refine.example")}</p>`, log);
+    // What scrolls can be scrolled by keyboard; an empty log is no Tab stop.
+    log.toggleAttribute("tabindex", false);
+    if (talk.length) log.tabIndex = 0;
     log.scrollTop = log.scrollHeight;
     show(byId("refine-back"), talk.some((one) => one.undo && !one.isTaken), byId("refine-text"));
   }
