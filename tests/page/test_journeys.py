@@ -7,7 +7,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from tests.page.conftest import Visit
+from playwright.async_api import Browser
+from tests.contract.rest.script import Script
+from tests.page.conftest import Visit, visiting
 
 from resonance.v1 import steering_pb2
 
@@ -241,20 +243,20 @@ async def test_a_tastes_slider_ends_where_its_safe_range_does(
     assert await visit.page.input_value(row) == "1"
 
 
-async def test_a_broken_line_is_picked_up_without_losing_a_sample(visit: Visit) -> None:
-    visit.script.cuts, visit.script.chunk_wait_s = [6], 0.05
-    asked: list[dict[str, object]] = []
-    visit.page.on(
-        "request", lambda one: asked.append(one.post_data_json) if one.url.endswith("v1/generations") else None
-    )
-    await visit.open()
-    await visit.make()
-    await visit.wait_for_text("#make-status", "Ready")
-    first, second = asked
-    assert first["request_id"] == second["request_id"]
-    # The gateway masters the take from its beginning again, and sends what is missing.
-    assert (first.get("resume_sample_offset", 0), second["resume_sample_offset"] > 0) == (0, True)  # type: ignore[operator]
-    assert [one.resume_sample_offset for one in visit.script.generate_requests] == [0, 0]
+async def test_a_take_that_the_gateway_gives_up_is_picked_up_without_losing_a_sample(browser: Browser) -> None:
+    async with visiting(browser, Script(chunk_wait_s=0.05, cuts=[6]), {}, take_resume_s_max=0) as visit:
+        asked: list[dict[str, object]] = []
+        visit.page.on(
+            "request", lambda one: asked.append(one.post_data_json) if one.url.endswith("v1/generations") else None
+        )
+        await visit.open()
+        await visit.make()
+        await visit.wait_for_text("#make-status", "Ready")
+        first, second = asked
+        assert first["request_id"] == second["request_id"]
+        # The gateway masters the take from its beginning again, and sends what is missing.
+        assert (first.get("resume_sample_offset", 0), second["resume_sample_offset"] > 0) == (0, True)  # type: ignore[operator]
+        assert [one.resume_sample_offset for one in visit.script.generate_requests] == [0, 0]
 
 
 async def test_stop_stops_the_service_and_keeps_the_words(visit: Visit) -> None:

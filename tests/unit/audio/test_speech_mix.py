@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from resonance_speech.narration.mixing import (
+from resonance.audio.speech_mix import (
     DUCKING_DB,
     FALL_S,
     HOLD_S,
