@@ -26,7 +26,7 @@ TARGET = SCREENS / "page.png"
 STATES = SCREENS / "studio"
 BYTES_MAX = 300_000
 STATES_BYTES_MAX = 2_500_000
-MAKING_S_MAX = 120
+MAKING_S_MAX = 300
 DESK, PHONE, LOW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}, {"width": 320, "height": 200}
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 _QUALITY = 62
