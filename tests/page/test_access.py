@@ -36,7 +36,7 @@ async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
     await visit.wait_for_text("#taste-tracks", "one.mp3")
     await _check(visit, "listening to songs")
     await page.wait_for_selector("#taste-done:not([hidden])")
-    for summary in await page.locator("#taste-done summary").all():
+    for summary in await page.locator("#taste-done details details summary").all():
         await summary.click()
     await page.fill("#part-from-0", "-1")
     await page.click("#songs-again")

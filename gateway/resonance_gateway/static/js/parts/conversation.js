@@ -3,7 +3,7 @@
 import * as api from "../core/api.js";
 import { alarm, sayNow } from "../core/announce.js";
 import { COMMANDS, isPossible, nameOf, run, sentenceOf } from "../core/commands.js";
-import { byId, enable, isDisabled, show } from "../core/dom.js";
+import { byId, clock, enable, isDisabled, show } from "../core/dom.js";
 import { readSentence } from "../core/sentences.js";
 import { effect, state } from "../core/state.js";
 import { draft } from "../core/store.js";
@@ -170,7 +170,8 @@ export class Conversation {
     if (this._live.isPlaying) return t("answer.live");
     if (!this._player.take && !this._generation.isMaking) return t("answer.later");
     const number = await this._generation.next({ part, durationS });
-    return number ? t("answer.making", { number }) : "";
+    if (!number) return "";
+    return part ? t("answer.part", { from: clock(part.fromS), to: clock(part.toS), number }) : t("answer.making", { number });
   }
 
   /** @returns {Before} */

@@ -60,6 +60,10 @@ function arrange(layout) {
   const actions = byId("actions");
   const place = isSmall ? byId("phone-actions") : byId("player");
   if (actions.parentElement !== place) place.insertBefore(actions, isSmall ? null : byId("volume").closest(".volume"));
+  // On a small screen the versions are what a tab shows; on a desk they stand above the tabs.
+  const tabRow = byId("tabs").parentElement;
+  if (isSmall) tabRow.after(byId("versions"));
+  else tabRow.before(byId("versions"));
   const player = byId("player");
   if (layout === "low") byId("stage").after(player);
   else if (player.parentElement !== byId("studio")) byId("studio").append(player);
