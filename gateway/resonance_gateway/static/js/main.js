@@ -54,7 +54,7 @@ const video = new VideoStep();
 const generation = new GenerationStep({ player, video, onWhole: () => library.refresh(), onRestored: (body) => taste.reuse(body) });
 generation.versions = new Versions({ open: (version) => generation.open(version), swap: (other) => generation.swap(other) });
 const live = new LiveStep({ engine, player, melody: new MelodyPicker(), onKept: (take) => generation.adopt(take) });
-const example = new Example({ engine, player, generation });
+const example = new Example({ player, generation });
 const conversation = new Conversation({ generation, live, player });
 new Stage({ engine, player, versions: generation.versions });
 buildLanes();
