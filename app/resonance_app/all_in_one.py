@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from resonance.durable import Engine
 from resonance.places import bind_socket
 from resonance.rpc import Authenticator, RpcServer
 from resonance.settings import Settings
@@ -56,16 +57,21 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         say(
             f"model ready: {model.description.model_id} through {model.description.backend}, {model.description.precision}"
         )
+        engine = Engine(settings)  # of all services; it is closed before them, and again where the start fails
+        stack.push_async_callback(engine.close)
         generate = await stack.enter_async_context(open_generate(settings, store, model))
         has_listeners = lambda: generate.engine.has_listeners  # noqa: E731
         for parts in (
             generate,
-            await stack.enter_async_context(open_extract(settings, store, model, has_listeners=has_listeners)),
+            await stack.enter_async_context(
+                open_extract(settings, store, model, has_listeners=has_listeners, engine=engine)
+            ),
             await stack.enter_async_context(open_ingest(settings, store)),
             await stack.enter_async_context(open_speech(settings)),
-            await stack.enter_async_context(open_video(settings, store)),
+            await stack.enter_async_context(open_video(settings, store, engine=engine)),
         ):
             parts.add_to(server)
+        stack.push_async_callback(engine.close)
         await server.start()
         say(f"gRPC on {server.address}")
         # HTTP and gRPC stop at the same time and share one drain period, because a take's stream runs through both.

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from google.protobuf import json_format
 
+from resonance.durable import Changes, Engine
 from resonance.errors import FailedPrecondition, Overloaded, ResonanceError
+from resonance.ids import new_request_id
+from resonance.settings import Settings
 from resonance.steering.track_ranges import is_chosen, select_stretches
 from resonance.store import ObjectStore
 from resonance.store.keys import reference_key, taste_key
@@ -24,8 +27,11 @@ from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.tracks import TrackCache
 from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.calibration.activities import worker_plans
 from resonance_extract.calibration.conditions import Condition, Subject
+from resonance_extract.calibration.job_store import CalibrationJobStore
 from resonance_extract.calibration.jobs import CalibrationJobs
+from resonance_extract.calibration.measuring import CalibrationMeasuring
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Measured, Renderer
 from resonance_extract.concepts.store import ConceptStore
@@ -83,12 +89,32 @@ class Bench:
     worker: ActivationWorker
     references: ReferenceStore
     digest: str
+    settings: Settings
+    # The engine of all tests is one; each bench has ids and task queues of its own by a model digest of its own.
+    scope: str = field(default_factory=new_request_id)
+    engines: list[Engine] = field(default_factory=list)
 
-    def calibration_jobs(self, lease_s: float = 30.0, wait_s_max: float = 60.0) -> CalibrationJobs:
-        planner = MeasurementPlanner(
-            self.store, self.concepts, self.tastes, self.references, self.worker, self.renderer
+    @property
+    def planner(self) -> MeasurementPlanner:
+        return MeasurementPlanner(self.store, self.concepts, self.tastes, self.references, self.worker, self.renderer)
+
+    def calibration_jobs(self, **limits: int) -> CalibrationJobs:
+        """The calibration jobs of a process of its own, which `end` ends."""
+        engine = Engine(self.settings)
+        jobs = CalibrationJobStore(self.store, Changes(engine))
+        measuring = CalibrationMeasuring(jobs, self.planner, model_digest=self.scope)
+        calibration_jobs = CalibrationJobs(jobs, self.planner, engine, model_digest=self.scope, **limits)
+        engine.serve(
+            lambda: worker_plans(measuring, model_digest=self.scope),
+            calibration_jobs.submit_open,
+            calibration_jobs.has_open,
         )
-        return CalibrationJobs(self.store, planner, model_digest=self.digest, lease_s=lease_s, wait_s_max=wait_s_max)
+        self.engines.append(engine)
+        return calibration_jobs
+
+    async def end(self, calibration_jobs: CalibrationJobs) -> None:
+        """Ends the workers of a process; its jobs stay open."""
+        await calibration_jobs._engine.close()
 
 
 def noise(length_s: float, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]

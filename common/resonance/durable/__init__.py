@@ -4,7 +4,8 @@ The package knows no workflow. `Engine` imports the engine's client library on f
 the `workflow.py` and `activities.py` of a service.
 """
 
-from resonance.durable.engine import Engine, WorkerPlan
+from resonance.durable.changes import Changes
+from resonance.durable.engine import Engine, WorkerPlan, open_engine
 from resonance.durable.work import Work, WorkState
 
-__all__ = ["Engine", "Work", "WorkState", "WorkerPlan"]
+__all__ = ["Changes", "Engine", "Work", "WorkState", "WorkerPlan", "open_engine"]

@@ -25,6 +25,7 @@ from resonance.errors import ResonanceError, Unavailable, Unsupported
 
 OWNER_ATTRIBUTE = "ResonanceOwner"
 _PROGRAM = "temporal"
+_PORT_FILE = "port"
 _MEMORY_LIMIT = "120MiB"  # Go's soft limit; with it the server stays below 220 MB under load
 _READY_S_MAX = 20.0
 _STARTS_MAX = 3  # with the file as it is, once more, and with a new file
@@ -56,7 +57,7 @@ class DevServer:
         self._folder = folder
         self._on_started = on_started
         self._lock = FileLock(folder / "lock", thread_local=False)
-        self._port_file = folder / "port"
+        self._port_file = folder / _PORT_FILE
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._server_pid = 0
@@ -221,6 +222,15 @@ def server_command(program: str, port: int, file: Path) -> list[str]:
         *("--dynamic-config-value", "matching.useNewMatcher=true"),
         *("--dynamic-config-value", "matching.enableFairness=true"),
     ]
+
+
+async def is_running(folder: Path) -> bool:
+    """True where a process of that folder seems to run the server. Reads one small file, and starts nothing."""
+    try:
+        port = int((folder / _PORT_FILE).read_text())
+    except (OSError, ValueError):
+        return False
+    return await _accepts(port)
 
 
 def find_program() -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import importlib.util
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
+
 from resonance.durable.address import EngineAddress, read_engine_address
-from resonance.durable.dev_server import DevServer, find_program
+from resonance.durable.dev_server import DevServer, find_program, is_running
 from resonance.durable.work import Work, WorkState
-from resonance.errors import Unsupported
+from resonance.errors import ResonanceError, Unsupported
 from resonance.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 _FOLDER = "engine"
 _CONNECTING_S_MAX = 5.0
+_RETRY_S_FIRST, _RETRY_S_MAX = 1.0, 30.0
+_log = structlog.get_logger("engine")
 Result = TypeVar("Result")
 
 
@@ -34,17 +39,31 @@ class WorkerPlan:
     activities_running_max: int
 
 
-class Engine:
-    """Submits, cancels and lists work, and runs the workers of this process.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Service:
+    """What one service registers: its workers, and its open work."""
 
-    Nothing is started, connected or imported before the first call of `start`, `submit`, `cancel` or `list`. Without
-    `RESONANCE_ENGINE` the engine is a child process of this machine (`DevServer`).
+    plans: Callable[[], Sequence[WorkerPlan]]
+    resume: Callable[[], Awaitable[None]]
+    has_open_work: Callable[[], Awaitable[bool]]
+
+
+async def _has_none() -> bool:
+    return False
+
+
+class Engine:
+    """Submits, cancels and lists work, and runs the workers of this process. The services of one process share one.
+
+    Nothing is started, connected or imported before the first call of `start`, `submit`, `cancel` or `list`, unless work is open
+    already (`serve`). Without `RESONANCE_ENGINE` the engine is a child process of this machine (`DevServer`).
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._plans: list[Callable[[], Sequence[WorkerPlan]]] = []
-        self._resumptions: list[Callable[[], Awaitable[None]]] = []
+        self._services: list[_Service] = []
+        self._unserved: list[_Service] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._starting = asyncio.Lock()
         self._connecting: asyncio.Task[Session] | None = None
         self._session: Session | None = None
@@ -76,14 +95,24 @@ class Engine:
             return failure.message
         return ""
 
-    def serve(self, plans: Callable[[], Sequence[WorkerPlan]], resume: Callable[[], Awaitable[None]]) -> None:
-        """Registers the workers of a service, before the start.
+    def serve(
+        self,
+        plans: Callable[[], Sequence[WorkerPlan]],
+        resume: Callable[[], Awaitable[None]],
+        has_open_work: Callable[[], Awaitable[bool]] = _has_none,
+    ) -> None:
+        """Registers the workers of a service. They run from the first use of the engine on.
+
+        The engine is started by itself where `RESONANCE_ENGINE` names one, where `has_open_work` finds work of an earlier process,
+        and where another process of the data folder runs one, whose work this process then shares.
 
         `plans` is called at the start, so that a service imports its workflows no earlier. `resume` submits the open work of the
         service again; it is called after every start of the engine, whose file may have been lost.
         """
-        self._plans.append(plans)
-        self._resumptions.append(resume)
+        service = _Service(plans=plans, resume=resume, has_open_work=has_open_work)
+        self._services.append(service)
+        self._unserved.append(service)
+        self._keep(self._attend(service))
 
     async def start(self) -> None:
         """Opens the engine once; later calls return at once.
@@ -118,12 +147,31 @@ class Engine:
         """The newest work of that id, with the failures of its open activities; None where the engine knows none."""
         return await (await self._open()).find(work_id)
 
+    async def await_end(self, work_id: str, *, wait_s: float = 5.0) -> bool:
+        """True once no work of that id runs; False where it still runs after `wait_s` seconds."""
+        return await (await self._open()).await_end(work_id, wait_s=wait_s)
+
+    async def find_mark(self, work_id: str) -> str:
+        """A text that changes whenever an activity of the work ends or reports; empty where this engine is not started or away.
+
+        For watchers of documents that another process writes: they read the document again when the mark has changed.
+        """
+        if self._session is None:
+            return ""
+        try:
+            return await self._session.find_mark(work_id)
+        except ResonanceError:
+            return ""
+
     async def list(self, *, kind: str = "", owner: str = "", status: str = "", limit: int = 100) -> list[WorkState]:
         """Work of all owners, newest first. Empty filters let everything pass."""
         return await (await self._open()).list(kind=kind, owner=owner, status=status, limit=limit)
 
     async def close(self) -> None:
         """Stops the workers, whose activities are cancelled and go on after the next start, and then the server."""
+        for task in (tasks := list(self._tasks)):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         async with self._starting:
             if self._connecting is not None:
                 await asyncio.wait({self._connecting}, timeout=_CONNECTING_S_MAX)
@@ -132,6 +180,7 @@ class Engine:
                 with suppress(Exception, asyncio.CancelledError):  # its caller was told, or has left
                     self._take_session()
             session, self._session = self._session, None
+            self._unserved = list(self._services)
             if session is not None:
                 await session.close()
             server, self._server = self._server, None
@@ -139,17 +188,31 @@ class Engine:
                 await server.stop()
 
     async def _open(self) -> Session:
+        if self._session is not None and not self._unserved:
+            return self._session
         async with self._starting:
-            if self._session is not None:
-                return self._session
-            # A task of its own, which goes on when this caller is cancelled: a session that nothing holds would keep its workers.
-            # The next caller, or `close`, takes it.
-            if self._connecting is None:
-                self._connecting = _outside(self._connect())
-            await asyncio.wait({self._connecting})
-            session = self._take_session()
-        await _outside(self._resume())
+            if self._session is None:
+                # A task of its own, which goes on when this caller is cancelled: a session that nothing holds would keep its workers.
+                # The next caller, or `close`, takes it.
+                if self._connecting is None:
+                    self._connecting = _outside(self._connect())
+                await asyncio.wait({self._connecting})
+                self._take_session()
+            session = self._session
+            assert session is not None
+            while self._unserved:
+                await self._begin(session, self._unserved[0])
+                self._keep(self._resume_service(self._unserved.pop(0)))
         return session
+
+    async def _begin(self, session: Session, service: _Service) -> None:
+        """Starts the workers of a service in a context without an owner."""
+
+        async def begin() -> None:
+            for plan in await asyncio.to_thread(service.plans):
+                session.work_on(plan)
+
+        await _outside(begin())
 
     def _take_session(self) -> Session:
         """The session that was being connected, or its failure."""
@@ -161,20 +224,13 @@ class Engine:
     async def _connect(self) -> Session:
         module = await asyncio.to_thread(_import_session)
         session: Session = await module.open_session(await self._address())
-        try:
-            for plans in self._plans:
-                for plan in await asyncio.to_thread(plans):
-                    session.work_on(plan)
-        except BaseException:
-            await session.close()
-            raise
         return session
 
     async def _address(self) -> EngineAddress:
         if self._settings.engine:
             return await asyncio.to_thread(read_engine_address, self._settings)
         if self._server is None:
-            server = DevServer(self._settings.data_dir / _FOLDER, self._resume)
+            server = DevServer(self._folder, self._resume)
             try:
                 await server.start()
             except BaseException:
@@ -184,8 +240,61 @@ class Engine:
         return EngineAddress(target=self._server.target)
 
     async def _resume(self) -> None:
-        for resume in self._resumptions:
-            await resume()
+        for service in self._services:
+            self._keep(self._resume_service(service))
+
+    async def _resume_service(self, service: _Service) -> None:
+        """Submits the open work of a service; tries again while the engine or the store is away."""
+        wait_s = _RETRY_S_FIRST
+        while True:
+            try:
+                return await service.resume()
+            except ResonanceError as failure:
+                _log.warning("open work waits to be submitted again", why=failure.message)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, _RETRY_S_MAX)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs a task until it ends or the engine is closed, in a context without an owner."""
+        task = _outside(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _attend(self, service: _Service) -> None:
+        """Starts the engine as soon as this process is needed; tries again while the engine or the store is away."""
+        wait_s, is_looked_up = _RETRY_S_FIRST, False
+        while not self.is_started or service in self._unserved:
+            try:
+                is_needed = self.is_remote or (not is_looked_up and await service.has_open_work())
+                is_looked_up = True
+                if is_needed or self.is_started or await is_running(self._folder):
+                    is_looked_up = False  # where the start fails, the next round looks again
+                    await self.start()
+                wait_s = _RETRY_S_FIRST
+            except Unsupported as failure:
+                _log.warning("open work waits: there is no workflow engine", why=failure.message)
+                return
+            except ResonanceError as failure:
+                _log.warning("open work waits for the workflow engine", why=failure.message)
+                wait_s = min(2 * wait_s, _RETRY_S_MAX)
+            await asyncio.sleep(wait_s)
+
+    @property
+    def _folder(self) -> Path:
+        return self._settings.data_dir / _FOLDER
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings, shared: Engine | None = None) -> AsyncIterator[Engine]:
+    """The engine that the services of this process share, or where there is none an engine that ends with the context."""
+    if shared is not None:
+        yield shared
+        return
+    engine = Engine(settings)
+    try:
+        yield engine
+    finally:
+        await engine.close()
 
 
 def _outside(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
@@ -204,7 +313,7 @@ def _import_session() -> Any:
 
 def _missing(package: str) -> Unsupported:
     message = (
-        f"this needs the package {package}, which is not installed: it comes with the extra 'video'; "
+        f"this needs the package {package}, which is not installed: it comes with the extra 'engine'; "
         "RESONANCE_ENGINE names a Temporal server where this machine shall run none"
     )
     return Unsupported(message, reason="NO_ENGINE")

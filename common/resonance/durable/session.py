@@ -146,12 +146,19 @@ class Session:
 
     async def cancel(self, work_id: str, *, wait_s: float) -> bool:
         """Cancels, and waits for the end. True where nothing of that id runs any more."""
-        handle = self._client.get_workflow_handle(work_id)
         try:
             with engine_errors():
-                await handle.cancel(rpc_timeout=_RPC_S_MAX)
+                await self._client.get_workflow_handle(work_id).cancel(rpc_timeout=_RPC_S_MAX)
+        except NotThere:
+            return True
+        return await self.await_end(work_id, wait_s=wait_s)
+
+    async def await_end(self, work_id: str, *, wait_s: float) -> bool:
+        """True once no work of that id runs."""
+        try:
             async with asyncio.timeout(wait_s):
-                await handle.result(follow_runs=False)
+                with engine_errors():
+                    await self._client.get_workflow_handle(work_id).result(follow_runs=False)
         except NotThere:
             return True
         except TimeoutError:
@@ -159,6 +166,20 @@ class Session:
         except WorkflowFailureError:
             return True
         return True
+
+    async def find_mark(self, work_id: str) -> str:
+        """Run, length of its history, and what its open activities last reported."""
+        try:
+            with engine_errors():
+                described = await self._client.get_workflow_handle(work_id).describe(rpc_timeout=_RPC_S_MAX)
+        except NotThere:
+            return ""
+        reports = [
+            payload.data.decode(errors="replace")
+            for one in described.raw_description.pending_activities
+            for payload in one.heartbeat_details.payloads
+        ]
+        return " ".join([described.run_id, str(described.history_length), *reports])
 
     async def retry(self, work_id: str) -> None:
         """Runs the newest work of that id once more, with the same argument. Work that runs is only signalled."""

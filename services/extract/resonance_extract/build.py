@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import importlib
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from resonance.durable import Changes, Engine, WorkerPlan, open_engine
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
@@ -23,7 +25,9 @@ from resonance_extract.adoption.document import AdoptionDocument
 from resonance_extract.adoption.parts import list_parts
 from resonance_extract.adoption.transfer import AdoptionTransfer
 from resonance_extract.calibration.background import BackgroundCalibration
+from resonance_extract.calibration.job_store import CalibrationJobStore
 from resonance_extract.calibration.jobs import CalibrationJobs
+from resonance_extract.calibration.measuring import CalibrationMeasuring
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Renderer
 from resonance_extract.concepts.phrases import PhraseConcepts
@@ -57,9 +61,18 @@ class ExtractParts:
 
 @asynccontextmanager
 async def open_extract(
-    settings: Settings, store: ObjectStore, model: LoadedModel, *, has_listeners: HasListeners = lambda: False
+    settings: Settings,
+    store: ObjectStore,
+    model: LoadedModel,
+    *,
+    has_listeners: HasListeners = lambda: False,
+    engine: Engine | None = None,
 ) -> AsyncIterator[ExtractParts]:
-    """Opens the service. A background task makes the model ready (RESONANCE_ADOPTION), while `has_listeners` says no."""
+    """Opens the service. A background task makes the model ready (RESONANCE_ADOPTION), while `has_listeners` says no.
+
+    The engine is started by the first calibration job, or at once where jobs of an earlier process are open. A process of several
+    services passes the `engine` that they share, and closes it before them.
+    """
     digest = model.description.digest
     await put_shipped(store, model_digest=digest)
     worker = ActivationWorker(model, has_listeners)
@@ -67,10 +80,23 @@ async def open_extract(
     concepts = ConceptStore(worker, store, references)
     tastes = TasteStore(worker, store, references)
     gemini = open_gemini(settings)
-    async with open_channel(settings.service_address("generate"), service_key=settings.service_key) as channel:
+    async with (
+        open_channel(settings.service_address("generate"), service_key=settings.service_key) as channel,
+        open_engine(settings, engine) as opened,
+    ):
         renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker)
         planner = MeasurementPlanner(store, concepts, tastes, references, worker, renderer)
-        calibration_jobs = CalibrationJobs(store, planner, model_digest=digest, lease_s=settings.job_lease_s)
+        job_store = CalibrationJobStore(store, Changes(opened))
+        measuring = CalibrationMeasuring(job_store, planner, model_digest=digest)
+        calibration_jobs = CalibrationJobs(
+            job_store,
+            planner,
+            opened,
+            model_digest=digest,
+            open_of_owner_max=settings.calibration_jobs_owner_max,
+            open_max=settings.calibration_jobs_max,
+        )
+        opened.serve(lambda: _plans(measuring, digest), calibration_jobs.submit_open, calibration_jobs.has_open)
         is_shipped = is_shipped_for(digest)
         adoption = Adoption(
             list_parts(references, concepts, planner, calibration_jobs, model_digest=digest),
@@ -98,20 +124,27 @@ async def open_extract(
             info=to_model_info(model, settings),
         )
         preparation = asyncio.create_task(adoption.run())
-        patrol = asyncio.create_task(calibration_jobs.patrol())
         sweep = asyncio.create_task(TasteSweeper(store).run())
         try:
             yield ExtractParts(service=service, concepts=concepts)
         finally:
-            for task in (preparation, patrol, sweep):
+            for task in (preparation, sweep):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
             await background.close()
-            await calibration_jobs.close()
+            if engine is None:
+                await opened.close()  # its activities need the worker
             if gemini is not None:
                 await gemini.close()
             await asyncio.to_thread(worker.close)
+
+
+def _plans(measuring: CalibrationMeasuring, model_digest: str) -> Sequence[WorkerPlan]:
+    """The workers; their module imports the engine's library, so it is imported here."""
+    activities = importlib.import_module("resonance_extract.calibration.activities")
+    plans: Sequence[WorkerPlan] = activities.worker_plans(measuring, model_digest=model_digest)
+    return plans
 
 
 def _open_describer(gemini: Gemini | None) -> Describer:

@@ -10,11 +10,8 @@ import importlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-import structlog
-
 from resonance.audio.delivery.credentials import Credentials, open_credentials
-from resonance.durable import Engine, WorkerPlan
-from resonance.errors import ResonanceError
+from resonance.durable import Engine, WorkerPlan, open_engine
 from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
@@ -22,18 +19,18 @@ from resonance.store import ObjectStore
 from resonance.v1 import video_pb2_grpc
 from resonance.workspace import Workspace
 from resonance_video.assembly import assemble
+from resonance_video.describing import SpeechDescriber
 from resonance_video.documents import VideoStore
 from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
 from resonance_video.making import Assemble, Listen, VideoMaking
 from resonance_video.scenes.procedural import ProceduralScenes
 from resonance_video.scenes.provider import SceneProvider
+from resonance_video.scoring import ClipWatcher
 from resonance_video.service import VideoService
 from resonance_video.songs import Songs
 
 FULL_NAME = "resonance.v1.VideoService"
-_log = structlog.get_logger("video")
-_RETRY_S_FIRST, _RETRY_S_MAX = 1.0, 30.0
 
 
 class Video:
@@ -54,37 +51,47 @@ async def open_video(
     store: ObjectStore,
     providers: Mapping[str, SceneProvider] | None = None,
     *,
+    engine: Engine | None = None,
     listen: Listen = listen,
     assemble: Assemble = assemble,
 ) -> AsyncIterator[Video]:
     """Opens the service. The engine is started by the first video, or at once where videos of an earlier process are open.
 
+    A process of several services passes the `engine` that they share, and closes it before them.
+
     The first of the providers is the one by default; without any it is the embedded one.
     """
     if providers is None:
-        embedded = ProceduralScenes()
+        embedded = ProceduralScenes(settings.video_codec)
         providers = {embedded.capabilities().name: embedded}
     channels = {
         name: open_channel(settings.service_address(name), service_key=settings.service_key)
-        for name in ("generate", "ingest")
+        for name in ("generate", "ingest", "speech")
     }
     data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
     workspace = await asyncio.to_thread(Workspace, data_dir / "video" / "work")
     videos, files, songs = VideoStore(store), VideoFiles(store), Songs(channels["generate"], channels["ingest"])
     credentials = await asyncio.to_thread(_credentials, settings)
     making = VideoMaking(
-        videos, files, songs, providers, workspace, credentials=credentials, listen=listen, assemble=assemble
+        videos,
+        files,
+        songs,
+        providers,
+        workspace,
+        describer=SpeechDescriber(channels["speech"]),
+        codec=settings.video_codec,
+        credentials=credentials,
+        listen=listen,
+        assemble=assemble,
     )
-    engine = Engine(settings)
-    service = VideoService(videos, files, making, songs, providers, engine, settings)
-    engine.serve(lambda: _plans(making, settings), service.submit_open)
-    starting = asyncio.create_task(_start_if_needed(engine, videos), name="engine of open videos")
     try:
-        yield Video(service, engine)
+        async with open_engine(settings, engine) as opened:
+            service = VideoService(
+                videos, files, making, songs, providers, ClipWatcher(songs, workspace), opened, settings
+            )
+            opened.serve(lambda: _plans(making, settings), service.submit_open, videos.has_open)
+            yield Video(service, opened)
     finally:
-        starting.cancel()
-        await asyncio.wait({starting})
-        await engine.close()
         await asyncio.to_thread(workspace.close)
         await asyncio.gather(*(channel.close() for channel in channels.values()))
 
@@ -94,20 +101,6 @@ def _plans(making: VideoMaking, settings: Settings) -> Sequence[WorkerPlan]:
     activities = importlib.import_module("resonance_video.activities")
     plans: Sequence[WorkerPlan] = activities.worker_plans(making, scenes_running_max=settings.scenes_running_max)
     return plans
-
-
-async def _start_if_needed(engine: Engine, videos: VideoStore) -> None:
-    """Starts the engine where work waits for this process; tries again while the engine or the store is away."""
-    wait_s = _RETRY_S_FIRST
-    while True:
-        try:
-            if engine.is_remote or await videos.open():
-                await engine.start()
-            return
-        except ResonanceError as failure:
-            _log.warning("open videos wait for the workflow engine", why=failure.message)
-        await asyncio.sleep(wait_s)
-        wait_s = min(2 * wait_s, _RETRY_S_MAX)
 
 
 def _credentials(settings: Settings) -> Credentials | None:

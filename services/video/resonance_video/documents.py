@@ -147,6 +147,10 @@ class VideoStore:
         """The videos of all owners that are being made. One of them may have ended meanwhile."""
         return [_parse_marker(key) async for key in self._store.keys(VIDEOS_OPEN)]
 
+    async def has_open(self) -> bool:
+        """True where a video of any owner is being made."""
+        return bool(await self.open())
+
     async def close_marker(self, marker: OpenVideo) -> None:
         """Removes the marker of a video that is gone or has ended."""
         await self._store.delete(open_video_key(marker.owner, marker.video_id))

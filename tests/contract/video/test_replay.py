@@ -6,18 +6,14 @@ breaks an old history needs `workflow.patched`, and the histories of the version
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.histories import record_history, replay
 from temporalio import workflow
-from temporalio.client import Client, WorkflowHistory
-from temporalio.worker import Replayer
 
 from resonance.v1 import video_pb2
 from resonance_video.workflow import MakeScene, MakeVideo
@@ -30,8 +26,7 @@ record = pytest.mark.skipif(not os.environ.get("RECORD"), reason="RECORD=1 write
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_is_replayed(path: Path) -> None:
-    replayer = Replayer(workflows=[MakeVideo, MakeScene])
-    await replayer.replay_workflow(WorkflowHistory.from_json("recorded", path.read_text()))
+    await replay(path, [MakeVideo, MakeScene])
 
 
 def test_there_are_histories_of_this_version() -> None:
@@ -49,9 +44,8 @@ class HastyVideo:
 
 
 async def test_another_order_of_steps_is_noticed() -> None:
-    made = (FOLDER / f"made-{VERSION}.json").read_text()
     with pytest.raises(workflow.NondeterminismError):
-        await Replayer(workflows=[HastyVideo]).replay_workflow(WorkflowHistory.from_json("recorded", made))
+        await replay(FOLDER / f"made-{VERSION}.json", [HastyVideo])
 
 
 @record
@@ -77,17 +71,4 @@ async def test_histories_are_recorded(studio: Any) -> None:
 
 
 async def _write(studio: Any, kind: str, work_id: str) -> None:
-    client = await Client.connect(studio.settings.engine.removeprefix("temporal://").partition("/")[0])
-    history = (await client.get_workflow_handle(work_id).fetch_history()).to_json_dict()
-    text = json.dumps(_without_places(history), separators=(",", ":"))
-    (FOLDER / f"{kind}-{VERSION}.json").write_text(text + "\n")
-
-
-def _without_places(value: Any) -> Any:
-    """The history without names of machines, processes and files."""
-    if isinstance(value, dict):
-        hidden = {"identity": "worker", "stackTrace": ""}
-        return {name: hidden.get(name, _without_places(one)) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_without_places(one) for one in value]
-    return re.sub(rf"\d*@?{re.escape(socket.gethostname())}", "worker", value) if isinstance(value, str) else value
+    await record_history(studio.settings.engine, work_id, FOLDER / f"{kind}-{VERSION}.json")

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 import torch
 from google.protobuf import json_format
+from support.engine_server import engine_url  # noqa: F401  (fixture)
 from support.extracting import Bench, CountingRenderer, noise
 
 from resonance.rpc import RpcServer, open_channel
@@ -69,7 +70,10 @@ def renderings() -> dict[tuple[str, Condition], Measured]:
 
 @pytest_asyncio.fixture
 async def bench(
-    tiny: LoadedModel, computed: dict[str, bytes], renderings: dict[tuple[str, Condition], Measured]
+    tiny: LoadedModel,
+    computed: dict[str, bytes],
+    renderings: dict[tuple[str, Condition], Measured],
+    engine_url: str,  # noqa: F811
 ) -> AsyncIterator[Bench]:
     store = MemoryStore()
     for key, data in computed.items():
@@ -87,7 +91,7 @@ async def bench(
         references = ReferenceStore(worker, store)
         concepts = ConceptStore(worker, store, references, take_s=1.0)
         renderer = CountingRenderer(Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker), renderings)
-        yield Bench(
+        bench = Bench(
             store,
             concepts,
             TasteStore(worker, store, references),
@@ -95,4 +99,8 @@ async def bench(
             worker,
             references,
             tiny.description.digest,
+            Settings(engine=engine_url),
         )
+        yield bench
+        for engine in bench.engines:
+            await engine.close()

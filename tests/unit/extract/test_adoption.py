@@ -23,7 +23,6 @@ from resonance_extract.adoption.document import AdoptionDocument
 from resonance_extract.adoption.parts import Part, list_parts
 from resonance_extract.adoption.progress import Progress, tell_duration
 from resonance_extract.calibration.jobs import CalibrationJobs
-from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_model.loaded_model import LoadedModel
 
 SLIDERS = ("energy", "tempo")
@@ -35,22 +34,19 @@ COMPLETED, FAILED, IDLE, RUNNING = (
 )
 
 
-_JOBS: dict[int, CalibrationJobs] = {}
+_JOBS: dict[int, tuple[Bench, CalibrationJobs]] = {}
 
 
 def build(bench: Bench, *, setting: str = "auto", is_shipped: bool = False, lease_s: float = 30.0) -> Adoption:
     """An adoption of two sliders by few and short renderings. Its calibration jobs are those of a process of its own."""
-    jobs = bench.calibration_jobs(lease_s=0.4)
-    planner = MeasurementPlanner(
-        bench.store, bench.concepts, bench.tastes, bench.references, bench.worker, bench.renderer
-    )
+    jobs = bench.calibration_jobs()
     conditions = {"prompts": ["jazz"], "strengths": [-1.0, 1.0], "clip_s": 1.0, "apply": True}
     parts = list_parts(
         bench.references,
         bench.concepts,
-        planner,
+        bench.planner,
         jobs,
-        model_digest=bench.digest,
+        model_digest=bench.scope,
         sliders=SLIDERS,
         conditions=conditions,
     )
@@ -64,22 +60,21 @@ def build(bench: Bench, *, setting: str = "auto", is_shipped: bool = False, leas
         lease_s=lease_s,
         restore=lambda: asyncio.sleep(0),
     )
-    _JOBS[id(adoption)] = jobs
+    _JOBS[id(adoption)] = (bench, jobs)
     return adoption
 
 
 @asynccontextmanager
 async def running(adoption: Adoption) -> AsyncIterator[None]:
-    """Runs it until the context ends, as a process that is then killed: its jobs stay marked as running."""
-    jobs = _JOBS[id(adoption)]
-    tasks = [asyncio.create_task(work) for work in (adoption.run(), jobs.patrol())]
+    """Runs it until the context ends, as a process that is then killed: its jobs stay open."""
+    bench, jobs = _JOBS[id(adoption)]
+    task = asyncio.create_task(adoption.run())
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await jobs.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await bench.end(jobs)
 
 
 async def reached(adoption: Adoption, is_right: Callable[[extract_pb2.Adoption], bool]) -> extract_pb2.Adoption:

@@ -1,22 +1,19 @@
-"""Calibration jobs beside full slots, departed callers, differing clocks."""
+"""Calibration jobs beside full slots, departed callers, other processes."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 
 import pytest
-from support.extracting import CANCELLED, COMPLETED, FAILED, RUNNING, Bench, asked, finished, until
+from support.extracting import CANCELLED, COMPLETED, RUNNING, Bench, asked, finished
 
 from resonance.errors import Cancelled, Overloaded, Unavailable
 from resonance.identity import acting_as
-from resonance.store.keys import calibration_job_key, concept_key, open_calibration_job_key
+from resonance.store.keys import concept_key
 from resonance.store.owned import OwnedStore
 from resonance.store.protocol import StoredObject
-from resonance_extract.calibration.backoff import Backoff
-from resonance_extract.calibration.job_document import CalibrationJobDocument
-from resonance_extract.calibration.jobs import CALIBRATION_JOBS_RUNNING_MAX, CalibrationJobs
+from resonance_extract.calibration.jobs import CalibrationJobs
 
 
 async def settled(calibration_jobs: CalibrationJobs, calibration_job_id: str, *, waiting: str) -> None:
@@ -56,13 +53,6 @@ async def test_a_calibration_job_waits_while_the_store_is_away(bench: Bench, mon
     assert (calibration_job.state, calibration_job.error.message, len(bench.renderer.made)) == (COMPLETED, "", 8)
 
 
-async def test_waiting_has_an_end_and_its_fault_is_the_refusal(bench: Bench) -> None:
-    calibration_jobs = bench.calibration_jobs(wait_s_max=0.3)
-    bench.renderer.is_full = True
-    calibration_job = await finished(calibration_jobs, (await calibration_jobs.start(asked())).calibration_job_id)
-    assert (calibration_job.state, calibration_job.error.reason) == (FAILED, "QUEUE_FULL")
-
-
 async def test_cancelling_one_that_waits_takes_effect_at_once(bench: Bench) -> None:
     calibration_jobs = bench.calibration_jobs()
     bench.renderer.is_full = True
@@ -73,7 +63,7 @@ async def test_cancelling_one_that_waits_takes_effect_at_once(bench: Bench) -> N
 
 
 async def test_a_waiting_job_stops_when_another_process_cancels_it(bench: Bench) -> None:
-    here, there = bench.calibration_jobs(lease_s=0.4), bench.calibration_jobs(lease_s=0.4)
+    here, there = bench.calibration_jobs(), bench.calibration_jobs()
     bench.renderer.is_full = True
     started = await here.start(asked())
     await settled(here, started.calibration_job_id, waiting="46 s")
@@ -82,22 +72,6 @@ async def test_a_waiting_job_stops_when_another_process_cancels_it(bench: Bench)
     bench.renderer.is_full = False
     calibration_job = await finished(there, (await there.start(asked())).calibration_job_id)
     assert (calibration_job.state, len(bench.renderer.made)) == (COMPLETED, 8), "no other process renders the same"
-
-
-def test_a_backoff_follows_the_retry_times_and_restarts_with_progress() -> None:
-    now = [0.0]
-    backoff = Backoff(100.0, clock=lambda: now[0])
-    full, away = Overloaded("full", retry_after_s=46.0), Unavailable("away", retry_after_s=1.0)
-    assert backoff.pause_s(full) == 46.0
-    assert [backoff.pause_s(away) for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, 8.0]
-    now[0] = 90.0
-    assert backoff.pause_s(full) == 10.0
-    backoff.progressed()
-    now[0] = 189.0
-    assert backoff.pause_s(away) == 1.0
-    now[0] = 190.0
-    with pytest.raises(Overloaded):
-        backoff.pause_s(full)
 
 
 # --- callers
@@ -124,14 +98,13 @@ async def test_a_starter_who_leaves_does_not_end_a_job_that_another_caller_joine
 
 
 async def test_one_calibration_job_too_many_gets_a_retry_time(bench: Bench) -> None:
-    calibration_jobs = bench.calibration_jobs()
+    calibration_jobs = bench.calibration_jobs(open_of_owner_max=4)
     bench.renderer.pause_s = 60.0
-    for place in range(CALIBRATION_JOBS_RUNNING_MAX):
+    for place in range(4):
         await calibration_jobs.start(asked(strengths=[1.0 + place]))
     with pytest.raises(Overloaded) as caught:
         await calibration_jobs.start(asked(strengths=[7.0]))
     assert (caught.value.reason, caught.value.retry_after_s) == ("TOO_MANY_CALIBRATION_JOBS", 30.0)
-    await calibration_jobs.close()
 
 
 async def test_two_owners_calibration_jobs_of_one_id_are_two(bench: Bench) -> None:
@@ -191,54 +164,29 @@ async def test_two_processes_asked_for_the_same_at_once_work_on_one_calibration_
     assert len(bench.renderer.made) == 8
 
 
-async def test_a_marker_that_another_process_removed_is_put_back(bench: Bench) -> None:
-    calibration_jobs = bench.calibration_jobs(lease_s=0.2)
-    bench.renderer.pause_s = 60.0
-    calibration_job = await calibration_jobs.start(asked())
-    await bench.store.delete(
-        open_calibration_job_key("", calibration_job.calibration_job_id)
-    )  # as a process that read the job before this start
-    await asyncio.sleep(0.2)
-    assert await bench.store.exists(open_calibration_job_key("", calibration_job.calibration_job_id))
-    await calibration_jobs.close()
-
-
-# --- clocks
-
-
-async def test_a_living_owner_whose_clock_is_wrong_keeps_its_calibration_job(
+async def test_a_watcher_reads_the_store_only_when_something_has_changed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    as_it_is = CalibrationJobDocument.to_bytes
-
-    def an_hour_late(document: CalibrationJobDocument) -> bytes:
-        document.calibration_job.update_time.seconds -= 3600
-        return as_it_is(document)
-
-    monkeypatch.setattr(CalibrationJobDocument, "to_bytes", an_hour_late)
-    here, there = bench.calibration_jobs(lease_s=0.4), bench.calibration_jobs(lease_s=0.4)
-    bench.renderer.pause_s = 0.3
+    here, there = bench.calibration_jobs(), bench.calibration_jobs()
+    bench.renderer.is_full = True  # nothing changes while the job waits for 46 s
     started = await here.start(asked())
-    for _ in range(8):
-        assert await there.take_over() == 0
-        await asyncio.sleep(0.1)
-    calibration_job = await finished(here, started.calibration_job_id)
-    assert (calibration_job.state, len(bench.renderer.made)) == (COMPLETED, 8)
+    await settled(here, started.calibration_job_id, waiting="46 s")
+    get, reads = bench.store.get, 0
 
+    async def counted(key: str) -> StoredObject:
+        nonlocal reads
+        reads += 1
+        return await get(key)
 
-async def test_a_dead_owners_calibration_job_is_taken_over_however_its_clock_ran(bench: Bench) -> None:
-    bench.renderer.pause_s = 0.1
-    first = bench.calibration_jobs(lease_s=0.3)
-    started = await first.start(asked())
-    await until(first, started.calibration_job_id, 1)
-    await first.close()
-    key = calibration_job_key(started.calibration_job_id)
-    stored = await bench.store.get(key)
-    document = json.loads(stored.data)
-    document["calibration_job"]["updateTime"] = "2999-01-01T00:00:00Z"
-    await bench.store.replace(key, json.dumps(document).encode(), version=stored.version)
-    second = bench.calibration_jobs(lease_s=0.3)
-    assert await second.take_over() == 0, "this process has not watched it for a lease yet"
-    await asyncio.sleep(0.35)
-    assert await second.take_over() == 1
-    assert (await finished(second, started.calibration_job_id)).state == COMPLETED
+    changes = there.watch(started.calibration_job_id)
+    await anext(changes)
+    waiting = asyncio.create_task(anext(changes))
+    await asyncio.sleep(1.5)  # the watcher asks the engine for the first time, and reads once more
+    monkeypatch.setattr(bench.store, "get", counted)
+    await asyncio.sleep(3.0)
+    assert (reads, waiting.done()) == (0, False)
+    monkeypatch.undo()
+    await here.cancel(started.calibration_job_id)
+    async with asyncio.timeout(2):
+        assert (await waiting).state == CANCELLED, "a change of another process is seen"
+    await changes.aclose()

@@ -6,6 +6,7 @@ The model is the tiny one.
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +19,13 @@ from resonance.store.keys import (
     calibration_job_key,
     concept_key,
     given_reference_key,
+    open_calibration_job_key,
     reference_key,
     taste_calibration_key,
 )
 from resonance.store.owned import OwnedStore
 from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.configuration import reference_digest
-from resonance_extract.calibration.jobs import CALIBRATION_JOBS_RUNNING_MAX
 from resonance_extract.calibration.renderings import mono
 from resonance_extract.directions.scaling import unit_rows
 from resonance_extract.directions.statistics import ReferenceStatistics
@@ -52,7 +53,7 @@ async def test_a_calibration_runs_by_itself_and_is_in_force_at_the_end(bench: Be
 async def test_a_calibration_job_is_not_completed_before_it_is_in_force(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calibration_jobs = bench.calibration_jobs(lease_s=0.1)
+    calibration_jobs = bench.calibration_jobs()
     put = bench.concepts.save
 
     async def slow(concept: extract_pb2.Concept) -> None:
@@ -100,7 +101,6 @@ async def test_the_usual_conditions_spelt_out_are_no_trial(bench: Bench) -> None
     with pytest.raises(Conflict, match="as a trial") as caught:
         await calibration_jobs.start(asked())
     assert (caught.value.reason, trial.state) == ("RUNS_AS_TRIAL", RUNNING)
-    await calibration_jobs.close()
 
 
 async def test_a_side_that_was_never_tried_keeps_the_cautious_default(bench: Bench) -> None:
@@ -157,64 +157,75 @@ async def test_what_was_resumed_is_what_an_uninterrupted_run_measures(bench: Ben
         assert one == other
 
 
-async def test_after_a_crash_another_process_goes_on(bench: Bench) -> None:
-    first = bench.calibration_jobs(lease_s=0.3)
+async def test_after_a_process_ends_another_one_goes_on(bench: Bench) -> None:
+    first = bench.calibration_jobs()
     bench.renderer.pause_s = 0.1
     started = await first.start(asked())
     await until(first, started.calibration_job_id, 2)
-    await first.close()  # as a process that ends: the calibration job stays marked as running
-    second = bench.calibration_jobs(lease_s=0.3)
-    assert await second.take_over() == 0, "its lease has not run out yet"
-    await asyncio.sleep(0.4)
-    assert await second.take_over() == 1
+    await bench.end(first)
+    second = bench.calibration_jobs()  # it works by itself, because it is told of an engine
     calibration_job = await finished(second, started.calibration_job_id)
-    assert calibration_job.state == COMPLETED
-    assert calibration_job.reused >= 2
+    assert (calibration_job.state, calibration_job.progress.done) == (COMPLETED, 8)
+    assert len(bench.renderer.made) <= 8 + 2, "at most the renderings in hand are made again"
 
 
-async def test_another_replicas_patrol_takes_over_any_owners_calibration_job(bench: Bench) -> None:
+async def test_another_replica_goes_on_with_any_owners_calibration_job(bench: Bench) -> None:
     bench.renderer.pause_s = 0.1
-    first = bench.calibration_jobs(lease_s=0.3)
     with acting_as("o-alice"):  # her concepts and calibration jobs lie below her own prefix
         store = OwnedStore(bench.store)
-        for name in ("rush",):
-            key = concept_key(bench.digest, name)
-            await store.put(key, (await bench.store.get(key)).data)
+        key = concept_key(bench.digest, "rush")
+        await store.put(key, (await bench.store.get(key)).data)
         hers = replace(bench, store=store)
-        first = hers.calibration_jobs(lease_s=0.3)
+        first = hers.calibration_jobs()
         started = await first.start(asked())
         await until(first, started.calibration_job_id, 2)
-    await first.close()
-    living = hers.calibration_jobs(lease_s=0.3)
-    patrol = asyncio.create_task(living.patrol())
-    try:
-        with acting_as("o-alice"):
-            calibration_job = await finished(living, started.calibration_job_id)
-            assert calibration_job.state == COMPLETED
-            assert calibration_job.reused >= 2
-            assert not await store.exists(calibration_job_key("nothing"))
-        assert [key async for key in bench.store.keys("calibration_job-open/")] == [], "no patrol reads it again"
-        with pytest.raises(NotFound):
-            await living.get(started.calibration_job_id)
-    finally:
-        patrol.cancel()
-        await asyncio.gather(patrol, return_exceptions=True)
+    await bench.end(first)
+    living = hers.calibration_jobs()
+    with acting_as("o-alice"):
+        calibration_job = await finished(living, started.calibration_job_id)
+        assert calibration_job.state == COMPLETED
+        assert not await store.exists(calibration_job_key("nothing"))
+    assert [key async for key in bench.store.keys("calibration_job-open/")] == [], "no start reads it again"
+    with pytest.raises(NotFound):
+        await living.get(started.calibration_job_id)
 
 
-async def test_a_calibration_job_that_cannot_be_read_does_not_keep_the_patrol_from_the_others(bench: Bench) -> None:
+async def test_an_open_job_of_an_earlier_version_is_submitted_and_reuses_its_results(bench: Bench) -> None:
+    """Such a document names a lease holder and no model, and the engine has never heard of it."""
+    first = bench.calibration_jobs()
     bench.renderer.pause_s = 0.1
-    first = bench.calibration_jobs(lease_s=0.2)
     started = await first.start(asked())
     await until(first, started.calibration_job_id, 2)
-    await first.close()
+    await first.cancel(started.calibration_job_id)
+    await bench.end(first)
+    key = calibration_job_key(started.calibration_job_id)
+    stored = await bench.store.get(key)
+    document = json.loads(stored.data)
+    document["calibration_job"]["state"] = "CALIBRATION_JOB_STATE_RUNNING"
+    document |= {"owner": "a process that is gone", "heartbeats": 7}
+    del document["model_digest"]
+    await bench.store.replace(key, json.dumps(document).encode(), version=stored.version)
+    await bench.store.put(open_calibration_job_key("", started.calibration_job_id), b"")
+    made = len(bench.renderer.made)
+    second = bench.calibration_jobs()
+    assert await second.has_open()
+    assert (await finished(second, started.calibration_job_id)).state == COMPLETED
+    assert len(bench.renderer.made) - made == 8 - len(document["results"])
+
+
+async def test_open_jobs_of_other_models_and_damaged_ones_are_left_alone(bench: Bench) -> None:
     await bench.store.put("calibration_job-open/s-0", b"")  # its document is gone
     await bench.store.put("calibration_job-open/s-1.o-bob", b"")
-    await asyncio.sleep(0.3)
-    second = bench.calibration_jobs(lease_s=0.2)
-    assert await second.take_over() == 0
-    await asyncio.sleep(0.25)
-    assert await second.take_over() == 1
-    assert (await finished(second, started.calibration_job_id)).state == COMPLETED
+    await bench.store.put("calibration_job-open/s-2", b"")
+    await bench.store.put(calibration_job_key("s-2"), b"{}")
+    bench.renderer.pause_s = 60.0
+    other = replace(bench, scope="another model").calibration_jobs()
+    running = await other.start(asked())
+    await bench.end(other)
+    calibration_jobs = bench.calibration_jobs()
+    assert not await calibration_jobs.has_open()
+    markers = [key async for key in bench.store.keys("calibration_job-open/")]
+    assert sorted(markers) == [f"calibration_job-open/{one}" for one in sorted(("s-2", running.calibration_job_id))]
 
 
 # --- reference calibration jobs
@@ -384,7 +395,7 @@ async def test_subjects_that_cannot_be_calibrated_are_refused_by_name(bench: Ben
 
 
 async def test_callers_at_once_start_no_more_calibration_jobs_than_may_run(bench: Bench) -> None:
-    calibration_jobs = bench.calibration_jobs()
+    calibration_jobs = bench.calibration_jobs(open_of_owner_max=3)
     bench.renderer.pause_s = 60
     put = bench.store.put
 
@@ -396,9 +407,8 @@ async def test_callers_at_once_start_no_more_calibration_jobs_than_may_run(bench
     wanted = [asked(prompts=[f"prompt {number % 6}"]) for number in range(12)]
     got = await asyncio.gather(*(calibration_jobs.start(each) for each in wanted), return_exceptions=True)
     begun = {one.calibration_job_id for one in got if isinstance(one, extract_pb2.CalibrationJob)}
-    assert len(begun) == CALIBRATION_JOBS_RUNNING_MAX
+    assert len(begun) == 3
     assert all(isinstance(one, extract_pb2.CalibrationJob | Overloaded) for one in got)
-    await calibration_jobs.close()
 
 
 def test_stereo_renderings_are_the_mean_of_their_channels() -> None:

@@ -177,7 +177,7 @@ async def test_a_new_concepts_usual_calibration_starts_in_the_background(bench: 
         while not (keys := [key async for key in bench.store.keys("calibration_jobs/")]):
             await asyncio.sleep(0.02)
     await background.close()
-    await jobs.close()
+    await bench.end(jobs)
     (key,) = keys
     job = await jobs.get(key.removeprefix("calibration_jobs/").removesuffix(".json"))
     assert (job.concept, job.kind) == ("rush", extract_pb2.CALIBRATION_JOB_KIND_RANGE)

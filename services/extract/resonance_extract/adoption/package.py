@@ -74,7 +74,7 @@ async def _finished_jobs(store: ObjectStore, model_digest: str) -> AsyncIterator
     async for key in store.keys(calibration_job_key("s-").removesuffix(".json")):
         with suppress(NotFound, DataLoss):
             data = (await store.get(key)).data
-            job = CalibrationJobDocument.from_bytes(data, "").calibration_job
+            job = CalibrationJobDocument.from_bytes(data).calibration_job
             if job.concept in SLIDER_NAMES and job.state == _COMPLETED:
                 yield key, data
 
@@ -164,7 +164,7 @@ def _check(key: str, data: bytes, objects: Mapping[str, bytes], model_digest: st
             statistics = ReferenceStatistics.from_bytes(data)
             is_right = all(_fits(array, shape) for array in (statistics.mean, statistics.variance, statistics.pieces))
         elif re.fullmatch(r"calibration_jobs/s-[0-9a-f]{24}\.json", key):
-            job = CalibrationJobDocument.from_bytes(data, "").calibration_job
+            job = CalibrationJobDocument.from_bytes(data).calibration_job
             is_right = job.concept in SLIDER_NAMES and job.state == _COMPLETED
         elif key == given_reference_key(model_digest):
             is_right = _named_object(key, data) in objects
@@ -173,7 +173,7 @@ def _check(key: str, data: bytes, objects: Mapping[str, bytes], model_digest: st
             concept = json_format.Parse(data, extract_pb2.Concept())
             is_right = concept.name == name and concept.model_digest == model_digest and concept.vector_key in objects
             is_right = is_right and sha256_hex(objects[concept.vector_key]) == concept.vector_sha256
-    except (json_format.ParseError, ValueError, KeyError, TypeError) as failure:
+    except (json_format.ParseError, ValueError, KeyError, TypeError, DataLoss) as failure:
         raise _damaged(f"{key} cannot be read") from failure
     if not is_right:
         raise _damaged(f"{key} is not an object of this model's adoption")

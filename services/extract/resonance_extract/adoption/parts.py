@@ -17,7 +17,8 @@ from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.reference_takes import DURATION_S, PROMPTS, Report
 from resonance_extract.calibration.conditions import CLIP_S, LADDER
 from resonance_extract.calibration.conditions import PROMPTS as RENDERED_PROMPTS
-from resonance_extract.calibration.jobs import CalibrationJobs, derive_id
+from resonance_extract.calibration.jobs import CalibrationJobs
+from resonance_extract.calibration.measuring import derive_id
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.concepts.store import TAKE_S, ConceptStore
 

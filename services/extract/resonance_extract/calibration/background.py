@@ -39,7 +39,7 @@ class BackgroundCalibration:
         task.add_done_callback(lambda _: self._tasks.pop(place, None))
 
     async def close(self) -> None:
-        """Stops waiting. Jobs that run are stopped by `CalibrationJobs.close`."""
+        """Stops waiting. Jobs that were begun go on."""
         for task in (tasks := list(self._tasks.values())):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
