@@ -59,8 +59,8 @@ def pitch_loss(made: Tensor, true: Tensor) -> Tensor:
     a, b = (_semitones() @ _magnitude(x, LONG_FFT) for x in (made, true))
     floor = 1e-2
     distance = ((a + floor).log() - (b + floor).log()).abs().mean()
-    folded = [x.unflatten(1, (SEMITONES // 12, 12)).sum(1) for x in (a, b)]
-    return distance + 2 * (1 - torch.cosine_similarity(*folded, dim=1, eps=1e-3)).mean()
+    chroma_a, chroma_b = (x.unflatten(1, (SEMITONES // 12, 12)).sum(1) for x in (a, b))
+    return distance + 2 * (1 - torch.cosine_similarity(chroma_a, chroma_b, dim=1, eps=1e-3)).mean()
 
 
 @torch.no_grad()
