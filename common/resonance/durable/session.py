@@ -11,7 +11,17 @@ import structlog
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleSpec,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+)
+from temporalio.client import Schedule as EngineSchedule
 from temporalio.common import (
     Priority,
     SearchAttributeKey,
@@ -19,13 +29,14 @@ from temporalio.common import (
     TypedSearchAttributes,
     WorkflowIDReusePolicy,
 )
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
 from temporalio.worker import Worker
 
 from resonance.durable.address import EngineAddress
 from resonance.durable.dev_server import OWNER_ATTRIBUTE
 from resonance.durable.engine import WorkerPlan
-from resonance.durable.work import Work, WorkState, WorkStatus
+from resonance.durable.work import Schedule, Work, WorkState, WorkStatus
 from resonance.errors import FailedPrecondition, NotFound, Unavailable
 
 CHANGED_SIGNAL = "changed"
@@ -34,9 +45,12 @@ _RETRY_S = 0.05
 _CLOSE_S_MAX = 10.0
 _RPC_S_MAX = timedelta(seconds=10)
 _OWNER = SearchAttributeKey.for_keyword(OWNER_ATTRIBUTE)
+_NOBODY = TypedSearchAttributes([SearchAttributePair(_OWNER, "")])
 _FAIRNESS_KEY_LENGTH_MAX = 64
 # Another worker takes a workflow over after this time; the library's own default is ten seconds.
 _STICKY_S = timedelta(seconds=1)
+# A worker that is killed while it runs workflow code, which takes milliseconds, is given up after this time (default ten seconds).
+_WORKFLOW_TASK_S = timedelta(seconds=5)
 # A cancellation travels in the answer to a heartbeat, so it is heard within this time.
 _HEARTBEAT_THROTTLE_S = timedelta(seconds=0.2)
 # A server that was started again is found within a second, and an activity's result is not given up meanwhile.
@@ -132,17 +146,30 @@ class Session:
     async def submit(self, work: Work) -> None:
         """Starts the work, or signals `changed` to the running one of that id."""
         with engine_errors():
-            await self._client.start_workflow(
-                work.kind,
-                dict(work.argument),
-                id=work.work_id,
-                task_queue=work.task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                start_signal=CHANGED_SIGNAL,
-                search_attributes=TypedSearchAttributes([SearchAttributePair(_OWNER, work.owner)]),
-                priority=Priority(fairness_key=work.owner[:_FAIRNESS_KEY_LENGTH_MAX] or None),
-                rpc_timeout=_RPC_S_MAX,
-            )
+            await self._start(work, start_signal=CHANGED_SIGNAL)
+
+    async def begin(self, work: Work) -> bool:
+        """Starts the work. False where work of that id runs."""
+        try:
+            with engine_errors():
+                await self._start(work)
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
+
+    async def _start(self, work: Work, *, start_signal: str | None = None) -> None:
+        await self._client.start_workflow(
+            work.kind,
+            dict(work.argument),
+            id=work.work_id,
+            task_queue=work.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=start_signal,
+            task_timeout=_WORKFLOW_TASK_S,
+            search_attributes=TypedSearchAttributes([SearchAttributePair(_OWNER, work.owner)]),
+            priority=Priority(fairness_key=work.owner[:_FAIRNESS_KEY_LENGTH_MAX] or None),
+            rpc_timeout=_RPC_S_MAX,
+        )
 
     async def cancel(self, work_id: str, *, wait_s: float) -> bool:
         """Cancels, and waits for the end. True where nothing of that id runs any more."""
@@ -151,7 +178,20 @@ class Session:
                 await self._client.get_workflow_handle(work_id).cancel(rpc_timeout=_RPC_S_MAX)
         except NotThere:
             return True
-        return await self.await_end(work_id, wait_s=wait_s)
+        return wait_s > 0 and await self.await_end(work_id, wait_s=wait_s)
+
+    async def keep_schedule(self, schedule: Schedule) -> None:
+        """Has the engine start a workflow again and again. One that is there already stays as it is."""
+        action = ScheduleActionStartWorkflow(
+            schedule.kind, {}, id=schedule.kind, task_queue=schedule.task_queue, typed_search_attributes=_NOBODY
+        )
+        every = ScheduleIntervalSpec(every=timedelta(seconds=schedule.every_s))
+        with engine_errors(), suppress(ScheduleAlreadyRunningError):
+            await self._client.create_schedule(
+                schedule.kind,
+                EngineSchedule(action=action, spec=ScheduleSpec(intervals=[every])),
+                rpc_timeout=_RPC_S_MAX,
+            )
 
     async def await_end(self, work_id: str, *, wait_s: float) -> bool:
         """True once no work of that id runs."""
