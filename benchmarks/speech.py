@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance.audio.speech_mix import ducking_gain, mix, resample
 from resonance.errors import ResonanceError
 from resonance.wishes.grammar import refine
-from resonance_speech.narration.mixing import ducking_gain, mix, resample
 from resonance_speech.recognition.recognizer import RATE_HZ
 from resonance_speech.recognition.whisper import Whisper, find_weights
 from resonance_speech.voices.embedded import EmbeddedVoice

@@ -26,7 +26,7 @@ Every file with its caption, written by `make tree`. The [README](../README.md#f
 CAPTION_WORDS_MAX = 10
 LEFT_OUT = re.compile(
     r"common/resonance/v1/|model/training/(figures|samples)/|/weights/|/histories/|benchmarks/results/|docs/tree\.md$|"
-    r"\.gitignore$|LICENSE$|\.(png|jpg)$"
+    r"static/js/vendor/|\.gitignore$|LICENSE$|OFL\.txt$|\.(png|jpg|woff2|mp3)$"
 )
 FOLDERS = {
     "common/resonance": "shared by every deployable; generated messages are in `v1/`",
@@ -35,6 +35,7 @@ FOLDERS = {
 }
 # Files that cannot say a caption of their own.
 CAPTIONS = {
+    "gateway/resonance_gateway/static/vendor.json": "Files of other projects: package, version, licence, digests.",
     "protos/buf.yaml": "Lint and compatibility rules of the protos.",
     "tests/system/grpc_js/package.json": "npm packages of the foreign client.",
 }

@@ -91,7 +91,11 @@ async def shoot(script: Script, aspect: Aspect, folder: Path, *, scale: float = 
             first = first or time.perf_counter() - began
             return scene
 
-    made = await asyncio.gather(*(make(number) for number in range(len(script.plan.shots))))
+    shots = script.plan.shots
+    shortest = min(range(len(shots)), key=lambda number: shots[number].frame_count)
+    order = sorted(range(len(shots)), key=lambda number: number != shortest)  # as the service does
+    by_number = dict(zip(order, await asyncio.gather(*(make(number) for number in order)), strict=True))
+    made = [by_number[number] for number in range(len(shots))]
     shot_s = time.perf_counter() - began
     files = {shot.id: scene.video for shot, scene in zip(script.plan.shots, made, strict=True)}
     video = await assemble(

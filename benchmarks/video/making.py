@@ -44,6 +44,7 @@ def measure_memory(script: Script, folder: Path) -> list[Figure]:
         "request": script.request(0, "9:16").model_dump(mode="json"),
         "video": str(folder / "memory.mp4"),
         "still": str(folder / "memory.png"),
+        "codec": "h264",
     }
     (folder / "order.json").write_text(json.dumps(order))
     code = (

@@ -18,7 +18,7 @@ from benchmarks.video.goals import Figure
 from benchmarks.video.songs import band_seeds, render_song
 from resonance_video.assembly import measure
 from resonance_video.directing import direct
-from resonance_video.encoding import X264
+from resonance_video.encoding import ENCODINGS
 from resonance_video.models import Aspect, Place, Pose, SceneRequest, ShotSize, SongMap, Weather
 from resonance_video.scenes.procedural.colour_check import locked_distances
 from resonance_video.scenes.procedural.encoder import SceneEncoder
@@ -166,7 +166,7 @@ def write_flashing(
     side = round(size * share**0.5)
     first = (size - side) // 2
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=24, options=X264)
+        stream = container.add_stream("libx264", rate=24, options=dict(ENCODINGS["h264"].options))
         stream.width, stream.height, stream.pix_fmt = size, size, "yuv420p"
         for number in range(round(24 * seconds)):
             pixels = np.full((size, size, 3), 30, np.uint8)

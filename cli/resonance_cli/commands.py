@@ -22,7 +22,7 @@ from resonance.audio.delivery.verification import verify_file
 from resonance.audio.formats import IN_WORDS
 from resonance.client import AsyncClient, Client
 from resonance.client.client import DEFAULT_ADDRESS
-from resonance.client.requests import build_request, build_taste_options
+from resonance.client.requests import build_request, build_taste_options, follow_picture
 from resonance.client.song_files import find_songs
 from resonance.errors import NotFound
 from resonance.extras import missing_extra_named
@@ -82,7 +82,7 @@ def up() -> None:
         running = await stack.enter_async_context(all_in_one(settings, say))
         print(f"\n  Resonance is ready: {running.http_url}\n", flush=True)
 
-    run_process(start)
+    run_process("all-in-one", start)
 
 
 @app.command()
@@ -121,6 +121,7 @@ def make(
         float | None, typer.Option(help="Where new music begins in the continued take; its end if absent.")
     ] = None,
     end_s: Annotated[float | None, typer.Option(help="Where the continued take resumes; never if absent.")] = None,
+    follow: Annotated[str, typer.Option(help="A silent clip, or the id of a video, that the music follows.")] = "",
     form: Annotated[str, typer.Option("--format", help=f"{NAMES}; without it the file's ending decides.")] = "",
     raw: Annotated[bool, typer.Option("--raw", help="The model's own samples to the bit; wav or flac.")] = False,
     level: Annotated[bool, typer.Option(help="Brings the music to the target loudness.")] = True,
@@ -155,6 +156,10 @@ def make(
             end_s=end_s,
             melody=read_melody(melody) if melody is not None else b"",
         )
+        if follow:
+            follow_picture(request, curves := client.picture_curves(follow))
+            for notice in curves.notices:
+                warn(notice)
         if variations == 1:
             take = write_song(out, client.stream(request), progress, warn, delivery=delivery, choice=choice)
             written = [(out, take)]

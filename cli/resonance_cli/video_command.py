@@ -35,6 +35,10 @@ def video(
     share: Annotated[
         bool, typer.Option("--share", help="AAC sound for any player; without it the song's own samples (FLAC).")
     ] = False,
+    described: Annotated[
+        bool, typer.Option("--described", help="The version in which a voice says what is seen (AAC sound).")
+    ] = False,
+    pcm: Annotated[bool, typer.Option("--pcm", help="A QuickTime file with PCM sound: name the file .mov.")] = False,
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
@@ -51,11 +55,12 @@ def video(
                 aspects=aspects,
                 character=to_text(character, field="character"),
                 seed=seed,
+                pcm_master=pcm,
                 on_change=_show(progress),
             )
             for name in aspects:
                 target = _target(out, name, len(aspects))
-                await client.videos.save(made.video_id, target, aspect=name, share=share)
+                await client.videos.save(made.video_id, target, aspect=name, share=share, described=described)
                 console.print(f"{target}: {made.duration_s:g} s, {len(made.shots)} shots, seed {made.seed}")
         return made
 

@@ -29,6 +29,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from resonance.errors import FieldViolation, InvalidInput, invalid_field
 
 _PREFIX = "RESONANCE_"
+_PLACEHOLDER = "change-me"
+_PEERS = ("ingest", "extract", "generate", "video", "speech")
 _PORTS = {"http": 80, "https": 443}
 # First parts of the gateway's own paths: a prefix that begins like one could not be told from it.
 _OWN_PATHS = ("v1", "static", "shared", "healthz", "readyz", "livez", "openapi.json")
@@ -64,6 +66,15 @@ def _check_base_url(text: str) -> str:
 def _check_service_key(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError("must have at least 32 characters, the same for all services")
+    return _check_secret(text)
+
+
+def _check_secret(text: str) -> str:
+    """Refuses what examples hold in place of a secret: whoever reads the example knows it."""
+    if _PLACEHOLDER in text.lower():
+        raise ValueError(
+            "is an example's placeholder; choose a secret of your own, such as `openssl rand -hex 32` makes"
+        )
     return text
 
 
@@ -140,6 +151,7 @@ _Networks = Annotated[str, AfterValidator(_check_networks)]
 _Origins = Annotated[str, AfterValidator(_check_origins)]
 _PathPrefix = Annotated[str, AfterValidator(_check_path_prefix)]
 _Proxy = Annotated[str, AfterValidator(_check_proxy)]
+_Secret = Annotated[str, AfterValidator(_check_secret)]
 _ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
 _Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=256)]
 _Store = Annotated[str, AfterValidator(_check_store)]
@@ -177,7 +189,7 @@ class Settings(BaseSettings):
     data_dir: _Folder = Path("~/.resonance")
     store: _Store = ""
     s3_access_key: str = ""
-    s3_secret_key: str = Field("", repr=False)
+    s3_secret_key: _Secret = Field("", repr=False)
     s3_public_addr: str = ""  # the store's address for browsers; without it no link leads to the store itself
 
     # The workflow engine of long work: by default a child process that keeps its file in the data folder.
@@ -187,10 +199,11 @@ class Settings(BaseSettings):
     engine_private_key_file: _File = None
     engine_api_key_file: _File = None
 
-    # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all.
+    # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all; the codec of new videos.
     scenes_running_max: int = Field(2, ge=1, le=64)
     videos_open_max: PositiveInt = 8
     videos_queued_max: PositiveInt = 64
+    video_codec: Literal["h264", "av1", "vp9"] = "h264"
 
     # The model.
     model: str = "embedded"
@@ -286,8 +299,10 @@ class Settings(BaseSettings):
     path_prefix: _PathPrefix = ""
     json_bytes_max: PositiveInt = 256 * 1024
     request_s_max: PositiveFloat = 900.0
+    take_resume_s_max: NonNegativeFloat = 60.0
     drain_s_max: NonNegativeFloat = 8.0
 
+    otlp_endpoint: _BaseUrl = ""  # of a collector of traces
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -324,11 +339,20 @@ class Settings(BaseSettings):
         is_elsewhere = not (_is_loopback(self.http_addr) and _is_loopback(self.grpc_addr))
         return self.auth == "on" or (self.auth == "auto" and is_elsewhere)
 
-    def check_service_key(self) -> None:
-        """Raises InvalidInput where callers need API keys and the services have no secret to authenticate each other."""
+    def check_shared_settings(self) -> None:
+        """Raises InvalidInput where a service that is reached by others lacks what all services of an installation share.
+
+        That is the secret by which they authenticate each other, where API keys are asked for; and the store, where another service has
+        an address that is not this machine's: a store in this process's data folder would be another one than theirs.
+        """
         if self.asks_for_keys and not self.service_key:
             message = "must be set, the same for all services, where API keys are asked for (RESONANCE_AUTH=off asks for none)"
             raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
+        named = [cast(str, getattr(self, f"{name}_addr")) for name in _PEERS]
+        elsewhere = [address for address in named if address and not _is_loopback(address)]
+        if elsewhere and not self.store:
+            message = f"must name the store that all services share; another service is at {elsewhere[0]}"
+            raise invalid_field("RESONANCE_STORE", "INVALID_SETTING", message)
 
     def service_address(self, service: str) -> str:
         """The address of a service, such as `ingest`; by default this process's own gRPC address."""

@@ -20,4 +20,4 @@ async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
 
 
 if __name__ == "__main__":
-    run_process(_serve)
+    run_process("gateway", _serve)

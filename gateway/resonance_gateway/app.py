@@ -12,11 +12,12 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from resonance.audio.delivery.delivery import Delivery
 from resonance.settings import Settings
-from resonance_gateway.http.middleware import BodyLimit, CallerKey, RequestLog, SecurityHeaders
+from resonance_gateway.http.middleware import BodyLimit, CallerKey, SecurityHeaders
 from resonance_gateway.http.openai_errors import OpenAiErrors
 from resonance_gateway.http.origins import OwnPagesOnly, cors_middleware
 from resonance_gateway.http.path_prefix import PathPrefix
 from resonance_gateway.http.problems import HANDLERS
+from resonance_gateway.http.request_log import RequestLog
 from resonance_gateway.routes import (
     adoption,
     calibration_jobs,
@@ -33,6 +34,7 @@ from resonance_gateway.routes import (
     refinements,
     session,
     share_links,
+    shared_page,
     speech,
     takes,
     tastes,
@@ -69,7 +71,13 @@ def build_app(settings: Settings) -> Starlette:
             await app.state.background_takes.close()
             await app.state.services.close()
 
-    return Starlette(routes=_routes(), middleware=_middleware(settings), exception_handlers=HANDLERS, lifespan=lifespan)
+    routes = _routes()
+    paths: dict[object, str] = {
+        route.endpoint: route.path for route in routes if isinstance(route, Route | WebSocketRoute)
+    }
+    return Starlette(
+        routes=routes, middleware=_middleware(settings, paths), exception_handlers=HANDLERS, lifespan=lifespan
+    )
 
 
 def _routes() -> list[BaseRoute]:
@@ -77,7 +85,7 @@ def _routes() -> list[BaseRoute]:
         Route("/", page.page, name="page"),
         Mount("/static", page.PageFiles(directory=page.STATIC), name="static"),
         Route("/livez", health.LivenessEndpoint),
-        Route("/readyz", health.HealthEndpoint),
+        Route("/readyz", health.ReadinessEndpoint),
         Route("/healthz", health.HealthEndpoint),
         Route("/openapi.json", openapi_document.openapi_document),
         Route("/v1/openapi.json", openapi_document.openapi_document),
@@ -128,17 +136,19 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/videos/{video_id}/file", video_files.VideoFileEndpoint),
         Route("/v1/videos/{video_id}/captions.vtt", video_files.CaptionsEndpoint),
         Route("/v1/videos/{video_id}/descriptions.vtt", video_files.DescriptionsEndpoint),
+        Route("/v1/video-curves", videos.PictureCurvesEndpoint),
         Route("/v1/video-capabilities", videos.VideoCapabilitiesEndpoint),
         Route("/v1/verifications", verifications.VerificationsEndpoint),
         Route("/shared/{token}", share_links.SharedAudioEndpoint),
+        Route("/shared/{token}/picture.png", shared_page.SharedPictureEndpoint),
     ]
 
 
-def _middleware(settings: Settings) -> list[Middleware]:
+def _middleware(settings: Settings, paths: dict[object, str]) -> list[Middleware]:
     upload_bytes_max = settings.upload_bytes_max + _MULTIPART_OVERHEAD_BYTES
     return [
         Middleware(PathPrefix, prefix=settings.path_prefix),
-        Middleware(RequestLog),
+        Middleware(RequestLog, routes=paths),
         Middleware(OpenAiErrors),
         Middleware(SecurityHeaders),
         Middleware(cors_middleware, settings=settings),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -30,25 +32,95 @@ needs_kubectl = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def rendered() -> str:
-    """The local overlay as one stream of manifests."""
-    command = ["kubectl", "kustomize", str(ROOT / "deploy/k8s/overlays/local")]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+OVERLAYS = sorted(path.name for path in (ROOT / "deploy/k8s/overlays").iterdir())
+# Kinds of operators and controllers, of which the validator has no schemas.
+FOREIGN = ("gateway.networking.k8s.io/", "keda.sh/", "monitoring.coreos.com/")
+
+
+def render(folder: Path, overlay: str) -> list[dict[str, Any]]:
+    """The manifests of an overlay, with secrets made as docs/operations.md says."""
+    shutil.copytree(ROOT / "deploy/k8s", folder / "k8s")
+    made = folder / "k8s/overlays" / overlay
+    secret = "5" * 64
+    (made / "secrets.env").write_text(
+        f"RESONANCE_S3_ACCESS_KEY=resonance\nRESONANCE_S3_SECRET_KEY={secret}\nRESONANCE_SERVICE_KEY={secret}\n"
+    )
+    (made / "engine.env").write_text(f"PASSWORD={secret}\n")
+    done = subprocess.run(["kubectl", "kustomize", str(made)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
 
 
 @pytest.fixture(scope="module")
-def manifests(rendered: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(rendered))
+def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The manifests of the overlay for one machine."""
+    return render(tmp_path_factory.mktemp("laptop"), "laptop")
 
 
 @needs_kubectl
-def test_manifests_are_valid_against_the_schemas(rendered: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_manifests_are_valid_against_the_schemas(overlay: str, tmp_path: Path) -> None:
+    found = render(tmp_path, overlay)
     path = tmp_path / "all.yaml"
-    path.write_text(rendered)
+    path.write_text(yaml.safe_dump_all(each for each in found if not each["apiVersion"].startswith(FOREIGN)))
     validate = Path(sys.executable).with_name("kubernetes-validate")
     done = subprocess.run([validate, "--strict", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_starts_with_settings_that_the_services_accept(overlay: str, tmp_path: Path) -> None:
+    found = render(tmp_path, overlay)
+    chosen = {each["metadata"]["name"]: each for each in found if each["kind"] in ("ConfigMap", "Secret")}
+    named = next(each["data"] for name, each in chosen.items() if re.fullmatch(r"resonance-[a-z0-9]+", name))
+    secrets = next(each["data"] for name, each in chosen.items() if name.startswith("resonance-store"))
+    decoded = {name: base64.b64decode(text).decode() for name, text in secrets.items()}
+    image = dict(re.findall(r"(RESONANCE_\w+)=(\S+)", DOCKERFILE.read_text()))
+    settings = read_settings(image | named | decoded)
+    settings.check_shared_settings()
+    assert settings.asks_for_keys, "a cluster asks for keys"
+    assert settings.engine, "every overlay has one workflow engine for all services"
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_may_start_slowly_drain_and_be_told_apart(overlay: str, tmp_path: Path) -> None:
+    found = render(tmp_path, overlay)
+    accounts = {each["metadata"]["name"] for each in found if each["kind"] == "ServiceAccount"}
+    budgets = {each["metadata"]["name"]: each for each in found if each["kind"] == "PodDisruptionBudget"}
+    assert accounts == set(budgets) == set(SERVICES)
+    for each in found:
+        name = each["metadata"]["name"]
+        if each["kind"] != "Deployment" or name not in SERVICES:
+            continue
+        pod = each["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        labels = each["spec"]["template"]["metadata"]["labels"]
+        assert pod["serviceAccountName"] == name
+        assert budgets[name]["spec"]["selector"]["matchLabels"].items() <= labels.items()
+        (spread,) = pod["topologySpreadConstraints"]
+        assert spread["labelSelector"]["matchLabels"] == {"app": name}
+        drain_s = 45 + container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert pod["terminationGracePeriodSeconds"] > drain_s
+        if name != "gateway":
+            start = container["startupProbe"]
+            assert start["failureThreshold"] * start["periodSeconds"] >= 1800, "time for a first download of weights"
+
+
+@needs_kubectl
+def test_alerts_and_dashboard_name_metrics_that_exist(tmp_path: Path) -> None:
+    found = render(tmp_path, "gpu")
+    (rule,) = (each for each in found if each["kind"] == "PrometheusRule")
+    assert rule["spec"] == yaml.safe_load((ROOT / "deploy/monitoring/rules.yaml").read_text())
+    dashboard = json.loads((ROOT / "deploy/k8s/components/monitoring/dashboard.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries += [each["expr"] for group in rule["spec"]["groups"] for each in group["rules"]]
+    named = {name for query in queries for name in re.findall(r"\bresonance_\w+", query)}
+    sources = "".join(path.read_text() for path in ROOT.glob("*/**/*.py") if "tests" not in path.parts)
+    for name in named:
+        family = re.sub(r"_(bucket|count|sum)$", "", name)
+        assert f'"{family}"' in sources, f"{name} is a metric of no service"
 
 
 @needs_kubectl
@@ -61,9 +133,10 @@ def test_every_setting_in_the_cluster_is_one_that_we_read(manifests: list[dict[s
 
 @needs_kubectl
 def test_our_pods_are_locked_down_and_have_images_that_we_build(manifests: list[dict[str, Any]]) -> None:
-    deployments = [each for each in manifests if each["kind"] == "Deployment"]
-    assert {each["metadata"]["name"] for each in deployments} == set(SERVICES)
-    for deployment in deployments:
+    deployments = {each["metadata"]["name"]: each for each in manifests if each["kind"] == "Deployment"}
+    assert set(deployments) == {*SERVICES, "temporal"}
+    del deployments["temporal"]  # its image is not ours
+    for deployment in deployments.values():
         pod = deployment["spec"]["template"]["spec"]
         (container,) = pod["containers"]
         assert container["image"].split(":")[0] == f"resonance-{deployment['metadata']['name']}"
@@ -113,8 +186,8 @@ def test_every_setting_of_the_image_is_one_that_the_services_read() -> None:
 
 @pytest.fixture(scope="module")
 def store_container() -> dict[str, Any]:
-    """The container of the store in the local overlay."""
-    documents = yaml.safe_load_all((ROOT / "deploy/k8s/overlays/local/store.yaml").read_text())
+    """The container of the store in the laptop overlay."""
+    documents = yaml.safe_load_all((ROOT / "deploy/k8s/overlays/laptop/store.yaml").read_text())
     (store,) = (each for each in documents if each["kind"] == "StatefulSet")
     (container,) = store["spec"]["template"]["spec"]["containers"]
     return container

@@ -56,9 +56,30 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     async def open(self) -> None:
-        """Loads the page and waits until it has loaded the model's capabilities."""
+        """Loads the page, waits until it has loaded the model's capabilities, and opens the choice of songs."""
         await self.page.goto(self.url)
         await self.page.wait_for_selector("html[data-ready=yes]")
+        await self.page.evaluate("document.querySelector('#taste-add').open = true")
+
+    async def show(self, tab: str) -> None:
+        """Shows what a small screen has behind a tab; a desk shows it anyway."""
+        await self.page.evaluate("name => document.querySelector(`#tab-${name}`).click()", tab)
+
+    async def say(self, sentence: str) -> None:
+        """Writes a sentence into the conversation and presses Enter."""
+        await self.page.fill("#refine-text", sentence)
+        await self.page.press("#refine-text", "Enter")
+
+    async def answer(self, words: str) -> None:
+        """Waits until the last answer of the conversation has the words."""
+        await self.page.wait_for_function(
+            "words => [...document.querySelectorAll('.saying.it')].at(-1)?.textContent.includes(words)", arg=words
+        )
+
+    async def open_library(self) -> None:
+        """Opens the panel with the library."""
+        await self.page.click("#library-open")
+        await self.page.wait_for_selector("#library-section:not([hidden])")
 
     async def text(self, selector: str) -> str:
         """The text of an element."""

@@ -7,7 +7,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from tests.page.conftest import Visit
+from playwright.async_api import Browser
+from tests.contract.rest.script import Script
+from tests.page.conftest import Visit, visiting
 
 from resonance.v1 import steering_pb2
 
@@ -33,16 +35,16 @@ async def test_the_whole_task_by_keyboard_alone(visit: Visit) -> None:
     await asyncio.sleep(0.3)
     assert abs(await page.evaluate(AT) - stopped_s) < 0.15
     await visit.wait_for_text("#polite", "Ready. 10 seconds. Press space to play.")
-    await _tab_to(visit, "seek", backwards=True)
+    await _tab_to(visit, "seek")
     await page.keyboard.press("End")
     await page.keyboard.press("ArrowLeft")
     assert await page.get_attribute("#seek", "aria-valuetext") == "0:05 of 0:10"
     await page.keyboard.press("Space")
     await page.wait_for_function("() => document.querySelector('#play').getAttribute('aria-label') === 'Pause'")
-    await _tab_to(visit, "slider-bass_resonance")
+    await _tab_to(visit, "slider-bass_resonance", backwards=True)
     await page.keyboard.press("ArrowRight")
     assert await page.get_attribute("#slider-bass_resonance", "aria-valuetext") == "slightly more bass"
-    await _tab_to(visit, "again")
+    await _tab_to(visit, "again", backwards=True)
     await page.keyboard.press("Enter")
     await page.wait_for_selector("#versions:not([hidden])")
     await visit.wait_for_text("#version-list", "bass: slightly more bass")
@@ -204,7 +206,7 @@ async def test_a_reload_afterwards_brings_the_versions_back(visit: Visit) -> Non
     await visit.wait_for_text("#make-status", "Ready")
     await visit.page.reload()
     await visit.page.wait_for_selector("#download:not([disabled])")
-    assert await visit.text("#take-title") == "“calm piano”"
+    assert await visit.text("#piece-name") == "calm piano"
 
 
 async def test_a_reload_while_listening_follows_the_same_taste(visit: Visit) -> None:
@@ -241,20 +243,20 @@ async def test_a_tastes_slider_ends_where_its_safe_range_does(
     assert await visit.page.input_value(row) == "1"
 
 
-async def test_a_broken_line_is_picked_up_without_losing_a_sample(visit: Visit) -> None:
-    visit.script.cuts, visit.script.chunk_wait_s = [6], 0.05
-    asked: list[dict[str, object]] = []
-    visit.page.on(
-        "request", lambda one: asked.append(one.post_data_json) if one.url.endswith("v1/generations") else None
-    )
-    await visit.open()
-    await visit.make()
-    await visit.wait_for_text("#make-status", "Ready")
-    first, second = asked
-    assert first["request_id"] == second["request_id"]
-    # The gateway masters the take from its beginning again, and sends what is missing.
-    assert (first.get("resume_sample_offset", 0), second["resume_sample_offset"] > 0) == (0, True)  # type: ignore[operator]
-    assert [one.resume_sample_offset for one in visit.script.generate_requests] == [0, 0]
+async def test_a_take_that_the_gateway_gives_up_is_picked_up_without_losing_a_sample(browser: Browser) -> None:
+    async with visiting(browser, Script(chunk_wait_s=0.05, cuts=[6]), {}, take_resume_s_max=0) as visit:
+        asked: list[dict[str, object]] = []
+        visit.page.on(
+            "request", lambda one: asked.append(one.post_data_json) if one.url.endswith("v1/generations") else None
+        )
+        await visit.open()
+        await visit.make()
+        await visit.wait_for_text("#make-status", "Ready")
+        first, second = asked
+        assert first["request_id"] == second["request_id"]
+        # The gateway masters the take from its beginning again, and sends what is missing.
+        assert (first.get("resume_sample_offset", 0), second["resume_sample_offset"] > 0) == (0, True)  # type: ignore[operator]
+        assert [one.resume_sample_offset for one in visit.script.generate_requests] == [0, 0]
 
 
 async def test_stop_stops_the_service_and_keeps_the_words(visit: Visit) -> None:
@@ -304,8 +306,9 @@ async def test_shortcuts_can_be_switched_off(visit: Visit) -> None:
     page = visit.page
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
-    await page.click("#settings-section summary")
+    await page.click("#settings-open")
     await page.uncheck("#shortcuts")
+    await page.click("#settings-dialog button")
     await page.evaluate("document.activeElement.blur()")
     label = await page.get_attribute("#play", "aria-label")
     await page.keyboard.press("Space")
@@ -321,9 +324,12 @@ async def test_the_library_opens_and_deletes(visit: Visit) -> None:
     await visit.open()
     page = visit.page
     await visit.make()
+    await visit.open_library()
     await page.wait_for_selector("#library li")
     await page.click("#library [aria-label^='Open']")
-    await visit.wait_for_text("#listen-title", "Listen")
+    assert await page.evaluate("document.activeElement.id") == "piece-name"
+    assert await page.is_hidden("#library-section")
+    await visit.open_library()
     await page.click("#library [aria-label^='Delete']")
     await page.click("text=Really delete?")
     await page.wait_for_function("() => document.querySelectorAll('#library li').length === 0")
@@ -367,7 +373,7 @@ async def test_three_more_like_this_are_versions_made_by_one_press(visit: Visit)
     assert not await visit.page.is_disabled("#download")
 
 
-async def test_words_move_the_sliders_say_why_and_can_be_taken_back(visit: Visit) -> None:
+async def test_a_sentence_makes_the_next_version_says_so_and_can_be_taken_back(visit: Visit) -> None:
     await visit.open()
     page = visit.page
     await visit.make()
@@ -375,19 +381,21 @@ async def test_words_move_the_sliders_say_why_and_can_be_taken_back(visit: Visit
     await _tab_to(visit, "refine-text")
     await page.keyboard.type("more bass, a touch less tense")
     await page.keyboard.press("Enter")
-    await visit.wait_for_text("#refine-message", "bass from 0 to 0.3 (more bass)")
+    await visit.answer("Bass: slightly more bass. Tension: slightly more relaxed. Making version 2.")
+    await page.wait_for_selector("[data-version='2'][aria-pressed=true]")
+    recipe = visit.script.generate_requests[-1].recipe
+    assert (recipe.sliders.bass_resonance, recipe.sliders.emotional_tension) == (
+        pytest.approx(0.3),
+        pytest.approx(-0.1),
+    )
+    assert "Making version 2" in await visit.text("#polite")
+    assert await page.input_value("#refine-text") == ""
+    await visit.wait_for_text("#make-status", "Ready")
+    await visit.say("purple elephants")
+    await visit.answer("The model does not know “purple elephants”. These come near:")
+    assert await page.locator(".saying.it:last-child button").count() == 2
     assert await page.input_value("#slider-bass_resonance") == "0.3"
-    assert await page.input_value("#slider-emotional_tension") == "-0.1"
-    assert "bass from 0 to 0.3" in await visit.text("#polite")
-    await page.fill("#refine-text", "purple elephants")
-    await page.keyboard.press("Enter")
-    await visit.wait_for_text("#refine-error", "The sliders have not moved")
-    assert await page.input_value("#slider-bass_resonance") == "0.3"
-    await page.fill("#refine-text", "undo")
-    await page.keyboard.press("Enter")
-    await page.wait_for_function("() => document.querySelector('#slider-bass_resonance').value === '0'")
-    await page.click("#refine-back")
-    await page.wait_for_function("() => document.querySelector('#slider-bass_resonance').value === '0.3'")
-    await page.click("#again")
-    await page.wait_for_selector("#version-list li:nth-child(2)")
-    assert visit.script.generate_requests[-1].recipe.sliders.bass_resonance == pytest.approx(0.3)
+    await visit.say("undo")
+    await page.wait_for_selector("[data-version='1'][aria-pressed=true]")
+    assert await page.input_value("#slider-bass_resonance") == "0"
+    assert len(visit.script.generate_requests) == 2

@@ -7,6 +7,8 @@ import asyncio
 import pytest
 from tests.page.conftest import Visit, until
 
+from resonance.v1 import generate_pb2
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -24,6 +26,7 @@ async def test_live_music_obeys_sliders_and_words_and_stops(visit: Visit) -> Non
     assert script.performed[-1].sliders.energy == pytest.approx(0.4)
     assert len(script.performed) < 6, "every step of a drag was sent"
     await page.fill("#prompt", "fast drums")
+    await page.press("#prompt", "Enter")
     await visit.wait_for_text("#make-status", "You hear: fast drums")
     await page.click("#live")
     await visit.wait_for_text("#make-status", "The live music has ended")
@@ -42,10 +45,12 @@ async def test_what_is_changed_about_a_live_wish_is_said_beside_the_music(visit:
     assert not await page.is_visible("#notices")
     script.notices = ("the slider energy does nothing below 0",)
     await page.fill("#prompt", "fast drums")
+    await page.press("#prompt", "Enter")
     await visit.wait_for_text("#notices", "The slider energy does nothing below 0.")
     assert await page.is_visible("#notices")
     script.notices = ()
     await page.fill("#prompt", "slow drums")
+    await page.press("#prompt", "Enter")
     await visit.wait_for_text("#make-status", "You hear: slow drums")
     assert not await page.is_visible("#notices")
     await page.click("#live")
@@ -69,19 +74,98 @@ async def test_live_music_can_be_made_quieter(visit: Visit) -> None:
     await page.click("#live")
 
 
-async def test_a_single_key_starts_no_old_music_over_live_music(visit: Visit) -> None:
+async def test_half_typed_words_are_not_sent(visit: Visit) -> None:
+    await visit.open()
+    page, script = visit.page, visit.script
+    await page.fill("#prompt", "calm piano")
+    await page.click("#live")
+    await visit.wait_for_text("#make-status", "Playing live")
+    await page.fill("#prompt", "")
+    await page.type("#prompt", "happy drums", delay=120)
+    await page.focus("#slider-energy")  # the field is left
+    await visit.wait_for_text("#make-status", "You hear: happy drums")
+    assert [recipe.prompts[0].text for recipe in script.performed] == ["calm piano", "happy drums"]
+    await page.fill("#prompt", "slow")
+    await page.press("#slider-energy", "ArrowRight")  # a slider goes out with the words that were meant
+    await visit.wait_for_text("#make-status", "slow")
+    await page.click("#prompt")
+    await page.type("#prompt", " harp", delay=100)
+    await visit.wait_for_text("#make-status", "You hear: slow harp")  # after a rest
+    assert {recipe.prompts[0].text for recipe in script.performed} == {"calm piano", "happy drums", "slow", "slow harp"}
+    await page.keyboard.press("Escape")
+
+
+async def test_space_pauses_live_music_and_escape_stops_it_at_once(visit: Visit) -> None:
     await visit.open()
     page = visit.page
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
     await page.click("#live")
     await visit.wait_for_text("#make-status", "Playing live")
+    await page.wait_for_function("() => document.querySelector('#clock').textContent >= '0:01'")
     await page.evaluate("document.activeElement.blur()")
     await page.keyboard.press("Space")
-    await asyncio.sleep(0.3)
+    await visit.wait_for_text("#polite", "Paused")
     assert await page.get_attribute("#play", "aria-label") == "Play"
-    assert not await page.is_visible("#refine-hint"), "there is nothing to make again"
+    await until(lambda: generate_pb2.PLAYBACK_COMMAND_PAUSE in visit.script.commands)
+    held = await visit.text("#clock")
+    await asyncio.sleep(1.2)
+    assert await visit.text("#clock") == held, "the clock of held music stands"
+    await page.keyboard.press("Space")
+    await until(lambda: visit.script.commands[-1] == generate_pb2.PLAYBACK_COMMAND_PLAY)
+    assert await page.get_attribute("#play", "aria-label") == "Pause"
+    assert not await page.is_visible("#again"), "there is nothing to make again"
+    await page.focus("#prompt")
+    await page.keyboard.press("Escape")
+    await visit.wait_for_text("#make-status", "The live music has ended")
+    await visit.script.until_streams_open(0)
+
+
+async def test_a_change_is_said_when_it_is_heard_and_at_most_once_in_three_seconds(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await page.fill("#prompt", "calm piano")
     await page.click("#live")
+    await visit.wait_for_text("#make-status", "Playing live")
+    await page.evaluate(
+        "() => { window.said = []; new MutationObserver(() => said.push(document.querySelector('#polite').textContent))"
+        ".observe(document.querySelector('#polite'), { childList: true, characterData: true, subtree: true }); }"
+    )
+    for _ in range(5):
+        await page.press("#slider-bass_resonance", "ArrowRight")
+        await asyncio.sleep(0.3)
+    await visit.wait_for_text("#live-heard", "bass: more bass, heard now")
+    said = [text for text in await page.evaluate("said") if "heard now" in text]
+    assert 1 <= len(said) <= 2
+    await page.click("#live-stop")
+    await visit.wait_for_text("#make-status", "The live music has ended")
+
+
+async def test_live_music_becomes_a_take_sample_for_sample_with_its_lanes(visit: Visit) -> None:
+    await visit.open()
+    page, script = visit.page, visit.script
+    await page.fill("#prompt", "calm piano")
+    await page.click("#live")
+    await visit.wait_for_text("#make-status", "Playing live")
+    await page.wait_for_function("() => document.querySelector('#clock').textContent >= '0:01'")
+    await page.press("#slider-bass_resonance", "ArrowRight")
+    await visit.wait_for_text("#live-heard", "heard now")
+    await page.keyboard.press("Escape")
+    await visit.wait_for_text("#make-status", "are kept as a new version")
+    assert await visit.text("#piece-name") == "calm piano"
+    assert await visit.text("#take-title") == "Version 1"
+    await page.click("#tab-lanes")
+    assert "bass: slightly more bass" in await visit.text("#lanes")
+    assert (await visit.text("#lanes")).startswith("At 0:0")
+    (take,) = [take for take, _ in script.takes.values()]
+    assert [change.recipe.sliders.bass_resonance for change in take.lanes] == [0, pytest.approx(0.1)]
+    await page.click("#play")
+    await page.wait_for_function("() => Number(document.querySelector('#seek').value) > 0.3")
+    await page.reload()
+    await page.wait_for_selector("#download:not([disabled])")
+    await page.click("#tab-lanes")
+    await visit.wait_for_text("#lanes", "bass: slightly more bass")
+    assert await page.is_disabled("#longer"), "it has no tokens to go on from"
 
 
 async def test_live_music_waits_until_a_take_is_made(visit: Visit) -> None:

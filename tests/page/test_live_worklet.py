@@ -15,7 +15,7 @@ import pytest
 
 import resonance_gateway
 
-WORKLET = Path(resonance_gateway.__file__).parent / "static/js/player/live-worklet.js"
+WORKLET = Path(resonance_gateway.__file__).parent / "static/js/sound/live-worklet.js"
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 
 # Sound comes in chunks of 0.2 s; sample n has the value 1 + n % 1000, so that the output shows the position it came from.

@@ -24,7 +24,9 @@ async def test_a_phrase_adds_a_slider_that_shapes_the_next_version_and_can_be_re
     visit.script.refine_wait_s = 1.0
     await ask(visit, "like a rainy night")
     await visit.wait_for_text("#refine-message", "Finding out what that means to the model.")
-    await visit.wait_for_text("#refine-message", "rainy night from 0 to 0.3")
+    await visit.answer("“rainy night”: slightly more “rainy night”.")
+    await page.wait_for_selector("[data-version='2'][aria-pressed=true]")
+    await visit.wait_for_text("#make-status", "Ready")
     visit.script.refine_wait_s = 0.0
     assert await page.input_value(ROW) == "0.3"
     assert await page.get_attribute(ROW, "aria-valuetext") == "slightly more “rainy night”"
@@ -32,16 +34,16 @@ async def test_a_phrase_adds_a_slider_that_shapes_the_next_version_and_can_be_re
     await page.focus(ROW)
     await page.keyboard.press("ArrowRight")
     await page.click("#again")
-    await page.wait_for_selector("#version-list li:nth-child(2)")
+    await page.wait_for_selector("#version-list li:nth-child(3)")
     (weight,) = visit.script.generate_requests[-1].recipe.concepts
     assert (weight.name, weight.position) == (NAME, pytest.approx(0.35))
-    assert "more “rainy night”" in await visit.text("#version-list li:nth-child(2)")
+    assert "more “rainy night”" in await visit.text("#version-list li:nth-child(3)")
     await page.reload()
     await page.wait_for_selector(ROW)
     assert await page.input_value(ROW) == "0.35", "a reload keeps it"
     await page.click("[data-version='1']")
     await page.wait_for_selector(ROW, state="detached")
-    await page.click("[data-version='2']")
+    await page.click("[data-version='3']")
     await page.wait_for_selector(ROW)
     await page.click("#own-sliders >> text=Remove")
     await page.wait_for_selector(ROW, state="detached")

@@ -28,9 +28,8 @@ async def test_a_refusal_names_no_field(visit: Visit) -> None:
     await visit.open()
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
-    await visit.page.fill("#refine-text", "purple elephants")
-    await visit.page.keyboard.press("Enter")
-    await visit.wait_for_text("#refine-error", "The model does not know “purple elephants”.")
+    await visit.say("purple elephants")
+    await visit.answer("The model does not know “purple elephants”.")
     await refused(visit, "**/v1/tastes", problem("TOO_MANY", "tracks", "at most 20 files make a playlist"))
     await visit.page.set_input_files("#files", [{"name": "one.mp3", "mimeType": "audio/mpeg", "buffer": b"x"}])
     await visit.wait_for_text("#taste-error", "At most 20 files make a playlist.")
@@ -41,19 +40,16 @@ async def test_undo_with_nothing_to_undo_says_so_without_a_programs_words(visit:
     await visit.open()
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
-    await visit.page.fill("#refine-text", "undo")
-    await visit.page.keyboard.press("Enter")
-    await visit.wait_for_text("#refine-error", "There is nothing to take back yet.")
-    assert "previous" not in await visit.text("#refine-error")
+    await visit.say("undo")
+    await visit.answer("There is nothing to take back yet.")
 
 
 async def test_words_that_cancel_each_other_out_get_an_answer(visit: Visit) -> None:
     await visit.open()
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
-    await visit.page.fill("#refine-text", "make it faster and slower")
-    await visit.page.keyboard.press("Enter")
-    await visit.wait_for_text("#refine-message", "cancels out")
+    await visit.say("make it faster and slower")
+    await visit.answer("cancels out")
     await visit.wait_for_text("#polite", "cancels out")
 
 
@@ -77,6 +73,7 @@ async def test_what_is_no_link_is_said_without_asking_the_server(visit: Visit) -
 async def test_music_that_cannot_be_deleted_stays_and_says_why(visit: Visit) -> None:
     await visit.open()
     await visit.make()
+    await visit.open_library()
     await visit.page.wait_for_selector("#library li")
     away = json.dumps({"status": 503, "reason": "UNAVAILABLE", "detail": "the store is away", "errors": []})
     await refused(visit, "**/v1/takes/*", away, 503)
@@ -93,6 +90,7 @@ async def test_music_that_cannot_be_deleted_stays_and_says_why(visit: Visit) -> 
 async def test_a_question_that_is_not_answered_is_taken_back(visit: Visit) -> None:
     await visit.open()
     await visit.make()
+    await visit.open_library()
     await visit.page.wait_for_selector("#library li")
     await visit.page.click("#library [aria-label^='Delete']")
     assert await visit.text("#library li .actions button:last-child") == "Really delete?"

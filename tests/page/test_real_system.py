@@ -33,6 +33,7 @@ async def test_three_songs_and_a_sentence_are_heard_changed_and_kept(
         assert "your taste" in (await page.text_content("#facts") or "")
         await page.reload()
         await page.wait_for_selector("#download:not([disabled])")
+        await page.click("#library-open")
         await page.wait_for_selector("#library li")
         await page.close()
     assert complaints == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.async_api import Route
 from tests.page.conftest import Visit
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -20,14 +21,17 @@ async def ready(visit: Visit) -> str:
 
 
 @pytest.mark.parametrize("context_options", [MAY_COPY])
-async def test_a_press_copies_a_link_that_plays_and_says_how_long_it_lives(visit: Visit) -> None:
+async def test_an_address_that_only_this_computer_has_is_said_to_be_so_before_it_is_copied(visit: Visit) -> None:
     request_id = await ready(visit)
     page = visit.page
+    await page.evaluate("navigator.clipboard.writeText('before')")
     await page.focus("#share")
     await page.keyboard.press("Enter")
-    await visit.wait_for_text("#share-message", "The link is copied")
-    assert "can hear this music until" in await visit.text("#share-message")
-    assert "The link is copied" in await visit.text("#polite")
+    await visit.wait_for_text("#share-message", "works on this computer only: nobody else can open it")
+    assert "this computer only" in await visit.text("#polite")
+    assert await page.evaluate("navigator.clipboard.readText()") == "before"
+    await page.click("#share-copy")
+    await visit.wait_for_text("#share-message", "Copied. It works on this computer only")
     copied = await page.evaluate("navigator.clipboard.readText()")
     assert copied == await page.input_value("#share-link") == f"{visit.url}/shared/{request_id}"
     assert await page.evaluate("url => fetch(url).then(r => r.status)", copied) == 200
@@ -38,10 +42,53 @@ async def test_a_press_copies_a_link_that_plays_and_says_how_long_it_lives(visit
     assert not visit.complaints
 
 
+@pytest.mark.parametrize("context_options", [MAY_COPY])
+async def test_at_a_public_address_a_press_copies_a_link_and_says_how_long_it_lives(visit: Visit) -> None:
+    page = visit.page
+
+    async def pass_on(route: Route) -> None:
+        answer = await route.fetch(url=route.request.url.replace("https://music.example", visit.url))
+        await route.fulfill(response=answer)
+
+    await page.route("https://music.example/**", pass_on)
+    here, visit.url = visit.url, "https://music.example"
+    await visit.open()
+    visit.url = here
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    await page.click("#share")
+    await visit.wait_for_text("#share-message", "The link is copied. Anyone who has it can hear this music until")
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"https://music.example/shared/{visit.script.generate_requests[-1].request_id}"
+    assert await page.is_hidden("#share-copy")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"),
+    [
+        ("localhost", True),
+        ("studio.localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.0.1", True),
+        ("[::1]", True),
+        ("192.168.1.7", False),
+        ("localhost.example.org", False),
+        ("music.example", False),
+    ],
+)
+async def test_addresses_of_this_computer_are_known(visit: Visit, host: str, is_here: bool) -> None:
+    await visit.page.goto(visit.url)
+    found = await visit.page.evaluate(
+        "async host => (await import('/static/js/core/address.js')).isOnlyHere(host)", host
+    )
+    assert found is is_here
+
+
 async def test_where_nothing_may_be_copied_the_link_is_there_to_take(visit: Visit) -> None:
     await visit.page.add_init_script("navigator.clipboard.writeText = () => Promise.reject(new Error('denied'))")
     request_id = await ready(visit)
     await visit.page.click("#share")
+    await visit.page.click("#share-copy")
     await visit.wait_for_text("#share-message", "Copy this link.")
     assert (await visit.page.input_value("#share-link")).endswith(f"/shared/{request_id}")
     assert await visit.page.evaluate("document.activeElement.id") == "share-link"

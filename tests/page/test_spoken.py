@@ -28,6 +28,7 @@ async def test_a_spoken_wish_is_written_into_the_field_and_done_when_the_user_sa
     assert await visit.page.input_value("#slider-bass_resonance") == before
     await visit.page.keyboard.press("Enter")
     await visit.page.wait_for_function("() => Number(document.querySelector('#slider-bass_resonance').value) > 0")
+    await visit.answer("Making version 2.")
 
 
 async def test_spoken_words_for_the_music_are_written_into_the_prompt(visit: Visit) -> None:

@@ -215,7 +215,7 @@ async def plain_song_map(song: Path, known: KnownMusic | None = None, *, folder:
 async def plain_assembly(
     plan: Any, scene_files: Mapping[str, Path], song: Path, aspect: str, out: Path, **_: Any
 ) -> AssembledVideo:
-    """The scenes' bytes behind each other: no film, but bytes that depend on all scenes."""
+    """The scenes' bytes behind each other: no film, but bytes that depend on all scenes. No voice speaks in these tests."""
     master, share = out / "master.mp4", out / "share.mp4"
     master.write_bytes(b"".join(scene_files[shot.id].read_bytes() for shot in plan.shots) + song.read_bytes())
     shutil.copy(master, share)

@@ -19,13 +19,14 @@ def provenance_texts(
     """The texts for `wav_header`, by INFO chunk.
 
     The comment ends with the recipe, seed and played strengths as one line of JSON. Date and id are left out,
-    so that the same seed gives the same bytes. The file of a live performance has its first recipe (`is_live`).
+    so that the same seed gives the same bytes. The file of a live performance has its first recipe (`is_live`, or a take with lanes).
     """
     made = f"This music was made by a machine: {music.model.model_id} through {music.model.backend}"
     made += f", whose weights are under {music.model.weights_license}" if music.model.weights_license else ""
     made += ". Its beginning is a sound that its user gave" if music.HasField("origin_sound") else ""
     if music.HasField("narration"):
         made += f". The words in it are spoken by a machine, too: voice {music.narration.voice_id}"
+    is_live = is_live or was_played_live(music)
     label = "It was played live and began with this recipe" if is_live else "Recipe"
     title = ", ".join(prompt.text for prompt in music.recipe.prompts) or "untitled"
     # The long text comes last: libsndfile reads neither texts of 2 kB or more nor those after them.
@@ -35,6 +36,11 @@ def provenance_texts(
         "INAM": title if len(title) <= TITLE_MAX else title[: TITLE_MAX - 1] + "…",
         "ICMT": f"{made}. {label}: {_to_recipe_json(music)}",
     }
+
+
+def was_played_live(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> bool:
+    """True for a take that was kept of a performance."""
+    return isinstance(music, generate_pb2.Take) and bool(music.lanes)
 
 
 def is_loop(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> bool:

@@ -131,6 +131,12 @@ class Client:
         """Makes another version of one scene and waits for the video."""
         return self._wait(self._inner.videos.redo(video_id, shot_id, instruction, **options))
 
+    def picture_curves(self, picture: str | Path) -> video_pb2.GetPictureCurvesResponse:
+        """Slider positions over time that fit a clip (a file), or the plan of a video (its id)."""
+        is_file = Path(picture).is_file()
+        video_id, clip = ("", Path(picture)) if is_file else (str(picture), None)
+        return self._wait(self._inner.videos.picture_curves(video_id, clip=clip))
+
     def save_video(self, video_id: str, out: str | Path, **options: Any) -> video_pb2.VideoFile:
         """Writes a film into a file. Options are those of `VideoCalls.save`."""
         return self._wait(self._inner.videos.save(video_id, Path(out), **options))

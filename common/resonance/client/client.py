@@ -16,11 +16,12 @@ from resonance.audio.delivery.formats import format_named
 from resonance.audio.delivery.tags import Provenance
 from resonance.client.adoption import AdoptionCalls
 from resonance.client.requests import build_refine_request, build_request
+from resonance.client.resumed_take import read_resumed
 from resonance.client.song_files import find_songs
 from resonance.client.speech import SpeechCalls
 from resonance.client.take_reader import TakeReader, read_take
 from resonance.client.videos import VideoCalls
-from resonance.errors import NotFound, ResonanceError, Unavailable
+from resonance.errors import NotFound, ResonanceError
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
 from resonance.rpc.channel import open_channel
@@ -40,7 +41,6 @@ from resonance.v1 import (
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _PART_BYTES = 256 * 1024
-_RESUMES_MAX = 3
 _DATA_BYTES_MAX = 4 * 1024 * 1024  # of a sound inside of a request
 OnJob = Callable[[jobs_pb2.Job], None]
 
@@ -251,30 +251,24 @@ class AsyncClient:
     async def stream(
         self, request: generate_pb2.GenerateRequest
     ) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
-        """A take's messages while it is made, each verified. A stream that is cut is resumed where it ended, at most three times.
+        """A take's messages while it is made, each verified. A stream that is cut is resumed at its sample, on any replica.
 
-        Raises DataLoss where what came is not what was sent.
+        A request without an id gets one, by which the services know the take again.
+
+        Raises:
+            Unavailable: no replica answered for a minute, or for a few tries where the take had not begun.
+            DataLoss: what came is not what was sent.
         """
+        request.request_id = request.request_id or new_request_id()
+
+        def begin(sample_offset: int) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
+            request.resume_sample_offset = sample_offset
+            return stream_call(self.generate.Generate(request))
+
         reader = TakeReader(sample_offset=request.resume_sample_offset)
-        for attempt in range(_RESUMES_MAX + 1):
-            request.resume_sample_offset = reader.position
-            reader.begin_call()
-            try:
-                async with aclosing(stream_call(self.generate.Generate(request))) as responses:
-                    async for response in responses:
-                        is_repeated = response.HasField("started") and reader.started is not None
-                        reader.read(response)
-                        if not is_repeated:
-                            yield response
-                if reader.is_finished:
-                    return
-            except Unavailable:
-                if attempt == _RESUMES_MAX or not request.request_id:
-                    raise
-            await asyncio.sleep(0.2 * 2**attempt)
-        raise Unavailable(
-            "the stream was cut again and again; what has come is not the whole take", reason="STREAM_CUT"
-        )
+        async with aclosing(read_resumed(begin, reader)) as responses:
+            async for response in responses:
+                yield response
 
     async def variations(
         self, request: generate_pb2.GenerateRequest, count: int

@@ -7,7 +7,7 @@ from typing import Any
 
 from resonance.errors import invalid_field
 from resonance.ids import new_request_id
-from resonance.v1 import extract_pb2, generate_pb2, steering_pb2
+from resonance.v1 import extract_pb2, generate_pb2, steering_pb2, video_pb2
 
 
 def build_request(
@@ -75,6 +75,21 @@ def build_request(
     if melody:
         request.melody.wav = melody
     return request
+
+
+def follow_picture(request: generate_pb2.GenerateRequest, curves: video_pb2.GetPictureCurvesResponse) -> None:
+    """Makes a request's take follow a picture: its sliders `energy` and `instrument_density` move with the picture's curves.
+
+    Steps beyond the take's end are left out; all other sliders stay as they are.
+    """
+    for step in curves.steps:
+        if step.start_s >= request.duration_s:
+            break
+        recipe = request.recipe
+        if step.start_s > 0:
+            scheduled = request.recipe_changes.add(start_s=step.start_s, recipe=request.recipe)
+            recipe = scheduled.recipe
+        recipe.sliders.energy, recipe.sliders.instrument_density = step.energy, step.density
 
 
 def build_refine_request(

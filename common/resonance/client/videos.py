@@ -36,6 +36,7 @@ class VideoCalls:
         character: str = "",
         seed: int | None = None,
         provider: str = "",
+        pcm_master: bool = False,
         request_id: str = "",
         on_change: OnVideo | None = None,
     ) -> video_pb2.Video:
@@ -55,6 +56,7 @@ class VideoCalls:
             character=character,
             seed=seed,
             provider=provider,
+            pcm_master=pcm_master,
         )
         video = (await unary_call(self._video.CreateVideo(request), service="video")).video
         return await self.wait(video.video_id, on_change=on_change)
@@ -79,31 +81,45 @@ class VideoCalls:
             raise ResonanceError(message, reason=video.error.reason or "CANCELLED")
         return video
 
-    async def save(self, video_id: str, out: Path, *, aspect: str = "", share: bool = False) -> video_pb2.VideoFile:
-        """Writes the film of one aspect into a file: with the song's own samples, or with `share` as AAC.
+    async def picture_curves(
+        self, video_id: str = "", *, clip: Path | None = None
+    ) -> video_pb2.GetPictureCurvesResponse:
+        """Slider positions over time that fit the plan of a video, or the file `clip`, for `build_recipe_changes`."""
+        upload_id = await self._upload(clip) if clip is not None else ""
+        request = video_pb2.GetPictureCurvesRequest(video_id=video_id, upload_id=upload_id)
+        curves: video_pb2.GetPictureCurvesResponse = await unary_call(
+            self._video.GetPictureCurves(request), service="video"
+        )
+        return curves
+
+    async def save(
+        self, video_id: str, out: Path, *, aspect: str = "", share: bool = False, described: bool = False
+    ) -> video_pb2.VideoFile:
+        """Writes the film of one aspect into a file: with the song's own samples, with `share` as AAC, or the `described` version.
 
         Raises:
             DataLoss: the bytes are not the ones that were sent; nothing is left at `out`.
         """
         kind = video_pb2.VIDEO_FILE_KIND_SHARE if share else video_pb2.VIDEO_FILE_KIND_MASTER
+        kind = video_pb2.VIDEO_FILE_KIND_DESCRIBED if described else kind
         request = video_pb2.StreamVideoRequest(video_id=video_id, aspect=aspect, kind=kind)
-        described, digest = video_pb2.VideoFile(), hashlib.sha256()
+        file_sent, digest = video_pb2.VideoFile(), hashlib.sha256()
         partial = out.with_name(f"{out.name}.part")
         try:
             with partial.open("wb") as file:
                 async with aclosing(stream_call(self._video.StreamVideo(request), service="video")) as responses:
                     async for response in responses:
                         if response.HasField("started"):
-                            described = response.started
+                            file_sent = response.started
                             continue
                         digest.update(response.data)
                         await asyncio.to_thread(file.write, response.data)
-            if digest.hexdigest() != described.sha256:
+            if digest.hexdigest() != file_sent.sha256:
                 raise DataLoss("the video was not received as it was made; ask again", reason="STREAM_DAMAGED")
             await asyncio.to_thread(partial.replace, out)
         finally:
             await asyncio.to_thread(partial.unlink, missing_ok=True)
-        return described
+        return file_sent
 
     async def _upload(self, song: Path) -> str:
         if not await asyncio.to_thread(song.is_file):

@@ -1,4 +1,4 @@
-"""gRPC channels: options, retry policy, identity of every call."""
+"""gRPC channels: options, retry policy, identity and trace of every call."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import grpc
 from resonance.identity import caller_key, current_owner
 from resonance.rpc.auth import KEY_HEADER, MUST_CHECK_HEADER, OWNER_HEADER, SERVICE_HEADER
 from resonance.rpc.server import MESSAGE_BYTES_MAX
+from resonance.telemetry.traces import trace_metadata
 
-# gRPC retries only calls that change nothing.
+# gRPC retries calls that change nothing, and the opening of takes, which a replica knows again by their ids. A take that one replica
+# refuses because it is full is asked for at the next one; once its first message has come, `read_resumed` takes over.
 _SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -35,7 +37,20 @@ _SERVICE_CONFIG = json.dumps(
                     "backoffMultiplier": 2,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
-            }
+            },
+            {
+                "name": [
+                    {"service": "resonance.v1.GenerateService", "method": "Generate"},
+                    {"service": "resonance.v1.GenerateService", "method": "StreamTake"},
+                ],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.01s",
+                    "maxBackoff": "0.02s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+                },
+            },
         ],
     }
 )
@@ -62,7 +77,10 @@ def open_channel(
 
 
 class _IdentifiedChannel:
-    """A channel whose calls carry identity metadata. No interceptor: grpc.aio would replace the calls by slower ones."""
+    """A channel whose calls carry the caller's identity and trace as metadata.
+
+    It is no interceptor, because grpc.aio would replace the calls by slower ones.
+    """
 
     def __init__(self, inner: grpc.aio.Channel, identity: Callable[[], list[tuple[str, str]]]) -> None:
         self._inner = inner
@@ -91,7 +109,8 @@ class _IdentifiedChannel:
 
     def _with_identity(self, call: Any) -> Any:
         def begin(*arguments: Any, metadata: Any = (), **named: Any) -> Any:
-            return call(*arguments, metadata=[*(metadata or ()), *self._identity()] or None, **named)
+            sent = [*(metadata or ()), *self._identity(), *trace_metadata()]
+            return call(*arguments, metadata=sent or None, **named)
 
         return begin
 

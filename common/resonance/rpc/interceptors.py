@@ -1,4 +1,4 @@
-"""Server interceptor: authentication, validation, error mapping, logs, call metrics."""
+"""Server interceptor: authentication, validation, error mapping, logs, metrics and spans of calls."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from resonance.rpc import status
 from resonance.rpc.auth import Authenticator
 from resonance.rpc.validation import validate
 from resonance.telemetry.metrics import RPC_SECONDS
+from resonance.telemetry.traces import begin_call_span, end_call_span
 
 # The token of a share link is the only credential here.
 _PUBLIC = frozenset({"/resonance.v1.ShareService/ReadShareLink"})
@@ -63,15 +64,15 @@ def _wrap_unary(
     inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, authenticator: Authenticator | None
 ) -> Callable[..., Awaitable[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        started_s = time.perf_counter()
+        call = _Call(method, context)
         try:
             await _enter(authenticator, method, context)
             _check(request, is_streamed)
             response = await inner(request, context)
         except (Exception, asyncio.CancelledError) as failure:
-            await _fail(method, started_s, failure, context)
+            await _fail(call, failure, context)
             raise
-        _record(method, "OK", started_s)
+        call.end("OK")
         return response
 
     return handle
@@ -81,7 +82,7 @@ def _wrap_stream(
     inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, authenticator: Authenticator | None
 ) -> Callable[..., AsyncIterator[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-        started_s = time.perf_counter()
+        call = _Call(method, context)
         try:
             await _enter(authenticator, method, context)
             _check(request, is_streamed)
@@ -89,9 +90,9 @@ def _wrap_stream(
                 async for response in responses:
                     yield response
         except (Exception, asyncio.CancelledError, GeneratorExit) as failure:
-            await _fail(method, started_s, failure, context)
+            await _fail(call, failure, context)
             raise
-        _record(method, "OK", started_s)
+        call.end("OK")
 
     return handle
 
@@ -109,24 +110,32 @@ def _check(request: Any, is_streamed: bool) -> None:
         validate(request)
 
 
-async def _fail(
-    method: str, started_s: float, failure: BaseException, context: grpc.aio.ServicerContext[Any, Any]
-) -> None:
+async def _fail(call: _Call, failure: BaseException, context: grpc.aio.ServicerContext[Any, Any]) -> None:
     if isinstance(failure, asyncio.CancelledError | GeneratorExit):
-        _record(method, "CANCELLED", started_s)
+        call.end("CANCELLED")
         return
     if isinstance(failure, grpc.aio.AbortError):
         return
     if isinstance(failure, grpc.aio.AioRpcError):
         failure = status.to_domain_error(failure)  # a failure of another service keeps its reason
     if not isinstance(failure, ResonanceError):
-        _log.error("unexpected error", method=method, exc_info=failure)
+        _log.error("unexpected error", method=call.method, exc_info=failure)
         failure = ResonanceError(INTERNAL_MESSAGE, reason="INTERNAL")
-    _record(method, status.to_rpc_code(failure).name, started_s, reason=failure.reason)
+    call.end(status.to_rpc_code(failure).name, reason=failure.reason)
     await status.abort(context, failure)
 
 
-def _record(method: str, code: str, started_s: float, **extra: str) -> None:
-    took_s = time.perf_counter() - started_s
-    RPC_SECONDS.labels(method=method, code=code).observe(took_s)
-    _log.debug("call", method=method, code=code, took_ms=round(took_s * 1000, 1), **extra)
+class _Call:
+    """Span, time and log line of one call."""
+
+    def __init__(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        self.method = method
+        self._started_s = time.perf_counter()
+        self._span = begin_call_span(method, context.invocation_metadata() or ())
+
+    def end(self, code: str, **extra: str) -> None:
+        """Records the call's code, once."""
+        took_s = time.perf_counter() - self._started_s
+        RPC_SECONDS.labels(method=self.method, code=code).observe(took_s)
+        _log.info("call", method=self.method, code=code, took_ms=round(took_s * 1000, 1), **extra)
+        end_call_span(self._span, code)

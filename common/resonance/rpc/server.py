@@ -24,9 +24,9 @@ _OPTIONS = [
     ("grpc.so_reuseport", 0),  # a second server on the same port is an error
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5000),
-    # A channel keeps one pod behind an ordinary Service; a bounded age lets clients find new replicas. It concerns new
-    # calls: streams on the old connection go on to their end.
-    ("grpc.max_connection_age_ms", 30 * 60 * 1000),
+    # A client looks names up again only when a connection ends. A bounded age lets it find a new replica within half a minute. It
+    # concerns new calls: streams on the old connection go on to their end.
+    ("grpc.max_connection_age_ms", 20 * 1000),
     ("grpc.max_connection_age_grace_ms", round(STREAM_S_MAX * 1000)),
 ]
 # The name under which the health service tells whether the store has room for a take.

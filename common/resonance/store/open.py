@@ -11,6 +11,7 @@ from resonance.errors import invalid_field
 from resonance.places import prepare_folder
 from resonance.settings import Settings
 from resonance.store.files import FileStore
+from resonance.store.measured import MeasuredStore
 from resonance.store.memory import MemoryStore
 from resonance.store.owned import OwnedStore
 from resonance.store.probe import probe
@@ -38,7 +39,7 @@ async def open_store(settings: Settings) -> ObjectStore:
     except BaseException:
         await store.close()
         raise
-    return OwnedStore(Quarantine(store))
+    return OwnedStore(Quarantine(MeasuredStore(store)))
 
 
 async def _opened(settings: Settings) -> ObjectStore:

@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+from resonance.telemetry.traces import add_trace
+
 
 def configure_logs(*, log_format: str, level: str) -> None:
     """Sets up structlog for this process. Called once, in `__main__`."""
@@ -18,6 +20,7 @@ def configure_logs(*, log_format: str, level: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -138,7 +138,7 @@ class OriginSound(_message.Message):
     def __init__(self, data: _Optional[bytes] = ..., upload_id: _Optional[str] = ..., filename: _Optional[str] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin", "is_background", "origin_sound", "loop")
+    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin", "is_background", "origin_sound", "loop", "recipe_changes")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -151,6 +151,7 @@ class GenerateRequest(_message.Message):
     IS_BACKGROUND_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_SOUND_FIELD_NUMBER: _ClassVar[int]
     LOOP_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_CHANGES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     duration_s: float
@@ -163,7 +164,16 @@ class GenerateRequest(_message.Message):
     is_background: bool
     origin_sound: OriginSound
     loop: bool
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., is_background: _Optional[bool] = ..., origin_sound: _Optional[_Union[OriginSound, _Mapping]] = ..., loop: _Optional[bool] = ...) -> None: ...
+    recipe_changes: _containers.RepeatedCompositeFieldContainer[ScheduledRecipe]
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., is_background: _Optional[bool] = ..., origin_sound: _Optional[_Union[OriginSound, _Mapping]] = ..., loop: _Optional[bool] = ..., recipe_changes: _Optional[_Iterable[_Union[ScheduledRecipe, _Mapping]]] = ...) -> None: ...
+
+class ScheduledRecipe(_message.Message):
+    __slots__ = ("start_s", "recipe")
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    start_s: float
+    recipe: _steering_pb2.Recipe
+    def __init__(self, start_s: _Optional[float] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ...) -> None: ...
 
 class GenerateVariationsRequest(_message.Message):
     __slots__ = ("request", "count")
@@ -324,7 +334,7 @@ class Loop(_message.Message):
     def __init__(self, bpm: _Optional[float] = ..., bar_count: _Optional[int] = ..., beats_per_bar: _Optional[int] = ..., no_bars: _Optional[str] = ..., crossfade_s: _Optional[float] = ..., seam_flux_ratio: _Optional[float] = ..., seam_level_db: _Optional[float] = ..., inner_level_db: _Optional[float] = ...) -> None: ...
 
 class Take(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "narration", "asked", "heard", "origin_sound", "loop")
+    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "narration", "asked", "heard", "origin_sound", "loop", "recipe_changes", "lanes")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -348,6 +358,8 @@ class Take(_message.Message):
     HEARD_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_SOUND_FIELD_NUMBER: _ClassVar[int]
     LOOP_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    LANES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
@@ -371,7 +383,9 @@ class Take(_message.Message):
     heard: HeardMusic
     origin_sound: ContinuedSound
     loop: Loop
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., loop: _Optional[_Union[Loop, _Mapping]] = ...) -> None: ...
+    recipe_changes: _containers.RepeatedCompositeFieldContainer[RecipeChange]
+    lanes: _containers.RepeatedCompositeFieldContainer[RecipeChange]
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., loop: _Optional[_Union[Loop, _Mapping]] = ..., recipe_changes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ..., lanes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ...) -> None: ...
 
 class Narration(_message.Message):
     __slots__ = ("take_request_id", "voice_id", "sentences")
@@ -422,18 +436,20 @@ class AddVersionResponse(_message.Message):
     def __init__(self, take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
 
 class PerformOpening(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody")
+    __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody", "keep")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     CHUNK_S_FIELD_NUMBER: _ClassVar[int]
     MELODY_FIELD_NUMBER: _ClassVar[int]
+    KEEP_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
     chunk_s: float
     melody: Melody
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ...) -> None: ...
+    keep: bool
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., keep: _Optional[bool] = ...) -> None: ...
 
 class PerformControl(_message.Message):
     __slots__ = ("recipe", "command", "melody", "without_melody")

@@ -41,6 +41,7 @@ class VideoFileKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VIDEO_FILE_KIND_MASTER: _ClassVar[VideoFileKind]
     VIDEO_FILE_KIND_SHARE: _ClassVar[VideoFileKind]
     VIDEO_FILE_KIND_STILL: _ClassVar[VideoFileKind]
+    VIDEO_FILE_KIND_DESCRIBED: _ClassVar[VideoFileKind]
 
 class VideoTextKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -68,6 +69,7 @@ VIDEO_FILE_KIND_UNSPECIFIED: VideoFileKind
 VIDEO_FILE_KIND_MASTER: VideoFileKind
 VIDEO_FILE_KIND_SHARE: VideoFileKind
 VIDEO_FILE_KIND_STILL: VideoFileKind
+VIDEO_FILE_KIND_DESCRIBED: VideoFileKind
 VIDEO_TEXT_KIND_UNSPECIFIED: VideoTextKind
 VIDEO_TEXT_KIND_CAPTIONS: VideoTextKind
 VIDEO_TEXT_KIND_DESCRIPTIONS: VideoTextKind
@@ -129,7 +131,7 @@ class VideoFile(_message.Message):
     def __init__(self, aspect: _Optional[str] = ..., kind: _Optional[_Union[VideoFileKind, str]] = ..., sha256: _Optional[str] = ..., byte_count: _Optional[int] = ..., media_type: _Optional[str] = ...) -> None: ...
 
 class Video(_message.Message):
-    __slots__ = ("video_id", "state", "progress", "take_id", "upload_id", "concept", "character", "aspects", "review", "seed", "provider", "awaits_review", "duration_s", "shots", "files", "error", "notices", "create_time", "update_time", "revision")
+    __slots__ = ("video_id", "state", "progress", "take_id", "upload_id", "concept", "character", "aspects", "review", "seed", "provider", "awaits_review", "duration_s", "shots", "files", "error", "notices", "create_time", "update_time", "revision", "pcm_master")
     VIDEO_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
@@ -150,6 +152,7 @@ class Video(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    PCM_MASTER_FIELD_NUMBER: _ClassVar[int]
     video_id: str
     state: VideoState
     progress: float
@@ -170,10 +173,11 @@ class Video(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     revision: int
-    def __init__(self, video_id: _Optional[str] = ..., state: _Optional[_Union[VideoState, str]] = ..., progress: _Optional[float] = ..., take_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., concept: _Optional[str] = ..., character: _Optional[str] = ..., aspects: _Optional[_Iterable[str]] = ..., review: _Optional[bool] = ..., seed: _Optional[int] = ..., provider: _Optional[str] = ..., awaits_review: _Optional[bool] = ..., duration_s: _Optional[float] = ..., shots: _Optional[_Iterable[_Union[VideoShot, _Mapping]]] = ..., files: _Optional[_Iterable[_Union[VideoFile, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+    pcm_master: bool
+    def __init__(self, video_id: _Optional[str] = ..., state: _Optional[_Union[VideoState, str]] = ..., progress: _Optional[float] = ..., take_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., concept: _Optional[str] = ..., character: _Optional[str] = ..., aspects: _Optional[_Iterable[str]] = ..., review: _Optional[bool] = ..., seed: _Optional[int] = ..., provider: _Optional[str] = ..., awaits_review: _Optional[bool] = ..., duration_s: _Optional[float] = ..., shots: _Optional[_Iterable[_Union[VideoShot, _Mapping]]] = ..., files: _Optional[_Iterable[_Union[VideoFile, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., pcm_master: _Optional[bool] = ...) -> None: ...
 
 class CreateVideoRequest(_message.Message):
-    __slots__ = ("request_id", "take_id", "upload_id", "concept", "aspects", "character", "review", "seed", "provider")
+    __slots__ = ("request_id", "take_id", "upload_id", "concept", "aspects", "character", "review", "seed", "provider", "pcm_master")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TAKE_ID_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -183,6 +187,7 @@ class CreateVideoRequest(_message.Message):
     REVIEW_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    PCM_MASTER_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     take_id: str
     upload_id: str
@@ -192,7 +197,8 @@ class CreateVideoRequest(_message.Message):
     review: bool
     seed: int
     provider: str
-    def __init__(self, request_id: _Optional[str] = ..., take_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., concept: _Optional[str] = ..., aspects: _Optional[_Iterable[str]] = ..., character: _Optional[str] = ..., review: _Optional[bool] = ..., seed: _Optional[int] = ..., provider: _Optional[str] = ...) -> None: ...
+    pcm_master: bool
+    def __init__(self, request_id: _Optional[str] = ..., take_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., concept: _Optional[str] = ..., aspects: _Optional[_Iterable[str]] = ..., character: _Optional[str] = ..., review: _Optional[bool] = ..., seed: _Optional[int] = ..., provider: _Optional[str] = ..., pcm_master: _Optional[bool] = ...) -> None: ...
 
 class CreateVideoResponse(_message.Message):
     __slots__ = ("video",)
@@ -385,6 +391,34 @@ class GetVideoTextResponse(_message.Message):
     VTT_FIELD_NUMBER: _ClassVar[int]
     vtt: str
     def __init__(self, vtt: _Optional[str] = ...) -> None: ...
+
+class GetPictureCurvesRequest(_message.Message):
+    __slots__ = ("video_id", "upload_id")
+    VIDEO_ID_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    video_id: str
+    upload_id: str
+    def __init__(self, video_id: _Optional[str] = ..., upload_id: _Optional[str] = ...) -> None: ...
+
+class PictureStep(_message.Message):
+    __slots__ = ("start_s", "energy", "density")
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_FIELD_NUMBER: _ClassVar[int]
+    DENSITY_FIELD_NUMBER: _ClassVar[int]
+    start_s: float
+    energy: float
+    density: float
+    def __init__(self, start_s: _Optional[float] = ..., energy: _Optional[float] = ..., density: _Optional[float] = ...) -> None: ...
+
+class GetPictureCurvesResponse(_message.Message):
+    __slots__ = ("duration_s", "steps", "notices")
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    duration_s: float
+    steps: _containers.RepeatedCompositeFieldContainer[PictureStep]
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, duration_s: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[PictureStep, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetVideoCapabilitiesRequest(_message.Message):
     __slots__ = ()

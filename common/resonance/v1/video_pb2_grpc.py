@@ -95,6 +95,11 @@ class VideoServiceStub:
                 request_serializer=resonance_dot_v1_dot_video__pb2.GetVideoTextRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_video__pb2.GetVideoTextResponse.FromString,
                 _registered_method=True)
+        self.GetPictureCurves = channel.unary_unary(
+                '/resonance.v1.VideoService/GetPictureCurves',
+                request_serializer=resonance_dot_v1_dot_video__pb2.GetPictureCurvesRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_video__pb2.GetPictureCurvesResponse.FromString,
+                _registered_method=True)
         self.GetVideoCapabilities = channel.unary_unary(
                 '/resonance.v1.VideoService/GetVideoCapabilities',
                 request_serializer=resonance_dot_v1_dot_video__pb2.GetVideoCapabilitiesRequest.SerializeToString,
@@ -190,6 +195,13 @@ class VideoServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPictureCurves(self, request, context):
+        """GetPictureCurves turns a picture into slider positions over time, which a new take can follow: GenerateRequest.recipe_changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetVideoCapabilities(self, request, context):
         """GetVideoCapabilities says what this installation can make.
         """
@@ -259,6 +271,11 @@ def add_VideoServiceServicer_to_server(servicer, server):
                     servicer.GetVideoText,
                     request_deserializer=resonance_dot_v1_dot_video__pb2.GetVideoTextRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_video__pb2.GetVideoTextResponse.SerializeToString,
+            ),
+            'GetPictureCurves': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPictureCurves,
+                    request_deserializer=resonance_dot_v1_dot_video__pb2.GetPictureCurvesRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_video__pb2.GetPictureCurvesResponse.SerializeToString,
             ),
             'GetVideoCapabilities': grpc.unary_unary_rpc_method_handler(
                     servicer.GetVideoCapabilities,
@@ -591,6 +608,33 @@ class VideoService:
             '/resonance.v1.VideoService/GetVideoText',
             resonance_dot_v1_dot_video__pb2.GetVideoTextRequest.SerializeToString,
             resonance_dot_v1_dot_video__pb2.GetVideoTextResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPictureCurves(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.VideoService/GetPictureCurves',
+            resonance_dot_v1_dot_video__pb2.GetPictureCurvesRequest.SerializeToString,
+            resonance_dot_v1_dot_video__pb2.GetPictureCurvesResponse.FromString,
             options,
             channel_credentials,
             insecure,

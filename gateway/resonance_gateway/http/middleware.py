@@ -1,26 +1,21 @@
-"""Middleware: request log, security headers, API keys, body limits."""
+"""Middleware: security headers, API keys, body limits."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 
-import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resonance.errors import Unauthenticated
 from resonance.identity import set_caller_key
-from resonance.ids import new_request_id
 from resonance_gateway.http.origins import refuse
 from resonance_gateway.http.path_prefix import bare_path
 from resonance_gateway.http.problems import to_problem
 from resonance_gateway.http.requests import media_type
-
-_log = structlog.get_logger("gateway")
 
 # No inline script or style, nothing from another origin. The worklets and the page's modules are files of this server.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -29,6 +24,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self'",
+        "font-src 'self'",
         "media-src 'self' blob:",
         "connect-src 'self'",
         "worker-src 'self'",
@@ -47,7 +43,6 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
 }
 KEY_COOKIE = "resonance_key"
-_SECRET = re.compile("(?<=/shared/).+", re.IGNORECASE | re.DOTALL)
 _KEY = re.compile(r"[!-~]{1,200}")
 # The two requests whose bodies are streamed on and never held in memory; only they have the upload limit.
 _UPLOADS = {
@@ -58,69 +53,6 @@ _UPLOADS = {
 _SOUNDS_PATH = "/v1/generations"
 # The paths that take a sound file as their body.
 _SOUND_FILE_PATHS = ("/v1/verifications", "/v1/transcriptions")
-
-
-class BodyCutError(Exception):
-    """A response body ended before its Content-Length."""
-
-
-class RequestLog:
-    """Outermost middleware: a request id, a log line, and the end of bodies that were cut."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._log_socket(scope, receive, send)
-            return
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started_s, status, request_id = time.perf_counter(), 0, new_request_id()
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message).setdefault("X-Request-Id", request_id)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_with_id)
-        except ClientDisconnect:
-            status = 499
-        except BodyCutError as cut:
-            # The headers are sent. Returning early makes uvicorn close the connection short of Content-Length, which
-            # tells an HTTP client that the body was cut.
-            _log.warning("body cut", detail=str(cut))
-        took_ms = round((time.perf_counter() - started_s) * 1000, 1)
-        _log.info("request", method=scope["method"], path=loggable_path(scope), status=status, took_ms=took_ms)
-
-    async def _log_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started_s, code = time.perf_counter(), 1006
-
-        async def send_watched(message: Message) -> None:
-            nonlocal code
-            if message["type"] == "websocket.close":
-                code = message.get("code", 1000)
-            await send(message)
-
-        async def receive_watched() -> Message:
-            nonlocal code
-            message = await receive()
-            if message["type"] == "websocket.disconnect":
-                code = message.get("code", 1006)
-            return message
-
-        await self._app(scope, receive_watched, send_watched)
-        took_ms = round((time.perf_counter() - started_s) * 1000, 1)
-        _log.info("socket", path=loggable_path(scope), close_code=code, took_ms=took_ms)
-
-
-def loggable_path(scope: Scope) -> str:
-    """The path without a share link's token, which grants access to the take and must not be logged."""
-    return _SECRET.sub("...", scope["path"])
 
 
 class SecurityHeaders:

@@ -28,12 +28,12 @@ from resonance_gateway.routes.delivery import (
     read_choice,
 )
 from resonance_gateway.routes.generation_states import STATE_SCHEMA, accept, send_events
-from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, OriginSoundData, RecipeBody, to_recipe
+from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, OriginSoundData, RecipeBody, SlidersBody, to_recipe
 from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
 from resonance_gateway.routes.variations import VARIATIONS_SCHEMA, send_variations
 from resonance_gateway.routes.whole_take import send_whole
 from resonance_gateway.schema.fields import RequestId
-from resonance_gateway.schema.limits_from_protos import rule
+from resonance_gateway.schema.limits_from_protos import items, rule
 from resonance_gateway.schema.operations import json_response, operation
 from resonance_gateway.schema.proto_json import fill_message
 from resonance_gateway.services.takes import check_offset, generate_take
@@ -57,6 +57,15 @@ class OriginSoundBody(Body):
     filename: Annotated[str, rule("OriginSound.filename", description="Its ending helps to tell the format.")] = ""
 
 
+class RecipeChangeBody(Body):
+    """Other positions of the sliders from a time on; everything else of the recipe stays."""
+
+    start_s: Annotated[
+        float, rule("ScheduledRecipe.start_s", description="When they begin; rising from one to the next.")
+    ]
+    sliders: SlidersBody
+
+
 class GenerationBody(RecipeBody):
     """A take to make."""
 
@@ -69,6 +78,10 @@ class GenerationBody(RecipeBody):
     loop: Annotated[
         bool, Field(description="Makes a seamless loop of whole bars near duration_s; it is sent whole, at its end.")
     ] = False
+    recipe_changes: Annotated[
+        list[RecipeChangeBody],
+        items("GenerateRequest.recipe_changes", description="Sliders that move during the take."),
+    ] = []
     origin: OriginBody | None = None
     origin_sound: OriginSoundBody | None = None
     melody: Melody | None = None
@@ -147,8 +160,12 @@ def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.G
     """The gRPC request of a take."""
     request = generate_pb2.GenerateRequest(recipe=to_recipe(body))
     values = body.model_dump(
-        exclude={"melody", "origin_sound", "n", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True
+        exclude={"melody", "origin_sound", "recipe_changes", "n", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True
     )
+    for change in body.recipe_changes:
+        scheduled = request.recipe_changes.add(start_s=change.start_s, recipe=request.recipe)
+        scheduled.recipe.sliders.Clear()
+        fill_message(scheduled.recipe.sliders, change.sliders.model_dump())
     if body.melody is not None:
         request.melody.wav = body.melody
     if (sound := body.origin_sound) is not None:

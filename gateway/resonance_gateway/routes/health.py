@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
@@ -26,7 +27,7 @@ _HEALTH = {
 
 
 class HealthEndpoint(HTTPEndpoint):
-    """`/healthz` and `/readyz`: 200 when every service that music needs serves and the store has room, else 503 with all states."""
+    """`/healthz`: 200 when every service that music needs serves and the store has room, else 503 with all states."""
 
     @operation(
         summary="The state of every service",
@@ -35,14 +36,34 @@ class HealthEndpoint(HTTPEndpoint):
         responses={200: json_response("Everything serves", _HEALTH), 503: json_response("Something does not", _HEALTH)},
     )
     async def get(self, request: Request) -> Response:
-        services, is_full = await asyncio.gather(get_services(request).health(), get_services(request).is_store_full())
-        is_healthy = all(services[name] == "ok" for name in _NEEDED) and not is_full
-        body = {
-            "status": "ok" if is_healthy else "degraded",
-            "services": services,
-            "store": "full" if is_full else "ok",
-        }
-        return JSONResponse(body, status_code=200 if is_healthy else 503)
+        body = await _states(request)
+        return JSONResponse(body, status_code=200 if body["status"] == "ok" else 503)
+
+
+class ReadinessEndpoint(HTTPEndpoint):
+    """`/readyz`: 200 while this gateway takes requests, with the states of the services.
+
+    A service that is away is no reason to send nobody here: takes play on, and what does not need it is answered.
+    """
+
+    @operation(
+        summary="Whether this gateway takes requests",
+        tag="health",
+        any_query=True,
+        responses={200: json_response("It takes requests", _HEALTH)},
+    )
+    async def get(self, request: Request) -> Response:
+        return JSONResponse(await _states(request))
+
+
+async def _states(request: Request) -> dict[str, Any]:
+    services, is_full = await asyncio.gather(get_services(request).health(), get_services(request).is_store_full())
+    is_healthy = all(services[name] == "ok" for name in _NEEDED) and not is_full
+    return {
+        "status": "ok" if is_healthy else "degraded",
+        "services": services,
+        "store": "full" if is_full else "ok",
+    }
 
 
 class LivenessEndpoint(HTTPEndpoint):

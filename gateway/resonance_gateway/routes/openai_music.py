@@ -17,9 +17,9 @@ from resonance.errors import NotFound, Unavailable, invalid_field
 from resonance.v1 import generate_pb2, steering_pb2
 from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.disconnect import cancel_on_disconnect
-from resonance_gateway.http.middleware import BodyCutError
 from resonance_gateway.http.openai_errors import to_openai_error
 from resonance_gateway.http.problems import problem_fields
+from resonance_gateway.http.request_log import BodyCutError
 from resonance_gateway.http.requests import read_json, resolve_request_id
 from resonance_gateway.http.sse import Events, EventStreamResponse, json_event
 from resonance_gateway.routes.app_state import get_services

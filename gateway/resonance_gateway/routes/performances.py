@@ -29,11 +29,12 @@ _DONE, _POLICY, _FAILURE, _LATER = 1000, 1008, 1011, 1013
 
 
 class PerformanceBody(RecipeBody):
-    """The first message of a performance: its first recipe, id, seed and chunk length."""
+    """The first message of a performance: its first recipe, id, seed, chunk length, and whether it becomes a take."""
 
     seed: Annotated[int, rule("PerformOpening.seed")] | None = None
     chunk_s: Annotated[float, rule("PerformOpening.chunk_s")] | None = None
     request_id: RequestId | None = None
+    keep: bool = False
     melody: Melody | None = None
     raw: Raw = False
 

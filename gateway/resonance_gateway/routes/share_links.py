@@ -19,6 +19,7 @@ from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import read_json, read_path_id
 from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.routes.delivery import FILE_RESPONSES, DeliveryQuery, read_query_choice, send_kept
+from resonance_gateway.routes.shared_page import send_page, wants_page
 from resonance_gateway.schema.limits_from_protos import rule
 from resonance_gateway.schema.operations import json_response, message_schema, operation
 from resonance_gateway.schema.proto_json import to_json
@@ -78,10 +79,10 @@ class ShareLinkEndpoint(HTTPEndpoint):
 
 
 class SharedAudioEndpoint(HTTPEndpoint):
-    """`/shared/{token}`: the audio behind a link, without an API key."""
+    """`/shared/{token}`: the audio behind a link, without an API key; its page where a browser opens the link."""
 
     @operation(
-        summary="The sound behind a link as a file; one byte range is honoured",
+        summary="The sound behind a link as a file; one byte range is honoured. Accept: text/html gives the page",
         tag="takes",
         query=DeliveryQuery,
         any_query=True,
@@ -89,6 +90,8 @@ class SharedAudioEndpoint(HTTPEndpoint):
         faults=(404, 406, 412, 416, 422, 503),
     )
     async def get(self, request: Request) -> Response:
+        if wants_page(request):
+            return await send_page(request, _read_token(request))
         choice = read_query_choice(request, ignores_others=True)
         reading = shares_pb2.ReadShareLinkRequest(token=_read_token(request))
         responses = get_services(request).shares.listen("ReadShareLink", reading)

@@ -17,7 +17,7 @@ from starlette.responses import StreamingResponse
 from resonance.audio.delivery.delivery import Choice, Delivery, LiveFile
 from resonance.errors import ResonanceError
 from resonance.v1 import generate_pb2
-from resonance_gateway.http.middleware import BodyCutError
+from resonance_gateway.http.request_log import BodyCutError
 from resonance_gateway.services.take_stream import TakeCutError, TakeOpening, TakeStream
 
 RAW_TYPE = "application/octet-stream"

@@ -21,7 +21,7 @@ from resonance_gateway.schema.operations import operation
 from resonance_gateway.services.service_client import ServiceClient
 
 _BINARY = {"type": "string", "format": "binary"}
-_TYPES = "video/mp4, image/png"
+_TYPES = "video/mp4, video/quicktime, image/png"
 _FILE_RESPONSES = {
     200: ("The whole file", _TYPES, _BINARY),
     206: ("The range", _TYPES, _BINARY),
@@ -32,7 +32,9 @@ _KINDS = {
     "master": video_pb2.VIDEO_FILE_KIND_MASTER,
     "share": video_pb2.VIDEO_FILE_KIND_SHARE,
     "still": video_pb2.VIDEO_FILE_KIND_STILL,
+    "described": video_pb2.VIDEO_FILE_KIND_DESCRIBED,
 }
+_ENDINGS = {"image/png": ".png", "video/quicktime": ".mov"}
 _VERSION_DIGITS_MAX = 4
 
 
@@ -43,8 +45,11 @@ class VideoFileQuery(BaseModel):
 
     aspect: Annotated[AspectName | None, Field(description="Without it the first of the video's aspects.")] = None
     kind: Annotated[
-        Literal["master", "share", "still"],
-        Field(description="The song's own samples without loss, AAC sound for any player, or a picture."),
+        Literal["master", "share", "still", "described"],
+        Field(
+            description="The song's own samples without loss, AAC sound for any player, a picture, or the version whose first sound "
+            "track describes the picture."
+        ),
     ] = "master"
 
 
@@ -117,7 +122,7 @@ async def _send(request: Request, asked: video_pb2.StreamVideoRequest, *, stem: 
     """The file, or the range of it that was asked for; the service reads those bytes alone."""
     service = get_services(request).video
     file = await _describe(service, asked)
-    ending = ".png" if file.media_type == "image/png" else ".mp4"
+    ending = _ENDINGS.get(file.media_type, ".mp4")
     sound = Sound(
         size=file.byte_count,
         etag=file.sha256,

@@ -27,11 +27,25 @@ from resonance_gateway.schema.proto_json import to_json
 from resonance_gateway.services.service_client import ServiceClient
 
 CANCEL_S_MAX = 30.0
+WATCH_S_MAX = 320.0
 _AT_REST = {"completed", "failed", "cancelled"}
 _VIDEO = message_schema("Video")
 VIDEO_FIELDS: Schema = {"id": {"type": "string"}} | {k: v for k, v in _VIDEO["properties"].items() if k != "video_id"}
 VIDEO_SCHEMA: Schema = {"type": "object", "properties": VIDEO_FIELDS, "required": list(VIDEO_FIELDS)}
 _CAPABILITIES = message_schema("GetVideoCapabilitiesResponse")
+_SLIDERS: Schema = {
+    "type": "object",
+    "properties": {"energy": {"type": "number"}, "instrument_density": {"type": "number"}},
+}
+_CHANGES: Schema = {
+    "type": "array",
+    "items": {"type": "object", "properties": {"start_s": {"type": "number"}, "sliders": _SLIDERS}},
+}
+_STEPS = message_schema("GetPictureCurvesResponse")
+_CURVES: Schema = {
+    "type": "object",
+    "properties": {**_STEPS["properties"], "sliders": _SLIDERS, "recipe_changes": _CHANGES},
+}
 AspectName = Literal["9:16", "1:1", "16:9"]
 
 
@@ -48,6 +62,7 @@ class VideoBody(Body):
     review: bool = False
     seed: Annotated[int, rule("CreateVideoRequest.seed")] | None = None
     provider: Annotated[str, rule("CreateVideoRequest.provider")] | None = None
+    pcm_master: bool = False
     request_id: RequestId | None = None
 
     @field_validator("take_id", mode="after")
@@ -95,6 +110,7 @@ class VideosEndpoint(HTTPEndpoint):
             review=body.review,
             seed=body.seed,
             provider=body.provider or "",
+            pcm_master=body.pcm_master,
         )
         response = await get_services(request).video.ask("CreateVideo", creation)
         return accepted(request, to_video(response.video))
@@ -161,6 +177,44 @@ class VideoEventsEndpoint(HTTPEndpoint):
         if _is_at_rest(video):
             return EventStreamResponse(no_events(), first=_to_event(video))
         return EventStreamResponse(_watch(service, video_id, video["revision"]), first=_to_event(video))
+
+
+class PictureBody(Body):
+    """A picture to follow: the plan of a video, or an uploaded clip; one of the two."""
+
+    upload_id: Annotated[str, rule("GetPictureCurvesRequest.upload_id", min_length=1)] | None = None
+    video_id: Annotated[str, rule("GetPictureCurvesRequest.video_id", min_length=1)] | None = Field(
+        default=None, validate_default=True
+    )
+
+    @field_validator("video_id", mode="after")
+    @classmethod
+    def _is_one_of_the_two(cls, video_id: str | None, info: ValidationInfo) -> str | None:
+        if "upload_id" in info.data and (video_id is None) == (info.data["upload_id"] is None):
+            raise PydanticCustomError("required", "name a video in `video_id`, or a whole upload in `upload_id`")
+        return video_id
+
+
+class PictureCurvesEndpoint(HTTPEndpoint):
+    """`/v1/video-curves`."""
+
+    @operation(
+        summary="Slider positions over time that fit a picture: `sliders` and `recipe_changes` of a generation that follows it",
+        tag="videos",
+        body=PictureBody,
+        responses={200: json_response("The curves", _CURVES)},
+        faults=(400, 404, 409, 413, 415, 422, 503, 504),
+    )
+    async def post(self, request: Request) -> Response:
+        body = await read_json(request, PictureBody)
+        asked = video_pb2.GetPictureCurvesRequest(video_id=body.video_id or "", upload_id=body.upload_id or "")
+        curves = await get_services(request).video.ask("GetPictureCurves", asked, timeout_s=WATCH_S_MAX)
+        changes = [
+            {"start_s": step.start_s, "sliders": {"energy": step.energy, "instrument_density": step.density}}
+            for step in curves.steps
+        ]
+        first = changes[0]["sliders"] if changes else {}
+        return JSONResponse(to_json(curves) | {"sliders": first, "recipe_changes": changes[1:]})
 
 
 class VideoCapabilitiesEndpoint(HTTPEndpoint):

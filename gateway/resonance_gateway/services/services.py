@@ -42,6 +42,8 @@ class Services:
             for address in map(settings.service_address, _FULL_NAMES)
         }
         self._by_service = {name: self._channels[settings.service_address(name)] for name in _FULL_NAMES}
+        # Seconds without a new sample after which a take that was cut is given up.
+        self.take_resume_s_max = settings.take_resume_s_max
         self.ingest = self._client("ingest", ingest_pb2_grpc.IngestServiceStub, settings)
         self.shares = self._client("ingest", shares_pb2_grpc.ShareServiceStub, settings)
         self.extract = self._client("extract", extract_pb2_grpc.ExtractServiceStub, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +11,13 @@ import numpy as np
 
 from resonance.audio.delivery.tags import Provenance
 from resonance.audio.wav import pcm16
+from resonance.client.resumed_take import read_resumed
 from resonance.client.take_reader import TakeReader
+from resonance.errors import Unavailable
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_gateway.schema.proto_json import to_json
+
+Events = AsyncGenerator[generate_pb2.GenerateResponse, None]
 
 
 class TakeCutError(Exception):
@@ -47,7 +51,8 @@ class TakeStream:
     """One open take, of which the opening and the first chunk have been received, or its place while it waits for a slot.
 
     `pcm` holds the last chunk back until the end mark has confirmed count and SHA-256, so that a complete HTTP body is a verified
-    one. A caller that does not iterate `pcm` to its end must call `close`.
+    one. A caller that does not iterate `pcm` to its end must call `close`. A replica that is killed or restarted in the middle is replaced
+    by another one at the sample that was reached, so that the listener hears nothing of it.
     """
 
     def __init__(
@@ -55,14 +60,19 @@ class TakeStream:
         *,
         started: generate_pb2.GenerationStarted,
         first: generate_pb2.GenerateResponse,
-        rest: AsyncGenerator[generate_pb2.GenerateResponse, None],
+        rest: Events,
+        reopen: Callable[[int], Events],
+        resume_s_max: float,
         sample_offset: int,
     ) -> None:
+        """`reopen` begins another call for the same take, from a sample on; `resume_s_max` bounds the time without a new sample."""
         self.opening = _to_opening(started)
         self._started = started
         self.sample_offset = sample_offset
+        self._is_begun = False
         self._is_float = started.format.encoding == audio_pb2.SAMPLE_ENCODING_PCM_F32LE
-        self._first, self._rest = first, rest
+        self._first, self._rest, self._reopen = first, rest, reopen
+        self._resume_s_max = resume_s_max
         # The finished take; None until its end mark has come.
         self.take: generate_pb2.Take | None = None
         self.queued = first.queued if first.WhichOneof("event") == "queued" else None
@@ -100,21 +110,29 @@ class TakeStream:
             DataLoss: the end mark does not fit what came.
         """
         reader = TakeReader(sample_offset=self.sample_offset, started=self._started)
-        async with aclosing(self._events()) as events:
-            async for event in events:
-                reader.read(event)
-                if event.HasField("finished"):
-                    self.take = event.finished.take
-                yield event
-                if reader.is_finished:
-                    return
-        raise TakeCutError(f"the take ended at sample {reader.position} of {self.opening.sample_count_total}")
+        async with aclosing(read_resumed(self._begin, reader, patience_s=self._resume_s_max)) as events:
+            try:
+                async for event in events:
+                    if event.HasField("finished"):
+                        self.take = event.finished.take
+                    yield event
+            except Unavailable as failure:
+                message = f"the take ended at sample {reader.position} of {self.opening.sample_count_total}"
+                raise TakeCutError(message) from failure
 
     async def close(self) -> None:
         """Cancels the call to the generate service."""
         await self._rest.aclose()
 
-    async def _events(self) -> AsyncGenerator[generate_pb2.GenerateResponse, None]:
+    def _begin(self, sample_offset: int) -> Events:
+        """The call that was opened, the first time; then others."""
+        if self._is_begun:
+            self._rest = self._reopen(sample_offset)
+            return self._rest
+        self._is_begun = True
+        return self._opened()
+
+    async def _opened(self) -> Events:
         async with aclosing(self._rest) as rest:
             yield self._first
             async for event in rest:

@@ -72,7 +72,7 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
     room = StoreRoom(store, info)
     sounds = OriginSoundReader(model, settings, store)
     generation = Generation(engine, resolver, melodies, sounds, takes, room, info)
-    performance = Performance(engine, resolver, melodies, info)
+    performance = Performance(engine, resolver, melodies, takes, info)
     timelines = TakeTimelines(model, resolver, vectors, takes, store, engine, info)
     service = GenerateService(generation, performance, takes, timelines, TakeVersions(takes), info)
     engine.start()

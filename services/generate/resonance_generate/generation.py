@@ -20,6 +20,7 @@ from resonance.store.token_document import Codes
 from resonance.v1 import generate_pb2
 from resonance_generate.conditions.melody import MelodyChroma, MelodyReader
 from resonance_generate.conditions.origin_sound import OriginSound, OriginSoundReader
+from resonance_generate.conditions.recipe_changes import RecipeChangeReader, RecipeChanges
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe, naming_field
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
@@ -43,6 +44,7 @@ class _Conditions:
     melody: MelodyChroma
     tokens: Codes | None
     sound: OriginSound | None
+    changes: RecipeChanges = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class Generation:
         self._sounds = sounds
         self._takes = takes
         self._room = room
+        self._changes = RecipeChangeReader(resolver, info)
         self._info = info
 
     async def run(self, request: generate_pb2.GenerateRequest) -> AsyncGenerator[Event, None]:
@@ -84,8 +87,7 @@ class Generation:
         self._check_duration(request)
         request_id = request.request_id or new_request_id()
         digest = _request_digest(request, self._info.digest)
-        done = await self._takes.find(request_id) if request.request_id else None
-        if done is None:
+        if (done := await self._takes.find(request_id) if request.request_id else None) is None:
             events = self._make(await self._plan(request, request_id, digest))
         else:
             await self._takes.claim(request_id, digest)
@@ -116,14 +118,19 @@ class Generation:
         frame_count = self._frame_count(request)
         sample_count = frame_count * round(self._info.sample_rate_hz / self._info.frame_rate_hz)
         _check_offset(request.resume_sample_offset, sample_count)
+        changes = await self._changes.read(request)
         sound = await self._sounds.read(request)
         tokens = self._sound_tokens(request, sound) if sound is not None else await self._read_origin(request)
         melody = await self._melodies.read(request)
-        conditions = _Conditions(resolved=resolved, melody=melody, tokens=tokens, sound=sound)
+        conditions = _Conditions(resolved=resolved, melody=melody, tokens=tokens, sound=sound, changes=changes)
         if request.is_transient:
             return self._to_plan(request, request_id, digest, conditions, sample_count)
         await self._room.check(request.duration_s)
-        if request.request_id and await self._takes.claim(request_id, digest) and _is_resumable(resolved.params):
+        if (
+            request.request_id
+            and await self._takes.claim(request_id, digest)
+            and _is_resumable(request, resolved.params)
+        ):
             sampled = await self._takes.read_checkpoint(request_id, digest)
             if sampled is not None:
                 tokens = resumption_tokens(sampled, tokens, frame_count=frame_count)
@@ -139,7 +146,7 @@ class Generation:
     ) -> _TakePlan:
         take = self._describe(request, request_id, conditions)
         params = replace(conditions.resolved.params, melody=conditions.melody.chroma)
-        engine_request = self._to_engine_request(take, params, conditions.tokens)
+        engine_request = self._to_engine_request(take, params, conditions.tokens, conditions.changes)
         return _TakePlan(
             take=take,
             engine_request=replace(engine_request, is_background=request.is_background),
@@ -242,7 +249,8 @@ class Generation:
             tokens = await self._takes.codes(take)
         if tokens is None and (take.HasField("origin") or take.HasField("origin_sound") or take.melody_sha256):
             return None
-        engine_request = self._to_engine_request(take, resolved.params, tokens)
+        changes = await self._changes.read_again(take) if tokens is None else ()
+        engine_request = self._to_engine_request(take, resolved.params, tokens, changes)
         async with aclosing(engine_request.stream) as blocks:
             self._engine.submit(engine_request)
             parts = [block.pcm async for block in blocks]
@@ -290,13 +298,18 @@ class Generation:
             take.origin.CopyFrom(request.origin)
         if request.loop:
             take.loop.SetInParent()
+        self._changes.describe(conditions.changes, take)
         if conditions.sound is not None:
             take.origin_sound.CopyFrom(conditions.sound.description)
             take.notices.extend(conditions.sound.notices)
         return take
 
     def _to_engine_request(
-        self, take: generate_pb2.Take, params: GenerationParams, prompt_tokens: Codes | None
+        self,
+        take: generate_pb2.Take,
+        params: GenerationParams,
+        prompt_tokens: Codes | None,
+        changes: RecipeChanges = (),
     ) -> EngineRequest:
         return EngineRequest(
             request_id=take.request_id,
@@ -306,13 +319,14 @@ class Generation:
             chunk_frames=round(take.chunk_s * self._info.frame_rate_hz),
             stream=self._engine.open_stream(),
             prompt_tokens=prompt_tokens,
+            changes=tuple((frame, replace(change.params, melody=params.melody)) for frame, change in changes),
         )
 
     def _open_checkpoint(
         self, request: generate_pb2.GenerateRequest, digest: str, params: GenerationParams
     ) -> TakeCheckpoint | None:
         """A checkpoint where a client can resume the take: it chose the id, and the take is kept and resumable."""
-        if not request.request_id or request.is_transient or request.loop or not _is_resumable(params):
+        if not request.request_id or request.is_transient or request.loop or not _is_resumable(request, params):
             return None
         return TakeCheckpoint(self._takes, request.request_id, digest, frame_rate_hz=self._info.frame_rate_hz)
 
@@ -324,9 +338,8 @@ class Generation:
                 raise invalid_field("loop", "CONFLICT", "a loop is made anew: leave `origin` and `origin_sound` out")
         if request.duration_s > longest:
             what = " for a loop" if request.loop else ""
-            raise invalid_field(
-                "duration_s", "TOO_LARGE", f"must be at most {longest:g}{what}, not {request.duration_s:g}"
-            )
+            message = f"must be at most {longest:g}{what}, not {request.duration_s:g}"
+            raise invalid_field("duration_s", "TOO_LARGE", message)
 
     def _frame_count(self, request: generate_pb2.GenerateRequest) -> int:
         """The frames to make. Of a loop they are more than its length, so that whole bars can be cut out of them."""
@@ -353,12 +366,12 @@ def _cut_error(take: generate_pb2.Take) -> ResonanceError:
     return ResonanceError(f"take {take.request_id} ended before its last sample; ask again", reason="TAKE_CUT")
 
 
-def _is_resumable(params: GenerationParams) -> bool:
+def _is_resumable(request: generate_pb2.GenerateRequest, params: GenerationParams) -> bool:
     """True where a cut take can continue from its tokens alone.
 
-    The state of the rule EASE is not in the tokens. Such a take is made again from its beginning, and is the same.
+    The tokens lack the state of the rule EASE, and under which recipe each was made. Such a take is made again, and is the same.
     """
-    return params.rule is not SteeringRule.EASE
+    return params.rule is not SteeringRule.EASE and not request.recipe_changes
 
 
 def _check_offset(sample_offset: int, sample_count: int) -> None:

@@ -12,10 +12,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
-from resonance.ids import new_request_id
+from resonance.errors import Conflict, DeadlineExceeded, InvalidInput, ResonanceError
+from resonance.ids import new_request_id, sha256_hex
 from resonance.rpc.validation import validate
-from resonance.v1 import generate_pb2
+from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.conditions.melody import MelodyChroma, MelodyReader
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
 from resonance_generate.engine.chunk_stream import PcmBlock
@@ -30,6 +30,8 @@ from resonance_generate.responses import (
     build_started,
     build_take,
 )
+from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.recording import Recording
 from resonance_generate.waiting_news import blocks_and_news
 from resonance_model.model_info import to_audio_format
 
@@ -67,9 +69,15 @@ class Performance:
     """
 
     def __init__(
-        self, engine: Engine, resolver: RecipeResolver, melodies: MelodyReader, info: generate_pb2.ModelInfo
+        self,
+        engine: Engine,
+        resolver: RecipeResolver,
+        melodies: MelodyReader,
+        takes: TakeLibrary,
+        info: generate_pb2.ModelInfo,
     ) -> None:
         self._engine = engine
+        self._takes = takes
         self._resolver = resolver
         self._melodies = melodies
         self._info = info
@@ -77,7 +85,8 @@ class Performance:
     async def run(self, requests: AsyncIterator[generate_pb2.PerformRequest]) -> AsyncGenerator[Event, None]:
         """Plays until the client stops it or leaves.
 
-        Raises what `RecipeResolver.resolve`, `MelodyReader.read` and `Engine.submit` raise.
+        Raises what `RecipeResolver.resolve`, `MelodyReader.read` and `Engine.submit` raise, and Conflict where a performance that is to be
+        kept has the id of another take.
         """
         opening = await _read_opening(requests)
         resolved = await self._resolver.resolve(opening.recipe)
@@ -85,20 +94,42 @@ class Performance:
         request = self._to_engine_request(opening, resolved, melody)
         state = _State(request=request, resolved=resolved, melody=melody)
         events: _Events = asyncio.Queue(EVENTS_WAITING_MAX)
+        description = build_take(request.request_id, request.seed, resolved, self._info)
+        recording = await self._open_recording(opening, description) if opening.keep else None
         async with aclosing(request.stream):
             self._engine.submit(request)
-            yield build_started(build_take(request.request_id, request.seed, resolved, self._info))
+            yield build_started(description)
             writer = StreamWriter(to_audio_format(self._info))
             music = asyncio.create_task(_write_music(blocks_and_news(self._engine, request), writer, events))
             controls = asyncio.create_task(self._apply_all(requests, state, events))
             try:
                 while (event := await events.get()) is not None:
+                    if recording is not None:
+                        recording.add(event)
+                        if isinstance(event, audio_pb2.StreamEnd):
+                            # A client that leaves meanwhile cancels this call, not the writing.
+                            await asyncio.shield(self._takes.run_in_background(recording.save()))
                     yield event
                 if controls.done():
                     controls.result()  # an unforeseen failure there ends the performance: no control would act any more
                 await music
             finally:
+                if recording is not None:  # the client may have left; the take is stored although its call is gone
+                    self._takes.run_in_background(recording.save())
                 await _cancel(music, controls)
+
+    async def _open_recording(self, opening: generate_pb2.PerformOpening, description: generate_pb2.Take) -> Recording:
+        """Binds the id, so that no take of another request is replaced."""
+        take = generate_pb2.Take()
+        take.CopyFrom(description)
+        if await self._takes.claim(
+            take.request_id, f"performance {sha256_hex(opening.SerializeToString(deterministic=True))}"
+        ):
+            raise Conflict(
+                f"request id {take.request_id} names a performance already; choose a new one",
+                reason="REQUEST_ID_REUSED",
+            )
+        return Recording(take, self._takes)
 
     async def _apply_all(
         self, requests: AsyncIterator[generate_pb2.PerformRequest], state: _State, events: _Events

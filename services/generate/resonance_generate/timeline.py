@@ -69,7 +69,12 @@ class TakeTimelines:
         """
         take = await self._takes.get(request_id)
         timeline = generate_pb2.TakeTimeline(request_id=request_id, sample_rate_hz=take.format.sample_rate_hz)
+        if take.lanes:
+            timeline.recipe_changes.extend(take.lanes)
+            timeline.notices.append("the take was played live, and the model's states were not kept")
+            return timeline
         timeline.recipe_changes.add(sample_offset=0, recipe=take.recipe, recipe_id=take.recipe_id)
+        timeline.recipe_changes.extend(take.recipe_changes)
         sliders = await self._ready_sliders()
         if reason := self._unreadable_reason(take, sliders):
             timeline.notices.append(reason)
@@ -85,6 +90,8 @@ class TakeTimelines:
             return f"the take was made by another model; this service runs {self._info.model_id}"
         if not take.codes_sha256:
             return "the take's tokens were not kept"
+        if take.recipe_changes:
+            return "the take was steered by several recipes; its states are read under one alone"
         if take.melody_sha256:
             return "the take followed a melody, which is not kept with it"
         return "" if sliders else "no slider of this model is ready yet"

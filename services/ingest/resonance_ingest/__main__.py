@@ -15,7 +15,7 @@ with missing_extra_named("ingest"):
 
 
 async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
-    settings.check_service_key()
+    settings.check_shared_settings()
     store = await open_store(settings)
     stack.push_async_callback(store.close)
     ingest = await stack.enter_async_context(open_ingest(settings, store))
@@ -26,4 +26,4 @@ async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
 
 
 if __name__ == "__main__":
-    run_process(_serve)
+    run_process("ingest", _serve)

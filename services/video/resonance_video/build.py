@@ -19,12 +19,14 @@ from resonance.store import ObjectStore
 from resonance.v1 import video_pb2_grpc
 from resonance.workspace import Workspace
 from resonance_video.assembly import assemble
+from resonance_video.describing import SpeechDescriber
 from resonance_video.documents import VideoStore
 from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
 from resonance_video.making import Assemble, Listen, VideoMaking
 from resonance_video.scenes.procedural import ProceduralScenes
 from resonance_video.scenes.provider import SceneProvider
+from resonance_video.scoring import ClipWatcher
 from resonance_video.service import VideoService
 from resonance_video.songs import Songs
 
@@ -60,22 +62,33 @@ async def open_video(
     The first of the providers is the one by default; without any it is the embedded one.
     """
     if providers is None:
-        embedded = ProceduralScenes()
+        embedded = ProceduralScenes(settings.video_codec)
         providers = {embedded.capabilities().name: embedded}
     channels = {
         name: open_channel(settings.service_address(name), service_key=settings.service_key)
-        for name in ("generate", "ingest")
+        for name in ("generate", "ingest", "speech")
     }
     data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
     workspace = await asyncio.to_thread(Workspace, data_dir / "video" / "work")
     videos, files, songs = VideoStore(store), VideoFiles(store), Songs(channels["generate"], channels["ingest"])
     credentials = await asyncio.to_thread(_credentials, settings)
     making = VideoMaking(
-        videos, files, songs, providers, workspace, credentials=credentials, listen=listen, assemble=assemble
+        videos,
+        files,
+        songs,
+        providers,
+        workspace,
+        describer=SpeechDescriber(channels["speech"]),
+        codec=settings.video_codec,
+        credentials=credentials,
+        listen=listen,
+        assemble=assemble,
     )
     try:
         async with open_engine(settings, engine) as opened:
-            service = VideoService(videos, files, making, songs, providers, opened, settings)
+            service = VideoService(
+                videos, files, making, songs, providers, ClipWatcher(songs, workspace), opened, settings
+            )
             opened.serve(lambda: _plans(making, settings), service.submit_open, videos.has_open)
             yield Video(service, opened)
     finally:

@@ -7,17 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from resonance.audio.delivery.credentials import Credentials
-from resonance.errors import DataLoss, FailedPrecondition, NotFound, Unavailable, Unsupported
+from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError
 from resonance.ids import canonical_digest
 from resonance.workspace import Workspace
 from resonance_video.assembly import AssembledVideo, assemble
+from resonance_video.describing import Describer, SpokenSummaries
 from resonance_video.directing import direct
 from resonance_video.documents import VideoStore
+from resonance_video.encoding import VideoCodec
 from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
-from resonance_video.models import Aspect, KnownMusic, SceneRequest, SceneStatus, ShotPlan, SongMap, Treatment
+from resonance_video.models import Aspect, KnownMusic, SceneStatus, ShotPlan, SongMap, Treatment
 from resonance_video.planned import PlannedVideo, SceneTask, Stopped
-from resonance_video.scenes.provider import SceneFile, SceneProvider, SceneReference
+from resonance_video.scene_making import VIDEO_TYPE, SceneMaking
+from resonance_video.scenes.provider import SceneProvider
 from resonance_video.songs import Songs
 from resonance_video.treatment import read_concept
 from resonance_video.video_document import (
@@ -32,7 +35,9 @@ from resonance_video.video_document import (
     plan_shots,
 )
 
-VIDEO_TYPE, STILL_TYPE = "video/mp4", "image/png"
+QUICKTIME_TYPE = "video/quicktime"
+# The mix of the described version holds the whole song in memory, about 1.2 MB for each second.
+DESCRIBED_S_MAX = 600.0
 # Shares of the progress at which each state begins.
 _BEGINS = {
     VideoState.LISTENING: 0.01,
@@ -63,6 +68,8 @@ class VideoMaking:
         providers: Mapping[str, SceneProvider],
         workspace: Workspace,
         *,
+        describer: Describer | None = None,
+        codec: VideoCodec = "h264",
         credentials: Credentials | None = None,
         listen: Listen = listen,
         assemble: Assemble = assemble,
@@ -70,9 +77,11 @@ class VideoMaking:
         self._videos = videos
         self._files = files
         self._songs = songs
-        self._providers = providers
+        self._scenes = SceneMaking(videos, files, providers, workspace)
         self._workspace = workspace
         self._listen = listen
+        self._describer = describer
+        self._codec: VideoCodec = codec
         self._credentials = credentials
         self._assemble = assemble
 
@@ -166,10 +175,16 @@ class VideoMaking:
         if document.awaits_review:
             return []
         await self._begin(video_id, VideoState.SHOOTING)
-        return [
-            SceneTask(shot_id=shot.id, version=shot.chosen)
+        missing = [
+            shot
             for shot in document.shots
             if any(aspect not in shot.chosen_version.scenes for aspect in document.aspects)
+        ]
+        # The shortest scene is made first, because its owner waits to see one; the others follow in the order of the film.
+        first = min(missing, key=lambda shot: shot.chosen_version.frame_count, default=None)
+        return [
+            SceneTask(shot_id=shot.id, version=shot.chosen)
+            for shot in sorted(missing, key=lambda shot: shot is not first)
         ]
 
     async def make_scene(self, video_id: str, task: SceneTask, attempt: int) -> None:
@@ -179,7 +194,7 @@ class VideoMaking:
         shot = _shot(document, task)
         for aspect in document.aspects:
             request = planned.request(shot, task.version, aspect)
-            scene = await self._find_or_make(video_id, document.provider, request, planned)
+            scene = await self._scenes.find_or_make(video_id, document.provider, request)
             document = await self._keep_scene(video_id, task, aspect, scene)
 
     async def assemble(self, video_id: str, aspect: Aspect) -> None:
@@ -196,6 +211,7 @@ class VideoMaking:
                 shot_id: await self._files.fetch(video_id, scene.video, folder / f"{shot_id}.mp4")
                 for shot_id, scene in scenes.items()
             }
+            spoken = await self._describe(planned.plan, folder)
             made = await self._assemble(
                 planned.plan,
                 paths,
@@ -204,13 +220,19 @@ class VideoMaking:
                 folder,
                 manifest=_manifest(document, scenes),
                 credentials=self._credentials,
+                spoken=spoken.summaries,
+                is_pcm=document.pcm_master,
+                codec=self._codec,
             )
+            described = made.described
+            master_type = QUICKTIME_TYPE if document.pcm_master else VIDEO_TYPE
             film = Film(
                 inputs_digest=inputs,
-                master=await self._files.put(video_id, made.master, VIDEO_TYPE),
+                master=await self._files.put(video_id, made.master, master_type),
                 share=await self._files.put(video_id, made.share, VIDEO_TYPE),
                 still=scenes[planned.plan.shots[0].id].still,
-                notices=tuple(made.notices),
+                described=await self._files.put(video_id, described, VIDEO_TYPE) if described is not None else None,
+                notices=(*made.notices, *spoken.notices),
             )
         await self._change(
             video_id,
@@ -258,43 +280,16 @@ class VideoMaking:
             plan=ShotPlan.from_json(await self._videos.get_text(document.video_id, document.plan_digest)),
         )
 
-    async def _find_or_make(
-        self, video_id: str, provider_name: str, request: SceneRequest, planned: PlannedVideo
-    ) -> SceneRecord:
-        provider = self._providers[provider_name]
-        digest = provider.prompt_digest(request)
-        found = await self._videos.find_scene(video_id, digest)
-        if found is not None and await self._files.is_there(video_id, found.video):
-            return found
-        with self._workspace.folder(video_id) as folder:
-            references = await self._cast(provider, request, folder)
-            made = await self._make_here(provider, request, references, folder)
-            scene = SceneRecord(
-                prompt_digest=digest,
-                video=await self._files.put(video_id, made.video, VIDEO_TYPE),
-                still=await self._files.put(video_id, made.still, STILL_TYPE),
-                made_with=made.made_with,
-                cost_usd=made.cost,
-            )
-        await self._videos.put_scene(video_id, scene)
-        return scene
-
-    async def _make_here(
-        self, provider: SceneProvider, request: SceneRequest, references: tuple[SceneReference, ...], folder: Path
-    ) -> SceneFile:
-        """The scene of a provider. What this machine lacks for good is told as such, and not tried again."""
+    async def _describe(self, plan: ShotPlan, folder: Path) -> SpokenSummaries:
+        """The spoken summaries. Where there is no voice the film is made without them, and a notice says why."""
+        if self._describer is None:
+            return SpokenSummaries()
+        if plan.frames > plan.fps * DESCRIBED_S_MAX:
+            return SpokenSummaries(notices=(f"songs above {DESCRIBED_S_MAX / 60:g} minutes get no described version",))
         try:
-            return await provider.make(request, references, folder)
-        except Unavailable as failure:
-            if failure.reason == "LIBRARY_MISSING":
-                raise Unsupported(failure.message, reason=failure.reason) from failure
-            raise
-
-    async def _cast(self, provider: SceneProvider, request: SceneRequest, folder: Path) -> tuple[SceneReference, ...]:
-        """References for providers that look at them; the embedded one draws from the description alone."""
-        if not provider.capabilities().references_max:
-            return ()
-        return tuple([await provider.cast(character, request.style, folder) for character in request.characters])
+            return await self._describer.describe(plan, folder)
+        except ResonanceError as failure:
+            return SpokenSummaries(notices=(f"there is no described version: {failure.message}"[:400],))
 
     async def _keep_scene(self, video_id: str, task: SceneTask, aspect: Aspect, scene: SceneRecord) -> VideoDocument:
         def keep(now: VideoDocument) -> VideoDocument:

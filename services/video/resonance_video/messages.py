@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from resonance.v1 import jobs_pb2, video_pb2
 from resonance_video.models import ShotPlan
 from resonance_video.scenes.provider import SceneCapabilities
+from resonance_video.scoring import PictureCurves
 from resonance_video.video_document import Fault, SceneVersion, ShotState, StoredFile, VideoDocument
 
 
@@ -33,6 +34,7 @@ def to_video_message(document: VideoDocument, plan: ShotPlan | None) -> video_pb
         create_time=_to_timestamp(document.created_ms),
         update_time=_to_timestamp(document.updated_ms),
         revision=document.revision,
+        pcm_master=document.pcm_master,
     )
 
 
@@ -54,6 +56,18 @@ def to_provider_message(provider: SceneCapabilities) -> video_pb2.SceneProviderI
         seconds_max=provider.seconds_max,
         price_usd_per_s=provider.price_per_s,
         is_local=provider.is_local,
+    )
+
+
+def to_curves_message(curves: PictureCurves) -> video_pb2.GetPictureCurvesResponse:
+    """The curves of a picture."""
+    return video_pb2.GetPictureCurvesResponse(
+        duration_s=curves.duration_s,
+        steps=[
+            video_pb2.PictureStep(start_s=step.start_s, energy=step.energy, density=step.density)
+            for step in curves.steps
+        ],
+        notices=curves.notices,
     )
 
 
@@ -102,7 +116,9 @@ def _files(document: VideoDocument) -> list[video_pb2.VideoFile]:
             (video_pb2.VIDEO_FILE_KIND_MASTER, film.master),
             (video_pb2.VIDEO_FILE_KIND_SHARE, film.share),
             (video_pb2.VIDEO_FILE_KIND_STILL, film.still),
+            (video_pb2.VIDEO_FILE_KIND_DESCRIBED, film.described),
         )
+        if stored is not None
     ]
 
 

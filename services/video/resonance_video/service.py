@@ -19,10 +19,11 @@ from resonance_video.assembly import captions_vtt, descriptions_vtt
 from resonance_video.documents import VideoStore
 from resonance_video.files import VideoFiles
 from resonance_video.making import VideoMaking
-from resonance_video.messages import to_file_message, to_provider_message, to_video_message
+from resonance_video.messages import to_curves_message, to_file_message, to_provider_message, to_video_message
 from resonance_video.models import SONG_S_MAX, Aspect, SceneStatus, ShotPlan
 from resonance_video.plan_changes import ShotEdit, change_plan, check_shot, read_changes
 from resonance_video.scenes.provider import SceneProvider
+from resonance_video.scoring import ClipWatcher, steps_of_plan
 from resonance_video.songs import Songs
 from resonance_video.video_document import (
     StoredFile,
@@ -48,6 +49,7 @@ class VideoService(video_pb2_grpc.VideoServiceServicer):
         making: VideoMaking,
         songs: Songs,
         providers: Mapping[str, SceneProvider],
+        clips: ClipWatcher,
         engine: Engine,
         settings: Settings,
     ) -> None:
@@ -56,6 +58,7 @@ class VideoService(video_pb2_grpc.VideoServiceServicer):
         self._making = making
         self._songs = songs
         self._providers = providers
+        self._clips = clips
         self._engine = engine
         self._settings = settings
 
@@ -216,6 +219,18 @@ class VideoService(video_pb2_grpc.VideoServiceServicer):
             return video_pb2.GetVideoTextResponse(vtt=descriptions_vtt(planned.plan))
         return video_pb2.GetVideoTextResponse(vtt=captions_vtt(planned.song_map, title=document.concept[:100]))
 
+    async def GetPictureCurves(  # noqa: N802
+        self, request: video_pb2.GetPictureCurvesRequest, context: ServerContext
+    ) -> video_pb2.GetPictureCurvesResponse:
+        if bool(request.video_id) == bool(request.upload_id):
+            raise invalid_field("video_id", "REQUIRED", "name a video or an upload: one of the two")
+        if request.upload_id:
+            curves = await self._clips.watch(request.upload_id)
+        else:
+            planned = await self._making.read_planned(await self._videos.get(request.video_id))
+            curves = steps_of_plan(planned.plan)
+        return to_curves_message(curves)
+
     async def GetVideoCapabilities(  # noqa: N802
         self, request: video_pb2.GetVideoCapabilitiesRequest, context: ServerContext
     ) -> video_pb2.GetVideoCapabilitiesResponse:
@@ -269,6 +284,7 @@ class VideoService(video_pb2_grpc.VideoServiceServicer):
             review=request.review,
             seed=request.seed if request.HasField("seed") else secrets.randbits(_SEED_BITS),
             provider=provider,
+            pcm_master=request.pcm_master,
         )
 
     async def _submit(self, document: VideoDocument) -> None:
@@ -335,6 +351,7 @@ def _find_file(document: VideoDocument, aspect: Aspect, request: video_pb2.Strea
     if aspect not in document.aspects:
         raise NotFound(f"this video has no aspect {aspect}", reason="NO_SUCH_ASPECT")
     is_still = request.kind == video_pb2.VIDEO_FILE_KIND_STILL
+    is_described = request.kind == video_pb2.VIDEO_FILE_KIND_DESCRIBED
     if request.shot_id:
         check_shot(document, request.shot_id)
         shot = document.shot(request.shot_id)
@@ -349,4 +366,9 @@ def _find_file(document: VideoDocument, aspect: Aspect, request: video_pb2.Strea
         raise FailedPrecondition("this video is not made yet", reason="NOT_READY")
     if is_still:
         return film.still
+    if is_described:
+        if film.described is None:
+            message = "this video has no described version; its notices say why, and descriptions.vtt has the words"
+            raise NotFound(message, reason="NO_DESCRIBED_VERSION")
+        return film.described
     return film.share if request.kind == video_pb2.VIDEO_FILE_KIND_SHARE else film.master

@@ -102,12 +102,13 @@ class ShotState(Stored):
 
 
 class Film(Stored):
-    """The finished files of one aspect, and the digest of what they were made from."""
+    """The finished files of one aspect, and the digest of what they were made from. `described` is None where no voice could be had."""
 
     inputs_digest: str
     master: StoredFile
     share: StoredFile
     still: StoredFile
+    described: StoredFile | None = None
     notices: tuple[str, ...] = ()
 
 
@@ -131,6 +132,7 @@ class VideoDocument(Stored):
     is_accepted: bool = False
     seed: int
     provider: str
+    pcm_master: bool = False
     song: StoredFile | None = None
     known_digest: str = ""
     duration_s: float = 0.0

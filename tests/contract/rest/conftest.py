@@ -34,6 +34,7 @@ async def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
         data_dir=tmp_path_factory.mktemp("data"),
         json_bytes_max=200_000,
         upload_bytes_max=4_000_000,
+        take_resume_s_max=0.5,
     )
     async with open_gateway(settings) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
         yield Gateway(url, client, script)

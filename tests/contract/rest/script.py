@@ -17,6 +17,7 @@ from resonance.v1 import (
 )
 
 RATE_HZ = 32_000
+CUT_FOR_GOOD = [0] * 20  # more calls without a sample than a gateway tries
 MODEL = generate_pb2.ModelInfo(
     model_id="scripted",
     digest="0" * 64,
@@ -60,6 +61,7 @@ class Script:
     generate_requests: list[generate_pb2.GenerateRequest] = field(default_factory=list)
     streams: set[object] = field(default_factory=set)  # open streams of takes and performances since the last reset
     performed: list[steering_pb2.Recipe] = field(default_factory=list)
+    commands: list[int] = field(default_factory=list)  # of every control of a performance, 0 for none
     follows_tunes: bool = False
     taste_strength_max: float = 2.0  # where every taste's calibrated range ends
     is_calibrated: bool = True  # whether every taste's range has been measured; a calibration job that ends measures it

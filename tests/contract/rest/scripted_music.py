@@ -96,36 +96,68 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             audio_format = audio_pb2.AudioFormat(
                 sample_rate_hz=RATE_HZ, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE
             )
-            started = generate_pb2.GenerationStarted(format=audio_format, recipe=opening.recipe, model=MODEL)
+            started = generate_pb2.GenerationStarted(
+                request_id=opening.request_id, format=audio_format, recipe=opening.recipe, model=MODEL
+            )
+            lanes = [generate_pb2.RecipeChange(recipe=recipe)]
             yield generate_pb2.PerformResponse(started=started)
             pcm = hum(generate_pb2.GenerateRequest(duration_s=0.2, seed=1))
             digest = hashlib.sha256()
-            for sequence in range(500):
+            sequence = 0
+            is_held = False
+            for _ in range(500):
                 while not controls.empty():
                     control = controls.get_nowait()
+                    script.commands.append(control.command)
+                    if control.command:
+                        is_held = control.command == generate_pb2.PLAYBACK_COMMAND_PAUSE
                     if control.command == generate_pb2.PLAYBACK_COMMAND_STOP:
+                        self._keep_live(opening, lanes, audio_format, pcm * sequence)
                         end = audio_pb2.StreamEnd(sample_count_total=sequence * len(pcm) // 2, sha256=digest.digest())
                         yield generate_pb2.PerformResponse(finished=end)
                         return
                     if control.HasField("recipe"):
                         recipe = control.recipe
                         self._script.performed.append(recipe)
+                        lanes.append(generate_pb2.RecipeChange(sample_offset=sequence * len(pcm) // 2, recipe=recipe))
+                    if not control.HasField("recipe") and not control.without_melody and not control.HasField("melody"):
+                        continue
                     if control.without_melody or control.HasField("melody"):
                         melody = control.melody.wav
                         self._script.tunes.append(melody)
                     in_force = generate_pb2.RecipeInForce(
                         recipe=recipe,
+                        sample_offset=sequence * len(pcm) // 2,
                         melody_sha256=sha256_hex(melody) if melody else "",
                         notices=self._script.notices,
                     )
                     yield generate_pb2.PerformResponse(recipe=in_force)
+                if is_held:
+                    await asyncio.sleep(script.live_chunk_wait_s)
+                    continue
                 count = len(pcm) // 2
                 chunk = audio_pb2.AudioChunk(
                     sequence=sequence, sample_offset=sequence * count, sample_count=count, data=pcm
                 )
                 digest.update(pcm)
                 yield generate_pb2.PerformResponse(chunk=chunk)
+                sequence += 1
                 await asyncio.sleep(script.live_chunk_wait_s)
+
+    def _keep_live(self, opening, lanes, audio_format, samples: bytes) -> None:
+        if not opening.keep or not samples:
+            return
+        take = generate_pb2.Take(
+            request_id=opening.request_id,
+            recipe=lanes[-1].recipe,
+            lanes=lanes,
+            format=audio_format,
+            duration_s=len(samples) / 2 / RATE_HZ,
+            model=MODEL,
+            audio_sha256=sha256_hex(samples),
+        )
+        take.create_time.GetCurrentTime()
+        self._script.takes[opening.request_id] = (take, samples)
 
     async def _events(self, request) -> AsyncIterator[generate_pb2.GenerateResponse]:
         script, samples = self._script, hum(request)
@@ -198,7 +230,9 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
     async def GetTakeTimeline(self, request, context):
         take = (await self.GetTake(request, context)).take
         timeline = generate_pb2.TakeTimeline(request_id=take.request_id, sample_rate_hz=RATE_HZ, rate_hz=10)
-        timeline.recipe_changes.add(recipe=take.recipe, recipe_id=take.recipe_id)
+        timeline.recipe_changes.extend(
+            take.lanes or [generate_pb2.RecipeChange(recipe=take.recipe, recipe_id=take.recipe_id)]
+        )
         return generate_pb2.GetTakeTimelineResponse(timeline=timeline)
 
     async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:

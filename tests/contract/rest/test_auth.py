@@ -135,14 +135,15 @@ async def test_health_names_every_service(gateway: Gateway) -> None:
     }
 
 
-async def test_without_its_services_the_gateway_lives_but_is_not_ready() -> None:
+async def test_without_its_services_the_gateway_is_ready_and_says_what_is_away() -> None:
     async with (
         open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:1")) as url,
         httpx.AsyncClient(base_url=url, timeout=30) as client,
     ):
         assert (await client.get("/livez")).status_code == 200
         ready = await client.get("/readyz")
-        assert (ready.status_code, ready.json()["status"]) == (503, "degraded")
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+        assert (await client.get("/healthz")).status_code == 503
         answer = await client.post("/v1/generations", json={"prompt": "x"})
         assert answer.status_code == 503
         assert "retry-after" in answer.headers

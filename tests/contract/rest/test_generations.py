@@ -11,7 +11,7 @@ import httpx
 import pytest
 import soundfile
 from tests.contract.rest.conftest import Gateway
-from tests.contract.rest.script import RATE_HZ
+from tests.contract.rest.script import CUT_FOR_GOOD, RATE_HZ
 from tests.contract.rest.scripted_music import hum
 
 from resonance.audio.wav import pcm_in
@@ -128,12 +128,23 @@ async def test_leaving_before_the_first_chunk_stops_the_take_as_well(gateway: Ga
 
 @pytest.mark.parametrize("fault", ["cut", "wrong_digest"])
 async def test_a_stream_without_a_true_end_mark_ends_short(gateway: Gateway, fault: str) -> None:
-    gateway.script.cuts = [2] if fault == "cut" else []
+    gateway.script.cuts = [2, *CUT_FOR_GOOD] if fault == "cut" else []
     gateway.script.wrong_digest = fault == "wrong_digest"
     pieces: list[bytes] = []
     with pytest.raises(httpx.RemoteProtocolError):
         await _collect(gateway, pieces)
     assert 0 < sum(map(len, pieces)) < 2 * RATE_HZ * 2
+
+
+async def test_a_take_is_resumed_at_its_sample_by_the_gateway_itself(gateway: Gateway) -> None:
+    """Its call is cut three times, the second time before a new sample came."""
+    body = BODY | {"raw": True}
+    whole = (await gateway.http.post("/v1/generations", json=body | {"request_id": "whole"})).content
+    gateway.script.cuts = [2, 0, 1]
+    answer = await gateway.http.post("/v1/generations", json=body | {"request_id": "cut-thrice"})
+    assert pcm_in(answer.content) == pcm_in(whole)
+    offsets = [one.resume_sample_offset for one in gateway.script.generate_requests if one.request_id == "cut-thrice"]
+    assert offsets == [0, RATE_HZ, RATE_HZ, RATE_HZ + RATE_HZ // 2]
 
 
 @pytest.mark.parametrize("is_raw", [False, True])

@@ -15,7 +15,7 @@ import openai
 import pytest
 import pytest_asyncio
 from tests.contract.rest.conftest import Gateway
-from tests.contract.rest.script import MODEL
+from tests.contract.rest.script import CUT_FOR_GOOD, MODEL
 
 from resonance.audio.delivery.master import loudness_lufs
 from resonance.errors import Unavailable
@@ -152,7 +152,7 @@ async def test_a_full_server_is_a_rate_limit_and_a_lost_service_a_server_error(
 
 
 async def test_a_take_that_is_cut_ends_the_events_with_an_error(gateway: Gateway, client: openai.AsyncOpenAI) -> None:
-    gateway.script.cuts.append(3)
+    gateway.script.cuts = [3, *CUT_FOR_GOOD]
     stream = await client.post(
         "/audio/music",
         body=BODY | {"stream_format": "sse"},

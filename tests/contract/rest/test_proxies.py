@@ -88,7 +88,7 @@ async def test_the_page_and_all_its_files_are_found(site: Site) -> None:
     assert page.status_code == 200
     files = re.findall(r'(?:src|href)="(static/[^"#]+)', page.text)
     assert len(files) >= 4
-    for file in {*files, "static/js/player/live-worklet.js", "v1/openapi.json"}:
+    for file in {*files, "static/js/sound/live-worklet.js", "v1/openapi.json"}:
         assert (await site.ask("GET", file)).status_code == 200, file
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.contract.rest.conftest import Gateway
+from tests.contract.rest.script import CUT_FOR_GOOD
 
 from resonance.audio.wav import pcm_in
 from resonance_gateway.services import takes
@@ -93,7 +94,7 @@ async def test_a_take_in_the_background_can_be_stopped(gateway: Gateway) -> None
 
 
 async def test_a_take_that_is_cut_in_the_background_says_so(gateway: Gateway) -> None:
-    gateway.script.cuts = [1]
+    gateway.script.cuts = [1, *CUT_FOR_GOOD]
     body = BODY | {"request_id": "cut"}
     answer = await gateway.http.post("/v1/generations", json=body, headers={"Prefer": "respond-async"})
     last = states((await gateway.http.get(f"{answer.headers['location']}/events")).text)[-1]

@@ -11,6 +11,7 @@ import pytest
 from support.filming import TAKE_ID
 
 from resonance_gateway.build import open_gateway
+from resonance_gateway.routes.generations import GenerationBody, to_generate_request
 
 
 @pytest.fixture
@@ -109,6 +110,22 @@ async def test_cancel_and_capabilities(rest: httpx.AsyncClient, studio: Any) -> 
     assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
     able = (await rest.get("/v1/video-capabilities")).json()
     assert (able["providers"][0]["name"], able["unavailable"]) == ("plain", "")
+
+
+async def test_the_plan_of_a_video_gives_curves_that_a_generation_takes(rest: httpx.AsyncClient) -> None:
+    video = await made(rest)
+    answer = await rest.post("/v1/video-curves", json={"video_id": video["id"]})
+    assert answer.status_code == 200, answer.text
+    curves = answer.json()
+    assert [step["start_s"] for step in curves["steps"]] == [round(shot["start_s"], 3) for shot in video["shots"]]
+    assert curves["recipe_changes"][0]["start_s"] == curves["steps"][1]["start_s"]
+    body = {"prompt": "strings", "duration_s": 12, "sliders": curves["sliders"]}
+    checked = GenerationBody.model_validate(body | {"recipe_changes": curves["recipe_changes"]})
+    request = to_generate_request(checked, "r")
+    assert request.recipe_changes[0].recipe.prompts[0].text == "strings"
+    assert request.recipe_changes[0].recipe.sliders.energy == curves["steps"][1]["energy"]
+    for body, status in (({}, 422), ({"video_id": "v-unknown"}, 404), ({"upload_id": "unknown"}, 404)):
+        assert (await rest.post("/v1/video-curves", json=body)).status_code == status
 
 
 @pytest.mark.parametrize(

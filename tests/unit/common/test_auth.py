@@ -134,7 +134,7 @@ def test_keys_are_required_as_soon_as_an_address_is_not_on_loopback(changes: dic
 
 def test_a_service_without_a_secret_does_not_start_where_keys_are_required() -> None:
     with pytest.raises(InvalidInput, match="RESONANCE_SERVICE_KEY"):
-        Settings(auth="on").check_service_key()
+        Settings(auth="on").check_shared_settings()
     with pytest.raises(InvalidInput, match="SERVICE_KEY"):
         read_settings({"RESONANCE_SERVICE_KEY": "short"})
 

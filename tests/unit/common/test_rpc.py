@@ -170,3 +170,41 @@ async def test_an_upload_that_is_refused_early_tells_why() -> None:
                 await unary_call(stub.UploadPlaylist(parts()))
             assert refusal.value.reason == "WRONG"
     await server.stop(0)
+
+
+class Busy(generate_pb2_grpc.GenerateServiceServicer):
+    """Refuses takes while it is full, and counts what it is asked."""
+
+    def __init__(self, *, is_full: bool) -> None:
+        self.is_full, self.asked = is_full, 0
+
+    async def Generate(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self.asked += 1
+        if self.is_full:
+            raise errors.Overloaded("four takes are made already", retry_after_s=3)
+        yield generate_pb2.GenerateResponse(started=generate_pb2.GenerationStarted(request_id=request.request_id))
+
+
+async def test_a_take_that_a_full_replica_refuses_is_made_by_the_next_one() -> None:
+    replicas = [Busy(is_full=True), Busy(is_full=False)]
+    servers = [RpcServer("127.0.0.1:0") for _ in replicas]
+    for replica, server in zip(replicas, servers, strict=True):
+        server.add(
+            "resonance.v1.GenerateService",
+            lambda inner, servicer=replica: generate_pb2_grpc.add_GenerateServiceServicer_to_server(servicer, inner),
+        )
+        await server.start()
+    prompts = [steering_pb2.WeightedPrompt(text="calm piano", weight=1.0)]
+    request = generate_pb2.GenerateRequest(request_id="r", recipe=steering_pb2.Recipe(prompts=prompts), duration_s=2.0)
+    async with open_channel(f"ipv4:{','.join(server.address for server in servers)}") as channel:
+        stub = generate_pb2_grpc.GenerateServiceStub(channel)
+        for _ in range(8):
+            assert [one.started.request_id async for one in stub.Generate(request, timeout=5)] == ["r"]
+        assert replicas[0].asked >= 1, "the full replica was never asked"
+        replicas[1].is_full = True
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            _ = [one async for one in stub.Generate(request, timeout=5)]
+    refusal = to_domain_error(caught.value)
+    assert (type(refusal), refusal.retry_after_s) == (errors.Overloaded, 3)
+    for server in servers:
+        await server.stop(0)

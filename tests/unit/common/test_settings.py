@@ -54,3 +54,18 @@ def test_a_mistake_in_a_secret_does_not_show_the_secret() -> None:
         read_settings({"RESONANCE_SERVICE_KEY": "too-short"})
     assert "too-short" not in str(caught.value)
     assert "k" * 40 not in repr(read_settings({"RESONANCE_SERVICE_KEY": "k" * 40}))
+
+
+@pytest.mark.parametrize("name", ["SERVICE_KEY", "S3_SECRET_KEY"])
+def test_an_example_s_secret_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match=f"RESONANCE_{name}: is an example's placeholder"):
+        read_settings({f"RESONANCE_{name}": "change-me-before-use-change-me-before-use"})
+
+
+def test_a_process_whose_services_are_elsewhere_names_the_store_that_they_share() -> None:
+    alone = Settings(generate_addr="127.0.0.1:50052")
+    alone.check_shared_settings()
+    split = {"generate_addr": "dns:///generate:50051"}
+    with pytest.raises(InvalidInput, match="dns:///generate:50051"):
+        Settings(**split).check_shared_settings()  # type: ignore[arg-type]
+    Settings(**split, store="s3+http://store:8333/resonance").check_shared_settings()  # type: ignore[arg-type]

@@ -92,7 +92,7 @@ def test_a_link_needs_no_scheme(text: str) -> None:
 
 
 def test_the_page_leaves_out_the_same_files() -> None:
-    script = (Path(resonance_gateway.__file__).parent / "static/js/steps/song-files.js").read_text()
+    script = (Path(resonance_gateway.__file__).parent / "static/js/parts/song-files.js").read_text()
 
     def endings(name: str) -> set[str]:
         text = script[script.index(f"export const {name}") :].split(";")[0]

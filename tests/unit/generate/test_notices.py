@@ -89,7 +89,9 @@ async def test_a_live_control_beyond_the_range_is_answered_with_a_notice(
         await asyncio.sleep(60)
 
     resolver = RecipeResolver(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
-    performance = Performance(engine, resolver, MelodyReader(tiny, Settings()), to_model_info(tiny, Settings()))
+    performance = Performance(
+        engine, resolver, MelodyReader(tiny, Settings()), TakeLibrary(MemoryStore()), to_model_info(tiny, Settings())
+    )
     async with aclosing(performance.run(controls())) as events:
         async for event in events:
             if isinstance(event, generate_pb2.GenerationStarted):

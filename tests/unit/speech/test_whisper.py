@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from resonance.audio.speech_mix import resample
 from resonance.errors import Unavailable
-from resonance_speech.narration.mixing import resample
 from resonance_speech.recognition.recognizer import RATE_HZ
 from resonance_speech.recognition.vocabulary import build_prompt
 from resonance_speech.recognition.whisper import Whisper, find_weights

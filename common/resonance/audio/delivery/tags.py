@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from resonance.audio.provenance import is_loop, provenance_texts
+from resonance.audio.provenance import is_loop, provenance_texts, was_played_live
 from resonance.errors import DataLoss
 from resonance.ids import canonical_digest, sha256_hex
 from resonance.v1 import generate_pb2, steering_pb2
@@ -38,7 +38,7 @@ class Provenance:
             info=provenance_texts(music, is_live=is_live),
             recipe_id=music.recipe_id or sha256_hex(json_format.MessageToJson(music.recipe).encode()),
             model_id=music.model.model_id,
-            is_live=is_live,
+            is_live=is_live or was_played_live(music),
             is_loop=is_loop(music),
             is_composite=music.HasField("origin_sound"),
         )

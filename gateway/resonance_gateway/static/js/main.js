@@ -1,56 +1,79 @@
 // Entry point of the page.
 
-import * as api from "./net/api.js";
-import { byId, fillTexts, show } from "./widgets/dom.js";
-import { signIn } from "./widgets/key.js";
-import { Library } from "./steps/library.js";
-import { LiveStep } from "./steps/live.js";
-import { Player } from "./player/player.js";
-import { listenForKeys } from "./widgets/shortcuts.js";
-import { buildRefine } from "./steps/refine.js";
-import { centreOwnSliders, draw as drawOwnSliders, rememberLabels } from "./steps/own-sliders.js";
-import { buildSliders, NAMES, setSliders } from "./steps/sliders.js";
-import { draft, getPending, saveDraft, saveSettings, settings } from "./store.js";
-import { t } from "./strings.js";
-import { GenerationStep } from "./steps/generation.js";
-import { followAdoption } from "./steps/adoption.js";
-import { buildSpoken } from "./steps/spoken.js";
-import { TasteStep } from "./steps/taste.js";
-import { VideoStep } from "./steps/video.js";
-import { Transport } from "./player/transport.js";
-import { MelodyPicker } from "./steps/melody.js";
-import { Versions } from "./steps/versions.js";
-import { buildMusic, showMusicLimits } from "./steps/music.js";
-import { buildLengths, buildWords } from "./steps/words.js";
+import * as api from "./core/api.js";
+import { sayNow } from "./core/announce.js";
+import { byId, fillTexts, show } from "./core/dom.js";
+import { state } from "./core/state.js";
+import { draft, getPending, saveDraft, saveSettings, settings } from "./core/store.js";
+import { t } from "./core/strings.js";
+import { listenForKeys } from "./inputs/keys.js";
+import { buildSpoken } from "./inputs/spoken.js";
+import { bindActs, showKept } from "./parts/acts.js";
+import { followAdoption } from "./parts/adoption.js";
+import { Conversation } from "./parts/conversation.js";
+import { buildEasy, setEasy } from "./parts/easy.js";
+import { Example } from "./parts/example.js";
+import { GenerationStep } from "./parts/generation.js";
+import { openKeys } from "./parts/keys-sheet.js";
+import { signIn } from "./parts/key.js";
+import { buildLanes } from "./parts/lanes.js";
+import { Library } from "./parts/library.js";
+import { LiveStep } from "./parts/live.js";
+import { MelodyPicker } from "./parts/melody.js";
+import { buildMusic, showMusicLimits } from "./parts/music.js";
+import { draw as drawOwnSliders, rememberLabels } from "./parts/own-sliders.js";
+import { buildPart } from "./parts/part.js";
+import { buildShell } from "./parts/shell.js";
+import { buildSliders, NAMES, setSliders } from "./parts/sliders.js";
+import { Stage } from "./parts/stage.js";
+import { TasteStep } from "./parts/taste.js";
+import { Transport } from "./parts/transport.js";
+import { Versions } from "./parts/versions.js";
+import { VideoStep } from "./parts/video.js";
+import { buildLengths, buildWords, setWords } from "./parts/words.js";
+import { Engine } from "./sound/engine.js";
+import { Player } from "./sound/player.js";
 
 const RELOAD_SLIDERS_MS = 10_000;
 let canSteer = true;
 
 fillTexts();
 api.onKeyWanted(signIn);
+buildShell();
 buildWords();
 buildMusic();
 buildSliders();
 drawOwnSliders();
-buildRefine();
 
-const player = new Player();
-const transport = new Transport(player);
+const engine = new Engine();
+const player = new Player(engine);
+const transport = new Transport(player, engine);
 const taste = new TasteStep();
 const library = new Library({ open: openRecord, forget: (id) => generation.versions.remove(id) });
 const video = new VideoStep();
 const generation = new GenerationStep({ player, video, onWhole: () => library.refresh(), onRestored: (body) => taste.reuse(body) });
 generation.versions = new Versions({ open: (version) => generation.open(version), swap: (other) => generation.swap(other) });
-
-const live = new LiveStep({ player, melody: new MelodyPicker() });
-
-/** @param {() => void} act */
-const unlessLive = (act) => () => {
-  // Live music has no position to seek to, and a take would play on top of it.
-  if (!live.isPlaying) act();
-};
-listenForKeys({ toggle: unlessLive(() => player.toggle()), back: unlessLive(() => transport.jump(-5)), forward: unlessLive(() => transport.jump(5)) });
+const live = new LiveStep({ engine, player, melody: new MelodyPicker(), onKept: (take) => generation.adopt(take) });
+const example = new Example({ engine, player, generation });
+const conversation = new Conversation({ generation, live, player });
+new Stage({ engine, player, versions: generation.versions });
+buildLanes();
+buildPart(player);
+buildEasy({ player, say: (sentence) => conversation.say(sentence) });
+bindActs({ generation, live, player, transport, share: generation.share, conversation, example }, {
+  library: () => {
+    state.isLibraryOpen.value = !state.isLibraryOpen.value;
+    library.draw();
+  },
+  keys: openKeys,
+  settings: () => byId("settings-dialog").showModal(),
+  easy: () => setEasy(true),
+  microphone: () => byId("refine-speak").click(),
+});
+listenForKeys((answer) => conversation.answer(answer));
+state.take.subscribe((take) => take && showKept(take.requestId));
 watchForms();
+takeOver();
 start();
 
 function watchForms() {
@@ -60,11 +83,6 @@ function watchForms() {
   });
   byId("prompt").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("make-form").requestSubmit();
-  });
-  byId("again").addEventListener("click", () => generation.press({ isAgain: true }));
-  byId("reset-sliders").addEventListener("click", () => {
-    setSliders({});
-    centreOwnSliders();
   });
   watchBox("keep-seed", draft, "keepSeed", saveDraft);
   watchBox("autoplay", settings, "autoplay", saveSettings);
@@ -85,11 +103,23 @@ function watchBox(id, target, key, save) {
   });
 }
 
+/** Takes over the words and sliders of a shared piece, which its page passes on in the address. */
+function takeOver() {
+  const { searchParams } = new URL(location.href);
+  const words = searchParams.get("words");
+  if (!words) return;
+  setWords(words);
+  setSliders(Object.fromEntries(NAMES.map((name) => [name, Math.max(-1, Math.min(1, Number(searchParams.get(name)) || 0))]).filter(([, value]) => value)));
+  history.replaceState(null, "", location.pathname);
+  sayNow(t("shared.takenOver"));
+}
+
 /** Resumes what a reload interrupted, then adapts the page to the model. */
 async function start() {
   const pending = getPending();
   if (pending) generation.make(pending, byId("make-error"), { isBack: true });
   else if (generation.versions.current) generation.open(generation.versions.current, { isQuiet: true });
+  else example.offer();
   await Promise.all([
     loadModel(), followAdoption(), buildSpoken(), loadSliders(), taste.restore(), library.refresh(), video.load(),
   ]);
@@ -127,17 +157,20 @@ async function loadSliders() {
 
 /** @param {TakeJson} record */
 function openRecord(record) {
-  const [use] = record.recipe.tastes;
-  const { bpm, key, negative_prompt } = record.recipe;
-  const sliders = Object.fromEntries(Object.entries(record.recipe.sliders || {}).filter(([, value]) => value));
-  const concepts = (record.recipe.concepts || []).filter((one) => one.position).map(({ name, position }) => ({ name, position }));
+  const recipe = record.lanes?.at(-1)?.recipe ?? record.recipe; // live music goes on from what was in force last
+  const [use] = recipe.tastes;
+  const { bpm, key, negative_prompt } = recipe;
+  const sliders = Object.fromEntries(Object.entries(recipe.sliders || {}).filter(([, value]) => value));
+  const concepts = (recipe.concepts || []).filter((one) => one.position).map(({ name, position }) => ({ name, position }));
   const body = {
     ...(concepts.length ? { concepts } : {}),
-    prompt: record.recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
+    prompt: recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
     ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
+    ...(record.lanes?.length ? { isLive: true } : {}),
     ...(bpm ? { bpm } : {}), ...(key ? { key } : {}), ...(negative_prompt ? { negative_prompt } : {}),
   };
   generation.versions.add({ requestId: record.request_id, body, seed: record.seed });
-  byId("listen-title").focus();
+  state.isLibraryOpen.value = false;
+  byId("piece-name").focus();
   generation.open(generation.versions.current);
 }

@@ -21,8 +21,16 @@ interface PageElements {
   "video-download": HTMLAnchorElement;
   "refine-text": HTMLInputElement;
   "keep-seed": HTMLInputElement;
+  "library-search": HTMLInputElement;
+  "library-kept": HTMLInputElement;
+  "figure": HTMLCanvasElement;
+  "live-level": HTMLMeterElement;
+  "keys-dialog": HTMLDialogElement;
+  "settings-dialog": HTMLDialogElement;
+  "refine-form": HTMLFormElement;
   "shortcuts": HTMLInputElement;
   "autoplay": HTMLInputElement;
+  "still": HTMLInputElement;
   "key": HTMLInputElement;
   "music-bpm": HTMLInputElement;
   "music-without": HTMLInputElement;
@@ -43,7 +51,7 @@ interface PageElements {
 type PartInputId = `part-${"from" | "to"}-${number}`;
 type PageElement<Id extends string> = Id extends keyof PageElements
   ? PageElements[Id]
-  : Id extends ButtonId
+  : Id extends ButtonId | `part-${"from" | "to"}`
     ? HTMLButtonElement
     : Id extends PartInputId
       ? HTMLInputElement
@@ -52,6 +60,8 @@ type ButtonId =
   | "earlier-go" | "taste-retry" | "taste-cancel" | "taste-drop" | "range-go" | "range-stop" | "songs-again"
   | "make" | "stop" | "live" | "tune-hum" | "tune-forget" | "back" | "play" | "forward" | "download" | "longer" | "more"
   | "share" | "share-back" | "refine-go" | "refine-back" | "again" | "reset-sliders" | "undo" | "redo" | "swap"
+  | "library-open" | "library-close" | "keys-open" | "settings-open" | "easy-open" | "easy-close" | "hear" | "still-toggle" | "live-stop"
+  | "loop" | "redo-part" | "keep" | "describe" | "part-none" | "share-copy" | "share-close"
   | "library-more" | "prompt-speak" | "refine-speak" | "video-go" | "video-stop";
 
 // JSON of the REST interface, as far as the page reads it.
@@ -203,6 +213,12 @@ interface TakeJson {
   asked?: { bpm: number | null; key: string } | null;
   heard?: { bpm: number | null; no_bpm: string; key: string; key_confidence: number; no_key: string } | null;
   create_time: string | null;
+  /** Recipes of music that was played live, in order. */
+  lanes?: { sample_offset: number; recipe: RecipeJson }[];
+}
+
+interface TimelineJson {
+  recipe_changes: { sample_offset: number; recipe: RecipeJson }[];
 }
 
 interface LinkJson {
@@ -212,8 +228,9 @@ interface LinkJson {
 }
 
 interface RefinementJson {
-  changes: object[];
-  concept_changes: object[];
+  changes: { slider: string }[];
+  concept_changes: { slider: string }[];
+  not_understood?: string[];
   sliders: SliderValues;
   concepts: OwnSlider[];
   explanation: string;
@@ -235,6 +252,9 @@ interface PerformanceEvent {
   format: { sample_rate_hz: number; channel_count: number };
   notices: string[];
   recipe: RecipeJson;
+  sample_offset?: number;
+  seed?: number;
+  model?: { model_id: string; backend: string };
   fault: string | null;
   melody_sha256: string;
   problem: ProblemJson;
@@ -258,7 +278,9 @@ interface GenerationBody {
   chunk_s?: number;
   request_id?: string;
   resume_sample_offset?: number;
-  origin?: { request_id: string };
+  origin?: { request_id: string; start_s?: number; end_s?: number };
+  /** Set by the page alone: it was played live. */
+  isLive?: boolean;
   n?: number;
 }
 

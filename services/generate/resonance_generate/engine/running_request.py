@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -51,6 +52,7 @@ class RunningRequest:
             self.sequence.start_from_tokens(request.prompt_tokens)
         self._codec = model.codec.open_stream()
         self._params = request.params
+        self._changes = deque(request.changes)
         # First frame of each recipe; the first entry is the recipe of the chunk that is sent next.
         self._recipe_starts = [(0, request.params.recipe_id)]
         self._ramp: tuple[Tensor | None, Tensor | None, int] | None = None
@@ -128,8 +130,13 @@ class RunningRequest:
         """True where all audio was handed over."""
         return self._is_finished
 
+    def _apply_due_changes(self) -> None:
+        while self._changes and not self.sequence.needs_prefill and self.sequence.step >= self._changes[0][0]:
+            self.update(self._changes.popleft()[1])
+
     def before_step(self) -> None:
-        """Moves a ramp of the steering one frame on."""
+        """Applies changes that act from the next frame on, and moves a ramp of the steering one frame on."""
+        self._apply_due_changes()
         if self._retaken_steps:
             self._retaken_steps -= 1
         elif self._making_since_s is None:

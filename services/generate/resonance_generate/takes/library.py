@@ -96,9 +96,12 @@ class TakeLibrary:
         """The take's tokens, `[codebooks, frames]`.
 
         Raises:
-            FailedPrecondition: it is a version without tokens.
+            FailedPrecondition: it is a version without tokens, or was played live.
             DataLoss: they are damaged.
         """
+        if not take.codes_key and take.lanes:
+            message = f"take {take.request_id} was played live and has no tokens; nothing can start from it"
+            raise FailedPrecondition(message, reason="NO_TOKENS")
         if not take.codes_key:
             origin = take.narration.take_request_id
             message = (

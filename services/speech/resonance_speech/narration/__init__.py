@@ -1,1 +1,1 @@
-"""Narration: sentences placed over a take, and mixed with its music."""
+"""Narration: sentences placed over a take, which `resonance.audio.speech_mix` mixes with its music."""

@@ -11,11 +11,11 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from resonance.audio.speech_mix import mix, resample
 from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, invalid_field
 from resonance.ids import canonical_digest
 from resonance.rpc.calls import stream_call, unary_call
 from resonance.v1 import generate_pb2, generate_pb2_grpc, speech_pb2
-from resonance_speech.narration.mixing import mix, resample
 from resonance_speech.narration.placing import Placement, Sentence, place
 from resonance_speech.voices.voice import Samples, Voice
 

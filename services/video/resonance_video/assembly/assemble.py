@@ -17,23 +17,26 @@ from resonance.audio.sandbox import run_child
 from resonance.errors import DeadlineExceeded, InvalidInput, Unavailable
 from resonance_video.assembly.flashes import FlashReport
 from resonance_video.assembly.marks import sign_film
+from resonance_video.describing import SpokenSummary
+from resonance_video.encoding import VideoCodec
 from resonance_video.models import ASPECT_SIZES, Aspect, ShotPlan
 
 _WORKER = "resonance_video.assembly.worker"
 _TIMEOUT_S = 1800.0
 _MADE_BY = "Resonance: made by a machine"
-NAMES = ("master", "share")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssembledVideo:
-    """A finished film: `master` has the song's samples without loss (FLAC in MP4), `share` AAC at 256 kbit/s.
+    """A finished film: `master` has the song's samples without loss (FLAC in MP4, or PCM in QuickTime), `share` AAC at 256 kbit/s.
 
-    `sha256` has the digest of each by name.
+    `described` has the spoken summaries over the song as its first track and the song alone as its second; None where nothing was
+    spoken. `sha256` has the digest of each by name.
     """
 
     master: Path
     share: Path
+    described: Path | None = None
     duration_s: float
     frame_count: int
     flashes: FlashReport
@@ -52,11 +55,15 @@ async def assemble(
     credentials: Credentials | None = None,
     size: tuple[int, int] | None = None,
     foreign: Sequence[str] = (),
+    spoken: Sequence[SpokenSummary] = (),
+    is_pcm: bool = False,
+    codec: VideoCodec = "h264",
 ) -> AssembledVideo:
     """The film of a plan, in the folder `out`. `scene_files` maps the id of every shot to its scene; `foreign` names shots of other makers.
 
     `manifest` says how the video was made (title, concept, providers) and goes into the files' tags and, where `credentials` are given,
-    into their signed content credentials, with the song as an ingredient. The files appear whole, and a cancelled call leaves none.
+    into their signed content credentials, with the song as an ingredient. `spoken` are the summaries of the described version. The files
+    appear whole, and a cancelled call leaves none.
 
     Raises:
         InvalidInput: a scene is missing, is no video, or does not fit its shot; the song is another one; or the film flashes more than
@@ -70,6 +77,9 @@ async def assemble(
         )
     known = dict(manifest or {})
     width, height = size or ASPECT_SIZES[aspect]
+    names = {"master": "master.mov" if is_pcm else "master.mp4", "share": "share.mp4"}
+    if spoken:
+        names["described"] = "described.mp4"
     with tempfile.TemporaryDirectory(prefix="assemble-", dir=out) as made:
         folder = Path(made)
         order = {
@@ -79,7 +89,10 @@ async def assemble(
             "frames": plan.frames,
             "width": width,
             "height": height,
+            "codec": codec,
             "tags": _tags(known),
+            "names": names,
+            "spoken": [{"path": str(one.path), "start_s": one.start_s} for one in spoken],
             "scenes": [
                 {
                     "id": shot.id,
@@ -91,13 +104,14 @@ async def assemble(
             ],
         }
         answer = await _run(order, folder)
-        finished = {name: out / f"{name}-{aspect.replace(':', 'x')}.mp4" for name in NAMES}
+        finished = {name: out / file.replace(".", f"-{aspect.replace(':', 'x')}.") for name, file in names.items()}
         for name, target in finished.items():
-            await asyncio.to_thread(_finish, folder / f"{name}.mp4", target, song, known, credentials)
+            await asyncio.to_thread(_finish, folder / names[name], target, song, known, credentials)
     general, red, at_s = answer["flashes"]
     return AssembledVideo(
         master=finished["master"],
         share=finished["share"],
+        described=finished.get("described"),
         duration_s=answer["duration_s"],
         frame_count=plan.frames,
         flashes=FlashReport(flashes_max=general, red_flashes_max=red, at_s=at_s),
@@ -126,7 +140,7 @@ async def _run(order: dict[str, Any], folder: Path) -> dict[str, Any]:
 def _finish(source: Path, target: Path, song: Path, manifest: dict[str, Any], credentials: Credentials | None) -> None:
     """Signs the film and moves it to its place."""
     if credentials is not None:
-        signed = source.with_suffix(".signed.mp4")
+        signed = source.with_suffix(f".signed{source.suffix}")
         sign_film(source, signed, song, manifest, credentials)
         source = signed
     shutil.move(source, target)

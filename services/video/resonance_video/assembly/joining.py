@@ -1,61 +1,96 @@
-"""Joining: packets of the scenes on one time line, with the song's own samples, in one MP4."""
+"""Joining: packets of the scenes on one time line, with sound tracks, in one MP4 or QuickTime file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
+from av.stream import Disposition
 
+SoundForm = Literal["flac", "aac", "pcm"]
 _TIMESCALE = 90_000
-_SHARE_BITS = 256_000
+_AAC_BITS = 256_000
 _COPIED = ("aac",)
 # FLAC's order of channels. WAV files often name no layout.
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_CODECS = {"flac": "flac", "aac": "aac"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundTrack:
+    """A sound track of a film: a sound file, and the form in which it is kept. `flac` and `pcm` keep every sample.
+
+    `disposition` is what players read: which track they play by themselves, and which one describes the picture.
+    """
+
+    source: Path
+    form: SoundForm
+    title: str = ""
+    disposition: Disposition | None = None
 
 
 def join(
-    scenes: list[Path],
-    song: Path,
+    scenes: Sequence[Path],
+    tracks: Sequence[SoundTrack],
     out: Path,
     *,
     fps: int,
     duration_s: Fraction,
     tags: Mapping[str, str],
-    is_share: bool,
 ) -> None:
-    """Writes the film: the scenes' packets as they are, and the sound without loss, or as AAC for sharing.
+    """Writes the film: the scenes' packets as they are, and the sound tracks. The ending of `out` is `.mp4` or `.mov`.
 
-    The last picture is shortened so that both tracks end together. The song's AAC packets are copied into a version for sharing; an MP3's
+    The last picture is shortened so that all tracks end together. AAC packets of a song are copied into an AAC track; an MP3's
     never are, because MP4 loses its trim.
     """
     options = {"movflags": "+faststart", "video_track_timescale": str(_TIMESCALE)}
-    with av.open(str(out), "w", format="mp4", options=options) as container, av.open(str(song)) as source:
+    with ExitStack() as stack:
+        container = stack.enter_context(av.open(str(out), "w", format=out.suffix[1:], options=options))
         with av.open(str(scenes[0])) as first:
-            video = container.add_stream_from_template(first.streams.video[0])
-        sound = source.streams.audio[0]
-        audio = _add_sound(container, sound, is_share=is_share)
+            video = container.add_stream_from_template(first.streams.video[0], opaque=True)  # no encoder is opened
+        opened = [(stack.enter_context(av.open(str(track.source))), track) for track in tracks]
+        streams = [_add_sound(container, source.streams.audio[0], track) for source, track in opened]
         container.metadata.update(tags)
-        pictures = _video_packets(scenes, video, fps, duration_s)
-        sounds = _sound_packets(source, sound, audio, is_share=is_share)
-        for packet in _interleaved(pictures, sounds):
+        packets = [_video_packets(scenes, video, fps, duration_s)] + [
+            _sound_packets(source, stream, track) for (source, track), stream in zip(opened, streams, strict=True)
+        ]
+        for packet in heapq.merge(*packets, key=lambda packet: packet.dts * packet.time_base):
             container.mux(packet)
 
 
-def _add_sound(container: av.container.OutputContainer, sound: av.AudioStream, *, is_share: bool) -> av.AudioStream:
-    if is_share and sound.codec_context.name in _COPIED:
-        return container.add_stream_from_template(sound)
-    audio = container.add_stream("aac" if is_share else "flac", rate=sound.rate)
-    audio.layout = _LAYOUTS.get(min(sound.channels, 2) if is_share else sound.channels, "stereo")
-    if is_share:
-        audio.bit_rate = _SHARE_BITS
+def _add_sound(container: av.container.OutputContainer, sound: av.AudioStream, track: SoundTrack) -> av.AudioStream:
+    if _is_copied(sound, track):
+        audio = container.add_stream_from_template(sound)
     else:
-        audio.format = "s16" if sound.format.bits <= 16 and "flt" not in sound.format.name else "s32"
+        is_aac = track.form == "aac"
+        is_short = sound.format.bits <= 16 and "flt" not in sound.format.name
+        codec = _CODECS.get(track.form) or ("pcm_s16le" if is_short else "pcm_s24le")
+        audio = container.add_stream(codec, rate=sound.rate)
+        audio.layout = _LAYOUTS.get(min(sound.channels, 2) if is_aac else sound.channels, "stereo")
+        if is_aac:
+            audio.bit_rate = _AAC_BITS
+        else:
+            audio.format = "s16" if is_short else "s32"
+    if track.title:
+        audio.metadata["handler_name"] = audio.metadata["title"] = track.title
+    if track.disposition is not None:
+        audio.disposition = track.disposition
     return audio
 
 
-def _video_packets(scenes: list[Path], video: av.VideoStream, fps: int, duration_s: Fraction) -> Iterator[av.Packet]:
+def _is_copied(sound: av.AudioStream, track: SoundTrack) -> bool:
+    return track.form == "aac" and sound.codec_context.name in _COPIED
+
+
+def _video_packets(
+    scenes: Sequence[Path], video: av.VideoStream, fps: int, duration_s: Fraction
+) -> Iterator[av.Packet]:
     number = 0
     step = Fraction(_TIMESCALE, fps)
     for place, scene in enumerate(scenes):
@@ -76,9 +111,10 @@ def _video_packets(scenes: list[Path], video: av.VideoStream, fps: int, duration
 
 
 def _sound_packets(
-    source: av.container.InputContainer, sound: av.AudioStream, audio: av.AudioStream, *, is_share: bool
+    source: av.container.InputContainer, audio: av.AudioStream, track: SoundTrack
 ) -> Iterator[av.Packet]:
-    if is_share and sound.codec_context.name in _COPIED:
+    sound = source.streams.audio[0]
+    if _is_copied(sound, track):
         for packet in source.demux(sound):
             if packet.dts is not None:
                 packet.stream = audio
@@ -96,16 +132,3 @@ def _sound_packets(
         at += part.samples
         yield from audio.encode(part)
     yield from audio.encode(None)
-
-
-def _interleaved(first: Iterator[av.Packet], second: Iterator[av.Packet]) -> Iterator[av.Packet]:
-    """Packets of two streams in the order of their times."""
-    one, other = next(first, None), next(second, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one.dts * one.time_base <= other.dts * other.time_base):
-            assert one is not None
-            yield one
-            one = next(first, None)
-        else:
-            yield other
-            other = next(second, None)

@@ -13,7 +13,7 @@ from resonance.audio.delivery.credentials import CREATED, GENERATOR, Credentials
 DRAWN = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 PLAN_LABEL = "org.resonance.video"
-MEDIA_TYPE = "video/mp4"
+MEDIA_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime"}
 _INGREDIENT = json.dumps({"title": "Song", "relationship": "componentOf"})
 
 
@@ -30,7 +30,7 @@ def sign_film(source: Path, target: Path, song: Path, manifest: Mapping[str, Any
                 with song.open("rb") as file:
                     builder.add_ingredient(_INGREDIENT, media_type, file)
             with source.open("rb") as film, target.open("w+b") as signed:
-                builder.sign(signer, MEDIA_TYPE, film, signed)
+                builder.sign(signer, MEDIA_TYPES[source.suffix], film, signed)
 
 
 def _claim(manifest: Mapping[str, Any]) -> dict[str, Any]:

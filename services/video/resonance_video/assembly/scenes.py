@@ -10,7 +10,7 @@ import av
 import av.filter
 
 from resonance.errors import InvalidInput
-from resonance_video.encoding import X264
+from resonance_video.encoding import ENCODINGS, VideoCodec
 
 # A clip that is shorter than its shot may be slowed by this share.
 STRETCH_MAX = 1.10
@@ -24,6 +24,7 @@ class SceneSpec:
     height: int
     fps: int
     frame_count: int
+    codec: VideoCodec = "h264"
 
 
 def is_alike(path: Path, spec: SceneSpec) -> bool:
@@ -36,7 +37,7 @@ def is_alike(path: Path, spec: SceneSpec) -> bool:
         stream = container.streams.video[0]
         context = stream.codec_context
         return (
-            context.name in ("h264", "libx264")
+            context.name in ENCODINGS[spec.codec].decoders
             and (context.width, context.height, context.pix_fmt) == (spec.width, spec.height, "yuv420p")
             and not context.has_b_frames
             and stream.average_rate == spec.fps
@@ -60,7 +61,8 @@ def normalise(source: Path, target: Path, spec: SceneSpec, *, calm: bool = False
     wanted = [number / spec.fps * speed for number in range(spec.frame_count)]
     with _opened(source) as container, av.open(str(target), "w", format="mp4") as out:
         graph, feed, drain = _graph(container.streams.video[0], spec, calm=calm)
-        stream = out.add_stream("libx264", rate=spec.fps, options=X264)
+        encoding = ENCODINGS[spec.codec]
+        stream = out.add_stream(encoding.encoder, rate=spec.fps, options=dict(encoding.options))
         stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
         number = 0
         for index, frame in enumerate(container.decode(video=0)):

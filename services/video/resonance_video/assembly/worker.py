@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.stream import Disposition
 
 from resonance.audio import confinement
 from resonance.errors import InvalidInput, ResonanceError
+from resonance_video.assembly.described import write_described_sound
 from resonance_video.assembly.flashes import FlashReport, measure
-from resonance_video.assembly.joining import join
+from resonance_video.assembly.joining import SoundTrack, join
 from resonance_video.assembly.scenes import SceneSpec, is_alike, normalise
 from resonance_video.sound import sound_duration
 
+_DESCRIBED_SOUND = "described.wav"
+
 
 def main() -> None:
-    """Writes `master.mp4` and `share.mp4` into the request's folder; the last line is the answer."""
+    """Writes the films into the request's folder, each under its name; the last line is the answer."""
     os.nice(5)  # generation comes before assembly
     confinement.leave_network()
     confinement.die_with_parent()
@@ -42,8 +46,10 @@ def _assemble(order: dict[str, Any]) -> dict[str, Any]:
         message = f"the plan has {frames} frames, the song {float(duration_s * fps):.2f}: the plan is another song's"
         raise InvalidInput(message, reason="OTHER_SONG")
     scenes, notices = _prepare(order, folder)
-    _join_both(scenes, song, folder, order, duration_s)
-    report = measure(folder / "master.mp4")
+    if order["spoken"]:
+        write_described_sound(song, order["spoken"], folder / _DESCRIBED_SOUND)
+    _join_all(scenes, song, folder, order, duration_s)
+    report = measure(folder / order["names"]["master"])
     calmed: set[int] = set()
     while not report.is_safe:
         near = _scenes_near(order, report.at_s) - calmed
@@ -53,8 +59,8 @@ def _assemble(order: dict[str, Any]) -> dict[str, Any]:
             scenes[number] = _calm(order, folder, number)
         calmed |= near
         notices += [f"{order['scenes'][number]['id']} flashed and was calmed" for number in sorted(near)]
-        _join_both(scenes, song, folder, order, duration_s)
-        report = measure(folder / "master.mp4")
+        _join_all(scenes, song, folder, order, duration_s)
+        report = measure(folder / order["names"]["master"])
     return {
         "duration_s": float(duration_s),
         "flashes": [report.flashes_max, report.red_flashes_max, report.at_s],
@@ -97,20 +103,28 @@ def _scenes_near(order: dict[str, Any], at_s: float) -> set[int]:
 
 def _spec(order: dict[str, Any], number: int) -> SceneSpec:
     count = order["scenes"][number]["frame_count"]
-    return SceneSpec(width=order["width"], height=order["height"], fps=order["fps"], frame_count=count)
+    return SceneSpec(
+        width=order["width"], height=order["height"], fps=order["fps"], frame_count=count, codec=order["codec"]
+    )
 
 
-def _join_both(scenes: list[Path], song: Path, folder: Path, order: dict[str, Any], duration_s: Any) -> None:
-    for name, is_share in (("master", False), ("share", True)):
-        join(
-            scenes,
-            song,
-            folder / f"{name}.mp4",
-            fps=order["fps"],
-            duration_s=duration_s,
-            tags=order["tags"],
-            is_share=is_share,
-        )
+def _join_all(scenes: list[Path], song: Path, folder: Path, order: dict[str, Any], duration_s: Any) -> None:
+    for name, file_name in order["names"].items():
+        tracks = _tracks(name, song, folder, is_pcm=file_name.endswith(".mov"))
+        join(scenes, tracks, folder / file_name, fps=order["fps"], duration_s=duration_s, tags=order["tags"])
+
+
+def _tracks(name: str, song: Path, folder: Path, *, is_pcm: bool) -> list[SoundTrack]:
+    """The sound tracks of a film. The described track is the first one: browsers play no other."""
+    if name == "described":
+        described = Disposition.default | Disposition.visual_impaired | Disposition.descriptions
+        return [
+            SoundTrack(source=folder / _DESCRIBED_SOUND, form="aac", title="Described", disposition=described),
+            SoundTrack(source=song, form="aac", title="Song", disposition=Disposition.original),
+        ]
+    if name == "share":
+        return [SoundTrack(source=song, form="aac")]
+    return [SoundTrack(source=song, form="pcm" if is_pcm else "flac")]
 
 
 def _flash_message(report: FlashReport) -> str:

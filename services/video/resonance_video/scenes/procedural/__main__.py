@@ -30,7 +30,13 @@ def _make(order: dict[str, Any]) -> dict[str, Any]:
     from resonance_video.scenes.procedural.renderer import render_scene
 
     request = SceneRequest.from_json(json.dumps(order["request"]))
-    render_scene(request, Path(order["video"]), Path(order["still"]), lambda share: _say({"progress": round(share, 4)}))
+    render_scene(
+        request,
+        Path(order["video"]),
+        Path(order["still"]),
+        lambda share: _say({"progress": round(share, 4)}),
+        codec=order["codec"],
+    )
     return {"distances": locked_distances(request)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,6 +78,15 @@ class View:
     def _centre_y(self, depth: float) -> float:
         """The height that the camera looks at: near layers follow it, far ones stay with the wide view's."""
         return _FOCUS_Y[ShotSize.WIDE] + (self.y - _FOCUS_Y[ShotSize.WIDE]) * min(depth, 1.0)
+
+    def layer_row(self, y: float, depth: float) -> float:
+        """The picture's row of a height in metres of a layer, in the middle of the picture."""
+        return self._row(y, depth)
+
+    @property
+    def tilted(self) -> float:
+        """How far a tilted camera moves a row at the picture's edges, in pixels."""
+        return math.tan(math.radians(abs(self.tilt))) * self.width / 2
 
     def _row(self, y: float, depth: float) -> float:
         return self.focus_at * self.height + (y - self._centre_y(depth)) * self.layer_scale(depth)

@@ -13,12 +13,13 @@ from typing import Any
 from resonance.audio.sandbox import ChildResult, run_child
 from resonance.errors import DeadlineExceeded, InvalidInput, Unavailable
 from resonance.ids import canonical_digest
+from resonance_video.encoding import VideoCodec
 from resonance_video.models import ASPECT_SIZES, SHOT_S_MAX, SHOT_S_MIN, CharacterReference, SceneRequest, Style
 from resonance_video.scenes.provider import Progress, SceneCapabilities, SceneFile, SceneReference
 
 NAME = "embedded"
 # Raised whenever equal requests would give other pictures.
-VERSION = "2"
+VERSION = "3"
 _MODULE = "resonance_video.scenes.procedural"
 _TIMEOUT_S = 1800.0
 _MISSING = (
@@ -29,6 +30,9 @@ _MISSING = (
 
 class ProceduralScenes:
     """Scenes that are drawn on this machine, without a model and without a key."""
+
+    def __init__(self, codec: VideoCodec = "h264") -> None:
+        self._codec: VideoCodec = codec
 
     def capabilities(self) -> SceneCapabilities:
         """Abilities and limits."""
@@ -48,7 +52,8 @@ class ProceduralScenes:
 
     def prompt_digest(self, request: SceneRequest) -> str:
         """Hexadecimal SHA-256 of the request and the renderer's version."""
-        return canonical_digest([NAME, VERSION, request.model_dump(mode="json")])
+        other = [] if self._codec == "h264" else [self._codec]
+        return canonical_digest([NAME, VERSION, *other, request.model_dump(mode="json")])
 
     async def cast(self, character: CharacterReference, look: Style, folder: Path) -> SceneReference:
         """A picture of the figure in its locked colours."""
@@ -67,7 +72,7 @@ class ProceduralScenes:
         folder: Path,
         progress: Progress | None = None,
     ) -> SceneFile:
-        """The scene as H.264 in MP4, named by its digest; the file appears whole.
+        """The scene as MP4, named by its digest; the file appears whole.
 
         Raises:
             InvalidInput: the shot is longer or shorter than a scene can be.
@@ -86,6 +91,7 @@ class ProceduralScenes:
                 "request": request.model_dump(mode="json"),
                 "video": str(work / "v.mp4"),
                 "still": str(work / "s.png"),
+                "codec": self._codec,
             }
             answer = await _render(order, work, progress)
             shutil.move(work / "s.png", still)

@@ -9,6 +9,7 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from resonance_video.encoding import VideoCodec
 from resonance_video.models import Cut, SceneRequest, ShotSize
 from resonance_video.scenes.procedural.actor import Actor
 from resonance_video.scenes.procedural.camera import Camera
@@ -117,12 +118,20 @@ class SceneRenderer:
         )
 
 
-def render_scene(request: SceneRequest, video: Path, still: Path, progress: Progress | None = None) -> None:
+def render_scene(
+    request: SceneRequest,
+    video: Path,
+    still: Path,
+    progress: Progress | None = None,
+    *,
+    codec: VideoCodec = "h264",
+) -> None:
     """Renders a scene into `video` (MP4) and a picture of it into `still` (PNG)."""
     renderer = SceneRenderer(request)
     width, height = request.size
     chosen = _still_frame(renderer.frame_count)
-    with SceneEncoder(video, width=width, height=height, fps=request.fps, seed=request.shot.staging.seed) as encoder:
+    seed = request.shot.staging.seed
+    with SceneEncoder(video, width=width, height=height, fps=request.fps, seed=seed, codec=codec) as encoder:
         for number in range(renderer.frame_count):
             pixels = renderer.draw(number)
             encoder.write(pixels, fade=renderer.fade(number), bloom=renderer.bloom(number))

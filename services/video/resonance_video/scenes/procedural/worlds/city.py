@@ -10,7 +10,7 @@ import skia
 from resonance_video.colours import Rgb, mixed
 from resonance_video.models import Weather
 from resonance_video.scenes.procedural.camera import HORIZON_Y
-from resonance_video.scenes.procedural.pens import Canvas, Path, fill, glow, polygon, strip, stroke
+from resonance_video.scenes.procedural.pens import Canvas, Path, above_row, fill, glow, polygon, strip, stroke
 from resonance_video.scenes.procedural.worlds.world import Frame, World, repeats
 
 _GROUPS = 4
@@ -45,11 +45,12 @@ class City(World):
 
     def draw_back(self, canvas: Canvas, frame: Frame) -> None:
         """Sky, towers, street and its mirror image."""
-        self.draw_sky(canvas, frame)
-        for number, (depth, block, haze) in enumerate(self._rows):
-            draw_block(canvas, self, frame, block, depth, haze, number)
-            self._draw_street_glow(canvas, frame, depth, number)
-        self.draw_birds(canvas, frame)
+        with above_row(canvas, frame.view.horizon_row(0.48)):
+            self.draw_sky(canvas, frame)
+            for number, (depth, block, haze) in enumerate(self._rows):
+                draw_block(canvas, self, frame, block, depth, haze, number)
+                self._draw_street_glow(canvas, frame, depth, number)
+            self.draw_birds(canvas, frame)
         self._draw_street(canvas, frame)
 
     def draw_front(self, canvas: Canvas, frame: Frame) -> None:

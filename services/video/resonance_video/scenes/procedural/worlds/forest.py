@@ -8,10 +8,12 @@ from random import Random
 import skia
 
 from resonance_video.colours import Rgb, mixed
-from resonance_video.scenes.procedural.pens import Canvas, Path, fill, glow, polygon, smooth, strip, stroke
+from resonance_video.scenes.procedural.pens import Canvas, Path, above_row, fill, glow, polygon, smooth, strip, stroke
 from resonance_video.scenes.procedural.worlds.world import Frame, World, repeats, ridge
 
 _GREEN: Rgb = (0.10, 0.30, 0.20)
+# The ground begins here, and rises and falls by less than 0.06 m.
+_MOSS_Y = -0.24
 _EARTH: Rgb = (0.30, 0.22, 0.16)
 
 
@@ -40,30 +42,31 @@ class Forest(World):
     def draw_back(self, canvas: Canvas, frame: Frame) -> None:
         """Sky, hills, trees, rays and ground."""
         view, look = frame.view, frame.look
-        self.draw_sky(canvas, frame)
-        self.draw_birds(canvas, frame)
-        with view.layer(canvas, 0.06):
-            canvas.drawPath(self._hills, fill(mixed(mixed(look.dark, look.haze, 0.72), look.sky_low, 0.2)))
-        for depth, period, path, haze in self._rows:
-            green = mixed(mixed(look.dark, _GREEN, 0.30 + 0.30 * look.day), look.haze, haze)
-            with view.layer(canvas, depth):
-                for shift in repeats(frame.way, depth, period, view.half_width(depth) + 1):
-                    canvas.save()
-                    canvas.translate(shift, 0)
-                    canvas.drawPath(path, fill(green))
-                    canvas.restore()
-            row = view.horizon_row(depth)
-            glow(
-                canvas,
-                (view.width / 2, row + view.height * 0.01),
-                view.width * 0.9,
-                look.haze,
-                0.16 + 0.2 * haze,
-                flat=0.2,
-                is_veil=True,
-            )
-        self._draw_rays(canvas, frame)
-        self._draw_trunks(canvas, frame)
+        with above_row(canvas, view.layer_row(_MOSS_Y + 0.06, 0.8) + view.tilted):
+            self.draw_sky(canvas, frame)
+            self.draw_birds(canvas, frame)
+            with view.layer(canvas, 0.06):
+                canvas.drawPath(self._hills, fill(mixed(mixed(look.dark, look.haze, 0.72), look.sky_low, 0.2)))
+            for depth, period, path, haze in self._rows:
+                green = mixed(mixed(look.dark, _GREEN, 0.30 + 0.30 * look.day), look.haze, haze)
+                with view.layer(canvas, depth):
+                    for shift in repeats(frame.way, depth, period, view.half_width(depth) + 1):
+                        canvas.save()
+                        canvas.translate(shift, 0)
+                        canvas.drawPath(path, fill(green))
+                        canvas.restore()
+                row = view.horizon_row(depth)
+                glow(
+                    canvas,
+                    (view.width / 2, row + view.height * 0.01),
+                    view.width * 0.9,
+                    look.haze,
+                    0.16 + 0.2 * haze,
+                    flat=0.2,
+                    is_veil=True,
+                )
+            self._draw_rays(canvas, frame)
+            self._draw_trunks(canvas, frame)
         self._draw_ground(canvas, frame)
         self._draw_flies(canvas, frame, near=False)
 
@@ -133,7 +136,7 @@ class Forest(World):
             bumps = [
                 (
                     -half + 2 * half * index / 24,
-                    -0.24
+                    _MOSS_Y
                     + 0.035 * math.sin(1.3 * (-half + 2 * half * index / 24 + frame.way * 0.8))
                     + 0.02 * math.sin(3.7 * (-half + 2 * half * index / 24 + frame.way * 0.8)),
                 )

@@ -9,7 +9,7 @@ import skia
 
 from resonance_video.colours import Rgb, mixed
 from resonance_video.models import Weather
-from resonance_video.scenes.procedural.pens import Canvas, fill, glow, polygon, smooth, strip, stroke
+from resonance_video.scenes.procedural.pens import Canvas, above_row, fill, glow, polygon, smooth, strip, stroke
 from resonance_video.scenes.procedural.worlds.world import Frame, World, repeats
 
 _GRASS: Rgb = (0.42, 0.40, 0.20)
@@ -35,25 +35,26 @@ class Road(World):
     def draw_back(self, canvas: Canvas, frame: Frame) -> None:
         """Sky, mountains, hills, poles and road."""
         view, look = frame.view, frame.look
-        self.draw_sky(canvas, frame)
-        self.draw_birds(canvas, frame)
-        for number, ((body, snow), depth) in enumerate(self._peaks):
-            haze = 0.66 - 0.22 * number
-            colour = mixed(mixed(look.dark, look.haze, haze), look.sky_middle, 0.25)
-            with view.layer(canvas, depth):
-                canvas.drawPath(body, fill(colour))
-                canvas.drawPath(snow, fill(mixed(colour, mixed(_SNOW, look.key, 0.35), 0.30 + 0.35 * look.day)))
-            glow(canvas, (view.width / 2, view.horizon_row(0.1)), view.width, look.haze, 0.12, flat=0.22)
-        for depth, period, path, haze in self._hills:
-            colour = mixed(mixed(mixed(look.dark, _GRASS, 0.2 + 0.35 * look.day), look.haze, haze), look.key, 0.05)
-            with view.layer(canvas, depth):
-                for shift in repeats(frame.way, depth, period, view.half_width(depth) + 1):
-                    canvas.save()
-                    canvas.translate(shift, 0)
-                    canvas.drawPath(path, fill(colour))
-                    if depth < 0.2:
-                        self._draw_houses(canvas, frame)
-                    canvas.restore()
+        with above_row(canvas, view.horizon_row(0.45)):
+            self.draw_sky(canvas, frame)
+            self.draw_birds(canvas, frame)
+            for number, ((body, snow), depth) in enumerate(self._peaks):
+                haze = 0.66 - 0.22 * number
+                colour = mixed(mixed(look.dark, look.haze, haze), look.sky_middle, 0.25)
+                with view.layer(canvas, depth):
+                    canvas.drawPath(body, fill(colour))
+                    canvas.drawPath(snow, fill(mixed(colour, mixed(_SNOW, look.key, 0.35), 0.30 + 0.35 * look.day)))
+                glow(canvas, (view.width / 2, view.horizon_row(0.1)), view.width, look.haze, 0.12, flat=0.22)
+            for depth, period, path, haze in self._hills:
+                colour = mixed(mixed(mixed(look.dark, _GRASS, 0.2 + 0.35 * look.day), look.haze, haze), look.key, 0.05)
+                with view.layer(canvas, depth):
+                    for shift in repeats(frame.way, depth, period, view.half_width(depth) + 1):
+                        canvas.save()
+                        canvas.translate(shift, 0)
+                        canvas.drawPath(path, fill(colour))
+                        if depth < 0.2:
+                            self._draw_houses(canvas, frame)
+                        canvas.restore()
         self._draw_field(canvas, frame)
         self._draw_poles(canvas, frame)
         self._draw_road(canvas, frame)

@@ -8,7 +8,7 @@ from random import Random
 import skia
 
 from resonance_video.colours import mixed
-from resonance_video.scenes.procedural.pens import Canvas, fill, glow, polygon, smooth, strip, stroke
+from resonance_video.scenes.procedural.pens import Canvas, above_row, fill, glow, polygon, smooth, strip, stroke
 from resonance_video.scenes.procedural.worlds.city import draw_block, make_block
 from resonance_video.scenes.procedural.worlds.world import Frame, World, repeats
 
@@ -45,13 +45,14 @@ class Rooftop(World):
 
     def draw_back(self, canvas: Canvas, frame: Frame) -> None:
         """Sky, skyline, terrace, railing and lamps."""
-        self.draw_sky(canvas, frame)
-        for number, (depth, block, haze, lower) in enumerate(self._rows):
-            canvas.save()
-            canvas.translate(0, lower * frame.view.layer_scale(depth) * 0.6)
-            draw_block(canvas, self, frame, block, depth, haze, number)
-            canvas.restore()
-        self.draw_birds(canvas, frame)
+        with above_row(canvas, _row(frame, _EDGE_Y + 0.02)):
+            self.draw_sky(canvas, frame)
+            for number, (depth, block, haze, lower) in enumerate(self._rows):
+                canvas.save()
+                canvas.translate(0, lower * frame.view.layer_scale(depth) * 0.6)
+                draw_block(canvas, self, frame, block, depth, haze, number)
+                canvas.restore()
+            self.draw_birds(canvas, frame)
         self._draw_terrace(canvas, frame)
 
     def _draw_terrace(self, canvas: Canvas, frame: Frame) -> None:

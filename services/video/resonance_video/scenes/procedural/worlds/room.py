@@ -44,9 +44,12 @@ class Room(World):
     def draw_back(self, canvas: Canvas, frame: Frame) -> None:
         """What is outside, the wall with the window, the floor and the furniture."""
         view = frame.view
+        canvas.save()
+        canvas.clipRect(_window_pixels(canvas, frame))
         self.draw_sky(canvas, frame)
         for number, (depth, block, haze) in enumerate(self._outside):
             draw_block(canvas, self, frame, block, depth, haze, number)
+        canvas.restore()
         with view.layer(canvas, 0.55):
             self._draw_pane(canvas, frame)
             self._draw_wall(canvas, frame)
@@ -218,6 +221,13 @@ class Room(World):
         shade = polygon([(x - 0.16, -2.12), (x + 0.16, -2.12), (x + 0.29, -1.72), (x - 0.29, -1.72)])
         canvas.drawPath(shade, fill(mixed(mixed(self.ground_colour, _LAMP, 0.35), mixed(_LAMP, (1, 1, 1), 0.4), on)))
         glow(canvas, (x, -0.1), 0.9, _LAMP, 0.25 * on, flat=0.2)
+
+
+def _window_pixels(canvas: Canvas, frame: Frame) -> skia.Rect:
+    """The pixels in which the window lies: nothing else of what is outside is seen."""
+    with frame.view.layer(canvas, 0.55):
+        window = canvas.getTotalMatrix().mapRect(skia.Rect.MakeLTRB(_LEFT, _window_top(frame), _RIGHT, _SILL))
+    return skia.Rect.Make(window.makeOutset(2, 2).roundOut())
 
 
 def _window_top(frame: Frame) -> float:

@@ -9,7 +9,7 @@ import skia
 
 from resonance_video.colours import mixed
 from resonance_video.models import Weather
-from resonance_video.scenes.procedural.pens import Canvas, fill, glow, polygon, smooth, strip, stroke
+from resonance_video.scenes.procedural.pens import Canvas, above_row, fill, glow, polygon, smooth, strip, stroke
 from resonance_video.scenes.procedural.worlds.world import Frame, World, repeats, ridge
 
 _SAND_Y = -0.17
@@ -35,14 +35,15 @@ class Shore(World):
         """Sky, islands, sea and beach."""
         view, look = frame.view, frame.look
         row = view.horizon_row(0.12)
-        self.draw_sky(canvas, frame, horizon=row)
-        for depth, path, haze, x in self._isles:
-            with view.layer(canvas, depth):
-                canvas.translate(x, 0)
-                canvas.drawPath(path, fill(mixed(mixed(look.dark, look.haze, haze), look.sky_low, 0.15)))
-                if 0.1 < depth < 0.14:
-                    self._draw_lighthouse(canvas, frame)
-        self.draw_birds(canvas, frame)
+        with above_row(canvas, row):
+            self.draw_sky(canvas, frame, horizon=row)
+            for depth, path, haze, x in self._isles:
+                with view.layer(canvas, depth):
+                    canvas.translate(x, 0)
+                    canvas.drawPath(path, fill(mixed(mixed(look.dark, look.haze, haze), look.sky_low, 0.15)))
+                    if 0.1 < depth < 0.14:
+                        self._draw_lighthouse(canvas, frame)
+            self.draw_birds(canvas, frame)
         self._draw_sea(canvas, frame, row)
         self._draw_beach(canvas, frame)
 

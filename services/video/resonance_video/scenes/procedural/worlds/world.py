@@ -90,7 +90,7 @@ class World:
         strip(
             frame.pixels,
             0,
-            view.height,
+            canvas.getDeviceClipBounds().bottom(),
             [(0, mixed(look.sky_top, look.haze, misty * 0.6)), (row * 0.55, middle), (row, low), (view.height, low)],
         )
         clear = 1.0 if self.weather is Weather.CLEAR else 0.35

@@ -1,0 +1,80 @@
+// State of the page in localStorage.
+// Draft, request in flight, versions and settings survive a reload.
+
+const PREFIX = "resonance.";
+
+/** @type {Draft} */
+const EMPTY_DRAFT = {
+  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, mix: {}, songs: null, rangeCalibrationJob: null, sliders: {}, own: [], labels: {}, keepSeed: true, music: {},
+};
+
+const changes = new EventTarget();
+
+/** What the user has set so far. */
+/** @type {Draft} */
+export const draft = { ...EMPTY_DRAFT, ...load("draft", {}) };
+
+/** The recipe fields of the chosen taste; empty without one. */
+export const tasteFields = () => (draft.tasteId
+  ? { taste_id: draft.tasteId, taste_strength: draft.tasteStrength, ...(draft.tasteInWords ? { taste_in_words: true } : {}) } : {});
+
+/** The user's settings. */
+export const settings = { shortcuts: true, autoplay: true, volume: 0.9, isStill: false, isEasy: false, ...load("settings", {}) };
+
+export const saveDraft = () => {
+  save("draft", draft);
+  changes.dispatchEvent(new Event("draft"));
+};
+/**
+ * Calls `listener` after every change of the draft.
+ * @param {any} listener
+ */
+export const onDraft = (listener) => changes.addEventListener("draft", listener);
+export const saveSettings = () => save("settings", settings);
+
+/** The request that is on its way, stored before it is sent, so that a reload finds it again. */
+export const getPending = () => load("pending", null);
+/** @param {GenerationBody} body */
+/** @param {GenerationBody} body */
+export const setPending = (body) => save("pending", body);
+export const clearPending = () => remove("pending");
+
+/** Request ids of the takes that the user keeps. */
+export const loadKept = () => /** @type {string[]} */ (load("kept", []));
+/** @param {string[]} ids */
+export const saveKept = (ids) => save("kept", ids);
+
+/** The versions of this session's piece, oldest first, and which one is open. */
+export const loadVersions = () => load("versions", { items: [], at: -1 });
+/** @param {{ items: Version[], at: number }} versions */
+export const saveVersions = (versions) => save("versions", versions);
+
+/**
+ * @param {string} name
+ * @param {any} fallback
+ */
+function load(name, fallback) {
+  try {
+    return JSON.parse(localStorage.getItem(PREFIX + name)) ?? fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+// A private window may refuse storage; the page then works without it.
+/**
+ * @param {string} name
+ * @param {any} value
+ */
+function save(name, value) {
+  try {
+    localStorage.setItem(PREFIX + name, JSON.stringify(value));
+  } catch {}
+}
+
+/** @param {string} name */
+function remove(name) {
+  try {
+    localStorage.removeItem(PREFIX + name);
+  } catch {}
+}

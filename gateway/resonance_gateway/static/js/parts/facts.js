@@ -1,0 +1,71 @@
+// Facts about a take: model, licence, training data, steering, limits.
+
+import { byId, clock, el, show } from "../core/dom.js";
+import { labelOf, withLabels } from "./own-sliders.js";
+import { inWords } from "./sliders.js";
+import { t } from "../core/strings.js";
+
+/**
+ * Says what was changed about a request, in whole sentences, where the sound is; nothing where nothing was.
+ * @param {string[]} notices
+ */
+export function showNotices(notices) {
+  byId("notices").textContent = withLabels(notices.map(sentence).join(" "));
+  show(byId("notices"), notices.length > 0);
+}
+
+/** @param {string} notice */
+const sentence = (notice) => `${notice.charAt(0).toUpperCase()}${notice.slice(1)}${/[.!?]$/.test(notice) ? "" : "."}`;
+
+/**
+ * Fills in the facts of a take; `model` and `record` (the stored take) may still be missing.
+ * @param {import("../sound/take.js").Take} take
+ * @param {ModelJson | null} model
+ * @param {TakeJson} record
+ */
+export function showFacts(take, model, record) {
+  const { stream } = take;
+  const facts = [
+    ["details.made", t("details.machine")],
+    ["details.words", take.body.prompt],
+    ["details.model", stream.model],
+    ["details.backend", stream.backend],
+    ["details.steering", describeSteering(stream.steering)],
+    ["details.duration", clock(take.durationS)],
+    ["details.bpm", record && describeTempo(record)],
+    ["details.key", record && describeKey(record)],
+    ["details.rate", t("details.hz", { rate: take.sampleRateHz })],
+    ["details.seed", String(stream.seed)],
+    ["details.id", take.requestId],
+    ["details.license", model && model.weights_license],
+    ["details.data", model && model.training_data],
+    ["details.limits", model && model.limits_note],
+  ];
+  const rows = facts.filter(([, value]) => value);
+  byId("facts").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, value)]));
+}
+
+/**
+ * The tempo that was heard, beside the one that was asked for, or why there is none.
+ * @param {TakeJson} record
+ */
+function describeTempo({ bpm, asked, heard }) {
+  const said = bpm === null ? (heard ? t("details.none", { why: heard.no_bpm }) : t("details.notYet")) : String(Math.round(bpm));
+  return asked?.bpm ? t("details.bpmAsked", { heard: said, asked: Math.round(asked.bpm) }) : said;
+}
+
+/** @param {TakeJson} record */
+function describeKey({ asked, heard }) {
+  if (!heard) return t("details.notYet");
+  const key = heard.key && t("details.keySure", { key: heard.key.replace("#", "♯"), share: Math.round(100 * heard.key_confidence) });
+  const said = key || t("details.none", { why: heard.no_key });
+  return asked?.key ? t("details.bpmAsked", { heard: said, asked: asked.key.replace("#", "♯") }) : said;
+}
+
+/** @param {TakeStreamInfo["steering"]} acting */
+function describeSteering(acting) {
+  if (!acting) return t("details.nothing");
+  const sliders = Object.entries(acting.sliders || {}).map(([name, value]) => inWords(name, value));
+  const tastes = Object.keys(acting.tastes || {}).map(() => t("taste.unnamed").toLowerCase());
+  return [...tastes, ...Object.keys(acting.concepts || {}).map(labelOf), ...sliders].join(", ");
+}

@@ -1,0 +1,82 @@
+// The seven sliders.
+// Sliders without a direction of the model are not shown.
+
+import { byId, show } from "../core/dom.js";
+import { sliderRow } from "./slider.js";
+import { draft, saveDraft } from "../core/store.js";
+import { count, t } from "../core/strings.js";
+
+export const NAMES = [
+  "energy", "tempo", "bass_resonance", "harmonic_complexity", "instrument_density", "vocal_presence", "emotional_tension",
+];
+
+const rows = new Map();
+
+/** Builds the rows of the sliders that work here; rows that are there already are left alone, focus and all. */
+export function buildSliders(names = NAMES, comingCount = 0) {
+  const kept = new Map(names.map((name) => [name, rows.get(name) || row(name)]));
+  const isSame = names.length === rows.size && names.every((name) => rows.has(name));
+  rows.clear();
+  for (const [name, built] of kept) rows.set(name, built);
+  if (!isSame) arrange(byId("sliders"), names.map((name) => rows.get(name).node));
+  byId("sliders-coming").textContent = comingCount ? t("refine.coming", { sliders: count("slider", comingCount) }) : "";
+  show(byId("sliders-coming"), comingCount > 0);
+  show(byId("refine"), names.length + comingCount > 0);
+  show(byId("reset-sliders"), names.length > 0);
+}
+
+/**
+ * Puts the nodes in order without taking out those that stay: a node that is moved loses the focus.
+ * @param {HTMLElement} parent
+ * @param {Node[]} nodes
+ */
+function arrange(parent, nodes) {
+  for (const node of [...parent.children]) if (!nodes.includes(node)) node.remove();
+  nodes.forEach((node, i) => {
+    if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] || null);
+  });
+}
+
+/**
+ * Sets every slider, 0 where none is given.
+ * @param {SliderValues} values
+ */
+export function setSliders(values) {
+  draft.sliders = { ...values };
+  saveDraft();
+  for (const [name, built] of rows) built.set(values[name] || 0);
+}
+
+/** The sliders that are not in the middle. */
+export function movedSliders() {
+  const moved = [...rows.keys()].filter((name) => draft.sliders[name]);
+  return Object.fromEntries(moved.map((name) => [name, draft.sliders[name]]));
+}
+
+/**
+ * A value in plain words: "slightly more bass".
+ * @param {string} name
+ * @param {number} value
+ */
+export function inWords(name, value) {
+  const size = Math.abs(value);
+  if (size < 0.05) return t("value.same");
+  const degree = size <= 0.35 ? "value.little" : size <= 0.7 ? "value.some" : "value.much";
+  const [, , , down, up] = t(`slider.${name}`);
+  return t(degree, { change: value > 0 ? up : down });
+}
+
+/** @param {string} name */
+function row(name) {
+  const [label, low, high] = t(`slider.${name}`);
+  return sliderRow({
+    id: `slider-${name}`, title: label.charAt(0).toUpperCase() + label.slice(1), low, high,
+    labels: ["refine.less", "refine.more", "refine.one"].map((key) => t(key, { name: label })),
+    min: -1, max: 1, step: 0.1, big: 0.2, neutral: 0, value: draft.sliders[name] || 0,
+    toWords: (value) => inWords(name, value),
+    onChange: (value) => {
+      draft.sliders[name] = value;
+      saveDraft();
+    },
+  });
+}
