@@ -163,6 +163,14 @@ class Engine:
         """Runs work that has ended once more, with the same argument. Raises NotFound where the engine knows none of that id."""
         await (await self._open()).retry(work_id)
 
+    async def pause(self, work_id: str) -> None:
+        """Lets no further step of the work begin; steps in hand go on to their end. Raises NotFound where none of that id runs."""
+        await (await self._open()).pause(work_id)
+
+    async def resume(self, work_id: str) -> None:
+        """Lets paused work go on. Raises NotFound where none of that id runs."""
+        await (await self._open()).resume(work_id)
+
     async def find(self, work_id: str) -> WorkState | None:
         """The newest work of that id, with the failures of its open activities; None where the engine knows none."""
         return await (await self._open()).find(work_id)

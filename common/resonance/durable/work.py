@@ -45,6 +45,7 @@ class WorkStatus(StrEnum):
     """Status of work as operators see it."""
 
     RUNNING = "running"
+    PAUSED = "paused"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
