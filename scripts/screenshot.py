@@ -1,9 +1,9 @@
-"""Screenshot of the running page for the README.
+"""Screenshots of the running page, for the README and for whoever changes the page.
 
-python scripts/screenshot.py    writes docs/screens/page.png
+python scripts/screenshot.py    writes docs/screens/page.png and docs/screens/studio/*.jpg
 
-Starts `resonance up` on free ports of loopback with a data folder of its own and the embedded model, chooses an
-example taste, makes ten seconds of "calm piano for studying" in headless Chromium, and photographs words and player.
+Starts `resonance up` on free ports of loopback with a data folder of its own and the embedded model, goes through the states of the
+page in headless Chromium, and photographs each in the light and in the dark scheme.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-TARGET = Path(__file__).resolve().parent.parent / "docs/screens/page.png"
+SCREENS = Path(__file__).resolve().parent.parent / "docs/screens"
+TARGET = SCREENS / "page.png"
+STATES = SCREENS / "studio"
 BYTES_MAX = 300_000
-MAKING_S_MAX = 120
+STATES_BYTES_MAX = 2_500_000
+MAKING_S_MAX = 300
+DESK, PHONE, LOW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}, {"width": 320, "height": 200}
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
+_QUALITY = 62
 
 
 @contextmanager
@@ -52,37 +57,130 @@ def running_system(data_dir: str) -> Iterator[str]:
         process.communicate(timeout=60)
 
 
-def make_a_take(page: Page, url: str) -> None:
-    """Fills in the page, makes a take, and waits until it plays."""
-    page.goto(url)
-    page.wait_for_selector("html[data-ready=yes]")
-    page.locator("#earlier-tastes").select_option(index=1)
-    page.click("#earlier-go")
-    page.wait_for_selector("#taste-done:not([hidden])")
-    page.fill("#prompt", "calm piano for studying")
-    page.select_option("#duration", "10")
-    page.click("#make")
-    page.wait_for_function(
-        "() => document.querySelector('#make-status').textContent.includes('Ready')", timeout=1000 * MAKING_S_MAX
-    )
-    page.evaluate("document.querySelector('#words-step').scrollIntoView()")
+class Photographer:
+    """One open page, photographed state by state."""
+
+    def __init__(self, browser: Browser, url: str, scheme: str) -> None:
+        context = browser.new_context(viewport=DESK, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        self._url, self._scheme = url, scheme
+        self.page: Page = context.new_page()
+
+    def shoot(self, name: str) -> None:
+        """Writes docs/screens/studio/<name>-<scheme>.jpg."""
+        self.page.wait_for_timeout(200)
+        self.page.screenshot(path=STATES / f"{name}-{self._scheme}.jpg", type="jpeg", quality=_QUALITY)
+
+    def open(self, path: str = "/") -> None:
+        """Opens the page anew."""
+        self.page.goto(self._url + path)
+        self.page.wait_for_selector("html[data-ready=yes]")
+
+    def make(self, prompt: str) -> None:
+        """Makes ten seconds, and waits until they are there."""
+        self.page.fill("#prompt", prompt)
+        self.page.select_option("#duration", "10")
+        self.page.click("#make")
+        self.ready()
+
+    def ready(self) -> None:
+        """Waits until what is being made is there."""
+        self.page.wait_for_function(
+            "() => document.querySelector('#make-status').textContent.includes('Ready')", timeout=1000 * MAKING_S_MAX
+        )
+
+    def say(self, sentence: str) -> None:
+        """Says a sentence, and waits until its answer is done."""
+        self.page.fill("#refine-text", sentence)
+        self.page.press("#refine-text", "Enter")
+        self.page.wait_for_function("() => !document.querySelector('#refine-go').disabled")
+        self.page.wait_for_selector("#stop", state="hidden", timeout=1000 * MAKING_S_MAX)
+
+    def choose_taste(self) -> None:
+        """Takes the first example taste."""
+        self.page.evaluate("document.querySelector('#taste-add').open = true")
+        self.page.locator("#earlier-tastes").select_option(index=1)
+        self.page.click("#earlier-go")
+        self.page.wait_for_selector("#taste-done:not([hidden])")
+
+
+def shoot_all(camera: Photographer) -> None:
+    """Goes through the states of the studio."""
+    page = camera.page
+    camera.open()
+    camera.shoot("first-visit")
+    camera.choose_taste()
+    camera.make("calm piano for studying")
+    page.evaluate("document.querySelector('.column-scroll').scrollTop = 0")
+    camera.say("a bit more bass, less tense")
+    camera.say("make the ending calmer")
+    camera.shoot("playing")
+    for tab in ("lanes", "more"):
+        page.click(f"#tab-{tab}")
+        camera.shoot(f"tab-{tab}")
+    page.click("#tab-sound")
+    page.click("#library-open")
+    camera.shoot("library")
+    page.click("#library-close")
+    page.click("#keys-open")
+    camera.shoot("keys")
+    page.click("#keys-dialog form button")
+    page.click("#share")
+    page.wait_for_selector("#shared:not([hidden])")
+    camera.shoot("share")
+    link = page.input_value("#share-link")
+    page.click("#share-close")
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    for tab in ("words", "sound", "versions", "more"):
+        page.click(f"#tab-{tab}")
+        camera.shoot(f"phone-{tab}")
+    page.click("#tab-sound")
+    page.set_viewport_size(LOW)  # type: ignore[arg-type]
+    camera.shoot("400-percent")
+    page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    page.evaluate("document.dir = 'rtl'")
+    camera.shoot("right-to-left")
+    page.evaluate("document.dir = 'ltr'")
+    page.emulate_media(forced_colors="active")
+    camera.shoot("forced-colors")
+    page.emulate_media(forced_colors="none")
+    page.click("#live")
+    page.wait_for_function("() => document.querySelector('#clock').textContent >= '0:02'", timeout=60_000)
+    page.press("#slider-energy", "ArrowRight")
+    page.wait_for_function("() => document.querySelector('#live-heard').textContent", timeout=60_000)
+    camera.shoot("live")
+    page.click("#live-stop")
+    page.wait_for_selector("#live-stop", state="hidden")
+    page.click("#easy-open")
+    camera.shoot("easy")
+    page.click("#easy-close")
+    page.goto(link)
+    camera.shoot("shared-page")
 
 
 def main() -> int:
-    """Writes the picture; returns 1 where it is larger than a README's picture may be."""
+    """Writes the pictures; returns 1 where they are larger than a repository should carry."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("no Chromium on this machine")
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    STATES.mkdir(parents=True, exist_ok=True)
+    for old in STATES.glob("*.jpg"):
+        old.unlink()
     with tempfile.TemporaryDirectory() as folder, running_system(folder) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
-        page = browser.new_page(viewport={"width": 900, "height": 1000}, color_scheme="light")
-        make_a_take(page, url)
-        page.screenshot(path=TARGET)
+        for scheme in ("light", "dark"):
+            camera = Photographer(browser, url, scheme)
+            shoot_all(camera)
+        camera = Photographer(browser, url, "light")
+        camera.open()
+        camera.choose_taste()
+        camera.make("calm piano for studying")
+        camera.say("a bit more bass, less tense")
+        camera.page.evaluate("document.querySelector('.column-scroll').scrollTop = 0")
+        camera.page.screenshot(path=TARGET)
         browser.close()
-    size = TARGET.stat().st_size
-    print(f"{TARGET.name}: {size} bytes")
-    return int(size > BYTES_MAX)
+    size, states = TARGET.stat().st_size, sum(path.stat().st_size for path in STATES.glob("*.jpg"))
+    print(f"{TARGET.name}: {size} bytes, {len(list(STATES.glob('*.jpg')))} states: {states} bytes")
+    return int(size > BYTES_MAX or states > STATES_BYTES_MAX)
 
 
 if __name__ == "__main__":

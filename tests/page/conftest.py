@@ -59,7 +59,9 @@ class Visit:
         """Loads the page, waits until it has loaded the model's capabilities, and opens the choice of songs."""
         await self.page.goto(self.url)
         await self.page.wait_for_selector("html[data-ready=yes]")
-        await self.page.evaluate("document.querySelector('#taste-add').open = true")
+        await self.page.evaluate(
+            "for (const id of ['taste-add', 'taste-details']) document.getElementById(id).open = true"
+        )
 
     async def show(self, tab: str) -> None:
         """Shows what a small screen has behind a tab; a desk shows it anyway."""

@@ -319,6 +319,7 @@ class Generation:
             stream=self._engine.open_stream(),
             prompt_tokens=prompt_tokens,
             changes=tuple((frame, replace(change.params, melody=params.melody)) for frame, change in changes),
+            keeps_beginning=not (take.HasField("origin") or take.HasField("origin_sound") or take.recipe_changes),
         )
 
     def _open_checkpoint(

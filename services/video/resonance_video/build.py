@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from resonance.audio.delivery.credentials import Credentials, open_credentials
-from resonance.durable import Engine, WorkerPlan, open_engine
+from resonance.durable import Changes, Engine, WorkerPlan, open_engine
 from resonance.google import GoogleDoor, open_google
 from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_channel
@@ -72,23 +72,24 @@ async def open_video(
     }
     data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
     workspace = await asyncio.to_thread(Workspace, data_dir / "video" / "work")
-    videos, files, songs = VideoStore(store), VideoFiles(store), Songs(channels["generate"], channels["ingest"])
+    files, songs = VideoFiles(store), Songs(channels["generate"], channels["ingest"])
     credentials = await asyncio.to_thread(_credentials, settings)
-    making = VideoMaking(
-        videos,
-        files,
-        songs,
-        providers,
-        workspace,
-        describer=SpeechDescriber(channels["speech"]),
-        writer=GeminiWriter(door, settings.gemini_model) if door is not None else None,
-        codec=settings.video_codec,
-        credentials=credentials,
-        listen=listen,
-        assemble=assemble,
-    )
     try:
         async with open_engine(settings, engine) as opened:
+            videos = VideoStore(store, Changes(opened))
+            making = VideoMaking(
+                videos,
+                files,
+                songs,
+                providers,
+                workspace,
+                describer=SpeechDescriber(channels["speech"]),
+                writer=GeminiWriter(door, settings.gemini_model) if door is not None else None,
+                codec=settings.video_codec,
+                credentials=credentials,
+                listen=listen,
+                assemble=assemble,
+            )
             service = VideoService(
                 videos, files, making, songs, providers, ClipWatcher(songs, workspace), opened, settings
             )

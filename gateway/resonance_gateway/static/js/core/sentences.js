@@ -69,6 +69,7 @@ const TABLE = [
   ["easy", rule("(?:open |show |go to )?(?:the )?(?:easy|simple) view")],
   ["microphone", rule("listen(?: to me)?|microphone")],
   ["taste", rule("(more|less) (?:of|like) my (?:taste|songs|playlist)"), (found) => ({ to: found[1] })],
+  ["reset", rule("reset(?: (?:it|all|everything|all sliders|the sliders))?|(?:all |everything |all sliders )?(?:back )?(?:to|in) (?:neutral|the middle)|neutral")],
   ["make", rule(`make (?:the |some )?music|make it|go|do it`)],
   ["words", rule("(?:instead|(?:use |with )?(?:new|other) words|change (?:the words|it|this) (?:to|into)|make me|make us|i want to hear|i would like to hear|i'd like to hear|play me|play us|new piece)[: ]+(.+)"), (found) => ({ to: withoutArticle(found[1]) })],
   ["words", rule("(?:play|make) (?:some |an? )(?!bit|little|touch|tad|lot|hint|shade|notch|few|more|less)(.+)"), (found) => ({ to: found[1] })],

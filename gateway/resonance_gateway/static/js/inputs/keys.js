@@ -43,6 +43,7 @@ function commandOf(event) {
   if (event.ctrlKey || event.altKey || event.metaKey) return null;
   const target = /** @type {Element} */ (event.target);
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.shiftKey && /^[a-z]$/.test(key)) return null;
   if (key === "Escape") return { id: "stop", args: { isKey: true } };
   if (target.closest(TAKES_KEYS)) return null;
   if (key === " ") return target.closest(TAKES_SPACE) ? null : { id: "play", args: {} };

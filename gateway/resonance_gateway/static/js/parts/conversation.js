@@ -3,7 +3,7 @@
 import * as api from "../core/api.js";
 import { alarm, sayNow } from "../core/announce.js";
 import { COMMANDS, isPossible, nameOf, run, sentenceOf } from "../core/commands.js";
-import { byId, enable, isDisabled, show } from "../core/dom.js";
+import { byId, clock, enable, isDisabled, show } from "../core/dom.js";
 import { readSentence } from "../core/sentences.js";
 import { effect, state } from "../core/state.js";
 import { draft } from "../core/store.js";
@@ -170,7 +170,8 @@ export class Conversation {
     if (this._live.isPlaying) return t("answer.live");
     if (!this._player.take && !this._generation.isMaking) return t("answer.later");
     const number = await this._generation.next({ part, durationS });
-    return number ? t("answer.making", { number }) : "";
+    if (!number) return "";
+    return part ? t("answer.part", { from: clock(part.fromS), to: clock(part.toS), number }) : t("answer.making", { number });
   }
 
   /** @returns {Before} */
@@ -224,6 +225,9 @@ export class Conversation {
   _draw(talk) {
     const log = byId("log");
     render(talk.length ? repeat(talk, (one) => one.id, (one) => this._saying(one)) : html`<p class="hint small">${t("refine.example")}</p>`, log);
+    // What scrolls can be scrolled by keyboard; an empty log is no Tab stop.
+    log.toggleAttribute("tabindex", false);
+    if (talk.length) log.tabIndex = 0;
     log.scrollTop = log.scrollHeight;
     show(byId("refine-back"), talk.some((one) => one.undo && !one.isTaken), byId("refine-text"));
   }

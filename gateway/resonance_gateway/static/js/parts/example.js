@@ -11,25 +11,23 @@ const BODY = { prompt: "calm piano for studying", duration_s: 12 };
 
 export class Example {
   /**
-   * @param {{ engine: import("../sound/engine.js").Engine, player: import("../sound/player.js").Player,
-   *   generation: import("./generation.js").GenerationStep }} parts
+   * @param {{ player: import("../sound/player.js").Player, generation: import("./generation.js").GenerationStep }} parts
    */
-  constructor({ engine, player, generation }) {
-    this._engine = engine;
+  constructor({ player, generation }) {
     this._player = player;
     this._generation = generation;
-    /** @type {Promise<ArrayBuffer> | null} */
-    this._file = null;
+    /** @type {Promise<AudioBuffer> | null} */
+    this._sound = null;
     byId("hear").addEventListener("click", () => this.play());
   }
 
-  /** Offers the example to who has made nothing yet, and fetches it, so that a press is answered at once. */
+  /** Offers the example to who has made nothing yet; fetches and decodes it, so that a press is answered at once. */
   offer() {
     document.body.classList.add("is-first");
     state.isExample.value = true;
     show(byId("hear"), true);
-    this._file = fetch(ADDRESS).then((answer) => (answer.ok ? answer.arrayBuffer() : Promise.reject(new Error("no example"))));
-    this._file.catch(() => this._withdraw());
+    this._sound = load();
+    this._sound.catch(() => this._withdraw());
     const stop = state.take.subscribe((take) => {
       if (!take) return;
       show(byId("hear"), false, byId("play"));
@@ -40,22 +38,29 @@ export class Example {
 
   /** Plays the example. */
   async play() {
-    if (!this._file) return "";
-    await this._engine.wake(RATE_HZ);
-    const sound = await this._engine.decode((await this._file).slice(0));
+    if (!this._sound) return "";
+    const waking = this._player.wake(RATE_HZ);
+    const take = toTake(await this._sound);
+    await waking;
     if (this._player.take) return "";
-    const take = toTake(sound);
     await this._generation.adopt(take, { isVersion: false });
     this._player.play();
     return t("act.playing");
   }
 
   _withdraw() {
-    this._file = null;
+    this._sound = null;
     show(byId("hear"), false);
     document.body.classList.remove("is-first");
     state.isExample.value = false;
   }
+}
+
+/** The sound at the player's rate. No audio context is open yet: it may begin with a press only. */
+async function load() {
+  const answer = await fetch(ADDRESS);
+  if (!answer.ok) throw new Error("no example");
+  return new OfflineAudioContext(1, 1, RATE_HZ).decodeAudioData(await answer.arrayBuffer());
 }
 
 /** @param {AudioBuffer} sound */

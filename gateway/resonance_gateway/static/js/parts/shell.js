@@ -5,10 +5,10 @@ import { effect, state } from "../core/state.js";
 import { t } from "../core/strings.js";
 import { rove } from "../inputs/roving.js";
 
-// The breakpoints of css/small.css.
-const LOW = matchMedia("(max-height: 479.98px)");
-const PHONE = matchMedia("(max-width: 699.98px)");
-const TABLET = matchMedia("(max-width: 1099.98px)");
+// The breakpoints of css/small.css. They are in em: larger letters are a smaller window.
+const LOW = matchMedia("(max-height: 29.99em)");
+const PHONE = matchMedia("(max-width: 43.74em)");
+const TABLET = matchMedia("(max-width: 68.74em)");
 /** Tabs whose content a desk shows beside the others. */
 const SMALL_ONLY = ["words", "versions"];
 const TABS = /** @type {import("../core/state.js").Tab[]} */ (["words", "sound", "versions", "lanes", "more"]);
@@ -24,7 +24,14 @@ export function buildShell() {
     const { tab } = /** @type {HTMLElement} */ (event.target).dataset;
     if (tab) state.tab.value = /** @type {import("../core/state.js").Tab} */ (tab);
   });
-  for (const id of ["tabs", "transport", "actions"]) rove(byId(id));
+  rove(byId("tabs"));
+  rove(document.querySelector(".top-actions"));
+  rove(byId("player"), "#transport button, #actions button");
+  rove(byId("phone-actions"));
+  rove(byId("make-form"), "#prompt-speak, .chip");
+  rove(byId("make-tools"));
+  rove(byId("say-tools"));
+  rove(byId("sound-tools"), "button, input");
   effect(() => {
     const isOpen = state.isLibraryOpen.value;
     show(byId("library-section"), isOpen, byId("library-open"));
@@ -53,6 +60,10 @@ function arrange(layout) {
   const actions = byId("actions");
   const place = isSmall ? byId("phone-actions") : byId("player");
   if (actions.parentElement !== place) place.insertBefore(actions, isSmall ? null : byId("volume").closest(".volume"));
+  // On a small screen the versions are what a tab shows; on a desk they stand above the tabs.
+  const tabRow = byId("tabs").parentElement;
+  if (isSmall) tabRow.after(byId("versions"));
+  else tabRow.before(byId("versions"));
   const player = byId("player");
   if (layout === "low") byId("stage").after(player);
   else if (player.parentElement !== byId("studio")) byId("studio").append(player);

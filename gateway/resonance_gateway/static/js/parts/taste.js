@@ -9,7 +9,7 @@ import { buildMix } from "./mix.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { chooseSongs, findUnreadable } from "./song-files.js";
 import { Songs } from "./songs.js";
-import { draft, saveDraft } from "../core/store.js";
+import { draft, saveDraft, saveSettings, settings } from "../core/store.js";
 import { Strength } from "./strength.js";
 import { count, t } from "../core/strings.js";
 import { failureOf, fillTracks, isHeard, namesOf, tasteName } from "./tracks.js";
@@ -35,6 +35,7 @@ export class TasteStep {
     byId("taste-retry").addEventListener("click", () => this._retry(this._retryId));
     onDrop(byId("drop"), (files) => this._upload(files));
     this._buildWords();
+    keepOpen();
     buildMix(byId("mix"));
   }
 
@@ -313,4 +314,14 @@ export class TasteStep {
       saveDraft();
     });
   }
+}
+
+/** Remembers whether the details of a taste are open. */
+function keepOpen() {
+  const details = /** @type {HTMLDetailsElement} */ (byId("taste-details"));
+  details.open = settings.isTasteOpen;
+  details.addEventListener("toggle", () => {
+    settings.isTasteOpen = details.open;
+    saveSettings();
+  });
 }

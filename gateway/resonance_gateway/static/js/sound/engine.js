@@ -43,14 +43,6 @@ export class Engine extends EventTarget {
     return node;
   }
 
-  /**
-   * Samples of a file as the context decodes it.
-   * @param {ArrayBuffer} bytes
-   */
-  decode(bytes) {
-    return this._context.decodeAudioData(bytes);
-  }
-
   /** @param {number} value */
   set volume(value) {
     this._volume = value;
