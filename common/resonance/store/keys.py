@@ -22,6 +22,7 @@ VIDEOS = "videos/"
 VIDEO_LIST = "video-list/"
 VIDEOS_OPEN = "video-open/"
 DOWNLOADS = "downloads/"
+SPENDING = "spending/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,7 @@ PREFIXES = (
     Prefix(
         name=API_KEYS, writer="cli", readers=("gateway", "ingest", "extract", "generate", "video"), kept="until revoked"
     ),
+    Prefix(name=SPENDING, writer="google", kept="for good: one small document a day"),
     Prefix(name="probe/", writer="store", kept="while a service starts"),
     Prefix(name=QUARANTINE, writer="store", kept="until an operator removes it"),
 )
@@ -334,3 +336,8 @@ def probe_key(name: str) -> str:
 def quarantine_key(key: str) -> str:
     """A damaged object that was set aside, by its own key."""
     return f"{QUARANTINE}{key}"
+
+
+def spending_key(day: str) -> str:
+    """What was spent at Google on one day (JSON), such as `2026-11-30`."""
+    return f"{SPENDING}{day}.json"

@@ -80,7 +80,7 @@ async def open_extract(
     references = ReferenceStore(worker, store)
     concepts = ConceptStore(worker, store, references)
     tastes = TasteStore(worker, store, references)
-    gemini = open_gemini(settings)
+    gemini = open_gemini(settings, store)
     async with (
         open_channel(settings.service_address("generate"), service_key=settings.service_key) as channel,
         open_engine(settings, engine) as opened,

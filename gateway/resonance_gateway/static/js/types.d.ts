@@ -19,6 +19,7 @@ interface PageElements {
   "video-progress": HTMLProgressElement;
   "video-player": HTMLVideoElement;
   "video-download": HTMLAnchorElement;
+  "video-described": HTMLAnchorElement;
   "refine-text": HTMLInputElement;
   "keep-seed": HTMLInputElement;
   "library-search": HTMLInputElement;
