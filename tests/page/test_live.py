@@ -152,8 +152,8 @@ async def test_live_music_becomes_a_take_sample_for_sample_with_its_lanes(visit:
     await visit.wait_for_text("#live-heard", "heard now")
     await page.keyboard.press("Escape")
     await visit.wait_for_text("#make-status", "are kept as a new version")
-    assert await visit.text("#piece-name") == "calm piano"
-    assert await visit.text("#take-title") == "Version 1"
+    await visit.wait_for_text("#piece-name", "calm piano")
+    await visit.wait_for_text("#take-title", "Version 1")
     await page.click("#tab-lanes")
     assert "bass: slightly more bass" in await visit.text("#lanes")
     assert (await visit.text("#lanes")).startswith("At 0:0")

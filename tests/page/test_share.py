@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Route
-from tests.page.conftest import Visit
+from playwright.async_api import Browser, Route
+from tests.contract.rest.script import Script
+from tests.page.conftest import Visit, visiting
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -42,18 +43,22 @@ async def test_an_address_that_only_this_computer_has_is_said_to_be_so_before_it
     assert not visit.complaints
 
 
-@pytest.mark.parametrize("context_options", [MAY_COPY])
-async def test_at_a_public_address_a_press_copies_a_link_and_says_how_long_it_lives(visit: Visit) -> None:
-    page = visit.page
+async def test_at_a_public_address_a_press_copies_a_link_and_says_how_long_it_lives(browser: Browser) -> None:
+    script = Script(chunk_wait_s=0.005)
+    async with visiting(browser, script, MAY_COPY, public_origins="https://music.example") as visit:
+        await share_at_a_public_address(visit)
+
+
+async def share_at_a_public_address(visit: Visit) -> None:
+    page, here = visit.page, visit.url
 
     async def pass_on(route: Route) -> None:
-        answer = await route.fetch(url=route.request.url.replace("https://music.example", visit.url))
+        answer = await route.fetch(url=route.request.url.replace("https://music.example", here))
         await route.fulfill(response=answer)
 
     await page.route("https://music.example/**", pass_on)
-    here, visit.url = visit.url, "https://music.example"
+    visit.url = "https://music.example"
     await visit.open()
-    visit.url = here
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
     await page.click("#share")

@@ -21,8 +21,8 @@ QUARANTINE = "quarantine/"
 VIDEOS = "videos/"
 VIDEO_LIST = "video-list/"
 VIDEOS_OPEN = "video-open/"
-SPENDING = "spending/"
 DOWNLOADS = "downloads/"
+SPENDING = "spending/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -347,7 +347,7 @@ class Loop(_message.Message):
     def __init__(self, bpm: _Optional[float] = ..., bar_count: _Optional[int] = ..., beats_per_bar: _Optional[int] = ..., no_bars: _Optional[str] = ..., crossfade_s: _Optional[float] = ..., seam_flux_ratio: _Optional[float] = ..., seam_level_db: _Optional[float] = ..., inner_level_db: _Optional[float] = ...) -> None: ...
 
 class Take(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "narration", "asked", "heard", "origin_sound", "loop", "recipe_changes", "backend", "lyrics", "cost_usd", "is_performed")
+    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "narration", "asked", "heard", "origin_sound", "loop", "recipe_changes", "is_performed", "backend", "lyrics", "cost_usd")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -372,10 +372,10 @@ class Take(_message.Message):
     ORIGIN_SOUND_FIELD_NUMBER: _ClassVar[int]
     LOOP_FIELD_NUMBER: _ClassVar[int]
     RECIPE_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    IS_PERFORMED_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     LYRICS_FIELD_NUMBER: _ClassVar[int]
     COST_USD_FIELD_NUMBER: _ClassVar[int]
-    IS_PERFORMED_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
@@ -400,11 +400,11 @@ class Take(_message.Message):
     origin_sound: ContinuedSound
     loop: Loop
     recipe_changes: _containers.RepeatedCompositeFieldContainer[RecipeChange]
+    is_performed: bool
     backend: str
     lyrics: str
     cost_usd: float
-    is_performed: bool
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., loop: _Optional[_Union[Loop, _Mapping]] = ..., recipe_changes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ..., backend: _Optional[str] = ..., lyrics: _Optional[str] = ..., cost_usd: _Optional[float] = ..., is_performed: _Optional[bool] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., loop: _Optional[_Union[Loop, _Mapping]] = ..., recipe_changes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ..., is_performed: _Optional[bool] = ..., backend: _Optional[str] = ..., lyrics: _Optional[str] = ..., cost_usd: _Optional[float] = ...) -> None: ...
 
 class Narration(_message.Message):
     __slots__ = ("take_request_id", "voice_id", "sentences")

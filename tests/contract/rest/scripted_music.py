@@ -216,6 +216,8 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             audio_sha256=sha256_hex(samples),
         )
         take.create_time.GetCurrentTime()
+        if earlier := self._script.takes.get(request.request_id):  # sent again
+            take.lanes.extend(earlier[0].lanes)
         self._script.takes[request.request_id] = (take, samples)
         yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 

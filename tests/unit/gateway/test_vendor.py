@@ -34,6 +34,6 @@ def test_no_file_of_another_project_is_unlisted() -> None:
 
 
 def test_scripts_and_face_stay_within_their_budgets() -> None:
-    scripts = b"".join(gzip.compress(path.read_bytes(), 9) for path in sorted((STATIC / "js").rglob("*.js")))
-    assert len(scripts) <= SCRIPT_BYTES_MAX
+    scripts = b"".join(path.read_bytes() for path in sorted((STATIC / "js").rglob("*.js")))
+    assert len(gzip.compress(scripts, 9)) <= SCRIPT_BYTES_MAX
     assert sum(path.stat().st_size for path in (STATIC / "fonts").glob("*.woff2")) <= FACE_BYTES_MAX

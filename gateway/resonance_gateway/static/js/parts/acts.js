@@ -29,12 +29,13 @@ const ENHARMONIC = /** @type {Record<string, string>} */ ({
 export function bindActs({ generation, live, player, transport, share, conversation, example }, view) {
   const hasTake = () => player.take !== null && !live.isPlaying;
   const isLive = () => live.isPlaying;
+  const canOpen = () => !live.isPlaying; // also where the open version could not be fetched
   bindPlaying({ generation, live, player, transport, example, hasTake });
   bindSound({ generation, live, player });
 
-  bind("previous", () => opened(generation.versions.go({ by: -1 })), hasTake);
-  bind("next", () => opened(generation.versions.go({ by: 1 })), hasTake);
-  bind("version", ({ number = 1 }) => opened(generation.versions.go({ number })), hasTake);
+  bind("previous", () => opened(generation.versions.go({ by: -1 })), canOpen);
+  bind("next", () => opened(generation.versions.go({ by: 1 })), canOpen);
+  bind("version", ({ number = 1 }) => opened(generation.versions.go({ number })), canOpen);
   bind("compare", ({ number = 0 }) => {
     generation.versions.compare(number);
     return "";

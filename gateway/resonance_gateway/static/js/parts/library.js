@@ -21,6 +21,10 @@ export class Library {
     this._records = [];
     this._next = "";
     this._sureId = "";
+    // A library may have thousands of pieces: a cover is painted when it comes into view.
+    this._covers = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) this._paint(/** @type {HTMLCanvasElement} */ (target));
+    });
     byId("library-more").addEventListener("click", () => this._more());
     byId("library-search").addEventListener("input", () => this.draw());
     byId("library-kept").addEventListener("change", () => this.draw());
@@ -59,13 +63,15 @@ export class Library {
       .filter(({ record, name }) => name.toLowerCase().includes(wanted) && (!byId("library-kept").checked || isKept(record.request_id)));
     const list = byId("library");
     render(repeat(rows, ({ record }) => record.request_id, (row) => this._row(row)), list);
-    for (const cover of list.querySelectorAll("canvas:not([data-drawn])")) this._paint(/** @type {HTMLCanvasElement} */ (cover));
+    for (const cover of list.querySelectorAll("canvas:not([data-drawn])")) this._covers.observe(cover);
     byId("library-hint").textContent = t(this._records.length ? rows.length ? "library.hint" : "library.noneFound" : "library.empty");
     show(byId("library-more"), Boolean(this._next), byId("library-title"));
   }
 
   /** @param {HTMLCanvasElement} cover */
   _paint(cover) {
+    this._covers.unobserve(cover);
+    if (cover.dataset.drawn) return;
     cover.dataset.drawn = "yes";
     const record = this._records.find((one) => one.request_id === cover.dataset.id);
     paintFigure(cover, figureOfBody({ prompt: record.recipe.prompts[0]?.text, sliders: record.recipe.sliders }, record.seed));
