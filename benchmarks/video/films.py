@@ -13,7 +13,7 @@ from resonance_video.assembly import AssembledVideo, assemble
 from resonance_video.directing import direct, require_faultless, scene_request
 from resonance_video.listening import listen
 from resonance_video.models import ASPECT_SIZES, Aspect, KnownMusic, SceneRequest, ShotPlan, SongMap, Treatment
-from resonance_video.scenes.procedural import ProceduralScenes
+from resonance_video.scenes.procedural.provider import ProceduralScenes
 from resonance_video.scenes.provider import SceneFile
 from resonance_video.treatment import read_concept
 

@@ -79,7 +79,7 @@ def measure_bytes(script: Script, folder: Path, count: int) -> list[Figure]:
 
 
 async def _twice(script: Script, folder: Path, at_once: int) -> Path:
-    from resonance_video.scenes.procedural import ProceduralScenes
+    from resonance_video.scenes.procedural.provider import ProceduralScenes
 
     for number in range(at_once):
         (folder / str(number)).mkdir(parents=True, exist_ok=True)

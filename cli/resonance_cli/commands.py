@@ -50,6 +50,7 @@ from resonance_cli.work_commands import work_app
 
 Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 240.")]
 KeyName = Annotated[str, typer.Option(help="Key, such as 'C major' or 'F# minor'.")]
+BackendName = Annotated[str, typer.Option("--backend", help="What makes the music; /v1/models lists the backends.")]
 Negative = Annotated[str, typer.Option(help="What the music is steered away from, such as 'drums'.")]
 Unclamped = Annotated[bool, typer.Option("--unclamped", help="Does not hold strengths to their safe ranges.")]
 ConceptPositions = Annotated[
@@ -121,6 +122,7 @@ def make(
         float | None, typer.Option(help="Where new music begins in the continued take; its end if absent.")
     ] = None,
     end_s: Annotated[float | None, typer.Option(help="Where the continued take resumes; never if absent.")] = None,
+    backend: BackendName = "",
     follow: Annotated[str, typer.Option(help="A silent clip, or the id of a video, that the music follows.")] = "",
     form: Annotated[str, typer.Option("--format", help=f"{NAMES}; without it the file's ending decides.")] = "",
     raw: Annotated[bool, typer.Option("--raw", help="The model's own samples to the bit; wav or flac.")] = False,
@@ -150,6 +152,7 @@ def make(
             negative_prompt=negative_prompt,
             seed=seed,
             loop=loop,
+            backend=backend,
             origin="" if origin_sound is not None else origin,
             origin_sound=origin_sound,
             start_s=start_s,
@@ -191,6 +194,7 @@ def perform(
     melody: Annotated[
         Path | None, typer.Option(help="A sound file whose melody is followed; for melody models.")
     ] = None,
+    backend: BackendName = "",
     form: Annotated[str, typer.Option("--format", help=f"{NAMES}; without it the file's ending decides.")] = "",
     raw: Annotated[bool, typer.Option("--raw", help="The model's own samples to the bit; wav or flac.")] = False,
     level: Annotated[bool, typer.Option(help="Brings the music to the target loudness.")] = True,
@@ -199,7 +203,7 @@ def perform(
     """Plays live into a file, in real time. Lines on standard input change it: prompt WORDS, slider NAME=POSITION,
     concept NAME=STRENGTH, bpm NUMBER, key NAME, without WORDS, melody FILE, no melody, pause, play, reset, stop."""
     recipe = steering_pb2.Recipe(bpm=bpm, key=key, negative_prompt=negative_prompt)
-    opening = generate_pb2.PerformOpening(seed=seed, recipe=recipe)
+    opening = generate_pb2.PerformOpening(seed=seed, recipe=recipe, backend=backend)
     with exit_on_error():
         choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
 

@@ -1,4 +1,4 @@
-"""Operator commands `work`: list, show, cancel, retry long work of all owners."""
+"""Operator commands `work`: list, show, cancel, pause, resume, retry long work of all owners."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from resonance.settings import read_settings
 from resonance_cli.terminal import exit_on_error
 
 work_app = typer.Typer(
-    help="Long work of all owners, such as videos. Needs the settings of the process that does it.",
+    help="Long work of all owners, such as playlists, calibrations and videos. Needs the settings of the process that does it.",
     no_args_is_help=True,
 )
-WorkId = Annotated[str, typer.Argument(help="Id of the work: the video's id, or VIDEO/SHOT/VERSION.")]
+WorkId = Annotated[
+    str,
+    typer.Argument(
+        help="Id of the work: the playlist's, the calibration job's (with .OWNER behind it) or the video's, or VIDEO/SHOT/VERSION."
+    ),
+]
 Result = TypeVar("Result")
 
 
@@ -27,6 +32,7 @@ class Status(StrEnum):
     """Statuses to filter by."""
 
     RUNNING = "running"
+    PAUSED = "paused"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -61,6 +67,20 @@ def cancel_work(work_id: WorkId) -> None:
     """Cancels work; what it started is killed, and its owner sees it as cancelled."""
     has_ended = _with_engine(lambda engine: engine.cancel(work_id))
     print("it has ended" if has_ended else "it is ending")
+
+
+@work_app.command("pause")
+def pause_work(work_id: WorkId) -> None:
+    """Lets no further step of the work begin. Steps in hand go on to their end, and a cancel waits until the work goes on."""
+    _with_engine(lambda engine: engine.pause(work_id))
+    print("it is paused")
+
+
+@work_app.command("resume")
+def resume_work(work_id: WorkId) -> None:
+    """Lets paused work go on."""
+    _with_engine(lambda engine: engine.resume(work_id))
+    print("it goes on")
 
 
 @work_app.command("retry")

@@ -249,9 +249,11 @@ class Settings(BaseSettings):
     calibration_jobs_owner_max: PositiveInt = 4
     calibration_jobs_max: PositiveInt = 64
     jobs_running_max: PositiveInt = 2
-    jobs_queued_max: NonNegativeInt = 32
+    jobs_queued_max: NonNegativeInt = 1000
+    jobs_owner_max: PositiveInt = 64
+    jobs_owner_hour_max: NonNegativeInt = 0
+    tracks_running_max: PositiveInt = 2
     job_lease_s: PositiveFloat = 8.0
-    job_retry_s_max: PositiveFloat = 120.0
     job_retention_s: PositiveFloat = 30 * 86_400.0
     checkpoint_retention_s: PositiveFloat = 7 * 86_400.0
     source_hosts: str = "youtube.com,youtu.be,youtube-nocookie.com"
@@ -269,11 +271,23 @@ class Settings(BaseSettings):
     delivered_bytes_max: NonNegativeInt = 512 * 1024 * 1024
     require_commercial_license: _Flag = False
 
-    # Gemini, for refining wishes and describing playlists. Without a key nothing is sent, and built-in means are used.
+    # Google's models. Without a key nothing is sent, and built-in means are used. Prices are in US dollars, with the day of their reading.
     gemini_api_key: str = Field("", repr=False)
+    gemini_api_key_file: _File = None
     gemini_model: str = "gemini-2.5-flash"
     gemini_url: str = ""
     gemini_s_max: PositiveFloat = 20.0
+    gemini_image_model: str = "gemini-3.1-flash-image"
+    gemini_video_model: str = "gemini-omni-1.2-flash"
+    lyria_song_model: str = "lyria-3.5"
+    lyria_live_model: str = "models/lyria-realtime-exp"
+    google_media_s_max: PositiveFloat = 300.0
+    google_calls_running_max: PositiveInt = 2
+    google_prices: str = ""
+    google_usd_request_max: NonNegativeFloat = 1.0
+    google_usd_owner_day_max: NonNegativeFloat = 2.0
+    google_usd_day_max: NonNegativeFloat = 10.0
+    backends: str = "local"
 
     # Speech: servers with OpenAI's API that speak and listen instead of the embedded voice and recognizer, by base address.
     speech_server: _BaseUrl = ""

@@ -22,11 +22,12 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
 
 from .captions import caption
+from .codec import WEIGHTS, frozen_codec
 from .compose import compose
 from .pieces import Piece
 from .render import render_piece
 from .synth import FRAME_SAMPLES, Synth
-from .tokenise import WEIGHTS, encoded, frozen_codec
+from .tokenise import encoded
 
 FIRST_SEED: Final = 33_000_000
 LOOP_FRAMES_MAX: Final = 420

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .codec import WEIGHTS
 from .export import GENERATION
 from .meters import FIRST_SAMPLE_MAX, MOTION_MIN, OFFSET_MAX, STILL_MIN_S
-from .tokenise import WEIGHTS
 
 # The engine's own benchmark: the architecture is what it times, whichever weights are in it.
 ENGINE_RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "engine.json"

@@ -6,12 +6,17 @@ The start is a cascade of lapped cosine transforms and a PCA, mirrored.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Final
 
 import torch
 from torch import Tensor, nn
-from transformers import EncodecConfig, EncodecModel
+from transformers import EncodecConfig, EncodecModel, MusicgenForConditionalGeneration
 
+from . import corpus
+
+FOLDER: Final = corpus.WORK / "codec"
+WEIGHTS: Final = Path("model/resonance_model/weights")
 FRAME_RATE_HZ: Final = 50
 CODEBOOKS: Final = 4
 CODEBOOK_SIZE: Final = 1024
@@ -48,6 +53,16 @@ def config() -> EncodecConfig:
         use_conv_shortcut=False,
         target_bandwidths=[2.0],
     )
+
+
+def frozen_codec(name: str = "quantised") -> EncodecModel:
+    """The codec whose encoder and codebooks no later phase changes; the exported one when this machine trained none."""
+    path = FOLDER / f"{name}.pt"
+    if not path.exists():
+        return MusicgenForConditionalGeneration.from_pretrained(WEIGHTS, dtype=torch.float32).audio_encoder.eval()
+    model = EncodecModel(config())
+    model.load_state_dict(torch.load(path, weights_only=True)["model"])
+    return model.eval()
 
 
 def lapped_basis(bands: int) -> Tensor:

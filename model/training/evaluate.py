@@ -22,6 +22,7 @@ from scipy.stats import spearmanr
 
 from . import corpus, outside, pictures
 from .captions import ENERGY_WORDS, INSTRUMENT_WORDS, caption
+from .codec import WEIGHTS, frozen_codec
 from .compose import SOLOISTS, compose
 from .generate import Generator
 from .listener import Listener, lessons, taught
@@ -29,7 +30,6 @@ from .meters import MOTION_MIN, STILL_MIN_S, Reading, folded, read, same_tempo
 from .render import render_piece
 from .synth import Synth
 from .text import CLASSES, INSTRUMENTS
-from .tokenise import WEIGHTS, frozen_codec
 from .train_codec import measure
 
 SHOWN: Final = (

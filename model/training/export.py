@@ -23,8 +23,8 @@ from transformers import (
 )
 
 from . import codec, corpus, language_model, text
-from .tokenise import WEIGHTS, frozen_codec
-from .train_codec import FOLDER as CODEC_FOLDER
+from .codec import FOLDER as CODEC_FOLDER
+from .codec import WEIGHTS, frozen_codec
 
 BYTES_MAX: Final = 25_000_000
 GENERATION: Final[dict[str, Any]] = {

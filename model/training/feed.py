@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from . import corpus
+from .codec import frozen_codec
 from .render import render_shard
 from .synth import Synth
-from .tokenise import frozen_codec, tokenise_shard
+from .tokenise import tokenise_shard
 
 PASSES_MAX: Final = 3.0  # over a shard; a model of this size knows by heart what it has heard more often
 LEFT_MIN: Final = 4.5  # passes that all shards together still may have before the next one is written

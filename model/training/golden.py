@@ -12,8 +12,8 @@ from typing import Final
 
 import torch
 
+from .codec import WEIGHTS
 from .generate import Generator
-from .tokenise import WEIGHTS
 
 PROMPT: Final = "fast energetic drums"
 FRAMES: Final = 50

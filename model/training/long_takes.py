@@ -20,13 +20,13 @@ from resonance.settings import Settings
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
 from resonance_model.decoder.sequence import TokenSequence, advance
-from resonance_model.decoder.window import choose_context_sizes
+from resonance_model.decoder.window import choose_anchor_frames, choose_context_sizes
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
 
+from .codec import WEIGHTS
 from .meters import HOP, RATE_HZ, motion
 from .sampling_search import circumstances
-from .tokenise import WEIGHTS
 
 FIGURES: Final = Path("model/training/figures/long-takes.json")
 TAKES: Final = (  # prompt, seed; the first eight are those of the field report that fell apart
@@ -90,8 +90,13 @@ def holds(first: Stretch, last: Stretch) -> bool:
 
 
 @torch.inference_mode()
-def play(model: LoadedModel, takes: list[tuple[str, int]], seconds: int, *, is_aligned: bool) -> list[Audio]:
-    """Takes by the model's default sampling, in one batch; `is_aligned` lets windows move by periods of the music."""
+def play(
+    model: LoadedModel, takes: list[tuple[str, int]], seconds: int, *, is_aligned: bool, is_anchored: bool
+) -> list[Audio]:
+    """Takes by the model's default sampling, in one batch.
+
+    `is_aligned` lets windows move by periods of the music, `is_anchored` keeps the first bars in every window.
+    """
     window, defaults = model.config.window_steps, model.description.sampling
     context, slack = choose_context_sizes(window, model.config.delay_max)
     if not is_aligned:
@@ -111,6 +116,7 @@ def play(model: LoadedModel, takes: list[tuple[str, int]], seconds: int, *, is_a
             window_steps=window,
             context_frames=context,
             context_slack=slack,
+            anchor_frames=choose_anchor_frames(context) if is_anchored else 0,
         )
         for states, (_, seed) in zip(model.encode_text([prompt for prompt, _ in takes]), takes, strict=True)
     ]
@@ -120,33 +126,40 @@ def play(model: LoadedModel, takes: list[tuple[str, int]], seconds: int, *, is_a
     return [clip[0].numpy().astype(np.float32) for clip in clips]
 
 
-def examined(model: LoadedModel, take: tuple[str, int], seconds: int, *, is_aligned: bool) -> dict[str, Any]:
+def examined(
+    model: LoadedModel, take: tuple[str, int], seconds: int, *, is_aligned: bool, is_anchored: bool
+) -> dict[str, Any]:
     """One take's row."""
-    (audio,) = play(model, [take], seconds, is_aligned=is_aligned)
+    (audio,) = play(model, [take], seconds, is_aligned=is_aligned, is_anchored=is_anchored)
     first, last = stretches(audio)
     return {
         "prompt": take[0],
         "seed": take[1],
         "seconds": seconds,
         "aligned": is_aligned,
+        "anchored": is_anchored,
         "first": asdict(first),
         "last": asdict(last),
         "holds": holds(first, last),
     }
 
 
+def window_kind(row: dict[str, Any]) -> str:
+    """Name of the windows of a take."""
+    return ("by periods" if row["aligned"] else "fixed") + (", anchored" if row["anchored"] else "")
+
+
 def table(figures: dict[str, Any]) -> str:
     """The page beside the figures."""
     rows = figures["rows"]
-    groups = sorted({(row["seconds"], row["aligned"]) for row in rows})
+    groups = sorted({(row["seconds"], window_kind(row)) for row in rows})
     counts = "\n".join(
-        f"* {seconds} s, {'windows by periods' if aligned else 'windows of fixed length'}: "
-        f"{sum(row['holds'] for row in some)} of {len(some)} hold"
-        for seconds, aligned in groups
-        for some in [[row for row in rows if (row["seconds"], row["aligned"]) == (seconds, aligned)]]
+        f"* {seconds} s, {kind}: {sum(row['holds'] for row in some)} of {len(some)} hold"
+        for seconds, kind in groups
+        for some in [[row for row in rows if (row["seconds"], window_kind(row)) == (seconds, kind)]]
     )
     lines = "\n".join(
-        f"| {row['prompt']}, {row['seed']} | {row['seconds']} | {'period' if row['aligned'] else 'fixed'} | "
+        f"| {row['prompt']}, {row['seed']} | {row['seconds']} | {window_kind(row)} | "
         + " | ".join(
             f"{row['first'][name]:g}, {row['last'][name]:g}" for name in ("onsets_per_s", "level_db", "motion")
         )
@@ -174,14 +187,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=90)
     parser.add_argument("--takes", type=int, default=len(TAKES), help="of the list, from its beginning")
     parser.add_argument("--fixed", action="store_true", help="windows that move by a fixed length, as they did before")
+    parser.add_argument("--no-anchor", action="store_true", help="windows without the take's first bars")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = json.loads(arguments.figures.read_text())["rows"] if arguments.figures.exists() else []
     model = load_model(Settings.model_validate({"model": str(arguments.folder)}))
     for take in TAKES[: arguments.takes]:
-        key = (*take, arguments.seconds, not arguments.fixed)
-        if key not in {(row["prompt"], row["seed"], row["seconds"], row["aligned"]) for row in rows}:
-            rows.append(examined(model, take, arguments.seconds, is_aligned=not arguments.fixed))
+        asked = {"is_aligned": not arguments.fixed, "is_anchored": not arguments.no_anchor}
+        key = (*take, arguments.seconds, *asked.values())
+        named = ("prompt", "seed", "seconds", "aligned", "anchored")
+        if key not in {tuple(row[name] for name in named) for row in rows}:
+            rows.append(examined(model, take, arguments.seconds, **asked))
             print(rows[-1], flush=True)
             figures = {**circumstances(), "rows": rows}
             arguments.figures.write_text(json.dumps(figures, indent=1) + "\n")

@@ -6,6 +6,7 @@ The mel distance that is reported is here too.
 from __future__ import annotations
 
 from functools import cache
+from typing import Final
 
 import torch
 from librosa.filters import mel as mel_filters
@@ -33,6 +34,33 @@ def spectral_loss(made: Tensor, true: Tensor) -> Tensor:
         total = total + ((mel @ a + floor).log() - (mel @ b + floor).log()).abs().mean()
         total = total + 0.3 * (a - b).norm() / (b.norm() + 1e-3)
     return total
+
+
+LONG_FFT: Final = 8192  # half a second: neighbouring semitones above 65 Hz lie in bins of their own
+SEMITONES: Final = 60  # from the C at 65 Hz up
+
+
+@cache
+def _semitones() -> Tensor:
+    """Triangular filters [60, bins] a semitone apart, from 65.4 to 1,976 Hz, over the bins of a long transform."""
+    centres = 65.406 * 2.0 ** (torch.arange(-1, SEMITONES + 1) / 12)
+    bins = torch.arange(LONG_FFT // 2 + 1) * (16_000 / LONG_FFT)
+    low, middle, high = (centres[at : at + SEMITONES, None] for at in range(3))
+    filters = torch.minimum((bins - low) / (middle - low), (high - bins) / (high - middle)).clamp_min(0)
+    return filters / filters.sum(1, keepdim=True)
+
+
+def pitch_loss(made: Tensor, true: Tensor) -> Tensor:
+    """[clips, samples] twice, two seconds or more: distance of the pitches that sound.
+
+    L1 of the log energy of sixty semitones over half a second, in nats, and the cosine distance of the chroma (those energies folded
+    to twelve pitch classes). The other losses look at windows of an eighth of a second at most, in which low semitones fall together.
+    """
+    a, b = (_semitones() @ _magnitude(x, LONG_FFT) for x in (made, true))
+    floor = 1e-2
+    distance = ((a + floor).log() - (b + floor).log()).abs().mean()
+    chroma_a, chroma_b = (x.unflatten(1, (SEMITONES // 12, 12)).sum(1) for x in (a, b))
+    return distance + 2 * (1 - torch.cosine_similarity(chroma_a, chroma_b, dim=1, eps=1e-3)).mean()
 
 
 @torch.no_grad()

@@ -19,9 +19,9 @@ from typing import Final, TextIO
 import torch
 
 from . import corpus
+from .codec import WEIGHTS
 from .evaluate import PARTS
 from .stopping import STOPPED, Stop, end_with_parent
-from .tokenise import WEIGHTS
 
 STAGES: Final = ("render", "codec", "tokenise", "text", "train", "evaluate")
 LOCK_WAIT_S: Final = 60.0  # the last stage of a killed run may still be writing its checkpoint

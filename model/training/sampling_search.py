@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from .captions import INSTRUMENT_WORDS, caption
+from .codec import WEIGHTS
 from .compose import SOLOISTS, compose
 from .evaluate import listener_of, movement, sha256_of
 from .listener import Listener
 from .meters import STILL_MIN_S, read
 from .sampler import Point, Sampler
 from .text import CLASSES, INSTRUMENTS
-from .tokenise import WEIGHTS
 
 FIGURES: Final = Path("model/training/figures/sampling.json")
 SECONDS: Final = 10.0

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .codec import WEIGHTS
 from .generate import Generator
 from .meters import HELD_MAX_S, held_stretch
-from .tokenise import WEIGHTS
 from .windows import STUCK
 
 SUSTAINED: Final = (  # what pads, choirs and strings play: measured, 9 of 50 of such clips hold a tone, 4 of 100 of any

@@ -14,25 +14,14 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import EncodecModel, MusicgenForConditionalGeneration
+from transformers import EncodecModel
 
-from . import codec, corpus
+from . import corpus
+from .codec import frozen_codec
 from .synth import FRAME_SAMPLES
-from .train_codec import FOLDER as CODEC_FOLDER
 
 WRAP_FRAMES: Final = 16
 LEAD_FRAMES: Final = 32
-WEIGHTS: Final = Path("model/resonance_model/weights")
-
-
-def frozen_codec(name: str = "quantised") -> EncodecModel:
-    """The codec whose encoder and codebooks no later phase changes; the exported one when this machine trained none."""
-    path = CODEC_FOLDER / f"{name}.pt"
-    if not path.exists():
-        return MusicgenForConditionalGeneration.from_pretrained(WEIGHTS, dtype=torch.float32).audio_encoder.eval()
-    model = EncodecModel(codec.config())
-    model.load_state_dict(torch.load(path, weights_only=True)["model"])
-    return model.eval()
 
 
 @torch.no_grad()

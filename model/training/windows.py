@@ -19,8 +19,8 @@ from transformers import PreTrainedTokenizerFast
 
 from . import corpus
 from .captions import caption
+from .codec import frozen_codec
 from .text import TOKENS_MAX
-from .tokenise import frozen_codec
 
 PAD: Final = 1024
 WEAK: Final = {  # what a run lost, and how often its soloists are drawn; more than that would be more than a few passes over each

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from support import sounds
+from support.engine_server import engine_url, own_engine  # noqa: F401  (fixtures)
 from support.scripted_extract import ScriptedExtract
 from support.site import Site, serve_site
 from tests.contract.ingest.conftest import open_system  # noqa: F401  (a fixture)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from pathlib import Path
 
 import pytest
-from support import robust, sounds
+from support import one_now_all_later, robust, sounds
+from support.polling import eventually
 
 from resonance.v1 import jobs_pb2
 
@@ -109,6 +111,44 @@ async def test_a_restart_gives_the_lease_back_at_once(cluster, files: dict[str, 
     assert await asyncio.to_thread(first.process.wait, 10) == 0
     second = await cluster.start()
     assert (await cluster.final(second, job.job_id)).state == STATE.JOB_STATE_COMPLETED
+
+
+@pytest.mark.parametrize("victim", one_now_all_later(["both and the engine's file", "engine", "both"]))
+async def test_a_killed_or_lost_engine_costs_no_playlist_and_no_clip_twice(
+    cluster, files: dict[str, bytes], victim: str
+) -> None:
+    cluster.extract.pause_s = 0.5
+    ingest = await cluster.start()
+    job = await ingest.upload(files)
+    await asyncio.wait_for(cluster.extract.listening.wait(), 20)
+    folder = cluster.data_dir / "engine"
+    if victim != "engine":
+        ingest.kill()
+    for pid in engine_pids(folder):
+        os.kill(pid, signal.SIGKILL)
+    if victim == "both and the engine's file":
+        await eventually(lambda: not engine_pids(folder))
+        for path in folder.glob("engine.db*"):
+            path.unlink()
+    if victim != "engine":
+        ingest = await cluster.start()
+    done = await cluster.final(ingest, job.job_id, within_s=60.0)
+    assert (done.job_id, done.state) == (job.job_id, STATE.JOB_STATE_COMPLETED), done
+    clips = sum(track.clips_total for track in done.tracks)
+    assert cluster.extract.clips_heard <= clips + 1, "at most the clip in hand is read again"
+
+
+def engine_pids(folder: Path) -> list[int]:
+    """Servers of the workflow engine with their file in the folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_text().split("\0")
+        except OSError:
+            continue
+        if "start-dev" in words and str(folder / "engine.db") in words and not words[0].endswith("sh"):
+            found.append(int(path.parent.name))
+    return found
 
 
 @robust

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from support.s3 import S3Server, open_s3, running_s3
 
+from resonance.durable import Changes, Engine
 from resonance.errors import Unavailable
+from resonance.settings import Settings
 from resonance_ingest.jobs.job import Job, JobState
 from resonance_ingest.jobs.job_store import JobStore
 
@@ -27,7 +29,7 @@ def own_s3(tmp_path: Path) -> Iterator[tuple[S3Server, int]]:
 async def test_jobs_outlast_a_stopped_store(own_s3: tuple[S3Server, int]) -> None:
     server, pid = own_s3
     store = open_s3(server.settings_for_new_bucket(), read_s_max=0.5)
-    jobs = JobStore(store)
+    jobs = JobStore(store, Changes(Engine(Settings())))
     await jobs.add(Job(job_id="t-1", request_digest="d", created_ms=1, updated_ms=1))
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -158,7 +158,7 @@ async def test_live_music_becomes_a_take_sample_for_sample_with_its_lanes(visit:
     assert "bass: slightly more bass" in await visit.text("#lanes")
     assert (await visit.text("#lanes")).startswith("At 0:0")
     (take,) = [take for take, _ in script.takes.values()]
-    assert [change.recipe.sliders.bass_resonance for change in take.lanes] == [0, pytest.approx(0.1)]
+    assert [one.recipe.sliders.bass_resonance for one in (take, *take.recipe_changes)] == [0, pytest.approx(0.1)]
     await page.click("#play")
     await page.wait_for_function("() => Number(document.querySelector('#seek').value) > 0.3")
     await page.reload()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client
 
 from resonance.durable.dev_server import find_program, server_command
 
@@ -29,6 +33,23 @@ def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+async def own_engine(engine_url: str) -> str:
+    """`RESONANCE_ENGINE` of a namespace of its own, for tests whose work has the ids of other tests' work."""
+    return await open_namespace(engine_url)
+
+
+async def open_namespace(engine_url: str) -> str:
+    """Adds a namespace to the running server; its address."""
+    target, namespace = engine_url.removeprefix("temporal://").partition("/")[0], f"n-{secrets.token_hex(8)}"
+    client = await Client.connect(target)
+    kept = Duration(seconds=86_400)
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=namespace, workflow_execution_retention_period=kept)
+    )
+    return f"temporal://{target}/{namespace}"
 
 
 def _wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:

@@ -25,6 +25,7 @@ from resonance.v1 import extract_pb2, steering_pb2
 from resonance_extract.activations.audio_features import COLUMN_COUNT
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.track_locks import TrackLocks
 from resonance_extract.activations.tracks import TrackCache
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.calibration.activities import worker_plans
@@ -221,7 +222,12 @@ async def make_taste(
                     yield extract_pb2.ExtractTasteRequest(chunk=chunk)
 
     extraction = Extraction(
-        bench.worker, bench.store, bench.references, running_max=4, describer=describer or MeterDescriber()
+        bench.worker,
+        bench.store,
+        bench.references,
+        running_max=4,
+        describer=describer or MeterDescriber(),
+        locks=TrackLocks(Engine(Settings()), scope=bench.digest),
     )
     faults: list[str] = []
     async for response in extraction.run(requests()):

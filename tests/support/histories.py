@@ -20,7 +20,8 @@ async def replay(path: Path, workflows: Sequence[type]) -> None:
 
 async def record_history(engine_url: str, work_id: str, path: Path) -> None:
     """Writes the history of work that has ended."""
-    client = await Client.connect(engine_url.removeprefix("temporal://").partition("/")[0])
+    target, _, namespace = engine_url.removeprefix("temporal://").partition("/")
+    client = await Client.connect(target, namespace=namespace)
     history = (await client.get_workflow_handle(work_id).fetch_history()).to_json_dict()
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(_without_places(history), separators=(",", ":")) + "\n")

@@ -48,6 +48,7 @@ def build_sequence(
     window_steps: int = 1504,
     context_frames: int = 750,
     context_slack: int = 0,
+    anchor_frames: int = 0,
     melody: Tensor | None = None,
 ) -> TokenSequence:
     """A sequence with MusicGen's usual guidance; greedy unless a temperature is given."""
@@ -61,6 +62,7 @@ def build_sequence(
         window_steps=window_steps,
         context_frames=context_frames,
         context_slack=context_slack,
+        anchor_frames=anchor_frames,
     )
 
 

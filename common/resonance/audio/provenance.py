@@ -19,7 +19,8 @@ def provenance_texts(
     """The texts for `wav_header`, by INFO chunk.
 
     The comment ends with the recipe, seed and played strengths as one line of JSON. Date and id are left out,
-    so that the same seed gives the same bytes. The file of a live performance has its first recipe (`is_live`, or a take with lanes).
+    so that the same seed gives the same bytes. The file of a live performance (`is_live`, or a take that was performed) has its first
+    recipe.
     """
     made = f"This music was made by a machine: {music.model.model_id} through {music.model.backend}"
     made += f", whose weights are under {music.model.weights_license}" if music.model.weights_license else ""
@@ -40,7 +41,7 @@ def provenance_texts(
 
 def was_played_live(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> bool:
     """True for a take that was kept of a performance."""
-    return isinstance(music, generate_pb2.Take) and bool(music.lanes)
+    return isinstance(music, generate_pb2.Take) and music.is_performed
 
 
 def is_loop(music: generate_pb2.GenerationStarted | generate_pb2.Take) -> bool:

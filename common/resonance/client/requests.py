@@ -35,8 +35,10 @@ def build_request(
     key: str = "",
     negative_prompt: str = "",
     loop: bool = False,
+    backend: str = "",
 ) -> generate_pb2.GenerateRequest:
-    """GenerateRequest from plain values. For fields that are missing here, build the message itself. `loop` makes a seamless loop.
+    """GenerateRequest from plain values. For fields that are missing here, build the message itself. `loop` makes a seamless loop,
+    `backend` names what makes the take.
 
     Gains multiply a strength at single layers. `concept_positions` are concepts at positions from -1 to 1, as sliders'. `origin` is a
     finished take to continue: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take). `origin_sound` is
@@ -67,6 +69,7 @@ def build_request(
         seed=seed,
         chunk_s=chunk_s,
         loop=loop,
+        backend=backend,
     )
     if origin:
         request.origin.CopyFrom(generate_pb2.Origin(request_id=origin, start_s=start_s, end_s=end_s))

@@ -6,6 +6,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -25,7 +26,9 @@ from resonance.durable.policies import TRIES_MAX
 from resonance.errors import INTERNAL_MESSAGE, DeadlineExceeded, Overloaded, ResonanceError, Unavailable
 
 _HEARTBEAT_S = 0.1  # the library sends one of them every 0.2 s
+_reported: ContextVar[list[str]] = ContextVar("resonance_reported_progress")
 _MAY_PASS = (Unavailable, Overloaded, DeadlineExceeded)
+_AWAY = ("STORE_", "EXTRACT_", "DISK_")  # beginnings of reasons
 _UNFORESEEN = "Unforeseen"
 _log = structlog.get_logger("engine")
 _Activity = TypeVar("_Activity", bound=Callable[..., Awaitable[Any]])
@@ -64,6 +67,11 @@ def durable_activity(name: str) -> Callable[[_Activity], _Activity]:
     return mark
 
 
+def report_progress(mark: str) -> None:
+    """Sends a mark with the next heartbeats of this activity: watchers in other processes see that something has changed."""
+    _reported.get()[:] = [mark]
+
+
 def read_failure(error: FailureError) -> Failure:
     """The domain failure inside an ActivityError or a ChildWorkflowError. For workflows: it does no I/O."""
     cause: BaseException | None = error
@@ -95,13 +103,15 @@ def _to_application_error(failure: ResonanceError) -> ApplicationError:
 def _is_away(failure: ResonanceError) -> bool:
     """True where a service or the store is away or full, and says nothing about the work itself."""
     if isinstance(failure, Unavailable):
-        return failure.reason == Unavailable.default_reason or failure.reason.startswith("STORE_")
+        return failure.reason == Unavailable.default_reason or failure.reason.startswith(_AWAY)
     return isinstance(failure, Overloaded)
 
 
 @asynccontextmanager
 async def _heartbeats() -> AsyncIterator[None]:
-    beating = asyncio.create_task(_beat(), name="activity heartbeats")
+    reported: list[str] = []
+    _reported.set(reported)
+    beating = asyncio.create_task(_beat(reported), name="activity heartbeats")
     try:
         yield
     finally:
@@ -110,7 +120,7 @@ async def _heartbeats() -> AsyncIterator[None]:
             await beating
 
 
-async def _beat() -> None:
+async def _beat(reported: list[str]) -> None:
     while True:
-        activity.heartbeat()
+        activity.heartbeat(*reported)
         await asyncio.sleep(_HEARTBEAT_S)

@@ -221,6 +221,7 @@ def server_command(program: str, port: int, file: Path) -> list[str]:
         *("--search-attribute", f"{OWNER_ATTRIBUTE}=Keyword"),
         *("--dynamic-config-value", "matching.useNewMatcher=true"),
         *("--dynamic-config-value", "matching.enableFairness=true"),
+        *("--dynamic-config-value", "frontend.WorkflowPauseEnabled=true"),
     ]
 
 

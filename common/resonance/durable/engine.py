@@ -15,7 +15,7 @@ import structlog
 
 from resonance.durable.address import EngineAddress, read_engine_address
 from resonance.durable.dev_server import DevServer, find_program, is_running
-from resonance.durable.work import Work, WorkState
+from resonance.durable.work import Schedule, Work, WorkState
 from resonance.errors import ResonanceError, Unsupported
 from resonance.settings import Settings
 
@@ -41,11 +41,12 @@ class WorkerPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Service:
-    """What one service registers: its workers, and its open work."""
+    """What one service registers: its workers, its open work, its schedules."""
 
     plans: Callable[[], Sequence[WorkerPlan]]
     resume: Callable[[], Awaitable[None]]
     has_open_work: Callable[[], Awaitable[bool]]
+    schedules: Sequence[Schedule]
 
 
 async def _has_none() -> bool:
@@ -84,22 +85,33 @@ class Engine:
         """True where `RESONANCE_ENGINE` names a server: its workers must run from the start, because others submit too."""
         return bool(self._settings.engine)
 
+    def check(self) -> None:
+        """Raises Unsupported (NO_ENGINE) where there is no engine for this installation. Starts nothing."""
+        if importlib.util.find_spec("temporalio") is None:
+            raise _missing("temporalio")
+        if not self.is_remote:
+            find_program()
+
     def find_obstacle(self) -> str:
         """The sentence that says why there is no engine for this installation; empty where there is one. Starts nothing."""
         try:
-            if importlib.util.find_spec("temporalio") is None:
-                raise _missing("temporalio")
-            if not self.is_remote:
-                find_program()
+            self.check()
         except Unsupported as failure:
             return failure.message
         return ""
+
+    def resume_later(self) -> None:
+        """Submits the open work of all services again, as soon as the engine answers."""
+        for service in self._services:
+            self._keep(self._resume_service(service))
 
     def serve(
         self,
         plans: Callable[[], Sequence[WorkerPlan]],
         resume: Callable[[], Awaitable[None]],
         has_open_work: Callable[[], Awaitable[bool]] = _has_none,
+        *,
+        schedules: Sequence[Schedule] = (),
     ) -> None:
         """Registers the workers of a service. They run from the first use of the engine on.
 
@@ -109,7 +121,7 @@ class Engine:
         `plans` is called at the start, so that a service imports its workflows no earlier. `resume` submits the open work of the
         service again; it is called after every start of the engine, whose file may have been lost.
         """
-        service = _Service(plans=plans, resume=resume, has_open_work=has_open_work)
+        service = _Service(plans=plans, resume=resume, has_open_work=has_open_work, schedules=schedules)
         self._services.append(service)
         self._unserved.append(service)
         self._keep(self._attend(service))
@@ -131,6 +143,14 @@ class Engine:
         """
         await (await self._open()).submit(work)
 
+    async def begin(self, work: Work) -> bool:
+        """Starts the work, unless work of that id runs. False where it does.
+
+        Raises:
+            Unsupported, Unavailable: as `start`.
+        """
+        return await (await self._open()).begin(work)
+
     async def cancel(self, work_id: str, *, wait_s: float = 5.0) -> bool:
         """Cancels the work and waits for its end. True where it has ended or never ran, False where it is still ending.
 
@@ -142,6 +162,14 @@ class Engine:
     async def retry(self, work_id: str) -> None:
         """Runs work that has ended once more, with the same argument. Raises NotFound where the engine knows none of that id."""
         await (await self._open()).retry(work_id)
+
+    async def pause(self, work_id: str) -> None:
+        """Lets no further step of the work begin; steps in hand go on to their end. Raises NotFound where none of that id runs."""
+        await (await self._open()).pause(work_id)
+
+    async def resume(self, work_id: str) -> None:
+        """Lets paused work go on. Raises NotFound where none of that id runs."""
+        await (await self._open()).resume(work_id)
 
     async def find(self, work_id: str) -> WorkState | None:
         """The newest work of that id, with the failures of its open activities; None where the engine knows none."""
@@ -222,8 +250,12 @@ class Engine:
         return self._session
 
     async def _connect(self) -> Session:
-        module = await asyncio.to_thread(_import_session)
-        session: Session = await module.open_session(await self._address())
+        importing = asyncio.create_task(asyncio.to_thread(_import_session))  # it takes as long as the server's start
+        try:
+            address = await self._address()
+        finally:
+            await asyncio.wait({importing})
+        session: Session = await importing.result().open_session(address)
         return session
 
     async def _address(self) -> EngineAddress:
@@ -240,14 +272,16 @@ class Engine:
         return EngineAddress(target=self._server.target)
 
     async def _resume(self) -> None:
-        for service in self._services:
-            self._keep(self._resume_service(service))
+        self.resume_later()
 
     async def _resume_service(self, service: _Service) -> None:
         """Submits the open work of a service; tries again while the engine or the store is away."""
         wait_s = _RETRY_S_FIRST
         while True:
             try:
+                session = await self._open()
+                for schedule in service.schedules:
+                    await session.keep_schedule(schedule)
                 return await service.resume()
             except ResonanceError as failure:
                 _log.warning("open work waits to be submitted again", why=failure.message)

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import structlog
-from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import IndexedValueType, WorkflowExecutionStatus
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    DescribeWorkflowExecutionRequest,
+    DescribeWorkflowExecutionResponse,
+    ListWorkflowExecutionsRequest,
+    PauseWorkflowExecutionRequest,
+    UnpauseWorkflowExecutionRequest,
+)
+from temporalio.client import (
+    Client,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleSpec,
+    WorkflowFailureError,
+)
+from temporalio.client import Schedule as EngineSchedule
 from temporalio.common import (
     Priority,
     SearchAttributeKey,
@@ -19,24 +37,30 @@ from temporalio.common import (
     TypedSearchAttributes,
     WorkflowIDReusePolicy,
 )
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
 from temporalio.worker import Worker
 
 from resonance.durable.address import EngineAddress
 from resonance.durable.dev_server import OWNER_ATTRIBUTE
 from resonance.durable.engine import WorkerPlan
-from resonance.durable.work import Work, WorkState, WorkStatus
+from resonance.durable.work import Schedule, Work, WorkState, WorkStatus
 from resonance.errors import FailedPrecondition, NotFound, Unavailable
 
 CHANGED_SIGNAL = "changed"
 _CONNECT_S_MAX = 15.0
 _RETRY_S = 0.05
+_PAGE_SIZE = 100
+_PAUSED_LOOK_S = 0.25
 _CLOSE_S_MAX = 10.0
 _RPC_S_MAX = timedelta(seconds=10)
 _OWNER = SearchAttributeKey.for_keyword(OWNER_ATTRIBUTE)
+_NOBODY = TypedSearchAttributes([SearchAttributePair(_OWNER, "")])
 _FAIRNESS_KEY_LENGTH_MAX = 64
 # Another worker takes a workflow over after this time; the library's own default is ten seconds.
 _STICKY_S = timedelta(seconds=1)
+# A worker that is killed while it runs workflow code, which takes milliseconds, is given up after this time (default ten seconds).
+_WORKFLOW_TASK_S = timedelta(seconds=5)
 # A cancellation travels in the answer to a heartbeat, so it is heard within this time.
 _HEARTBEAT_THROTTLE_S = timedelta(seconds=0.2)
 # A server that was started again is found within a second, and an activity's result is not given up meanwhile.
@@ -44,13 +68,15 @@ _RETRIES = RetryConfig(
     initial_interval_millis=100, max_interval_millis=1000, max_elapsed_time_millis=60_000, max_retries=100
 )
 _STATUSES = {
-    WorkflowExecutionStatus.RUNNING: WorkStatus.RUNNING,
-    WorkflowExecutionStatus.COMPLETED: WorkStatus.COMPLETED,
-    WorkflowExecutionStatus.CANCELED: WorkStatus.CANCELLED,
-    WorkflowExecutionStatus.TERMINATED: WorkStatus.CANCELLED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING: WorkStatus.RUNNING,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED: WorkStatus.PAUSED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED: WorkStatus.COMPLETED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CANCELED: WorkStatus.CANCELLED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED: WorkStatus.CANCELLED,
 }
 _ENGINE_STATUSES = {
     "running": "Running",
+    "paused": "Paused",
     "completed": "Completed",
     "failed": "Failed",
     "cancelled": "Canceled",
@@ -132,17 +158,30 @@ class Session:
     async def submit(self, work: Work) -> None:
         """Starts the work, or signals `changed` to the running one of that id."""
         with engine_errors():
-            await self._client.start_workflow(
-                work.kind,
-                dict(work.argument),
-                id=work.work_id,
-                task_queue=work.task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                start_signal=CHANGED_SIGNAL,
-                search_attributes=TypedSearchAttributes([SearchAttributePair(_OWNER, work.owner)]),
-                priority=Priority(fairness_key=work.owner[:_FAIRNESS_KEY_LENGTH_MAX] or None),
-                rpc_timeout=_RPC_S_MAX,
-            )
+            await self._start(work, start_signal=CHANGED_SIGNAL)
+
+    async def begin(self, work: Work) -> bool:
+        """Starts the work. False where work of that id runs."""
+        try:
+            with engine_errors():
+                await self._start(work)
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
+
+    async def _start(self, work: Work, *, start_signal: str | None = None) -> None:
+        await self._client.start_workflow(
+            work.kind,
+            dict(work.argument),
+            id=work.work_id,
+            task_queue=work.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=start_signal,
+            task_timeout=_WORKFLOW_TASK_S,
+            search_attributes=TypedSearchAttributes([SearchAttributePair(_OWNER, work.owner)]),
+            priority=Priority(fairness_key=work.owner[:_FAIRNESS_KEY_LENGTH_MAX] or None),
+            rpc_timeout=_RPC_S_MAX,
+        )
 
     async def cancel(self, work_id: str, *, wait_s: float) -> bool:
         """Cancels, and waits for the end. True where nothing of that id runs any more."""
@@ -151,59 +190,89 @@ class Session:
                 await self._client.get_workflow_handle(work_id).cancel(rpc_timeout=_RPC_S_MAX)
         except NotThere:
             return True
-        return await self.await_end(work_id, wait_s=wait_s)
+        return wait_s > 0 and await self.await_end(work_id, wait_s=wait_s)
+
+    async def keep_schedule(self, schedule: Schedule) -> None:
+        """Has the engine start a workflow again and again. One that is there already stays as it is."""
+        action = ScheduleActionStartWorkflow(
+            schedule.kind, {}, id=schedule.kind, task_queue=schedule.task_queue, typed_search_attributes=_NOBODY
+        )
+        every = ScheduleIntervalSpec(every=timedelta(seconds=schedule.every_s))
+        with engine_errors(), suppress(ScheduleAlreadyRunningError):
+            await self._client.create_schedule(
+                schedule.kind,
+                EngineSchedule(action=action, spec=ScheduleSpec(intervals=[every])),
+                rpc_timeout=_RPC_S_MAX,
+            )
 
     async def await_end(self, work_id: str, *, wait_s: float) -> bool:
         """True once no work of that id runs."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
-                with engine_errors():
-                    await self._client.get_workflow_handle(work_id).result(follow_runs=False)
-        except NotThere:
-            return True
-        except TimeoutError:
-            return False
-        except WorkflowFailureError:
-            return True
-        return True
+                while True:
+                    try:
+                        with engine_errors():
+                            await self._client.get_workflow_handle(work_id).result(follow_runs=False)
+                        return True
+                    except (NotThere, WorkflowFailureError):
+                        return True
+                    except RuntimeError:  # of the library, for work that is paused
+                        await asyncio.sleep(_PAUSED_LOOK_S)
+        return False
 
     async def find_mark(self, work_id: str) -> str:
         """Run, length of its history, and what its open activities last reported."""
         try:
-            with engine_errors():
-                described = await self._client.get_workflow_handle(work_id).describe(rpc_timeout=_RPC_S_MAX)
+            described = await self._describe(work_id)
         except NotThere:
             return ""
+        info = described.workflow_execution_info
         reports = [
             payload.data.decode(errors="replace")
-            for one in described.raw_description.pending_activities
+            for one in described.pending_activities
             for payload in one.heartbeat_details.payloads
         ]
-        return " ".join([described.run_id, str(described.history_length), *reports])
+        return " ".join([info.execution.run_id, str(info.history_length), *reports])
 
     async def retry(self, work_id: str) -> None:
         """Runs the newest work of that id once more, with the same argument. Work that runs is only signalled."""
-        handle = self._client.get_workflow_handle(work_id)
+        handle, described = self._client.get_workflow_handle(work_id), await self._describe(work_id)
         with engine_errors():
-            described = await handle.describe(rpc_timeout=_RPC_S_MAX)
             first = await anext(aiter(handle.fetch_history_events(page_size=1)))
         started = first.workflow_execution_started_event_attributes
         (argument,) = self._client.data_converter.payload_converter.from_payloads(started.input.payloads)
-        owner = described.typed_search_attributes.get(_OWNER) or ""
-        kind, queue = described.workflow_type, described.task_queue
-        await self.submit(Work(kind=kind, work_id=work_id, owner=owner, task_queue=queue, argument=argument))
+        info = described.workflow_execution_info
+        kind, queue = info.type.name, info.task_queue
+        await self.submit(
+            Work(kind=kind, work_id=work_id, owner=_read_owner(info), task_queue=queue, argument=argument)
+        )
+
+    async def pause(self, work_id: str) -> None:
+        """Lets no further step of the work begin. Steps in hand go on to their end."""
+        request = PauseWorkflowExecutionRequest(
+            namespace=self._client.namespace, workflow_id=work_id, reason="an operator paused it"
+        )
+        with engine_errors():
+            await self._client.workflow_service.pause_workflow_execution(request, timeout=_RPC_S_MAX)
+
+    async def resume(self, work_id: str) -> None:
+        """Lets paused work go on."""
+        request = UnpauseWorkflowExecutionRequest(
+            namespace=self._client.namespace, workflow_id=work_id, reason="an operator resumed it"
+        )
+        with engine_errors():
+            await self._client.workflow_service.unpause_workflow_execution(request, timeout=_RPC_S_MAX)
 
     async def find(self, work_id: str) -> WorkState | None:
         """The newest run of that id."""
         try:
-            with engine_errors():
-                described = await self._client.get_workflow_handle(work_id).describe(rpc_timeout=_RPC_S_MAX)
+            described = await self._describe(work_id)
         except NotThere:
             return None
-        pending = described.raw_description.pending_activities
+        pending = described.pending_activities
         failures = [one.last_failure.message for one in pending if one.HasField("last_failure")]
         return _to_state(
-            described,
+            described.workflow_execution_info,
             attempts=max((one.attempt for one in pending), default=0),
             last_failure=failures[-1] if failures else "",
         )
@@ -217,13 +286,21 @@ class Session:
         }
         query = " AND ".join(f"{name} = {_quoted(value)}" for name, value in filters.items() if value)
         found: list[WorkState] = []
+        request = ListWorkflowExecutionsRequest(namespace=self._client.namespace, query=query, page_size=_PAGE_SIZE)
+        while True:
+            with engine_errors():
+                page = await self._client.workflow_service.list_workflow_executions(request, timeout=_RPC_S_MAX)
+            found += [_to_state(info) for info in page.executions if not info.parent_execution.workflow_id]
+            if len(found) >= limit or not page.next_page_token:
+                return found[:limit]
+            request.next_page_token = page.next_page_token
+
+    async def _describe(self, work_id: str) -> DescribeWorkflowExecutionResponse:
+        """The engine's own answer: the library's wrapper cannot read that work is paused (temporalio 1.35)."""
+        execution = WorkflowExecution(workflow_id=work_id)
+        request = DescribeWorkflowExecutionRequest(namespace=self._client.namespace, execution=execution)
         with engine_errors():
-            async for execution in self._client.list_workflows(query or None, limit=None, rpc_timeout=_RPC_S_MAX):
-                if execution.parent_id is None:
-                    found.append(_to_state(execution))
-                if len(found) >= limit:
-                    break
-        return found
+            return await self._client.workflow_service.describe_workflow_execution(request, timeout=_RPC_S_MAX)
 
     async def close(self) -> None:
         """Stops the workers."""
@@ -279,18 +356,22 @@ def engine_errors() -> Iterator[None]:
         raise Unavailable(message, reason="ENGINE_AWAY", retry_after_s=2.0) from failure
 
 
-def _to_state(execution: WorkflowExecution, *, attempts: int = 0, last_failure: str = "") -> WorkState:
-    status = execution.status
+def _to_state(info: WorkflowExecutionInfo, *, attempts: int = 0, last_failure: str = "") -> WorkState:
     return WorkState(
-        kind=execution.workflow_type,
-        work_id=execution.id,
-        owner=execution.typed_search_attributes.get(_OWNER) or "",
-        status=_STATUSES.get(status, WorkStatus.FAILED) if status is not None else WorkStatus.RUNNING,
-        started=execution.start_time,
-        ended=execution.close_time,
+        kind=info.type.name,
+        work_id=info.execution.workflow_id,
+        owner=_read_owner(info),
+        status=_STATUSES.get(info.status, WorkStatus.FAILED),
+        started=info.start_time.ToDatetime(tzinfo=UTC),
+        ended=info.close_time.ToDatetime(tzinfo=UTC) if info.HasField("close_time") else None,
         attempts=attempts,
         last_failure=last_failure,
     )
+
+
+def _read_owner(info: WorkflowExecutionInfo) -> str:
+    fields = info.search_attributes.indexed_fields
+    return str(json.loads(fields[OWNER_ATTRIBUTE].data)) if OWNER_ATTRIBUTE in fields else ""
 
 
 def _quoted(value: str) -> str:

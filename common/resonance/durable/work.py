@@ -32,10 +32,20 @@ class Work:
             raise ValueError(f"the argument of {self.kind} {self.work_id} is larger than {ARGUMENT_BYTES_MAX} bytes")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A workflow without argument that the engine starts again and again, on one worker of all. Its kind is its id."""
+
+    kind: str
+    task_queue: str
+    every_s: float
+
+
 class WorkStatus(StrEnum):
     """Status of work as operators see it."""
 
     RUNNING = "running"
+    PAUSED = "paused"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"

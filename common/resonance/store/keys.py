@@ -21,6 +21,8 @@ QUARANTINE = "quarantine/"
 VIDEOS = "videos/"
 VIDEO_LIST = "video-list/"
 VIDEOS_OPEN = "video-open/"
+DOWNLOADS = "downloads/"
+SPENDING = "spending/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,6 @@ PREFIXES = (
     Prefix(name=VECTORS, writer="extract", readers=("generate",), kept="for good", is_recomputed=True),
     Prefix(name="tracks/", writer="extract", kept="for good", is_recomputed=True),
     Prefix(name="clips/", writer="extract", kept="until the track is whole", is_recomputed=True),
-    Prefix(name="track-locks/", writer="extract", kept="until the call ends"),
     Prefix(name=REFERENCE, writer="extract", kept="for good", is_recomputed=True),
     Prefix(name="given-references/", writer="extract", kept="until replaced", is_owned=True, is_shared=True),
     Prefix(name="pieces/", writer="extract", kept="for good"),
@@ -98,6 +99,7 @@ PREFIXES = (
         kept="a day, or until its job needs it no more",
         is_owned=True,
     ),
+    Prefix(name=DOWNLOADS, writer="ingest", kept="until its job is final", is_owned=True),
     Prefix(name=SHARES, writer="ingest", kept="until the link expires"),
     Prefix(name="sounds/", writer="ingest", kept="for good", is_recomputed=True),
     Prefix(name="lists/", writer="ingest", kept="for good; not used after RESONANCE_LIST_CACHE_S", is_recomputed=True),
@@ -107,6 +109,7 @@ PREFIXES = (
     Prefix(
         name=API_KEYS, writer="cli", readers=("gateway", "ingest", "extract", "generate", "video"), kept="until revoked"
     ),
+    Prefix(name=SPENDING, writer="google", kept="for good: one small document a day"),
     Prefix(name="probe/", writer="store", kept="while a service starts"),
     Prefix(name=QUARANTINE, writer="store", kept="until an operator removes it"),
 )
@@ -135,16 +138,6 @@ def track_key(cache_key: str) -> str:
 def clip_key(cache_key: str, clip_index: int) -> str:
     """One clip of a track that is not whole yet, under the track's digest."""
     return f"clips/{cache_key}/{clip_index:05d}.safetensors"
-
-
-def track_locks_prefix(model_digest: str) -> str:
-    """The prefix of one model's track locks."""
-    return f"track-locks/{model_digest[:16]}/"
-
-
-def track_lock_key(model_digest: str, name: str) -> str:
-    """The lock of one call on the tracks that it reads (JSON); removed when the call ends."""
-    return f"{track_locks_prefix(model_digest)}{name}.json"
 
 
 def reference_key(cache_key: str) -> str:
@@ -265,6 +258,21 @@ def upload_part_key(upload_id: str, name: str) -> str:
     return f"{upload_prefix(upload_id)}{name}"
 
 
+def download_prefix(job_id: str) -> str:
+    """The downloaded files of one job."""
+    return f"{DOWNLOADS}{job_id}/"
+
+
+def download_key(job_id: str, track_index: int) -> str:
+    """The number of parts of a downloaded file that is whole (JSON)."""
+    return f"{download_prefix(job_id)}{track_index}.json"
+
+
+def download_part_key(job_id: str, track_index: int, part_index: int) -> str:
+    """Some bytes of a downloaded file."""
+    return f"{download_prefix(job_id)}{track_index}/{part_index:05d}"
+
+
 def share_key(share_link_id: str) -> str:
     """A link to stored sound (JSON)."""
     return f"{SHARES}{share_link_id}"
@@ -328,3 +336,8 @@ def probe_key(name: str) -> str:
 def quarantine_key(key: str) -> str:
     """A damaged object that was set aside, by its own key."""
     return f"{QUARANTINE}{key}"
+
+
+def spending_key(day: str) -> str:
+    """What was spent at Google on one day (JSON), such as `2026-11-30`."""
+    return f"{SPENDING}{day}.json"

@@ -26,6 +26,13 @@ class PlaybackCommand(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PLAYBACK_COMMAND_PAUSE: _ClassVar[PlaybackCommand]
     PLAYBACK_COMMAND_STOP: _ClassVar[PlaybackCommand]
     PLAYBACK_COMMAND_RESET: _ClassVar[PlaybackCommand]
+
+class ControlSupport(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONTROL_SUPPORT_UNSPECIFIED: _ClassVar[ControlSupport]
+    CONTROL_SUPPORT_EXACT: _ClassVar[ControlSupport]
+    CONTROL_SUPPORT_WORDS: _ClassVar[ControlSupport]
+    CONTROL_SUPPORT_NONE: _ClassVar[ControlSupport]
 CONTROL_MEANS_UNSPECIFIED: ControlMeans
 CONTROL_MEANS_TRAINED_WORDS: ControlMeans
 CONTROL_MEANS_FREE_WORDS: ControlMeans
@@ -34,6 +41,10 @@ PLAYBACK_COMMAND_PLAY: PlaybackCommand
 PLAYBACK_COMMAND_PAUSE: PlaybackCommand
 PLAYBACK_COMMAND_STOP: PlaybackCommand
 PLAYBACK_COMMAND_RESET: PlaybackCommand
+CONTROL_SUPPORT_UNSPECIFIED: ControlSupport
+CONTROL_SUPPORT_EXACT: ControlSupport
+CONTROL_SUPPORT_WORDS: ControlSupport
+CONTROL_SUPPORT_NONE: ControlSupport
 
 class TempoCapability(_message.Message):
     __slots__ = ("means", "bpm", "obeyed_share")
@@ -138,7 +149,7 @@ class OriginSound(_message.Message):
     def __init__(self, data: _Optional[bytes] = ..., upload_id: _Optional[str] = ..., filename: _Optional[str] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin", "is_background", "origin_sound", "loop", "recipe_changes")
+    __slots__ = ("request_id", "recipe", "duration_s", "seed", "chunk_s", "resume_sample_offset", "melody", "is_transient", "origin", "is_background", "origin_sound", "loop", "recipe_changes", "backend")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +163,7 @@ class GenerateRequest(_message.Message):
     ORIGIN_SOUND_FIELD_NUMBER: _ClassVar[int]
     LOOP_FIELD_NUMBER: _ClassVar[int]
     RECIPE_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     duration_s: float
@@ -165,7 +177,8 @@ class GenerateRequest(_message.Message):
     origin_sound: OriginSound
     loop: bool
     recipe_changes: _containers.RepeatedCompositeFieldContainer[ScheduledRecipe]
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., is_background: _Optional[bool] = ..., origin_sound: _Optional[_Union[OriginSound, _Mapping]] = ..., loop: _Optional[bool] = ..., recipe_changes: _Optional[_Iterable[_Union[ScheduledRecipe, _Mapping]]] = ...) -> None: ...
+    backend: str
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., duration_s: _Optional[float] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., resume_sample_offset: _Optional[int] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., is_transient: _Optional[bool] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., is_background: _Optional[bool] = ..., origin_sound: _Optional[_Union[OriginSound, _Mapping]] = ..., loop: _Optional[bool] = ..., recipe_changes: _Optional[_Iterable[_Union[ScheduledRecipe, _Mapping]]] = ..., backend: _Optional[str] = ...) -> None: ...
 
 class ScheduledRecipe(_message.Message):
     __slots__ = ("start_s", "recipe")
@@ -334,7 +347,7 @@ class Loop(_message.Message):
     def __init__(self, bpm: _Optional[float] = ..., bar_count: _Optional[int] = ..., beats_per_bar: _Optional[int] = ..., no_bars: _Optional[str] = ..., crossfade_s: _Optional[float] = ..., seam_flux_ratio: _Optional[float] = ..., seam_level_db: _Optional[float] = ..., inner_level_db: _Optional[float] = ...) -> None: ...
 
 class Take(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "narration", "asked", "heard", "origin_sound", "loop", "recipe_changes", "lanes")
+    __slots__ = ("request_id", "recipe", "seed", "format", "duration_s", "bpm", "model", "audio_key", "audio_sha256", "create_time", "recipe_id", "codes_key", "codes_sha256", "origin", "chunk_s", "melody_sha256", "notices", "played", "narration", "asked", "heard", "origin_sound", "loop", "recipe_changes", "is_performed", "backend", "lyrics", "cost_usd")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -359,7 +372,10 @@ class Take(_message.Message):
     ORIGIN_SOUND_FIELD_NUMBER: _ClassVar[int]
     LOOP_FIELD_NUMBER: _ClassVar[int]
     RECIPE_CHANGES_FIELD_NUMBER: _ClassVar[int]
-    LANES_FIELD_NUMBER: _ClassVar[int]
+    IS_PERFORMED_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    LYRICS_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
@@ -384,8 +400,11 @@ class Take(_message.Message):
     origin_sound: ContinuedSound
     loop: Loop
     recipe_changes: _containers.RepeatedCompositeFieldContainer[RecipeChange]
-    lanes: _containers.RepeatedCompositeFieldContainer[RecipeChange]
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., loop: _Optional[_Union[Loop, _Mapping]] = ..., recipe_changes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ..., lanes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ...) -> None: ...
+    is_performed: bool
+    backend: str
+    lyrics: str
+    cost_usd: float
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., loop: _Optional[_Union[Loop, _Mapping]] = ..., recipe_changes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ..., is_performed: _Optional[bool] = ..., backend: _Optional[str] = ..., lyrics: _Optional[str] = ..., cost_usd: _Optional[float] = ...) -> None: ...
 
 class Narration(_message.Message):
     __slots__ = ("take_request_id", "voice_id", "sentences")
@@ -436,20 +455,22 @@ class AddVersionResponse(_message.Message):
     def __init__(self, take: _Optional[_Union[Take, _Mapping]] = ...) -> None: ...
 
 class PerformOpening(_message.Message):
-    __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody", "keep")
+    __slots__ = ("request_id", "recipe", "seed", "chunk_s", "melody", "backend", "keep")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     CHUNK_S_FIELD_NUMBER: _ClassVar[int]
     MELODY_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
     KEEP_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     recipe: _steering_pb2.Recipe
     seed: int
     chunk_s: float
     melody: Melody
+    backend: str
     keep: bool
-    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., keep: _Optional[bool] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., chunk_s: _Optional[float] = ..., melody: _Optional[_Union[Melody, _Mapping]] = ..., backend: _Optional[str] = ..., keep: _Optional[bool] = ...) -> None: ...
 
 class PerformControl(_message.Message):
     __slots__ = ("recipe", "command", "melody", "without_melody")
@@ -507,11 +528,47 @@ class GetModelRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
-class GetModelResponse(_message.Message):
-    __slots__ = ("model",)
+class BackendControl(_message.Message):
+    __slots__ = ("name", "support")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SUPPORT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    support: ControlSupport
+    def __init__(self, name: _Optional[str] = ..., support: _Optional[_Union[ControlSupport, str]] = ...) -> None: ...
+
+class BackendInfo(_message.Message):
+    __slots__ = ("name", "model", "makes_takes", "performs", "is_local", "controls", "sample_rate_hz", "channel_count", "price_usd", "price_unit", "price_day")
+    NAME_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    MAKES_TAKES_FIELD_NUMBER: _ClassVar[int]
+    PERFORMS_FIELD_NUMBER: _ClassVar[int]
+    IS_LOCAL_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PRICE_USD_FIELD_NUMBER: _ClassVar[int]
+    PRICE_UNIT_FIELD_NUMBER: _ClassVar[int]
+    PRICE_DAY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    model: str
+    makes_takes: bool
+    performs: bool
+    is_local: bool
+    controls: _containers.RepeatedCompositeFieldContainer[BackendControl]
+    sample_rate_hz: int
+    channel_count: int
+    price_usd: float
+    price_unit: str
+    price_day: str
+    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., makes_takes: _Optional[bool] = ..., performs: _Optional[bool] = ..., is_local: _Optional[bool] = ..., controls: _Optional[_Iterable[_Union[BackendControl, _Mapping]]] = ..., sample_rate_hz: _Optional[int] = ..., channel_count: _Optional[int] = ..., price_usd: _Optional[float] = ..., price_unit: _Optional[str] = ..., price_day: _Optional[str] = ...) -> None: ...
+
+class GetModelResponse(_message.Message):
+    __slots__ = ("model", "backends")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    BACKENDS_FIELD_NUMBER: _ClassVar[int]
     model: ModelInfo
-    def __init__(self, model: _Optional[_Union[ModelInfo, _Mapping]] = ...) -> None: ...
+    backends: _containers.RepeatedCompositeFieldContainer[BackendInfo]
+    def __init__(self, model: _Optional[_Union[ModelInfo, _Mapping]] = ..., backends: _Optional[_Iterable[_Union[BackendInfo, _Mapping]]] = ...) -> None: ...
 
 class ListTakesRequest(_message.Message):
     __slots__ = ("page_size", "page_token")

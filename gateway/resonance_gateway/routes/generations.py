@@ -82,6 +82,9 @@ class GenerationBody(RecipeBody):
         list[RecipeChangeBody],
         items("GenerateRequest.recipe_changes", description="Sliders that move during the take."),
     ] = []
+    backend: Annotated[
+        str, rule("GenerateRequest.backend", description="What makes it; /v1/models lists the backends.")
+    ] = ""
     origin: OriginBody | None = None
     origin_sound: OriginSoundBody | None = None
     melody: Melody | None = None

@@ -13,8 +13,11 @@ from resonance_gateway.schema.proto_json import to_json
 
 _MODELS = {
     "type": "object",
-    "properties": {"models": {"type": "array", "items": message_schema("ModelInfo")}},
-    "required": ["models"],
+    "properties": {
+        "models": {"type": "array", "items": message_schema("ModelInfo")},
+        "backends": {"type": "array", "items": message_schema("BackendInfo")},
+    },
+    "required": ["models", "backends"],
 }
 
 
@@ -22,8 +25,12 @@ class ModelsEndpoint(HTTPEndpoint):
     """`/v1/models`."""
 
     @operation(
-        summary="The loaded models", tag="models", responses={200: json_response("The models", _MODELS)}, faults=(503,)
+        summary="The loaded models, and the backends that requests can name with how each control acts",
+        tag="models",
+        responses={200: json_response("The models", _MODELS)},
+        faults=(503,),
     )
     async def get(self, request: Request) -> Response:
         response = await get_services(request).generate.ask("GetModel", generate_pb2.GetModelRequest())
-        return JSONResponse({"models": [to_json(response.model)]})
+        backends = [to_json(backend) for backend in response.backends]
+        return JSONResponse({"models": [to_json(response.model)], "backends": backends})

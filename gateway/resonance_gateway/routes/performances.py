@@ -33,6 +33,9 @@ class PerformanceBody(RecipeBody):
 
     seed: Annotated[int, rule("PerformOpening.seed")] | None = None
     chunk_s: Annotated[float, rule("PerformOpening.chunk_s")] | None = None
+    backend: Annotated[
+        str, rule("PerformOpening.backend", description="What plays; /v1/models lists the backends.")
+    ] = ""
     request_id: RequestId | None = None
     keep: bool = False
     melody: Melody | None = None

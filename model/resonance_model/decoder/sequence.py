@@ -35,6 +35,8 @@ class TokenSequence:
     Args:
         frame_count: length of the take; None for a performance, which has no end of its own.
         context_slack: frames more that may be read again, so that the window moves by a period of the music.
+        anchor_frames: of the frames that are read again, so many first ones are replaced by the first ones of the take. Windows move by
+            periods, so that both lie alike in the bar. A take that hears only its own latest frames drifts away from how it began.
     """
 
     def __init__(
@@ -47,9 +49,12 @@ class TokenSequence:
         window_steps: int,
         context_frames: int,
         context_slack: int = 0,
+        anchor_frames: int = 0,
     ) -> None:
         longest = context_frames + context_slack + 2 * decoder.config.codebook_count
         assert longest < window_steps <= decoder.config.position_count_max
+        assert anchor_frames < context_frames
+        assert frame_count is not None or not anchor_frames  # a performance does not keep its beginning
         self.slot = slot
         self.sampling = sampling
         self.frame_count = frame_count
@@ -61,6 +66,7 @@ class TokenSequence:
         ]
         self._window_steps = window_steps
         self._context_frames = context_frames
+        self._anchor_frames = anchor_frames
         delay = decoder.config.delay_max
         self._plan = WindowPlan(size=window_steps, context=context_frames + delay, slack=context_slack, delay=delay)
         self._tokens = np.empty((decoder.config.codebook_count, _BLOCK_STEPS), np.int64)
@@ -352,12 +358,17 @@ class TokenSequence:
         return self._decoder.config.codebook_count
 
     def _codes_since(self, first: int, count: int) -> Tensor:
-        """Codes `[codebooks, count]` from frame `first` on. Later codebooks have fewer frames; the rest is filled and never read."""
+        """Codes `[codebooks, count]` of a window that begins at frame `first`: the anchor, and the frames from there on.
+
+        Later codebooks have fewer frames; the rest is filled and never read.
+        """
         codes = torch.full((self._codebook_count, count), self._config.start_token)
+        anchor = min(self._anchor_frames, count) if first > 0 else 0
         first -= self._first_kept_step
-        for codebook in range(self._codebook_count):
-            chosen = self._tokens[codebook, first + self._delays[codebook] : self.step - self._first_kept_step]
+        for codebook, delay in enumerate(self._delays):
+            chosen = self._tokens[codebook, first + delay : self.step - self._first_kept_step]
             codes[codebook, : chosen.shape[0]] = torch.from_numpy(chosen)
+            codes[codebook, :anchor] = torch.from_numpy(self._tokens[codebook, delay : delay + anchor])
         return codes
 
 

@@ -23,6 +23,8 @@ _SLACK_FRAMES: Final = 256
 # The window of music that does not repeat moves by a multiple of this. It is a multiple of the sixteenths of all six tempi that the
 # embedded model has: 4, 5, 6, 8, 10 and 12 frames.
 GRID_FRAMES: Final = 120
+# First frames of a take that stay at the beginning of every window, 5 s: a bar of every tempo.
+_ANCHOR_FRAMES: Final = 256
 # Share of tokens that must repeat for a shift to count as a period of the music.
 AGREEMENT_MIN: Final = 0.2
 # Frames that are compared, at least: a bar of a slow piece.
@@ -37,6 +39,11 @@ def choose_context_sizes(window_steps: int, delay: int) -> tuple[int, int]:
     if shift >= GRID_FRAMES:
         shift -= shift % GRID_FRAMES
     return window_steps - delay - shift, min(_SLACK_FRAMES, window_steps // 5)
+
+
+def choose_anchor_frames(context_frames: int) -> int:
+    """First frames of a take that every window keeps, at most a third of its context."""
+    return min(_ANCHOR_FRAMES, context_frames // 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
 from resonance_extract.activations.background import HasListeners
 from resonance_extract.activations.reference import ReferenceStore
+from resonance_extract.activations.track_locks import TrackLocks
 from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.adoption.adoption import Adoption, parts_by_itself
 from resonance_extract.adoption.document import AdoptionDocument
@@ -79,7 +80,7 @@ async def open_extract(
     references = ReferenceStore(worker, store)
     concepts = ConceptStore(worker, store, references)
     tastes = TasteStore(worker, store, references)
-    gemini = open_gemini(settings)
+    gemini = open_gemini(settings, store)
     async with (
         open_channel(settings.service_address("generate"), service_key=settings.service_key) as channel,
         open_engine(settings, engine) as opened,
@@ -96,7 +97,8 @@ async def open_extract(
             open_of_owner_max=settings.calibration_jobs_owner_max,
             open_max=settings.calibration_jobs_max,
         )
-        opened.serve(lambda: _plans(measuring, digest), calibration_jobs.submit_open, calibration_jobs.has_open)
+        locks = TrackLocks(opened, scope=digest)
+        opened.serve(lambda: _plans(measuring, locks, digest), calibration_jobs.submit_open, calibration_jobs.has_open)
         is_shipped = is_shipped_for(digest)
         adoption = Adoption(
             list_parts(references, concepts, planner, calibration_jobs, model_digest=digest),
@@ -112,7 +114,12 @@ async def open_extract(
         phrases = PhraseRefiner(PhraseConcepts(worker, store, references, concepts), on_uncalibrated=background.add)
         service = ExtractService(
             extraction=Extraction(
-                worker, store, references, running_max=settings.extractions_max, describer=_open_describer(gemini)
+                worker,
+                store,
+                references,
+                running_max=settings.extractions_max,
+                describer=_open_describer(gemini),
+                locks=locks,
             ),
             tastes=tastes,
             concepts=concepts,
@@ -140,11 +147,11 @@ async def open_extract(
             await asyncio.to_thread(worker.close)
 
 
-def _plans(measuring: CalibrationMeasuring, model_digest: str) -> Sequence[WorkerPlan]:
-    """The workers; their module imports the engine's library, so it is imported here."""
+def _plans(measuring: CalibrationMeasuring, locks: TrackLocks, model_digest: str) -> Sequence[WorkerPlan]:
+    """The workers; their modules import the engine's library, so they are imported here."""
     activities = importlib.import_module("resonance_extract.calibration.activities")
-    plans: Sequence[WorkerPlan] = activities.worker_plans(measuring, model_digest=model_digest)
-    return plans
+    tracks = importlib.import_module("resonance_extract.activations.track_workflow")
+    return [*activities.worker_plans(measuring, model_digest=model_digest), *tracks.worker_plans(locks)]
 
 
 def _open_describer(gemini: Gemini | None) -> Describer:

@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from resonance.google import open_google
 from resonance.rpc.server import STORE_HEALTH, RpcServer
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import generate_pb2_grpc
+from resonance_generate.backends.dispatch import open_backends
 from resonance_generate.conditions.melody import MelodyReader
 from resonance_generate.conditions.origin_sound import OriginSoundReader
 from resonance_generate.conditions.recipes import RecipeResolver
@@ -74,7 +76,9 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
     generation = Generation(engine, resolver, melodies, sounds, takes, room, info)
     performance = Performance(engine, resolver, melodies, takes, info)
     timelines = TakeTimelines(model, resolver, vectors, takes, store, engine, info)
-    service = GenerateService(generation, performance, takes, timelines, TakeVersions(takes), info)
+    door = open_google(settings, store)
+    backends = open_backends(settings, door, generation, performance, vectors, takes, room, info)
+    service = GenerateService(backends, generation, takes, timelines, TakeVersions(takes), info)
     engine.start()
     sweeping = asyncio.create_task(TakeCheckpointSweeper(store, settings).run())
     try:
@@ -84,3 +88,5 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
         await asyncio.gather(sweeping, return_exceptions=True)
         await asyncio.to_thread(engine.stop)
         await takes.close()
+        if door is not None:
+            await door.close()

@@ -86,7 +86,7 @@ class Generation:
         """Makes the take, or replays it where the same request has made it before."""
         self._check_duration(request)
         request_id = request.request_id or new_request_id()
-        digest = _request_digest(request, self._info.digest)
+        digest = request_digest(request, self._info.digest)
         if (done := await self._takes.find(request_id) if request.request_id else None) is None:
             events = self._make(await self._plan(request, request_id, digest))
         else:
@@ -104,7 +104,7 @@ class Generation:
         frame_bytes = 2 * take.format.channel_count
         _check_offset(sample_offset, len(pcm) // frame_bytes)
         yield build_started(take, sample_count_total=len(pcm) // frame_bytes)
-        async with aclosing(_send_whole(take, pcm, sample_offset, chunk_s)) as events:
+        async with aclosing(send_whole_take(take, pcm, sample_offset, chunk_s)) as events:
             async for event in events:
                 yield event
 
@@ -118,8 +118,7 @@ class Generation:
         frame_count = self._frame_count(request)
         sample_count = frame_count * round(self._info.sample_rate_hz / self._info.frame_rate_hz)
         _check_offset(request.resume_sample_offset, sample_count)
-        changes = await self._changes.read(request)
-        sound = await self._sounds.read(request)
+        changes, sound = await self._changes.read(request), await self._sounds.read(request)
         tokens = self._sound_tokens(request, sound) if sound is not None else await self._read_origin(request)
         melody = await self._melodies.read(request)
         conditions = _Conditions(resolved=resolved, melody=melody, tokens=tokens, sound=sound, changes=changes)
@@ -220,7 +219,7 @@ class Generation:
         plan.take.notices.append(loop_notice(loop.description, plan.take.duration_s))
         if not plan.is_transient:
             await asyncio.shield(self._save(plan, [loop.pcm], [loop.codes]))
-        async with aclosing(_send_whole(plan.take, loop.pcm, plan.sample_offset, plan.take.chunk_s)) as events:
+        async with aclosing(send_whole_take(plan.take, loop.pcm, plan.sample_offset, plan.take.chunk_s)) as events:
             async for event in events:
                 yield event
 
@@ -250,9 +249,9 @@ class Generation:
         if tokens is None and (take.HasField("origin") or take.HasField("origin_sound") or take.melody_sha256):
             return None
         changes = await self._changes.read_again(take) if tokens is None else ()
-        engine_request = self._to_engine_request(take, resolved.params, tokens, changes)
-        async with aclosing(engine_request.stream) as blocks:
-            self._engine.submit(engine_request)
+        again = self._to_engine_request(take, resolved.params, tokens, changes)
+        async with aclosing(again.stream) as blocks:
+            self._engine.submit(again)
             parts = [block.pcm async for block in blocks]
         return await asyncio.to_thread(b"".join, parts)
 
@@ -320,6 +319,7 @@ class Generation:
             stream=self._engine.open_stream(),
             prompt_tokens=prompt_tokens,
             changes=tuple((frame, replace(change.params, melody=params.melody)) for frame, change in changes),
+            keeps_beginning=not (take.HasField("origin") or take.HasField("origin_sound") or take.recipe_changes),
         )
 
     def _open_checkpoint(
@@ -347,7 +347,7 @@ class Generation:
         return math.ceil(round(made_s * self._info.frame_rate_hz, 6))
 
 
-async def _send_whole(
+async def send_whole_take(
     take: generate_pb2.Take, pcm: bytes, sample_offset: int, chunk_s: float
 ) -> AsyncGenerator[Event, None]:
     """The chunks of a take whose samples are there, from a sample on, and its end mark."""
@@ -389,7 +389,7 @@ def _derive_seed(request_id: str) -> int:
     return int.from_bytes(hashlib.sha256(b"seed:" + request_id.encode()).digest()[:6], "big")
 
 
-def _request_digest(request: generate_pb2.GenerateRequest, model_digest: str) -> str:
+def request_digest(request: generate_pb2.GenerateRequest, model_digest: str) -> str:
     """Digest of what makes two requests the same: everything but the id and the offset to resume at."""
     bare = generate_pb2.GenerateRequest()
     bare.CopyFrom(request)

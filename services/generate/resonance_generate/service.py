@@ -7,8 +7,8 @@ from contextlib import aclosing
 
 from resonance.rpc import ServerContext
 from resonance.v1 import generate_pb2, generate_pb2_grpc
+from resonance_generate.backends.dispatch import Backends
 from resonance_generate.generation import Generation
-from resonance_generate.performance import Performance
 from resonance_generate.responses import to_generate_response, to_perform_response, to_stream_take_response
 from resonance_generate.takes.library import TakeLibrary
 from resonance_generate.takes.versions import TakeVersions
@@ -21,16 +21,16 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
 
     def __init__(
         self,
+        backends: Backends,
         generation: Generation,
-        performance: Performance,
         takes: TakeLibrary,
         timelines: TakeTimelines,
         versions: TakeVersions,
         info: generate_pb2.ModelInfo,
     ) -> None:
+        self._backends = backends
         self._generation = generation
         self._variations = Variations(generation)
-        self._performance = performance
         self._takes = takes
         self._timelines = timelines
         self._versions = versions
@@ -39,13 +39,14 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
     async def Generate(  # noqa: N802
         self, request: generate_pb2.GenerateRequest, context: ServerContext
     ) -> AsyncIterator[generate_pb2.GenerateResponse]:
-        async with aclosing(self._generation.run(request)) as events:
+        async with aclosing(self._backends.generate(request)) as events:
             async for event in events:
                 yield to_generate_response(event)
 
     async def GenerateVariations(  # noqa: N802
         self, request: generate_pb2.GenerateVariationsRequest, context: ServerContext
     ) -> AsyncIterator[generate_pb2.GenerateVariationsResponse]:
+        self._backends.check_local(request.request.backend)
         async with aclosing(self._variations.run(request)) as responses:
             async for response in responses:
                 yield response
@@ -53,14 +54,14 @@ class GenerateService(generate_pb2_grpc.GenerateServiceServicer):
     async def Perform(  # noqa: N802
         self, request_iterator: AsyncIterator[generate_pb2.PerformRequest], context: ServerContext
     ) -> AsyncIterator[generate_pb2.PerformResponse]:
-        async with aclosing(self._performance.run(request_iterator)) as events:
+        async with aclosing(self._backends.perform(request_iterator)) as events:
             async for event in events:
                 yield to_perform_response(event)
 
     async def GetModel(  # noqa: N802
         self, request: generate_pb2.GetModelRequest, context: ServerContext
     ) -> generate_pb2.GetModelResponse:
-        return generate_pb2.GetModelResponse(model=self._info)
+        return generate_pb2.GetModelResponse(model=self._info, backends=self._backends.infos)
 
     async def ListTakes(  # noqa: N802
         self, request: generate_pb2.ListTakesRequest, context: ServerContext

@@ -69,10 +69,6 @@ class TakeTimelines:
         """
         take = await self._takes.get(request_id)
         timeline = generate_pb2.TakeTimeline(request_id=request_id, sample_rate_hz=take.format.sample_rate_hz)
-        if take.lanes:
-            timeline.recipe_changes.extend(take.lanes)
-            timeline.notices.append("the take was played live, and the model's states were not kept")
-            return timeline
         timeline.recipe_changes.add(sample_offset=0, recipe=take.recipe, recipe_id=take.recipe_id)
         timeline.recipe_changes.extend(take.recipe_changes)
         sliders = await self._ready_sliders()
@@ -88,6 +84,8 @@ class TakeTimelines:
         """Why the take's states cannot be read; empty where they can."""
         if take.model.digest != self._info.digest:
             return f"the take was made by another model; this service runs {self._info.model_id}"
+        if take.is_performed:
+            return "the take was played live, and the model's states were not kept"
         if not take.codes_sha256:
             return "the take's tokens were not kept"
         if take.recipe_changes:

@@ -23,7 +23,7 @@ from resonance.v1 import ingest_pb2, ingest_pb2_grpc, steering_pb2
 from resonance_ingest.jobs.job import Job, UploadedFile
 from resonance_ingest.jobs.job_store import JobStore, same_request
 from resonance_ingest.messages import to_job_message, to_upload_message
-from resonance_ingest.pipeline.runner import Runner
+from resonance_ingest.pipeline.playlist_jobs import PlaylistJobs
 from resonance_ingest.sources.incoming_files import IncomingFiles
 from resonance_ingest.sources.links import check_link, clean_link
 from resonance_ingest.sources.upload_sessions import UploadSession, UploadSessions
@@ -36,9 +36,9 @@ _HEARTBEAT_S = 1.5  # a watcher receives a message at least every two seconds
 class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     """The servicer. It raises domain errors, which the server's interceptor maps to statuses."""
 
-    def __init__(self, jobs: JobStore, runner: Runner, store: ObjectStore, settings: Settings) -> None:
+    def __init__(self, jobs: JobStore, playlists: PlaylistJobs, store: ObjectStore, settings: Settings) -> None:
         self._jobs = jobs
-        self._runner = runner
+        self._playlists = playlists
         self._store = store
         self._settings = settings
         self._uploads = UploadSessions(store, settings)
@@ -59,7 +59,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
             options=options,
             source_url=url,
         )
-        return ingest_pb2.SubmitPlaylistResponse(job=to_job_message(await self._runner.submit(job)))
+        return ingest_pb2.SubmitPlaylistResponse(job=to_job_message(await self._playlists.submit(job)))
 
     async def UploadPlaylist(  # noqa: N802
         self, requests: AsyncIterator[ingest_pb2.UploadPlaylistRequest], context: ServerContext
@@ -108,17 +108,17 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def CancelJob(  # noqa: N802
         self, request: ingest_pb2.CancelJobRequest, context: ServerContext
     ) -> ingest_pb2.CancelJobResponse:
-        return ingest_pb2.CancelJobResponse(job=to_job_message(await self._runner.cancel(request.job_id)))
+        return ingest_pb2.CancelJobResponse(job=to_job_message(await self._playlists.cancel(request.job_id)))
 
     async def RetryJob(  # noqa: N802
         self, request: ingest_pb2.RetryJobRequest, context: ServerContext
     ) -> ingest_pb2.RetryJobResponse:
-        return ingest_pb2.RetryJobResponse(job=to_job_message(await self._runner.retry(request.job_id)))
+        return ingest_pb2.RetryJobResponse(job=to_job_message(await self._playlists.retry(request.job_id)))
 
     async def DeleteJob(  # noqa: N802
         self, request: ingest_pb2.DeleteJobRequest, context: ServerContext
     ) -> ingest_pb2.DeleteJobResponse:
-        await self._runner.delete(request.job_id)
+        await self._playlists.delete(request.job_id)
         return ingest_pb2.DeleteJobResponse()
 
     async def OpenUpload(  # noqa: N802
@@ -169,7 +169,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         there = await self._jobs.find(job.job_id)
         if there is not None:
             return ingest_pb2.SubmitUploadsResponse(job=to_job_message(same_request(there, job.request_digest)))
-        await self._runner.check_room()
+        await self._playlists.check_room()
         sessions = await self._uploads.ready(request.upload_ids, job.job_id)
         accepted = await run_to_completion(self._accept_sessions(job, sessions))
         return ingest_pb2.SubmitUploadsResponse(job=to_job_message(accepted))
@@ -178,7 +178,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         """Submits the job and keeps the files that it uses. During an outage of the store they stay for the sweep."""
         files.keep()
         try:
-            accepted = await self._runner.submit(job)
+            accepted = await self._playlists.submit(job)
         except ResonanceError:
             with suppress(ResonanceError):
                 if not _uses(await self._jobs.find(job.job_id), job.uploads):
@@ -195,7 +195,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
         ):  # of two tries of one request, a failed one must not release the claims of the other
             try:
                 uploads = await self._uploads.claim(sessions, job.job_id)
-                return await self._runner.submit(replace(job, uploads=uploads))
+                return await self._playlists.submit(replace(job, uploads=uploads))
             except ResonanceError:
                 with suppress(ResonanceError):  # during an outage of the store they stay for the sweep
                     await self._release(job, sessions)
@@ -211,7 +211,7 @@ class IngestService(ingest_pb2_grpc.IngestServiceServicer):
     async def _place(self, job_id: str) -> AsyncIterator[None]:
         """A place for an upload. A full queue refuses it before its bytes come, unless the request has a job already."""
         if await self._jobs.find(job_id) is None:
-            await self._runner.check_room()
+            await self._playlists.check_room()
         with self._one_more_upload():
             yield
 

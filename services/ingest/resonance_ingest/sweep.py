@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -18,29 +18,41 @@ from resonance_ingest.jobs.job_store import JobStore
 from resonance_ingest.shares import ShareLinks
 from resonance_ingest.sources.upload_sessions import remove_upload, upload_started_s
 
-_EVERY_S = 3600.0
+EVERY_S = 3600.0
 # Wall clocks decide here, and those of replicas differ. A day is longer than any difference and any upload.
 _ABANDONED_S = 24 * 3600.0
 _log = structlog.get_logger("ingest")
 
 
 class Sweeper:
-    """Sweeps uploads and jobs every hour. Running it twice, or on every replica, does no harm."""
+    """Sweeps uploads and jobs. Running it twice, or on every replica, does no harm.
+
+    The engine runs it once an hour, on one replica (`SweepObjects`). Where no engine is started, this process does.
+    """
 
     def __init__(
-        self, store: ObjectStore, jobs: JobStore, settings: Settings, shares: ShareLinks | None = None
+        self,
+        store: ObjectStore,
+        jobs: JobStore,
+        settings: Settings,
+        shares: ShareLinks | None = None,
+        *,
+        submit_open: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`submit_open` submits open jobs, of which a process may have died before it did."""
         self._shares = shares or ShareLinks(store, jobs.now_ms)
         self._keys = ApiKeys(store)
         self._store = store
         self._jobs = jobs
+        self._submit_open = submit_open
         self._retention_s = settings.job_retention_s
 
-    async def run(self) -> None:
-        """Sweeps until cancelled."""
+    async def run(self, while_true: Callable[[], bool] = lambda: True) -> None:
+        """Sweeps now and every hour until cancelled, while the condition holds."""
         while True:
-            await _run_step(self.sweep())
-            await asyncio.sleep(_EVERY_S)
+            if while_true():
+                await _run_step(self.sweep())
+            await asyncio.sleep(EVERY_S)
 
     async def sweep(self) -> None:
         """One round through the objects of the installation and of each owner.
@@ -53,6 +65,8 @@ class Sweeper:
                 await _run_step(self._remove_abandoned_uploads())
                 await _run_step(self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S)))
         await _run_step(self._shares.forget_expired())
+        if self._submit_open is not None and await self._jobs.open_markers():
+            await _run_step(self._submit_open())
 
     async def _remove_abandoned_uploads(self) -> None:
         """Removes uploads that no open job uses: cut ones, and those of jobs that ended during an outage of the store."""

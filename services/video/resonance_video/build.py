@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from resonance.audio.delivery.credentials import Credentials, open_credentials
-from resonance.durable import Engine, WorkerPlan, open_engine
+from resonance.durable import Changes, Engine, WorkerPlan, open_engine
+from resonance.google import GoogleDoor, open_google
 from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
@@ -24,11 +25,13 @@ from resonance_video.documents import VideoStore
 from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
 from resonance_video.making import Assemble, Listen, VideoMaking
-from resonance_video.scenes.procedural import ProceduralScenes
+from resonance_video.scenes.google_scenes import OmniScenes, StillScenes
+from resonance_video.scenes.procedural.provider import ProceduralScenes
 from resonance_video.scenes.provider import SceneProvider
 from resonance_video.scoring import ClipWatcher
 from resonance_video.service import VideoService
 from resonance_video.songs import Songs
+from resonance_video.treatment import GeminiWriter
 
 FULL_NAME = "resonance.v1.VideoService"
 
@@ -61,31 +64,32 @@ async def open_video(
 
     The first of the providers is the one by default; without any it is the embedded one.
     """
-    if providers is None:
-        embedded = ProceduralScenes(settings.video_codec)
-        providers = {embedded.capabilities().name: embedded}
+    door = open_google(settings, store)
+    providers = providers or _providers(settings, door)
     channels = {
         name: open_channel(settings.service_address(name), service_key=settings.service_key)
         for name in ("generate", "ingest", "speech")
     }
     data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
     workspace = await asyncio.to_thread(Workspace, data_dir / "video" / "work")
-    videos, files, songs = VideoStore(store), VideoFiles(store), Songs(channels["generate"], channels["ingest"])
+    files, songs = VideoFiles(store), Songs(channels["generate"], channels["ingest"])
     credentials = await asyncio.to_thread(_credentials, settings)
-    making = VideoMaking(
-        videos,
-        files,
-        songs,
-        providers,
-        workspace,
-        describer=SpeechDescriber(channels["speech"]),
-        codec=settings.video_codec,
-        credentials=credentials,
-        listen=listen,
-        assemble=assemble,
-    )
     try:
         async with open_engine(settings, engine) as opened:
+            videos = VideoStore(store, Changes(opened))
+            making = VideoMaking(
+                videos,
+                files,
+                songs,
+                providers,
+                workspace,
+                describer=SpeechDescriber(channels["speech"]),
+                writer=GeminiWriter(door, settings.gemini_model) if door is not None else None,
+                codec=settings.video_codec,
+                credentials=credentials,
+                listen=listen,
+                assemble=assemble,
+            )
             service = VideoService(
                 videos, files, making, songs, providers, ClipWatcher(songs, workspace), opened, settings
             )
@@ -93,7 +97,21 @@ async def open_video(
             yield Video(service, opened)
     finally:
         await asyncio.to_thread(workspace.close)
+        if door is not None:
+            await door.close()
         await asyncio.gather(*(channel.close() for channel in channels.values()))
+
+
+def _providers(settings: Settings, door: GoogleDoor | None) -> dict[str, SceneProvider]:
+    """The embedded provider, and with a key those of Google."""
+    found: list[SceneProvider] = [ProceduralScenes(settings.video_codec)]
+    if door is not None:
+        image, clip = settings.gemini_image_model, settings.gemini_video_model
+        found += [
+            StillScenes(door, model=image, image_model=image, codec=settings.video_codec),
+            OmniScenes(door, model=clip, image_model=image, codec=settings.video_codec),
+        ]
+    return {provider.capabilities().name: provider for provider in found}
 
 
 def _plans(making: VideoMaking, settings: Settings) -> Sequence[WorkerPlan]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ import structlog
 from pydantic import ValidationError
 
 from resonance.completion import run_to_completion
+from resonance.durable import Changes
 from resonance.errors import Conflict, DataLoss, NotFound, Overloaded, ResonanceError, invalid_field
+from resonance.identity import current_owner
 from resonance.store import ObjectStore
 from resonance.store.keys import (
     VIDEO_LIST,
@@ -29,7 +30,6 @@ from resonance.store.keys import (
 from resonance_video.video_document import SceneRecord, VideoDocument
 
 _SWAPS_MAX = 100
-_WATCH_POLL_S = 1.0
 _PAGE_SIZE = 50
 _TOKEN = re.compile(r"\d{14}-[a-z0-9_-]{1,64}")
 _log = structlog.get_logger("video")
@@ -58,10 +58,15 @@ class VideoStore:
     owners; it stands while the video is being made, so that a lost engine file costs nothing: the markers name what is submitted again.
     """
 
-    def __init__(self, store: ObjectStore, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        changes: Changes,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
         self._store = store
+        self._changes = changes
         self._clock_ms = clock_ms
-        self._changed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def now_ms(self) -> int:
         """The wall clock that stamps documents."""
@@ -130,7 +135,7 @@ class VideoStore:
                 continue
             if not after.is_open:
                 await self._store.delete(open_video_key(after.owner, video_id))
-            self._wake(video_id)
+            self._changes.announce(_name(video_id))
             return after
         raise Conflict(f"video {video_id} changes too fast", reason="VIDEO_CONTENDED")
 
@@ -141,7 +146,7 @@ class VideoStore:
         for key in [key async for key in self._store.keys(video_prefix(document.video_id))]:
             await self._store.delete(key)
         await self._store.delete(video_list_key(document.created_ms, document.video_id))
-        self._wake(document.video_id)
+        self._changes.announce(_name(document.video_id))
 
     async def open(self) -> list[OpenVideo]:
         """The videos of all owners that are being made. One of them may have ended meanwhile."""
@@ -171,22 +176,16 @@ class VideoStore:
         Changes of this process arrive at once, those of other replicas within a second. Raises NotFound when it is deleted.
         """
         seen = -1 if after_revision is None else after_revision
-        while True:
-            changed = self._changed[video_id]
-            try:
+        with self._changes.watcher(_name(video_id), video_id) as watcher:
+            while True:
+                watcher.arm()
                 document = await self.get(video_id)
-            except NotFound:
-                self._changed.pop(video_id, None)
-                raise
-            if document.revision > seen:
-                seen = document.revision
-                yield document
-            if not document.is_open:
-                self._changed.pop(video_id, None)
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_WATCH_POLL_S):
-                    await changed.wait()
+                if document.revision > seen:
+                    seen = document.revision
+                    yield document
+                if not document.is_open:
+                    return
+                await watcher.wait()
 
     async def put_text(self, video_id: str, digest: str, text: str) -> None:
         """Stores a song map, treatment or plan under its digest."""
@@ -227,9 +226,9 @@ class VideoStore:
             _log.error("a video is damaged", video=video_id, why=failure.message)
             return None
 
-    def _wake(self, video_id: str) -> None:
-        if (changed := self._changed.pop(video_id, None)) is not None:
-            changed.set()
+
+def _name(video_id: str) -> tuple[str, str]:
+    return current_owner(), video_id
 
 
 def _same_request(before: VideoDocument, asked: VideoDocument) -> VideoDocument:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from resonance.audio.delivery.credentials import Credentials
 from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError
+from resonance.google.spending import spending_on
 from resonance.ids import canonical_digest
 from resonance.workspace import Workspace
 from resonance_video.assembly import AssembledVideo, assemble
@@ -22,7 +23,7 @@ from resonance_video.planned import PlannedVideo, SceneTask, Stopped
 from resonance_video.scene_making import VIDEO_TYPE, SceneMaking
 from resonance_video.scenes.provider import SceneProvider
 from resonance_video.songs import Songs
-from resonance_video.treatment import read_concept
+from resonance_video.treatment import TreatmentWriter, read_concept
 from resonance_video.video_document import (
     Fault,
     Film,
@@ -69,6 +70,7 @@ class VideoMaking:
         workspace: Workspace,
         *,
         describer: Describer | None = None,
+        writer: TreatmentWriter | None = None,
         codec: VideoCodec = "h264",
         credentials: Credentials | None = None,
         listen: Listen = listen,
@@ -81,6 +83,7 @@ class VideoMaking:
         self._workspace = workspace
         self._listen = listen
         self._describer = describer
+        self._writer = writer
         self._codec: VideoCodec = codec
         self._credentials = credentials
         self._assemble = assemble
@@ -132,14 +135,18 @@ class VideoMaking:
         if document.treatment_digest:
             return
         known = KnownMusic.from_json(await self._videos.get_text(video_id, document.known_digest))
+        song_map = SongMap.from_json(await self._videos.get_text(video_id, document.map_digest))
         treatment = read_concept(
             document.concept,
-            SongMap.from_json(await self._videos.get_text(video_id, document.map_digest)),
+            song_map,
             taste_words=known.words,
             sliders=known.recipe[0][1] if known.recipe else None,
             seed=document.seed,
             character=document.character,
         )
+        if self._writer is not None:
+            with spending_on(video_id):
+                treatment = await self._writer.write(document.concept, treatment, song_map)
         unread = (f"not understood: {', '.join(treatment.unread)}",) if treatment.unread else ()
         digest = treatment.digest()
         await self._videos.put_text(video_id, digest, treatment.to_json())
@@ -194,8 +201,8 @@ class VideoMaking:
         shot = _shot(document, task)
         for aspect in document.aspects:
             request = planned.request(shot, task.version, aspect)
-            scene = await self._scenes.find_or_make(video_id, document.provider, request)
-            document = await self._keep_scene(video_id, task, aspect, scene)
+            scene, notice = await self._scenes.find_or_make(video_id, document.provider, request, attempt=attempt)
+            document = await self._keep_scene(video_id, task, aspect, scene, notice)
 
     async def assemble(self, video_id: str, aspect: Aspect) -> None:
         """Joins the chosen scenes and the song into the film of one aspect. A film of the same scenes is not made again."""
@@ -291,7 +298,9 @@ class VideoMaking:
         except ResonanceError as failure:
             return SpokenSummaries(notices=(f"there is no described version: {failure.message}"[:400],))
 
-    async def _keep_scene(self, video_id: str, task: SceneTask, aspect: Aspect, scene: SceneRecord) -> VideoDocument:
+    async def _keep_scene(
+        self, video_id: str, task: SceneTask, aspect: Aspect, scene: SceneRecord, notice: str
+    ) -> VideoDocument:
         def keep(now: VideoDocument) -> VideoDocument:
             shot = _shot(now, task)
             version = shot.version(task.version)
@@ -301,7 +310,9 @@ class VideoMaking:
             ready = SceneStatus.READY if shot.chosen == task.version else SceneStatus.REPLACED
             status = ready if is_ready else SceneStatus.MAKING
             now = now.with_shot(change_version(shot, task.version, scenes=scenes, status=status))
-            return now.model_copy(update={"progress": max(now.progress, _shooting_progress(now))})
+            notices = _joined(now.notices, (notice,) if notice else ())
+            progress = max(now.progress, _shooting_progress(now))
+            return now.model_copy(update={"progress": progress, "notices": notices})
 
         return await self._change(video_id, keep)
 

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from support.engine_server import engine_url, own_engine  # noqa: F401  (fixtures)
 from support.extracting import keep_reference
 from support.stores import each_store
 
@@ -105,13 +106,6 @@ async def send(call: Any, plan: Any, tracks: list[list[Any]]) -> None:
     await call.done_writing()
 
 
-async def until_released(store) -> None:
-    """Waits until the interrupted call has released its tracks."""
-    async with asyncio.timeout(10):
-        while [key async for key in store.keys("track-locks/")]:
-            await asyncio.sleep(0.01)
-
-
 async def test_clips_that_were_read_before_a_break_are_not_read_again(tiny, store, read: list[str]) -> None:
     tracks = [track(tiny, seed, 4) for seed in (1, 2)]
     async with serving(tiny, store) as stub:
@@ -122,7 +116,6 @@ async def test_clips_that_were_read_before_a_break_are_not_read_again(tiny, stor
     for stop_after in (3, 2):  # two owners die in a row, each in another process
         async with serving(tiny, store) as stub:
             await extract(stub, "t-1", tracks, stop_after=stop_after)
-            await until_released(store)
     async with serving(tiny, store) as stub:
         plan, taste = await extract(stub, "t-1", tracks)
     wanted = [sha256_hex(clip.tobytes()) for clips in tracks for clip in clips]
@@ -140,7 +133,6 @@ async def test_a_track_in_pieces_is_the_track_in_one(tiny, store) -> None:
         for key in [key async for key in store.keys("tracks/")]:
             await store.delete(key)
         await extract(stub, "t-b", [clips], stop_after=2)
-        await until_released(store)
         plan, pieced = await extract(stub, "t-b", [clips])
     assert plan.clips_known[0] >= 2
     assert pieced.vector_sha256 == whole.vector_sha256
@@ -168,14 +160,13 @@ async def test_concurrent_playlists_read_a_song_that_they_share_once(tiny, store
     assert len(read) == len(set(read)) == 6
 
 
-async def test_two_replicas_read_a_song_once(tiny, store, read: list[str]) -> None:
-    """Two services, each with a model, memory and a port of its own, share the store alone."""
+async def test_two_replicas_read_a_song_once(tiny, store, own_engine: str, read: list[str]) -> None:  # noqa: F811
+    """Two services, each with a model, memory and a port of its own, share the store and the engine."""
     shared = track(tiny, 5, 4)
-    async with serving(tiny, store) as one, serving(tiny, store) as other:
+    async with serving(tiny, store, engine=own_engine) as one, serving(tiny, store, engine=own_engine) as other:
         found = await asyncio.gather(extract(one, "t-a", [shared]), extract(other, "t-b", [shared]))
     assert len(read) == len(set(read)) == 4
     assert found[0][1].vector_sha256 == found[1][1].vector_sha256
-    assert not [key async for key in store.keys("track-locks/")]
 
 
 async def test_more_extractions_than_the_limit_are_refused(tiny, store) -> None:

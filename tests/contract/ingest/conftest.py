@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.engine_server import engine_url, own_engine  # noqa: F401  (fixtures)
 from support.scripted_extract import ScriptedExtract
 
+from resonance.durable import Engine
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.store import MemoryStore, ObjectStore
 from resonance.v1 import extract_pb2, extract_pb2_grpc, ingest_pb2, ingest_pb2_grpc, jobs_pb2
 from resonance_ingest.build import open_ingest
+from resonance_ingest.pipeline.playlist_jobs import PlaylistJobs
 
 
 @dataclass(kw_only=True)
@@ -26,6 +29,8 @@ class System:
     extract: ScriptedExtract
     store: ObjectStore
     settings: Settings
+    playlists: PlaylistJobs
+    engine: Engine
 
     async def upload(self, files: dict[str, bytes], **header: Any) -> jobs_pb2.Job:
         return (await self.stub.UploadPlaylist(upload_messages(files, **header))).job
@@ -64,7 +69,7 @@ OpenSystem = Callable[..., AbstractAsyncContextManager[System]]
 
 
 @pytest.fixture
-def open_system(tmp_path: Path) -> OpenSystem:
+def open_system(tmp_path: Path, own_engine: str) -> OpenSystem:  # noqa: F811
     """Opens an ingest with other settings, another extractor or another store than the usual ones."""
 
     @asynccontextmanager
@@ -72,15 +77,24 @@ def open_system(tmp_path: Path) -> OpenSystem:
         *, extract: ScriptedExtract | None = None, store: ObjectStore | None = None, **settings: Any
     ) -> AsyncIterator[System]:
         extract, store = extract or ScriptedExtract(), store or MemoryStore()
-        async with _serving_extract(extract) as address:
-            chosen = Settings(**{"data_dir": tmp_path / "data", "extract_addr": address, **settings})
+        async with serving_extract(extract) as address:
+            chosen = Settings(
+                **{"data_dir": tmp_path / "data", "extract_addr": address, "engine": own_engine, **settings}
+            )
             async with open_ingest(chosen, store) as ingest:
                 server = RpcServer("127.0.0.1:0")
                 ingest.add_to(server)
                 await server.start()
                 async with open_channel(server.address) as channel:
                     stub = ingest_pb2_grpc.IngestServiceStub(channel)
-                    yield System(stub=stub, extract=extract, store=store, settings=chosen)
+                    yield System(
+                        stub=stub,
+                        extract=extract,
+                        store=store,
+                        settings=chosen,
+                        playlists=ingest.playlists,
+                        engine=ingest.engine,
+                    )
                 await server.stop(0)
 
     return open_one
@@ -94,8 +108,9 @@ async def system(open_system: OpenSystem) -> AsyncIterator[System]:
 
 
 @asynccontextmanager
-async def _serving_extract(extract: ScriptedExtract) -> AsyncIterator[str]:
-    server = RpcServer("127.0.0.1:0")
+async def serving_extract(extract: ScriptedExtract, address: str = "127.0.0.1:0") -> AsyncIterator[str]:
+    """Serves the extractor; its address."""
+    server = RpcServer(address)
     name = extract_pb2.DESCRIPTOR.services_by_name["ExtractService"].full_name
     server.add(name, lambda inner: extract_pb2_grpc.add_ExtractServiceServicer_to_server(extract, inner))
     await server.start()

@@ -9,11 +9,14 @@ import pytest
 from support import sounds
 from support.s3 import open_s3
 
+from resonance.durable import Changes, Engine
+from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.store.files import FileStore
 from resonance.v1 import ingest_pb2, jobs_pb2
 from resonance_ingest.jobs.job import Job, JobState
-from resonance_ingest.jobs.job_store import JobStore, LeaseLost
+from resonance_ingest.jobs.job_store import JobStore
+from resonance_ingest.jobs.job_writer import JobStopped, JobWriter
 
 
 @pytest.fixture(params=["files", "s3"])
@@ -38,15 +41,19 @@ async def test_a_job_goes_from_files_to_a_taste_and_is_deleted(open_system, stor
         await store.delete(key)
 
 
-async def test_of_racing_replicas_one_takes_the_job(store: ObjectStore) -> None:
-    replicas = [JobStore(store) for _ in range(4)]
+async def test_racing_replicas_store_one_job_and_a_change_of_each_counts(store: ObjectStore) -> None:
+    changes = Changes(Engine(Settings()))
+    replicas = [JobStore(store, changes) for _ in range(4)]
     job = Job(job_id="t-race", request_digest="d", created_ms=1, updated_ms=1)
     await asyncio.gather(*(replica.add(job) for replica in replicas))
-    outcomes = await asyncio.gather(
-        *(replica.claim("t-race", str(number), None) for number, replica in enumerate(replicas)), return_exceptions=True
+    writers = [JobWriter(replica, "t-race", "extraction") for replica in replicas]
+    await asyncio.gather(*(writer.begin() for writer in writers))
+    assert (await replicas[0].get("t-race")).attempts == 4
+    ends = await asyncio.gather(
+        *(writer.now(lambda job: job.moved(progress=0.5)) for writer in writers), return_exceptions=True
     )
-    assert sum(isinstance(outcome, Job) for outcome in outcomes) == 1
-    assert sum(isinstance(outcome, LeaseLost) for outcome in outcomes) == 3
+    assert sum(isinstance(end, Job) for end in ends) == 1, "the last one that began has the part"
+    assert sum(isinstance(end, JobStopped) for end in ends) == 3
     final = await replicas[0].change("t-race", lambda job: job.moved(state=JobState.CANCELLED))
     assert await replicas[1].open_ids() == []
     await replicas[2].delete(final)

@@ -7,11 +7,13 @@ import time
 
 import grpc
 import pytest
+from support.scripted_extract import ScriptedExtract
 
 from resonance.errors import Unavailable
+from resonance.identity import acting_as
 from resonance.rpc import to_domain_error
 from resonance.store import MemoryStore
-from resonance_ingest.pipeline import runner
+from resonance.v1 import ingest_pb2
 
 URL = "https://www.youtube.com/watch?v=aaaaaaaaaaa"
 
@@ -68,24 +70,34 @@ async def test_a_client_that_disconnects_leaves_a_whole_job_or_none(open_system)
         assert (await system.submit(URL, request_id="another")).job_id
 
 
-async def test_markers_of_a_crashed_writer_take_no_place_and_are_removed(open_system, monkeypatch) -> None:
-    monkeypatch.setattr(runner, "_POLL_S", 0.02)
-    monkeypatch.setattr(runner, "_MARKER_WAITS_S", 0.5)
+async def test_markers_of_a_crashed_writer_take_no_place(open_system) -> None:
     store = MemoryStore()
     for number in range(3):
         await store.put(f"job-open/{time.time_ns() // 1_000_000:014d}-t-{number}", b"")
     async with open_system(store=store, jobs_running_max=1, jobs_queued_max=2) as system:
-        job = await system.submit(URL, request_id="an-honest-one")
-        assert job.job_id
-        async with asyncio.timeout(10):
-            while [key async for key in store.keys("job-open/") if job.job_id not in key]:
-                await asyncio.sleep(0.02)
+        assert (await system.submit(URL, request_id="an-honest-one")).job_id
 
 
-async def test_a_marker_that_still_waits_for_its_document_stays(open_system, monkeypatch) -> None:
-    monkeypatch.setattr(runner, "_POLL_S", 0.02)
+async def test_a_marker_that_still_waits_for_its_document_stays(open_system) -> None:
     store, marker = MemoryStore(), f"job-open/{time.time_ns() // 1_000_000:014d}-t-1"
     await store.put(marker, b"")
     async with open_system(store=store):
         await asyncio.sleep(0.3)
         assert [key async for key in store.keys("job-open/")] == [marker]
+
+
+async def test_the_share_of_an_owner_is_limited_and_others_still_find_room(open_system) -> None:
+    async with open_system(jobs_owner_max=2, jobs_owner_hour_max=3, extract=ScriptedExtract(pause_s=60.0)) as system:
+        jobs = [await system.submit(URL, request_id=f"r{number}") for number in range(2)]
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await system.submit(URL, request_id="r3")
+        assert to_domain_error(caught.value).reason == "TOO_MANY_JOBS"
+        with acting_as("o-bob"):
+            await system.playlists.check_room()
+        for job in jobs:
+            await system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id=job.job_id))
+        third = await system.submit(URL, request_id="r3")
+        await system.stub.CancelJob(ingest_pb2.CancelJobRequest(job_id=third.job_id))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await system.submit(URL, request_id="r4")
+        assert "within an hour" in to_domain_error(caught.value).message

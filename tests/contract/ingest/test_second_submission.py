@@ -15,7 +15,8 @@ from resonance.v1 import jobs_pb2
 
 STATE = jobs_pb2.JobState
 store = each_store
-WITHIN_S = 0.3
+# Two activities through the engine: 0.5 s at a load of 12 on two cores, where it was 0.1 to 0.3 s before playlists ran on the engine.
+WITHIN_S = 1.0
 
 
 def whole(job: jobs_pb2.Job) -> jobs_pb2.Job:

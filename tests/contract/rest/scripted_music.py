@@ -99,7 +99,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             started = generate_pb2.GenerationStarted(
                 request_id=opening.request_id, format=audio_format, recipe=opening.recipe, model=MODEL
             )
-            lanes = [generate_pb2.RecipeChange(recipe=recipe)]
+            changes: list[generate_pb2.RecipeChange] = []
             yield generate_pb2.PerformResponse(started=started)
             pcm = hum(generate_pb2.GenerateRequest(duration_s=0.2, seed=1))
             digest = hashlib.sha256()
@@ -112,14 +112,14 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                     if control.command:
                         is_held = control.command == generate_pb2.PLAYBACK_COMMAND_PAUSE
                     if control.command == generate_pb2.PLAYBACK_COMMAND_STOP:
-                        self._keep_live(opening, lanes, audio_format, pcm * sequence)
+                        self._keep_live(opening, changes, audio_format, pcm * sequence)
                         end = audio_pb2.StreamEnd(sample_count_total=sequence * len(pcm) // 2, sha256=digest.digest())
                         yield generate_pb2.PerformResponse(finished=end)
                         return
                     if control.HasField("recipe"):
                         recipe = control.recipe
                         self._script.performed.append(recipe)
-                        lanes.append(generate_pb2.RecipeChange(sample_offset=sequence * len(pcm) // 2, recipe=recipe))
+                        changes.append(generate_pb2.RecipeChange(sample_offset=sequence * len(pcm) // 2, recipe=recipe))
                     if not control.HasField("recipe") and not control.without_melody and not control.HasField("melody"):
                         continue
                     if control.without_melody or control.HasField("melody"):
@@ -144,13 +144,14 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
                 sequence += 1
                 await asyncio.sleep(script.live_chunk_wait_s)
 
-    def _keep_live(self, opening, lanes, audio_format, samples: bytes) -> None:
+    def _keep_live(self, opening, changes, audio_format, samples: bytes) -> None:
         if not opening.keep or not samples:
             return
         take = generate_pb2.Take(
             request_id=opening.request_id,
-            recipe=lanes[-1].recipe,
-            lanes=lanes,
+            recipe=opening.recipe,
+            is_performed=True,
+            recipe_changes=changes,
             format=audio_format,
             duration_s=len(samples) / 2 / RATE_HZ,
             model=MODEL,
@@ -232,9 +233,8 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
     async def GetTakeTimeline(self, request, context):
         take = (await self.GetTake(request, context)).take
         timeline = generate_pb2.TakeTimeline(request_id=take.request_id, sample_rate_hz=RATE_HZ, rate_hz=10)
-        timeline.recipe_changes.extend(
-            take.lanes or [generate_pb2.RecipeChange(recipe=take.recipe, recipe_id=take.recipe_id)]
-        )
+        timeline.recipe_changes.add(recipe=take.recipe, recipe_id=take.recipe_id)
+        timeline.recipe_changes.extend(take.recipe_changes)
         return generate_pb2.GetTakeTimelineResponse(timeline=timeline)
 
     async def StreamTake(self, request, context) -> AsyncIterator[generate_pb2.StreamTakeResponse]:

@@ -331,3 +331,47 @@ async def test_a_caller_that_leaves_in_any_moment_of_the_start_leaves_no_worker_
 
 async def nothing_is_open() -> None:
     """A service without open work."""
+
+
+async def test_paused_work_begins_no_further_step_until_it_goes_on(bench: Bench) -> None:
+    engine = bench.engine()
+    await bench.submit(engine, "one")
+    await eventually(lambda: bench.count("gate", "one"))
+    await engine.pause("one")
+    assert await bench.status(engine, "one") == WorkStatus.PAUSED
+    assert [state.work_id for state in await engine.list(status="paused")] == ["one"]
+    bench.steps.open_gate("one")
+    await eventually(lambda: bench.count("gate-done", "one"))
+    assert not await engine.await_end("one", wait_s=1.0), "the step in hand ends, and the work waits"
+    await engine.resume("one")
+    assert await engine.await_end("one", wait_s=20.0)
+    assert await bench.status(engine, "one") == WorkStatus.COMPLETED
+
+
+async def test_an_owner_of_fifty_works_has_another_take_its_turn(tmp_path: Path, engine_url: str) -> None:  # noqa: F811
+    """One place for steps, 50 works of one owner in line: the one work of another owner has its turn next."""
+    bench = Bench(tmp_path, engine_url)
+    bench.steps.running_max = 1
+    engine = bench.engine()
+    many = [f"{bench.steps.task_queue}-{number}" for number in range(50)]
+    other = f"{bench.steps.task_queue}-other"
+
+    def begun() -> int:
+        return sum(bench.count(step, work_id) for step in ("quick", "gate") for work_id in many)
+
+    try:
+        for work_id in (*many, other):
+            bench.steps.open_gate(work_id)
+        for work_id in many:
+            await bench.submit(engine, work_id, owner="o-many", fails="slow")
+        await eventually(lambda: begun() >= 3)
+        await bench.submit(engine, other, owner="o-one", fails="slow")
+        submitted = begun()
+        await eventually(lambda: bench.count("quick", other), deadline_s=60.0)
+        print(f"steps of the owner of many: {submitted} at the submission, {begun()} when the other's began, of 100")
+        # The other's step comes into the queue after its workflow task, during which steps of 0.1 s go on; without turns it were last.
+        assert begun() - submitted <= 8
+    finally:
+        for work_id in (*many, other):
+            await engine.cancel(work_id, wait_s=0.0)
+        await engine.close()

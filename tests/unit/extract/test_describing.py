@@ -11,6 +11,7 @@ import pytest
 from support.gemini import KEY, gemini_server
 
 from resonance.settings import Settings
+from resonance.store import MemoryStore
 from resonance.v1 import steering_pb2
 from resonance_extract.activations.audio_features import COLUMN_COUNT, COLUMNS, minor_margin, read_meters
 from resonance_extract.gemini import open_gemini
@@ -115,7 +116,7 @@ async def described(
 ) -> tuple[steering_pb2.TasteCharacter, list[dict[str, object]]]:
     async with gemini_server() as server:
         server.answers = [answer] * 8  # type: ignore[list-item]
-        gemini = open_gemini(Settings(gemini_api_key=KEY, gemini_url=server.url, gemini_s_max=2.0))
+        gemini = open_gemini(Settings(gemini_api_key=KEY, gemini_url=server.url, gemini_s_max=2.0), MemoryStore())
         assert gemini is not None
         found = await CarefulDescriber(GeminiDescriber(gemini)).describe(playlist)
         await gemini.close()

@@ -10,6 +10,7 @@ from support.gemini import KEY, GeminiServer, gemini_server
 from resonance.errors import InvalidInput
 from resonance.settings import Settings
 from resonance.steering.sliders import SLIDER_NAMES
+from resonance.store import MemoryStore
 from resonance.wishes.phrases import phrase_of
 from resonance_extract.gemini import open_gemini
 from resonance_extract.refining.refiner import Wish, WishReader
@@ -28,7 +29,7 @@ async def test_gemini_is_asked_under_a_schema_and_its_positions_are_taken() -> N
         server.answers = [
             {"understood": True, "positions": [{"slider": "bass_resonance", "position": 0.9, "words": "like a cellar"}]}
         ]
-        gemini = open_gemini(settings_for(server))
+        gemini = open_gemini(settings_for(server), MemoryStore())
         assert gemini is not None
         found = (await WishReader(gemini).read(Wish(text="make it sound like a cellar", sliders=NOW))).refinement
         await gemini.close()
@@ -62,7 +63,7 @@ async def test_gemini_is_asked_under_a_schema_and_its_positions_are_taken() -> N
 async def test_where_gemini_fails_the_grammar_reads_the_words_and_says_so(answer: object) -> None:
     async with gemini_server() as server:
         server.answers = [answer] * 8  # type: ignore[list-item]
-        gemini = open_gemini(settings_for(server))
+        gemini = open_gemini(settings_for(server), MemoryStore())
         assert gemini is not None
         found = (await WishReader(gemini).read(Wish(text="more bass", sliders=NOW))).refinement
         await gemini.close()
@@ -76,7 +77,7 @@ async def test_a_wrong_key_falls_back_too_and_never_shows_the_key() -> None:
     async with gemini_server() as server:
         settings = Settings(gemini_api_key="wrong", gemini_url=server.url)
         assert "wrong" not in repr(settings)
-        gemini = open_gemini(settings)
+        gemini = open_gemini(settings, MemoryStore())
         assert gemini is not None
         found = (await WishReader(gemini).read(Wish(text="less bass", sliders=NOW))).refinement
         await gemini.close()
@@ -86,7 +87,7 @@ async def test_a_wrong_key_falls_back_too_and_never_shows_the_key() -> None:
 async def test_gemini_may_say_that_it_did_not_understand() -> None:
     async with gemini_server() as server:
         server.answers = [{"understood": False, "positions": []}]
-        gemini = open_gemini(settings_for(server))
+        gemini = open_gemini(settings_for(server), MemoryStore())
         assert gemini is not None
         with pytest.raises(InvalidInput) as caught:
             await WishReader(gemini).read(Wish(text="what is the capital of France", sliders=NOW))
@@ -97,7 +98,7 @@ async def test_gemini_may_say_that_it_did_not_understand() -> None:
 async def test_a_sound_that_no_slider_names_is_read_as_a_phrase() -> None:
     async with gemini_server() as server:
         server.answers = [{"understood": True, "positions": []}]
-        gemini = open_gemini(settings_for(server))
+        gemini = open_gemini(settings_for(server), MemoryStore())
         assert gemini is not None
         found = await WishReader(gemini).read(Wish(text="a bit dreamier", sliders=NOW, concepts={"phrase-x": 0.2}))
         await gemini.close()
@@ -109,7 +110,7 @@ async def test_a_sound_that_no_slider_names_is_read_as_a_phrase() -> None:
 
 async def test_going_back_sends_no_request() -> None:
     async with gemini_server() as server:
-        gemini = open_gemini(settings_for(server))
+        gemini = open_gemini(settings_for(server), MemoryStore())
         assert gemini is not None
         found = (await WishReader(gemini).read(Wish(text="undo", sliders=NOW, previous=BEFORE))).refinement
         await gemini.close()
@@ -118,4 +119,4 @@ async def test_going_back_sends_no_request() -> None:
 
 
 def test_without_a_key_there_is_no_gemini() -> None:
-    assert open_gemini(Settings()) is None
+    assert open_gemini(Settings(), MemoryStore()) is None

@@ -115,13 +115,15 @@ async def stage(tiny: LoadedModel) -> AsyncIterator[Stage]:
     await made.takes.close()
 
 
-async def test_a_kept_performance_is_a_take_sample_for_sample_with_its_lanes(stage: Stage) -> None:
+async def test_a_kept_performance_is_a_take_sample_for_sample_with_its_changes(stage: Stage) -> None:
     sent = await asyncio.wait_for(stage.play(), 60)
     take = await stage.takes.get("night")
     assert await stage.takes.pcm(take) == sent
     assert take.duration_s == pytest.approx(len(sent) / 2 / stage.rate_hz)
-    assert [lane.recipe.prompts[0].text for lane in take.lanes] == ["jazz", "slow drums"]
-    assert take.lanes[0].sample_offset == 0 < take.lanes[1].sample_offset < len(sent) // 2
+    (change,) = take.recipe_changes
+    assert take.is_performed
+    assert [one.recipe.prompts[0].text for one in (take, change)] == ["jazz", "slow drums"]
+    assert 0 < change.sample_offset < len(sent) // 2
     assert take.recipe.prompts[0].text == "jazz", "the recipe that it was opened with"
     with pytest.raises(FailedPrecondition, match="played live"):
         await stage.takes.codes(take)

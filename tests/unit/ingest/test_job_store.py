@@ -1,21 +1,27 @@
-"""Job store: idempotency, exclusive leases, monotone progress, final states."""
+"""Job store: idempotency, one writer a part, monotone progress, final states."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import replace
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.faulty_store import FaultKind, FaultyStore
 
+from resonance.durable import Changes, Engine
 from resonance.errors import Conflict, DataLoss, NotFound, Unavailable
+from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance_ingest.jobs import job_store
 from resonance_ingest.jobs.job import Fault, Job, JobState, JobTrack, UploadedFile, from_json, to_json
-from resonance_ingest.jobs.job_store import JobStore, LeaseLost
+from resonance_ingest.jobs.job_store import JobStore
+from resonance_ingest.jobs.job_writer import JobStopped, JobWriter
+
+# Nothing is started: these tests have one process, whose changes reach its watchers at once.
+CHANGES = Changes(Engine(Settings()))
 
 
 def a_job(number: int = 0, **fields: object) -> Job:
@@ -25,7 +31,7 @@ def a_job(number: int = 0, **fields: object) -> Job:
 
 @pytest.fixture
 def jobs() -> JobStore:
-    return JobStore(MemoryStore(), clock_ms=itertools.count(10_000).__next__)
+    return JobStore(MemoryStore(), CHANGES, clock_ms=itertools.count(10_000).__next__)
 
 
 def test_a_job_is_read_back_as_it_was_written() -> None:
@@ -94,33 +100,51 @@ async def test_pages_go_from_the_newest_to_the_oldest_and_miss_nothing(jobs: Job
     assert seen == [f"t-{number}" for number in reversed(range(7))]
 
 
-async def test_only_the_holder_of_the_lease_may_work(jobs: JobStore) -> None:
+async def test_only_the_last_activity_that_began_a_part_may_write(jobs: JobStore) -> None:
     await jobs.add(a_job())
-    first = await jobs.claim("t-0", "one", None)
-    with pytest.raises(LeaseLost):
-        await jobs.claim("t-0", "two", None)
-    second = await jobs.claim("t-0", "two", first.lease)
-    assert (first.lease.token, second.lease.token) == (1, 2)
-    with pytest.raises(LeaseLost):
-        await jobs.change("t-0", lambda job: job.moved(progress=0.5), token=1)
-    assert (await jobs.change("t-0", lambda job: job.moved(progress=0.5), token=2)).progress == 0.5
+    first, second, other = (JobWriter(jobs, "t-0", part) for part in ("0", "0", "1"))
+    await first.begin()
+    await first.now(lambda job: job.moved(progress=0.1))
+    await other.begin()
+    await second.begin()
+    with pytest.raises(JobStopped):
+        await first.now(lambda job: job.moved(progress=0.2))
+    await other.now(lambda job: job.moved(progress=0.3))
+    assert (await second.now(lambda job: job.moved(progress=0.5))).progress == 0.5
 
 
-async def test_of_racing_claimants_one_wins(jobs: JobStore) -> None:
+async def test_a_late_write_to_a_cancelled_or_deleted_job_is_refused(jobs: JobStore) -> None:
     await jobs.add(a_job())
-    outcomes = await asyncio.gather(*(jobs.claim("t-0", str(n), None) for n in range(8)), return_exceptions=True)
-    assert sum(isinstance(outcome, Job) for outcome in outcomes) == 1
-    assert sum(isinstance(outcome, LeaseLost) for outcome in outcomes) == 7
-
-
-async def test_a_late_write_of_a_cancelled_job_s_owner_is_refused(jobs: JobStore) -> None:
-    await jobs.add(a_job())
-    await jobs.claim("t-0", "one", None)
-    await jobs.change("t-0", lambda job: job.moved(state=JobState.CANCELLED))
-    with pytest.raises(LeaseLost):
-        await jobs.change("t-0", lambda job: job.moved(state=JobState.COMPLETED), token=1)
-    assert (await jobs.get("t-0")).state == JobState.CANCELLED
+    writer = JobWriter(jobs, "t-0", "0")
+    await writer.begin()
+    cancelled = await jobs.change("t-0", lambda job: job.moved(state=JobState.CANCELLED))
+    with pytest.raises(JobStopped):
+        await writer.now(lambda job: job.moved(state=JobState.COMPLETED))
+    assert (await jobs.get("t-0")) == cancelled
     assert await jobs.open_ids() == []
+    await jobs.delete(cancelled)
+    with pytest.raises(JobStopped, match="is gone"):
+        await JobWriter(jobs, "t-0", "0").begin()
+
+
+async def test_batches_are_stored_beside_the_work_and_the_work_ends_when_its_part_is_taken_over(jobs: JobStore) -> None:
+    await jobs.add(a_job())
+    writer, other = JobWriter(jobs, "t-0", "0"), JobWriter(jobs, "t-0", "0")
+    await writer.begin()
+
+    async def work() -> None:
+        writer.soon(lambda job: job.moved(progress=0.4))
+        while (await jobs.get("t-0")).progress < 0.4:
+            await asyncio.sleep(0.02)
+        await other.begin()
+        writer.soon(lambda job: job.moved(progress=0.6))
+        await asyncio.sleep(60)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(JobStopped):
+            await writer.run(work())
+    job = await jobs.get("t-0")
+    assert (job.progress, job.attempts, job.returns) == (0.4, 2, 1)
 
 
 async def test_racing_changes_all_count(jobs: JobStore) -> None:
@@ -156,24 +180,21 @@ async def test_a_watcher_that_returns_gets_only_new_revisions(jobs: JobStore) ->
     assert [job.revision async for job in jobs.watch("t-0", 2)] == []
 
 
-async def test_a_change_by_another_replica_reaches_the_watcher(jobs: JobStore) -> None:
+async def test_work_that_begins_and_ends_is_no_revision(jobs: JobStore) -> None:
     await jobs.add(a_job())
-    other = JobStore(jobs._store)
-
-    async def finish() -> None:
-        await asyncio.sleep(0.05)
-        await other.change("t-0", lambda job: job.moved(state=JobState.COMPLETED))
-
-    finishing = asyncio.create_task(finish())
-    assert [job.state async for job in jobs.watch("t-0")] == ["QUEUED", "COMPLETED"]
-    await finishing
+    writer = JobWriter(jobs, "t-0", "0")
+    await writer.begin()
+    await writer.run(asyncio.sleep(0))
+    assert (await jobs.get("t-0")).revision == 1
 
 
-async def test_heartbeats_are_no_revisions(jobs: JobStore) -> None:
-    await jobs.add(a_job())
-    claimed = await jobs.claim("t-0", "one", None)
-    changed = await jobs.change("t-0", lambda job: replace(job, lease=replace(job.lease, heartbeat=5)), token=1)
-    assert changed.revision == claimed.revision == 1
+def test_a_document_of_the_version_with_leases_is_read() -> None:
+    document = json.loads(to_json(a_job(returns=0)))
+    for name in ("workers", "attempts"):
+        del document[name]
+    document |= {"lease": {"owner": "a", "token": 7, "heartbeat": 3}, "returns": 6}
+    job = from_json(json.dumps(document).encode())
+    assert (job.attempts, job.returns, job.workers) == (0, 0, {})
 
 
 async def test_a_deleted_job_is_gone_for_every_watcher(jobs: JobStore) -> None:
@@ -204,7 +225,7 @@ class LateStore(MemoryStore):
 
 
 async def test_a_marker_whose_document_comes_as_it_is_dropped_is_there_again() -> None:
-    jobs = JobStore(LateStore())
+    jobs = JobStore(LateStore(), CHANGES)
     await jobs.mark_open(a_job())
     (marker,) = await jobs.open_markers()
     await jobs.drop_marker(marker)
@@ -226,7 +247,7 @@ async def test_a_job_that_was_long_in_writing_is_marked_again(monkeypatch: pytes
             return await super().create(key, data)
 
     monkeypatch.setattr(job_store, "_WRITTEN_WITHIN_S", 0.0)
-    jobs = JobStore(Slow())
+    jobs = JobStore(Slow(), CHANGES)
     await jobs.add(a_job())
     assert await jobs.open_ids() == ["t-0"]
 
@@ -235,6 +256,6 @@ async def test_a_lost_response_keeps_the_job_in_the_queue() -> None:
     store = MemoryStore()
     faulty = FaultyStore(store, first=2, kind=FaultKind.LOST_ANSWER)
     with pytest.raises(Unavailable):
-        await JobStore(faulty).add(a_job())
-    assert await JobStore(store).open_ids() == ["t-0"]
-    assert (await JobStore(store).get("t-0")).job_id == "t-0"
+        await JobStore(faulty, CHANGES).add(a_job())
+    assert await JobStore(store, CHANGES).open_ids() == ["t-0"]
+    assert (await JobStore(store, CHANGES).get("t-0")).job_id == "t-0"

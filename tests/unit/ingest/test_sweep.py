@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import pytest
 
 from resonance.api_keys import ApiKeys
+from resonance.durable import Changes, Engine
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.store.owned import OwnedStore
@@ -18,6 +19,7 @@ from resonance_ingest.shares import ShareLink
 from resonance_ingest.sweep import Sweeper
 
 DAY_S = 86_400
+CHANGES = Changes(Engine(Settings()))
 
 
 @dataclass
@@ -28,7 +30,7 @@ class World:
     now_s: int = 100 * DAY_S
 
     def __post_init__(self) -> None:
-        self.jobs = JobStore(self.store, clock_ms=lambda: self.now_s * 1000)
+        self.jobs = JobStore(self.store, CHANGES, clock_ms=lambda: self.now_s * 1000)
         self.sweeper = Sweeper(self.store, self.jobs, Settings(job_retention_s=30.0 * DAY_S))
 
     async def keys(self, prefix: str) -> list[str]:
@@ -94,7 +96,7 @@ async def test_jobs_without_a_taste_are_forgotten_after_their_time(world: World)
 
 async def test_the_open_marker_of_a_living_job_stays_for_every_owner() -> None:
     store = OwnedStore(MemoryStore())
-    jobs = JobStore(store, clock_ms=lambda: 3 * DAY_S * 1000)
+    jobs = JobStore(store, CHANGES, clock_ms=lambda: 3 * DAY_S * 1000)
     await jobs.add(Job(job_id="t-1", request_digest="d", created_ms=1, updated_ms=1))  # from before keys were required
     await ApiKeys(store).issue("Ada")
     before = await jobs.open_markers()

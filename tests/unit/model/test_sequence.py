@@ -35,9 +35,12 @@ def test_a_long_take_goes_on_past_its_window(tiny: LoadedModel) -> None:
     assert int(codes.max()) < tiny.config.vocabulary_size
 
 
-def test_after_a_window_moves_the_next_step_sees_the_kept_frames(tiny: LoadedModel) -> None:
-    """The moved window must hold exactly what a fresh reading of its context holds."""
-    sequence = build_sequence(tiny, PROMPTS[0], frame_count=60, window_steps=40, context_frames=20)
+@pytest.mark.parametrize("anchor", [0, 6])
+def test_after_a_window_moves_the_next_step_sees_the_kept_frames(tiny: LoadedModel, anchor: int) -> None:
+    """The moved window must hold exactly what a fresh reading of its context holds, whose first frames are the take's own."""
+    sequence = build_sequence(
+        tiny, PROMPTS[0], frame_count=60, window_steps=40, context_frames=20, temperature=1.0, anchor_frames=anchor
+    )
     with torch.inference_mode():
         while sequence.slot.length < 40:
             advance(tiny.decoder, [sequence])
@@ -53,7 +56,8 @@ def test_after_a_window_moves_the_next_step_sees_the_kept_frames(tiny: LoadedMod
             for book in range(4):
                 frame = step - 1 - book
                 if frame >= 0:
-                    column[book] = int(sequence.tokens[book, first + frame + book])
+                    kept = frame if frame < anchor else first + frame
+                    column[book] = int(sequence.tokens[book, kept + book])
             columns.append(column)
         expected = tiny.decoder.read(fresh.slot, torch.stack(columns, dim=1), with_logits=True)
     assert expected is not None
@@ -196,6 +200,7 @@ LOOPED: dict[str, Any] = {
     "window_steps": 500,
     "context_frames": 347,
     "context_slack": 100,
+    "anchor_frames": 60,
 }
 
 

@@ -25,11 +25,11 @@ from resonance_video.models import (
     ShotSize,
     Weather,
 )
-from resonance_video.scenes.procedural import ProceduralScenes
 from resonance_video.scenes.procedural.colour_check import locked_distances
 from resonance_video.scenes.procedural.drive import read_drive
 from resonance_video.scenes.procedural.figure.skeleton import Moment, Turn, pose_skeleton, two_bones
 from resonance_video.scenes.procedural.figure.wardrobe import Wardrobe
+from resonance_video.scenes.procedural.provider import ProceduralScenes
 from resonance_video.scenes.procedural.renderer import SceneRenderer
 from resonance_video.treatment import read_concept
 

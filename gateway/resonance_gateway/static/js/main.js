@@ -157,7 +157,7 @@ async function loadSliders() {
 
 /** @param {TakeJson} record */
 function openRecord(record) {
-  const recipe = record.lanes?.at(-1)?.recipe ?? record.recipe; // live music goes on from what was in force last
+  const recipe = record.recipe_changes?.at(-1)?.recipe ?? record.recipe; // live music goes on from what was in force last
   const [use] = recipe.tastes;
   const { bpm, key, negative_prompt } = recipe;
   const sliders = Object.fromEntries(Object.entries(recipe.sliders || {}).filter(([, value]) => value));
@@ -166,7 +166,7 @@ function openRecord(record) {
     ...(concepts.length ? { concepts } : {}),
     prompt: recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
     ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
-    ...(record.lanes?.length ? { isLive: true } : {}),
+    ...(record.is_performed ? { isLive: true } : {}),
     ...(bpm ? { bpm } : {}), ...(key ? { key } : {}), ...(negative_prompt ? { negative_prompt } : {}),
   };
   generation.versions.add({ requestId: record.request_id, body, seed: record.seed });

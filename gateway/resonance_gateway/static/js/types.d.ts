@@ -19,6 +19,7 @@ interface PageElements {
   "video-progress": HTMLProgressElement;
   "video-player": HTMLVideoElement;
   "video-download": HTMLAnchorElement;
+  "video-described": HTMLAnchorElement;
   "refine-text": HTMLInputElement;
   "keep-seed": HTMLInputElement;
   "library-search": HTMLInputElement;
@@ -214,7 +215,8 @@ interface TakeJson {
   heard?: { bpm: number | null; no_bpm: string; key: string; key_confidence: number; no_key: string } | null;
   create_time: string | null;
   /** Recipes of music that was played live, in order. */
-  lanes?: { sample_offset: number; recipe: RecipeJson }[];
+  is_performed?: boolean;
+  recipe_changes?: { sample_offset: number; recipe: RecipeJson }[];
 }
 
 interface TimelineJson {

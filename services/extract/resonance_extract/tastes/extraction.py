@@ -50,11 +50,12 @@ class Extraction:
         *,
         running_max: int,
         describer: Describer,
+        locks: TrackLocks,
     ) -> None:
         self._worker = worker
         self._running_max = running_max
         self._running = 0
-        self._locks = TrackLocks(store, scope=worker.model.description.digest)
+        self._locks = locks
         self._store = store
         self._references = references
         self._describer = describer

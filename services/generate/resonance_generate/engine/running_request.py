@@ -19,7 +19,7 @@ from resonance_generate.engine.request import EngineRequest, GenerationParams, S
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.sampling import Sampling
 from resonance_model.decoder.sequence import TokenSequence
-from resonance_model.decoder.window import choose_context_sizes
+from resonance_model.decoder.window import choose_anchor_frames, choose_context_sizes
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.adaptive import AdaptiveSteering
 
@@ -349,6 +349,7 @@ def _build_sequence(request: EngineRequest, model: LoadedModel, slot: CacheSlot)
         window_steps=window,
         context_frames=context,
         context_slack=slack,
+        anchor_frames=choose_anchor_frames(context) if request.keeps_beginning else 0,
     )
 
 

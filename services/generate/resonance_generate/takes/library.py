@@ -99,8 +99,11 @@ class TakeLibrary:
             FailedPrecondition: it is a version without tokens, or was played live.
             DataLoss: they are damaged.
         """
-        if not take.codes_key and take.lanes:
+        if not take.codes_key and take.is_performed:
             message = f"take {take.request_id} was played live and has no tokens; nothing can start from it"
+            raise FailedPrecondition(message, reason="NO_TOKENS")
+        if not take.codes_key and take.backend:
+            message = f"take {take.request_id} was made by {take.backend} and has no tokens to go on from"
             raise FailedPrecondition(message, reason="NO_TOKENS")
         if not take.codes_key:
             origin = take.narration.take_request_id

@@ -24,14 +24,16 @@ class Recording:
         self._parts: list[bytes] = []
         self._sample_count = 0
         self._is_saved = False
-        take.lanes.add(sample_offset=0, recipe=take.recipe, recipe_id=take.recipe_id)
+        take.is_performed = True
 
     def add(self, event: object) -> None:
         """Takes the samples of a chunk, and the recipe of an answer that is no refusal; other events are left alone."""
         if isinstance(event, audio_pb2.AudioChunk):
             self._add_samples(event)
         elif isinstance(event, generate_pb2.RecipeInForce) and not event.HasField("fault"):
-            self._take.lanes.add(sample_offset=event.sample_offset, recipe=event.recipe, recipe_id=event.recipe_id)
+            self._take.recipe_changes.add(
+                sample_offset=event.sample_offset, recipe=event.recipe, recipe_id=event.recipe_id
+            )
 
     async def save(self) -> None:
         """Stores the take. A failure of the store is logged: the music itself has been played."""
@@ -41,9 +43,9 @@ class Recording:
         self._is_saved = True
         take = self._take
         take.duration_s = self._sample_count / rate_hz
-        kept = [lane for lane in take.lanes if lane.sample_offset < self._sample_count]
-        del take.lanes[:]
-        take.lanes.extend(kept)
+        kept = [change for change in take.recipe_changes if change.sample_offset < self._sample_count]
+        del take.recipe_changes[:]
+        take.recipe_changes.extend(kept)
         try:
             await self._takes.save(take, self._parts)
         except ResonanceError as failure:

@@ -118,24 +118,13 @@ class JobTrack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """Lease of the replica that works on a job. The token grows with every owner, `heartbeat` while the owner lives.
-
-    An empty owner has given the lease back: the job is free, and the token still refuses earlier owners.
-    """
-
-    owner: str
-    token: int
-    heartbeat: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One playlist on its way to one taste.
 
     `options` and `taste` are the JSON forms of the messages of the same name: ingest passes them on and reads only
-    the chosen ranges. `revision` counts the changes that a watcher may see, which heartbeats are not.
-    `returns` counts the owners that gave the lease back; `retried_as` is the job that continues with the failed tracks.
+    the chosen ranges. `revision` counts the changes that a watcher may see.
+    `workers` names the activity that works on a part of the job (`JobWriter`); `attempts` counts activities that began, `returns`
+    those that ended, so that the difference tells of crashes. `retried_as` is the job that continues with the failed tracks.
     """
 
     job_id: str
@@ -152,9 +141,10 @@ class Job:
     tracks: tuple[JobTrack, ...] = ()
     error: Fault | None = None
     taste: dict[str, Any] | None = None
-    lease: Lease | None = None
     revision: int = 1
     history: tuple[StateChange, ...] = ()
+    workers: dict[str, str] = dataclasses.field(default_factory=dict)
+    attempts: int = 0
     returns: int = 0
     retried_as: str = ""
     notice: str = ""
@@ -224,7 +214,7 @@ def to_json(job: Job) -> bytes:
 
 
 def from_json(data: bytes) -> Job:
-    """The job that a document holds.
+    """The job that a document holds. Fields that this version does not know are left out, as those of a newer version are.
 
     Raises:
         DataLoss: the document is no job that this version can read.
@@ -236,8 +226,10 @@ def from_json(data: bytes) -> Job:
         plain["uploads"] = tuple(_upload(upload) for upload in plain["uploads"])
         plain["history"] = tuple(_change(change) for change in plain.get("history", ()))
         plain["error"] = Fault(**plain["error"]) if plain["error"] else None
-        plain["lease"] = Lease(**plain["lease"]) if plain["lease"] else None
-        return Job(**plain)
+        if plain.pop("lease", None) is not None:  # an earlier version wrote it
+            plain["returns"] = 0
+        known = {field.name for field in dataclasses.fields(Job)}
+        return Job(**{name: value for name, value in plain.items() if name in known})
     except (ValueError, KeyError, TypeError) as failure:
         raise DataLoss("a job's document cannot be read by this version", reason="JOB_UNREADABLE") from failure
 

@@ -1,11 +1,10 @@
-"""Job store: documents changed by compare-and-swap under leases."""
+"""Job store: documents changed by compare-and-swap, lists, markers of open jobs, watches."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import time
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,16 +12,16 @@ from dataclasses import dataclass, replace
 import structlog
 
 from resonance.completion import run_to_completion
-from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
-from resonance.identity import acting_as
+from resonance.durable import Changes
+from resonance.errors import Conflict, DataLoss, NotFound, ResonanceError, invalid_field
+from resonance.identity import acting_as, current_owner
 from resonance.store import ObjectStore
 from resonance.store.keys import JOB_LIST, JOBS_OPEN, job_key, job_list_key, open_job_key
-from resonance_ingest.jobs.job import Job, Lease, StateChange, from_json, to_json
+from resonance_ingest.jobs.job import Job, StateChange, from_json, to_json
 
 _SWAPS_MAX = 50
-_WATCH_POLL_S = 1.0
 _PAGE_SIZE = 50
-_WRITTEN_WITHIN_S = 20.0  # well below the time after which a runner drops a marker without a document
+_WRITTEN_WITHIN_S = 20.0  # well below the time after which the sweep drops a marker without a document
 _TOKEN = re.compile(r"\d{14}-[a-z0-9_-]{1,64}")
 _log = structlog.get_logger("ingest")
 
@@ -44,28 +43,27 @@ class OpenMarker:
     job_id: str
 
 
-class LeaseLost(FailedPrecondition):
-    """Another replica owns the job, or the job is final or gone: its worker must stop."""
-
-    default_reason = "LEASE_LOST"
-
-
 class JobStore:
-    """Jobs as documents; a narrow interface, so that a workflow engine could implement it.
+    """Jobs as documents.
 
     Beside each document `jobs/{id}` lie two empty markers: `job-list/{newest first}-{id}` for listing, and
-    `job-open/{oldest first}-{owner}.{id}` while the job is not final, so that looking for work reads no finished job.
+    `job-open/{oldest first}-{owner}.{id}` while the job is not final: it names what is submitted again to an engine that lost its file.
     Markers are written before the document and removed after it; a marker without a document takes no place in the
-    queue. Documents and lists belong to the current owner (`resonance.identity`); the open markers are one queue for all.
+    queue. Documents and lists belong to the current owner (`resonance.identity`); the open markers are one list for all.
     """
 
-    def __init__(self, store: ObjectStore, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        changes: Changes,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
         self._store = store
+        self._changes = changes
         self._clock_ms = clock_ms
-        self._changed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def now_ms(self) -> int:
-        """The wall clock that stamps documents. Leases do not depend on it."""
+        """The wall clock that stamps documents."""
         return self._clock_ms()
 
     async def add(self, job: Job) -> Job:
@@ -122,19 +120,17 @@ class JobStore:
         """The job. Raises NotFound."""
         return (await self._read(job_id))[0]
 
-    async def change(self, job_id: str, change: Callable[[Job], Job], *, token: int | None = None) -> Job:
+    async def change(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         """Applies a change to the current document, again after every conflict. Returns the new job.
 
-        With a token only the owner of that lease may change it, and only while the job is not final.
+        `change` may raise to refuse.
 
         Raises:
             NotFound: there is no such job.
-            LeaseLost: the token is not the lease's any more.
+            Conflict: too many writers (JOB_CONTENDED).
         """
         for attempt in range(_SWAPS_MAX):
             before, version = await self._read(job_id)
-            if token is not None and (before.state.is_final or before.lease is None or before.lease.token != token):
-                raise LeaseLost(f"another replica has the lease of job {job_id}")
             after = change(before)
             if after == before:
                 return before
@@ -148,22 +144,12 @@ class JobStore:
             return after
         raise Conflict(f"job {job_id} changes too fast", reason="JOB_CONTENDED")
 
-    async def claim(self, job_id: str, owner: str, seen: Lease | None) -> Job:
-        """Takes the job over, if its lease is still the one that was `seen`. Raises LeaseLost where it is not."""
-
-        def take(job: Job) -> Job:
-            if job.lease != seen or job.state.is_final:
-                raise LeaseLost(f"another replica took job {job_id}")
-            return replace(job, lease=Lease(owner=owner, token=(seen.token if seen else 0) + 1, heartbeat=0))
-
-        return await self.change(job_id, take)
-
     async def delete(self, job: Job) -> None:
         """Removes the document and its markers."""
         await self._store.delete(job_key(job.job_id))
         await self._store.delete(_open_key(job))
         await self._store.delete(_list_key(job))
-        self._wake(job.job_id)
+        self._changes.announce(_name(job.job_id))
 
     async def open_ids(self) -> list[str]:
         """The ids of the jobs that are not final, oldest first. An id may turn out to be gone or final."""
@@ -173,9 +159,22 @@ class JobStore:
         """The markers of all owners' jobs that are not final, oldest first."""
         return [_parse_marker(key) async for key in self._store.keys(JOBS_OPEN)]
 
-    async def open_count(self) -> int:
-        """The number of markers with a document. Each document is looked up."""
-        return sum([await self._has_document(marker) for marker in await self.open_markers()])
+    async def taking_places(self) -> list[OpenMarker]:
+        """The markers with a document. Each document is looked up."""
+        return [marker for marker in await self.open_markers() if await self._has_document(marker)]
+
+    async def find_open(self, marker: OpenMarker) -> Job | None:
+        """The open job of a marker. None where it is gone or damaged, and where it is final: then the marker is removed."""
+        with acting_as(marker.owner):
+            job = await self.find_readable(marker.job_id)
+        if job is not None and job.state.is_final:
+            await self.close_marker(marker)
+            return None
+        return job
+
+    async def begun_since(self, since_ms: float) -> int:
+        """The number of the owner's jobs that were begun since a time."""
+        return sum([_parse_created_ms(key) >= since_ms async for key in self._store.keys(JOB_LIST)])
 
     async def mark_open(self, job: Job) -> None:
         """Puts a job into the queue of those that are not final. It is safe to call twice."""
@@ -221,26 +220,19 @@ class JobStore:
     async def watch(self, job_id: str, after_revision: int | None = None) -> AsyncGenerator[Job, None]:
         """The job now, or at its first revision after the given one, and at every change until it is final.
 
-        Changes made in this process arrive at once; those of other replicas within a second. Raises NotFound when the
-        job is deleted.
+        Changes of this process arrive at once, those of other replicas within a second. Raises NotFound when the job is deleted.
         """
         seen = -1 if after_revision is None else after_revision
-        while True:
-            changed = self._changed[job_id]
-            try:
+        with self._changes.watcher(_name(job_id), job_id) as watcher:
+            while True:
+                watcher.arm()
                 job = await self.get(job_id)
-            except NotFound:
-                self._changed.pop(job_id, None)
-                raise
-            if job.revision > seen:
-                seen = job.revision
-                yield job
-            if job.state.is_final:
-                self._changed.pop(job_id, None)
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_WATCH_POLL_S):
-                    await changed.wait()
+                if job.revision > seen:
+                    seen = job.revision
+                    yield job
+                if job.state.is_final:
+                    return
+                await watcher.wait()
 
     async def _read(self, job_id: str) -> tuple[Job, str]:
         try:
@@ -254,13 +246,13 @@ class JobStore:
             return await self._store.exists(job_key(marker.job_id))
 
     async def _announce(self, job: Job) -> None:
-        self._wake(job.job_id)
+        self._changes.announce(_name(job.job_id))
         if job.state.is_final:
             await self._store.delete(_open_key(job))
 
-    def _wake(self, job_id: str) -> None:
-        if (changed := self._changed.pop(job_id, None)) is not None:
-            changed.set()
+
+def _name(job_id: str) -> tuple[str, str]:
+    return current_owner(), job_id
 
 
 def _stamped(before: Job, after: Job, now_ms: int) -> Job:

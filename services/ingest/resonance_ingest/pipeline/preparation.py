@@ -46,9 +46,13 @@ class Preparer:
         limits: DecodeLimits,
         cache: DecodeCache,
         options: steering_pb2.TasteOptions,
+        *,
+        scratch: Path,
     ) -> None:
+        """Decoded samples lie in `folder`, which activities of one job share; `scratch` is this activity's own."""
         self._source = source
         self._folder = folder
+        self._scratch = scratch
         self._shape = shape
         self._limits = limits
         self._cache = cache
@@ -74,7 +78,7 @@ class Preparer:
             InvalidInput, DeadlineExceeded: the file cannot be used; the message is for the user.
         """
         ranges = join_ranges(self._options, track.index)
-        file, target = self._source_path(track), self._folder / f"{track.index}.pcm"
+        file, target = self._source_path(track), self._scratch / f"{track.index}.pcm"
         found = await decode_file(
             file,
             target,
@@ -92,14 +96,15 @@ class Preparer:
             ranges=found.ranges,
             track_s=_track_s(found, ranges) if found.ranges else 0.0,
         )
-        prepared = self._prepared(track, sound, target)
+        kept = await asyncio.to_thread(target.replace, self._samples_path(track))
+        prepared = self._prepared(track, sound, kept)
         if (digest := self._source.digest(track)) and not sound.ranges:
             await self._cache.remember(digest, sound)
         return prepared
 
     def _kept_samples(self, track: JobTrack, sound: Sound) -> Path | None:
         """The samples that an earlier attempt of this process left, where they are whole."""
-        path = self._folder / f"{track.index}.pcm"
+        path = self._samples_path(track)
         is_whole = path.is_file() and path.stat().st_size == sound.sample_count * SAMPLE_BYTES
         return path if is_whole else None
 
@@ -123,7 +128,10 @@ class Preparer:
         )
 
     def _source_path(self, track: JobTrack) -> Path:
-        return self._folder / f"{track.index}.source"
+        return self._scratch / f"{track.index}.source"
+
+    def _samples_path(self, track: JobTrack) -> Path:
+        return self._folder / f"{track.index}.pcm"
 
 
 def _track_s(found: DecodedFile, ranges: Sequence[tuple[float, float]]) -> float:

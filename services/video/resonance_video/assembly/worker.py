@@ -16,7 +16,7 @@ from resonance.errors import InvalidInput, ResonanceError
 from resonance_video.assembly.described import write_described_sound
 from resonance_video.assembly.flashes import FlashReport, measure
 from resonance_video.assembly.joining import SoundTrack, join
-from resonance_video.assembly.scenes import SceneSpec, is_alike, normalise
+from resonance_video.fitting import SceneSpec, is_alike, normalise
 from resonance_video.sound import sound_duration
 
 _DESCRIBED_SOUND = "described.wav"

@@ -1,5 +1,6 @@
 """Treatment: a concept in words becomes characters, places, hours, weather and palette."""
 
 from resonance_video.treatment.concept import read_concept
+from resonance_video.treatment.gemini_writer import GeminiWriter, TreatmentWriter
 
-__all__ = ["read_concept"]
+__all__ = ["GeminiWriter", "TreatmentWriter", "read_concept"]

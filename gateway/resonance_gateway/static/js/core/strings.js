@@ -255,7 +255,7 @@ export const STRINGS = {
   "video.state.completed": "The video is ready", "video.state.failed": "The video is not whole", "video.state.cancelled": "The video was stopped",
   "video.ready": "Your video is ready.",
   "video.player": "Your video",
-  "video.download": "Download the video",
+  "video.download": "Download the video", "video.described": "Download it with spoken descriptions",
   "video.captions": "Captions", "video.descriptions": "Descriptions",
   "video.scenes": "Scenes",
   "video.wish": "A wish for the scene that you make again (you can leave it empty)",

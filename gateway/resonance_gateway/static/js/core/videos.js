@@ -53,7 +53,7 @@ export const watchVideo = (id, onNews, onLost) => watch(`${VIDEOS}/${id}/events`
 /**
  * @param {string} id
  * @param {string} aspect
- * @param {"master" | "share" | "still"} kind
+ * @param {"master" | "share" | "still" | "described"} kind
  */
 export const videoUrl = (id, aspect, kind) => `${VIDEOS}/${id}/file?aspect=${encodeURIComponent(aspect)}&kind=${kind}`;
 /**

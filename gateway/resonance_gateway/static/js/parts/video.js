@@ -115,6 +115,8 @@ export class VideoStep {
     );
     player.load();
     byId("video-download").href = videos.videoUrl(video.id, aspect, "master");
+    byId("video-described").href = videos.videoUrl(video.id, aspect, "described");
+    show(byId("video-described"), video.files.some((each) => each.aspect === aspect && each.kind === "described"));
     show(byId("video-film"), true);
   }
 

@@ -1,4 +1,4 @@
-"""Scenes as the assembly needs them: checked, and where they are foreign scaled, cropped, resampled and encoded alike."""
+"""Fitting of scenes: checked, and where they are foreign scaled, cropped, resampled and encoded alike."""
 
 from __future__ import annotations
 

@@ -1,0 +1,305 @@
+"""Loopback server of Google's models over TLS with a throw-away CA: interactions, generateContent, the socket of live music.
+
+Answers have the shapes of the real ones; pictures, clips and songs are real files, made here. Faults are injected by name, one a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import trustme
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+KEY = "AIza-a-key-of-these-tests-0123456789"
+LIVE_RATE_HZ = 48_000
+LYRICS = "[verse]\nRain on the road\n[chorus]\nWe go home"
+_CHUNK_S = 0.2
+
+
+@dataclass
+class GoogleServer:
+    """What the tests set and see.
+
+    `faults` are taken one a call: `429`, `500`, `401`, `slow`, `filtered`, `refusal`, `wrong_type`, `truncated`, `huge`, `empty`. `answers`
+    are texts of generateContent, sent in turn. `cut_after` ends live sockets after so many chunks, one entry a socket; None plays on.
+    """
+
+    url: str = ""
+    certificate: str = ""
+    faults: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    cut_after: list[int | None] = field(default_factory=list)
+    refused_sockets: int = 0
+    filtered_prompts: tuple[str, ...] = ()
+    sockets: int = 0
+    live_messages: list[dict[str, Any]] = field(default_factory=list)
+    running: int = 0
+    running_max: int = 0
+    calls: Counter[str] = field(default_factory=Counter)
+    is_fast: bool = False
+    chunk_s: float = _CHUNK_S
+
+    async def interact(self, request: Request) -> Response:
+        """POST /{version}/interactions."""
+        self.calls["interactions"] += 1
+        body = json.loads(await request.body())
+        self.asked.append(body)
+        async with self._counted():
+            fault = self._fault(request)
+            if isinstance(fault, Response):
+                return fault
+            if fault == "slow":
+                await asyncio.sleep(30)
+            form = body["response_format"]
+            form = form[0] if isinstance(form, list) else form
+            content = await asyncio.to_thread(_content, form, fault)
+        return JSONResponse(_interaction(body, content, fault))
+
+    async def generate(self, request: Request) -> Response:
+        """POST /{version}/models/{model}:generateContent."""
+        self.calls["generateContent"] += 1
+        self.asked.append(json.loads(await request.body()))
+        async with self._counted():
+            fault = self._fault(request)
+            if isinstance(fault, Response):
+                return fault
+            if fault == "slow":
+                await asyncio.sleep(30)
+            if fault == "filtered":
+                return JSONResponse({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "modelVersion": "test"})
+            text = self.answers.pop(0) if self.answers else "{}"
+        part = {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "index": 0}
+        return JSONResponse({"candidates": [part], "modelVersion": "test"})
+
+    async def live(self, socket: WebSocket) -> None:
+        """The socket of BidiGenerateMusic: setup, prompts, config, playback; chunks of a tone at 48 kHz in stereo."""
+        self.sockets += 1
+        if self.refused_sockets or socket.headers.get("x-goog-api-key") != KEY:
+            self.refused_sockets = max(self.refused_sockets - 1, 0)
+            await socket.close(1011)
+            return
+        await socket.accept()
+        cut = self.cut_after.pop(0) if self.cut_after else None
+        self.live_messages.append(json.loads(await socket.receive_text()))
+        await socket.send_bytes(json.dumps({"setupComplete": {}}).encode())
+        playing = asyncio.Event()
+        sending = asyncio.create_task(self._play(socket, playing, cut))
+        try:
+            while not sending.done():
+                message = json.loads(await socket.receive_text())
+                self.live_messages.append(message)
+                for prompt in message.get("clientContent", {}).get("weightedPrompts", ()):
+                    if prompt["text"] in self.filtered_prompts:
+                        fault = {"text": prompt["text"], "filteredReason": "the prompt names an artist"}
+                        await socket.send_bytes(json.dumps({"filteredPrompt": fault}).encode())
+                control = message.get("playbackControl")
+                if control == "PLAY":
+                    playing.set()
+                elif control in ("PAUSE", "STOP"):
+                    playing.clear()
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            sending.cancel()
+            await asyncio.wait({sending})
+
+    async def _play(self, socket: WebSocket, playing: asyncio.Event, cut: int | None) -> None:
+        count, position = 0, 0
+        while True:
+            await playing.wait()
+            if cut is not None and count >= cut:
+                await socket.close(1011)
+                return
+            samples = round(self.chunk_s * LIVE_RATE_HZ)
+            at_s = (position + np.arange(samples)) / LIVE_RATE_HZ
+            tone = (np.sin(at_s * 2 * np.pi * 220) * 8000).astype("<i2")
+            position += samples
+            data = base64.b64encode(np.repeat(tone, 2).tobytes()).decode()
+            chunk = {"data": data, "mimeType": "audio/l16;rate=48000;channels=2"}
+            await socket.send_bytes(json.dumps({"serverContent": {"audioChunks": [chunk]}}).encode())
+            count += 1
+            await asyncio.sleep(0 if self.is_fast else self.chunk_s * 0.9)
+
+    @asynccontextmanager
+    async def _counted(self) -> AsyncIterator[None]:
+        self.running += 1
+        self.running_max = max(self.running_max, self.running)
+        try:
+            await asyncio.sleep(0.01)
+            yield
+        finally:
+            self.running -= 1
+
+    def _fault(self, request: Request) -> Response | str:
+        if request.headers.get("x-goog-api-key") != KEY:
+            return _error(401, "UNAUTHENTICATED", "no such key")
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "429":
+            return _error(429, "RESOURCE_EXHAUSTED", "quota", {"retry-after": "7"})
+        if fault == "500":
+            return _error(500, "INTERNAL", "oops")
+        if fault == "401":
+            return _error(401, "UNAUTHENTICATED", "no such key")
+        if fault == "refusal":
+            return _error(400, "INVALID_ARGUMENT", f"blocked by safety policy; the key was {KEY}")
+        return fault
+
+
+def _error(status: int, word: str, message: str, headers: dict[str, str] | None = None) -> Response:
+    body = {"error": {"code": status, "message": message, "status": word}}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def _interaction(body: dict[str, Any], content: list[dict[str, Any]], fault: str) -> dict[str, Any]:
+    return {
+        "id": "interaction-of-these-tests",
+        "object": "interaction",
+        "status": "failed" if fault == "filtered" else "completed",
+        "model": body["model"],
+        "created": "2026-11-30T00:00:00Z",
+        "updated": "2026-11-30T00:00:01Z",
+        "steps": [{"type": "model_output", "content": content}],
+    }
+
+
+def _content(form: dict[str, Any], fault: str) -> list[dict[str, Any]]:
+    if fault == "filtered":
+        return [{"type": "text", "text": "blocked: this request is against the policy"}]
+    kind = form["type"]
+    if kind == "image":
+        data, media_type = picture(form.get("aspect_ratio", "1:1")), "image/png"
+    elif kind == "video":
+        data, media_type = clip(form.get("aspect_ratio", "16:9"), float(form["duration"].rstrip("s"))), "video/mp4"
+    else:
+        data, media_type = song(), "audio/mpeg"
+    if fault == "wrong_type":
+        media_type = "text/html" if kind != "audio" else "image/png"
+        kind = {"image": "image", "video": "video", "audio": "audio"}[kind]
+    text = base64.b64encode(data).decode()
+    if fault == "truncated":
+        text = text[: len(text) // 2 // 4 * 4 + 1]
+    if fault == "huge":
+        text = "eHh4" * 12_500_000
+    if fault == "empty":
+        text = ""
+    content = [{"type": kind, "mime_type": media_type, "data": text}]
+    return [*content, {"type": "text", "text": LYRICS}] if kind == "audio" else content
+
+
+def picture(aspect: str) -> bytes:
+    """A PNG of the aspect: a red disc on blue."""
+    wide, high = (int(part) * 40 for part in aspect.split(":"))
+    rows, columns = np.mgrid[0:high, 0:wide]
+    inside = (rows - high / 2) ** 2 + (columns - wide / 2) ** 2 < (min(wide, high) / 3) ** 2
+    pixels = np.where(inside[..., None], (200, 40, 40), (30, 40, 120)).astype(np.uint8)
+    codec = av.codec.CodecContext.create("png", "w")
+    codec.width, codec.height, codec.pix_fmt = wide, high, "rgb24"
+    frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+    return b"".join(bytes(packet) for packet in (*codec.encode(frame), *codec.encode(None)))
+
+
+def clip(aspect: str, seconds: float) -> bytes:
+    """An MP4 with sound, 30 pictures a second."""
+    wide, high = (int(part) * 20 // 2 * 2 for part in aspect.split(":"))
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        video = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = wide, high, "yuv420p"
+        sound = container.add_stream("aac", rate=48_000)
+        for number in range(round(seconds * 30)):
+            pixels = np.full((high, wide, 3), 60 + number % 100, np.uint8)
+            for packet in video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+                container.mux(packet)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4800 * 2), np.int16), format="s16", layout="stereo")
+        silence.sample_rate = 48_000
+        for packet in (*sound.encode(silence), *video.encode(), *sound.encode(None)):
+            container.mux(packet)
+    return file.getvalue()
+
+
+def song(seconds: float = 4.0) -> bytes:
+    """An MP3 at 44.1 kHz in stereo."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=44_100)
+        stream.layout = "stereo"
+        at_s = np.arange(round(seconds * 44_100)) / 44_100
+        tone = (np.sin(at_s * 2 * np.pi * 330) * 9000).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(np.stack([tone, tone]), format="s16p", layout="stereo")
+        frame.sample_rate = 44_100
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            container.mux(packet)
+    return file.getvalue()
+
+
+@contextmanager
+def trusted(certificate: str) -> Iterator[None]:
+    """Lets clients of this process trust the server's CA, as `SSL_CERT_FILE` does."""
+    before = os.environ.get("SSL_CERT_FILE")
+    os.environ["SSL_CERT_FILE"] = certificate
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SSL_CERT_FILE"]
+        else:
+            os.environ["SSL_CERT_FILE"] = before
+
+
+@asynccontextmanager
+async def google_server() -> AsyncIterator[GoogleServer]:
+    """The server on a free port of loopback, trusted by this process while it runs."""
+    state = GoogleServer()
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    with tempfile.TemporaryDirectory(prefix="google-") as folder:
+        own, root = Path(folder) / "own.pem", Path(folder) / "root.pem"
+        own.write_bytes(issued.private_key_pem.bytes() + b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+        authority.cert_pem.write_to_path(str(root))
+        app = Starlette(
+            routes=[
+                Route("/{version}/interactions", state.interact, methods=["POST"]),
+                Route("/{version}/models/{model}", state.generate, methods=["POST"]),
+                WebSocketRoute("/ws/{service}", state.live),
+            ]
+        )
+        config = uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=0,
+            log_level="warning",
+            ssl_certfile=str(own),
+            timeout_graceful_shutdown=1,
+            ws="websockets-sansio",
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        state.url = f"https://localhost:{server.servers[0].sockets[0].getsockname()[1]}"
+        state.certificate = str(root)
+        try:
+            with trusted(state.certificate):
+                yield state
+        finally:
+            server.should_exit = True
+            await serving
