@@ -153,7 +153,8 @@ def shoot_all(camera: Photographer) -> None:
     page.click("#easy-open")
     camera.shoot("easy")
     page.click("#easy-close")
-    page.goto(link)
+    page.goto(link, wait_until="domcontentloaded")
+    page.wait_for_function("() => document.querySelector('.shared-figure').complete", timeout=60_000)
     camera.shoot("shared-page")
 
 
@@ -170,6 +171,7 @@ def main() -> int:
         for scheme in ("light", "dark"):
             camera = Photographer(browser, url, scheme)
             shoot_all(camera)
+            camera.page.context.close()
         camera = Photographer(browser, url, "light")
         camera.open()
         camera.choose_taste()

@@ -273,6 +273,31 @@ async def test_library_names_are_unique(visit: Visit) -> None:
     assert await visit.page.locator("#library li").count() == 3
 
 
+async def test_a_search_looks_through_pages_that_are_not_shown_yet(visit: Visit) -> None:
+    await visit.open()
+    await visit.make("slow waltz")
+    await visit.wait_for_text("#make-status", "Ready")
+
+    async def one_each(route: Any) -> None:
+        answer = await (await route.fetch()).json()
+        (waltz,) = answer["takes"]
+        tango = waltz | {
+            "request_id": "tango",
+            "recipe": waltz["recipe"] | {"prompts": [{"text": "tango", "weight": 1}]},
+        }
+        is_first = "page_token=&" in route.request.url or route.request.url.endswith("page_token=")
+        await route.fulfill(json={"takes": [waltz if is_first else tango], "next_page_token": "2" if is_first else ""})
+
+    await visit.page.route("**/v1/takes?*", one_each)
+    await visit.page.reload()
+    await visit.page.wait_for_selector("html[data-ready=yes]")
+    await visit.open_library()
+    assert await visit.page.locator(".piece-name").all_text_contents() == ["slow waltz"]
+    await visit.page.fill("#library-search", "tang")
+    await visit.wait_for_text("#library", "tango")
+    assert await visit.page.locator("#library li").count() == 1
+
+
 async def test_while_the_tempo_is_measured_the_page_says_so(visit: Visit) -> None:
     await visit.open()
     await visit.page.route("**/v1/takes/*", _unheard)

@@ -21,13 +21,14 @@ export class Library {
     this._records = [];
     this._next = "";
     this._sureId = "";
+    this._isFetching = false;
     // A library may have thousands of pieces: a cover is painted when it comes into view.
     this._covers = new IntersectionObserver((entries) => {
       for (const { isIntersecting, target } of entries) if (isIntersecting) this._paint(/** @type {HTMLCanvasElement} */ (target));
     });
     byId("library-more").addEventListener("click", () => this._more());
-    byId("library-search").addEventListener("input", () => this.draw());
-    byId("library-kept").addEventListener("change", () => this.draw());
+    byId("library-search").addEventListener("input", () => this._seek());
+    byId("library-kept").addEventListener("change", () => this._seek());
     byId("library").addEventListener("keydown", (event) => goInside(event));
     this.draw();
   }
@@ -49,6 +50,21 @@ export class Library {
     this._next = page.next_page_token;
     this.draw();
     byId("library").children[had]?.querySelector("button").focus();
+  }
+
+  /** Looks through everything that was made: pages that are not here yet are fetched. */
+  async _seek() {
+    this.draw();
+    if (this._isFetching) return;
+    this._isFetching = true;
+    while (this._next) {
+      const page = await this._page(this._next);
+      if (!page) break;
+      this._records = [...this._records, ...page.takes];
+      this._next = page.next_page_token;
+    }
+    this._isFetching = false;
+    this.draw();
   }
 
   /** @param {string} token */
