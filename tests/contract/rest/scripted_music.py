@@ -217,7 +217,8 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         )
         take.create_time.GetCurrentTime()
         if earlier := self._script.takes.get(request.request_id):  # sent again
-            take.lanes.extend(earlier[0].lanes)
+            take.recipe_changes.extend(earlier[0].recipe_changes)
+            take.is_performed = earlier[0].is_performed
         self._script.takes[request.request_id] = (take, samples)
         yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
