@@ -53,7 +53,7 @@ class TokenSequence:
     ) -> None:
         longest = context_frames + context_slack + 2 * decoder.config.codebook_count
         assert longest < window_steps <= decoder.config.position_count_max
-        assert anchor_frames < context_frames
+        assert not anchor_frames or anchor_frames < context_frames
         assert frame_count is not None or not anchor_frames  # a performance does not keep its beginning
         self.slot = slot
         self.sampling = sampling
