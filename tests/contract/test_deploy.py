@@ -117,7 +117,8 @@ def test_alerts_and_dashboard_name_metrics_that_exist(tmp_path: Path) -> None:
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     queries += [each["expr"] for group in rule["spec"]["groups"] for each in group["rules"]]
     named = {name for query in queries for name in re.findall(r"\bresonance_\w+", query)}
-    sources = "".join(path.read_text() for path in ROOT.glob("*/**/*.py") if "tests" not in path.parts)
+    ours = [path for folder in ("common", "services", "gateway", "model") for path in (ROOT / folder).rglob("*.py")]
+    sources = "".join(path.read_text() for path in ours)
     for name in named:
         family = re.sub(r"_(bucket|count|sum)$", "", name)
         assert f'"{family}"' in sources, f"{name} is a metric of no service"

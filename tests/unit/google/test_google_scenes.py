@@ -12,6 +12,7 @@ import pytest
 from support.google import KEY, GoogleServer, google_server
 from support.video import song_map
 
+from resonance.durable import Changes, Engine
 from resonance.errors import InvalidInput, Unavailable
 from resonance.google import GoogleDoor, open_google
 from resonance.settings import Settings
@@ -133,7 +134,10 @@ async def test_a_refused_scene_is_drawn_by_the_embedded_provider_and_told(
     embedded = ProceduralScenes()
     store = MemoryStore()
     making = SceneMaking(
-        VideoStore(store), VideoFiles(store), {"embedded": embedded, "omni": omni}, Workspace(tmp_path / "work")
+        VideoStore(store, Changes(Engine(Settings()))),
+        VideoFiles(store),
+        {"embedded": embedded, "omni": omni},
+        Workspace(tmp_path / "work"),
     )
     server.faults = ["", "refusal"]  # the reference is made, the clip refused
     scene, notice = await making.find_or_make("v-1", "omni", request_of(), attempt=1)
