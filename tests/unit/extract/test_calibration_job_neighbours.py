@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.extracting import CANCELLED, COMPLETED, RUNNING, Bench, asked, finished
@@ -145,19 +146,26 @@ async def test_a_waiting_caller_gets_cancelled_when_another_call_cancels_the_job
             pass
 
 
-async def test_two_processes_asked_for_the_same_at_once_work_on_one_calibration_job(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here, there = bench.calibration_jobs(), bench.calibration_jobs()
-    get = bench.store.get
+class SlowReads:
+    """A store as files and S3 are: readers see the object some time before they go on. Its writes are those of the inner store."""
 
-    async def slow(key: str) -> StoredObject:  # as files and S3 are: both look before either has written
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def get(self, key: str) -> StoredObject:
         try:
-            return await get(key)
+            return await self._inner.get(key)
         finally:
             await asyncio.sleep(0.05)
 
-    monkeypatch.setattr(bench.store, "get", slow)
+
+async def test_two_processes_asked_for_the_same_at_once_work_on_one_calibration_job(bench: Bench) -> None:
+    """Both look before either has written."""
+    slow = replace(bench, store=SlowReads(bench.store))
+    here, there = slow.calibration_jobs(), slow.calibration_jobs()
     one, other = await asyncio.gather(here.start(asked()), there.start(asked()))
     assert one.calibration_job_id == other.calibration_job_id
     assert (await finished(here, one.calibration_job_id)).state == COMPLETED
