@@ -378,6 +378,7 @@ async def test_a_sentence_makes_the_next_version_says_so_and_can_be_taken_back(v
     page = visit.page
     await visit.make()
     await visit.wait_for_text("#make-status", "Ready")
+    visit.script.chunk_wait_s = 0.1  # the saying stands until the version is ready
     await _tab_to(visit, "refine-text")
     await page.keyboard.type("more bass, a touch less tense")
     await page.keyboard.press("Enter")
