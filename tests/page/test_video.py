@@ -51,6 +51,7 @@ async def studio(browser: Browser, tmp_path: Path, engine_url: str) -> AsyncIter
             await visit.open()
             await visit.make()
             await visit.wait_for_text("#make-status", "Ready")
+            await visit.show("more")
             await visit.page.wait_for_selector("#video-go:not([disabled])")
             yield Studio(visit, scenes)
             await server.stop(0)
@@ -87,6 +88,8 @@ async def test_a_video_is_made_played_and_redone_by_keyboard_alone(studio: Studi
     assert await page.evaluate("document.activeElement.id") == "redo-shot-001"
     assert sum(studio.scenes.made().values()) == count + 1
     await page.reload()
+    await page.wait_for_selector("#download:not([disabled])")
+    await visit.show("more")
     await page.wait_for_selector("#video-film:not([hidden])")
 
 

@@ -103,6 +103,7 @@ export class Strength {
    */
   _follow(jobId, known = null) {
     this._quarter = 0;
+    /** @type {HTMLDetailsElement} */ (byId("taste-details")).open = true; // after a reload it is closed, and the search goes on in it
     this._working(known?.progress || { done: 0, total: 0 });
     this._stop();
     this._stop = follow({
