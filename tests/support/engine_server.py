@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from resonance.durable.dev_server import find_program, server_command
 
@@ -44,12 +46,17 @@ async def own_engine(engine_url: str) -> str:
 async def open_namespace(engine_url: str) -> str:
     """Adds a namespace to the running server; its address."""
     target, namespace = engine_url.removeprefix("temporal://").partition("/")[0], f"n-{secrets.token_hex(8)}"
-    client = await Client.connect(target)
-    kept = Duration(seconds=86_400)
-    await client.workflow_service.register_namespace(
-        RegisterNamespaceRequest(namespace=namespace, workflow_execution_retention_period=kept)
+    request = RegisterNamespaceRequest(
+        namespace=namespace, workflow_execution_retention_period=Duration(seconds=86_400)
     )
-    return f"temporal://{target}/{namespace}"
+    async with asyncio.timeout(_READY_S_MAX):
+        while True:  # its port is open before it answers
+            try:
+                client = await Client.connect(target)
+                await client.workflow_service.register_namespace(request)
+                return f"temporal://{target}/{namespace}"
+            except (RuntimeError, RPCError):
+                await asyncio.sleep(0.2)
 
 
 def _wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
