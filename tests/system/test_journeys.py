@@ -194,6 +194,7 @@ def test_strength_zero_is_bitwise_no_taste(system: System, taste_id: str) -> Non
     assert plain != full
 
 
+@pytest.mark.timeout(600)
 async def test_sliders_act_once_they_are_ready(tiny_folder: Path, tmp_path: Path) -> None:
     """A system over an empty store computes its sliders in the background; they are heard as soon as they are ready."""
     settings = Settings(
@@ -206,7 +207,7 @@ async def test_sliders_act_once_they_are_ready(tiny_folder: Path, tmp_path: Path
     )
     async with all_in_one(settings) as running, AsyncClient(running.grpc_address) as client:
         assert not all(concept.ready for concept in await client.concepts())
-        async with asyncio.timeout(150):
+        async with asyncio.timeout(500):
             while not all(concept.ready for concept in await client.concepts()):
                 await asyncio.sleep(0.5)
         found = await client.concepts()

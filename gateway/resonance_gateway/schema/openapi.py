@@ -16,6 +16,7 @@ from starlette.routing import Route
 from resonance_gateway.http.openai_errors import ERROR_SCHEMA
 from resonance_gateway.schema.operations import Operation
 
+_EVENT = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}}
 _REF = "#/components/schemas/{model}"
 _PROBLEM = {
     "type": "object",
@@ -132,13 +133,19 @@ def _form_schema(fields: type[BaseModel]) -> dict[str, Any]:
     return {"type": "object", "properties": {**properties, "files": files}, "required": ["files"]}
 
 
+def _schema_of(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a media type. A text of events is described event by event."""
+    return _EVENT if kind == "text/event-stream" and schema.get("type") == "string" else schema
+
+
 def _responses(described: Operation) -> dict[str, Any]:
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in described.headers.items()}
     documented: dict[str, Any] = {}
     for status, (description, media_types, schema) in described.responses.items():
         documented[str(status)] = {"description": description}
         if media_types:
-            documented[str(status)]["content"] = {kind: {"schema": schema} for kind in media_types.split(", ")}
+            kinds = media_types.split(", ")
+            documented[str(status)]["content"] = {kind: {"schema": _schema_of(kind, schema)} for kind in kinds}
         if status == 200 and described.also_json is not None:
             documented[str(status)]["content"]["application/json"] = {"schema": described.also_json}
         if headers:
