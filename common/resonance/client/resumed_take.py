@@ -58,7 +58,7 @@ async def read_resumed(
         if last is not None:
             yield last
             return
-        if reader.position > reached:
+        if attempt == 0 or reader.position > reached:  # time in a queue before the first cut does not count
             attempt, reached, reached_s = 0, reader.position, clock()
         attempt += 1
         if _is_given_up(failure, reader, attempt, clock() - reached_s > patience_s):

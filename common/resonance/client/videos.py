@@ -84,7 +84,7 @@ class VideoCalls:
     async def picture_curves(
         self, video_id: str = "", *, clip: Path | None = None
     ) -> video_pb2.GetPictureCurvesResponse:
-        """Slider positions over time that fit the plan of a video, or the file `clip`, for `build_recipe_changes`."""
+        """Slider positions over time that fit the plan of a video, or the file `clip`, for `follow_picture`."""
         upload_id = await self._upload(clip) if clip is not None else ""
         request = video_pb2.GetPictureCurvesRequest(video_id=video_id, upload_id=upload_id)
         curves: video_pb2.GetPictureCurvesResponse = await unary_call(
