@@ -38,6 +38,8 @@ _FLAGS = [
 ]
 # The browser's own line for every refused request; what the page does about it is what a test looks at.
 _REFUSED = "Failed to load resource"
+# Chromium writes this where a page of a busy machine is painted seconds after it has loaded.
+_SLOW = "was preloaded using link preload but not used within a few seconds"
 
 
 def chromium_path() -> str | None:
@@ -154,7 +156,7 @@ async def visit(browser: Browser, context_options: dict[str, object]) -> AsyncIt
 
 def _listen(page: Page, complaints: list[str]) -> None:
     def on_console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and _REFUSED not in message.text:
+        if message.type in ("error", "warning") and not any(known in message.text for known in (_REFUSED, _SLOW)):
             complaints.append(message.text)
 
     page.on("console", on_console)

@@ -161,6 +161,7 @@ async def test_make_again_and_compare_are_one_key(visit: Visit) -> None:
     await page.wait_for_selector("[data-version='1'][aria-pressed=true]")
     await page.keyboard.press("5")
     assert await page.evaluate("document.activeElement.id") == "slider-instrument_density"
+    await visit.wait_for_text("#take-facts", "92 beats")
     await page.keyboard.press("d")
     await visit.answer("10 seconds, 92 beats a minute.")
     await page.keyboard.press("?")
@@ -215,6 +216,9 @@ async def test_a_press_on_the_waveform_seeks_and_a_drag_chooses_a_part_that_is_m
 async def test_a_part_is_chosen_by_two_presses_and_looped(visit: Visit) -> None:
     await play_a_take(visit)
     page = visit.page
+    await page.keyboard.press(
+        "Space"
+    )  # while it plays, a slow machine's presses come later than the places it jumped to
     await page.click("#tab-lanes")
     await page.evaluate(
         "document.querySelector('#seek').value = 2; document.querySelector('#seek').dispatchEvent(new Event('input'))"
@@ -226,11 +230,12 @@ async def test_a_part_is_chosen_by_two_presses_and_looped(visit: Visit) -> None:
     await page.click("#part-to")
     await visit.wait_for_text("#part-line", "The part from 0:02 to 0:03.")
     await page.click("#loop")
+    await page.click("#play")
     places = []
     for _ in range(25):
         places.append(float(await page.input_value("#seek")))
         await page.wait_for_timeout(100)
-    assert max(places) < 3.5
+    assert max(places) < 3.3
     assert sum(later < earlier for earlier, later in itertools.pairwise(places)) >= 1, "it goes round"
 
 

@@ -52,6 +52,15 @@ class Steps:
         """Tries that began and ends that were reached, by `name` and `name-done`."""
         return Counter(path.name.rsplit(".", 2)[0] for path in self._folder.glob("*.*.mark"))
 
+    def begun_between(self, since_s: float, until_s: float) -> Counter[str]:
+        """Tries that began between two times of the clock (seconds since 1970), by `name`."""
+        began = (path for path in self._folder.glob("*.*.mark") if since_s < path.stat().st_mtime < until_s)
+        return Counter(path.name.rsplit(".", 2)[0] for path in began)
+
+    def began_s(self, name: str, work_id: str) -> float:
+        """When the first try of a step began, in seconds since 1970."""
+        return (self._folder / f"{name}.{work_id}.0.mark").stat().st_mtime
+
     def open_gate(self, work_id: str) -> None:
         (self._folder / f"{work_id}.open").touch()
 

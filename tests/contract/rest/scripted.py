@@ -91,6 +91,10 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
     async def GetUpload(self, request, context):
         return ingest_pb2.GetUploadResponse(upload=to_upload_message(await self._resumable.get(request.upload_id)))
 
+    async def ReadUpload(self, request, context):
+        async for data in self._resumable.read(request.upload_id):
+            yield ingest_pb2.ReadUploadResponse(data=data)
+
     async def DeleteUpload(self, request, context):
         await self._resumable.delete(request.upload_id)
         return ingest_pb2.DeleteUploadResponse()

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 from google.protobuf import json_format
+from support.engine_server import engine_url, own_engine  # noqa: F401  (fixtures)
 from support.planted import LOUD_TOKEN, PLANTED_LAYER, Planted, plant
 
+from resonance.durable import Changes, Engine
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
 from resonance.steering.direction import Direction
@@ -23,7 +25,10 @@ from resonance.v1 import extract_pb2, generate_pb2_grpc
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference import ReferenceStore
 from resonance_extract.activations.worker import ActivationWorker
+from resonance_extract.calibration.activities import worker_plans
+from resonance_extract.calibration.job_store import CalibrationJobStore
 from resonance_extract.calibration.jobs import CalibrationJobs
+from resonance_extract.calibration.measuring import CalibrationMeasuring
 from resonance_extract.calibration.plans import MeasurementPlanner
 from resonance_extract.calibration.renderings import Renderer
 from resonance_extract.concepts.store import ConceptStore
@@ -126,13 +131,15 @@ def test_a_steered_request_leaks_nothing_into_its_neighbours(planted: Planted, d
 
 
 @asynccontextmanager
-async def calibration_jobs_of(planted: Planted, objects: dict[str, bytes]) -> AsyncIterator[CalibrationJobs]:
+async def calibration_jobs_of(
+    planted: Planted, objects: dict[str, bytes], engine_url: str
+) -> AsyncIterator[CalibrationJobs]:
     store = MemoryStore()
     for key, data in objects.items():
         await store.put(key, data)
     async with AsyncExitStack() as stack_:
         server = RpcServer("127.0.0.1:0")
-        settings = Settings(grpc_addr=await server.bind())
+        settings = Settings(grpc_addr=await server.bind(), engine=engine_url)
         parts = await stack_.enter_async_context(open_generate(settings, store, planted.model))
         parts.add_to(server)
         await server.start()
@@ -146,7 +153,17 @@ async def calibration_jobs_of(planted: Planted, objects: dict[str, bytes]) -> As
         planner = MeasurementPlanner(
             store, concepts, TasteStore(worker, store, references), references, worker, renderer
         )
-        yield CalibrationJobs(store, planner, model_digest=planted.model.description.digest)
+        engine, digest = Engine(settings), planted.model.description.digest
+        stack_.push_async_callback(engine.close)
+        jobs = CalibrationJobStore(store, Changes(engine))
+        measuring = CalibrationMeasuring(jobs, planner, model_digest=digest)
+        calibration_jobs = CalibrationJobs(jobs, planner, engine, model_digest=digest)
+        engine.serve(
+            lambda: worker_plans(measuring, model_digest=digest),
+            calibration_jobs.submit_open,
+            calibration_jobs.has_open,
+        )
+        yield calibration_jobs
 
 
 def at_the_layer_alone(objects: dict[str, bytes], concept: extract_pb2.Concept) -> dict[str, bytes]:
@@ -164,13 +181,16 @@ def at_the_layer_alone(objects: dict[str, bytes], concept: extract_pb2.Concept) 
 
 
 async def test_calibration_finds_the_knee(
-    planted: Planted, direction: Direction, found: tuple[dict[str, bytes], extract_pb2.Concept]
+    planted: Planted,
+    direction: Direction,
+    found: tuple[dict[str, bytes], extract_pb2.Concept],
+    own_engine: str,  # noqa: F811
 ) -> None:
     """Beyond some strength the model repeats one token for ever. The tokens show where; calibration finds it in the sound."""
     request = extract_pb2.StartCalibrationJobRequest(
         concept="truth", strengths=STRENGTHS, prompts=["music"], clip_s=1.2
     )
-    async with calibration_jobs_of(planted, at_the_layer_alone(*found)) as calibration_jobs:
+    async with calibration_jobs_of(planted, at_the_layer_alone(*found), own_engine) as calibration_jobs:
         started = await calibration_jobs.start(request)
         calibration_job = [one async for one in calibration_jobs.watch(started.calibration_job_id)][-1]
     assert calibration_job.state == extract_pb2.CALIBRATION_JOB_STATE_COMPLETED

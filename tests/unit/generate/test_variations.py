@@ -36,12 +36,14 @@ async def engine(tiny: LoadedModel) -> AsyncIterator[Engine]:
 
 
 @pytest.fixture
-def generation(tiny: LoadedModel, engine: Engine) -> Generation:
+async def generation(tiny: LoadedModel, engine: Engine) -> AsyncIterator[Generation]:
     store, info = MemoryStore(), to_model_info(tiny, Settings())
     resolver = RecipeResolver(tiny, Vectors(store, model_digest=tiny.description.digest, item_max=1))
     melodies = MelodyReader(tiny, Settings())
     sounds = OriginSoundReader(tiny, Settings(), store)
-    return Generation(engine, resolver, melodies, sounds, TakeLibrary(store), StoreRoom(store, info), info)
+    takes = TakeLibrary(store)
+    yield Generation(engine, resolver, melodies, sounds, takes, StoreRoom(store, info), info)
+    await takes.close()
 
 
 def request_of(request_id: str = "mine", **fields: object) -> generate_pb2.GenerateRequest:

@@ -31,5 +31,6 @@ async def engine(tiny: LoadedModel) -> AsyncIterator[Engine]:
 async def installation(tiny: LoadedModel, server: GoogleServer, engine: Engine) -> AsyncIterator[Installation]:
     made = Installation(tiny, settings_of(server), engine)
     yield made
+    await made.takes.close()
     assert made.door is not None
     await made.door.close()

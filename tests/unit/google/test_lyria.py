@@ -126,6 +126,7 @@ async def test_a_ceiling_ends_what_is_paid_for_and_the_local_model_plays_on(
     spent = await installation.door.spending.spent(owner="")
     assert spent.day_usd <= 0.05
     await player.stopped()
+    await installation.takes.close()
     await installation.door.close()
 
 

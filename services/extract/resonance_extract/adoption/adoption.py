@@ -57,18 +57,19 @@ class Adoption:
         self._progress: Progress | None = None  # while this process works
 
     async def run(self) -> None:
-        """Makes missing parts at once, at `start`, and each minute, for ever."""
+        """Makes missing parts at once, at `start`, each minute, and when the lease of another process may have run out, for ever."""
         with in_background(), contextlib.suppress(ResonanceError):
             await self._document.load()
         while True:
             self._woken.clear()
+            again_s = _CHECK_EVERY_S
             with in_background():
                 try:
-                    await self._work()
+                    again_s = await self._work()
                 except ResonanceError as failure:
                     _log.warning("the model cannot be made ready at the moment", why=failure.message)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _CHECK_EVERY_S)
+                await asyncio.wait_for(self._woken.wait(), again_s)
             try:
                 await self._restore()
             except ResonanceError as failure:
@@ -125,14 +126,15 @@ class Adoption:
                 progress.finish(part, notes[part.name])
         return missing, progress
 
-    async def _work(self) -> None:
+    async def _work(self) -> float:
+        """Makes the missing parts. Returns the seconds until the next look."""
         missing, progress = await self._look()
         if not missing:
             if self._document.is_asked_for:
                 await self._document.write(self._describe(progress, COMPLETED), is_over=True)
-            return
+            return _CHECK_EVERY_S
         if not await self._document.take(self._describe(progress, RUNNING)):
-            return
+            return min(self._lease_s, _CHECK_EVERY_S)
         self._progress = progress
         work = asyncio.current_task()
         assert work is not None, "it runs as a task"
@@ -154,6 +156,7 @@ class Adoption:
         if is_ours:
             await self._finish(progress)
         await self._worker.release_memory()
+        return _CHECK_EVERY_S
 
     async def _finish(self, progress: Progress) -> None:
         has_failed = any(state.state == FAILED for state in progress.states.values())
