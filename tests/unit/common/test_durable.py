@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client
 from support import one_now_all_later
 from support.durable_work import Steps
 from support.engine_server import engine_url  # noqa: F401  (fixture)
 from support.polling import eventually
+from temporalio.client import Client
 
 from resonance.durable import Engine, Work
 from resonance.durable import dev_server as dev_server_module

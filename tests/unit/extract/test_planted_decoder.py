@@ -132,14 +132,14 @@ def test_a_steered_request_leaks_nothing_into_its_neighbours(planted: Planted, d
 
 @asynccontextmanager
 async def calibration_jobs_of(
-    planted: Planted, objects: dict[str, bytes], engine_url: str
+    planted: Planted, objects: dict[str, bytes], address: str
 ) -> AsyncIterator[CalibrationJobs]:
     store = MemoryStore()
     for key, data in objects.items():
         await store.put(key, data)
     async with AsyncExitStack() as stack_:
         server = RpcServer("127.0.0.1:0")
-        settings = Settings(grpc_addr=await server.bind(), engine=engine_url)
+        settings = Settings(grpc_addr=await server.bind(), engine=address)
         parts = await stack_.enter_async_context(open_generate(settings, store, planted.model))
         parts.add_to(server)
         await server.start()
