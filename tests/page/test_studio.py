@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.page.conftest import Visit, until
@@ -262,6 +263,18 @@ async def test_the_figure_is_the_same_function_on_page_and_server(visit: Visit) 
         assert abs(drawn.astype(int) - [pixels[at : at + 3] for at in range(0, len(pixels), 4)]).max() <= 1
 
 
+@pytest.mark.parametrize("context_options", [{"reduced_motion": "no-preference"}, {"reduced_motion": "reduce"}])
+async def test_the_figure_moves_with_the_music_unless_the_user_wants_no_motion(
+    visit: Visit, context_options: dict[str, str]
+) -> None:
+    await play_a_take(visit)
+    pictures = set()
+    for _ in range(8):
+        pictures.add(await visit.page.evaluate("document.querySelector('#figure').toDataURL()"))
+        await visit.page.wait_for_timeout(100)
+    assert len(pictures) > 1 if context_options["reduced_motion"] == "no-preference" else len(pictures) == 1
+
+
 async def test_library_names_are_unique(visit: Visit) -> None:
     await visit.open()
     for _ in range(3):
@@ -276,6 +289,48 @@ async def test_library_names_are_unique(visit: Visit) -> None:
     assert await visit.page.locator("#library li").count() == 0
     await visit.page.fill("#library-search", "Piano")
     assert await visit.page.locator("#library li").count() == 3
+
+
+async def test_a_library_of_two_thousand_pieces_opens_and_is_scrolled_and_searched(visit: Visit) -> None:
+    await visit.open()
+    await visit.make()
+    await visit.wait_for_text("#make-status", "Ready")
+    asked: list[int] = []
+
+    async def many(route: Any) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        size, start = int(query["page_size"][0]), int(query.get("page_token", ["0"])[0] or 0)
+        asked.append(size)
+        (take,) = (await (await route.fetch(url=f"{visit.url}/v1/takes?page_size=12")).json())["takes"]
+        takes = [
+            take
+            | {"request_id": f"t{at}", "recipe": take["recipe"] | {"prompts": [{"text": f"waltz {at}", "weight": 1}]}}
+            for at in range(start, min(2000, start + size))
+        ]
+        await route.fulfill(json={"takes": takes, "next_page_token": str(start + size) if start + size < 2000 else ""})
+
+    page = visit.page
+    await page.route("**/v1/takes?*", many)
+    await page.reload()
+    await page.wait_for_selector("html[data-ready=yes]")
+    await visit.open_library()
+    await page.fill("#library-search", "waltz")
+    await page.wait_for_function("() => document.querySelector('#library li')?.getAttribute('aria-setsize') === '2000'")
+    assert len(asked) <= 1 + 20
+    drawn = await page.locator("#library li").count()
+    assert drawn < 200, "rows beyond the view are drawn when they come near"
+    took_ms = await page.evaluate(
+        "() => { const began = performance.now(); document.querySelector('#library-kept').click();"
+        " document.querySelector('#library-kept').click(); document.querySelector('#library').offsetHeight;"
+        " return performance.now() - began; }"
+    )
+    print(f"2,000 pieces: drawn twice in {took_ms:.0f} ms, {drawn} rows of them")
+    for _ in range(12):
+        await page.evaluate("document.querySelector('#library li:last-child').scrollIntoView()")
+        await page.wait_for_timeout(50)
+    assert await page.locator("#library li").count() > drawn
+    await page.fill("#library-search", "waltz 1999")
+    await page.wait_for_function("() => document.querySelectorAll('#library li').length === 1")
 
 
 async def test_a_search_looks_through_pages_that_are_not_shown_yet(visit: Visit) -> None:

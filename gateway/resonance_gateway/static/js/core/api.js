@@ -116,7 +116,7 @@ const at = ({ name, position }) => ({ name, position });
  * @param {string} pageToken
  * @returns {Promise<{ takes: TakeJson[], next_page_token: string }>}
  */
-export const listTakes = (pageToken = "") => getJson(`${TAKES}?page_size=12&page_token=${encodeURIComponent(pageToken)}`);
+export const listTakes = (pageToken = "", pageSize = 12) => getJson(`${TAKES}?page_size=${pageSize}&page_token=${encodeURIComponent(pageToken)}`);
 /**
  * @param {string} id
  * @returns {Promise<TakeJson>}

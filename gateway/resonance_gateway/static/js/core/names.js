@@ -1,5 +1,6 @@
 // Names of takes: unique among those that are listed.
 
+import { formatDate } from "./dates.js";
 import { STRINGS, t } from "./strings.js";
 
 const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
@@ -13,26 +14,39 @@ const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
  */
 export function uniqueNames(records, own = {}) {
   const plain = records.map((record) => own[record.request_id] || wordsOf(record));
-  const timed = plain.map((name, i) => (isOnce(plain, name) ? name : [name, timeOf(records[i])].filter(Boolean).join(", ")));
-  const names = timed.map((name, i) => (isOnce(timed, name) ? name : `${name}, ${ordinal(timed.slice(i).filter((other) => other === name).length)}`));
-  return names.map((name, i) => (isOnce(names, name) ? name : `${name}, ${records[i].request_id.slice(0, 6)}`));
+  const plainCounts = counts(plain);
+  const timed = plain.map((name, i) => (plainCounts.get(name) === 1 ? name : [name, timeOf(records[i])].filter(Boolean).join(", ")));
+  const timedCounts = counts(timed), left = new Map(timedCounts);
+  const names = timed.map((name) => {
+    if (timedCounts.get(name) === 1) return name;
+    const place = left.get(name); // the newest comes first, the count begins at the oldest
+    left.set(name, place - 1);
+    return `${name}, ${ordinal(place)}`;
+  });
+  const nameCounts = counts(names);
+  return names.map((name, i) => (nameCounts.get(name) === 1 ? name : `${name}, ${records[i].request_id.slice(0, 6)}`));
 }
 
 /** @param {TakeJson} record */
 export const wordsOf = (record) => record.recipe.prompts.map((weighted) => weighted.text).join(", ");
 
 /**
+ * How often each name occurs.
  * @param {string[]} names
- * @param {string} name
+ * @returns {Map<string, number>}
  */
-const isOnce = (names, name) => names.indexOf(name) === names.lastIndexOf(name);
+function counts(names) {
+  const found = new Map();
+  for (const name of names) found.set(name, (found.get(name) ?? 0) + 1);
+  return found;
+}
 
 /** @param {TakeJson} record */
 function timeOf(record) {
   if (!record.create_time) return "";
   const made = new Date(record.create_time);
   const isToday = made.toDateString() === new Date().toDateString();
-  return made.toLocaleString(document.documentElement.lang, isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+  return formatDate(made, isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
 }
 
 /** @param {number} n */

@@ -2,6 +2,7 @@
 
 import * as api from "../core/api.js";
 import { sayNow } from "../core/announce.js";
+import { formatDate } from "../core/dates.js";
 import { byId, clock, show } from "../core/dom.js";
 import { uniqueNames } from "../core/names.js";
 import { t } from "../core/strings.js";
@@ -10,6 +11,11 @@ import { html, render } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { isKept, toggleKept } from "./kept.js";
 import { clearProblem, showProblem } from "./problem.js";
+
+// A library may have thousands of pieces: so many rows are drawn at first, and as many again each time the end comes near.
+const ROWS = 60;
+// A search reads pages of this length, since it reads them all.
+const SEARCH_PAGE = 100;
 
 /** `open(record)` puts a stored take into the player; `forget(id)` is called after one was deleted. */
 export class Library {
@@ -22,13 +28,22 @@ export class Library {
     this._next = "";
     this._sureId = "";
     this._isFetching = false;
-    // A library may have thousands of pieces: a cover is painted when it comes into view.
+    this._rowsMax = ROWS;
+    this._end = new IntersectionObserver((entries) => {
+      if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+      this._rowsMax += ROWS;
+      this.draw();
+    }, { rootMargin: "800px" });
+    // A cover is painted when it comes into view.
     this._covers = new IntersectionObserver((entries) => {
       for (const { isIntersecting, target } of entries) if (isIntersecting) this._paint(/** @type {HTMLCanvasElement} */ (target));
     });
     byId("library-more").addEventListener("click", () => this._more());
-    byId("library-search").addEventListener("input", () => this._seek());
-    byId("library-kept").addEventListener("change", () => this._seek());
+    for (const [id, event] of /** @type {const} */ ([["library-search", "input"], ["library-kept", "change"]]))
+      byId(id).addEventListener(event, () => {
+        this._rowsMax = ROWS;
+        this._seek();
+      });
     byId("library").addEventListener("keydown", (event) => goInside(event));
     this.draw();
   }
@@ -46,6 +61,7 @@ export class Library {
     const page = await this._page(this._next);
     if (!page) return;
     const had = byId("library").children.length;
+    this._rowsMax = Math.max(this._rowsMax, had + page.takes.length);
     this._records = [...this._records, ...page.takes];
     this._next = page.next_page_token;
     this.draw();
@@ -58,7 +74,7 @@ export class Library {
     if (this._isFetching) return;
     this._isFetching = true;
     while (this._next) {
-      const page = await this._page(this._next);
+      const page = await this._page(this._next, SEARCH_PAGE);
       if (!page) break;
       this._records = [...this._records, ...page.takes];
       this._next = page.next_page_token;
@@ -67,9 +83,12 @@ export class Library {
     this.draw();
   }
 
-  /** @param {string} token */
-  _page(token) {
-    return api.listTakes(token).catch(() => /** @type {any} */ (null));
+  /**
+   * @param {string} token
+   * @param {number | undefined} size
+   */
+  _page(token, size = undefined) {
+    return api.listTakes(token, size).catch(() => /** @type {any} */ (null));
   }
 
   draw() {
@@ -78,7 +97,10 @@ export class Library {
     const rows = this._records.map((record, i) => ({ record, name: names[i] }))
       .filter(({ record, name }) => name.toLowerCase().includes(wanted) && (!byId("library-kept").checked || isKept(record.request_id)));
     const list = byId("library");
-    render(repeat(rows, ({ record }) => record.request_id, (row) => this._row(row)), list);
+    const shown = rows.slice(0, this._rowsMax);
+    render(repeat(shown, ({ record }) => record.request_id, (row, i) => this._row(row, i, rows.length)), list);
+    this._end.disconnect();
+    if (shown.length < rows.length) this._end.observe(list.lastElementChild);
     for (const cover of list.querySelectorAll("canvas:not([data-drawn])")) this._covers.observe(cover);
     byId("library-hint").textContent = t(this._records.length ? rows.length ? "library.hint" : "library.noneFound" : "library.empty");
     show(byId("library-more"), Boolean(this._next), byId("library-title"));
@@ -93,12 +115,16 @@ export class Library {
     paintFigure(cover, figureOfBody({ prompt: record.recipe.prompts[0]?.text, sliders: record.recipe.sliders }, record.seed));
   }
 
-  /** @param {{ record: TakeJson, name: string }} row */
-  _row({ record, name }) {
+  /**
+   * @param {{ record: TakeJson, name: string }} row
+   * @param {number} index
+   * @param {number} count of all rows, drawn or not
+   */
+  _row({ record, name }, index, count) {
     const id = record.request_id;
-    const when = record.create_time ? new Date(record.create_time).toLocaleString(document.documentElement.lang) : "";
+    const when = record.create_time ? formatDate(new Date(record.create_time), { dateStyle: "short", timeStyle: "medium" }) : "";
     const isSure = this._sureId === id;
-    return html`<li class="piece">
+    return html`<li class="piece" aria-posinset=${index + 1} aria-setsize=${count}>
       <canvas class="cover" width="44" height="44" aria-hidden="true" data-id=${id}></canvas>
       <span class="library-text"><span class="piece-name">${isKept(id) ? "★ " : ""}${name}</span>
         <span class="small hint">${clock(record.duration_s)}${when ? ` · ${when}` : ""}</span></span>

@@ -2,6 +2,7 @@
 
 import * as api from "../core/api.js";
 import { alarm, sayNow } from "../core/announce.js";
+import { formatDate } from "../core/dates.js";
 import { byId, enable, inputOf, isDisabled, show } from "../core/dom.js";
 import { isOnlyHere } from "../core/address.js";
 import { clearProblem, showProblem } from "./problem.js";
@@ -96,4 +97,4 @@ export class Share {
 }
 
 /** @param {LinkJson} link */
-const until = (link) => new Date(link.expire_time).toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+const until = (link) => formatDate(new Date(link.expire_time), { dateStyle: "long", timeStyle: "short" });

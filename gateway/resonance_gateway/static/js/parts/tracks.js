@@ -1,6 +1,7 @@
 // Texts about a taste and its tracks.
 
 import { ApiError } from "../core/api.js";
+import { formatDate } from "../core/dates.js";
 import { el } from "../core/dom.js";
 import { t } from "../core/strings.js";
 
@@ -66,7 +67,7 @@ function stateOf(track) {
 
 /** @param {TasteJson} taste */
 const timeOf = (taste) =>
-  new Date(taste.create_time).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
+  formatDate(new Date(taste.create_time), { dateStyle: "medium", timeStyle: "medium" });
 
 /** @param {string} sentence */
 const bare = (sentence) => sentence.replace(/[.\s]+$/, "");

@@ -1,0 +1,18 @@
+// Dates in the page's language.
+
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const formats = new Map();
+
+/**
+ * A date in words. A format is made once: that takes as long as drawing a row of a list.
+ * @param {Date} date
+ * @param {Intl.DateTimeFormatOptions} options
+ * @returns {string}
+ */
+export function formatDate(date, options) {
+  const { lang } = document.documentElement;
+  const key = `${lang} ${JSON.stringify(options)}`;
+  const format = formats.get(key) ?? new Intl.DateTimeFormat(lang || undefined, options);
+  formats.set(key, format);
+  return format.format(date);
+}
