@@ -119,7 +119,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def context_options() -> dict[str, object]:
-    """Options of the browser's context; tests override it by parametrizing."""
+    """Options of the browser's context; tests override it by parametrizing. The figure stands still unless a test lets it move: without
+    a graphics card its drawing takes the core that the test needs."""
     return {}
 
 
@@ -140,7 +141,7 @@ async def _visit_of(
     browser: Browser, script: Script, services: RpcServer, options: dict[str, Any], settings: Settings
 ) -> AsyncIterator[Visit]:
     async with open_gateway(settings) as url:
-        context: BrowserContext = await browser.new_context(**options)
+        context: BrowserContext = await browser.new_context(**({"reduced_motion": "reduce"} | options))
         page = await context.new_page()
         seen = Visit(page, url, script, services)
         _listen(page, seen.complaints)

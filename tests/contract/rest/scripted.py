@@ -53,7 +53,7 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
         return ingest_pb2.SubmitPlaylistResponse(job=job)
 
     async def UploadPlaylist(self, requests, context):
-        header, names = None, []
+        header, names, has_ended = None, [], False
         async for request in requests:
             part = request.WhichOneof("part")
             if part == "header":
@@ -64,12 +64,15 @@ class ScriptedIngest(ingest_pb2_grpc.IngestServiceServicer):
                 self._script.uploads.append((request.track.filename, 0))
             elif part == "end":
                 assert header.has_end
+                has_ended = True
             else:
                 name, size = self._script.uploads[-1]
                 self._script.uploads[-1] = (name, size + len(request.data))
                 self._script.upload_messages_max = max(self._script.upload_messages_max, len(request.data))
                 if request.data.startswith(b"refuse me"):
                     raise InvalidInput("the first file is refused by the script")
+        if header.has_end and not has_ended:  # the real service's rule: a caller that left has not submitted
+            raise InvalidInput("the upload ended before its end was said")
         await asyncio.sleep(self._script.accept_wait_s)
         job = self._accept(header.request_id, header.title or names[0], header.options, names)
         return ingest_pb2.UploadPlaylistResponse(job=job)
