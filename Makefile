@@ -18,10 +18,10 @@ up: $(VENV)/.up  ## Installs missing packages and starts everything; prints one 
 	@exec $(BIN)/resonance up
 
 test: $(VENV)/.dev  ## Installs missing packages and runs the tests, without the slow ones.
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-slow: $(VENV)/.dev  ## Runs the slow tests: whole systems, faults, accessibility in every state. CI runs both.
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m slow $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow $(ARGS)
 
 # Tests of `make check`: files of the repository, and units that are quick: 65 s of CPU (2026-11-30).
 CHECKED := $(addprefix tests/unit/,audio cli common gateway ingest model store) $(wildcard tests/contract/test_*.py)
@@ -39,7 +39,7 @@ check-code:
 	@$(BIN)/mypy
 
 check-tests:
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow" $(CHECKED) $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(CHECKED) $(ARGS)
 
 page-types:  ## Checks the types of the page's scripts with TypeScript, where npm is installed.
 	@if command -v npm >/dev/null; then \

@@ -29,15 +29,12 @@ _SLOW = ("faults", "system")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the folders of long files first, in which order workers get them, marks the folders of slow ones, and makes each file a group
-    for one worker. All files of the page are one group: two browsers at once starve each other on two cores."""
+    """Puts the folders of long files first, in which order workers get them, and marks the folders of slow ones."""
     root = Path(__file__).parent
     rank = {folder: number for number, folder in enumerate(_LONG_FIRST)}
     items.sort(key=lambda item: rank.get(_folder(item, root), len(rank)))
     for item in items:
-        folder = _folder(item, root)
-        item.add_marker(pytest.mark.xdist_group("page" if folder == "page" else item.path.relative_to(root).as_posix()))
-        if folder in _SLOW:
+        if _folder(item, root) in _SLOW:
             item.add_marker(pytest.mark.slow)
 
 

@@ -24,7 +24,17 @@ from resonance_model.loaders import load_model
 
 from .analysis import Analysis
 from .bench_directions import BenchDirections, open_bench_directions
-from .grid import Cell, held_cells, slider_cells, stack_cells, taste_cells, unsteered_cells, variant_cells, worded_cells
+from .grid import (
+    Cell,
+    held_cells,
+    random_cells,
+    slider_cells,
+    stack_cells,
+    taste_cells,
+    unsteered_cells,
+    variant_cells,
+    worded_cells,
+)
 from .judges import teach
 from .kinds import NAMES
 from .latency import knob_to_ear
@@ -34,7 +44,7 @@ from .report import write_report
 from .sizes import SIZES, Size
 
 RESULTS = Path(__file__).parents[1] / "results"
-PARTS = ("sliders", "said", "live", "tastes", "stacking", "variants", "held")
+PARTS = ("sliders", "random", "said", "live", "tastes", "stacking", "variants", "held")
 # What a person would say of each playlist; the arm that steers by words alone.
 WORDS = {name: name for name in NAMES}
 
@@ -53,7 +63,7 @@ def main() -> None:
         print(_renew_live(model, folder, arguments.out))
         return
     try:
-        playlists = render_playlists(model.codec, folder)
+        playlists = {} if parts == ["random"] else render_playlists(model.codec, folder)
     except OSError as failure:
         print(f"no playlists: {failure}; the tastes are left out", flush=True)
         playlists = {}
@@ -76,6 +86,10 @@ def main() -> None:
     if failed:
         raise SystemExit(f"a helper failed ({failed[0]!r}); the same command goes on with what is missing")
     analysis = Analysis(renderer(), size, bench, judges)
+    random = setting() | {"clips": size.prompts * size.seeds, "sliders": analysis.random()}
+    if parts == ["random"]:
+        print(_write(_standing(model, arguments.out) | {"random": random}, arguments.out))
+        return
     found = setting() | {
         "size": arguments.size,
         "conditions": asdict(size),
@@ -86,6 +100,7 @@ def main() -> None:
         },
         "judges": {} if judges is None else judges.figures,
         "sliders": analysis.sliders(),
+        "random": random,
         "said": analysis.worded(),
         "side_effects": analysis.side_effects(),
         "stacking": analysis.stacking(),
@@ -112,12 +127,18 @@ def _live(model: LoadedModel, folder: Path) -> dict[str, Any]:
 
 
 def _renew_live(model: LoadedModel, folder: Path, out: Path) -> str:
-    """The report that stands, with knob to ear measured anew: it needs no clips. Raises SystemExit where the report is of another model."""
-    found = json.loads((out / "steering.json").read_text())
-    if found["model"]["digest"] != model.description.digest:
-        raise SystemExit("the report is of another model: run all parts")
+    """The report that stands, with knob to ear measured anew: it needs no clips."""
+    found = _standing(model, out)
     open_bench_directions(model, folder, {})
     return _write(found | {"knob_to_ear": _live(model, folder)}, out)
+
+
+def _standing(model: LoadedModel, out: Path) -> dict[str, Any]:
+    """The report that stands. Raises SystemExit where it is of another model."""
+    found: dict[str, Any] = json.loads((out / "steering.json").read_text())
+    if found["model"]["digest"] != model.description.digest:
+        raise SystemExit("the report is of another model: run all parts")
+    return found
 
 
 def _arguments() -> argparse.Namespace:
@@ -126,7 +147,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--parts",
         default=",".join(PARTS),
-        help="comma-separated, of " + ", ".join(PARTS) + "; `live` alone renews its line",
+        help="comma-separated, of " + ", ".join(PARTS) + "; `live` or `random` alone renews its rows",
     )
     parser.add_argument("--minutes", type=float, help="stop rendering after so long and report on what there is")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that render side by side")
@@ -148,9 +169,12 @@ def _render(renderer: Renderer, size: Size, parts: list[str], bench: BenchDirect
     """What is missing of the renderer's share, the most important first."""
     plain = unsteered_cells(size)
     renderer.make(plain, "unsteered")
-    renderer.make([replace(cell, seed=cell.seed + 2000) for cell in plain[: len(plain) // 2]], "chance")
+    if parts != ["random"]:
+        renderer.make([replace(cell, seed=cell.seed + 2000) for cell in plain[: len(plain) // 2]], "chance")
     if "sliders" in parts:
         renderer.make(_flat(slider_cells(size, bench.ends)), "sliders")
+    if "random" in parts:
+        renderer.make(_flat(random_cells(size, bench.ends)), "random directions")
     if "said" in parts:
         renderer.make(
             [cell for pairs in worded_cells(size).values() for pair in pairs for cell in pair], "said in words"

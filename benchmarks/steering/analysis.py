@@ -19,6 +19,7 @@ from .grid import (
     TASTE_KINDS,
     Cell,
     held_cells,
+    random_cells,
     slider_cells,
     stack_cells,
     taste_cells,
@@ -196,6 +197,25 @@ class Analysis:
                 "others": others,
                 "specificity": own / max(others, 1e-9),
                 "clips": len(pairs),
+            }
+        return found
+
+    def random(self) -> dict[str, Any]:
+        """Per slider and side, what a random direction of the slider's length does to the slider's scores and to the others'."""
+        found: dict[str, Any] = {}
+        for (name, end), cells in random_cells(self._size, self._bench.ends).items():
+            if not self._renderer.has([*cells, *(cell.unsteered for cell in cells)]):
+                continue
+            sign = 1 if end > 0 else -1
+            moved = {one: [sign * self.effect(cell, one) for cell in cells] for one in SLIDER_NAMES}
+            others = [abs(float(np.mean(moves))) for one, moves in moved.items() if one != name]
+            found.setdefault(name, {})["up" if sign > 0 else "down"] = {
+                "end": end,
+                "own": float(np.mean(moved[name])),
+                "own_error": _error(moved[name]),
+                "others": float(np.nanmean(others)),
+                "failed": len(self.failures(cells)),
+                "clips": len(cells),
             }
         return found
 

@@ -79,6 +79,7 @@ async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[n
         direction = Direction.from_bytes((await store.get(concept.vector_key)).data)
         bench.directions[name] = _with_baselines(direction, reference)
         bench.directions[f"{name}:whitened"] = _whitened(direction, reference)
+        bench.directions[f"{name}:random"] = _with_baselines(_random(direction, SLIDER_NAMES.index(name)), reference)
         limits = concept.calibration
         bold = concept.natural_strength or 2.0
         is_known = concept.HasField("calibration")
@@ -86,7 +87,7 @@ async def _open(model: LoadedModel, folder: Path, playlists: dict[str, NDArray[n
         bench.ends[name] = (round(low, 4), round(high, 4))
         bench.reasons[name] = (limits.reason_min, limits.reason_max)
         bench.remaps[name] = tuple((knot.position, knot.strength) for knot in limits.remap)
-        bench.gains[name] = bench.gains[f"{name}:whitened"] = dict(concept.layer_gains)
+        bench.gains[name] = bench.gains[f"{name}:whitened"] = bench.gains[f"{name}:random"] = dict(concept.layer_gains)
         bench.tag = canonical_digest([bench.tag, concept.vector_sha256, sorted(concept.layer_gains.items())])[:8]
         bench.aucs[name] = [score.auc for score in concept.layers]
         bench.best[name] = best_layers(concept.layers)[0]
@@ -171,3 +172,14 @@ def _whitened(direction: Direction, reference: ReferenceStatistics) -> Direction
     """The same difference of means, whitened: a stored direction is parallel to it."""
     whitened = diagonal(direction.per_layer, reference)
     return build_direction(whitened, reference, model_digest=direction.model_digest)
+
+
+def _random(direction: Direction, seed: int) -> Direction:
+    """A direction drawn at random (Gaussian), as long as this one in every layer: the control of what a push does by its size alone."""
+    drawn = np.random.default_rng(seed).normal(size=direction.per_layer.shape).astype(np.float32)
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    forms = {
+        name: drawn * np.linalg.norm(form, axis=1, keepdims=True)
+        for name, form in (("per_layer", direction.per_layer), ("one_to_all", direction.one_to_all))
+    }
+    return replace(direction, **forms)

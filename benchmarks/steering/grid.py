@@ -92,6 +92,19 @@ def stack_cells(size: Size, ends: Ends, stacking: str) -> dict[tuple[tuple[str, 
     }
 
 
+def random_cells(size: Size, ends: Ends) -> dict[tuple[str, float], list[Cell]]:
+    """(slider, open end) to its clips with a random direction of the slider's length in the slider's place."""
+    return {
+        (name, end): [
+            Cell(prompt=prompt, seed=seed, clip_s=size.clip_s, pushes=((f"{name}:random", end),))
+            for prompt, seed in places(size)
+        ]
+        for name in SLIDER_NAMES
+        for end in ends[name]
+        if end
+    }
+
+
 # A slider's own words, added to a bench prompt: what the model does by its prompt alone. (more of it, less of it)
 WORDED: dict[str, tuple[str, str]] = {
     "energy": ("powerful and energetic", "calm and gentle"),

@@ -32,6 +32,7 @@ def write_report(found: dict[str, Any], folder: Path) -> str:
         "The slider's own words added to the prompt, and nothing pushed: what this model knows to do when it is told. "
         "`+-` is a standard error.",
         _said(found),
+        _random(found),
         "## What a slider does to the others",
         "Effect at the upper end less effect at the lower one, halved; of a slider with one open side, at that end. "
         "Rows are what is pushed, columns what is heard.",
@@ -139,6 +140,35 @@ def _ends(found: dict[str, Any]) -> list[tuple[str, ...]]:
 def _side_effects(found: dict[str, Any]) -> str:
     rows = [(name, *(f"{value:+.2f}" for value in values)) for name, values in found["side_effects"].items()]
     return _table(("pushed", *SLIDER_NAMES), rows) if rows else ""
+
+
+def _random(found: dict[str, Any]) -> str:
+    """The control, where it was rendered; its own conditions, since it may be renewed alone."""
+    control = found.get("random") or {}
+    if not control.get("sliders"):
+        return ""
+    rows = []
+    for name, sides in control["sliders"].items():
+        for side, one in sides.items():
+            slider = found["sliders"].get(name, {}).get("sides", {}).get(side, {})
+            rows.append(
+                (
+                    name,
+                    side,
+                    f"{one['own']:+.2f} +- {one['own_error']:.2f}",
+                    f"{slider['own']:+.2f} +- {slider['own_error']:.2f}" if "own" in slider else "closed",
+                    f"{one['others']:.2f}",
+                    f"{one['failed']}/{one['clips']}",
+                )
+            )
+    own = [abs(one["own"]) for sides in control["sliders"].values() for one in sides.values()]
+    return (
+        "## What a random direction of the same length does\n\n"
+        "In each slider's place a direction drawn at random, as long as the slider's in every layer, at the slider's end: what a push does "
+        f"by its size alone. Median absolute effect on the slider's own scores {np.median(own):.2f} sd, largest {max(own):.2f}. "
+        f"Commit {control['commit'][:12]}, {control['date'][:10]}, {control['clips']} clips a side.\n\n"
+        + _table(("slider", "side", "random (sd)", "slider (sd)", "random, on others", "failed"), rows)
+    )
 
 
 def _tastes(found: dict[str, Any]) -> str:

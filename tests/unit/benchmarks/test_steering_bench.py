@@ -9,12 +9,21 @@ import time
 
 import numpy as np
 import pytest
-from benchmarks.steering import goals
-from benchmarks.steering.grid import WORDED, Cell, slider_cells, stack_cells, unsteered_cells, worded_cells
+from benchmarks.steering import bench_directions, goals
+from benchmarks.steering.grid import (
+    WORDED,
+    Cell,
+    random_cells,
+    slider_cells,
+    stack_cells,
+    unsteered_cells,
+    worded_cells,
+)
 from benchmarks.steering.latency import LiveClient
 from benchmarks.steering.renderer import WHOLE, Share
 from benchmarks.steering.sizes import PROMPTS, SIZES, Size
 
+from resonance.steering.direction import Direction
 from resonance.steering.sliders import SLIDER_NAMES, SLIDER_PAIRS
 from resonance.v1 import generate_pb2, steering_pb2
 from resonance_extract.activations.reference import PROMPTS as REFERENCE_PROMPTS
@@ -171,3 +180,26 @@ def test_a_client_waits_for_a_late_chunk_and_plays_on_from_there() -> None:
     client.add_event(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 150}), "energy")
     client.add_event(generate_pb2.PerformResponse(chunk={"recipe_id": "r", "sample_offset": 170}), "energy")
     assert client.spare_s == [pytest.approx(-0.5, abs=0.05), pytest.approx(0.2, abs=0.05)]
+
+
+def test_a_random_direction_is_as_long_as_the_sliders_in_every_layer_and_not_along_it() -> None:
+    rng = np.random.default_rng(3)
+    per_layer = (rng.normal(size=(6, 320)) * rng.uniform(0.5, 4, size=(6, 1))).astype(np.float32)
+    direction = Direction(
+        model_digest="9" * 64,
+        per_layer=per_layer,
+        one_to_all=2 * per_layer,
+        baselines=np.zeros((2, 6), dtype=np.float32),
+    )
+    drawn = bench_directions._random(direction, seed=0)
+    for ours, theirs in ((drawn.per_layer, per_layer), (drawn.one_to_all, 2 * per_layer)):
+        assert np.allclose(np.linalg.norm(ours, axis=1), np.linalg.norm(theirs, axis=1), rtol=1e-4)
+    assert abs(bench_directions.cosine(drawn.per_layer, per_layer)) < 0.1
+    assert not np.array_equal(drawn.per_layer, bench_directions._random(direction, seed=1).per_layer)
+
+
+def test_each_open_end_has_its_random_control_at_the_same_strength() -> None:
+    ends = dict.fromkeys(SLIDER_NAMES, (-2.0, 3.0)) | {"tempo": (0.0, 1.0)}
+    cells = random_cells(SIZES["wide"], ends)
+    assert set(cells) == {(name, end) for name in SLIDER_NAMES for end in ends[name] if end}
+    assert {cell.pushes for cell in cells["tempo", 1.0]} == {(("tempo:random", 1.0),)}
