@@ -370,7 +370,7 @@ async def test_an_owner_of_fifty_works_has_another_take_its_turn(tmp_path: Path,
         between = bench.steps.begun_between(queued_s, began_s)
         first = sum(between[f"{step}.{work_id}"] for step in ("quick", "gate") for work_id in many)
         print(f"steps of the owner of many that began while the other's waited: {first} of 100")
-        assert first <= 8  # without turns most of them
+        assert first <= 25  # without turns all that were queued before it, about 90
     finally:
         for work_id in (*many, other):
             await engine.cancel(work_id, wait_s=0.0)

@@ -87,5 +87,5 @@ async def test_an_operator_cancels_a_job_and_its_owner_sees_it(bench: Bench) -> 
     jobs, engine = bench.calibration_jobs(), bench.engines[-1]
     bench.renderer.pause_s = 60.0
     started = await jobs.start(asked())
-    assert await engine.cancel(started.calibration_job_id)
+    assert await engine.cancel(started.calibration_job_id, wait_s=30.0)
     assert (await jobs.get(started.calibration_job_id)).state == CANCELLED
