@@ -6,7 +6,9 @@ workflows that breaks an old history needs `workflow.patched`, and the histories
 
 from __future__ import annotations
 
+import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from support.histories import record_history, replay
 from support.polling import eventually
 
 from resonance.v1 import extract_pb2
+from resonance_extract.calibration.measuring import CalibrationMeasuring
 from resonance_extract.calibration.workflow import Calibrate, MakeReference, ScanLayers
 
 VERSION = 1
@@ -87,5 +90,25 @@ async def test_an_operator_cancels_a_job_and_its_owner_sees_it(bench: Bench) -> 
     jobs, engine = bench.calibration_jobs(), bench.engines[-1]
     bench.renderer.pause_s = 60.0
     started = await jobs.start(asked())
+    assert await engine.cancel(started.calibration_job_id, wait_s=30.0)
+    assert (await jobs.get(started.calibration_job_id)).state == CANCELLED
+
+
+async def test_a_cancellation_during_a_short_step_that_ends_well_is_not_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, engine = bench.calibration_jobs(), bench.engines[-1]
+    bench.renderer.pause_s = 60.0
+    is_listing, list_missing = asyncio.Event(), CalibrationMeasuring.list_missing
+
+    async def slow(self: CalibrationMeasuring, calibration_job_id: str) -> list[str]:
+        is_listing.set()
+        with suppress(asyncio.CancelledError):  # the step ends before it hears of the cancellation
+            await asyncio.sleep(1.0)
+        return await list_missing(self, calibration_job_id)
+
+    monkeypatch.setattr(CalibrationMeasuring, "list_missing", slow)
+    started = await jobs.start(asked())
+    await asyncio.wait_for(is_listing.wait(), 30)
     assert await engine.cancel(started.calibration_job_id, wait_s=30.0)
     assert (await jobs.get(started.calibration_job_id)).state == CANCELLED

@@ -63,12 +63,12 @@ class _CalibrationWork:
         seen = -1
         while seen != self._changes:
             seen = self._changes
-            while keys := await _run_activity("calibration_list_missing", argument):
+            while keys := await _run_unless_cancelled("calibration_list_missing", argument):
                 measuring = [_measure_some(argument, keys) for _ in range(AT_ONCE)]
                 for result in await asyncio.gather(*measuring, return_exceptions=True):
                     if result is not None:
                         raise result
-            await _run_activity("calibration_finish", argument)
+            await _run_unless_cancelled("calibration_finish", argument)
 
 
 @workflow.defn(name=CALIBRATE)
@@ -114,3 +114,15 @@ async def _measure_some(argument: Argument, keys: list[str]) -> None:
 
 async def _run_activity(name: str, argument: Argument) -> list[str]:
     return await workflow.execute_activity(name, argument, result_type=list[str], **_DOCUMENT)
+
+
+async def _run_unless_cancelled(name: str, argument: Argument) -> list[str]:
+    """As `_run_activity`; raises CancelledError after the activity where the workflow was cancelled meanwhile.
+
+    The library waits for the activity's end and drops the cancellation where the activity ended well, so a cancellation that came during
+    a short activity was lost and the job went on.
+    """
+    found = await _run_activity(name, argument)
+    if workflow.cancellation_reason() is not None:
+        raise asyncio.CancelledError
+    return found
