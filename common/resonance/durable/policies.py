@@ -1,10 +1,12 @@
-"""Time limits and retries of activities."""
+"""Time limits, retries and cancellation of activities."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TypedDict
 
+from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
@@ -35,3 +37,13 @@ def activity_options(*, one_try_s: float, all_tries_s: float = 24 * 3600.0) -> A
         # The work ends after its activities have killed what they started.
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )
+
+
+def raise_if_cancelled() -> None:
+    """Raises CancelledError where the workflow was cancelled. For workflows, after each activity.
+
+    The library waits for the activity's end and drops the cancellation where the activity ended well: without this, a cancellation that
+    came during a short activity was lost, and the work went on.
+    """
+    if workflow.cancellation_reason() is not None:
+        raise asyncio.CancelledError

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, Fa
 
 with workflow.unsafe.imports_passed_through():
     from resonance.durable.activities import read_failure
-    from resonance.durable.policies import activity_options
+    from resonance.durable.policies import activity_options, raise_if_cancelled
     from resonance_ingest.work import EXTRACTION_TASK_QUEUE, MAKE_TASTE, SWEEP, TRACKS_TASK_QUEUE
 
 Argument = dict[str, str]
@@ -64,10 +64,12 @@ class MakeTaste:
         tracks: list[str] = await workflow.execute_activity(
             "taste_list", argument, result_type=list[str], task_queue=TRACKS_TASK_QUEUE, **_TRACK
         )
+        raise_if_cancelled()
         preparing = [_prepare_some(argument, tracks) for _ in range(AT_ONCE)]
         for result in await asyncio.gather(*preparing, return_exceptions=True):
             if result is not None:
                 raise result
+        raise_if_cancelled()
         await workflow.execute_activity("taste_extract", argument, task_queue=EXTRACTION_TASK_QUEUE, **_EXTRACTION)
         await _run_activity("taste_clean_up", argument)
 
@@ -88,6 +90,7 @@ async def _prepare_some(argument: Argument, tracks: list[str]) -> None:
         track = argument | {"track": tracks.pop(0)}
         try:
             await workflow.execute_activity("taste_prepare", track, task_queue=TRACKS_TASK_QUEUE, **_TRACK)
+            raise_if_cancelled()
         except BaseException:
             tracks.clear()
             raise

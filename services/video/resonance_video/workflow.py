@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, Fa
 
 with workflow.unsafe.imports_passed_through():
     from resonance.durable.activities import Failure, read_failure
-    from resonance.durable.policies import activity_options
+    from resonance.durable.policies import activity_options, raise_if_cancelled
     from resonance_video.work import CPU_TASK_QUEUE, MAKE_SCENE, MAKE_VIDEO
 
 Argument = dict[str, str]
@@ -59,13 +59,19 @@ class MakeVideo:
     async def _make(self, argument: Argument) -> bool:
         """One pass over everything that is missing. True where nothing is left to do."""
         await workflow.execute_activity("video_fetch_song", argument, **_FETCH)
+        raise_if_cancelled()
         await workflow.execute_activity("video_listen", argument, task_queue=CPU_TASK_QUEUE, **_LISTEN)
+        raise_if_cancelled()
         await _run_activity("video_write", argument)
+        raise_if_cancelled()
         tasks: list[Argument] = await workflow.execute_activity("video_plan", argument, result_type=list, **_QUICK)
+        raise_if_cancelled()
         await _make_scenes(argument, tasks)
+        raise_if_cancelled()
         for aspect in argument["aspects"].split(","):
             film = argument | {"aspect": aspect}
             await workflow.execute_activity("video_assemble", film, task_queue=CPU_TASK_QUEUE, **_ASSEMBLE)
+            raise_if_cancelled()
         return bool(await _run_activity("video_complete", argument))
 
 

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, Fa
 
 with workflow.unsafe.imports_passed_through():
     from resonance.durable.activities import read_failure
-    from resonance.durable.policies import activity_options
+    from resonance.durable.policies import activity_options, raise_if_cancelled
     from resonance_extract.calibration.work import CALIBRATE, MAKE_REFERENCE, SCAN_LAYERS
 
 Argument = dict[str, str]
@@ -63,12 +63,14 @@ class _CalibrationWork:
         seen = -1
         while seen != self._changes:
             seen = self._changes
-            while keys := await _run_unless_cancelled("calibration_list_missing", argument):
+            while keys := await _run_activity("calibration_list_missing", argument):
+                raise_if_cancelled()
                 measuring = [_measure_some(argument, keys) for _ in range(AT_ONCE)]
                 for result in await asyncio.gather(*measuring, return_exceptions=True):
                     if result is not None:
                         raise result
-            await _run_unless_cancelled("calibration_finish", argument)
+            await _run_activity("calibration_finish", argument)
+            raise_if_cancelled()
 
 
 @workflow.defn(name=CALIBRATE)
@@ -107,6 +109,7 @@ async def _measure_some(argument: Argument, keys: list[str]) -> None:
         part = argument | {"key": keys.pop(0)}
         try:
             await workflow.execute_activity("calibration_measure", part, task_queue=argument["parts_queue"], **_PART)
+            raise_if_cancelled()
         except BaseException:
             keys.clear()
             raise
@@ -114,15 +117,3 @@ async def _measure_some(argument: Argument, keys: list[str]) -> None:
 
 async def _run_activity(name: str, argument: Argument) -> list[str]:
     return await workflow.execute_activity(name, argument, result_type=list[str], **_DOCUMENT)
-
-
-async def _run_unless_cancelled(name: str, argument: Argument) -> list[str]:
-    """As `_run_activity`; raises CancelledError after the activity where the workflow was cancelled meanwhile.
-
-    The library waits for the activity's end and drops the cancellation where the activity ended well, so a cancellation that came during
-    a short activity was lost and the job went on.
-    """
-    found = await _run_activity(name, argument)
-    if workflow.cancellation_reason() is not None:
-        raise asyncio.CancelledError
-    return found
