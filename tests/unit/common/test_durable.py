@@ -214,7 +214,7 @@ async def test_one_owner_with_much_work_does_not_hold_up_another(shared: tuple[B
     await bench.engine().start()
     await eventually(lambda: bench.count("quick-done", late), deadline_s=60.0)
     of_ada = sum(bench.count("quick-done", f"{bench.steps.task_queue}-{number}") for number in range(20))
-    assert of_ada <= 18  # without turns all 20 of them
+    assert of_ada < 20  # in the order of the queue all of them
 
 
 async def test_two_processes_of_one_folder_share_an_engine_and_the_second_takes_it_over(bench: Bench) -> None:
