@@ -11,6 +11,7 @@ import argparse
 import io
 import subprocess
 import tarfile
+import textwrap
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ from .takes import DURATION_S
 
 ROOT: Final = Path(__file__).parents[2]
 WEIGHTS: Final = "model/resonance_model/weights"
-# The weights before the composer's longer forms and the search for sampling that moves (2026-11-21).
+# Weights of 21.3 M frames (2026-11-21); those that ship have seen 45 M.
 BEFORE: Final = "1efde745"
 SEED: Final = 11
 UPLOADED_S: Final = 60.0
@@ -153,15 +154,18 @@ def _page(takes: Takes, before: str) -> str:
     ]
     table = ["| prompt | " + " | ".join(arms) + " |", "|" + "---|" * (len(arms) + 1)]
     table += ["| " + " | ".join(row) + " |" for row in rows]
+    setting = (
+        f"{datetime.now(UTC):%Y-%m-%d}, commit {git('rev-parse', 'HEAD')[:12]}. *Before* are the weights and sampling of commit "
+        f"{before}, played by today's engine; *now* is the shipped model. The tastes are four playlists of eight real songs each "
+        f"(orchestral, electronic, chiptune, industrial; `benchmarks/tastes/manifest.tsv`), at default strength. Seed {SEED}, "
+        f"{DURATION_S:g} s a take. One seed shows what a listener gets; it proves nothing. Proof is in "
+        "[benchmarks/results/tastes.md](../../benchmarks/results/tastes.md)."
+    )
     return (
         "\n\n".join(
             [
                 "# Spectrograms: eight prompts, before and now, and with four tastes",
-                f"{datetime.now(UTC):%Y-%m-%d}, commit {git('rev-parse', 'HEAD')[:12]}. *Before* are the weights and sampling of commit "
-                f"{before}, played by today's engine; *now* is the shipped model. The tastes are four playlists of eight real songs each "
-                f"(orchestral, electronic, chiptune, industrial; `benchmarks/tastes/manifest.tsv`), at default strength. Seed {SEED}, "
-                f"{DURATION_S:g} s a take. One seed shows what a listener gets; it proves nothing. Proof is in "
-                "[benchmarks/results/tastes.md](../../benchmarks/results/tastes.md).",
+                textwrap.fill(setting, width=120),
                 "    python -m benchmarks.tastes.spectrograms",
                 "![Mel spectrograms, one row a prompt, one column an arm](spectrograms.jpg)",
                 "Harmonic motion (the median cosine distance of the chroma from second to second; real orchestral music has 0.10):",

@@ -70,7 +70,6 @@ class _CalibrationWork:
                     if result is not None:
                         raise result
             await _run_activity("calibration_finish", argument)
-            raise_if_cancelled()
 
 
 @workflow.defn(name=CALIBRATE)

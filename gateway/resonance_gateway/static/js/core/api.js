@@ -114,6 +114,7 @@ export const refine = (text, now, before, prompt) => sendJson("v1/refinements", 
 const at = ({ name, position }) => ({ name, position });
 /**
  * @param {string} pageToken
+ * @param {number} pageSize
  * @returns {Promise<{ takes: TakeJson[], next_page_token: string }>}
  */
 export const listTakes = (pageToken = "", pageSize = 12) => getJson(`${TAKES}?page_size=${pageSize}&page_token=${encodeURIComponent(pageToken)}`);
