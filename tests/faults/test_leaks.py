@@ -1,6 +1,6 @@
 """Leaks of memory, tasks and open files under mixed requests.
 
-A second batch of requests must add none. `make robust` sends 10,000.
+A further batch of requests must add none. `make robust` sends 10,000.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from resonance_ingest.build import open_ingest
 
 store = each_store
 SEED = int(os.environ.get("SEED", "1"))
+_BATCHES_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +113,28 @@ async def ask_many(url: str, chooser: random.Random, song: bytes, tastes: list[s
     return Footprint.now()
 
 
-async def second_adds_nothing(url: str, tmp_path: Path, count: int) -> None:
+async def further_requests_add_nothing(url: str, tmp_path: Path, count: int) -> None:
+    """A leak adds its part with every batch. Memory that other tests of this process gave back late adds it once."""
     print(f"SEED={SEED}")
     chooser, tastes = random.Random(SEED), list[str]()
     song = sounds.sound_bytes("flac", tmp_path, duration_s=2.0)
-    first = await ask_many(url, chooser, song, tastes, count)
-    second = await ask_many(url, chooser, song, tastes, count)
-    print(f"after {count}: {first}; after {2 * count}: {second}")
-    assert second.memory_mb - first.memory_mb <= 5
-    assert abs(second.tasks - first.tasks) <= 2
-    assert abs(second.files - first.files) <= 5
+    last = await ask_many(url, chooser, song, tastes, count)
+    for _ in range(_BATCHES_MAX):
+        before, last = last, await ask_many(url, chooser, song, tastes, count)
+        print(f"{count} requests more: {before} -> {last}")
+        assert abs(last.tasks - before.tasks) <= 2
+        assert abs(last.files - before.files) <= 5
+        if last.memory_mb - before.memory_mb <= 5:
+            return
+    pytest.fail(f"each batch of {count} requests added more than 5 MB")
 
 
 @pytest.mark.slow
 async def test_a_second_batch_of_requests_adds_nothing(url: str, tmp_path: Path) -> None:
-    await second_adds_nothing(url, tmp_path, 250)
+    await further_requests_add_nothing(url, tmp_path, 250)
 
 
 @robust
 @pytest.mark.timeout(3600)
 async def test_a_second_ten_thousand_requests_adds_nothing(url: str, tmp_path: Path) -> None:
-    await second_adds_nothing(url, tmp_path, 10_000)
+    await further_requests_add_nothing(url, tmp_path, 10_000)

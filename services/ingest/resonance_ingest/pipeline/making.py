@@ -178,8 +178,14 @@ class TasteMaking:
         self, writer: JobWriter, work: Callable[[Path], Awaitable[None]], *, begin: Change = lambda job: job
     ) -> None:
         job = await writer.begin(begin)
-        async with self.folders.open(job.job_id) as folder:
-            await writer.run(work(folder))
+        try:
+            async with self.folders.open(job.job_id) as folder:
+                await writer.run(work(folder))
+        except BaseException:
+            with suppress(ResonanceError):  # the folders are looked after every half minute
+                if await self._has_ended(job.job_id):  # elsewhere, while this process was paused or cut off
+                    await self.folders.remove(job.job_id)
+            raise
 
     async def _list(self, writer: JobWriter, source: Source) -> None:
         await writer.now(lambda job: job.moved(state=JobState.DOWNLOADING))
