@@ -253,7 +253,6 @@ class Settings(BaseSettings):
     jobs_owner_max: PositiveInt = 64
     jobs_owner_hour_max: NonNegativeInt = 0
     tracks_running_max: PositiveInt = 2
-    job_lease_s: PositiveFloat = 8.0
     job_retention_s: PositiveFloat = 30 * 86_400.0
     checkpoint_retention_s: PositiveFloat = 7 * 86_400.0
     source_hosts: str = "youtube.com,youtu.be,youtube-nocookie.com"

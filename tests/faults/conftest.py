@@ -73,7 +73,6 @@ class Cluster:
     data_dir: Path
     extract: ScriptedExtract
     extract_address: str
-    lease_s: float = 1.0
     processes: list[IngestProcess] = field(default_factory=list)
 
     async def start(self) -> IngestProcess:
@@ -87,7 +86,6 @@ class Cluster:
                 "RESONANCE_GRPC_ADDR": address,
                 "RESONANCE_EXTRACT_ADDR": self.extract_address,
                 "RESONANCE_DATA_DIR": str(self.data_dir),
-                "RESONANCE_JOB_LEASE_S": str(self.lease_s),
             },
             stderr=subprocess.DEVNULL,
         )

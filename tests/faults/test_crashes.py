@@ -102,7 +102,6 @@ async def test_a_paused_owner_s_late_write_is_refused(cluster, files: dict[str, 
 
 
 async def test_a_restart_gives_the_lease_back_at_once(cluster, files: dict[str, bytes]) -> None:
-    cluster.lease_s = 60.0
     cluster.extract.pause_s = 0.2
     first = await cluster.start()
     job = await first.upload(files)

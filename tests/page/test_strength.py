@@ -37,7 +37,7 @@ async def test_a_press_finds_out_and_says_it(visit: Visit) -> None:
 
 
 async def test_it_can_be_stopped_and_begun_again(visit: Visit) -> None:
-    await an_untried_taste(visit, calibration_job_wait_s=0.6)
+    await an_untried_taste(visit, calibration_job_wait_s=60)
     await visit.page.click("#range-go")
     await visit.page.click("#range-stop")
     await visit.wait_for_text("#range-message", "the next try goes on from there")
@@ -49,17 +49,18 @@ async def test_it_can_be_stopped_and_begun_again(visit: Visit) -> None:
 
 
 async def test_a_reload_goes_on_following_it(visit: Visit) -> None:
-    await an_untried_taste(visit, calibration_job_wait_s=1)
+    await an_untried_taste(visit, calibration_job_wait_s=60)
     await visit.page.click("#range-go")
     await visit.wait_for_text("#range-stage", "0 percent")
     await visit.page.reload()
     await visit.page.wait_for_selector("#range-work:not([hidden])")
+    visit.script.calibration_job_wait_s = 0
     await visit.wait_for_text("#range-message", "works well up to")
     assert visit.script.calibration_jobs == ["started"]
 
 
 async def test_a_taste_that_is_let_go_lets_its_search_go(visit: Visit) -> None:
-    await an_untried_taste(visit, calibration_job_wait_s=1)
+    await an_untried_taste(visit, calibration_job_wait_s=60)
     await visit.page.click("#range-go")
     await visit.wait_for_text("#range-stage", "0 percent")
     await visit.page.click("#taste-drop")

@@ -98,18 +98,23 @@ async def open_extract(
             open_max=settings.calibration_jobs_max,
         )
         locks = TrackLocks(opened, scope=digest)
-        opened.serve(lambda: _plans(measuring, locks, digest), calibration_jobs.submit_open, calibration_jobs.has_open)
         is_shipped = is_shipped_for(digest)
         adoption = Adoption(
             list_parts(references, concepts, planner, calibration_jobs, model_digest=digest),
-            AdoptionDocument(store, model_digest=digest, lease_s=settings.job_lease_s),
+            AdoptionDocument(store, model_digest=digest),
             worker,
+            opened,
             model_digest=digest,
             is_shipped=is_shipped,
             makes=parts_by_itself(settings.adoption, is_shipped=is_shipped),
-            lease_s=settings.job_lease_s,
             restore=lambda: put_shipped(store, model_digest=digest),
         )
+
+        async def submit_open() -> None:
+            await calibration_jobs.submit_open()
+            await adoption.submit_open()
+
+        opened.serve(lambda: _plans(measuring, locks, adoption, digest), submit_open, calibration_jobs.has_open)
         background = BackgroundCalibration(calibration_jobs)
         phrases = PhraseRefiner(PhraseConcepts(worker, store, references, concepts), on_uncalibrated=background.add)
         service = ExtractService(
@@ -147,11 +152,19 @@ async def open_extract(
             await asyncio.to_thread(worker.close)
 
 
-def _plans(measuring: CalibrationMeasuring, locks: TrackLocks, model_digest: str) -> Sequence[WorkerPlan]:
+def _plans(
+    measuring: CalibrationMeasuring, locks: TrackLocks, adoption: Adoption, model_digest: str
+) -> Sequence[WorkerPlan]:
     """The workers; their modules import the engine's library, so they are imported here."""
-    activities = importlib.import_module("resonance_extract.calibration.activities")
-    tracks = importlib.import_module("resonance_extract.activations.track_workflow")
-    return [*activities.worker_plans(measuring, model_digest=model_digest), *tracks.worker_plans(locks)]
+    calibrations, tracks, adoptions = (
+        importlib.import_module(f"resonance_extract.{name}")
+        for name in ("calibration.activities", "activations.track_workflow", "adoption.activities")
+    )
+    return [
+        *calibrations.worker_plans(measuring, model_digest=model_digest),
+        *tracks.worker_plans(locks),
+        *adoptions.worker_plans(adoption, model_digest=model_digest),
+    ]
 
 
 def _open_describer(gemini: Gemini | None) -> Describer:

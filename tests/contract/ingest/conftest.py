@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.engine_server import engine_url, own_engine  # noqa: F401  (fixtures)
+from support.polling import eventually
 from support.scripted_extract import ScriptedExtract
 
 from resonance.durable import Engine
@@ -55,6 +56,10 @@ class System:
         """Files below the data folder that belong to a job."""
         work = self.settings.data_dir / "ingest" / "work"
         return [path for path in work.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+    async def tidied_up(self) -> None:
+        """Returns once no file of a job is left: a job is told as final before its folder is removed."""
+        await eventually(lambda: self.leftovers() == [])
 
 
 def upload_messages(files: dict[str, bytes], **header: Any) -> Iterable[ingest_pb2.UploadPlaylistRequest]:
@@ -104,7 +109,7 @@ def open_system(tmp_path: Path, own_engine: str) -> OpenSystem:  # noqa: F811
 async def system(open_system: OpenSystem) -> AsyncIterator[System]:
     async with open_system() as opened:
         yield opened
-    assert opened.leftovers() == []
+    await opened.tidied_up()
 
 
 @asynccontextmanager

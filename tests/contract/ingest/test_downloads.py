@@ -33,7 +33,7 @@ async def test_a_broken_download_is_resumed_where_it_broke(open_system, site: Si
         job = await system.done(await system.submit(url))
         assert job.state == STATE.JOB_STATE_COMPLETED, job
         assert job.tracks[0].duration_s == pytest.approx(4.0, abs=0.01)
-        assert system.leftovers() == []
+        await system.tidied_up()
     starts = [int(asked[6:].partition("-")[0]) for asked in site.ranges]
     assert max(starts) > len(content) // 2, "nothing that had come was fetched again"
     assert site.cuts["/song.wav"] == 0
@@ -45,7 +45,7 @@ async def test_a_download_that_always_breaks_fails_and_leaves_no_file(open_syste
     async with open_system(**OPEN) as system:
         job = await system.done(await system.submit(url))
         assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "SITE_UNREACHABLE"), job
-        assert system.leftovers() == []
+        await system.tidied_up()
         assert job.can_retry
 
 
@@ -65,7 +65,7 @@ async def test_a_download_keeps_to_its_time(open_system, site: Site, tmp_path: P
     async with open_system(**OPEN, download_s_max=4.0) as system:
         job = await system.done(await system.submit(url))
         assert (job.state, job.error.reason) == (STATE.JOB_STATE_FAILED, "DOWNLOAD_TIMEOUT"), job
-        assert system.leftovers() == []
+        await system.tidied_up()
 
 
 async def test_every_request_goes_through_the_operator_s_proxy(open_system, site: Site, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from support import sounds
+from support.polling import eventually
 from support.scripted_extract import ScriptedExtract
 from tests.contract.ingest.conftest import serving_extract
 
@@ -124,8 +125,9 @@ async def test_deleting_a_running_job_stops_it_first(open_system, long_song: byt
         job = await system.upload({"a.flac": long_song})
         await until(job.job_id, system, STATE.JOB_STATE_EXTRACTING)
         await system.stub.DeleteJob(ingest_pb2.DeleteJobRequest(job_id=job.job_id))
-        await asyncio.sleep(0.1)
-        assert (system.extract.running, system.extract.tastes, system.leftovers()) == (0, {}, [])
+        await eventually(lambda: system.extract.running == 0)
+        await system.tidied_up()
+        assert system.extract.tastes == {}
         assert await system.kept() == []
 
 

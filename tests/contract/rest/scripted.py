@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -280,7 +281,13 @@ class ScriptedExtract(extract_pb2_grpc.ExtractServiceServicer):
             if done == 2:
                 self._end(calibration_job)
             yield extract_pb2.WatchCalibrationJobResponse(calibration_job=calibration_job)
-            await asyncio.sleep(self._script.calibration_job_wait_s)
+            begun_s, cancelled = time.monotonic(), extract_pb2.CALIBRATION_JOB_STATE_CANCELLED
+            while calibration_job.state != cancelled and self._waits(begun_s):
+                await asyncio.sleep(0.02)
+
+    def _waits(self, begun_s: float) -> bool:
+        """True while a step of a calibration job waits; a test may shorten that meanwhile."""
+        return time.monotonic() - begun_s < self._script.calibration_job_wait_s
 
     def _end(self, calibration_job: extract_pb2.CalibrationJob) -> None:
         if self._script.calibration_job_fault:

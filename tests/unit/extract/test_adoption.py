@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from support.extracting import Bench
+from support.histories import record_history
 from support.prepared import put_slider
 
 from resonance.errors import FailedPrecondition, ResonanceError
@@ -18,14 +21,18 @@ from resonance_extract.activations import reference_takes
 from resonance_extract.activations.background import Turns, in_background
 from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.activations.reference_takes import PROMPTS, ReferenceTakes
+from resonance_extract.adoption.activities import worker_plans
 from resonance_extract.adoption.adoption import Adoption, parts_by_itself
 from resonance_extract.adoption.document import AdoptionDocument
 from resonance_extract.adoption.parts import Part, list_parts
 from resonance_extract.adoption.progress import Progress, tell_duration
+from resonance_extract.adoption.work import build_work
 from resonance_extract.calibration.jobs import CalibrationJobs
 from resonance_model.loaded_model import LoadedModel
 
 SLIDERS = ("energy", "tempo")
+HISTORIES = Path(__file__).parent / "histories"
+record = pytest.mark.skipif(not os.environ.get("RECORD"), reason="RECORD=1 writes the history anew")
 COMPLETED, FAILED, IDLE, RUNNING = (
     extract_pb2.ADOPTION_STATE_COMPLETED,
     extract_pb2.ADOPTION_STATE_FAILED,
@@ -37,9 +44,9 @@ COMPLETED, FAILED, IDLE, RUNNING = (
 _JOBS: dict[int, tuple[Bench, CalibrationJobs]] = {}
 
 
-def build(bench: Bench, *, setting: str = "auto", is_shipped: bool = False, lease_s: float = 30.0) -> Adoption:
-    """An adoption of two sliders by few and short renderings. Its calibration jobs are those of a process of its own."""
-    jobs = bench.calibration_jobs()
+def build(bench: Bench, *, setting: str = "auto", is_shipped: bool = False) -> Adoption:
+    """An adoption of two sliders by few and short renderings, in a process of its own."""
+    jobs, engine = bench.calibration_jobs(), bench.engines[-1]
     conditions = {"prompts": ["jazz"], "strengths": [-1.0, 1.0], "clip_s": 1.0, "apply": True}
     parts = list_parts(
         bench.references,
@@ -52,14 +59,16 @@ def build(bench: Bench, *, setting: str = "auto", is_shipped: bool = False, leas
     )
     adoption = Adoption(
         parts,
-        AdoptionDocument(bench.store, model_digest=bench.digest, lease_s=lease_s),
+        AdoptionDocument(bench.store, model_digest=bench.digest),
         bench.worker,
+        engine,
         model_digest=bench.digest,
         is_shipped=is_shipped,
         makes=parts_by_itself(setting, is_shipped=is_shipped),
-        lease_s=lease_s,
         restore=lambda: asyncio.sleep(0),
+        work_scope=bench.scope,
     )
+    engine.serve(lambda: worker_plans(adoption, model_digest=bench.scope), adoption.submit_open)
     _JOBS[id(adoption)] = (bench, jobs)
     return adoption
 
@@ -92,7 +101,7 @@ async def sliders(bench: Bench, tiny: LoadedModel) -> None:
 
 @pytest.mark.usefixtures("sliders")
 async def test_a_model_is_made_ready_and_no_part_is_made_twice(bench: Bench) -> None:
-    adoption = build(bench, lease_s=0.4)
+    adoption = build(bench)
     before = await adoption.status()
     assert [part.name for part in before.parts if part.state == IDLE] == [
         "range energy",
@@ -109,7 +118,7 @@ async def test_a_model_is_made_ready_and_no_part_is_made_twice(bench: Bench) -> 
         assert halfway.seconds_left > 0
     made = len(bench.renderer.made)
     assert 0 < made < 2 * 4 + 2 * 11
-    resumed = build(bench, lease_s=0.4)
+    resumed = build(bench)
     async with running(resumed):
         done = await reached(resumed, lambda status: status.state == COMPLETED)
     assert (done.progress.done, done.progress.total) == (7, 7)
@@ -204,6 +213,33 @@ async def test_an_adoption_in_the_background_waits_while_listeners_want_the_mach
         assert bench.renderer.made == []
         listening[0] = False
         await reached(adoption, lambda _: bool(bench.renderer.made))
+
+
+@pytest.mark.usefixtures("sliders")
+async def test_an_adoption_that_an_operator_cancels_is_not_begun_again_by_itself(bench: Bench) -> None:
+    bench.renderer.pause_s = 0.1
+    adoption, engine = build(bench, setting="off"), bench.engines[-1]
+    async with running(adoption):
+        await adoption.start()
+        await reached(adoption, lambda _: bool(bench.renderer.made))
+        assert await engine.cancel(build_work(bench.scope).work_id)
+        assert (await adoption.status()).state != RUNNING
+        await adoption.submit_open()
+        state = await engine.find(build_work(bench.scope).work_id)
+        assert state is not None
+        assert state.status == "cancelled"
+
+
+@record
+@pytest.mark.usefixtures("sliders")
+async def test_the_history_of_an_adoption_is_recorded(bench: Bench) -> None:
+    adoption, engine = build(bench), bench.engines[-1]
+    async with running(adoption):
+        await adoption.start()
+        await reached(adoption, lambda status: status.state == COMPLETED)
+        work_id = build_work(bench.scope).work_id
+        await engine.await_end(work_id)
+        await record_history(bench.settings.engine, work_id, HISTORIES / "adopted-1.json")
 
 
 async def test_a_caller_who_waits_for_background_work_does_not_wait_for_listeners_too() -> None:

@@ -17,6 +17,7 @@ from support.histories import record_history, replay
 from support.polling import eventually
 
 from resonance.v1 import extract_pb2
+from resonance_extract.adoption.workflow import AdoptModel
 from resonance_extract.calibration.measuring import CalibrationMeasuring
 from resonance_extract.calibration.workflow import Calibrate, MakeReference, ScanLayers
 
@@ -28,11 +29,11 @@ record = pytest.mark.skipif(not os.environ.get("RECORD"), reason="RECORD=1 write
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_is_replayed(path: Path) -> None:
-    await replay(path, [Calibrate, ScanLayers, MakeReference])
+    await replay(path, [AdoptModel, Calibrate, ScanLayers, MakeReference])
 
 
 def test_there_are_histories_of_this_version() -> None:
-    kinds = {"calibrated", "joined", "failed", "cancelled", "scanned", "reference"}
+    kinds = {"adopted", "calibrated", "joined", "failed", "cancelled", "scanned", "reference"}
     assert {path.stem for path in RECORDED} >= {f"{kind}-{VERSION}" for kind in kinds}
 
 

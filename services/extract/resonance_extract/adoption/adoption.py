@@ -1,4 +1,4 @@
-"""Adoption of the loaded model: background work on its missing parts.
+"""Adoption of the loaded model: background work of the engine on its missing parts.
 
 It makes a new model ready, and makes again what was lost.
 """
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from resonance.durable import Engine
 from resonance.errors import FailedPrecondition, ResonanceError
 from resonance.v1 import extract_pb2
 from resonance_extract.activations.background import in_background
@@ -18,17 +19,19 @@ from resonance_extract.activations.worker import ActivationWorker
 from resonance_extract.adoption.document import AdoptionDocument
 from resonance_extract.adoption.parts import Part, is_essential
 from resonance_extract.adoption.progress import COMPLETED, FAILED, IDLE, RUNNING, Progress, tell_duration
+from resonance_extract.adoption.work import build_work
 
 _CHECK_EVERY_S = 60.0
+_TELL_EVERY_S = 2.0
 _LISTENERS = "listeners, who go first"
 _log = structlog.get_logger("extract")
 
 
 class Adoption:
-    """Makes the parts that are missing, one after another, as background work.
+    """Has the engine make the parts that are missing, one after another, as background work.
 
-    `makes` chooses the parts that a start makes by itself; a caller asks for all with `start`. One process at a time works on them, by
-    the lease of the document.
+    `makes` chooses the parts that a start makes by itself; a caller asks for all with `start`. One process at a time works
+    on them, because the engine runs one work of this id; where that process ends, another one goes on.
     """
 
     def __init__(
@@ -36,49 +39,56 @@ class Adoption:
         parts: Sequence[Part],
         document: AdoptionDocument,
         worker: ActivationWorker,
+        engine: Engine,
         *,
         model_digest: str,
         is_shipped: bool,
         makes: Callable[[Part], bool],
-        lease_s: float,
         restore: Callable[[], Awaitable[object]],
+        work_scope: str = "",
     ) -> None:
-        """`restore` puts shipped objects back that are missing."""
+        """`restore` puts shipped objects back that are missing. Work has ids and queues by `work_scope`, which is the model's digest."""
         self._parts = parts
         self._document = document
         self._worker = worker
         self._turns = worker.turns
+        self._engine = engine
         self._model_digest = model_digest
+        self._work = build_work(work_scope or model_digest)
         self._is_shipped = is_shipped
         self._makes = makes
-        self._lease_s = lease_s
         self._restore = restore
-        self._woken = asyncio.Event()
         self._progress: Progress | None = None  # while this process works
 
     async def run(self) -> None:
-        """Makes missing parts at once, at `start`, each minute, and when the lease of another process may have run out, for ever."""
-        with in_background(), contextlib.suppress(ResonanceError):
-            await self._document.load()
+        """Submits the adoption while parts are missing: at once, and looks again each minute, for ever."""
+        told = ""
         while True:
-            self._woken.clear()
-            again_s = _CHECK_EVERY_S
-            with in_background():
-                try:
-                    again_s = await self._work()
-                except ResonanceError as failure:
+            try:
+                await self.submit_open()
+                told = ""
+            except ResonanceError as failure:
+                if failure.message != told:
                     _log.warning("the model cannot be made ready at the moment", why=failure.message)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), again_s)
+                told = failure.message
+            await asyncio.sleep(_CHECK_EVERY_S)
             try:
                 await self._restore()
             except ResonanceError as failure:
                 _log.warning("the shipped objects cannot be checked at the moment", why=failure.message)
 
+    async def submit_open(self) -> None:
+        """Submits the adoption where wanted parts are missing and it does not run. Raises as `Engine.begin`."""
+        stored = await self._document.read()
+        is_unfinished = stored.adoption is not None and stored.adoption.state == RUNNING
+        if is_unfinished or (await self._look(stored.is_asked_for))[0]:
+            await self._engine.begin(self._work)
+
     async def start(self) -> extract_pb2.Adoption:
-        """Asks for all parts."""
-        self._document.ask()
-        self._woken.set()
+        """Asks for all parts. Raises Unsupported, Unavailable where there is no workflow engine, or it is away."""
+        await self._engine.start()
+        await self._document.ask()
+        await self._engine.submit(self._work)
         adoption = await self.status()
         if adoption.state in (IDLE, FAILED):
             adoption.state = RUNNING
@@ -88,14 +98,15 @@ class Adoption:
         """The adoption now, by this process's work, else by another's, else by what the store has."""
         if self._progress is not None:
             return self._describe(self._progress, RUNNING)
-        others = await self._document.read()
-        if others is not None and others.state == RUNNING:
-            return others
-        missing, progress = await self._look()
+        stored = await self._document.read()
+        before = stored.adoption
+        if before is not None and before.state == RUNNING:
+            return before
+        missing, progress = await self._look(stored.is_asked_for)
         adoption = self._describe(progress, IDLE if missing else COMPLETED)
-        if missing and others is not None and others.state == FAILED:
+        if missing and before is not None and before.state == FAILED:
             adoption.state = FAILED
-            notes = {part.name: part.note for part in others.parts if part.state == FAILED}
+            notes = {part.name: part.note for part in before.parts if part.state == FAILED}
             for part in adoption.parts:
                 if part.state == IDLE and part.name in notes:
                     part.state, part.note = FAILED, notes[part.name]
@@ -111,13 +122,39 @@ class Adoption:
             )
             raise FailedPrecondition(message, reason="ADOPTION_INCOMPLETE")
 
-    async def _look(self) -> tuple[list[Part], Progress]:
+    async def make(self) -> None:
+        """Makes the missing parts, and stores the progress. For the engine, which runs one at a time."""
+        with in_background():
+            missing, progress = await self._look((await self._document.read()).is_asked_for)
+            self._progress = progress
+            telling = asyncio.create_task(self._tell(progress))
+            try:
+                await self._make_all(missing, progress)
+            finally:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
+                self._progress = None
+        has_failed = any(state.state == FAILED for state in progress.states.values())
+        if not has_failed:
+            await self._document.ask(False)
+        await self._document.write(self._describe(progress, FAILED if has_failed else COMPLETED))
+        if missing:
+            _log.info("parts of the model could not be made ready" if has_failed else "the model is ready")
+            await self._worker.release_memory()
+
+    async def cancel(self) -> None:
+        """Writes down that an operator cancelled the adoption. What RESONANCE_ADOPTION has a start make is submitted again."""
+        await self._document.ask(False)
+        _, progress = await self._look(False)
+        await self._document.write(self._describe(progress, IDLE))
+
+    async def _look(self, is_asked_for: bool) -> tuple[list[Part], Progress]:
         """The wanted parts that are missing, and the progress that the store tells: of those, and of all that are done."""
         shown, missing, notes = [], [], {}
         for part in self._parts:
             notes[part.name] = await part.why_left_out()
             is_missing = not notes[part.name] and not await part.is_done()
-            if not is_missing or self._document.is_asked_for or self._makes(part):
+            if not is_missing or is_asked_for or self._makes(part):
                 shown.append(part)
                 missing += [part] * is_missing
         progress = Progress(shown, waited_s=lambda: self._turns.waited_s)
@@ -126,53 +163,15 @@ class Adoption:
                 progress.finish(part, notes[part.name])
         return missing, progress
 
-    async def _work(self) -> float:
-        """Makes the missing parts. Returns the seconds until the next look."""
-        missing, progress = await self._look()
-        if not missing:
-            if self._document.is_asked_for:
-                await self._document.write(self._describe(progress, COMPLETED), is_over=True)
-            return _CHECK_EVERY_S
-        if not await self._document.take(self._describe(progress, RUNNING)):
-            return min(self._lease_s, _CHECK_EVERY_S)
-        self._progress = progress
-        work = asyncio.current_task()
-        assert work is not None, "it runs as a task"
-        making = asyncio.create_task(self._make_all(missing, progress))
-        heartbeat = asyncio.create_task(self._renew_lease(progress, making))
-        is_ours = True
-        try:
-            await making
-        except asyncio.CancelledError:
-            if work.cancelling():
-                raise
-            is_ours = False
-            _log.info("another process makes the model ready")
-        finally:
-            for task in (making, heartbeat):
-                task.cancel()
-            await asyncio.gather(making, heartbeat, return_exceptions=True)
-            self._progress = None
-        if is_ours:
-            await self._finish(progress)
-        await self._worker.release_memory()
-        return _CHECK_EVERY_S
-
-    async def _finish(self, progress: Progress) -> None:
-        has_failed = any(state.state == FAILED for state in progress.states.values())
-        await self._document.write(
-            self._describe(progress, FAILED if has_failed else COMPLETED), is_over=not has_failed
-        )
-        _log.info("parts of the model could not be made ready" if has_failed else "the model is ready")
-
     async def _make_all(self, missing: Sequence[Part], progress: Progress) -> None:
+        if not missing:
+            return
         _log.info("making the model ready in the background", missing=len(missing), parts=len(progress.states))
         for part in missing:
             if note := await part.why_left_out():  # of a slider that was made a moment ago
                 progress.finish(part, note)
                 continue
             await self._make(part, progress)
-            await self._document.write(self._describe(progress, RUNNING))
 
     async def _make(self, part: Part, progress: Progress) -> None:
         progress.begin(part)
@@ -186,13 +185,12 @@ class Adoption:
         left = tell_duration(progress.seconds_left)
         _log.info("ready", part=part.name, done=progress.done_count, of=len(progress.states), time_left=left)
 
-    async def _renew_lease(self, progress: Progress, making: asyncio.Task[None]) -> None:
+    async def _tell(self, progress: Progress) -> None:
+        """Stores the progress for other replicas while it changes."""
         while True:
-            await asyncio.sleep(self._lease_s / 4)
             with contextlib.suppress(ResonanceError):  # the store is away; the work notices by itself
-                if not await self._document.write(self._describe(progress, RUNNING)):
-                    making.cancel()
-                    return
+                await self._document.write(self._describe(progress, RUNNING))
+            await asyncio.sleep(_TELL_EVERY_S)
 
     def _describe(self, progress: Progress, state: extract_pb2.AdoptionState) -> extract_pb2.Adoption:
         adoption = extract_pb2.Adoption(
