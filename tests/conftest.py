@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.s3 import s3_server, s3_settings  # noqa: F401  (fixtures)
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # crashes. Not `setdefault`: workers inherit the variable of pytest's own process.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / f"numba-{_WORKER}")
+
+# A busy machine makes inputs slowly; what a test asserts does not depend on it.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # Folders whose files take long, few tests each: they are handed to the workers first, so that none is left for the end.
 _LONG_FIRST = ("faults", "page", "system", "contract")

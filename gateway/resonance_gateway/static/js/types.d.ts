@@ -31,6 +31,7 @@ interface PageElements {
   "refine-form": HTMLFormElement;
   "shortcuts": HTMLInputElement;
   "autoplay": HTMLInputElement;
+  "place": HTMLInputElement;
   "still": HTMLInputElement;
   "key": HTMLInputElement;
   "music-bpm": HTMLInputElement;
@@ -61,7 +62,7 @@ type ButtonId =
   | "earlier-go" | "taste-retry" | "taste-cancel" | "taste-drop" | "range-go" | "range-stop" | "songs-again"
   | "make" | "stop" | "live" | "tune-hum" | "tune-forget" | "back" | "play" | "forward" | "download" | "longer" | "more"
   | "share" | "share-back" | "refine-go" | "refine-back" | "again" | "reset-sliders" | "undo" | "redo" | "swap"
-  | "library-open" | "library-close" | "keys-open" | "settings-open" | "easy-open" | "easy-close" | "hear" | "still-toggle" | "live-stop"
+  | "library-open" | "library-close" | "keys-open" | "settings-open" | "easy-open" | "easy-close" | "hear" | "still-toggle" | "place-toggle" | "full-toggle" | "stage" | "stage-line" | "live-stop"
   | "loop" | "redo-part" | "keep" | "describe" | "part-none" | "share-copy" | "share-close"
   | "library-more" | "prompt-speak" | "refine-speak" | "video-go" | "video-stop";
 
@@ -221,6 +222,8 @@ interface TakeJson {
 
 interface TimelineJson {
   recipe_changes: { sample_offset: number; recipe: RecipeJson }[];
+  rate_hz: number;
+  curves: { slider: string; values: number[] }[];
 }
 
 interface LinkJson {

@@ -48,6 +48,9 @@ export const transcribe = async (recording) => {
 /**
  * @returns {Promise<AdoptionJson>}
  */
+/** Tables of the live picture. @returns {Promise<import("../pictures/scene/words.js").SceneTables>} */
+export const getScenes = () => getJson("static/scenes.json");
+
 export const getAdoption = () => getJson("v1/adoption");
 /**
  * @returns {Promise<ConceptJson[]>}

@@ -7,7 +7,7 @@ export { computed, effect, signal };
 /** @typedef {"words" | "sound" | "versions" | "lanes" | "more"} Tab */
 /** @typedef {"desk" | "tablet" | "phone" | "low"} Layout */
 /** @typedef {{ id: number, who: "you" | "it", text: string, did?: string[], near?: string[], undo?: (() => void) | null, isTaken?: boolean }} Saying */
-/** @typedef {{ isPaused: boolean, playedS: number, lagS: number, heard: string }} LiveState */
+/** @typedef {{ isPaused: boolean, playedS: number, lagS: number, heard: string, sliders: SliderValues }} LiveState */
 /** @typedef {{ atS: number, text: string }} LaneChange */
 
 export const state = {

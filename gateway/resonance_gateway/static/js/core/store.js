@@ -19,7 +19,7 @@ export const tasteFields = () => (draft.tasteId
   ? { taste_id: draft.tasteId, taste_strength: draft.tasteStrength, ...(draft.tasteInWords ? { taste_in_words: true } : {}) } : {});
 
 /** The user's settings. */
-export const settings = { shortcuts: true, autoplay: true, volume: 0.9, isStill: false, isEasy: false, isTasteOpen: false, ...load("settings", {}) };
+export const settings = { shortcuts: true, autoplay: true, volume: 0.9, isStill: false, picture: "", isEasy: false, isTasteOpen: false, ...load("settings", {}) };
 
 export const saveDraft = () => {
   save("draft", draft);

@@ -404,6 +404,8 @@ export const STRINGS = {
   "settings.shortcuts": "Use single keys",
   "settings.keys": "Space plays and pauses, the arrow keys go back and forward, Esc stops. The question mark shows all keys.",
   "settings.still": "Still picture",
+  "stage.place": "Picture of a place",
+  "stage.full": "Whole screen",
   "settings.autoplay": "Play at once, while it is being made",
 
   "foot.api": "For programs: the REST interface",

@@ -87,7 +87,7 @@ export class LiveStep {
       samples: (samples) => this._take(samples),
       ended: (error) => this._ended(error),
     });
-    state.live.value = { isPaused: false, playedS: 0, lagS: 0, heard: "" };
+    state.live.value = { isPaused: false, playedS: 0, lagS: 0, heard: "", sliders: recipe.sliders ?? {} };
     state.lanes.value = [];
     this._show(true);
     this._status(t("live.asking"));
@@ -226,8 +226,9 @@ export class LiveStep {
         sayNow(heard);
       }
     }
+    const sliders = this._changes.findLast((change) => change.atS <= playedS)?.recipe.sliders ?? live.sliders;
     byId("live-level").value = Math.min(1, 3 * this._engine.level);
-    state.live.value = { ...live, playedS, lagS: left / this._format.sample_rate_hz, heard };
+    state.live.value = { ...live, playedS, lagS: left / this._format.sample_rate_hz, heard, sliders };
   }
 
   /** @param {any} error */

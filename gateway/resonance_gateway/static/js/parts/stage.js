@@ -11,6 +11,7 @@ const GLIDE_MS = 600;
 const FRAME_MS = 1000 / 30;
 const LEVEL_WIDTH = 0.35; // how much wider lines are at full level
 const COLUMNS_MAX = 320;
+const PLACE_COLUMNS_MAX = 960;
 
 export class Stage {
   /**
@@ -26,6 +27,10 @@ export class Stage {
     this._sinceMs = -Infinity;
     this._lastMs = -Infinity;
     this._level = 0;
+    /** @type {import("../pictures/scene/live-picture.js").LivePicture | null} */
+    this._place = null;
+    /** @type {Promise<typeof import("../pictures/scene/live-picture.js")> | null} */
+    this._opening = null;
     new ResizeObserver(() => this._fit()).observe(this._canvas);
     onDraft(() => this._aim());
     player.addEventListener("change", () => this._wake());
@@ -38,6 +43,7 @@ export class Stage {
     });
     this._showWords(versions);
     this._watchStill();
+    this._watchPlace();
   }
 
   /** @param {import("./versions.js").Versions} versions */
@@ -74,6 +80,50 @@ export class Stage {
     set(settings.isStill);
   }
 
+  /** The picture of a place is shown in live music, and otherwise where the user chose it. */
+  _watchPlace() {
+    const [button, box] = [byId("place-toggle"), byId("place")];
+    const isLive = computed(() => state.live.value !== null);
+    const show = () => {
+      if (this._isPlace) this._openPlace();
+      button.setAttribute("aria-pressed", String(this._isPlace));
+      box.checked = this._isPlace;
+      this._fit();
+      this._wake();
+    };
+    const toggle = () => {
+      settings.picture = this._isPlace ? "figure" : "place";
+      saveSettings();
+      show();
+    };
+    button.addEventListener("click", toggle);
+    box.addEventListener("change", toggle);
+    effect(() => {
+      isLive.value;
+      show();
+    });
+    const [full, stage] = [byId("full-toggle"), byId("stage")];
+    full.hidden = !document.fullscreenEnabled;
+    full.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen()));
+    document.addEventListener("fullscreenchange", () => full.setAttribute("aria-pressed", String(document.fullscreenElement === stage)));
+  }
+
+  /** Loads the picture of places when it is first wanted: its code is a tenth of the page's. */
+  async _openPlace() {
+    this._opening ??= import("../pictures/scene/live-picture.js");
+    try {
+      const { LivePicture } = await this._opening;
+      this._place ??= new LivePicture({ engine: this._engine, player: this._player, onReady: () => this._wake() });
+      this._wake();
+    } catch {
+      this._opening = null; // the figure stays; the next choice tries again
+    }
+  }
+
+  get _isPlace() {
+    return settings.picture ? settings.picture === "place" : state.live.value !== null;
+  }
+
   get _isStill() {
     return settings.isStill || this._reduced.matches;
   }
@@ -92,7 +142,7 @@ export class Stage {
   _fit() {
     const { clientWidth, clientHeight } = this._canvas;
     if (!clientWidth || !clientHeight) return;
-    const columns = Math.min(COLUMNS_MAX, Math.ceil(clientWidth / 2));
+    const columns = this._isPlace ? Math.min(PLACE_COLUMNS_MAX, clientWidth) : Math.min(COLUMNS_MAX, Math.ceil(clientWidth / 2));
     Object.assign(this._canvas, { width: columns, height: Math.max(2, Math.round((columns * clientHeight) / clientWidth)) });
     this._paint(performance.now());
   }
@@ -101,6 +151,13 @@ export class Stage {
     if (this._isAsked || document.hidden) return;
     this._isAsked = true;
     requestAnimationFrame((nowMs) => this._frame(nowMs));
+  }
+
+  /** Rows at the picture's foot under the waveform and the line of facts. */
+  get _covered() {
+    const parts = [byId("waveform"), byId("stage-line")].filter((part) => part.offsetHeight);
+    const { height, clientHeight } = this._canvas;
+    return (height * (clientHeight - Math.min(clientHeight, ...parts.map((part) => part.offsetTop)))) / Math.max(1, clientHeight);
   }
 
   /** @param {number} nowMs */
@@ -115,6 +172,7 @@ export class Stage {
   /** @param {number} nowMs */
   _paint(nowMs) {
     this._lastMs = nowMs;
+    if (this._isPlace && this._place?.paint(this._canvas, this._covered, nowMs, this._isStill)) return;
     const share = Math.min(1, Math.max(0, (nowMs - this._sinceMs) / GLIDE_MS));
     this._now = between(this._from, this._to, this._isStill ? 1 : share * share * (3 - 2 * share));
     // The width follows the level slowly: the whole picture never changes its lightness more than three times a second.

@@ -117,7 +117,7 @@ function toByte(linear) {
  * FNV-1a over the UTF-8 bytes of a text, 32 bits.
  * @param {string} text
  */
-function fnv1a(text) {
+export function fnv1a(text) {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return hash;

@@ -17,6 +17,7 @@ export class Engine extends EventTarget {
     /** @type {Map<string, Promise<void>>} */
     this._modules = new Map();
     this._samples = new Float32Array(1024);
+    this._bins = new Uint8Array(512);
   }
 
   /** Opens the audio context. The first call must come from a user gesture, or the browser blocks sound. */
@@ -56,6 +57,20 @@ export class Engine extends EventTarget {
     let squares = 0;
     for (const sample of this._samples) squares += sample * sample;
     return Math.sqrt(squares / this._samples.length);
+  }
+
+  /** Level, bass and treble of what sounds now, each from 0 to 1. */
+  get bands() {
+    const level = Math.min(1, 3 * this.level);
+    if (!this._meter) return { level, low: 0, high: 0 };
+    this._meter.getByteFrequencyData(this._bins);
+    const perBin = this._context.sampleRate / this._meter.fftSize;
+    /** @param {number} fromHz @param {number} toHz */
+    const mean = (fromHz, toHz) => {
+      const bins = this._bins.subarray(Math.max(1, Math.floor(fromHz / perBin)), Math.min(this._bins.length, Math.ceil(toHz / perBin)));
+      return bins.reduce((sum, value) => sum + value, 0) / (255 * Math.max(1, bins.length));
+    };
+    return { level, low: mean(30, 200), high: mean(2500, 8000) };
   }
 
   /** @param {number} sampleRateHz */
