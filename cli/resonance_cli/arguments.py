@@ -110,3 +110,11 @@ def parse_link(sources: list[str]) -> str:
 def is_file_name(text: str) -> bool:
     """True for the name of a file that is there, and for what cannot be an id, so that a missing file is told as such."""
     return Path(text).is_file() or not is_request_id(text)
+
+
+def parse_age(option: str, text: str) -> float:
+    """Seconds of an age such as `90s`, `15m`, `2h` or `3d`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if found is None:
+        raise invalid_field(option, "MALFORMED", f"{text} is no age such as 90s, 15m, 2h or 3d")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]

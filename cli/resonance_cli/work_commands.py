@@ -10,9 +10,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from resonance.durable import Engine, WorkState
+from resonance.durable import Engine, WorkFilter, WorkState
 from resonance.errors import NotFound
 from resonance.settings import read_settings
+from resonance_cli.arguments import parse_age
 from resonance_cli.terminal import exit_on_error
 
 work_app = typer.Typer(
@@ -43,11 +44,25 @@ def list_work(
     status: Annotated[Status | None, typer.Option(help="Only work of this status.")] = None,
     kind: Annotated[str, typer.Option(help="Only work of this kind, such as MakeVideo.")] = "",
     owner: Annotated[str, typer.Option(help="Only work of this owner.")] = "",
+    reason: Annotated[str, typer.Option(help="Only work whose last failure has this reason, such as STORE_FULL.")] = "",
+    older_than: Annotated[str, typer.Option(help="Only work that began longer ago, such as 90s, 15m, 2h or 3d.")] = "",
+    younger_than: Annotated[str, typer.Option(help="Only work that began later than that.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")] = 50,
 ) -> None:
     """Lists work, newest first: id, kind, status, age, owner."""
-    for state in _with_engine(lambda engine: engine.list(kind=kind, owner=owner, status=status or "", limit=limit)):
-        print(f"{state.work_id}  {state.kind}  {state.status}  {_age(state)}  {state.owner or '-'}")
+    with exit_on_error():
+        chosen = WorkFilter(
+            kind=kind,
+            owner=owner,
+            status=status or "",
+            reason=reason,
+            older_than_s=parse_age("older-than", older_than) if older_than else None,
+            younger_than_s=parse_age("younger-than", younger_than) if younger_than else None,
+        )
+    for state in _with_engine(lambda engine: engine.list(chosen, limit=limit)):
+        print(
+            f"{state.work_id}  {state.kind}  {state.status}  {_age(state)}  {state.owner or '-'}  {state.reason}".rstrip()
+        )
 
 
 @work_app.command("show")
@@ -57,7 +72,7 @@ def show_work(work_id: WorkId) -> None:
     with exit_on_error():
         if state is None:
             raise NotFound(f"the workflow engine knows no work {work_id}", reason="NO_SUCH_WORK")
-    for name in ("work_id", "kind", "status", "owner", "started", "ended", "attempts", "last_failure"):
+    for name in ("work_id", "kind", "status", "owner", "started", "ended", "attempts", "reason", "last_failure"):
         if (value := getattr(state, name)) not in ("", None, 0):
             print(f"{name}: {value}")
 

@@ -74,6 +74,8 @@ class Steps:
         tries = self.counts()[f"quick.{argument['id']}"]
         if kind == "away" and tries < 3:
             raise Unavailable("the service is away", retry_after_s=0.05)
+        if kind == "away for long":
+            raise Unavailable("the service is away", reason="AWAY", retry_after_s=60.0)
         if kind == "wrong":
             raise Conflict("it cannot be so", reason="WRONG_FOR_GOOD")
 

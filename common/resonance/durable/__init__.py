@@ -6,6 +6,6 @@ the `workflow.py` and `activities.py` of a service.
 
 from resonance.durable.changes import Changes
 from resonance.durable.engine import Engine, WorkerPlan, open_engine
-from resonance.durable.work import Schedule, Work, WorkState
+from resonance.durable.work import Schedule, Work, WorkFilter, WorkState
 
-__all__ = ["Changes", "Engine", "Schedule", "Work", "WorkState", "WorkerPlan", "open_engine"]
+__all__ = ["Changes", "Engine", "Schedule", "Work", "WorkFilter", "WorkState", "WorkerPlan", "open_engine"]

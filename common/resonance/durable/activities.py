@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +23,7 @@ from temporalio.exceptions import (
     FailureError,
 )
 
+from resonance.durable.metrics import STEP_FAILURES, STEP_SECONDS, STEP_WAIT_SECONDS
 from resonance.durable.policies import TRIES_MAX
 from resonance.errors import INTERNAL_MESSAGE, DeadlineExceeded, Overloaded, ResonanceError, Unavailable
 
@@ -53,14 +55,8 @@ def durable_activity(name: str) -> Callable[[_Activity], _Activity]:
         @functools.wraps(run)
         async def tried(*arguments: Any) -> Any:
             async with _heartbeats():
-                try:
+                with _measured(name):
                     return await run(*arguments)
-                except ResonanceError as failure:
-                    raise _to_application_error(failure) from failure
-                except Exception as failure:
-                    _log.exception("an activity failed with an unexpected error", activity=name)
-                    is_last = activity.info().attempt >= TRIES_MAX
-                    raise ApplicationError(str(failure), type=_UNFORESEEN, non_retryable=is_last) from failure
 
         return activity.defn(name=name)(tried)  # type: ignore[return-value]
 
@@ -85,6 +81,32 @@ def read_failure(error: FailureError) -> Failure:
     if isinstance(cause, engine_errors.TimeoutError):
         return Failure(reason="DEADLINE_EXCEEDED", message="a step took longer than it may")
     return Failure(reason="INTERNAL", message="a step ended without saying why")
+
+
+@contextmanager
+def _measured(name: str) -> Iterator[None]:
+    """Counts the try of a step, and raises the engine's errors in place of others."""
+    info = activity.info()
+    STEP_WAIT_SECONDS.labels(name).observe(
+        max(0.0, (info.started_time - info.current_attempt_scheduled_time).total_seconds())
+    )
+    begun_s, outcome = time.monotonic(), "failed"
+    try:
+        yield
+        outcome = "ok"
+    except ResonanceError as failure:
+        STEP_FAILURES.labels(name, failure.reason).inc()
+        raise _to_application_error(failure) from failure
+    except Exception as failure:
+        STEP_FAILURES.labels(name, _UNFORESEEN).inc()
+        _log.exception("an activity failed with an unexpected error", activity=name)
+        is_last = info.attempt >= TRIES_MAX
+        raise ApplicationError(str(failure), type=_UNFORESEEN, non_retryable=is_last) from failure
+    except asyncio.CancelledError:
+        outcome = "cancelled"
+        raise
+    finally:
+        STEP_SECONDS.labels(name, outcome).observe(time.monotonic() - begun_s)
 
 
 def _to_application_error(failure: ResonanceError) -> ApplicationError:

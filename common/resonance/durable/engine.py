@@ -15,7 +15,7 @@ import structlog
 
 from resonance.durable.address import EngineAddress, read_engine_address
 from resonance.durable.dev_server import DevServer, find_program, is_running
-from resonance.durable.work import Schedule, Work, WorkState
+from resonance.durable.work import Schedule, Work, WorkFilter, WorkState
 from resonance.errors import ResonanceError, Unsupported
 from resonance.settings import Settings
 
@@ -191,9 +191,9 @@ class Engine:
         except ResonanceError:
             return ""
 
-    async def list(self, *, kind: str = "", owner: str = "", status: str = "", limit: int = 100) -> list[WorkState]:
-        """Work of all owners, newest first. Empty filters let everything pass."""
-        return await (await self._open()).list(kind=kind, owner=owner, status=status, limit=limit)
+    async def list(self, chosen: WorkFilter | None = None, *, limit: int = 100) -> list[WorkState]:
+        """Work of all owners, newest first. Where a reason is asked for, each piece of work is looked at by itself."""
+        return await (await self._open()).list(chosen or WorkFilter(), limit=limit)
 
     async def close(self) -> None:
         """Stops the workers, whose activities are cancelled and go on after the next start, and then the server."""

@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import IndexedValueType, WorkflowExecutionStatus
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
@@ -28,6 +30,7 @@ from temporalio.client import (
     ScheduleIntervalSpec,
     ScheduleSpec,
     WorkflowFailureError,
+    WorkflowHistoryEventFilterType,
 )
 from temporalio.client import Schedule as EngineSchedule
 from temporalio.common import (
@@ -44,7 +47,7 @@ from temporalio.worker import Worker
 from resonance.durable.address import EngineAddress
 from resonance.durable.dev_server import OWNER_ATTRIBUTE
 from resonance.durable.engine import WorkerPlan
-from resonance.durable.work import Schedule, Work, WorkState, WorkStatus
+from resonance.durable.work import Schedule, Work, WorkFilter, WorkState, WorkStatus
 from resonance.errors import FailedPrecondition, NotFound, Unavailable
 
 CHANGED_SIGNAL = "changed"
@@ -269,28 +272,41 @@ class Session:
             described = await self._describe(work_id)
         except NotThere:
             return None
-        pending = described.pending_activities
-        failures = [one.last_failure.message for one in pending if one.HasField("last_failure")]
-        return _to_state(
-            described.workflow_execution_info,
+        info, pending = described.workflow_execution_info, described.pending_activities
+        failures = [one.last_failure for one in pending if one.HasField("last_failure")]
+        if not failures and info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_FAILED:
+            failures = await self._find_final_failure(info.execution)
+        last = failures[-1] if failures else Failure()
+        return replace(
+            _to_state(info),
             attempts=max((one.attempt for one in pending), default=0),
-            last_failure=failures[-1] if failures else "",
+            last_failure=last.message,
+            reason=last.application_failure_info.type,
         )
 
-    async def list(self, *, kind: str, owner: str, status: str, limit: int) -> list[WorkState]:
+    async def _find_final_failure(self, execution: WorkflowExecution) -> list[Failure]:
+        """The failure with which a run ended."""
+        handle = self._client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
+        events = handle.fetch_history_events(
+            event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, rpc_timeout=_RPC_S_MAX
+        )
+        with engine_errors():
+            return [event.workflow_execution_failed_event_attributes.failure async for event in events]
+
+    async def list(self, chosen: WorkFilter, *, limit: int) -> list[WorkState]:
         """Newest runs first, of top-level work alone."""
-        filters = {
-            "WorkflowType": kind,
-            OWNER_ATTRIBUTE: owner,
-            "ExecutionStatus": _ENGINE_STATUSES.get(status, status),
-        }
-        query = " AND ".join(f"{name} = {_quoted(value)}" for name, value in filters.items() if value)
         found: list[WorkState] = []
-        request = ListWorkflowExecutionsRequest(namespace=self._client.namespace, query=query, page_size=_PAGE_SIZE)
+        request = ListWorkflowExecutionsRequest(
+            namespace=self._client.namespace, query=_to_query(chosen), page_size=_PAGE_SIZE
+        )
         while True:
             with engine_errors():
                 page = await self._client.workflow_service.list_workflow_executions(request, timeout=_RPC_S_MAX)
-            found += [_to_state(info) for info in page.executions if not info.parent_execution.workflow_id]
+            states = [_to_state(info) for info in page.executions if not info.parent_execution.workflow_id]
+            if chosen.reason:
+                looked_at = [await self.find(state.work_id) for state in states]
+                states = [state for state in looked_at if state is not None and state.reason == chosen.reason]
+            found += states
             if len(found) >= limit or not page.next_page_token:
                 return found[:limit]
             request.next_page_token = page.next_page_token
@@ -356,7 +372,21 @@ def engine_errors() -> Iterator[None]:
         raise Unavailable(message, reason="ENGINE_AWAY", retry_after_s=2.0) from failure
 
 
-def _to_state(info: WorkflowExecutionInfo, *, attempts: int = 0, last_failure: str = "") -> WorkState:
+def _to_query(chosen: WorkFilter) -> str:
+    """The engine's query for a filter, but for its reason, which the engine does not index."""
+    filters = {
+        "WorkflowType": chosen.kind,
+        OWNER_ATTRIBUTE: chosen.owner,
+        "ExecutionStatus": _ENGINE_STATUSES.get(chosen.status, chosen.status),
+    }
+    terms = [f"{name} = {_quoted(value)}" for name, value in filters.items() if value]
+    for sign, age_s in (("<", chosen.older_than_s), (">", chosen.younger_than_s)):
+        if age_s is not None:
+            terms.append(f"StartTime {sign} '{(datetime.now(UTC) - timedelta(seconds=age_s)).isoformat()}'")
+    return " AND ".join(terms)
+
+
+def _to_state(info: WorkflowExecutionInfo) -> WorkState:
     return WorkState(
         kind=info.type.name,
         work_id=info.execution.workflow_id,
@@ -364,8 +394,6 @@ def _to_state(info: WorkflowExecutionInfo, *, attempts: int = 0, last_failure: s
         status=_STATUSES.get(info.status, WorkStatus.FAILED),
         started=info.start_time.ToDatetime(tzinfo=UTC),
         ended=info.close_time.ToDatetime(tzinfo=UTC) if info.HasField("close_time") else None,
-        attempts=attempts,
-        last_failure=last_failure,
     )
 
 

@@ -41,6 +41,18 @@ class Schedule:
     every_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkFilter:
+    """Which work is listed; what is empty or None lets everything pass. Ages are since the start, in seconds."""
+
+    kind: str = ""
+    owner: str = ""
+    status: str = ""
+    reason: str = ""
+    older_than_s: float | None = None
+    younger_than_s: float | None = None
+
+
 class WorkStatus(StrEnum):
     """Status of work as operators see it."""
 
@@ -53,7 +65,11 @@ class WorkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkState:
-    """Work as the engine knows it. `attempts` and `last_failure` are of the activities that are open now."""
+    """Work as the engine knows it.
+
+    `attempts` is of the activities that are open now; `last_failure` and `reason` are theirs too, or those with which the work ended.
+    `list` leaves the three out where no reason was asked for.
+    """
 
     kind: str
     work_id: str
@@ -63,3 +79,4 @@ class WorkState:
     ended: datetime | None = None
     attempts: int = 0
     last_failure: str = ""
+    reason: str = ""

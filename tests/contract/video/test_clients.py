@@ -15,6 +15,7 @@ from support.filming import TAKE_ID
 from support.polling import eventually
 
 from resonance.client import AsyncClient
+from resonance.durable import WorkFilter
 from resonance.errors import NotFound, ResonanceError
 from resonance.v1 import video_pb2
 
@@ -84,7 +85,9 @@ async def test_an_operator_lists_retries_and_cancels_work(studio: Any) -> None:
     await studio.begun(studio.scenes.begun() + 1)
 
     async def is_listed() -> bool:
-        return running.video_id in [state.work_id for state in await studio.video.engine.list(status="running")]
+        return running.video_id in [
+            state.work_id for state in await studio.video.engine.list(WorkFilter(status="running"))
+        ]
 
     await eventually(is_listed)
     assert running.video_id in await _work(studio, "list", "--status", "running", "--limit", "1000")

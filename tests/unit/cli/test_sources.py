@@ -7,7 +7,7 @@ import pytest
 from resonance.client.requests import build_taste_options
 from resonance.errors import InvalidInput
 from resonance.v1 import steering_pb2
-from resonance_cli.arguments import pair_up, parse_music, parse_stars, parse_track_range
+from resonance_cli.arguments import pair_up, parse_age, parse_music, parse_stars, parse_track_range
 
 
 def test_music_is_a_taste_some_of_its_tracks_or_a_take() -> None:
@@ -52,3 +52,14 @@ def test_options_of_a_taste_are_plain_words_and_absent_ones_stay_unset() -> None
     )
     with pytest.raises(InvalidInput, match="loudest is none of mean, time_select, attention_weighted"):
         build_taste_options(mix_mode="loudest")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("1.5h", 5400), ("3d", 259_200)])
+def test_an_age_has_a_unit(text: str, seconds: float) -> None:
+    assert parse_age("older-than", text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "15", "m", "-3d", "2 weeks", "1h30m"])
+def test_an_age_without_a_unit_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="is no age"):
+        parse_age("older-than", text)

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from support import one_now_all_later
 from support.durable_work import Steps
 from support.engine_server import engine_url  # noqa: F401  (fixture)
 from support.polling import eventually
 from temporalio.client import Client
 
-from resonance.durable import Engine, Work
+from resonance.durable import Engine, Work, WorkFilter
 from resonance.durable import dev_server as dev_server_module
 from resonance.durable.address import read_engine_address
 from resonance.durable.work import ARGUMENT_BYTES_MAX, WorkStatus
@@ -190,13 +191,54 @@ async def test_work_is_listed_by_owner_and_status(shared: tuple[Bench, Engine]) 
     await bench.submit(engine, f"{bob}-1", owner=bob)
 
     async def listed(owner: str) -> list[str]:
-        return [state.work_id for state in await engine.list(owner=owner, status="running")]
+        return [state.work_id for state in await engine.list(WorkFilter(owner=owner, status="running"))]
 
     async def is_listed() -> bool:
         return await listed(ada) == [f"{ada}-1"] and {f"{ada}-1", f"{bob}-1"} <= set(await listed(""))
 
     await eventually(is_listed)
-    assert await engine.list(status="completed", owner=ada) == []
+    assert await engine.list(WorkFilter(status="completed", owner=ada)) == []
+    assert await engine.list(WorkFilter(owner=ada, older_than_s=3600.0)) == []
+    assert [state.work_id for state in await engine.list(WorkFilter(owner=ada, younger_than_s=3600.0))] == [f"{ada}-1"]
+
+
+async def test_work_is_listed_by_the_reason_of_its_last_failure(shared: tuple[Bench, Engine]) -> None:
+    (bench, engine), ada = shared, new_request_id()
+    for work_id, fails in ((f"{ada}-wrong", "wrong"), (f"{ada}-away", "away for long"), (f"{ada}-well", "")):
+        await bench.submit(engine, work_id, owner=ada, fails=fails)
+
+    async def listed(reason: str) -> list[str]:
+        return [state.work_id for state in await engine.list(WorkFilter(owner=ada, reason=reason))]
+
+    async def has_failed() -> bool:
+        return await listed("WRONG_FOR_GOOD") == [f"{ada}-wrong"] and await listed("AWAY") == [f"{ada}-away"]
+
+    await eventually(has_failed)
+    state = await engine.find(f"{ada}-wrong")
+    assert state is not None
+    assert (state.reason, state.last_failure) == ("WRONG_FOR_GOOD", "it cannot be so")
+    assert await listed("NO_SUCH_REASON") == []
+
+
+async def test_steps_are_counted_with_their_waits_and_their_failures(shared: tuple[Bench, Engine]) -> None:
+    (bench, engine), work_id = shared, new_request_id()
+
+    def value(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(name, labels) or 0.0
+
+    def counts() -> tuple[float, ...]:
+        return (
+            value("resonance_work_step_failures_total", step="quick", reason="UNAVAILABLE"),
+            value("resonance_work_step_seconds_count", step="quick", outcome="failed"),
+            value("resonance_work_step_seconds_count", step="quick", outcome="ok"),
+            value("resonance_work_step_wait_seconds_count", step="quick"),
+        )
+
+    before = counts()
+    bench.steps.open_gate(work_id)
+    await bench.submit(engine, work_id, fails="away")
+    await eventually(lambda: bench.count("gate-done", work_id))
+    assert [now - then for now, then in zip(counts(), before, strict=True)] == [2, 2, 1, 3]
 
 
 async def test_one_owner_with_much_work_does_not_hold_up_another(shared: tuple[Bench, Engine], engine_url: str) -> None:  # noqa: F811
@@ -342,7 +384,7 @@ async def test_paused_work_begins_no_further_step_until_it_goes_on(bench: Bench)
     await eventually(lambda: bench.count("gate", "one"))
     await engine.pause("one")
     assert await bench.status(engine, "one") == WorkStatus.PAUSED
-    assert [state.work_id for state in await engine.list(status="paused")] == ["one"]
+    assert [state.work_id for state in await engine.list(WorkFilter(status="paused"))] == ["one"]
     bench.steps.open_gate("one")
     await eventually(lambda: bench.count("gate-done", "one"))
     assert not await engine.await_end("one", wait_s=1.0), "the step in hand ends, and the work waits"
