@@ -156,6 +156,7 @@ class Renderer:
             guidance_scale=defaults.guidance_scale,
             temperature=defaults.temperature,
             top_k=defaults.top_k,
+            novelty=defaults.novelty,
             seed=cell.seed,
         )
         window = model.config.window_steps

@@ -110,7 +110,7 @@ def read_levelled(model: LoadedModel, codes: Tensor, *, target_lufs: float) -> A
 
 
 class ReadTakes:
-    """Takes of some prompts in one batch, made a few steps at a time, with the activation statistics on the way.
+    """Takes of some prompts in one batch, made a few steps at a time, with the activation statistics on the way. Without novelty.
 
     A take's tokens do not depend on the other takes of the batch: take `n` has the seed `seed + n`, wherever it is made.
     """

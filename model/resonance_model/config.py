@@ -57,6 +57,7 @@ class SamplingDefaults:
     guidance_scale: float = 3.0
     temperature: float = 1.0
     top_k: int = 250
+    novelty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

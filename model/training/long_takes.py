@@ -49,6 +49,7 @@ TAKES: Final = (  # prompt, seed; the first eight are those of the field report 
 )
 FIRST_S: Final = (5.0, 30.0)
 LAST_S: Final = 25.0
+TOGETHER: Final = 8  # takes of one batch; a take does not depend on the others
 ONSETS_TOLERANCE: Final = 0.3
 LEVEL_TOLERANCE_DB: Final = 2.0
 
@@ -91,9 +92,15 @@ def holds(first: Stretch, last: Stretch) -> bool:
 
 @torch.inference_mode()
 def play(
-    model: LoadedModel, takes: list[tuple[str, int]], seconds: int, *, is_aligned: bool, is_anchored: bool
+    model: LoadedModel,
+    takes: list[tuple[str, int]],
+    seconds: int,
+    *,
+    is_aligned: bool,
+    is_anchored: bool,
+    novelty: float,
 ) -> list[Audio]:
-    """Takes by the model's default sampling, in one batch.
+    """Takes by the model's default sampling but for `novelty`, in one batch.
 
     `is_aligned` lets windows move by periods of the music, `is_anchored` keeps the first bars in every window.
     """
@@ -111,6 +118,7 @@ def play(
                 temperature=defaults.temperature,
                 top_k=defaults.top_k,
                 seed=seed,
+                novelty=novelty,
             ),
             frame_count=frames,
             window_steps=window,
@@ -127,26 +135,37 @@ def play(
 
 
 def examined(
-    model: LoadedModel, take: tuple[str, int], seconds: int, *, is_aligned: bool, is_anchored: bool
-) -> dict[str, Any]:
-    """One take's row."""
-    (audio,) = play(model, [take], seconds, is_aligned=is_aligned, is_anchored=is_anchored)
-    first, last = stretches(audio)
-    return {
-        "prompt": take[0],
-        "seed": take[1],
-        "seconds": seconds,
-        "aligned": is_aligned,
-        "anchored": is_anchored,
-        "first": asdict(first),
-        "last": asdict(last),
-        "holds": holds(first, last),
-    }
+    model: LoadedModel,
+    takes: list[tuple[str, int]],
+    seconds: int,
+    *,
+    is_aligned: bool,
+    is_anchored: bool,
+    novelty: float,
+) -> list[dict[str, Any]]:
+    """The takes' rows."""
+    clips = play(model, takes, seconds, is_aligned=is_aligned, is_anchored=is_anchored, novelty=novelty)
+    ends = [stretches(audio) for audio in clips]
+    return [
+        {
+            "prompt": prompt,
+            "seed": seed,
+            "seconds": seconds,
+            "aligned": is_aligned,
+            "anchored": is_anchored,
+            "novelty": novelty,
+            "first": asdict(first),
+            "last": asdict(last),
+            "holds": holds(first, last),
+        }
+        for (prompt, seed), (first, last) in zip(takes, ends, strict=True)
+    ]
 
 
 def window_kind(row: dict[str, Any]) -> str:
     """Name of the windows of a take."""
-    return ("by periods" if row["aligned"] else "fixed") + (", anchored" if row["anchored"] else "")
+    kind = ("by periods" if row["aligned"] else "fixed") + (", anchored" if row["anchored"] else "")
+    return kind + (f", novelty {row['novelty']:g}" if row["novelty"] else "")
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -188,20 +207,22 @@ def main() -> None:
     parser.add_argument("--takes", type=int, default=len(TAKES), help="of the list, from its beginning")
     parser.add_argument("--fixed", action="store_true", help="windows that move by a fixed length, as they did before")
     parser.add_argument("--no-anchor", action="store_true", help="windows without the take's first bars")
+    parser.add_argument("--novelty", type=float, help="the model's own without it")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = json.loads(arguments.figures.read_text())["rows"] if arguments.figures.exists() else []
     model = load_model(Settings.model_validate({"model": str(arguments.folder)}))
-    for take in TAKES[: arguments.takes]:
-        asked = {"is_aligned": not arguments.fixed, "is_anchored": not arguments.no_anchor}
-        key = (*take, arguments.seconds, *asked.values())
-        named = ("prompt", "seed", "seconds", "aligned", "anchored")
-        if key not in {tuple(row[name] for name in named) for row in rows}:
-            rows.append(examined(model, take, arguments.seconds, **asked))
-            print(rows[-1], flush=True)
-            figures = {**circumstances(), "rows": rows}
-            arguments.figures.write_text(json.dumps(figures, indent=1) + "\n")
-            arguments.figures.with_suffix(".md").write_text(table(figures))
+    novelty = model.description.sampling.novelty if arguments.novelty is None else arguments.novelty
+    asked = {"is_aligned": not arguments.fixed, "is_anchored": not arguments.no_anchor, "novelty": novelty}
+    named = ("prompt", "seed", "seconds", "aligned", "anchored", "novelty")
+    known = {tuple(row[name] for name in named) for row in rows}
+    left = [take for take in TAKES[: arguments.takes] if (*take, arguments.seconds, *asked.values()) not in known]
+    for start in range(0, len(left), TOGETHER):
+        rows += examined(model, left[start : start + TOGETHER], arguments.seconds, **asked)
+        print(*rows[-TOGETHER:], sep="\n", flush=True)
+        figures = {**circumstances(), "rows": rows}
+        arguments.figures.write_text(json.dumps(figures, indent=1) + "\n")
+        arguments.figures.with_suffix(".md").write_text(table(figures))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from resonance.settings import Settings
 from resonance_model.decoder.kv_cache import CacheSlot
-from resonance_model.decoder.sampling import counter_noise
+from resonance_model.decoder.sampling import NOVEL_FROM, NOVEL_TO, counter_noise
 from resonance_model.delays import codebook_delay, count_steps
 from resonance_model.loaders import load_model
 
@@ -30,7 +30,8 @@ class Point:
 
     `rescale` is the share by which guided scores get back the spread of the conditional ones (Lin et al. 2023, section 3.4); `min_p` drops
     what is less likely than that share of the likeliest token; `top_k` 0 keeps all. `fine_guidance` and `fine_temperature` are those of all
-    codebooks but the first, which says what is played while they say how it sounds.
+    codebooks but the first, which says what is played while they say how it sounds. `novelty` is the weight of a penalty on tokens of the
+    first `novel_books` codebooks that were said NOVEL_FROM to `novel_to` frames ago: it is taken from their scores, times log(1 + count).
     """
 
     guidance: float = 3.0
@@ -42,6 +43,9 @@ class Point:
     min_p: float = 0.0
     fine_guidance: float | None = None
     fine_temperature: float | None = None
+    novelty: float = 0.0
+    novel_to: int = NOVEL_TO
+    novel_books: int = 1
 
     def guidance_at(self, step: int) -> float:
         """The scale at a step."""
@@ -59,6 +63,9 @@ class Point:
         rest = (f", rescaled {self.rescale:g}" if self.rescale else "") + (
             f", min-p {self.min_p:g}" if self.min_p else ""
         )
+        if self.novelty:
+            books = f" of {self.novel_books} codebooks" if self.novel_books > 1 else ""
+            rest += f", novelty {self.novelty:g} over {self.novel_to} frames{books}"
         return f"{guidance} / {self.temperature:g} / {self.top_k or 'all'}{rest}"
 
 
@@ -81,7 +88,7 @@ class Sampler:
         for step in range(said.shape[2]):
             logits = self._model.decoder.advance(slots, tokens)
             noise = torch.stack([counter_noise(seed, step, config.codebook_count) for seed in seeds])
-            said[:, :, step] = chosen(logits, noise, point, step)
+            said[:, :, step] = chosen(logits, noise, point, step, penalty(said, step, point, config.vocabulary_size))
             tokens = said[:, :, step].clone()
             tokens[:, step + 1 :] = config.vocabulary_size  # codebooks whose first frame is still to come
         delays = [codebook_delay(book, 1) for book in range(config.codebook_count)]
@@ -90,7 +97,19 @@ class Sampler:
         return [clip[0].numpy().astype(np.float32) for clip in clips]
 
 
-def chosen(logits: Tensor, noise: Tensor, point: Point, step: int) -> Tensor:
+def penalty(said: Tensor, step: int, point: Point, vocabulary_size: int) -> Tensor:
+    """What is taken from the scores [clips, codebooks, vocabulary] for tokens that were said a while ago; zeros without `novelty`."""
+    taken = torch.zeros(said.shape[0], said.shape[1], vocabulary_size)
+    past = said[:, : point.novel_books, max(0, step - point.novel_to) : max(0, step - NOVEL_FROM)]
+    if point.novelty and past.shape[2]:
+        known = past < vocabulary_size  # the first steps of later codebooks say nothing
+        counts = taken[:, : point.novel_books]
+        counts.scatter_add_(2, past.clamp(max=vocabulary_size - 1), known.float())
+        taken[:, : point.novel_books] = point.novelty * torch.log1p(counts)
+    return taken
+
+
+def chosen(logits: Tensor, noise: Tensor, point: Point, step: int, taken: Tensor | float = 0.0) -> Tensor:
     """Tokens [clips, codebooks] from logits [clips, 2, codebooks, vocabulary], by inversion with noise [clips, codebooks]."""
     conditional, free = logits[:, 0], logits[:, 1]
     guidance, temperature = (
@@ -101,7 +120,7 @@ def chosen(logits: Tensor, noise: Tensor, point: Point, step: int) -> Tensor:
         guidance[1:] = point.fine_guidance
     if point.fine_temperature is not None:
         temperature[1:] = point.fine_temperature
-    scores = free + (conditional - free) * guidance
+    scores = free + (conditional - free) * guidance - taken
     if point.rescale:
         centred = scores - scores.mean(-1, keepdim=True)
         spread = conditional.std(-1, keepdim=True) / centred.std(-1, keepdim=True)

@@ -62,6 +62,10 @@ GRID: Final = (
     Point(guidance=1.5, temperature=0.9, top_k=50),
     Point(guidance=2.0, temperature=1.0, top_k=50),
     Point(guidance=3.0, temperature=1.0, top_k=50),
+    Point(novelty=1.0),
+    Point(novelty=0.5),
+    Point(novelty=2.0),
+    Point(novelty=1.0, novel_to=200),
 )
 
 

@@ -44,6 +44,7 @@ def build_sequence(
     frame_count: int | None,
     temperature: float = 0.0,
     seed: int = 1,
+    novelty: float = 0.0,
     steering: Tensor | None = None,
     window_steps: int = 1504,
     context_frames: int = 750,
@@ -53,7 +54,7 @@ def build_sequence(
 ) -> TokenSequence:
     """A sequence with MusicGen's usual guidance; greedy unless a temperature is given."""
     conditioning = model.decoder.condition([(model.encode_text([prompt])[0], 1.0)], melody)
-    sampling = Sampling(guidance_scale=3.0, temperature=temperature, top_k=20, seed=seed)
+    sampling = Sampling(guidance_scale=3.0, temperature=temperature, top_k=20, seed=seed, novelty=novelty)
     return TokenSequence(
         model.decoder,
         CacheSlot(model.config, conditioning, steering=steering),

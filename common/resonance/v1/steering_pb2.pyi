@@ -290,7 +290,7 @@ class Sliders(_message.Message):
     def __init__(self, energy: _Optional[float] = ..., tempo: _Optional[float] = ..., bass_resonance: _Optional[float] = ..., harmonic_complexity: _Optional[float] = ..., instrument_density: _Optional[float] = ..., vocal_presence: _Optional[float] = ..., emotional_tension: _Optional[float] = ...) -> None: ...
 
 class Recipe(_message.Message):
-    __slots__ = ("prompts", "tastes", "concepts", "sliders", "guidance_scale", "temperature", "top_k", "steering_target", "stacking", "steering_rule", "bpm", "key", "negative_prompt")
+    __slots__ = ("prompts", "tastes", "concepts", "sliders", "guidance_scale", "temperature", "top_k", "steering_target", "stacking", "steering_rule", "bpm", "key", "negative_prompt", "novelty")
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     TASTES_FIELD_NUMBER: _ClassVar[int]
     CONCEPTS_FIELD_NUMBER: _ClassVar[int]
@@ -304,6 +304,7 @@ class Recipe(_message.Message):
     BPM_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    NOVELTY_FIELD_NUMBER: _ClassVar[int]
     prompts: _containers.RepeatedCompositeFieldContainer[WeightedPrompt]
     tastes: _containers.RepeatedCompositeFieldContainer[TasteWeight]
     concepts: _containers.RepeatedCompositeFieldContainer[ConceptWeight]
@@ -317,4 +318,5 @@ class Recipe(_message.Message):
     bpm: float
     key: str
     negative_prompt: str
-    def __init__(self, prompts: _Optional[_Iterable[_Union[WeightedPrompt, _Mapping]]] = ..., tastes: _Optional[_Iterable[_Union[TasteWeight, _Mapping]]] = ..., concepts: _Optional[_Iterable[_Union[ConceptWeight, _Mapping]]] = ..., sliders: _Optional[_Union[Sliders, _Mapping]] = ..., guidance_scale: _Optional[float] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., steering_target: _Optional[_Union[SteeringTarget, str]] = ..., stacking: _Optional[_Union[Stacking, str]] = ..., steering_rule: _Optional[_Union[SteeringRule, str]] = ..., bpm: _Optional[float] = ..., key: _Optional[str] = ..., negative_prompt: _Optional[str] = ...) -> None: ...
+    novelty: float
+    def __init__(self, prompts: _Optional[_Iterable[_Union[WeightedPrompt, _Mapping]]] = ..., tastes: _Optional[_Iterable[_Union[TasteWeight, _Mapping]]] = ..., concepts: _Optional[_Iterable[_Union[ConceptWeight, _Mapping]]] = ..., sliders: _Optional[_Union[Sliders, _Mapping]] = ..., guidance_scale: _Optional[float] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., steering_target: _Optional[_Union[SteeringTarget, str]] = ..., stacking: _Optional[_Union[Stacking, str]] = ..., steering_rule: _Optional[_Union[SteeringRule, str]] = ..., bpm: _Optional[float] = ..., key: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., novelty: _Optional[float] = ...) -> None: ...

@@ -98,6 +98,7 @@ class RecipeBody(Body):
     guidance_scale: Annotated[float, rule("Recipe.guidance_scale")] | None = None
     temperature: Annotated[float, rule("Recipe.temperature")] | None = None
     top_k: Annotated[int, rule("Recipe.top_k")] | None = None
+    novelty: Annotated[float, rule("Recipe.novelty")] | None = None
     steering_target: Literal["conditional", "both"] = "conditional"
     stacking: Literal["joint", "sum"] = "joint"
     steering_rule: Literal["add", "ease", "clamp"] = "add"

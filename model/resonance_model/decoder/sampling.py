@@ -10,19 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from resonance_model.config import CONDITIONAL, UNCONDITIONAL
 
+# Frames ago between which a token of the first codebook counts as said (50 frames are a second).
+NOVEL_FROM, NOVEL_TO = 8, 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """Sampling parameters of one take. Temperature 0 is greedy; top_k 0 keeps every token."""
+    """Sampling parameters of one take. Temperature 0 is greedy; top_k 0 keeps every token; `novelty` weighs `novelty_penalty`."""
 
     guidance_scale: float
     temperature: float
     top_k: int
     seed: int
+    novelty: float = 0.0
 
     def kept_count(self, vocabulary_size: int) -> int:
         """Number of the vocabulary's tokens that top-k keeps."""
@@ -44,19 +49,38 @@ def counter_noise(seed: int, step: int, count: int) -> Tensor:
     return torch.from_numpy(np.random.Generator(bits).random(count))
 
 
-def sample_tokens(logits: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]) -> Tensor:
+def novelty_penalty(said: NDArray[np.int64], weight: float, vocabulary_size: int) -> Tensor:
+    """What is taken from the scores of tokens that were said a while ago: `weight` x log(1 + times), `[books, vocabulary]` float32.
+
+    Music that stands says the same tokens of its first codebook over and over. The frames of the last NOVEL_FROM steps are not in `said`:
+    a note must be able to sound on. Found by trial: docs/decisions/novelty.md.
+
+    Args:
+        said: `[books, steps]`, tokens of the first codebook of each channel; negative where there is none.
+    """
+    counts = np.stack([np.bincount(row[row >= 0], minlength=vocabulary_size) for row in said])
+    return torch.from_numpy((weight * np.log1p(counts[:, :vocabulary_size])).astype(np.float32))
+
+
+def sample_tokens(
+    logits: Tensor, samplings: Sequence[Sampling], steps: Sequence[int], penalties: Sequence[Tensor | None] = ()
+) -> Tensor:
     """Tokens of one step for several takes, guidance included. A take's tokens do not depend on the other takes.
 
     Args:
         logits: `[takes, branches, codebooks, vocabulary]`, float32 on the CPU.
         samplings: each take's sampling.
         steps: each take's own step; with the seed it keys the noise.
+        penalties: each take's `novelty_penalty`, or None; empty where no take has one.
 
     Returns:
         Tokens `[takes, codebooks]`, by inversion of the distribution function.
     """
     scales = torch.tensor([sampling.guidance_scale for sampling in samplings])[:, None, None]
     scores = guided(logits[:, CONDITIONAL], logits[:, UNCONDITIONAL], scales)
+    for score, penalty in zip(scores, penalties, strict=False):
+        if penalty is not None:
+            score[: len(penalty)] -= penalty
     counts = [0 if sampling.temperature == 0.0 else sampling.kept_count(logits.shape[-1]) for sampling in samplings]
     if len(set(counts)) == 1:
         return _draw(scores, counts[0], samplings, steps)
@@ -72,13 +96,15 @@ class BatchedSampling:
     """Sampling parameters of several takes as tensors on one device, for operations of fixed shapes.
 
     `guidance_scales` float32, `temperatures` float64 and `kept_counts` integer are `[takes]`. `noise` float64 is `[takes, codebooks]`,
-    from `counter_noise` of each take's seed and step.
+    from `counter_noise` of each take's seed and step. `penalties` float32 is `[takes, books, vocabulary]` for the first books; None
+    where no take can have one.
     """
 
     guidance_scales: Tensor
     temperatures: Tensor
     kept_counts: Tensor
     noise: Tensor
+    penalties: Tensor | None = None
 
 
 def sample_tokens_fixed_shape(logits: Tensor, sampling: BatchedSampling) -> Tensor:
@@ -96,6 +122,8 @@ def sample_tokens_fixed_shape(logits: Tensor, sampling: BatchedSampling) -> Tens
         Tokens `[takes, codebooks]` on that device.
     """
     scores = guided(logits[:, CONDITIONAL], logits[:, UNCONDITIONAL], sampling.guidance_scales[:, None, None])
+    if sampling.penalties is not None:
+        scores[:, : sampling.penalties.shape[1]] -= sampling.penalties
     ordered, tokens = scores.sort(dim=-1, descending=True, stable=True)
     is_greedy = sampling.temperatures == 0.0
     heat = sampling.temperatures.masked_fill(is_greedy, 1.0)[:, None, None]

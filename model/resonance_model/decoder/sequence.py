@@ -15,7 +15,7 @@ from torch import Tensor
 
 from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
-from resonance_model.decoder.sampling import Sampling, sample_tokens
+from resonance_model.decoder.sampling import NOVEL_FROM, NOVEL_TO, Sampling, novelty_penalty, sample_tokens
 from resonance_model.decoder.window import SLICE_POSITIONS, WindowPlan
 from resonance_model.delays import codebook_delay, delayed_inputs
 
@@ -172,6 +172,15 @@ class TokenSequence:
         if first < last:
             tokens[first:last] = self._tokens[first:last, self.step - 1 - self._first_kept_step]
         return torch.from_numpy(tokens)
+
+    def novelty_penalty(self) -> Tensor | None:
+        """The next step's penalty on tokens that were said a while ago; None without `novelty`, and where nothing was said."""
+        first = max(self.step - NOVEL_TO, self._first_frame, self._first_kept_step) - self._first_kept_step
+        last = self.step - NOVEL_FROM - self._first_kept_step
+        if not self.sampling.novelty or last <= first:
+            return None
+        said = self._tokens[: self._config.channel_count, first:last]
+        return novelty_penalty(said, self.sampling.novelty, self._config.vocabulary_size)
 
     def accept(self, tokens: Tensor) -> None:
         """Appends the step's chosen tokens `[codebooks]`, or the given ones in their place."""
@@ -387,6 +396,7 @@ def advance(decoder: Decoder, sequences: Sequence[TokenSequence], static_batch: 
             torch.stack([sequence.inputs() for sequence in fixed]),
             [sequence.sampling for sequence in fixed],
             [sequence.step for sequence in fixed],
+            [sequence.novelty_penalty() for sequence in fixed],
         )
         _accept(fixed, chosen)
     if others:
@@ -396,10 +406,13 @@ def advance(decoder: Decoder, sequences: Sequence[TokenSequence], static_batch: 
 def _advance_slots(decoder: Decoder, sequences: Sequence[TokenSequence]) -> None:
     tokens = torch.stack([sequence.inputs() for sequence in sequences])
     logits = decoder.advance([sequence.slot for sequence in sequences], tokens.to(decoder.device)).cpu()
-    _accept(
-        sequences,
-        sample_tokens(logits, [sequence.sampling for sequence in sequences], [sequence.step for sequence in sequences]),
+    chosen = sample_tokens(
+        logits,
+        [sequence.sampling for sequence in sequences],
+        [sequence.step for sequence in sequences],
+        [sequence.novelty_penalty() for sequence in sequences],
     )
+    _accept(sequences, chosen)
 
 
 def _accept(sequences: Sequence[TokenSequence], chosen: Tensor) -> None:

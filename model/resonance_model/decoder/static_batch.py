@@ -88,6 +88,10 @@ class StaticBatch:
         inputs_size = (place_count, 2 * config.codebook_count + _SCALARS)
         self._device_inputs = zeros(inputs_size, dtype=torch.float64)
         self._host_inputs = torch.zeros(inputs_size, dtype=torch.float64, pin_memory=_can_pin(decoder.device))
+        penalties_size = (place_count, config.channel_count, config.vocabulary_size)
+        self._penalties = zeros(penalties_size)
+        self._has_penalties = False
+        self._host_penalties = torch.zeros(penalties_size, pin_memory=_can_pin(decoder.device))
         self._positions = torch.arange(self._capacity, device=decoder.device)
         has_prefix = decoder.weights.melody is not None
         self._prefix_bias = zeros((place_count, self._capacity), dtype=decoder.dtype) if has_prefix else None
@@ -120,7 +124,12 @@ class StaticBatch:
         return self._find_index(slot) is not None and has_room and is_plain
 
     def step(
-        self, slots: Sequence[CacheSlot], tokens: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]
+        self,
+        slots: Sequence[CacheSlot],
+        tokens: Tensor,
+        samplings: Sequence[Sampling],
+        steps: Sequence[int],
+        penalties: Sequence[Tensor | None] = (),
     ) -> Tensor:
         """One step of slots that `can_step`; their caches grow by one position. Waits for the device.
 
@@ -129,15 +138,21 @@ class StaticBatch:
             tokens: inputs `[slots, codebooks]`, on the CPU.
             samplings: each slot's sampling.
             steps: each slot's own step; with the seed it keys the noise.
+            penalties: each slot's `novelty_penalty`, or None; empty where no slot has one.
 
         Returns:
             The chosen tokens `[slots, codebooks]`, on the CPU.
         """
-        indices = self.launch(slots, tokens, samplings, steps)
+        indices = self.launch(slots, tokens, samplings, steps, penalties)
         return self._tokens[: max(indices) + 1].cpu()[indices]
 
     def launch(
-        self, slots: Sequence[CacheSlot], tokens: Tensor, samplings: Sequence[Sampling], steps: Sequence[int]
+        self,
+        slots: Sequence[CacheSlot],
+        tokens: Tensor,
+        samplings: Sequence[Sampling],
+        steps: Sequence[int],
+        penalties: Sequence[Tensor | None] = (),
     ) -> list[int]:
         """`step` without its reading: nothing here waits for the device. Returns the slots' places."""
         indices = [self._index(slot) for slot in slots]
@@ -148,6 +163,7 @@ class StaticBatch:
         count = self._round_places(max(indices) + 1)
         self._write_inputs(count, indices, tokens, samplings, steps)
         self._device_inputs[:count].copy_(self._host_inputs[:count], non_blocking=True)
+        self._write_penalties(count, indices, penalties)
         length = _round_up(max(slot.length for slot in slots) + 1, LENGTH_BLOCK)
         self._find_graph(GraphShape(count, length, self._round_text(slots)))()
         for index, slot in zip(indices, slots, strict=True):
@@ -246,6 +262,17 @@ class StaticBatch:
             kept = sampling.kept_count(config.vocabulary_size)
             inputs[index, 2 * books + 1 :] = (sampling.guidance_scale, sampling.temperature, kept)
 
+    def _write_penalties(self, count: int, indices: list[int], penalties: Sequence[Tensor | None]) -> None:
+        """Fills the penalties of the places; nothing is copied while no place has had one."""
+        given = {index: penalty for index, penalty in zip(indices, penalties, strict=False) if penalty is not None}
+        if not given and not self._has_penalties:
+            return
+        self._host_penalties[:count].zero_()
+        for index, penalty in given.items():
+            self._host_penalties[index] = penalty
+        self._penalties[:count].copy_(self._host_penalties[:count], non_blocking=True)
+        self._has_penalties = bool(given)
+
     def _find_graph(self, shape: GraphShape) -> Work:
         graph = self._graphs.get(shape)
         if graph is None:
@@ -269,6 +296,7 @@ class StaticBatch:
             temperatures=temperatures,
             kept_counts=kept_counts.long(),
             noise=inputs[:, books : 2 * books],
+            penalties=self._penalties[:count],
         )
         self._tokens[:count].copy_(sample_tokens_fixed_shape(decoder.logits(hidden).unflatten(0, (count, 2)), sampling))
 

@@ -87,6 +87,7 @@ async def test_every_field_of_the_body_reaches_the_service(gateway: Gateway) -> 
         "guidance_scale": 3.5,
         "temperature": 0.9,
         "top_k": 100,
+        "novelty": 0.5,
         "steering_target": "both",
     }
     await gateway.http.post("/v1/generations", json=body)
@@ -96,7 +97,13 @@ async def test_every_field_of_the_body_reaches_the_service(gateway: Gateway) -> 
     assert (recipe.tastes[0].taste_id, recipe.tastes[0].strength, recipe.tastes[0].layer_mode) == ("t-2", -1.5, 2)
     assert dict(recipe.tastes[0].layer_gains) == {3: 0.5}
     assert (recipe.concepts[0].name, recipe.concepts[0].strength) == ("rain", 2.0)
-    assert (recipe.guidance_scale, recipe.temperature, recipe.top_k, recipe.steering_target) == (3.5, 0.9, 100, 2)
+    assert (recipe.guidance_scale, recipe.temperature, recipe.top_k, recipe.novelty, recipe.steering_target) == (
+        3.5,
+        0.9,
+        100,
+        0.5,
+        2,
+    )
     assert (request.chunk_s, request.seed, request.duration_s) == (0.5, 5, 2)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
-from resonance_model.decoder.sampling import Sampling, counter_noise, guided, sample_tokens
+from resonance_model.decoder.sampling import Sampling, counter_noise, guided, novelty_penalty, sample_tokens
 
 SAMPLING = Sampling(guidance_scale=3.0, temperature=1.0, top_k=0, seed=9)
 
@@ -57,3 +59,25 @@ def test_guidance_of_one_is_the_conditional_branch() -> None:
     conditional, unconditional = torch.randn(2, 4, 8)
     torch.testing.assert_close(guided(conditional, unconditional, 1.0), conditional)
     torch.testing.assert_close(guided(conditional, unconditional, 0.0), unconditional)
+
+
+def test_the_penalty_counts_what_was_said_and_nothing_else() -> None:
+    said = np.array([[3, 3, 3, 0, -1, 5]])
+    penalty = novelty_penalty(said, 2.0, 8)
+    expected = np.zeros((1, 8), np.float32)
+    expected[0, [0, 5]], expected[0, 3] = 2 * np.log(2), 2 * np.log(4)
+    assert penalty.numpy() == pytest.approx(expected)
+
+
+def test_a_penalty_is_taken_from_the_first_codebook_of_its_take_alone() -> None:
+    logits = torch.zeros(2, 2, 4, 16)
+    logits[:, :, :, 7] = 5.0
+    samplings = [Sampling(guidance_scale=1.0, temperature=0.0, top_k=0, seed=seed) for seed in (0, 1)]
+    penalty = torch.zeros(1, 16)
+    penalty[0, 7] = 6.0
+    plain = sample_tokens(logits.clone(), samplings, [0, 0])
+    held = sample_tokens(logits.clone(), samplings, [0, 0], [penalty, None])
+    assert plain.tolist() == [[7] * 4] * 2
+    assert held[0, 0] != 7
+    assert held[0, 1:].tolist() == [7] * 3
+    assert held[1].tolist() == [7] * 4

@@ -96,12 +96,14 @@ def run_steps(model: LoadedModel, sequence: object, count: int) -> None:
 
 @pytest.mark.parametrize("prefix", [1, 2, 3, 4, 17, 45, 59])
 @pytest.mark.parametrize("window_steps", [1504, 40])
+@pytest.mark.parametrize("novelty", [0.0, 2.0])
 def test_a_sequence_started_from_its_own_tokens_goes_on_as_if_never_cut(
-    tiny: LoadedModel, prefix: int, window_steps: int
+    tiny: LoadedModel, prefix: int, window_steps: int, novelty: float
 ) -> None:
     options: dict[str, Any] = {
         "frame_count": 60,
         "temperature": 1.0,
+        "novelty": novelty,
         "window_steps": window_steps,
         "context_frames": 20,
     }
@@ -278,10 +280,19 @@ def test_a_reset_while_the_next_window_is_read_clears_it(tiny: LoadedModel) -> N
     torch.testing.assert_close(kept, fresh.slot.caches[0][:, :, :, :23])
 
 
+def test_a_take_with_novelty_says_less_twice_and_the_same_with_every_seed(tiny: LoadedModel) -> None:
+    """Greedy takes of the tiny model stand on few tokens; the penalty makes the first codebook move, and moves no other by itself."""
+    plain, novel = (codes_alone(tiny, PROMPTS[0], frame_count=120, novelty=weight) for weight in (0.0, 4.0))
+    assert len(set(novel[0].tolist())) > len(set(plain[0].tolist()))
+    assert torch.equal(novel[:, :8], plain[:, :8]), "nothing was said yet"
+    assert torch.equal(novel, codes_alone(tiny, PROMPTS[0], frame_count=120, novelty=4.0, seed=7))
+
+
 @pytest.mark.parametrize("every", [1, 2, 5, 17])
-def test_rewound_steps_choose_the_same_tokens_again(tiny: LoadedModel, every: int) -> None:
+@pytest.mark.parametrize("novelty", [0.0, 2.0])
+def test_rewound_steps_choose_the_same_tokens_again(tiny: LoadedModel, every: int, novelty: float) -> None:
     """Under an unchanged recipe ready frames stay, and the others are sampled with the same noise."""
-    options: dict[str, Any] = {"temperature": 1.0}
+    options: dict[str, Any] = {"temperature": 1.0, "novelty": novelty}
     plain = build_sequence(tiny, PROMPTS[0], frame_count=None, **options)
     run_steps(tiny, plain, 103)
     sequence = build_sequence(tiny, PROMPTS[0], frame_count=None, **options)

@@ -66,7 +66,7 @@ def test_tokens_are_the_plain_steps(model: LoadedModel, capture: GraphRecorder, 
     static_batch.capture_graphs()
     specs = build_specs(model, slot_count)
     options = [
-        spec.options(temperature=float(index % 2), steering=build_steering(model, index))
+        spec.options(temperature=float(index % 2), steering=build_steering(model, index), novelty=1.5 * (index % 3))
         for index, spec in enumerate(specs)
     ]
     sequences = [build_sequence(model, spec.prompt, **each) for spec, each in zip(specs, options, strict=True)]

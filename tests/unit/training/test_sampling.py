@@ -9,10 +9,17 @@ from typing import Any
 
 import pytest
 import torch
-from model.training.sampler import EARLY_FRAMES, FALL_FRAMES, Point, chosen
+from model.training.sampler import EARLY_FRAMES, FALL_FRAMES, Point, chosen, penalty
 from model.training.sampling_search import DEFAULT, proposed
 
-from resonance_model.decoder.sampling import Sampling, counter_noise, sample_tokens
+from resonance_model.decoder.sampling import (
+    NOVEL_FROM,
+    NOVEL_TO,
+    Sampling,
+    counter_noise,
+    novelty_penalty,
+    sample_tokens,
+)
 
 LOGITS = torch.randn(5, 2, 4, 1024, generator=torch.Generator().manual_seed(3)) * 3
 
@@ -25,6 +32,17 @@ def test_constant_guidance_chooses_what_the_product_chooses(temperature: float, 
     noise = torch.stack([counter_noise(seed, 9, 4) for seed in range(len(LOGITS))])
     ours = chosen(LOGITS, noise, Point(guidance=2.0, temperature=temperature, top_k=top_k), 9)
     assert torch.equal(ours, sample_tokens(LOGITS, samplings, [9] * len(LOGITS)))
+
+
+@pytest.mark.parametrize("step", [4, 9, 60, 230])
+def test_novelty_takes_what_the_product_takes(step: int) -> None:
+    said = torch.randint(0, 20, (3, 4, 300), generator=torch.Generator().manual_seed(2))
+    found = penalty(said, step, Point(novelty=1.5), 64)
+    past = said[:, :1, max(0, step - NOVEL_TO) : max(0, step - NOVEL_FROM)]
+    for taken, own in zip(found, past, strict=True):
+        expected = novelty_penalty(own.numpy(), 1.5, 64) if own.numel() else torch.zeros(1, 64)
+        assert torch.equal(taken[:1], expected)
+        assert not taken[1:].any()
 
 
 def test_early_guidance_ends_and_falling_guidance_falls() -> None:

@@ -28,7 +28,8 @@ _TABLES: dict[str, _Support] = {
         "duration_s": _WORDS,
         **_SLIDERS_BY_WORDS,
         **dict.fromkeys(
-            ("guidance_scale", "temperature", "top_k", "seed", "melody", "origin", "origin_sound", "loop"), _NONE
+            ("guidance_scale", "temperature", "top_k", "novelty", "seed", "melody", "origin", "origin_sound", "loop"),
+            _NONE,
         ),
         **dict.fromkeys(("recipe_changes", "is_transient"), _NONE),
     },
@@ -42,6 +43,7 @@ _TABLES: dict[str, _Support] = {
         "guidance_scale": _EXACT,
         "temperature": _EXACT,
         "top_k": _EXACT,
+        "novelty": _NONE,
         "negative_prompt": _NONE,
         "melody": _NONE,
         "keep": _NONE,
@@ -70,7 +72,7 @@ def local_backend(model: generate_pb2.ModelInfo) -> Backend:
     """The loaded model as a backend."""
     can_steer = model.capabilities.steering
     table: _Support = {
-        **dict.fromkeys(("prompts", "duration_s", "seed", "guidance_scale", "temperature", "top_k"), _EXACT),
+        **dict.fromkeys(("prompts", "duration_s", "seed", "guidance_scale", "temperature", "top_k", "novelty"), _EXACT),
         "negative_prompt": _EXACT if model.capabilities.negative_prompt else _NONE,
         "tastes": _EXACT if can_steer else _WORDS,
         "concepts": _EXACT if can_steer else _NONE,

@@ -9,7 +9,7 @@ from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, steering_pb2
 from resonance_generate.backends.capabilities import Backend
 
-_OPTIONAL = ("bpm", "guidance_scale", "temperature", "top_k")
+_OPTIONAL = ("bpm", "guidance_scale", "temperature", "top_k", "novelty")
 
 
 def controls_of_recipe(recipe: steering_pb2.Recipe) -> list[str]:

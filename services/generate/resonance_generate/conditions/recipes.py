@@ -218,6 +218,8 @@ def _with_defaults(recipe: steering_pb2.Recipe, model: LoadedModel) -> steering_
         whole.temperature = defaults.temperature
     if not whole.HasField("top_k"):
         whole.top_k = defaults.top_k
+    if not whole.HasField("novelty"):
+        whole.novelty = defaults.novelty
     whole.sliders.SetInParent()
     if whole.stacking == steering_pb2.STACKING_UNSPECIFIED:
         whole.stacking = steering_pb2.STACKING_JOINT
@@ -245,6 +247,7 @@ def _to_params(
         guidance_scale=recipe.guidance_scale,
         temperature=recipe.temperature,
         top_k=recipe.top_k,
+        novelty=recipe.novelty,
     )
 
 

@@ -26,7 +26,7 @@ class GenerationParams:
 
     `steering` is `[layers, branches, hidden]`, or None for no steering at all. Weights of `prompts` are positive. A `rule` other than ADD
     measures the hidden state against `baselines` `[layers]`. `melody` holds pitch classes to follow, `[frames, 12]`, or None. `negative` is
-    a text that guidance steers away from; empty for none.
+    a text that guidance steers away from; empty for none. `novelty` weighs a penalty on what was said a while ago.
     """
 
     recipe_id: str
@@ -39,6 +39,7 @@ class GenerationParams:
     baselines: Tensor | None = None
     melody: Tensor | None = None
     negative: str = ""
+    novelty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,6 +199,7 @@ class RunningRequest:
             guidance_scale=params.guidance_scale,
             temperature=params.temperature,
             top_k=params.top_k,
+            novelty=params.novelty,
         )
         if params.recipe_id != self._params.recipe_id:
             self._start_recipe(params.recipe_id)
@@ -339,6 +340,7 @@ def _build_sequence(request: EngineRequest, model: LoadedModel, slot: CacheSlot)
         guidance_scale=request.params.guidance_scale,
         temperature=request.params.temperature,
         top_k=request.params.top_k,
+        novelty=request.params.novelty,
         seed=request.seed,
     )
     return TokenSequence(
