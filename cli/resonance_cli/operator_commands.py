@@ -17,6 +17,7 @@ from resonance.client.client import DEFAULT_ADDRESS
 from resonance.settings import read_settings
 from resonance.store import open_store
 from resonance.store.check import check_store
+from resonance_cli.clients import client_options
 from resonance_cli.load_test import LoadPlan, bombard, summary
 from resonance_cli.terminal import Address, console, exit_on_error, progress_bar
 
@@ -41,8 +42,7 @@ def bench_load(
     plan = LoadPlan(rate_hz=rate_hz, duration_s=duration_s, take_s=take_s, seed=seed)
     with exit_on_error(), progress_bar(as_json=False) as progress:
         task = progress.add_task("listeners arrive", total=duration_s)
-        api_key = read_settings().api_key
-        load = bombard(address, plan, lambda done_s: progress.update(task, completed=done_s), api_key=api_key)
+        load = bombard(address, plan, lambda done_s: progress.update(task, completed=done_s), **client_options())
         listeners = asyncio.run(load)
     figures = summary(plan, listeners)
     if out is not None:

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from resonance.audio.delivery.delivery import Delivery
+from resonance.rpc.tls import open_tls
 from resonance.settings import Settings
 from resonance_gateway.http.middleware import BodyLimit, CallerKey, SecurityHeaders
 from resonance_gateway.http.openai_errors import OpenAiErrors
@@ -53,13 +54,15 @@ _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
 
 def build_app(settings: Settings) -> Starlette:
-    """The gateway for these settings. It opens the gRPC channels at its start and closes them at its end."""
+    """The gateway for these settings. It opens the gRPC channels at its start and closes them at its end.
 
-    delivery = Delivery(settings)
+    Raises InvalidInput where the TLS folder is wrong.
+    """
+    delivery, tls = Delivery(settings), open_tls(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.services = Services(settings)
+        app.state.services = Services(settings, tls)
         app.state.settings = settings
         app.state.delivery = delivery
         app.state.kept_files = KeptFiles(settings, delivery)

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from resonance.durable import Changes, Engine, Schedule, WorkerPlan, open_engine
 from resonance.places import prepare_folder
-from resonance.rpc import RpcServer, open_channel
+from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import ingest_pb2, ingest_pb2_grpc, shares_pb2, shares_pb2_grpc
@@ -51,7 +51,7 @@ async def open_ingest(settings: Settings, store: ObjectStore, *, engine: Engine 
 
     A process of several services passes the `engine` that they share, and closes it before them.
     """
-    channel = open_channel(settings.service_address("extract"), service_key=settings.service_key)
+    channel = open_service_channel(settings, "extract")
     data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
     workspace = await asyncio.to_thread(Workspace, data_dir / "ingest" / "work")
     try:
