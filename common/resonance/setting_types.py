@@ -43,6 +43,15 @@ def _check_base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _check_issuer(text: str) -> str:
+    url = _check_base_url(text)
+    if url.startswith("http://") and not is_loopback(f"{urlsplit(url).hostname}:0"):
+        raise ValueError(
+            "must begin with https://, because whoever answers in the issuer's place could sign for anyone"
+        )
+    return url
+
+
 def _check_service_key(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError("must have at least 32 characters, the same for all services")
@@ -128,6 +137,7 @@ Folder = Annotated[Path, AfterValidator(_expand_home)]
 Engine = Annotated[str, AfterValidator(_check_engine)]
 File = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # an empty variable is false
+Issuer = Annotated[str, AfterValidator(_check_issuer)]
 Networks = Annotated[str, AfterValidator(_check_networks)]
 Origins = Annotated[str, AfterValidator(_check_origins)]
 PathPrefix = Annotated[str, AfterValidator(_check_path_prefix)]

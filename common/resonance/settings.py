@@ -29,6 +29,7 @@ from resonance.setting_types import (
     File,
     Flag,
     Folder,
+    Issuer,
     Networks,
     OptionalAddress,
     Origins,
@@ -193,9 +194,16 @@ class Settings(BaseSettings):
     transcription_server_model: str = "gpt-4o-mini-transcribe"
     recognizer_folder: str = ""
 
-    # Authentication and the gateway. `auto` asks for API keys as soon as an address is not on loopback.
+    # Authentication and the gateway. `auto` asks for API keys as soon as an address is not on loopback, or
+    # there is an issuer of sign-in tokens.
     auth: Literal["auto", "on", "off"] = "auto"
     service_key: ServiceKey = Field("", repr=False)
+    # Sign-in tokens beside API keys: their issuer, their audience, and the claims with the owner and with scopes.
+    oidc_issuer: Issuer = ""
+    oidc_audience: str = ""
+    oidc_owner_claim: str = Field("sub", min_length=1)
+    oidc_leeway_s: float = Field(30.0, ge=0.0, le=300.0)
+    oidc_ca_file: File = None
     api_key: str = Field("", repr=False)
     # Before the gateway: its own addresses as browsers see them, other sites whose pages may call it, proxies whose X-Forwarded-* count,
     # and the folder of the site below which it is served.
@@ -243,7 +251,7 @@ class Settings(BaseSettings):
     def asks_for_keys(self) -> bool:
         """True where callers must send an API key."""
         is_elsewhere = not (is_loopback(self.http_addr) and is_loopback(self.grpc_addr))
-        return self.auth == "on" or (self.auth == "auto" and is_elsewhere)
+        return self.auth == "on" or (self.auth == "auto" and (is_elsewhere or bool(self.oidc_issuer)))
 
     def check_shared_settings(self) -> None:
         """Raises InvalidInput where a service that is reached by others lacks what all services of an installation share.

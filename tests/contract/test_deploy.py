@@ -136,6 +136,15 @@ def test_tls_inside_mounts_certificates_and_lets_probes_ask_the_plain_port(tmp_p
 
 
 @needs_kubectl
+def test_every_service_may_reach_the_issuer_of_tokens(tmp_path: Path) -> None:
+    found = render(tmp_path, "laptop", "oidc")
+    settings = read_settings(next(each["data"] for each in found if each["kind"] == "ConfigMap"))
+    assert settings.oidc_audience == "resonance"
+    (policy,) = (each["spec"] for each in found if each["metadata"]["name"] == "services-reach-issuer")
+    assert {*policy["podSelector"]["matchExpressions"][0]["values"], "gateway"} == set(SERVICES)
+
+
+@needs_kubectl
 def test_alerts_and_dashboard_name_metrics_that_exist(tmp_path: Path) -> None:
     found = render(tmp_path, "gpu")
     (rule,) = (each for each in found if each["kind"] == "PrometheusRule")

@@ -1,4 +1,4 @@
-"""Authentication of gRPC calls: owners' API keys, services' shared secret."""
+"""Authentication of gRPC calls: owners' API keys and sign-in tokens, services' shared secret."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from resonance.api_keys import ApiKeys
 from resonance.errors import Unauthenticated
+from resonance.rpc.oidc import TokenVerifier, is_token
 from resonance.settings import Settings
 from resonance.store.protocol import ObjectStore
 
@@ -34,6 +35,8 @@ class Authenticator:
     """Finds the caller by the call's metadata. Where no keys are required, every call is the installation's own."""
 
     def __init__(self, store: ObjectStore, settings: Settings) -> None:
+        """Raises InvalidInput where the settings name an issuer of tokens without an audience."""
+        self._tokens = TokenVerifier(settings) if settings.oidc_issuer else None
         self._keys = ApiKeys(store)
         self._requires_keys = settings.asks_for_keys
         self._service_key = settings.service_key
@@ -43,7 +46,8 @@ class Authenticator:
         """The caller of a call with this metadata.
 
         Raises:
-            Unauthenticated: there is no key, or it is not valid.
+            Unauthenticated: there is no key or token, or it is not valid.
+            Unavailable: the keys of the tokens' issuer could not be fetched.
         """
         sent = {str(name): str(value) for name, value in metadata if isinstance(value, str)}
         if not self._requires_keys:
@@ -61,6 +65,8 @@ class Authenticator:
         return Caller(await self._find_owner(text.strip()), is_service=False)
 
     async def _find_owner(self, text: str) -> str:
+        if self._tokens is not None and is_token(text):
+            return await self._tokens.find_owner(text)
         now_s = time.monotonic()
         if text in self._cache and self._cache[text][0] > now_s:
             return self._cache[text][1]
