@@ -42,7 +42,8 @@ from resonance_cli.arguments import (
     read_melody,
 )
 from resonance_cli.clients import open_async_client, open_client
-from resonance_cli.operator_commands import bench_app, keys_app, store_app
+from resonance_cli.key_commands import keys_app
+from resonance_cli.operator_commands import bench_app, store_app
 from resonance_cli.output import is_stdout
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import check_variations_output, read_choice, write_song, write_variations

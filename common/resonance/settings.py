@@ -202,6 +202,7 @@ class Settings(BaseSettings):
     oidc_issuer: Issuer = ""
     oidc_audience: str = ""
     oidc_owner_claim: str = Field("sub", min_length=1)
+    oidc_scope_claim: str = ""
     oidc_leeway_s: float = Field(30.0, ge=0.0, le=300.0)
     oidc_ca_file: File = None
     api_key: str = Field("", repr=False)

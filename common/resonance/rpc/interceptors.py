@@ -12,10 +12,12 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
+from resonance.api_keys import OPERATE
 from resonance.errors import INTERNAL_MESSAGE, ResonanceError
 from resonance.identity import set_owner
 from resonance.rpc import status
 from resonance.rpc.auth import Authenticator
+from resonance.rpc.scopes import check_scope, scope_of
 from resonance.rpc.validation import validate
 from resonance.telemetry.metrics import RPC_SECONDS
 from resonance.telemetry.traces import begin_call_span, end_call_span
@@ -101,7 +103,10 @@ async def _enter(authenticator: Authenticator | None, method: str, context: grpc
     """Sets the owner of the call. Every call is a task of its own, so that the owner need not be unset."""
     if authenticator is not None and method not in _PUBLIC:
         caller = await authenticator.authenticate(context.invocation_metadata() or ())
-        set_owner(caller.owner, is_vouched_for=caller.is_service)
+        check_scope(method, caller.scopes)
+        # What an operator does is the installation's own, whosever key it is.
+        owner = "" if scope_of(method) == OPERATE and not caller.is_service else caller.owner
+        set_owner(owner, is_vouched_for=caller.is_service)
 
 
 def _check(request: Any, is_streamed: bool) -> None:

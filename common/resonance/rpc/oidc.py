@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 
+from resonance.api_keys import SCOPES, USUAL_SCOPES
 from resonance.errors import Unauthenticated, invalid_field
 from resonance.rpc.issuer_keys import ALGORITHMS, IssuerKeys
 from resonance.settings import Settings
 
 _OWNER_BYTES = 20
+_SCOPE_PREFIX = "resonance:"
+
+
+class SignedIn(NamedTuple):
+    """The owner of a token, and what it may do."""
+
+    owner: str
+    scopes: frozenset[str]
 
 
 class TokenVerifier:
@@ -26,11 +35,12 @@ class TokenVerifier:
         self._issuer = settings.oidc_issuer
         self._audience = settings.oidc_audience
         self._owner_claim = settings.oidc_owner_claim
+        self._scope_claim = settings.oidc_scope_claim
         self._leeway_s = settings.oidc_leeway_s
         self._keys = IssuerKeys(self._issuer, settings.oidc_ca_file)
 
-    async def find_owner(self, token: str) -> str:
-        """The owner of a token.
+    async def verify(self, token: str) -> SignedIn:
+        """The owner and scopes of a token.
 
         Raises:
             Unauthenticated: it has ended (TOKEN_EXPIRED), or is not one of this issuer for this audience (TOKEN_NOT_VALID).
@@ -40,7 +50,16 @@ class TokenVerifier:
         subject = claims.get(self._owner_claim)
         if not isinstance(subject, str) or not subject:
             raise _not_valid(f"it has no claim {self._owner_claim!r} with a text")
-        return owner_of(self._issuer, subject)
+        return SignedIn(owner_of(self._issuer, subject), self._scopes(claims))
+
+    def _scopes(self, claims: dict[str, Any]) -> frozenset[str]:
+        """Scopes of a token: one text with spaces or a list, each with our prefix. Without a claim's name, the usual ones."""
+        if not self._scope_claim:
+            return frozenset(USUAL_SCOPES)
+        value = claims.get(self._scope_claim)
+        words = value.split() if isinstance(value, str) else value if isinstance(value, list) else ()
+        named = {word.removeprefix(_SCOPE_PREFIX) for word in words if str(word).startswith(_SCOPE_PREFIX)}
+        return frozenset(named & set(SCOPES))
 
     async def _read(self, token: str) -> dict[str, Any]:
         try:

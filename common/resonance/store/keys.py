@@ -17,6 +17,8 @@ JOB_LIST = "job-list/"
 SHARES = "shares/"
 UPLOADS = "uploads/"
 API_KEYS = "api-keys/"
+API_KEY_USES = "api-key-uses/"
+OWNERS = "owners/"
 QUARANTINE = "quarantine/"
 VIDEOS = "videos/"
 VIDEO_LIST = "video-list/"
@@ -108,6 +110,13 @@ PREFIXES = (
     Prefix(name=VIDEOS_OPEN, writer="video", kept="while the video is being made"),
     Prefix(
         name=API_KEYS, writer="cli", readers=("gateway", "ingest", "extract", "generate", "video"), kept="until revoked"
+    ),
+    Prefix(name=API_KEY_USES, writer="rpc", readers=("cli",), kept="until the key is revoked"),
+    Prefix(
+        name=OWNERS,
+        writer="rpc",
+        readers=("ingest", "extract", "generate", "cli"),
+        kept="until all of the owner is deleted",
     ),
     Prefix(name=SPENDING, writer="google", kept="for good: one small document a day"),
     Prefix(name="probe/", writer="store", kept="while a service starts"),
@@ -326,6 +335,16 @@ def open_video_key(owner: str, video_id: str) -> str:
 def api_key_key(key_sha256: str) -> str:
     """An API key's owner and name (JSON), by the key's digest or the beginning of it."""
     return f"{API_KEYS}{key_sha256}"
+
+
+def api_key_use_key(key_id: str) -> str:
+    """When a key was last used (JSON)."""
+    return f"{API_KEY_USES}{key_id}"
+
+
+def owner_key(owner: str) -> str:
+    """A mark of an owner who had a key or signed in (JSON): all owners are found by it."""
+    return f"{OWNERS}{owner}"
 
 
 def probe_key(name: str) -> str:

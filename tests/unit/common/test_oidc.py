@@ -139,14 +139,26 @@ async def test_a_wrong_token_is_refused_alike_by_grpc_and_by_rest(issuer: Issuer
 
 async def test_the_leeway_bears_clocks_that_differ(issuer: Issuer) -> None:
     late = issuer.token(exp=int(time.time()) - 10)
-    assert await TokenVerifier(settings_for(issuer)).find_owner(late)
+    assert await TokenVerifier(settings_for(issuer)).verify(late)
     with pytest.raises(Unauthenticated):
-        await TokenVerifier(settings_for(issuer, oidc_leeway_s=5)).find_owner(late)
+        await TokenVerifier(settings_for(issuer, oidc_leeway_s=5)).verify(late)
 
 
 async def test_another_claim_may_name_the_owner(issuer: Issuer) -> None:
     verifier = TokenVerifier(settings_for(issuer, oidc_owner_claim="oid"))
-    assert await verifier.find_owner(issuer.token(oid="7")) == owner_of(issuer.url, "7")
+    assert (await verifier.verify(issuer.token(oid="7"))).owner == owner_of(issuer.url, "7")
+
+
+async def test_scopes_come_from_the_claim_that_the_settings_name(issuer: Issuer) -> None:
+    usual = TokenVerifier(settings_for(issuer))
+    assert (await usual.verify(issuer.token(scope="resonance:operate"))).scopes == {"listen", "make"}
+    scoped = TokenVerifier(settings_for(issuer, oidc_scope_claim="scope"))
+    for value, expected in (
+        ("openid resonance:listen resonance:dance", {"listen"}),
+        (["resonance:operate", 7, "make"], {"operate"}),
+        (None, set()),
+    ):
+        assert (await scoped.verify(issuer.token(scope=value))).scopes == expected
 
 
 async def test_keys_are_fetched_once_and_again_when_they_rotate_but_not_for_every_unknown_one(
@@ -154,39 +166,39 @@ async def test_keys_are_fetched_once_and_again_when_they_rotate_but_not_for_ever
 ) -> None:
     verifier = TokenVerifier(settings_for(issuer))
     for _ in range(5):
-        await verifier.find_owner(issuer.token())
+        await verifier.verify(issuer.token())
     assert issuer.fetches.count("/keys") == 1
     for number in range(20):
         with pytest.raises(Unauthenticated):
-            await verifier.find_owner(issuer.token(headers={"kid": f"unknown-{number}"}))
+            await verifier.verify(issuer.token(headers={"kid": f"unknown-{number}"}))
     assert issuer.fetches.count("/keys") == 1, "not within ten seconds of the last fetch"
     old = issuer.token()
     issuer.rotate()
     monkeypatch.setattr(issuer_keys, "_FETCHED_AGAIN_S", 0.0)
-    await verifier.find_owner(issuer.token("rsa-2"))
+    await verifier.verify(issuer.token("rsa-2"))
     assert issuer.fetches.count("/keys") == 2
     with pytest.raises(Unauthenticated):
-        await verifier.find_owner(old)
+        await verifier.verify(old)
 
 
 async def test_known_keys_serve_while_the_issuer_is_away_and_without_any_it_is_told(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verifier, cold = TokenVerifier(settings_for(issuer)), TokenVerifier(settings_for(issuer))
-    await verifier.find_owner(issuer.token())
+    await verifier.verify(issuer.token())
     issuer.is_away = True
     monkeypatch.setattr(issuer_keys, "_FRESH_S", 0.0)
     monkeypatch.setattr(issuer_keys, "_FETCHED_AGAIN_S", 0.0)
-    await verifier.find_owner(issuer.token())
+    await verifier.verify(issuer.token())
     with pytest.raises(Unavailable) as caught:
-        await cold.find_owner(issuer.token())
+        await cold.verify(issuer.token())
     assert (caught.value.reason, caught.value.retry_after_s) == ("ISSUER_UNREACHABLE", 0.0)
 
 
 async def test_a_discovery_document_of_another_issuer_gives_no_keys(issuer: Issuer) -> None:
     issuer.named_issuer = "https://elsewhere.example"
     with pytest.raises(Unavailable):
-        await TokenVerifier(settings_for(issuer)).find_owner(issuer.token())
+        await TokenVerifier(settings_for(issuer)).verify(issuer.token())
     assert "/keys" not in issuer.fetches
 
 
