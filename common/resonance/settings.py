@@ -212,6 +212,10 @@ class Settings(BaseSettings):
     cors_origins: Origins = ""
     trusted_proxies: Networks = ""
     path_prefix: PathPrefix = ""
+    # Quotas of one owner; 0 is none: calls in a minute, seconds of music in a day, bytes in the store.
+    quota_calls_minute: NonNegativeInt = 0
+    quota_music_s_day: NonNegativeFloat = 0.0
+    quota_storage_bytes: NonNegativeInt = 0
     json_bytes_max: PositiveInt = 256 * 1024
     request_s_max: PositiveFloat = 900.0
     take_resume_s_max: NonNegativeFloat = 60.0

@@ -16,7 +16,8 @@ from resonance.api_keys import OPERATE
 from resonance.errors import INTERNAL_MESSAGE, ResonanceError
 from resonance.identity import set_owner
 from resonance.rpc import status
-from resonance.rpc.auth import Authenticator
+from resonance.rpc.auth import Authenticator, Caller
+from resonance.rpc.quotas import Meter, Quotas
 from resonance.rpc.scopes import check_scope, scope_of
 from resonance.rpc.validation import validate
 from resonance.telemetry.metrics import RPC_SECONDS
@@ -33,8 +34,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     A streaming handler is rebuilt and iterated inside our own `try`, because gRPC calls it once and iterates it later.
     """
 
-    def __init__(self, authenticator: Authenticator | None = None) -> None:
-        self._authenticator = authenticator
+    def __init__(self, authenticator: Authenticator | None = None, quotas: Quotas | None = None) -> None:
+        self._doors = _Doors(authenticator, quotas)
 
     async def intercept_service(
         self,
@@ -48,7 +49,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         kind, inner = _find_kind(handler)
         wrap = _wrap_stream if handler.response_streaming else _wrap_unary
         return getattr(grpc, f"{kind}_rpc_method_handler")(
-            wrap(inner, details.method, handler.request_streaming, self._authenticator),
+            wrap(inner, details.method, handler.request_streaming, self._doors),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
@@ -63,13 +64,14 @@ def _find_kind(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[str, Callable[
 
 
 def _wrap_unary(
-    inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, authenticator: Authenticator | None
+    inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, doors: _Doors
 ) -> Callable[..., Awaitable[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         call = _Call(method, context)
         try:
-            await _enter(authenticator, method, context)
+            caller = await doors.enter(method, context)
             _check(request, is_streamed)
+            await doors.admit(caller, method, request)
             response = await inner(request, context)
         except (Exception, asyncio.CancelledError) as failure:
             await _fail(call, failure, context)
@@ -81,32 +83,51 @@ def _wrap_unary(
 
 
 def _wrap_stream(
-    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, authenticator: Authenticator | None
+    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, doors: _Doors
 ) -> Callable[..., AsyncIterator[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-        call = _Call(method, context)
+        call, meter = _Call(method, context), None
         try:
-            await _enter(authenticator, method, context)
+            caller = await doors.enter(method, context)
             _check(request, is_streamed)
+            meter = await doors.admit(caller, method, request)
             async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
                 async for response in responses:
+                    if meter is not None:
+                        meter.see(response)
                     yield response
         except (Exception, asyncio.CancelledError, GeneratorExit) as failure:
             await _fail(call, failure, context)
             raise
+        finally:
+            if meter is not None:
+                meter.close()
         call.end("OK")
 
     return handle
 
 
-async def _enter(authenticator: Authenticator | None, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-    """Sets the owner of the call. Every call is a task of its own, so that the owner need not be unset."""
-    if authenticator is not None and method not in _PUBLIC:
-        caller = await authenticator.authenticate(context.invocation_metadata() or ())
+class _Doors:
+    """What a call passes before its handler: who is asking, what it may do, and whether its quotas allow it."""
+
+    def __init__(self, authenticator: Authenticator | None, quotas: Quotas | None) -> None:
+        self._authenticator = authenticator
+        self._quotas = quotas
+
+    async def enter(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> Caller | None:
+        """Sets the owner of the call. Every call is a task of its own, so that the owner need not be unset."""
+        if self._authenticator is None or method in _PUBLIC:
+            return None
+        caller = await self._authenticator.authenticate(context.invocation_metadata() or ())
         check_scope(method, caller.scopes)
         # What an operator does is the installation's own, whosever key it is.
         owner = "" if scope_of(method) == OPERATE and not caller.is_service else caller.owner
         set_owner(owner, is_vouched_for=caller.is_service)
+        return caller
+
+    async def admit(self, caller: Caller | None, method: str, request: Any) -> Meter | None:
+        """Counts a valid call against the caller's quotas."""
+        return None if caller is None or self._quotas is None else await self._quotas.admit(caller, method, request)
 
 
 def _check(request: Any, is_streamed: bool) -> None:

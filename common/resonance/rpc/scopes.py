@@ -22,6 +22,7 @@ _LISTEN = {
         "GetVideo ListVideos WatchVideo GetPlan StreamVideo GetVideoText GetPictureCurves GetVideoCapabilities"
     ),
     "ShareService": "ReadShareLink",
+    "OwnerService": "GetUsage",
 }
 _MAKE = {
     "IngestService": (

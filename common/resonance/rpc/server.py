@@ -15,6 +15,7 @@ from resonance.errors import ResonanceError
 from resonance.places import check_address
 from resonance.rpc.auth import Authenticator
 from resonance.rpc.interceptors import CallInterceptor
+from resonance.rpc.quotas import Quotas
 from resonance.rpc.tls import TlsFolder
 
 MESSAGE_BYTES_MAX = 20 * 1024 * 1024
@@ -51,6 +52,7 @@ class RpcServer:
         *,
         tls: TlsFolder | None = None,
         health_address: str = "",
+        quotas: Quotas | None = None,
     ) -> None:
         """Without an authenticator every call is the installation's own; without `tls` the port is plain.
 
@@ -59,8 +61,9 @@ class RpcServer:
         self.address = address
         self.health_address = health_address
         self._tls = tls
+        self._quotas = quotas
         self._health_server = grpc.aio.server(options=_OPTIONS) if health_address else None
-        self._server = grpc.aio.server(interceptors=[CallInterceptor(authenticator)], options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=[CallInterceptor(authenticator, quotas)], options=_OPTIONS)
         self._health = HealthServicer()
         self._names: list[str] = []
         self._is_bound = False
@@ -109,6 +112,8 @@ class RpcServer:
         self._watching = []
         await self._health.enter_graceful_shutdown()
         await self._server.stop(drain_s)
+        if self._quotas is not None:
+            await self._quotas.close()
         if self._health_server is not None:  # last, so that probes see the drain
             await self._health_server.stop(0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from resonance.rpc.auth import Authenticator
+from resonance.rpc.quotas import Quotas
 from resonance.rpc.server import RpcServer
 from resonance.rpc.tls import open_tls
 from resonance.settings import Settings
@@ -16,4 +17,5 @@ def build_server(settings: Settings, store: ObjectStore) -> RpcServer:
         Authenticator(store, settings),
         tls=open_tls(settings),
         health_address=settings.health_addr,
+        quotas=Quotas(settings, store),
     )

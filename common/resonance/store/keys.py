@@ -19,6 +19,7 @@ UPLOADS = "uploads/"
 API_KEYS = "api-keys/"
 API_KEY_USES = "api-key-uses/"
 OWNERS = "owners/"
+USAGE = "usage/"
 QUARANTINE = "quarantine/"
 VIDEOS = "videos/"
 VIDEO_LIST = "video-list/"
@@ -118,6 +119,7 @@ PREFIXES = (
         readers=("ingest", "extract", "generate", "cli"),
         kept="until all of the owner is deleted",
     ),
+    Prefix(name=USAGE, writer="rpc", readers=("ingest",), kept="for good: one small document", is_owned=True),
     Prefix(name=SPENDING, writer="google", kept="for good: one small document a day"),
     Prefix(name="probe/", writer="store", kept="while a service starts"),
     Prefix(name=QUARANTINE, writer="store", kept="until an operator removes it"),
@@ -345,6 +347,16 @@ def api_key_use_key(key_id: str) -> str:
 def owner_key(owner: str) -> str:
     """A mark of an owner who had a key or signed in (JSON): all owners are found by it."""
     return f"{OWNERS}{owner}"
+
+
+def usage_key() -> str:
+    """What an owner used in this minute and on this day (JSON)."""
+    return f"{USAGE}now.json"
+
+
+def below_owner(owner: str, key: str = "") -> str:
+    """Where a key of an owner lies, or without a key everything of the owner."""
+    return f"users/{owner}/{key}"
 
 
 def probe_key(name: str) -> str:

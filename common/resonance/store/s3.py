@@ -103,6 +103,13 @@ class S3Store:
         for key in await self._run(lambda: sorted(self._list(prefix))):
             yield key
 
+    async def total_bytes(self, prefix: str) -> int:
+        def summed() -> int:
+            found = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
+            return sum(entry.size or 0 for entry in found)
+
+        return await self._run(summed)
+
     async def delete(self, key: str) -> None:
         check_key(key)
         await self._run(lambda: self._client.remove_object(self._bucket, key))

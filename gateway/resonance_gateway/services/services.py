@@ -17,6 +17,7 @@ from resonance.v1 import (
     generate_pb2,
     generate_pb2_grpc,
     ingest_pb2_grpc,
+    owners_pb2_grpc,
     shares_pb2_grpc,
     speech_pb2_grpc,
     video_pb2_grpc,
@@ -49,6 +50,7 @@ class Services:
         self.take_resume_s_max = settings.take_resume_s_max
         self.ingest = self._client("ingest", ingest_pb2_grpc.IngestServiceStub, settings)
         self.shares = self._client("ingest", shares_pb2_grpc.ShareServiceStub, settings)
+        self.owners = self._client("ingest", owners_pb2_grpc.OwnerServiceStub, settings)
         self.extract = self._client("extract", extract_pb2_grpc.ExtractServiceStub, settings)
         self.video = self._client("video", video_pb2_grpc.VideoServiceStub, settings)
         self.generate = self._client("generate", generate_pb2_grpc.GenerateServiceStub, settings)

@@ -24,6 +24,7 @@ from resonance.v1 import (
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
+    owners_pb2_grpc,
     shares_pb2_grpc,
     speech_pb2_grpc,
     steering_pb2,
@@ -32,6 +33,7 @@ from resonance.wishes.grammar import move_position, read_open
 from resonance.wishes.phrases import phrase_of
 from resonance.wishes.refinement import Change, concept_changes_between
 from resonance_ingest.messages import to_upload_message
+from resonance_ingest.owners import Owners
 from resonance_ingest.sources.upload_sessions import UploadSessions
 
 
@@ -377,6 +379,8 @@ async def start_services(
     server.add(
         "resonance.v1.ExtractService", lambda s: extract_pb2_grpc.add_ExtractServiceServicer_to_server(extract, s)
     )
+    owners = Owners(MemoryStore(), Settings())
+    server.add("resonance.v1.OwnerService", lambda s: owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, s))
     speech = ScriptedSpeech(script)
     server.add("resonance.v1.SpeechService", lambda s: speech_pb2_grpc.add_SpeechServiceServicer_to_server(speech, s))
     await server.start()
