@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -12,6 +14,7 @@ import typer
 from resonance.api_keys import USUAL_SCOPES, ApiKey, ApiKeys
 from resonance.settings import read_settings
 from resonance.store import open_store
+from resonance.telemetry.audit import audit, configure_audit
 from resonance_cli.terminal import console, exit_on_error
 
 keys_app = typer.Typer(help="Manages API keys, for servers that require them.", no_args_is_help=True)
@@ -32,7 +35,9 @@ def add_key(
 ) -> None:
     """Creates an API key and prints it once; only its digest is stored."""
     scopes, lasts_s = scope or USUAL_SCOPES, days * _DAY_S
-    _print_new(*_with_keys(lambda keys: keys.issue(name, owner, scopes=scopes, lasts_s=lasts_s)))
+    text, key = _with_keys(lambda keys: keys.issue(name, owner, scopes=scopes, lasts_s=lasts_s))
+    _audit("keys/add", key)
+    _print_new(text, key)
 
 
 @keys_app.command("list")
@@ -57,13 +62,25 @@ def rotate_key(
 ) -> None:
     """Makes a new key with the owner, name and scopes of another one, which ends after some hours."""
     kept_s, lasts_s = round(keep_hours * 3600), days * _DAY_S
-    _print_new(*_with_keys(lambda keys: keys.rotate(key_id, kept_s=kept_s, lasts_s=lasts_s)))
+    text, key = _with_keys(lambda keys: keys.rotate(key_id, kept_s=kept_s, lasts_s=lasts_s))
+    _audit("keys/rotate", key, rotated_key_id=key_id)
+    _print_new(text, key)
 
 
 @keys_app.command("revoke")
 def revoke_key(key_id: KeyId) -> None:
     """Revokes a key within five seconds; its owner's data stays."""
-    _with_keys(lambda keys: keys.revoke(key_id))
+    key = _with_keys(lambda keys: keys.revoke(key_id))
+    if key is not None:
+        _audit("keys/revoke", key)
+
+
+def _audit(act: str, key: ApiKey, **more: str) -> None:
+    """Writes the line of a change of keys. Who did it is the operator, and the user of the machine under `user_id`."""
+    with ExitStack() as stack:
+        configure_audit(read_settings(), stack)
+        objects = {"key_id": key.key_id, "owner_id": key.owner, "user_id": str(os.getuid()), **more}
+        audit(act, owner="", key_id="operator", outcome="OK", objects=objects)
 
 
 def _print_new(text: str, key: ApiKey) -> None:

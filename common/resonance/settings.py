@@ -222,6 +222,7 @@ class Settings(BaseSettings):
     drain_s_max: NonNegativeFloat = 8.0
 
     otlp_endpoint: BaseUrl = ""  # of a collector of traces
+    audit_file: File = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

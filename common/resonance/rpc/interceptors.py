@@ -12,7 +12,7 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
-from resonance.api_keys import OPERATE
+from resonance.api_keys import LISTEN, OPERATE
 from resonance.errors import INTERNAL_MESSAGE, ResonanceError
 from resonance.identity import set_owner
 from resonance.rpc import status
@@ -20,10 +20,12 @@ from resonance.rpc.auth import Authenticator, Caller
 from resonance.rpc.quotas import Meter, Quotas
 from resonance.rpc.scopes import check_scope, scope_of
 from resonance.rpc.validation import validate
+from resonance.telemetry.audit import audit, find_ids
 from resonance.telemetry.metrics import RPC_SECONDS
 from resonance.telemetry.traces import begin_call_span, end_call_span
 
 # The token of a share link is the only credential here.
+_NOTED_MAX = 3  # messages of a call whose ids are kept: request, first and second response
 _PUBLIC = frozenset({"/resonance.v1.ShareService/ReadShareLink"})
 _log = structlog.get_logger("rpc")
 
@@ -69,10 +71,12 @@ def _wrap_unary(
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         call = _Call(method, context)
         try:
-            caller = await doors.enter(method, context)
+            await doors.enter(call, context)
+            call.note(request)
             _check(request, is_streamed)
-            await doors.admit(caller, method, request)
+            await doors.admit(call, request)
             response = await inner(request, context)
+            call.note(response)
         except (Exception, asyncio.CancelledError) as failure:
             await _fail(call, failure, context)
             raise
@@ -88,13 +92,15 @@ def _wrap_stream(
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         call, meter = _Call(method, context), None
         try:
-            caller = await doors.enter(method, context)
+            await doors.enter(call, context)
+            call.note(request)
             _check(request, is_streamed)
-            meter = await doors.admit(caller, method, request)
+            meter = await doors.admit(call, request)
             async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
                 async for response in responses:
                     if meter is not None:
                         meter.see(response)
+                    call.note(response)
                     yield response
         except (Exception, asyncio.CancelledError, GeneratorExit) as failure:
             await _fail(call, failure, context)
@@ -114,20 +120,23 @@ class _Doors:
         self._authenticator = authenticator
         self._quotas = quotas
 
-    async def enter(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> Caller | None:
-        """Sets the owner of the call. Every call is a task of its own, so that the owner need not be unset."""
+    async def enter(self, call: _Call, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        """Sets caller and owner of the call. Every call is a task of its own, so that the owner need not be unset."""
+        method = call.method
         if self._authenticator is None or method in _PUBLIC:
-            return None
+            return
         caller = await self._authenticator.authenticate(context.invocation_metadata() or ())
+        call.caller = caller
         check_scope(method, caller.scopes)
         # What an operator does is the installation's own, whosever key it is.
         owner = "" if scope_of(method) == OPERATE and not caller.is_service else caller.owner
         set_owner(owner, is_vouched_for=caller.is_service)
-        return caller
 
-    async def admit(self, caller: Caller | None, method: str, request: Any) -> Meter | None:
+    async def admit(self, call: _Call, request: Any) -> Meter | None:
         """Counts a valid call against the caller's quotas."""
-        return None if caller is None or self._quotas is None else await self._quotas.admit(caller, method, request)
+        if call.caller is None or self._quotas is None:
+            return None
+        return await self._quotas.admit(call.caller, call.method, request)
 
 
 def _check(request: Any, is_streamed: bool) -> None:
@@ -152,15 +161,40 @@ async def _fail(call: _Call, failure: BaseException, context: grpc.aio.ServicerC
 
 
 class _Call:
-    """Span, time and log line of one call."""
+    """Span, time, log line and audit line of one call."""
 
     def __init__(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         self.method = method
+        self.caller: Caller | None = None
+        self._ids: dict[str, str] = {}
+        self._messages_left = _NOTED_MAX
         self._started_s = time.perf_counter()
         self._span = begin_call_span(method, context.invocation_metadata() or ())
 
-    def end(self, code: str, **extra: str) -> None:
+    def note(self, message: Any) -> None:
+        """Keeps the ids of the first messages for the audit line."""
+        if self._messages_left and self._is_audited():
+            self._messages_left -= 1
+            self._ids = find_ids(message) | self._ids
+
+    def _is_audited(self) -> bool:
+        """True for calls that change something. What our services do for an owner follows from such a call, and has no line."""
+        if self.caller is None or (scope := scope_of(self.method)) == LISTEN:
+            return False
+        return scope == OPERATE or not self.caller.is_service
+
+    def end(self, code: str, reason: str = "") -> None:
         """Records the call's code, once."""
+        if self.caller is not None and self._is_audited():
+            audit(
+                self.method.rpartition(".")[2],  # such as GenerateService/DeleteTake
+                owner=self.caller.owner,
+                key_id=self.caller.key_id or ("service" if self.caller.is_service else ""),
+                outcome=code,
+                objects=self._ids,
+                reason=reason,
+            )
+        extra = {"reason": reason} if reason else {}
         took_s = time.perf_counter() - self._started_s
         RPC_SECONDS.labels(method=self.method, code=code).observe(took_s)
         _log.info("call", method=self.method, code=code, took_ms=round(took_s * 1000, 1), **extra)
