@@ -45,6 +45,7 @@ from resonance_cli.clients import open_async_client, open_client
 from resonance_cli.key_commands import keys_app
 from resonance_cli.operator_commands import bench_app, store_app
 from resonance_cli.output import is_stdout
+from resonance_cli.owner_commands import owners_app
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import check_variations_output, read_choice, write_song, write_variations
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, progress_bar, say, warn
@@ -71,6 +72,7 @@ app.add_typer(video_command.app)
 app.add_typer(store_app, name="store")
 app.add_typer(bench_app, name="bench")
 app.add_typer(keys_app, name="keys")
+app.add_typer(owners_app, name="owners")
 app.add_typer(work_app, name="work")
 
 

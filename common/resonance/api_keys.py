@@ -124,7 +124,7 @@ class ApiKeys:
                 removed = _read((await self._store.get(stored)).data)
             except (NotFound, DataLoss, ValueError, TypeError):
                 removed = None
-            if removed is not None:
+            if removed is not None and not await self._store.exists(owner_key(removed.owner)):
                 await self.note_owner(removed.owner)  # whose objects stay
             await self._store.delete(stored)
             await self._store.delete(api_key_use_key(stored.removeprefix(API_KEYS)[:12]))
@@ -142,9 +142,26 @@ class ApiKeys:
             return None
 
     async def note_owner(self, owner: str) -> None:
-        """Keeps an owner in the list of owners."""
-        if not await self._store.exists(owner_key(owner)):
-            await self._store.put(owner_key(owner), json.dumps({"first_s": int(time.time())}).encode())
+        """Keeps an owner in the list of owners; one who was deleted and is back begins anew."""
+        if await self.deleted_s(owner) is None and await self._store.exists(owner_key(owner)):
+            return
+        await self._store.put(owner_key(owner), json.dumps({"first_s": int(time.time())}).encode())
+
+    async def mark_deleted(self, owner: str) -> None:
+        """Writes that all of an owner is to go; sweeps go on with it where the process dies."""
+        await self._store.put(owner_key(owner), json.dumps({"deleted_s": int(time.time())}).encode())
+
+    async def deleted_s(self, owner: str) -> int | None:
+        """When all of the owner was deleted, in Unix seconds; None for an owner who is there."""
+        try:
+            found = json.loads((await self._store.get(owner_key(owner))).data).get("deleted_s")
+        except (NotFound, DataLoss, ValueError):
+            return None
+        return int(found) if found else None
+
+    async def forget_owner(self, owner: str) -> None:
+        """Takes an owner out of the list of owners."""
+        await self._store.delete(owner_key(owner))
 
     async def owners(self) -> list[str]:
         """All owners who had a key or signed in, in order."""

@@ -24,7 +24,7 @@ KEY_HEADER, SERVICE_HEADER, OWNER_HEADER, MUST_CHECK_HEADER = (
 )
 _CACHED_S = 5.0  # a revoked key is refused after so long
 _CACHED_MAX = 1000
-_OWNER_NOTED_S = 86_400.0
+_OWNER_NOTED_S = 240.0  # sooner than a sweep may delete what is left of a deleted owner who is back
 TOKEN = "token"
 
 

@@ -35,6 +35,7 @@ _MAKE = {
     "SpeechService": "Speak Narrate Transcribe",
     "VideoService": "CreateVideo CancelVideo DeleteVideo UpdatePlan RedoScene ChooseScene",
     "ShareService": "CreateShareLink RevokeShareLink",
+    "OwnerService": "DeleteOwner",
 }
 _OPERATE = {"ExtractService": "StartAdoption ImportAdoption"}
 _SCOPES = {

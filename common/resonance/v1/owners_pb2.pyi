@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from resonance.v1 import rules_pb2 as _rules_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
@@ -39,3 +40,19 @@ class Quota(_message.Message):
     limit: float
     reset_time: _timestamp_pb2.Timestamp
     def __init__(self, used: _Optional[float] = ..., limit: _Optional[float] = ..., reset_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DeleteOwnerRequest(_message.Message):
+    __slots__ = ("owner_id",)
+    OWNER_ID_FIELD_NUMBER: _ClassVar[int]
+    owner_id: str
+    def __init__(self, owner_id: _Optional[str] = ...) -> None: ...
+
+class DeleteOwnerResponse(_message.Message):
+    __slots__ = ("deleted_object_count", "cancelled_work_count", "is_complete")
+    DELETED_OBJECT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_WORK_COUNT_FIELD_NUMBER: _ClassVar[int]
+    IS_COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    deleted_object_count: int
+    cancelled_work_count: int
+    is_complete: bool
+    def __init__(self, deleted_object_count: _Optional[int] = ..., cancelled_work_count: _Optional[int] = ..., is_complete: _Optional[bool] = ...) -> None: ...

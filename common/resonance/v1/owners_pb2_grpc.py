@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OwnerServiceStub:
-    """OwnerService tells an owner about what is the owner's.
+    """OwnerService tells an owner about what is the owner's, and deletes it.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,26 @@ class OwnerServiceStub:
                 request_serializer=resonance_dot_v1_dot_owners__pb2.GetUsageRequest.SerializeToString,
                 response_deserializer=resonance_dot_v1_dot_owners__pb2.GetUsageResponse.FromString,
                 _registered_method=True)
+        self.DeleteOwner = channel.unary_unary(
+                '/resonance.v1.OwnerService/DeleteOwner',
+                request_serializer=resonance_dot_v1_dot_owners__pb2.DeleteOwnerRequest.SerializeToString,
+                response_deserializer=resonance_dot_v1_dot_owners__pb2.DeleteOwnerResponse.FromString,
+                _registered_method=True)
 
 
 class OwnerServiceServicer:
-    """OwnerService tells an owner about what is the owner's.
+    """OwnerService tells an owner about what is the owner's, and deletes it.
     """
 
     def GetUsage(self, request, context):
         """GetUsage tells what the caller used, and the caller's quotas.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteOwner(self, request, context):
+        """DeleteOwner deletes everything of the caller: keys, open work, and all that is stored. It cannot be taken back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +73,11 @@ def add_OwnerServiceServicer_to_server(servicer, server):
                     request_deserializer=resonance_dot_v1_dot_owners__pb2.GetUsageRequest.FromString,
                     response_serializer=resonance_dot_v1_dot_owners__pb2.GetUsageResponse.SerializeToString,
             ),
+            'DeleteOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteOwner,
+                    request_deserializer=resonance_dot_v1_dot_owners__pb2.DeleteOwnerRequest.FromString,
+                    response_serializer=resonance_dot_v1_dot_owners__pb2.DeleteOwnerResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'resonance.v1.OwnerService', rpc_method_handlers)
@@ -70,7 +87,7 @@ def add_OwnerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OwnerService:
-    """OwnerService tells an owner about what is the owner's.
+    """OwnerService tells an owner about what is the owner's, and deletes it.
     """
 
     @staticmethod
@@ -90,6 +107,33 @@ class OwnerService:
             '/resonance.v1.OwnerService/GetUsage',
             resonance_dot_v1_dot_owners__pb2.GetUsageRequest.SerializeToString,
             resonance_dot_v1_dot_owners__pb2.GetUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/resonance.v1.OwnerService/DeleteOwner',
+            resonance_dot_v1_dot_owners__pb2.DeleteOwnerRequest.SerializeToString,
+            resonance_dot_v1_dot_owners__pb2.DeleteOwnerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from resonance.durable import Changes, Engine, Schedule, WorkerPlan, open_engine
+from resonance.durable.erasing import cancel_work
+from resonance.erasure import Erasure
 from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
@@ -67,7 +69,8 @@ async def open_ingest(settings: Settings, store: ObjectStore, *, engine: Engine 
             making = TasteMaking(jobs, store, extractor, workspace, settings)
             playlists = PlaylistJobs(jobs, store, extractor, making, opened, settings)
             shares = ShareLinks(store, jobs.now_ms)
-            sweeper = Sweeper(store, jobs, settings, shares, submit_open=playlists.submit_open)
+            erasure = Erasure(store, lambda owner, work_ids: cancel_work(opened, owner, work_ids))
+            sweeper = Sweeper(store, jobs, settings, shares, submit_open=playlists.submit_open, erasure=erasure)
             opened.serve(
                 lambda: _plans(making, sweeper, settings),
                 playlists.submit_open,
@@ -79,7 +82,7 @@ async def open_ingest(settings: Settings, store: ObjectStore, *, engine: Engine 
                 asyncio.create_task(sweeper.run(while_true=lambda: not opened.is_started), name="ingest sweeper"),
             ]
             try:
-                service, owners = IngestService(jobs, playlists, store, settings), Owners(store, settings)
+                service, owners = IngestService(jobs, playlists, store, settings), Owners(store, settings, erasure)
                 yield Ingest(service, shares, owners, playlists, opened)
             finally:
                 for task in tasks:

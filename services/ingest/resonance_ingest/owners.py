@@ -1,10 +1,13 @@
-"""OwnerService: what the caller used, and the caller's quotas."""
+"""OwnerService: what the caller used, the caller's quotas, and the end of all that is the caller's."""
 
 from __future__ import annotations
 
 import time
 
-from resonance.identity import current_owner
+from resonance.completion import run_to_completion
+from resonance.erasure import Erased, Erasure
+from resonance.errors import FailedPrecondition, NotFound
+from resonance.identity import acting_as, current_owner
 from resonance.rpc import ServerContext
 from resonance.settings import Settings
 from resonance.store import ObjectStore
@@ -16,9 +19,10 @@ from resonance.v1 import owners_pb2, owners_pb2_grpc
 class Owners(owners_pb2_grpc.OwnerServiceServicer):
     """The servicer. It reads what all replicas have told the store."""
 
-    def __init__(self, store: ObjectStore, settings: Settings) -> None:
+    def __init__(self, store: ObjectStore, settings: Settings, erasure: Erasure) -> None:
         self._store = store
         self._settings = settings
+        self._erasure = erasure
 
     async def GetUsage(  # noqa: N802
         self, request: owners_pb2.GetUsageRequest, context: ServerContext
@@ -35,6 +39,28 @@ class Owners(owners_pb2_grpc.OwnerServiceServicer):
             storage_bytes=_quota(stored, settings.quota_storage_bytes, 0.0),
         )
         return owners_pb2.GetUsageResponse(usage=usage)
+
+    async def DeleteOwner(  # noqa: N802
+        self, request: owners_pb2.DeleteOwnerRequest, context: ServerContext
+    ) -> owners_pb2.DeleteOwnerResponse:
+        owner = current_owner()
+        if not owner:
+            message = (
+                "where no keys are asked for, everything is the installation's own; its operator deletes the store"
+            )
+            raise FailedPrecondition(message, reason="NO_OWNER")
+        if request.owner_id != owner:
+            raise NotFound(f"there is no owner {request.owner_id}", reason="NO_SUCH_OWNER")
+        erased = await run_to_completion(self._erase(owner))
+        return owners_pb2.DeleteOwnerResponse(
+            deleted_object_count=erased.object_count,
+            cancelled_work_count=erased.work_count,
+            is_complete=erased.is_complete,
+        )
+
+    async def _erase(self, owner: str) -> Erased:
+        with acting_as(""):
+            return await self._erasure.erase(owner)
 
 
 def _quota(used: float, limit: float, reset_s: float) -> owners_pb2.Quota:

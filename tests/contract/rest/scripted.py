@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted_music import ScriptedGenerate
-from tests.contract.rest.scripted_shares import ScriptedShareLinks
+from tests.contract.rest.scripted_shares import ScriptedShareLinks, scripted_owners
 from tests.contract.rest.scripted_speech import ScriptedSpeech
 
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, invalid_field
@@ -33,7 +33,6 @@ from resonance.wishes.grammar import move_position, read_open
 from resonance.wishes.phrases import phrase_of
 from resonance.wishes.refinement import Change, concept_changes_between
 from resonance_ingest.messages import to_upload_message
-from resonance_ingest.owners import Owners
 from resonance_ingest.sources.upload_sessions import UploadSessions
 
 
@@ -379,7 +378,7 @@ async def start_services(
     server.add(
         "resonance.v1.ExtractService", lambda s: extract_pb2_grpc.add_ExtractServiceServicer_to_server(extract, s)
     )
-    owners = Owners(MemoryStore(), Settings())
+    owners = scripted_owners()
     server.add("resonance.v1.OwnerService", lambda s: owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, s))
     speech = ScriptedSpeech(script)
     server.add("resonance.v1.SpeechService", lambda s: speech_pb2_grpc.add_SpeechServiceServicer_to_server(speech, s))

@@ -13,6 +13,7 @@ from support.faulty_store import FaultKind, FaultyStore
 
 from resonance import usage
 from resonance.api_keys import ApiKeys
+from resonance.erasure import Erasure
 from resonance.errors import Overloaded
 from resonance.rpc import Authenticator, RpcServer, build_server, open_channel
 from resonance.rpc.calls import stream_call, unary_call
@@ -104,6 +105,13 @@ async def running(stack: AsyncExitStack, *, store: Any = None, **quotas: Any) ->
         replicas.servers.append(server)
         replicas.stubs.append(generate_pb2_grpc.GenerateServiceStub(channel))
     return replicas
+
+
+def owners_of(store: OwnedStore, settings: Settings) -> Owners:
+    async def cancel(owner: str, work_ids: list[str]) -> bool:
+        return True
+
+    return Owners(store, settings, Erasure(store, cancel))
 
 
 @pytest.fixture(autouse=True)
@@ -248,7 +256,7 @@ async def test_an_owner_sees_usage_and_quotas_and_the_installation_has_none() ->
         settings = Settings(auth="on", service_key="s" * 32, quota_calls_minute=7, quota_storage_bytes=10**6)
         for asks, expected in ((settings, key.owner), (Settings(), "")):
             server = RpcServer("127.0.0.1:0", Authenticator(store, asks), quotas=Quotas(asks, store))
-            servicer = Owners(store, asks)
+            servicer = owners_of(store, asks)
             server.add("a", lambda inner, it=servicer: owners_pb2_grpc.add_OwnerServiceServicer_to_server(it, inner))
             await server.start()
             stack.push_async_callback(server.stop, 0)
@@ -270,7 +278,7 @@ async def test_rest_shows_the_usage_and_tells_when_a_refused_call_is_possible_ag
         settings = Settings(
             auth="on", service_key="s" * 32, quota_calls_minute=3, grpc_addr="127.0.0.1:0", http_addr="127.0.0.1:0"
         )
-        server, servicer = build_server(settings, store), Owners(store, settings)
+        server, servicer = build_server(settings, store), owners_of(store, settings)
         server.add("a", lambda inner: owners_pb2_grpc.add_OwnerServiceServicer_to_server(servicer, inner))
         await server.start()
         stack.push_async_callback(server.stop, 0)
