@@ -18,6 +18,7 @@ from resonance.rpc.oidc import owner_of
 from resonance.settings import Settings, read_settings
 from resonance.store import ObjectStore, open_store
 from resonance.telemetry.audit import audit, configure_audit
+from resonance.telemetry.logs import configure_logs
 from resonance_cli.terminal import exit_on_error
 
 owners_app = typer.Typer(help="Owners of tastes, takes and videos.", no_args_is_help=True)
@@ -74,6 +75,7 @@ def delete_owner(
 def _with_store(work: Callable[[Settings, ObjectStore], Awaitable[Result]]) -> Result:
     async def run() -> Result:
         settings = read_settings()
+        configure_logs(log_format=settings.log_format, level="warning")
         store = await open_store(settings)
         try:
             return await work(settings, store)

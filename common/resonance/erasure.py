@@ -66,9 +66,9 @@ class Erasure:
                 await self._keys.forget_owner(owner)
 
     async def _round(self, owner: str) -> Erased:
-        key_ids = [key.key_id async for key in self._keys.all() if key.owner == owner]
+        uses = [api_key_use_key(key.key_id) async for key in self._keys.all() if key.owner == owner]
         count = await self._delete(self._documents(owner))
-        count += await self._delete(_each([api_key_use_key(key_id) for key_id in key_ids]))
+        count += await self._delete(_each([key for key in uses if await self._store.exists(key)]))
         markers = [key async for key in self._named(owner)]
         has_ended = True
         if markers:

@@ -85,6 +85,13 @@ class Settings(BaseSettings):
     store: Store = ""
     s3_access_key: str = ""
     s3_secret_key: Secret = Field("", repr=False)
+    s3_session_token: str = Field("", repr=False)
+    s3_region: str = ""
+    s3_ca_file: File = None
+    # Credentials of a workload in place of keys: a token that the cluster writes is given to an STS for keys that end.
+    s3_identity_token_file: File = None
+    s3_role_arn: str = ""
+    s3_sts_url: BaseUrl = ""
     s3_public_addr: str = ""  # the store's address for browsers; without it no link leads to the store itself
 
     # The workflow engine of long work: by default a child process that keeps its file in the data folder.
