@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ class IssuerKeys:
             found = await asyncio.wait_for(
                 asyncio.to_thread(_fetch_keys, self._issuer, self._ca_file), 3 * _FETCH_S_MAX
             )
-        except (OSError, ValueError, TimeoutError) as failure:
+        except (OSError, HTTPException, ValueError, TimeoutError) as failure:
             _log.warning("the issuer's keys could not be fetched", issuer=self._issuer, cause=str(failure))
             return
         self._keys, self._fetched_s = found, time.monotonic()
@@ -104,7 +105,7 @@ def _fetch_keys(issuer: str, ca_file: Path | None) -> dict[str, PyJWK]:
     """The issuer's signing keys. Raises OSError or ValueError, with a sentence for the log."""
     context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     described = _get(issuer + _DISCOVERY, context)
-    if described.get("issuer", "").rstrip("/") != issuer:
+    if str(described.get("issuer", "")).rstrip("/") != issuer:
         raise ValueError(f"its discovery document is of another issuer: {described.get('issuer')!r}")
     address = described.get("jwks_uri")
     if not isinstance(address, str) or not address.startswith(issuer.partition("://")[0] + "://"):

@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -133,7 +134,7 @@ def _read(folder: Path) -> TlsFiles:
     _certificates(folder, _AUTHORITY, texts[_AUTHORITY])
     try:
         key = load_pem_private_key(texts[_KEY], password=None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise _wrong(folder, f"{_KEY} is no private key in PEM without a password") from None
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if key.public_key().public_bytes(*form) != chain[0].public_key().public_bytes(*form):

@@ -32,7 +32,7 @@ class WebIdentity:
         return _NamedFailures(inner, self.sts_url)
 
 
-class _NamedFailures(Provider):
+class _NamedFailures(Provider):  # type: ignore[misc]  # the library has no types
     """Tells failures of the STS as ours. The library's own error texts have the token in them."""
 
     def __init__(self, inner: Provider, sts_url: str) -> None:
