@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from resonance.durable import Engine
 from resonance.places import bind_socket
-from resonance.rpc import Authenticator, RpcServer
+from resonance.rpc import build_server
 from resonance.settings import Settings
 from resonance.store import open_store
 from resonance_extract.build import open_extract
@@ -47,7 +47,7 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         store = await open_store(settings)
         stack.push_async_callback(store.close)
         asks_for_keys = settings.asks_for_keys
-        server = RpcServer(settings.grpc_addr, Authenticator(store, settings))
+        server = build_server(settings, store)
         stack.push_async_callback(server.stop, 0.0)  # also where the start fails; a second stop does nothing
         settings = settings.model_copy(
             update={"grpc_addr": await server.bind(), "auth": "on" if asks_for_keys else "off"}

@@ -10,11 +10,11 @@ import typer
 from google.protobuf import json_format
 from rich.progress import Progress, TaskID
 
-from resonance.client import AsyncClient
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.errors import NotFound, invalid_field
 from resonance.settings import read_settings
 from resonance.v1 import extract_pb2
+from resonance_cli.clients import open_async_client
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, progress_bar
 
 app = typer.Typer()
@@ -48,8 +48,7 @@ async def _adopt(
     address: str, progress: Progress, export: Path | None, source: Path | None, is_status: bool
 ) -> extract_pb2.Adoption:
     data = _read(source) if source is not None else b""
-    settings = read_settings()
-    async with AsyncClient(address, api_key=settings.api_key, service_key=settings.service_key) as client:
+    async with open_async_client(address, service_key=read_settings().service_key) as client:
         if source is not None:
             taken = await client.adoption.take_in(data)
             console.print(f"{source}: {taken.object_count} objects taken in")

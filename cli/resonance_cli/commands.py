@@ -20,7 +20,7 @@ from resonance.audio.delivery.delivery import Delivery
 from resonance.audio.delivery.formats import NAMES
 from resonance.audio.delivery.verification import verify_file
 from resonance.audio.formats import IN_WORDS
-from resonance.client import AsyncClient, Client
+from resonance.client import Client
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options, follow_picture
 from resonance.client.song_files import find_songs
@@ -41,11 +41,14 @@ from resonance_cli.arguments import (
     parse_track_range,
     read_melody,
 )
-from resonance_cli.operator_commands import bench_app, keys_app, store_app
+from resonance_cli.clients import open_async_client, open_client
+from resonance_cli.key_commands import keys_app
+from resonance_cli.operator_commands import bench_app, store_app
 from resonance_cli.output import is_stdout
+from resonance_cli.owner_commands import owners_app
 from resonance_cli.performing import Performing
 from resonance_cli.song_file import check_variations_output, read_choice, write_song, write_variations
-from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar, say, warn
+from resonance_cli.terminal import Address, AsJson, console, exit_on_error, progress_bar, say, warn
 from resonance_cli.work_commands import work_app
 
 Bpm = Annotated[float | None, typer.Option(help="Tempo in beats a minute, 40 to 240.")]
@@ -69,6 +72,7 @@ app.add_typer(video_command.app)
 app.add_typer(store_app, name="store")
 app.add_typer(bench_app, name="bench")
 app.add_typer(keys_app, name="keys")
+app.add_typer(owners_app, name="owners")
 app.add_typer(work_app, name="work")
 
 
@@ -208,7 +212,7 @@ def perform(
         choice, delivery = read_choice(out, name=form, raw=raw, level=level), Delivery(read_settings())
 
     async def play() -> None:
-        async with AsyncClient(address, api_key=read_settings().api_key) as client:
+        async with open_async_client(address) as client:
             performing = Performing(
                 opening, warn if is_stdout(out) else say, warn, is_unclamped=unclamped, delivery=delivery, choice=choice
             )

@@ -63,12 +63,15 @@ class LoadClient:
 
 
 async def bombard(
-    address: str, plan: LoadPlan, on_progress: Callable[[float], None], *, api_key: str = ""
+    address: str, plan: LoadPlan, on_progress: Callable[[float], None], **options: str
 ) -> list[LoadClient]:
-    """Open-loop load: a late answer does not delay the next arrival. Returns every client in the order of arrival."""
+    """Open-loop load: a late answer does not delay the next arrival. Returns every client in the order of arrival.
+
+    Options are those of `AsyncClient`.
+    """
     dice = random.Random(plan.seed)
     players: list[LoadClient] = []
-    async with AsyncClient(address, api_key=api_key) as client, asyncio.TaskGroup() as group:
+    async with AsyncClient(address, **options) as client, asyncio.TaskGroup() as group:
         started_s, due_s = time.perf_counter(), 0.0
         while (due_s := due_s + dice.expovariate(plan.rate_hz)) < plan.duration_s:
             await asyncio.sleep(max(0.0, started_s + due_s - time.perf_counter()))

@@ -1,29 +1,26 @@
-"""Operator commands `bench load`, `keys`, `store check`."""
+"""Operator commands `bench load`, `store check`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-from resonance.api_keys import ApiKey, ApiKeys
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.settings import read_settings
 from resonance.store import open_store
 from resonance.store.check import check_store
+from resonance_cli.clients import client_options
 from resonance_cli.load_test import LoadPlan, bombard, summary
-from resonance_cli.terminal import Address, console, exit_on_error, progress_bar
+from resonance_cli.terminal import Address, exit_on_error, progress_bar
 
 store_app = typer.Typer(help="Maintains the object store.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measures a running system.", no_args_is_help=True)
-keys_app = typer.Typer(help="Manages API keys, for servers that require them.", no_args_is_help=True)
-Result = TypeVar("Result")
 
 
 @bench_app.command("load")
@@ -41,54 +38,12 @@ def bench_load(
     plan = LoadPlan(rate_hz=rate_hz, duration_s=duration_s, take_s=take_s, seed=seed)
     with exit_on_error(), progress_bar(as_json=False) as progress:
         task = progress.add_task("listeners arrive", total=duration_s)
-        api_key = read_settings().api_key
-        load = bombard(address, plan, lambda done_s: progress.update(task, completed=done_s), api_key=api_key)
+        load = bombard(address, plan, lambda done_s: progress.update(task, completed=done_s), **client_options())
         listeners = asyncio.run(load)
     figures = summary(plan, listeners)
     if out is not None:
         out.write_text(json.dumps({**figures, "listeners": [asdict(one) for one in listeners]}, indent=1) + "\n")
     print(json.dumps(figures, indent=1))
-
-
-@keys_app.command("add")
-def add_key(
-    name: Annotated[str, typer.Argument(help="A label for the key, such as its user.")],
-    owner: Annotated[str, typer.Option(help="Owner id of an existing key; a new owner if absent.")] = "",
-) -> None:
-    """Creates an API key and prints it once; only its digest is stored."""
-    text, key = _with_keys(lambda keys: keys.issue(name, owner))
-    console.print(f"{key.key_id}  {key.name}, owner {key.owner}. Store the key: it cannot be shown again.")
-    print(text)
-
-
-@keys_app.command("list")
-def list_keys() -> None:
-    """Lists the valid keys."""
-
-    async def list_all(keys: ApiKeys) -> list[ApiKey]:
-        return [key async for key in keys.all()]
-
-    for key in _with_keys(list_all):
-        print(f"{key.key_id}  {key.owner}  {key.name}")
-
-
-@keys_app.command("revoke")
-def revoke_key(key_id: Annotated[str, typer.Argument(help="The id shown by `list`.")]) -> None:
-    """Revokes a key within five seconds; its owner's data stays."""
-    _with_keys(lambda keys: keys.revoke(key_id))
-
-
-def _with_keys(work: Callable[[ApiKeys], Coroutine[Any, Any, Result]]) -> Result:
-    async def run() -> Result:
-        store = await open_store(read_settings())
-        try:
-            return await work(ApiKeys(store))
-        finally:
-            await store.close()
-
-    with exit_on_error():
-        return asyncio.run(run())
-    raise AssertionError("errors end the process")
 
 
 @store_app.command("check")

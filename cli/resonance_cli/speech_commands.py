@@ -24,6 +24,7 @@ from resonance.ids import sha256_hex
 from resonance.rpc.calls import stream_call
 from resonance.settings import read_settings
 from resonance.v1 import generate_pb2
+from resonance_cli.clients import open_async_client
 from resonance_cli.output import open_output
 from resonance_cli.song_file import read_choice
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, warn
@@ -120,7 +121,7 @@ def voices(address: Address = DEFAULT_ADDRESS) -> None:
 
 def _ask(address: str, work: Callable[[AsyncClient], Awaitable[Result]]) -> Result:
     async def run() -> Result:
-        async with AsyncClient(address, api_key=read_settings().api_key) as client:
+        async with open_async_client(address) as client:
             return await work(client)
 
     return asyncio.run(run())

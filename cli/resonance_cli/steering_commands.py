@@ -12,7 +12,8 @@ from rich.table import Table
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.v1 import extract_pb2
 from resonance_cli.arguments import pair_up, parse_music
-from resonance_cli.terminal import Address, AsJson, console, exit_on_error, open_client, progress_bar
+from resonance_cli.clients import open_client
+from resonance_cli.terminal import Address, AsJson, console, exit_on_error, progress_bar
 
 app = typer.Typer()
 

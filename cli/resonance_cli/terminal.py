@@ -1,4 +1,4 @@
-"""Client, progress bar, output and errors of all commands."""
+"""Progress bar, output and errors of all commands."""
 
 from __future__ import annotations
 
@@ -12,19 +12,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from resonance.client import Client
 from resonance.errors import ResonanceError
-from resonance.settings import read_settings
 from resonance.v1 import generate_pb2
 
 console = Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Prints the result as JSON, for programs; no progress bar.")]
 Address = Annotated[str, typer.Option(help="host:port of the services.", envvar="RESONANCE_GRPC_ADDR")]
-
-
-def open_client(address: str) -> Client:
-    """A client with the API key of the settings."""
-    return Client(address, api_key=read_settings().api_key)
 
 
 def progress_bar(as_json: bool) -> Progress:

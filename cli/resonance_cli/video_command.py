@@ -11,11 +11,10 @@ from google.protobuf import json_format
 from rich.progress import Progress
 
 from resonance.any_text import to_text
-from resonance.client import AsyncClient
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.videos import OnVideo
-from resonance.settings import read_settings
 from resonance.v1 import video_pb2
+from resonance_cli.clients import open_async_client
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, progress_bar, warn
 
 app = typer.Typer()
@@ -47,7 +46,7 @@ def video(
     song = Path(take) if Path(take).exists() else None
 
     async def run(progress: Progress) -> video_pb2.Video:
-        async with AsyncClient(address, api_key=read_settings().api_key) as client:
+        async with open_async_client(address) as client:
             made = await client.videos.make(
                 "" if song else take,
                 to_text(concept, field="concept"),

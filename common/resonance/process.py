@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from resonance.any_text import accept_any_text
 from resonance.errors import ResonanceError
 from resonance.settings import Settings, read_settings
+from resonance.telemetry.audit import configure_audit
 from resonance.telemetry.logs import configure_logs
 from resonance.telemetry.metrics import serve_metrics
 from resonance.telemetry.traces import configure_traces
@@ -41,6 +42,7 @@ async def _run(settings: Settings, service: str, start: Callable[[Settings, Asyn
     async with AsyncExitStack() as stack:
         serve_metrics(settings, stack)
         configure_traces(settings, stack, service=service)
+        configure_audit(settings, stack)
         started = asyncio.ensure_future(start(settings, stack))
         waiting = asyncio.ensure_future(stopped.wait())
         await asyncio.wait({started, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -6,16 +6,11 @@ They are read once, and all mistakes are reported together.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, cast
-from urllib.parse import urlsplit
+from typing import Literal, cast
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -27,135 +22,29 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from resonance.errors import FieldViolation, InvalidInput, invalid_field
+from resonance.setting_types import (
+    Address,
+    BaseUrl,
+    Engine,
+    File,
+    Flag,
+    Folder,
+    Issuer,
+    Networks,
+    OptionalAddress,
+    Origins,
+    PathPrefix,
+    Proxy,
+    Secret,
+    ServiceKey,
+    Store,
+    Target,
+    Threads,
+    is_loopback,
+)
 
 _PREFIX = "RESONANCE_"
-_PLACEHOLDER = "change-me"
 _PEERS = ("ingest", "extract", "generate", "video", "speech")
-_PORTS = {"http": 80, "https": 443}
-# First parts of the gateway's own paths: a prefix that begins like one could not be told from it.
-_OWN_PATHS = ("v1", "static", "shared", "healthz", "readyz", "livez", "openapi.json")
-
-
-def _check_address(text: str) -> str:
-    if not _is_address(text):
-        raise ValueError("must be host:port")
-    return text
-
-
-def _check_store(text: str) -> str:
-    if text and not text.startswith(("file:", "memory:", "s3://", "s3+http://")):
-        raise ValueError("must be file:FOLDER, memory: or s3://HOST[:PORT]/BUCKET")
-    return text
-
-
-def _check_proxy(text: str) -> str:
-    """Accepts HTTP proxies only: behind another kind the URL policy could not see where a connection leads."""
-    is_http = text.startswith(("http://", "https://")) and _is_address(text.partition("://")[2].rstrip("/"))
-    if text and not is_http:
-        raise ValueError("must be http://HOST:PORT or https://HOST:PORT")
-    return text
-
-
-def _check_base_url(text: str) -> str:
-    parts = urlsplit(text)
-    if text and (parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment):
-        raise ValueError("must be the base address of a server, such as http://127.0.0.1:8880/v1")
-    return text.rstrip("/")
-
-
-def _check_service_key(text: str) -> str:
-    if text and len(text) < 32:
-        raise ValueError("must have at least 32 characters, the same for all services")
-    return _check_secret(text)
-
-
-def _check_secret(text: str) -> str:
-    """Refuses what examples hold in place of a secret: whoever reads the example knows it."""
-    if _PLACEHOLDER in text.lower():
-        raise ValueError(
-            "is an example's placeholder; choose a secret of your own, such as `openssl rand -hex 32` makes"
-        )
-    return text
-
-
-def _check_origins(text: str) -> str:
-    """Origins as browsers send them, with commas: `https://music.example.com`, without a path and without the scheme's own port."""
-    origins = []
-    for origin in filter(None, (part.strip().lower().rstrip("/") for part in text.split(","))):
-        parts = urlsplit(origin)
-        is_bare = not (parts.path or parts.query or parts.fragment or parts.username)
-        if parts.scheme not in _PORTS or not parts.hostname or not is_bare:
-            raise ValueError("must be origins with commas, such as https://music.example.com, without a path")
-        is_usual = parts.port in (None, _PORTS[parts.scheme])
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        origins.append(f"{parts.scheme}://{host}" if is_usual else f"{parts.scheme}://{host}:{parts.port}")
-    return ",".join(origins)
-
-
-def _check_networks(text: str) -> str:
-    """IP addresses and networks, with commas."""
-    networks = [part.strip() for part in text.split(",") if part.strip()]
-    for network in networks:
-        try:
-            ip_network(network)
-        except ValueError:
-            raise ValueError("must be IP addresses or networks with commas, such as 127.0.0.1,10.0.0.0/8") from None
-    return ",".join(networks)
-
-
-def _check_path_prefix(text: str) -> str:
-    prefix = text.rstrip("/")
-    is_path = re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", prefix) and ".." not in prefix.split("/")
-    if not is_path or prefix.split("/")[1:2] in ([name] for name in _OWN_PATHS):
-        raise ValueError(f"must be a path such as /music, and begin with none of {', '.join(_OWN_PATHS)}")
-    return prefix
-
-
-def _check_engine(text: str) -> str:
-    parts = urlsplit(text)
-    is_whole = parts.scheme in ("temporal", "temporal+tls") and _is_address(parts.netloc) and parts.path.count("/") <= 1
-    if text and not (is_whole and not parts.query and "@" not in parts.netloc):
-        raise ValueError("must be temporal://HOST:PORT/NAMESPACE or temporal+tls://HOST:PORT/NAMESPACE")
-    return text
-
-
-def _expand_home(folder: Path) -> Path:
-    """Leaves `~` where this user has no home folder; a process that needs the folder says so when it opens it."""
-    try:
-        return folder.expanduser()
-    except RuntimeError:
-        return folder
-
-
-def _is_address(text: str) -> bool:
-    host, colon, port = text.rpartition(":")
-    return bool(host and colon and port.isdigit() and int(port) < 65536)
-
-
-def _is_loopback(address: str) -> bool:
-    return address.rpartition(":")[0].strip("[]") in {"127.0.0.1", "localhost", "::1"}
-
-
-def _read_target(value: object) -> object:
-    """`off` is no levelling."""
-    return None if isinstance(value, str) and value.lower() in {"off", "none"} else value
-
-
-_BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
-_Address = Annotated[str, AfterValidator(_check_address)]
-_Folder = Annotated[Path, AfterValidator(_expand_home)]
-_Engine = Annotated[str, AfterValidator(_check_engine)]
-_File = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
-_Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # an empty variable is false
-_Networks = Annotated[str, AfterValidator(_check_networks)]
-_Origins = Annotated[str, AfterValidator(_check_origins)]
-_PathPrefix = Annotated[str, AfterValidator(_check_path_prefix)]
-_Proxy = Annotated[str, AfterValidator(_check_proxy)]
-_Secret = Annotated[str, AfterValidator(_check_secret)]
-_ServiceKey = Annotated[str, AfterValidator(_check_service_key)]
-_Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=256)]
-_Store = Annotated[str, AfterValidator(_check_store)]
-_Target = Annotated[Annotated[float, Field(ge=-40.0, le=-8.0)] | None, BeforeValidator(_read_target)]
 
 
 class Settings(BaseSettings):
@@ -176,28 +65,41 @@ class Settings(BaseSettings):
     )
 
     # Addresses of this process and of the others. In the all-in-one process they are one address.
-    http_addr: _Address = "127.0.0.1:8000"
-    grpc_addr: _Address = "127.0.0.1:50051"
+    http_addr: Address = "127.0.0.1:8000"
+    grpc_addr: Address = "127.0.0.1:50051"
     ingest_addr: str = ""
     extract_addr: str = ""
     generate_addr: str = ""
     video_addr: str = ""
     speech_addr: str = ""
-    metrics_addr: Annotated[str, AfterValidator(lambda text: text and _check_address(text))] = ""
+    metrics_addr: OptionalAddress = ""
+    health_addr: OptionalAddress = ""
+
+    # TLS of all gRPC between the services and to them: a folder with tls.crt, tls.key and ca.crt, and the name that the servers'
+    # certificates carry, where it is another one than their addresses'.
+    tls_dir: File = None
+    tls_server_name: str = ""
 
     # Storage.
-    data_dir: _Folder = Path("~/.resonance")
-    store: _Store = ""
+    data_dir: Folder = Path("~/.resonance")
+    store: Store = ""
     s3_access_key: str = ""
-    s3_secret_key: _Secret = Field("", repr=False)
+    s3_secret_key: Secret = Field("", repr=False)
+    s3_session_token: str = Field("", repr=False)
+    s3_region: str = ""
+    s3_ca_file: File = None
+    # Credentials of a workload in place of keys: a token that the cluster writes is given to an STS for keys that end.
+    s3_identity_token_file: File = None
+    s3_role_arn: str = ""
+    s3_sts_url: BaseUrl = ""
     s3_public_addr: str = ""  # the store's address for browsers; without it no link leads to the store itself
 
     # The workflow engine of long work: by default a child process that keeps its file in the data folder.
-    engine: _Engine = ""
-    engine_ca_file: _File = None
-    engine_certificate_file: _File = None
-    engine_private_key_file: _File = None
-    engine_api_key_file: _File = None
+    engine: Engine = ""
+    engine_ca_file: File = None
+    engine_certificate_file: File = None
+    engine_private_key_file: File = None
+    engine_api_key_file: File = None
 
     # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all; the codec of new videos.
     scenes_running_max: int = Field(2, ge=1, le=64)
@@ -210,7 +112,7 @@ class Settings(BaseSettings):
     backend: Literal["auto", "audiocraft", "transformers"] = "auto"
     precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     device: str = "cpu"
-    model_threads: _Threads = 1
+    model_threads: Threads = 1
     memory_check: Literal["on", "off"] = "on"
     adoption: Literal["auto", "sliders", "off"] = "auto"
 
@@ -235,9 +137,9 @@ class Settings(BaseSettings):
     decode_s_max: PositiveFloat = 60.0
     download_s_max: PositiveFloat = 300.0
     download_rate_bytes_max: NonNegativeInt = 0
-    download_proxy: _Proxy = ""
+    download_proxy: Proxy = ""
     list_cache_s: NonNegativeFloat = 300.0
-    search_for_tracks: _Flag = False
+    search_for_tracks: Flag = False
     spotify_client_id: str = ""
     spotify_client_secret: str = Field("", repr=False)
     spotify_accounts_url: str = "https://accounts.spotify.com"
@@ -256,23 +158,23 @@ class Settings(BaseSettings):
     job_retention_s: PositiveFloat = 30 * 86_400.0
     checkpoint_retention_s: PositiveFloat = 7 * 86_400.0
     source_hosts: str = "youtube.com,youtu.be,youtube-nocookie.com"
-    allow_generic_sources: _Flag = False
-    allow_private_addresses: _Flag = False
+    allow_generic_sources: Flag = False
+    allow_private_addresses: Flag = False
 
     # The way out: loudness (`off` levels nothing), marks, files made at once and kept on the disk for the next reader.
-    loudness_target_lufs: _Target = -16.0
-    watermark: _Flag = True
+    loudness_target_lufs: Target = -16.0
+    watermark: Flag = True
     watermark_key: str = Field("", repr=False)
-    c2pa: _Flag = True
+    c2pa: Flag = True
     c2pa_certificate: str = ""
     c2pa_key: str = Field("", repr=False)
     deliveries_running_max: PositiveInt = 2
     delivered_bytes_max: NonNegativeInt = 512 * 1024 * 1024
-    require_commercial_license: _Flag = False
+    require_commercial_license: Flag = False
 
     # Google's models. Without a key nothing is sent, and built-in means are used. Prices are in US dollars, with the day of their reading.
     gemini_api_key: str = Field("", repr=False)
-    gemini_api_key_file: _File = None
+    gemini_api_key_file: File = None
     gemini_model: str = "gemini-2.5-flash"
     gemini_url: str = ""
     gemini_s_max: PositiveFloat = 20.0
@@ -289,31 +191,44 @@ class Settings(BaseSettings):
     backends: str = "local"
 
     # Speech: servers with OpenAI's API that speak and listen instead of the embedded voice and recognizer, by base address.
-    speech_server: _BaseUrl = ""
+    speech_server: BaseUrl = ""
     speech_server_key: str = Field("", repr=False)
     speech_server_model: str = "gpt-4o-mini-tts"
     speech_server_voices: str = "alloy"
-    transcription_server: _BaseUrl = ""
+    transcription_server: BaseUrl = ""
     transcription_server_key: str = Field("", repr=False)
     transcription_server_model: str = "gpt-4o-mini-transcribe"
     recognizer_folder: str = ""
 
-    # Authentication and the gateway. `auto` asks for API keys as soon as an address is not on loopback.
+    # Authentication and the gateway. `auto` asks for API keys as soon as an address is not on loopback, or
+    # there is an issuer of sign-in tokens.
     auth: Literal["auto", "on", "off"] = "auto"
-    service_key: _ServiceKey = Field("", repr=False)
+    service_key: ServiceKey = Field("", repr=False)
+    # Sign-in tokens beside API keys: their issuer, their audience, and the claims with the owner and with scopes.
+    oidc_issuer: Issuer = ""
+    oidc_audience: str = ""
+    oidc_owner_claim: str = Field("sub", min_length=1)
+    oidc_scope_claim: str = ""
+    oidc_leeway_s: float = Field(30.0, ge=0.0, le=300.0)
+    oidc_ca_file: File = None
     api_key: str = Field("", repr=False)
     # Before the gateway: its own addresses as browsers see them, other sites whose pages may call it, proxies whose X-Forwarded-* count,
     # and the folder of the site below which it is served.
-    public_origins: _Origins = ""
-    cors_origins: _Origins = ""
-    trusted_proxies: _Networks = ""
-    path_prefix: _PathPrefix = ""
+    public_origins: Origins = ""
+    cors_origins: Origins = ""
+    trusted_proxies: Networks = ""
+    path_prefix: PathPrefix = ""
+    # Quotas of one owner; 0 is none: calls in a minute, seconds of music in a day, bytes in the store.
+    quota_calls_minute: NonNegativeInt = 0
+    quota_music_s_day: NonNegativeFloat = 0.0
+    quota_storage_bytes: NonNegativeInt = 0
     json_bytes_max: PositiveInt = 256 * 1024
     request_s_max: PositiveFloat = 900.0
     take_resume_s_max: NonNegativeFloat = 60.0
     drain_s_max: NonNegativeFloat = 8.0
 
-    otlp_endpoint: _BaseUrl = ""  # of a collector of traces
+    otlp_endpoint: BaseUrl = ""  # of a collector of traces
+    audit_file: File = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -347,8 +262,8 @@ class Settings(BaseSettings):
     @property
     def asks_for_keys(self) -> bool:
         """True where callers must send an API key."""
-        is_elsewhere = not (_is_loopback(self.http_addr) and _is_loopback(self.grpc_addr))
-        return self.auth == "on" or (self.auth == "auto" and is_elsewhere)
+        is_elsewhere = not (is_loopback(self.http_addr) and is_loopback(self.grpc_addr))
+        return self.auth == "on" or (self.auth == "auto" and (is_elsewhere or bool(self.oidc_issuer)))
 
     def check_shared_settings(self) -> None:
         """Raises InvalidInput where a service that is reached by others lacks what all services of an installation share.
@@ -360,7 +275,7 @@ class Settings(BaseSettings):
             message = "must be set, the same for all services, where API keys are asked for (RESONANCE_AUTH=off asks for none)"
             raise invalid_field("RESONANCE_SERVICE_KEY", "INVALID_SETTING", message)
         named = [cast(str, getattr(self, f"{name}_addr")) for name in _PEERS]
-        elsewhere = [address for address in named if address and not _is_loopback(address)]
+        elsewhere = [address for address in named if address and not is_loopback(address)]
         if elsewhere and not self.store:
             message = f"must name the store that all services share; another service is at {elsewhere[0]}"
             raise invalid_field("RESONANCE_STORE", "INVALID_SETTING", message)

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from resonance.audio.delivery.delivery import Delivery
+from resonance.rpc.tls import open_tls
 from resonance.settings import Settings
 from resonance_gateway.http.middleware import BodyLimit, CallerKey, SecurityHeaders
 from resonance_gateway.http.openai_errors import OpenAiErrors
@@ -28,6 +29,7 @@ from resonance_gateway.routes import (
     models,
     openai_music,
     openapi_document,
+    owners,
     page,
     performances,
     reference,
@@ -53,13 +55,15 @@ _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
 
 def build_app(settings: Settings) -> Starlette:
-    """The gateway for these settings. It opens the gRPC channels at its start and closes them at its end."""
+    """The gateway for these settings. It opens the gRPC channels at its start and closes them at its end.
 
-    delivery = Delivery(settings)
+    Raises InvalidInput where the TLS folder is wrong.
+    """
+    delivery, tls = Delivery(settings), open_tls(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.services = Services(settings)
+        app.state.services = Services(settings, tls)
         app.state.settings = settings
         app.state.delivery = delivery
         app.state.kept_files = KeptFiles(settings, delivery)
@@ -90,6 +94,8 @@ def _routes() -> list[BaseRoute]:
         Route("/openapi.json", openapi_document.openapi_document),
         Route("/v1/openapi.json", openapi_document.openapi_document),
         Route("/v1/session", session.SessionEndpoint),
+        Route("/v1/usage", owners.UsageEndpoint),
+        Route("/v1/owners/{owner_id}", owners.OwnerEndpoint),
         Route("/v1/models", models.ModelsEndpoint),
         Route("/v1/adoption", adoption.AdoptionEndpoint),
         Route("/v1/tastes", tastes.TastesEndpoint),

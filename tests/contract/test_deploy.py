@@ -34,13 +34,17 @@ needs_kubectl = pytest.mark.skipif(
 
 OVERLAYS = sorted(path.name for path in (ROOT / "deploy/k8s/overlays").iterdir())
 # Kinds of operators and controllers, of which the validator has no schemas.
-FOREIGN = ("gateway.networking.k8s.io/", "keda.sh/", "monitoring.coreos.com/")
+FOREIGN = ("cert-manager.io/", "gateway.networking.k8s.io/", "keda.sh/", "monitoring.coreos.com/")
 
 
-def render(folder: Path, overlay: str) -> list[dict[str, Any]]:
-    """The manifests of an overlay, with secrets made as docs/operations.md says."""
+def render(folder: Path, overlay: str, *components: str) -> list[dict[str, Any]]:
+    """The manifests of an overlay with more components, with secrets made as docs/operations.md says."""
     shutil.copytree(ROOT / "deploy/k8s", folder / "k8s")
     made = folder / "k8s/overlays" / overlay
+    kustomization = made / "kustomization.yaml"
+    chosen = yaml.safe_load(kustomization.read_text())
+    chosen.setdefault("components", []).extend(f"../../components/{name}" for name in components)
+    kustomization.write_text(yaml.safe_dump(chosen))
     secret = "5" * 64
     (made / "secrets.env").write_text(
         f"RESONANCE_S3_ACCESS_KEY=resonance\nRESONANCE_S3_SECRET_KEY={secret}\nRESONANCE_SERVICE_KEY={secret}\n"
@@ -106,6 +110,38 @@ def test_a_pod_may_start_slowly_drain_and_be_told_apart(overlay: str, tmp_path: 
         if name != "gateway":
             start = container["startupProbe"]
             assert start["failureThreshold"] * start["periodSeconds"] >= 1800, "time for a first download of weights"
+
+
+@needs_kubectl
+def test_tls_inside_mounts_certificates_and_lets_probes_ask_the_plain_port(tmp_path: Path) -> None:
+    found = render(tmp_path, "laptop", "tls", "tls-certificates")
+    certificates = {each["metadata"]["name"]: each["spec"] for each in found if each["kind"] == "Certificate"}
+    settings = read_settings(next(each["data"] for each in found if each["kind"] == "ConfigMap"))
+    for name in SERVICES:
+        (pod,) = (
+            each["spec"]["template"]["spec"]
+            for each in found
+            if (each["kind"], each["metadata"]["name"]) == ("Deployment", name)
+        )
+        (container,) = pod["containers"]
+        (volume,) = (each for each in pod["volumes"] if each["name"] == "tls")
+        assert volume["secret"]["secretName"] == certificates[name]["secretName"]
+        (mount,) = (each for each in container["volumeMounts"] if each["name"] == "tls")
+        assert mount["mountPath"] == str(settings.tls_dir)
+        assert certificates[name]["usages"] == ["server auth", "client auth"]
+        if name != "gateway":
+            assert settings.service_address(name) == f"dns:///{certificates[name]['dnsNames'][0]}:50051"
+            probes = [container[f"{kind}Probe"]["grpc"]["port"] for kind in ("startup", "readiness", "liveness")]
+            assert {f"0.0.0.0:{port}" for port in probes} == {settings.health_addr}
+
+
+@needs_kubectl
+def test_every_service_may_reach_the_issuer_of_tokens(tmp_path: Path) -> None:
+    found = render(tmp_path, "laptop", "oidc")
+    settings = read_settings(next(each["data"] for each in found if each["kind"] == "ConfigMap"))
+    assert settings.oidc_audience == "resonance"
+    (policy,) = (each["spec"] for each in found if each["metadata"]["name"] == "services-reach-issuer")
+    assert {*policy["podSelector"]["matchExpressions"][0]["values"], "gateway"} == set(SERVICES)
 
 
 @needs_kubectl

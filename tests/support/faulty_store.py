@@ -57,6 +57,9 @@ class FaultyStore:
         for key in await self._do(listed):
             yield key
 
+    async def total_bytes(self, prefix: str) -> int:
+        return int(await self._do(self._inner.total_bytes, prefix))
+
     async def delete(self, key: str) -> None:
         await self._do(self._inner.delete, key)
 

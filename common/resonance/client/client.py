@@ -25,6 +25,7 @@ from resonance.errors import NotFound, ResonanceError
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
 from resonance.rpc.channel import open_channel
+from resonance.rpc.tls import TlsFolder
 from resonance.settings import Settings, read_settings
 from resonance.v1 import (
     extract_pb2,
@@ -97,10 +98,19 @@ class AsyncClient:
         video: str = "",
         api_key: str = "",
         service_key: str = "",
+        tls_dir: str = "",
+        tls_server_name: str = "",
     ) -> None:
-        """`api_key` is needed where the services ask for one. The installation's operator may give `service_key` in its place."""
+        """`api_key` is needed where the services ask for one. The installation's operator may give `service_key` in its place.
+
+        `tls_dir` is a folder as of RESONANCE_TLS_DIR, where the services ask for certificates; `tls_server_name` is the name that
+        theirs carry, where it is not the address's. An address `https://host` is TLS with the public authorities.
+        """
+        tls = TlsFolder(Path(tls_dir)) if tls_dir else None
         self._channels = [
-            open_channel(target or address, api_key=api_key, service_key=service_key)
+            open_channel(
+                target or address, api_key=api_key, service_key=service_key, tls=tls, tls_server_name=tls_server_name
+            )
             for target in (ingest, extract, generate, video, speech)
         ]
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])

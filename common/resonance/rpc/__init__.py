@@ -5,8 +5,9 @@ from typing import Any
 import grpc
 
 from resonance.rpc.auth import Authenticator
-from resonance.rpc.channel import open_channel
+from resonance.rpc.channel import open_channel, open_service_channel
 from resonance.rpc.server import STREAM_S_MAX, RpcServer
+from resonance.rpc.service_server import build_server
 from resonance.rpc.status import to_domain_error, to_http_status, to_rpc_code
 from resonance.rpc.validation import validate
 
@@ -18,7 +19,9 @@ __all__ = [
     "Authenticator",
     "RpcServer",
     "ServerContext",
+    "build_server",
     "open_channel",
+    "open_service_channel",
     "to_domain_error",
     "to_http_status",
     "to_rpc_code",

@@ -1,4 +1,4 @@
-"""gRPC channels: options, retry policy, identity and trace of every call."""
+"""gRPC channels: options, TLS, retry policy, identity and trace of every call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import grpc
 
 from resonance.identity import caller_key, current_owner
 from resonance.rpc.auth import KEY_HEADER, MUST_CHECK_HEADER, OWNER_HEADER, SERVICE_HEADER
+from resonance.rpc.renewed_channel import RenewedChannel
 from resonance.rpc.server import MESSAGE_BYTES_MAX
+from resonance.rpc.tls import TlsFolder, open_tls
+from resonance.settings import Settings
 from resonance.telemetry.traces import trace_metadata
 
 # gRPC retries calls that change nothing, and the opening of takes, which a replica knows again by their ids. A take that one replica
@@ -57,9 +60,19 @@ _SERVICE_CONFIG = json.dumps(
 
 
 def open_channel(
-    address: str, *, service_key: str = "", api_key: str = "", must_check: bool = False
+    address: str,
+    *,
+    service_key: str = "",
+    api_key: str = "",
+    must_check: bool = False,
+    tls: TlsFolder | None = None,
+    tls_server_name: str = "",
 ) -> grpc.aio.Channel:
     """An asynchronous channel to `host:port` or `dns:///name:port`. The opener closes it.
+
+    With `tls` it shows that folder's certificate, and follows the files when they change; the server's certificate must carry
+    `tls_server_name`, by default the name of the address. `https://host:port` is TLS with the public authorities, without a
+    certificate of our own.
 
     Every call carries the caller's own API key (or `api_key`) where there is one, and else `service_key` and the current
     owner. `must_check` makes calls fail at services that require no keys.
@@ -73,7 +86,17 @@ def open_channel(
             return [*checked, (SERVICE_HEADER, service_key), (OWNER_HEADER, current_owner())]
         return checked
 
-    return cast(grpc.aio.Channel, _IdentifiedChannel(_channel(address), identity))
+    return cast(grpc.aio.Channel, _IdentifiedChannel(_connect(address, tls, tls_server_name), identity))
+
+
+def open_service_channel(settings: Settings, service: str) -> grpc.aio.Channel:
+    """A channel from one of our services to another, such as `generate`, with the services' own credential."""
+    return open_channel(
+        settings.service_address(service),
+        service_key=settings.service_key,
+        tls=open_tls(settings),
+        tls_server_name=settings.tls_server_name,
+    )
 
 
 class _IdentifiedChannel:
@@ -82,7 +105,7 @@ class _IdentifiedChannel:
     It is no interceptor, because grpc.aio would replace the calls by slower ones.
     """
 
-    def __init__(self, inner: grpc.aio.Channel, identity: Callable[[], list[tuple[str, str]]]) -> None:
+    def __init__(self, inner: grpc.aio.Channel | RenewedChannel, identity: Callable[[], list[tuple[str, str]]]) -> None:
         self._inner = inner
         self._identity = identity
 
@@ -115,13 +138,21 @@ class _IdentifiedChannel:
         return begin
 
 
-def _channel(address: str) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel(
-        address,
-        options=[
-            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-            ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
-            ("grpc.service_config", _SERVICE_CONFIG),
-            ("grpc.keepalive_time_ms", 20_000),
-        ],
+def _connect(address: str, tls: TlsFolder | None, server_name: str) -> grpc.aio.Channel | RenewedChannel:
+    options: list[tuple[str, Any]] = [
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.service_config", _SERVICE_CONFIG),
+        ("grpc.keepalive_time_ms", 20_000),
+    ]
+    if address.startswith("https://"):
+        host = address.removeprefix("https://").rstrip("/")
+        target = host if host.rpartition(":")[2].isdigit() else f"{host}:443"
+        return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    if server_name:
+        options.append(("grpc.ssl_target_name_override", server_name))
+    return RenewedChannel(
+        tls, lambda files: grpc.aio.secure_channel(address, files.channel_credentials(), options=options)
     )

@@ -12,15 +12,20 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
+from resonance.api_keys import LISTEN, OPERATE
 from resonance.errors import INTERNAL_MESSAGE, ResonanceError
 from resonance.identity import set_owner
 from resonance.rpc import status
-from resonance.rpc.auth import Authenticator
+from resonance.rpc.auth import Authenticator, Caller
+from resonance.rpc.quotas import Meter, Quotas
+from resonance.rpc.scopes import check_scope, scope_of
 from resonance.rpc.validation import validate
+from resonance.telemetry.audit import audit, find_ids
 from resonance.telemetry.metrics import RPC_SECONDS
 from resonance.telemetry.traces import begin_call_span, end_call_span
 
 # The token of a share link is the only credential here.
+_NOTED_MAX = 3  # messages of a call whose ids are kept: request, first and second response
 _PUBLIC = frozenset({"/resonance.v1.ShareService/ReadShareLink"})
 _log = structlog.get_logger("rpc")
 
@@ -31,8 +36,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     A streaming handler is rebuilt and iterated inside our own `try`, because gRPC calls it once and iterates it later.
     """
 
-    def __init__(self, authenticator: Authenticator | None = None) -> None:
-        self._authenticator = authenticator
+    def __init__(self, authenticator: Authenticator | None = None, quotas: Quotas | None = None) -> None:
+        self._doors = _Doors(authenticator, quotas)
 
     async def intercept_service(
         self,
@@ -46,7 +51,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         kind, inner = _find_kind(handler)
         wrap = _wrap_stream if handler.response_streaming else _wrap_unary
         return getattr(grpc, f"{kind}_rpc_method_handler")(
-            wrap(inner, details.method, handler.request_streaming, self._authenticator),
+            wrap(inner, details.method, handler.request_streaming, self._doors),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
@@ -61,14 +66,17 @@ def _find_kind(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[str, Callable[
 
 
 def _wrap_unary(
-    inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, authenticator: Authenticator | None
+    inner: Callable[..., Awaitable[Any]], method: str, is_streamed: bool, doors: _Doors
 ) -> Callable[..., Awaitable[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         call = _Call(method, context)
         try:
-            await _enter(authenticator, method, context)
+            await doors.enter(call, context)
+            call.note(request)
             _check(request, is_streamed)
+            await doors.admit(call, request)
             response = await inner(request, context)
+            call.note(response)
         except (Exception, asyncio.CancelledError) as failure:
             await _fail(call, failure, context)
             raise
@@ -79,29 +87,56 @@ def _wrap_unary(
 
 
 def _wrap_stream(
-    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, authenticator: Authenticator | None
+    inner: Callable[..., AsyncIterator[Any]], method: str, is_streamed: bool, doors: _Doors
 ) -> Callable[..., AsyncIterator[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-        call = _Call(method, context)
+        call, meter = _Call(method, context), None
         try:
-            await _enter(authenticator, method, context)
+            await doors.enter(call, context)
+            call.note(request)
             _check(request, is_streamed)
+            meter = await doors.admit(call, request)
             async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
                 async for response in responses:
+                    if meter is not None:
+                        meter.see(response)
+                    call.note(response)
                     yield response
         except (Exception, asyncio.CancelledError, GeneratorExit) as failure:
             await _fail(call, failure, context)
             raise
+        finally:
+            if meter is not None:
+                meter.close()
         call.end("OK")
 
     return handle
 
 
-async def _enter(authenticator: Authenticator | None, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-    """Sets the owner of the call. Every call is a task of its own, so that the owner need not be unset."""
-    if authenticator is not None and method not in _PUBLIC:
-        caller = await authenticator.authenticate(context.invocation_metadata() or ())
-        set_owner(caller.owner, is_vouched_for=caller.is_service)
+class _Doors:
+    """What a call passes before its handler: who is asking, what it may do, and whether its quotas allow it."""
+
+    def __init__(self, authenticator: Authenticator | None, quotas: Quotas | None) -> None:
+        self._authenticator = authenticator
+        self._quotas = quotas
+
+    async def enter(self, call: _Call, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        """Sets caller and owner of the call. Every call is a task of its own, so that the owner need not be unset."""
+        method = call.method
+        if self._authenticator is None or method in _PUBLIC:
+            return
+        caller = await self._authenticator.authenticate(context.invocation_metadata() or ())
+        call.caller = caller
+        check_scope(method, caller.scopes)
+        # What an operator does is the installation's own, whosever key it is.
+        owner = "" if scope_of(method) == OPERATE and not caller.is_service else caller.owner
+        set_owner(owner, is_vouched_for=caller.is_service)
+
+    async def admit(self, call: _Call, request: Any) -> Meter | None:
+        """Counts a valid call against the caller's quotas."""
+        if call.caller is None or self._quotas is None:
+            return None
+        return await self._quotas.admit(call.caller, call.method, request)
 
 
 def _check(request: Any, is_streamed: bool) -> None:
@@ -126,15 +161,40 @@ async def _fail(call: _Call, failure: BaseException, context: grpc.aio.ServicerC
 
 
 class _Call:
-    """Span, time and log line of one call."""
+    """Span, time, log line and audit line of one call."""
 
     def __init__(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         self.method = method
+        self.caller: Caller | None = None
+        self._ids: dict[str, str] = {}
+        self._messages_left = _NOTED_MAX
         self._started_s = time.perf_counter()
         self._span = begin_call_span(method, context.invocation_metadata() or ())
 
-    def end(self, code: str, **extra: str) -> None:
+    def note(self, message: Any) -> None:
+        """Keeps the ids of the first messages for the audit line."""
+        if self._messages_left and self._is_audited():
+            self._messages_left -= 1
+            self._ids = find_ids(message) | self._ids
+
+    def _is_audited(self) -> bool:
+        """True for calls that change something. What our services do for an owner follows from such a call, and has no line."""
+        if self.caller is None or (scope := scope_of(self.method)) == LISTEN:
+            return False
+        return scope == OPERATE or not self.caller.is_service
+
+    def end(self, code: str, reason: str = "") -> None:
         """Records the call's code, once."""
+        if self.caller is not None and self._is_audited():
+            audit(
+                self.method.rpartition(".")[2],  # such as GenerateService/DeleteTake
+                owner=self.caller.owner,
+                key_id=self.caller.key_id or ("service" if self.caller.is_service else ""),
+                outcome=code,
+                objects=self._ids,
+                reason=reason,
+            )
+        extra = {"reason": reason} if reason else {}
         took_s = time.perf_counter() - self._started_s
         RPC_SECONDS.labels(method=self.method, code=code).observe(took_s)
         _log.info("call", method=self.method, code=code, took_ms=round(took_s * 1000, 1), **extra)

@@ -1,4 +1,4 @@
-"""gRPC server: interceptor, health, reflection, graceful stop."""
+"""gRPC server: interceptor, TLS, health, reflection, graceful stop."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from resonance.errors import ResonanceError
 from resonance.places import check_address
 from resonance.rpc.auth import Authenticator
 from resonance.rpc.interceptors import CallInterceptor
+from resonance.rpc.quotas import Quotas
+from resonance.rpc.tls import TlsFolder
 
 MESSAGE_BYTES_MAX = 20 * 1024 * 1024
 STREAM_S_MAX = 6 * 3600.0  # the longest stream is a performance
@@ -43,10 +45,25 @@ class RpcServer:
     >>> await server.start()  # server.address now has the real port
     """
 
-    def __init__(self, address: str, authenticator: Authenticator | None = None) -> None:
-        """Without an authenticator every call is the installation's own."""
+    def __init__(
+        self,
+        address: str,
+        authenticator: Authenticator | None = None,
+        *,
+        tls: TlsFolder | None = None,
+        health_address: str = "",
+        quotas: Quotas | None = None,
+    ) -> None:
+        """Without an authenticator every call is the installation's own; without `tls` the port is plain.
+
+        `health_address` is a second, plain port with the health service alone, for probes that show no certificate.
+        """
         self.address = address
-        self._server = grpc.aio.server(interceptors=[CallInterceptor(authenticator)], options=_OPTIONS)
+        self.health_address = health_address
+        self._tls = tls
+        self._quotas = quotas
+        self._health_server = grpc.aio.server(options=_OPTIONS) if health_address else None
+        self._server = grpc.aio.server(interceptors=[CallInterceptor(authenticator, quotas)], options=_OPTIONS)
         self._health = HealthServicer()
         self._names: list[str] = []
         self._is_bound = False
@@ -64,15 +81,9 @@ class RpcServer:
 
     async def bind(self) -> str:
         """Takes the address and returns it with its real port. Raises OSError, naming the setting, where it cannot."""
-        host, _, wanted_port = self.address.rpartition(":")
-        await asyncio.to_thread(check_address, self.address, setting="RESONANCE_GRPC_ADDR")
-        try:
-            port = self._server.add_insecure_port(self.address)
-        except RuntimeError as failure:
-            raise OSError(f"cannot listen on {self.address} (RESONANCE_GRPC_ADDR): {failure}") from failure
-        if wanted_port != "0" and port != int(wanted_port):
-            raise OSError(f"cannot listen on {self.address} (RESONANCE_GRPC_ADDR): it is taken")
-        self.address = f"{host}:{port}"
+        self.address = await _bind(self._server, self.address, "RESONANCE_GRPC_ADDR", self._tls)
+        if self._health_server is not None:
+            self.health_address = await _bind(self._health_server, self.health_address, "RESONANCE_HEALTH_ADDR", None)
         self._is_bound = True
         return self.address
 
@@ -84,11 +95,14 @@ class RpcServer:
         names = [*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, self._server)
         await self._server.start()
+        if self._health_server is not None:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._health_server)
+            await self._health_server.start()
         for name in ("", *self._names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         for name, is_serving in self._watched.items():
             self._watching.append(asyncio.create_task(self._watch(name, is_serving), name=f"health of {name}"))
-        _log.info("serving", address=self.address, services=self._names)
+        _log.info("serving", address=self.address, services=self._names, tls=self._tls is not None)
 
     async def stop(self, drain_s: float) -> None:
         """Reports NOT_SERVING, refuses new calls, lets running calls end for `drain_s` seconds, then cancels them."""
@@ -98,6 +112,10 @@ class RpcServer:
         self._watching = []
         await self._health.enter_graceful_shutdown()
         await self._server.stop(drain_s)
+        if self._quotas is not None:
+            await self._quotas.close()
+        if self._health_server is not None:  # last, so that probes see the drain
+            await self._health_server.stop(0)
 
     async def _watch(self, name: str, is_serving: Callable[[], Awaitable[bool]]) -> None:
         states = health_pb2.HealthCheckResponse
@@ -112,3 +130,19 @@ class RpcServer:
     async def wait(self) -> None:
         """Returns when the server has stopped."""
         await self._server.wait_for_termination()
+
+
+async def _bind(server: grpc.aio.Server, address: str, setting: str, tls: TlsFolder | None) -> str:
+    host, _, wanted_port = address.rpartition(":")
+    await asyncio.to_thread(check_address, address, setting=setting)
+    try:
+        port = (
+            server.add_insecure_port(address)
+            if tls is None
+            else server.add_secure_port(address, tls.server_credentials())
+        )
+    except RuntimeError as failure:
+        raise OSError(f"cannot listen on {address} ({setting}): {failure}") from failure
+    if wanted_port != "0" and port != int(wanted_port):
+        raise OSError(f"cannot listen on {address} ({setting}): it is taken")
+    return f"{host}:{port}"

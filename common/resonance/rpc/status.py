@@ -12,6 +12,7 @@ from grpc_status import rpc_status
 
 from resonance import errors
 from resonance.errors import FieldViolation, ResonanceError
+from resonance.rpc.tls import explain_handshake
 
 DOMAIN = "resonance"
 
@@ -77,6 +78,8 @@ def to_domain_error(failure: grpc.aio.AioRpcError) -> ResonanceError:
     row = next((row for row in _TABLE if row.rpc == failure.code()), _TABLE[-1])
     message = failure.details() or f"the call failed with {failure.code().name}"
     reason: str | None = None
+    if explained := explain_handshake(message) if row.error is errors.Unavailable else "":
+        message, reason = explained, "TLS_FAILED"
     violations: tuple[FieldViolation, ...] = ()
     retry_after_s: float | None = None
     if row.error is errors.Unavailable:

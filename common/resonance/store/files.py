@@ -66,6 +66,9 @@ class FileStore:
         for key in await asyncio.to_thread(self._keys, prefix):
             yield key
 
+    async def total_bytes(self, prefix: str) -> int:
+        return await asyncio.to_thread(self._total_bytes, prefix)
+
     async def delete(self, key: str) -> None:
         await asyncio.to_thread(self._delete, key)
 
@@ -125,6 +128,13 @@ class FileStore:
             if name.endswith(_SUFFIX)
         )
         return sorted(key for key in found if key.startswith(prefix))
+
+    def _total_bytes(self, prefix: str) -> int:
+        total = 0
+        for key in self._keys(prefix):
+            with suppress(OSError):  # it was deleted meanwhile
+                total += self._to_path(key).stat().st_size
+        return total
 
     def _delete(self, key: str) -> None:
         path = self._to_path(key)

@@ -5,7 +5,7 @@ Keys are built from digests and ids, never from user text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from resonance.store.prefix import OwnerPart, Prefix
 
 CHECKPOINTS = "checkpoints/"
 TASTES = "tastes/"
@@ -17,6 +17,9 @@ JOB_LIST = "job-list/"
 SHARES = "shares/"
 UPLOADS = "uploads/"
 API_KEYS = "api-keys/"
+API_KEY_USES = "api-key-uses/"
+OWNERS = "owners/"
+USAGE = "usage/"
 QUARANTINE = "quarantine/"
 VIDEOS = "videos/"
 VIDEO_LIST = "video-list/"
@@ -25,33 +28,29 @@ DOWNLOADS = "downloads/"
 SPENDING = "spending/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prefix:
-    """Ownership of the keys that begin with `name`: one part writes, others may read.
-
-    `is_owned` keys lie below `users/{owner}/` for the owner who made them; of `is_shared` ones every owner also reads the
-    installation's. All others are content-addressed or global. `is_recomputed` ones follow from something else: damaged
-    ones are set aside, and computed again when they are asked for.
-    """
-
-    name: str
-    writer: str
-    readers: tuple[str, ...] = ()
-    kept: str
-    is_owned: bool = False
-    is_shared: bool = False
-    is_recomputed: bool = False
-
-
 PREFIXES = (
     Prefix(name=TASTES, writer="extract", readers=("generate",), kept="until the taste is deleted", is_owned=True),
-    Prefix(name=VECTORS, writer="extract", readers=("generate",), kept="for good", is_recomputed=True),
-    Prefix(name="tracks/", writer="extract", kept="for good", is_recomputed=True),
-    Prefix(name="clips/", writer="extract", kept="until the track is whole", is_recomputed=True),
-    Prefix(name=REFERENCE, writer="extract", kept="for good", is_recomputed=True),
+    Prefix(
+        name=VECTORS,
+        writer="extract",
+        readers=("generate",),
+        kept="for good",
+        is_recomputed=True,
+        owner_part=OwnerPart.NONE,
+    ),
+    Prefix(name="tracks/", writer="extract", kept="for good", is_recomputed=True, owner_part=OwnerPart.NONE),
+    Prefix(
+        name="clips/", writer="extract", kept="until the track is whole", is_recomputed=True, owner_part=OwnerPart.NONE
+    ),
+    Prefix(name=REFERENCE, writer="extract", kept="for good", is_recomputed=True, owner_part=OwnerPart.NONE),
     Prefix(name="given-references/", writer="extract", kept="until replaced", is_owned=True, is_shared=True),
-    Prefix(name="pieces/", writer="extract", kept="for good"),
-    Prefix(name="calibration_job-open/", writer="extract", kept="until the calibration job is final"),
+    Prefix(name="pieces/", writer="extract", kept="for good", owner_part=OwnerPart.NONE),
+    Prefix(
+        name="calibration_job-open/",
+        writer="extract",
+        kept="until the calibration job is final",
+        owner_part=OwnerPart.IN_KEY,
+    ),
     Prefix(name="calibration_jobs/", writer="extract", kept="for good", is_owned=True),
     Prefix(
         name="concepts/",
@@ -71,8 +70,8 @@ PREFIXES = (
         is_recomputed=True,
     ),
     Prefix(name="phrases/", writer="extract", kept="for good", is_owned=True),
-    Prefix(name="examples/", writer="extract", kept="for good"),
-    Prefix(name="adoptions/", writer="extract", kept="for good"),
+    Prefix(name="examples/", writer="extract", kept="for good", owner_part=OwnerPart.NONE),
+    Prefix(name="adoptions/", writer="extract", kept="for good", owner_part=OwnerPart.NONE),
     Prefix(name="requests/", writer="generate", kept="until the take is deleted", is_owned=True),
     Prefix(
         name="takes/",
@@ -91,7 +90,7 @@ PREFIXES = (
         is_owned=True,
     ),
     Prefix(name=JOB_LIST, writer="ingest", kept="as long as the job", is_owned=True),
-    Prefix(name=JOBS_OPEN, writer="ingest", kept="until the job is final"),
+    Prefix(name=JOBS_OPEN, writer="ingest", kept="until the job is final", owner_part=OwnerPart.IN_KEY),
     Prefix(
         name=UPLOADS,
         writer="ingest",
@@ -100,18 +99,39 @@ PREFIXES = (
         is_owned=True,
     ),
     Prefix(name=DOWNLOADS, writer="ingest", kept="until its job is final", is_owned=True),
-    Prefix(name=SHARES, writer="ingest", kept="until the link expires"),
-    Prefix(name="sounds/", writer="ingest", kept="for good", is_recomputed=True),
-    Prefix(name="lists/", writer="ingest", kept="for good; not used after RESONANCE_LIST_CACHE_S", is_recomputed=True),
+    Prefix(name=SHARES, writer="ingest", kept="until the link expires", owner_part=OwnerPart.IN_DOCUMENT),
+    Prefix(name="sounds/", writer="ingest", kept="for good", is_recomputed=True, owner_part=OwnerPart.NONE),
+    Prefix(
+        name="lists/",
+        writer="ingest",
+        kept="for good; not used after RESONANCE_LIST_CACHE_S",
+        is_recomputed=True,
+        owner_part=OwnerPart.NONE,
+    ),
     Prefix(name=VIDEOS, writer="video", kept="until the video is deleted", is_owned=True),
     Prefix(name=VIDEO_LIST, writer="video", kept="until the video is deleted", is_owned=True),
-    Prefix(name=VIDEOS_OPEN, writer="video", kept="while the video is being made"),
+    Prefix(name=VIDEOS_OPEN, writer="video", kept="while the video is being made", owner_part=OwnerPart.IN_KEY),
     Prefix(
-        name=API_KEYS, writer="cli", readers=("gateway", "ingest", "extract", "generate", "video"), kept="until revoked"
+        name=API_KEYS,
+        writer="cli",
+        readers=("gateway", "ingest", "extract", "generate", "video"),
+        kept="until revoked",
+        owner_part=OwnerPart.IN_DOCUMENT,
     ),
-    Prefix(name=SPENDING, writer="google", kept="for good: one small document a day"),
-    Prefix(name="probe/", writer="store", kept="while a service starts"),
-    Prefix(name=QUARANTINE, writer="store", kept="until an operator removes it"),
+    Prefix(
+        name=API_KEY_USES, writer="rpc", readers=("cli",), kept="until the key is revoked", owner_part=OwnerPart.OF_KEYS
+    ),
+    Prefix(
+        name=OWNERS,
+        writer="rpc",
+        readers=("ingest", "extract", "generate", "cli"),
+        kept="until all of the owner is deleted",
+        owner_part=OwnerPart.MARK,
+    ),
+    Prefix(name=USAGE, writer="rpc", readers=("ingest",), kept="for good: one small document", is_owned=True),
+    Prefix(name=SPENDING, writer="google", kept="for good: one small document a day", owner_part=OwnerPart.KEPT),
+    Prefix(name="probe/", writer="store", kept="while a service starts", owner_part=OwnerPart.NONE),
+    Prefix(name=QUARANTINE, writer="store", kept="until an operator removes it", owner_part=OwnerPart.NONE),
 )
 
 
@@ -326,6 +346,26 @@ def open_video_key(owner: str, video_id: str) -> str:
 def api_key_key(key_sha256: str) -> str:
     """An API key's owner and name (JSON), by the key's digest or the beginning of it."""
     return f"{API_KEYS}{key_sha256}"
+
+
+def api_key_use_key(key_id: str) -> str:
+    """When a key was last used (JSON)."""
+    return f"{API_KEY_USES}{key_id}"
+
+
+def owner_key(owner: str) -> str:
+    """A mark of an owner who had a key or signed in (JSON): all owners are found by it."""
+    return f"{OWNERS}{owner}"
+
+
+def usage_key() -> str:
+    """What an owner used in this minute and on this day (JSON)."""
+    return f"{USAGE}now.json"
+
+
+def below_owner(owner: str, key: str = "") -> str:
+    """Where a key of an owner lies, or without a key everything of the owner."""
+    return f"users/{owner}/{key}"
 
 
 def probe_key(name: str) -> str:

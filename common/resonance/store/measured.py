@@ -50,6 +50,10 @@ class MeasuredStore:
             async for key in self.inner.keys(prefix):
                 yield key
 
+    async def total_bytes(self, prefix: str) -> int:
+        with _measured("total_bytes"):
+            return await self.inner.total_bytes(prefix)
+
     async def delete(self, key: str) -> None:
         with _measured("delete"):
             await self.inner.delete(key)

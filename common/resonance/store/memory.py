@@ -52,6 +52,9 @@ class MemoryStore:
             if key.startswith(prefix):
                 yield key
 
+    async def total_bytes(self, prefix: str) -> int:
+        return sum(len(data) for key, (data, _) in self._objects.items() if key.startswith(prefix))
+
     async def delete(self, key: str) -> None:
         check_key(key)
         self._objects.pop(key, None)

@@ -18,6 +18,7 @@ from resonance.store.probe import probe
 from resonance.store.protocol import ObjectStore
 from resonance.store.quarantine import Quarantine
 from resonance.store.s3 import S3Store
+from resonance.store.web_identity import WebIdentity
 
 
 async def open_store(settings: Settings) -> ObjectStore:
@@ -72,6 +73,21 @@ def _s3(settings: Settings, *, secure: bool) -> S3Store:
         secret_key=settings.s3_secret_key,
         secure=secure,
         public_endpoint=settings.s3_public_addr,
+        session_token=settings.s3_session_token,
+        region=settings.s3_region,
+        ca_file=settings.s3_ca_file,
+        identity=_identity(settings),
+    )
+
+
+def _identity(settings: Settings) -> WebIdentity | None:
+    if settings.s3_identity_token_file is None:
+        return None
+    if settings.s3_access_key or not settings.s3_sts_url:
+        message = "needs RESONANCE_S3_STS_URL, and no RESONANCE_S3_ACCESS_KEY beside it"
+        raise invalid_field("RESONANCE_S3_IDENTITY_TOKEN_FILE", "INVALID_SETTING", message)
+    return WebIdentity(
+        token_file=settings.s3_identity_token_file, sts_url=settings.s3_sts_url, role_arn=settings.s3_role_arn
     )
 
 

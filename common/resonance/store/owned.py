@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from resonance.errors import NotFound
 from resonance.identity import current_owner
-from resonance.store.keys import PREFIXES
+from resonance.store.keys import PREFIXES, below_owner
 from resonance.store.protocol import ObjectStore, StoredObject
 
 _OWNED = tuple(prefix.name for prefix in PREFIXES if prefix.is_owned)
@@ -51,6 +51,9 @@ class OwnedStore:
         for key in sorted(found):
             yield key
 
+    async def total_bytes(self, prefix: str) -> int:
+        return await self.inner.total_bytes(_own(prefix))
+
     async def delete(self, key: str) -> None:
         await self.inner.delete(_own(key))
 
@@ -69,7 +72,7 @@ class OwnedStore:
 
 def _own(key: str) -> str:
     owner = current_owner()
-    return f"users/{owner}/{key}" if owner and key.startswith(_OWNED) else key
+    return below_owner(owner, key) if owner and key.startswith(_OWNED) else key
 
 
 def _is_shared(key: str) -> bool:

@@ -71,6 +71,10 @@ class ObjectStore(Protocol):
         """All keys that begin with the prefix, in ascending order."""
         ...
 
+    async def total_bytes(self, prefix: str) -> int:
+        """The bytes of all objects whose keys begin with the prefix, as the store keeps them. Nothing is read."""
+        ...
+
     async def delete(self, key: str) -> None:
         """Removes the key; a key that does not exist is no error."""
         ...

@@ -54,6 +54,9 @@ class Quarantine:
             if prefix or not key.startswith(QUARANTINE):
                 yield key
 
+    async def total_bytes(self, prefix: str) -> int:
+        return await self.inner.total_bytes(prefix)
+
     async def delete(self, key: str) -> None:
         await self.inner.delete(key)
 

@@ -11,17 +11,20 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
+from minio.credentials import Provider, StaticProvider
 from minio.error import MinioException, S3Error
 
 from resonance.errors import Conflict, FailedPrecondition, NotFound, ResonanceError, Unavailable
 from resonance.ids import sha256_hex
 from resonance.store.checksummed import seal, unseal
 from resonance.store.protocol import StoredObject, check_key
+from resonance.store.web_identity import WebIdentity
 
 _THREADS = 16
 _CONNECT_S_MAX = 3.0
@@ -44,21 +47,35 @@ class S3Store:
         secure: bool,
         read_s_max: float = _READ_S_MAX,
         public_endpoint: str = "",
+        session_token: str = "",
+        region: str = "",
+        ca_file: Path | None = None,
+        identity: WebIdentity | None = None,
     ) -> None:
-        """`public_endpoint` is the `host:port` in presigned links; without it there are no links."""
+        """`public_endpoint` is the `host:port` in presigned links; without it there are no links.
+
+        `ca_file` has the authorities of the server's certificate (PEM), in place of the system's. With `identity` the keys come from
+        an STS, and are asked for anew before they end. Without a `region` the server is asked for it.
+        """
         self._bucket = bucket
         self._where = f"{endpoint}/{bucket}"
         self._http = urllib3.PoolManager(
             maxsize=_THREADS,
+            ca_certs=str(ca_file) if ca_file else None,
             timeout=urllib3.Timeout(connect=_CONNECT_S_MAX, read=read_s_max),
             retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
         )
+        credentials: Provider | None = None
+        if identity is not None:
+            credentials = identity.provider(self._http)
+        elif access_key:
+            credentials = StaticProvider(access_key, secret_key, session_token or None)
         self._client = Minio(
-            endpoint, access_key=access_key, secret_key=secret_key, secure=secure, http_client=self._http
+            endpoint, secure=secure, http_client=self._http, credentials=credentials, region=region or None
         )
         # A signature covers the host, so links are signed for the host of browsers. This client makes no calls.
         self._public = (
-            Minio(public_endpoint, access_key=access_key, secret_key=secret_key, secure=secure, region="us-east-1")
+            Minio(public_endpoint, secure=secure, credentials=credentials, region=region or "us-east-1")
             if public_endpoint
             else None
         )
@@ -102,6 +119,13 @@ class S3Store:
         # Sorted here: SeaweedFS lists folder by folder (`b/x` before `b-c`), S3 by the bytes of the key.
         for key in await self._run(lambda: sorted(self._list(prefix))):
             yield key
+
+    async def total_bytes(self, prefix: str) -> int:
+        def summed() -> int:
+            found = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
+            return sum(entry.size or 0 for entry in found)
+
+        return await self._run(summed)
 
     async def delete(self, key: str) -> None:
         check_key(key)

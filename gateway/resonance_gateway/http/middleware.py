@@ -43,7 +43,9 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
 }
 KEY_COOKIE = "resonance_key"
-_KEY = re.compile(r"[!-~]{1,200}")
+# An API key, or a sign-in token. All metadata of a gRPC call together may have 8 kB.
+KEY_LENGTH_MAX = 6000
+_KEY = re.compile(rf"[!-~]{{1,{KEY_LENGTH_MAX}}}")
 # The two requests whose bodies are streamed on and never held in memory; only they have the upload limit.
 _UPLOADS = {
     ("POST", "multipart/form-data"): re.compile("/v1/tastes"),

@@ -1,4 +1,4 @@
-"""Browser session: the API key in an HttpOnly cookie.
+"""Browser session: the API key or sign-in token in an HttpOnly cookie.
 
 EventSource and WebSocket cannot send an Authorization header.
 """
@@ -22,12 +22,13 @@ from resonance_gateway.routes.app_state import get_services, get_settings
 from resonance_gateway.schema.operations import operation
 
 _COOKIE_S_MAX = 30 * 86_400
+_KEY_LENGTH_MAX = 3800  # browsers keep cookies of 4096 bytes
 
 
 class SessionBody(Body):
-    """The API key of the browser's user."""
+    """The API key, or the sign-in token, of the browser's user."""
 
-    key: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9-]+$")]
+    key: Annotated[str, Field(min_length=1, max_length=_KEY_LENGTH_MAX, pattern=r"^[A-Za-z0-9._-]+$")]
 
 
 class SessionEndpoint(HTTPEndpoint):

@@ -45,7 +45,7 @@ _OPENAI_FAULT = {
     "description": "An error in OpenAI's shape",
     "content": {"application/json": {"schema": {"$ref": _REF.format(model="OpenAiError")}}},
 }
-_ALWAYS = (403, 405, 421, 500)
+_ALWAYS = (403, 405, 421, 429, 500)
 _METHODS = ("get", "post", "patch", "delete")
 
 

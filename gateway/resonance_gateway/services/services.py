@@ -10,12 +10,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from resonance.audio.delivery.delivery import Delivery
 from resonance.rpc import STREAM_S_MAX, open_channel
 from resonance.rpc.server import STORE_HEALTH
+from resonance.rpc.tls import TlsFolder
 from resonance.settings import Settings
 from resonance.v1 import (
     extract_pb2_grpc,
     generate_pb2,
     generate_pb2_grpc,
     ingest_pb2_grpc,
+    owners_pb2_grpc,
     shares_pb2_grpc,
     speech_pb2_grpc,
     video_pb2_grpc,
@@ -36,9 +38,11 @@ _FULL_NAMES = {
 class Services:
     """The services behind the gateway. Services at one address share a channel."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tls: TlsFolder | None = None) -> None:
+        """`tls` has the certificates of all channels, where the services ask for them."""
+        name = settings.tls_server_name
         self._channels = {
-            address: open_channel(address, must_check=settings.asks_for_keys)
+            address: open_channel(address, must_check=settings.asks_for_keys, tls=tls, tls_server_name=name)
             for address in map(settings.service_address, _FULL_NAMES)
         }
         self._by_service = {name: self._channels[settings.service_address(name)] for name in _FULL_NAMES}
@@ -46,6 +50,7 @@ class Services:
         self.take_resume_s_max = settings.take_resume_s_max
         self.ingest = self._client("ingest", ingest_pb2_grpc.IngestServiceStub, settings)
         self.shares = self._client("ingest", shares_pb2_grpc.ShareServiceStub, settings)
+        self.owners = self._client("ingest", owners_pb2_grpc.OwnerServiceStub, settings)
         self.extract = self._client("extract", extract_pb2_grpc.ExtractServiceStub, settings)
         self.video = self._client("video", video_pb2_grpc.VideoServiceStub, settings)
         self.generate = self._client("generate", generate_pb2_grpc.GenerateServiceStub, settings)

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from resonance.extras import missing_extra_named
 from resonance.process import run_process
-from resonance.rpc import Authenticator, RpcServer
+from resonance.rpc import build_server
 from resonance.settings import Settings
 from resonance.store import open_store
 
@@ -20,7 +20,7 @@ async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
     settings.check_shared_settings()
     store = await open_store(settings)
     stack.push_async_callback(store.close)
-    server = RpcServer(settings.grpc_addr, Authenticator(store, settings))
+    server = build_server(settings, store)
     await server.bind()  # before the model is loaded, which takes long: a taken address is told at once
     stack.push_async_callback(server.stop, 0.0)
     model = await asyncio.to_thread(load_model, settings)

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from resonance.durable import Changes, Engine, WorkerPlan, open_engine
-from resonance.rpc import RpcServer, open_channel
+from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
@@ -82,7 +82,7 @@ async def open_extract(
     tastes = TasteStore(worker, store, references)
     gemini = open_gemini(settings, store)
     async with (
-        open_channel(settings.service_address("generate"), service_key=settings.service_key) as channel,
+        open_service_channel(settings, "generate") as channel,
         open_engine(settings, engine) as opened,
     ):
         renderer = Renderer(generate_pb2_grpc.GenerateServiceStub(channel), worker)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from resonance.api_keys import ApiKeys
+from resonance.erasure import Erasure
 from resonance.errors import ResonanceError
 from resonance.identity import acting_as, current_owner
 from resonance.settings import Settings
@@ -38,13 +39,15 @@ class Sweeper:
         shares: ShareLinks | None = None,
         *,
         submit_open: Callable[[], Awaitable[None]] | None = None,
+        erasure: Erasure | None = None,
     ) -> None:
-        """`submit_open` submits open jobs, of which a process may have died before it did."""
+        """`submit_open` submits open jobs, of which a process may have died before it did; `erasure` goes on with deleted owners."""
         self._shares = shares or ShareLinks(store, jobs.now_ms)
         self._keys = ApiKeys(store)
         self._store = store
         self._jobs = jobs
         self._submit_open = submit_open
+        self._erasure = erasure
         self._retention_s = settings.job_retention_s
 
     async def run(self, while_true: Callable[[], bool] = lambda: True) -> None:
@@ -65,6 +68,8 @@ class Sweeper:
                 await _run_step(self._remove_abandoned_uploads())
                 await _run_step(self._jobs.drop_dangling_markers(older_than_ms=self._before(_ABANDONED_S)))
         await _run_step(self._shares.forget_expired())
+        if self._erasure is not None:
+            await _run_step(self._erasure.sweep())
         if self._submit_open is not None and await self._jobs.open_markers():
             await _run_step(self._submit_open())
 

@@ -16,7 +16,7 @@ import httpx
 
 from resonance.errors import InvalidInput
 from resonance.places import prepare_folder
-from resonance.rpc import RpcServer, open_channel
+from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
 from resonance.v1 import speech_pb2, speech_pb2_grpc
 from resonance_speech.narration.narrator import Narrator
@@ -54,7 +54,7 @@ async def open_speech(settings: Settings) -> AsyncIterator[Speech]:
     folder = await asyncio.to_thread(prepare_folder, settings.data_dir / "recordings", setting="RESONANCE_DATA_DIR")
     recognizer = _open_recognizer(settings)
     speaking = _open_client(settings.speech_server, settings.speech_server_key)
-    channel = open_channel(settings.service_address("generate"), service_key=settings.service_key)
+    channel = open_service_channel(settings, "generate")
     service = SpeechService(
         _open_voices(settings, speaking),
         Narrator(channel),

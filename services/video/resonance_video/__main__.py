@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from resonance.extras import missing_extra_named
 from resonance.process import run_process
-from resonance.rpc import Authenticator, RpcServer
+from resonance.rpc import build_server
 from resonance.settings import Settings
 from resonance.store import open_store
 
@@ -19,7 +19,7 @@ async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
     store = await open_store(settings)
     stack.push_async_callback(store.close)
     video = await stack.enter_async_context(open_video(settings, store))
-    server = RpcServer(settings.grpc_addr, Authenticator(store, settings))
+    server = build_server(settings, store)
     video.add_to(server)
     await server.start()
     stack.push_async_callback(server.stop, settings.drain_s_max)

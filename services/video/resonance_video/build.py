@@ -14,7 +14,7 @@ from resonance.audio.delivery.credentials import Credentials, open_credentials
 from resonance.durable import Changes, Engine, WorkerPlan, open_engine
 from resonance.google import GoogleDoor, open_google
 from resonance.places import prepare_folder
-from resonance.rpc import RpcServer, open_channel
+from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
 from resonance.v1 import video_pb2_grpc
@@ -66,10 +66,7 @@ async def open_video(
     """
     door = open_google(settings, store)
     providers = providers or _providers(settings, door)
-    channels = {
-        name: open_channel(settings.service_address(name), service_key=settings.service_key)
-        for name in ("generate", "ingest", "speech")
-    }
+    channels = {name: open_service_channel(settings, name) for name in ("generate", "ingest", "speech")}
     data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
     workspace = await asyncio.to_thread(Workspace, data_dir / "video" / "work")
     files, songs = VideoFiles(store), Songs(channels["generate"], channels["ingest"])

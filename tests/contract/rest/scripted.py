@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted_music import ScriptedGenerate
-from tests.contract.rest.scripted_shares import ScriptedShareLinks
+from tests.contract.rest.scripted_shares import ScriptedShareLinks, scripted_owners
 from tests.contract.rest.scripted_speech import ScriptedSpeech
 
 from resonance.errors import FailedPrecondition, InvalidInput, NotFound, invalid_field
@@ -25,6 +25,7 @@ from resonance.v1 import (
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
+    owners_pb2_grpc,
     shares_pb2_grpc,
     speech_pb2_grpc,
     steering_pb2,
@@ -384,6 +385,8 @@ async def start_services(
     server.add(
         "resonance.v1.ExtractService", lambda s: extract_pb2_grpc.add_ExtractServiceServicer_to_server(extract, s)
     )
+    owners = scripted_owners()
+    server.add("resonance.v1.OwnerService", lambda s: owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, s))
     speech = ScriptedSpeech(script)
     server.add("resonance.v1.SpeechService", lambda s: speech_pb2_grpc.add_SpeechServiceServicer_to_server(speech, s))
     await server.start()

@@ -1,4 +1,4 @@
-"""ShareService over the takes of the script."""
+"""ShareService over the takes of the script, and OwnerService over an empty store."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ import time
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted_music import to_wav
 
+from resonance.erasure import Erasure
 from resonance.errors import NotFound
+from resonance.identity import acting_as
+from resonance.settings import Settings
+from resonance.store import MemoryStore
+from resonance.store.owned import OwnedStore
 from resonance.v1 import shares_pb2, shares_pb2_grpc
+from resonance_ingest.owners import Owners
 
 
 class ScriptedShareLinks(shares_pb2_grpc.ShareServiceServicer):
@@ -38,3 +44,24 @@ class ScriptedShareLinks(shares_pb2_grpc.ShareServiceServicer):
     async def RevokeShareLink(self, request, context):
         self._script.revoked.append(request.share_link_id)
         return shares_pb2.RevokeShareLinkResponse()
+
+
+class ScriptedOwners(Owners):
+    """The real OwnerService, for whom every caller is one owner."""
+
+    async def GetUsage(self, request, context):
+        with acting_as("u-scripted"):
+            return await super().GetUsage(request, context)
+
+    async def DeleteOwner(self, request, context):
+        with acting_as("u-scripted"):
+            return await super().DeleteOwner(request, context)
+
+
+def scripted_owners() -> ScriptedOwners:
+    store = OwnedStore(MemoryStore())
+
+    async def cancel(owner: str, work_ids: list[str]) -> bool:
+        return True
+
+    return ScriptedOwners(store, Settings(), Erasure(store, cancel))

@@ -42,6 +42,7 @@ async def test_every_route_is_shown() -> None:
         .replace("$V", "{video_id}")
         .replace("shots/shot-002", "shots/{shot_id}")
         .replace("versions/2", "versions/{version}")
+        .replace("$O", "{owner_id}")
         .replace("$S", "{calibration_job_id}")
         .replace("rain", "{name}")
     )
@@ -64,6 +65,7 @@ async def test_every_linecommand_works(gateway: Gateway, tmp_path: Path) -> None
         "K": link["id"],
         "S": "s-scripted",
         "N": "n-scripted",
+        "O": "u-scripted",
     }
     openings = {line[:1]: line for line in commands() if line[1:3] == "=$"}
     failed = []

@@ -18,7 +18,7 @@ FUNCTIONS = [
     for name, function in inspect.getmembers(keys, inspect.isfunction)
     if name.endswith(("_key", "_prefix")) and not name.startswith("parse_")
 ]
-PARTS = {"extract", "generate", "ingest", "gateway", "cli", "store", "video", "google"}
+PARTS = {"extract", "generate", "ingest", "gateway", "cli", "store", "video", "google", "rpc"}
 ROOTS = ("common/resonance", "services", "gateway/resonance_gateway", "cli/resonance_cli", "app/resonance_app")
 
 

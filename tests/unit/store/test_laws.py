@@ -9,6 +9,7 @@ import pytest
 from resonance.errors import Conflict, InvalidInput, NotFound
 from resonance.ids import sha256_hex
 from resonance.store import ObjectStore
+from resonance.store.checksummed import FOOTER_BYTES
 
 
 async def test_an_object_is_read_back_with_its_digest(store: ObjectStore) -> None:
@@ -100,6 +101,16 @@ async def test_keys_come_in_order_and_only_below_the_prefix(store: ObjectStore) 
     assert [key async for key in store.keys("b/1")] == ["b/1/x", "b/10"]
     assert [key async for key in store.keys("")] == ["a/1", "b-c/1", "b/1/x", "b/10", "b/2", "bc"]
     assert [key async for key in store.keys("none/")] == []
+
+
+async def test_the_bytes_below_a_prefix_are_those_of_its_objects_alone(store: ObjectStore) -> None:
+    await store.put("users/a/takes/x", b"a" * 1000)
+    await store.put("users/a/takes/y", b"a" * 500)
+    await store.put("users/ab/takes/x", b"a" * 9000)
+    assert 1500 <= await store.total_bytes("users/a/") <= 1500 + 2 * FOOTER_BYTES
+    assert await store.total_bytes("users/none/") == 0
+    await store.delete("users/a/takes/x")
+    assert 500 <= await store.total_bytes("users/a/") <= 500 + FOOTER_BYTES
 
 
 @pytest.mark.parametrize(
