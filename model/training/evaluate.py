@@ -391,6 +391,7 @@ def listener_of(count: int) -> tuple[Listener, dict[str, float]]:
         heard, wanted = torch.load(path, weights_only=True)
     else:
         heard, wanted, _ = lessons(count, frozen_codec("decoder"))
+        path.parent.mkdir(parents=True, exist_ok=True)
         torch.save((heard, wanted), path.with_suffix(".part"))
         path.with_suffix(".part").rename(path)
     listener, skill = taught(heard, wanted)
