@@ -19,6 +19,8 @@ KEY_HEADER, SERVICE_HEADER, OWNER_HEADER, MUST_CHECK_HEADER = (
     "x-resonance-owner",
     "x-resonance-must-check",
 )
+# The owner of callers without a key, where such are admitted. Owners that keys are issued for have longer names.
+GUEST = "u-guest"
 _CACHED_S = 5.0  # a revoked key is refused after so long
 _CACHED_MAX = 1000
 
@@ -39,8 +41,8 @@ class Authenticator:
         self._service_key = settings.service_key
         self._cache: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
-    async def authenticate(self, metadata: Iterable[Any]) -> Caller:
-        """The caller of a call with this metadata.
+    async def authenticate(self, metadata: Iterable[Any], *, admits_guests: bool = False) -> Caller:
+        """The caller of a call with this metadata; GUEST for a call without credentials where the method `admits_guests`.
 
         Raises:
             Unauthenticated: there is no key, or it is not valid.
@@ -55,6 +57,8 @@ class Authenticator:
             if self._service_key and secrets.compare_digest(sent[SERVICE_HEADER], self._service_key):
                 return Caller(sent.get(OWNER_HEADER, ""), is_service=True)
             raise Unauthenticated("the services do not share one RESONANCE_SERVICE_KEY", reason="WRONG_SERVICE_KEY")
+        if admits_guests and KEY_HEADER not in sent:
+            return Caller(GUEST, is_service=False)
         kind, _, text = sent.get(KEY_HEADER, "").partition(" ")
         if kind.lower() != "bearer" or not text:
             raise Unauthenticated("send your API key: Authorization: Bearer KEY", reason="KEY_REQUIRED")

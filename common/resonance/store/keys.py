@@ -23,6 +23,7 @@ VIDEO_LIST = "video-list/"
 VIDEOS_OPEN = "video-open/"
 DOWNLOADS = "downloads/"
 SPENDING = "spending/"
+ROOMS = "rooms/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,7 @@ PREFIXES = (
         kept="a day, or until its job needs it no more",
         is_owned=True,
     ),
+    Prefix(name=ROOMS, writer="generate", kept="until the room ends, at most six hours"),
     Prefix(name=DOWNLOADS, writer="ingest", kept="until its job is final", is_owned=True),
     Prefix(name=SHARES, writer="ingest", kept="until the link expires"),
     Prefix(name="sounds/", writer="ingest", kept="for good", is_recomputed=True),
@@ -326,6 +328,11 @@ def open_video_key(owner: str, video_id: str) -> str:
 def api_key_key(key_sha256: str) -> str:
     """An API key's owner and name (JSON), by the key's digest or the beginning of it."""
     return f"{API_KEYS}{key_sha256}"
+
+
+def room_key(room_id: str) -> str:
+    """The replica of generate in which a room plays (JSON)."""
+    return f"{ROOMS}{room_id}"
 
 
 def probe_key(name: str) -> str:
