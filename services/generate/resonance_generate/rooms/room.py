@@ -260,7 +260,9 @@ class Room:
         def change(running: RunningRequest) -> int:
             return running.update_at_line(params, line_frames) if line_frames else running.update(params)
 
-        offset = await asyncio.shield(asyncio.wrap_future(self._engine.apply(self._playing(), change)))
+        changing = asyncio.wrap_future(self._engine.apply(self._playing(), change))
+        changing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        offset = await asyncio.shield(changing)  # the engine answers also where the room is closed meanwhile
         if self.opened.recording is not None:
             recipe = to_one_recipe(self._base.recipe, self._roster.members.values(), budget_share)
             self.opened.recording.add(
