@@ -29,7 +29,7 @@ from resonance.v1 import rules_pb2 as resonance_dot_v1_dot_rules__pb2
 from resonance.v1 import steering_pb2 as resonance_dot_v1_dot_steering__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18resonance/v1/rooms.proto\x12\x0cresonance.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18resonance/v1/audio.proto\x1a\x1bresonance/v1/generate.proto\x1a\x18resonance/v1/rules.proto\x1a\x1bresonance/v1/steering.proto\"\x90\x01\n\x0fOpenRoomRequest\x12\x35\n\x07opening\x18\x01 \x01(\x0b\x32\x1c.resonance.v1.PerformOpeningB\x06\xda\xc9\x18\x02\x08\x01\x12\x14\n\x04name\x18\x02 \x01(\tB\x06\xda\xc9\x18\x02(P\x12\x30\n\x11offered_taste_ids\x18\x03 \x03(\tB\x15\xda\xc9\x18\x11(@2\x0b[a-z0-9_-]+@\x10\"\xa7\x01\n\x10OpenRoomResponse\x12\x0f\n\x07room_id\x18\x01 \x01(\t\x12\x13\n\x0bowner_token\x18\x02 \x01(\t\x12\x12\n\nplay_token\x18\x03 \x01(\t\x12\x14\n\x0clisten_token\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9c\x01\n\x08RoomPart\x12\x31\n\x06tastes\x18\x01 \x03(\x0b\x32\x19.resonance.v1.TasteWeightB\x06\xda\xc9\x18\x02@\x04\x12\x35\n\x08\x63oncepts\x18\x02 \x03(\x0b\x32\x1b.resonance.v1.ConceptWeightB\x06\xda\xc9\x18\x02@\x08\x12&\n\x07sliders\x18\x03 \x01(\x0b\x32\x15.resonance.v1.Sliders\"\x8a\x02\n\x0bRoomJoining\x12$\n\x07room_id\x18\x01 \x01(\tB\x13\xda\xc9\x18\x0f\x08\x01(@2\t[a-z0-9]+\x12\"\n\x05token\x18\x02 \x01(\tB\x13\xda\xc9\x18\x0f\x08\x01(@2\t[a-z0-9]+\x12\x14\n\x04name\x18\x03 \x01(\tB\x06\xda\xc9\x18\x02((\x12(\n\x03hue\x18\x04 \x01(\x05\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00pv@H\x00\x88\x01\x01\x12,\n\nmember_key\x18\x05 \x01(\tB\x18\xda\xc9\x18\x14 \x10(@2\x0e[A-Za-z0-9_-]+\x12$\n\x04part\x18\x06 \x01(\x0b\x32\x16.resonance.v1.RoomPart\x12\x15\n\rwithout_sound\x18\x07 \x01(\x08\x42\x06\n\x04_hue\"\xb2\x02\n\x0bRoomControl\x12$\n\x04part\x18\x01 \x01(\x0b\x32\x16.resonance.v1.RoomPart\x12$\n\x06recipe\x18\x02 \x01(\x0b\x32\x14.resonance.v1.Recipe\x12.\n\x07\x63ommand\x18\x03 \x01(\x0e\x32\x1d.resonance.v1.PlaybackCommand\x12Q\n\x07weights\x18\x04 \x03(\x0b\x32&.resonance.v1.RoomControl.WeightsEntryB\x18\xda\xc9\x18\x14\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?@@\x12$\n\x12removed_member_ids\x18\x05 \x03(\tB\x08\xda\xc9\x18\x04(@@@\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"|\n\x16JoinPerformanceRequest\x12,\n\x07joining\x18\x01 \x01(\x0b\x32\x19.resonance.v1.RoomJoiningH\x00\x12,\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32\x19.resonance.v1.RoomControlH\x00\x42\x06\n\x04part\"\xd6\x01\n\nRoomMember\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03hue\x18\x03 \x01(\x05\x12$\n\x04role\x18\x04 \x01(\x0e\x32\x16.resonance.v1.RoomRole\x12\x12\n\nis_present\x18\x05 \x01(\x08\x12\x0e\n\x06weight\x18\x06 \x01(\x02\x12$\n\x04part\x18\x07 \x01(\x0b\x32\x16.resonance.v1.RoomPart\x12\x12\n\npush_share\x18\x08 \x01(\x02\x12\x16\n\x0esounding_share\x18\t \x01(\x02\"M\n\x08RoomMove\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontrol\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\x02\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\x02\"\xfb\x01\n\x07RoomMix\x12\x11\n\trecipe_id\x18\x01 \x01(\t\x12\x15\n\rsample_offset\x18\x02 \x01(\x03\x12)\n\x07members\x18\x03 \x03(\x0b\x32\x18.resonance.v1.RoomMember\x12\x16\n\x0elistener_count\x18\x04 \x01(\x05\x12%\n\x05moves\x18\x05 \x03(\x0b\x32\x16.resonance.v1.RoomMove\x12$\n\x06recipe\x18\x06 \x01(\x0b\x32\x14.resonance.v1.Recipe\x12\x14\n\x0c\x62udget_share\x18\x07 \x01(\x02\x12\r\n\x05\x62\x61r_s\x18\x08 \x01(\x01\x12\x11\n\tis_paused\x18\t \x01(\x08\"\xaf\x01\n\nRoomJoined\x12\x0f\n\x07room_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tmember_id\x18\x03 \x01(\t\x12$\n\x04role\x18\x04 \x01(\x0e\x32\x16.resonance.v1.RoomRole\x12\x32\n\x0eoffered_tastes\x18\x05 \x03(\x0b\x32\x1a.resonance.v1.OfferedTaste\x12\x15\n\rsample_offset\x18\x06 \x01(\x03\"/\n\x0cOfferedTaste\x12\x10\n\x08taste_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"B\n\x0bRoomSkipped\x12\x1c\n\x14sample_offset_before\x18\x01 \x01(\x03\x12\x15\n\rsample_offset\x18\x02 \x01(\x03\"R\n\tRoomEnded\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12$\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x17.resonance.v1.StreamEnd\"\x8c\x03\n\x17JoinPerformanceResponse\x12\x32\n\x07started\x18\x01 \x01(\x0b\x32\x1f.resonance.v1.GenerationStartedH\x00\x12*\n\x06joined\x18\x02 \x01(\x0b\x32\x18.resonance.v1.RoomJoinedH\x00\x12)\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x18.resonance.v1.AudioChunkH\x00\x12$\n\x03mix\x18\x04 \x01(\x0b\x32\x15.resonance.v1.RoomMixH\x00\x12-\n\x06recipe\x18\x05 \x01(\x0b\x32\x1b.resonance.v1.RecipeInForceH\x00\x12,\n\x07skipped\x18\x06 \x01(\x0b\x32\x19.resonance.v1.RoomSkippedH\x00\x12\x30\n\x06queued\x18\x07 \x01(\x0b\x32\x1e.resonance.v1.GenerationQueuedH\x00\x12(\n\x05\x65nded\x18\x08 \x01(\x0b\x32\x17.resonance.v1.RoomEndedH\x00\x42\x07\n\x05\x65vent*h\n\x08RoomRole\x12\x19\n\x15ROOM_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0fROOM_ROLE_OWNER\x10\x01\x12\x14\n\x10ROOM_ROLE_PLAYER\x10\x02\x12\x16\n\x12ROOM_ROLE_LISTENER\x10\x03\x32\xbc\x01\n\x0bRoomService\x12I\n\x08OpenRoom\x12\x1d.resonance.v1.OpenRoomRequest\x1a\x1e.resonance.v1.OpenRoomResponse\x12\x62\n\x0fJoinPerformance\x12$.resonance.v1.JoinPerformanceRequest\x1a%.resonance.v1.JoinPerformanceResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18resonance/v1/rooms.proto\x12\x0cresonance.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18resonance/v1/audio.proto\x1a\x1bresonance/v1/generate.proto\x1a\x18resonance/v1/rules.proto\x1a\x1bresonance/v1/steering.proto\"\x90\x01\n\x0fOpenRoomRequest\x12\x35\n\x07opening\x18\x01 \x01(\x0b\x32\x1c.resonance.v1.PerformOpeningB\x06\xda\xc9\x18\x02\x08\x01\x12\x14\n\x04name\x18\x02 \x01(\tB\x06\xda\xc9\x18\x02(P\x12\x30\n\x11offered_taste_ids\x18\x03 \x03(\tB\x15\xda\xc9\x18\x11(@2\x0b[a-z0-9_-]+@\x10\"\xa7\x01\n\x10OpenRoomResponse\x12\x0f\n\x07room_id\x18\x01 \x01(\t\x12\x13\n\x0bowner_token\x18\x02 \x01(\t\x12\x12\n\nplay_token\x18\x03 \x01(\t\x12\x14\n\x0clisten_token\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9c\x01\n\x08RoomPart\x12\x31\n\x06tastes\x18\x01 \x03(\x0b\x32\x19.resonance.v1.TasteWeightB\x06\xda\xc9\x18\x02@\x04\x12\x35\n\x08\x63oncepts\x18\x02 \x03(\x0b\x32\x1b.resonance.v1.ConceptWeightB\x06\xda\xc9\x18\x02@\x08\x12&\n\x07sliders\x18\x03 \x01(\x0b\x32\x15.resonance.v1.Sliders\"\x9e\x02\n\x0bRoomJoining\x12$\n\x07room_id\x18\x01 \x01(\tB\x13\xda\xc9\x18\x0f\x08\x01(@2\t[a-z0-9]+\x12\"\n\x05token\x18\x02 \x01(\tB\x13\xda\xc9\x18\x0f\x08\x01(@2\t[a-z0-9]+\x12\x14\n\x04name\x18\x03 \x01(\tB\x06\xda\xc9\x18\x02((\x12(\n\x03hue\x18\x04 \x01(\x05\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00pv@H\x00\x88\x01\x01\x12,\n\nmember_key\x18\x05 \x01(\tB\x18\xda\xc9\x18\x14 \x10(@2\x0e[A-Za-z0-9_-]+\x12$\n\x04part\x18\x06 \x01(\x0b\x32\x16.resonance.v1.RoomPart\x12\x15\n\rwithout_sound\x18\x07 \x01(\x08\x12\x12\n\nsound_only\x18\x08 \x01(\x08\x42\x06\n\x04_hue\"\xb2\x02\n\x0bRoomControl\x12$\n\x04part\x18\x01 \x01(\x0b\x32\x16.resonance.v1.RoomPart\x12$\n\x06recipe\x18\x02 \x01(\x0b\x32\x14.resonance.v1.Recipe\x12.\n\x07\x63ommand\x18\x03 \x01(\x0e\x32\x1d.resonance.v1.PlaybackCommand\x12Q\n\x07weights\x18\x04 \x03(\x0b\x32&.resonance.v1.RoomControl.WeightsEntryB\x18\xda\xc9\x18\x14\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?@@\x12$\n\x12removed_member_ids\x18\x05 \x03(\tB\x08\xda\xc9\x18\x04(@@@\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"|\n\x16JoinPerformanceRequest\x12,\n\x07joining\x18\x01 \x01(\x0b\x32\x19.resonance.v1.RoomJoiningH\x00\x12,\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32\x19.resonance.v1.RoomControlH\x00\x42\x06\n\x04part\"\xd6\x01\n\nRoomMember\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03hue\x18\x03 \x01(\x05\x12$\n\x04role\x18\x04 \x01(\x0e\x32\x16.resonance.v1.RoomRole\x12\x12\n\nis_present\x18\x05 \x01(\x08\x12\x0e\n\x06weight\x18\x06 \x01(\x02\x12$\n\x04part\x18\x07 \x01(\x0b\x32\x16.resonance.v1.RoomPart\x12\x12\n\npush_share\x18\x08 \x01(\x02\x12\x16\n\x0esounding_share\x18\t \x01(\x02\"M\n\x08RoomMove\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontrol\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\x02\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\x02\"\xfb\x01\n\x07RoomMix\x12\x11\n\trecipe_id\x18\x01 \x01(\t\x12\x15\n\rsample_offset\x18\x02 \x01(\x03\x12)\n\x07members\x18\x03 \x03(\x0b\x32\x18.resonance.v1.RoomMember\x12\x16\n\x0elistener_count\x18\x04 \x01(\x05\x12%\n\x05moves\x18\x05 \x03(\x0b\x32\x16.resonance.v1.RoomMove\x12$\n\x06recipe\x18\x06 \x01(\x0b\x32\x14.resonance.v1.Recipe\x12\x14\n\x0c\x62udget_share\x18\x07 \x01(\x02\x12\r\n\x05\x62\x61r_s\x18\x08 \x01(\x01\x12\x11\n\tis_paused\x18\t \x01(\x08\"\xc6\x01\n\nRoomJoined\x12\x0f\n\x07room_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tmember_id\x18\x03 \x01(\t\x12$\n\x04role\x18\x04 \x01(\x0e\x32\x16.resonance.v1.RoomRole\x12\x32\n\x0eoffered_tastes\x18\x05 \x03(\x0b\x32\x1a.resonance.v1.OfferedTaste\x12\x15\n\rsample_offset\x18\x06 \x01(\x03\x12\x15\n\rready_sliders\x18\x07 \x03(\t\"/\n\x0cOfferedTaste\x12\x10\n\x08taste_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"B\n\x0bRoomSkipped\x12\x1c\n\x14sample_offset_before\x18\x01 \x01(\x03\x12\x15\n\rsample_offset\x18\x02 \x01(\x03\"R\n\tRoomEnded\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12$\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x17.resonance.v1.StreamEnd\"\x8c\x03\n\x17JoinPerformanceResponse\x12\x32\n\x07started\x18\x01 \x01(\x0b\x32\x1f.resonance.v1.GenerationStartedH\x00\x12*\n\x06joined\x18\x02 \x01(\x0b\x32\x18.resonance.v1.RoomJoinedH\x00\x12)\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x18.resonance.v1.AudioChunkH\x00\x12$\n\x03mix\x18\x04 \x01(\x0b\x32\x15.resonance.v1.RoomMixH\x00\x12-\n\x06recipe\x18\x05 \x01(\x0b\x32\x1b.resonance.v1.RecipeInForceH\x00\x12,\n\x07skipped\x18\x06 \x01(\x0b\x32\x19.resonance.v1.RoomSkippedH\x00\x12\x30\n\x06queued\x18\x07 \x01(\x0b\x32\x1e.resonance.v1.GenerationQueuedH\x00\x12(\n\x05\x65nded\x18\x08 \x01(\x0b\x32\x17.resonance.v1.RoomEndedH\x00\x42\x07\n\x05\x65vent*h\n\x08RoomRole\x12\x19\n\x15ROOM_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0fROOM_ROLE_OWNER\x10\x01\x12\x14\n\x10ROOM_ROLE_PLAYER\x10\x02\x12\x16\n\x12ROOM_ROLE_LISTENER\x10\x03\x32\xbc\x01\n\x0bRoomService\x12I\n\x08OpenRoom\x12\x1d.resonance.v1.OpenRoomRequest\x1a\x1e.resonance.v1.OpenRoomResponse\x12\x62\n\x0fJoinPerformance\x12$.resonance.v1.JoinPerformanceRequest\x1a%.resonance.v1.JoinPerformanceResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,8 +62,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROOMCONTROL'].fields_by_name['weights']._serialized_options = b'\332\311\030\024\021\000\000\000\000\000\000\000\000\031\000\000\000\000\000\000\360?@@'
   _globals['_ROOMCONTROL'].fields_by_name['removed_member_ids']._loaded_options = None
   _globals['_ROOMCONTROL'].fields_by_name['removed_member_ids']._serialized_options = b'\332\311\030\004(@@@'
-  _globals['_ROOMROLE']._serialized_start=2693
-  _globals['_ROOMROLE']._serialized_end=2797
+  _globals['_ROOMROLE']._serialized_start=2736
+  _globals['_ROOMROLE']._serialized_end=2840
   _globals['_OPENROOMREQUEST']._serialized_start=186
   _globals['_OPENROOMREQUEST']._serialized_end=330
   _globals['_OPENROOMRESPONSE']._serialized_start=333
@@ -71,29 +71,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROOMPART']._serialized_start=503
   _globals['_ROOMPART']._serialized_end=659
   _globals['_ROOMJOINING']._serialized_start=662
-  _globals['_ROOMJOINING']._serialized_end=928
-  _globals['_ROOMCONTROL']._serialized_start=931
-  _globals['_ROOMCONTROL']._serialized_end=1237
-  _globals['_ROOMCONTROL_WEIGHTSENTRY']._serialized_start=1191
-  _globals['_ROOMCONTROL_WEIGHTSENTRY']._serialized_end=1237
-  _globals['_JOINPERFORMANCEREQUEST']._serialized_start=1239
-  _globals['_JOINPERFORMANCEREQUEST']._serialized_end=1363
-  _globals['_ROOMMEMBER']._serialized_start=1366
-  _globals['_ROOMMEMBER']._serialized_end=1580
-  _globals['_ROOMMOVE']._serialized_start=1582
-  _globals['_ROOMMOVE']._serialized_end=1659
-  _globals['_ROOMMIX']._serialized_start=1662
-  _globals['_ROOMMIX']._serialized_end=1913
-  _globals['_ROOMJOINED']._serialized_start=1916
-  _globals['_ROOMJOINED']._serialized_end=2091
-  _globals['_OFFEREDTASTE']._serialized_start=2093
-  _globals['_OFFEREDTASTE']._serialized_end=2140
-  _globals['_ROOMSKIPPED']._serialized_start=2142
-  _globals['_ROOMSKIPPED']._serialized_end=2208
-  _globals['_ROOMENDED']._serialized_start=2210
-  _globals['_ROOMENDED']._serialized_end=2292
-  _globals['_JOINPERFORMANCERESPONSE']._serialized_start=2295
-  _globals['_JOINPERFORMANCERESPONSE']._serialized_end=2691
-  _globals['_ROOMSERVICE']._serialized_start=2800
-  _globals['_ROOMSERVICE']._serialized_end=2988
+  _globals['_ROOMJOINING']._serialized_end=948
+  _globals['_ROOMCONTROL']._serialized_start=951
+  _globals['_ROOMCONTROL']._serialized_end=1257
+  _globals['_ROOMCONTROL_WEIGHTSENTRY']._serialized_start=1211
+  _globals['_ROOMCONTROL_WEIGHTSENTRY']._serialized_end=1257
+  _globals['_JOINPERFORMANCEREQUEST']._serialized_start=1259
+  _globals['_JOINPERFORMANCEREQUEST']._serialized_end=1383
+  _globals['_ROOMMEMBER']._serialized_start=1386
+  _globals['_ROOMMEMBER']._serialized_end=1600
+  _globals['_ROOMMOVE']._serialized_start=1602
+  _globals['_ROOMMOVE']._serialized_end=1679
+  _globals['_ROOMMIX']._serialized_start=1682
+  _globals['_ROOMMIX']._serialized_end=1933
+  _globals['_ROOMJOINED']._serialized_start=1936
+  _globals['_ROOMJOINED']._serialized_end=2134
+  _globals['_OFFEREDTASTE']._serialized_start=2136
+  _globals['_OFFEREDTASTE']._serialized_end=2183
+  _globals['_ROOMSKIPPED']._serialized_start=2185
+  _globals['_ROOMSKIPPED']._serialized_end=2251
+  _globals['_ROOMENDED']._serialized_start=2253
+  _globals['_ROOMENDED']._serialized_end=2335
+  _globals['_JOINPERFORMANCERESPONSE']._serialized_start=2338
+  _globals['_JOINPERFORMANCERESPONSE']._serialized_end=2734
+  _globals['_ROOMSERVICE']._serialized_start=2843
+  _globals['_ROOMSERVICE']._serialized_end=3031
 # @@protoc_insertion_point(module_scope)

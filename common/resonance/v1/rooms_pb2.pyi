@@ -62,7 +62,7 @@ class RoomPart(_message.Message):
     def __init__(self, tastes: _Optional[_Iterable[_Union[_steering_pb2.TasteWeight, _Mapping]]] = ..., concepts: _Optional[_Iterable[_Union[_steering_pb2.ConceptWeight, _Mapping]]] = ..., sliders: _Optional[_Union[_steering_pb2.Sliders, _Mapping]] = ...) -> None: ...
 
 class RoomJoining(_message.Message):
-    __slots__ = ("room_id", "token", "name", "hue", "member_key", "part", "without_sound")
+    __slots__ = ("room_id", "token", "name", "hue", "member_key", "part", "without_sound", "sound_only")
     ROOM_ID_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +70,7 @@ class RoomJoining(_message.Message):
     MEMBER_KEY_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
     WITHOUT_SOUND_FIELD_NUMBER: _ClassVar[int]
+    SOUND_ONLY_FIELD_NUMBER: _ClassVar[int]
     room_id: str
     token: str
     name: str
@@ -77,7 +78,8 @@ class RoomJoining(_message.Message):
     member_key: str
     part: RoomPart
     without_sound: bool
-    def __init__(self, room_id: _Optional[str] = ..., token: _Optional[str] = ..., name: _Optional[str] = ..., hue: _Optional[int] = ..., member_key: _Optional[str] = ..., part: _Optional[_Union[RoomPart, _Mapping]] = ..., without_sound: _Optional[bool] = ...) -> None: ...
+    sound_only: bool
+    def __init__(self, room_id: _Optional[str] = ..., token: _Optional[str] = ..., name: _Optional[str] = ..., hue: _Optional[int] = ..., member_key: _Optional[str] = ..., part: _Optional[_Union[RoomPart, _Mapping]] = ..., without_sound: _Optional[bool] = ..., sound_only: _Optional[bool] = ...) -> None: ...
 
 class RoomControl(_message.Message):
     __slots__ = ("part", "recipe", "command", "weights", "removed_member_ids")
@@ -165,20 +167,22 @@ class RoomMix(_message.Message):
     def __init__(self, recipe_id: _Optional[str] = ..., sample_offset: _Optional[int] = ..., members: _Optional[_Iterable[_Union[RoomMember, _Mapping]]] = ..., listener_count: _Optional[int] = ..., moves: _Optional[_Iterable[_Union[RoomMove, _Mapping]]] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., budget_share: _Optional[float] = ..., bar_s: _Optional[float] = ..., is_paused: _Optional[bool] = ...) -> None: ...
 
 class RoomJoined(_message.Message):
-    __slots__ = ("room_id", "name", "member_id", "role", "offered_tastes", "sample_offset")
+    __slots__ = ("room_id", "name", "member_id", "role", "offered_tastes", "sample_offset", "ready_sliders")
     ROOM_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     OFFERED_TASTES_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    READY_SLIDERS_FIELD_NUMBER: _ClassVar[int]
     room_id: str
     name: str
     member_id: str
     role: RoomRole
     offered_tastes: _containers.RepeatedCompositeFieldContainer[OfferedTaste]
     sample_offset: int
-    def __init__(self, room_id: _Optional[str] = ..., name: _Optional[str] = ..., member_id: _Optional[str] = ..., role: _Optional[_Union[RoomRole, str]] = ..., offered_tastes: _Optional[_Iterable[_Union[OfferedTaste, _Mapping]]] = ..., sample_offset: _Optional[int] = ...) -> None: ...
+    ready_sliders: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, room_id: _Optional[str] = ..., name: _Optional[str] = ..., member_id: _Optional[str] = ..., role: _Optional[_Union[RoomRole, str]] = ..., offered_tastes: _Optional[_Iterable[_Union[OfferedTaste, _Mapping]]] = ..., sample_offset: _Optional[int] = ..., ready_sliders: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class OfferedTaste(_message.Message):
     __slots__ = ("taste_id", "title")

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from resonance.broadcast import MESSAGES_MAX, Broadcast
 from resonance.errors import InvalidInput, Overloaded, PermissionDenied
 from resonance.v1 import audio_pb2, rooms_pb2, steering_pb2
-from resonance_generate.rooms.broadcast import MESSAGES_MAX, Broadcast
 from resonance_generate.rooms.connection import Connection
 from resonance_generate.rooms.member import Member, check_part, find_moves
 from resonance_generate.rooms.one_recipe import to_one_recipe

@@ -7,14 +7,17 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
+from typing import cast
 
+from resonance.broadcast import Broadcast
 from resonance.errors import ResonanceError, Unavailable
 from resonance.v1 import audio_pb2, generate_pb2, rooms_pb2
-from resonance_generate.rooms.broadcast import Broadcast, Message
 from resonance_generate.rooms.member import Member
 
 Event = (
-    Message
+    audio_pb2.AudioChunk
+    | rooms_pb2.RoomMix
+    | generate_pb2.GenerationQueued
     | generate_pb2.GenerationStarted
     | generate_pb2.RecipeInForce
     | rooms_pb2.RoomJoined
@@ -27,7 +30,7 @@ ANSWERS_MAX = 32
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Connection:
-    """One open call. `member` is None for a listener.
+    """One open call. `member` is None for a listener. `has_sound` and `has_news` say what is sent.
 
     `sending_since_s` is when the message in hand was given to the transport, and None while the caller waits for news. `failure` and
     `ended` end the call when the caller reads on.
@@ -35,6 +38,7 @@ class Connection:
 
     member: Member | None
     has_sound: bool
+    has_news: bool = True
     task: asyncio.Task[object] | None
     number: int = 0
     next_sample: int = 0
@@ -93,14 +97,16 @@ class Connection:
                 if not self.has_sound:
                     continue
                 self.next_sample = message.sample_offset + message.sample_count
-            return [*due, message]
+            elif not self.has_news:
+                continue
+            return [*due, cast(Event, message)]
         return due
 
     def _skip(self, broadcast: Broadcast, mix: rooms_pb2.RoomMix | None) -> list[Event]:
         self.number = broadcast.end - 1
         while self.number > broadcast.first and not isinstance(broadcast.get(self.number), audio_pb2.AudioChunk):
             self.number -= 1
-        told: list[Event] = [] if mix is None else [mix]
+        told: list[Event] = [] if mix is None or not self.has_news else [mix]
         start = broadcast.next_sample(self.number)
         if self.has_sound and start is not None:
             told.append(rooms_pb2.RoomSkipped(sample_offset_before=self.next_sample, sample_offset=start))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import structlog
+
 from resonance.errors import FailedPrecondition, ResonanceError
 from resonance.identity import acting_as
 from resonance.ids import canonical_digest, sha256_hex
+from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2, rooms_pb2, steering_pb2
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
 from resonance_generate.conditions.vectors import Vectors
@@ -15,6 +18,8 @@ from resonance_generate.engine.request import GenerationParams
 from resonance_generate.responses import build_recipe_in_force, build_refusal
 from resonance_generate.rooms.member import Member, check_part, without_part
 from resonance_generate.rooms.push import MemberVector, Push, combine
+
+_log = structlog.get_logger("rooms")
 
 
 class Mixer:
@@ -37,6 +42,18 @@ class Mixer:
                 raise _words_only(taste_id)
             offers.append(rooms_pb2.OfferedTaste(taste_id=taste_id, title=taste.words or taste_id))
         return offers
+
+    async def find_sliders(self) -> list[str]:
+        """The sliders that the model has."""
+        ready = []
+        for name in SLIDER_NAMES:
+            try:
+                await self._vectors.slider(name)
+            except ResonanceError as refusal:
+                _log.debug("slider left out of a room", slider=name, reason=refusal.reason)
+                continue
+            ready.append(name)
+        return ready
 
     async def read_part(
         self,

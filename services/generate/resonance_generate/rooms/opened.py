@@ -34,6 +34,7 @@ class Opened:
     digests: dict[rooms_pb2.RoomRole, str]
     owner: str
     offers: list[rooms_pb2.OfferedTaste]
+    ready_sliders: list[str]
     build_request: Callable[[], EngineRequest]
     description: generate_pb2.Take
     recording: Recording | None

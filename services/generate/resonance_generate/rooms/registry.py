@@ -92,6 +92,7 @@ class Rooms:
             digests={role: sha256_hex(token.encode()) for role, token in tokens.items()},
             owner=current_owner(),
             offers=offers,
+            ready_sliders=await self._mixer.find_sliders(),
             build_request=lambda: self._performance.build_request(opening, base, melody),
             description=described,
             recording=recording,

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import structlog
 
+from resonance.broadcast import Broadcast
 from resonance.errors import InvalidInput, NotFound, PermissionDenied, ResonanceError, Unavailable
 from resonance.identity import acting_as
 from resonance.ids import sha256_hex
@@ -22,7 +23,6 @@ from resonance_generate.engine.request import EngineRequest, GenerationParams
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.performance import COMMANDS
 from resonance_generate.responses import StreamWriter, build_recipe_in_force, build_started
-from resonance_generate.rooms.broadcast import Broadcast
 from resonance_generate.rooms.connection import Connection, Event
 from resonance_generate.rooms.member import Member, find_moves, part_of_recipe
 from resonance_generate.rooms.mixer import Mixer, refuse
@@ -108,7 +108,7 @@ class Room:
             connection.next_sample = start or 0
             yield connection, build_started(self._description())
             yield connection, self._build_joined(connection, role)
-            if self._latest is not None:
+            if self._latest is not None and connection.has_news:
                 yield connection, self._latest
             events = connection.events(self._broadcast, lambda: self._latest, self._clock)
             async with aclosing(events):
@@ -168,7 +168,7 @@ class Room:
         if self.is_ended:
             raise NotFound("this room has ended", reason="NO_SUCH_ROOM")
         member = None
-        if role == rooms_pb2.ROOM_ROLE_LISTENER:
+        if joining.sound_only or role == rooms_pb2.ROOM_ROLE_LISTENER:
             self._roster.check_listeners(sum(one.member is None for one in self._connections))
         else:
             member_id = self._roster.member_id(joining, role)
@@ -178,7 +178,12 @@ class Room:
             member = self._roster.enter(member_id, joining, role, account)
             if is_new and role == rooms_pb2.ROOM_ROLE_OWNER:
                 self._take_part(member, part_of_recipe(self.opened.description.recipe))
-        connection = Connection(member=member, has_sound=not joining.without_sound, task=asyncio.current_task())
+        connection = Connection(
+            member=member,
+            has_sound=joining.sound_only or not joining.without_sound,
+            has_news=not joining.sound_only,
+            task=asyncio.current_task(),
+        )
         self._connections.append(connection)
         self._changed.set()
         return connection
@@ -241,7 +246,7 @@ class Room:
             recipe_id=params.recipe_id,
             sample_offset=offset,
             members=[member.describe() for member in self._roster.members.values()],
-            listener_count=sum(one.member is None for one in self._connections),
+            listener_count=sum(one.member is None and one.has_news for one in self._connections),
             moves=self._roster.moves,
             recipe=self._base.recipe,
             budget_share=push.budget_share,
@@ -422,5 +427,6 @@ class Room:
             member_id=connection.member.member_id if connection.member else "",
             role=role,
             offered_tastes=self.opened.offers,
+            ready_sliders=self.opened.ready_sliders,
             sample_offset=connection.next_sample,
         )

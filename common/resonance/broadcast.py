@@ -1,4 +1,4 @@
-"""Broadcast: one bounded buffer of a room's messages, which every connection reads at its own place.
+"""Broadcast: one bounded buffer of live sound and news, which every listener reads at their own place.
 
 The writer never waits for a reader, and a reader that falls behind costs no memory.
 """
@@ -9,9 +9,10 @@ import asyncio
 from collections import deque
 from itertools import islice
 
-from resonance.v1 import audio_pb2, generate_pb2, rooms_pb2
+from google.protobuf.message import Message
 
-Message = audio_pb2.AudioChunk | rooms_pb2.RoomMix | generate_pb2.GenerationQueued
+from resonance.v1 import audio_pb2
+
 # Messages that are kept while no chunk pushes them out, such as moves during a pause.
 MESSAGES_MAX = 512
 
