@@ -3,132 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+import sys
+import wave
+from contextlib import AsyncExitStack
+from pathlib import Path
 
-import grpc
 import pytest
-from support.directions import put_concept, put_taste
+from support.directions import put_taste
+from support.rooms import Person, free_port, serve, slider, slow_stub, wait_until
 
 from resonance.api_keys import ApiKeys
-from resonance.errors import NotFound, Overloaded, PermissionDenied, Unauthenticated, Unavailable
-from resonance.rpc import Authenticator, RpcServer, open_channel
+from resonance.audio.delivery.delivery import Choice, Delivery
+from resonance.audio.delivery.formats import format_named
+from resonance.client import AsyncClient
+from resonance.client.rooms import RoomReader
+from resonance.errors import (
+    DataLoss,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+)
+from resonance.rpc import open_channel
 from resonance.rpc.calls import stream_call, unary_call
 from resonance.settings import Settings
-from resonance.steering.sliders import SLIDER_NAMES
 from resonance.store import MemoryStore
-from resonance.store.owned import OwnedStore
-from resonance.v1 import generate_pb2, generate_pb2_grpc, rooms_pb2, rooms_pb2_grpc, steering_pb2
-from resonance_generate.build import open_generate
-from resonance_generate.engine.engine import Engine
+from resonance.v1 import audio_pb2, generate_pb2, generate_pb2_grpc, rooms_pb2, rooms_pb2_grpc
+from resonance_cli.room_member import RoomMember, parse_room_link
 from resonance_model.loaded_model import LoadedModel
-
-SMALL_WINDOW = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16_384)]
-
-
-class Server:
-    """A generate service on a real socket, and its engine."""
-
-    def __init__(self, address: str, engine: Engine, store: MemoryStore) -> None:
-        self.address, self.engine, self.store = address, engine, store
-        self.channel = open_channel(address)
-        self.stub = rooms_pb2_grpc.RoomServiceStub(self.channel)
-
-    async def open(self, **fields: object) -> rooms_pb2.OpenRoomResponse:
-        opening = generate_pb2.PerformOpening(
-            request_id=str(fields.pop("request_id", "")), keep=bool(fields.pop("keep", False))
-        )
-        opening.recipe.prompts.add(text="calm piano")
-        if bpm := fields.pop("bpm", None):
-            opening.recipe.bpm = bpm
-        return await unary_call(self.stub.OpenRoom(rooms_pb2.OpenRoomRequest(opening=opening, **fields)))
-
-
-@asynccontextmanager
-async def serve(tiny: LoadedModel, store: MemoryStore | None = None, **settings: object) -> AsyncIterator[Server]:
-    store = store or MemoryStore()
-    for name in SLIDER_NAMES:
-        await put_concept(store, tiny, name)
-    async with AsyncExitStack() as stack:
-        known = Settings(slots=2, queue_places=0, stream_stall_s_max=2.0, **settings)
-        parts = await stack.enter_async_context(open_generate(known, OwnedStore(store), tiny))
-        server = RpcServer(
-            known.room_addr if known.grpc_addr == known.room_addr else "127.0.0.1:0", Authenticator(store, known)
-        )
-        parts.add_to(server)
-        await server.start()
-        stack.push_async_callback(server.stop, 0.5)
-        one = Server(server.address, parts.engine, store)
-        stack.push_async_callback(one.channel.close)
-        yield one
-
-
-class Person:
-    """A caller in a room, who reads until `until` holds, and keeps what came."""
-
-    def __init__(self, stub: rooms_pb2_grpc.RoomServiceStub, room_id: str, token: str, **joining: object) -> None:
-        self._sent: asyncio.Queue[rooms_pb2.JoinPerformanceRequest] = asyncio.Queue()
-        first = rooms_pb2.RoomJoining(room_id=room_id, token=token, **joining)
-        self._sent.put_nowait(rooms_pb2.JoinPerformanceRequest(joining=first))
-        self._responses = stream_call(stub.JoinPerformance(self._requests()))
-        self.came: list[rooms_pb2.JoinPerformanceResponse] = []
-
-    async def __aenter__(self) -> Person:
-        await self.read(lambda: bool(self.joined))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._responses.aclose()
-
-    async def _requests(self) -> AsyncIterator[rooms_pb2.JoinPerformanceRequest]:
-        while True:
-            yield await self._sent.get()
-
-    def send(self, **control: object) -> None:
-        self._sent.put_nowait(rooms_pb2.JoinPerformanceRequest(control=rooms_pb2.RoomControl(**control)))
-
-    async def read(self, until: Callable[[], object], s_max: float = 20.0) -> Person:
-        """Reads until the condition holds; raises what the call raises, and TimeoutError."""
-        async with asyncio.timeout(s_max):
-            while not until():
-                response = await anext(self._responses, None)
-                if response is None:
-                    raise EOFError("the stream has ended")
-                self.came.append(response)
-        return self
-
-    def all(self, kind: str) -> list:
-        return [getattr(one, kind) for one in self.came if one.WhichOneof("event") == kind]
-
-    @property
-    def joined(self) -> list[rooms_pb2.RoomJoined]:
-        return self.all("joined")
-
-    @property
-    def mix(self) -> rooms_pb2.RoomMix:
-        return (self.all("mix") or [rooms_pb2.RoomMix()])[-1]
-
-    def member(self, member_id: str = "") -> rooms_pb2.RoomMember:
-        wanted = member_id or self.joined[0].member_id
-        return next((one for one in self.mix.members if one.member_id == wanted), rooms_pb2.RoomMember())
-
-    @property
-    def last_sample(self) -> int:
-        chunks = self.all("chunk")
-        return chunks[-1].sample_offset + chunks[-1].sample_count if chunks else 0
-
-    def samples(self) -> dict[int, bytes]:
-        """The samples by chunk; that they follow each other is asserted, except after `skipped`."""
-        found, expected = {}, None
-        for one in self.came:
-            if one.HasField("skipped"):
-                expected = one.skipped.sample_offset
-            if one.HasField("chunk"):
-                assert expected in (None, one.chunk.sample_offset)
-                expected = one.chunk.sample_offset + one.chunk.sample_count
-                found[one.chunk.sample_offset] = one.chunk.data
-        return found
 
 
 async def test_thirty_two_listeners_hear_the_same_bytes_from_one_slot_though_some_leave_and_some_read_nothing(
@@ -178,13 +82,6 @@ async def test_a_listener_who_falls_behind_goes_on_at_the_present_and_is_told(ti
             heard = slow.samples()
             whole = owner.samples()
             assert all(whole[offset] == data for offset, data in heard.items() if offset in whole)
-
-
-@asynccontextmanager
-async def slow_stub(server: Server) -> AsyncIterator[rooms_pb2_grpc.RoomServiceStub]:
-    """A client of its own connection with small buffers, so that the server soon sees that it does not read."""
-    async with grpc.aio.insecure_channel(server.address, options=SMALL_WINDOW) as channel:
-        yield rooms_pb2_grpc.RoomServiceStub(channel)
 
 
 async def test_one_who_reads_nothing_is_cut_with_a_typed_error_and_the_others_hear_on(tiny: LoadedModel) -> None:
@@ -447,16 +344,51 @@ async def test_a_flood_of_controls_is_collected_into_few_mixes(tiny: LoadedModel
             assert len(owner.all("mix")) < 20
 
 
-def slider(**positions: float) -> rooms_pb2.RoomPart:
-    return rooms_pb2.RoomPart(sliders=steering_pb2.Sliders(**positions))
+async def test_the_command_line_opens_a_room_and_joins_it_by_its_link(tiny: LoadedModel, tmp_path: Path) -> None:
+    async with serve(tiny) as server:
+        arguments = [
+            "room",
+            "open",
+            "calm piano",
+            "--name",
+            "Friday",
+            "--slider",
+            "energy=0.5",
+            "--address",
+            server.address,
+        ]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "resonance_cli", *arguments, stdout=asyncio.subprocess.PIPE
+        )
+        printed, _ = await process.communicate()
+        links = dict(line.split() for line in printed.decode().splitlines())
+        assert list(links) == ["owner", "play", "listen"]
+        joining = parse_room_link(links["owner"])
+        async with Person(server.stub, joining.room_id, joining.token) as owner:
+            told: list[str] = []
+            choice = Choice(form=format_named("wav"), is_raw=True)
+            member = RoomMember(links["play"], "Ben", told.append, Delivery(Settings(c2pa=False)), choice)
+            lines = ["slider tempo=1", "prompt not mine", "nonsense"]
+            async with AsyncClient(server.address) as client:
+                await member.play(client, tmp_path / "room.wav", lines, duration_s=2.0)
+            await owner.read(lambda: any(one.name == "Ben" and not one.is_present for one in owner.mix.members))
+        with wave.open(str(tmp_path / "room.wav")) as file:
+            assert file.getnframes() >= 2 * file.getframerate()
+        assert "Ben: sliders.tempo 0 to 1" in told
+        assert any(line.startswith("refused: NOT_THE_OWNER") for line in told)
+        assert any("is none of" in line for line in told)
+        with pytest.raises(InvalidInput):
+            parse_room_link("http://127.0.0.1:8000/rooms/abc")
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+def test_a_reader_takes_skipped_samples_and_refuses_missing_ones() -> None:
+    def chunk(at: int) -> rooms_pb2.JoinPerformanceResponse:
+        return rooms_pb2.JoinPerformanceResponse(chunk=audio_pb2.AudioChunk(sample_offset=at, sample_count=10))
 
-
-async def wait_until(holds: Callable[[], bool], s_max: float = 5.0) -> None:
-    async with asyncio.timeout(s_max):
-        while not holds():
-            await asyncio.sleep(0.02)
+    reader = RoomReader()
+    for response in (chunk(50), chunk(60)):
+        reader.read(response)
+    reader.read(rooms_pb2.JoinPerformanceResponse(skipped=rooms_pb2.RoomSkipped(sample_offset=200)))
+    reader.read(chunk(200))
+    with pytest.raises(DataLoss):
+        reader.read(chunk(220))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted_music import ScriptedGenerate
+from tests.contract.rest.scripted_rooms import ScriptedRooms
 from tests.contract.rest.scripted_shares import ScriptedShareLinks
 from tests.contract.rest.scripted_speech import ScriptedSpeech
 
@@ -24,6 +25,7 @@ from resonance.v1 import (
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
+    rooms_pb2_grpc,
     shares_pb2_grpc,
     speech_pb2_grpc,
     steering_pb2,
@@ -377,6 +379,8 @@ async def start_services(
     server.add(
         "resonance.v1.ExtractService", lambda s: extract_pb2_grpc.add_ExtractServiceServicer_to_server(extract, s)
     )
+    rooms = ScriptedRooms()
+    server.add("resonance.v1.RoomService", lambda s: rooms_pb2_grpc.add_RoomServiceServicer_to_server(rooms, s))
     speech = ScriptedSpeech(script)
     server.add("resonance.v1.SpeechService", lambda s: speech_pb2_grpc.add_SpeechServiceServicer_to_server(speech, s))
     await server.start()
