@@ -3,9 +3,10 @@
     python -m benchmarks.rooms listeners        32 listeners and players, beside other live music, at 80 % of the capacity
     python -m benchmarks.rooms tastes           needs the songs and judges of benchmarks/tastes (fetched into its cache)
 
-`listeners` needs a quiet machine: a neighbour's process is load too. `tastes` asks a judge that steering has never seen about rooms of 1 to 32
-members, each with a taste of other songs: is the room's sound nearer to a member's playlist than the sound of the same room in which that
-member does not count? Chance is one half. Of a single member it also asks which of the eight playlists the sound is nearest to.
+`listeners` needs a quiet machine: a neighbour's process is load too. `tastes` asks a judge that steering has never seen
+about rooms of 1 to 32 members, each with a taste of other songs: is the room's sound nearer to a member's playlist than
+the sound of the same room in which that member does not count? Chance is one half. It also asks which of the eight
+playlists the sound is nearest to; chance is an eighth.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import generate_pb2, rooms_pb2, steering_pb2
 from resonance_generate.build import open_generate
+from resonance_generate.engine.metrics import UNDERRUNS
 
 LISTENERS, PLAYERS, SLOTS = 24, 8, 8
 PROMPT = "a piece of music"
@@ -47,6 +49,7 @@ class Ear:
     deficits_s: list[float] = field(default_factory=list)
     skips: int = 0
     heard_s: float = 0.0
+    came_s: dict[int, float] = field(default_factory=dict)
     _ends_s: float | None = None
     _rate_hz: int = 0
 
@@ -57,6 +60,7 @@ class Ear:
         elif response.HasField("skipped"):
             self.skips += 1
         elif response.HasField("chunk"):
+            self.came_s[response.chunk.sequence] = now_s
             if self._ends_s is None:
                 self._ends_s = now_s + self.prebuffer_s
             elif now_s > self._ends_s:
@@ -78,7 +82,8 @@ async def measure_listeners(duration_s: float) -> dict[str, Any]:
             parts.add_to(server)
             await server.start()
             capacity = await measure_capacity(parts.engine)
-            beside = max(0, min(SLOTS - 1, round(SHARE * capacity) - 1))
+            beside = max(0, min(SLOTS - 1, int(SHARE * capacity) - 1))
+            late_before = UNDERRUNS._value.get()
             opening = generate_pb2.PerformOpening(recipe=_recipe())
             room = await client.rooms.open(opening)
             ears = [Ear(prebuffer_s=0.2) for _ in range(LISTENERS + PLAYERS)]
@@ -93,7 +98,7 @@ async def measure_listeners(duration_s: float) -> dict[str, Any]:
                         for token, ear in zip(tokens, ears, strict=True)
                     )
                 )
-            slots = parts.engine.running_count
+            late, slots = UNDERRUNS._value.get() - late_before, parts.engine.running_count
             await server.stop(0)
     return {
         "capacity_s_per_s": round(capacity, 2),
@@ -103,9 +108,18 @@ async def measure_listeners(duration_s: float) -> dict[str, Any]:
         "seconds_heard_each": round(min(ear.heard_s for ear in ears), 1),
         "underruns": sum(len(ear.deficits_s) for ear in ears),
         "worst_gap_ms": round(1000 * max((gap for ear in ears for gap in ear.deficits_s), default=0.0)),
+        "chunks_late_from_the_engine": late,
         "skips": sum(ear.skips for ear in ears),
+        "first_to_last_listener_ms": _spreads(ears),
         "slots_taken_at_the_end": slots,
     }
+
+
+def _spreads(ears: Sequence[Ear]) -> dict[str, float]:
+    """The time from the first listener who got a chunk to the last one, over chunks that all got."""
+    common = set.intersection(*(set(ear.came_s) for ear in ears))
+    spreads = [1000 * (max(times) - min(times)) for times in ([ear.came_s[one] for ear in ears] for one in common)]
+    return {f"p{share}": round(float(np.percentile(spreads, share)), 1) for share in (50, 99)} if spreads else {}
 
 
 async def _listen(client: AsyncClient, room_id: str, token: str, ear: Ear, duration_s: float) -> None:

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from resonance_gateway.http.path_prefix import own_path
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
-_ROOM = Template((STATIC / "rooms/room.html").read_text())
+_ROOM = Template((STATIC / "rooms" / "room.html").read_text())
 
 
 async def page(request: Request) -> Response:
