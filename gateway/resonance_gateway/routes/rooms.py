@@ -138,7 +138,7 @@ async def _join(websocket: WebSocket) -> None:
     joining = rooms_pb2.RoomJoining(room_id=websocket.path_params["room_id"], without_sound=True)
     call = get_services(websocket).join(fill_message(joining, values))
     place = _Place(websocket, call, joining, is_raw=body.raw)
-    tasks = [asyncio.create_task(place.send_all()), asyncio.create_task(place.pass_controls())]
+    tasks = [asyncio.create_task(part()) for part in (place.send_news, place.send_sound, place.pass_controls)]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -158,24 +158,29 @@ class _Place:
         self._delivery = None if is_raw else get_delivery(websocket)
         # A chunk is two messages, between which no other may come.
         self._sending = asyncio.Lock()
+        self._joined = asyncio.Event()
 
-    async def send_all(self) -> None:
-        """Sends news and sound until the room ends. Raises what either of them raises."""
-        sound: asyncio.Task[None] | None = None
-        news = self._call.responses()
-        try:
-            async with aclosing(news):
-                async for response in news:
-                    kind = response.WhichOneof("event")
-                    await self._send({"type": kind, **to_json(getattr(response, kind))})
-                    if kind == "joined":
-                        sound = asyncio.create_task(self._send_sound())
-                    if sound is not None and sound.done():
-                        sound.result()
-        finally:
-            if sound is not None:
-                sound.cancel()
-                await asyncio.gather(sound, return_exceptions=True)
+    async def send_news(self) -> None:
+        """Sends what the room tells, until it ends. Raises the error that the service sends."""
+        async with aclosing(self._call.responses()) as responses:
+            async for response in responses:
+                kind = response.WhichOneof("event")
+                await self._send({"type": kind, **to_json(getattr(response, kind))})
+                if kind == "joined":
+                    self._joined.set()
+
+    async def send_sound(self) -> None:
+        """Sends the sound from the moment at which the caller has joined. Its end is told by the news."""
+        await self._joined.wait()
+        sounds: RoomSounds = self._websocket.app.state.room_sounds
+        heard = sounds.listen(self._joining.room_id, self._joining.token, self._delivery)
+        async with aclosing(heard):
+            async for sound in heard:
+                if isinstance(sound, audio_pb2.AudioChunk):
+                    await self._send({"type": "chunk", **to_chunk_event(sound)}, sound.data)
+                else:
+                    await self._send({"type": "skipped", **to_json(sound)})
+        await asyncio.get_running_loop().create_future()  # until it is cancelled
 
     async def pass_controls(self) -> None:
         """Passes controls on until the socket closes. A malformed one is answered with a fault, and the music goes on."""
@@ -190,20 +195,6 @@ class _Place:
                 await self._send_fault(InvalidInput(str(fault), reason="MALFORMED_REQUEST"))
             except InvalidInput as fault:
                 await self._send_fault(fault)
-
-    async def _send_sound(self) -> None:
-        sounds: RoomSounds = self._websocket.app.state.room_sounds
-        heard = sounds.listen(self._joining.room_id, self._joining.token, self._delivery)
-        try:
-            async with aclosing(heard):
-                async for sound in heard:
-                    if isinstance(sound, audio_pb2.AudioChunk):
-                        await self._send({"type": "chunk", **to_chunk_event(sound)}, sound.data)
-                    else:
-                        await self._send({"type": "skipped", **to_json(sound)})
-        except ResonanceError as failure:
-            await self._send({"type": "problem", "problem": to_problem(failure)})
-            self._call.close()
 
     async def _send_fault(self, fault: ResonanceError) -> None:
         await self._send({"type": "fault", "problem": problem_fields(fault)})

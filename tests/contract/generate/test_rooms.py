@@ -128,6 +128,12 @@ async def test_wrong_tokens_rooms_and_rights_are_refused_with_a_reason(tiny: Loa
             player.send(part=loud)
             await player.read(lambda: len(player.all("recipe")) == 2)
             assert player.all("recipe")[1].fault.startswith("UNCLAMPED_IN_ROOM")
+            owner.send(removed_member_ids=["nobody"])
+            owner.send(removed_member_ids=["owner"])
+            owner.send(weights={"nobody": 0.5})
+            await owner.read(lambda: sum(one.HasField("fault") for one in owner.all("recipe")) == 3)
+            faults = [one.fault.partition(":")[0] for one in owner.all("recipe") if one.HasField("fault")]
+            assert faults == ["NO_SUCH_MEMBER", "OWNER_STAYS", "NO_SUCH_MEMBER"]
             owner.send(removed_member_ids=[player.joined[0].member_id])
             await player.read(lambda: player.all("ended"))
             assert player.all("ended")[0].reason == "REMOVED"

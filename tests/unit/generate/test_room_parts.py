@@ -50,7 +50,7 @@ def test_a_new_listener_starts_with_whole_chunks_of_the_last_moment() -> None:
 
 async def test_a_reader_who_fell_behind_gets_the_mix_in_force_and_the_newest_chunk() -> None:
     broadcast, mix = Broadcast(samples_max=500), rooms_pb2.RoomMix(recipe_id="now")
-    connection = Connection(member=None, has_sound=True, task=None)
+    connection = Connection(member=None, has_sound=True)
     events = connection.events(broadcast, lambda: mix)
     broadcast.put(chunk(0))
     assert (await anext(events)).sequence == 0

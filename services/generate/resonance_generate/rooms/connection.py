@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -39,7 +38,6 @@ class Connection:
     member: Member | None
     has_sound: bool
     has_news: bool = True
-    task: asyncio.Task[object] | None
     number: int = 0
     next_sample: int = 0
     answers: deque[generate_pb2.RecipeInForce] = field(default_factory=lambda: deque(maxlen=ANSWERS_MAX))

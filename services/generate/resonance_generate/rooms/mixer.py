@@ -117,6 +117,14 @@ class Mixer:
         return await self._resolver.resolve(recipe)
 
 
+def bar_length_s(base: ResolvedRecipe) -> float:
+    """The length of a bar of the tempo that the model was told; 0 without one. Bars count from the first sample."""
+    asked = base.asked
+    bpm = asked.told_bpm if asked.HasField("told_bpm") else asked.bpm
+    beats, _, unit = (asked.metre or "4/4").partition("/")
+    return 60.0 / bpm * int(beats) * 4 / int(unit) if bpm else 0.0
+
+
 def refuse(refusal: ResonanceError) -> generate_pb2.RecipeInForce:
     """The answer to a refused control."""
     return build_refusal(refusal)

@@ -26,9 +26,11 @@ from resonance_generate.rooms.member import check_part, part_of_recipe
 from resonance_generate.rooms.mixer import Mixer
 from resonance_generate.rooms.opened import Opened, RoomLimits
 from resonance_generate.rooms.room import Room
+from resonance_generate.rooms.roster import printable
 from resonance_generate.takes.library import TakeLibrary
 
 _LOOK_S = 0.5
+_KEPT_NOTICE = "several people played this; its lanes hold the nearest recipe of one person"
 _SWEEP_S = 3600.0
 _ROLES = (rooms_pb2.ROOM_ROLE_OWNER, rooms_pb2.ROOM_ROLE_PLAYER, rooms_pb2.ROOM_ROLE_LISTENER)
 _log = structlog.get_logger("rooms")
@@ -80,6 +82,8 @@ class Rooms:
         opening.request_id = opening.request_id or new_request_id()
         engine_request = self._performance.build_request(opening, base, melody)
         description = build_take(engine_request.request_id, engine_request.seed, base, self._info)
+        if opening.keep:
+            description.notices.append(_KEPT_NOTICE)
         recording = await self._performance.open_recording(opening, description) if opening.keep else None
         described = generate_pb2.Take()
         described.CopyFrom(description)
@@ -88,7 +92,7 @@ class Rooms:
         room_id = new_request_id()
         opened = Opened(
             room_id=room_id,
-            name=request.name.strip(),
+            name=printable(request.name),
             digests={role: sha256_hex(token.encode()) for role, token in tokens.items()},
             owner=current_owner(),
             offers=offers,
@@ -140,11 +144,10 @@ class Rooms:
         swept_s = float("-inf")
         while True:
             for room_id, room in list(self._rooms.items()):
-                room.look()
-                if room.is_ended and not room.connection_count:
-                    del self._rooms[room_id]
-                    await room.close()
-                    await self._forget(room_id)
+                try:
+                    await self._look_at(room_id, room)
+                except Exception as failure:  # one room must not end the care for the others
+                    _log.error("a room cannot be looked after", room=room_id[:6], exc_info=failure)
             if self._settings.room_addr and time.monotonic() - swept_s > _SWEEP_S:
                 swept_s = time.monotonic()
                 await self._sweep()
@@ -156,6 +159,13 @@ class Rooms:
             await room.close()
             await self._forget(room_id)
         self._rooms.clear()
+
+    async def _look_at(self, room_id: str, room: Room) -> None:
+        room.look()
+        if room.is_ended and not room.connection_count:
+            del self._rooms[room_id]
+            await room.close()
+            await self._forget(room_id)
 
     def _check_room(self) -> None:
         if sum(not room.is_ended for room in self._rooms.values()) >= self._settings.rooms_open_max:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
+from resonance.errors import Unavailable
 from resonance.rpc import STREAM_S_MAX, open_channel
 from resonance.rpc.calls import stream_call
 from resonance.settings import Settings
@@ -34,5 +35,10 @@ async def relay(
         async with aclosing(stream_call(call, service="generate")) as responses:
             async for response in responses:
                 yield response
+    except Unavailable as failure:
+        if failure.reason != Unavailable.default_reason:
+            raise
+        lost = "the process that plays this room cannot be reached; where it has stopped, the room has ended"
+        raise Unavailable(lost, reason="ROOM_UNREACHABLE", retry_after_s=failure.retry_after_s) from failure
     finally:
         await channel.close()

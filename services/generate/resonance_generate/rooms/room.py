@@ -13,7 +13,7 @@ from dataclasses import replace
 import structlog
 
 from resonance.broadcast import Broadcast
-from resonance.errors import InvalidInput, NotFound, PermissionDenied, ResonanceError, Unavailable
+from resonance.errors import NotFound, PermissionDenied, ResonanceError, Unavailable
 from resonance.identity import acting_as
 from resonance.ids import sha256_hex
 from resonance.v1 import generate_pb2, rooms_pb2, steering_pb2
@@ -25,10 +25,10 @@ from resonance_generate.performance import COMMANDS
 from resonance_generate.responses import StreamWriter, build_recipe_in_force, build_started
 from resonance_generate.rooms.connection import Connection, Event
 from resonance_generate.rooms.member import Member, find_moves, part_of_recipe
-from resonance_generate.rooms.mixer import Mixer, refuse
+from resonance_generate.rooms.mixer import Mixer, bar_length_s, refuse
 from resonance_generate.rooms.one_recipe import to_one_recipe
 from resonance_generate.rooms.opened import Opened, RoomLimits
-from resonance_generate.rooms.roster import Roster
+from resonance_generate.rooms.roster import Roster, is_general
 from resonance_generate.takes.library import TakeLibrary
 from resonance_generate.waiting_news import blocks_and_news
 
@@ -64,12 +64,13 @@ class Room:
         self._head_samples = round(HEAD_START_S * rate_hz)
         self._roster = Roster(opened.room_id, members_max=limits.members_max, listeners_max=limits.listeners_max)
         self._connections: list[Connection] = []
-        self._cut: list[tuple[float, Connection]] = []
+        # Calls that are open, those that were cut and not read on among them.
+        self._open_count = 0
         self._request: EngineRequest | None = None
         self._latest: rooms_pb2.RoomMix | None = None
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._is_paused = self._is_stopped = False
+        self._is_paused = False
         self._base_waiting: steering_pb2.Recipe | None = None
         self._opened_s = self._owner_seen_s = clock()
 
@@ -98,7 +99,9 @@ class Room:
             Overloaded: the room or the engine is full.
         """
         role = self.role_of(joining.token)
+        self._roster.check_calls(self._open_count)
         connection = self._connect(joining, role, account)
+        self._open_count += 1
         try:
             self._start()
             if joining.HasField("part") and connection.member is not None:
@@ -106,15 +109,18 @@ class Room:
             connection.number = self._broadcast.find_start(self._head_samples)
             start = self._broadcast.next_sample(connection.number)
             connection.next_sample = start or 0
-            yield connection, build_started(self._description())
-            yield connection, self._build_joined(connection, role)
+            connection.sending_since_s = self._clock()
+            yield connection, build_started(self.opened.describe(self._base.recipe))
+            yield connection, self.opened.build_joined(connection.member, role, connection.next_sample)
             if self._latest is not None and connection.has_news:
                 yield connection, self._latest
+            connection.sending_since_s = None
             events = connection.events(self._broadcast, lambda: self._latest, self._clock)
             async with aclosing(events):
                 async for event in events:
                     yield connection, event
         finally:
+            self._open_count -= 1
             self._disconnect(connection)
 
     def control(self, connection: Connection, control: rooms_pb2.RoomControl) -> None:
@@ -125,24 +131,12 @@ class Room:
             NotFound: a weight or a removal of nobody here.
             Overloaded: too many commands wait.
         """
-        member = connection.member
-        if member is None:
-            raise PermissionDenied(
-                "this link is for listening; ask for the link to play", reason="LISTENERS_CANNOT_PLAY"
-            )
-        is_general = bool(
-            control.HasField("recipe") or control.command or control.weights or control.removed_member_ids
-        )
-        if is_general and member.role != rooms_pb2.ROOM_ROLE_OWNER:
-            raise PermissionDenied("that is for the owner of the room", reason="NOT_THE_OWNER")
-        unknown = {*control.weights, *control.removed_member_ids} - self._roster.members.keys()
-        if unknown:
-            raise NotFound(f"there is no member {', '.join(sorted(unknown))} here", reason="NO_SUCH_MEMBER")
-        if member.member_id in control.removed_member_ids:
-            raise InvalidInput("the owner cannot be sent away; stop the room", reason="OWNER_STAYS")
+        if connection not in self._connections:
+            raise PermissionDenied("you are not in this room any more; join again", reason="NOT_IN_THE_ROOM")
+        member = self._roster.check_rights(connection.member, control)
         if control.HasField("part"):
             self._take_part(member, control.part)
-        if is_general:
+        if is_general(control):
             self._obey_owner(member, control)
 
     def _obey_owner(self, owner: Member, control: rooms_pb2.RoomControl) -> None:
@@ -156,7 +150,6 @@ class Room:
             self._let_go(member_id, "REMOVED", "the owner of the room has sent you away")
             self._roster.move(self._roster.members[member_id], "removed", 1, 0)
         if control.command in COMMANDS:
-            self._is_stopped = self._is_stopped or control.command == generate_pb2.PLAYBACK_COMMAND_STOP
             if control.command == generate_pb2.PLAYBACK_COMMAND_PAUSE:
                 self._is_paused = True
             if control.command == generate_pb2.PLAYBACK_COMMAND_PLAY:
@@ -182,7 +175,6 @@ class Room:
             member=member,
             has_sound=joining.sound_only or not joining.without_sound,
             has_news=not joining.sound_only,
-            task=asyncio.current_task(),
         )
         self._connections.append(connection)
         self._changed.set()
@@ -250,7 +242,7 @@ class Room:
             moves=self._roster.moves,
             recipe=self._base.recipe,
             budget_share=push.budget_share,
-            bar_s=self._bar_s,
+            bar_s=bar_length_s(self._base),
             is_paused=self._is_paused,
         )
         self._roster.moves.clear()
@@ -260,7 +252,7 @@ class Room:
         """The first sample of the new parameters; -1 where they are in force already."""
         if self._latest is not None and self._latest.recipe_id == params.recipe_id:
             return -1
-        line_frames = self._bar_s * self._frame_rate_hz
+        line_frames = bar_length_s(self._base) * self._frame_rate_hz
 
         def change(running: RunningRequest) -> int:
             return running.update_at_line(params, line_frames) if line_frames else running.update(params)
@@ -313,14 +305,6 @@ class Room:
         connection.answers.append(answer)
         self._broadcast.wake()
 
-    @property
-    def _bar_s(self) -> float:
-        """The length of a bar of the tempo that the model was told; 0 without one. Bars count from the first sample."""
-        asked = self._base.asked
-        bpm = asked.told_bpm if asked.HasField("told_bpm") else asked.bpm
-        beats, _, unit = (asked.metre or "4/4").partition("/")
-        return 60.0 / bpm * int(beats) * 4 / int(unit) if bpm else 0.0
-
     # --- the music
 
     def _start(self) -> None:
@@ -368,12 +352,6 @@ class Room:
             _log.info("a listener was cut off", room=self.opened.room_id[:6], why="did not read")
             connection.cut()
             self._disconnect(connection)
-            self._cut.append((now_s, connection))
-        for cut_s, connection in list(self._cut):  # a call that is still not read is ended without its error
-            if now_s - cut_s > self._limits.stall_s_max:
-                self._cut.remove((cut_s, connection))
-                if connection.sending_since_s is not None and connection.task is not None:
-                    connection.task.cancel()
         owner = self._roster.members.get("owner")
         if owner is not None and owner.is_present:
             self._owner_seen_s = now_s
@@ -413,20 +391,3 @@ class Room:
             with contextlib.suppress(asyncio.CancelledError, ResonanceError):
                 await task
         await self._save()
-
-    def _description(self) -> generate_pb2.Take:
-        take = generate_pb2.Take()
-        take.CopyFrom(self.opened.description)
-        take.recipe.CopyFrom(self._base.recipe)
-        return take
-
-    def _build_joined(self, connection: Connection, role: rooms_pb2.RoomRole) -> rooms_pb2.RoomJoined:
-        return rooms_pb2.RoomJoined(
-            room_id=self.opened.room_id,
-            name=self.opened.name,
-            member_id=connection.member.member_id if connection.member else "",
-            role=role,
-            offered_tastes=self.opened.offers,
-            ready_sliders=self.opened.ready_sliders,
-            sample_offset=connection.next_sample,
-        )

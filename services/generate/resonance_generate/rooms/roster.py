@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from resonance.errors import Overloaded, PermissionDenied
+from resonance.errors import InvalidInput, NotFound, Overloaded, PermissionDenied
 from resonance.ids import new_request_id, sha256_hex
 from resonance.v1 import rooms_pb2
 from resonance_generate.rooms.member import Member, choose_hue
@@ -49,6 +49,30 @@ class Roster:
         if count >= self._listeners_max:
             raise _full("listeners", self._listeners_max)
 
+    def check_calls(self, count: int) -> None:
+        """Raises Overloaded where as many calls are open as members and listeners may be, those of callers who were cut included."""
+        if count >= self._members_max + self._listeners_max:
+            raise _full("calls", self._members_max + self._listeners_max)
+
+    def check_rights(self, member: Member | None, control: rooms_pb2.RoomControl) -> Member:
+        """The member whose control it is.
+
+        Raises:
+            PermissionDenied: a listener's control, or one that is the owner's alone.
+            NotFound: a weight or a removal of nobody here.
+            InvalidInput: the owner sends themselves away.
+        """
+        if member is None:
+            message = "this link is for listening; ask for the link to play"
+            raise PermissionDenied(message, reason="LISTENERS_CANNOT_PLAY")
+        if is_general(control) and member.role != rooms_pb2.ROOM_ROLE_OWNER:
+            raise PermissionDenied("that is for the owner of the room", reason="NOT_THE_OWNER")
+        if unknown := {*control.weights, *control.removed_member_ids} - self.members.keys():
+            raise NotFound(f"there is no member {', '.join(sorted(unknown))} here", reason="NO_SUCH_MEMBER")
+        if member.member_id in control.removed_member_ids:
+            raise InvalidInput("the owner cannot be sent away; stop the room", reason="OWNER_STAYS")
+        return member
+
     def enter(self, member_id: str, joining: rooms_pb2.RoomJoining, role: rooms_pb2.RoomRole, account: str) -> Member:
         """The member who enters: a new one, or one who was here before, with the part they had."""
         member = self.members.get(member_id)
@@ -58,7 +82,7 @@ class Roster:
             member = Member(member_id=member_id, name=usual, hue=choose_hue(number), role=role, account=account)
             self._forget_absent()
             self.members[member_id] = member
-        member.name = joining.name.strip() or member.name
+        member.name = printable(joining.name) or member.name
         member.hue = joining.hue if joining.HasField("hue") else member.hue
         member.account, member.is_present = account, True
         self.move(member, "joined", 0, 1)
@@ -77,6 +101,16 @@ class Roster:
         absent = [name for name, member in self.members.items() if not member.is_present and name != OWNER_ID]
         for name in absent[: max(0, len(absent) - ABSENT_MAX + 1)]:
             del self.members[name]
+
+
+def is_general(control: rooms_pb2.RoomControl) -> bool:
+    """True for a control of the whole room, which is for its owner."""
+    return bool(control.HasField("recipe") or control.command or control.weights or control.removed_member_ids)
+
+
+def printable(name: str) -> str:
+    """A name without control characters, which a terminal would obey."""
+    return "".join(letter for letter in name if letter.isprintable()).strip()
 
 
 def _full(what: str, count: int) -> Overloaded:
