@@ -12,7 +12,8 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 
-from resonance.errors import DataLoss, NotFound
+from resonance.errors import DataLoss, NotFound, invalid_field
+from resonance.identity import GUEST
 from resonance.ids import sha256_hex
 from resonance.store.keys import API_KEYS, api_key_key
 from resonance.store.protocol import ObjectStore
@@ -38,7 +39,9 @@ class ApiKeys:
         self._store = store
 
     async def issue(self, name: str, owner: str = "") -> tuple[str, ApiKey]:
-        """A new key, as text and as its stored part; an empty owner makes a new owner."""
+        """A new key, as text and as its stored part; an empty owner makes a new owner. Raises InvalidInput for the owner of guests."""
+        if owner == GUEST:
+            raise invalid_field("owner", "RESERVED", f"{GUEST} stands for callers without a key")
         text = _PREFIX + _random(32)
         digest = sha256_hex(text.encode())
         key = ApiKey(key_id=digest[:12], owner=owner or "u-" + _random(10), name=name[:100], created_s=int(time.time()))

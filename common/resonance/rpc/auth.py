@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from resonance.api_keys import ApiKeys
 from resonance.errors import Unauthenticated
+from resonance.identity import GUEST
 from resonance.settings import Settings
 from resonance.store.protocol import ObjectStore
 
@@ -19,8 +20,6 @@ KEY_HEADER, SERVICE_HEADER, OWNER_HEADER, MUST_CHECK_HEADER = (
     "x-resonance-owner",
     "x-resonance-must-check",
 )
-# The owner of callers without a key, where such are admitted. Owners that keys are issued for have longer names.
-GUEST = "u-guest"
 _CACHED_S = 5.0  # a revoked key is refused after so long
 _CACHED_MAX = 1000
 
