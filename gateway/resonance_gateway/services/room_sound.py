@@ -105,9 +105,8 @@ class RoomSounds:
                     yield _Live(started=response.started)
                 elif kind == "chunk":
                     chunk = response.chunk
-                    if (
-                        position is None or position != chunk.sample_offset
-                    ):  # the room began earlier, or this gateway fell behind
+                    # The room began before this gateway joined, or this gateway fell behind.
+                    if position != chunk.sample_offset:
                         hub.offset += chunk.sample_offset - (position or 0)
                     position = chunk.sample_offset + chunk.sample_count
                     chunk.sample_offset -= hub.offset
