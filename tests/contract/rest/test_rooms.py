@@ -11,12 +11,14 @@ from itertools import pairwise
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import pytest_asyncio
 from support.directions import put_concept, put_taste
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from resonance.audio.delivery import watermark_detection
 from resonance.rpc import Authenticator, RpcServer
 from resonance.settings import Settings
 from resonance.steering.sliders import SLIDER_NAMES
@@ -171,3 +173,14 @@ async def test_a_socket_that_leaves_takes_its_part_along_and_hurts_nobody(site: 
         offsets = sorted(owner.heard)
         assert all(at + len(owner.heard[at]) // 2 == following for at, following in pairwise(offsets))
         await owner.send(command="stop")
+
+
+async def test_the_sound_of_a_room_carries_the_watermark(site: Site) -> None:
+    room = await site.open()
+    async with AsyncExitStack() as stack:
+        listener = await join(stack, site, room, "listen_token")
+        rate_hz = listener.all("started")[0]["format"]["sample_rate_hz"]
+        await listener.read(lambda: sum(map(len, listener.heard.values())) > 2 * 12 * rate_hz, 60)
+    pcm = b"".join(listener.heard[at] for at in sorted(listener.heard))
+    samples = np.frombuffer(pcm, "<i2")[:: rate_hz // watermark_detection.RATE_HZ] / 32767
+    assert watermark_detection.detect(samples).is_marked
