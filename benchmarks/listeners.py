@@ -37,7 +37,7 @@ async def _measure(model: LoadedModel, duration_s: float) -> dict[str, Any]:
         async with open_generate(settings, MemoryStore(), model) as parts:
             parts.add_to(server)
             await server.start()
-            capacity = await _capacity(parts.engine)
+            capacity = await measure_capacity(parts.engine)
             plan = LoadPlan(rate_hz=SHARE * capacity / TAKE_S, duration_s=duration_s, take_s=TAKE_S)
             figures = summary(plan, await bombard(server.address, plan, lambda _done_s: None))
             await server.stop(0)
@@ -49,7 +49,7 @@ async def _measure(model: LoadedModel, duration_s: float) -> dict[str, Any]:
     }
 
 
-async def _capacity(engine: Engine) -> float:
+async def measure_capacity(engine: Engine) -> float:
     """Seconds of music per second of eight full slots."""
     started_s = time.perf_counter()
     jobs = [bare_job(engine, seed, TAKE_S) for seed in range(SLOTS)]

@@ -70,6 +70,7 @@ class Product:
         self._settings = {} if model is None else {"RESONANCE_MODEL": str(model), "RESONANCE_ADOPTION": "off"}
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Client | None = None
+        self.address = ""  # of its gRPC services, once it was asked for something
         for name in ("tastes", "takes", "data"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
@@ -133,7 +134,8 @@ class Product:
         if self._client is None:
             http, grpc = _free_ports(2)
             self._process = _start(self._data, http, grpc, self._settings)
-            self._client = _await(f"127.0.0.1:{grpc}", self._process)
+            self.address = f"127.0.0.1:{grpc}"
+            self._client = _await(self.address, self._process)
         return self._client
 
 

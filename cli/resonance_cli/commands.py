@@ -47,6 +47,7 @@ from resonance_cli.operator_commands import bench_app, store_app
 from resonance_cli.output import is_stdout
 from resonance_cli.owner_commands import owners_app
 from resonance_cli.performing import Performing
+from resonance_cli.room_commands import room_app
 from resonance_cli.song_file import check_variations_output, read_choice, write_song, write_variations
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, progress_bar, say, warn
 from resonance_cli.work_commands import work_app
@@ -74,6 +75,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(keys_app, name="keys")
 app.add_typer(owners_app, name="owners")
 app.add_typer(work_app, name="work")
+app.add_typer(room_app, name="room")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, NotFound, invalid_field
+from resonance.identity import GUEST
 from resonance.ids import sha256_hex
 from resonance.store.keys import API_KEYS, OWNERS, api_key_key, api_key_use_key, owner_key
 from resonance.store.protocol import ObjectStore
@@ -58,8 +59,10 @@ class ApiKeys:
         """A new key, as text and as its stored part; an empty owner makes a new owner, and a key without `lasts_s` never ends.
 
         Raises:
-            InvalidInput: there is no such scope.
+            InvalidInput: there is no such scope, or the owner is the one of guests.
         """
+        if owner == GUEST:
+            raise invalid_field("owner", "RESERVED", f"{GUEST} stands for callers without a key")
         chosen = check_scopes(scopes)
         text = _PREFIX + _random(32)
         digest = sha256_hex(text.encode())

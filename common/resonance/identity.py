@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+# The owner of callers without a key, where such are admitted. No key is issued for it, so that it owns nothing.
+GUEST = "u-guest"
 # An empty owner is the installation itself, which is every caller where no API keys are required.
 _owner: ContextVar[str] = ContextVar("resonance_owner", default="")
 _is_vouched_for: ContextVar[bool] = ContextVar("resonance_is_vouched_for", default=True)

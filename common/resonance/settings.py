@@ -125,6 +125,15 @@ class Settings(BaseSettings):
     stream_stall_s_max: PositiveFloat = 15.0
     vector_cache_items: PositiveInt = 64
 
+    # Rooms of one process: how many, their players and listeners, the sound that a listener may be behind, the time that the owner may be
+    # away, and the address at which other replicas reach this process.
+    rooms_open_max: PositiveInt = 8
+    room_members_max: int = Field(32, ge=1, le=64)
+    room_listeners_max: PositiveInt = 128
+    room_lag_s_max: float = Field(4.0, ge=1.0, le=30.0)
+    room_owner_away_s_max: PositiveFloat = 120.0
+    room_addr: Annotated[str, AfterValidator(lambda text: text and _check_address(text))] = ""
+
     # Limits of a playlist.
     tracks_max: int = Field(20, ge=1, le=20)
     track_duration_s_max: PositiveFloat = 600.0

@@ -34,6 +34,7 @@ from resonance_gateway.routes import (
     performances,
     reference,
     refinements,
+    rooms,
     session,
     share_links,
     shared_page,
@@ -49,6 +50,7 @@ from resonance_gateway.routes import (
 from resonance_gateway.routes.recipes import SOUNDS_TEXT_MAX
 from resonance_gateway.services.background_takes import BackgroundTakes
 from resonance_gateway.services.kept_files import KeptFiles
+from resonance_gateway.services.room_sound import RoomSounds
 from resonance_gateway.services.services import Services
 
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024
@@ -67,12 +69,14 @@ def build_app(settings: Settings) -> Starlette:
         app.state.settings = settings
         app.state.delivery = delivery
         app.state.kept_files = KeptFiles(settings, delivery)
+        app.state.room_sounds = RoomSounds(app.state.services.join, settings.room_lag_s_max)
         app.state.background_takes = BackgroundTakes(app.state.services)
         await asyncio.to_thread(delivery.prepare)
         try:
             yield
         finally:
             await app.state.background_takes.close()
+            await app.state.room_sounds.close()
             await app.state.services.close()
 
     routes = _routes()
@@ -87,6 +91,7 @@ def build_app(settings: Settings) -> Starlette:
 def _routes() -> list[BaseRoute]:
     return [
         Route("/", page.page, name="page"),
+        Route("/rooms/{room_id}", page.room_page),
         Mount("/static", page.PageFiles(directory=page.STATIC), name="static"),
         Route("/livez", health.LivenessEndpoint),
         Route("/readyz", health.ReadinessEndpoint),
@@ -120,6 +125,8 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/generations/{request_id}/events", generation_states.GenerationEventsEndpoint),
         Route("/v1/audio/music", openai_music.OpenAiMusicEndpoint),
         WebSocketRoute("/v1/performances", performances.performances),
+        Route("/v1/rooms", rooms.RoomsEndpoint),
+        WebSocketRoute("/v1/rooms/{room_id}", rooms.rooms),
         Route("/v1/takes", takes.TakesEndpoint),
         Route("/v1/takes/{request_id}", takes.TakeEndpoint),
         Route("/v1/takes/{request_id}/audio", takes.TakeAudioEndpoint),

@@ -213,7 +213,11 @@ def main() -> None:
     rows = json.loads(arguments.figures.read_text())["rows"] if arguments.figures.exists() else []
     model = load_model(Settings.model_validate({"model": str(arguments.folder)}))
     novelty = model.description.sampling.novelty if arguments.novelty is None else arguments.novelty
-    asked: dict[str, Any] = {"is_aligned": not arguments.fixed, "is_anchored": not arguments.no_anchor, "novelty": novelty}
+    asked: dict[str, Any] = {
+        "is_aligned": not arguments.fixed,
+        "is_anchored": not arguments.no_anchor,
+        "novelty": novelty,
+    }
     named = ("prompt", "seed", "seconds", "aligned", "anchored", "novelty")
     known = {tuple(row[name] for name in named) for row in rows}
     left = [take for take in TAKES[: arguments.takes] if (*take, arguments.seconds, *asked.values()) not in known]

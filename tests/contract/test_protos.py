@@ -10,10 +10,10 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
 from resonance.rpc.validation import read_rules
-from resonance.v1 import audio_pb2, extract_pb2, generate_pb2, ingest_pb2, jobs_pb2, steering_pb2
+from resonance.v1 import audio_pb2, extract_pb2, generate_pb2, ingest_pb2, jobs_pb2, rooms_pb2, steering_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = (audio_pb2, steering_pb2, jobs_pb2, ingest_pb2, extract_pb2, generate_pb2)
+FILES = (audio_pb2, steering_pb2, jobs_pb2, ingest_pb2, extract_pb2, generate_pb2, rooms_pb2)
 
 
 def test_generated_code_is_what_the_protos_say(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from resonance.audio.delivery.tags import Provenance
 from resonance.client.adoption import AdoptionCalls
 from resonance.client.requests import build_refine_request, build_request
 from resonance.client.resumed_take import read_resumed
+from resonance.client.rooms import RoomCalls
 from resonance.client.song_files import find_songs
 from resonance.client.speech import SpeechCalls
 from resonance.client.take_reader import TakeReader, read_take
@@ -35,6 +36,7 @@ from resonance.v1 import (
     ingest_pb2,
     ingest_pb2_grpc,
     jobs_pb2,
+    rooms_pb2_grpc,
     speech_pb2_grpc,
     steering_pb2,
     video_pb2_grpc,
@@ -116,6 +118,7 @@ class AsyncClient:
         self.ingest = ingest_pb2_grpc.IngestServiceStub(self._channels[0])
         self.extract = extract_pb2_grpc.ExtractServiceStub(self._channels[1])
         self.generate = generate_pb2_grpc.GenerateServiceStub(self._channels[2])
+        self.rooms = RoomCalls(rooms_pb2_grpc.RoomServiceStub(self._channels[2]))
         self.speech = SpeechCalls(speech_pb2_grpc.SpeechServiceStub(self._channels[4]))
         self.adoption = AdoptionCalls(self.extract)
         self.videos = VideoCalls(video_pb2_grpc.VideoServiceStub(self._channels[3]), self.ingest)

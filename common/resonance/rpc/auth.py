@@ -10,8 +10,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from resonance.api_keys import SCOPES, USE_NOTED_S, ApiKey, ApiKeys
+from resonance.api_keys import LISTEN, SCOPES, USE_NOTED_S, ApiKey, ApiKeys
 from resonance.errors import ResonanceError, Unauthenticated
+from resonance.identity import GUEST
 from resonance.rpc.oidc import TokenVerifier, is_token
 from resonance.settings import Settings
 from resonance.store.protocol import ObjectStore
@@ -55,8 +56,8 @@ class Authenticator:
         )  # when this process last wrote that a key or owner was there
         self._writing: set[asyncio.Task[None]] = set()
 
-    async def authenticate(self, metadata: Iterable[Any]) -> Caller:
-        """The caller of a call with this metadata.
+    async def authenticate(self, metadata: Iterable[Any], *, admits_guests: bool = False) -> Caller:
+        """The caller of a call with this metadata; GUEST for a call without credentials where the method `admits_guests`.
 
         Raises:
             Unauthenticated: there is no key or token, or it is not valid.
@@ -72,6 +73,8 @@ class Authenticator:
             if self._service_key and secrets.compare_digest(sent[SERVICE_HEADER], self._service_key):
                 return Caller(sent.get(OWNER_HEADER, ""), is_service=True)
             raise Unauthenticated("the services do not share one RESONANCE_SERVICE_KEY", reason="WRONG_SERVICE_KEY")
+        if admits_guests and KEY_HEADER not in sent:
+            return Caller(GUEST, is_service=False, scopes=frozenset({LISTEN}))
         kind, _, text = sent.get(KEY_HEADER, "").partition(" ")
         if kind.lower() != "bearer" or not text:
             raise Unauthenticated("send your API key: Authorization: Bearer KEY", reason="KEY_REQUIRED")

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from resonance.api_keys import LISTEN, OPERATE
 from resonance.errors import INTERNAL_MESSAGE, ResonanceError
-from resonance.identity import set_owner
+from resonance.identity import GUEST, set_owner
 from resonance.rpc import status
 from resonance.rpc.auth import Authenticator, Caller
 from resonance.rpc.quotas import Meter, Quotas
@@ -27,6 +27,8 @@ from resonance.telemetry.traces import begin_call_span, end_call_span
 # The token of a share link is the only credential here.
 _NOTED_MAX = 3  # messages of a call whose ids are kept: request, first and second response
 _PUBLIC = frozenset({"/resonance.v1.ShareService/ReadShareLink"})
+# The token of a room lets in callers without a key too. They act for an owner who has nothing of their own.
+_GUESTS = frozenset({"/resonance.v1.RoomService/JoinPerformance"})
 _log = structlog.get_logger("rpc")
 
 
@@ -125,7 +127,8 @@ class _Doors:
         method = call.method
         if self._authenticator is None or method in _PUBLIC:
             return
-        caller = await self._authenticator.authenticate(context.invocation_metadata() or ())
+        metadata = context.invocation_metadata() or ()
+        caller = await self._authenticator.authenticate(metadata, admits_guests=method in _GUESTS)
         call.caller = caller
         check_scope(method, caller.scopes)
         # What an operator does is the installation's own, whosever key it is.
@@ -133,8 +136,8 @@ class _Doors:
         set_owner(owner, is_vouched_for=caller.is_service)
 
     async def admit(self, call: _Call, request: Any) -> Meter | None:
-        """Counts a valid call against the caller's quotas."""
-        if call.caller is None or self._quotas is None:
+        """Counts a valid call against the caller's quotas. Guests have none: a room limits who is in it."""
+        if call.caller is None or self._quotas is None or call.caller.owner == GUEST:
             return None
         return await self._quotas.admit(call.caller, call.method, request)
 

@@ -23,6 +23,7 @@ _LISTEN = {
     ),
     "ShareService": "ReadShareLink",
     "OwnerService": "GetUsage",
+    "RoomService": "JoinPerformance",  # the room's tokens say who may play
 }
 _MAKE = {
     "IngestService": (
@@ -36,6 +37,7 @@ _MAKE = {
     "VideoService": "CreateVideo CancelVideo DeleteVideo UpdatePlan RedoScene ChooseScene",
     "ShareService": "CreateShareLink RevokeShareLink",
     "OwnerService": "DeleteOwner",
+    "RoomService": "OpenRoom",
 }
 _OPERATE = {"ExtractService": "StartAdoption ImportAdoption"}
 _SCOPES = {

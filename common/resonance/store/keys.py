@@ -26,6 +26,7 @@ VIDEO_LIST = "video-list/"
 VIDEOS_OPEN = "video-open/"
 DOWNLOADS = "downloads/"
 SPENDING = "spending/"
+ROOMS = "rooms/"
 
 
 PREFIXES = (
@@ -98,6 +99,7 @@ PREFIXES = (
         kept="a day, or until its job needs it no more",
         is_owned=True,
     ),
+    Prefix(name=ROOMS, writer="generate", kept="until the room ends, at most six hours", owner_part=OwnerPart.NONE),
     Prefix(name=DOWNLOADS, writer="ingest", kept="until its job is final", is_owned=True),
     Prefix(name=SHARES, writer="ingest", kept="until the link expires", owner_part=OwnerPart.IN_DOCUMENT),
     Prefix(name="sounds/", writer="ingest", kept="for good", is_recomputed=True, owner_part=OwnerPart.NONE),
@@ -366,6 +368,11 @@ def usage_key() -> str:
 def below_owner(owner: str, key: str = "") -> str:
     """Where a key of an owner lies, or without a key everything of the owner."""
     return f"users/{owner}/{key}"
+
+
+def room_key(room_id: str) -> str:
+    """The replica of generate in which a room plays (JSON)."""
+    return f"{ROOMS}{room_id}"
 
 
 def probe_key(name: str) -> str:

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from resonance.errors import DeadlineExceeded, InvalidInput, ResonanceError
 from resonance.ids import new_request_id
 from resonance.v1 import generate_pb2
-from resonance_gateway.http.bodies import Body, MalformedError, parse
+from resonance_gateway.http.bodies import Body, MalformedError, Model, parse
 from resonance_gateway.http.problems import problem_fields
 from resonance_gateway.routes.app_state import get_services, get_settings
 from resonance_gateway.routes.delivery import Raw, get_delivery
@@ -25,7 +25,7 @@ from resonance_gateway.services.live_performance import LivePerformance
 
 OPENING_S_MAX = 30.0
 # RFC 6455, section 7.4.1, and the registry of close codes.
-_DONE, _POLICY, _FAILURE, _LATER = 1000, 1008, 1011, 1013
+DONE, _POLICY, _FAILURE, _LATER = 1000, 1008, 1011, 1013
 
 
 class PerformanceBody(RecipeBody):
@@ -70,19 +70,21 @@ async def performances(websocket: WebSocket) -> None:
     try:
         with suppress(WebSocketDisconnect):
             await _perform(websocket)
-            await websocket.close(_DONE)
+            await websocket.close(DONE)
     except ResonanceError as error:
         with suppress(WebSocketDisconnect, RuntimeError):
-            await websocket.send_json({"type": "problem", "problem": _to_problem(error)})
-            await websocket.close(_close_code(error))
+            await websocket.send_json({"type": "problem", "problem": to_problem(error)})
+            await websocket.close(close_code(error))
 
 
-def to_opening_request(body: PerformanceBody, request_id: str) -> generate_pb2.PerformRequest:
-    """The first message of `Perform`."""
+def to_opening_request(
+    body: PerformanceBody, request_id: str, *, without: frozenset[str] = frozenset()
+) -> generate_pb2.PerformRequest:
+    """The first message of `Perform`; fields `without` are not its own."""
     opening = generate_pb2.PerformOpening(recipe=to_recipe(body))
     if body.melody is not None:
         opening.melody.wav = body.melody
-    values = body.model_dump(exclude={"melody", "raw", *RECIPE_FIELDS}, exclude_none=True)
+    values = body.model_dump(exclude={"melody", "raw", *RECIPE_FIELDS, *without}, exclude_none=True)
     return generate_pb2.PerformRequest(opening=fill_message(opening, values | {"request_id": request_id}))
 
 
@@ -98,7 +100,7 @@ def to_control_request(body: ControlBody) -> generate_pb2.PerformRequest:
 
 
 async def _perform(websocket: WebSocket) -> None:
-    opening = await _read_opening(websocket)
+    opening = await read_first_message(websocket, PerformanceBody)
     request = to_opening_request(opening, opening.request_id or new_request_id())
     live = get_services(websocket).perform(request, None if opening.raw else get_delivery(websocket))
     tasks = [asyncio.create_task(_send_events(websocket, live)), asyncio.create_task(_pass_controls(websocket, live))]
@@ -113,14 +115,15 @@ async def _perform(websocket: WebSocket) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _read_opening(websocket: WebSocket) -> PerformanceBody:
+async def read_first_message(websocket: WebSocket, model: type[Model]) -> Model:
+    """The first message of a socket as a checked body. Raises DeadlineExceeded where none comes, InvalidInput for a malformed one."""
     try:
         async with asyncio.timeout(OPENING_S_MAX):
-            text = await _read_text(websocket)
+            text = await read_text(websocket)
     except TimeoutError:
         raise DeadlineExceeded(f"no opening came within {OPENING_S_MAX:.0f} s", reason="NO_OPENING") from None
     try:
-        return parse(PerformanceBody, text)
+        return parse(model, text)
     except MalformedError as fault:
         raise InvalidInput(str(fault), reason="MALFORMED_REQUEST") from None
 
@@ -139,19 +142,19 @@ async def _pass_controls(websocket: WebSocket, live: LivePerformance) -> None:
     bytes_max = get_settings(websocket).json_bytes_max
     while True:
         try:
-            text = await _read_text(websocket)
+            text = await read_text(websocket)
             control = parse(ControlBody, text) if len(text) <= bytes_max + MELODY_TEXT_MAX else None
             if control is None or (control.melody is None and len(text) > bytes_max):
                 raise InvalidInput(f"a control may have at most {bytes_max} bytes beside a melody", reason="TOO_LARGE")
             await live.control(to_control_request(control))
         except MalformedError as fault:
-            problem = _to_problem(InvalidInput(str(fault), reason="MALFORMED_REQUEST"))
+            problem = to_problem(InvalidInput(str(fault), reason="MALFORMED_REQUEST"))
             await websocket.send_json({"type": "fault", "problem": problem})
         except InvalidInput as fault:
-            await websocket.send_json({"type": "fault", "problem": _to_problem(fault)})
+            await websocket.send_json({"type": "fault", "problem": to_problem(fault)})
 
 
-async def _read_text(websocket: WebSocket) -> bytes:
+async def read_text(websocket: WebSocket) -> bytes:
     """The next text message. Raises WebSocketDisconnect at the end, InvalidInput for a binary message."""
     message = await websocket.receive()
     if message["type"] == "websocket.disconnect":
@@ -162,12 +165,14 @@ async def _read_text(websocket: WebSocket) -> bytes:
     return str(text).encode()
 
 
-def _to_problem(error: ResonanceError) -> dict[str, Any]:
+def to_problem(error: ResonanceError) -> dict[str, Any]:
+    """The problem document of an error, with the time after which to try again."""
     fields = problem_fields(error)
     return fields if error.retry_after_s is None else {**fields, "retry_after_s": error.retry_after_s}
 
 
-def _close_code(error: ResonanceError) -> int:
+def close_code(error: ResonanceError) -> int:
+    """The close code of a socket that ends with an error."""
     status = problem_fields(error)["status"]
     if status in {429, 503}:
         return _LATER

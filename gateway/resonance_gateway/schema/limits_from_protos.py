@@ -11,7 +11,7 @@ from pydantic import Field
 from resonance.rpc.validation import read_rules
 
 # These modules register their messages.
-from resonance.v1 import extract_pb2, generate_pb2, ingest_pb2, shares_pb2, speech_pb2, video_pb2  # noqa: F401
+from resonance.v1 import extract_pb2, generate_pb2, ingest_pb2, rooms_pb2, shares_pb2, speech_pb2, video_pb2  # noqa: F401
 from resonance_gateway.http.bodies import NOT_BLANK
 
 _WHOLE = {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64}

@@ -25,36 +25,29 @@ _SERVICE = "generate"
 _ANSWER_S_MAX = 5.0
 
 
-class LivePerformance:
-    """One open performance."""
+class LiveCall:
+    """One open call with messages in both directions."""
 
-    def __init__(self, call: Any, opening: generate_pb2.PerformRequest, delivery: Delivery | None) -> None:
-        """Without `delivery` the chunks are the model's own samples."""
+    def __init__(self, call: Any, opening: Message) -> None:
+        """`opening` is sent first."""
         self._call = call
-        self._delivery = delivery
         self._opening = opening
         # Two writes at once fail in gRPC's core, and so do all later ones. The lock keeps writes apart; controls wait for the opening.
         self._writing = asyncio.Lock()
         self._has_opened = asyncio.Event()
 
-    async def events(self) -> AsyncGenerator[tuple[Json, bytes | None], None]:
-        """`started`, chunks with their 16-bit PCM, answers to controls, and `finished`."""
+    async def responses(self) -> AsyncGenerator[Any, None]:
+        """Opens the call and yields its messages. Raises the domain error that the service sends."""
         with rest_errors():
             await unary_call(self._call.wait_for_connection(), service=_SERVICE)
             await self._write(self._opening)
             self._has_opened.set()
-            received = stream_call(self._call, service=_SERVICE)
-            leaving = received if self._delivery is None else delivered(received, self._delivery)
-            async with aclosing(leaving) as responses:
+            async with aclosing(stream_call(self._call, service=_SERVICE)) as responses:
                 async for response in responses:
-                    kind = response.WhichOneof("event")
-                    if kind == "chunk":
-                        yield {"type": kind, **_to_chunk_event(response.chunk)}, response.chunk.data
-                    else:
-                        yield {"type": kind, **to_json(getattr(response, kind))}, None
+                    yield response
 
-    async def control(self, control: generate_pb2.PerformRequest) -> None:
-        """Sends a control, after the opening. A control after the end is dropped, because `events` reports the end.
+    async def control(self, control: Message) -> None:
+        """Sends a control, after the opening. A control after the end is dropped, because the messages report the end.
 
         Raises:
             Unavailable: the service takes no more controls and reports no status.
@@ -77,7 +70,28 @@ class LivePerformance:
             raise Unavailable(lost, reason="STREAM_CUT", retry_after_s=1.0) from None
 
 
-def _to_chunk_event(chunk: audio_pb2.AudioChunk) -> Json:
+class LivePerformance(LiveCall):
+    """One open performance."""
+
+    def __init__(self, call: Any, opening: generate_pb2.PerformRequest, delivery: Delivery | None) -> None:
+        """Without `delivery` the chunks are the model's own samples."""
+        super().__init__(call, opening)
+        self._delivery = delivery
+
+    async def events(self) -> AsyncGenerator[tuple[Json, bytes | None], None]:
+        """`started`, chunks with their 16-bit PCM, answers to controls, and `finished`."""
+        received = self.responses()
+        leaving = received if self._delivery is None else delivered(received, self._delivery)
+        async with aclosing(leaving) as responses:
+            async for response in responses:
+                kind = response.WhichOneof("event")
+                if kind == "chunk":
+                    yield {"type": kind, **to_chunk_event(response.chunk)}, response.chunk.data
+                else:
+                    yield {"type": kind, **to_json(getattr(response, kind))}, None
+
+
+def to_chunk_event(chunk: audio_pb2.AudioChunk) -> Json:
     """The fields of a chunk without its samples."""
     return {
         "sequence": chunk.sequence,

@@ -18,11 +18,13 @@ from resonance.v1 import (
     generate_pb2_grpc,
     ingest_pb2_grpc,
     owners_pb2_grpc,
+    rooms_pb2,
+    rooms_pb2_grpc,
     shares_pb2_grpc,
     speech_pb2_grpc,
     video_pb2_grpc,
 )
-from resonance_gateway.services.live_performance import LivePerformance
+from resonance_gateway.services.live_performance import LiveCall, LivePerformance
 from resonance_gateway.services.service_client import ServiceClient
 
 _HEALTH_S_MAX = 2.0
@@ -54,6 +56,7 @@ class Services:
         self.extract = self._client("extract", extract_pb2_grpc.ExtractServiceStub, settings)
         self.video = self._client("video", video_pb2_grpc.VideoServiceStub, settings)
         self.generate = self._client("generate", generate_pb2_grpc.GenerateServiceStub, settings)
+        self.rooms = self._client("generate", rooms_pb2_grpc.RoomServiceStub, settings)
         self.speech = self._client("speech", speech_pb2_grpc.SpeechServiceStub, settings)
 
     async def close(self) -> None:
@@ -79,6 +82,11 @@ class Services:
     def perform(self, opening: generate_pb2.PerformRequest, delivery: Delivery | None = None) -> LivePerformance:
         """A live performance. The caller closes it, and opens another one to play for longer than STREAM_S_MAX."""
         return LivePerformance(self.generate.stub.Perform(timeout=STREAM_S_MAX), opening, delivery)
+
+    def join(self, joining: rooms_pb2.RoomJoining) -> LiveCall:
+        """A place in a room. The caller closes it."""
+        first = rooms_pb2.JoinPerformanceRequest(joining=joining)
+        return LiveCall(self.rooms.stub.JoinPerformance(timeout=STREAM_S_MAX), first)
 
     def _client(self, name: str, stub: type, settings: Settings) -> ServiceClient:
         return ServiceClient(name=name, stub=stub(self._by_service[name]), stream_s_max=settings.request_s_max)

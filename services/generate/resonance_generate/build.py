@@ -14,7 +14,7 @@ from resonance.google import open_google
 from resonance.rpc.server import STORE_HEALTH, RpcServer
 from resonance.settings import Settings
 from resonance.store import ObjectStore
-from resonance.v1 import generate_pb2_grpc
+from resonance.v1 import generate_pb2_grpc, rooms_pb2_grpc
 from resonance_generate.backends.dispatch import open_backends
 from resonance_generate.conditions.melody import MelodyReader
 from resonance_generate.conditions.origin_sound import OriginSoundReader
@@ -24,6 +24,9 @@ from resonance_generate.engine.engine import Engine
 from resonance_generate.generation import Generation
 from resonance_generate.licensing import check_license
 from resonance_generate.performance import Performance
+from resonance_generate.rooms.mixer import Mixer
+from resonance_generate.rooms.registry import Rooms
+from resonance_generate.rooms.service import RoomService
 from resonance_generate.service import GenerateService
 from resonance_generate.takes.checkpoint_sweeper import TakeCheckpointSweeper
 from resonance_generate.takes.library import TakeLibrary
@@ -35,6 +38,7 @@ from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 
 FULL_NAME = "resonance.v1.GenerateService"
+ROOMS_FULL_NAME = "resonance.v1.RoomService"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,7 @@ class GenerateParts:
     """The running parts of the service."""
 
     service: GenerateService
+    rooms: RoomService
     engine: Engine
     room: StoreRoom
 
@@ -50,6 +55,7 @@ class GenerateParts:
         server.add(
             FULL_NAME, lambda inner: generate_pb2_grpc.add_GenerateServiceServicer_to_server(self.service, inner)
         )
+        server.add(ROOMS_FULL_NAME, lambda inner: rooms_pb2_grpc.add_RoomServiceServicer_to_server(self.rooms, inner))
         server.watch(STORE_HEALTH, self.room.has_room)
 
 
@@ -79,13 +85,17 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
     door = open_google(settings, store)
     backends = open_backends(settings, door, generation, performance, vectors, takes, room, info)
     service = GenerateService(backends, generation, takes, timelines, TakeVersions(takes), info)
+    rooms = Rooms(engine, Mixer(resolver, vectors), performance, melodies, takes, store, settings, info)
     engine.start()
     sweeping = asyncio.create_task(TakeCheckpointSweeper(store, settings).run())
+    looking = asyncio.create_task(rooms.run())
     try:
-        yield GenerateParts(service=service, engine=engine, room=room)
+        yield GenerateParts(service=service, rooms=RoomService(rooms, settings), engine=engine, room=room)
     finally:
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
+        for task in (sweeping, looking):
+            task.cancel()
+        await asyncio.gather(sweeping, looking, return_exceptions=True)
+        await rooms.close()
         await asyncio.to_thread(engine.stop)
         await takes.close()
         if door is not None:

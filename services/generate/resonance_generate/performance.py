@@ -44,7 +44,7 @@ LIVE_MARGIN_S = 0.12
 EVENTS_WAITING_MAX = 8
 OPENING_S_MAX = 30.0
 _Events = asyncio.Queue[Event | None]
-_COMMANDS = {
+COMMANDS = {
     generate_pb2.PLAYBACK_COMMAND_PLAY: RunningRequest.play,
     generate_pb2.PLAYBACK_COMMAND_PAUSE: RunningRequest.pause,
     generate_pb2.PLAYBACK_COMMAND_RESET: RunningRequest.reset,
@@ -91,11 +91,11 @@ class Performance:
         opening = await _read_opening(requests)
         resolved = await self._resolver.resolve(opening.recipe)
         melody = await self._melodies.read(opening)
-        request = self._to_engine_request(opening, resolved, melody)
+        request = self.build_request(opening, resolved, melody)
         state = _State(request=request, resolved=resolved, melody=melody)
         events: _Events = asyncio.Queue(EVENTS_WAITING_MAX)
         description = build_take(request.request_id, request.seed, resolved, self._info)
-        recording = await self._open_recording(opening, description) if opening.keep else None
+        recording = await self.open_recording(opening, description) if opening.keep else None
         async with aclosing(request.stream):
             self._engine.submit(request)
             yield build_started(description)
@@ -118,7 +118,7 @@ class Performance:
                     self._takes.run_in_background(recording.save())
                 await _cancel(music, controls)
 
-    async def _open_recording(self, opening: generate_pb2.PerformOpening, description: generate_pb2.Take) -> Recording:
+    async def open_recording(self, opening: generate_pb2.PerformOpening, description: generate_pb2.Take) -> Recording:
         """Binds the id, so that no take of another request is replaced."""
         take = generate_pb2.Take()
         take.CopyFrom(description)
@@ -156,8 +156,8 @@ class Performance:
         _check_consistent(control)
         if _changes_music(control):
             await events.put(await self._change_music(control, state))
-        if control.command in _COMMANDS:
-            self._engine.apply(state.request, _COMMANDS[control.command])
+        if control.command in COMMANDS:
+            self._engine.apply(state.request, COMMANDS[control.command])
         return control.command == generate_pb2.PLAYBACK_COMMAND_STOP
 
     async def _change_music(self, control: generate_pb2.PerformControl, state: _State) -> generate_pb2.RecipeInForce:
@@ -171,9 +171,10 @@ class Performance:
         state.resolved, state.melody = resolved, melody
         return build_recipe_in_force(resolved, sample_offset=sample_offset, melody_sha256=melody.sha256)
 
-    def _to_engine_request(
+    def build_request(
         self, opening: generate_pb2.PerformOpening, resolved: ResolvedRecipe, melody: MelodyChroma
     ) -> EngineRequest:
+        """The engine's request of a performance, with a stream that belongs to this event loop."""
         request_id = opening.request_id or new_request_id()
         chunk_s = opening.chunk_s if opening.HasField("chunk_s") else CHUNK_S
         drawn = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:6], "big")

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from tests.contract.rest.script import Script
 from tests.contract.rest.scripted_music import ScriptedGenerate
+from tests.contract.rest.scripted_rooms import ScriptedRooms
 from tests.contract.rest.scripted_shares import ScriptedShareLinks, scripted_owners
 from tests.contract.rest.scripted_speech import ScriptedSpeech
 
@@ -26,6 +27,7 @@ from resonance.v1 import (
     ingest_pb2_grpc,
     jobs_pb2,
     owners_pb2_grpc,
+    rooms_pb2_grpc,
     shares_pb2_grpc,
     speech_pb2_grpc,
     steering_pb2,
@@ -387,6 +389,8 @@ async def start_services(
     )
     owners = scripted_owners()
     server.add("resonance.v1.OwnerService", lambda s: owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, s))
+    rooms = ScriptedRooms()
+    server.add("resonance.v1.RoomService", lambda s: rooms_pb2_grpc.add_RoomServiceServicer_to_server(rooms, s))
     speech = ScriptedSpeech(script)
     server.add("resonance.v1.SpeechService", lambda s: speech_pb2_grpc.add_SpeechServiceServicer_to_server(speech, s))
     await server.start()

@@ -11,7 +11,7 @@ import pytest
 
 from resonance.api_keys import ApiKeys
 from resonance.errors import InvalidInput, NotFound
-from resonance.identity import acting_as, current_owner, set_caller_key
+from resonance.identity import GUEST, acting_as, current_owner, set_caller_key
 from resonance.rpc import Authenticator, RpcServer, auth, open_channel, to_domain_error
 from resonance.settings import Settings, read_settings
 from resonance.store import MemoryStore
@@ -57,6 +57,11 @@ async def read_refusal(stub: Any) -> tuple[str, grpc.StatusCode]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await read_owner(stub)
     return to_domain_error(caught.value).reason, caught.value.code()
+
+
+async def test_no_key_is_issued_for_the_account_of_guests() -> None:
+    with pytest.raises(InvalidInput, match="without a key"):
+        await ApiKeys(MemoryStore()).issue("Ada", GUEST)
 
 
 async def test_a_key_authenticates_its_owner_and_no_other_text_does(monkeypatch: pytest.MonkeyPatch) -> None:

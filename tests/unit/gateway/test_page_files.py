@@ -14,21 +14,22 @@ STATIC = Path(resonance_gateway.__file__).parent / "static"
 # Our own; `test_vendor.py` checks those of other projects, and the size of all of them together.
 SCRIPTS = sorted(path for path in (STATIC / "js").rglob("*.js") if "vendor" not in path.parts)
 # The example piece is a file of the page: its script reads it as it is.
+PAGES = (STATIC / "index.html", STATIC / "rooms/room.html")
 TALKERS = ("api.js", "example.js")
 
 
 def test_markup_and_styles_are_under_20_kilobytes_compressed() -> None:
-    texts = [STATIC / "index.html", *(STATIC / "css").glob("*.css")]
+    texts = [*PAGES, *(STATIC / "css").glob("*.css")]
     assert sum(len(gzip.compress(path.read_bytes())) for path in texts) <= 20_000
 
 
 def test_there_is_no_inline_script_style_or_handler() -> None:
-    page = (STATIC / "index.html").read_text()
+    page = "".join(path.read_text() for path in PAGES)
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", page) == []
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
-    for path in [STATIC / "index.html", *SCRIPTS, *(STATIC / "css").glob("*.css")]:
+    for path in [*PAGES, *SCRIPTS, *(STATIC / "css").glob("*.css")]:
         links = re.findall(r"(?:src|href)=\"(https?:)?//|url\((?!\"\.\./)|import\(?\s*\"https?:", path.read_text())
         assert links == [], path.name
 
@@ -49,7 +50,7 @@ def test_every_string_that_is_asked_for_exists(path: Path) -> None:
 
 
 def test_every_element_that_the_types_name_is_in_the_page() -> None:
-    page, types = (STATIC / "index.html").read_text(), (STATIC / "js" / "types.d.ts").read_text()
+    page, types = "".join(path.read_text() for path in PAGES), (STATIC / "js" / "types.d.ts").read_text()
     ids = set(re.findall(r"\bid=\"([\w-]+)\"", page))
     elements = types[types.index("interface PageElements") : types.index("/** Ids of elements")]
     buttons = types[types.index("type ButtonId") : types.index("// JSON of the REST interface")]
@@ -59,7 +60,7 @@ def test_every_element_that_the_types_name_is_in_the_page() -> None:
 
 
 def test_every_id_that_a_script_looks_for_is_in_the_page() -> None:
-    page = (STATIC / "index.html").read_text()
+    page = "".join(path.read_text() for path in PAGES)
     drawn = "".join(path.read_text() for path in SCRIPTS)  # templates, and rows of buttons whose ids have a prefix
     ids = set(re.findall(r"\bid=\"([\w-]+)\"", page + drawn))
     prefixes = tuple(re.findall(r"\bid: `([\w-]+-)\$\{", drawn))

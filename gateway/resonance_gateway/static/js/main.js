@@ -133,6 +133,7 @@ async function loadModel() {
   buildLengths(model.take_duration_s_max);
   showMusicLimits(model.capabilities);
   show(byId("live"), Boolean(model.capabilities?.live));
+  show(byId("together"), Boolean(model.capabilities?.live));
   show(byId("tune"), Boolean(model.capabilities?.live && model.capabilities?.melody));
   if (!model.capabilities?.steering) {
     canSteer = false;

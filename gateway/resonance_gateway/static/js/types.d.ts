@@ -47,6 +47,13 @@ interface PageElements {
   "waveform": HTMLCanvasElement;
   "key-dialog": HTMLDialogElement;
   "make-form": HTMLFormElement;
+  "room-form": HTMLFormElement;
+  "room-words-form": HTMLFormElement;
+  "room-who": HTMLInputElement;
+  "room-words": HTMLInputElement;
+  "room-link": HTMLInputElement;
+  "room-volume": HTMLInputElement;
+  "room-taste-name": HTMLSelectElement;
 }
 
 /** Ids of elements that a script builds. */
@@ -64,6 +71,7 @@ type ButtonId =
   | "share" | "share-back" | "refine-go" | "refine-back" | "again" | "reset-sliders" | "undo" | "redo" | "swap"
   | "library-open" | "library-close" | "keys-open" | "settings-open" | "easy-open" | "easy-close" | "hear" | "still-toggle" | "place-toggle" | "full-toggle" | "stage" | "stage-line" | "live-stop"
   | "loop" | "redo-part" | "keep" | "describe" | "part-none" | "share-copy" | "share-close"
+  | "together" | "room-go" | "room-pause" | "room-stop" | "room-leave" | "room-reset" | "room-copy-play" | "room-copy-listen"
   | "library-more" | "prompt-speak" | "refine-speak" | "video-go" | "video-stop";
 
 // JSON of the REST interface, as far as the page reads it.
@@ -263,6 +271,68 @@ interface PerformanceEvent {
   fault: string | null;
   melody_sha256: string;
   problem: ProblemJson;
+}
+
+interface RoomJson {
+  room_id: string;
+  owner_token: string;
+  play_token: string;
+  listen_token: string;
+}
+
+interface RoomPartJson {
+  sliders: SliderValues | null;
+  tastes: { taste_id: string; strength: number }[];
+}
+
+interface RoomMemberJson {
+  member_id: string;
+  name: string;
+  hue: number;
+  role: "owner" | "player";
+  is_present: boolean;
+  weight: number;
+  part: RoomPartJson;
+  push_share: number;
+  sounding_share: number;
+}
+
+interface RoomMoveJson {
+  member_id: string;
+  control: string;
+  before: number;
+  after: number;
+}
+
+interface RoomMixJson {
+  members: RoomMemberJson[];
+  moves: RoomMoveJson[];
+  listener_count: number;
+  recipe: RecipeJson & { negative_prompt?: string };
+  is_paused: boolean;
+}
+
+interface RoomEvent extends RoomMixJson {
+  type: "started" | "joined" | "queued" | "chunk" | "mix" | "recipe" | "fault" | "skipped" | "ended" | "problem";
+  format: { sample_rate_hz: number; channel_count: number };
+  place: number;
+  name: string;
+  role: string;
+  member_id: string;
+  offered_tastes: { taste_id: string; title: string }[];
+  ready_sliders: string[];
+  fault: string | null;
+  reason: string;
+  problem: ProblemJson;
+}
+
+interface PersonRow {
+  node: HTMLLIElement;
+  name: HTMLSpanElement;
+  meter: HTMLMeterElement;
+  words: HTMLParagraphElement;
+  weight: HTMLSelectElement;
+  tools: HTMLDivElement;
 }
 
 // Values of the page.

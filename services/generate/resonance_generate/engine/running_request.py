@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -53,6 +54,8 @@ class RunningRequest:
         self._codec = model.codec.open_stream()
         self._params = request.params
         self._changes = deque(request.changes)
+        # Parameters that a performance changes to at a line, and its frame; a later change replaces them.
+        self._at_line: tuple[int, GenerationParams] | None = None
         # First frame of each recipe; the first entry is the recipe of the chunk that is sent next.
         self._recipe_starts = [(0, request.params.recipe_id)]
         self._ramp: tuple[Tensor | None, Tensor | None, int] | None = None
@@ -133,6 +136,9 @@ class RunningRequest:
     def _apply_due_changes(self) -> None:
         while self._changes and not self.sequence.needs_prefill and self.sequence.step >= self._changes[0][0]:
             self.update(self._changes.popleft()[1])
+        if self._at_line is not None and self.sequence.step >= self._at_line[0]:
+            params, self._at_line = self._at_line[1], None
+            self._change_to(params)
 
     def before_step(self) -> None:
         """Applies changes that act from the next frame on, and moves a ramp of the steering one frame on."""
@@ -188,8 +194,19 @@ class RunningRequest:
 
         While a performance has slack, frames whose later codebooks are still missing are sampled again under the new parameters.
         """
+        self._at_line = None
         if self.request.lead_s is not None and self.slack_s(self._clock()) > self.request.lead_s:
             self._retaken_steps += self.sequence.rewind()
+        self._change_to(params)
+        return self.sequence.step * self._hop_samples
+
+    def update_at_line(self, params: GenerationParams, line_frames: float) -> int:
+        """Changes the parameters at the next multiple of `line_frames`; returns its first sample. It replaces a change that waits."""
+        frame = math.ceil(math.ceil(self.sequence.step / line_frames) * line_frames)
+        self._at_line = (frame, params)
+        return frame * self._hop_samples
+
+    def _change_to(self, params: GenerationParams) -> None:
         if _is_conditioned_otherwise(params, self._params):
             self.sequence.set_conditioning(self._conditioning(params))
         if not _is_steered_alike(params, self._params):
@@ -204,7 +221,6 @@ class RunningRequest:
         if params.recipe_id != self._params.recipe_id:
             self._start_recipe(params.recipe_id)
         self._params = params
-        return self.sequence.step * self._hop_samples
 
     def reset(self) -> None:
         """Continues from silence."""

@@ -270,8 +270,30 @@ function readStreamHeaders(response) {
  * @param {object} opening
  * @param {{ event(event: PerformanceEvent): void, samples(samples: Int16Array<ArrayBuffer>): void, ended(error: ApiError | null): void }} on
  */
-export function openPerformance(opening, on) {
-  const url = new URL("v1/performances", document.baseURI);
+export const openPerformance = (opening, on) => openSocket("v1/performances", opening, on);
+
+/**
+ * Joins a room.
+ * @param {string} roomId
+ * @param {object} joining
+ * @param {{ event(event: RoomEvent): void, samples(samples: Int16Array<ArrayBuffer>): void, ended(error: ApiError | null): void }} on
+ */
+export const joinRoom = (roomId, joining, on) => openSocket(`v1/rooms/${roomId}`, joining, on);
+
+/**
+ * Opens a room for other people.
+ * @param {object} opening
+ * @returns {Promise<RoomJson>}
+ */
+export const openRoom = (opening) => sendJson("v1/rooms", opening);
+
+/**
+ * @param {string} path
+ * @param {object} opening
+ * @param {{ event(event: any): void, samples(samples: Int16Array<ArrayBuffer>): void, ended(error: ApiError | null): void }} on
+ */
+function openSocket(path, opening, on) {
+  const url = new URL(`../../../${path}`, import.meta.url); // below the page's root, also on the page of a room
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
@@ -284,7 +306,7 @@ export function openPerformance(opening, on) {
       return;
     }
     const event = JSON.parse(data);
-    if (event.type === "finished") error = null;
+    if (event.type === "finished" || event.type === "ended") error = null;
     if (event.type === "problem") error = new ApiError(event.problem, event.problem.retry_after_s ?? null);
     on.event(event);
   });

@@ -19,6 +19,7 @@ export const COMMANDS = [
   { id: "loop", group: "play", key: "l", control: "loop" },
   { id: "volume", group: "play", control: "volume" },
   { id: "live", group: "play", control: "live" },
+  { id: "together", group: "play", control: "together" },
   { id: "make", group: "sound", control: "make" },
   { id: "again", group: "sound", key: "r", control: "again" },
   { id: "else", group: "sound", control: "easy-else" },

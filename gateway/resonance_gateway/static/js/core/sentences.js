@@ -40,6 +40,7 @@ const TABLE = [
   ["volume", rule("(?:set )?(?:the )?volume (?:to |at )?(\\d+)(?: ?%| percent)?"), (found) => ({ to: Number(found[1]) / 100 })],
   ["volume", rule("mute"), () => ({ to: 0 })],
   ["volume", rule("unmute"), () => ({ to: 0.9 })],
+  ["together", rule("play together|together|play with (?:a friend|friends|others)|open a room|invite (?:a friend|friends)")],
   ["live", rule("play live|go live|live|(?:start|play) (?:the )?live(?: music)?|jam(?: with me)?")],
   ["again", rule(`again|make ${IT} again|once more|one more(?: time)?|another${ONE}|try again|(?:make |do )?(?:a )?new version|(?:make|do) (?:another|one more)${ONE}|do ${IT} (?:again|over)|remake ${IT}`)],
   ["else", rule("(?:something|anything|somewhat) (?:else|different|new|completely different)|surprise me|a different one|(?:make|play|try) something (?:else|different|new)")],

@@ -53,7 +53,7 @@ export const saveVersions = (versions) => save("versions", versions);
  * @param {string} name
  * @param {any} fallback
  */
-function load(name, fallback) {
+export function load(name, fallback) {
   try {
     return JSON.parse(localStorage.getItem(PREFIX + name)) ?? fallback;
   } catch {
@@ -66,7 +66,7 @@ function load(name, fallback) {
  * @param {string} name
  * @param {any} value
  */
-function save(name, value) {
+export function save(name, value) {
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {}

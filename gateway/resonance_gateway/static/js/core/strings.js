@@ -194,6 +194,43 @@ export const STRINGS = {
   "live.keptMost": "Of this live music the first {minutes} minutes are kept.",
   "live.paused": "Paused. Press again to go on.", "live.pausedShort": "paused", "live.resumed": "Playing on.",
   "live.now": "{what}, heard now",
+  "room.open": "Play together",
+  "room.opening": "Opening a room",
+  "room.title": "Play together",
+  "room.intro": "You are about to hear music that is made now, by several people at once.",
+  "room.who": "Your name, as others see it",
+  "room.go": "Come in",
+  "room.joining": "Going in",
+  "room.playing": "You are in. Move a slider, and all hear it.",
+  "room.listening": "You are in. You hear what the others play.",
+  "room.player": "Sound",
+  "room.pause": "Pause for all", "room.stop": "End it for all", "room.leave": "Leave", "room.volume": "Volume",
+  "room.yours": "Your room",
+  "room.linksHint": "Send a link to friends. Each link opens this room until you end it, or two minutes after you have left.",
+  "room.copyPlay": "Copy the link to play", "room.copyListen": "Copy the link to listen", "room.link": "The link",
+  "room.copied": "The link is copied.", "room.copyByHand": "Copy the link from the field.",
+  "room.onlyHere": "The link is copied. It works on this computer only.",
+  "room.words": "What you all hear", "room.wordsGo": "Change it",
+  "room.part": "What you add",
+  "room.taste": "A taste", "room.noTaste": "None", "room.strength": "How much of the taste", "room.percent": "{share} percent",
+  "room.reset": "Add nothing", "room.resetDone": "You add nothing now.",
+  "room.people": "Who is here",
+  "room.moves": "What happened",
+  "room.someone": "Someone", "room.you": "{name} (you)",
+  "room.joined": "{name} came in.", "room.left": "{name} left.", "room.removed": "{name} was sent away.",
+  "room.reworded": "{name} changed the words.",
+  "room.moved": "{name}, {what}: {words}.", "room.tasted": "{name} adds a taste.", "room.untasted": "{name} took a taste away.",
+  "room.weighed": "{name} now counts {words}.",
+  "room.shareOf": "Share of {name}", "room.weightOf": "How much {name} counts", "room.sendAway": "Send {name} away",
+  "room.away": "Away.", "room.nothing": "Adds nothing at the moment.",
+  "room.share": "{share} percent of what moves the music; {sounding} percent of the wish is heard.",
+  "room.against": "The others pull the other way: {share} percent of what moves the music.",
+  "room.full": "fully", "room.half": "half", "room.none": "not at all",
+  "room.skipped": "Your connection was slow, so a part was left out.",
+  "room.ended": "The music has ended.", "room.hasLeft": "You have left. You can come in again.",
+  "room.wasRemoved": "You were sent away.", "room.ownerAway": "The room has closed, because its owner left.",
+  "room.takenOver": "You came in from another place, and play on there.",
+  "room.foot": "Everyone who has the link can come in while the room is open.",
   "live.lag": "{seconds} s behind",
 
   "spoken.start": "Say it",
@@ -313,7 +350,7 @@ export const STRINGS = {
   "command.seek": ["Go to a time", "go to 0:05"],
   "command.loop": ["Loop", "loop it"],
   "command.volume": ["Volume", "volume down"],
-  "command.live": ["Play live", "play live"],
+  "command.live": ["Play live", "play live"], "command.together": ["Play together", "play together"],
   "command.make": ["Make music", "make music"],
   "command.again": ["Make again", "again"],
   "command.else": ["Something else", "something else"],
@@ -437,7 +474,7 @@ export const STRINGS = {
 };
 
 const plurals = new Intl.PluralRules("en");
-const NOUNS = { song: ["1 song", "{n} songs"], second: ["1 second", "{n} seconds"], slider: ["1 slider", "{n} sliders"], version: ["1 more version is", "{n} more versions are"] };
+const NOUNS = { song: ["1 song", "{n} songs"], listener: ["1 person listens.", "{n} people listen."], second: ["1 second", "{n} seconds"], slider: ["1 slider", "{n} sliders"], version: ["1 more version is", "{n} more versions are"] };
 
 /**
  * The string of a key, with {names} filled in.

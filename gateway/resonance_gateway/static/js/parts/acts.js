@@ -62,7 +62,7 @@ export function bindActs({ generation, live, player, transport, share, conversat
   });
   bind("describe", () => describe(player, isLive()), () => player.take !== null || isLive());
 
-  const pressed = ["back", "forward", "loop", "again", "more", "longer", "compare", "keep", "download", "share", "describe", "library", "keys", "settings", "easy"];
+  const pressed = ["together", "back", "forward", "loop", "again", "more", "longer", "compare", "keep", "download", "share", "describe", "library", "keys", "settings", "easy"];
   for (const { id, control } of COMMANDS) {
     if (pressed.includes(id)) byId(control).addEventListener("click", () => press(id, /** @type {HTMLButtonElement} */ (byId(control))));
   }
@@ -143,6 +143,7 @@ function bindPlaying({ generation, live, player, transport, example, hasTake }) 
     await live.start();
     return live.isPlaying ? t("live.asking") : "";
   }, () => !live.isPlaying && !byId("live").hidden && !isDisabled(byId("live")));
+  bind("together", () => live.together(), () => !live.isPlaying && !byId("together").hidden && !isDisabled(byId("together")));
 }
 
 /** @param {Record<string, any>} parts */

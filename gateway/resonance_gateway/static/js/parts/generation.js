@@ -393,6 +393,7 @@ export class GenerationStep {
     enable(byId("make"), !isBusy);
     enable(byId("again"), !isBusy);
     enable(byId("live"), !isBusy);
+    enable(byId("together"), !isBusy);
     show(byId("stop"), isBusy, byId("make"));
   }
 

@@ -93,6 +93,31 @@ export class LiveStep {
     this._status(t("live.asking"));
   }
 
+  /** Opens a room with the words and sliders in hand, and goes to its page. The taste in use can be used by all in the room. */
+  async together() {
+    if (this._performance || isDisabled(byId("together"))) return;
+    if (!draft.prompt.trim()) {
+      showFault(t("words.empty"));
+      alarm(t("words.empty"));
+      return;
+    }
+    clearProblem(byId("make-error"));
+    enable(byId("together"), false);
+    this._status(t("room.opening"));
+    this._words = wordsNow();
+    const recipe = { ...this._recipe(), taste_in_words: false }; // the words of a room are those of its owner
+    const offered = draft.tasteId && !draft.tasteInWords ? [draft.tasteId] : [];
+    try {
+      const room = await api.openRoom({ ...recipe, keep: true, request_id: api.newRequestId(), offered_taste_ids: offered });
+      location.assign(`rooms/${room.room_id}#${[room.owner_token, room.play_token, room.listen_token].join(".")}`);
+    } catch (error) {
+      this._status("");
+      showProblem(byId("make-error"), error, { kept: t("kept.words"), retry: () => this.together() });
+    } finally {
+      enable(byId("together"), true);
+    }
+  }
+
   /** Stops the performance at once; what was played becomes a take. */
   stop() {
     this._wasStopped = true;
@@ -283,6 +308,7 @@ export class LiveStep {
     byId("live").textContent = t(isLive ? "live.stop" : "live.go");
     byId("live").setAttribute("aria-pressed", String(isLive));
     enable(byId("make"), !isLive);
+    enable(byId("together"), !isLive);
     show(byId("live-stop"), isLive, byId("play"));
     show(byId("live-line"), isLive);
     document.body.classList.toggle("is-live", isLive);

@@ -1,6 +1,7 @@
 // Sound engine: the one owner of the AudioContext, with its gain and its meter.
 
-const WORKLETS = { "take-player": "static/js/sound/take-worklet.js", "live-player": "static/js/sound/live-worklet.js" };
+// Beside this file, whichever page loads it.
+const WORKLETS = { "take-player": new URL("take-worklet.js", import.meta.url), "live-player": new URL("live-worklet.js", import.meta.url) };
 const GLIDE_S = 0.02;
 
 /** Opens the context at the rate of the music, and connects sources to one gain. "shut" is dispatched where the rate changed. */

@@ -1,0 +1,1 @@
+"""Rooms: one performance that several people play and others hear."""
