@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     room_listeners_max: PositiveInt = 128
     room_lag_s_max: float = Field(4.0, ge=1.0, le=30.0)
     room_owner_away_s_max: PositiveFloat = 120.0
-    room_addr: Annotated[str, AfterValidator(lambda text: text and _check_address(text))] = ""
+    room_addr: OptionalAddress = ""
 
     # Limits of a playlist.
     tracks_max: int = Field(20, ge=1, le=20)
