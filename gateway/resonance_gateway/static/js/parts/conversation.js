@@ -7,12 +7,12 @@ import { byId, clock, enable, isDisabled, show } from "../core/dom.js";
 import { readSentence } from "../core/sentences.js";
 import { effect, state } from "../core/state.js";
 import { draft } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { all, list, sentences, t } from "../core/strings.js";
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { ownInWords, setOwnSliders } from "./own-sliders.js";
 import { clearProblem, showProblem, whatHappened } from "./problem.js";
-import { inWords, setSliders } from "./sliders.js";
+import { inWords, setSliders, sliderName } from "./sliders.js";
 
 const KEPT = 60;
 const READING_AFTER_MS = 700; // a new phrase is read by the model, which takes seconds
@@ -115,7 +115,7 @@ export class Conversation {
     const isChange = Boolean(length || wish?.moved.length || reading.acts.some((act) => CHANGES.includes(act.command) && isPossible(act.command)));
     if (isChange) answers.push(await this._begin(reading.part, length?.args.toS));
     if (reading.part && isChange) did.push("part");
-    const answer = answers.filter(Boolean).join(" ") || t("answer.done");
+    const answer = sentences(...answers) || t("answer.done");
     const canUndo = isChange || did.some((id) => ["again", "else", "longer", "length", "part"].includes(id));
     this._add({ who: "it", text: answer, did, near: wish?.near, undo: canUndo ? () => this._restore(before) : null });
     this._show(answer);
@@ -133,15 +133,15 @@ export class Conversation {
       const moved = [...found.changes, ...found.concept_changes].map((change) => change.slider);
       if (moved.length) this._move(asked, found);
       const answers = [
-        ...found.changes.map(({ slider }) => t("answer.slider", { name: capital(t(`slider.${slider}`)[0]), words: inWords(slider, found.sliders[slider] || 0) })),
+        ...found.changes.map(({ slider }) => t("answer.slider", { name: sliderName(slider), words: inWords(slider, found.sliders[slider] || 0) })),
         ...found.concept_changes.map(({ slider }) => {
           const own = found.concepts.find((one) => one.name === slider);
-          return t("answer.slider", { name: `“${own?.label ?? slider}”`, words: ownInWords(slider, own?.position ?? 0) });
+          return t("answer.slider", { name: t("quoted", { text: own?.label ?? slider }), words: ownInWords(slider, own?.position ?? 0) });
         }),
       ];
-      const line = answers.length ? `${answers.join(". ")}.` : found.explanation;
+      const line = answers.length ? sentences(...answers.map((what) => t("describe.what", { what }))) : found.explanation;
       const unknown = found.not_understood ?? [];
-      const named = unknown.length ? t("answer.notUnderstood", { what: unknown.map((one) => `“${one}”`).join(", ") }) : "";
+      const named = unknown.length ? t("answer.notUnderstood", { what: list(unknown.map((one) => t("quoted", { text: one }))) }) : "";
       return { answers: [line, named], moved, near: named ? nearTo(unknown.join(" ")) : undefined };
     } finally {
       clearTimeout(reading);
@@ -199,9 +199,9 @@ export class Conversation {
       return;
     }
     const answer = error.problem.reason === "NOT_UNDERSTOOD" || /could not be understood/.test(whatHappened(error))
-      ? t("answer.notUnderstood", { what: `“${text}”` }) : whatHappened(error);
-    this._add({ who: "it", text: `${answer} ${t("answer.near")}`, did: [], near: nearTo(text) });
-    this._show(`${answer} ${t("answer.near")}`);
+      ? t("answer.notUnderstood", { what: t("quoted", { text }) }) : whatHappened(error);
+    this._add({ who: "it", text: sentences(answer, t("answer.near")), did: [], near: nearTo(text) });
+    this._show(sentences(answer, t("answer.near")));
   }
 
   /** @param {Omit<import("../core/state.js").Saying, "id">} saying */
@@ -249,9 +249,9 @@ function nearTo(text) {
   const words = text.toLowerCase().match(/[a-z']{3,}/g) ?? [];
   /** @param {string} other */
   const score = (other) => words.reduce((sum, word) => sum + Math.max(...other.toLowerCase().split(/[^a-z']+/).map((each) => likeness(word, each)), 0), 0);
-  const all = [...COMMANDS.filter((command) => isPossible(command.id)).map(({ id }) => ({ sentence: sentenceOf(id), at: score(`${nameOf(id)} ${sentenceOf(id)}`) })),
-    ...t("answer.wishes").map((/** @type {string} */ sentence) => ({ sentence, at: score(sentence) + 0.01 }))];
-  return all.sort((a, b) => b.at - a.at).slice(0, 2).map(({ sentence }) => sentence);
+  const offers = [...COMMANDS.filter((command) => isPossible(command.id)).map(({ id }) => ({ sentence: sentenceOf(id), at: score(`${nameOf(id)} ${sentenceOf(id)}`) })),
+    ...all("answer.wishes").map((sentence) => ({ sentence, at: score(sentence) + 0.01 }))];
+  return offers.sort((a, b) => b.at - a.at).slice(0, 2).map(({ sentence }) => sentence);
 }
 
 /**
@@ -265,6 +265,3 @@ function likeness(a, b) {
   if (!these.length || !those.length) return 0;
   return (2 * these.filter((pair) => those.includes(pair)).length) / (these.length + those.length);
 }
-
-/** @param {string} text */
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,0 +1,23 @@
+// Texts of the server: told by their reason in the page's language, else as they are and marked as English.
+
+import { el } from "./dom.js";
+import { language } from "./language.js";
+import { has, t } from "./strings.js";
+
+/**
+ * A fault in the page's language, or the server's own words. `isEnglish` says that they are English on a page of another language.
+ * @param {string | undefined} reason
+ * @param {string} message
+ * @returns {{ text: string, isEnglish: boolean }}
+ */
+export function tell(reason, message) {
+  const key = `problem.${reason}`;
+  if (has(key) && (language !== "en" || !message)) return { text: t(/** @type {TextKey} */ (key)), isEnglish: false };
+  return { text: message, isEnglish: language !== "en" && message !== "" };
+}
+
+/**
+ * The server's own words, marked where the page has another language.
+ * @param {string} text
+ */
+export const marked = (text) => (language === "en" ? document.createTextNode(text) : el("span", { lang: "en", dir: "ltr" }, text));
