@@ -32,7 +32,7 @@ import { TasteStep } from "./parts/taste.js";
 import { Transport } from "./parts/transport.js";
 import { Versions } from "./parts/versions.js";
 import { VideoStep } from "./parts/video.js";
-import { buildLengths, buildWords, setWords } from "./parts/words.js";
+import { buildLengths, buildWords, setWords, tellLanguages } from "./parts/words.js";
 import { Engine } from "./sound/engine.js";
 import { Player } from "./sound/player.js";
 
@@ -135,6 +135,7 @@ async function loadModel() {
   if (!model) return;
   generation.model = model;
   buildLengths(model.take_duration_s_max);
+  tellLanguages(model);
   showMusicLimits(model.capabilities);
   show(byId("live"), Boolean(model.capabilities?.live));
   show(byId("tune"), Boolean(model.capabilities?.live && model.capabilities?.melody));

@@ -172,6 +172,7 @@ interface ModelJson {
     melody: boolean;
     steering: boolean;
     negative_prompt?: boolean;
+    prompt_languages?: string[];
     tempo?: { bpm: number[] } | null;
     key?: { means: string | null; names: string[] } | null;
   } | null;

@@ -11,7 +11,7 @@ import { isKept, toggleKept } from "./kept.js";
 import { keyInWords, keyNames, setMusic } from "./music.js";
 import { centreOwnSliders } from "./own-sliders.js";
 import { NAMES, setSliders } from "./sliders.js";
-import { setLength, setWords } from "./words.js";
+import { knowsEnglishOnly, setLength, setWords } from "./words.js";
 
 const JUMP_S = 5;
 const LENGTH_S_MIN = 5;
@@ -173,14 +173,15 @@ function bindSound({ generation, live, player }) {
     const number = await generation.next({ part });
     return t("act.part", { from: clock(part.fromS), to: clock(part.toS), number });
   }, () => canMake() && player.take?.isWhole && !player.take.body.isLive && !player.take.isExample);
-  bind("words", ({ to = "", add = "" }) => {
+  bind("words", ({ to = "", add = "", isForeign = false }) => {
     if (!to && !add) {
       byId("prompt").focus();
       return "";
     }
     const words = draft.prompt.trim() || player.take?.body.prompt || "";
     setWords(to || [words, `with ${add}`].filter(Boolean).join(", "));
-    return to ? t("act.newWords", { words: draft.prompt }) : t("act.added", { what: add });
+    const unread = isForeign && knowsEnglishOnly(generation.model) ? t("act.english") : "";
+    return sentences(to ? t("act.newWords", { words: draft.prompt }) : t("act.added", { what: add }), unread);
   });
   bind("without", ({ add = "" }) => {
     if (!add) {

@@ -4,6 +4,8 @@ import * as api from "../core/api.js";
 import { alarm, sayNow } from "../core/announce.js";
 import { COMMANDS, isPossible, nameOf, run, sentenceOf } from "../core/commands.js";
 import { byId, clock, enable, isDisabled, show } from "../core/dom.js";
+import { says } from "../core/language.js";
+import { readSaying } from "../core/sayings.js";
 import { readSentence } from "../core/sentences.js";
 import { effect, state } from "../core/state.js";
 import { draft } from "../core/store.js";
@@ -76,15 +78,15 @@ export class Conversation {
   }
 
   /**
-   * Does what a sentence says.
+   * Does what a sentence says. `isEnglish` reads it as English on a page of another language.
    * @param {string} text
    */
-  async say(text) {
+  async say(text, { isEnglish = false } = {}) {
     clearProblem(byId("refine-error"));
     enable(byId("refine-go"), false);
     this._add({ who: "you", text });
     try {
-      await this._do(text);
+      await this._do(text, isEnglish);
     } catch (error) {
       this._failed(error, text);
     } finally {
@@ -92,11 +94,16 @@ export class Conversation {
     }
   }
 
-  /** @param {string} text */
-  async _do(text) {
+  /**
+   * @param {string} text
+   * @param {boolean} isEnglish
+   */
+  async _do(text, isEnglish) {
     const before = this._snapshot();
     const { take } = this._player;
-    const reading = readSentence(text, take?.isWhole && !this._live.isPlaying ? take.durationS : 0);
+    const partsUpToS = take?.isWhole && !this._live.isPlaying ? take.durationS : 0;
+    const reading = says && !isEnglish ? readSaying(text, partsUpToS, says) : { ...readSentence(text, partsUpToS), unknown: [] };
+    const unknown = reading.unknown.length ? this._notUnderstood(reading.unknown) : null;
     /** @type {string[]} */
     const answers = [];
     /** @type {string[]} */
@@ -115,10 +122,20 @@ export class Conversation {
     const isChange = Boolean(length || wish?.moved.length || reading.acts.some((act) => CHANGES.includes(act.command) && isPossible(act.command)));
     if (isChange) answers.push(await this._begin(reading.part, length?.args.toS));
     if (reading.part && isChange) did.push("part");
+    if (unknown) answers.push(...unknown.answers);
     const answer = sentences(...answers) || t("answer.done");
     const canUndo = isChange || did.some((id) => ["again", "else", "longer", "length", "part"].includes(id));
-    this._add({ who: "it", text: answer, did, near: wish?.near, undo: canUndo ? () => this._restore(before) : null });
+    this._add({ who: "it", text: answer, did, near: wish?.near ?? unknown?.near, english: unknown?.english, foreign: wish?.foreign, undo: canUndo ? () => this._restore(before) : null });
     this._show(answer);
+  }
+
+  /**
+   * What a page of another language did not understand: named, with what comes near, and a way to have it read as English.
+   * @param {string[]} clauses
+   */
+  _notUnderstood(clauses) {
+    const what = list(clauses.map((text) => t("quoted", { text })));
+    return { answers: [t("answer.notUnderstood", { what }), t("answer.isOpen"), t("answer.near")], near: nearTo(clauses.join(" ")), english: clauses.join(", ") };
   }
 
   /**
@@ -139,10 +156,11 @@ export class Conversation {
           return t("answer.slider", { name: t("quoted", { text: own?.label ?? slider }), words: ownInWords(slider, own?.position ?? 0) });
         }),
       ];
-      const line = answers.length ? sentences(...answers.map((what) => t("describe.what", { what }))) : found.explanation;
+      const line = answers.length ? sentences(...answers.map((what) => t("describe.what", { what }))) : says ? t("answer.nothingMoved") : found.explanation;
+      const foreign = says && !answers.length ? found.explanation : undefined;
       const unknown = found.not_understood ?? [];
       const named = unknown.length ? t("answer.notUnderstood", { what: list(unknown.map((one) => t("quoted", { text: one }))) }) : "";
-      return { answers: [line, named], moved, near: named ? nearTo(unknown.join(" ")) : undefined };
+      return { answers: [line, named], moved, foreign, near: named ? nearTo(unknown.join(" ")) : undefined };
     } finally {
       clearTimeout(reading);
     }
@@ -233,9 +251,11 @@ export class Conversation {
   }
 
   /** @param {import("../core/state.js").Saying} one */
-  _saying({ who, text, did, near, isTaken }) {
+  _saying({ who, text, did, near, english, foreign, isTaken }) {
     return html`<div class="saying ${who}" data-did=${did ? did.join(" ") : nothing}>
       <p><span class="sr">${t(who === "you" ? "talk.you" : "talk.it")} </span>${text}${isTaken ? ` (${t("talk.taken")})` : ""}</p>
+      ${foreign ? html`<p lang="en" dir="ltr" class="small hint">${foreign}</p>` : nothing}
+      ${english ? html`<button type="button" class="button quiet" @click=${() => this.say(english, { isEnglish: true })}>${t("answer.asEnglish")}</button>` : nothing}
       ${near?.map((sentence) => html`<button type="button" class="button quiet" @click=${() => this.say(sentence)}>${sentence}</button>`) ?? nothing}
     </div>`;
   }
@@ -246,9 +266,9 @@ export class Conversation {
  * @param {string} text
  */
 function nearTo(text) {
-  const words = text.toLowerCase().match(/[a-z']{3,}/g) ?? [];
+  const words = text.toLowerCase().match(/[\p{L}\p{M}']{2,}/gu) ?? [];
   /** @param {string} other */
-  const score = (other) => words.reduce((sum, word) => sum + Math.max(...other.toLowerCase().split(/[^a-z']+/).map((each) => likeness(word, each)), 0), 0);
+  const score = (other) => words.reduce((sum, word) => sum + Math.max(...other.toLowerCase().split(/[^\p{L}\p{M}']+/u).map((each) => likeness(word, each)), 0), 0);
   const offers = [...COMMANDS.filter((command) => isPossible(command.id)).map(({ id }) => ({ sentence: sentenceOf(id), at: score(`${nameOf(id)} ${sentenceOf(id)}`) })),
     ...all("answer.wishes").map((sentence) => ({ sentence, at: score(sentence) + 0.01 }))];
   return offers.sort((a, b) => b.at - a.at).slice(0, 2).map(({ sentence }) => sentence);

@@ -1,6 +1,7 @@
 // Words of the music, and its length.
 
 import { byId, el, show } from "../core/dom.js";
+import { language } from "../core/language.js";
 import { draft, saveDraft } from "../core/store.js";
 import { all, lengthOf } from "../core/strings.js";
 
@@ -62,6 +63,18 @@ export function setWords(text) {
   saveDraft();
   clearFault();
 }
+
+/**
+ * Whether the model says that it knows the words of English alone.
+ * @param {ModelJson | null} model
+ */
+export const knowsEnglishOnly = (model) => model?.capabilities?.prompt_languages?.join() === "en";
+
+/**
+ * On a page of another language, says which language the model knows.
+ * @param {ModelJson} model
+ */
+export const tellLanguages = (model) => show(byId("prompt-language"), language !== "en" && knowsEnglishOnly(model));
 
 /**
  * Marks the field; the user can go on at once.
