@@ -81,7 +81,12 @@ def test_every_text_is_used_and_every_text_that_is_asked_for_exists() -> None:
     )
     named = {key for found in asked for key in found if key}
     assert named - set(ENGLISH) == set()
-    groups = set(re.findall(r"tOf\([\"`]([\w.]+)(?:\.\$\{\w+\})?[\"`]", code)) | {"command", "slider", "problem"}
+    groups = set(re.findall(r"tOf\([\"`]([\w.]+)(?:\.\$\{\w+\})?[\"`]", code)) | {
+        "command",
+        "slider",
+        "problem",
+        "shared",
+    }
     unused = [
         key for key in ENGLISH if f'"{key}"' not in code and not any(key.startswith(f"{group}.") for group in groups)
     ]
