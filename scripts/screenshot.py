@@ -137,9 +137,6 @@ def shoot_all(camera: Photographer) -> None:
     page.set_viewport_size(LOW)  # type: ignore[arg-type]
     camera.shoot("400-percent")
     page.set_viewport_size(DESK)  # type: ignore[arg-type]
-    page.evaluate("document.dir = 'rtl'")
-    camera.shoot("right-to-left")
-    page.evaluate("document.dir = 'ltr'")
     page.emulate_media(forced_colors="active")
     camera.shoot("forced-colors")
     page.emulate_media(forced_colors="none")
@@ -158,6 +155,17 @@ def shoot_all(camera: Photographer) -> None:
     camera.shoot("shared-page")
 
 
+def shoot_languages(camera: Photographer) -> None:
+    """Arabic, from right to left, and Japanese: the studio with a piece, and its shared page."""
+    for code in ("ar", "ja"):
+        camera.open(f"/?lang={code}")
+        camera.page.click("#tab-sound")
+        camera.shoot(f"language-{code}")
+        camera.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        camera.shoot(f"language-{code}-phone")
+        camera.page.set_viewport_size(DESK)  # type: ignore[arg-type]
+
+
 def main() -> int:
     """Writes the pictures; returns 1 where they are larger than a repository should carry."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -171,6 +179,7 @@ def main() -> int:
         for scheme in ("light", "dark"):
             camera = Photographer(browser, url, scheme)
             shoot_all(camera)
+            shoot_languages(camera)
             camera.page.context.close()
         camera = Photographer(browser, url, "light")
         camera.open()

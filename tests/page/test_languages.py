@@ -43,7 +43,9 @@ _FAULTS = """() => {
     const at = box(node);
     if (!at.height) continue;
     const isText = node.matches('button, summary, [role=tab], a.button');
+    node.style.overflowWrap = 'normal'; // a word that is broken in its middle does not fit either
     if (isText && node.scrollWidth > node.clientWidth + 1) faults.push(`${name(node)}: its text is wider than it`);
+    node.style.overflowWrap = '';
     if (isText && node.scrollHeight > node.clientHeight + 2) faults.push(`${name(node)}: its text is higher than it`);
     if (at.left < -1 || at.right > innerWidth + 1) faults.push(`${name(node)}: beyond the window's side`);
     if (!scrolls(node) && (at.top < -1 || at.bottom > innerHeight + 1)) faults.push(`${name(node)}: beyond the window's end`);
@@ -205,6 +207,23 @@ async def test_no_label_grows_out_of_its_box_in_any_language(visit: Visit) -> No
     assert faults == {}
 
 
+async def test_the_look_at_boxes_finds_what_is_cut_covered_or_outside(visit: Visit) -> None:
+    await _open_in(visit, "en")
+    await _make_a_take(visit)
+    assert await visit.page.evaluate(_FAULTS) == []
+    for at, name, value, fault in (
+        ("#share", "inline-size", "2.75rem; padding: 0", "share: its text is wider than it"),
+        ("#again", "block-size", "1rem; min-block-size: 0", "again: its text is higher than it"),
+        ("#keep", "translate", "2rem", "keep and describe lie over one another"),
+        ("#settings-open", "translate", "4rem", "settings-open: beyond the window's side"),
+    ):
+        await visit.page.evaluate(
+            "([at, css]) => document.querySelector(at).style.cssText = css", [at, f"{name}: {value}"]
+        )
+        assert fault in await visit.page.evaluate(_FAULTS)
+        await visit.page.evaluate("at => document.querySelector(at).style.cssText = ''", at)
+
+
 @pytest.mark.parametrize("context_options", AT_SIZES)
 async def test_arabic_runs_from_right_to_left_and_time_from_left_to_right(visit: Visit) -> None:
     await _open_in(visit, "ar")
@@ -348,7 +367,7 @@ async def test_the_conversation_acts_in_german_and_says_what_it_does_not_underst
     await visit.say("like a rainy night")
     await visit.answer("habe ich nicht verstanden")
     await page.locator(".saying.it").last.get_by_role("button", name="Als Englisch lesen").click()
-    await visit.answer("„like a rainy night“")
+    await visit.answer("„rainy night“")
     await page.wait_for_selector("#own-sliders .slider", state="attached")
 
 

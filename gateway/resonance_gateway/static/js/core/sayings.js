@@ -81,6 +81,7 @@ export function readSaying(text, durationS, says) {
  */
 function read(clause, says, durationS) {
   const bare = withoutCourtesy(folded(clause), says);
+  if (new RegExp(`^(?:${says.courtesy.map(folded).join("|")})$`).test(bare)) return {}; // "please" alone asks for nothing
   return readCommand(bare, says) ?? readWish(bare, says) ?? readWords(bare, clause, says) ?? readPart(bare, says, durationS);
 }
 
