@@ -42,7 +42,7 @@ const WISHES = {
 };
 const ENDS = /** @type {Record<string, string>} */ ({ start: "beginning", middle: "middle", end: "ending" });
 /** No letter of a language that puts spaces between words: texts match whole words there. */
-const [BEFORE, AFTER] = ["(?<![a-zß\\u0600-\\u06ff])", "(?![a-zß\\u0600-\\u06ff])"];
+const [BEFORE, AFTER] = ["(?<![a-zß\\u0600-\\u06ff'-])", "(?![a-zß\\u0600-\\u06ff-])"];
 const CLAUSES = /\s*(?:[,;.!?،؛؟]+(?:\s+|$)|[、。！？；，]+)\s*/;
 
 /**
@@ -214,7 +214,7 @@ export function folded(text) {
  */
 function withoutCourtesy(text, says) {
   const words = says.courtesy.map(folded).join("|");
-  return text.replace(new RegExp(`^(?:(?:${words})${AFTER}[ ,]*)+(?=[^ ])`), "").replace(new RegExp(`[ ,]*${BEFORE}(?:${words})$`), (found, at) => (at ? "" : found)).trim();
+  return text.replace(new RegExp(`^(?:(?:${words})${AFTER}[ ,]*)+(?=[^ ])`), "").replace(new RegExp(`(?<=[^ ,])[ ,]*${BEFORE}(?:${words})$`), "").trim();
 }
 
 /**
