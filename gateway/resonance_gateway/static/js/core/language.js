@@ -73,7 +73,7 @@ function preferred() {
  */
 function known(tag) {
   const [code] = (tag ?? "").toLowerCase().split("-");
-  return code in LANGUAGES ? /** @type {Language} */ (code) : null;
+  return Object.hasOwn(LANGUAGES, code) ? /** @type {Language} */ (code) : null;
 }
 
 async function load() {

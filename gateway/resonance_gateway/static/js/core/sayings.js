@@ -129,8 +129,9 @@ function readWords(bare, clause, says) {
     const instrument = instrumentOf(found.words, says);
     if (instrument) return { act: { command, args: { [argument]: command === "without" ? instrument.replace(/^an? /, "") : instrument } } };
     if (name === "newWords") {
-      const original = clause.normalize("NFC").trim();
-      return { act: { command, args: { to: original.slice(-found.words.length), isForeign: true } } };
+      const original = clause.normalize("NFC").trim(), plain = folded(original), at = plain.lastIndexOf(found.words);
+      const to = plain.length === original.length ? original.slice(at, at + found.words.length) : found.words; // with its accents
+      return { act: { command, args: { to, isForeign: true } } };
     }
   }
   return null;

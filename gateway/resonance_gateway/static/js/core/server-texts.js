@@ -17,6 +17,25 @@ export function tell(reason, message) {
 }
 
 /**
+ * A text of the page around what the server says, which is marked where it is English.
+ * @param {TextKey} key
+ * @param {string} name the name in the text
+ * @param {(string | Node)[]} said
+ * @param {Values} values of the other names
+ * @returns {(string | Node)[]}
+ */
+export function around(key, name, said, values = {}) {
+  const [before, after] = t(key, { ...values, [name]: "\u0000" }).split("\u0000");
+  return [before, ...said, after];
+}
+
+/**
+ * What `tell` found, as a node that is marked where it is English.
+ * @param {{ text: string, isEnglish: boolean }} told
+ */
+export const shown = ({ text, isEnglish }) => (isEnglish ? marked(text) : text);
+
+/**
  * The server's own words, marked where the page has another language.
  * @param {string} text
  */

@@ -6,8 +6,7 @@ import { isRightToLeft, language, locale, texts } from "./language.js";
 const ORDINALS = ["names.ordinal"];
 const cardinals = new Intl.PluralRules(locale);
 const ordinals = new Intl.PluralRules(locale, { type: "ordinal" });
-const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
-const identifiers = new Intl.NumberFormat(locale, { useGrouping: false });
+const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1, useGrouping: false });
 const lists = new Intl.ListFormat(locale, { type: "conjunction", style: "narrow" });
 const lengths = Object.fromEntries(["second", "minute"].map((unit) => [unit, new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" })]));
 /** Languages that put no space between sentences. */
@@ -44,7 +43,7 @@ export const tOf = (group, name, values = {}) => t(/** @type {TextKey} */ (`${gr
 export const all = (key, values = {}) => /** @type {string[]} */ (texts[key]).map((text) => filled(text, values));
 
 /** @param {string} key */
-export const has = (key) => key in texts;
+export const has = (key) => Object.hasOwn(texts, key);
 
 /**
  * "10 seconds", "2 minutes".
@@ -80,6 +79,6 @@ function filled(text, values) {
  * @param {string | number} value
  */
 function isolated(value) {
-  if (typeof value === "number") return (value < 10_000 ? numbers : identifiers).format(value);
+  if (typeof value === "number") return numbers.format(value);
   return isRightToLeft && value ? `\u2068${value}\u2069` : value;
 }

@@ -1,7 +1,7 @@
 // Spoken words: the microphone beside a field writes what was said into it, and does nothing else.
 
 import * as api from "../core/api.js";
-import { tell as telling } from "../core/server-texts.js";
+import { around, shown, tell as telling } from "../core/server-texts.js";
 import { t } from "../core/strings.js";
 import { alarm, sayNow } from "../core/announce.js";
 import { byId, enable, show } from "../core/dom.js";
@@ -52,7 +52,9 @@ function watch(field, button, status) {
       field.focus();
       tell(t("spoken.heard", { text }));
     } catch (error) {
-      refuse(t("spoken.failed", { why: telling(/** @type {any} */ (error).problem?.reason, /** @type {Error} */ (error).message).text }));
+      const why = telling(/** @type {any} */ (error).problem?.reason, /** @type {Error} */ (error).message);
+      refuse(t("spoken.failed", { why: why.text }));
+      status.replaceChildren(...around("spoken.failed", "why", [shown(why)]));
     } finally {
       enable(button, true);
     }

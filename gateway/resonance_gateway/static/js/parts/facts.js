@@ -4,7 +4,7 @@ import { byId, clock, el, show } from "../core/dom.js";
 import { labelOf, withLabels } from "./own-sliders.js";
 import { keyInWords } from "./music.js";
 import { inWords } from "./sliders.js";
-import { marked } from "../core/server-texts.js";
+import { around, marked } from "../core/server-texts.js";
 import { list, t } from "../core/strings.js";
 
 /**
@@ -46,24 +46,29 @@ export function showFacts(take, model, record) {
     ["details.limits", model?.limits_note && marked(model.limits_note)],
   ];
   const rows = facts.filter(([, value]) => value);
-  byId("facts").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, value)]));
+  byId("facts").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, ...[value].flat())]));
 }
 
 /**
  * The tempo that was heard, beside the one that was asked for, or why there is none.
  * @param {TakeJson} record
+ * @returns {(string | Node)[]}
  */
 function describeTempo({ bpm, asked, heard }) {
-  const said = bpm === null ? (heard ? t("details.none", { why: heard.no_bpm }) : t("details.notYet")) : String(Math.round(bpm));
-  return asked?.bpm ? t("details.bpmAsked", { heard: said, asked: Math.round(asked.bpm) }) : said;
+  const none = heard ? around("details.none", "why", [marked(heard.no_bpm)]) : [t("details.notYet")];
+  const said = bpm === null ? none : [String(Math.round(bpm))];
+  return asked?.bpm ? around("details.bpmAsked", "heard", said, { asked: Math.round(asked.bpm) }) : said;
 }
 
-/** @param {TakeJson} record */
+/**
+ * @param {TakeJson} record
+ * @returns {(string | Node)[]}
+ */
 function describeKey({ asked, heard }) {
-  if (!heard) return t("details.notYet");
+  if (!heard) return [t("details.notYet")];
   const key = heard.key && t("details.keySure", { key: keyInWords(heard.key), share: Math.round(100 * heard.key_confidence) });
-  const said = key || t("details.none", { why: heard.no_key });
-  return asked?.key ? t("details.bpmAsked", { heard: said, asked: keyInWords(asked.key) }) : said;
+  const said = key ? [key] : around("details.none", "why", [marked(heard.no_key)]);
+  return asked?.key ? around("details.bpmAsked", "heard", said, { asked: keyInWords(asked.key) }) : said;
 }
 
 /** @param {TakeStreamInfo["steering"]} acting */

@@ -5,7 +5,7 @@ import { alarm, sayNow } from "../core/announce.js";
 import { byId, clock, enable, isDisabled, show } from "../core/dom.js";
 import { state } from "../core/state.js";
 import { draft, onDraft, tasteFields } from "../core/store.js";
-import { tell } from "../core/server-texts.js";
+import { around, shown, tell } from "../core/server-texts.js";
 import { lengthOf, list, t } from "../core/strings.js";
 import { Take } from "../sound/take.js";
 import { showNotices } from "./facts.js";
@@ -155,19 +155,19 @@ export class LiveStep {
       this._status(t("make.waitingPlain", { place: event.place }));
     } else if (event.type === "recipe" && event.fault) {
       const [, reason, message] = event.fault.match(/^(?:([A-Z_]+): )?(.*)$/s);
-      this._refused(tell(reason, withLabels(message)).text);
+      this._refused(tell(reason, withLabels(message)));
     } else if (event.type === "recipe") {
       showNotices(event.notices);
       this._inForce(event);
     } else if (event.type === "fault") {
-      this._refused(tell(event.problem.reason, event.problem.detail).text);
+      this._refused(tell(event.problem.reason, event.problem.detail));
     }
   }
 
-  /** @param {string} why */
+  /** @param {{ text: string, isEnglish: boolean }} why */
   _refused(why) {
-    this._status(t("live.refused", { why }));
-    alarm(t("live.refused", { why }));
+    byId("make-status").replaceChildren(...around("live.refused", "why", [shown(why)]));
+    alarm(t("live.refused", { why: why.text }));
   }
 
   /** @param {PerformanceEvent} event */

@@ -3,7 +3,7 @@
 import { ApiError } from "../core/api.js";
 import { formatDate } from "../core/dates.js";
 import { el } from "../core/dom.js";
-import { marked, tell } from "../core/server-texts.js";
+import { around, marked, shown, tell } from "../core/server-texts.js";
 import { t, tOf } from "../core/strings.js";
 
 /**
@@ -63,8 +63,7 @@ export const isHeard = (track) => track.state === "completed" && track.clips_tot
 function stateOf(track) {
   const state = tOf("state", track.state);
   if (track.error) {
-    const { text, isEnglish } = tell(track.error.reason, track.error.message);
-    return isEnglish ? [t("state.why", { state, why: "" }), marked(text)] : [t("state.why", { state, why: text })];
+    return around("state.why", "why", [shown(tell(track.error.reason, track.error.message))], { state });
   }
   if (track.state === "completed" && !isHeard(track)) return [t("state.unchosen")];
   if (track.state === "completed" && track.notice) return [`${state}. `, marked(track.notice)];
