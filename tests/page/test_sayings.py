@@ -115,7 +115,7 @@ async def test_the_conversation_acts_in_german_and_says_what_it_does_not_underst
     before = await page.evaluate("localStorage['resonance.draft']")
     await visit.say("wie eine verregnete Nacht")
     await visit.answer("„wie eine verregnete Nacht“ habe ich nicht verstanden.")
-    assert "nur auf Englisch" in await page.locator(".saying.it").last.text_content()
+    assert "nur auf Englisch" in (await page.locator(".saying.it").last.text_content() or "")
     assert await page.evaluate("localStorage['resonance.draft']") == before, "nothing was done silently"
     near = page.locator(".saying.it").last.get_by_role("button")
     assert await near.first.text_content() == "Als Englisch lesen"
