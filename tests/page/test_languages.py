@@ -201,6 +201,7 @@ async def test_plural_forms_of_the_server_are_those_of_intl(visit: Visit) -> Non
         assert set(found) == set(texts), code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context_options", AT_SIZES)
 async def test_no_label_grows_out_of_its_box_in_any_language(visit: Visit) -> None:
     faults: dict[str, list[str]] = {}
