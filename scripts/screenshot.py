@@ -15,6 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,12 +51,14 @@ def running_system(data_dir: str) -> Iterator[str]:
         for line in process.stdout:
             printed.append(line)
             if found := re.search(r"Resonance is ready: (\S+)", line):
+                # A pipe that nobody empties is full after some hundred requests, and the system waits for it.
+                threading.Thread(target=deque, args=(process.stdout, 0), daemon=True).start()
                 yield found[1]
                 return
         raise SystemExit("resonance did not start:\n" + "".join(printed))
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.wait(timeout=60)
 
 
 class Photographer:
@@ -137,9 +141,6 @@ def shoot_all(camera: Photographer) -> None:
     page.set_viewport_size(LOW)  # type: ignore[arg-type]
     camera.shoot("400-percent")
     page.set_viewport_size(DESK)  # type: ignore[arg-type]
-    page.evaluate("document.dir = 'rtl'")
-    camera.shoot("right-to-left")
-    page.evaluate("document.dir = 'ltr'")
     page.emulate_media(forced_colors="active")
     camera.shoot("forced-colors")
     page.emulate_media(forced_colors="none")
@@ -158,6 +159,17 @@ def shoot_all(camera: Photographer) -> None:
     camera.shoot("shared-page")
 
 
+def shoot_languages(camera: Photographer) -> None:
+    """Arabic, which runs from right to left, on a desk and a phone, and Japanese on a phone."""
+    for code, sizes in (("ar", {"desk": DESK, "phone": PHONE}), ("ja", {"phone": PHONE})):
+        camera.open(f"/?lang={code}")
+        camera.page.click("#tab-sound")
+        for size, viewport in sizes.items():
+            camera.page.set_viewport_size(viewport)  # type: ignore[arg-type]
+            camera.shoot(f"language-{code}-{size}")
+        camera.page.set_viewport_size(DESK)  # type: ignore[arg-type]
+
+
 def main() -> int:
     """Writes the pictures; returns 1 where they are larger than a repository should carry."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -171,6 +183,8 @@ def main() -> int:
         for scheme in ("light", "dark"):
             camera = Photographer(browser, url, scheme)
             shoot_all(camera)
+            if scheme == "light":
+                shoot_languages(camera)
             camera.page.context.close()
         camera = Photographer(browser, url, "light")
         camera.open()

@@ -33,6 +33,10 @@ def to_model_info(model: LoadedModel, settings: Settings) -> generate_pb2.ModelI
     )
 
 
+# Our own model and every MusicGen were trained on English descriptions, by English text encoders.
+_PROMPT_LANGUAGES = ("en",)
+
+
 def _to_capabilities(model: LoadedModel) -> generate_pb2.ModelCapabilities:
     controls = model.description.controls
     return generate_pb2.ModelCapabilities(
@@ -50,6 +54,7 @@ def _to_capabilities(model: LoadedModel) -> generate_pb2.ModelCapabilities:
         ),
         metres=controls.metres,
         negative_prompt=model.decoder.can_steer_away,
+        prompt_languages=_PROMPT_LANGUAGES,
     )
 
 

@@ -47,7 +47,7 @@ async def test_the_whole_task_by_keyboard_alone(visit: Visit) -> None:
     await _tab_to(visit, "again", backwards=True)
     await page.keyboard.press("Enter")
     await page.wait_for_selector("#versions:not([hidden])")
-    await visit.wait_for_text("#version-list", "bass: slightly more bass")
+    await visit.wait_for_text("#version-list", "Bass: slightly more bass")
     last = visit.script.generate_requests[-1]
     assert last.recipe.sliders.bass_resonance == pytest.approx(0.1)
     assert last.HasField("seed")

@@ -134,7 +134,7 @@ async def test_a_change_is_said_when_it_is_heard_and_at_most_once_in_three_secon
     for _ in range(5):
         await page.press("#slider-bass_resonance", "ArrowRight")
         await asyncio.sleep(0.3)
-    await visit.wait_for_text("#live-heard", "bass: more bass, heard now")
+    await visit.wait_for_text("#live-heard", "Bass: more bass, heard now")
     said = [text for text in await page.evaluate("said") if "heard now" in text]
     assert 1 <= len(said) <= 2
     await page.click("#live-stop")
@@ -155,7 +155,7 @@ async def test_live_music_becomes_a_take_sample_for_sample_with_its_lanes(visit:
     await visit.wait_for_text("#piece-name", "calm piano")
     await visit.wait_for_text("#take-title", "Version 1")
     await page.click("#tab-lanes")
-    assert "bass: slightly more bass" in await visit.text("#lanes")
+    assert "Bass: slightly more bass" in await visit.text("#lanes")
     assert (await visit.text("#lanes")).startswith("At 0:0")
     (take,) = [take for take, _ in script.takes.values()]
     assert [one.recipe.sliders.bass_resonance for one in (take, *take.recipe_changes)] == [0, pytest.approx(0.1)]
@@ -164,7 +164,7 @@ async def test_live_music_becomes_a_take_sample_for_sample_with_its_lanes(visit:
     await page.reload()
     await page.wait_for_selector("#download:not([disabled])")
     await page.click("#tab-lanes")
-    await visit.wait_for_text("#lanes", "bass: slightly more bass")
+    await visit.wait_for_text("#lanes", "Bass: slightly more bass")
     assert await page.is_disabled("#longer"), "it has no tokens to go on from"
 
 

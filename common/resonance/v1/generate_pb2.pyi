@@ -67,7 +67,7 @@ class KeyCapability(_message.Message):
     def __init__(self, means: _Optional[_Union[ControlMeans, str]] = ..., names: _Optional[_Iterable[str]] = ..., obeyed_share: _Optional[float] = ...) -> None: ...
 
 class ModelCapabilities(_message.Message):
-    __slots__ = ("melody", "stereo", "steering", "live", "tempo", "key", "metres", "negative_prompt")
+    __slots__ = ("melody", "stereo", "steering", "live", "tempo", "key", "metres", "negative_prompt", "prompt_languages")
     MELODY_FIELD_NUMBER: _ClassVar[int]
     STEREO_FIELD_NUMBER: _ClassVar[int]
     STEERING_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class ModelCapabilities(_message.Message):
     KEY_FIELD_NUMBER: _ClassVar[int]
     METRES_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_LANGUAGES_FIELD_NUMBER: _ClassVar[int]
     melody: bool
     stereo: bool
     steering: bool
@@ -84,7 +85,8 @@ class ModelCapabilities(_message.Message):
     key: KeyCapability
     metres: _containers.RepeatedScalarFieldContainer[str]
     negative_prompt: bool
-    def __init__(self, melody: _Optional[bool] = ..., stereo: _Optional[bool] = ..., steering: _Optional[bool] = ..., live: _Optional[bool] = ..., tempo: _Optional[_Union[TempoCapability, _Mapping]] = ..., key: _Optional[_Union[KeyCapability, _Mapping]] = ..., metres: _Optional[_Iterable[str]] = ..., negative_prompt: _Optional[bool] = ...) -> None: ...
+    prompt_languages: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, melody: _Optional[bool] = ..., stereo: _Optional[bool] = ..., steering: _Optional[bool] = ..., live: _Optional[bool] = ..., tempo: _Optional[_Union[TempoCapability, _Mapping]] = ..., key: _Optional[_Union[KeyCapability, _Mapping]] = ..., metres: _Optional[_Iterable[str]] = ..., negative_prompt: _Optional[bool] = ..., prompt_languages: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("model_id", "digest", "backend", "sample_rate_hz", "frame_rate_hz", "codebook_count", "layer_count", "hidden_size", "trained_duration_s", "take_duration_s_max", "capabilities", "weights_license", "training_data", "precision", "slot_count", "limits_note")

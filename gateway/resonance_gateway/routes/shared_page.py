@@ -18,15 +18,20 @@ from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.operations import operation
 from resonance_gateway.services.figure import draw_figure, to_png
+from resonance_gateway.services.languages import TAGS, Language, choose_language
 from resonance_gateway.services.shared_piece import SharedPiece, read_shared_piece
 
 _FOLDER = Path(__file__).resolve().parent.parent / "static/shared"
 _PAGE = Template((_FOLDER / "page.html").read_text())
 _GONE = Template((_FOLDER / "gone.html").read_text())
+# Texts that are filled with a number of their own.
+_COUNTED = ("shared.seconds", "shared.minutes")
+_SECONDS_MAX = 90
+_TINY = 1e-9
 # The size that previews of links have (Open Graph: 1.91 to 1).
 _PICTURE = (600, 315)
 # The preview of a link may be fetched by any site; the token is the credential.
-_HEADERS = {"X-Robots-Tag": "noindex", "Cache-Control": "private, no-store", "Vary": "Accept"}
+_HEADERS = {"X-Robots-Tag": "noindex", "Cache-Control": "private, no-store", "Vary": "Accept, Accept-Language"}
 _PICTURE_HEADERS = _HEADERS | {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
 
 
@@ -38,24 +43,30 @@ def wants_page(request: Request) -> bool:
 async def send_page(request: Request, token: str) -> Response:
     """The page; with status 404 where the link does not work any more."""
     root = own_path(request, "/")
+    language = choose_language(request.query_params.get("lang"), request.headers.get("accept-language"))
     try:
         piece = await read_shared_piece(get_services(request), token)
     except NotFound:
-        return HTMLResponse(_GONE.substitute(root=escape(root)), status_code=404, headers=_HEADERS)
+        gone = {"root": root} | _texts_of(language)
+        page = _GONE.safe_substitute({name: escape(text) for name, text in gone.items()})
+        return HTMLResponse(page, status_code=404, headers=_HEADERS | {"Content-Language": language.tag})
     link = own_path(request, f"/shared/{token}")
-    filled = {
+    name, length = piece.words or language.text("shared.unnamed"), _length_of(language, piece.duration_s)
+    filled = _texts_of(language, length) | {
         "root": root,
-        "name": piece.words or "Music",
-        "length": _length_of(piece.duration_s),
+        "name": name,
+        "quoted": language.text("quoted", text=name),
+        "length": length,
         "made_by": piece.made_by,
         "sound": f"{link}?format=mp3",
         "file": f"{link}?format=wav",
         "picture": f"{link}/picture.png",
         "picture_address": f"{request.url.scheme}://{request.url.netloc}{link}/picture.png",
-        "own": f"{root}?{urlencode(_wish_of(piece))}",
+        "own": f"{root}?{urlencode(_wish_of(piece) | _choice_of(request))}",
     }
     texts = {name: escape(text) for name, text in filled.items()}
-    return HTMLResponse(_PAGE.substitute(texts, sliders=_list_sliders(piece)), headers=_HEADERS)
+    page = _PAGE.substitute(texts, sliders=_list_sliders(language, piece))
+    return HTMLResponse(page, headers=_HEADERS | {"Content-Language": language.tag})
 
 
 class SharedPictureEndpoint(HTTPEndpoint):
@@ -80,19 +91,35 @@ def _wish_of(piece: SharedPiece) -> dict[str, str]:
     return {"words": piece.words} | {name: f"{value:g}" for name, value in piece.sliders.items() if name in LABELS}
 
 
-def _list_sliders(piece: SharedPiece) -> str:
+def _choice_of(request: Request) -> dict[str, str]:
+    """The language that the address of this page names, for the studio behind its button."""
+    wanted = request.query_params.get("lang", "")
+    return {"lang": wanted} if wanted in TAGS else {}
+
+
+def _texts_of(language: Language, length: str = "") -> dict[str, str]:
+    """The texts of the pages by the names in their templates, where a key's point is an underscore."""
+    keys = [key for key in language.texts if key.startswith("shared.") and key not in _COUNTED]
+    texts = {key.replace(".", "_"): language.text(key, length=length) for key in keys}
+    return texts | {"lang": language.tag, "dir": language.direction}
+
+
+def _list_sliders(language: Language, piece: SharedPiece) -> str:
     items = [
-        f"<li>{escape(_in_words(LABELS[name], value))}</li>" for name, value in piece.sliders.items() if name in LABELS
+        f"<li>{escape(_in_words(language, name, value))}</li>"
+        for name, value in piece.sliders.items()
+        if name in LABELS
     ]
     return f"<ul>{''.join(items)}</ul>" if items else ""
 
 
-def _in_words(label: str, value: float) -> str:
-    """A slider's position in the words of the page: "slightly more bass"."""
-    size = abs(value)
-    degree = "slightly " if size <= 0.35 else "" if size <= 0.7 else "far "
-    return f"{degree}{'more' if value > 0 else 'less'} {label}"
+def _in_words(language: Language, name: str, value: float) -> str:
+    """A slider's position in the words of the page, whose script has the same limits: "slightly more bass"."""
+    degree = sum(abs(value) >= limit for limit in (0.05, 0.35 + _TINY, 0.7 + _TINY))
+    return language.all(f"slider.{name}.values")[3 + (degree if value > 0 else -degree)]
 
 
-def _length_of(seconds: float) -> str:
-    return f"{round(seconds)} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+def _length_of(language: Language, seconds: float) -> str:
+    if seconds < _SECONDS_MAX:
+        return language.text("shared.seconds", count=round(seconds))
+    return language.text("shared.minutes", count=round(seconds / 60))

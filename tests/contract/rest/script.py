@@ -29,7 +29,9 @@ MODEL = generate_pb2.ModelInfo(
     hidden_size=64,
     trained_duration_s=30,
     take_duration_s_max=300,
-    capabilities=generate_pb2.ModelCapabilities(negative_prompt=True, steering=True, live=True),
+    capabilities=generate_pb2.ModelCapabilities(
+        negative_prompt=True, steering=True, live=True, prompt_languages=["en"]
+    ),
     weights_license="Apache-2.0",
     training_data="sine waves",
     precision="fp32",

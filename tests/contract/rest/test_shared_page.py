@@ -28,8 +28,14 @@ async def test_a_browser_that_opens_a_link_gets_a_page_and_a_program_the_sound(g
     page = await gateway.http.get(link, headers=BROWSER)
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert page.headers["x-robots-tag"] == "noindex"
-    assert page.headers["vary"] == "Accept"
-    for part in ("<h1>calm piano</h1>", "<audio controls", "slightly more bass", "Make your own from this", "noindex"):
+    assert page.headers["vary"] == "Accept, Accept-Language"
+    for part in (
+        '<h1 dir="auto">calm piano</h1>',
+        "<audio controls",
+        "slightly more bass",
+        "Make your own from this",
+        "noindex",
+    ):
         assert part in page.text, part
     assert "<script" not in page.text
     assert 'href="/?words=calm+piano&amp;bass_resonance=0.3"' in page.text
@@ -41,7 +47,7 @@ async def test_a_browser_that_opens_a_link_gets_a_page_and_a_program_the_sound(g
 async def test_the_words_of_a_piece_are_text_and_no_markup(gateway: Gateway) -> None:
     link = await share(gateway, prompt='<img src=x onerror="alert(1)"> & more')
     page = await gateway.http.get(link, headers=BROWSER)
-    assert "<h1>&lt;img src=x onerror=&quot;alert(1)&quot;&gt; &amp; more</h1>" in page.text
+    assert '<h1 dir="auto">&lt;img src=x onerror=&quot;alert(1)&quot;&gt; &amp; more</h1>' in page.text
     assert "script-src 'self'" in page.headers["content-security-policy"]
 
 
@@ -70,3 +76,35 @@ async def test_a_png_has_the_pixels_that_were_drawn() -> None:
     (size,) = struct.unpack(">I", data[start - 8 : start - 4])
     lines = np.frombuffer(zlib.decompress(data[start : start + size]), np.uint8).reshape(17, 1 + 3 * 31)
     assert (lines[:, 1:].reshape(17, 31, 3) == pixels).all()
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "tag", "direction", "words"),
+    [
+        (
+            "",
+            "de-AT,de;q=0.9,en;q=0.5",
+            "de",
+            "ltr",
+            ("Länge: 2 Sekunden.", "etwas mehr Bass", "Mach dein eigenes daraus"),
+        ),
+        ("", "nl;q=0.9, ar;q=0.8", "ar", "rtl", ("الطول: ثانيتان.", "باس أكثر قليلًا", "اصنع قطعتك منها")),
+        ("?lang=ja", "de", "ja", "ltr", ("長さ：2秒。", "低音をやや多く", "ここから自分の音楽を作る")),
+        ("", "tlh", "en", "ltr", ("Length: 2 seconds.", "slightly more bass", "Make your own from this")),
+    ],
+)
+async def test_the_page_speaks_the_language_of_the_browser_or_of_the_address(
+    gateway: Gateway, query: str, accepted: str, tag: str, direction: str, words: tuple[str, ...]
+) -> None:
+    gone = await gateway.http.get("/shared/" + "a" * 26 + query, headers=BROWSER | {"Accept-Language": accepted})
+    link = await share(gateway)
+    page = await gateway.http.get(link + query, headers=BROWSER | {"Accept-Language": accepted})
+    assert f'<html lang="{tag}" dir="{direction}">' in page.text
+    assert page.headers["content-language"] == tag
+    for text in words:
+        assert text in page.text, text
+    assert "$" not in page.text
+    assert ("&amp;lang=ja" in page.text) == (query != ""), "the studio opens in the language that was chosen"
+    assert gone.status_code == 404
+    assert f'<html lang="{tag}" dir="{direction}">' in gone.text
+    assert "$" not in gone.text

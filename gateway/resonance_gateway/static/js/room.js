@@ -4,10 +4,11 @@ import * as api from "./core/api.js";
 import { alarm, say, sayNow, startJob } from "./core/announce.js";
 import { byId, el, fillTexts, show } from "./core/dom.js";
 import { load, save } from "./core/store.js";
-import { t } from "./core/strings.js";
+import { around, shown, tell } from "./core/server-texts.js";
+import { all, t } from "./core/strings.js";
 import { People, shareWords } from "./parts/people.js";
 import { sliderRow } from "./parts/slider.js";
-import { inWords } from "./parts/sliders.js";
+import { inWords, sliderName } from "./parts/sliders.js";
 import { Engine } from "./sound/engine.js";
 
 const SETTLE_MS = 80;
@@ -82,8 +83,10 @@ class RoomPage {
     else if (event.type === "joined") this._enter(event);
     else if (event.type === "queued") byId("room-status").textContent = t("make.waitingPlain", { place: event.place });
     else if (event.type === "mix") this._mix(event);
-    else if (event.type === "recipe" && event.fault) this._refused(event.fault.replace(/^[A-Z_]+: /, ""));
-    else if (event.type === "fault") this._refused(event.problem.detail);
+    else if (event.type === "recipe" && event.fault) {
+      const [, reason, message] = event.fault.match(/^(?:([A-Z_]+): )?(.*)$/s);
+      this._refused(tell(reason, message));
+    } else if (event.type === "fault") this._refused(tell(event.problem.reason, event.problem.detail ?? ""));
     else if (event.type === "skipped") byId("room-status").textContent = t("room.skipped");
     else if (event.type === "ended") this._reason = event.reason;
   }
@@ -95,7 +98,7 @@ class RoomPage {
       if (this._room) this._node = node;
       else node.disconnect();
     } catch {
-      this._refused(t("error.sound"));
+      this._refused({ text: t("error.sound"), isEnglish: false });
     }
   }
 
@@ -138,10 +141,10 @@ class RoomPage {
   /** @param {string[]} names */
   _buildSliders(names) {
     const rows = names.map((name) => {
-      const [label, low, high] = t(`slider.${name}`);
+      const [low, high] = all(/** @type {ListKey} */ (`slider.${name}.ends`));
       const row = sliderRow({
-        id: `room-slider-${name}`, title: label.charAt(0).toUpperCase() + label.slice(1), low, high,
-        labels: ["refine.less", "refine.more", "refine.one"].map((key) => t(key, { name: label })),
+        id: `room-slider-${name}`, title: sliderName(name), low, high,
+        labels: all(/** @type {ListKey} */ (`slider.${name}.buttons`)),
         min: -1, max: 1, step: 0.1, big: 0.2, neutral: 0, value: 0, toWords: (value) => inWords(name, value), onChange: () => this._changed(),
       });
       this._sliders.set(name, row);
@@ -157,7 +160,7 @@ class RoomPage {
     byId("room-taste-name").replaceChildren(el("option", { value: "" }, t("room.noTaste")), ...choices);
     this._strength = sliderRow({
       id: "room-strength", title: t("room.strength"), low: t("room.none"), high: t("room.full"),
-      labels: ["refine.less", "refine.more", "refine.one"].map((key) => t(key, { name: t("room.strength") })),
+      labels: [t("taste.less"), t("taste.more"), t("taste.usual")],
       min: 0, max: 1, step: 0.1, big: 0.2, neutral: 1, value: 1, toWords: (value) => t("room.percent", { share: Math.round(100 * value) }), onChange: () => this._changed(),
     });
     byId("room-taste-strength").replaceChildren(this._strength.node);
@@ -212,10 +215,10 @@ class RoomPage {
     if (!isCopied) byId("room-link").select();
   }
 
-  /** @param {string} why */
+  /** @param {{ text: string, isEnglish: boolean }} why */
   _refused(why) {
-    byId("room-status").textContent = t("live.refused", { why });
-    alarm(t("live.refused", { why }));
+    byId("room-status").replaceChildren(...around("live.refused", "why", [shown(why)]));
+    alarm(t("live.refused", { why: why.text }));
   }
 
   _leave() {
@@ -233,13 +236,13 @@ class RoomPage {
     show(byId("room-inside"), false);
     show(byId("room-form"), true);
     byId("room-go").focus();
-    const key = this._hasLeft ? "room.hasLeft" : ENDINGS[this._reason ?? ""] ?? "room.ended";
+    const key = /** @type {TextKey} */ (this._hasLeft ? "room.hasLeft" : ENDINGS[this._reason ?? ""] ?? "room.ended");
     byId("room-status").textContent = error && !this._hasLeft ? "" : t(key);
     if (error && !this._hasLeft) {
-      const why = error.problem?.detail || t("error.network");
-      byId("room-error").replaceChildren(el("p", { class: "happened" }, why));
+      const why = error.problem ? tell(error.problem.reason, error.problem.detail ?? "") : { text: t("error.network"), isEnglish: false };
+      byId("room-error").replaceChildren(el("p", { class: "happened", ...(why.isEnglish ? { lang: "en" } : {}) }, why.text));
       show(byId("room-error"), true);
-      alarm(why);
+      alarm(why.text);
     } else {
       sayNow(t(key));
     }

@@ -41,6 +41,7 @@ interface PageElements {
   "prompt": HTMLTextAreaElement;
   "earlier-tastes": HTMLSelectElement;
   "duration": HTMLSelectElement;
+  "language": HTMLSelectElement;
   "compare-with": HTMLSelectElement;
   "taste-progress": HTMLProgressElement;
   "range-progress": HTMLProgressElement;
@@ -180,6 +181,7 @@ interface ModelJson {
     melody: boolean;
     steering: boolean;
     negative_prompt?: boolean;
+    prompt_languages?: string[];
     tempo?: { bpm: number[] } | null;
     key?: { means: string | null; names: string[] } | null;
   } | null;
@@ -379,6 +381,8 @@ interface TakeStreamInfo {
   steering: { tastes?: SliderValues; concepts?: SliderValues; sliders?: SliderValues } | null;
   seed: number;
   notices: string[];
+  /** What the page itself says about it. */
+  ownNotice?: string;
   place: number;
   waitS: number | null;
 }
@@ -446,3 +450,15 @@ declare function registerProcessor(name: string, processor: unknown): void;
 declare class AudioWorkletProcessor {
   readonly port: MessagePort;
 }
+
+// Texts: `languages/en.json` names the keys, and a test compares the other languages with it.
+
+type Strings = typeof import("../languages/en.json")["texts"];
+/** Keys of one text, which may have plural forms. */
+type TextKey = { [Key in keyof Strings]: Strings[Key] extends string[] ? never : Key }[keyof Strings];
+/** Keys of several texts. */
+type ListKey = { [Key in keyof Strings]: Strings[Key] extends string[] ? Key : never }[keyof Strings];
+/** What stands before the last point of a key. */
+type GroupOf<Key> = Key extends `${infer A}.${infer Rest}` ? A | (Rest extends `${infer B}.${string}` ? `${A}.${B}` : never) : never;
+type TextGroup = GroupOf<TextKey>;
+type Values = Record<string, string | number>;

@@ -1,6 +1,6 @@
 // Command table: buttons, keys, sheet, Easy view, microphone and conversation run these and nothing else.
 
-import { t } from "./strings.js";
+import { all, t } from "./strings.js";
 
 /**
  * One act. `key` is its default key, `control` the button that runs it, `group` its place in the sheet and in the scanning tree.
@@ -81,10 +81,13 @@ export async function run(id, args = {}) {
 }
 
 /** @param {string} id */
-export const nameOf = (id) => t(`command.${id}`)[0];
+const textsOf = (id) => all(/** @type {ListKey} */ (`command.${id}`));
+
+/** @param {string} id */
+export const nameOf = (id) => textsOf(id)[0];
 
 /**
  * A sentence that runs the command.
  * @param {string} id
  */
-export const sentenceOf = (id) => t(`command.${id}`)[1];
+export const sentenceOf = (id) => textsOf(id)[1];

@@ -1,5 +1,7 @@
 // Dates in the page's language.
 
+import { locale } from "./language.js";
+
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formats = new Map();
 
@@ -10,9 +12,8 @@ const formats = new Map();
  * @returns {string}
  */
 export function formatDate(date, options) {
-  const { lang } = document.documentElement;
-  const key = `${lang} ${JSON.stringify(options)}`;
-  const format = formats.get(key) ?? new Intl.DateTimeFormat(lang || undefined, options);
+  const key = JSON.stringify(options);
+  const format = formats.get(key) ?? new Intl.DateTimeFormat(locale, options);
   formats.set(key, format);
   return format.format(date);
 }

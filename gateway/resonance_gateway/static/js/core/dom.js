@@ -34,11 +34,11 @@ export function fillTexts() {
   const texts = document.querySelectorAll("[data-t]");
   /** @type {NodeListOf<HTMLElement>} */
   const labels = document.querySelectorAll("[data-t-label]");
-  for (const node of texts) node.textContent = t(node.dataset.t);
+  for (const node of texts) node.textContent = t(/** @type {TextKey} */ (node.dataset.t));
   /** @type {NodeListOf<HTMLInputElement>} */
   const fields = document.querySelectorAll("[data-t-placeholder]");
-  for (const node of fields) node.placeholder = t(node.dataset.tPlaceholder);
-  for (const node of labels) node.setAttribute("aria-label", t(node.dataset.tLabel));
+  for (const node of fields) node.placeholder = t(/** @type {TextKey} */ (node.dataset.tPlaceholder));
+  for (const node of labels) node.setAttribute("aria-label", t(/** @type {TextKey} */ (node.dataset.tLabel)));
 }
 
 /**

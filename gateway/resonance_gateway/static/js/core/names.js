@@ -1,9 +1,7 @@
 // Names of takes: unique among those that are listed.
 
 import { formatDate } from "./dates.js";
-import { STRINGS, t } from "./strings.js";
-
-const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
+import { t } from "./strings.js";
 
 /**
  * The name of each take, in the same order: its words; its time where others have the same words; and which of the minute it is where even
@@ -15,16 +13,16 @@ const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
 export function uniqueNames(records, own = {}) {
   const plain = records.map((record) => own[record.request_id] || wordsOf(record));
   const plainCounts = counts(plain);
-  const timed = plain.map((name, i) => (plainCounts.get(name) === 1 ? name : [name, timeOf(records[i])].filter(Boolean).join(", ")));
+  const timed = plain.map((name, i) => (plainCounts.get(name) === 1 ? name : withDetail(name, timeOf(records[i]))));
   const timedCounts = counts(timed), left = new Map(timedCounts);
   const names = timed.map((name) => {
     if (timedCounts.get(name) === 1) return name;
     const place = left.get(name); // the newest comes first, the count begins at the oldest
     left.set(name, place - 1);
-    return `${name}, ${ordinal(place)}`;
+    return t("names.ordinal", { name, count: place });
   });
   const nameCounts = counts(names);
-  return names.map((name, i) => (nameCounts.get(name) === 1 ? name : `${name}, ${records[i].request_id.slice(0, 6)}`));
+  return names.map((name, i) => (nameCounts.get(name) === 1 ? name : withDetail(name, records[i].request_id.slice(0, 6))));
 }
 
 /** @param {TakeJson} record */
@@ -49,5 +47,8 @@ function timeOf(record) {
   return formatDate(made, isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
 }
 
-/** @param {number} n */
-const ordinal = (n) => t(/** @type {keyof typeof STRINGS} */ (`ordinal.${ordinals.select(n)}`), { n });
+/**
+ * @param {string} name
+ * @param {string} detail
+ */
+const withDetail = (name, detail) => (detail ? t("names.with", { name, detail }) : name);

@@ -188,7 +188,7 @@ function countedPart([, end, number, unit], durationS) {
  * @param {string} name
  * @param {number} durationS
  */
-function namedPart(name, durationS) {
+export function namedPart(name, durationS) {
   const quarter = durationS >= 8 ? Math.round(durationS / 4) : durationS / 4;
   if (name === "middle") return { fromS: quarter, toS: durationS - quarter };
   return /^(?:end|outro)/.test(name) ? { fromS: durationS - quarter, toS: durationS } : { fromS: 0, toS: quarter };
@@ -218,7 +218,7 @@ const toNumber = (text) => NUMBERS[text] ?? Number(text);
  * @param {string} number
  * @param {string} unit
  */
-const inSeconds = (number, unit) => toNumber(number) * (unit.startsWith("m") ? 60 : 1);
+export const inSeconds = (number, unit) => toNumber(number) * (unit.startsWith("m") ? 60 : 1);
 
 /** @param {RegExpMatchArray} found */
 function secondsOf(found) {

@@ -6,7 +6,7 @@ export { computed, effect, signal };
 
 /** @typedef {"words" | "sound" | "versions" | "lanes" | "more"} Tab */
 /** @typedef {"desk" | "tablet" | "phone" | "low"} Layout */
-/** @typedef {{ id: number, who: "you" | "it", text: string, did?: string[], near?: string[], undo?: (() => void) | null, isTaken?: boolean }} Saying */
+/** @typedef {{ id: number, who: "you" | "it", text: string, did?: string[], near?: string[], english?: string, foreign?: string, undo?: (() => void) | null, isTaken?: boolean }} Saying */
 /** @typedef {{ isPaused: boolean, playedS: number, lagS: number, heard: string, sliders: SliderValues }} LiveState */
 /** @typedef {{ atS: number, text: string }} LaneChange */
 

@@ -1,508 +1,84 @@
-// Every text of the page. Reading age: nine.
+// Texts of the page in its language. They stand in languages/*.json.
 
-export const STRINGS = {
-  "skip.player": "Player",
-  "skip.say": "Say what to change",
-  headline: "Music from songs you love and a sentence.",
+import { isRightToLeft, language, locale, texts } from "./language.js";
 
-  "ordinal.one": "{n}st", "ordinal.two": "{n}nd", "ordinal.few": "{n}rd", "ordinal.other": "{n}th",
-  "top.label": "Views",
-  "top.easy": "Easy view",
-  "made.title": "What it is made from",
-  "now.title": "Now",
-  "now.live": "Live",
-  "now.example": "Example",
-  "hear.go": "Hear it",
-  "example.model": "the model that comes with Resonance",
-  "title.making": "Making · Resonance",
-  "title.piece": "{name} · Resonance",
-  "tabs.label": "What is shown",
-  "tabs.words": "Words", "tabs.sound": "Sound", "tabs.versions": "Versions", "tabs.lanes": "Changes", "tabs.more": "More",
-  "lanes.title": "What was changed when",
-  "lanes.hint": "Music that you play live keeps every change with its time.",
-  "lanes.none": "Nothing was changed while this was played.",
-  "lanes.change": "At {at}: {what}",
-  "part.redo": "Make this part anew",
-  "part.from": "The part begins here", "part.to": "The part ends here", "part.none": "No part",
-  "part.title": "A part of the music",
-  "part.hint": "Drag over the picture's lower edge, or press these while it plays. Then loop the part, make it anew, or say what to change there.",
-  "part.is": "The part from {from} to {to}.",
-  "part.short": "A part needs 1 second at least.",
-  "loop.go": "Loop", "loop.on": "Playing from {from} to {to} again and again.", "loop.off": "Playing on.",
-  "keep.go": "Keep", "keep.on": "Kept", "keep.kept": "Kept among your favourites.", "keep.dropped": "No longer among your favourites.",
-  "describe.go": "Describe",
-  "describe.live": "Live music, {at} so far.",
-  "describe.at": "You are at {at}.",
-  "describe.quietStart": "quiet start", "describe.quietEnd": "quiet end",
-  "describe.loudest": "{ends}loudest at {at}.",
-  "facts.measuring": "tempo is being measured", "facts.noBeat": "no steady beat", "facts.beats": "{bpm} beats a minute",
-
-  "easy.title": "Easy view", "easy.close": "All of Resonance",
-  "easy.play": "Play", "easy.stop": "Stop", "easy.like": "More like this", "easy.else": "Something else", "easy.calmer": "Calmer", "easy.livelier": "Livelier", "easy.keep": "Keep",
-  "easy.calmerSentence": "calmer", "easy.livelierSentence": "livelier",
-  "dialog.close": "Close",
-
-  "taste.title": "Your taste",
-  "taste.add": "Add songs or use a taste",
-  "taste.hint": "Pick up to 20 songs. New music will lean towards what they share.",
-  "taste.files": "Choose songs from this device",
-  "taste.filesHint": "MP3, M4A, AAC, FLAC, Ogg, Opus, WAV, AIFF, WMA, WavPack, CAF or AU, or a video (MP4, MOV, MKV, WebM). You can also drop files or folders here.",
-  "taste.folder": "Or choose a folder of songs",
-  "taste.firstTaken": "There are {count} songs. The first {taken} are used, up to “{last}”.",
-  "taste.leftOut": "Left out, because they are no songs: {names}.",
-  "taste.leftOutMore": "Left out, because they are no songs: {names} and {more} more.",
-  "taste.noSongs": "There are no songs in what you chose.",
-  "taste.formats": "Songs are files such as MP3, M4A, FLAC, Ogg or WAV.",
-  "taste.unread": "The browser cannot read “{name}”. It may have been moved or changed.",
-  "taste.chooseAgain": "Choose your songs once more.",
-  "taste.link": "Or paste a link to a playlist or a video",
-  "taste.linkGo": "Listen to it",
-  "taste.linkEmpty": "Paste a link first. It starts with https://",
-  "taste.noLink": "That is not a link. A link starts with https:// and has no spaces.",
-  "taste.earlier": "Or use a taste from before, or an example",
-  "taste.earlierGo": "Use this taste",
-  "taste.none": "Choose one",
-  "taste.cancel": "Stop listening",
-  "key.ask": "This server needs an API key",
-  "key.hint": "The person who runs this server can give you one. It stays in this browser.",
-  "key.give": "Go on",
-  "key.leave": "Not now",
-  "key.unknown": "This key is not valid on this server. Check it and try again.",
-  "taste.retry": "Try the songs that failed again",
-  "taste.drop": "Go on without this taste",
-  "taste.details": "More about this taste",
-  "taste.heard": "What was heard",
-  "taste.unnamed": "Your taste",
-  "taste.ready": "“{title}” is ready",
-  "taste.andMore": "{title} and {count} more",
-  "taste.of": "{name}, {time}",
-  "taste.plain": "{clips} short clips from {tracks} were heard.",
-  "taste.sending": "Sending your songs",
-  "taste.asking": "Opening the link",
-  "taste.opening": "Opening your taste",
-  "taste.progress": "{stage}, {percent} percent",
-  "taste.readyAnnounced": "Your taste is ready. {tracks} heard.",
-  "taste.someFailed": "{failed} could not be used.",
-  "taste.cancelled": "Listening was stopped. You can still make music from words.",
-  "taste.strength": "How much of your taste",
-  "taste.less": "Less of your taste", "taste.more": "More of your taste", "taste.usual": "The usual amount of your taste",
-  "taste.inWords": "Describe these songs in words, too",
-  "mix.title": "More: how songs are listened to",
-  "mix.hint": "This works as it is. What you change here is for the songs that you add next.",
-  "mix.mix_mode": "Which parts count",
-  "mix.mix_mode.mean": "Every part alike",
-  "mix.mix_mode.attention_weighted": "Choruses and new parts more than the rest",
-  "mix.direction_kind": "What new music leans towards",
-  "mix.direction_kind.contrast": "What is special about these songs",
-  "mix.direction_kind.mean": "All of their sound, as it is",
-  "mix.direction_kind.words": "Their description in words: ready sooner, and only that",
-  "mix.whitening": "What varies in all music",
-  "mix.whitening.none": "Counts in full",
-  "mix.whitening.diagonal": "Counts less",
-  "mix.whitening.shrunk": "Counts less, also where it varies together",
-  "range.go": "Find out how strong this taste may be",
-  "range.hint": "Too much of a taste can spoil the music. Trying it out takes a few minutes. You can make music meanwhile.",
-  "range.asking": "Trying out how strong this taste may be.",
-  "range.progress": "Trying out how strong this taste may be, {percent} percent",
-  "range.waiting": "Waiting for a free place. It goes on by itself.",
-  "range.stop": "Stop trying it out",
-  "range.stopped": "Stopped. What was tried is kept, and the next try goes on from there.",
-  "range.kept": "What was tried so far is kept, and so is your taste.",
-  "range.found": "Tried out: this taste works well up to “{most}”, and the slider ends there.",
-  "range.closed": "Tried out: even a hint of this taste spoils the music, so the slider stays off. Its words still work.",
-  "songs.title": "More: stars and parts of these songs",
-  "songs.hint": "Songs with more stars count more. Three is normal. Leave the seconds empty to use all of a song.",
-  "songs.mix": "Where you choose parts, choruses no longer count more than the rest.",
-  "songs.stars": "Stars",
-  "songs.of": "of 5 stars",
-  "songs.from": "Only from second",
-  "songs.to": "to second",
-  "songs.length": "of {length}",
-  "songs.files": "Choose these songs once more",
-  "songs.filesHint": "This page keeps no songs. If you have them, choose the same files, then press the button.",
-  "songs.again": "Listen again like this",
-  "songs.stopped": "Stopped. Your taste is as it was.",
-  "songs.noFiles": "These songs are not at hand any more: {names}.",
-  "songs.kept": "Your taste, stars and seconds are still here.",
-  "songs.giveFiles": "Choose the same files once more, then press the button.",
-  "songs.number": "Write a number here, such as 12.",
-  "songs.negative": "A song starts at second 0. Write 0 or more.",
-  "songs.backwards": "The part must end after it starts.",
-  "songs.outside": "This song has only {length}. Choose an earlier part.",
-  "songs.tooShort": "A part needs 1 second at least.",
-  "songs.tooLittle": "All parts together need 3 seconds at least. Choose a longer one.",
-  "taste.layers": "How far these songs lie from other music in each layer of the model",
-  "taste.layersCaption": "Farthest in layer {best}, nearest in layer {least}. This is distance alone: it does not say which layer matters most.",
-
-  "state.queued": "Waiting for its turn",
-  "state.downloading": "Fetching the music",
-  "state.preprocessing": "Getting the sound ready",
-  "state.extracting": "Listening",
-  "state.uploading": "Keeping what was heard",
-  "state.completed": "Heard",
-  "state.unchosen": "Not chosen",
-  "state.failed": "Could not be used",
-  "state.cancelled": "Stopped",
-  "state.clips": "{done} of {total} clips",
-
-  "words.title": "Your words",
-  "words.label": "What would you like to hear?",
-  "words.empty": "Write a few words first, such as “calm piano”.",
-  "words.ideas": "Ideas:",
-  "words.examples": ["calm piano for studying", "slow guitar by the sea", "happy drums for a walk", "deep warm synths at night"],
-
-  "music.title": "Tempo, key, and what to leave out",
-  "music.bpm": "Beats a minute (40 to 240)",
-  "music.key": "Key",
-  "music.anyKey": "any",
-  "music.major": "{tonic} major", "music.minor": "{tonic} minor",
-  "music.without": "Leave out, such as “drums”",
-  "music.tempi": "This model plays about {tempi} beats a minute; another tempo becomes the nearest of them.",
-  "music.noKeys": "It follows no key reliably.",
-  "music.keys": "It plays in {keys}; another key becomes the nearest of them.",
-
-  "make.length": "How long?",
-  "make.minutes": "{count} minutes",
-  "make.minute": "1 minute",
-  "make.go": "Make music",
-  "make.stop": "Stop",
-  "make.tools": "Make or play",
-  "make.asking": "Asking for your music",
-  "make.waiting": "All places are taken. You are number {place} in line, for about {wait}.",
-  "make.waitingPlain": "All places are taken. You are number {place} in line.",
-  "make.made": "{made} of {total} made",
-  "make.ready": "Ready. {length}. Press space to play.",
-  "make.readyPlaying": "Ready. {length}. It is playing; press space to pause.",
-  "make.readyPlain": "Ready. {length}.",
-  "make.more": "Making three more with other notes",
-  "make.moreReady": "{takes} ready under your versions. Version {number} is open; press play to hear it.",
-  "make.moreFailed": "{takes} ready under your versions. The rest could not be made just now.",
-  "make.stopped": "Stopped. Your words are still here.",
-  "make.resuming": "The connection broke at {made}. Going on from there.",
-  "make.again": "Back where you were. Getting your music again.",
-
-  "live.go": "Play live",
-  "live.stop": "Stop playing live",
-  "live.asking": "Asking for live music",
-  "live.playing": "Playing live. Change the words or move a slider, and hear it at once.",
-  "live.heard": "You hear: {what}.",
-  "live.heardTune": "You hear: {what}, along your tune.",
-  "live.refused": "That could not be done, so the music goes on as it was: {why}.",
-  "live.ended": "The live music has ended. Your words are still here.",
-  "live.kept": "The live music has ended. {length} of it are kept as a new version.",
-  "live.keptPart": "What was played until then is kept as a new version, and so are your words.",
-  "live.keptMost": "Of this live music the first {minutes} minutes are kept.",
-  "live.paused": "Paused. Press again to go on.", "live.pausedShort": "paused", "live.resumed": "Playing on.",
-  "live.now": "{what}, heard now",
-  "room.open": "Play together",
-  "room.opening": "Opening a room",
-  "room.title": "Play together",
-  "room.intro": "You are about to hear music that is made now, by several people at once.",
-  "room.who": "Your name, as others see it",
-  "room.go": "Come in",
-  "room.joining": "Going in",
-  "room.playing": "You are in. Move a slider, and all hear it.",
-  "room.listening": "You are in. You hear what the others play.",
-  "room.player": "Sound",
-  "room.pause": "Pause for all", "room.stop": "End it for all", "room.leave": "Leave", "room.volume": "Volume",
-  "room.yours": "Your room",
-  "room.linksHint": "Send a link to friends. Each link opens this room until you end it, or two minutes after you have left.",
-  "room.copyPlay": "Copy the link to play", "room.copyListen": "Copy the link to listen", "room.link": "The link",
-  "room.copied": "The link is copied.", "room.copyByHand": "Copy the link from the field.",
-  "room.onlyHere": "The link is copied. It works on this computer only.",
-  "room.words": "What you all hear", "room.wordsGo": "Change it",
-  "room.part": "What you add",
-  "room.taste": "A taste", "room.noTaste": "None", "room.strength": "How much of the taste", "room.percent": "{share} percent",
-  "room.reset": "Add nothing", "room.resetDone": "You add nothing now.",
-  "room.people": "Who is here",
-  "room.moves": "What happened",
-  "room.someone": "Someone", "room.you": "{name} (you)",
-  "room.joined": "{name} came in.", "room.left": "{name} left.", "room.removed": "{name} was sent away.",
-  "room.reworded": "{name} changed the words.",
-  "room.moved": "{name}, {what}: {words}.", "room.tasted": "{name} adds a taste.", "room.untasted": "{name} took a taste away.",
-  "room.weighed": "{name} now counts {words}.",
-  "room.shareOf": "Share of {name}", "room.weightOf": "How much {name} counts", "room.sendAway": "Send {name} away",
-  "room.away": "Away.", "room.nothing": "Adds nothing at the moment.",
-  "room.share": "{share} percent of what moves the music; {sounding} percent of the wish is heard.",
-  "room.against": "The others pull the other way: {share} percent of what moves the music.",
-  "room.full": "fully", "room.half": "half", "room.none": "not at all",
-  "room.skipped": "Your connection was slow, so a part was left out.",
-  "room.ended": "The music has ended.", "room.hasLeft": "You have left. You can come in again.",
-  "room.wasRemoved": "You were sent away.", "room.ownerAway": "The room has closed, because its owner left.",
-  "room.takenOver": "You came in from another place, and play on there.",
-  "room.foot": "Everyone who has the link can come in while the room is open.",
-  "live.lag": "{seconds} s behind",
-
-  "spoken.start": "Say it",
-  "spoken.stop": "That is all",
-  "spoken.listening": "Listening to you for up to {seconds} seconds.",
-  "spoken.reading": "Writing down what you said.",
-  "spoken.heard": "You said: “{text}”. Nothing is changed yet. Press the button of this field to do it.",
-  "spoken.noMicrophone": "The microphone cannot be used. You can type it.",
-  "spoken.failed": "That was not understood. {why}",
-  "tune.title": "A tune for live music to follow",
-  "tune.hint": "Hum it, or drop a sound file here (30 seconds at most). A single voice works best.",
-  "tune.hum": "Hum a tune",
-  "tune.stop": "That is my tune",
-  "tune.humming": "Listening to you for up to {seconds} seconds.",
-  "tune.hummed": "what you hummed",
-  "tune.taken": "The music follows {name}.",
-  "tune.forget": "Go on without the tune",
-  "tune.forgotten": "The music follows no tune.",
-  "tune.tooLong": "That file is too long: a tune may have 6 MB.",
-  "tune.noMicrophone": "The microphone cannot be used. A sound file works too.",
-
-  "listen.player": "Player",
-  "listen.actions": "With this music",
-  "listen.position": "Position",
-  "listen.positionValue": "{at} of {total}",
-  "listen.play": "Play", "listen.pause": "Pause",
-  "listen.back": "Back 5 seconds", "listen.forward": "Forward 5 seconds",
-  "listen.volume": "Volume",
-  "listen.volumeValue": "{percent} percent",
-  "listen.download": "Download",
-  "listen.machine": "This music was made by a machine. Its files say so, too.",
-  "listen.more": "Three more",
-  "listen.longer": "10 seconds longer",
-  "share.go": "Share",
-  "share.onlyHere": "This address works on this computer only: nobody else can open it. It lives until {until}. To share music, open Resonance by a name that others can reach, or send them the file.",
-  "share.copyAnyway": "Copy it all the same",
-  "share.copiedHere": "Copied. It works on this computer only, until {until}.",
-  "share.madeHere": "Copy this link. It works on this computer only, until {until}.",
-  "share.close": "Close",
-  "shared.takenOver": "The words and sliders of the shared piece are here. Change what you like, then press Make music.",
-  "share.label": "Link to this music",
-  "share.copied": "The link is copied. Anyone who has it can hear this music until {until}, without a key.",
-  "share.made": "Copy this link. Anyone who has it can hear this music until {until}, without a key.",
-  "share.takeBack": "Take the link back",
-  "share.back": "The link does not work any more.",
-  "share.notBack": "The link could not be taken back just now. Try again in a moment.",
-  "video.title": "A video for it",
-  "video.words": "What is seen in the video?",
-  "video.example": "For example: a woman in a red coat walks through a city at night, rain",
-  "video.shape": "Shape",
-  "video.tall": "Tall (9:16)", "video.square": "Square (1:1)", "video.wide": "Wide (16:9)",
-  "video.go": "Make a video",
-  "video.stop": "Stop the video",
-  "video.stopped": "The video was stopped.",
-  "video.noWords": "There are no words for the video yet.", "video.noWordsNext": "Say who or what is seen, then try again.",
-  "video.state.uploaded": "Waiting for its turn", "video.state.listening": "Listening to the music",
-  "video.state.writing": "Reading your words", "video.state.directing": "Planning the scenes", "video.state.casting": "Drawing the people",
-  "video.state.shooting": "Drawing scenes: {ready} of {all} are ready", "video.state.assembling": "Joining scenes and music",
-  "video.state.completed": "The video is ready", "video.state.failed": "The video is not whole", "video.state.cancelled": "The video was stopped",
-  "video.ready": "Your video is ready.",
-  "video.player": "Your video",
-  "video.download": "Download the video", "video.described": "Download it with spoken descriptions",
-  "video.captions": "Captions", "video.descriptions": "Descriptions",
-  "video.scenes": "Scenes",
-  "video.wish": "A wish for the scene that you make again (you can leave it empty)",
-  "video.redo": "Make again", "video.redoLabel": "Make the scene at {times} again",
-  "video.scene.waiting": "(waits)", "video.scene.making": "(is being drawn)", "video.scene.ready": "", "video.scene.failed": "(did not work)", "video.scene.replaced": "",
-  "video.keptScenes": "The finished scenes are kept.", "video.redoFailed": "Make the scene that did not work again.",
-  "listen.buffering": "buffering",
-  "listen.made": "still being made",
-  "listen.ended": "the end",
-
-  "refine.words": "Say what to change",
-  "refine.example": "Such as “more bass, a touch less tense”, “add a trumpet”, “make the ending calmer”, “10 seconds longer”, “compare” or “take it back”.",
-  "refine.placeholder": "more bass, add a trumpet …",
-  "refine.go": "Do it",
-  "refine.back": "Take it back",
-  "refine.takenBack": "Taken back: it is as it was before.",
-  "refine.empty": "Write a few words first, such as “more bass”.",
-  "refine.kept": "The sliders have not moved.",
-  "refine.nothingToUndo": "There is nothing to take back yet.",
-  "refine.coming": "{sliders} will come here soon: this model is still learning what they mean.",
-  "refine.tools": "With these sliders",
-  "refine.keep": "Keep the rest close to this version",
-  "refine.again": "Make again",
-  "refine.reset": "All to the middle",
-  "refine.reading": "Finding out what that means to the model. It takes a few seconds.",
-  "talk.you": "You:", "talk.it": "Resonance:", "talk.taken": "taken back",
-  "answer.slider": "{name}: {words}",
-  "answer.making": "Making version {number}.",
-  "answer.part": "New music from {from} to {to}. Making version {number}.",
-  "answer.live": "You hear it in a moment.",
-  "answer.later": "It counts for the music that you make next.",
-  "answer.done": "Done.",
-  "answer.notUnderstood": "I did not understand {what}.",
-  "answer.near": "These come near:",
-  "answer.wishes": ["more bass", "calmer", "faster", "happier", "fewer instruments", "make the ending calmer"],
-  "act.paused": "Paused.", "act.playing": "Playing.", "act.stopped": "Stopped.",
-  "act.at": "At {at}.",
-  "act.volume": "Volume {percent} percent.",
-  "act.longer": "Making it {length} long. What is there stays as it is.",
-  "act.length": "Length: {length}.",
-  "act.part": "New music from {from} to {to}. Making version {number}.",
-  "act.with": "with {what}",
-  "act.newWords": "New words: “{words}”.",
-  "act.added": "Added to the words: {what}.",
-  "act.leftOut": "Left out: {what}.",
-  "act.tempo": "Tempo: {bpm} beats a minute.",
-  "act.key": "Key: {key}.", "act.anyKey": "Any key.", "act.noKey": "There is no such key.",
-  "act.reset": "All sliders are in the middle.",
-  "command.notNow": "“{what}” is not possible just now.",
-  // Each with its name, and a sentence that runs it.
-  "command.play": ["Play or pause", "play"],
-  "command.stop": ["Stop", "stop"],
-  "command.back": ["Back 5 seconds", "back 5 seconds"],
-  "command.forward": ["Forward 5 seconds", "skip 5 seconds"],
-  "command.seek": ["Go to a time", "go to 0:05"],
-  "command.loop": ["Loop", "loop it"],
-  "command.volume": ["Volume", "volume down"],
-  "command.live": ["Play live", "play live"], "command.together": ["Play together", "play together"],
-  "command.make": ["Make music", "make music"],
-  "command.again": ["Make again", "again"],
-  "command.else": ["Something else", "something else"],
-  "command.more": ["Three more like this", "three more like this"],
-  "command.longer": ["Longer or shorter", "10 seconds longer"],
-  "command.length": ["Length", "30 seconds"],
-  "command.part": ["Make a part anew", "change the ending"],
-  "command.words": ["Words", "add a trumpet"],
-  "command.tempo": ["Tempo", "90 beats a minute"],
-  "command.musicKey": ["Key", "in A minor"],
-  "command.without": ["Leave out", "no piano"],
-  "command.taste": ["How much of your taste", "more of my taste"],
-  "command.reset": ["All sliders to the middle", "reset"],
-  "command.previous": ["Version before", "previous version"],
-  "command.next": ["Version after", "next version"],
-  "command.version": ["A version", "version 1"],
-  "command.compare": ["Compare two versions", "compare"],
-  "command.takeBack": ["Take the last change back", "take it back"],
-  "command.keep": ["Keep among favourites", "keep it"],
-  "command.download": ["Download", "download it"],
-  "command.share": ["Share", "share it"],
-  "command.library": ["Your music", "open my music"],
-  "command.describe": ["Describe what is heard", "describe it"],
-  "command.say": ["Say what to change", "say something"],
-  "command.microphone": ["Speak", "listen to me"],
-  "command.slider": ["Go to a slider", "go to the bass slider"],
-  "command.keys": ["Keys and sentences", "help"],
-  "command.settings": ["Settings", "open settings"],
-  "command.easy": ["Easy view", "easy view"],
-  "keys.title": "Keys and sentences",
-  "keys.play": "Playing", "keys.sound": "Making and changing", "keys.versions": "Versions", "keys.keep": "Keeping", "keys.view": "Finding the way",
-  "keys.say": "say “{sentence}”", "keys.space": "Space",
-  "own.low": "less", "own.high": "more",
-  "own.up": "more “{label}”", "own.down": "less “{label}”",
-  "own.remove": "Remove", "own.removeLong": "Remove the slider “{label}”",
-  "own.removed": "The slider “{label}” is gone.",
-  "refine.less": "Less {name}", "refine.more": "More {name}", "refine.one": "Reset {name}",
-
-  // Each with its name, what its ends are called, and what it is to go down and up.
-  "slider.energy": ["energy", "calm", "driving", "less energy", "more energy"],
-  "slider.tempo": ["tempo", "slower", "faster", "slower", "faster"],
-  "slider.bass_resonance": ["bass", "thin", "deep", "less bass", "more bass"],
-  "slider.harmonic_complexity": ["chords", "plain", "rich", "plainer chords", "richer chords"],
-  "slider.instrument_density": ["instruments", "few", "many", "fewer instruments", "more instruments"],
-  "slider.vocal_presence": ["voices", "none", "clear", "fewer voices", "more voices"],
-  "slider.emotional_tension": ["tension", "relaxed", "tense", "more relaxed", "more tense"],
-  "value.same": "as it is",
-  "value.little": "slightly {change}",
-  "value.some": "{change}",
-  "value.much": "far {change}",
-  "strength.words": ["off", "a hint", "a little", "some", "normal", "a bit more", "strong", "stronger", "as much as it can"],
-
-  "versions.title": "Versions",
-  "versions.undo": "Before", "versions.redo": "After",
-  "versions.name": "Version {number}",
-  "versions.same": "first try",
-  "versions.compare": "Compare with",
-  "versions.swap": "play the other one",
-  "versions.swapBack": "play this one again",
-  "versions.opened": "Version {number} is open.",
-  "versions.noOther": "There is no other version there.",
-  "versions.hearing": "You hear version {number}.",
-  "versions.taste": "new taste", "versions.length": "new length", "versions.music": "new tempo or key", "versions.seed": "a fresh start",
-
-  "details.title": "About this music",
-  "details.words": "Words", "details.model": "Model", "details.backend": "Runs on", "details.id": "Request id", "details.rate": "Sample rate",
-  "details.seed": "Seed", "details.duration": "Length", "details.bpm": "Beats a minute", "details.license": "Licence of the weights",
-  "details.data": "Trained on", "details.limits": "What it cannot do", "details.steering": "Steered by", "details.made": "Made by",
-  "details.machine": "A machine. This music was generated by an AI model.",
-  "details.nothing": "nothing but your words",
-  "details.bpmAsked": "{heard} ({asked} asked for)", "details.notYet": "not listened to yet",
-  "details.key": "Key", "details.keySure": "{key} ({share} % sure)", "details.none": "none: {why}",
-  "details.hz": "{rate} samples a second",
-
-  "library.title": "Your music",
-  "library.hint": "Everything that was made here, newest first.",
-  "library.empty": "Nothing yet. What you make comes here by itself.",
-  "library.noneFound": "No piece has these words.",
-  "library.search": "Search your music",
-  "library.keptOnly": "Kept ones only",
-  "library.close": "Close",
-  "library.keep": "Keep “{prompt}”",
-  "library.open": "Open “{prompt}”", "library.download": "Download “{prompt}”", "library.delete": "Delete “{prompt}”",
-  "library.openShort": "Open", "library.downloadShort": "Download", "library.deleteShort": "Delete",
-  "library.sure": "Really delete?", "library.deleted": "Deleted.", "library.more": "Show more",
-
-  "settings.title": "Settings",
-  "settings.shortcuts": "Use single keys",
-  "settings.keys": "Space plays and pauses, the arrow keys go back and forward, Esc stops. The question mark shows all keys.",
-  "settings.still": "Still picture",
-  "stage.place": "Picture of a place",
-  "stage.full": "Whole screen",
-  "settings.autoplay": "Play at once, while it is being made",
-
-  "foot.api": "For programs: the REST interface",
-  "adoption.progress": "This model is getting ready: {done} of {total} parts.",
-  "adoption.left": "Minutes left: about {minutes}.",
-  "adoption.waiting": "It waits while music is played.",
-  "adoption.meanwhile": "You can make music now; sliders get better as it goes on.",
-  "foot.model": "The music comes from the model “{model}”, which runs on {backend}. Its licence is {license}. {limits}",
-
-  // Errors say what happened, what we kept, and what to do next.
-  "kept.words": "Your words and settings are still here.",
-  "kept.part": "Your words are still here, and so is the music up to {made}.",
-  "kept.songs": "Your songs were not changed. You can still make music from words.",
-  "kept.all": "Nothing was lost.",
-  "next.fix": "Change what is marked, then try again.",
-  "next.wait": "Wait {seconds} seconds, then try again.",
-  "next.again": "Try again.",
-  "next.taste": "Choose your songs again, or go on without a taste.",
-  "next.sliders": "Set the sliders to the middle, or try again in a minute.",
-  "next.other": "Try another file or link, or go on without a taste.",
-  "next.key": "Ask the person who runs this server for a key, then try again.",
-  "next.check": "Check that Resonance is still running, then try again.",
-  "error.key": "This server needs an API key.",
-  "error.network": "The page cannot reach Resonance.",
-  "error.cut": "The music stopped coming before it was whole.",
-  "error.sound": "This browser could not start sound.",
-  "error.gone": "That music is not here any more.",
-  "error.tryAgain": "Try again",
-};
-
-const plurals = new Intl.PluralRules("en");
-const NOUNS = { song: ["1 song", "{n} songs"], listener: ["1 person listens.", "{n} people listen."], second: ["1 second", "{n} seconds"], slider: ["1 slider", "{n} sliders"], version: ["1 more version is", "{n} more versions are"] };
+/** Keys whose forms are those of "1st, 2nd, 3rd". */
+const ORDINALS = ["names.ordinal"];
+const cardinals = new Intl.PluralRules(locale);
+const ordinals = new Intl.PluralRules(locale, { type: "ordinal" });
+const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1, useGrouping: false });
+const lists = new Intl.ListFormat(locale, { type: "conjunction", style: "narrow" });
+const lengths = Object.fromEntries(["second", "minute"].map((unit) => [unit, new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" })]));
+/** Languages that put no space between sentences. */
+const isSpaced = !["ja", "zh"].includes(language);
 
 /**
- * The string of a key, with {names} filled in.
- * @param {string} key
- * @param {Record<string, string | number>} values
- * @returns {any}
+ * The text of a key with its {names} filled in. A text with forms takes the one that `count` needs.
+ * @param {TextKey} key
+ * @param {Values} values
+ * @returns {string}
  */
 export function t(key, values = {}) {
-  /** @type {any} */
-  const text = STRINGS[/** @type {keyof typeof STRINGS} */ (key)];
-  if (text === undefined) throw new Error(`no string ${key}`);
-  return typeof text === "string" ? filled(text, values) : text;
+  const text = /** @type {string | Record<string, string>} */ (texts[key]);
+  if (typeof text === "string") return filled(text, values);
+  if (!text) throw new Error(`no text ${key}`);
+  const rules = ORDINALS.includes(key) ? ordinals : cardinals;
+  return filled(text[rules.select(Number(values.count))] ?? text.other, values);
 }
 
 /**
- * "1 song", "3 songs".
- * @param {keyof typeof NOUNS} noun
- * @param {number} n
+ * The text of a key whose last part is a value, such as the state of a song.
+ * @param {TextGroup} group
+ * @param {string} name
+ * @param {Values} values
  */
-export function count(noun, n) {
-  const [one, many] = NOUNS[noun];
-  return filled(plurals.select(n) === "one" ? one : many, { n });
+export const tOf = (group, name, values = {}) => t(/** @type {TextKey} */ (`${group}.${name}`), values);
+
+/**
+ * The texts of a key that has several, such as the ends of a slider.
+ * @param {ListKey} key
+ * @param {Values} values
+ * @returns {string[]}
+ */
+export const all = (key, values = {}) => /** @type {string[]} */ (texts[key]).map((text) => filled(text, values));
+
+/** @param {string} key */
+export const has = (key) => Object.hasOwn(texts, key);
+
+/**
+ * "10 seconds", "2 minutes".
+ * @param {number} seconds
+ */
+export function lengthOf(seconds) {
+  const isMinutes = seconds >= 60 && seconds % 60 === 0;
+  return lengths[isMinutes ? "minute" : "second"].format(isMinutes ? seconds / 60 : seconds);
 }
+
+/**
+ * "one, two, three" as the language lists them.
+ * @param {string[]} items
+ */
+export const list = (items) => lists.format(items);
+
+/**
+ * Whole sentences one after the other; empty ones are left out.
+ * @param {...(string | undefined)} said
+ */
+export const sentences = (...said) => said.filter(Boolean).join(isSpaced ? " " : "");
 
 /**
  * @param {string} text
- * @param {Record<string, string | number>} values
+ * @param {Values} values
  */
 function filled(text, values) {
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? isolated(values[name]) : whole));
+}
+
+/**
+ * A value as the language writes it. In right-to-left text a name of another script is isolated, so that it does not turn its surroundings.
+ * @param {string | number} value
+ */
+function isolated(value) {
+  if (typeof value === "number") return numbers.format(value);
+  return isRightToLeft && value ? `\u2068${value}\u2069` : value;
 }

@@ -49,8 +49,7 @@ function commandOf(event) {
   if (key === " ") return target.closest(TAKES_SPACE) ? null : { id: "play", args: {} };
   if (key === "ArrowLeft" || key === "ArrowRight") {
     if (target.closest(TAKES_ARROWS)) return null;
-    const isBack = (key === "ArrowLeft") !== (document.dir === "rtl");
-    return { id: isBack ? "back" : "forward", args: {} };
+    return { id: key === "ArrowLeft" ? "back" : "forward", args: {} }; // time runs to the right in every language
   }
   if (/^[1-7]$/.test(key)) return { id: "slider", args: { number: Number(key) } };
   const id = KEYS.get(key);

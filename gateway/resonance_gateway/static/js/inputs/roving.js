@@ -20,7 +20,7 @@ export function rove(group, items = "button, select") {
     const there = usable(group, items);
     const at = there.indexOf(/** @type {HTMLElement} */ (event.target));
     if (at < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
-    const goal = goalOf(event.key, at, there.length);
+    const goal = goalOf(event.key, at, there.length, getComputedStyle(there[at].parentElement).direction === "rtl");
     if (goal === null) return;
     event.preventDefault();
     event.stopPropagation();
@@ -32,13 +32,13 @@ export function rove(group, items = "button, select") {
  * @param {string} key
  * @param {number} at
  * @param {number} count
+ * @param {boolean} isMirrored whether the row runs from right to left
  */
-function goalOf(key, at, count) {
+function goalOf(key, at, count, isMirrored) {
   if (key === "Home") return 0;
   if (key === "End") return count - 1;
   if (!(key in STEPS)) return null;
-  const isMirrored = document.dir === "rtl" && key !== "ArrowUp" && key !== "ArrowDown";
-  return (at + (isMirrored ? -1 : 1) * STEPS[key] + count) % count;
+  return (at + (isMirrored && key !== "ArrowUp" && key !== "ArrowDown" ? -1 : 1) * STEPS[key] + count) % count;
 }
 
 /**

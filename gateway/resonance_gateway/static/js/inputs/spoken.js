@@ -1,6 +1,7 @@
 // Spoken words: the microphone beside a field writes what was said into it, and does nothing else.
 
 import * as api from "../core/api.js";
+import { around, shown, tell as telling } from "../core/server-texts.js";
 import { t } from "../core/strings.js";
 import { alarm, sayNow } from "../core/announce.js";
 import { byId, enable, show } from "../core/dom.js";
@@ -36,7 +37,7 @@ function watch(field, button, status) {
   async function listen() {
     let recording;
     try {
-      tell(t("spoken.listening", { seconds: SPEAK_S }));
+      tell(t("spoken.listening", { count: SPEAK_S }));
       recording = await recorder.record();
     } catch {
       refuse(t("spoken.noMicrophone"));
@@ -51,7 +52,9 @@ function watch(field, button, status) {
       field.focus();
       tell(t("spoken.heard", { text }));
     } catch (error) {
-      refuse(t("spoken.failed", { why: /** @type {Error} */ (error).message }));
+      const why = telling(/** @type {any} */ (error).problem?.reason, /** @type {Error} */ (error).message);
+      refuse(t("spoken.failed", { why: why.text }));
+      status.replaceChildren(...around("spoken.failed", "why", [shown(why)]));
     } finally {
       enable(button, true);
     }

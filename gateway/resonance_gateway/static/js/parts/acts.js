@@ -5,13 +5,13 @@ import { bind, COMMANDS, run } from "../core/commands.js";
 import { byId, clock, isDisabled } from "../core/dom.js";
 import { state } from "../core/state.js";
 import { draft, saveDraft, saveSettings, settings } from "../core/store.js";
-import { count, t } from "../core/strings.js";
+import { lengthOf, sentences, t } from "../core/strings.js";
 import { describe } from "./describe.js";
 import { isKept, toggleKept } from "./kept.js";
-import { keyNames, setMusic } from "./music.js";
+import { keyInWords, keyNames, setMusic } from "./music.js";
 import { centreOwnSliders } from "./own-sliders.js";
 import { NAMES, setSliders } from "./sliders.js";
-import { setLength, setWords } from "./words.js";
+import { knowsEnglishOnly, setLength, setWords } from "./words.js";
 
 const JUMP_S = 5;
 const LENGTH_S_MIN = 5;
@@ -162,26 +162,27 @@ function bindSound({ generation, live, player }) {
   bind("longer", async ({ byS = 10 }) => {
     const { take } = player;
     const toS = Math.round((take?.durationS ?? draft.durationS) + byS);
-    if (take && byS > 0 && generation.further.longer(byS)) return t("act.longer", { length: count("second", toS) });
+    if (take && byS > 0 && generation.further.longer(byS)) return t("act.longer", { length: lengthOf(toS) });
     return lengthen(Math.max(LENGTH_S_MIN, toS));
   }, canMake);
   bind("length", ({ toS = draft.durationS }) => {
     const more = toS - (player.take?.durationS ?? Infinity);
-    if (more > 0 && generation.further.longer(more)) return t("act.longer", { length: count("second", toS) });
+    if (more > 0 && generation.further.longer(more)) return t("act.longer", { length: lengthOf(toS) });
     return lengthen(toS);
   }, canMake);
   bind("part", async ({ part = state.part.value }) => {
     const number = await generation.next({ part });
     return t("act.part", { from: clock(part.fromS), to: clock(part.toS), number });
   }, () => canMake() && player.take?.isWhole && !player.take.body.isLive && !player.take.isExample);
-  bind("words", ({ to = "", add = "" }) => {
+  bind("words", ({ to = "", add = "", isForeign = false }) => {
     if (!to && !add) {
       byId("prompt").focus();
       return "";
     }
     const words = draft.prompt.trim() || player.take?.body.prompt || "";
-    setWords(to || [words, t("act.with", { what: add })].filter(Boolean).join(", "));
-    return to ? t("act.newWords", { words: draft.prompt }) : t("act.added", { what: add });
+    setWords(to || [words, `with ${add}`].filter(Boolean).join(", "));
+    const unread = isForeign && knowsEnglishOnly(generation.model) ? t("act.english") : "";
+    return sentences(to ? t("act.newWords", { words: draft.prompt }) : t("act.added", { what: add }), unread);
   });
   bind("without", ({ add = "" }) => {
     if (!add) {
@@ -207,7 +208,7 @@ function bindSound({ generation, live, player }) {
     const found = key === null ? null : names.includes(key) || !key ? key : names.find((name) => name === respelt(key)) ?? null;
     if (found === null) return t("act.noKey");
     setMusic({ ...musicBody(), key: found });
-    return found ? t("act.key", { key: found.replace("#", "♯").replace("b ", "♭ ") }) : t("act.anyKey");
+    return found ? t("act.key", { key: keyInWords(found) }) : t("act.anyKey");
   });
   bind("taste", ({ to = "" }) => {
     const row = byId("taste-strength-row").querySelector(to === "less" ? ".less" : ".more");
@@ -226,10 +227,10 @@ function bindSound({ generation, live, player }) {
     if (!player.take) {
       draft.durationS = toS;
       saveDraft();
-      return t("act.length", { length: count("second", toS) });
+      return t("act.length", { length: lengthOf(toS) });
     }
     const number = await generation.next({ durationS: toS });
-    return number ? `${t("act.length", { length: count("second", toS) })} ${t("answer.making", { number })}` : "";
+    return number ? sentences(t("act.length", { length: lengthOf(toS) }), t("answer.making", { number })) : "";
   }
 }
 

@@ -2,7 +2,7 @@
 // A model that brings its sliders along shows nothing.
 
 import * as api from "../core/api.js";
-import { t } from "../core/strings.js";
+import { sentences, t } from "../core/strings.js";
 import { byId, show } from "../core/dom.js";
 
 const ASK_AGAIN_MS = 10_000;
@@ -17,11 +17,11 @@ export async function followAdoption() {
   const bar = /** @type {HTMLProgressElement} */ (byId("adoption-bar"));
   bar.max = total;
   bar.value = done;
-  byId("adoption-line").textContent = [
-    t("adoption.progress", { done, total }),
+  byId("adoption-line").textContent = sentences(
+    t("adoption.progress", { done, count: total }),
     adoption.seconds_left ? t("adoption.left", { minutes: Math.ceil(adoption.seconds_left / 60) }) : "",
     waiting ? t("adoption.waiting") : "",
     t("adoption.meanwhile"),
-  ].filter(Boolean).join(" ");
+  );
   setTimeout(followAdoption, ASK_AGAIN_MS);
 }

@@ -4,15 +4,17 @@ import * as api from "../core/api.js";
 import { alarm, sayNow } from "../core/announce.js";
 import { COMMANDS, isPossible, nameOf, run, sentenceOf } from "../core/commands.js";
 import { byId, clock, enable, isDisabled, show } from "../core/dom.js";
+import { says } from "../core/language.js";
+import { readSaying } from "../core/sayings.js";
 import { readSentence } from "../core/sentences.js";
 import { effect, state } from "../core/state.js";
 import { draft } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { all, list, sentences, t } from "../core/strings.js";
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { ownInWords, setOwnSliders } from "./own-sliders.js";
 import { clearProblem, showProblem, whatHappened } from "./problem.js";
-import { inWords, setSliders } from "./sliders.js";
+import { inWords, setSliders, sliderName } from "./sliders.js";
 
 const KEPT = 60;
 const READING_AFTER_MS = 700; // a new phrase is read by the model, which takes seconds
@@ -76,15 +78,15 @@ export class Conversation {
   }
 
   /**
-   * Does what a sentence says.
+   * Does what a sentence says. `isEnglish` reads it as English on a page of another language.
    * @param {string} text
    */
-  async say(text) {
+  async say(text, { isEnglish = false } = {}) {
     clearProblem(byId("refine-error"));
     enable(byId("refine-go"), false);
     this._add({ who: "you", text });
     try {
-      await this._do(text);
+      await this._do(text, isEnglish);
     } catch (error) {
       this._failed(error, text);
     } finally {
@@ -92,11 +94,16 @@ export class Conversation {
     }
   }
 
-  /** @param {string} text */
-  async _do(text) {
+  /**
+   * @param {string} text
+   * @param {boolean} isEnglish
+   */
+  async _do(text, isEnglish) {
     const before = this._snapshot();
     const { take } = this._player;
-    const reading = readSentence(text, take?.isWhole && !this._live.isPlaying ? take.durationS : 0);
+    const partsUpToS = take?.isWhole && !this._live.isPlaying ? take.durationS : 0;
+    const reading = says && !isEnglish ? readSaying(text, partsUpToS, says) : { ...readSentence(text, partsUpToS), unknown: [] };
+    const unknown = reading.unknown.length ? this._notUnderstood(reading.unknown) : null;
     /** @type {string[]} */
     const answers = [];
     /** @type {string[]} */
@@ -115,10 +122,20 @@ export class Conversation {
     const isChange = Boolean(length || wish?.moved.length || reading.acts.some((act) => CHANGES.includes(act.command) && isPossible(act.command)));
     if (isChange) answers.push(await this._begin(reading.part, length?.args.toS));
     if (reading.part && isChange) did.push("part");
-    const answer = answers.filter(Boolean).join(" ") || t("answer.done");
+    if (unknown) answers.push(...unknown.answers);
+    const answer = sentences(...answers) || t("answer.done");
     const canUndo = isChange || did.some((id) => ["again", "else", "longer", "length", "part"].includes(id));
-    this._add({ who: "it", text: answer, did, near: wish?.near, undo: canUndo ? () => this._restore(before) : null });
+    this._add({ who: "it", text: answer, did, near: wish?.near ?? unknown?.near, english: unknown?.english, foreign: wish?.foreign, undo: canUndo ? () => this._restore(before) : null });
     this._show(answer);
+  }
+
+  /**
+   * What a page of another language did not understand: named, with what comes near, and a way to have it read as English.
+   * @param {string[]} clauses
+   */
+  _notUnderstood(clauses) {
+    const what = list(clauses.map((text) => t("quoted", { text })));
+    return { answers: [t("answer.notUnderstood", { what }), t("answer.isOpen"), t("answer.near")], near: nearTo(clauses.join(" ")), english: clauses.join(", ") };
   }
 
   /**
@@ -133,16 +150,17 @@ export class Conversation {
       const moved = [...found.changes, ...found.concept_changes].map((change) => change.slider);
       if (moved.length) this._move(asked, found);
       const answers = [
-        ...found.changes.map(({ slider }) => t("answer.slider", { name: capital(t(`slider.${slider}`)[0]), words: inWords(slider, found.sliders[slider] || 0) })),
+        ...found.changes.map(({ slider }) => t("answer.slider", { name: sliderName(slider), words: inWords(slider, found.sliders[slider] || 0) })),
         ...found.concept_changes.map(({ slider }) => {
           const own = found.concepts.find((one) => one.name === slider);
-          return t("answer.slider", { name: `“${own?.label ?? slider}”`, words: ownInWords(slider, own?.position ?? 0) });
+          return t("answer.slider", { name: t("quoted", { text: own?.label ?? slider }), words: ownInWords(slider, own?.position ?? 0) });
         }),
       ];
-      const line = answers.length ? `${answers.join(". ")}.` : found.explanation;
+      const line = answers.length ? sentences(...answers.map((what) => t("describe.what", { what }))) : says ? t("answer.nothingMoved") : found.explanation;
+      const foreign = says && !answers.length ? found.explanation : undefined;
       const unknown = found.not_understood ?? [];
-      const named = unknown.length ? t("answer.notUnderstood", { what: unknown.map((one) => `“${one}”`).join(", ") }) : "";
-      return { answers: [line, named], moved, near: named ? nearTo(unknown.join(" ")) : undefined };
+      const named = unknown.length ? t("answer.notUnderstood", { what: list(unknown.map((one) => t("quoted", { text: one }))) }) : "";
+      return { answers: [line, named], moved, foreign, near: named ? nearTo(unknown.join(" ")) : undefined };
     } finally {
       clearTimeout(reading);
     }
@@ -199,9 +217,9 @@ export class Conversation {
       return;
     }
     const answer = error.problem.reason === "NOT_UNDERSTOOD" || /could not be understood/.test(whatHappened(error))
-      ? t("answer.notUnderstood", { what: `“${text}”` }) : whatHappened(error);
-    this._add({ who: "it", text: `${answer} ${t("answer.near")}`, did: [], near: nearTo(text) });
-    this._show(`${answer} ${t("answer.near")}`);
+      ? t("answer.notUnderstood", { what: t("quoted", { text }) }) : whatHappened(error);
+    this._add({ who: "it", text: sentences(answer, t("answer.near")), did: [], near: nearTo(text) });
+    this._show(sentences(answer, t("answer.near")));
   }
 
   /** @param {Omit<import("../core/state.js").Saying, "id">} saying */
@@ -233,9 +251,11 @@ export class Conversation {
   }
 
   /** @param {import("../core/state.js").Saying} one */
-  _saying({ who, text, did, near, isTaken }) {
+  _saying({ who, text, did, near, english, foreign, isTaken }) {
     return html`<div class="saying ${who}" data-did=${did ? did.join(" ") : nothing}>
       <p><span class="sr">${t(who === "you" ? "talk.you" : "talk.it")} </span>${text}${isTaken ? ` (${t("talk.taken")})` : ""}</p>
+      ${foreign ? html`<p lang="en" dir="ltr" class="small hint">${foreign}</p>` : nothing}
+      ${english ? html`<button type="button" class="button quiet" @click=${() => this.say(english, { isEnglish: true })}>${t("answer.asEnglish")}</button>` : nothing}
       ${near?.map((sentence) => html`<button type="button" class="button quiet" @click=${() => this.say(sentence)}>${sentence}</button>`) ?? nothing}
     </div>`;
   }
@@ -246,12 +266,12 @@ export class Conversation {
  * @param {string} text
  */
 function nearTo(text) {
-  const words = text.toLowerCase().match(/[a-z']{3,}/g) ?? [];
+  const words = text.toLowerCase().match(/[\p{L}\p{M}']{2,}/gu) ?? [];
   /** @param {string} other */
-  const score = (other) => words.reduce((sum, word) => sum + Math.max(...other.toLowerCase().split(/[^a-z']+/).map((each) => likeness(word, each)), 0), 0);
-  const all = [...COMMANDS.filter((command) => isPossible(command.id)).map(({ id }) => ({ sentence: sentenceOf(id), at: score(`${nameOf(id)} ${sentenceOf(id)}`) })),
-    ...t("answer.wishes").map((/** @type {string} */ sentence) => ({ sentence, at: score(sentence) + 0.01 }))];
-  return all.sort((a, b) => b.at - a.at).slice(0, 2).map(({ sentence }) => sentence);
+  const score = (other) => words.reduce((sum, word) => sum + Math.max(...other.toLowerCase().split(/[^\p{L}\p{M}']+/u).map((each) => likeness(word, each)), 0), 0);
+  const offers = [...COMMANDS.filter((command) => isPossible(command.id)).map(({ id }) => ({ sentence: sentenceOf(id), at: score(`${nameOf(id)} ${sentenceOf(id)}`) })),
+    ...all("answer.wishes").map((sentence) => ({ sentence, at: score(sentence) + 0.01 }))];
+  return offers.sort((a, b) => b.at - a.at).slice(0, 2).map(({ sentence }) => sentence);
 }
 
 /**
@@ -265,6 +285,3 @@ function likeness(a, b) {
   if (!these.length || !those.length) return 0;
   return (2 * these.filter((pair) => those.includes(pair)).length) / (these.length + those.length);
 }
-
-/** @param {string} text */
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -2,7 +2,8 @@
 
 import { clock } from "../core/dom.js";
 import { state } from "../core/state.js";
-import { count, t } from "../core/strings.js";
+import { lengthOf, list, sentences, t } from "../core/strings.js";
+import { keyInWords } from "./music.js";
 
 const PARTS = 5;
 const QUIET = 0.5;
@@ -15,11 +16,11 @@ const QUIET = 0.5;
 export function describe(player, isLive) {
   if (isLive) {
     const { playedS, isPaused, heard } = state.live.value;
-    return [t("describe.live", { at: clock(playedS) }), isPaused ? t("live.paused") : "", heard].filter(Boolean).join(" ");
+    return sentences(t("describe.live", { at: clock(playedS) }), isPaused ? t("live.paused") : "", heard);
   }
   const { take, positionS } = player;
-  const what = [count("second", Math.round(take.durationS)), ...musicFacts(state.record.value, take)].join(", ");
-  return [`${what}.`, loudness(take), t("describe.at", { at: clock(positionS) })].filter(Boolean).join(" ");
+  const what = list([lengthOf(Math.round(take.durationS)), ...musicFacts(state.record.value, take)]);
+  return sentences(t("describe.what", { what }), loudness(take), t("describe.at", { at: clock(positionS) }));
 }
 
 /**
@@ -32,7 +33,7 @@ export function musicFacts(record, take) {
   if (take.isExample || take.body.isLive) return [];
   if (!record || (!record.heard && record.bpm === null)) return take.isWhole ? [t("facts.measuring")] : [];
   const bpm = record.bpm === null ? t("facts.noBeat") : t("facts.beats", { bpm: Math.round(record.bpm) });
-  return [bpm, ...(record.heard?.key ? [record.heard.key.replace("#", "♯")] : [])];
+  return [bpm, ...(record.heard?.key ? [keyInWords(record.heard.key)] : [])];
 }
 
 /** @param {import("../sound/take.js").Take} take */
@@ -45,6 +46,7 @@ function loudness(take) {
   const loudest = Math.max(...means);
   if (!loudest) return "";
   const at = take.peaks.indexOf(Math.max(...take.peaks)) / take.peaks.length;
-  const ends = [means[0] < QUIET * loudest ? t("describe.quietStart") : "", means.at(-1) < QUIET * loudest ? t("describe.quietEnd") : ""].filter(Boolean);
-  return t("describe.loudest", { ends: ends.length ? `${ends.join(", ")}, ` : "", at: clock(at * take.durationS) }).replace(/^./, (/** @type {string} */ first) => first.toUpperCase());
+  const [isStartQuiet, isEndQuiet] = [means[0], means.at(-1)].map((mean) => mean < QUIET * loudest);
+  const key = isStartQuiet ? (isEndQuiet ? "describe.quietEnds" : "describe.quietStart") : isEndQuiet ? "describe.quietEnd" : "describe.loudest";
+  return t(key, { at: clock(at * take.durationS) });
 }

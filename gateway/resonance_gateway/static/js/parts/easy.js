@@ -4,7 +4,7 @@ import { run } from "../core/commands.js";
 import { byId, el, show } from "../core/dom.js";
 import { effect, state } from "../core/state.js";
 import { saveSettings, settings } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { t, tOf } from "../core/strings.js";
 
 const QUERY = "easy";
 /** @type {[string, () => Promise<string>][]} */
@@ -24,7 +24,7 @@ export function buildEasy({ player, say }) {
     ["keep", () => run("keep")],
   ];
   byId("easy-tiles").replaceChildren(...tiles.map(([name, act]) =>
-    el("button", { type: "button", class: "tile", id: `easy-${name}`, onclick: () => act().then((answer) => answer && tell(answer)) }, t(`easy.${name}`))));
+    el("button", { type: "button", class: "tile", id: `easy-${name}`, onclick: () => act().then((answer) => answer && tell(answer)) }, tOf("easy", name))));
   byId("easy-close").addEventListener("click", () => setEasy(false));
   addEventListener("popstate", () => (state.isEasy.value = isAsked()));
   player.addEventListener("change", () => drawPlay(player));

@@ -2,16 +2,19 @@
 
 import { byId, clock, el, show } from "../core/dom.js";
 import { labelOf, withLabels } from "./own-sliders.js";
+import { keyInWords } from "./music.js";
 import { inWords } from "./sliders.js";
-import { t } from "../core/strings.js";
+import { around, marked } from "../core/server-texts.js";
+import { list, t } from "../core/strings.js";
 
 /**
  * Says what was changed about a request, in whole sentences, where the sound is; nothing where nothing was.
- * @param {string[]} notices
+ * @param {string[]} notices what the server says
+ * @param {string} own what the page itself says
  */
-export function showNotices(notices) {
-  byId("notices").textContent = withLabels(notices.map(sentence).join(" "));
-  show(byId("notices"), notices.length > 0);
+export function showNotices(notices, own = "") {
+  byId("notices").replaceChildren(marked(withLabels(notices.map(sentence).join(" "))), own);
+  show(byId("notices"), notices.length > 0 || own !== "");
 }
 
 /** @param {string} notice */
@@ -25,6 +28,7 @@ const sentence = (notice) => `${notice.charAt(0).toUpperCase()}${notice.slice(1)
  */
 export function showFacts(take, model, record) {
   const { stream } = take;
+  /** @type {[TextKey, any][]} */
   const facts = [
     ["details.made", t("details.machine")],
     ["details.words", take.body.prompt],
@@ -38,34 +42,39 @@ export function showFacts(take, model, record) {
     ["details.seed", String(stream.seed)],
     ["details.id", take.requestId],
     ["details.license", model && model.weights_license],
-    ["details.data", model && model.training_data],
-    ["details.limits", model && model.limits_note],
+    ["details.data", model?.training_data && marked(model.training_data)],
+    ["details.limits", model?.limits_note && marked(model.limits_note)],
   ];
   const rows = facts.filter(([, value]) => value);
-  byId("facts").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, value)]));
+  byId("facts").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, ...[value].flat())]));
 }
 
 /**
  * The tempo that was heard, beside the one that was asked for, or why there is none.
  * @param {TakeJson} record
+ * @returns {(string | Node)[]}
  */
 function describeTempo({ bpm, asked, heard }) {
-  const said = bpm === null ? (heard ? t("details.none", { why: heard.no_bpm }) : t("details.notYet")) : String(Math.round(bpm));
-  return asked?.bpm ? t("details.bpmAsked", { heard: said, asked: Math.round(asked.bpm) }) : said;
+  const none = heard ? around("details.none", "why", [marked(heard.no_bpm)]) : [t("details.notYet")];
+  const said = bpm === null ? none : [String(Math.round(bpm))];
+  return asked?.bpm ? around("details.bpmAsked", "heard", said, { asked: Math.round(asked.bpm) }) : said;
 }
 
-/** @param {TakeJson} record */
+/**
+ * @param {TakeJson} record
+ * @returns {(string | Node)[]}
+ */
 function describeKey({ asked, heard }) {
-  if (!heard) return t("details.notYet");
-  const key = heard.key && t("details.keySure", { key: heard.key.replace("#", "♯"), share: Math.round(100 * heard.key_confidence) });
-  const said = key || t("details.none", { why: heard.no_key });
-  return asked?.key ? t("details.bpmAsked", { heard: said, asked: asked.key.replace("#", "♯") }) : said;
+  if (!heard) return [t("details.notYet")];
+  const key = heard.key && t("details.keySure", { key: keyInWords(heard.key), share: Math.round(100 * heard.key_confidence) });
+  const said = key ? [key] : around("details.none", "why", [marked(heard.no_key)]);
+  return asked?.key ? around("details.bpmAsked", "heard", said, { asked: keyInWords(asked.key) }) : said;
 }
 
 /** @param {TakeStreamInfo["steering"]} acting */
 function describeSteering(acting) {
   if (!acting) return t("details.nothing");
   const sliders = Object.entries(acting.sliders || {}).map(([name, value]) => inWords(name, value));
-  const tastes = Object.keys(acting.tastes || {}).map(() => t("taste.unnamed").toLowerCase());
-  return [...tastes, ...Object.keys(acting.concepts || {}).map(labelOf), ...sliders].join(", ");
+  const tastes = Object.keys(acting.tastes || {}).map(() => t("taste.unnamed"));
+  return list([...tastes, ...Object.keys(acting.concepts || {}).map(labelOf), ...sliders]);
 }

@@ -3,7 +3,7 @@
 import * as api from "../core/api.js";
 import { sayNow, startJob } from "../core/announce.js";
 import { byId, enable, isDisabled } from "../core/dom.js";
-import { count, t } from "../core/strings.js";
+import { t } from "../core/strings.js";
 import { clearProblem, showProblem } from "./problem.js";
 
 /** @typedef {import("../sound/take.js").Take} Take */
@@ -70,7 +70,7 @@ export class Further {
       for (const one of made.reverse()) generation.versions.add({ requestId: one.request_id, body: { ...wish, request_id: one.request_id }, seed: one.seed });
       if (made.length) await generation.open(generation.versions.current, { isQuiet: true });
       const key = made.length === MORE_TAKES ? "make.moreReady" : "make.moreFailed";
-      const text = t(key, { takes: count("version", made.length), number: generation.versions.current?.number ?? 0 });
+      const text = t(key, { count: made.length, number: generation.versions.current?.number ?? 0 });
       generation.status(text);
       sayNow(text);
     } catch (error) {

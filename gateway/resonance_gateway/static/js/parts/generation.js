@@ -14,7 +14,8 @@ import { loadLanes } from "./lanes.js";
 import { state } from "../core/state.js";
 import { clearPending, draft, setPending, settings, tasteFields } from "../core/store.js";
 import { fetchTake, makeTake } from "../core/stream.js";
-import { count, t } from "../core/strings.js";
+import { tell } from "../core/server-texts.js";
+import { lengthOf, sentences, t } from "../core/strings.js";
 import { setLength, setWords, showFault } from "./words.js";
 
 /** @typedef {import("../sound/take.js").Take} Take */
@@ -222,7 +223,7 @@ export class GenerationStep {
     /** @type {import("../core/stream.js").TakeListener} */
     const listener = {
       waiting: (place, waitS) => {
-        const wait = waitS === null ? "" : count("second", waitS);
+        const wait = waitS === null ? "" : lengthOf(waitS);
         const text = wait ? t("make.waiting", { place, wait }) : t("make.waitingPlain", { place });
         this.status(text);
         say(text);
@@ -258,7 +259,7 @@ export class GenerationStep {
     state.part.value = null;
     if (state.layout.value !== "desk" && state.layout.value !== "tablet" && state.tab.value === "words" && this._aborter) state.tab.value = "sound";
     loadLanes(take);
-    showNotices(take.stream.notices);
+    showNotices(take.stream.notices, take.stream.ownNotice);
     showFacts(take, this.model, null);
     enable(byId("download"), take.isWhole);
     this._offer(take);
@@ -285,7 +286,7 @@ export class GenerationStep {
     this.further.offer(take);
     if (!isOld) {
       clearPending();
-      const length = count("second", Math.round(take.durationS));
+      const length = lengthOf(Math.round(take.durationS));
       const withKey = this._player.isPlaying ? "make.readyPlaying" : "make.ready";
       const text = t(settings.shortcuts ? withKey : "make.readyPlain", { length });
       this.status(text);
@@ -339,7 +340,7 @@ export class GenerationStep {
     }
     if (error.status >= 400 && error.status < 500 && error.status !== 429) clearPending();
     const fault = error.problem?.errors?.find((/** @type {{ field: string }} */ item) => item.field === "prompt");
-    if (fault) showFault(`${t("words.label")} ${fault.message}.`);
+    if (fault) showFault(sentences(t("words.label"), tell(fault.reason, `${fault.message}.`).text));
     if (!error.problem && take) error.words = t("error.cut");
     const kept = take ? t("kept.part", { made: clock(take.madeS) }) : t("kept.words");
     showProblem(errorNode, error, { kept, retry: () => this._retry(body, error, errorNode) });

@@ -2,7 +2,7 @@
 
 import { COMMANDS, nameOf, sentenceOf } from "../core/commands.js";
 import { byId } from "../core/dom.js";
-import { t } from "../core/strings.js";
+import { t, tOf } from "../core/strings.js";
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 
 const GROUPS = /** @type {const} */ (["play", "sound", "versions", "keep", "view"]);
@@ -10,7 +10,7 @@ const GROUPS = /** @type {const} */ (["play", "sound", "versions", "keep", "view
 /** Opens the sheet. */
 export function openKeys() {
   render(GROUPS.map((group) => html`
-    <h3>${t(`keys.${group}`)}</h3>
+    <h3>${tOf("keys", group)}</h3>
     <dl class="keys">${COMMANDS.filter((command) => command.group === group).map(({ id, key }) => html`
       <dt>${nameOf(id)}</dt>
       <dd>${key ? html`<kbd>${keyName(key)}</kbd>` : nothing}</dd>

@@ -5,13 +5,14 @@ import { alarm, sayNow } from "../core/announce.js";
 import { byId, clock, enable, isDisabled, show } from "../core/dom.js";
 import { state } from "../core/state.js";
 import { draft, onDraft, tasteFields } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { around, shown, tell } from "../core/server-texts.js";
+import { lengthOf, list, t } from "../core/strings.js";
 import { Take } from "../sound/take.js";
 import { showNotices } from "./facts.js";
 import { musicFields } from "./music.js";
 import { ownFields, ownInWords, toOwn, withLabels } from "./own-sliders.js";
 import { clearProblem, showProblem } from "./problem.js";
-import { inWords, movedSliders } from "./sliders.js";
+import { inWords, movedSliders, sliderName } from "./sliders.js";
 import { showFault } from "./words.js";
 
 const SETTLE_MS = 80; // a dragged slider fires many events; only the last one is sent
@@ -178,19 +179,20 @@ export class LiveStep {
     } else if (event.type === "queued") {
       this._status(t("make.waitingPlain", { place: event.place }));
     } else if (event.type === "recipe" && event.fault) {
-      this._refused(withLabels(event.fault.replace(/^[A-Z_]+: /, "")));
+      const [, reason, message] = event.fault.match(/^(?:([A-Z_]+): )?(.*)$/s);
+      this._refused(tell(reason, withLabels(message)));
     } else if (event.type === "recipe") {
       showNotices(event.notices);
       this._inForce(event);
     } else if (event.type === "fault") {
-      this._refused(event.problem.detail);
+      this._refused(tell(event.problem.reason, event.problem.detail));
     }
   }
 
-  /** @param {string} why */
+  /** @param {{ text: string, isEnglish: boolean }} why */
   _refused(why) {
-    this._status(t("live.refused", { why }));
-    alarm(t("live.refused", { why }));
+    byId("make-status").replaceChildren(...around("live.refused", "why", [shown(why)]));
+    alarm(t("live.refused", { why: why.text }));
   }
 
   /** @param {PerformanceEvent} event */
@@ -244,7 +246,7 @@ export class LiveStep {
     let { heard } = live;
     const now = this._coming.filter((change) => change.atS <= playedS);
     if (now.length) {
-      heard = t("live.now", { what: now.map((change) => change.text).join(", ") });
+      heard = t("live.now", { what: list(now.map((change) => change.text)) });
       if (performance.now() - this._saidMs >= SAID_APART_MS) {
         this._coming = this._coming.filter((change) => change.atS > playedS);
         this._saidMs = performance.now();
@@ -283,7 +285,7 @@ export class LiveStep {
     const stream = {
       reader: null, byteCount: 0, requestId: this._requestId, sampleRateHz: this._format.sample_rate_hz, durationS: count / this._format.sample_rate_hz,
       backend: this._opened.model?.backend ?? "", model: this._opened.model?.model_id ?? "", steering: null, seed: this._opened.seed ?? 0,
-      notices: this._madeS > KEPT_S_MAX ? [t("live.keptMost", { minutes: KEPT_S_MAX / 60 })] : [], place: 0, waitS: null,
+      notices: [], ownNotice: this._madeS > KEPT_S_MAX ? t("live.keptMost", { length: lengthOf(KEPT_S_MAX) }) : "", place: 0, waitS: null,
     };
     const body = { ...this._recipe(), prompt: last.prompts[0]?.text ?? draft.prompt.trim(), isLive: true, request_id: this._requestId };
     const take = new Take({
@@ -331,15 +333,15 @@ const wordsNow = () => ({ prompt: draft.prompt.trim(), ...musicFields() });
 export function difference(before, after) {
   const [then, now] = [before?.sliders || {}, after.sliders || {}];
   const moved = Object.keys({ ...then, ...now }).filter((name) => (then[name] || 0) !== (now[name] || 0));
-  const texts = moved.map((name) => t("answer.slider", { name: t(`slider.${name}`)[0], words: inWords(name, now[name] || 0) }));
+  const texts = moved.map((name) => t("answer.slider", { name: sliderName(name), words: inWords(name, now[name] || 0) }));
   /** @param {RecipeJson | undefined} recipe @param {string} name */
   const place = (recipe, name) => recipe?.concepts?.find((one) => one.name === name)?.position || 0;
   const own = new Set([...(before?.concepts || []), ...(after.concepts || [])].map((one) => one.name));
   texts.push(...[...own].filter((name) => place(before, name) !== place(after, name)).map((name) => ownInWords(name, place(after, name))));
   const words = after.prompts[0]?.text ?? "";
-  if (words !== (before?.prompts[0]?.text ?? "")) texts.unshift(`“${words}”`);
+  if (words !== (before?.prompts[0]?.text ?? "")) texts.unshift(t("quoted", { text: words }));
   if ((before?.bpm ?? null) !== (after.bpm ?? null) || (before?.key ?? "") !== (after.key ?? "")) texts.push(t("versions.music"));
-  return texts.join(", ");
+  return list(texts);
 }
 
 /**
@@ -350,5 +352,5 @@ function inShort(recipe) {
   const moved = Object.entries(recipe.sliders || {}).filter(([, value]) => value);
   const sliders = moved.map(([name, value]) => inWords(name, value));
   const own = toOwn(recipe.concepts || []).map(({ name, position }) => ownInWords(name, position));
-  return [recipe.prompts[0].text, ...sliders, ...own].join(", ");
+  return list([recipe.prompts[0].text, ...sliders, ...own]);
 }

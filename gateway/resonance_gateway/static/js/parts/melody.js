@@ -39,7 +39,7 @@ export class MelodyPicker {
   async _hum() {
     try {
       const recording = this._recorder.record();
-      this._announce(t("tune.humming", { seconds: HUM_S }));
+      this._announce(t("tune.humming", { count: HUM_S }));
       await this._take(await recording, t("tune.hummed"));
     } catch {
       this._refuse(t("tune.noMicrophone"));

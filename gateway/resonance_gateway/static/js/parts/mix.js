@@ -3,7 +3,7 @@
 
 import { el } from "../core/dom.js";
 import { draft, saveDraft } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { tOf, t } from "../core/strings.js";
 
 // The first of each is the service's default, which is not sent.
 const CHOICES = {
@@ -21,10 +21,10 @@ const CHOICE_NAMES = /** @type {(keyof typeof CHOICES)[]} */ (Object.keys(CHOICE
 export function buildMix(place) {
   place.replaceChildren(...CHOICE_NAMES.map((name) => {
     const words = CHOICES[name];
-    const options = words.map((word) => el("option", { value: word }, t(`mix.${name}.${word}`)));
+    const options = words.map((word) => el("option", { value: word }, tOf(`mix.${name}`, word)));
     const select = el("select", { id: `mix-${name}`, onchange: () => choose(name, select.value) }, ...options);
     select.value = draft.mix[name] || words[0];
-    return el("div", {}, el("label", { for: select.id, class: "label" }, t(`mix.${name}`)), select);
+    return el("div", {}, el("label", { for: select.id, class: "label" }, tOf("mix", name)), select);
   }));
 }
 

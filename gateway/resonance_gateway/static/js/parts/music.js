@@ -2,10 +2,12 @@
 
 import { byId, el, show } from "../core/dom.js";
 import { draft, saveDraft } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { all, list, sentences, t } from "../core/strings.js";
 
 const BPM_MIN = 40;
 const BPM_MAX = 240;
+/** In the order of the texts `music.tonics`. */
+const TONICS = ["C", "C#", "Db", "D", "Eb", "E", "F", "F#", "G", "G#", "Ab", "A", "Bb", "B"];
 const MAJOR = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 const MINOR = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"];
 
@@ -17,7 +19,7 @@ export function buildMusic() {
   const keys = keyNames();
   byId("music-key").replaceChildren(
     el("option", { value: "" }, t("music.anyKey")),
-    ...keys.map((key) => el("option", { value: key }, t(key.endsWith("minor") ? "music.minor" : "music.major", { tonic: spelt(key.split(" ")[0]) }))),
+    ...keys.map((key) => el("option", { value: key }, keyInWords(key))),
   );
   draw();
   byId("music-bpm").addEventListener("input", () => change({ bpm: byId("music-bpm").value }));
@@ -33,11 +35,11 @@ export function showMusicLimits(can) {
   const tempi = can?.tempo?.bpm ?? [];
   const keys = can?.key?.names ?? [];
   const says = [
-    tempi.length ? t("music.tempi", { tempi: tempi.map(Math.round).join(", ") }) : "",
+    tempi.length ? t("music.tempi", { tempi: list(tempi.map((bpm) => String(Math.round(bpm)))) }) : "",
     can?.key && !can.key.means ? t("music.noKeys") : "",
-    can?.key?.means && keys.length ? t("music.keys", { keys: keys.map((name) => name.replace("#", "♯")).join(", ") }) : "",
+    can?.key?.means && keys.length ? t("music.keys", { keys: list(keys.map(keyInWords)) }) : "",
   ].filter(Boolean);
-  byId("music-limits").textContent = says.join(" ");
+  byId("music-limits").textContent = sentences(...says);
   show(byId("music-limits"), says.length > 0);
   show(byId("music-without-row"), can?.negative_prompt !== false);
 }
@@ -76,5 +78,12 @@ function draw() {
   if (bpm || key || without) byId("music-more").open = true;
 }
 
-/** @param {string} tonic */
-const spelt = (tonic) => tonic.replace("#", "♯").replace(/b$/, "♭");
+/**
+ * A key as the language calls it; one that is not in the list stays as it is.
+ * @param {string} key such as `F# minor`
+ */
+export function keyInWords(key) {
+  const [name, mode] = key.split(" ");
+  const tonic = all("music.tonics")[TONICS.indexOf(name)] ?? name;
+  return t(mode === "minor" ? "music.minor" : "music.major", { tonic });
+}

@@ -4,8 +4,9 @@
 import { sayNow } from "../core/announce.js";
 import { byId, el, show } from "../core/dom.js";
 import { sliderRow } from "./slider.js";
+import { degreeOf } from "./sliders.js";
 import { draft, saveDraft } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { all, t } from "../core/strings.js";
 
 /**
  * Shows these sliders, in this order.
@@ -45,7 +46,7 @@ export const labelOf = (name) => draft.labels[name] || name.replace(/[-_]/g, " "
  * A text of the server with the user's words in place of the names of concepts.
  * @param {string} text
  */
-export const withLabels = (text) => text.replace(/phrase-[0-9a-f]{16}/g, (name) => (draft.labels[name] ? `“${labelOf(name)}”` : name));
+export const withLabels = (text) => text.replace(/phrase-[0-9a-f]{16}/g, (name) => (draft.labels[name] ? t("quoted", { text: labelOf(name) }) : name));
 
 /**
  * Remembers what the concepts of the server are called.
@@ -61,10 +62,7 @@ export function rememberLabels(concepts) {
  * @param {number} value
  */
 export function ownInWords(name, value) {
-  const size = Math.abs(value);
-  if (size < 0.05) return t("value.same");
-  const degree = size <= 0.35 ? "value.little" : size <= 0.7 ? "value.some" : "value.much";
-  return t(degree, { change: t(value > 0 ? "own.up" : "own.down", { label: labelOf(name) }) });
+  return all("own.values", { label: labelOf(name) })[degreeOf(value)];
 }
 
 /** Draws the sliders of the draft. */
@@ -76,8 +74,8 @@ export function draw() {
 /** @param {OwnSlider} own */
 function row(own) {
   const built = sliderRow({
-    id: `slider-${own.name}`, title: `“${own.label}”`, low: t("own.low"), high: t("own.high"),
-    labels: ["refine.less", "refine.more", "refine.one"].map((key) => t(key, { name: `“${own.label}”` })),
+    id: `slider-${own.name}`, title: t("quoted", { text: own.label }), low: t("own.low"), high: t("own.high"),
+    labels: all("own.buttons", { label: own.label }),
     min: -1, max: 1, step: 0.05, big: 0.2, neutral: 0, value: own.position,
     toWords: (value) => ownInWords(own.name, value),
     onChange: (value) => {

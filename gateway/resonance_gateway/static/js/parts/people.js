@@ -1,8 +1,8 @@
 // People of a room: who is here, how much of each is sounding, and who moved what.
 
 import { byId, el } from "../core/dom.js";
-import { count, t } from "../core/strings.js";
-import { inWords } from "./sliders.js";
+import { t, tOf } from "../core/strings.js";
+import { inWords, sliderName } from "./sliders.js";
 
 const MOVES_MAX = 12;
 const SLIDER = "sliders.";
@@ -38,7 +38,7 @@ export class People {
       }
       this._fill(row, member);
     }
-    byId("room-listeners").textContent = count("listener", mix.listener_count);
+    byId("room-listeners").textContent = t("room.listeners", { count: mix.listener_count });
     const told = mix.moves.map((move) => this.tell(move, mix)).filter(Boolean);
     byId("room-moves").prepend(...told.reverse().map((text) => el("li", {}, text)));
     for (const old of [...byId("room-moves").children].slice(MOVES_MAX)) old.remove();
@@ -51,11 +51,11 @@ export class People {
    */
   tell(move, mix) {
     const name = this.nameOf(move.member_id, mix);
-    if (["joined", "left", "removed"].includes(move.control)) return t(`room.${move.control}`, { name });
+    if (["joined", "left", "removed"].includes(move.control)) return tOf("room", move.control, { name });
     if (move.control === "words") return t("room.reworded", { name });
     if (move.control.startsWith(SLIDER)) {
       const slider = move.control.slice(SLIDER.length);
-      return t("room.moved", { name, what: t(`slider.${slider}`)[0], words: inWords(slider, move.after) });
+      return t("room.moved", { name, what: sliderName(slider), words: inWords(slider, move.after) });
     }
     if (move.control.startsWith("tastes.")) return t(move.after ? "room.tasted" : "room.untasted", { name });
     if (move.control.startsWith("weight.")) return t("room.weighed", { name: this.nameOf(move.control.slice(7), mix), words: weightWords(move.after) });

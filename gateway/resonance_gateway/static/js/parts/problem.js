@@ -2,7 +2,8 @@
 
 import { alarm } from "../core/announce.js";
 import { el, show } from "../core/dom.js";
-import { t } from "../core/strings.js";
+import { marked, tell } from "../core/server-texts.js";
+import { sentences, t } from "../core/strings.js";
 
 /**
  * Shows an error in `node` and announces it. `retry` is the action of the button "Try again", or null.
@@ -11,12 +12,12 @@ import { t } from "../core/strings.js";
  * @param {{ kept: string, next?: string | null, retry?: (() => void) | null }} advice
  */
 export function showProblem(node, error, { kept, next = null, retry = null }) {
-  const happened = whatHappened(error);
+  const { text: happened, isEnglish } = happening(error);
   const todo = next || whatNext(error);
   const button = retry && el("button", { type: "button", class: "button", onclick: retry }, t("error.tryAgain"));
-  node.replaceChildren(el("p", { class: "happened" }, happened), el("p", {}, `${kept} ${todo}`), ...(button ? [button] : []));
+  node.replaceChildren(el("p", { class: "happened" }, isEnglish ? marked(happened) : happened), el("p", {}, sentences(kept, todo)), ...(button ? [button] : []));
   show(node, true);
-  alarm(`${happened} ${kept} ${todo}`);
+  alarm(sentences(happened, kept, todo));
 }
 
 /**
@@ -33,25 +34,31 @@ export function clearProblem(node, fallback = null) {
  * The error in one sentence.
  * @param {ShownError} error
  */
-export function whatHappened(error) {
-  if (error.words) return error.words;
-  if (!error.problem) return t("error.network");
-  if (error.problem.reason === "KEY_REQUIRED") return t("error.key");
-  if (WORDS_BY_REASON[error.problem.reason]) return t(WORDS_BY_REASON[error.problem.reason]);
+export const whatHappened = (error) => happening(error).text;
+
+/**
+ * @param {ShownError} error
+ * @returns {{ text: string, isEnglish: boolean }}
+ */
+function happening(error) {
+  if (error.words) return { text: error.words, isEnglish: false };
+  if (!error.problem) return { text: t("error.network"), isEnglish: false };
+  const { reason } = error.problem;
+  if (WORDS_BY_REASON[reason]) return { text: t(WORDS_BY_REASON[reason]), isEnglish: false };
   const [fault, ...others] = error.problem.errors || [];
   const isPlain = OBVIOUS_FIELDS.includes(fault?.field.replace(/\[\d+\]$/, "")) && !others.length;
-  const text = (isPlain ? fault.message : error.problem.detail).replace(/[.;\s]+$/, "");
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  const text = (isPlain ? fault.message : error.problem.detail || "").replace(/[.;\s]+$/, "");
+  return tell(fault && !others.length ? fault.reason : reason, text && `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
 }
 
 // Fields that are obvious from the form: their fault is shown without the field's name.
 const OBVIOUS_FIELDS = ["url", "text", "tracks", "files", "melody"];
 // Reasons whose server text is worded for programs.
-/** @type {Record<string, string>} */
-const WORDS_BY_REASON = { NOTHING_TO_UNDO: "refine.nothingToUndo" };
+/** @type {Record<string, TextKey>} */
+const WORDS_BY_REASON = { NOTHING_TO_UNDO: "refine.nothingToUndo", KEY_REQUIRED: "error.key" };
 
 // What helps depends on what is missing. The reasons are the services' own constants.
-/** @type {Record<string, string>} */
+/** @type {Record<string, TextKey>} */
 const NEXT_BY_REASON = {
   NO_SUCH_TASTE: "next.taste",
   MODEL_MISMATCH: "next.taste",
@@ -66,6 +73,6 @@ function whatNext(error) {
   if (!error.problem) return error.words ? t("next.again") : t("next.check");
   const known = NEXT_BY_REASON[error.problem.reason];
   if (known) return t(known);
-  if (error.retryAfterS) return t("next.wait", { seconds: error.retryAfterS });
+  if (error.retryAfterS) return t("next.wait", { count: error.retryAfterS });
   return error.status === 422 ? t("next.fix") : t("next.again");
 }

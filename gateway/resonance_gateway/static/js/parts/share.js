@@ -61,8 +61,8 @@ export class Share {
 
   async _copy() {
     const isCopied = await navigator.clipboard.writeText(byId("share-link").value).then(() => true, () => false);
-    const key = isOnlyHere(location.hostname) ? "Here" : "";
-    this._tell(t(isCopied ? `share.copied${key}` : `share.made${key}`, { until: until(this._link) }));
+    const keys = isOnlyHere(location.hostname) ? /** @type {const} */ (["share.copiedHere", "share.madeHere"]) : /** @type {const} */ (["share.copied", "share.made"]);
+    this._tell(t(keys[isCopied ? 0 : 1], { until: until(this._link) }));
     if (!isCopied) byId("share-link").focus();
   }
 

@@ -4,7 +4,7 @@
 import { byId, show } from "../core/dom.js";
 import { sliderRow } from "./slider.js";
 import { draft, saveDraft } from "../core/store.js";
-import { count, t } from "../core/strings.js";
+import { all, t, tOf } from "../core/strings.js";
 
 export const NAMES = [
   "energy", "tempo", "bass_resonance", "harmonic_complexity", "instrument_density", "vocal_presence", "emotional_tension",
@@ -19,7 +19,7 @@ export function buildSliders(names = NAMES, comingCount = 0) {
   rows.clear();
   for (const [name, built] of kept) rows.set(name, built);
   if (!isSame) arrange(byId("sliders"), names.map((name) => rows.get(name).node));
-  byId("sliders-coming").textContent = comingCount ? t("refine.coming", { sliders: count("slider", comingCount) }) : "";
+  byId("sliders-coming").textContent = comingCount ? t("refine.coming", { count: comingCount }) : "";
   show(byId("sliders-coming"), comingCount > 0);
   show(byId("refine"), names.length + comingCount > 0);
   show(byId("reset-sliders"), names.length > 0);
@@ -59,19 +59,28 @@ export function movedSliders() {
  * @param {number} value
  */
 export function inWords(name, value) {
+  return all(/** @type {ListKey} */ (`slider.${name}.values`))[degreeOf(value)];
+}
+
+/**
+ * The place of a value among the seven that have words: far less, less, slightly less, as it is, and up.
+ * @param {number} value
+ */
+export function degreeOf(value) {
   const size = Math.abs(value);
-  if (size < 0.05) return t("value.same");
-  const degree = size <= 0.35 ? "value.little" : size <= 0.7 ? "value.some" : "value.much";
-  const [, , , down, up] = t(`slider.${name}`);
-  return t(degree, { change: value > 0 ? up : down });
+  const degree = size < 0.05 ? 0 : size <= 0.35 ? 1 : size <= 0.7 ? 2 : 3;
+  return 3 + Math.sign(value) * degree;
 }
 
 /** @param {string} name */
+export const sliderName = (name) => tOf("slider", name);
+
+/** @param {string} name */
 function row(name) {
-  const [label, low, high] = t(`slider.${name}`);
+  const [low, high] = all(/** @type {ListKey} */ (`slider.${name}.ends`));
   return sliderRow({
-    id: `slider-${name}`, title: label.charAt(0).toUpperCase() + label.slice(1), low, high,
-    labels: ["refine.less", "refine.more", "refine.one"].map((key) => t(key, { name: label })),
+    id: `slider-${name}`, title: sliderName(name), low, high,
+    labels: all(/** @type {ListKey} */ (`slider.${name}.buttons`)),
     min: -1, max: 1, step: 0.1, big: 0.2, neutral: 0, value: draft.sliders[name] || 0,
     toWords: (value) => inWords(name, value),
     onChange: (value) => {

@@ -1,6 +1,6 @@
 // Songs of folders: what is sent of the chosen or dropped files.
 
-import { t } from "../core/strings.js";
+import { list, sentences, t } from "../core/strings.js";
 import { pathOf } from "../core/dom.js";
 
 const TRACKS_MAX = 20;
@@ -29,10 +29,10 @@ export function chooseSongs(files) {
   const songs = files.filter(isSong);
   if (songs.length > TRACKS_MAX || songs.some(pathOf)) songs.sort(inOrder);
   const others = files.filter((file) => !isSong(file) && !isHidden(file.name));
-  const sentences = [];
-  if (songs.length > TRACKS_MAX) sentences.push(t("taste.firstTaken", { count: songs.length, taken: TRACKS_MAX, last: songs[TRACKS_MAX - 1].name }));
-  if (others.length) sentences.push(t(others.length > NAMED_MAX ? "taste.leftOutMore" : "taste.leftOut", { names: some(others), more: others.length - NAMED_MAX }));
-  return { songs: songs.slice(0, TRACKS_MAX), notice: sentences.join(" ") };
+  const said = [];
+  if (songs.length > TRACKS_MAX) said.push(t("taste.firstTaken", { count: songs.length, taken: TRACKS_MAX, last: songs[TRACKS_MAX - 1].name }));
+  if (others.length) said.push(t(others.length > NAMED_MAX ? "taste.leftOutMore" : "taste.leftOut", { names: some(others), count: others.length - NAMED_MAX }));
+  return { songs: songs.slice(0, TRACKS_MAX), notice: sentences(...said) };
 }
 
 /**
@@ -60,7 +60,7 @@ const isHidden = (name) => name.startsWith(".") || JUNK_NAMES.includes(name.toLo
 const endingOf = (name) => (name.includes(".") ? name.slice(name.lastIndexOf(".") + 1).toLowerCase() : "");
 
 /** @param {File[]} files */
-const some = (files) => files.slice(0, NAMED_MAX).map((file) => file.name).join(", ");
+const some = (files) => list(files.slice(0, NAMED_MAX).map((file) => file.name));
 
 /**
  * By path, 2 before 10, the files of a folder before its folders.

@@ -5,7 +5,7 @@ import { alarm } from "../core/announce.js";
 import { byId, el, show } from "../core/dom.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { draft, saveDraft } from "../core/store.js";
-import { count, t } from "../core/strings.js";
+import { lengthOf, list, t, tOf } from "../core/strings.js";
 
 const STARS = [1, 2, 3, 4, 5];
 const STARS_USUAL = 3; // the weight of a song without a rating
@@ -84,9 +84,9 @@ export class Songs {
         type: "number", id: `part-${name}-${at}`, min: 0, max: Math.ceil(track.duration_s) || null, step: "any", inputmode: "decimal",
         autocomplete: "off", value: wish[name] ?? null, "aria-describedby": `part-message-${at}`, oninput: () => keep({ [name]: input.value }),
       });
-      return [el("label", { for: input.id }, t(`songs.${name}`)), input];
+      return [el("label", { for: input.id }, tOf("songs", name)), input];
     };
-    const length = track.duration_s ? t("songs.length", { length: count("second", Math.floor(track.duration_s)) }) : "";
+    const length = track.duration_s ? t("songs.length", { length: lengthOf(Math.floor(track.duration_s)) }) : "";
     return el("fieldset", { class: "song" },
       el("legend", {}, track.title),
       el("fieldset", { class: "stars" }, el("legend", {}, t("songs.stars")), ...STARS.map(star)),
@@ -177,7 +177,7 @@ export class Songs {
     /** @type {(track: TrackJson) => File | undefined} */
     const fileOf = (track) => (held ? held[this._taste.tracks.indexOf(track)] : given.find((file) => isFileOf(track, file)));
     const missing = this._sent.filter((track) => !fileOf(track)).map((track) => track.title);
-    return missing.length ? { missing: missing.join(", ") } : { all: this._sent.map(fileOf) };
+    return missing.length ? { missing: list(missing) } : { all: this._sent.map(fileOf) };
   }
 }
 
@@ -219,7 +219,7 @@ function partOf(track, wish) {
   if (unread) part.fault = { name: unread, text: t("songs.number") };
   else if (from < 0 || to < 0) part.fault = { name: from < 0 ? "from" : "to", text: t("songs.negative") };
   else if (to <= from) part.fault = { name: "to", text: t("songs.backwards") };
-  else if (lengthS && from >= lengthS) part.fault = { name: "from", text: t("songs.outside", { length: count("second", Math.floor(lengthS)) }) };
+  else if (lengthS && from >= lengthS) part.fault = { name: "from", text: t("songs.outside", { length: lengthOf(Math.floor(lengthS)) }) };
   else if (part.isChosen && end - from < PART_S_MIN) part.fault = { name: isGiven("to") ? "to" : "from", text: t("songs.tooShort") };
   return part;
 }

@@ -7,7 +7,7 @@ import { follow } from "../core/follow.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { sliderRow } from "./slider.js";
 import { draft, saveDraft } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { all, t } from "../core/strings.js";
 
 // The range of a taste without a calibration.
 const STRENGTH_MAX = 1;
@@ -181,7 +181,7 @@ export class Strength {
     const step = max >= 1 ? 0.25 : max / 4 || 1;
     draft.tasteStrength = Math.min(draft.tasteStrength, max);
     saveDraft();
-    const [off] = t("strength.words");
+    const [off] = all("strength.words");
     const row = sliderRow({
       id: "taste-strength", title: t("taste.strength"), labels: [t("taste.less"), t("taste.more"), t("taste.usual")],
       low: off, high: inWords(max), min: 0, max, step, big: step, neutral: Math.min(1, max), value: draft.tasteStrength,
@@ -200,7 +200,7 @@ export class Strength {
  * @param {number} strength
  */
 function inWords(strength) {
-  const words = t("strength.words");
+  const words = all("strength.words");
   return words[strength && Math.max(1, Math.min(Math.round(strength * 4), words.length - 1))];
 }
 

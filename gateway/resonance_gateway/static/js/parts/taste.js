@@ -11,7 +11,8 @@ import { chooseSongs, findUnreadable } from "./song-files.js";
 import { Songs } from "./songs.js";
 import { draft, saveDraft, saveSettings, settings } from "../core/store.js";
 import { Strength } from "./strength.js";
-import { count, t } from "../core/strings.js";
+import { marked } from "../core/server-texts.js";
+import { sentences, t, tOf } from "../core/strings.js";
 import { failureOf, fillTracks, isHeard, namesOf, tasteName } from "./tracks.js";
 
 // A link without its https://.
@@ -189,8 +190,8 @@ export class TasteStep {
     if (taste.state === "completed") this._done(taste);
     else if (taste.state === "failed") this._fail(failureOf(taste), taste);
     else if (taste.state === "cancelled") this._cancelled();
-    else this._working({ stage: t(`state.${taste.state}`), progress: taste.progress, tracks: taste.tracks });
-    if (taste.state !== this._lastState && !api.isFinal(taste)) say(t(`state.${taste.state}`));
+    else this._working({ stage: tOf("state", taste.state), progress: taste.progress, tracks: taste.tracks });
+    if (taste.state !== this._lastState && !api.isFinal(taste)) say(tOf("state", taste.state));
     this._lastState = taste.state;
   }
 
@@ -214,10 +215,10 @@ export class TasteStep {
     this._before = null;
     clearProblem(byId("taste-error"));
     byId("taste-name").textContent = t("taste.ready", { title: tasteName(taste) });
-    const plain = t("taste.plain", { clips: taste.taste?.clip_count ?? 0, tracks: count("song", heard) });
-    const notice = taste.notice ? ` ${taste.notice}` : "";
-    const some = failed ? ` ${t("taste.someFailed", { failed: count("song", failed) })}` : "";
-    byId("taste-description").textContent = `${taste.taste?.description || plain}${some}${notice}`;
+    const plain = sentences(t("taste.plain", { count: heard }), t("taste.clips", { count: taste.taste?.clip_count ?? 0 }));
+    const some = failed ? t("taste.someFailed", { count: failed }) : "";
+    const said = taste.taste?.description;
+    byId("taste-description").replaceChildren(said ? marked(said) : plain, " ", some, " ", marked(taste.notice ?? ""));
     fillTracks(byId("taste-heard"), taste.tracks);
     byId("taste-layers").replaceChildren(layerChart(taste.taste?.layer_norms || []));
     // A taste of words alone has no direction, and its words are always in the prompt.
@@ -232,7 +233,7 @@ export class TasteStep {
     show(byId("taste-done"), true);
     show(byId("taste-work"), false, byId("taste-name"));
     show(byId("taste-sources"), false, byId("taste-name"));
-    if (this._lastState !== "completed") sayNow(`${t("taste.readyAnnounced", { tracks: count("song", heard) })}${some}`);
+    if (this._lastState !== "completed") sayNow(sentences(t("taste.readyAnnounced", { count: heard }), some));
   }
 
   /**

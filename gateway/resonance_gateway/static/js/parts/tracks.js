@@ -3,7 +3,8 @@
 import { ApiError } from "../core/api.js";
 import { formatDate } from "../core/dates.js";
 import { el } from "../core/dom.js";
-import { t } from "../core/strings.js";
+import { around, marked, shown, tell } from "../core/server-texts.js";
+import { t, tOf } from "../core/strings.js";
 
 /**
  * Fills a list with each song and how far it is.
@@ -13,7 +14,7 @@ import { t } from "../core/strings.js";
 export function fillTracks(list, tracks) {
   list.replaceChildren(...tracks.map((track) =>
     el("li", { class: `track ${track.state}` },
-      el("span", { class: "track-title" }, track.title), el("span", { class: "track-state small" }, stateOf(track)))));
+      el("span", { class: "track-title" }, track.title), el("span", { class: "track-state small" }, ...stateOf(track)))));
 }
 
 /**
@@ -55,14 +56,19 @@ export function failureOf(taste) {
  */
 export const isHeard = (track) => track.state === "completed" && track.clips_total > 0;
 
-/** @param {TrackJson} track */
+/**
+ * @param {TrackJson} track
+ * @returns {(string | Node)[]}
+ */
 function stateOf(track) {
-  const state = t(`state.${track.state}`);
-  if (track.error) return `${state}: ${track.error.message}`;
-  if (track.state === "completed" && !isHeard(track)) return t("state.unchosen");
-  if (track.state === "completed" && track.notice) return `${state}. ${track.notice}`;
+  const state = tOf("state", track.state);
+  if (track.error) {
+    return around("state.why", "why", [shown(tell(track.error.reason, track.error.message))], { state });
+  }
+  if (track.state === "completed" && !isHeard(track)) return [t("state.unchosen")];
+  if (track.state === "completed" && track.notice) return [`${state}. `, marked(track.notice)];
   const isUnderWay = track.state === "extracting" && track.clips_total;
-  return isUnderWay ? `${state} · ${t("state.clips", { done: track.clips_done, total: track.clips_total })}` : state;
+  return [isUnderWay ? t("state.part", { state, detail: t("state.clips", { done: track.clips_done, count: track.clips_total }) }) : state];
 }
 
 /** @param {TasteJson} taste */

@@ -3,7 +3,7 @@
 import { sayNow } from "../core/announce.js";
 import { byId, clock, icon, show } from "../core/dom.js";
 import { saveSettings, settings } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { t, tOf } from "../core/strings.js";
 import { effect, state } from "../core/state.js";
 import { Waveform } from "../pictures/waveform.js";
 
@@ -72,7 +72,7 @@ export class Transport {
    */
   _drawState(state, take) {
     const words = { buffering: "listen.buffering", ended: "listen.ended", broken: "error.sound" }[state];
-    const text = words ? t(words) : take.isWhole ? "" : t("listen.made");
+    const text = words ? t(/** @type {TextKey} */ (words)) : take.isWhole ? "" : t("listen.made");
     if (text !== this._lastState) byId("play-state").textContent = this._lastState = text;
   }
 
@@ -89,7 +89,7 @@ export class Transport {
     byId("clock").textContent = clock(live.playedS);
     byId("play-state").textContent = this._lastState = live.isPaused ? t("live.pausedShort") : "";
     byId("live-heard").textContent = live.heard;
-    byId("live-lag").textContent = t("live.lag", { seconds: live.lagS.toFixed(1) });
+    byId("live-lag").textContent = t("live.lag", { seconds: Math.round(10 * live.lagS) / 10 });
   }
 
   /**
@@ -100,7 +100,7 @@ export class Transport {
     const button = byId(id);
     if (button.dataset.face === name) return;
     button.dataset.face = name;
-    button.setAttribute("aria-label", t(`listen.${name}`));
+    button.setAttribute("aria-label", tOf("listen", name));
     button.replaceChildren(icon(name));
   }
 

@@ -5,9 +5,9 @@ import { byId, el, enable, show } from "../core/dom.js";
 import { figureOfBody, paintFigure } from "../pictures/figure.js";
 import { rove } from "../inputs/roving.js";
 import { ownInWords } from "./own-sliders.js";
-import { inWords } from "./sliders.js";
+import { inWords, sliderName } from "./sliders.js";
 import { loadVersions, saveVersions } from "../core/store.js";
-import { t } from "../core/strings.js";
+import { list, t } from "../core/strings.js";
 
 const KEPT = 30;
 
@@ -139,7 +139,7 @@ export class Versions {
     const [now, then] = [item.body, before.body];
     const sliders = new Set([...Object.keys(now.sliders || {}), ...Object.keys(then.sliders || {})]);
     const moved = [...sliders].filter((name) => (now.sliders?.[name] || 0) !== (then.sliders?.[name] || 0));
-    const changes = moved.map((name) => `${t(`slider.${name}`)[0]}: ${inWords(name, now.sliders?.[name] || 0)}`);
+    const changes = moved.map((name) => t("answer.slider", { name: sliderName(name), words: inWords(name, now.sliders?.[name] || 0) }));
     /** @param {GenerationBody} body @param {string} name */
     const place = (body, name) => body.concepts?.find((one) => one.name === name)?.position || 0;
     const own = new Set([...(now.concepts || []), ...(then.concepts || [])].map((one) => one.name));
@@ -150,7 +150,7 @@ export class Versions {
     if (/** @type {const} */ (["taste_id", "taste_strength", "taste_in_words"]).some(isOther)) changes.push(t("versions.taste"));
     if (now.bpm !== then.bpm || now.key !== then.key || now.negative_prompt !== then.negative_prompt) changes.push(t("versions.music"));
     if (now.duration_s !== then.duration_s) changes.push(t("versions.length"));
-    return changes.join(", ") || t("versions.seed");
+    return list(changes) || t("versions.seed");
   }
 
   _drawCompare() {

@@ -6,7 +6,7 @@ import * as videos from "../core/videos.js";
 import { say, sayNow, startJob } from "../core/announce.js";
 import { byId, clock, el, enable, isDisabled, show } from "../core/dom.js";
 import { clearProblem, showProblem } from "./problem.js";
-import { t } from "../core/strings.js";
+import { t, tOf } from "../core/strings.js";
 
 export class VideoStep {
   constructor() {
@@ -83,7 +83,7 @@ export class VideoStep {
     this._video = video;
     const isMaking = !isFinal(video);
     const ready = video.shots.filter((shot) => chosen(shot)?.status === "ready").length;
-    const stage = t(`video.state.${video.state}`, { ready, all: video.shots.length });
+    const stage = tOf("video.state", video.state, { ready, all: video.shots.length });
     byId("video-stage").textContent = stage;
     byId("video-progress").value = video.progress;
     show(byId("video-work"), isMaking, byId("video-title"));
@@ -94,7 +94,7 @@ export class VideoStep {
       if (wasMaking) sayNow(t("video.ready"));
     }
     if (video.state === "failed") {
-      showProblem(byId("video-error"), { words: video.error?.message }, { kept: t("video.keptScenes"), next: t("video.redoFailed") });
+      showProblem(byId("video-error"), { problem: video.error && { status: 500, reason: video.error.reason, detail: video.error.message } }, { kept: t("video.keptScenes"), next: t("video.redoFailed") });
     }
     this._list(video);
   }
@@ -139,7 +139,7 @@ export class VideoStep {
    */
   _item(video, shot, isMaking) {
     const times = `${clock(shot.start_s)}–${clock(shot.end_s)}`;
-    const status = t(`video.scene.${chosen(shot)?.status ?? "waiting"}`);
+    const status = tOf("video.scene", chosen(shot)?.status ?? "waiting");
     const redo = el("button", {
       type: "button", class: "button quiet", id: `redo-${shot.id}`, "aria-label": t("video.redoLabel", { times }),
       "aria-disabled": isMaking ? "true" : null, // not `disabled`: the list is drawn anew while the button has the focus

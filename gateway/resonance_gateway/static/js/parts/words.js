@@ -1,9 +1,12 @@
 // Words of the music, and its length.
 
 import { byId, el, show } from "../core/dom.js";
+import { language } from "../core/language.js";
 import { draft, saveDraft } from "../core/store.js";
-import { count, t } from "../core/strings.js";
+import { all, lengthOf } from "../core/strings.js";
 
+/** What the examples put into the field: the words that models know are English. */
+const IDEAS = ["calm piano for studying", "slow guitar by the sea", "happy drums for a walk", "deep warm synths at night"];
 const LENGTHS_S = [10, 20, 30, 60, 120, 300];
 
 /** Fills in the words step from the draft and keeps the draft up to date. */
@@ -15,9 +18,12 @@ export function buildWords() {
     saveDraft();
     clearFault();
   });
-  /** @param {string} text */
-  const idea = (text) => el("button", { type: "button", class: "chip", onclick: () => setWords(text) }, text);
-  byId("ideas").replaceChildren(...t("words.examples").map(idea));
+  /**
+   * @param {string} text
+   * @param {number} i
+   */
+  const idea = (text, i) => el("button", { type: "button", class: "chip", onclick: () => setWords(IDEAS[i]) }, text);
+  byId("ideas").replaceChildren(...all("words.examples").map(idea));
   buildLengths(LENGTHS_S.at(-1));
   byId("duration").addEventListener("change", () => {
     draft.durationS = Number(byId("duration").value);
@@ -32,7 +38,7 @@ export function buildWords() {
 export function buildLengths(mostS) {
   const select = byId("duration");
   const lengths = LENGTHS_S.filter((seconds) => seconds <= mostS);
-  select.replaceChildren(...lengths.map((seconds) => el("option", { value: seconds }, inWords(seconds))));
+  select.replaceChildren(...lengths.map((seconds) => el("option", { value: seconds }, lengthOf(seconds))));
   select.value = String(lengths.includes(draft.durationS) ? draft.durationS : lengths[Math.min(1, lengths.length - 1)]);
   draft.durationS = Number(select.value);
 }
@@ -59,6 +65,18 @@ export function setWords(text) {
 }
 
 /**
+ * Whether the model says that it knows the words of English alone.
+ * @param {ModelJson | null} model
+ */
+export const knowsEnglishOnly = (model) => model?.capabilities?.prompt_languages?.join() === "en";
+
+/**
+ * On a page of another language, says which language the model knows.
+ * @param {ModelJson} model
+ */
+export const tellLanguages = (model) => show(byId("prompt-language"), language !== "en" && knowsEnglishOnly(model));
+
+/**
  * Marks the field; the user can go on at once.
  * @param {string} message
  */
@@ -73,10 +91,4 @@ export function showFault(message) {
 function clearFault() {
   show(byId("prompt-error"), false);
   byId("prompt").removeAttribute("aria-invalid");
-}
-
-/** @param {number} seconds */
-function inWords(seconds) {
-  if (seconds < 60) return count("second", seconds);
-  return seconds === 60 ? t("make.minute") : t("make.minutes", { count: seconds / 60 });
 }

@@ -66,8 +66,7 @@ export class Waveform {
   /** @param {PointerEvent} event */
   _secondsAt(event) {
     const box = this._canvas.getBoundingClientRect();
-    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    return (document.dir === "rtl" ? 1 - share : share) * this._take.durationS;
+    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * this._take.durationS; // time runs to the right in every language
   }
 
   /**
