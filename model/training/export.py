@@ -27,6 +27,7 @@ from .codec import FOLDER as CODEC_FOLDER
 from .codec import WEIGHTS, frozen_codec
 
 BYTES_MAX: Final = 25_000_000
+NOVELTY: Final = 1.0
 GENERATION: Final[dict[str, Any]] = {
     "do_sample": True,
     "guidance_scale": 3.0,
@@ -68,6 +69,7 @@ def _describe(model: MusicgenForConditionalGeneration) -> None:
     for part in (model.config, model.config.text_encoder, model.config.audio_encoder, model.config.decoder):
         part.dtype = torch.float32
         part._name_or_path = ""
+    model.config.novelty = NOVELTY
     model.config.decoder_start_token_id = model.config.pad_token_id = 1024
 
 

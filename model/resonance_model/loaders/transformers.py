@@ -238,7 +238,7 @@ def _describe(name: str, library: Any, precision: str) -> ModelDescription:
             guidance_scale=float(generation.guidance_scale or 3.0),
             temperature=float(generation.temperature or 1.0),
             top_k=int(generation.top_k or 250),
-            novelty=float(getattr(generation, "novelty", 0.0)),  # our own field
+            novelty=float(getattr(config, "novelty", 0.0)),  # a field of ours, which MusicGen's own weights lack
         ),
         weights_license=card.weights_license,
         training_data=card.training_data,
