@@ -30,6 +30,7 @@ from resonance.v1 import (
     generate_pb2_grpc,
     ingest_pb2,
     owners_pb2,
+    rooms_pb2,
     shares_pb2,
     speech_pb2,
     video_pb2,
@@ -44,7 +45,17 @@ def sent(text: str) -> list[tuple[str, str]]:
 
 def test_every_method_of_every_service_has_a_scope_and_no_other_name_has_one() -> None:
     names = set()
-    for module in (extract_pb2, generate_pb2, ingest_pb2, owners_pb2, shares_pb2, speech_pb2, video_pb2):
+    for module in (
+        extract_pb2,
+        generate_pb2,
+        ingest_pb2,
+        owners_pb2,
+        rooms_pb2,
+        rooms_pb2,
+        shares_pb2,
+        speech_pb2,
+        video_pb2,
+    ):
         file = FileDescriptorProto()
         module.DESCRIPTOR.CopyToProto(file)
         names |= {f"/{file.package}.{one.name}/{method.name}" for one in file.service for method in one.method}
