@@ -211,6 +211,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = json.loads(arguments.figures.read_text())["rows"] if arguments.figures.exists() else []
+    rows = [{"novelty": 0.0, **row} for row in rows]  # of the time before there was any
     model = load_model(Settings.model_validate({"model": str(arguments.folder)}))
     novelty = model.description.sampling.novelty if arguments.novelty is None else arguments.novelty
     asked: dict[str, Any] = {

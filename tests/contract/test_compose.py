@@ -61,7 +61,13 @@ def test_store_and_engine_have_the_flags_of_those_that_are_tested(services: dict
     assert services["store"]["image"] == pod["containers"][0]["image"]
     ours = server_command("temporal", 7233, Path("/data/engine.db"))
     given = " ".join(services["temporal"]["command"]).replace("=", " ").split()
-    for value in ("matching.useNewMatcher=true", "matching.enableFairness=true", "frontend.WorkflowPauseEnabled=true"):
+    for value in (
+        "matching.useNewMatcher=true",
+        "matching.enableFairness=true",
+        "frontend.WorkflowPauseEnabled=true",
+        "matching.numTaskqueueReadPartitions=1",
+        "matching.numTaskqueueWritePartitions=1",
+    ):
         assert value in ours
         assert value.replace("=", " ") in " ".join(given)
     assert "ResonanceOwner=Keyword" in ours

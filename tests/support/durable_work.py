@@ -68,7 +68,7 @@ class Steps:
     async def quick(self, argument: dict[str, str]) -> None:
         self._mark("quick", argument)
         if argument.get("fails") == "slow":
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
             self._mark("quick-done", argument)
         kind = argument.get("fails", "")
         tries = self.counts()[f"quick.{argument['id']}"]

@@ -222,6 +222,9 @@ def server_command(program: str, port: int, file: Path) -> list[str]:
         *("--dynamic-config-value", "matching.useNewMatcher=true"),
         *("--dynamic-config-value", "matching.enableFairness=true"),
         *("--dynamic-config-value", "frontend.WorkflowPauseEnabled=true"),
+        # Turns between owners are kept within a partition of a queue: with several, one owner's steps pass by another's.
+        *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+        *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
     ]
 
 

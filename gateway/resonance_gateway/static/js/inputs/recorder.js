@@ -8,10 +8,11 @@ export class Recorder {
     this._onChange = onChange;
     /** @type {MediaRecorder | null} */
     this._recorder = null;
+    this._isAsking = false; // the user, for the microphone
   }
 
   get isRecording() {
-    return Boolean(this._recorder);
+    return this._isAsking || Boolean(this._recorder);
   }
 
   /** Ends the recording. */
@@ -24,7 +25,11 @@ export class Recorder {
    * @returns {Promise<Blob>}
    */
   async record() {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    this._isAsking = true;
+    const asked = navigator.mediaDevices.getUserMedia({ audio: true });
+    const stream = await asked.finally(() => {
+      this._isAsking = false;
+    });
     const recorder = (this._recorder = new MediaRecorder(stream));
     /** @type {Blob[]} */
     const parts = [];

@@ -30,14 +30,17 @@ export async function buildSpoken() {
  */
 function watch(field, button, status) {
   const recorder = new Recorder({
-    button, secondsMax: SPEAK_S, onChange: (isRecording) => (button.textContent = t(isRecording ? "spoken.stop" : "spoken.start")),
+    button, secondsMax: SPEAK_S,
+    onChange: (isRecording) => {
+      button.textContent = t(isRecording ? "spoken.stop" : "spoken.start");
+      if (isRecording) tell(t("spoken.listening", { count: SPEAK_S }));
+    },
   });
   button.addEventListener("click", () => (recorder.isRecording ? recorder.stop() : listen()));
 
   async function listen() {
     let recording;
     try {
-      tell(t("spoken.listening", { count: SPEAK_S }));
       recording = await recorder.record();
     } catch {
       refuse(t("spoken.noMicrophone"));

@@ -17,7 +17,11 @@ export class MelodyPicker {
     this._listeners = [];
     const button = byId("tune-hum");
     this._recorder = new Recorder({
-      button, secondsMax: HUM_S, onChange: (isHumming) => (button.textContent = t(isHumming ? "tune.stop" : "tune.hum")),
+      button, secondsMax: HUM_S,
+      onChange: (isHumming) => {
+        button.textContent = t(isHumming ? "tune.stop" : "tune.hum");
+        if (isHumming) this._announce(t("tune.humming", { count: HUM_S }));
+      },
     });
     button.addEventListener("click", () => (this._recorder.isRecording ? this._recorder.stop() : this._hum()));
     byId("tune-file").addEventListener("change", (event) => {
@@ -38,9 +42,7 @@ export class MelodyPicker {
 
   async _hum() {
     try {
-      const recording = this._recorder.record();
-      this._announce(t("tune.humming", { count: HUM_S }));
-      await this._take(await recording, t("tune.hummed"));
+      await this._take(await this._recorder.record(), t("tune.hummed"));
     } catch {
       this._refuse(t("tune.noMicrophone"));
     }
