@@ -113,8 +113,8 @@ async def test_two_pages_play_one_room_by_keyboard_and_see_whose_wish_is_heard(s
     for _ in range(4):
         await ben.keyboard.press("ArrowRight")
     await wait_for_text(ben, "#room-mine", "100 percent of what moves the music")
-    await wait_for_text(ada, "#room-moves", "Ben, energy:")
-    await wait_for_text(ada, "#polite", "Ben, energy:")
+    await wait_for_text(ada, "#room-moves", "Ben, Energy:")
+    await wait_for_text(ada, "#polite", "Ben, Energy:")
     await ada.select_option("#room-taste-name", "t-mine")
     await wait_for_text(ben, "#room-moves", "Ada adds a taste.")
     await wait_for_text(ben, "#room-mine", "percent of the wish is heard")

@@ -79,4 +79,4 @@ async def test_news_is_told_sparingly_and_the_last_word_always(visit: Visit) -> 
     await visit.page.wait_for_selector("#taste-done:not([hidden])")
     announced = [text for _, text in await visit.page.evaluate("watched.announced")]
     assert 1 <= len(announced) <= 8
-    assert announced[-1] == "Your taste is ready. 1 song heard."
+    assert announced[-1] == "Your taste is ready. 1 song was heard."
