@@ -127,6 +127,6 @@ async def test_many_processes_take_turns_and_all_come_through(replicas: Replicas
             done.append(number)
 
     opened = [await replicas.open() for _ in range(4)]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         await asyncio.gather(*(work(number, locks) for number, locks in enumerate(opened)))
     assert sorted(done) == list(range(4))
