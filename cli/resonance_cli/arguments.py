@@ -18,6 +18,8 @@ _BARE_LINK = re.compile(
     r"(?:www\.\S+|(?:[\w-]+\.)*(?:youtu\.be|youtube(?:-nocookie)?\.com|spotify\.com|music\.apple\.com))/\S+",
     re.IGNORECASE,
 )
+# Older work than the calendar reaches back to has no start time that could be written down.
+_AGE_S_MAX = 100 * 365 * 86_400
 
 
 def read_melody(path: Path) -> bytes:
@@ -114,7 +116,10 @@ def is_file_name(text: str) -> bool:
 
 def parse_age(option: str, text: str) -> float:
     """Seconds of an age such as `90s`, `15m`, `2h` or `3d`."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text, re.ASCII)
     if found is None:
-        raise invalid_field(option, "MALFORMED", f"{text} is no age such as 90s, 15m, 2h or 3d")
-    return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
+        raise invalid_field(option, "MALFORMED", f"{text!r} is no age such as 90s, 15m, 2h or 3d")
+    age_s = float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
+    if age_s > _AGE_S_MAX:
+        raise invalid_field(option, "TOO_LARGE", f"{text} is more than a hundred years")
+    return age_s

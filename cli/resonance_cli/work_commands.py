@@ -45,8 +45,10 @@ def list_work(
     kind: Annotated[str, typer.Option(help="Only work of this kind, such as MakeVideo.")] = "",
     owner: Annotated[str, typer.Option(help="Only work of this owner.")] = "",
     reason: Annotated[str, typer.Option(help="Only work whose last failure has this reason, such as STORE_FULL.")] = "",
-    older_than: Annotated[str, typer.Option(help="Only work that began longer ago, such as 90s, 15m, 2h or 3d.")] = "",
-    younger_than: Annotated[str, typer.Option(help="Only work that began later than that.")] = "",
+    older_than: Annotated[
+        str | None, typer.Option(help="Only work that began longer ago, such as 90s, 15m, 2h or 3d.")
+    ] = None,
+    younger_than: Annotated[str | None, typer.Option(help="Only work that began later than that.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")] = 50,
 ) -> None:
     """Lists work, newest first: id, kind, status, age, owner."""
@@ -56,8 +58,8 @@ def list_work(
             owner=owner,
             status=status or "",
             reason=reason,
-            older_than_s=parse_age("older-than", older_than) if older_than else None,
-            younger_than_s=parse_age("younger-than", younger_than) if younger_than else None,
+            older_than_s=None if older_than is None else parse_age("older-than", older_than),
+            younger_than_s=None if younger_than is None else parse_age("younger-than", younger_than),
         )
     for state in _with_engine(lambda engine: engine.list(chosen, limit=limit)):
         print(

@@ -157,6 +157,22 @@ async def test_a_wrong_link_says_what_happened(site: Site) -> None:
     await check_axe(page, "refused")
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/rooms/nowhere?lang=de#sometoken", "Diesen Raum gibt es nicht mehr"),
+        ("/rooms/nowhere?lang=de", "Dieser Link öffnet den Raum nicht"),
+        ("/rooms/No_Where?lang=en#sometoken", "This link does not open the room"),
+    ],
+)
+async def test_a_wrong_link_is_told_in_the_language_of_the_page(site: Site, path: str, words: str) -> None:
+    page = await site.visit(path)
+    await page.click("#room-go")
+    await page.wait_for_selector("#room-error:not([hidden])")
+    assert words in await page.inner_text("#room-error")
+    assert await page.locator("#room-error [lang=en]").count() == 0
+
+
 async def test_the_studio_opens_a_room_with_its_words_and_goes_there(site: Site) -> None:
     page = await site.visit("/")
     await page.wait_for_selector("#together:not([hidden])")

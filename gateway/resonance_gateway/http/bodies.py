@@ -86,7 +86,8 @@ def _repeated_keys(value: Any, place: tuple[int | str, ...]) -> Iterator[FieldVi
 _FAULTS: dict[str, tuple[str, str]] = {
     "missing": ("REQUIRED", "is required"),
     "required": ("REQUIRED", "{msg}"),
-    "string_too_short": ("REQUIRED", "must not be empty"),
+    "string_empty": ("REQUIRED", "must not be empty"),
+    "string_too_short": ("TOO_SHORT", "must have at least {min_length} characters"),
     "string_too_long": ("TOO_LONG", "must have at most {max_length} characters"),
     "bytes_too_long": ("TOO_LONG", "must have at most {max_length} bytes"),
     "base64_decode": ("MALFORMED", "must be base64"),
@@ -105,7 +106,9 @@ _FAULTS: dict[str, tuple[str, str]] = {
 def _violation(fault: ErrorDetails) -> FieldViolation:
     kind, context = fault["type"], dict(fault.get("ctx", {}))
     if kind == "string_pattern_mismatch" and context.get("pattern") == NOT_BLANK:
-        kind = "string_too_short"
+        kind = "string_empty"
+    if kind == "string_too_short" and context.get("min_length") == 1:
+        kind = "string_empty"
     if kind == "too_long" and context.get("field_type") == "Value":
         kind = "bytes_too_long"  # decoded base64: pydantic counts bytes
     reason, sentence = _FAULTS.get(kind, ("WRONG_TYPE", "{msg}"))

@@ -59,7 +59,13 @@ def test_an_age_has_a_unit(text: str, seconds: float) -> None:
     assert parse_age("older-than", text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "15", "m", "-3d", "2 weeks", "1h30m"])
+@pytest.mark.parametrize("text", ["", "15", "m", "-3d", "2 weeks", "1h30m", "٣h"])
 def test_an_age_without_a_unit_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="is no age"):
         parse_age("older-than", text)
+
+
+def test_an_age_beyond_the_calendar_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="more than a hundred years") as refusal:
+        parse_age("older-than", "99999999999999999999d")
+    assert refusal.value.violations[0].reason == "TOO_LARGE"

@@ -14,6 +14,7 @@ from resonance_gateway.http.bodies import MalformedError, parse
 from resonance_gateway.routes.concepts import ConceptBody
 from resonance_gateway.routes.generations import GenerationBody, to_generate_request
 from resonance_gateway.routes.recipes import to_recipe
+from resonance_gateway.routes.rooms import JoiningBody
 from resonance_gateway.routes.tastes import TasteBody, to_submit_request
 from resonance_gateway.schema.rest_names import to_rest_field
 
@@ -82,6 +83,23 @@ def test_stars_lie_between_one_and_five_or_are_none() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse(TasteBody, b'{"url": "https://youtu.be/x", "options": {"stars": [1, 6]}}')
     assert [(fault.field, fault.reason) for fault in caught.value.violations] == [("options.stars[1]", "TOO_LARGE")]
+
+
+@pytest.mark.parametrize(
+    ("key", "reason", "message"),
+    [("", "TOO_SHORT", "must have at least 16 characters"), ("short", "TOO_SHORT", "must have at least 16 characters")],
+)
+def test_a_text_below_its_least_length_is_told_that_length(key: str, reason: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse(JoiningBody, json.dumps({"token": "t" * 26, "member_key": key}).encode())
+    fault = caught.value.violations[0]
+    assert (fault.field, fault.reason, fault.message) == ("member_key", reason, message)
+
+
+def test_an_empty_text_is_told_as_missing() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse(JoiningBody, b'{"token": ""}')
+    assert (caught.value.violations[0].reason, caught.value.violations[0].message) == ("REQUIRED", "must not be empty")
 
 
 def test_a_concept_needs_a_pair() -> None:

@@ -239,7 +239,7 @@ class RoomPage {
     const key = /** @type {TextKey} */ (this._hasLeft ? "room.hasLeft" : ENDINGS[this._reason ?? ""] ?? "room.ended");
     byId("room-status").textContent = error && !this._hasLeft ? "" : t(key);
     if (error && !this._hasLeft) {
-      const why = error.problem ? tell(error.problem.reason, error.problem.detail ?? "") : { text: t("error.network"), isEnglish: false };
+      const why = error.problem ? whyNot(error.problem) : { text: t("error.network"), isEnglish: false };
       byId("room-error").replaceChildren(el("p", { class: "happened", ...(why.isEnglish ? { lang: "en" } : {}) }, why.text));
       show(byId("room-error"), true);
       alarm(why.text);
@@ -252,6 +252,12 @@ class RoomPage {
 
 /** @type {Record<string, string>} */
 const ENDINGS = { REMOVED: "room.wasRemoved", OWNER_AWAY: "room.ownerAway", TAKEN_OVER: "room.takenOver" };
+
+/**
+ * Why the room was not entered. An address that is no room's, or whose token is none, is a wrong link to whom it was sent.
+ * @param {NonNullable<import("./core/api.js").ApiError["problem"]>} problem
+ */
+const whyNot = ({ reason, detail }) => (reason === "INVALID_INPUT" ? tell("WRONG_ROOM_TOKEN", "") : tell(reason, detail ?? ""));
 
 /** A secret of this tab, by which a reload is the same member. */
 function memberKey() {
