@@ -1,6 +1,6 @@
 // Settings of MIDI devices and gamepads: access on a press, "move a knob now", and the list of what was taught.
 
-import { byId, el } from "../core/dom.js";
+import { el } from "../core/dom.js";
 import { COMMANDS, nameOf, run } from "../core/commands.js";
 import { draft, settings } from "../core/store.js";
 import { list, t } from "../core/strings.js";
@@ -58,6 +58,7 @@ export class Controls {
   _build() {
     this._found = el("p", { class: "small hint", id: "controls-found" });
     this._status = el("p", { class: "small hint", role: "status", id: "controls-status" });
+    this._teach = el("button", { type: "button", class: "button", id: "controls-teach", onclick: () => this._ask() }, t("controls.teach"));
     this._list = el("ul", { class: "inputs-list", id: "controls-list" });
     this._what = el("select", { id: "controls-what" }, ...this._targets.map(({ name }, i) => el("option", { value: i }, name)));
     this.node = el("fieldset", { class: "inputs" },
@@ -68,7 +69,7 @@ export class Controls {
       el("p", { class: "small hint" }, t("controls.standard")),
       this._found,
       el("label", { for: "controls-what", class: "label" }, t("controls.what")), this._what,
-      el("p", { class: "inputs-row" }, el("button", { type: "button", class: "button", id: "controls-teach", onclick: () => this._ask() }, t("controls.teach"))),
+      el("p", { class: "inputs-row" }, this._teach),
       this._status, this._list);
     this._draw();
   }
@@ -138,7 +139,7 @@ export class Controls {
         el("button", { type: "button", class: "button quiet", "aria-label": t("controls.forgetLong", { what }), onclick: () => {
           this._taught.teach(device, control, null);
           this._draw();
-          byId("controls-teach").focus();
+          this._teach.focus();
         } }, t("controls.forget")));
     }));
   }
