@@ -11,7 +11,7 @@
 const FIRST = 1.5;
 /** Rounds of a level without a choice before the scan leaves it; at the top it then rests until a press. */
 const ROUNDS = 2;
-const BACK = "back";
+const BACK = "a level up"; // no id of a command
 
 export class Scanner {
   /**
