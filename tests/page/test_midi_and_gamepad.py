@@ -100,7 +100,9 @@ async def test_a_note_plays_and_as_a_switch_it_only_chooses(visit: Visit) -> Non
     page = visit.page
     await page.add_init_script(_MIDI)
     choices = {"isScanning": False, "count": 2, "restS": 0, "isMidi": True, "choose": "note:0:60"}
-    await page.add_init_script(f"localStorage.midi = 'granted'; localStorage['resonance.inputs'] ??= {json.dumps(json.dumps(choices))}")
+    await page.add_init_script(
+        f"localStorage.midi = 'granted'; localStorage['resonance.inputs'] ??= {json.dumps(json.dumps(choices))}"
+    )
     await page.add_init_script(
         """localStorage['resonance.taught'] = JSON.stringify({ Knobs: {
           'note:0:60': { id: 'keys', args: {}, isValue: false }, 'note:0:62': { id: 'library', args: {}, isValue: false } } })"""
@@ -111,7 +113,9 @@ async def test_a_note_plays_and_as_a_switch_it_only_chooses(visit: Visit) -> Non
     await midi(visit, NOTE_OFF, 60, 0)
     await page.wait_for_selector("#keys-dialog[open]")
     await page.keyboard.press("Escape")
-    await page.evaluate("choices => { localStorage['resonance.inputs'] = JSON.stringify(choices) }", {**choices, "isScanning": True})
+    await page.evaluate(
+        "choices => { localStorage['resonance.inputs'] = JSON.stringify(choices) }", {**choices, "isScanning": True}
+    )
     await page.reload()
     await page.wait_for_function("() => window.asked === 1")
     await page.wait_for_selector("#scan-bar")
@@ -145,7 +149,9 @@ async def test_a_gamepad_plays_learns_and_pushes_a_slider(visit: Visit) -> None:
     await page.wait_for_selector("#play[aria-label=Play]")
     await page.evaluate("pad.axes[1] = -1")
     energy = page.locator("#slider-energy")
-    await page.wait_for_function("() => Number(document.querySelector('#slider-energy').value) >= 0.4")  # up is more, and it repeats
+    await page.wait_for_function(
+        "() => Number(document.querySelector('#slider-energy').value) >= 0.4"
+    )  # up is more, and it repeats
     await page.evaluate("pad.axes[1] = 0")
     await page.wait_for_timeout(100)
     stays = await energy.input_value()
@@ -154,7 +160,9 @@ async def test_a_gamepad_plays_learns_and_pushes_a_slider(visit: Visit) -> None:
     await page.reload()
     await page.wait_for_selector("html[data-ready=yes]")
     await page.evaluate("pad.axes[1] = 1")
-    await page.wait_for_function("(before) => Number(document.querySelector('#slider-energy').value) < before", arg=float(stays))
+    await page.wait_for_function(
+        "(before) => Number(document.querySelector('#slider-energy').value) < before", arg=float(stays)
+    )
 
 
 async def test_a_button_of_a_gamepad_is_learnt_as_a_switch_and_a_long_hold_ends_the_scan(visit: Visit) -> None:

@@ -81,13 +81,17 @@ async def names(visit: Visit) -> list[str]:
 async def test_one_switch_reaches_every_command_within_the_steps_of_the_design(visit: Visit) -> None:
     await visit.open()
     walked: list[dict[str, Any]] = await visit.page.evaluate(_WALK)
-    table = await visit.page.evaluate("import('/static/js/core/commands.js').then((m) => m.COMMANDS.map(({ id }) => id))")
+    table = await visit.page.evaluate(
+        "import('/static/js/core/commands.js').then((m) => m.COMMANDS.map(({ id }) => id))"
+    )
     assert [row["count"] for row in walked] == list(range(1, len(walked) + 1)), "each walk runs one command"
     assert {row["id"] for row in walked} == set(table)
     pause = min(row["steps"] for row in walked if row["id"] == "play")
     bass = next(row["steps"] for row in walked if row["args"] == {"name": "bass_resonance", "by": 0.2})
     farthest = max(walked, key=lambda row: row["steps"])
-    print(f"steps: pause {pause}, more bass {bass}, farthest {farthest['steps']} ({farthest['path']}), {len(walked)} actions")
+    print(
+        f"steps: pause {pause}, more bass {bass}, farthest {farthest['steps']} ({farthest['path']}), {len(walked)} actions"
+    )
     assert pause <= 4
     assert bass <= 8
     assert farthest["steps"] <= 18
@@ -176,7 +180,15 @@ async def test_dialogs_easy_view_and_library_are_worked_by_switch(visit: Visit) 
     await choose(visit, "Finding the way", "Settings", "Close")
     await page.wait_for_selector("#settings-dialog:not([open])", state="attached")
     await choose(visit, "Finding the way", "Easy view")
-    assert (await names(visit))[:7] == ["Play", "More like this", "Something else", "Calmer", "Livelier", "Keep", "All of Resonance"]
+    assert (await names(visit))[:7] == [
+        "Play",
+        "More like this",
+        "Something else",
+        "Calmer",
+        "Livelier",
+        "Keep",
+        "All of Resonance",
+    ]
     await choose(visit, "All of Resonance")
     await page.wait_for_selector("#easy", state="hidden")
     await choose(visit, "Keeping", "Your music")
@@ -234,10 +246,12 @@ async def test_a_loud_sound_at_the_microphone_chooses(visit: Visit) -> None:
     await visit.page.context.grant_permissions(["microphone"])
     await begin(visit, {**TWO, "isSound": True})
     # The browser's own microphone beeps once a second.
-    await visit.page.wait_for_function("() => document.querySelector('.scan-choices').textContent.includes('Play or pause')", timeout=15_000)
+    await visit.page.wait_for_function(
+        "() => document.querySelector('.scan-choices').textContent.includes('Play or pause')", timeout=15_000
+    )
 
 
-async def test_spoken_names_are_said_and_the_music_is_8_decibels_down_until_the_scan_ends(visit: Visit) -> None:
+async def test_spoken_names_are_said_and_the_music_is_8_decibels_down_while_they_are(visit: Visit) -> None:
     await visit.page.add_init_script(
         """
         window.spoken = [];
@@ -251,14 +265,22 @@ async def test_spoken_names_are_said_and_the_music_is_8_decibels_down_until_the_
     await begin(visit, {**TWO, "isSpoken": True})
     page = visit.page
     await choose(visit, "Playing", "Play or pause")  # the example plays
-    await page.wait_for_function("() => Math.abs(window.gains[0]?.gain.value - 0.9 * 10 ** (-8 / 20)) < 0.005")
+    await page.wait_for_function("() => window.gains.length > 0")
+    await page.keyboard.press("Enter")
+    await page.wait_for_function("() => Math.abs(window.gains[0].gain.value - 0.9 * 10 ** (-8 / 20)) < 0.005")
     assert (await page.evaluate("spoken"))[:2] == [["Playing", "en"], ["Play or pause", "en"]]
+    # With two switches nothing moves by itself, so the music comes back once the name has been said.
+    await page.wait_for_function("() => Math.abs(window.gains[0].gain.value - 0.9) < 0.005")
+    await page.keyboard.press("Enter")
+    await page.wait_for_function("() => window.gains[0].gain.value < 0.4")
     await page.keyboard.press("Escape")
     await page.wait_for_function("() => Math.abs(window.gains[0].gain.value - 0.9) < 0.005")
 
 
 async def test_without_a_voice_of_the_browser_the_live_region_has_the_names(visit: Visit) -> None:
-    await visit.page.add_init_script("Object.defineProperty(window, 'speechSynthesis', { value: { getVoices: () => [], cancel() {} } })")
+    await visit.page.add_init_script(
+        "Object.defineProperty(window, 'speechSynthesis', { value: { getVoices: () => [], cancel() {} } })"
+    )
     await begin(visit, {**TWO, "isSpoken": True})
     await visit.wait_for_text("#polite", "Playing")
     await visit.page.keyboard.press("Enter")
@@ -267,7 +289,10 @@ async def test_without_a_voice_of_the_browser_the_live_region_has_the_names(visi
 
 @pytest.mark.parametrize(
     "context_options",
-    [pytest.param({"viewport": {"width": 1280, "height": 800}}, id="desk"), pytest.param({"viewport": {"width": 390, "height": 844}}, id="phone")],
+    [
+        pytest.param({"viewport": {"width": 1280, "height": 800}}, id="desk"),
+        pytest.param({"viewport": {"width": 390, "height": 844}}, id="phone"),
+    ],
 )
 async def test_axe_finds_nothing_while_scanning_and_in_its_settings(visit: Visit) -> None:
     await begin(visit, TWO)

@@ -13,7 +13,7 @@ export class ScanBar {
   /** @param {{ onEnd: () => void }} options */
   constructor({ onEnd }) {
     this._list = el("ul", { class: "scan-choices" });
-    this._end = el("button", { type: "button", class: "button quiet", onclick: onEnd }, t("scan.off"));
+    this._end = el("button", { type: "button", class: "button small-square", "aria-label": t("scan.off"), onclick: onEnd }, "×");
     this._node = el("section", { class: "scan-bar", id: "scan-bar", "aria-label": t("scan.bar") }, this._list, this._end);
   }
 

@@ -30,11 +30,16 @@ export class Signals {
     addEventListener("pointerdown", (event) => this._onPointer(event), options);
     addEventListener("pointerup", () => this.release("click"), options);
     addEventListener("click", (event) => this._onClick(event), options);
+    addEventListener("blur", () => this._letGo(), { signal }); // the end of a press that began here is not heard elsewhere
   }
 
   /** Hears nothing more. */
   close() {
     this._stop.abort();
+    this._letGo();
+  }
+
+  _letGo() {
     for (const timer of this._down.values()) clearTimeout(timer);
     this._down.clear();
   }

@@ -16,6 +16,8 @@ import { LoudSound, Signals } from "./signals.js";
 
 const SPEED_STEP_S = 0.25;
 const LIBRARY_MOST = 8;
+/** With two switches nothing moves by itself: the music comes back this long after a name. */
+const QUIET_MS = 4000;
 
 export class Switches {
   /**
@@ -87,7 +89,7 @@ export class Switches {
     this._sound = null;
     this._voice.silence();
     this._bar.close();
-    this._engine.isDucked = false;
+    this._duck(false);
   }
 
   async _listen() {
@@ -129,9 +131,16 @@ export class Switches {
     if (!scanner) return;
     const { current } = scanner;
     this._bar.draw(scanner.items, current);
-    this._engine.isDucked = choices.isSpoken && current !== null;
+    this._duck(choices.isSpoken && current !== null);
     if (choices.isSpoken && current && current.name !== this._lastName) this._voice.say(current.name);
     this._lastName = current?.name ?? "";
+  }
+
+  /** @param {boolean} isDucked */
+  _duck(isDucked) {
+    clearTimeout(this._quiet);
+    this._engine.isDucked = isDucked;
+    if (isDucked && choices.count === 2) this._quiet = setTimeout(() => (this._engine.isDucked = false), QUIET_MS);
   }
 
   /** @returns {ScanNode[]} */
