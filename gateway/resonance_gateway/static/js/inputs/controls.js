@@ -14,7 +14,7 @@ import { Taught } from "./taught.js";
 /** @typedef {import("./taught.js").Target} Target */
 /** @typedef {import("./taught.js").Use} Use */
 
-/** Commands that open a text field are of no use on a button. */
+/** Commands that need a value or a text field; a button has neither. */
 const NOT_FOR_BUTTONS = ["slider", "volume", "seek", "part", "words", "tempo", "musicKey", "without", "taste", "version", "length"];
 const SAY_AFTER_MS = 600;
 
