@@ -8,6 +8,7 @@ import { draft, getPending, saveDraft, saveSettings, settings } from "./core/sto
 import { marked } from "./core/server-texts.js";
 import { t } from "./core/strings.js";
 import { listenForKeys } from "./inputs/keys.js";
+import { loadInputsLater } from "./inputs/later.js";
 import { buildSpoken } from "./inputs/spoken.js";
 import { bindActs, showKept } from "./parts/acts.js";
 import { buildLanguage } from "./parts/language-choice.js";
@@ -74,6 +75,7 @@ bindActs({ generation, live, player, transport, share: generation.share, convers
   microphone: () => byId("refine-speak").click(),
 });
 listenForKeys((answer) => conversation.answer(answer));
+loadInputsLater({ engine, answered: (answer) => conversation.answer(answer) });
 state.take.subscribe((take) => take && showKept(take.requestId));
 watchForms();
 takeOver();

@@ -9,8 +9,8 @@ import { lengthOf, sentences, t } from "../core/strings.js";
 import { describe } from "./describe.js";
 import { isKept, toggleKept } from "./kept.js";
 import { keyInWords, keyNames, setMusic } from "./music.js";
-import { centreOwnSliders } from "./own-sliders.js";
-import { NAMES, setSliders } from "./sliders.js";
+import { centreOwnSliders, moveOwn } from "./own-sliders.js";
+import { moveSlider, NAMES, setSliders } from "./sliders.js";
 import { knowsEnglishOnly, setLength, setWords } from "./words.js";
 
 const JUMP_S = 5;
@@ -56,9 +56,10 @@ export function bindActs({ generation, live, player, transport, share, conversat
   bind("easy", () => view.easy());
   bind("microphone", () => view.microphone(), () => !byId("refine-speak").hidden);
   bind("say", () => byId("refine-text").focus());
-  bind("slider", ({ number }) => {
+  bind("slider", ({ number = 1, name = NAMES[number - 1], by = 0, to = null }) => {
+    if (by || to !== null) return moved(name, to ?? position(name) + by);
     state.tab.value = "sound";
-    document.getElementById(`slider-${NAMES[number - 1]}`)?.focus();
+    document.getElementById(`slider-${name}`)?.focus();
   });
   bind("describe", () => describe(player, isLive()), () => player.take !== null || isLive());
 
@@ -101,6 +102,12 @@ function bindPlaying({ generation, live, player, transport, example, hasTake }) 
     return to ? t(to === "pause" ? "act.paused" : "act.playing") : "";
   });
   bind("stop", ({ isKey = false }) => {
+    /** @type {HTMLDialogElement | null} */
+    const dialog = document.querySelector("dialog[open]");
+    if (isKey && dialog) {
+      dialog.close();
+      return "";
+    }
     if (live.isPlaying) {
       live.stop();
       return "";
@@ -239,6 +246,19 @@ const making = (number) => (number ? t("answer.making", { number }) : "");
 
 /** @param {Version | null} version */
 const opened = (version) => (version ? t("versions.opened", { number: version.number }) : t("versions.noOther"));
+
+/** Where a slider stands, one of the user's own words too. @param {string} name */
+const position = (name) => draft.own.find((one) => one.name === name)?.position ?? draft.sliders[name] ?? 0;
+
+/**
+ * Moves a slider within its ends; answers with its value in words.
+ * @param {string} name
+ * @param {number} value
+ */
+function moved(name, value) {
+  const within = Math.round(100 * Math.max(-1, Math.min(1, value))) / 100;
+  return draft.own.some((one) => one.name === name) ? moveOwn(name, within) : moveSlider(name, within);
+}
 
 /** Tempo, key and what to leave out as a body has them. @returns {any} */
 function musicBody() {

@@ -22,6 +22,16 @@ export function setOwnSliders(sliders) {
 /** Sets them all to the middle. */
 export const centreOwnSliders = () => setOwnSliders(draft.own.map((one) => ({ ...one, position: 0 })));
 
+/**
+ * Moves one of them; answers with its value in words.
+ * @param {string} name
+ * @param {number} value
+ */
+export function moveOwn(name, value) {
+  setOwnSliders(draft.own.map((one) => (one.name === name ? { ...one, position: value } : one)));
+  return ownInWords(name, value);
+}
+
 /** Those that are not in the middle, as a recipe names them. */
 export const movedOwn = () => draft.own.filter((one) => one.position).map(({ name, position }) => ({ name, position }));
 

@@ -47,6 +47,23 @@ export function setSliders(values) {
   for (const [name, built] of rows) built.set(values[name] || 0);
 }
 
+/** The sliders that have a direction here. @returns {string[]} */
+export const shownSliders = () => [...rows.keys()];
+
+/**
+ * Moves one slider; answers with its value in words, or nothing where it is not shown.
+ * @param {string} name
+ * @param {number} value
+ */
+export function moveSlider(name, value) {
+  const built = rows.get(name);
+  if (!built) return "";
+  built.set(value);
+  draft.sliders[name] = built.get();
+  saveDraft();
+  return inWords(name, built.get());
+}
+
 /** The sliders that are not in the middle. */
 export function movedSliders() {
   const moved = [...rows.keys()].filter((name) => draft.sliders[name]);

@@ -22,7 +22,7 @@ export function buildWords() {
    * @param {string} text
    * @param {number} i
    */
-  const idea = (text, i) => el("button", { type: "button", class: "chip", onclick: () => setWords(IDEAS[i]) }, text);
+  const idea = (text, i) => el("button", { type: "button", class: "chip", "data-words": IDEAS[i], onclick: () => setWords(IDEAS[i]) }, text);
   byId("ideas").replaceChildren(...all("words.examples").map(idea));
   buildLengths(LENGTHS_S.at(-1));
   byId("duration").addEventListener("change", () => {

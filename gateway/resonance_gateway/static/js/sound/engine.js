@@ -3,6 +3,7 @@
 // Beside this file, whichever page loads it.
 const WORKLETS = { "take-player": new URL("take-worklet.js", import.meta.url), "live-player": new URL("live-worklet.js", import.meta.url) };
 const GLIDE_S = 0.02;
+const DUCKED = 10 ** (-8 / 20); // 8 dB
 
 /** Opens the context at the rate of the music, and connects sources to one gain. "shut" is dispatched where the rate changed. */
 export class Engine extends EventTarget {
@@ -15,6 +16,7 @@ export class Engine extends EventTarget {
     /** @type {AnalyserNode | null} */
     this._meter = null;
     this._volume = 0.9;
+    this._isDucked = false;
     /** @type {Map<string, Promise<void>>} */
     this._modules = new Map();
     this._samples = new Float32Array(1024);
@@ -48,7 +50,21 @@ export class Engine extends EventTarget {
   /** @param {number} value */
   set volume(value) {
     this._volume = value;
-    if (this._gain) this._gain.gain.setTargetAtTime(value, this._context.currentTime, GLIDE_S);
+    this._glide();
+  }
+
+  /** Plays 8 dB below the volume while something is spoken. @param {boolean} isDucked */
+  set isDucked(isDucked) {
+    this._isDucked = isDucked;
+    this._glide();
+  }
+
+  get _level() {
+    return this._volume * (this._isDucked ? DUCKED : 1);
+  }
+
+  _glide() {
+    if (this._gain) this._gain.gain.setTargetAtTime(this._level, this._context.currentTime, GLIDE_S);
   }
 
   /** Root mean square of what sounds now, from 0 to 1. */
@@ -77,7 +93,7 @@ export class Engine extends EventTarget {
   /** @param {number} sampleRateHz */
   _open(sampleRateHz) {
     this._context = new AudioContext({ sampleRate: sampleRateHz, latencyHint: "interactive" });
-    this._gain = new GainNode(this._context, { gain: this._volume });
+    this._gain = new GainNode(this._context, { gain: this._level });
     this._meter = new AnalyserNode(this._context, { fftSize: this._samples.length });
     this._gain.connect(this._meter).connect(this._context.destination);
   }
