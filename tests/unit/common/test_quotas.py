@@ -20,7 +20,7 @@ from resonance.rpc.calls import stream_call, unary_call
 from resonance.rpc.quotas import Quotas
 from resonance.settings import Settings
 from resonance.store import MemoryStore
-from resonance.store.keys import below_owner, take_audio_key, usage_key
+from resonance.store.keys import below_owner, take_audio_key, take_key, usage_key
 from resonance.store.owned import OwnedStore
 from resonance.usage import Sums, Usage
 from resonance.v1 import audio_pb2, generate_pb2, generate_pb2_grpc, owners_pb2, owners_pb2_grpc
@@ -179,6 +179,16 @@ async def test_takes_at_once_cannot_go_over_the_quota_together_and_replays_cost_
         await replicas.make(0, 10, request_id="known")
         results = await asyncio.gather(*(replicas.make(0, 4) for _ in range(5)), return_exceptions=True)
         assert sorted(type(result).__name__ for result in results) == ["NoneType"] * 2 + ["Overloaded"] * 3
+
+
+async def test_a_finished_take_is_sent_again_where_the_quota_is_used_up() -> None:
+    async with AsyncExitStack() as stack:
+        replicas = await running(stack, quota_music_s_day=10)
+        await replicas.make(0, 8)
+        await replicas.store.put(below_owner(replicas.owner, take_key("known")), b"{}")
+        await replicas.make(0, 8, request_id="known")
+        with pytest.raises(Overloaded):
+            await replicas.make(0, 8, request_id="unknown")
 
 
 async def test_variations_count_each_and_live_music_ends_at_the_quota() -> None:

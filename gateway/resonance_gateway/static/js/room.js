@@ -15,7 +15,7 @@ const SETTLE_MS = 80;
 const SAYINGS_MS = 60_000; // sayings of the room are few: at most eight in this time
 const roomId = location.pathname.split("/").filter(Boolean).at(-1) ?? "";
 // The first token is the caller's own. The owner's address has those for players and listeners behind it.
-const [token, playToken = "", listenToken = ""] = location.hash.slice(1).split(".");
+const [token, playToken = "", listenToken = ""] = ownTokens().split(".");
 
 class RoomPage {
   constructor() {
@@ -258,6 +258,24 @@ const ENDINGS = { REMOVED: "room.wasRemoved", OWNER_AWAY: "room.ownerAway", TAKE
  * @param {NonNullable<import("./core/api.js").ApiError["problem"]>} problem
  */
 const whyNot = ({ reason, detail }) => (reason === "INVALID_INPUT" ? tell("WRONG_ROOM_TOKEN", "") : tell(reason, detail ?? ""));
+
+/**
+ * The tokens of the address. The owner's are kept in this tab, and the address becomes the players' link: who copies it gives no more away.
+ */
+function ownTokens() {
+  const [name, given] = [`resonance.room.${roomId}.owner`, location.hash.slice(1)];
+  const playing = given.split(".")[1];
+  try {
+    if (playing) {
+      sessionStorage.setItem(name, given);
+      history.replaceState(null, "", `#${playing}`);
+    }
+    const kept = sessionStorage.getItem(name) ?? "";
+    return kept.split(".")[1] === (playing ?? given) ? kept : given;
+  } catch {
+    return given; // without storage the address keeps them
+  }
+}
 
 /** A secret of this tab, by which a reload is the same member. */
 function memberKey() {

@@ -32,13 +32,14 @@ class Connection:
     """One open call. `member` is None for a listener. `has_sound` and `has_news` say what is sent.
 
     `sending_since_s` is when the message in hand was given to the transport, and None while the caller waits for news. `failure` and
-    `ended` end the call when the caller reads on.
+    `ended` end the call when the caller reads on. Mixes below the number `mixes_from` are in the one that was told at the beginning.
     """
 
     member: Member | None
     has_sound: bool
     has_news: bool = True
     number: int = 0
+    mixes_from: int = 0
     next_sample: int = 0
     answers: deque[generate_pb2.RecipeInForce] = field(default_factory=lambda: deque(maxlen=ANSWERS_MAX))
     sending_since_s: float | None = None
@@ -95,10 +96,14 @@ class Connection:
                 if not self.has_sound:
                     continue
                 self.next_sample = message.sample_offset + message.sample_count
-            elif not self.has_news:
+            elif not self.has_news or self._is_told(message):
                 continue
             return [*due, cast(Event, message)]
         return due
+
+    def _is_told(self, message: object) -> bool:
+        """True for a mix that was in force already when the caller was told of the one in force."""
+        return isinstance(message, rooms_pb2.RoomMix) and self.number <= self.mixes_from
 
     def _skip(self, broadcast: Broadcast, mix: rooms_pb2.RoomMix | None) -> list[Event]:
         self.number = broadcast.end - 1

@@ -113,6 +113,7 @@ class Room:
             yield connection, build_started(self.opened.describe(self._base.recipe))
             yield connection, self.opened.build_joined(connection.member, role, connection.next_sample)
             if self._latest is not None and connection.has_news:
+                connection.mixes_from = self._broadcast.end  # those before are in the one that is told now
                 yield connection, self._latest
             connection.sending_since_s = None
             events = connection.events(self._broadcast, lambda: self._latest, self._clock)
