@@ -30,7 +30,7 @@ async def test_three_songs_and_a_sentence_are_heard_changed_and_kept(
         await page.click("#make")
         await page.wait_for_function("() => Number(document.querySelector('#seek').value) > 0.5")
         await page.wait_for_function("() => document.querySelector('#make-status').textContent.includes('Ready')")
-        assert "your taste" in (await page.text_content("#facts") or "")
+        assert "Your taste" in (await page.text_content("#facts") or "")
         await page.reload()
         await page.wait_for_selector("#download:not([disabled])")
         await page.click("#library-open")

@@ -12,6 +12,7 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -44,9 +45,20 @@ class KeptFile:
 
     async def read(self) -> AsyncGenerator[bytes, None]:
         """All bytes."""
-        with await asyncio.to_thread(self.path.open, "rb") as file:
+        opening = asyncio.ensure_future(asyncio.to_thread(self.path.open, "rb"))
+        try:
+            file = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)  # the caller left while the thread was opening it
+            raise
+        with file:
             while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
                 yield block
+
+
+def _close_opened(opening: asyncio.Future[BufferedReader]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 class KeptFiles:
