@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import sys
 import time
 from collections.abc import Sequence
@@ -69,6 +70,7 @@ class Product:
         self._folder, self._data = folder, folder / "data"
         self._settings = {} if model is None else {"RESONANCE_MODEL": str(model), "RESONANCE_ADOPTION": "off"}
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
         self._client: Client | None = None
         self.address = ""  # of its gRPC services, once it was asked for something
         for name in ("tastes", "takes", "data"):
@@ -131,12 +133,13 @@ class Product:
         return path
 
     def _connected(self) -> Client:
-        if self._client is None:
-            http, grpc = _free_ports(2)
-            self._process = _start(self._data, http, grpc, self._settings)
-            self.address = f"127.0.0.1:{grpc}"
-            self._client = _await(self.address, self._process)
-        return self._client
+        with self._starting:  # takes are asked for by several threads, and one process is started
+            if self._client is None:
+                http, grpc = _free_ports(2)
+                self._process = _start(self._data, http, grpc, self._settings)
+                self.address = f"127.0.0.1:{grpc}"
+                self._client = _await(self.address, self._process)
+            return self._client
 
 
 def _start(data: Path, http: int, grpc: int, more: dict[str, str]) -> subprocess.Popen[bytes]:
