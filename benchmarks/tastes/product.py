@@ -12,8 +12,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
