@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from resonance.durable import WorkerPlan
 from resonance.durable.activities import durable_activity
 from resonance_extract.adoption.work import adoption_queue
 from resonance_extract.adoption.workflow import AdoptModel, Argument
 
-
-class MakesModelReady(Protocol):
-    """What the activities call: `Adoption`."""
-
-    async def make(self) -> None:
-        """Makes the missing parts."""
-        ...
-
-    async def cancel(self) -> None:
-        """Writes down that no more is made."""
-        ...
+if TYPE_CHECKING:
+    from resonance_extract.adoption.adoption import Adoption
 
 
 class AdoptionActivities:
     """Activities by the names that the workflow calls."""
 
-    def __init__(self, adoption: MakesModelReady) -> None:
+    def __init__(self, adoption: Adoption) -> None:
         self._adoption = adoption
 
     @durable_activity("adoption_make")
@@ -40,7 +31,7 @@ class AdoptionActivities:
         await self._adoption.cancel()
 
 
-def worker_plans(adoption: MakesModelReady, *, model_digest: str) -> Sequence[WorkerPlan]:
+def worker_plans(adoption: Adoption, *, model_digest: str) -> Sequence[WorkerPlan]:
     """The worker of a process that has this model loaded. A cancellation finds the place that the making does not take."""
     steps = AdoptionActivities(adoption)
     return (

@@ -15,7 +15,7 @@ from resonance.v1 import generate_pb2, rooms_pb2, steering_pb2
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.request import GenerationParams
-from resonance_generate.responses import build_recipe_in_force, build_refusal
+from resonance_generate.responses import build_recipe_in_force
 from resonance_generate.rooms.member import Member, check_part, without_part
 from resonance_generate.rooms.push import MemberVector, Push, combine
 
@@ -123,11 +123,6 @@ def bar_length_s(base: ResolvedRecipe) -> float:
     bpm = asked.told_bpm if asked.HasField("told_bpm") else asked.bpm
     beats, _, unit = (asked.metre or "4/4").partition("/")
     return 60.0 / bpm * int(beats) * 4 / int(unit) if bpm else 0.0
-
-
-def refuse(refusal: ResonanceError) -> generate_pb2.RecipeInForce:
-    """The answer to a refused control."""
-    return build_refusal(refusal)
 
 
 def _split(part: rooms_pb2.RoomPart, offered: frozenset[str]) -> tuple[rooms_pb2.RoomPart | None, rooms_pb2.RoomPart]:

@@ -22,10 +22,10 @@ from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.performance import COMMANDS
-from resonance_generate.responses import StreamWriter, build_recipe_in_force, build_started
+from resonance_generate.responses import StreamWriter, build_recipe_in_force, build_refusal, build_started
 from resonance_generate.rooms.connection import Connection, Event
 from resonance_generate.rooms.member import Member, find_moves, part_of_recipe
-from resonance_generate.rooms.mixer import Mixer, bar_length_s, refuse
+from resonance_generate.rooms.mixer import Mixer, bar_length_s
 from resonance_generate.rooms.one_recipe import to_one_recipe
 from resonance_generate.rooms.opened import Opened, RoomLimits
 from resonance_generate.rooms.roster import Roster, is_general
@@ -277,7 +277,7 @@ class Room:
             with acting_as(self.opened.owner):
                 base = await self._mixer.read_base(recipe)
         except ResonanceError as refusal:
-            return owner, refuse(refusal)
+            return owner, build_refusal(refusal)
         self._base = replace(base, params=replace(base.params, melody=self._base.params.melody))
         self._roster.move(owner, "words", 0, 1)
         return owner, build_recipe_in_force(base, sample_offset=0, melody_sha256="")
@@ -291,7 +291,7 @@ class Room:
         try:
             answer = await self._mixer.read_part(member, part, self._base, owner=self.opened.owner, offered=offered)
         except ResonanceError as refusal:
-            return member, refuse(refusal)
+            return member, build_refusal(refusal)
         self._roster.moves.extend(find_moves(member.member_id, before, part))
         return member, answer
 

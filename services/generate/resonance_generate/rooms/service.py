@@ -12,8 +12,8 @@ from resonance.rpc import ServerContext
 from resonance.rpc.validation import validate
 from resonance.settings import Settings
 from resonance.v1 import audio_pb2, generate_pb2, rooms_pb2, rooms_pb2_grpc
+from resonance_generate.responses import build_refusal
 from resonance_generate.rooms.connection import Connection, Event
-from resonance_generate.rooms.mixer import refuse
 from resonance_generate.rooms.registry import Rooms, no_such_room
 from resonance_generate.rooms.relay import RELAYED_HEADER, relay
 from resonance_generate.rooms.room import Room
@@ -86,7 +86,7 @@ async def _apply_all(room: Room, connection: Connection, requests: _Requests) ->
                 raise InvalidInput("a room is joined once; send controls", reason="JOINED_TWICE")
             room.control(connection, request.control)
         except ResonanceError as refusal:
-            room.answer(connection, refuse(refusal))
+            room.answer(connection, build_refusal(refusal))
 
 
 async def _read_joining(requests: _Requests) -> rooms_pb2.JoinPerformanceRequest:
