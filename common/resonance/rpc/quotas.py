@@ -94,6 +94,17 @@ class Quotas:
             wanted_s = 0.0  # a finished take is sent again, which makes nothing
         return Meter(self, owner, wanted_s, is_open_ended=method == _PERFORM)
 
+    async def open_room(self, owner: str) -> Meter | None:
+        """The meter of a room's music, which counts against the owner who opened it, once however many listen; None without an owner.
+
+        Raises:
+            Overloaded: the owner's music of the day is used up (MUSIC_QUOTA).
+        """
+        if not owner:
+            return None
+        self._check_music((await self._usage.now(owner)).music_s, 0.0)
+        return Meter(self, owner, 0.0, is_open_ended=True)
+
     async def close(self) -> None:
         """Tells the store what was counted last."""
         await self._usage.close()
@@ -173,12 +184,15 @@ class Meter:
             if message.started.audio_sha256:
                 self._replayed.add(variation)
         elif kind == "chunk" and variation not in self._replayed:
-            seconds = self._quotas.seconds(message.chunk.sample_count)
-            self._made_s += seconds
-            MUSIC_SECONDS.inc(seconds)
-            if self._is_open_ended:
-                self._quotas.count_music(self._owner, seconds)
-                self._quotas.check_going_on(self._owner)
+            self.count(self._quotas.seconds(message.chunk.sample_count))
+
+    def count(self, seconds: float) -> None:
+        """Counts music that was made. Raises Overloaded where live music has used the quota up."""
+        self._made_s += seconds
+        MUSIC_SECONDS.inc(seconds)
+        if self._is_open_ended:
+            self._quotas.count_music(self._owner, seconds)
+            self._quotas.check_going_on(self._owner)
 
     def close(self) -> None:
         if not self._is_open_ended:

@@ -31,6 +31,8 @@ from resonance.rpc import open_channel
 from resonance.rpc.calls import stream_call, unary_call
 from resonance.settings import Settings
 from resonance.store import MemoryStore
+from resonance.store.owned import OwnedStore
+from resonance.usage import read_usage
 from resonance.v1 import audio_pb2, generate_pb2, generate_pb2_grpc, rooms_pb2, rooms_pb2_grpc
 from resonance_cli.room_member import RoomMember, parse_room_link
 from resonance_model.loaded_model import LoadedModel
@@ -339,6 +341,30 @@ async def test_guests_without_a_key_play_and_have_no_tastes_but_the_offered_ones
             guest.send(part=part)
             await guest.read(lambda: len(guest.all("recipe")) == 2)
             assert guest.all("recipe")[1].fault.startswith("NO_SUCH_TASTE")
+
+
+async def test_the_music_of_a_room_counts_once_against_the_owner_who_opened_it(tiny: LoadedModel) -> None:
+    store = MemoryStore()
+    text, key = await ApiKeys(store).issue("Ada")
+    limits = {"auth": "on", "service_key": "s" * 32, "quota_music_s_day": 2.0}
+    async with serve(tiny, store, **limits) as server, AsyncExitStack() as stack:
+        channel = await stack.enter_async_context(open_channel(server.address, api_key=text))
+        with_key = rooms_pb2_grpc.RoomServiceStub(channel)
+        opening = generate_pb2.PerformOpening()
+        opening.recipe.prompts.add(text="calm piano")
+        room = await unary_call(with_key.OpenRoom(rooms_pb2.OpenRoomRequest(opening=opening)))
+        guests = [
+            await stack.enter_async_context(Person(server.stub, room.room_id, room.listen_token)) for _ in range(3)
+        ]
+        for guest in guests:
+            await guest.read(lambda guest=guest: guest.all("ended"))
+            assert guest.all("ended")[0].reason == "MUSIC_QUOTA"
+        rate_hz = guests[0].all("started")[0].format.sample_rate_hz
+        assert 2.0 <= guests[0].last_sample / rate_hz < 4.0  # the room ends with the chunk that reaches the quota
+        with pytest.raises(Overloaded, match="quota of a day") as refusal:
+            await unary_call(with_key.OpenRoom(rooms_pb2.OpenRoomRequest(opening=opening)))
+        assert refusal.value.reason == "MUSIC_QUOTA"
+    assert 2.0 <= (await read_usage(OwnedStore(store), key.owner)).music_s < 4.0
 
 
 async def test_a_flood_of_controls_is_collected_into_few_mixes(tiny: LoadedModel) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from resonance.rpc.quotas import Meter
 from resonance.v1 import generate_pb2, rooms_pb2, steering_pb2
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.rooms.member import Member
@@ -27,7 +28,7 @@ class RoomLimits:
 class Opened:
     """What a room is opened with. `digests` are the SHA-256 of the tokens by role; `owner` is the account of the opener.
 
-    `build_request` makes the request of the engine when somebody first joins.
+    `build_request` makes the request of the engine when somebody first joins. `meter` counts the music against the opener's quota.
     """
 
     room_id: str
@@ -39,6 +40,7 @@ class Opened:
     build_request: Callable[[], EngineRequest]
     description: generate_pb2.Take
     recording: Recording | None
+    meter: Meter | None = None
 
     def describe(self, recipe: steering_pb2.Recipe) -> generate_pb2.Take:
         """The performance as it is described to one who joins now, under the words and settings of all."""

@@ -12,6 +12,7 @@ import structlog
 from resonance.errors import DataLoss, NotFound, Overloaded, ResonanceError, Unsupported
 from resonance.identity import current_owner
 from resonance.ids import new_request_id, sha256_hex
+from resonance.rpc.quotas import Quotas
 from resonance.rpc.server import STREAM_S_MAX
 from resonance.settings import Settings
 from resonance.store import ObjectStore
@@ -52,6 +53,7 @@ class Rooms:
     ) -> None:
         self._engine, self._mixer, self._performance, self._melodies = engine, mixer, performance, melodies
         self._takes, self._store, self._settings, self._info = takes, store, settings, info
+        self._quotas = Quotas(settings, store)
         self._rooms: dict[str, Room] = {}
         self.limits = RoomLimits(
             members_max=settings.room_members_max,
@@ -66,7 +68,7 @@ class Rooms:
         """Opens a room for the calling owner.
 
         Raises:
-            Overloaded: this process has as many rooms as it may.
+            Overloaded: this process has as many rooms as it may, or the owner's music of the day is used up.
             Unsupported: another backend than the local one is named.
             ResonanceError: what a performance with this opening raises.
         """
@@ -75,6 +77,7 @@ class Rooms:
             raise Unsupported("rooms are played by the local backend alone", reason="BACKEND_CANNOT")
         self._check_room()
         check_part(part_of_recipe(opening.recipe))
+        meter = await self._quotas.open_room(current_owner())
         base = await self._mixer.read_base(opening.recipe)
         melody = await self._melodies.read(opening)
         base = replace(base, params=replace(base.params, melody=melody.chroma))
@@ -100,6 +103,7 @@ class Rooms:
             build_request=lambda: self._performance.build_request(opening, base, melody),
             description=described,
             recording=recording,
+            meter=meter,
         )
         self._check_room()
         self._rooms[room_id] = Room(
@@ -159,6 +163,7 @@ class Rooms:
             await room.close()
             await self._forget(room_id)
         self._rooms.clear()
+        await self._quotas.close()
 
     async def _look_at(self, room_id: str, room: Room) -> None:
         room.look()

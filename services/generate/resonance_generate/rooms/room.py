@@ -13,10 +13,10 @@ from dataclasses import replace
 import structlog
 
 from resonance.broadcast import Broadcast
-from resonance.errors import NotFound, PermissionDenied, ResonanceError, Unavailable
+from resonance.errors import NotFound, Overloaded, PermissionDenied, ResonanceError, Unavailable
 from resonance.identity import acting_as
 from resonance.ids import sha256_hex
-from resonance.v1 import generate_pb2, rooms_pb2, steering_pb2
+from resonance.v1 import audio_pb2, generate_pb2, rooms_pb2, steering_pb2
 from resonance_generate.conditions.recipes import ResolvedRecipe
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams
@@ -336,11 +336,21 @@ class Room:
                         if recording is not None:
                             recording.add(chunk)
                         self._broadcast.put(chunk)
+                        self._count(chunk)
             await self._save()
             self._end("STOPPED", "the owner has ended the music")
         except ResonanceError as failure:
             await self._save()
             self._fail(failure)
+
+    def _count(self, chunk: audio_pb2.AudioChunk) -> None:
+        """Counts a chunk against the opener's quota; a room whose opener has none left ends."""
+        if self.opened.meter is None:
+            return
+        try:
+            self.opened.meter.count(chunk.sample_count / self.opened.description.format.sample_rate_hz)
+        except Overloaded as refusal:
+            self._stop(refusal.reason, f"the person who opened the room has no music left today: {refusal.message}")
 
     async def _save(self) -> None:
         if self.opened.recording is not None:
