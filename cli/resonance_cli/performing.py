@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -18,6 +17,7 @@ from resonance_cli.arguments import parse_number, parse_numbers, parse_sliders, 
 from resonance_cli.output import Output, open_output
 from resonance_cli.song_file import SoundWriter
 from resonance_cli.terminal import describe_wait
+from resonance_cli.typed_lines import TypedLines
 
 LINES_KNOWN = (
     "prompt WORDS, slider NAME=POSITION, concept NAME=STRENGTH, wish WORDS, bpm NUMBER, key NAME, without WORDS, melody FILE, "
@@ -51,12 +51,12 @@ class Performing:
     ) -> None:
         self._delivery, self._choice = delivery, choice
         self._opening = opening
-        self._recipe = steering_pb2.Recipe()  # with the changes of all lines so far
+        self._recipe = steering_pb2.Recipe()  # with the changes of all lines that were not refused
         self._recipe.CopyFrom(opening.recipe)
         self._show, self._warn = show, warn
         self._is_unclamped = is_unclamped
         self._before: steering_pb2.Recipe | None = None  # what the wish "undo" restores
-        self._controls: asyncio.Queue[generate_pb2.PerformControl | str] = asyncio.Queue()  # a text is a wish
+        self._lines = TypedLines()
 
     async def play(self, client: AsyncClient, path: Path, lines: Iterable[str], *, duration_s: float) -> None:
         """Plays into the output until a line stops it or `duration_s` have come. A file appears whole or not at all.
@@ -67,7 +67,7 @@ class Performing:
             OSError: the output cannot be written.
         """
         with open_output(path) as output:
-            self._start_reading(lines)
+            self._lines.start(lines)
             async with aclosing(client.perform(self._requests(client))) as responses:
                 await self._write(output, responses, duration_s)
 
@@ -107,15 +107,27 @@ class Performing:
 
     async def _requests(self, client: AsyncClient) -> AsyncIterator[generate_pb2.PerformRequest]:
         yield generate_pb2.PerformRequest(opening=self._opening)
-        while True:
-            control = await self._controls.get()
-            if isinstance(control, str):
-                try:
-                    control = await self._refine(client, control)
-                except ResonanceError as refusal:
-                    self._show(refusal.message)
-                    continue
+        async for line in self._lines.read():
+            before = steering_pb2.Recipe()
+            before.CopyFrom(self._recipe)
+            try:
+                control = await self._read_line(client, line)
+            except ResonanceError as refusal:
+                self._recipe = before
+                self._show(refusal.message)
+                continue
+            self._lines.expect()
             yield generate_pb2.PerformRequest(control=control)
+            if not control.command and not await self._lines.is_accepted():
+                self._recipe = before
+        yield generate_pb2.PerformRequest(control=_STOP)
+
+    async def _read_line(self, client: AsyncClient, line: str) -> generate_pb2.PerformControl:
+        """The control of a line. Raises what `parse_control` and the service's reading of a wish raise."""
+        word, _, wish = line.strip().partition(" ")
+        if word == "wish" and wish:
+            return await self._refine(client, to_text(wish, field="line"))
+        return self.parse_control(line)
 
     async def _refine(self, client: AsyncClient, wish: str) -> generate_pb2.PerformControl:
         """The control of a wish. The music goes on while its phrases are read; later lines wait. Raises what the service refuses."""
@@ -139,24 +151,6 @@ class Performing:
             self._recipe.concepts.add(name=one.name, position=one.position)
         return generate_pb2.PerformControl(recipe=self._recipe)
 
-    def _start_reading(self, lines: Iterable[str]) -> None:
-        """Reads lines on a daemon thread: waiting for the terminal must hold up neither the music nor the end."""
-        loop = asyncio.get_running_loop()
-
-        def read() -> None:
-            for line in filter(str.strip, lines):
-                loop.call_soon_threadsafe(self._add_control, line)
-
-        threading.Thread(target=read, daemon=True).start()
-
-    def _add_control(self, line: str) -> None:
-        word, _, wish = line.strip().partition(" ")
-        try:
-            is_wish = word == "wish" and bool(wish)
-            self._controls.put_nowait(to_text(wish, field="line") if is_wish else self.parse_control(line))
-        except ResonanceError as refusal:
-            self._show(refusal.message)
-
     async def _write(
         self, output: Output, responses: AsyncIterator[generate_pb2.PerformResponse], duration_s: float
     ) -> None:
@@ -174,8 +168,9 @@ class Performing:
                 count += response.chunk.sample_count
                 if count >= duration_s * started.format.sample_rate_hz and not is_stopping:
                     is_stopping = True
-                    self._controls.put_nowait(_STOP)
+                    self._lines.end()
             elif event == "recipe":
+                self._lines.answer(is_refused=response.recipe.HasField("fault"))
                 self._show(_describe(response.recipe, started.format))
                 self._warn_all(response.recipe.notices)
             elif event == "queued":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
@@ -17,6 +16,7 @@ from resonance_cli.arguments import parse_numbers, parse_sliders
 from resonance_cli.output import Output, open_output
 from resonance_cli.song_file import SoundWriter
 from resonance_cli.terminal import describe_wait
+from resonance_cli.typed_lines import TypedLines
 
 LINES_KNOWN = "slider NAME=POSITION, taste ID=STRENGTH, leave; for the owner also prompt WORDS, pause, play, stop"
 _COMMANDS = {
@@ -36,8 +36,8 @@ class RoomMember:
         self._show, self._delivery, self._choice = show, delivery, choice
         self._part = rooms_pb2.RoomPart()
         self._recipe = steering_pb2.Recipe()
-        self._controls: asyncio.Queue[rooms_pb2.RoomControl | None] = asyncio.Queue()
-        self._has_left = asyncio.Event()
+        self._lines = TypedLines()
+        self._has_left = False
 
     async def play(self, client: AsyncClient, path: Path, lines: Iterable[str], *, duration_s: float) -> None:
         """Writes what is heard until the room ends, a line leaves it, or `duration_s` have come.
@@ -47,7 +47,7 @@ class RoomMember:
             OSError: the output cannot be written.
         """
         with open_output(path) as output:
-            self._start_reading(lines)
+            self._lines.start(lines)
             async with aclosing(client.rooms.join(self._requests())) as responses:
                 await self._write(output, responses, duration_s)
 
@@ -74,27 +74,22 @@ class RoomMember:
 
     async def _requests(self) -> AsyncIterator[rooms_pb2.JoinPerformanceRequest]:
         yield rooms_pb2.JoinPerformanceRequest(joining=self._joining)
-        while True:
-            yield rooms_pb2.JoinPerformanceRequest(control=await self._controls.get())
-
-    def _start_reading(self, lines: Iterable[str]) -> None:
-        """Reads lines on a daemon thread: waiting for the terminal must not hold up the music."""
-        loop = asyncio.get_running_loop()
-
-        def read() -> None:
-            for line in filter(str.strip, lines):
-                loop.call_soon_threadsafe(self._obey, line)
-
-        threading.Thread(target=read, daemon=True).start()
-
-    def _obey(self, line: str) -> None:
-        try:
+        async for line in self._lines.read():
             if line.strip() == "leave":
-                self._has_left.set()
-            else:
-                self._controls.put_nowait(self.parse_control(line))
-        except ResonanceError as refusal:
-            self._show(refusal.message)
+                self._has_left = True
+                return
+            before = rooms_pb2.RoomPart()
+            before.CopyFrom(self._part)
+            try:
+                control = self.parse_control(line)
+            except ResonanceError as refusal:
+                self._part = before
+                self._show(refusal.message)
+                continue
+            self._lines.expect()
+            yield rooms_pb2.JoinPerformanceRequest(control=control)
+            if not control.command and not await self._lines.is_accepted():
+                self._part = before
 
     async def _write(
         self, output: Output, responses: AsyncIterator[rooms_pb2.JoinPerformanceResponse], duration_s: float
@@ -112,18 +107,23 @@ class RoomMember:
             elif event == "mix":
                 self._show_mix(response.mix)
                 self._recipe.CopyFrom(response.mix.recipe)
-            elif event == "recipe" and response.recipe.HasField("fault"):
-                self._show(f"refused: {response.recipe.fault}")
+            elif event == "recipe":
+                self._hear_answer(response.recipe)
             elif event == "queued":
                 self._show(describe_wait(response.queued))
             elif event == "skipped":
                 self._show("the connection was slow: a part is left out")
             elif event == "ended":
                 self._show(response.ended.message)
-            if self._has_left.is_set() or (sound is not None and count >= most):
+            if self._has_left or (sound is not None and count >= most):
                 break
         if sound is not None:
             await asyncio.to_thread(sound.finish)
+
+    def _hear_answer(self, answer: generate_pb2.RecipeInForce) -> None:
+        self._lines.answer(is_refused=answer.HasField("fault"))
+        if answer.HasField("fault"):
+            self._show(f"refused: {answer.fault}")
 
     def _show_mix(self, mix: rooms_pb2.RoomMix) -> None:
         names = {member.member_id: member.name for member in mix.members}

@@ -401,13 +401,14 @@ async def test_the_command_line_opens_a_room_and_joins_it_by_its_link(tiny: Load
             told: list[str] = []
             choice = Choice(form=format_named("wav"), is_raw=True)
             member = RoomMember(links["play"], "Ben", told.append, Delivery(Settings(c2pa=False)), choice)
-            lines = ["slider tempo=1", "prompt not mine", "nonsense"]
+            lines = ["taste t-none=1", "slider tempo=1", "prompt not mine", "nonsense"]
             async with AsyncClient(server.address) as client:
                 await member.play(client, tmp_path / "room.wav", lines, duration_s=2.0)
             await owner.read(lambda: any(one.name == "Ben" and not one.is_present for one in owner.mix.members))
         with wave.open(str(tmp_path / "room.wav")) as file:
             assert file.getnframes() >= 2 * file.getframerate()
-        assert "Ben: sliders.tempo 0 to 1" in told
+        assert any(line.startswith("refused: NO_SUCH_TASTE") for line in told)
+        assert "Ben: sliders.tempo 0 to 1" in told  # what was refused is not sent again with the next line
         assert any(line.startswith("refused: NOT_THE_OWNER") for line in told)
         assert any("is none of" in line for line in told)
         with pytest.raises(InvalidInput):

@@ -112,7 +112,14 @@ class RefiningClient(NotifyingClient):
         await anext(requests)
         while len(self.controls) < 2:
             self.controls.append((await anext(requests)).control)
+            yield generate_pb2.PerformResponse(recipe=self.answer(self.controls[-1]))
         yield generate_pb2.PerformResponse(finished=END)
+
+    def answer(self, control: generate_pb2.PerformControl) -> generate_pb2.RecipeInForce:
+        """Refuses one key, as a service does."""
+        if control.recipe.key == "H":
+            return generate_pb2.RecipeInForce(fault="INVALID: key: H is no key")
+        return generate_pb2.RecipeInForce(recipe=control.recipe)
 
 
 async def test_a_wish_in_live_music_moves_sliders_and_concepts(tmp_path: Path) -> None:
@@ -124,7 +131,8 @@ async def test_a_wish_in_live_music_moves_sliders_and_concepts(tmp_path: Path) -
     performing = Performing(opening, shown.append, print, **leaving(tmp_path))
     lines = ["wish more rain", "wish purple", "wish more of that"]
     await performing.play(client, tmp_path / "live.wav", lines, duration_s=1)  # type: ignore[arg-type]
-    assert shown == ["did more rain", "text: the model does not know “purple”", "did more of that"]
+    told = [line for line in shown if not line.startswith("from ")]
+    assert told == ["did more rain", "text: the model does not know “purple”", "did more of that"]
     recipe = client.controls[0].recipe
     assert recipe.sliders.energy == 0.3
     assert [(use.name, use.strength, use.position) for use in recipe.concepts] == [
@@ -135,3 +143,16 @@ async def test_a_wish_in_live_music_moves_sliders_and_concepts(tmp_path: Path) -
     assert client.asked[0]["previous"] is None
     assert client.asked[2]["concepts"] == {"phrase-1": 0.3}
     assert client.asked[2]["previous_concepts"] == {}
+
+
+async def test_what_a_live_line_was_refused_for_is_not_sent_again_with_the_next_line(tmp_path: Path) -> None:
+    opening = generate_pb2.PerformOpening()
+    opening.recipe.prompts.add(text="jazz")
+    shown: list[str] = []
+    client = RefiningClient()
+    performing = Performing(opening, shown.append, print, **leaving(tmp_path))
+    lines = ["key H", "slider energy=1"]
+    await performing.play(client, tmp_path / "live.wav", lines, duration_s=1)  # type: ignore[arg-type]
+    assert [control.recipe.key for control in client.controls] == ["H", ""]
+    assert client.controls[1].recipe.sliders.energy == 1
+    assert shown[0] == "refused: INVALID: key: H is no key"
