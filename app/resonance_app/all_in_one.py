@@ -67,7 +67,7 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
                 open_extract(settings, store, model, has_listeners=has_listeners, engine=engine)
             ),
             await stack.enter_async_context(open_ingest(settings, store, engine=engine)),
-            await stack.enter_async_context(open_speech(settings)),
+            await stack.enter_async_context(open_speech(settings, store)),
             await stack.enter_async_context(open_video(settings, store, engine=engine)),
         ):
             parts.add_to(server)

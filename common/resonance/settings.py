@@ -191,6 +191,9 @@ class Settings(BaseSettings):
     gemini_video_model: str = "gemini-omni-1.2-flash"
     lyria_song_model: str = "lyria-3.5"
     lyria_live_model: str = "models/lyria-realtime-exp"
+    gemini_speech_model: str = "gemini-3.8-flash-lite-tts"
+    gemini_transcription_model: str = "gemini-3.5-transcribe"
+    google_voices: str = ""
     google_media_s_max: PositiveFloat = 300.0
     google_calls_running_max: PositiveInt = 2
     google_prices: str = ""
@@ -208,6 +211,7 @@ class Settings(BaseSettings):
     transcription_server_key: str = Field("", repr=False)
     transcription_server_model: str = "gpt-4o-mini-transcribe"
     recognizer_folder: str = ""
+    recognizer: Literal["local", "google"] = "local"
 
     # Authentication and the gateway. `auto` asks for API keys as soon as an address is not on loopback, or
     # there is an issuer of sign-in tokens.

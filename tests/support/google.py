@@ -11,6 +11,7 @@ import io
 import json
 import os
 import tempfile
+import wave
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -71,7 +72,10 @@ class GoogleServer:
                 await asyncio.sleep(30)
             form = body["response_format"]
             form = form[0] if isinstance(form, list) else form
-            content = await asyncio.to_thread(_content, form, fault)
+            if form["type"] == "text":
+                content = [{"type": "text", "text": self.answers.pop(0)}] if self.answers else []
+            else:
+                content = await asyncio.to_thread(_content, form, fault)
         return JSONResponse(_interaction(body, content, fault))
 
     async def generate(self, request: Request) -> Response:
@@ -189,6 +193,8 @@ def _content(form: dict[str, Any], fault: str) -> list[dict[str, Any]]:
         data, media_type = picture(form.get("aspect_ratio", "1:1")), "image/png"
     elif kind == "video":
         data, media_type = clip(form.get("aspect_ratio", "16:9"), float(form["duration"].rstrip("s"))), "video/mp4"
+    elif form.get("mime_type") == "audio/wav":
+        data, media_type = speech(form["sample_rate"]), "audio/wav"
     else:
         data, media_type = song(), "audio/mpeg"
     if fault == "wrong_type":
@@ -202,7 +208,7 @@ def _content(form: dict[str, Any], fault: str) -> list[dict[str, Any]]:
     if fault == "empty":
         text = ""
     content = [{"type": kind, "mime_type": media_type, "data": text}]
-    return [*content, {"type": "text", "text": LYRICS}] if kind == "audio" else content
+    return [*content, {"type": "text", "text": LYRICS}] if media_type == "audio/mpeg" else content
 
 
 def picture(aspect: str) -> bytes:
@@ -233,6 +239,17 @@ def clip(aspect: str, seconds: float) -> bytes:
         silence.sample_rate = 48_000
         for packet in (*sound.encode(silence), *video.encode(), *sound.encode(None)):
             container.mux(packet)
+    return file.getvalue()
+
+
+def speech(rate_hz: int) -> bytes:
+    """A WAV file of half a second, mono."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate_hz)
+        sound.writeframes((np.sin(np.arange(rate_hz // 2) * 0.1) * 9000).astype("<i2").tobytes())
     return file.getvalue()
 
 

@@ -111,8 +111,9 @@ class GoogleDoor:
         response_format: dict[str, Any],
         kind: Kind,
         quantity: float,
+        generation_config: dict[str, Any] | None = None,
     ) -> MediaAnswer:
-        """One picture, clip or song by an interaction. `wanted` is a text, or contents as the library takes them.
+        """One picture, clip, song or spoken sentence by an interaction. `wanted` is a text, or contents as the library takes them.
 
         Args:
             model: the model's name.
@@ -120,6 +121,7 @@ class GoogleDoor:
             response_format: its `type` is `image`, `video` or `audio`.
             kind: what is paid for.
             quantity: how much of it; it is counted for the video or take of `spending_on`.
+            generation_config: settings of the interaction, such as the voice.
 
         Raises:
             FailedPrecondition: there is no price for it.
@@ -130,7 +132,11 @@ class GoogleDoor:
         what = str(response_format["type"])
         async with self._counted(kind, quantity, model) as cost, asyncio.timeout(self._media_s_max):
             answer = await self._client.aio.interactions.create(
-                model=model, input=wanted, response_format=response_format, store=False
+                model=model,
+                input=wanted,
+                response_format=response_format,
+                store=False,
+                **({"generation_config": generation_config} if generation_config else {}),
             )
             text = answer.output_text or ""
             content = getattr(answer, f"output_{what}", None)
@@ -142,6 +148,25 @@ class GoogleDoor:
         if not media_type.startswith(f"{what}/"):
             raise wrong_answer(model, f"{media_type[:40] or 'something without a type'} in place of {what}")
         return MediaAnswer(data=_decoded(content.data, model), media_type=media_type, text=text, cost_usd=cost)
+
+    async def transcribe(self, model: str, wav: bytes, *, vocabulary: Sequence[str], seconds: float) -> str:
+        """What is said in a recording; empty where nothing is. `vocabulary` are words that are likely to be said.
+
+        Raises what `make` raises.
+        """
+        recording = {"type": "audio", "mime_type": "audio/wav", "data": base64.b64encode(wav).decode()}
+        config = {"transcription_config": {"mode": "verbatim", "custom_vocabulary": list(vocabulary)}}
+        async with self._counted(Kind.HEARING_S, seconds, model), asyncio.timeout(self._text_s_max):
+            answer = await self._client.aio.interactions.create(
+                model=model,
+                input=[recording],
+                response_format={"type": "text"},
+                generation_config=config,
+                store=False,
+            )
+            if str(getattr(answer, "status", "")) in ("failed", "incomplete", "cancelled"):
+                raise filtered(model, answer.output_text or str(answer.status))
+        return (answer.output_text or "").strip()
 
     @asynccontextmanager
     async def live_music(self, model: str) -> AsyncIterator[Any]:

@@ -14,13 +14,16 @@ _PAIR = re.compile(r"([a-z_]+)=([0-9]+(?:\.[0-9]+)?)")
 
 
 class Kind(StrEnum):
-    """What is paid for, in its unit: a picture, a second of video, a song, a second of live music, a call that answers in text."""
+    """What is paid for, in its unit: a picture, a second of video, a song, a second of live music, a call that answers in text, a
+    thousand characters that are spoken, a second of speech that is written down."""
 
     IMAGE = "image"
     VIDEO_S = "video_s"
     SONG = "song"
     LIVE_S = "live_s"
     TEXT = "text"
+    SPEECH = "speech"
+    HEARING_S = "hearing_s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

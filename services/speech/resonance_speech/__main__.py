@@ -18,7 +18,7 @@ async def _serve(settings: Settings, stack: AsyncExitStack) -> None:
     settings.check_shared_settings()
     store = await open_store(settings)  # the authenticator reads API keys from it
     stack.push_async_callback(store.close)
-    speech = await stack.enter_async_context(open_speech(settings))
+    speech = await stack.enter_async_context(open_speech(settings, store))
     server = build_server(settings, store)
     speech.add_to(server)
     await server.start()

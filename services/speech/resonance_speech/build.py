@@ -15,17 +15,21 @@ from urllib.parse import urlsplit
 import httpx
 
 from resonance.errors import InvalidInput
+from resonance.google import GoogleDoor, open_google
 from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
+from resonance.store.protocol import ObjectStore
 from resonance.v1 import speech_pb2, speech_pb2_grpc
 from resonance_speech.narration.narrator import Narrator
+from resonance_speech.recognition.google_recognizer import GoogleRecognizer
 from resonance_speech.recognition.recognizer import Recognizer
 from resonance_speech.recognition.transcription import Transcription
 from resonance_speech.recognition.transcription_server import TranscriptionServer
 from resonance_speech.recognition.whisper import Whisper, find_weights
 from resonance_speech.service import SpeechService
 from resonance_speech.voices.embedded import EmbeddedVoice
+from resonance_speech.voices.google_voice import open_google_voices
 from resonance_speech.voices.speech_server import ServerVoice
 from resonance_speech.voices.voice import Voice
 
@@ -45,18 +49,20 @@ class Speech:
 
 
 @asynccontextmanager
-async def open_speech(settings: Settings) -> AsyncIterator[Speech]:
-    """Opens the service. Voice and recognizer load their models at their first use.
+async def open_speech(settings: Settings, store: ObjectStore) -> AsyncIterator[Speech]:
+    """Opens the service. Voice and recognizer load their models at their first use. The store has the sums of what Google costs.
 
     Raises:
-        InvalidInput: RESONANCE_RECOGNIZER_FOLDER has no model.
+        InvalidInput: RESONANCE_RECOGNIZER_FOLDER has no model, or Google's voices or recognizer are asked for without a key.
     """
     folder = await asyncio.to_thread(prepare_folder, settings.data_dir / "recordings", setting="RESONANCE_DATA_DIR")
-    recognizer = _open_recognizer(settings)
+    wants_google = settings.google_voices or settings.recognizer == "google"
+    door = open_google(settings, store) if wants_google else None
+    recognizer = _open_recognizer(settings, door)
     speaking = _open_client(settings.speech_server, settings.speech_server_key)
     channel = open_service_channel(settings, "generate")
     service = SpeechService(
-        _open_voices(settings, speaking),
+        _open_voices(settings, speaking, door),
         Narrator(channel),
         Transcription(recognizer, folder),
         slot_count=_SLOTS,
@@ -67,10 +73,12 @@ async def open_speech(settings: Settings) -> AsyncIterator[Speech]:
         await recognizer.close()
         await speaking.aclose()
         await channel.close()
+        if door is not None:
+            await door.close()
 
 
-def _open_voices(settings: Settings, client: httpx.AsyncClient) -> list[Voice]:
-    """The server's voices first, where there is a server; the embedded one is always there."""
+def _open_voices(settings: Settings, client: httpx.AsyncClient, door: GoogleDoor | None) -> list[Voice]:
+    """The server's voices first, where there is a server; the embedded one is always there. Google's are spoken by name alone."""
     voices: list[Voice] = []
     if settings.speech_server:
         is_local = _is_loopback(settings.speech_server)
@@ -78,10 +86,16 @@ def _open_voices(settings: Settings, client: httpx.AsyncClient) -> list[Voice]:
         voices += [
             ServerVoice(client, model=settings.speech_server_model, name=name, is_local=is_local) for name in names
         ]
-    return [*voices, EmbeddedVoice()]
+    google = open_google_voices(door, model=settings.gemini_speech_model, names=settings.google_voices)
+    return [*voices, EmbeddedVoice(), *google]
 
 
-def _open_recognizer(settings: Settings) -> Recognizer:
+def _open_recognizer(settings: Settings, door: GoogleDoor | None) -> Recognizer:
+    if settings.recognizer == "google":
+        if door is None:
+            message = "RESONANCE_RECOGNIZER=google needs a key in RESONANCE_GEMINI_API_KEY"
+            raise InvalidInput(message, reason="INVALID_SETTING")
+        return GoogleRecognizer(door, model=settings.gemini_transcription_model)
     if settings.transcription_server:
         client = _open_client(settings.transcription_server, settings.transcription_server_key)
         return TranscriptionServer(client, model=settings.transcription_server_model)

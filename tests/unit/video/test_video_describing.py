@@ -13,6 +13,7 @@ from support.video import beating_song, song_map, write_song
 from resonance.audio.delivery.credentials import open_credentials
 from resonance.rpc import RpcServer, open_channel
 from resonance.settings import Settings
+from resonance.store import MemoryStore
 from resonance_speech.build import open_speech
 from resonance_video.assembly import AssembledVideo, assemble
 from resonance_video.describing import GAP_S, LEAD_S, SpeechDescriber, SpokenSummaries, place_summaries
@@ -31,7 +32,7 @@ PLAN = direct(MAP, read_concept("a woman walks in the city at night", MAP))
 @pytest.fixture
 async def spoken(tmp_path: Path) -> AsyncIterator[SpokenSummaries]:
     """The plan's summaries in the embedded voice, from a real speech service."""
-    async with open_speech(Settings(data_dir=tmp_path / "data")) as speech:
+    async with open_speech(Settings(data_dir=tmp_path / "data"), MemoryStore()) as speech:
         server = RpcServer("127.0.0.1:0")
         speech.add_to(server)
         await server.start()

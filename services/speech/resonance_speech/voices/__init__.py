@@ -1,1 +1,1 @@
-"""Voices: the embedded one, and those of a server with OpenAI's speech API."""
+"""Voices: the embedded one, those of a server with OpenAI's speech API, and Google's."""

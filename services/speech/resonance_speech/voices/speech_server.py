@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import re
-import wave
-
 import httpx
-import numpy as np
 
 from resonance.errors import Unavailable, invalid_field
+from resonance_speech.voices.sentences import split_sentences
 from resonance_speech.voices.voice import Samples, VoiceInfo
+from resonance_speech.voices.wav_answer import WrongWavError, read_wav
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"”’)\]]*\s+(?=\S)")
 _SPEAKING_S_MAX = 60.0
-_BYTES_MAX = 50 * 1024 * 1024
 
 
 class ServerVoice:
@@ -35,11 +30,7 @@ class ServerVoice:
         )
 
     def split(self, text: str) -> list[str]:
-        sentences = [part.strip() for line in text.splitlines() for part in _SENTENCE_END.split(line)]
-        found = [sentence for sentence in sentences if any(character.isalnum() for character in sentence)]
-        if not found:
-            raise invalid_field("text", "UNSPEAKABLE", "there is no word in it")
-        return found
+        return split_sentences(text)
 
     async def speak(self, sentence: str, *, speed: float, seed: int) -> Samples:
         body = {
@@ -62,23 +53,10 @@ class ServerVoice:
         if answer.status_code != 200:
             message = f"the speech server refused the sentence {sentence!r} ({answer.status_code})"
             raise invalid_field("text", "UNSPEAKABLE", message)
-        return self._read_wav(answer.content)
-
-    def _read_wav(self, data: bytes) -> Samples:
-        """The samples of a 16-bit WAV file. Its header may have been written for a stream, with a length that is not true."""
         try:
-            with wave.open(io.BytesIO(data[:_BYTES_MAX])) as file:
-                is_expected = (file.getsampwidth(), file.getnchannels()) == (2, 1)
-                rate_hz = file.getframerate()
-                frames = file.readframes(_BYTES_MAX // 2)
-        except (wave.Error, EOFError) as failure:
-            raise Unavailable("the speech server sent no WAV file", reason="SPEECH_SERVER_WRONG") from failure
-        if not is_expected or rate_hz != self.sample_rate_hz:
-            raise Unavailable(
-                f"the speech server sent {rate_hz} Hz; mono 16-bit samples at {self.sample_rate_hz} Hz are needed",
-                reason="SPEECH_SERVER_WRONG",
-            )
-        return np.frombuffer(frames[: len(frames) & ~1], "<i2").astype(np.float32) / 32768.0
+            return read_wav(answer.content, rate_hz=self.sample_rate_hz)
+        except WrongWavError as failure:
+            raise Unavailable(f"the speech server sent {failure}", reason="SPEECH_SERVER_WRONG") from failure
 
 
 def _retry_after_s(answer: httpx.Response) -> float:

@@ -1,0 +1,31 @@
+"""Recognizer of Google's transcription model, by the door to Google's models."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from resonance.audio.wav import pcm16, wav_header
+from resonance.google import GoogleDoor
+from resonance_speech.recognition.recognizer import RATE_HZ, Heard
+
+
+class GoogleRecognizer:
+    """The recording is sent to Google as a WAV file and paid for by its seconds. It tells neither a language nor a probability."""
+
+    def __init__(self, door: GoogleDoor, *, model: str) -> None:
+        self._door = door
+        self.name = model
+
+    async def listen(self, recording: Path, *, vocabulary: Sequence[str]) -> Heard:
+        """As the port says; further errors are those of `GoogleDoor.transcribe`."""
+        samples = np.frombuffer(await asyncio.to_thread(recording.read_bytes), "<f4")
+        file = wav_header(sample_rate_hz=RATE_HZ, channel_count=1, sample_count=len(samples)) + pcm16(samples[None])
+        text = await self._door.transcribe(self.name, file, vocabulary=vocabulary, seconds=len(samples) / RATE_HZ)
+        return Heard(text=text, language="", confidence=1.0)
+
+    async def close(self) -> None:
+        """Nothing: the door is closed by its owner."""
