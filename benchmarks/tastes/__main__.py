@@ -122,7 +122,7 @@ def main() -> None:
             run.make_tastes(_random_playlists(run))
             run.make_takes(random_cells())
         singles = {split: _single_tastes(run, split) for split in ("taste", "held")} if "songs" in parts else {}
-    found = _setting(model, arguments.seconds) | _measured(run, Bench(arguments.cache), strengths)
+    found = describe_setting(model, arguments.seconds) | _measured(run, Bench(arguments.cache), strengths)
     found["invariance"] = invariance
     found["directions"] = measure.by_direction(singles["taste"], singles["held"]) if singles else {}
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -256,7 +256,7 @@ def _kept(path: Path, make: Any) -> Any:
     return json.loads(path.read_text())
 
 
-def _setting(model: dict[str, Any], seconds: float) -> dict[str, Any]:
+def describe_setting(model: dict[str, Any], seconds: float) -> dict[str, Any]:
     """When, where, of what, with what."""
 
     def git(*words: str) -> str:

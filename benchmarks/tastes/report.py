@@ -79,7 +79,7 @@ def _recognition(found: dict[str, Any]) -> str:
         "which the public API cannot express. Without a taste the share is chance by construction; the table of names below shows where "
         "the model leans by itself."
     )
-    return _table(["judge", "arm", "takes", "of the first four", "of four", "of eight"], rows) + "\n\n" + note
+    return table(["judge", "arm", "takes", "of the first four", "of four", "of eight"], rows) + "\n\n" + note
 
 
 def _by_playlist(found: dict[str, Any]) -> str:
@@ -96,7 +96,7 @@ def _by_playlist(found: dict[str, Any]) -> str:
             if figures and arm == "taste"
         ]
         if rows:
-            tables.append(f"{judge}, right of eight:\n\n" + _table(["arm", *PLAYLISTS], rows))
+            tables.append(f"{judge}, right of eight:\n\n" + table(["arm", *PLAYLISTS], rows))
     return "\n\n".join(tables)
 
 
@@ -113,7 +113,7 @@ def _confusion(found: dict[str, Any]) -> str:
                 rows.append(
                     ["random playlist", *(f"{one:.2f}" for one in np.mean(list(mixed["named"].values()), axis=0))]
                 )
-            tables.append(f"{judge}; rows: whose taste, columns: named as:\n\n" + _table(["taste", *PLAYLISTS], rows))
+            tables.append(f"{judge}; rows: whose taste, columns: named as:\n\n" + table(["taste", *PLAYLISTS], rows))
     return "\n\n".join(tables)
 
 
@@ -139,7 +139,7 @@ def _level_and_motion(found: dict[str, Any]) -> str:
         )
     heads = ["taste", "songs, LUFS", "takes, LUFS", "against untasted, LU", "motion of songs", "motion of takes"]
     return (
-        _table(heads, rows)
+        table(heads, rows)
         + "\n\nMedians. *Against untasted*: the untasted take of the same prompt and seed; wanted: within 3 LU. *Motion*: the median "
         "cosine distance of the harmonic part's chroma from second to second; wanted: 0.10."
     )
@@ -177,7 +177,7 @@ def _invariance(found: dict[str, Any]) -> str:
     return (
         f"*{found['song']}*, and 12 other songs. Cosines are taken layer by layer and averaged. Wanted: 0.98 (8 kHz: 0.95), and nearer to "
         "the plain file than any other song.\n\n"
-        + _table(["form", "cosine to the plain file's taste", "nearest other song", "kept"], rows)
+        + table(["form", "cosine to the plain file's taste", "nearest other song", "kept"], rows)
         + f"\n\nLoudness of takes made with the form's taste against those made with the plain file's, LU (four prompts): {loud}."
     )
 
@@ -196,7 +196,7 @@ def _directions(found: dict[str, Any]) -> str:
     return (
         "Each song's own taste, put to the playlist with the nearest direction: no music is made, so this is what the directions know, "
         "obeyed or not. *Centred*: the mean of all playlists' directions is taken out first.\n\n"
-        + _table(["directions", "songs", "of four", "of eight", *found["playlists"]], rows)
+        + table(["directions", "songs", "of four", "of eight", *found["playlists"]], rows)
         + "\n\nShare of eight by layer (centred, left out): "
         + ", ".join(f"{at}: {share:.2f}" for at, share in enumerate(layers))
         + "."
@@ -220,7 +220,7 @@ def _judges(found: dict[str, Any]) -> str:
         if "of_all_by_playlist" in one
     )
     return (
-        _table(heads, rows)
+        table(heads, rows)
         + "\n\nEach judge was tried on the 32 held-out songs: how often it names the right playlist of a whole song (six windows of 8 s) "
         f"and of one window. Below 0.75 of four a judge is useless. The embeddings are whitened by "
         f"what varies within the playlists of the tastes' songs, and a clip is named as the playlist whose mean has the largest cosine. "
@@ -233,7 +233,7 @@ def _songs(found: dict[str, Any]) -> str:
         [name, ", ".join(found["material"]["songs"][name]), ", ".join(found["material"]["held"][name])]
         for name in PLAYLISTS
     ]
-    return _table(["playlist", "songs of the taste", "held out"], rows)
+    return table(["playlist", "songs of the taste", "held out"], rows)
 
 
 def _of(by_playlist: dict[str, Any], name: str) -> str:
@@ -249,7 +249,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 

@@ -63,10 +63,10 @@ def loudness(audio: Audio, rate_hz: int = RATE_HZ) -> float:
         return float(pyloudnorm.Meter(rate_hz).integrated_loudness(audio.T.astype(np.float64)))
 
 
-def levelled(audio: Audio, rate_hz: int = RATE_HZ) -> Audio:
-    """The audio at -23 LUFS."""
+def levelled(audio: Audio, rate_hz: int = RATE_HZ, *, target_lufs: float = TARGET_LUFS) -> Audio:
+    """The audio at -23 LUFS, or at another target."""
     level = loudness(audio, rate_hz)
-    gain = 10 ** ((TARGET_LUFS - level) / 20) if np.isfinite(level) else 1.0
+    gain = 10 ** ((target_lufs - level) / 20) if np.isfinite(level) else 1.0
     return (audio * min(gain, _GAIN_MAX)).astype(np.float32)
 
 
