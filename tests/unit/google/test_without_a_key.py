@@ -19,7 +19,9 @@ sys.exit(f"imported: {{found[:3]}}" if found else 0)
 """
 
 
-@pytest.mark.parametrize("module", ["resonance_video.build", "resonance_generate.build", "resonance_extract.build"])
+@pytest.mark.parametrize(
+    "module", ["resonance_video.build", "resonance_generate.build", "resonance_extract.build", "resonance_speech.build"]
+)
 def test_the_client_library_is_not_imported(module: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", CODE.format(module=module)], capture_output=True, text=True, check=False
