@@ -17,7 +17,7 @@ from benchmarks.video.films import Script, write_script
 from benchmarks.video.goals import machine, write_report
 from benchmarks.video.songs import render_song
 
-PARTS = ("listening", "following", "colours", "flashes", "making", "bytes")
+PARTS = ("listening", "following", "colours", "flashes", "first", "making", "bytes")
 _SEED = 9_000_015
 
 
@@ -53,6 +53,8 @@ def _measure(part: str, folder: Path, arguments: argparse.Namespace) -> list[lis
             return pictures.measure_colours(maps, 6 if quick else 24)
         return pictures.measure_flashes(maps, folder, 4 if quick else 50)
     script = _script(folder, arguments.song)
+    if part == "first":
+        return making.measure_first(script, folder)
     if part == "bytes":
         return making.measure_bytes(script, folder, 4 if quick else 20)
     return [*making.measure_making(script, folder, scale=arguments.scale), *making.measure_memory(script, folder)]

@@ -13,9 +13,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from benchmarks.video.films import Film, Script, shoot
+from benchmarks.video.films import Film, Script, children_cpu_s, shoot
 from benchmarks.video.goals import Figure
 from resonance_video.models import ASPECT_SIZES
+from resonance_video.scenes.procedural.provider import ProceduralScenes
 
 _SMALL = 0.25
 _CORES = 2
@@ -35,6 +36,27 @@ def measure_making(script: Script, folder: Path, *, scale: float) -> list[Figure
         if aspect == "9:16":
             figures.append(Figure.at_most("first scene after the plan, s", film.first_scene_s, 8.0))
             figures += _exactness(film)
+    return figures
+
+
+def measure_first(script: Script, folder: Path) -> list[Figure]:
+    """The shortest scene of each aspect, which the service makes first, alone: seconds of a free core, which its child uses one of.
+
+    The wall clock of `measure_making` is that of the machine as it is loaded; CPU seconds say what the scene itself needs.
+    """
+    shots = script.plan.shots
+    shortest = min(range(len(shots)), key=lambda number: shots[number].frame_count)
+    figures = []
+    for aspect, (width, height) in ASPECT_SIZES.items():
+        target = folder / aspect.replace(":", "x")
+        target.mkdir()
+        before = children_cpu_s()
+        asyncio.run(ProceduralScenes().make(script.request(shortest, aspect), (), target))
+        used = children_cpu_s() - before
+        picture_s = shots[shortest].frame_count / script.plan.fps
+        figures.append(Figure.at_most(f"first scene after the plan on a free core at {width}x{height}, s", used, 8.0))
+        name = f"scenes alone at {width}x{height}, times real time on two free cores"
+        figures.append(Figure.at_least(name, _CORES * picture_s / used, 1.2))
     return figures
 
 
@@ -79,8 +101,6 @@ def measure_bytes(script: Script, folder: Path, count: int) -> list[Figure]:
 
 
 async def _twice(script: Script, folder: Path, at_once: int) -> Path:
-    from resonance_video.scenes.procedural.provider import ProceduralScenes
-
     for number in range(at_once):
         (folder / str(number)).mkdir(parents=True, exist_ok=True)
     request = script.request(1, "9:16", scale=_SMALL)
