@@ -129,7 +129,7 @@ class Performance:
                 f"request id {take.request_id} names a performance already; choose a new one",
                 reason="REQUEST_ID_REUSED",
             )
-        return Recording(take, self._takes)
+        return Recording(take, self._takes, self._engine.lag_samples)
 
     async def _apply_all(
         self, requests: AsyncIterator[generate_pb2.PerformRequest], state: _State, events: _Events
