@@ -122,6 +122,7 @@ class Performance:
         """Binds the id, so that no take of another request is replaced."""
         take = generate_pb2.Take()
         take.CopyFrom(description)
+        take.chunk_s = opening.chunk_s if opening.HasField("chunk_s") else CHUNK_S
         if await self._takes.claim(
             take.request_id, f"performance {sha256_hex(opening.SerializeToString(deterministic=True))}"
         ):
