@@ -49,7 +49,7 @@ async def test_the_file_makes_a_take_and_says_what_it_asks_for(gateway: Gateway,
 
 
 async def test_another_model_is_told_before_and_with_the_music(gateway: Gateway, lanes: dict[str, Any]) -> None:
-    other = lanes | {"model": {"model_id": "some-other", "digest": "00" * 32}}
+    other = lanes | {"model": {"model_id": "some-other", "digest": "11" * 32}}
     (notice,) = (await gateway.http.post("/v1/lanes/request", json=other)).json()["notices"]
     assert "some-other" in notice
     made = await gateway.http.post("/v1/lanes", json=other)
