@@ -19,7 +19,7 @@ export class TasteMix {
     this._setStrength = setStrength;
     /** @type {Map<string, ReturnType<typeof sliderRow>>} */
     this._rows = new Map();
-    this._canvas = el("canvas", { class: "taste-map", width: 600, height: 420, "aria-hidden": "true" });
+    this._canvas = el("canvas", { class: "taste-map", "aria-hidden": "true" });
     this._map = new TasteMap(this._canvas, (weights) => this._fromMap(weights));
     this._shownFor = "";
     onDraft(() => this._follow());

@@ -3,8 +3,11 @@
 import { figureOf, paintFigure } from "./figure.js";
 import { t } from "../core/strings.js";
 
-const POINT = 46;
-const MARGIN = 58;
+// Pixels of the page.
+const POINT = 34;
+const MARGIN = 46;
+const NAME_WIDTH = 110;
+const ASPECT = 0.72;
 const NEAR = 0.12; // of the map's width: what is nearer counts in full
 const SHARE_MIN = 0.1;
 
@@ -34,6 +37,13 @@ export class TasteMap {
     canvas.addEventListener("pointermove", (event) => isHeld && this._press(event));
     for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (isHeld = false));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this._draw());
+    new ResizeObserver(() => this._draw()).observe(canvas);
+  }
+
+  /** Size of the map in pixels of the page. */
+  get _size() {
+    const width = this._canvas.clientWidth;
+    return { width, height: Math.round(width * ASPECT) };
   }
 
   /** @param {Place[]} places */
@@ -42,7 +52,7 @@ export class TasteMap {
     const ys = spread(places.map((place) => place.character?.onsets_per_s ?? 2));
     this._points = places.map((place, i) => {
       const picture = document.createElement("canvas");
-      picture.width = picture.height = POINT;
+      picture.width = picture.height = 2 * POINT;
       paintFigure(picture, figureOf(place.id));
       return { ...place, x: xs[i], y: 1 - ys[i], picture };
     });
@@ -64,9 +74,8 @@ export class TasteMap {
   /** @param {PointerEvent} event */
   _press(event) {
     const box = this._canvas.getBoundingClientRect();
-    const { width, height } = this._canvas;
-    const x = (((event.clientX - box.left) / box.width) * width - MARGIN) / (width - 2 * MARGIN);
-    const y = (((event.clientY - box.top) / box.height) * height - MARGIN) / (height - 2 * MARGIN);
+    const x = (event.clientX - box.left - MARGIN) / (box.width - 2 * MARGIN);
+    const y = (event.clientY - box.top - MARGIN) / (box.height - 2 * MARGIN);
     const pulls = this._points.map((point) => 1 / Math.max(NEAR, Math.hypot(point.x - x, point.y - y)) ** 3);
     const sum = pulls.reduce((one, other) => one + other, 0);
     const shares = pulls.map((pull) => (pull / sum < SHARE_MIN ? 0 : Math.round((4 * pull) / sum) / 4));
@@ -83,42 +92,52 @@ export class TasteMap {
   }
 
   _draw() {
-    const { width, height } = this._canvas;
+    const { width, height } = this._size;
+    if (!width) return;
     const context = this._canvas.getContext("2d");
+    this._canvas.width = Math.round(width * devicePixelRatio);
+    this._canvas.height = Math.round(height * devicePixelRatio);
+    context.scale(devicePixelRatio, devicePixelRatio);
     const style = getComputedStyle(document.documentElement);
     /** @param {string} name */
     const colour = (name) => style.getPropertyValue(name).trim();
     const probe = getComputedStyle(this._canvas);
-    const [ink, soft] = [probe.color, probe.borderTopColor];
+    const [ink, soft] = [probe.color, probe.caretColor];
     /** @param {{ x: number, y: number }} at @returns {[number, number]} */
     const on = ({ x, y }) => [MARGIN + x * (width - 2 * MARGIN), MARGIN + y * (height - 2 * MARGIN)];
-    context.clearRect(0, 0, width, height);
-    context.font = `17px ${colour("--face")}`;
+    context.font = `14px ${colour("--face")}`;
     context.fillStyle = soft;
     context.textAlign = "left";
     context.fillText(t("tastes.dark"), 10, height - 10);
     context.textAlign = "right";
     context.fillText(t("tastes.bright"), width - 10, height - 10);
     context.textAlign = "left";
-    context.fillText(t("tastes.busy"), 10, 22);
+    context.fillText(t("tastes.busy"), 10, 20);
     const centre = this._centre();
     const goal = this._points.find((point) => point.id === this._goal);
     if (centre && goal) line(context, on(centre), on(goal), ink);
+    /** @type {[number, number][]} where names are */
+    const taken = [];
     for (const point of this._points) {
       const [x, y] = on(point);
       context.save();
       context.beginPath();
       context.arc(x, y, POINT / 2, 0, 2 * Math.PI);
       context.clip();
-      context.drawImage(point.picture, x - POINT / 2, y - POINT / 2);
+      context.drawImage(point.picture, x - POINT / 2, y - POINT / 2, POINT, POINT);
       context.restore();
       context.fillStyle = ink;
       context.textAlign = "center";
-      context.fillText(shorter(context, point.name, 150), Math.min(width - 80, Math.max(80, x)), y + POINT / 2 + 18);
+      const nameX = Math.min(width - NAME_WIDTH / 2 - 4, Math.max(NAME_WIDTH / 2 + 4, x));
+      const below = y + POINT / 2 + 18;
+      const isFree = taken.every(([otherX, otherY]) => Math.abs(otherX - nameX) > NAME_WIDTH || Math.abs(otherY - below) > 16);
+      const nameY = isFree ? below : y - POINT / 2 - 10;
+      taken.push([nameX, nameY]);
+      context.fillText(shorter(context, point.name, NAME_WIDTH), nameX, nameY);
     }
     if (!centre) return;
     const [x, y] = on(centre);
-    context.lineWidth = 4;
+    context.lineWidth = 3;
     context.strokeStyle = ink;
     context.beginPath();
     context.arc(x, y, POINT / 2 + 5, 0, 2 * Math.PI);
@@ -141,9 +160,9 @@ function spread(values) {
  */
 function apart(points) {
   points.forEach((point, i) => {
-    for (let tries = 0; tries < 12 && points.slice(0, i).some((other) => Math.abs(point.x - other.x) < 0.25 && Math.abs(point.y - other.y) < 0.2); tries += 1) {
-      point.x = (point.x + 0.27) % 1.01;
-      if (tries % 4 === 3) point.y = (point.y + 0.23) % 1.01;
+    for (let tries = 0; tries < 12 && points.slice(0, i).some((other) => Math.abs(point.x - other.x) < 0.28 && Math.abs(point.y - other.y) < 0.28); tries += 1) {
+      point.x = (point.x + 0.3) % 1.01;
+      if (tries % 3 === 2) point.y = (point.y + 0.3) % 1.01;
     }
   });
 }
