@@ -37,7 +37,7 @@ def export(
         text = write_lanes(client.lanes(take))
         path = out or Path(f"{take}.resonance.json")
         with open_output(path) as output:
-            output.write(text.encode())
+            output.file.write(text.encode())
     if not is_stdout(path):
         console.print(f"{path}: written")
 

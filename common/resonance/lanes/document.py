@@ -14,8 +14,8 @@ from resonance.errors import FieldViolation, InvalidInput, invalid_field, violat
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import steering_pb2
 
-FORMAT = "resonance-lanes"
-VERSION = 1
+FORMAT: Literal["resonance-lanes"] = "resonance-lanes"
+VERSION: Literal[1] = 1
 ENDING = ".resonance.json"
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 DURATION_S_MAX = 600.0

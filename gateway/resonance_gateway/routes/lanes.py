@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from resonance.errors import InvalidInput
 from resonance.lanes import LanesFile, LanesRequest, build_lanes_request, read_lanes, take_lanes, write_lanes
 from resonance.lanes.document import ENDING
+from resonance.rpc.validation import validate
 from resonance.v1 import generate_pb2
 from resonance_gateway.http.bodies import MalformedError
 from resonance_gateway.http.disconnect import cancel_on_disconnect
@@ -119,4 +120,6 @@ async def _read(request: Request) -> LanesRequest:
             raise MalformedError(fault.message) from fault
         raise
     model = (await get_services(request).generate.ask("GetModel", generate_pb2.GetModelRequest())).model
-    return build_lanes_request(lanes, model)
+    asked = build_lanes_request(lanes, model)
+    validate(asked.request)
+    return asked

@@ -15,7 +15,7 @@ from resonance_gateway.schema.proto_json import fill_message, to_json
 
 
 class RecipeChangeBody(Body):
-    """What is otherwise from a time on; what is left out stays as it was before."""
+    """What is otherwise from a time on; what is left out stays as it was before, and null takes it away."""
 
     start_s: Annotated[
         float, rule("ScheduledRecipe.start_s", description="When it begins; rising from one to the next.")
@@ -50,12 +50,12 @@ def add_changes(request: generate_pb2.GenerateRequest, changes: list[RecipeChang
     recipe = request.recipe
     for change in changes:
         scheduled = request.recipe_changes.add(start_s=change.start_s, recipe=recipe)
-        values = change.model_dump(exclude={"start_s", "prompt"}, exclude_none=True)
+        values = change.model_dump(include=set(change.model_fields_set) - {"start_s", "prompt"})
         if change.prompt is not None:
-            values["prompts"] = [{"text": change.prompt, "weight": 1.0}, *values.get("prompts", [])]
+            values["prompts"] = [{"text": change.prompt, "weight": 1.0}, *(values.get("prompts") or [])]
         for name in values:
             scheduled.recipe.ClearField(name)
-        fill_message(scheduled.recipe, values)
+        fill_message(scheduled.recipe, {name: value for name, value in values.items() if value is not None})
         recipe = scheduled.recipe
 
 
@@ -91,8 +91,6 @@ def _change_json(before: steering_pb2.Recipe, after: steering_pb2.Recipe) -> dic
     """The fields of a change that differ from the recipe before it."""
     then, now = to_json(before), to_json(after)
     changed = {name: now[name] for name in RecipeChangeBody.model_fields if name in now and now[name] != then[name]}
-    if "bpm" in changed and changed["bpm"] is None:
-        del changed["bpm"]
     return {name: _clean(value) for name, value in changed.items()}
 
 

@@ -63,6 +63,7 @@ async def test_another_model_is_told_before_and_with_the_music(gateway: Gateway,
         ({"version": 9}, "UNKNOWN_VERSION", "version"),
         ({"colour": "blue"}, "UNKNOWN_FIELD", "colour"),
         ({"format": "midi"}, "NOT_A_LANES_FILE", "format"),
+        ({"recipes": [{"at_s": 0, "recipe": {}}]}, "TOO_FEW", "recipe.prompts"),
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/lanes", "/v1/lanes/request"])

@@ -38,7 +38,7 @@ def performed() -> generate_pb2.Take:
     changes = {
         1.9: recipe_of(tastes=taste(1), sliders=steering_pb2.Sliders(energy=0.25, tempo=-0.5)),
         4.02: recipe_of("drums", tastes=taste(1), sliders=steering_pb2.Sliders(energy=0.25, tempo=-0.5), bpm=90),
-        8.5: recipe_of("drums", concepts=concepts, bpm=90),
+        8.5: recipe_of("drums", concepts=concepts),
     }
     for at_s, recipe in changes.items():
         take.recipe_changes.add(sample_offset=round(at_s * RATE_HZ), recipe=recipe)
