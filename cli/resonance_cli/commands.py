@@ -155,6 +155,7 @@ def make(
             taste_gains=parse_gains("taste-gain", taste_gain or []),
             tastes=parse_taste_mix(mix, field="--mix") if mix else {},
             tastes_then=parse_taste_mix(mix_then, field="--mix-then") if mix_then else {},
+            tempi_bpm=client.model().capabilities.tempo.bpm if mix_then else (),
             sliders=parse_sliders(slider or []),
             concepts=parse_numbers("concept", concept or []),
             concept_gains=parse_gains("concept-gain", concept_gain or []),

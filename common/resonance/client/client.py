@@ -315,6 +315,8 @@ class AsyncClient:
 
     async def make(self, prompt: str, **options: Any) -> Song:
         """A whole take. Options are those of `build_request`."""
+        if options.get("tastes_then"):
+            options = {"tempi_bpm": (await self.model()).capabilities.tempo.bpm} | options
         return await self._make(build_request(prompt, **options))
 
     async def lanes(self, request_id: str) -> LanesFile:

@@ -22,6 +22,7 @@ def build_request(
     sliders: Mapping[str, float] | None = None,
     tastes: Mapping[str, float] | None = None,
     tastes_then: Mapping[str, float] | None = None,
+    tempi_bpm: Sequence[float] = (),
     concepts: Mapping[str, float] | None = None,
     concept_gains: Mapping[int, float] | None = None,
     concept_positions: Mapping[str, float] | None = None,
@@ -44,12 +45,12 @@ def build_request(
     `backend` names what makes the take.
 
     `tastes` are strengths by taste id, negative ones steer away; `parse_taste_mix` reads them from `A + 0.5 B - C`. `tastes_then` is the
-    mix at the end: the music goes there bar by bar. Gains multiply a strength at single layers. `concept_positions` are concepts at
-    positions from -1 to 1, as sliders'. `origin` is a finished take to continue: new music begins at `start_s` (None: at its end) and
-    ends at `end_s` (None: with the take). `origin_sound` is a sound file to continue instead. `melody` is a sound file of at most 30 s,
-    which melody models follow. With `unclamped` the strengths of taste and concepts are not held to their safe ranges; without, `notices`
-    of the answer say where one was. `bpm` and `key` (such as `F# minor`) are asked of the model, as far as it obeys them; the music is
-    steered away from `negative_prompt`.
+    mix at the end: the music goes there bar by bar, in the nearest of `tempi_bpm`, which the model plays. Gains multiply a strength at
+    single layers. `concept_positions` are concepts at positions from -1 to 1, as sliders'. `origin` is a finished take to continue: new
+    music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take). `origin_sound` is a sound file to continue
+    instead. `melody` is a sound file of at most 30 s, which melody models follow. With `unclamped` the strengths of taste and concepts
+    are not held to their safe ranges; without, `notices` of the answer say where one was. `bpm` and `key` (such as `F# minor`) are asked
+    of the model, as far as it obeys them; the music is steered away from `negative_prompt`.
     """
     recipe = steering_pb2.Recipe(
         prompts=[steering_pb2.WeightedPrompt(text=prompt)], bpm=bpm, key=key, negative_prompt=negative_prompt
@@ -78,7 +79,7 @@ def build_request(
         backend=backend,
     )
     if tastes_then:
-        add_taste_path(request, to_taste_weights(tastes_then))
+        add_taste_path(request, to_taste_weights(tastes_then), tempi_bpm=tempi_bpm)
     if origin:
         request.origin.CopyFrom(generate_pb2.Origin(request_id=origin, start_s=start_s, end_s=end_s))
     if origin_sound is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from resonance.errors import invalid_field
 from resonance.v1 import generate_pb2, steering_pb2
@@ -63,11 +63,13 @@ def add_taste_path(
     start_s: float = 0.0,
     end_s: float | None = None,
     beats_per_bar: int = BEATS_PER_BAR,
+    tempi_bpm: Sequence[float] = (),
 ) -> None:
     """Turns a request's tastes into those of `goal` between two times (absent: until its end), a step at every bar line.
 
-    Bars have the recipe's tempo and are counted from the take's beginning; without a tempo a beat lasts half a second. Strengths change
-    in equal steps. A taste that stands on one side alone comes from 0 or goes to 0.
+    Bars are counted from the take's beginning. They have the recipe's tempo, or of `tempi_bpm`, those that the model plays, the nearest
+    to it; without a tempo a beat lasts half a second. Strengths change in equal steps. A taste that stands on one side alone comes from 0
+    or goes to 0.
 
     Raises:
         InvalidInput: CONFLICT where the request has recipe changes of its own, OUT_OF_ORDER where the path ends before it begins or after
@@ -88,7 +90,9 @@ def add_taste_path(
         raise invalid_field(
             "taste_path.tastes", "TOO_LONG", f"both sides have {len(names)} tastes; {TASTES_MAX} at most"
         )
-    bar_s = beats_per_bar * 60.0 / (request.recipe.bpm if request.recipe.HasField("bpm") else BPM_ASSUMED)
+    asked = request.recipe.bpm if request.recipe.HasField("bpm") else BPM_ASSUMED
+    bpm = min(tempi_bpm, key=lambda known: max(known / asked, asked / known), default=asked)
+    bar_s = beats_per_bar * 60.0 / (bpm if request.recipe.HasField("bpm") else asked)
     number = 1
     while (at_s := number * bar_s) < request.duration_s and at_s - bar_s < end_s:
         number += 1

@@ -118,6 +118,9 @@ class GenerationsEndpoint(HTTPEndpoint):
         body = await read_json(request, GenerationBody)
         query = read_query(request, FormatQuery)
         generate = to_generate_request(body, resolve_request_id(request, body.request_id))
+        if body.taste_path is not None:
+            answer = await get_services(request).generate.ask("GetModel", generate_pb2.GetModelRequest())
+            add_path(generate, body.taste_path, answer.model)
         if body.n > 1:
             _check_fetched_later(body)
             return await send_variations(request, generate, body.n)
@@ -153,7 +156,7 @@ def _check_fetched_later(body: GenerationBody) -> None:
 
 
 def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
-    """The gRPC request of a take."""
+    """The gRPC request of a take, without the changes of a taste path, which need the model's tempo."""
     request = generate_pb2.GenerateRequest(recipe=to_recipe(body))
     values = body.model_dump(
         exclude={"melody", "origin_sound", "recipe_changes", "taste_path", "n", *DELIVERY_FIELDS, *RECIPE_FIELDS},
@@ -165,7 +168,4 @@ def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.G
     if (sound := body.origin_sound) is not None:
         given = generate_pb2.OriginSound(data=sound.data, upload_id=sound.upload_id, filename=sound.filename)
         request.origin_sound.CopyFrom(given)
-    fill_message(request, values | {"request_id": request_id})
-    if body.taste_path is not None:
-        add_path(request, body.taste_path)
-    return request
+    return fill_message(request, values | {"request_id": request_id})

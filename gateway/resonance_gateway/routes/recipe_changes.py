@@ -59,10 +59,17 @@ def add_changes(request: generate_pb2.GenerateRequest, changes: list[RecipeChang
         recipe = scheduled.recipe
 
 
-def add_path(request: generate_pb2.GenerateRequest, path: TastePathBody) -> None:
-    """Puts a path of tastes into a request. Raises as `add_taste_path`."""
+def add_path(request: generate_pb2.GenerateRequest, path: TastePathBody, model: generate_pb2.ModelInfo) -> None:
+    """Puts a path of tastes into a request, in the tempo that `model` will play. Raises as `add_taste_path`."""
     goal = [fill_message(steering_pb2.TasteWeight(), taste.model_dump()) for taste in path.tastes]
-    add_taste_path(request, goal, start_s=path.start_s, end_s=path.end_s, beats_per_bar=path.beats_per_bar)
+    add_taste_path(
+        request,
+        goal,
+        start_s=path.start_s,
+        end_s=path.end_s,
+        beats_per_bar=path.beats_per_bar,
+        tempi_bpm=model.capabilities.tempo.bpm,
+    )
 
 
 def to_generation_json(request: generate_pb2.GenerateRequest) -> dict[str, Any]:

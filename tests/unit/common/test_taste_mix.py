@@ -57,6 +57,11 @@ def test_a_path_goes_in_equal_steps_at_bar_lines_and_ends_on_the_other_mix() -> 
     assert {use.taste_id: use.strength for use in request.recipe.tastes} == {"a": 1, "c": -0.5}
 
 
+def test_bars_have_the_tempo_that_the_model_plays() -> None:
+    request = build_request("piano", duration_s=10, bpm=90, tastes_then={"b": 1}, tempi_bpm=[62.5, 93.75, 125])
+    assert [change.start_s for change in request.recipe_changes] == pytest.approx([2.56, 5.12, 7.68])
+
+
 def test_a_path_inside_of_a_take_holds_its_end() -> None:
     request = build_request("piano", duration_s=60, bpm=60, tastes={"a": 1})
     add_taste_path(request, to_taste_weights({"b": 1}), start_s=10, end_s=30)
