@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.page.conftest import Visit
+from tests.page.test_access import _check
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,6 +27,7 @@ async def two_tastes(visit: Visit) -> None:
 async def test_a_taste_is_mixed_in_and_out_and_the_piece_ends_at_it(visit: Visit) -> None:
     await two_tastes(visit)
     page = visit.page
+    await _check(visit, "mix of tastes")
     row = page.locator("#tastes-mix input[type=range]")
     await row.focus()
     for _ in range(2):
