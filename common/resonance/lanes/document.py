@@ -19,9 +19,9 @@ VERSION: Literal[1] = 1
 ENDING = ".resonance.json"
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 DURATION_S_MAX = 600.0
-POINTS_MAX = 4096
-CURVES_MAX = 64
-RECIPES_MAX = 512
+POINTS_MAX = 16384
+CURVES_MAX = 512
+RECIPES_MAX = 16384
 _REASONS = {
     "extra_forbidden": "UNKNOWN_FIELD",
     "missing": "REQUIRED",
