@@ -36,7 +36,10 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
         if isinstance(node, dict):
             if name := str(node.get("$ref", "")).rpartition("/")[2]:
                 return inline(parts[name])
-            return {key: inline(value) for key, value in node.items()}
+            pair = (
+                {"items": {"type": "number"}} if "prefixItems" in node else {}
+            )  # checkers of OpenAPI know no `prefixItems`
+            return {key: inline(value) for key, value in node.items() if key != "prefixItems"} | pair
         return [inline(item) for item in node] if isinstance(node, list) else node
 
     inlined: dict[str, Any] = inline(schema)
