@@ -64,6 +64,11 @@ async def test_axe_finds_nothing_in_any_state(visit: Visit) -> None:
     await visit.wait_for_text("#make-status", "Ready")
     for tab in ("versions", "lanes", "more"):
         await visit.show(tab)
+        if tab == "lanes":
+            await page.wait_for_selector("#lane-more")
+            await page.select_option("#lane-more", "energy")
+            await page.keyboard.press("Enter")
+            await page.wait_for_selector("#lane-editor details[open] input[type=range]")
         await _check(visit, tab)
     await visit.show("more")
     await page.click("#details summary")

@@ -325,9 +325,16 @@ async def test_a_library_of_two_thousand_pieces_opens_and_is_scrolled_and_search
         " return performance.now() - began; }"
     )
     print(f"2,000 pieces: drawn twice in {took_ms:.0f} ms, {drawn} rows of them")
+    await page.evaluate(
+        "() => { window.frames_ms = []; let last = 0;"
+        " const tick = (now) => { if (last) frames_ms.push(now - last); last = now; requestAnimationFrame(tick); };"
+        " requestAnimationFrame(tick); }"
+    )
     for _ in range(12):
         await page.evaluate("document.querySelector('#library li:last-child').scrollIntoView()")
         await page.wait_for_timeout(50)
+    frame_ms = await page.evaluate("frames_ms.sort((one, other) => one - other)[frames_ms.length >> 1]")
+    print(f"a frame while it is scrolled, median: {frame_ms:.0f} ms")
     assert await page.locator("#library li").count() > drawn
     await page.fill("#library-search", "waltz 1999")
     await page.wait_for_function("() => document.querySelectorAll('#library li').length === 1")
