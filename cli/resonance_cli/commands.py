@@ -29,6 +29,7 @@ from resonance.extras import missing_extra_named
 from resonance.process import run_process
 from resonance.settings import Settings, read_settings
 from resonance.steering.sliders import SLIDER_NAMES
+from resonance.steering.taste_mix import parse_taste_mix
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
 from resonance_cli import adopt_command, speech_commands, steering_commands, video_command
 from resonance_cli.arguments import (
@@ -43,6 +44,7 @@ from resonance_cli.arguments import (
 )
 from resonance_cli.clients import open_async_client, open_client
 from resonance_cli.key_commands import keys_app
+from resonance_cli.lanes_commands import lanes_app
 from resonance_cli.operator_commands import bench_app, store_app
 from resonance_cli.output import is_stdout
 from resonance_cli.owner_commands import owners_app
@@ -76,6 +78,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(owners_app, name="owners")
 app.add_typer(work_app, name="work")
 app.add_typer(room_app, name="room")
+app.add_typer(lanes_app, name="lanes")
 
 
 @app.command()
@@ -102,6 +105,8 @@ def make(
     taste: Annotated[
         list[str] | None, typer.Option(help="Id of a finished taste, or audio files; may be repeated.")
     ] = None,
+    mix: Annotated[str, typer.Option(help="A mix of tastes by id: 'A + 0.5 B - C'.")] = "",
+    mix_then: Annotated[str, typer.Option(help="The mix at the end; the music goes there bar by bar.")] = "",
     taste_strength: Annotated[float, typer.Option(help="How strongly the taste steers.")] = 1.0,
     taste_in_words: Annotated[bool, typer.Option(help="Adds the taste's words to the prompt.")] = False,
     taste_gain: Annotated[list[str] | None, typer.Option(help="LAYER=GAIN of the taste; may be repeated.")] = None,
@@ -148,6 +153,9 @@ def make(
             taste_strength=taste_strength,
             taste_in_words=taste_in_words,
             taste_gains=parse_gains("taste-gain", taste_gain or []),
+            tastes=parse_taste_mix(mix, field="--mix") if mix else {},
+            tastes_then=parse_taste_mix(mix_then, field="--mix-then") if mix_then else {},
+            tempi_bpm=client.model().capabilities.tempo.bpm if mix_then else (),
             sliders=parse_sliders(slider or []),
             concepts=parse_numbers("concept", concept or []),
             concept_gains=parse_gains("concept-gain", concept_gain or []),

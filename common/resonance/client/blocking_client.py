@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from resonance.client.client import DEFAULT_ADDRESS, AsyncClient, Song
+from resonance.lanes import LanesFile
 from resonance.v1 import extract_pb2, generate_pb2, jobs_pb2, video_pb2
 
 Result = TypeVar("Result")
@@ -122,6 +123,14 @@ class Client:
     def make(self, prompt: str, **options: Any) -> Song:
         """A whole take. Options are those of `build_request`."""
         return self._wait(self._inner.make(prompt, **options))
+
+    def lanes(self, request_id: str) -> LanesFile:
+        """The lanes of a finished take."""
+        return self._wait(self._inner.lanes(request_id))
+
+    def play_lanes(self, lanes: LanesFile, *, seed: int | None = None) -> Song:
+        """The take of lanes, with their own seed or another one."""
+        return self._wait(self._inner.play_lanes(lanes, seed=seed))
 
     def make_video(self, take_id: str, concept: str, **options: Any) -> video_pb2.Video:
         """Makes a video of a take and waits for it. Options are those of `VideoCalls.make`."""

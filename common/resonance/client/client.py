@@ -24,6 +24,7 @@ from resonance.client.take_reader import TakeReader, read_take
 from resonance.client.videos import VideoCalls
 from resonance.errors import NotFound, ResonanceError
 from resonance.ids import new_request_id
+from resonance.lanes import LanesFile, build_lanes_request, take_lanes
 from resonance.rpc.calls import stream_call, unary_call, watched
 from resonance.rpc.channel import open_channel
 from resonance.rpc.tls import TlsFolder
@@ -314,8 +315,22 @@ class AsyncClient:
 
     async def make(self, prompt: str, **options: Any) -> Song:
         """A whole take. Options are those of `build_request`."""
+        if options.get("tastes_then"):
+            options = {"tempi_bpm": (await self.model()).capabilities.tempo.bpm} | options
+        return await self._make(build_request(prompt, **options))
+
+    async def lanes(self, request_id: str) -> LanesFile:
+        """The lanes of a finished take; `write_lanes` writes them into a `*.resonance.json` file. Raises NotFound."""
+        asked = generate_pb2.GetTakeRequest(request_id=request_id)
+        return take_lanes((await unary_call(self.generate.GetTake(asked))).take)
+
+    async def play_lanes(self, lanes: LanesFile, *, seed: int | None = None) -> Song:
+        """The take of lanes, with their own seed or another one. `build_lanes_request` tells what will be otherwise than in the file."""
+        return await self._make(build_lanes_request(lanes, await self.model(), seed=seed).request)
+
+    async def _make(self, request: generate_pb2.GenerateRequest) -> Song:
         pcm, take = bytearray(), generate_pb2.Take()
-        async for response in self.stream(build_request(prompt, **options)):
+        async for response in self.stream(request):
             pcm += response.chunk.data
             if response.HasField("finished"):
                 take = response.finished.take

@@ -7,6 +7,7 @@ from typing import Any
 
 from resonance.errors import invalid_field
 from resonance.ids import new_request_id
+from resonance.steering.taste_mix import add_taste_path, to_taste_weights
 from resonance.v1 import extract_pb2, generate_pb2, steering_pb2, video_pb2
 
 
@@ -19,6 +20,9 @@ def build_request(
     taste_in_words: bool = False,
     taste_gains: Mapping[int, float] | None = None,
     sliders: Mapping[str, float] | None = None,
+    tastes: Mapping[str, float] | None = None,
+    tastes_then: Mapping[str, float] | None = None,
+    tempi_bpm: Sequence[float] = (),
     concepts: Mapping[str, float] | None = None,
     concept_gains: Mapping[int, float] | None = None,
     concept_positions: Mapping[str, float] | None = None,
@@ -40,11 +44,13 @@ def build_request(
     """GenerateRequest from plain values. For fields that are missing here, build the message itself. `loop` makes a seamless loop,
     `backend` names what makes the take.
 
-    Gains multiply a strength at single layers. `concept_positions` are concepts at positions from -1 to 1, as sliders'. `origin` is a
-    finished take to continue: new music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take). `origin_sound` is
-    a sound file to continue instead. `melody` is a sound file of at most 30 s, which melody models follow. With `unclamped` the strengths
-    of taste and concepts are not held to their safe ranges; without, the answer's `notices` say where one was. `bpm` and `key` (such as `F#
-    minor`) are asked of the model, as far as it obeys them; the music is steered away from `negative_prompt`.
+    `tastes` are strengths by taste id, negative ones steer away; `parse_taste_mix` reads them from `A + 0.5 B - C`. `tastes_then` is the
+    mix at the end: the music goes there bar by bar, in the nearest of `tempi_bpm`, which the model plays. Gains multiply a strength at
+    single layers. `concept_positions` are concepts at positions from -1 to 1, as sliders'. `origin` is a finished take to continue: new
+    music begins at `start_s` (None: at its end) and ends at `end_s` (None: with the take). `origin_sound` is a sound file to continue
+    instead. `melody` is a sound file of at most 30 s, which melody models follow. With `unclamped` the strengths of taste and concepts
+    are not held to their safe ranges; without, `notices` of the answer say where one was. `bpm` and `key` (such as `F# minor`) are asked
+    of the model, as far as it obeys them; the music is steered away from `negative_prompt`.
     """
     recipe = steering_pb2.Recipe(
         prompts=[steering_pb2.WeightedPrompt(text=prompt)], bpm=bpm, key=key, negative_prompt=negative_prompt
@@ -57,6 +63,7 @@ def build_request(
             layer_gains=dict(taste_gains or {}),
             unclamped=unclamped,
         )
+    recipe.tastes.extend(to_taste_weights(tastes or {}))
     for name, strength in (concepts or {}).items():
         recipe.concepts.add(name=name, strength=strength, layer_gains=dict(concept_gains or {}), unclamped=unclamped)
     for name, position in (concept_positions or {}).items():
@@ -71,6 +78,8 @@ def build_request(
         loop=loop,
         backend=backend,
     )
+    if tastes_then:
+        add_taste_path(request, to_taste_weights(tastes_then), tempi_bpm=tempi_bpm)
     if origin:
         request.origin.CopyFrom(generate_pb2.Origin(request_id=origin, start_s=start_s, end_s=end_s))
     if origin_sound is not None:

@@ -28,7 +28,8 @@ from resonance_gateway.routes.delivery import (
     read_choice,
 )
 from resonance_gateway.routes.generation_states import STATE_SCHEMA, accept, send_events
-from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, OriginSoundData, RecipeBody, SlidersBody, to_recipe
+from resonance_gateway.routes.recipe_changes import RecipeChangeBody, TastePathBody, add_changes, add_path
+from resonance_gateway.routes.recipes import RECIPE_FIELDS, Melody, OriginSoundData, RecipeBody, to_recipe
 from resonance_gateway.routes.take_response import HEADERS, RAW_TYPE, take_response
 from resonance_gateway.routes.variations import VARIATIONS_SCHEMA, send_variations
 from resonance_gateway.routes.whole_take import send_whole
@@ -57,15 +58,6 @@ class OriginSoundBody(Body):
     filename: Annotated[str, rule("OriginSound.filename", description="Its ending helps to tell the format.")] = ""
 
 
-class RecipeChangeBody(Body):
-    """Other positions of the sliders from a time on; everything else of the recipe stays."""
-
-    start_s: Annotated[
-        float, rule("ScheduledRecipe.start_s", description="When they begin; rising from one to the next.")
-    ]
-    sliders: SlidersBody
-
-
 class GenerationBody(RecipeBody):
     """A take to make."""
 
@@ -80,8 +72,9 @@ class GenerationBody(RecipeBody):
     ] = False
     recipe_changes: Annotated[
         list[RecipeChangeBody],
-        items("GenerateRequest.recipe_changes", description="Sliders that move during the take."),
+        items("GenerateRequest.recipe_changes", description="Sliders, tastes or words that change during the take."),
     ] = []
+    taste_path: TastePathBody | None = None
     backend: Annotated[
         str, rule("GenerateRequest.backend", description="What makes it; /v1/models lists the backends.")
     ] = ""
@@ -125,6 +118,9 @@ class GenerationsEndpoint(HTTPEndpoint):
         body = await read_json(request, GenerationBody)
         query = read_query(request, FormatQuery)
         generate = to_generate_request(body, resolve_request_id(request, body.request_id))
+        if body.taste_path is not None:
+            answer = await get_services(request).generate.ask("GetModel", generate_pb2.GetModelRequest())
+            add_path(generate, body.taste_path, answer.model)
         if body.n > 1:
             _check_fetched_later(body)
             return await send_variations(request, generate, body.n)
@@ -160,15 +156,13 @@ def _check_fetched_later(body: GenerationBody) -> None:
 
 
 def to_generate_request(body: GenerationBody, request_id: str) -> generate_pb2.GenerateRequest:
-    """The gRPC request of a take."""
+    """The gRPC request of a take, without the changes of a taste path, which need the model's tempo."""
     request = generate_pb2.GenerateRequest(recipe=to_recipe(body))
     values = body.model_dump(
-        exclude={"melody", "origin_sound", "recipe_changes", "n", *DELIVERY_FIELDS, *RECIPE_FIELDS}, exclude_none=True
+        exclude={"melody", "origin_sound", "recipe_changes", "taste_path", "n", *DELIVERY_FIELDS, *RECIPE_FIELDS},
+        exclude_none=True,
     )
-    for change in body.recipe_changes:
-        scheduled = request.recipe_changes.add(start_s=change.start_s, recipe=request.recipe)
-        scheduled.recipe.sliders.Clear()
-        fill_message(scheduled.recipe.sliders, change.sliders.model_dump())
+    add_changes(request, body.recipe_changes)
     if body.melody is not None:
         request.melody.wav = body.melody
     if (sound := body.origin_sound) is not None:

@@ -299,10 +299,10 @@ class TokenSequence:
     def rewind(self) -> int:
         """Drops the tokens of frames that are not ready yet, so that they are chosen again under the present recipe.
 
-        Returns the number of dropped steps: 0 for a take of known length, in the first steps, and while a prefill is pending.
+        Returns the number of dropped steps: 0 in the first steps, and while a prefill is pending.
         """
         first, count = self.frames_ready, self.step - self.frames_ready
-        if self.frame_count is not None or self.needs_prefill or self.slot.music_length <= 2 * self._config.delay_max:
+        if self.needs_prefill or self.slot.music_length <= 2 * self._config.delay_max:
             return 0
         start = first - self._first_kept_step
         rewound = self._tokens[:, start : start + self._config.delay_max].copy()

@@ -122,6 +122,7 @@ class Performance:
         """Binds the id, so that no take of another request is replaced."""
         take = generate_pb2.Take()
         take.CopyFrom(description)
+        take.chunk_s = opening.chunk_s if opening.HasField("chunk_s") else CHUNK_S
         if await self._takes.claim(
             take.request_id, f"performance {sha256_hex(opening.SerializeToString(deterministic=True))}"
         ):
@@ -129,7 +130,7 @@ class Performance:
                 f"request id {take.request_id} names a performance already; choose a new one",
                 reason="REQUEST_ID_REUSED",
             )
-        return Recording(take, self._takes)
+        return Recording(take, self._takes, self._engine.lag_samples)
 
     async def _apply_all(
         self, requests: AsyncIterator[generate_pb2.PerformRequest], state: _State, events: _Events

@@ -215,9 +215,11 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
             recipe_id=recipe_id,
             audio_sha256=sha256_hex(samples),
         )
+        for change in request.recipe_changes:
+            take.recipe_changes.add(sample_offset=round(change.start_s * RATE_HZ), recipe=change.recipe)
         take.create_time.GetCurrentTime()
         if earlier := self._script.takes.get(request.request_id):  # sent again
-            take.recipe_changes.extend(earlier[0].recipe_changes)
+            take.recipe_changes.extend(earlier[0].recipe_changes if not request.recipe_changes else ())
             take.is_performed = earlier[0].is_performed
         self._script.takes[request.request_id] = (take, samples)
         yield generate_pb2.GenerateResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))

@@ -9,16 +9,20 @@ from contextlib import aclosing
 import pytest
 
 from resonance.errors import Conflict, FailedPrecondition, NotFound
+from resonance.lanes import build_lanes_request, read_lanes, take_lanes, write_lanes
 from resonance.settings import Settings
 from resonance.store.memory import MemoryStore
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
 from resonance_generate.conditions.melody import MelodyReader
+from resonance_generate.conditions.origin_sound import OriginSoundReader
 from resonance_generate.conditions.recipes import RecipeResolver, ResolvedRecipe
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.engine import Engine
+from resonance_generate.generation import Generation
 from resonance_generate.performance import Performance
 from resonance_generate.takes import recording
 from resonance_generate.takes.library import TakeLibrary
+from resonance_generate.takes.room import StoreRoom
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 
@@ -127,6 +131,29 @@ async def test_a_kept_performance_is_a_take_sample_for_sample_with_its_changes(s
     assert take.recipe.prompts[0].text == "jazz", "the recipe that it was opened with"
     with pytest.raises(FailedPrecondition, match="played live"):
         await stage.takes.codes(take)
+
+
+async def test_the_lanes_of_a_performance_make_the_same_samples_again(stage: Stage, tiny: LoadedModel) -> None:
+    """A take of the same recipes at the same times with the same seed: what was played, to the bit.
+
+    The stop cut the last chunk: a chunk of another length has other last bits, and a take knows its end.
+    """
+    sent = await asyncio.wait_for(stage.play(), 60)
+    info = to_model_info(tiny, Settings())
+    resolver = RecipeResolver(tiny, Vectors(MemoryStore(), model_digest="", item_max=1))
+    sounds = OriginSoundReader(tiny, Settings(), MemoryStore())
+    room = StoreRoom(MemoryStore(), info)
+    generation = Generation(stage.engine, resolver, MelodyReader(tiny, Settings()), sounds, stage.takes, room, info)
+    lanes = read_lanes(write_lanes(take_lanes(await stage.takes.get("night"))))
+    request = build_lanes_request(lanes, info, request_id="again").request
+    assert len(request.recipe_changes) == 1
+    pcm = b""
+    async with aclosing(generation.run(request)) as events:
+        async for event in events:
+            pcm += event.data if isinstance(event, audio_pb2.AudioChunk) else b""
+    assert len(pcm) == len(sent)
+    cut_chunk = 2 * round(0.2 * stage.rate_hz) + 2 * stage.engine.lag_samples
+    assert pcm[:-cut_chunk] == sent[:-cut_chunk]
 
 
 async def test_a_player_who_leaves_without_a_stop_loses_nothing(stage: Stage) -> None:

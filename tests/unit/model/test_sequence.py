@@ -339,11 +339,14 @@ def test_rewound_steps_follow_the_present_sampling(tiny: LoadedModel) -> None:
     assert not np.array_equal(sequence.tokens[:, 37:40], old)
 
 
-def test_a_take_of_known_length_rewinds_nothing(tiny: LoadedModel) -> None:
-    sequence = build_sequence(tiny, PROMPTS[0], frame_count=30)
-    run_steps(tiny, sequence, 12)
-    assert sequence.rewind() == 0
-    assert sequence.step == 12
+@pytest.mark.parametrize("at", [12, 28, 31])
+def test_a_take_of_known_length_is_the_same_after_a_rewind(tiny: LoadedModel, at: int) -> None:
+    sequence = build_sequence(tiny, PROMPTS[0], frame_count=30, temperature=1.0)
+    run_steps(tiny, sequence, at)
+    assert sequence.rewind() == 3
+    while not sequence.is_finished:
+        run_steps(tiny, sequence, 1)
+    assert torch.equal(sequence.frames(0, 30), codes_alone(tiny, PROMPTS[0], frame_count=30, temperature=1.0))
 
 
 def test_caches_are_allocated_once_and_swapped_when_the_window_moves(tiny: LoadedModel) -> None:

@@ -61,7 +61,7 @@ const live = new LiveStep({ engine, player, melody: new MelodyPicker(), onKept: 
 const example = new Example({ player, generation });
 const conversation = new Conversation({ generation, live, player });
 new Stage({ engine, player, versions: generation.versions });
-buildLanes();
+buildLanes({ player, generation });
 buildPart(player);
 buildEasy({ player, say: (sentence) => conversation.say(sentence) });
 bindActs({ generation, live, player, transport, share: generation.share, conversation, example }, {
@@ -166,7 +166,8 @@ async function loadSliders() {
 /** @param {TakeJson} record */
 function openRecord(record) {
   const recipe = record.recipe_changes?.at(-1)?.recipe ?? record.recipe; // live music goes on from what was in force last
-  const [use] = recipe.tastes;
+  const use = recipe.tastes.at(-1); // those that were mixed in stand before it
+  const others = recipe.tastes.slice(0, -1).map(({ taste_id, strength }) => ({ taste_id, strength }));
   const { bpm, key, negative_prompt } = recipe;
   const sliders = Object.fromEntries(Object.entries(recipe.sliders || {}).filter(([, value]) => value));
   const concepts = (recipe.concepts || []).filter((one) => one.position).map(({ name, position }) => ({ name, position }));
@@ -174,6 +175,7 @@ function openRecord(record) {
     ...(concepts.length ? { concepts } : {}),
     prompt: recipe.prompts[0].text, duration_s: record.duration_s, seed: record.seed, sliders,
     ...(use ? { taste_id: use.taste_id, taste_strength: use.strength, ...(use.in_words ? { taste_in_words: true } : {}) } : {}),
+    ...(others.length ? { tastes: others } : {}),
     ...(record.is_performed ? { isLive: true } : {}),
     ...(bpm ? { bpm } : {}), ...(key ? { key } : {}), ...(negative_prompt ? { negative_prompt } : {}),
   };

@@ -123,7 +123,9 @@ interface TasteJson {
   create_time: string;
   can_retry: boolean;
   notice: string;
-  taste: { description: string; clip_count: number; layer_norms: number[] } | null;
+  taste: {
+    description: string; clip_count: number; layer_norms: number[]; character?: { brightness_hz: number; onsets_per_s: number } | null;
+  } | null;
 }
 
 interface SceneVersionJson {
@@ -234,6 +236,27 @@ interface TimelineJson {
   recipe_changes: { sample_offset: number; recipe: RecipeJson }[];
   rate_hz: number;
   curves: { slider: string; values: number[] }[];
+}
+
+/** What one thing is set to over time: each value holds from its time until the next one. */
+interface CurveJson {
+  kind: "slider" | "taste" | "concept" | "concept_strength";
+  name: string;
+  points: [number, number][];
+}
+
+/** A lanes file (`*.resonance.json`). */
+interface LanesJson {
+  format: string;
+  version: number;
+  title: string;
+  model: { model_id: string; digest: string };
+  seed: number;
+  duration_s: number;
+  chunk_s?: number;
+  recipes: { at_s: number; recipe: Partial<RecipeJson> }[];
+  curves: CurveJson[];
+  take?: { request_id: string; audio_sha256: string };
 }
 
 interface LinkJson {
@@ -356,9 +379,18 @@ interface GenerationBody {
   request_id?: string;
   resume_sample_offset?: number;
   origin?: { request_id: string; start_s?: number; end_s?: number };
+  tastes?: TasteUseJson[];
+  taste_path?: { tastes: TasteUseJson[] };
+  recipe_changes?: { start_s: number }[];
   /** Set by the page alone: it was played live. */
   isLive?: boolean;
   n?: number;
+}
+
+/** A taste of a mix. */
+interface TasteUseJson {
+  taste_id: string;
+  strength: number;
 }
 
 /** The state of one of several takes of a request. */
@@ -407,6 +439,10 @@ interface Draft {
   tasteId: string | null;
   tasteStrength: number;
   tasteInWords: boolean;
+  /** Strengths of the tastes that are mixed with it, by id. */
+  otherTastes: Record<string, number>;
+  /** The taste at which a take ends. */
+  goalTasteId: string | null;
   mix: Record<string, string>;
   songs: { id: string; by: Record<number, SongWish> } | null;
   rangeCalibrationJob: { tasteId: string; id: string } | null;

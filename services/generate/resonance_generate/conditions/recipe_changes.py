@@ -1,6 +1,8 @@
-"""Recipes that replace a take's first recipe at given times."""
+"""Recipes that replace a take's first recipe at given times, and change no sample before them."""
 
 from __future__ import annotations
+
+import math
 
 from resonance.errors import invalid_field
 from resonance.v1 import generate_pb2
@@ -38,7 +40,7 @@ class RecipeChangeReader:
             last_s = change.start_s
             with naming_field(f"recipe_changes[{number}].recipe"):
                 resolved = await self._resolver.resolve(change.recipe)
-            changes.append((round(change.start_s * self._info.frame_rate_hz), resolved))
+            changes.append((math.ceil(round(change.start_s * self._info.frame_rate_hz, 6)), resolved))
         return tuple(changes)
 
     async def read_again(self, take: generate_pb2.Take) -> RecipeChanges:

@@ -68,6 +68,8 @@ class Engine:
         self._stall_s_max = stall_s_max
         self._lead_s_max = lead_s_max
         self._parked_max = parked_max
+        # Samples before the first frame of a change that it shapes too, because the codec looks ahead.
+        self.lag_samples = model.codec.open_stream().lag_frames * model.description.hop_samples
         self._samples_max = round(lead_s_max * model.description.sample_rate_hz)
         self._clock = clock
         self._wakeup = threading.Condition()

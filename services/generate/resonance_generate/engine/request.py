@@ -48,8 +48,8 @@ class EngineRequest:
 
     `prompt_tokens` `[codebooks, frame_count]` are known before the first step; -1 marks tokens to sample. With `lead_s` the engine makes
     each chunk as late as it can, this long before it is played. Without it the engine works as fast as it can.
-    `changes` are parameters and the frame from which they act, in rising order. A take that `keeps_beginning` hears its first bars in every
-    window; one that is to become other music than it began with does not.
+    `changes` are parameters and the frame from which they act, in rising order: samples before that frame stay as they are, to the bit. A
+    take that `keeps_beginning` hears its first bars in every window; one that is to become other music than it began with does not.
     One that `is_background` moves only while no listener's request wants a step, and gives its slot up to one that waits.
     """
 

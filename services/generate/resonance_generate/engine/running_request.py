@@ -134,11 +134,18 @@ class RunningRequest:
         return self._is_finished
 
     def _apply_due_changes(self) -> None:
-        while self._changes and not self.sequence.needs_prefill and self.sequence.step >= self._changes[0][0]:
-            self.update(self._changes.popleft()[1])
+        while self._changes and not self.sequence.needs_prefill and self.sequence.frames_ready >= self._first_changed:
+            # The steps of frames whose later codebooks are missing are taken again, as after a live control in time.
+            self._retaken_steps += self.sequence.rewind()
+            self._change_to(self._changes.popleft()[1])
         if self._at_line is not None and self.sequence.step >= self._at_line[0]:
             params, self._at_line = self._at_line[1], None
             self._change_to(params)
+
+    @property
+    def _first_changed(self) -> int:
+        """The first frame whose tokens the next scheduled change shapes: the codec looks this many frames ahead of its samples."""
+        return self._changes[0][0] + self._codec.lag_frames
 
     def before_step(self) -> None:
         """Applies changes that act from the next frame on, and moves a ramp of the steering one frame on."""

@@ -17,10 +17,12 @@ _log = structlog.get_logger("recording")
 class Recording:
     """What one performance sends, up to PERFORMANCE_KEPT_S_MAX. `save` stores it once."""
 
-    def __init__(self, take: generate_pb2.Take, takes: TakeLibrary) -> None:
-        """`take` describes the performance at its opening."""
+    def __init__(self, take: generate_pb2.Take, takes: TakeLibrary, lag_samples: int) -> None:
+        """`take` describes the performance at its opening. The codec looks `lag_samples` ahead: a recipe shapes so many samples before
+        the first frame that was made under it, and the take's changes begin there."""
         self._take = take
         self._takes = takes
+        self._lag_samples = lag_samples
         self._parts: list[bytes] = []
         self._sample_count = 0
         self._is_saved = False
@@ -31,9 +33,8 @@ class Recording:
         if isinstance(event, audio_pb2.AudioChunk):
             self._add_samples(event)
         elif isinstance(event, generate_pb2.RecipeInForce) and not event.HasField("fault"):
-            self._take.recipe_changes.add(
-                sample_offset=event.sample_offset, recipe=event.recipe, recipe_id=event.recipe_id
-            )
+            first = max(0, event.sample_offset - self._lag_samples)
+            self._take.recipe_changes.add(sample_offset=first, recipe=event.recipe, recipe_id=event.recipe_id)
 
     async def save(self) -> None:
         """Stores the take. A failure of the store is logged: the music itself has been played."""

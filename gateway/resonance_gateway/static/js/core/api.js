@@ -133,6 +133,18 @@ export const getTake = (id) => getJson(`${TAKES}/${id}`);
  */
 export const getTimeline = (id) => getJson(`${TAKES}/${id}/timeline`);
 /**
+ * The lanes of a take: what was moved when.
+ * @param {string} id
+ * @returns {Promise<LanesJson>}
+ */
+export const getLanes = (id) => getJson(`${TAKES}/${id}/lanes`);
+/**
+ * What lanes ask for: the body of a generation, and what will be otherwise than in their file.
+ * @param {LanesJson} lanes
+ * @returns {Promise<{ generation: GenerationBody, notices: string[] }>}
+ */
+export const askLanes = (lanes) => sendJson("v1/lanes/request", lanes);
+/**
  * Makes several takes of one request and waits for all of them; an abort stops them.
  * @param {GenerationBody} body
  * @param {AbortSignal} signal

@@ -5,7 +5,7 @@ const PREFIX = "resonance.";
 
 /** @type {Draft} */
 const EMPTY_DRAFT = {
-  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, mix: {}, songs: null, rangeCalibrationJob: null, sliders: {}, own: [], labels: {}, keepSeed: true, music: {},
+  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, otherTastes: {}, goalTasteId: null, mix: {}, songs: null, rangeCalibrationJob: null, sliders: {}, own: [], labels: {}, keepSeed: true, music: {},
 };
 
 const changes = new EventTarget();
@@ -14,9 +14,16 @@ const changes = new EventTarget();
 /** @type {Draft} */
 export const draft = { ...EMPTY_DRAFT, ...load("draft", {}) };
 
-/** The recipe fields of the chosen taste; empty without one. */
-export const tasteFields = () => (draft.tasteId
-  ? { taste_id: draft.tasteId, taste_strength: draft.tasteStrength, ...(draft.tasteInWords ? { taste_in_words: true } : {}) } : {});
+/** The recipe fields of the chosen taste and of those that are mixed in; empty without one. */
+export function tasteFields() {
+  if (!draft.tasteId) return {};
+  const others = Object.entries(draft.otherTastes).map(([taste_id, strength]) => ({ taste_id, strength }));
+  const words = draft.tasteInWords ? { taste_in_words: true } : {};
+  return { taste_id: draft.tasteId, taste_strength: draft.tasteStrength, ...words, ...(others.length ? { tastes: others } : {}) };
+}
+
+/** The field of a take that ends at another taste; empty where it stays. */
+export const pathFields = () => (draft.tasteId && draft.goalTasteId ? { taste_path: { tastes: [{ taste_id: draft.goalTasteId, strength: 1 }] } } : {});
 
 /** The user's settings. */
 export const settings = { shortcuts: true, autoplay: true, volume: 0.9, isStill: false, picture: "", isEasy: false, isTasteOpen: false, ...load("settings", {}) };

@@ -12,7 +12,7 @@ import { ownFields, setOwnSliders, toOwn } from "./own-sliders.js";
 import { movedSliders, setSliders } from "./sliders.js";
 import { loadLanes } from "./lanes.js";
 import { state } from "../core/state.js";
-import { clearPending, draft, setPending, settings, tasteFields } from "../core/store.js";
+import { clearPending, draft, pathFields, setPending, settings, tasteFields } from "../core/store.js";
 import { fetchTake, makeTake } from "../core/stream.js";
 import { tell } from "../core/server-texts.js";
 import { lengthOf, sentences, t } from "../core/strings.js";
@@ -25,7 +25,7 @@ const KEPT_TAKES = 6;
 const HEARD_TRIES = 15;
 const HEARD_APART_MS = 2000;
 /** @type {(keyof GenerationBody)[]} */
-const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "sliders", "concepts", "bpm", "key", "negative_prompt"];
+const WISHES = ["prompt", "duration_s", "taste_id", "taste_strength", "taste_in_words", "tastes", "taste_path", "sliders", "concepts", "bpm", "key", "negative_prompt"];
 
 /**
  * True where two bodies differ at most in seed and id. "Make again" then draws a new seed, for the same one would make the same music.
@@ -201,6 +201,7 @@ export class GenerationStep {
       prompt: draft.prompt.trim(),
       duration_s: draft.durationS,
       ...tasteFields(),
+      ...pathFields(),
       ...musicFields(),
       ...(Object.keys(sliders).length ? { sliders } : {}),
       ...ownFields(),

@@ -196,12 +196,13 @@ export class Strength {
 }
 
 /**
- * A strength in words, each a quarter more than the one before.
+ * A strength in words, each a quarter more than the one before; a negative one steers away.
  * @param {number} strength
  */
-function inWords(strength) {
+export function inWords(strength) {
   const words = all("strength.words");
-  return words[strength && Math.max(1, Math.min(Math.round(strength * 4), words.length - 1))];
+  const word = words[strength && Math.max(1, Math.min(Math.round(Math.abs(strength) * 4), words.length - 1))];
+  return strength < 0 ? t("tastes.away", { words: word }) : word;
 }
 
 /** @param {number} max */

@@ -26,6 +26,8 @@ export class TasteStep {
     this._before = null;
     this._retryId = "";
     this._strength = new Strength();
+    /** @type {Promise<import("./taste-mix.js").TasteMix> | null} */
+    this._mix = null;
     this._songs = new Songs({ again: (taste, options, files) => this._again(taste, options, files) });
     byId("files").addEventListener("change", (event) => this._upload([...inputOf(event).files]));
     byId("folder").addEventListener("change", (event) => this._upload([...inputOf(event).files]));
@@ -226,6 +228,7 @@ export class TasteStep {
     if (leans) this._strength.offer(taste.id);
     else this._strength.leave();
     this._songs.offer(taste);
+    this._offerMix(leans);
     show(byId("taste-strength-row"), leans);
     show(byId("songs-more"), leans);
     show(byId("taste-in-words").closest("label"), leans);
@@ -234,6 +237,23 @@ export class TasteStep {
     show(byId("taste-work"), false, byId("taste-name"));
     show(byId("taste-sources"), false, byId("taste-name"));
     if (this._lastState !== "completed") sayNow(sentences(t("taste.readyAnnounced", { count: heard }), some));
+  }
+
+  /**
+   * Offers to mix other tastes in; their part is loaded when it is opened.
+   * @param {boolean} leans
+   */
+  _offerMix(leans) {
+    const more = /** @type {HTMLDetailsElement} */ (byId("tastes-more"));
+    show(more, leans);
+    const load = () => {
+      if (!more.open) return;
+      this._mix ??= import("./taste-mix.js").then(({ TasteMix }) => new TasteMix({ setStrength: (value) => this._strength.set(value) }));
+      this._mix.then((mix) => mix.show());
+    };
+    more.ontoggle = load;
+    if (leans && Object.keys(draft.otherTastes).length) more.open = true;
+    load();
   }
 
   /**
@@ -291,6 +311,8 @@ export class TasteStep {
     this._before = null;
     draft.tasteId = null;
     draft.tasteStrength = 1;
+    draft.otherTastes = {};
+    draft.goalTasteId = null;
     this._strength.leave();
     show(byId("taste-sources"), true);
     show(byId("taste-work"), false, byId("taste-add-summary"));
@@ -298,13 +320,18 @@ export class TasteStep {
   }
 
   /**
-   * Restores the strength of a version that used the open taste.
+   * Restores the strength and the mix of a version that used the open taste.
    * @param {GenerationBody} body
    */
   reuse(body) {
-    if (!draft.tasteId || body.taste_id !== draft.tasteId) return;
+    const uses = [...(body.tastes ?? []), ...(body.taste_id ? [{ taste_id: body.taste_id, strength: body.taste_strength ?? 1 }] : [])];
+    const mine = uses.find((use) => use.taste_id === draft.tasteId);
+    if (!draft.tasteId || !mine) return;
     byId("taste-in-words").checked = draft.tasteInWords = Boolean(body.taste_in_words);
-    this._strength.set(body.taste_strength);
+    const others = uses.filter((use) => use !== mine && use.strength);
+    draft.otherTastes = Object.fromEntries(others.map((use) => [use.taste_id, use.strength]));
+    draft.goalTasteId = body.taste_path?.tastes[0]?.taste_id ?? null;
+    this._strength.set(mine.strength);
   }
 
   _buildWords() {

@@ -145,9 +145,11 @@ export class Versions {
     const own = new Set([...(now.concepts || []), ...(then.concepts || [])].map((one) => one.name));
     changes.push(...[...own].filter((name) => place(now, name) !== place(then, name)).map((name) => ownInWords(name, place(now, name))));
     if (now.prompt !== then.prompt) changes.unshift(now.prompt);
+    if (JSON.stringify(now.recipe_changes) !== JSON.stringify(then.recipe_changes)) changes.push(t("tabs.lanes"));
     /** @param {"taste_id" | "taste_strength" | "taste_in_words"} name */
     const isOther = (name) => now[name] !== then[name];
-    if (/** @type {const} */ (["taste_id", "taste_strength", "taste_in_words"]).some(isOther)) changes.push(t("versions.taste"));
+    const mixed = ["tastes", "taste_path"].some((name) => JSON.stringify(/** @type {any} */ (now)[name]) !== JSON.stringify(/** @type {any} */ (then)[name]));
+    if (mixed || /** @type {const} */ (["taste_id", "taste_strength", "taste_in_words"]).some(isOther)) changes.push(t("versions.taste"));
     if (now.bpm !== then.bpm || now.key !== then.key || now.negative_prompt !== then.negative_prompt) changes.push(t("versions.music"));
     if (now.duration_s !== then.duration_s) changes.push(t("versions.length"));
     return list(changes) || t("versions.seed");
