@@ -61,6 +61,7 @@ class Script:
     revoked: list[str] = field(default_factory=list)
     played: tuple[steering_pb2.PlayedStrength, ...] = ()
     generate_requests: list[generate_pb2.GenerateRequest] = field(default_factory=list)
+    backends: list[generate_pb2.BackendInfo] = field(default_factory=list)
     streams: set[object] = field(default_factory=set)  # open streams of takes and performances since the last reset
     performed: list[steering_pb2.Recipe] = field(default_factory=list)
     commands: list[int] = field(default_factory=list)  # of every control of a performance, 0 for none

@@ -58,7 +58,7 @@ class ScriptedGenerate(generate_pb2_grpc.GenerateServiceServicer):
         model = generate_pb2.ModelInfo()
         model.CopyFrom(MODEL)
         model.capabilities.melody = self._script.follows_tunes
-        return generate_pb2.GetModelResponse(model=model)
+        return generate_pb2.GetModelResponse(model=model, backends=self._script.backends)
 
     async def Generate(self, request, context) -> AsyncIterator[generate_pb2.GenerateResponse]:
         script = self._script

@@ -133,8 +133,11 @@ async function start() {
 }
 
 async function loadModel() {
-  const [model] = await api.getModels().catch(() => /** @type {ModelJson[]} */ ([]));
-  if (!model) return;
+  const known = await api.getModels().catch(() => /** @type {null} */ (null));
+  if (!known) return;
+  const { models: [model], backends } = known;
+  if (backends.some((one) => !one.is_local)) (await import("./parts/backends.js")).buildBackends(backends);
+  else draft.backends = {};
   generation.model = model;
   buildLengths(model.take_duration_s_max);
   tellLanguages(model);

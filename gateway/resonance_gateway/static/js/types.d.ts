@@ -189,6 +189,18 @@ interface ModelJson {
   } | null;
 }
 
+/** What makes music: the installation's own model, or one of Google's. */
+interface BackendJson {
+  name: string;
+  model: string;
+  makes_takes: boolean;
+  performs: boolean;
+  is_local: boolean;
+  price_usd: number | null;
+  price_unit: string;
+  price_day: string;
+}
+
 interface ConceptJson {
   name: string;
   phrase: string;
@@ -373,6 +385,7 @@ interface GenerationBody {
   bpm?: number;
   key?: string;
   negative_prompt?: string;
+  backend?: string;
   concepts?: ConceptAt[];
   seed?: number;
   chunk_s?: number;
@@ -451,6 +464,8 @@ interface Draft {
   labels: Record<string, string>;
   keepSeed: boolean;
   music: { bpm?: string; key?: string; without?: string };
+  /** Names of the chosen backends; empty where there is nothing to choose. */
+  backends: { takes?: string; live?: string };
 }
 
 /** A concept at a position, as a recipe names it. */

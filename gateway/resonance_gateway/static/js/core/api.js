@@ -29,9 +29,10 @@ export function newRequestId() {
 }
 
 /**
- * @returns {Promise<ModelJson[]>}
+ * The loaded models, and the backends that requests can name.
+ * @returns {Promise<{ models: ModelJson[], backends: BackendJson[] }>}
  */
-export const getModels = async () => (await getJson("v1/models")).models;
+export const getModels = () => getJson("v1/models");
 /**
  * @returns {Promise<VoiceJson[]>}
  */

@@ -5,7 +5,7 @@ const PREFIX = "resonance.";
 
 /** @type {Draft} */
 const EMPTY_DRAFT = {
-  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, otherTastes: {}, goalTasteId: null, mix: {}, songs: null, rangeCalibrationJob: null, sliders: {}, own: [], labels: {}, keepSeed: true, music: {},
+  prompt: "", durationS: 20, tasteId: null, tasteStrength: 1, tasteInWords: false, otherTastes: {}, goalTasteId: null, mix: {}, songs: null, rangeCalibrationJob: null, sliders: {}, own: [], labels: {}, keepSeed: true, music: {}, backends: {},
 };
 
 const changes = new EventTarget();
@@ -13,6 +13,12 @@ const changes = new EventTarget();
 /** What the user has set so far. */
 /** @type {Draft} */
 export const draft = { ...EMPTY_DRAFT, ...load("draft", {}) };
+
+/**
+ * The field that names what makes a piece or plays live music; empty where the installation has one backend.
+ * @param {"takes" | "live"} kind
+ */
+export const backendField = (kind) => (draft.backends[kind] ? { backend: draft.backends[kind] } : {});
 
 /** The recipe fields of the chosen taste and of those that are mixed in; empty without one. */
 export function tasteFields() {

@@ -12,7 +12,7 @@ import { ownFields, setOwnSliders, toOwn } from "./own-sliders.js";
 import { movedSliders, setSliders } from "./sliders.js";
 import { loadLanes } from "./lanes.js";
 import { state } from "../core/state.js";
-import { clearPending, draft, pathFields, setPending, settings, tasteFields } from "../core/store.js";
+import { backendField, clearPending, draft, pathFields, setPending, settings, tasteFields } from "../core/store.js";
 import { fetchTake, makeTake } from "../core/stream.js";
 import { tell } from "../core/server-texts.js";
 import { lengthOf, sentences, t } from "../core/strings.js";
@@ -203,6 +203,7 @@ export class GenerationStep {
       ...tasteFields(),
       ...pathFields(),
       ...musicFields(),
+      ...backendField("takes"),
       ...(Object.keys(sliders).length ? { sliders } : {}),
       ...ownFields(),
     };

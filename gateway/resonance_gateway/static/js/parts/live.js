@@ -4,7 +4,7 @@ import * as api from "../core/api.js";
 import { alarm, sayNow } from "../core/announce.js";
 import { byId, clock, enable, isDisabled, show } from "../core/dom.js";
 import { state } from "../core/state.js";
-import { draft, onDraft, tasteFields } from "../core/store.js";
+import { backendField, draft, onDraft, tasteFields } from "../core/store.js";
 import { around, shown, tell } from "../core/server-texts.js";
 import { lengthOf, list, t } from "../core/strings.js";
 import { Take } from "../sound/take.js";
@@ -82,7 +82,7 @@ export class LiveStep {
     this._words = wordsNow();
     const recipe = this._recipe();
     this._sent = JSON.stringify(recipe);
-    const opening = { ...recipe, request_id: this._requestId, keep: true, ...(this._melody.sound ? { melody: this._melody.sound } : {}) };
+    const opening = { ...recipe, ...backendField("live"), request_id: this._requestId, keep: true, ...(this._melody.sound ? { melody: this._melody.sound } : {}) };
     this._performance = api.openPerformance(opening, {
       event: (event) => this._event(event),
       samples: (samples) => this._take(samples),
