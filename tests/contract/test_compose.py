@@ -48,6 +48,7 @@ def test_every_setting_is_read_and_every_address_is_a_service(services: dict[str
 def test_containers_have_no_more_rights_than_pods(services: dict[str, Any]) -> None:
     for name in SERVICES:
         assert services[name]["read_only"] is True
+        assert services[name]["volumes"] == [f"{name}:/data"], "the data folder can be written to"
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
     published = [port for each in services.values() for port in each.get("ports", [])]

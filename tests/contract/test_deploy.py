@@ -222,6 +222,9 @@ def test_our_pods_are_locked_down_and_have_images_that_we_build(manifests: list[
         assert container["image"].split(":")[0] == f"resonance-{deployment['metadata']['name']}"
         assert pod["securityContext"]["runAsNonRoot"]
         assert container["securityContext"]["readOnlyRootFilesystem"]
+        image = dict(re.findall(r"(RESONANCE_\w+)=(\S+)", DOCKERFILE.read_text()))
+        places = {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert {image["RESONANCE_DATA_DIR"], "/tmp"} <= places, "all else is read-only"
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert pod["terminationGracePeriodSeconds"] > read_settings({}).drain_s_max
 
