@@ -55,7 +55,7 @@ async def refused(cluster: Cluster, listener: Listener, count: int) -> Row:
     long_one: asyncio.Task[Heard] | None = None
     while len(heard) < count:
         if long_one is None or long_one.done():
-            long_one = asyncio.create_task(listener.take(f"l-{uuid.uuid4().hex[:12]}", 120.0))
+            long_one = asyncio.create_task(listener.take(f"l-{uuid.uuid4().hex[:12]}", 60.0))
             await asyncio.sleep(2.0)
         heard.append(await listener.take(f"i-{uuid.uuid4().hex[:12]}", 1.0))
     assert long_one is not None
