@@ -80,6 +80,7 @@ async def main() -> None:
         (folder / "containers.conf").write_text(_CONTAINERS_CONF)
         os.environ["CONTAINERS_CONF"] = str(folder / "containers.conf")
         base = await base_image(folder)
+        machine = await _machine()
         if not arguments.no_build:
             await build_all(base, arguments.build_volume)
             if arguments.previous:
@@ -89,14 +90,14 @@ async def main() -> None:
         cluster = Cluster(folder, [Host(name="a", number=1), Host(name="b", number=2)], await _workloads(folder))
         rows: dict[str, Row] = {}
         try:
-            await _play(cluster, arguments, base, rows)
+            await _play(cluster, arguments, base, machine, rows)
         finally:
             await _keep_logs(cluster)
             await cluster.stop()
     sys.exit(any(row.is_met is False for row in rows.values()))
 
 
-async def _play(cluster: Cluster, arguments: argparse.Namespace, base: str, rows: dict[str, Row]) -> None:
+async def _play(cluster: Cluster, arguments: argparse.Namespace, base: str, machine: str, rows: dict[str, Row]) -> None:
     begun = time.monotonic()
     await cluster.start()
     await cluster.when_ready(*SERVICES)
@@ -145,7 +146,7 @@ async def _play(cluster: Cluster, arguments: argparse.Namespace, base: str, rows
             traceback.print_exc()
         print(rows[name], flush=True)
         if not arguments.short:
-            await _write(rows)
+            _write(rows, machine)
 
 
 async def _workloads(folder: Path) -> dict[str, Workload]:
@@ -178,10 +179,10 @@ async def _machine() -> str:
     )
 
 
-async def _write(rows: dict[str, Row]) -> None:
+def _write(rows: dict[str, Row], machine: str) -> None:
     """Writes the page; rows of parts that were not played now stay as they were measured."""
     kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    kept |= {name: {"row": str(row), "when": await _machine()} for name, row in rows.items()}
+    kept |= {name: {"row": str(row), "when": machine} for name, row in rows.items()}
     FIGURES.write_text(json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     machines = list(dict.fromkeys(each["when"] for each in kept.values()))
     table = "\n".join([*(kept[name]["row"] for name in _ORDER if name in kept), *map(str, _NOT_HERE)])
