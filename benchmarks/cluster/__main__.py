@@ -130,7 +130,7 @@ async def _play(cluster: Cluster, arguments: argparse.Namespace, base: str, mach
             ("rolled_all", outages.rolled_all(cluster, one)),
         ]
         if arguments.previous:
-            parts.append(("skewed", outages.skewed(cluster, one, arguments.previous)))
+            parts.append(("skewed", outages.skewed(cluster, one, arguments.previous, 60.0)))
         parts.append(("idle", quiet.idle_requests(cluster, arguments.idle_s)))
     for name, part in parts:
         if arguments.only and name not in arguments.only:
