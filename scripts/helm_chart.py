@@ -296,7 +296,8 @@ def main() -> int:
     there = {path.name: path.read_text() for path in TEMPLATES.iterdir() if path.name not in BY_HAND}
     if sys.argv[1:] == ["--check"]:
         wrong = sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
-        print("\n".join(f"deploy/helm/resonance/templates/{name}: run `make helm`" for name in wrong))
+        for name in wrong:
+            print(f"deploy/helm/resonance/templates/{name}: run `make helm`")
         return bool(wrong)
     for name in there.keys() - made.keys():
         (TEMPLATES / name).unlink()
