@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow check check-code check-tests page-types robust protos bench bench-steering bench-tastes bench-video model tree picture audiocraft format clean
+.PHONY: help up test test-slow check check-code check-tests page-types robust protos bench bench-steering bench-tastes bench-video model tree locks sbom helm cluster-test picture audiocraft format clean
 
 help:  ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ check-code:
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/buf lint protos
 	@$(BIN)/python scripts/tree.py --check
+	@$(BIN)/python scripts/locks.py --check
+	@if command -v kubectl >/dev/null; then $(BIN)/python scripts/helm_chart.py --check || exit 1; \
+	else echo "resonance: kubectl is not installed, so the chart's templates are not checked"; fi
 	@$(MAKE) --no-print-directory page-types
 	@$(BIN)/mypy
 
@@ -71,6 +74,18 @@ model: $(VENV)/.dev  ## Trains the embedded model end to end, resumable; needs D
 
 tree:  ## Writes docs/tree.md, the tree of captions.
 	@$(PYTHON) scripts/tree.py
+
+locks: $(VENV)/.dev  ## Writes the images' locks with hashes, deploy/locks; ARGS=--upgrade takes the newest versions.
+	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python scripts/locks.py $(ARGS)
+
+sbom: $(VENV)/.dev  ## Writes a CycloneDX bill of materials for each image into dist/sbom.
+	@$(BIN)/python -m scripts.sbom
+
+helm: $(VENV)/.dev  ## Writes the Helm chart's templates from deploy/k8s; needs kubectl.
+	@$(BIN)/python scripts/helm_chart.py
+
+cluster-test: $(VENV)/.dev  ## Builds the images, runs the manifests' pods on two hosts of podman, plays faults; needs root and Debian's podman.
+	@$(BIN)/python -m benchmarks.cluster $(ARGS)
 
 picture: $(VENV)/.dev  ## Photographs the running page in headless Chromium; writes docs/screens/page.png.
 	@$(BIN)/python scripts/screenshot.py

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from resonance.durable.dev_server import server_command
+from resonance.durable.dev_server import find_program, server_command
 from resonance.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,7 @@ def test_every_setting_is_read_and_every_address_is_a_service(services: dict[str
 def test_containers_have_no_more_rights_than_pods(services: dict[str, Any]) -> None:
     for name in SERVICES:
         assert services[name]["read_only"] is True
+        assert services[name]["volumes"] == [f"{name}:/data"], "the data folder can be written to"
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
     published = [port for each in services.values() for port in each.get("ports", [])]
@@ -70,6 +72,10 @@ def test_store_and_engine_have_the_flags_of_those_that_are_tested(services: dict
     ):
         assert value in ours
         assert value.replace("=", " ") in " ".join(given)
+    version = subprocess.run([find_program(), "--version"], capture_output=True, text=True, check=True).stdout.split()[
+        2
+    ]
+    assert services["temporal"]["image"] == f"temporalio/temporal:{version}"
     assert "ResonanceOwner=Keyword" in ours
     assert "--search-attribute=ResonanceOwner=Keyword" in services["temporal"]["command"]
 

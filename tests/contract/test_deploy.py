@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -19,6 +20,7 @@ import pytest
 import yaml
 from support.s3 import free_ports, ports_chosen, running_weed, weed_program
 
+from resonance.durable.dev_server import find_program, server_command
 from resonance.errors import ResonanceError
 from resonance.settings import Settings, read_settings
 from resonance.store import ObjectStore, open_store
@@ -55,6 +57,17 @@ def render(folder: Path, overlay: str, *components: str) -> list[dict[str, Any]]
     return list(yaml.safe_load_all(done.stdout))
 
 
+def settings_of(objects: list[dict[str, Any]]) -> dict[str, str]:
+    """The settings of all services in rendered objects."""
+    (found,) = (
+        each["data"]
+        for each in objects
+        if each["kind"] == "ConfigMap" and re.fullmatch(r"resonance-[a-z0-9]+", each["metadata"]["name"])
+        if "dashboard.json" not in each["data"]
+    )
+    return dict(found)
+
+
 @pytest.fixture(scope="module")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The manifests of the overlay for one machine."""
@@ -77,7 +90,7 @@ def test_manifests_are_valid_against_the_schemas(overlay: str, tmp_path: Path) -
 def test_an_overlay_starts_with_settings_that_the_services_accept(overlay: str, tmp_path: Path) -> None:
     found = render(tmp_path, overlay)
     chosen = {each["metadata"]["name"]: each for each in found if each["kind"] in ("ConfigMap", "Secret")}
-    named = next(each["data"] for name, each in chosen.items() if re.fullmatch(r"resonance-[a-z0-9]+", name))
+    named = settings_of(found)
     secrets = next(each["data"] for name, each in chosen.items() if name.startswith("resonance-store"))
     decoded = {name: base64.b64decode(text).decode() for name, text in secrets.items()}
     image = dict(re.findall(r"(RESONANCE_\w+)=(\S+)", DOCKERFILE.read_text()))
@@ -116,7 +129,7 @@ def test_a_pod_may_start_slowly_drain_and_be_told_apart(overlay: str, tmp_path: 
 def test_tls_inside_mounts_certificates_and_lets_probes_ask_the_plain_port(tmp_path: Path) -> None:
     found = render(tmp_path, "laptop", "tls", "tls-certificates")
     certificates = {each["metadata"]["name"]: each["spec"] for each in found if each["kind"] == "Certificate"}
-    settings = read_settings(next(each["data"] for each in found if each["kind"] == "ConfigMap"))
+    settings = read_settings(settings_of(found))
     for name in SERVICES:
         (pod,) = (
             each["spec"]["template"]["spec"]
@@ -138,10 +151,41 @@ def test_tls_inside_mounts_certificates_and_lets_probes_ask_the_plain_port(tmp_p
 @needs_kubectl
 def test_every_service_may_reach_the_issuer_of_tokens(tmp_path: Path) -> None:
     found = render(tmp_path, "laptop", "oidc")
-    settings = read_settings(next(each["data"] for each in found if each["kind"] == "ConfigMap"))
+    settings = read_settings(settings_of(found))
     assert settings.oidc_audience == "resonance"
     (policy,) = (each["spec"] for each in found if each["metadata"]["name"] == "services-reach-issuer")
     assert {*policy["podSelector"]["matchExpressions"][0]["values"], "gateway"} == set(SERVICES)
+
+
+@needs_kubectl
+def test_the_engine_inside_has_what_the_laptop_s_engine_has(manifests: list[dict[str, Any]]) -> None:
+    command = server_command("temporal", 7233, Path("engine.db"))
+    ours = [text for option, text in itertools.pairwise(command) if option == "--dynamic-config-value"]
+    (text,) = (
+        each["data"]["dynamic-config.yaml"]
+        for each in manifests
+        if each["metadata"]["name"].startswith("engine-dynamic-config")
+    )
+    given = {name: json.dumps(values[0]["value"]) for name, values in yaml.safe_load(text).items()}
+    assert given == dict(each.split("=") for each in ours)
+    version = re.search(
+        r"Server (\S+),", subprocess.run([find_program(), "--version"], capture_output=True, text=True).stdout
+    )
+    assert version is not None
+    images = {image for each in manifests for image in re.findall(r"temporalio/\S+(?=')", str(each))}
+    assert images == {f"temporalio/server:{version[1]}", f"temporalio/admin-tools:{version[1]}"}
+
+
+@needs_kubectl
+def test_a_replica_with_weights_on_a_volume_keeps_its_address_for_rooms(tmp_path: Path) -> None:
+    (generate,) = (
+        each
+        for each in render(tmp_path, "cpu-small")
+        if (each["kind"], each["metadata"]["name"]) == ("Deployment", "generate")
+    )
+    names = [each["name"] for each in generate["spec"]["template"]["spec"]["containers"][0]["env"]]
+    assert {"HF_HOME", "POD_IP", "RESONANCE_ROOM_ADDR"} == set(names)
+    assert names.index("POD_IP") < names.index("RESONANCE_ROOM_ADDR"), "the one names the other"
 
 
 @needs_kubectl
@@ -162,8 +206,7 @@ def test_alerts_and_dashboard_name_metrics_that_exist(tmp_path: Path) -> None:
 
 @needs_kubectl
 def test_every_setting_in_the_cluster_is_one_that_we_read(manifests: list[dict[str, Any]]) -> None:
-    chosen = next(each["data"] for each in manifests if each["kind"] == "ConfigMap")
-    settings = read_settings(chosen)
+    settings = read_settings(settings_of(manifests))
     assert settings.service_address("extract") == "dns:///extract:50051"
     assert settings.store_url == "s3+http://store:8333/resonance"
 
@@ -179,6 +222,9 @@ def test_our_pods_are_locked_down_and_have_images_that_we_build(manifests: list[
         assert container["image"].split(":")[0] == f"resonance-{deployment['metadata']['name']}"
         assert pod["securityContext"]["runAsNonRoot"]
         assert container["securityContext"]["readOnlyRootFilesystem"]
+        image = dict(re.findall(r"(RESONANCE_\w+)=(\S+)", DOCKERFILE.read_text()))
+        places = {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert {image["RESONANCE_DATA_DIR"], "/tmp"} <= places, "all else is read-only"
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert pod["terminationGracePeriodSeconds"] > read_settings({}).drain_s_max
 
@@ -200,12 +246,20 @@ def test_the_dockerfile_is_lint_clean_and_runs_without_root() -> None:
     assert "USER 65532" in DOCKERFILE.read_text()
 
 
-def test_the_dockerfile_installs_the_extra_of_its_service_and_starts_its_package() -> None:
+def test_the_dockerfile_installs_the_lock_of_its_service_and_starts_its_package() -> None:
     text = DOCKERFILE.read_text()
-    assert re.findall(r"\.\[([^]]+)\]", text) == ["${SERVICE:?}"]
+    assert re.findall(r"deploy/locks/(\S+?)\.txt", text) == [
+        "build",
+        "torch-${TORCH}",
+        "torch-cuda",
+        "${SERVICE}",
+        "${SERVICE}",
+    ]
+    assert text.count("--require-hashes") == 4
     assert re.findall(r"-m (resonance_\S+)", text) == ["resonance_%s"]
     for service in SERVICES:
         assert service in PROJECT["project"]["optional-dependencies"]
+        assert (ROOT / f"deploy/locks/{service}.txt").exists()
         assert importlib.util.find_spec(f"resonance_{service}.__main__") is not None
 
 

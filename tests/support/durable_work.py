@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from resonance.durable.activities import durable_activity, read_failure
     from resonance.durable.policies import activity_options
     from resonance.errors import Conflict, Unavailable
+    from resonance.telemetry.traces import current_request_id
 
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
@@ -47,6 +48,7 @@ class Steps:
         self.task_queue = task_queue
         self.running_max = running_max
         self.cancelled = asyncio.Event()
+        self.request_ids: dict[str, str] = {}  # of each work's first step: whose request it works for
 
     def counts(self) -> Counter[str]:
         """Tries that began and ends that were reached, by `name` and `name-done`."""
@@ -67,6 +69,7 @@ class Steps:
     @durable_activity("quick")
     async def quick(self, argument: dict[str, str]) -> None:
         self._mark("quick", argument)
+        self.request_ids[argument["id"]] = current_request_id()
         if argument.get("fails") == "slow":
             await asyncio.sleep(0.5)
             self._mark("quick-done", argument)

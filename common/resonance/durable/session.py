@@ -47,6 +47,7 @@ from temporalio.worker import Worker
 from resonance.durable.address import EngineAddress
 from resonance.durable.dev_server import OWNER_ATTRIBUTE
 from resonance.durable.engine import WorkerPlan
+from resonance.durable.tracing import TraceInterceptor
 from resonance.durable.work import Schedule, Work, WorkFilter, WorkState, WorkStatus
 from resonance.errors import FailedPrecondition, NotFound, Unavailable
 
@@ -116,6 +117,7 @@ async def _connect(address: EngineAddress) -> Client:
                 api_key=address.api_key,
                 tls=_tls(address),
                 retry_config=_RETRIES,
+                interceptors=[TraceInterceptor()],
                 connect_timeout=timedelta(seconds=5),
             )
             await client.workflow_service.describe_namespace(

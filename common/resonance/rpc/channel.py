@@ -144,6 +144,8 @@ def _connect(address: str, tls: TlsFolder | None, server_name: str) -> grpc.aio.
         ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
         ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.keepalive_time_ms", 20_000),
+        # A name is looked up again when a connection ends, by default once in 30 s at most: too seldom to find a new replica.
+        ("grpc.dns_min_time_between_resolutions_ms", 5_000),
     ]
     if address.startswith("https://"):
         host = address.removeprefix("https://").rstrip("/")

@@ -79,6 +79,26 @@ def request_span(headers: Mapping[str, str], *, method: str, request_id: str) ->
         context.attach(before)
 
 
+@contextmanager
+def step_span(carrier: Mapping[str, str], step: str) -> Iterator[None]:
+    """The span of a step of long work, below the request that submitted it; `carrier` is what `trace_metadata` gave there.
+
+    A step that raises is an error; one that is cancelled is none.
+    """
+    before = context.get_current()
+    _enter(carrier)
+    span = trace.get_tracer("resonance").start_span(step, kind=SpanKind.CONSUMER)
+    context.attach(trace.set_span_in_context(span))
+    try:
+        yield
+    except Exception:
+        span.set_status(StatusCode.ERROR)
+        raise
+    finally:
+        span.end()
+        context.attach(before)
+
+
 def describe_response(span: Span, *, method: str, route: str, status: int) -> None:
     """Names the span by the route and gives it the response's status; a 5xx is an error."""
     span.update_name(f"{method} {route}")

@@ -11,9 +11,12 @@ from starlette.responses import JSONResponse, Response
 
 from resonance_gateway.routes.app_state import get_services
 from resonance_gateway.schema.operations import json_response, operation
+from resonance_gateway.services.services import HEALTH_S_MAX
 
 # Without `video` and `speech` the music goes on, so that an installation may leave them out.
 _NEEDED = ("ingest", "extract", "generate")
+# A probe waits for one second. A service that the network has lost answers nothing, and must not take this gateway out of service.
+_READY_S_MAX = 0.5
 _STATE = {"type": "string", "enum": ["ok", "not_serving", "unreachable"]}
 _HEALTH = {
     "type": "object",
@@ -36,7 +39,7 @@ class HealthEndpoint(HTTPEndpoint):
         responses={200: json_response("Everything serves", _HEALTH), 503: json_response("Something does not", _HEALTH)},
     )
     async def get(self, request: Request) -> Response:
-        body = await _states(request)
+        body = await _states(request, HEALTH_S_MAX)
         return JSONResponse(body, status_code=200 if body["status"] == "ok" else 503)
 
 
@@ -53,11 +56,12 @@ class ReadinessEndpoint(HTTPEndpoint):
         responses={200: json_response("It takes requests", _HEALTH)},
     )
     async def get(self, request: Request) -> Response:
-        return JSONResponse(await _states(request))
+        return JSONResponse(await _states(request, _READY_S_MAX))
 
 
-async def _states(request: Request) -> dict[str, Any]:
-    services, is_full = await asyncio.gather(get_services(request).health(), get_services(request).is_store_full())
+async def _states(request: Request, within_s: float) -> dict[str, Any]:
+    found = get_services(request)
+    services, is_full = await asyncio.gather(found.health(within_s), found.is_store_full(within_s))
     is_healthy = all(services[name] == "ok" for name in _NEEDED) and not is_full
     return {
         "status": "ok" if is_healthy else "degraded",

@@ -27,7 +27,7 @@ from resonance.v1 import (
 from resonance_gateway.services.live_performance import LiveCall, LivePerformance
 from resonance_gateway.services.service_client import ServiceClient
 
-_HEALTH_S_MAX = 2.0
+HEALTH_S_MAX = 2.0
 _FULL_NAMES = {
     "ingest": "resonance.v1.IngestService",
     "extract": "resonance.v1.ExtractService",
@@ -63,18 +63,16 @@ class Services:
         """Closes the channels."""
         await asyncio.gather(*(channel.close() for channel in self._channels.values()))
 
-    async def health(self) -> dict[str, str]:
-        """Each service's state: `ok`, `not_serving` or `unreachable`."""
-        states = await asyncio.gather(*(self._check_health(name) for name in _FULL_NAMES))
+    async def health(self, within_s: float = HEALTH_S_MAX) -> dict[str, str]:
+        """Each service's state: `ok`, `not_serving`, or `unreachable` where it does not answer within the time."""
+        states = await asyncio.gather(*(self._check_health(name, within_s) for name in _FULL_NAMES))
         return dict(zip(_FULL_NAMES, states, strict=True))
 
-    async def is_store_full(self) -> bool:
-        """True where the generate service says that the store has no room for a take."""
+    async def is_store_full(self, within_s: float = HEALTH_S_MAX) -> bool:
+        """True where the generate service says within the time that the store has no room for a take."""
         request = health_pb2.HealthCheckRequest(service=STORE_HEALTH)
         try:
-            response = await health_pb2_grpc.HealthStub(self._by_service["generate"]).Check(
-                request, timeout=_HEALTH_S_MAX
-            )
+            response = await health_pb2_grpc.HealthStub(self._by_service["generate"]).Check(request, timeout=within_s)
         except grpc.aio.AioRpcError:
             return False  # a service that cannot be reached is told as such
         return bool(response.status == health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -91,11 +89,11 @@ class Services:
     def _client(self, name: str, stub: type, settings: Settings) -> ServiceClient:
         return ServiceClient(name=name, stub=stub(self._by_service[name]), stream_s_max=settings.request_s_max)
 
-    async def _check_health(self, name: str) -> str:
+    async def _check_health(self, name: str, within_s: float) -> str:
         stub = health_pb2_grpc.HealthStub(self._by_service[name])
         request = health_pb2.HealthCheckRequest(service=_FULL_NAMES[name])
         try:
-            response = await stub.Check(request, timeout=_HEALTH_S_MAX)
+            response = await stub.Check(request, timeout=within_s)
         except grpc.aio.AioRpcError:
             return "unreachable"
         return "ok" if response.status == health_pb2.HealthCheckResponse.SERVING else "not_serving"

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import sys
+import time
 
 import httpx
 import pytest
@@ -183,3 +184,23 @@ async def test_the_model_describes_itself(gateway: Gateway) -> None:
     (model,) = (await gateway.http.get("/v1/models")).json()["models"]
     assert model["sample_rate_hz"] == 32_000
     assert model["capabilities"]["steering"] is True
+
+
+async def test_a_service_that_answers_nothing_does_not_hold_up_the_probe_of_the_gateway() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            await reader.read(-1)
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
+        address = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        async with (
+            open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=address)) as url,
+            httpx.AsyncClient(base_url=url, timeout=30) as client,
+        ):
+            took = []
+            for _ in range(3):
+                begun = time.monotonic()
+                ready = await client.get("/readyz")
+                took.append(time.monotonic() - begun)
+                assert (ready.status_code, ready.json()["services"]["generate"]) == (200, "unreachable")
+    assert min(took) < 1.0, "the kubelet's probe waits no longer"

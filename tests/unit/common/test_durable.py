@@ -29,6 +29,7 @@ from resonance.durable.work import ARGUMENT_BYTES_MAX, WorkStatus
 from resonance.errors import FailedPrecondition, InvalidInput, Unavailable, Unsupported
 from resonance.ids import new_request_id
 from resonance.settings import Settings, read_settings
+from resonance.telemetry.traces import request_span
 
 
 class Bench:
@@ -113,6 +114,17 @@ async def test_the_same_id_runs_once_at_a_time(shared: tuple[Bench, Engine]) -> 
     bench.steps.open_gate(one)
     await eventually(lambda: bench.count("gate-done", one))
     assert (bench.count("quick", one), bench.count("gate", one)) == (1, 1)
+
+
+async def test_a_step_works_for_the_request_that_submitted_it(shared: tuple[Bench, Engine]) -> None:
+    (bench, engine), one, other = shared, new_request_id(), new_request_id()
+    await bench.submit(engine, other)  # it opens the engine, which submits all open work again
+    with request_span({}, method="POST", request_id="my-trace-42"):
+        await bench.submit(engine, one)
+    await eventually(lambda: bench.count("gate", one) and bench.count("gate", other))
+    assert (bench.steps.request_ids[one], bench.steps.request_ids[other]) == ("my-trace-42", "")
+    for each in (one, other):
+        bench.steps.open_gate(each)
 
 
 async def test_a_killed_engine_comes_back_and_the_work_goes_on(bench: Bench) -> None:

@@ -1,0 +1,1 @@
+"""The cluster on real pods: podman runs the manifests' own objects on two hosts, and faults are played."""
