@@ -24,6 +24,7 @@ _CODES = {
     "KEY_REQUIRED": "invalid_api_key",
     "KEY_NOT_VALID": "invalid_api_key",
     "QUEUE_FULL": "rate_limit_exceeded",
+    "OWNER_QUEUE_FULL": "rate_limit_exceeded",
 }
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -70,6 +70,7 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
         model,
         slot_count=settings.slots,
         queue_places=settings.queue_places,
+        owner_places=settings.queue_places_owner,
         stall_s_max=settings.stream_stall_s_max,
         lead_s_max=settings.lead_s_max,
         parked_max=settings.parked_max,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, invalid_field
+from resonance.identity import current_owner
 from resonance.ids import canonical_digest, new_request_id, sha256_hex
 from resonance.store.token_document import Codes
 from resonance.v1 import generate_pb2
@@ -311,6 +312,7 @@ class Generation:
         changes: RecipeChanges = (),
     ) -> EngineRequest:
         return EngineRequest(
+            owner=current_owner(),
             request_id=take.request_id,
             params=params,
             seed=take.seed,

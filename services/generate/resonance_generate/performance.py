@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from resonance.errors import Conflict, DeadlineExceeded, InvalidInput, ResonanceError
+from resonance.identity import current_owner
 from resonance.ids import new_request_id, sha256_hex
 from resonance.rpc.validation import validate
 from resonance.v1 import audio_pb2, generate_pb2
@@ -180,6 +181,7 @@ class Performance:
         chunk_s = opening.chunk_s if opening.HasField("chunk_s") else CHUNK_S
         drawn = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:6], "big")
         return EngineRequest(
+            owner=current_owner(),
             request_id=request_id,
             params=replace(resolved.params, melody=melody.chroma),
             seed=opening.seed if opening.HasField("seed") else drawn,

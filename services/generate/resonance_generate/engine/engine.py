@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -20,7 +20,8 @@ from resonance.errors import Overloaded, ResonanceError, Unavailable
 from resonance_generate.engine import metrics
 from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.command import Command, not_playing
-from resonance_generate.engine.preemption import BackgroundPreemption, preempted_error, take_first
+from resonance_generate.engine.fairness import Turns, check_places
+from resonance_generate.engine.preemption import BackgroundPreemption, preempted_error
 from resonance_generate.engine.request import EngineRequest
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.engine.scheduler import plan
@@ -42,10 +43,11 @@ Result = TypeVar("Result")
 class Engine:
     """Gives requests a slot each, steps all slots together, and hands their audio to their streams.
 
-    At most `slot_count` requests run and `queue_places` wait; one more is refused with an estimate of when a place comes free. While a
-    request waits, up to `parked_max` takes whose clients have `lead_s_max` seconds in hand lend their slots (`waiting.py`). The engine
-    thread alone touches slots and codec streams. The decoder's weights are read-only and may be shared. With a `static_batch` the slots
-    take their steps in it (CUDA graphs). Methods of the caller's side neither compute nor block.
+    At most `slot_count` requests run and `queue_places` wait, `owner_places` of one owner; one more is refused with an estimate of when
+    a place comes free. Owners get slots in turn (`fairness.py`). While a request waits, up to `parked_max` takes whose clients have
+    `lead_s_max` seconds in hand lend their slots (`waiting.py`). The engine thread alone touches slots and codec streams. The decoder's
+    weights are read-only and may be shared. With a `static_batch` the slots take their steps in it (CUDA graphs). Methods of the caller's
+    side neither compute nor block.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Engine:
         *,
         slot_count: int,
         queue_places: int,
+        owner_places: int = 0,
         stall_s_max: float,
         lead_s_max: float = LEAD_S_MAX,
         parked_max: int = PARKED_MAX,
@@ -64,7 +67,7 @@ class Engine:
         self.model = model
         self._static_batch = static_batch
         self._slot_count = slot_count
-        self._queue_places = queue_places
+        self._queue_places, self._owner_places = queue_places, owner_places
         self._stall_s_max = stall_s_max
         self._lead_s_max = lead_s_max
         self._parked_max = parked_max
@@ -81,6 +84,7 @@ class Engine:
         self._last_step_s: float | None = None  # None after a tick in which nothing moved
         self._steps_per_s = float(model.description.frame_rate_hz)
         self._is_stopping = False
+        self._turns = Turns()
         self._preemption = BackgroundPreemption()
         self._has_freed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -104,7 +108,7 @@ class Engine:
         """Queues a request; its stream begins as soon as a slot is free.
 
         Raises:
-            Overloaded: every slot and every place in the queue is taken.
+            Overloaded: every slot and every place in the queue is taken, or every place of the request's owner.
             Unavailable: the engine is stopping.
         """
         with self._wakeup:
@@ -116,6 +120,13 @@ class Engine:
             count = sum(not one.stream.is_closed and (request.is_background or not one.is_background) for one in taken)
             if count >= self._slot_count + self._queue_places:
                 raise self._overloaded()
+            check_places(
+                request,
+                self._waiting(),
+                free_slots=self._free_slots,
+                owner_places=self._owner_places,
+                wait_s=self._first_wait_s(),
+            )
             self._queue.append(request)
             metrics.QUEUE_DEPTH.set(len(self._queue))
             self._wakeup.notify()
@@ -178,7 +189,7 @@ class Engine:
     def place_of(self, request: EngineRequest) -> QueuePlace | None:
         """The place of a request that waits for its slot, or of a parked take; None while it is being made."""
         with self._wakeup:
-            queue = [one for one in self._queue if not one.stream.is_closed]
+            queue = self._turns.order((one for one in self._queue if not one.stream.is_closed), self._begun_requests())
             parked, now_s = list(self._parked), self._clock()
             number = next((number for number, one in enumerate(queue) if one is request), None)
             if number is not None:
@@ -266,8 +277,11 @@ class Engine:
                 self._release(running, preempted_error())
             self._turn_over(self._clock())
             # A request counts as joining until it is among the running: its place is at no moment free for another one.
-            while self._queue and self._free_slots > 0:
-                self._joining.append(take_first(self._queue))
+            if self._queue and self._free_slots > 0:
+                for first in self._turns.order(self._queue, self._begun_requests())[: self._free_slots]:
+                    self._turns.take(first)
+                    self._queue.remove(first)
+                    self._joining.append(first)
             while self._free_slots > 0 and (able := [one for one in self._parked if one.request.stream.has_room]):
                 self._unpark(able[0])
             metrics.QUEUE_DEPTH.set(len(self._queue))
@@ -370,10 +384,17 @@ class Engine:
     def _begun(self) -> tuple[RunningRequest, ...]:
         return (*self._running, *self._parked)
 
+    def _begun_requests(self) -> Iterator[EngineRequest]:
+        yield from (one.request for one in self._begun())
+        yield from self._joining
+
     def _overloaded(self) -> Overloaded:
-        """With an estimate of when the first place comes free: when the first request of the queue gets a slot."""
+        return queue_full(self._slot_count, self._queue_places, self._first_wait_s())
+
+    def _first_wait_s(self) -> float | None:
+        """An estimate of when the first place comes free: when the first request of the queue gets a slot."""
         queue: list[EngineRequest | None] = [*self._queue] or [None]
-        return queue_full(self._slot_count, self._queue_places, self._estimate(queue, self._clock())[0])
+        return self._estimate(queue, self._clock())[0]
 
     def _estimate(self, queue: Sequence[EngineRequest | None], now_s: float) -> list[float | None]:
         """Seconds until each request of the queue has a slot, at the present speed."""

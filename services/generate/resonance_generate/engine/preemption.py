@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 
 from resonance.errors import Overloaded
@@ -41,13 +40,6 @@ class BackgroundPreemption:
             return background
         listeners = sum(not one.is_background for one in waiting)
         return background[: max(0, listeners - max(0, free_slots))]
-
-
-def take_first(queue: deque[EngineRequest]) -> EngineRequest:
-    """Takes the next request out of the queue: the first listener's, else the first."""
-    first = next((one for one in queue if not one.is_background), queue[0])
-    queue.remove(first)
-    return first
 
 
 def preempted_error() -> Overloaded:

@@ -50,7 +50,8 @@ class EngineRequest:
     each chunk as late as it can, this long before it is played. Without it the engine works as fast as it can.
     `changes` are parameters and the frame from which they act, in rising order: samples before that frame stay as they are, to the bit. A
     take that `keeps_beginning` hears its first bars in every window; one that is to become other music than it began with does not.
-    One that `is_background` moves only while no listener's request wants a step, and gives its slot up to one that waits.
+    One that `is_background` moves only while no listener's request wants a step, and gives its slot up to one that waits. `owner` is the
+    account that slots are shared out by; empty where an installation asks for no keys.
     """
 
     request_id: str
@@ -64,3 +65,4 @@ class EngineRequest:
     is_background: bool = False
     changes: tuple[tuple[int, GenerationParams], ...] = ()
     keeps_beginning: bool = False
+    owner: str = ""

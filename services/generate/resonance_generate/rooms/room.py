@@ -312,7 +312,8 @@ class Room:
         """Takes a slot, once. Raises what `Engine.submit` raises."""
         if self._tasks:
             return
-        request = self.opened.build_request()
+        with acting_as(self.opened.owner):  # the slot is the opener's, whoever joins first
+            request = self.opened.build_request()
         self._engine.submit(request)
         self._request = request
         self._tasks = [asyncio.create_task(self._play()), asyncio.create_task(self._mix_all())]
