@@ -48,7 +48,7 @@ async def serve(tiny: LoadedModel, store: MemoryStore | None = None, **settings:
     for name in SLIDER_NAMES:
         await put_concept(store, tiny, name)
     async with AsyncExitStack() as stack:
-        known = Settings(slots=2, queue_places=0, stream_stall_s_max=2.0, **settings)
+        known = Settings(**({"slots": 2, "queue_places": 0, "stream_stall_s_max": 2.0} | settings))
         parts = await stack.enter_async_context(open_generate(known, OwnedStore(store), tiny))
         server = RpcServer(
             known.room_addr if known.grpc_addr == known.room_addr else "127.0.0.1:0", Authenticator(store, known)

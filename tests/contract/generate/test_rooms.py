@@ -65,7 +65,8 @@ async def test_thirty_two_listeners_hear_the_same_bytes_from_one_slot_though_som
 
 
 async def test_a_listener_who_falls_behind_goes_on_at_the_present_and_is_told(tiny: LoadedModel) -> None:
-    async with serve(tiny, room_lag_s_max=1.0) as server:
+    # A busy machine may keep the test from reading for seconds; who is cut for that is another test's matter.
+    async with serve(tiny, room_lag_s_max=1.0, stream_stall_s_max=30.0) as server:
         room = await server.open()
         async with (
             Person(server.stub, room.room_id, room.owner_token) as owner,
