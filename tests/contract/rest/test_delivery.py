@@ -32,6 +32,7 @@ EXITS = {
     "/v1/generations",
     "/v1/audio/music",
     "/v1/takes/{request_id}/audio",
+    "/v1/lanes",
     "/shared/{token}",
     "/v1/performances",
     "/v1/rooms/{room_id}",  # its marks: test_rooms.py
@@ -76,7 +77,9 @@ async def test_every_format_leaves_levelled_and_marked_live_and_kept(
 ) -> None:
     live = await gateway.http.post("/v1/generations", json=BODY | {"format": form})
     kept = await gateway.http.get(f"/v1/takes/leaving/audio?format={form}")
-    for answer in (live, kept):
+    lanes = (await gateway.http.get("/v1/takes/leaving/lanes")).json()
+    played = await gateway.http.post(f"/v1/lanes?format={form}", json=lanes)
+    for answer in (live, kept, played):
         assert answer.status_code == 200
         assert answer.headers["content-type"] == FORMATS[form].media_type
         samples, rate_hz = decode(answer.content)
