@@ -52,7 +52,9 @@ async def test_a_reload_goes_on_following_it(visit: Visit) -> None:
     await an_untried_taste(visit, calibration_job_wait_s=60)
     await visit.page.click("#range-go")
     # The page shows 0 percent before the service has answered, and follows a job whose id it has.
-    await visit.page.wait_for_function("JSON.parse(localStorage.getItem('resonance.draft')).rangeCalibrationJob")
+    await visit.page.wait_for_function(
+        "() => JSON.parse(localStorage.getItem('resonance.draft')).rangeCalibrationJob !== null"
+    )
     await visit.page.reload()
     await visit.page.wait_for_selector("#range-work:not([hidden])")
     visit.script.calibration_job_wait_s = 0
