@@ -8,9 +8,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -23,14 +26,9 @@ _READY_S_MAX = 60.0
 @pytest.fixture(scope="session")
 def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`RESONANCE_ENGINE` of a running server. Its work is kept apart by ids and task queues."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     file = tmp_path_factory.mktemp("engine") / "engine.db"
-    process = subprocess.Popen(
-        server_command(find_program(), port, file), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process, port = _start(file)
     try:
-        _wait_until_open(process, port)
         yield f"temporal://127.0.0.1:{port}/default"
     finally:
         process.kill()
@@ -59,12 +57,30 @@ async def open_namespace(engine_url: str) -> str:
                 await asyncio.sleep(0.2)
 
 
-def _wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
+def _start(file: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """A server that answers, and its port. Where another process takes the free port first, the server ends and another port is tried."""
     until_s = time.monotonic() + _READY_S_MAX
-    while time.monotonic() < until_s and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
+    while time.monotonic() < until_s:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        process = subprocess.Popen(
+            server_command(find_program(), port, file), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and time.monotonic() < until_s:
+            if _answers(port):
+                return process, port
             time.sleep(0.05)
+        process.kill()
+        process.wait()
     raise RuntimeError("the workflow engine of the tests does not start")
+
+
+def _answers(port: int) -> bool:
+    """True where the engine's own health service answers at the port, and not another server."""
+    request = health_pb2.HealthCheckRequest(service="temporal.api.workflowservice.v1.WorkflowService")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=5)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
