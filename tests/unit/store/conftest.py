@@ -16,10 +16,15 @@ from resonance.store.files import FileStore
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     """An empty store of each kind."""
     opened = _opened(request, tmp_path)
+    await _empty(opened)  # other tests of this process leave objects in its one bucket
     yield opened
+    await _empty(opened)
+    await opened.close()
+
+
+async def _empty(opened: ObjectStore) -> None:
     for key in [key async for key in opened.keys("")]:
         await opened.delete(key)
-    await opened.close()
 
 
 def _opened(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
