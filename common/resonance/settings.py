@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     # Admission to generation: takes made at once, takes that may wait, and takes that lend their slots while others wait.
     slots: int = Field(4, ge=1, le=64)
     queue_places: int = Field(8, ge=0, le=10_000)
-    queue_places_owner: int = Field(6, ge=0, le=10_000)
+    queue_places_owner: int = Field(0, ge=0, le=10_000)
     parked_max: int = Field(4, ge=0, le=64)
     take_duration_s_max: PositiveFloat = 300.0
     lead_s_max: PositiveFloat = 30.0

@@ -21,6 +21,7 @@ from resonance_generate.conditions.origin_sound import OriginSoundReader
 from resonance_generate.conditions.recipes import RecipeResolver
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.engine import Engine
+from resonance_generate.engine.fairness import usual_owner_places
 from resonance_generate.generation import Generation
 from resonance_generate.licensing import check_license
 from resonance_generate.performance import Performance
@@ -70,7 +71,7 @@ async def open_generate(settings: Settings, store: ObjectStore, model: LoadedMod
         model,
         slot_count=settings.slots,
         queue_places=settings.queue_places,
-        owner_places=settings.queue_places_owner,
+        owner_places=settings.queue_places_owner or usual_owner_places(settings.queue_places),
         stall_s_max=settings.stream_stall_s_max,
         lead_s_max=settings.lead_s_max,
         parked_max=settings.parked_max,

@@ -8,7 +8,7 @@ import pytest
 from support.stepped_engine import SteppedEngine
 
 from resonance.errors import Overloaded
-from resonance_generate.engine.fairness import Turns
+from resonance_generate.engine.fairness import Turns, usual_owner_places
 from resonance_generate.engine.request import EngineRequest
 from resonance_model.loaded_model import LoadedModel
 
@@ -55,3 +55,8 @@ async def test_an_owner_with_one_take_waits_for_one_slot_whatever_another_has_qu
     await stepped.run(0.6)  # one take of a second is made in half a second
     assert [one.request.request_id for one in stepped.engine.running] == ["ben-0"]
     assert stepped.engine.waiting_count == 6
+
+
+@pytest.mark.parametrize(("places", "owner"), [(0, 0), (1, 1), (8, 6), (64, 48)])
+def test_one_owner_usually_has_three_quarters_of_the_places(places: int, owner: int) -> None:
+    assert usual_owner_places(places) == owner

@@ -66,6 +66,11 @@ def _take_in_turn(
             heapq.heappush(heap, (held[owner], turn, by_owner[owner][0], owner))
 
 
+def usual_owner_places(queue_places: int) -> int:
+    """The places that one owner may take where no setting says otherwise: three quarters, rounded up."""
+    return -(-3 * queue_places // 4)
+
+
 def check_places(
     request: EngineRequest,
     waiting: Sequence[EngineRequest],
