@@ -1,6 +1,6 @@
-"""Ceiling of recognition: held-out songs through the model's codec, judged.
+"""Recognition of held-out songs behind the model's codec.
 
-No take can be nearer to a playlist than the codec lets the playlist's own songs be.
+Shows what the codec loses of real music. It is no strict bound: takes may exaggerate what a judge listens for.
 
     python -m benchmarks.tastes.through_codec
 """
@@ -110,8 +110,8 @@ def write(found: dict[str, Any]) -> str:
                 f"Commit {found['commit'][:12]}; model {model['id']} {model['digest'][:12]}; {machine['processor']}, "
                 f"{machine['cores']} cores. `python -m benchmarks.tastes.through_codec`. The 32 held-out songs of the "
                 "[taste bench](tastes.md), 60 s from the middle of each at -20 LUFS, as they are and through the model's own "
-                "codec; the judges and their classes are the bench's. A take of the model is decoded by the same codec, so these rows are "
-                "what a perfect taste could reach.",
+                "codec; the judges and their classes are the bench's. A take of the model is decoded by the same codec, and may exaggerate what a judge listens for: "
+                "the rows are no strict bound.",
                 table(["judge", "songs", "song of 4", "song of 8", "8 s of 4", "8 s of 8"], rows),
                 "Whole songs of four, by playlist:",
                 table(["judge", "songs", *PLAYLISTS], lists),
