@@ -110,8 +110,8 @@ def write(found: dict[str, Any]) -> str:
                 f"Commit {found['commit'][:12]}; model {model['id']} {model['digest'][:12]}; {machine['processor']}, "
                 f"{machine['cores']} cores. `python -m benchmarks.tastes.through_codec`. The 32 held-out songs of the "
                 "[taste bench](tastes.md), 60 s from the middle of each at -20 LUFS, as they are and through the model's own "
-                "codec; the judges and their classes are the bench's. A take of the model is decoded by the same codec, and may exaggerate what a judge listens for: "
-                "the rows are no strict bound.",
+                "codec; the judges and their classes are the bench's. A take of the model is decoded by the same codec, and may "
+                "exaggerate what a judge listens for: the rows are no strict bound.",
                 table(["judge", "songs", "song of 4", "song of 8", "8 s of 4", "8 s of 8"], rows),
                 "Whole songs of four, by playlist:",
                 table(["judge", "songs", *PLAYLISTS], lists),
