@@ -69,6 +69,9 @@ class FaultyStore:
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
         return await self._inner.presigned_url(key, expires_s=expires_s, filename=filename)
 
+    async def is_answering(self) -> bool:
+        return await self._inner.is_answering()
+
     async def free_bytes(self) -> int | None:
         return await self._inner.free_bytes()
 

@@ -33,6 +33,7 @@ _OPTIONS = [
 ]
 # The name under which the health service tells whether the store has room for a take.
 STORE_HEALTH = "resonance.v1.ObjectStore"
+STORE_ANSWERS = "resonance.v1.ObjectStore.Answers"
 _WATCH_S = 2.0
 _log = structlog.get_logger("rpc")
 

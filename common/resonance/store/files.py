@@ -78,6 +78,9 @@ class FileStore:
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
         return None
 
+    async def is_answering(self) -> bool:
+        return True  # `MeasuredStore` before it knows
+
     async def free_bytes(self) -> int | None:
         with _failures_named("free space"):
             return (await asyncio.to_thread(shutil.disk_usage, self._objects)).free

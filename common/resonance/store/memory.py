@@ -67,6 +67,9 @@ class MemoryStore:
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
         return None
 
+    async def is_answering(self) -> bool:
+        return True  # `MeasuredStore` before it knows
+
     async def free_bytes(self) -> int | None:
         return None
 

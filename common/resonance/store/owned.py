@@ -63,6 +63,9 @@ class OwnedStore:
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
         return await self.inner.presigned_url(_own(key), expires_s=expires_s, filename=filename)
 
+    async def is_answering(self) -> bool:
+        return await self.inner.is_answering()
+
     async def free_bytes(self) -> int | None:
         return await self.inner.free_bytes()
 

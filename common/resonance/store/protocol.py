@@ -94,6 +94,10 @@ class ObjectStore(Protocol):
         """Bytes that can still be written; None where the store does not know."""
         ...
 
+    async def is_answering(self) -> bool:
+        """False where the last requests have failed, or wait for an answer. A store that is asked nothing counts as answering."""
+        ...
+
     async def close(self) -> None:
         """Closes connections."""
         ...

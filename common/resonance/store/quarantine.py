@@ -66,6 +66,9 @@ class Quarantine:
     async def presigned_url(self, key: str, *, expires_s: float, filename: str) -> str | None:
         return await self.inner.presigned_url(key, expires_s=expires_s, filename=filename)
 
+    async def is_answering(self) -> bool:
+        return await self.inner.is_answering()
+
     async def free_bytes(self) -> int | None:
         return await self.inner.free_bytes()
 

@@ -153,6 +153,9 @@ class S3Store:
             )
         )
 
+    async def is_answering(self) -> bool:
+        return True  # `MeasuredStore` before it knows
+
     async def free_bytes(self) -> int | None:
         return None  # S3 has no such question
 

@@ -23,14 +23,18 @@ _HEALTH = {
     "properties": {
         "status": {"type": "string", "enum": ["ok", "degraded"]},
         "services": {"type": "object", "additionalProperties": _STATE},
-        "store": {"type": "string", "enum": ["ok", "full"], "description": "Full: no take of the usual length fits."},
+        "store": {
+            "type": "string",
+            "enum": ["ok", "full", "away"],
+            "description": "Full: no take of the usual length fits. Away: a service gets no answer from it.",
+        },
     },
     "required": ["status", "services", "store"],
 }
 
 
 class HealthEndpoint(HTTPEndpoint):
-    """`/healthz`: 200 when every service that music needs serves and the store has room, else 503 with all states."""
+    """`/healthz`: 200 when every service that music needs serves and the store answers and has room, else 503 with all states."""
 
     @operation(
         summary="The state of every service",
@@ -61,12 +65,12 @@ class ReadinessEndpoint(HTTPEndpoint):
 
 async def _states(request: Request, within_s: float) -> dict[str, Any]:
     found = get_services(request)
-    services, is_full = await asyncio.gather(found.health(within_s), found.is_store_full(within_s))
-    is_healthy = all(services[name] == "ok" for name in _NEEDED) and not is_full
+    services, store = await asyncio.gather(found.health(within_s), found.store_state(within_s))
+    is_healthy = all(services[name] == "ok" for name in _NEEDED) and store == "ok"
     return {
         "status": "ok" if is_healthy else "degraded",
         "services": services,
-        "store": "full" if is_full else "ok",
+        "store": store,
     }
 
 

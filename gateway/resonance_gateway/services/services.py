@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from resonance.audio.delivery.delivery import Delivery
 from resonance.rpc import STREAM_S_MAX, open_channel
-from resonance.rpc.server import STORE_HEALTH
+from resonance.rpc.server import STORE_ANSWERS, STORE_HEALTH
 from resonance.rpc.tls import TlsFolder
 from resonance.settings import Settings
 from resonance.v1 import (
@@ -28,6 +29,7 @@ from resonance_gateway.services.live_performance import LiveCall, LivePerformanc
 from resonance_gateway.services.service_client import ServiceClient
 
 HEALTH_S_MAX = 2.0
+StoreState = Literal["ok", "full", "away"]
 _FULL_NAMES = {
     "ingest": "resonance.v1.IngestService",
     "extract": "resonance.v1.ExtractService",
@@ -68,14 +70,17 @@ class Services:
         states = await asyncio.gather(*(self._check_health(name, within_s) for name in _FULL_NAMES))
         return dict(zip(_FULL_NAMES, states, strict=True))
 
-    async def is_store_full(self, within_s: float = HEALTH_S_MAX) -> bool:
-        """True where the generate service says within the time that the store has no room for a take."""
-        request = health_pb2.HealthCheckRequest(service=STORE_HEALTH)
-        try:
-            response = await health_pb2_grpc.HealthStub(self._by_service["generate"]).Check(request, timeout=within_s)
-        except grpc.aio.AioRpcError:
-            return False  # a service that cannot be reached is told as such
-        return bool(response.status == health_pb2.HealthCheckResponse.NOT_SERVING)
+    async def store_state(self, within_s: float = HEALTH_S_MAX) -> StoreState:
+        """The store as the services find it.
+
+        `away` where one of them says within the time that its requests are not answered, else `full` where `generate` says that there is no
+        room for a take.
+        """
+        is_full, *are_away = await asyncio.gather(
+            self._denies("generate", STORE_HEALTH, within_s),
+            *(self._denies(name, STORE_ANSWERS, within_s) for name in _FULL_NAMES),
+        )
+        return "away" if any(are_away) else "full" if is_full else "ok"
 
     def perform(self, opening: generate_pb2.PerformRequest, delivery: Delivery | None = None) -> LivePerformance:
         """A live performance. The caller closes it, and opens another one to play for longer than STREAM_S_MAX."""
@@ -88,6 +93,14 @@ class Services:
 
     def _client(self, name: str, stub: type, settings: Settings) -> ServiceClient:
         return ServiceClient(name=name, stub=stub(self._by_service[name]), stream_s_max=settings.request_s_max)
+
+    async def _denies(self, name: str, subject: str, within_s: float) -> bool:
+        request = health_pb2.HealthCheckRequest(service=subject)
+        try:
+            response = await health_pb2_grpc.HealthStub(self._by_service[name]).Check(request, timeout=within_s)
+        except grpc.aio.AioRpcError:
+            return False  # a service that cannot be reached is told as such
+        return bool(response.status == health_pb2.HealthCheckResponse.NOT_SERVING)
 
     async def _check_health(self, name: str, within_s: float) -> str:
         stub = health_pb2_grpc.HealthStub(self._by_service[name])
