@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 from tests.page.conftest import Visit
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -97,9 +97,8 @@ async def test_one_switch_reaches_every_command_within_the_steps_of_the_design(v
     assert farthest["steps"] <= 18
 
 
-async def test_a_scan_waits_longer_on_the_first_ignores_a_bounce_and_rests_after_two_rounds(visit: Visit) -> None:
-    await visit.open()
-    seen = await visit.page.evaluate(
+async def test_a_scan_waits_longer_on_the_first_ignores_a_bounce_and_rests_after_two_rounds(modules: Page) -> None:
+    seen = await modules.evaluate(
         "async () => {"
         + _CLOCK
         + """
