@@ -22,6 +22,7 @@ export class Waveform {
     this._take = null;
     this._atS = 0;
     this._isAsked = false;
+    this._drawn = ""; // what the last drawing depended on
     new ResizeObserver(() => this.draw()).observe(this._canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
@@ -96,10 +97,11 @@ export class Waveform {
    */
   _lookOf(width, height) {
     const { _take: take, _part: part } = this;
-    const { colorScheme } = getComputedStyle(this._canvas);
+    const style = getComputedStyle(this._canvas);
+    const colors = ["--wave-played", "--wave-coming"].map((name) => style.getPropertyValue(name));
     const count = Math.floor(width / ((BAR + GAP) * (devicePixelRatio || 1)));
     const played = take ? Math.floor((this._atS / take.durationS) * count + 0.5) : 0;
-    return [take?.requestId, take?.madeCount, width, height, count, played, part?.fromS, part?.toS, colorScheme].join();
+    return [take?.requestId, take?.madeCount, width, height, count, played, part?.fromS, part?.toS, ...colors].join();
   }
 
   _paint() {
