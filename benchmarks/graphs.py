@@ -18,9 +18,10 @@ from benchmarks.models import SMALL
 from benchmarks.steps import PROMPT, generate_by_library
 from resonance.settings import Settings
 from resonance_model.config import DecoderConfig
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.decoder.static_batch import StaticBatch, open_static_batch
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model

@@ -19,9 +19,10 @@ from benchmarks.models import SMALL
 from benchmarks.steps import PROMPT, without_decoding
 from resonance.settings import Settings
 from resonance_model.chroma import CLASS_COUNT
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model
 

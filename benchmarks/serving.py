@@ -25,9 +25,10 @@ from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams
 from resonance_generate.engine.running_request import FIRST_CHUNK_FRAMES
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.loaded_model import LoadedModel
 
 SECONDS = 10.0

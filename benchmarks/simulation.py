@@ -19,9 +19,10 @@ import torch
 
 from benchmarks.steps import PROMPT
 from resonance_generate.engine.scheduler import plan
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.loaded_model import LoadedModel
 
 FRAME_S, FIRST_FRAMES, CHUNK_FRAMES, LAG_FRAMES, DELAY_FRAMES = 0.02, 10, 25, 4, 3

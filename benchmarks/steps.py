@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.arms import Arm, interleaved, ratio
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.loaded_model import LoadedModel
 
 PROMPT = "calm piano music with drums and bass"

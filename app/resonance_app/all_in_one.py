@@ -9,17 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from resonance.durable import Engine
+from resonance.errors import FailedPrecondition
+from resonance.extras import missing_extra
 from resonance.places import bind_socket
 from resonance.rpc import build_server
 from resonance.settings import Settings
 from resonance.store import open_store
-from resonance_extract.build import open_extract
-from resonance_gateway.build import open_gateway
-from resonance_generate.build import open_generate
-from resonance_ingest.build import open_ingest
-from resonance_model.loaders import load_model
-from resonance_speech.build import open_speech
-from resonance_video.build import open_video
 
 Say = Callable[[str], None]
 
@@ -52,31 +47,37 @@ async def all_in_one(settings: Settings, say: Say = lambda _: None) -> AsyncIter
         settings = settings.model_copy(
             update={"grpc_addr": await server.bind(), "auth": "on" if asks_for_keys else "off"}
         )
+        try:
+            from resonance_app import parts
+        except ModuleNotFoundError as failure:
+            if not (told := missing_extra(failure, "all")):
+                raise
+            raise FailedPrecondition(told) from None
         say(f"loading the model {settings.model}")
-        model = await asyncio.to_thread(load_model, settings)
+        model = await asyncio.to_thread(parts.load_model, settings)
         say(
             f"model ready: {model.description.model_id} through {model.description.backend}, {model.description.precision}"
         )
         engine = Engine(settings)  # of all services; it is closed before them, and again where the start fails
         stack.push_async_callback(engine.close)
-        generate = await stack.enter_async_context(open_generate(settings, store, model))
+        generate = await stack.enter_async_context(parts.open_generate(settings, store, model))
         has_listeners = lambda: generate.engine.has_listeners  # noqa: E731
-        for parts in (
+        for service in (
             generate,
             await stack.enter_async_context(
-                open_extract(settings, store, model, has_listeners=has_listeners, engine=engine)
+                parts.open_extract(settings, store, model, has_listeners=has_listeners, engine=engine)
             ),
-            await stack.enter_async_context(open_ingest(settings, store, engine=engine)),
-            await stack.enter_async_context(open_speech(settings, store)),
-            await stack.enter_async_context(open_video(settings, store, engine=engine)),
+            await stack.enter_async_context(parts.open_ingest(settings, store, engine=engine)),
+            await stack.enter_async_context(parts.open_speech(settings, store)),
+            await stack.enter_async_context(parts.open_video(settings, store, engine=engine)),
         ):
-            parts.add_to(server)
+            service.add_to(server)
         stack.push_async_callback(engine.close)
         await server.start()
         say(f"gRPC on {server.address}")
         # HTTP and gRPC stop at the same time and share one drain period, because a take's stream runs through both.
         stopping: list[asyncio.Task[None]] = []
         stack.push_async_callback(lambda: asyncio.gather(*stopping))
-        http_url = await stack.enter_async_context(open_gateway(settings, http_socket))
+        http_url = await stack.enter_async_context(parts.open_gateway(settings, http_socket))
         stack.callback(lambda: stopping.append(asyncio.create_task(server.stop(settings.drain_s_max))))
         yield Running(http_url=http_url, grpc_address=server.address)

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance_extract.calibration.quality import measure
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.delays import count_steps
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.adaptive import AdaptiveSteering

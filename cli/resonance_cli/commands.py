@@ -1,13 +1,11 @@
-"""Commands that make tastes and music, and `up`."""
+"""Commands that make tastes and music."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -25,13 +23,11 @@ from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.requests import build_request, build_taste_options, follow_picture
 from resonance.client.song_files import find_songs
 from resonance.errors import NotFound
-from resonance.extras import missing_extra_named
-from resonance.process import run_process
-from resonance.settings import Settings, read_settings
+from resonance.settings import read_settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.steering.taste_mix import parse_taste_mix
 from resonance.v1 import generate_pb2, jobs_pb2, steering_pb2
-from resonance_cli import adopt_command, speech_commands, steering_commands, video_command
+from resonance_cli import adopt_command, speech_commands, steering_commands, up_command, video_command
 from resonance_cli.arguments import (
     is_file_name,
     parse_gains,
@@ -68,6 +64,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(up_command.app)
 app.add_typer(steering_commands.app)
 app.add_typer(adopt_command.app)
 app.add_typer(speech_commands.app)
@@ -79,20 +76,6 @@ app.add_typer(owners_app, name="owners")
 app.add_typer(work_app, name="work")
 app.add_typer(room_app, name="room")
 app.add_typer(lanes_app, name="lanes")
-
-
-@app.command()
-def up() -> None:
-    """Starts everything in one process; settings are RESONANCE_* variables; ends on SIGTERM or Ctrl-C."""
-    quiet_libraries()
-    with missing_extra_named("all"):
-        from resonance_app.all_in_one import all_in_one
-
-    async def start(settings: Settings, stack: AsyncExitStack) -> None:
-        running = await stack.enter_async_context(all_in_one(settings, say))
-        print(f"\n  Resonance is ready: {running.http_url}\n", flush=True)
-
-    run_process("all-in-one", start)
 
 
 @app.command()
@@ -328,12 +311,6 @@ def models(address: Address = DEFAULT_ADDRESS) -> None:
     """Describes the loaded model and its capabilities."""
     with exit_on_error(), open_client(address) as client:
         print(client.model())
-
-
-def quiet_libraries() -> None:
-    """Turns off the progress output of the model's libraries. Must be called before they are imported."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 @app.command()

@@ -13,10 +13,17 @@ def missing_extra_named(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as failure:
-        module = (failure.name or "").partition(".")[0]
-        if not module or module.startswith("resonance"):
+        if not (told := missing_extra(failure, extra)):
             raise
-        sys.exit(
-            f"resonance: the package {module} is not installed; it comes with the extra {extra!r}: "
-            f"pip install 'resonance-music[{extra}]', or pip install '.[{extra}]' in the source folder"
-        )
+        sys.exit(f"resonance: {told}")
+
+
+def missing_extra(failure: ModuleNotFoundError, extra: str) -> str:
+    """The sentence that names the extra of a missing package; empty where a module of ours is missing."""
+    module = (failure.name or "").partition(".")[0]
+    if not module or module.startswith("resonance"):
+        return ""
+    return (
+        f"the package {module} is not installed; it comes with the extra {extra!r}: "
+        f"pip install 'resonance-music[{extra}]', or pip install '.[{extra}]' in the source folder"
+    )

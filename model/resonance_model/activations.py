@@ -15,10 +15,11 @@ from torch import Tensor
 
 from resonance.audio.loudness import loudness_lufs
 from resonance.steering.direction import Direction
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.delays import codebook_delay, delayed_inputs
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.projections import ProjectionRecorder

@@ -17,9 +17,10 @@ from librosa.onset import onset_detect, onset_strength
 from numpy.typing import NDArray
 
 from resonance.settings import Settings
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.decoder.window import choose_anchor_frames, choose_context_sizes
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders import load_model

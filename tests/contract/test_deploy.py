@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +41,28 @@ OVERLAYS = sorted(path.name for path in (ROOT / "deploy/k8s/overlays").iterdir()
 FOREIGN = ("cert-manager.io/", "gateway.networking.k8s.io/", "keda.sh/", "monitoring.coreos.com/")
 
 
-def render(folder: Path, overlay: str, *components: str) -> list[dict[str, Any]]:
-    """The manifests of an overlay with more components, with secrets made as docs/operations.md says."""
-    shutil.copytree(ROOT / "deploy/k8s", folder / "k8s")
-    made = folder / "k8s/overlays" / overlay
-    kustomization = made / "kustomization.yaml"
-    chosen = yaml.safe_load(kustomization.read_text())
-    chosen.setdefault("components", []).extend(f"../../components/{name}" for name in components)
-    kustomization.write_text(yaml.safe_dump(chosen))
-    secret = "5" * 64
-    (made / "secrets.env").write_text(
-        f"RESONANCE_S3_ACCESS_KEY=resonance\nRESONANCE_S3_SECRET_KEY={secret}\nRESONANCE_SERVICE_KEY={secret}\n"
-    )
-    (made / "engine.env").write_text(f"PASSWORD={secret}\n")
-    done = subprocess.run(["kubectl", "kustomize", str(made)], capture_output=True, text=True, check=False)
+@cache
+def _rendered(overlay: str, *components: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(ROOT / "deploy/k8s", Path(folder, "k8s"))
+        made = Path(folder, "k8s/overlays", overlay)
+        kustomization = made / "kustomization.yaml"
+        chosen = yaml.safe_load(kustomization.read_text())
+        chosen.setdefault("components", []).extend(f"../../components/{name}" for name in components)
+        kustomization.write_text(yaml.safe_dump(chosen))
+        secret = "5" * 64
+        (made / "secrets.env").write_text(
+            f"RESONANCE_S3_ACCESS_KEY=resonance\nRESONANCE_S3_SECRET_KEY={secret}\nRESONANCE_SERVICE_KEY={secret}\n"
+        )
+        (made / "engine.env").write_text(f"PASSWORD={secret}\n")
+        done = subprocess.run(["kubectl", "kustomize", str(made)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return done.stdout
+
+
+def render(overlay: str, *components: str) -> list[dict[str, Any]]:
+    """The manifests of an overlay with more components, with secrets made as docs/operations.md says."""
+    return list(yaml.load_all(_rendered(overlay, *components), yaml.CSafeLoader))
 
 
 def settings_of(objects: list[dict[str, Any]]) -> dict[str, str]:
@@ -69,15 +77,15 @@ def settings_of(objects: list[dict[str, Any]]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def manifests() -> list[dict[str, Any]]:
     """The manifests of the overlay for one machine."""
-    return render(tmp_path_factory.mktemp("laptop"), "laptop")
+    return render("laptop")
 
 
 @needs_kubectl
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_manifests_are_valid_against_the_schemas(overlay: str, tmp_path: Path) -> None:
-    found = render(tmp_path, overlay)
+    found = render(overlay)
     path = tmp_path / "all.yaml"
     path.write_text(yaml.safe_dump_all(each for each in found if not each["apiVersion"].startswith(FOREIGN)))
     validate = Path(sys.executable).with_name("kubernetes-validate")
@@ -87,8 +95,8 @@ def test_manifests_are_valid_against_the_schemas(overlay: str, tmp_path: Path) -
 
 @needs_kubectl
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_an_overlay_starts_with_settings_that_the_services_accept(overlay: str, tmp_path: Path) -> None:
-    found = render(tmp_path, overlay)
+def test_an_overlay_starts_with_settings_that_the_services_accept(overlay: str) -> None:
+    found = render(overlay)
     chosen = {each["metadata"]["name"]: each for each in found if each["kind"] in ("ConfigMap", "Secret")}
     named = settings_of(found)
     secrets = next(each["data"] for name, each in chosen.items() if name.startswith("resonance-store"))
@@ -102,8 +110,8 @@ def test_an_overlay_starts_with_settings_that_the_services_accept(overlay: str, 
 
 @needs_kubectl
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_pod_may_start_slowly_drain_and_be_told_apart(overlay: str, tmp_path: Path) -> None:
-    found = render(tmp_path, overlay)
+def test_a_pod_may_start_slowly_drain_and_be_told_apart(overlay: str) -> None:
+    found = render(overlay)
     accounts = {each["metadata"]["name"] for each in found if each["kind"] == "ServiceAccount"}
     budgets = {each["metadata"]["name"]: each for each in found if each["kind"] == "PodDisruptionBudget"}
     assert accounts == set(budgets) == set(SERVICES)
@@ -126,8 +134,8 @@ def test_a_pod_may_start_slowly_drain_and_be_told_apart(overlay: str, tmp_path: 
 
 
 @needs_kubectl
-def test_tls_inside_mounts_certificates_and_lets_probes_ask_the_plain_port(tmp_path: Path) -> None:
-    found = render(tmp_path, "laptop", "tls", "tls-certificates")
+def test_tls_inside_mounts_certificates_and_lets_probes_ask_the_plain_port() -> None:
+    found = render("laptop", "tls", "tls-certificates")
     certificates = {each["metadata"]["name"]: each["spec"] for each in found if each["kind"] == "Certificate"}
     settings = read_settings(settings_of(found))
     for name in SERVICES:
@@ -149,8 +157,8 @@ def test_tls_inside_mounts_certificates_and_lets_probes_ask_the_plain_port(tmp_p
 
 
 @needs_kubectl
-def test_every_service_may_reach_the_issuer_of_tokens(tmp_path: Path) -> None:
-    found = render(tmp_path, "laptop", "oidc")
+def test_every_service_may_reach_the_issuer_of_tokens() -> None:
+    found = render("laptop", "oidc")
     settings = read_settings(settings_of(found))
     assert settings.oidc_audience == "resonance"
     (policy,) = (each["spec"] for each in found if each["metadata"]["name"] == "services-reach-issuer")
@@ -177,11 +185,9 @@ def test_the_engine_inside_has_what_the_laptop_s_engine_has(manifests: list[dict
 
 
 @needs_kubectl
-def test_a_replica_with_weights_on_a_volume_keeps_its_address_for_rooms(tmp_path: Path) -> None:
+def test_a_replica_with_weights_on_a_volume_keeps_its_address_for_rooms() -> None:
     (generate,) = (
-        each
-        for each in render(tmp_path, "cpu-small")
-        if (each["kind"], each["metadata"]["name"]) == ("Deployment", "generate")
+        each for each in render("cpu-small") if (each["kind"], each["metadata"]["name"]) == ("Deployment", "generate")
     )
     names = [each["name"] for each in generate["spec"]["template"]["spec"]["containers"][0]["env"]]
     assert {"HF_HOME", "POD_IP", "RESONANCE_ROOM_ADDR"} == set(names)
@@ -189,8 +195,8 @@ def test_a_replica_with_weights_on_a_volume_keeps_its_address_for_rooms(tmp_path
 
 
 @needs_kubectl
-def test_alerts_and_dashboard_name_metrics_that_exist(tmp_path: Path) -> None:
-    found = render(tmp_path, "gpu")
+def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
+    found = render("gpu")
     (rule,) = (each for each in found if each["kind"] == "PrometheusRule")
     assert rule["spec"] == yaml.safe_load((ROOT / "deploy/monitoring/rules.yaml").read_text())
     dashboard = json.loads((ROOT / "deploy/k8s/components/monitoring/dashboard.json").read_text())

@@ -156,6 +156,21 @@ async def visit(browser: Browser, context_options: dict[str, object]) -> AsyncIt
         yield seen
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def modules(browser: Browser) -> AsyncIterator[Page]:
+    """One page of the gateway's origin without the studio, for tests that only call functions of single scripts.
+
+    It is the health answer, so that no script runs but what a test imports; no service is behind the gateway.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(http_addr="127.0.0.1:0", grpc_addr="127.0.0.1:9", data_dir=Path(folder))
+        async with open_gateway(settings) as url:
+            page = await browser.new_page()
+            await page.goto(f"{url}/healthz")
+            yield page
+            await page.close()
+
+
 def _listen(page: Page, complaints: list[str]) -> None:
     def on_console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not any(known in message.text for known in (_REFUSED, _SLOW)):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Route
+from playwright.async_api import Page, Route
 from tests.page.conftest import Visit
 
 import resonance_gateway
@@ -185,15 +185,14 @@ async def test_only_the_language_itself_is_loaded_and_nothing_is_shown_before_it
     print(f"asked for at, in ms: {first}")
 
 
-async def test_plural_forms_of_the_server_are_those_of_intl(visit: Visit) -> None:
-    await visit.open()
+async def test_plural_forms_of_the_server_are_those_of_intl(modules: Page) -> None:
     counts = [*range(130), 200, 1000, 1001, 1_000_000, 2_000_000]
     for code, tag in TAGS.items():
-        forms = await visit.page.evaluate(
+        forms = await modules.evaluate(
             "([tag, counts]) => counts.map((count) => new Intl.PluralRules(tag).select(count))", [tag, counts]
         )
         assert [plural(code, count) for count in counts] == forms, code
-        found = await visit.page.evaluate(
+        found = await modules.evaluate(
             "tag => new Intl.PluralRules(tag, { type: 'ordinal' }).resolvedOptions().pluralCategories", tag
         )
         texts = load_language(code).texts["names.ordinal"]
@@ -235,27 +234,29 @@ async def test_the_look_at_boxes_finds_what_is_cut_covered_or_outside(visit: Vis
         await visit.page.evaluate("at => document.querySelector(at).style.cssText = ''", at)
 
 
-@pytest.mark.parametrize("context_options", AT_SIZES)
 async def test_arabic_runs_from_right_to_left_and_time_from_left_to_right(visit: Visit) -> None:
     await open_in(visit, "ar")
     await make_a_take(visit)
     await visit.show("sound")
     page = visit.page
-    assert await page.evaluate(_FAULTS) == []
-    for at in ("#seek", "#waveform", "#transport", "#clock"):
-        assert await page.evaluate("at => getComputedStyle(document.querySelector(at)).direction", at) == "ltr", at
-    less, more = await page.evaluate(
-        "['.less', '.more'].map((at) => document.querySelector(`#sliders ${at}`).getBoundingClientRect().left)"
-    )
-    assert less > more, "a slider begins at the right"
-    await page.focus("#seek")
-    await page.keyboard.press("Home")
-    await page.keyboard.press("ArrowRight")
-    assert "0:05" in (await page.get_attribute("#seek", "aria-valuetext") or "")
-    box = await page.locator("#waveform").bounding_box()
-    if box and box["height"] >= 40:
-        await page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 10)
-        assert 7 <= float(await page.input_value("#seek")) <= 8
+    for width, height in SIZES:
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert await page.evaluate(_FAULTS) == [], (width, height)
+        for at in ("#seek", "#waveform", "#transport", "#clock"):
+            assert await page.evaluate("at => getComputedStyle(document.querySelector(at)).direction", at) == "ltr", at
+        less, more = await page.evaluate(
+            "['.less', '.more'].map((at) => document.querySelector(`#sliders ${at}`).getBoundingClientRect().left)"
+        )
+        assert less > more, "a slider begins at the right"
+        await page.focus("#seek")
+        await page.keyboard.press("Home")
+        await page.keyboard.press("ArrowRight")
+        assert "0:05" in (await page.get_attribute("#seek", "aria-valuetext") or "")
+        box = await page.locator("#waveform").bounding_box()
+        if box and box["height"] >= 40:
+            await page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 10)
+            assert 7 <= float(await page.input_value("#seek")) <= 8
 
 
 @pytest.mark.parametrize("code", ["ar", "ja"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.async_api import Page
 from tests.page.conftest import Visit
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -51,8 +52,8 @@ _PLAN = """async ([base, text]) => {
 _PICTURE = "() => [document.getElementById('figure').width, document.getElementById('figure').toDataURL()]"
 
 
-async def driven(visit: Visit, **sliders: float) -> dict[str, float]:
-    found: dict[str, float] = await visit.page.evaluate(_DRIVEN, [_MODULES, sliders])
+async def driven(modules: Page, **sliders: float) -> dict[str, float]:
+    found: dict[str, float] = await modules.evaluate(_DRIVEN, [_MODULES, sliders])
     return found
 
 
@@ -69,16 +70,14 @@ async def driven(visit: Visit, **sliders: float) -> dict[str, float]:
         ("emotional_tension", "tension"),
     ],
 )
-async def test_each_slider_moves_its_part_of_the_picture(visit: Visit, slider: str, signal: str) -> None:
-    await visit.open()
-    low, middle, high = [await driven(visit, **{slider: position}) for position in (-0.6, 0.0, 0.6)]
+async def test_each_slider_moves_its_part_of_the_picture(modules: Page, slider: str, signal: str) -> None:
+    low, middle, high = [await driven(modules, **{slider: position}) for position in (-0.6, 0.0, 0.6)]
     assert low[signal] < middle[signal] < high[signal]
 
 
 @pytest.mark.parametrize(("bpm", "per_s"), [(90, 1.5), (120, 2.0), (50, 50 / 30), (170, 170 / 120), (None, 1.25)])
-async def test_a_foot_falls_on_each_beat_where_that_is_a_walk(visit: Visit, bpm: int | None, per_s: float) -> None:
-    await visit.open()
-    assert await visit.page.evaluate(_STEPS, [_MODULES, bpm]) == pytest.approx(per_s, rel=0.01)
+async def test_a_foot_falls_on_each_beat_where_that_is_a_walk(modules: Page, bpm: int | None, per_s: float) -> None:
+    assert await modules.evaluate(_STEPS, [_MODULES, bpm]) == pytest.approx(per_s, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +88,8 @@ async def test_a_foot_falls_on_each_beat_where_that_is_a_walk(visit: Visit, bpm:
         ("winter forest, afternoon", ["forest", "day", "clear"]),
     ],
 )
-async def test_the_words_name_place_hour_and_weather(visit: Visit, text: str, plan: list[str]) -> None:
-    await visit.open()
-    found = await visit.page.evaluate(_PLAN, [_MODULES, text])
+async def test_the_words_name_place_hour_and_weather(modules: Page, text: str, plan: list[str]) -> None:
+    found = await modules.evaluate(_PLAN, [_MODULES, text])
     assert found[:2] == plan[:2]
     assert found[2] in (plan[2], "snow")
 
@@ -99,10 +97,9 @@ async def test_the_words_name_place_hour_and_weather(visit: Visit, text: str, pl
 @pytest.mark.parametrize(
     "text", ["neon city at night", "sea at night", "room at night", "forest at dusk", "sky at day"]
 )
-async def test_no_flash_comes_out_of_a_sound_that_flickers(visit: Visit, text: str) -> None:
+async def test_no_flash_comes_out_of_a_sound_that_flickers(modules: Page, text: str) -> None:
     """WCAG 2.3.1: no more than three pairs of opposing changes of 10 % and more in any second."""
-    await visit.open()
-    means = await visit.page.evaluate(_FLASHES, [_MODULES, text])
+    means = await modules.evaluate(_FLASHES, [_MODULES, text])
     for start in range(0, len(means) - 30, 5):
         second = means[start : start + 30]
         assert changes(second) <= 6, second

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, BrowserContext, Page
 from support.directions import put_concept, put_taste
 
 from resonance.rpc import Authenticator, RpcServer
@@ -32,10 +32,12 @@ class Site:
     url: str
     engine: Engine
     browser: Browser
+    contexts: list[BrowserContext] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     async def visit(self, path: str) -> Page:
         context = await self.browser.new_context(reduced_motion="reduce")
+        self.contexts.append(context)
         page = await context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
@@ -59,7 +61,7 @@ async def site(browser: Browser, tiny: LoadedModel) -> AsyncIterator[Site]:
         url = await stack.enter_async_context(open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=server.address)))
         site = Site(url, parts.engine, browser)
         yield site
-        for context in browser.contexts:
+        for context in site.contexts:
             await context.close()
         assert site.complaints == []
 

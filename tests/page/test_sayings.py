@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.async_api import Page
 from tests.page.conftest import Visit
 from tests.page.test_languages import make_a_take, open_in
 
@@ -34,8 +35,7 @@ _WISHES = {
 
 
 @pytest.mark.parametrize("code", OTHERS)
-async def test_every_sentence_that_the_page_names_is_understood_in_its_language(visit: Visit, code: str) -> None:
-    await open_in(visit, code)
+async def test_every_sentence_that_the_page_names_is_understood_in_its_language(modules: Page, code: str) -> None:
     language = load_language(code)
     commands = [
         key.removeprefix("command.")
@@ -44,7 +44,7 @@ async def test_every_sentence_that_the_page_names_is_understood_in_its_language(
     ]
     commands = [name for name in commands if name not in _NO_SENTENCE]
     said = [language.all(f"command.{name}")[1] for name in commands]
-    read = await visit.page.evaluate(_READ, [code, said, 20])
+    read = await modules.evaluate(_READ, [code, said, 20])
     for name, sentence, one in zip(commands, said, read, strict=True):
         assert [act["command"] for act in one["acts"]] == [name], sentence
         assert (one["rest"], one["unknown"]) == ("", []), sentence
@@ -53,18 +53,18 @@ async def test_every_sentence_that_the_page_names_is_understood_in_its_language(
         language.text("easy.calmerSentence"),
         language.text("easy.livelierSentence"),
     ]
-    for sentence, one in zip(wishes, await visit.page.evaluate(_READ, [code, wishes, 20]), strict=True):
+    for sentence, one in zip(wishes, await modules.evaluate(_READ, [code, wishes, 20]), strict=True):
         assert one["rest"], sentence
         assert one["unknown"] == [], sentence
     for slider, (down, up) in _WISHES.items():
         words = language.all(f"slider.{slider}.values")
-        read = await visit.page.evaluate(_READ, [code, words, 0])
+        read = await modules.evaluate(_READ, [code, words, 0])
         for place, degree in enumerate(_DEGREES):
             if degree is not None:
                 assert read[place]["rest"] == degree + (down if place < 3 else up), words[place]
     examples = re.findall(r"[„«“「]\s?(.*?)\s?[“”»」]", language.text("refine.example"))
     assert len(examples) >= 5
-    for sentence, one in zip(examples, await visit.page.evaluate(_READ, [code, examples, 20]), strict=True):
+    for sentence, one in zip(examples, await modules.evaluate(_READ, [code, examples, 20]), strict=True):
         assert one["unknown"] == [], sentence
 
 
@@ -90,9 +90,8 @@ _SAID = {
 
 
 @pytest.mark.parametrize("code", _SAID)
-async def test_what_people_say_is_done_or_named_as_not_understood(visit: Visit, code: str) -> None:
-    await visit.open()
-    read = await visit.page.evaluate(_READ, [code, [text for text, *_ in _SAID[code]], 20])
+async def test_what_people_say_is_done_or_named_as_not_understood(modules: Page, code: str) -> None:
+    read = await modules.evaluate(_READ, [code, [text for text, *_ in _SAID[code]], 20])
     for (text, commands, rest), one in zip(_SAID[code], read, strict=True):
         assert [act["command"] for act in one["acts"]] == commands, text
         assert one["rest"] == rest, text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Browser, Route
+from playwright.async_api import Browser, Page, Route
 from tests.contract.rest.script import Script
 from tests.page.conftest import Visit, visiting
 
@@ -81,11 +81,8 @@ async def share_at_a_public_address(visit: Visit) -> None:
         ("music.example", False),
     ],
 )
-async def test_addresses_of_this_computer_are_known(visit: Visit, host: str, is_here: bool) -> None:
-    await visit.page.goto(visit.url)
-    found = await visit.page.evaluate(
-        "async host => (await import('/static/js/core/address.js')).isOnlyHere(host)", host
-    )
+async def test_addresses_of_this_computer_are_known(modules: Page, host: str, is_here: bool) -> None:
+    found = await modules.evaluate("async host => (await import('/static/js/core/address.js')).isOnlyHere(host)", host)
     assert found is is_here
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.async_api import Page
 from tests.page.conftest import Visit, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SIZES = [(1280, 800), (1366, 650), (390, 844), (360, 640)]
-AT_SIZES = [pytest.param({"viewport": {"width": w, "height": h}}, id=f"{w}x{h}") for w, h in SIZES]
 # What must be seen at once: whole within the window, and nothing else over its middle.
 _UNSEEN = """() => {
   const wanted = ['#figure', '#play', '#refine-text', ...[...document.querySelectorAll('#sliders input')].map(node => `#${node.id}`)];
@@ -45,17 +45,21 @@ async def play_live(visit: Visit) -> None:
     await visit.show("sound")
 
 
-@pytest.mark.parametrize("context_options", AT_SIZES)
 @pytest.mark.parametrize("kind", ["take", "live"])
 async def test_sliders_transport_picture_and_field_are_in_view_together(visit: Visit, kind: str) -> None:
     await (play_a_take if kind == "take" else play_live)(visit)
-    count, unseen, *beyond = await visit.page.evaluate(_UNSEEN)
-    assert count == 3 + 7
-    assert unseen == []
-    assert beyond == [0, 0], "the page itself does not scroll"
-    if kind == "live":
-        assert await visit.page.is_visible("#live-stop")
-        await visit.page.keyboard.press("Escape")
+    for width, height in SIZES:
+        await visit.page.set_viewport_size({"width": width, "height": height})
+        await visit.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        count, unseen, *beyond = await visit.page.evaluate(_UNSEEN)
+        assert count == 3 + 7
+        assert unseen == [], (width, height)
+        assert beyond == [0, 0], f"the page itself does not scroll at {width} by {height}"
+        if kind == "live":
+            assert await visit.page.is_visible("#live-stop")
+    await visit.page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize(
@@ -249,12 +253,11 @@ async def test_words_of_a_shared_piece_are_taken_over(visit: Visit) -> None:
     assert visit.page.url == f"{visit.url}/"
 
 
-async def test_the_figure_is_the_same_function_on_page_and_server(visit: Visit) -> None:
+async def test_the_figure_is_the_same_function_on_page_and_server(modules: Page) -> None:
     from resonance_gateway.services.figure import draw_figure, figure_of
 
-    await visit.page.goto(visit.url)
     for text, sliders in (("calm piano 5", {}), ("été ✓ 7", {"tempo": 0.4, "energy": -0.6, "emotional_tension": 0.8})):
-        pixels = await visit.page.evaluate(
+        pixels = await modules.evaluate(
             "async ([text, sliders]) => { const one = await import('/static/js/pictures/figure.js');"
             " return [...one.figurePixels(one.figureOf(text, sliders), 40, 21)]; }",
             [text, sliders],

@@ -90,7 +90,7 @@ class Issuer:
 def running_issuer() -> Iterator[Issuer]:
     """An issuer that answers until the context ends."""
     issuer = Issuer()
-    Thread(target=issuer.server.serve_forever, daemon=True).start()
+    Thread(target=issuer.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         yield issuer
     finally:

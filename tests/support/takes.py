@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.decoder.static_batch import StaticBatch
 from resonance_model.loaded_model import LoadedModel
 

@@ -5,9 +5,6 @@ The window is for takes past the trained length.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,12 +12,9 @@ from torch import Tensor
 
 from resonance_model.decoder.decoder import Decoder
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
-from resonance_model.decoder.sampling import NOVEL_FROM, NOVEL_TO, Sampling, novelty_penalty, sample_tokens
+from resonance_model.decoder.sampling import NOVEL_FROM, NOVEL_TO, Sampling, novelty_penalty
 from resonance_model.decoder.window import SLICE_POSITIONS, WindowPlan
 from resonance_model.delays import codebook_delay, delayed_inputs
-
-if TYPE_CHECKING:
-    from resonance_model.decoder.static_batch import StaticBatch
 
 _BLOCK_STEPS = 512
 
@@ -379,42 +373,3 @@ class TokenSequence:
             codes[codebook, : chosen.shape[0]] = torch.from_numpy(chosen)
             codes[codebook, :anchor] = torch.from_numpy(self._tokens[codebook, delay : delay + anchor])
         return codes
-
-
-def advance(decoder: Decoder, sequences: Sequence[TokenSequence], static_batch: StaticBatch | None = None) -> None:
-    """One step of all sequences: in the static batch for slots that it can step, in one shared decoder pass for the others."""
-    for sequence in sequences:
-        sequence.prepare_step()
-    if static_batch is None:
-        _advance_slots(decoder, sequences)
-        return
-    fixed = [sequence for sequence in sequences if static_batch.can_step(sequence.slot)]
-    others = [sequence for sequence in sequences if not static_batch.can_step(sequence.slot)]
-    if fixed:
-        chosen = static_batch.step(
-            [sequence.slot for sequence in fixed],
-            torch.stack([sequence.inputs() for sequence in fixed]),
-            [sequence.sampling for sequence in fixed],
-            [sequence.step for sequence in fixed],
-            [sequence.novelty_penalty() for sequence in fixed],
-        )
-        _accept(fixed, chosen)
-    if others:
-        _advance_slots(decoder, others)
-
-
-def _advance_slots(decoder: Decoder, sequences: Sequence[TokenSequence]) -> None:
-    tokens = torch.stack([sequence.inputs() for sequence in sequences])
-    logits = decoder.advance([sequence.slot for sequence in sequences], tokens.to(decoder.device)).cpu()
-    chosen = sample_tokens(
-        logits,
-        [sequence.sampling for sequence in sequences],
-        [sequence.step for sequence in sequences],
-        [sequence.novelty_penalty() for sequence in sequences],
-    )
-    _accept(sequences, chosen)
-
-
-def _accept(sequences: Sequence[TokenSequence], chosen: Tensor) -> None:
-    for sequence, tokens in zip(sequences, chosen, strict=True):
-        sequence.accept(tokens)

@@ -25,7 +25,7 @@ from resonance_generate.conditions.recipes import RecipeResolver
 from resonance_generate.conditions.vectors import Vectors
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import GenerationParams
-from resonance_generate.engine.running_request import build_adaptive_steering
+from resonance_generate.engine.steering_changes import build_adaptive_steering
 from resonance_generate.takes.library import TakeLibrary
 from resonance_model.activations import read_projections
 from resonance_model.decoder.kv_cache import CacheSlot

@@ -284,7 +284,7 @@ async def test_a_client_that_sends_too_many_controls_is_refused_and_no_other_tak
 
     Few commands may wait here: an idle engine keeps up with 300 now and then, and the refusal would never come.
     """
-    monkeypatch.setattr("resonance_generate.engine.engine.COMMANDS_WAITING_MAX", 4)
+    monkeypatch.setattr("resonance_generate.engine.command.COMMANDS_WAITING_MAX", 4)
     async with AsyncClient(system.grpc) as client:
         alone = await client.make("rock", duration_s=2.0, seed=7)
         performer = await transport(system)

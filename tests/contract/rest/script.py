@@ -16,7 +16,7 @@ from resonance.v1 import (
     steering_pb2,
 )
 
-RATE_HZ = 32_000
+RATE_HZ = 16_000  # as of the embedded model
 CUT_FOR_GOOD = [0] * 20  # more calls without a sample than a gateway tries
 MODEL = generate_pb2.ModelInfo(
     model_id="scripted",

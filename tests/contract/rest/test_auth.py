@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 from tests.contract.rest.conftest import Gateway
-from tests.contract.rest.script import Script
+from tests.contract.rest.script import RATE_HZ, Script
 from tests.contract.rest.scripted import start_services
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -203,7 +203,7 @@ async def test_wrong_settings_are_all_named_at_once_and_stop_the_start() -> None
 
 async def test_the_model_describes_itself(gateway: Gateway) -> None:
     (model,) = (await gateway.http.get("/v1/models")).json()["models"]
-    assert model["sample_rate_hz"] == 32_000
+    assert model["sample_rate_hz"] == RATE_HZ
     assert model["capabilities"]["steering"] is True
 
 

@@ -50,7 +50,7 @@ async def test_the_headers_tell_how_it_was_made(gateway: Gateway) -> None:
     body = BODY | {"request_id": "mine-1", "taste_id": "t-1", "sliders": {"energy": 0.5, "tempo": 0}}
     headers = (await gateway.http.post("/v1/generations", json=body)).headers
     assert headers["x-request-id"] == "mine-1"
-    assert headers["x-sample-rate"] == "32000"
+    assert headers["x-sample-rate"] == str(RATE_HZ)
     assert headers["x-duration-s"] == "2"
     assert headers["x-backend"] == "transformers"
     assert headers["x-model"] == "scripted"

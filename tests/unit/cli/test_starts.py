@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+_FREE = {"RESONANCE_HTTP_ADDR": "127.0.0.1:0", "RESONANCE_GRPC_ADDR": "127.0.0.1:0"}
 _ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
@@ -54,7 +55,7 @@ def test_utf8_is_read_in_a_locale_of_ascii() -> None:
 @pytest.mark.parametrize(("missing", "arguments", "extra"), [("typer", ["--help"], "cli"), ("torch", ["up"], "all")])
 def test_a_missing_package_names_its_extra(missing: str, arguments: list[str], extra: str) -> None:
     """As after `pip install .`: the import finds no such package."""
-    said = sentence(run(*arguments, code=f"import sys\nsys.modules[{missing!r}] = None"))
+    said = sentence(run(*arguments, code=f"import sys\nsys.modules[{missing!r}] = None", **_FREE))
     assert f"[{extra}]" in said
     assert missing in said
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -65,8 +66,7 @@ def test_a_missing_package_names_its_extra(missing: str, arguments: list[str], e
 def test_a_taken_port_is_told_before_the_model_is_loaded(setting: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        free = {"RESONANCE_HTTP_ADDR": "127.0.0.1:0", "RESONANCE_GRPC_ADDR": "127.0.0.1:0"}
-        ended = run("up", **{**free, setting: address, "RESONANCE_DATA_DIR": str(tmp_path)})
+        ended = run("up", **{**_FREE, setting: address, "RESONANCE_DATA_DIR": str(tmp_path)})
     said = sentence(ended)
     assert "it is taken" in said
     assert setting in said
@@ -84,11 +84,6 @@ def test_a_taken_port_is_told_before_the_model_is_loaded(setting: str, tmp_path:
     ],
 )
 def test_a_place_that_cannot_be_used_names_its_setting(environ: dict[str, str], setting: str, tmp_path: Path) -> None:
-    free = {
-        "RESONANCE_HTTP_ADDR": "127.0.0.1:0",
-        "RESONANCE_GRPC_ADDR": "127.0.0.1:0",
-        "HOME": str(tmp_path),
-    }
-    ended = run("up", **{**free, **environ})
+    ended = run("up", **{**_FREE, "HOME": str(tmp_path), **environ})
     assert setting in sentence(ended)
     assert b"loading the model" not in ended.stdout

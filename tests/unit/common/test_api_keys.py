@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from typer.testing import CliRunner
 
 from resonance import api_keys
 from resonance.api_keys import ApiKey, ApiKeys
@@ -35,6 +33,7 @@ from resonance.v1 import (
     speech_pb2,
     video_pb2,
 )
+from resonance_cli.commands import app
 
 ON = Settings(auth="on", service_key="s" * 32)
 
@@ -187,14 +186,8 @@ async def test_scopes_that_do_not_exist_are_refused(wrong: list[str]) -> None:
 
 
 def resonance(folder: Path, *arguments: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-m", "resonance_cli", "keys", *arguments],
-        env=os.environ | {"RESONANCE_DATA_DIR": str(folder), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert run.returncode == 0, run.stderr
+    run = CliRunner().invoke(app, ["keys", *arguments], env={"RESONANCE_DATA_DIR": str(folder), "COLUMNS": "200"})
+    assert run.exit_code == 0, run.output
     return run.stdout
 
 

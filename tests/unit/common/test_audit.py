@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from resonance.api_keys import ApiKeys
 from resonance.errors import NotFound, PermissionDenied
@@ -22,6 +20,7 @@ from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.telemetry.audit import configure_audit, find_ids
 from resonance.v1 import extract_pb2, generate_pb2, generate_pb2_grpc, ingest_pb2, jobs_pb2, shares_pb2
+from resonance_cli.commands import app
 
 SECRET = "s" * 32
 
@@ -99,11 +98,12 @@ def test_only_ids_are_kept_of_a_message() -> None:
 
 def test_changes_of_keys_have_lines_without_the_keys(tmp_path: Path) -> None:
     file = tmp_path / "audit.log"
-    environment = os.environ | {"RESONANCE_DATA_DIR": str(tmp_path / "data"), "RESONANCE_AUDIT_FILE": str(file)}
+    environment = {"RESONANCE_DATA_DIR": str(tmp_path / "data"), "RESONANCE_AUDIT_FILE": str(file)}
 
     def keys(*arguments: str) -> str:
-        command = [sys.executable, "-m", "resonance_cli", "keys", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+        run = CliRunner().invoke(app, ["keys", *arguments], env=environment)
+        assert run.exit_code == 0, run.output
+        return run.stdout.strip()
 
     text = keys("add", "Ada")
     key_id = keys("list").split()[0]

@@ -37,9 +37,10 @@ from resonance_extract.directions.statistics import ReferenceStatistics
 from resonance_extract.tastes.store import TasteStore
 from resonance_generate.build import open_generate
 from resonance_model.activations import read_codes
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.stacking import WeightedDirection, stack
 

@@ -17,7 +17,7 @@ from resonance_generate.engine.chunk_stream import ChunkStream
 from resonance_generate.engine.engine import Engine
 from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
 from resonance_generate.engine.running_request import RAMP_FRAMES, RunningRequest
-from resonance_model.decoder.sequence import advance
+from resonance_model.decoder.batch_step import advance
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.adaptive import AdaptiveSteering
 

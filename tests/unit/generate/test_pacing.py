@@ -14,7 +14,7 @@ from resonance_generate.engine.request import EngineRequest, GenerationParams
 from resonance_generate.engine.running_request import RunningRequest
 from resonance_generate.engine.scheduler import plan
 from resonance_generate.performance import LIVE_MARGIN_S
-from resonance_model.decoder.sequence import advance
+from resonance_model.decoder.batch_step import advance
 from resonance_model.loaded_model import LoadedModel
 
 CHUNK_S, STEP_S, TICK_S = 0.2, 0.005, 0.001

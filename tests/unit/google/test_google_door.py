@@ -87,8 +87,10 @@ async def test_pictures_clips_and_songs_come_whole_with_their_cost(door: GoogleD
     ],
 )
 async def test_each_fault_is_a_typed_error_after_one_call_and_names_no_key(
-    door: GoogleDoor, server: GoogleServer, fault: str, kind: type[ResonanceError], reason: str, is_charged: bool
+    server: GoogleServer, fault: str, kind: type[ResonanceError], reason: str, is_charged: bool
 ) -> None:
+    door = open_google(settings_of(server, google_media_s_max=3.0 if fault == "slow" else 10.0), MemoryStore())
+    assert door is not None
     server.faults = [fault]
     with pytest.raises(kind) as failure:
         await make(door)
@@ -100,6 +102,7 @@ async def test_each_fault_is_a_typed_error_after_one_call_and_names_no_key(
         assert failure.value.retry_after_s == 7.0
     assert ((await door.spending.spent(owner="")).day_usd > 0) == is_charged
     assert (await make(door)).startswith(b"\x89PNG")
+    await door.close()
 
 
 class Answer(BaseModel):

@@ -17,7 +17,8 @@ from transformers.audio_utils import chroma_filter_bank
 from resonance.settings import Settings
 from resonance_model.activations import read_codes
 from resonance_model.chroma import Chroma, ChromaPlan, chroma_filters
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.batch_step import advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.delays import count_steps, delayed_inputs
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from support.takes import PROMPTS, build_sequence, codes_alone, record_read_sizes, run
 
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.batch_step import advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.delays import count_steps, delayed_inputs
 from resonance_model.loaded_model import LoadedModel
 
@@ -86,7 +87,8 @@ def test_a_reset_starts_from_silence_and_keeps_ready_frames(tiny: LoadedModel) -
 
 def run_steps(model: LoadedModel, sequence: object, count: int) -> None:
     """Steps one sequence `count` times."""
-    from resonance_model.decoder.sequence import TokenSequence, advance
+    from resonance_model.decoder.batch_step import advance
+    from resonance_model.decoder.sequence import TokenSequence
 
     assert isinstance(sequence, TokenSequence)
     with torch.inference_mode():

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from resonance.steering.direction import Direction
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.kv_cache import CacheSlot
 from resonance_model.decoder.sampling import Sampling
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.steering.adaptive import EASE_FRAMES, AdaptiveSteering
 from resonance_model.steering.stacking import WeightedDirection, joint_weights, stack

@@ -15,6 +15,7 @@ from support.tape import Taping
 from torch import Tensor
 
 from resonance.settings import Settings
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.cuda_graphs import GraphRecorder, run_eagerly
 from resonance_model.decoder.sampling import (
     BatchedSampling,
@@ -23,7 +24,7 @@ from resonance_model.decoder.sampling import (
     sample_tokens,
     sample_tokens_fixed_shape,
 )
-from resonance_model.decoder.sequence import TokenSequence, advance
+from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.decoder.static_batch import LENGTH_BLOCK, TEXT_BLOCK, StaticBatch
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.loaders.transformers import load_transformers

@@ -55,7 +55,7 @@ class Sts:
 @pytest.fixture
 def sts() -> Iterator[Sts]:
     running = Sts()
-    Thread(target=running.server.serve_forever, daemon=True).start()
+    Thread(target=running.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield running
     running.server.shutdown()
     running.server.server_close()
@@ -124,7 +124,7 @@ async def test_a_session_token_goes_with_every_request_and_the_region_into_the_s
             return None
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     store = S3Store(
         endpoint=f"127.0.0.1:{server.server_port}",
         bucket="b-1",
@@ -159,7 +159,7 @@ async def test_a_server_with_a_certificate_of_ones_own_authority_is_trusted_by_i
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     options: dict[str, Any] = {
         "endpoint": f"127.0.0.1:{port}",
         "bucket": "b-1",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from random import Random
 
 import pytest
 from model.training.captions import UNKNOWN, caption, vocabulary
 from model.training.compose import ENDING_FRAMES, compose
+from model.training.pieces import Labels
 
 PIECES = [compose(seed) for seed in range(400)]
 
@@ -56,14 +58,15 @@ def test_every_piece_has_a_player_and_names_only_players_who_play() -> None:
     ],
 )
 def test_attributes_are_drawn_independently(one: str, other: str) -> None:
-    pairs = [
-        (getattr(compose(seed).labels, one), getattr(compose(seed).labels, other))
-        for seed in range(1200)
-        if not compose(seed).labels.solo
-    ]
+    pairs = [(getattr(labels, one), getattr(labels, other)) for labels in _many_labels() if not labels.solo]
     left, right, both = Counter(a for a, _ in pairs), Counter(b for _, b in pairs), Counter(pairs)
     distance = sum(abs(both[a, b] / len(pairs) - left[a] * right[b] / len(pairs) ** 2) for a in left for b in right) / 2
     assert distance < 0.08
+
+
+@cache
+def _many_labels() -> list[Labels]:
+    return [compose(seed).labels for seed in range(1200)]
 
 
 def test_captions_hold_only_words_of_the_vocabulary() -> None:

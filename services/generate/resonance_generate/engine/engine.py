@@ -9,17 +9,17 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
 import structlog
 import torch
 
-from resonance.errors import Overloaded, ResonanceError, Unavailable
+from resonance.errors import ResonanceError, Unavailable
 from resonance_generate.engine import metrics
 from resonance_generate.engine.chunk_stream import ChunkStream
-from resonance_generate.engine.command import Command, not_playing
+from resonance_generate.engine.command import Command, CommandQueue, not_playing
 from resonance_generate.engine.fairness import Turns, check_places
 from resonance_generate.engine.preemption import BackgroundPreemption, preempted_error
 from resonance_generate.engine.request import EngineRequest
@@ -28,7 +28,7 @@ from resonance_generate.engine.scheduler import plan
 from resonance_generate.engine.timeouts import check_client_timeouts
 from resonance_generate.engine.waiting import RETURN_SHARE, Pace, QueuePlace, estimate_waits, plan_turnover, queue_full
 from resonance_model.allocator import release_free_pages
-from resonance_model.decoder.sequence import advance
+from resonance_model.decoder.batch_step import advance
 from resonance_model.decoder.static_batch import StaticBatch
 from resonance_model.loaded_model import LoadedModel
 
@@ -36,7 +36,6 @@ _log = structlog.get_logger("engine")
 _IDLE_S = 0.02
 LEAD_S_MAX = 30.0
 PARKED_MAX = 4
-COMMANDS_WAITING_MAX = 32
 Result = TypeVar("Result")
 
 
@@ -69,15 +68,14 @@ class Engine:
         self._slot_count = slot_count
         self._queue_places, self._owner_places = queue_places, owner_places
         self._stall_s_max = stall_s_max
-        self._lead_s_max = lead_s_max
-        self._parked_max = parked_max
+        self._lead_s_max, self._parked_max = lead_s_max, parked_max
         # Samples before the first frame of a change that it shapes too, because the codec looks ahead.
         self.lag_samples = model.codec.open_stream().lag_frames * model.description.hop_samples
         self._samples_max = round(lead_s_max * model.description.sample_rate_hz)
         self._clock = clock
         self._wakeup = threading.Condition()
         self._queue: deque[EngineRequest] = deque()
-        self._commands: deque[Command] = deque()
+        self._commands = CommandQueue()
         self._joining: deque[EngineRequest] = deque()
         self._running: list[RunningRequest] = []
         self._parked: list[RunningRequest] = []
@@ -119,7 +117,7 @@ class Engine:
             # Requests in the background take no place from a listener: they end where a slot is wanted.
             count = sum(not one.stream.is_closed and (request.is_background or not one.is_background) for one in taken)
             if count >= self._slot_count + self._queue_places:
-                raise self._overloaded()
+                raise queue_full(self._slot_count, self._queue_places, self._first_wait_s())
             check_places(
                 request,
                 self._waiting(),
@@ -146,13 +144,7 @@ class Engine:
             # The request itself and not its id: two callers may use one id at once.
             if not any(one is request for one in (*self._waiting(), *(one.request for one in self._begun()))):
                 raise not_playing(request)
-            if sum(waiting.request is request for waiting in self._commands) >= COMMANDS_WAITING_MAX:
-                raise Overloaded(
-                    "too many controls wait for this performance; send fewer",
-                    reason="TOO_MANY_CONTROLS",
-                    retry_after_s=1.0,
-                )
-            self._commands.append(command)
+            self._commands.add(command)
             self._wakeup.notify()
         return command.result
 
@@ -250,8 +242,7 @@ class Engine:
         stepping = [running.sequence for running in moving if running.needs_step]
         if stepping:
             advance(self.model.decoder, stepping, self._static_batch)
-        now_s = self._clock()
-        self._send_chunks(moving, now_s)
+        self._send_chunks(moving, self._clock())
         self._measure(self._clock() - started_s, self._clock())
 
     def _send_chunks(self, moved: list[RunningRequest], now_s: float) -> None:
@@ -337,7 +328,9 @@ class Engine:
         self._parked = [parked for parked in self._parked if not parked.request.stream.is_closed]
 
     def _apply_commands(self) -> None:
-        for command in self._take_commands():
+        with self._wakeup:
+            due = self._commands.take(self._waiting())
+        for command in due:
             running = next((one for one in self._begun() if one.request is command.request), None)
             if running is None:
                 command.result.set_exception(not_playing(command.request))
@@ -346,18 +339,6 @@ class Engine:
             if running.is_finishing:
                 running.send_chunk()
                 self._release(running, None)
-
-    def _take_commands(self) -> list[Command]:
-        """Takes the commands out that are due; those of requests that wait for a slot stay, in their order."""
-        with self._wakeup:
-            waiting = self._waiting()
-            due: list[Command] = []
-            kept: deque[Command] = deque()
-            for command in self._commands:
-                is_early = any(command.request is request for request in waiting)
-                (kept if is_early else due).append(command)
-            self._commands = kept
-        return due
 
     def _drop_stalled(self, now_s: float) -> None:
         for running in self._begun():
@@ -384,12 +365,8 @@ class Engine:
     def _begun(self) -> tuple[RunningRequest, ...]:
         return (*self._running, *self._parked)
 
-    def _begun_requests(self) -> Iterator[EngineRequest]:
-        yield from (one.request for one in self._begun())
-        yield from self._joining
-
-    def _overloaded(self) -> Overloaded:
-        return queue_full(self._slot_count, self._queue_places, self._first_wait_s())
+    def _begun_requests(self) -> tuple[EngineRequest, ...]:
+        return (*(one.request for one in self._begun()), *self._joining)
 
     def _first_wait_s(self) -> float | None:
         """An estimate of when the first place comes free: when the first request of the queue gets a slot."""

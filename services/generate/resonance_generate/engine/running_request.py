@@ -16,13 +16,18 @@ from torch import Tensor
 from resonance.audio.wav import pcm16
 from resonance_generate.engine import metrics
 from resonance_generate.engine.chunk_stream import PcmBlock
-from resonance_generate.engine.request import EngineRequest, GenerationParams, SteeringRule
+from resonance_generate.engine.request import EngineRequest, GenerationParams
+from resonance_generate.engine.steering_changes import (
+    build_adaptive_steering,
+    is_conditioned_otherwise,
+    is_steered_alike,
+    steering_between,
+)
 from resonance_model.decoder.kv_cache import CacheSlot, Conditioning
 from resonance_model.decoder.sampling import Sampling
 from resonance_model.decoder.sequence import TokenSequence
 from resonance_model.decoder.window import choose_anchor_frames, choose_context_sizes
 from resonance_model.loaded_model import LoadedModel
-from resonance_model.steering.adaptive import AdaptiveSteering
 
 FIRST_CHUNK_FRAMES = 10
 RAMP_FRAMES = 12
@@ -159,7 +164,7 @@ class RunningRequest:
         start, target, done = self._ramp
         done += 1
         slot = self.sequence.slot
-        slot.steering = target if done >= RAMP_FRAMES else _between(start, target, done / RAMP_FRAMES)
+        slot.steering = target if done >= RAMP_FRAMES else steering_between(start, target, done / RAMP_FRAMES)
         if slot.adaptive is not None:
             slot.adaptive.fade(max(0.0, 1 - done / RAMP_FRAMES))
         self._ramp = None if done >= RAMP_FRAMES else (start, target, done)
@@ -214,9 +219,9 @@ class RunningRequest:
         return frame * self._hop_samples
 
     def _change_to(self, params: GenerationParams) -> None:
-        if _is_conditioned_otherwise(params, self._params):
+        if is_conditioned_otherwise(params, self._params):
             self.sequence.set_conditioning(self._conditioning(params))
-        if not _is_steered_alike(params, self._params):
+        if not is_steered_alike(params, self._params):
             self._steer(params)
         self.sequence.sampling = replace(
             self.sequence.sampling,
@@ -262,7 +267,7 @@ class RunningRequest:
             whole = in_force if self._params.steering is None else self._params.steering
             adaptive.continue_from(whole, torch.ones(len(whole)) if shares is None else shares, in_force)
         start = None if adaptive is not None else in_force
-        slot.steering, slot.adaptive = _between(start, params.steering, 0.0), adaptive
+        slot.steering, slot.adaptive = steering_between(start, params.steering, 0.0), adaptive
         self._ramp = (start, params.steering, 0)
 
     def _conditioning(self, params: GenerationParams) -> Conditioning:
@@ -376,36 +381,3 @@ def _build_sequence(request: EngineRequest, model: LoadedModel, slot: CacheSlot)
         context_slack=slack,
         anchor_frames=choose_anchor_frames(context) if request.keeps_beginning else 0,
     )
-
-
-def build_adaptive_steering(params: GenerationParams) -> AdaptiveSteering | None:
-    """The adaptive steering of the parameters' rule; None for the rule ADD, and without steering or baselines."""
-    if params.rule is SteeringRule.ADD or params.steering is None or params.baselines is None:
-        return None
-    return AdaptiveSteering(params.steering, params.baselines, is_clamp=params.rule is SteeringRule.CLAMP)
-
-
-def _is_conditioned_otherwise(one: GenerationParams, other: GenerationParams) -> bool:
-    return (one.prompts, one.negative) != (other.prompts, other.negative) or one.melody is not other.melody
-
-
-def _is_steered_alike(one: GenerationParams, other: GenerationParams) -> bool:
-    """True where steering and rule are the same: a change of the prompt alone must not restart the steering."""
-    return (
-        one.rule is other.rule and _is_equal(one.steering, other.steering) and _is_equal(one.baselines, other.baselines)
-    )
-
-
-def _is_equal(one: Tensor | None, other: Tensor | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one is other or torch.equal(one, other)
-
-
-def _between(start: Tensor | None, target: Tensor | None, share: float) -> Tensor | None:
-    """Steering at a share of the way from `start` to `target`; None stands for zeros."""
-    if start is None and target is None:
-        return None
-    if start is None:
-        return target * share if target is not None else None
-    return start * (1 - share) if target is None else start + (target - start) * share

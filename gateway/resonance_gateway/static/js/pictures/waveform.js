@@ -22,6 +22,7 @@ export class Waveform {
     this._take = null;
     this._atS = 0;
     this._isAsked = false;
+    this._drawn = ""; // what the last drawing depended on
     new ResizeObserver(() => this.draw()).observe(this._canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
@@ -89,11 +90,28 @@ export class Waveform {
     });
   }
 
+  /**
+   * What the drawing depends on: while a take plays, the position is told 30 times a second and moves a bar a few times.
+   * @param {number} width
+   * @param {number} height
+   */
+  _lookOf(width, height) {
+    const { _take: take, _part: part } = this;
+    const style = getComputedStyle(this._canvas);
+    const colors = ["--wave-played", "--wave-coming"].map((name) => style.getPropertyValue(name));
+    const count = Math.floor(width / ((BAR + GAP) * (devicePixelRatio || 1)));
+    const played = take ? Math.floor((this._atS / take.durationS) * count + 0.5) : 0;
+    return [take?.requestId, take?.madeCount, width, height, count, played, part?.fromS, part?.toS, ...colors].join();
+  }
+
   _paint() {
     const canvas = this._canvas;
     const scale = devicePixelRatio || 1;
     const [width, height] = [Math.round(canvas.clientWidth * scale), Math.round(canvas.clientHeight * scale)];
     if (!width) return;
+    const look = this._lookOf(width, height);
+    if (look === this._drawn) return;
+    this._drawn = look;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const brush = canvas.getContext("2d");
     brush.clearRect(0, 0, width, height);
