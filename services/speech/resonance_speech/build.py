@@ -98,7 +98,8 @@ def _open_recognizer(settings: Settings, door: GoogleDoor | None) -> Recognizer:
         return GoogleRecognizer(door, model=settings.gemini_transcription_model)
     if settings.transcription_server:
         client = _open_client(settings.transcription_server, settings.transcription_server_key)
-        return TranscriptionServer(client, model=settings.transcription_server_model)
+        is_local = _is_loopback(settings.transcription_server)
+        return TranscriptionServer(client, model=settings.transcription_server_model, is_local=is_local)
     if settings.recognizer_folder:
         folder = Path(settings.recognizer_folder)
         if not (folder / "model.bin").is_file():
