@@ -18,11 +18,14 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import av
 import numpy as np
 import trustme
 import uvicorn
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -30,6 +33,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 KEY = "AIza-a-key-of-these-tests-0123456789"
+ACCESS_TOKEN = "ya29.a-token-of-these-tests"
 LIVE_RATE_HZ = 48_000
 LYRICS = "[verse]\nRain on the road\n[chorus]\nWe go home"
 _CHUNK_S = 0.2
@@ -39,8 +43,9 @@ _CHUNK_S = 0.2
 class GoogleServer:
     """What the tests set and see.
 
-    `faults` are taken one a call: `429`, `500`, `401`, `slow`, `filtered`, `refusal`, `wrong_type`, `truncated`, `huge`, `empty`. `answers`
-    are texts of generateContent, sent in turn. `cut_after` ends live sockets after so many chunks, one entry a socket; None plays on.
+    `faults` are taken one a call: `429`, `500`, `401`, `slow`, `filtered`, `refusal`, `wrong_type`, `truncated`, `huge`, `empty`; those of
+    operations also `failed` and `exhausted`, and `no_token` is of the token server. `answers` are texts of generateContent, sent in turn.
+    An operation is done after so many `polls`. `cut_after` ends live sockets after so many chunks, one entry a socket; None plays on.
     """
 
     url: str = ""
@@ -58,6 +63,8 @@ class GoogleServer:
     calls: Counter[str] = field(default_factory=Counter)
     is_fast: bool = False
     chunk_s: float = _CHUNK_S
+    polls: int = 1
+    operations: dict[str, tuple[dict[str, Any], str, int]] = field(default_factory=dict)
 
     async def interact(self, request: Request) -> Response:
         """POST /{version}/interactions."""
@@ -93,6 +100,45 @@ class GoogleServer:
             text = self.answers.pop(0) if self.answers else "{}"
         part = {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "index": 0}
         return JSONResponse({"candidates": [part], "modelVersion": "test"})
+
+    async def token(self, request: Request) -> Response:
+        """POST /token: an access token for a service account's signed assertion, as Google's OAuth server gives one."""
+        self.calls["token"] += 1
+        form = parse_qs((await request.body()).decode())
+        if (
+            form["grant_type"] != ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+            or form["assertion"][0].count(".") != 2
+        ):
+            return JSONResponse({"error": "invalid_grant"}, status_code=400)
+        if self.faults and self.faults[0] == "no_token":
+            self.faults.pop(0)
+            return JSONResponse({"error": "invalid_grant", "error_description": "no such account"}, status_code=400)
+        return JSONResponse({"access_token": ACCESS_TOKEN, "expires_in": 3600, "token_type": "Bearer"})
+
+    async def veo(self, request: Request) -> Response:
+        """POST .../models/{model}:predictLongRunning and :fetchPredictOperation of Vertex AI."""
+        call = request.path_params["model"].partition(":")[2]
+        self.calls[call] += 1
+        body = json.loads(await request.body())
+        if request.headers.get("authorization") != f"Bearer {ACCESS_TOKEN}":
+            return _error(401, "UNAUTHENTICATED", "no such token")
+        if call == "predictLongRunning":
+            self.asked.append(body)
+            fault = self._taken_fault()
+            if isinstance(fault, Response):
+                return fault
+            name = f"{request.url.path.partition('/')[2].partition('/')[2].partition(':')[0]}/operations/{len(self.operations)}"
+            self.operations[name] = (body, fault, self.polls)
+            return JSONResponse({"name": name})
+        if body["operationName"] not in self.operations:
+            return _error(404, "NOT_FOUND", "no such operation")
+        asked, fault, polls = self.operations[body["operationName"]]
+        if polls or fault == "slow":
+            self.operations[body["operationName"]] = (asked, fault, polls - 1)
+            return JSONResponse({"name": body["operationName"]})
+        return JSONResponse(
+            {"name": body["operationName"], "done": True} | await asyncio.to_thread(_clip_of, asked, fault)
+        )
 
     async def live(self, socket: WebSocket) -> None:
         """The socket of BidiGenerateMusic: setup, prompts, config, playback; chunks of a tone at 48 kHz in stereo."""
@@ -156,6 +202,9 @@ class GoogleServer:
     def _fault(self, request: Request) -> Response | str:
         if request.headers.get("x-goog-api-key") != KEY:
             return _error(401, "UNAUTHENTICATED", "no such key")
+        return self._taken_fault()
+
+    def _taken_fault(self) -> Response | str:
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "429":
             return _error(429, "RESOURCE_EXHAUSTED", "quota", {"retry-after": "7"})
@@ -209,6 +258,39 @@ def _content(form: dict[str, Any], fault: str) -> list[dict[str, Any]]:
         text = ""
     content = [{"type": kind, "mime_type": media_type, "data": text}]
     return [*content, {"type": "text", "text": LYRICS}] if media_type == "audio/mpeg" else content
+
+
+def _clip_of(asked: dict[str, Any], fault: str) -> dict[str, Any]:
+    """The end of an operation of Veo."""
+    if fault == "filtered":
+        return {"response": {"raiMediaFilteredCount": 1, "raiMediaFilteredReasons": ["a face"]}}
+    if fault == "failed":
+        return {"error": {"code": 3, "message": f"blocked by safety policy; the token was {ACCESS_TOKEN}"}}
+    if fault == "exhausted":
+        return {"error": {"code": 8, "message": "quota"}}
+    parameters = asked["parameters"]
+    data = base64.b64encode(clip(parameters["aspectRatio"], float(parameters["durationSeconds"]))).decode()
+    if fault == "empty":
+        return {"response": {"videos": []}}
+    media_type = "text/html" if fault == "wrong_type" else "video/mp4"
+    return {"response": {"videos": [{"bytesBase64Encoded": data, "mimeType": media_type}]}}
+
+
+def service_account(folder: Path, url: str) -> Path:
+    """A file of credentials of a service account with a key of its own, whose tokens come from the server."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    account = {
+        "type": "service_account",
+        "project_id": "a-project",
+        "private_key_id": "1",
+        "private_key": pem.decode(),
+        "client_email": "tests@a-project.iam.gserviceaccount.com",
+        "token_uri": f"{url}/token",
+    }
+    path = folder / "account.json"
+    path.write_text(json.dumps(account))
+    return path
 
 
 def picture(aspect: str) -> bytes:
@@ -270,16 +352,18 @@ def song(seconds: float = 4.0) -> bytes:
 
 @contextmanager
 def trusted(certificate: str) -> Iterator[None]:
-    """Lets clients of this process trust the server's CA, as `SSL_CERT_FILE` does."""
-    before = os.environ.get("SSL_CERT_FILE")
-    os.environ["SSL_CERT_FILE"] = certificate
+    """Lets clients of this process trust the server's CA: httpx by `SSL_CERT_FILE`, the library of credentials by `REQUESTS_CA_BUNDLE`."""
+    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, certificate))
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["SSL_CERT_FILE"]
-        else:
-            os.environ["SSL_CERT_FILE"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @asynccontextmanager
@@ -294,6 +378,12 @@ async def google_server() -> AsyncIterator[GoogleServer]:
         authority.cert_pem.write_to_path(str(root))
         app = Starlette(
             routes=[
+                Route("/token", state.token, methods=["POST"]),
+                Route(
+                    "/{version}/projects/{project}/locations/{place}/publishers/google/models/{model}",
+                    state.veo,
+                    methods=["POST"],
+                ),
                 Route("/{version}/interactions", state.interact, methods=["POST"]),
                 Route("/{version}/models/{model}", state.generate, methods=["POST"]),
                 WebSocketRoute("/ws/{service}", state.live),
