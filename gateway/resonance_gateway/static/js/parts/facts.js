@@ -2,6 +2,7 @@
 
 import { byId, clock, el, show } from "../core/dom.js";
 import { labelOf, withLabels } from "./own-sliders.js";
+import { money } from "../core/money.js";
 import { keyInWords } from "./music.js";
 import { inWords } from "./sliders.js";
 import { around, marked } from "../core/server-texts.js";
@@ -39,6 +40,7 @@ export function showFacts(take, model, record) {
     ["details.bpm", record && describeTempo(record)],
     ["details.key", record && describeKey(record)],
     ["details.rate", t("details.hz", { rate: take.sampleRateHz })],
+    ["details.cost", record?.cost_usd && money(record.cost_usd)],
     ["details.seed", String(stream.seed)],
     ["details.id", take.requestId],
     ["details.license", model && model.weights_license],
