@@ -11,6 +11,7 @@ import io
 import json
 import os
 import tempfile
+import time
 import wave
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -57,6 +58,9 @@ class GoogleServer:
     refused_sockets: int = 0
     filtered_prompts: tuple[str, ...] = ()
     sockets: int = 0
+    sockets_open: int = 0
+    sockets_open_max: int = 0
+    sent_at: list[float] = field(default_factory=list)
     live_messages: list[dict[str, Any]] = field(default_factory=list)
     running: int = 0
     running_max: int = 0
@@ -148,6 +152,8 @@ class GoogleServer:
             await socket.close(1011)
             return
         await socket.accept()
+        self.sockets_open += 1
+        self.sockets_open_max = max(self.sockets_open_max, self.sockets_open)
         cut = self.cut_after.pop(0) if self.cut_after else None
         self.live_messages.append(json.loads(await socket.receive_text()))
         await socket.send_bytes(json.dumps({"setupComplete": {}}).encode())
@@ -169,6 +175,7 @@ class GoogleServer:
         except (WebSocketDisconnect, RuntimeError):
             pass
         finally:
+            self.sockets_open -= 1
             sending.cancel()
             await asyncio.wait({sending})
 
@@ -185,6 +192,7 @@ class GoogleServer:
             position += samples
             data = base64.b64encode(np.repeat(tone, 2).tobytes()).decode()
             chunk = {"data": data, "mimeType": "audio/l16;rate=48000;channels=2"}
+            self.sent_at.append(time.perf_counter())
             await socket.send_bytes(json.dumps({"serverContent": {"audioChunks": [chunk]}}).encode())
             count += 1
             await asyncio.sleep(0 if self.is_fast else self.chunk_s * 0.9)

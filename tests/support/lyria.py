@@ -79,7 +79,7 @@ async def made(backends: Backends, request: generate_pb2.GenerateRequest) -> tup
                 pcm += event.data
             elif isinstance(event, generate_pb2.GenerationFinished):
                 take = event.take
-                assert event.end.sample_count_total == total or not total
+                assert event.end.sample_count_total == total, "the stream begins with what it will hold"
     return pcm, take
 
 
