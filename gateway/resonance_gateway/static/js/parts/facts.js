@@ -22,13 +22,14 @@ export function showNotices(notices, own = "") {
 const sentence = (notice) => `${notice.charAt(0).toUpperCase()}${notice.slice(1)}${/[.!?]$/.test(notice) ? "" : "."}`;
 
 /**
- * Fills in the facts of a take; `model` and `record` (the stored take) may still be missing.
+ * Fills in the facts of a take; `loaded` (the loaded model) and `record` (the stored take) may still be missing.
  * @param {import("../sound/take.js").Take} take
- * @param {ModelJson | null} model
+ * @param {ModelJson | null} loaded
  * @param {TakeJson} record
  */
-export function showFacts(take, model, record) {
+export function showFacts(take, loaded, record) {
   const { stream } = take;
+  const model = loaded?.model_id === stream.model ? loaded : null; // the loaded model's licence and limits are not another one's
   /** @type {[TextKey, any][]} */
   const facts = [
     ["details.made", t("details.machine")],
