@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -100,6 +102,27 @@ async def test_each_fault_is_a_typed_error_after_one_call_and_names_no_key(
         assert failure.value.retry_after_s == 7.0
     assert ((await door.spending.spent(owner="")).day_usd > 0) == is_charged
     assert (await make(door)).startswith(b"\x89PNG")
+
+
+async def test_the_key_stands_in_no_document_log_or_output(
+    server: GoogleServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store, told = MemoryStore(), list[str]()
+    door = open_google(settings_of(server, google_media_s_max=60.0), store)
+    assert door is not None
+    with caplog.at_level(logging.DEBUG):
+        for fault in ("", "429", "500", "401", "refusal", "filtered", "wrong_type"):
+            server.faults = [fault]
+            try:
+                await make(door)
+            except ResonanceError as failure:
+                told.append("".join(traceback.format_exception(failure)))
+    await door.close()
+    documents = [(await store.get(key)).data.decode() async for key in store.keys("")]
+    assert documents
+    assert len(told) == 6
+    for text in (*documents, *told, caplog.text, "".join(capfd.readouterr())):
+        assert KEY not in text
 
 
 class Answer(BaseModel):

@@ -21,9 +21,11 @@ export class Narration {
     this._voice.append(...voices.map((voice) => el("option", { value: voice.voice_id }, voice.voice_id)));
     this._note = el("p", { id: "narration-note", class: "small hint", hidden: true });
     this._go = el("button", { type: "button", class: "button quiet", id: "narration-go", onclick: () => this._speak() }, t("narration.go"));
+    this._error = el("div", { id: "narration-error", class: "problem", hidden: true });
     const choice = el("div", { hidden: voices.length < 2 }, el("label", { for: "narration-voice", class: "label" }, t("narration.voice")), this._voice);
     byId("narration").replaceChildren(
       el("label", { for: "narration-words", class: "label" }, t("narration.words")), this._words, choice, this._note, this._go,
+      this._error,
     );
     show(byId("narration"), true);
   }
@@ -47,9 +49,9 @@ export class Narration {
     const { part } = this;
     const takeId = this._takeId();
     if (isDisabled(this._go) || !takeId) return;
-    clearProblem(byId("video-error"));
+    clearProblem(this._error);
     if (!part) {
-      showProblem(byId("video-error"), { words: t("narration.noWords") }, { kept: t("kept.all"), next: t("narration.noWordsNext") });
+      showProblem(this._error, { words: t("narration.noWords") }, { kept: t("kept.all"), next: t("narration.noWordsNext") });
       this._words.focus();
       return;
     }
@@ -61,7 +63,7 @@ export class Narration {
       sayNow(t("narration.ready"));
       this._onMade(record);
     } catch (error) {
-      showProblem(byId("video-error"), error, { kept: t("kept.words"), retry: () => this._speak() });
+      showProblem(this._error, error, { kept: t("kept.words"), retry: () => this._speak() });
     } finally {
       enable(this._go, true);
     }

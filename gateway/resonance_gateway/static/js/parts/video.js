@@ -34,7 +34,6 @@ export class VideoStep {
     const { unavailable } = await videos.getVideoCapabilities().catch(() => ({ unavailable: "no" }));
     show(byId("video"), !unavailable);
     if (this._take) this.offer(this._take);
-    if (unavailable) return;
     const { buildNarration } = await import("./narration.js");
     this._narration = await buildNarration({
       takeId: () => (this._take?.isWhole ? this._take.requestId : null), onMade: (record) => this.onNarrated(record),
