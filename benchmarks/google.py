@@ -18,7 +18,8 @@ from tests.support.polling import eventually
 
 from benchmarks.video.goals import Figure, machine
 from resonance.errors import Overloaded
-from resonance.google import GoogleDoor, Kind, open_google
+from resonance.google.door import GoogleDoor, open_google
+from resonance.google.prices import Kind
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2

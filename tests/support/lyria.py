@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import numpy as np
 
-from resonance.google import GoogleDoor, open_google
+from resonance.google.door import GoogleDoor, open_google
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2

@@ -9,14 +9,14 @@ import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from resonance.errors import Unavailable, invalid_field
+from resonance.errors import Unavailable
+from resonance.google.api_key import read_key
 from resonance.google.counting import CountedCalls
 from resonance.google.failures import filtered, to_domain_error, wrong_answer
-from resonance.google.prices import Kind, Prices
-from resonance.google.spending import Ceilings, Spending
+from resonance.google.prices import Kind
+from resonance.google.spending import Spending, open_spending
 from resonance.settings import Settings
 from resonance.store.protocol import ObjectStore
 
@@ -213,24 +213,6 @@ def open_google(settings: Settings, store: ObjectStore) -> GoogleDoor | None:
     if not key:
         return None
     return GoogleDoor(settings, key, open_spending(settings, store))
-
-
-def open_spending(settings: Settings, store: ObjectStore) -> Spending:
-    """The sums of the installation with the prices and ceilings of the settings. Raises InvalidInput for malformed prices."""
-    return Spending(store, Prices.parse(settings.google_prices), Ceilings.of(settings))
-
-
-def read_key(settings: Settings) -> str:
-    """The key; empty where none is set. Raises InvalidInput as `open_google`."""
-    if settings.gemini_api_key_file is None:
-        return settings.gemini_api_key
-    name = "RESONANCE_GEMINI_API_KEY_FILE"
-    if settings.gemini_api_key:
-        raise invalid_field(name, "INVALID_SETTING", "set the key or its file, not both")
-    try:
-        return Path(settings.gemini_api_key_file).read_text().strip()
-    except OSError as failure:
-        raise invalid_field(name, "INVALID_SETTING", f"cannot be read: {failure.strerror}") from None
 
 
 def decode_media(data: Any, model: str) -> bytes:

@@ -187,6 +187,11 @@ class Spending:
         return max(1.0, self.day_end().timestamp() - self._clock())
 
 
+def open_spending(settings: Settings, store: ObjectStore) -> Spending:
+    """The sums of the installation with the prices and ceilings of the settings. Raises InvalidInput for malformed prices."""
+    return Spending(store, Prices.parse(settings.google_prices), Ceilings.of(settings))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sums:
     """The document of a day."""

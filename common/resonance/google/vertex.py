@@ -10,10 +10,10 @@ from typing import Any
 
 from resonance.errors import InvalidInput, NotFound, invalid_field
 from resonance.google.counting import CountedCalls
-from resonance.google.door import MediaAnswer, decode_media, open_spending
+from resonance.google.door import MediaAnswer, decode_media
 from resonance.google.failures import filtered, read_status, to_operation_error, wrong_answer
 from resonance.google.prices import Kind
-from resonance.google.spending import Spending, current_request, note_paid
+from resonance.google.spending import Spending, current_request, note_paid, open_spending
 from resonance.identity import current_owner
 from resonance.ids import canonical_digest
 from resonance.settings import Settings

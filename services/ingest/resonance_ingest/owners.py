@@ -7,7 +7,8 @@ import time
 from resonance.completion import run_to_completion
 from resonance.erasure import Erased, Erasure
 from resonance.errors import FailedPrecondition, NotFound
-from resonance.google import open_spending, read_key
+from resonance.google.api_key import read_key
+from resonance.google.spending import open_spending
 from resonance.identity import acting_as, current_owner
 from resonance.rpc import ServerContext
 from resonance.settings import Settings

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from resonance.errors import InvalidInput
-from resonance.google import GoogleDoor, open_google
+from resonance.google.door import GoogleDoor, open_google
 from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from resonance.audio.wav import pcm16
 from resonance.errors import NotFound
-from resonance.google import spending_on
+from resonance.google.spending import spending_on
 from resonance.ids import new_request_id
 from resonance.rpc import ServerContext
 from resonance.v1 import audio_pb2, generate_pb2, speech_pb2, speech_pb2_grpc

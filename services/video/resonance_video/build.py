@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from resonance.audio.delivery.credentials import Credentials, open_credentials
 from resonance.durable import Changes, Engine, WorkerPlan, open_engine
-from resonance.google import GoogleDoor, open_google
+from resonance.google.door import GoogleDoor, open_google
 from resonance.google.vertex import VertexDoor, open_vertex
 from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_service_channel

@@ -21,8 +21,9 @@ from resonance.errors import (
     ResonanceError,
     Unavailable,
 )
-from resonance.google import GoogleDoor, Kind, Prices, Spending, open_google, spending_on
-from resonance.google.spending import Ceilings
+from resonance.google.door import GoogleDoor, open_google
+from resonance.google.prices import Kind, Prices
+from resonance.google.spending import Ceilings, Spending, spending_on
 from resonance.identity import acting_as
 from resonance.settings import Settings
 from resonance.store import MemoryStore

@@ -21,7 +21,8 @@ from resonance.errors import (
     ResonanceError,
     Unavailable,
 )
-from resonance.google import MediaAnswer, open_google, spending_on
+from resonance.google.door import MediaAnswer, open_google
+from resonance.google.spending import spending_on
 from resonance.google.vertex import VertexDoor, open_vertex
 from resonance.settings import Settings
 from resonance.store import MemoryStore

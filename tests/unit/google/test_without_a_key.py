@@ -10,7 +10,7 @@ import pytest
 CODE = """
 import sys
 import {module}
-from resonance.google import open_google
+from resonance.google.door import open_google
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 assert open_google(Settings(), MemoryStore()) is None

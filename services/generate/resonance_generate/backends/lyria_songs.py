@@ -13,7 +13,9 @@ from google.protobuf import json_format
 
 from resonance.audio.sandbox import run_child
 from resonance.errors import DeadlineExceeded, Unavailable, invalid_field
-from resonance.google import GoogleDoor, Kind, spending_on
+from resonance.google.door import GoogleDoor
+from resonance.google.prices import Kind
+from resonance.google.spending import spending_on
 from resonance.ids import canonical_digest, new_request_id
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.backends.capabilities import LYRIA_SONGS, Backend

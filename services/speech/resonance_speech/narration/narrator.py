@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from resonance.audio.speech_mix import mix, resample
 from resonance.errors import Conflict, DataLoss, FailedPrecondition, InvalidInput, NotFound, invalid_field
-from resonance.google import spending_on
+from resonance.google.spending import spending_on
 from resonance.ids import canonical_digest
 from resonance.rpc.calls import stream_call, unary_call
 from resonance.v1 import generate_pb2, generate_pb2_grpc, speech_pb2

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from resonance.audio.wav import pcm16, wav_header
-from resonance.google import GoogleDoor, Kind
+from resonance.google.door import GoogleDoor
+from resonance.google.prices import Kind
 from resonance.v1 import speech_pb2
 from resonance_speech.recognition.recognizer import RATE_HZ, Heard
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from resonance.errors import InvalidInput, invalid_field
-from resonance.google import GoogleDoor, Kind
+from resonance.google.door import GoogleDoor
 from resonance.google.failures import wrong_answer
+from resonance.google.prices import Kind
 from resonance.google.spending import current_request
 from resonance.identity import current_owner
 from resonance_speech.voices.sentences import split_sentences

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from resonance.errors import InvalidInput
-from resonance.google import GoogleDoor, Kind, MediaAnswer, Spending
+from resonance.google.door import GoogleDoor, MediaAnswer
+from resonance.google.prices import Kind
+from resonance.google.spending import Spending
 from resonance.ids import canonical_digest
 from resonance_video.encoding import VideoCodec
 from resonance_video.models import SHOT_S_MAX, SHOT_S_MIN, Aspect, CharacterReference, SceneRequest, Style

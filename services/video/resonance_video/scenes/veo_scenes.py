@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from resonance.errors import Unavailable
-from resonance.google import GoogleDoor, Kind, MediaAnswer
+from resonance.google.door import GoogleDoor, MediaAnswer
+from resonance.google.prices import Kind
 from resonance.google.vertex import VertexDoor
 from resonance_video.encoding import VideoCodec
 from resonance_video.models import CharacterReference, SceneRequest, Style
